@@ -1,0 +1,76 @@
+# One static library a folder of src/, its tests beside it.
+#
+#   godwit_library(NAME [DEPENDS folder...] [MARKED])
+#
+# compiles src/NAME/*.cc (without *_test.cc, *_benchmark.cc) into godwit_NAME, and src/NAME/*_test.cc into
+# godwit_NAME_test. MARKED adds godwit_NAME_marked, the same sources with GODWIT_COST_MARKS defined.
+# A folder may add src/NAME/libraries.cmake: it is included with ${target} set, for external libraries.
+# Files ending in _x86.cc are compiled on x86 only.
+
+add_library(godwit_flags INTERFACE)
+target_include_directories(godwit_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+target_compile_options(godwit_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wold-style-cast -Wcast-qual -Wformat=2 -Wimplicit-fallthrough
+  -fno-omit-frame-pointer -fstack-protector-strong)
+if(GODWIT_SANITIZE)
+  target_compile_options(godwit_flags INTERFACE -fsanitize=${GODWIT_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(godwit_flags INTERFACE -fsanitize=${GODWIT_SANITIZE})
+endif()
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|i[3-6]86")
+  set(GODWIT_X86 ON)
+else()
+  set(GODWIT_X86 OFF)
+endif()
+
+function(_godwit_one_library target name suffix depends sources)
+  add_library(${target} STATIC ${sources})
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
+  target_link_libraries(${target} PUBLIC godwit_flags)
+  foreach(depend ${depends})
+    if(suffix AND TARGET godwit_${depend}${suffix})
+      target_link_libraries(${target} PUBLIC godwit_${depend}${suffix})
+    else()
+      target_link_libraries(${target} PUBLIC godwit_${depend})
+    endif()
+  endforeach()
+  if(EXISTS ${CMAKE_SOURCE_DIR}/src/${name}/libraries.cmake)
+    include(${CMAKE_SOURCE_DIR}/src/${name}/libraries.cmake)
+  endif()
+endfunction()
+
+function(godwit_library name)
+  cmake_parse_arguments(arg "MARKED" "" "DEPENDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.h)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_(test|benchmark)\\.cc$")
+  if(NOT GODWIT_X86)
+    list(FILTER sources EXCLUDE REGEX "_x86\\.cc$")
+  endif()
+  if(NOT sources)
+    set(sources ${CMAKE_SOURCE_DIR}/cmake/empty.cc)
+  endif()
+  _godwit_one_library(godwit_${name} ${name} "" "${arg_DEPENDS}" "${sources}")
+  if(arg_MARKED AND GODWIT_MARKED)
+    _godwit_one_library(godwit_${name}_marked ${name} "_marked" "${arg_DEPENDS}" "${sources}")
+    target_compile_definitions(godwit_${name}_marked PRIVATE GODWIT_COST_MARKS=1)
+  endif()
+  if(GODWIT_TESTS AND tests)
+    godwit_test(godwit_${name}_test SOURCES ${tests} LIBRARIES godwit_${name})
+  endif()
+endfunction()
+
+#   godwit_test(TARGET SOURCES file... LIBRARIES target...): a GoogleTest executable whose cases ctest lists one by one.
+function(godwit_test target)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${target} ${arg_SOURCES})
+  target_compile_definitions(${target} PRIVATE GODWIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GODWIT_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} godwit_flags GTest::gmock GTest::gtest_main fmt::fmt)
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${arg_TIMEOUT})
+endfunction()

@@ -1,0 +1,59 @@
+// A UDP address: the only identity a datagram has (wire spec 1.1). IPv4-mapped IPv6 addresses are the IPv4 address
+// they map (wire spec 1.5), so one peer has one spelling and one hash.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace godwit {
+
+class SocketAddress {
+ public:
+  enum class Family : std::uint8_t { kNone, kIpv4, kIpv6 };
+
+  // The unspecified address: family kNone, equal only to itself.
+  constexpr SocketAddress() = default;
+
+  static SocketAddress ipv4(std::array<std::uint8_t, 4> octets, std::uint16_t port);
+  // An IPv4-mapped address becomes IPv4.
+  static SocketAddress ipv6(std::array<std::uint8_t, 16> octets, std::uint16_t port);
+
+  // Reads "192.0.2.7:31337" and "[2001:db8::1]:31337" (no names, no scope ids). Nothing if the text is not an address.
+  static std::optional<SocketAddress> parse(std::string_view text);
+
+  [[nodiscard]] Family family() const { return family_; }
+  [[nodiscard]] bool is_ipv4() const { return family_ == Family::kIpv4; }
+  [[nodiscard]] bool is_ipv6() const { return family_ == Family::kIpv6; }
+  [[nodiscard]] bool is_specified() const { return family_ != Family::kNone; }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] SocketAddress with_port(std::uint16_t port) const;
+
+  // 16 octets in network order; an IPv4 address stands in the first four, the rest are zero.
+  [[nodiscard]] const std::array<std::uint8_t, 16>& octets() const { return octets_; }
+
+  // The address without its port and, for IPv6, without its lower 64 bits: what rate limits count by.
+  [[nodiscard]] SocketAddress prefix() const;
+
+  [[nodiscard]] std::string to_string() const;
+  [[nodiscard]] std::size_t hash() const noexcept;
+
+  friend auto operator<=>(const SocketAddress&, const SocketAddress&) = default;
+
+ private:
+  std::array<std::uint8_t, 16> octets_{};
+  std::uint16_t port_ = 0;
+  Family family_ = Family::kNone;
+};
+
+}  // namespace godwit
+
+template <>
+struct std::hash<godwit::SocketAddress> {
+  std::size_t operator()(const godwit::SocketAddress& address) const noexcept { return address.hash(); }
+};

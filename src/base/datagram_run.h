@@ -1,0 +1,32 @@
+// The currency between layers: one peer's run of equal-sized datagrams, end to end in one buffer. The same type
+// travels in both directions; segmentation offload moves a run in one call, a sendto loop spends it piece by piece.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include "base/address.h"
+#include "base/assert.h"
+#include "base/bytes.h"
+
+namespace godwit {
+
+// Invariants: `bytes` is owned by the caller for the duration of the call it is passed to; every segment has
+// `segment_size` bytes but the last, which may be shorter. An empty datagram is a run of zero bytes and zero segments.
+struct DatagramRun {
+  SocketAddress local;   // unspecified: the socket's own
+  SocketAddress remote;
+  MutableBytes bytes;
+  std::size_t segment_size = 0;  // bytes; 0 only for an empty run
+
+  [[nodiscard]] std::size_t segment_count() const {
+    return segment_size == 0 ? 0 : (bytes.size() + segment_size - 1) / segment_size;
+  }
+  [[nodiscard]] MutableBytes segment(std::size_t index) const {
+    const std::size_t begin = index * segment_size;
+    GODWIT_ASSERT(begin < bytes.size());
+    return bytes.subspan(begin, std::min(segment_size, bytes.size() - begin));
+  }
+};
+
+}  // namespace godwit
