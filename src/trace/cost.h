@@ -1,0 +1,51 @@
+// Where a packet's time goes: marks placed along the data path of transport/ and runtime/. A mark names the step that
+// begins; the sink reads the clock, so the core still has none. Marks exist only in the *_marked libraries, the same
+// sources compiled with GODWIT_COST_MARKS; in the ordinary build GODWIT_MARK expands to nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace godwit::trace {
+
+enum class CostStep : std::uint8_t {
+  kOther,         // whatever no mark claims: the remainder
+  kIdle,          // waiting for input or a timer
+  kEncode,        // choosing the next payload and writing the message header
+  kSeal,          // AES-128-GCM, with the one pass over the application's bytes
+  kBookkeeping,   // ring, window, pacer, queues
+  kSendCall,      // the system call that sends
+  kReceiveCall,   // the system call that receives
+  kRoute,         // address to connection
+  kOpen,          // AES-128-GCM of a received datagram
+  kDecode,        // plaintext to message
+  kReassemble,    // streams and hand-over
+  kAcknowledge,   // duplicate filter, receipts in both directions, loss detection, congestion control
+  kDigest,        // the hash a benchmark keeps of what was delivered
+  kApplication,   // the application's own handler
+  kCount
+};
+
+inline constexpr std::size_t kCostSteps = static_cast<std::size_t>(CostStep::kCount);
+
+// Lower-case name of a step, as it stands in JSON.
+[[nodiscard]] std::string_view cost_step_name(CostStep step);
+
+// The time since the previous mark belongs to the step named by the previous mark.
+class CostSink {
+ public:
+  virtual ~CostSink() = default;
+  virtual void mark(CostStep next) = 0;
+};
+
+}  // namespace godwit::trace
+
+#if defined(GODWIT_COST_MARKS)
+#define GODWIT_MARK(sink, step)                                            \
+  do {                                                                     \
+    if ((sink) != nullptr) (sink)->mark(::godwit::trace::CostStep::step);  \
+  } while (false)
+#else
+#define GODWIT_MARK(sink, step) static_cast<void>(0)
+#endif
