@@ -1,0 +1,38 @@
+// Address -> connection slot: open addressing with linear probing and backward-shift deletion, one cache line a look-up
+// in the common case. The endpoint looks up once a run, so that the cost of a packet stays flat with the number of
+// connections.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/address.h"
+
+namespace godwit {
+
+class AddressTable {
+ public:
+  explicit AddressTable(std::uint64_t seed = 0) : entries_(16), seed_(seed) {}
+
+  [[nodiscard]] std::optional<std::uint32_t> find(const SocketAddress& address) const;
+  // Inserts or replaces.
+  void insert(const SocketAddress& address, std::uint32_t slot);
+  void erase(const SocketAddress& address);
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+  struct Entry {
+    SocketAddress address;  // unspecified: free
+    std::uint32_t slot = 0;
+  };
+  [[nodiscard]] std::size_t home(const SocketAddress& address) const;
+  void grow();
+
+  std::vector<Entry> entries_;  // a power of two, at most half full
+  std::size_t size_ = 0;
+  std::uint64_t seed_;  // random per endpoint: a peer cannot choose addresses that collide
+};
+
+}  // namespace godwit
