@@ -1,0 +1,38 @@
+// The receiving half of the symmetric envelope (wire spec 1.3): checks the tag and yields the plaintext. First step of a
+// packet inside a connection. One PacketOpener belongs to one inbound key; a session that has two live keys asks one
+// after the other with open_copy(), because a wrong key opening in place destroys what the right one needs.
+// Any nonce in any order is accepted: replay is the acknowledgement tracker's business.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/bytes.h"
+#include "crypto/packet_cipher.h"
+
+namespace godwit {
+
+class PacketOpener {
+ public:
+  explicit PacketOpener(std::unique_ptr<PacketCipher> cipher);
+
+  // The caller has checked type byte and length (kSymmetricType, at least kEnvelopeOverhead bytes). The plaintext is a
+  // view inside `datagram`. Nothing when the tag is wrong; the datagram's bytes are then destroyed.
+  [[nodiscard]] std::optional<MutableBytes> open_in_place(MutableBytes datagram);
+
+  // The same into the front of `scratch` (at least datagram.size() - kEnvelopeOverhead bytes, no overlap), leaving the
+  // datagram intact for the next key. Nothing when the tag is wrong; `scratch` then holds garbage.
+  [[nodiscard]] std::optional<MutableBytes> open_copy(ByteView datagram, MutableBytes scratch);
+
+  // Datagrams whose tag was right.
+  [[nodiscard]] std::uint64_t packets_opened() const { return opened_; }
+  [[nodiscard]] CipherKind cipher_kind() const { return cipher_->kind(); }
+
+ private:
+  std::unique_ptr<PacketCipher> cipher_;
+  std::uint64_t opened_ = 0;
+};
+
+}  // namespace godwit
