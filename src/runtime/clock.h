@@ -1,0 +1,11 @@
+// The real clock behind the core's Instant: CLOCK_BOOTTIME, so that a machine that slept notices how long (decisions 9).
+#pragma once
+
+#include "base/time.h"
+
+namespace godwit {
+
+// Nanoseconds since boot, suspended time included.
+[[nodiscard]] Instant boot_time_now();
+
+}  // namespace godwit

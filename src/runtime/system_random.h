@@ -1,0 +1,20 @@
+// The operating system's generator as a RandomSource: keys, nonces, ids. Owned by Node.
+#pragma once
+
+#include "base/random.h"
+
+namespace godwit {
+
+// Draws from getrandom(2) through a small buffer, which is wiped as it is used. Aborts if the system has no randomness
+// to give: there is nothing safe to do without it.
+class SystemRandom final : public RandomSource {
+ public:
+  ~SystemRandom() override;
+  void fill(MutableBytes bytes) override;
+
+ private:
+  std::array<std::uint8_t, 256> buffer_{};
+  std::size_t used_ = sizeof(buffer_);
+};
+
+}  // namespace godwit
