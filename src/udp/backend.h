@@ -1,0 +1,135 @@
+// Moves runs of datagrams between a socket and the rest of Godwit: one interface, several ways to pay the kernel for it
+// (a call a datagram, a call for many, segmentation offload, io_uring). Made by make_backend, owned by a Node (or by
+// the FaultyBackend that decorates it) and driven by one thread; only wake() may come from elsewhere.
+// Every back end behaves alike: backend_conformance_test.cc runs one suite on all of them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "base/datagram_run.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "udp/backend_statistics.h"
+#include "udp/kernel_version.h"
+#include "udp/socket.h"
+
+namespace godwit {
+
+class SendCalls;
+
+enum class BackendKind : std::uint8_t {
+  kAuto,       // the best that a probe on this machine proves: gso, else mmsg, else sendto
+  kSendto,     // one datagram a call, in both directions
+  kConnected,  // as kSendto on a connected socket: only for a client of a single peer (BackendConfig::peer)
+  kMmsg,       // sendmmsg and recvmmsg: many datagrams to many peers a call
+  kGso,        // a run a send (UDP_SEGMENT), runs to many peers a sendmmsg, and UDP_GRO with recvmmsg
+  kUring,      // io_uring: queued sends with UDP_SEGMENT, multishot receive into provided buffers with UDP_GRO
+};
+inline constexpr BackendKind kAllBackendKinds[] = {BackendKind::kAuto, BackendKind::kSendto, BackendKind::kConnected,
+                                                   BackendKind::kMmsg, BackendKind::kGso,    BackendKind::kUring};
+
+// "auto", "sendto", "connected", "mmsg", "gso", "uring".
+[[nodiscard]] std::string_view to_string(BackendKind kind);
+[[nodiscard]] std::optional<BackendKind> parse_backend_kind(std::string_view text);
+
+struct BackendConfig {
+  // A longer datagram is counted and dropped (wire spec Appendix B: 1500).
+  std::size_t largest_datagram_bytes = 1500;
+  // Most datagrams that one receive() takes without receive offload.
+  std::size_t receive_datagrams = 64;
+  // Most runs of up to 64 KiB that one receive() takes with receive offload; each costs a buffer of 64 KiB.
+  std::size_t receive_runs = 16;
+  // UDP_SEGMENT, for kGso and kUring.
+  bool segmentation_offload = true;
+  // UDP_GRO. Unset: on for kGso and kUring, off for the others.
+  std::optional<bool> receive_offload;
+  // Segmentation offload also on kernels known to damage it (kernel_version.h).
+  bool allow_defective_kernel = false;
+  // Runs that a path which refused segmentation offload spends without it before it is tried again; 0: never again.
+  std::uint32_t offload_retry_runs = 65536;
+  // kConnected: the one peer.
+  SocketAddress peer;
+  // Tests: the kernel's answers to sends, and its version. Null and unset: the real ones.
+  std::shared_ptr<SendCalls> send_calls;
+  std::optional<KernelVersion> kernel;
+};
+
+// What one receive() found. Kept by the caller and passed again, so that its storage is reused.
+class ReceiveBatch {
+ public:
+  // In order of arrival. The bytes belong to the back end and may be written to (decryption in place); they stay until
+  // the next receive() of that back end, or its end. `local` is the address that the run came to.
+  [[nodiscard]] std::span<DatagramRun> runs() { return runs_; }
+  [[nodiscard]] std::span<const DatagramRun> runs() const { return runs_; }
+  [[nodiscard]] bool empty() const { return runs_.empty(); }
+  // The call stopped at its bound, not at an empty socket: there is probably more.
+  [[nodiscard]] bool stopped_at_bound() const { return stopped_at_bound_; }
+
+  // For back ends.
+  void clear() {
+    runs_.clear();
+    stopped_at_bound_ = false;
+  }
+  void reserve(std::size_t runs) { runs_.reserve(runs); }
+  void add(const DatagramRun& run) { runs_.push_back(run); }
+  void set_stopped_at_bound() { stopped_at_bound_ = true; }
+
+ private:
+  std::vector<DatagramRun> runs_;
+  bool stopped_at_bound_ = false;
+};
+
+// Why a wait() ended; none of them after its time-out or a signal.
+struct WaitOutcome {
+  bool readable = false;  // receive() finds something
+  bool writable = false;  // a send that had blocked may go on
+  bool woken = false;     // wake() was called
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // Sends the runs in order and returns how many were taken; fewer than given means would-block: offer the rest again
+  // after a wait() that reports writable. A run that the kernel took in part counts as taken: the back end copies its
+  // remainder (of at most one run at a time) and sends it first, in send(), receive() or wait(). Nothing is sent twice.
+  // Bytes need to live only for the call. A run of zero bytes is one empty datagram. A refusal other than would-block
+  // is counted by errno and the rest of that run is discarded: to the transport, lost datagrams. `local` is honoured
+  // on a wildcard socket and ignored elsewhere.
+  [[nodiscard]] virtual std::size_t send(std::span<const DatagramRun> runs) = 0;
+  // The last send() ended in would-block, or a remainder is still unsent.
+  [[nodiscard]] virtual bool send_blocked() const = 0;
+
+  // Takes what has arrived, up to a bound, and never blocks; returns the number of runs. Segments coalesced by the
+  // kernel stay one run.
+  virtual std::size_t receive(ReceiveBatch& inbox) = 0;
+
+  // Sleeps until something arrives, a blocked send may go on, wake() is called, or the time-out (nanoseconds; zero
+  // polls; none: for ever) is over.
+  virtual WaitOutcome wait(std::optional<Duration> timeout) = 0;
+  // Ends the current wait(), or the next one. From any thread and from signal handlers.
+  virtual void wake() noexcept = 0;
+
+  // Readable when receive() finds something: for event loops of others.
+  [[nodiscard]] virtual int descriptor() const = 0;
+  [[nodiscard]] virtual const Socket& socket() const = 0;
+  [[nodiscard]] virtual const BackendStatistics& statistics() const = 0;
+  // Never kAuto.
+  [[nodiscard]] virtual BackendKind kind() const = 0;
+  // One line: what was chosen, with which offloads, and why.
+  [[nodiscard]] virtual const std::string& choice() const = 0;
+};
+
+// Takes the socket over. Errors: kUnsupported with the reason (no io_uring, a kernel with the offload defect when kGso
+// is asked for by name), kInvalidArgument (kConnected without a peer).
+[[nodiscard]] Result<std::unique_ptr<Backend>> make_backend(BackendKind kind, Socket socket, const BackendConfig& config);
+
+}  // namespace godwit

@@ -1,0 +1,33 @@
+// Finds out what this machine's kernel really does, by doing it: setting an option proves nothing, so the probe sends
+// over loopback and compares what arrives. make_backend(kAuto) follows it; `godwit doctor` prints it.
+#pragma once
+
+#include <string>
+
+#include "udp/backend.h"
+
+namespace godwit {
+
+struct ProbeFinding {
+  bool works = false;
+  std::string reason;  // one clause: what was seen
+};
+
+struct BackendProbe {
+  KernelVersion kernel;
+  ProbeFinding mmsg;                  // sendmmsg and recvmmsg
+  ProbeFinding segmentation_offload;  // UDP_SEGMENT
+  ProbeFinding receive_offload;       // UDP_GRO
+  ProbeFinding uring;                 // io_uring with all that the back end needs
+  BackendKind chosen = BackendKind::kSendto;
+  std::string choice;                 // one line: what kAuto takes, and why
+
+  // A line a finding, then the choice.
+  [[nodiscard]] std::string to_text() const;
+};
+
+// Opens sockets of its own and takes well below a millisecond on a usual machine. Never fails: what cannot be proved
+// does not work. Uses `config.send_calls`, `config.kernel` and `config.allow_defective_kernel`.
+[[nodiscard]] BackendProbe probe_backends(const BackendConfig& config);
+
+}  // namespace godwit

@@ -1,0 +1,82 @@
+// What a back end counted since it was made: plain integers, written by the thread that drives it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace godwit {
+
+// Refusals by errno: a bounded table in order of first appearance; errno values beyond its capacity share `other`.
+class ErrnoCounts {
+ public:
+  struct Entry {
+    int error = 0;  // an errno value
+    std::uint64_t count = 0;
+  };
+  static constexpr std::size_t kCapacity = 16;
+
+  void add(int error) {
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (entries_[i].error == error) {
+        ++entries_[i].count;
+        return;
+      }
+    }
+    if (size_ == kCapacity) {
+      ++other_;
+      return;
+    }
+    entries_[size_++] = Entry{error, 1};
+  }
+  [[nodiscard]] std::uint64_t of(int error) const {
+    for (const Entry& entry : entries()) {
+      if (entry.error == error) return entry.count;
+    }
+    return 0;
+  }
+  [[nodiscard]] std::uint64_t total() const {
+    std::uint64_t sum = other_;
+    for (const Entry& entry : entries()) sum += entry.count;
+    return sum;
+  }
+  [[nodiscard]] std::span<const Entry> entries() const { return {entries_.data(), size_}; }
+  [[nodiscard]] std::uint64_t other() const { return other_; }
+
+ private:
+  std::array<Entry, kCapacity> entries_{};
+  std::size_t size_ = 0;
+  std::uint64_t other_ = 0;
+};
+
+struct BackendStatistics {
+  // Sending. A run counts as sent when its last datagram was taken by the kernel or given up.
+  std::uint64_t runs_sent = 0;
+  std::uint64_t datagrams_sent = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t send_calls = 0;            // system calls that tried to send
+  std::uint64_t blocked_sends = 0;         // the socket's send buffer was full; the rest goes later
+  std::uint64_t datagrams_discarded = 0;   // given up after a refusal: lost datagrams to the transport
+  ErrnoCounts send_refusals;               // every errno but would-block, also those that a fall-back repaired
+  std::uint64_t offloaded_datagrams = 0;   // of datagrams_sent: through segmentation offload
+  std::uint64_t offload_fallbacks = 0;     // paths that segmentation offload was switched off for
+  std::uint64_t offload_resent_runs = 0;   // runs that were resent at once datagram by datagram
+  std::uint64_t batch_fallbacks = 0;       // sendmmsg itself was forbidden (seccomp): one call a message from then on
+
+  // Receiving.
+  std::uint64_t runs_received = 0;
+  std::uint64_t datagrams_received = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint64_t receive_calls = 0;         // system calls that tried to receive
+  ErrnoCounts receive_errors;              // every errno but would-block; among them ECONNREFUSED, which is ignored
+  std::uint64_t truncated_datagrams = 0;   // longer than BackendConfig::largest_datagram_bytes: dropped
+  std::uint64_t empty_datagrams = 0;       // of zero bytes: dropped
+  std::uint64_t foreign_datagrams = 0;     // from an address of no known family: dropped
+  std::uint64_t kernel_drops = 0;          // SO_RXQ_OVFL: buffers dropped because the receive buffer was full
+
+  // Waiting.
+  std::uint64_t wait_calls = 0;            // system calls that could sleep
+};
+
+}  // namespace godwit

@@ -1,0 +1,69 @@
+// One bound, non-blocking UDP socket with the options every back end relies on: large buffers (granted size read back),
+// overflow count (SO_RXQ_OVFL), no fragmentation, and on a wildcard address the destination of each datagram
+// (IP_PKTINFO, IPV6_RECVPKTINFO), so that a reply leaves from the address that received (wire spec checklist 33).
+// A back end takes the socket over and owns it. Invariant: descriptor() is open, except after a move from it.
+#pragma once
+
+#include <cstddef>
+
+#include "base/address.h"
+#include "base/result.h"
+#include "udp/sockaddr.h"
+
+namespace godwit {
+
+struct SocketOptions {
+  // Port 0: the kernel chooses. Unspecified: every address of both families, or of IPv4 where there is no IPv6.
+  // "[::]" takes IPv4 too (dual stack) unless `ipv6_only`.
+  SocketAddress bind;
+  bool ipv6_only = false;
+  // Several sockets on one port, each with its own share of the flows: the kernel's choice is stable per flow while
+  // the group does not change. Every socket of the group asks for it.
+  bool reuse_port = false;
+  std::size_t receive_buffer_bytes = std::size_t{16} << 20;
+  std::size_t send_buffer_bytes = std::size_t{4} << 20;
+};
+
+class Socket {
+ public:
+  // Errors: kPermission, kUnsupported (address family missing), kInvalidArgument (address not of this machine), else
+  // kSystem, with one line that names the address.
+  [[nodiscard]] static Result<Socket> open(const SocketOptions& options);
+
+  Socket(Socket&& other) noexcept;
+  Socket& operator=(Socket&& other) noexcept;
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  ~Socket();
+
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] SocketFamily family() const { return family_; }
+  // With the port that the kernel chose; a wildcard stays a wildcard.
+  [[nodiscard]] const SocketAddress& local_address() const { return local_address_; }
+  // Bound to every address: received runs name the local address they came to, and sent runs may name theirs.
+  [[nodiscard]] bool is_wildcard() const { return is_wildcard_; }
+
+  // What was granted, in the unit that was asked: the kernel clamps without a word (to rmem_max, wmem_max).
+  [[nodiscard]] std::size_t receive_buffer_bytes() const { return receive_buffer_bytes_; }
+  [[nodiscard]] std::size_t send_buffer_bytes() const { return send_buffer_bytes_; }
+
+  // Fixes the one peer of a client's socket: the kernel then drops what others send, and answers that the peer's port
+  // is closed arrive as ECONNREFUSED.
+  [[nodiscard]] Status connect(const SocketAddress& peer);
+  // Receives several datagrams of one sender as one buffer (UDP_GRO). False where the kernel has no such option.
+  [[nodiscard]] bool enable_receive_offload();
+
+ private:
+  explicit Socket(int descriptor, SocketFamily family) : descriptor_(descriptor), family_(family) {}
+  [[nodiscard]] static Result<Socket> open_at(const SocketAddress& bind, const SocketOptions& options);
+  [[nodiscard]] Status configure(const SocketOptions& options, bool dual_stack);
+
+  int descriptor_ = -1;
+  SocketFamily family_ = SocketFamily::kIpv4;
+  bool is_wildcard_ = false;
+  SocketAddress local_address_;
+  std::size_t receive_buffer_bytes_ = 0;
+  std::size_t send_buffer_bytes_ = 0;
+};
+
+}  // namespace godwit
