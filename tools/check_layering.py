@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Checks the house rules that a compiler cannot: who includes whom, what the core may not mention, how files look.
+
+    tools/check_layering.py [--self-test] [ROOT]
+
+Prints one line a violation and exits 1 if there is any. ARCHITECTURE.md explains the rules.
+"""
+import pathlib
+import re
+import sys
+
+# A folder may include itself and these. This is the table of ARCHITECTURE.md; CMakeLists.txt links the same graph.
+ALLOWED = {
+    "base": set(),
+    "crypto": {"base"},
+    "wire": {"crypto", "base"},
+    "trace": {"base"},
+    "recovery": {"base"},
+    "congestion": {"recovery", "base"},
+    "stream": {"wire", "base", "crypto"},
+    "transport": {"wire", "crypto", "recovery", "congestion", "stream", "trace", "base"},
+    "udp": {"base"},
+    "runtime": {"transport", "udp", "trace", "base", "wire", "crypto", "recovery", "congestion", "stream"},
+    "sim": {"transport", "congestion", "trace", "base", "wire", "crypto", "recovery", "stream"},
+    "measure": {"udp", "trace", "base"},
+    "report": {"measure", "trace", "base"},
+    "cli": {"runtime", "sim", "measure", "report", "trace", "transport", "udp", "base", "wire", "crypto", "recovery",
+            "congestion", "stream"},
+}
+CORE = {"base", "crypto", "wire", "trace", "recovery", "congestion", "stream", "transport"}
+# Threads, sockets, clocks, output and exceptions do not occur in the core.
+CORE_FORBIDDEN_INCLUDES = re.compile(
+    r'#include <(thread|mutex|shared_mutex|atomic|condition_variable|future|iostream|fstream|stdexcept|'
+    r'sys/socket\.h|netinet/.*|arpa/inet\.h|unistd\.h|time\.h|ctime|poll\.h|sys/epoll\.h)>')
+CORE_FORBIDDEN_TEXT = [
+    (re.compile(r"\b(system_clock|steady_clock|high_resolution_clock)\b"), "a clock"),
+    (re.compile(r"^\s*throw\b"), "an exception"),
+    (re.compile(r"^\s*#\s*if(?!ndef NDEBUG)"), "a preprocessor condition"),
+    (re.compile(r"\bstd::(thread|mutex|atomic)\b"), "a thread primitive"),
+    (re.compile(r"\bthread_local\b"), "thread-local state"),
+]
+# Where a preprocessor condition is the design: the mark macro, and choosing a library that may be absent.
+CONDITIONS_ALLOWED = {"src/trace/cost.h"}
+CONDITIONS_ALLOWED_FOLDERS = {"crypto"}
+MAX_LINES = 500
+MAX_COLUMNS = 120
+
+
+def check_file(path: pathlib.Path, root: pathlib.Path) -> list[str]:
+    relative = path.relative_to(root).as_posix()
+    parts = relative.split("/")
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    problems = []
+
+    def report(number: int, what: str) -> None:
+        problems.append(f"{relative}:{number}: {what}")
+
+    is_test = path.stem.endswith(("_test", "_benchmark")) or "test" in path.stem
+    folder = parts[1] if parts[0] == "src" and len(parts) > 2 else None
+    if len(lines) > MAX_LINES and not is_test:
+        report(len(lines), f"{len(lines)} lines: more than {MAX_LINES} are two concepts")
+    if path.suffix == ".h" and not (lines and lines[0].startswith("//")):
+        report(1, "a header opens with what it is and where it sits")
+    if path.suffix == ".h" and "#pragma once" not in text:
+        report(1, "no #pragma once")
+    for number, line in enumerate(lines, 1):
+        if len(line) > MAX_COLUMNS:
+            report(number, f"{len(line)} columns, at most {MAX_COLUMNS}")
+        if line.rstrip() != line:
+            report(number, "white space at the end of the line")
+        if re.search(r"\b(TODO|FIXME|XXX)\b", line):
+            report(number, "an unfinished note")
+        include = re.match(r'#include "([a-z_]+)/', line)
+        if include and folder in ALLOWED:
+            target = include.group(1)
+            if target in ALLOWED and target != folder and target not in ALLOWED[folder]:
+                report(number, f"{folder}/ may not include {target}/")
+        if folder in CORE and not is_test:
+            if CORE_FORBIDDEN_INCLUDES.match(line):
+                report(number, f"{folder}/ is sans-I/O: {line.strip()}")
+            for pattern, what in CORE_FORBIDDEN_TEXT:
+                if what == "a preprocessor condition" and (relative in CONDITIONS_ALLOWED or folder in CONDITIONS_ALLOWED_FOLDERS):
+                    continue
+                if pattern.search(line) and not line.lstrip().startswith("//"):
+                    report(number, f"{what} in {folder}/: {line.strip()}")
+    return problems
+
+
+def check_tree(root: pathlib.Path) -> list[str]:
+    problems = []
+    for top in ("src", "include", "tests", "benches", "fuzz", "examples"):
+        for path in sorted((root / top).rglob("*")):
+            if path.suffix in (".h", ".cc"):
+                problems += check_file(path, root)
+    return problems
+
+
+def self_test() -> None:
+    """A check that cannot fail checks nothing: each rule is broken once in a scratch tree."""
+    import tempfile
+
+    cases = {
+        "src/base/a.h": ("// A.\n#pragma once\n#include \"wire/limits.h\"\n", "may not include"),
+        "src/wire/b.cc": ("#include <thread>\n", "sans-I/O"),
+        "src/stream/c.cc": ("void f() {\n  throw 1;\n}\n", "an exception"),
+        "src/transport/d.cc": ("#ifdef X\n#endif\n", "preprocessor"),
+        "src/recovery/e.h": ("#pragma once\n", "opens with"),
+        "src/udp/f.cc": ("int x;  // TODO\n", "unfinished"),
+        "src/cli/g.cc": ("//" + "x" * 130 + "\n", "columns"),
+        "src/sim/h.cc": ("\n" * 600, "two concepts"),
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        root = pathlib.Path(scratch)
+        for name, (content, _) in cases.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(content)
+        found = check_tree(root)
+        for name, (_, expected) in cases.items():
+            if not any(problem.startswith(name) and expected in problem for problem in found):
+                sys.exit(f"self-test: {name} should have been reported for '{expected}'")
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--self-test"]:
+        self_test()
+        print("check_layering: every rule can fail")
+        return
+    root = pathlib.Path(arguments[0]) if arguments else pathlib.Path(__file__).resolve().parent.parent
+    problems = check_tree(root)
+    for problem in problems:
+        print(problem)
+    if problems:
+        sys.exit(1)
+    print("check_layering: clean")
+
+
+if __name__ == "__main__":
+    main()
