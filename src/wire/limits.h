@@ -8,28 +8,30 @@
 #include <cstdint>
 
 #include "base/time.h"
+#include "crypto/intro_box.h"
+#include "crypto/packet_sealer.h"
 
 namespace godwit::wire {
 
 // --- Byte 0 of a datagram (wire spec 1.1) ---
-inline constexpr std::uint8_t kTypeIntro = 0x01;
-inline constexpr std::uint8_t kTypeSymmetric = 0x02;
+inline constexpr std::uint8_t kTypeIntro = kIntroType;
+inline constexpr std::uint8_t kTypeSymmetric = kSymmetricType;
 inline constexpr std::uint8_t kFirstQuicType = 0x40;  // 40 … FF belong to QUIC on a shared port
 
-// --- Datagrams (wire spec 1.1, 1.2, 1.3) ---
+// --- Datagrams (wire spec 1.1, 1.2, 1.3); sizes of keys, nonces and tags come from crypto/ ---
+using godwit::kIntroOverhead;    // type, ephemeral key, tag
+using godwit::kNonceSize;
+using godwit::kSymmetricKeySize;
+using godwit::kTagSize;
 inline constexpr std::size_t kMaxDatagram = 1200;          // never sent longer
 inline constexpr std::size_t kMaxReceivedDatagram = 1500;  // accepted up to this
-inline constexpr std::size_t kNonceSize = 12;
-inline constexpr std::size_t kTagSize = 16;
-inline constexpr std::size_t kDatagramPrefix = 1 + kNonceSize;                   // type and nonce, before the ciphertext
-inline constexpr std::size_t kDatagramOverhead = kDatagramPrefix + kTagSize;     // of a symmetric datagram
-inline constexpr std::size_t kMaxPlaintext = kMaxDatagram - kDatagramOverhead;   // of a symmetric datagram that is sent
+inline constexpr std::size_t kDatagramOverhead = kEnvelopeOverhead;             // of a symmetric datagram
+inline constexpr std::size_t kMaxPlaintext = kMaxDatagram - kDatagramOverhead;  // of a symmetric datagram that is sent
 inline constexpr std::size_t kMaxReceivedPlaintext = kMaxReceivedDatagram - kDatagramOverhead;
-inline constexpr std::size_t kSymmetricKeySize = 16;
-inline constexpr std::size_t kIntroOverhead = 1 + 32 + kTagSize;  // type, ephemeral key, tag
 inline constexpr std::size_t kVersionSize = 8;
 inline constexpr std::size_t kIntroPlaintext = kVersionSize + kSymmetricKeySize;  // at least; the rest is ignored
 inline constexpr std::size_t kIntroDatagram = kIntroOverhead + kIntroPlaintext;
+static_assert(kTypeIntro == 0x01 && kTypeSymmetric == 0x02);
 static_assert(kDatagramOverhead == 29 && kMaxPlaintext == 1171 && kMaxReceivedPlaintext == 1471);
 static_assert(kIntroOverhead == 49 && kIntroDatagram == 73);
 

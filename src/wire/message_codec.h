@@ -34,8 +34,8 @@ using Receipts = std::span<const std::uint32_t>;
 [[nodiscard]] std::size_t encoded_size(const UpgradeDecline& message);
 [[nodiscard]] std::size_t encoded_size(const Message& message);
 
-// Writes one packet to the start of `out` and returns its size; 0 when `out` is too small. Payloads may not overlap `out`,
-// except that a payload may already stand where it belongs.
+// Writes one packet to the start of `out` and returns its size; 0 when `out` is too small, whose contents are then
+// undefined. Payloads may not overlap `out`, except that one may already stand where it belongs.
 //
 // AckOk: with a version an AckConnectionV2, without one a legacy AckConnection Ok; the address must be specified.
 // AckError: 0 also when the text is no UTF-8, which no peer would decode.

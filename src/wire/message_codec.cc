@@ -1,0 +1,312 @@
+#include "wire/message_codec.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "base/assert.h"
+#include "wire/bincode.h"
+#include "wire/utf8.h"
+
+namespace godwit::wire {
+namespace {
+
+// Indices of the wire (wire spec 2.2), in the order of the deployed declaration.
+constexpr std::uint32_t kAckConnection = 0;
+constexpr std::uint32_t kShortMessage = 1;
+constexpr std::uint32_t kNoOp = 3;
+constexpr std::uint32_t kPing = 4;
+constexpr std::uint32_t kPong = 5;
+constexpr std::uint32_t kAckConnectionV2 = 6;
+constexpr std::uint32_t kUpgrade = 7;
+
+constexpr std::uint32_t kResultOk = 0;
+constexpr std::uint32_t kResultError = 1;
+
+constexpr std::uint32_t kAddressIpv4 = 0;
+constexpr std::uint32_t kAddressIpv6 = 1;
+
+constexpr std::uint32_t kUpgradeOffer = 0;
+constexpr std::uint32_t kUpgradeAccept = 1;
+constexpr std::uint32_t kUpgradeDecline = 2;
+
+constexpr std::uint8_t kOptionNone = 0;
+constexpr std::uint8_t kOptionSome = 1;
+
+constexpr std::size_t kUpgradeOverhead = kMessageOverhead + 4;  // and the inner index
+
+// --- Decoding ---
+// A failed Reader yields zeros, and zero is a valid index or tag nearly everywhere: each step tells a truncated field from
+// a bad one only where the two differ, and decode() looks at the Reader once at the end.
+
+using Decoded = std::expected<Message, DecodeError>;
+
+template <std::size_t kSize>
+std::array<std::uint8_t, kSize> read_array(Reader& reader) {
+  std::array<std::uint8_t, kSize> array{};
+  std::ranges::copy(reader.read_bytes(kSize), array.begin());
+  return array;
+}
+
+std::expected<SocketAddress, DecodeError> read_address(Reader& reader) {
+  const auto family = reader.read<std::uint32_t>();
+  if (family == kAddressIpv4) {
+    const auto octets = read_array<4>(reader);
+    return SocketAddress::ipv4(octets, reader.read<std::uint16_t>());
+  }
+  if (family == kAddressIpv6) {
+    const auto octets = read_array<16>(reader);
+    return SocketAddress::ipv6(octets, reader.read<std::uint16_t>());
+  }
+  return std::unexpected(DecodeError::kBadAddress);
+}
+
+Decoded read_ack_ok(Reader& reader, bool with_version) {
+  const SymmetricKey key(read_array<kSymmetricKeySize>(reader));
+  const auto address = read_address(reader);
+  if (!address) return std::unexpected(address.error());
+  std::optional<VersionBytes> version;
+  if (with_version) version = read_array<kVersionSize>(reader);
+  return AckOk{.key = key, .remote_address = *address, .version = version};
+}
+
+Decoded read_ack(Reader& reader) {
+  const auto result = reader.read<std::uint32_t>();
+  if (result == kResultOk) return read_ack_ok(reader, false);
+  if (result != kResultError) return std::unexpected(DecodeError::kBadResult);
+  const ByteView text = reader.read_buffer();
+  if (!is_valid_utf8(text)) return std::unexpected(DecodeError::kBadUtf8);
+  return AckError{.text = {reinterpret_cast<const char*>(text.data()), text.size()}};
+}
+
+Decoded read_fragment(Reader& reader) {
+  // Reads stand in statements of their own: their order is the order of the wire.
+  StreamFragment fragment;
+  fragment.stream_id = reader.read<std::uint32_t>();
+  fragment.total_length = reader.read<std::uint64_t>();
+  fragment.number = reader.read<std::uint32_t>();
+  fragment.payload = reader.read_buffer();
+  const auto option = reader.read<std::uint8_t>();
+  if (option == kOptionSome) {
+    fragment.metadata = reader.read_buffer();
+  } else if (option != kOptionNone) {
+    return std::unexpected(DecodeError::kBadOption);
+  }
+  return fragment;
+}
+
+Decoded read_upgrade(Reader& reader) {
+  const auto control = reader.read<std::uint32_t>();
+  const auto attempt = reader.read<std::uint32_t>();
+  switch (control) {
+    case kUpgradeOffer: return UpgradeOffer{.attempt = attempt, .capabilities = reader.read<std::uint32_t>()};
+    case kUpgradeAccept: return UpgradeAccept{.attempt = attempt};
+    case kUpgradeDecline: return UpgradeDecline{.attempt = attempt, .reason = reader.read<std::uint8_t>()};
+    default: return std::unexpected(DecodeError::kUnknownUpgrade);
+  }
+}
+
+Decoded read_message(Reader& reader) {
+  switch (reader.read<std::uint32_t>()) {
+    case kAckConnection: return read_ack(reader);
+    case kShortMessage: return ShortMessage{.payload = reader.read_buffer()};
+    case kStreamFragmentVariant: return read_fragment(reader);
+    case kNoOp: return NoOp{};
+    case kPing: return Ping{.sequence = reader.read<std::uint64_t>()};
+    case kPong: return Pong{.sequence = reader.read<std::uint64_t>()};
+    case kAckConnectionV2: return read_ack_ok(reader, true);
+    case kUpgrade: return read_upgrade(reader);
+    default: return std::unexpected(DecodeError::kUnknownVariant);
+  }
+}
+
+// --- Encoding ---
+
+std::size_t address_size(const SocketAddress& address) { return 4 + (address.is_ipv4() ? 4U : 16U) + 2; }
+
+void write_header(Writer& writer, std::uint32_t packet_id, Receipts receipts, std::uint32_t variant) {
+  writer.write(packet_id);
+  writer.write<std::uint64_t>(receipts.size());
+  for (const std::uint32_t receipt : receipts) writer.write(receipt);
+  writer.write(variant);
+}
+
+void write_address(Writer& writer, const SocketAddress& address) {
+  // An address to be encoded is that of a datagram's sender; one without a family is the caller's mistake.
+  GODWIT_ASSERT(address.is_specified());
+  writer.write(address.is_ipv4() ? kAddressIpv4 : kAddressIpv6);
+  writer.write_bytes(ByteView(address.octets()).first(address.is_ipv4() ? 4 : 16));
+  writer.write(address.port());
+}
+
+void write_fragment_head(Writer& writer, std::uint32_t packet_id, Receipts receipts, const StreamFragment& fragment) {
+  write_header(writer, packet_id, receipts, kStreamFragmentVariant);
+  writer.write(fragment.stream_id);
+  writer.write(fragment.total_length);
+  writer.write(fragment.number);
+  writer.write<std::uint64_t>(fragment.payload.size());
+}
+
+void write_fragment_tail(Writer& writer, const StreamFragment& fragment) {
+  writer.write(fragment.metadata ? kOptionSome : kOptionNone);
+  if (fragment.metadata) writer.write_buffer(*fragment.metadata);
+}
+
+std::size_t encode_sequence(MutableBytes out, std::uint32_t packet_id, Receipts receipts, std::uint32_t variant,
+                            std::uint64_t sequence) {
+  Writer writer(out);
+  write_header(writer, packet_id, receipts, variant);
+  writer.write(sequence);
+  return writer.size();
+}
+
+Writer begin_upgrade(MutableBytes out, std::uint32_t packet_id, Receipts receipts, std::uint32_t control,
+                     std::uint32_t attempt) {
+  Writer writer(out);
+  write_header(writer, packet_id, receipts, kUpgrade);
+  writer.write(control);
+  writer.write(attempt);
+  return writer;
+}
+
+}  // namespace
+
+std::string_view to_string(DecodeError error) {
+  switch (error) {
+    case DecodeError::kTruncated: return "truncated";
+    case DecodeError::kReceiptsTooLong: return "receipts too long";
+    case DecodeError::kUnknownVariant: return "unknown variant";
+    case DecodeError::kUnknownUpgrade: return "unknown upgrade";
+    case DecodeError::kBadOption: return "bad option";
+    case DecodeError::kBadResult: return "bad result";
+    case DecodeError::kBadAddress: return "bad address";
+    case DecodeError::kBadUtf8: return "bad utf-8";
+  }
+  return "unknown";
+}
+
+std::expected<Packet, DecodeError> decode(ByteView plaintext) {
+  Reader reader(plaintext);
+  const auto packet_id = reader.read<std::uint32_t>();
+  const auto receipt_count = reader.read<std::uint64_t>();
+  // Divided, not multiplied: the count is any u64.
+  if (receipt_count > reader.remaining() / kReceiptSize) return std::unexpected(DecodeError::kReceiptsTooLong);
+  const ReceiptList receipts{.raw = reader.read_bytes(receipt_count * kReceiptSize)};
+
+  Decoded message = read_message(reader);
+  if (reader.failed()) return std::unexpected(DecodeError::kTruncated);
+  if (!message) return std::unexpected(message.error());
+  return Packet{
+      .packet_id = packet_id, .receipts = receipts, .message = *std::move(message), .trailing = reader.rest()};
+}
+
+std::size_t encoded_size(const AckOk& message) {
+  const std::size_t common = kMessageOverhead + kSymmetricKeySize + address_size(message.remote_address);
+  return common + (message.version ? kVersionSize : 4);  // the legacy form has a result index instead
+}
+std::size_t encoded_size(const AckError& message) { return kMessageOverhead + 4 + 8 + message.text.size(); }
+std::size_t encoded_size(const ShortMessage& message) { return kShortMessageOverhead + message.payload.size(); }
+std::size_t encoded_size(const StreamFragment& message) {
+  const std::size_t metadata = message.metadata ? kMetadataOverhead + message.metadata->size() : 0;
+  return kFragmentOverhead + message.payload.size() + metadata;
+}
+std::size_t encoded_size(const NoOp& /*message*/) { return kMessageOverhead; }
+std::size_t encoded_size(const Ping& /*message*/) { return kPingSize; }
+std::size_t encoded_size(const Pong& /*message*/) { return kPingSize; }
+std::size_t encoded_size(const UpgradeOffer& /*message*/) { return kUpgradeOverhead + 8; }
+std::size_t encoded_size(const UpgradeAccept& /*message*/) { return kUpgradeOverhead + 4; }
+std::size_t encoded_size(const UpgradeDecline& /*message*/) { return kUpgradeOverhead + 5; }
+std::size_t encoded_size(const Message& message) {
+  return std::visit([](const auto& kind) { return encoded_size(kind); }, message);
+}
+
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const AckOk& message) {
+  Writer writer(out);
+  write_header(writer, packet_id, receipts, message.version ? kAckConnectionV2 : kAckConnection);
+  if (!message.version) writer.write(kResultOk);
+  writer.write_bytes(message.key.bytes());
+  write_address(writer, message.remote_address);
+  if (message.version) writer.write_bytes(*message.version);
+  return writer.size();
+}
+
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const AckError& message) {
+  if (!is_valid_utf8(as_bytes(message.text))) return 0;
+  Writer writer(out);
+  write_header(writer, packet_id, receipts, kAckConnection);
+  writer.write(kResultError);
+  writer.write_buffer(as_bytes(message.text));
+  return writer.size();
+}
+
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const ShortMessage& message) {
+  Writer writer(out);
+  write_header(writer, packet_id, receipts, kShortMessage);
+  writer.write_buffer(message.payload);
+  return writer.size();
+}
+
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const StreamFragment& message) {
+  Writer writer(out);
+  write_fragment_head(writer, packet_id, receipts, message);
+  writer.write_bytes(message.payload);
+  write_fragment_tail(writer, message);
+  return writer.size();
+}
+
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const NoOp& /*message*/) {
+  Writer writer(out);
+  write_header(writer, packet_id, receipts, kNoOp);
+  return writer.size();
+}
+
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const Ping& message) {
+  return encode_sequence(out, packet_id, receipts, kPing, message.sequence);
+}
+
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const Pong& message) {
+  return encode_sequence(out, packet_id, receipts, kPong, message.sequence);
+}
+
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const UpgradeOffer& message) {
+  Writer writer = begin_upgrade(out, packet_id, receipts, kUpgradeOffer, message.attempt);
+  writer.write(message.capabilities);
+  return writer.size();
+}
+
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const UpgradeAccept& message) {
+  return begin_upgrade(out, packet_id, receipts, kUpgradeAccept, message.attempt).size();
+}
+
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const UpgradeDecline& message) {
+  Writer writer = begin_upgrade(out, packet_id, receipts, kUpgradeDecline, message.attempt);
+  writer.write(message.reason);
+  return writer.size();
+}
+
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const Message& message) {
+  return std::visit([&](const auto& kind) { return encode(out, packet_id, receipts, kind); }, message);
+}
+
+std::size_t encode_short_message_head(MutableBytes out, std::uint32_t packet_id, Receipts receipts,
+                                      std::uint64_t payload_length) {
+  Writer writer(out);
+  write_header(writer, packet_id, receipts, kShortMessage);
+  writer.write(payload_length);
+  return writer.size();
+}
+
+std::size_t encode_fragment_head(MutableBytes out, std::uint32_t packet_id, Receipts receipts,
+                                 const StreamFragment& fragment) {
+  Writer writer(out);
+  write_fragment_head(writer, packet_id, receipts, fragment);
+  return writer.size();
+}
+
+std::size_t encode_fragment_tail(MutableBytes out, const StreamFragment& fragment) {
+  Writer writer(out);
+  write_fragment_tail(writer, fragment);
+  return writer.size();
+}
+
+}  // namespace godwit::wire
