@@ -1,0 +1,59 @@
+// Bytes of an outgoing message: owned, borrowed from the application, or read on demand from a source such as a file. Any
+// piece may be read again at any time until the message is released, because a retransmission is encoded anew.
+// Invariant: size() never changes; a source that can no longer deliver fails the message, never the process.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace godwit {
+
+// Bytes that are fetched when they are needed.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  // Exactly `length` bytes from `offset` on, as a view valid until the next read of this source. Nothing, or a view of
+  // another length, means the bytes are gone: the message fails. Never asked beyond the size given to Body::from_source.
+  [[nodiscard]] virtual std::optional<ByteView> read(std::uint64_t offset, std::size_t length) = 0;
+};
+
+// Movable only. Moving leaves views of owned and borrowed bytes valid.
+class Body {
+ public:
+  Body() = default;  // no bytes
+  [[nodiscard]] static Body owned(std::vector<std::uint8_t> bytes);
+  // The application keeps `bytes` alive and unchanged until the message is confirmed or has failed.
+  [[nodiscard]] static Body borrowed(ByteView bytes);
+  // `source` must not be null.
+  [[nodiscard]] static Body from_source(std::unique_ptr<BodySource> source, std::uint64_t size);
+
+  Body(Body&& other) noexcept;
+  Body& operator=(Body&& other) noexcept;
+  Body(const Body&) = delete;
+  Body& operator=(const Body&) = delete;
+  ~Body() = default;
+
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+
+  // Requires offset + length <= size(). Nothing when the source fails. See BodySource::read for how long the view lives;
+  // of owned and borrowed bytes it lives as long as the bytes.
+  [[nodiscard]] std::optional<ByteView> read(std::uint64_t offset, std::size_t length) {
+    if (source_ == nullptr) [[likely]] return ByteView{data_ + offset, length};
+    return read_source(offset, length);
+  }
+
+ private:
+  [[nodiscard]] std::optional<ByteView> read_source(std::uint64_t offset, std::size_t length);
+
+  const std::uint8_t* data_ = nullptr;
+  std::uint64_t size_ = 0;
+  std::vector<std::uint8_t> storage_;
+  std::unique_ptr<BodySource> source_;
+};
+
+}  // namespace godwit

@@ -1,0 +1,85 @@
+// Reassembly of one inbound stream by fragment number (wire spec 6.4): a contiguous frontier, and fragments above it held
+// until their turn. Payload sizes are whatever the peer sent; only numbers order them. Bytes in order pass through as a view
+// of the datagram (kChunks) or are appended to one buffer (kWhole). Owned by RecvStreams.
+// Invariants: bytes received, in order or held, never exceed the total; a held fragment has at least one byte.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/time.h"
+#include "stream/reassembly_memory.h"
+#include "stream/stream_sink.h"
+
+namespace godwit {
+
+enum class DeliveryMode : std::uint8_t {
+  kChunks,  // bytes as they become contiguous: StreamSink::on_chunk
+  kWhole,   // complete streams: StreamSink::on_message
+};
+
+class RecvStream {
+ public:
+  enum class Result : std::uint8_t {
+    kAccepted,
+    kFinished,     // accepted, and all bytes have been delivered
+    kDuplicate,    // the number has arrived before; the first copy stays
+    kBeyondEnd,    // number 0 or above ⌈total / 1130⌉ + 1
+    kEmpty,        // no bytes, and not fragment 1
+    kBeyondTotal,  // would take the bytes received above the total
+    kNoRoom,       // out of order, and the bound on such bytes is reached: nothing was recorded
+    kNoMemory,     // the buffer of the whole stream does not fit the bound: the stream cannot go on
+  };
+
+  RecvStream() = default;  // an empty slot
+  // Requires 1 <= total <= wire::kMaxStreamBytes.
+  RecvStream(Instant now, std::uint32_t id, std::uint64_t total, DeliveryMode mode);
+
+  // Delivers what becomes contiguous. `metadata` of fragment 1 must have been looked at by the caller.
+  [[nodiscard]] Result on_fragment(Instant now, std::uint32_t number, ByteView payload, ReassemblyMemory& memory,
+                                   StreamSink& sink);
+  // Gives all memory back.
+  void clear(ReassemblyMemory& memory);
+
+  [[nodiscard]] std::uint32_t id() const { return id_; }
+  [[nodiscard]] std::uint64_t total() const { return total_; }
+  [[nodiscard]] DeliveryMode mode() const { return mode_; }
+  // Bytes that arrived, in order or held.
+  [[nodiscard]] std::uint64_t received() const { return received_; }
+  // Bytes delivered, or in the buffer.
+  [[nodiscard]] std::uint64_t contiguous() const { return contiguous_; }
+  [[nodiscard]] std::uint32_t next_number() const { return next_; }
+  [[nodiscard]] std::uint32_t held_fragments() const { return held_; }
+
+  [[nodiscard]] Instant opened_at() const { return opened_at_; }
+  [[nodiscard]] Instant last_new_bytes_at() const { return last_new_bytes_at_; }
+  // Counts as new bytes for the idle limit.
+  void touch(Instant now) { last_new_bytes_at_ = now; }
+
+ private:
+  [[nodiscard]] Result accept_in_order(ByteView payload, ReassemblyMemory& memory, StreamSink& sink);
+  [[nodiscard]] Result hold(std::uint32_t number, ByteView payload, ReassemblyMemory& memory);
+  [[nodiscard]] Result drain(ReassemblyMemory& memory, StreamSink& sink);
+  [[nodiscard]] bool append(ByteView payload, ReassemblyMemory& memory);
+  [[nodiscard]] bool grow_index(std::uint32_t distance, ReassemblyMemory& memory);
+  void deliver_whole(ReassemblyMemory& memory, StreamSink& sink);
+
+  std::uint32_t id_ = 0;
+  std::uint32_t next_ = 1;         // the frontier: every fragment below has been delivered or appended
+  std::uint32_t last_ = 0;         // highest number accepted
+  std::uint32_t held_ = 0;         // fragments above the frontier
+  std::uint64_t total_ = 0;
+  std::uint64_t received_ = 0;
+  std::uint64_t contiguous_ = 0;
+  Instant opened_at_{};
+  Instant last_new_bytes_at_{};
+  DeliveryMode mode_ = DeliveryMode::kChunks;
+  // Slot of fragment n at n modulo the size, a power of two; kNone where there is none. Grows with the distance to the frontier.
+  std::vector<std::uint32_t> index_;
+  std::vector<std::uint8_t> buffer_;  // kWhole
+  std::uint64_t buffer_charge_ = 0;
+};
+
+}  // namespace godwit

@@ -1,0 +1,120 @@
+// The inbound streams of one connection: who is admitted, what is remembered, what expires (wire spec 6.4 as a receiver, W27,
+// W33). The connection's receive path passes every fragment that the duplicate filter let through; bytes come out through
+// StreamSink. Owned by Connection.
+// Nothing a peer declares costs memory: bytes are charged when they arrive, every table has a bound, and no fragment closes the
+// connection. Operations streams (bit 31) share limits with transport streams but are told apart by id.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/time.h"
+#include "stream/id_map.h"
+#include "stream/reassembly_memory.h"
+#include "stream/recent_ids.h"
+#include "stream/recv_stream.h"
+#include "stream/slot_table.h"
+#include "stream/stream_sink.h"
+#include "wire/fragment.h"
+#include "wire/limits.h"
+#include "wire/message.h"
+
+namespace godwit {
+
+struct RecvStreamsConfig {
+  DeliveryMode delivery = DeliveryMode::kChunks;
+  std::uint32_t max_streams = wire::kDeployedMaxStreams;  // incomplete at a time; at most 65,536
+  std::uint64_t max_stream_bytes = wire::kMaxStreamBytes;  // declared; at most wire::kMaxStreamBytes
+  ReassemblyLimits memory;
+  Duration idle_limit = wire::kDeployedStreamIdle;  // without new bytes
+  // A stream must be complete within max(age_limit, total / slowest_rate).
+  Duration age_limit = wire::kDeployedStreamAge;
+  std::uint64_t slowest_rate = wire::kDeployedStreamRate;  // bytes per second
+  Duration check_interval = 5s;
+  std::size_t completed_remembered = wire::kDeployedCompletedStreams;
+  std::size_t refused_remembered = wire::kDeployedRefusedStreams;
+};
+
+struct FragmentOutcome {
+  enum class Result : std::uint8_t {
+    kAccepted,   // new bytes
+    kDuplicate,  // the fragment has arrived before under another packet id
+    kIgnored,    // breaks a rule of the stream, or belongs to a completed, refused or failed one
+    kRefused,    // this fragment made its stream refused: from now on it is ignored
+    kNoRoom,     // valid, but not kept: the packet must be neither receipted nor recorded, so that the peer sends it again
+  };
+  Result result = Result::kIgnored;
+  bool opened = false;    // first fragment of its stream
+  bool finished = false;  // last missing fragment of its stream
+
+  [[nodiscard]] bool must_receipt() const { return result != Result::kNoRoom; }
+};
+
+struct RecvStreamsStatistics {
+  std::uint64_t opened = 0;
+  std::uint64_t finished = 0;
+  std::uint64_t refused = 0;         // streams: length, number or memory
+  std::uint64_t failed = 0;          // streams evicted or refused half received
+  std::uint64_t duplicates = 0;      // fragments, as the ones below
+  std::uint64_t reordered = 0;       // held until their turn
+  std::uint64_t beyond_end = 0;      // number out of range
+  std::uint64_t beyond_total = 0;
+  std::uint64_t empty = 0;
+  std::uint64_t contradictory = 0;   // a total other than the stream's first; used nevertheless
+  std::uint64_t after_end = 0;       // for a completed, refused or failed stream
+  std::uint64_t no_room = 0;
+};
+
+class RecvStreams {
+ public:
+  explicit RecvStreams(RecvStreamsConfig config = {});
+
+  // One fragment of a packet that is no duplicate. Nothing in it has been checked.
+  FragmentOutcome on_fragment(Instant now, const wire::StreamFragment& fragment, StreamSink& sink);
+  FragmentOutcome on_fragment(Instant now, const wire::StreamFragmentHeader& fragment, StreamSink& sink);
+
+  // Views handed out by on_chunk are no longer used: call before each new input.
+  void release_delivered() { memory_.release_retired(); }
+
+  // Streams admitted from now on are delivered this way; those begun keep theirs.
+  void set_delivery(DeliveryMode mode) { config_.delivery = mode; }
+  // Drops a stream and ignores the rest of it. Not reported to a sink. False when no such stream is open.
+  bool refuse(std::uint32_t stream_id);
+  // Keeps a stream from idling while its sender waits for credit. False when no such stream is open.
+  bool touch(Instant now, std::uint32_t stream_id);
+  // The session has ended: reports every stream that is half received.
+  void fail_all(StreamSink& sink);
+
+  // Eviction, and return of memory that is no longer used. Nothing when no stream is open and no memory is held.
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
+  void handle_timeout(Instant now, StreamSink& sink);
+
+  [[nodiscard]] std::size_t open_streams() const { return streams_.size(); }
+  [[nodiscard]] const ReassemblyMemory& memory() const { return memory_; }
+  [[nodiscard]] const RecvStreamsStatistics& statistics() const { return statistics_; }
+
+ private:
+  static constexpr std::uint32_t kNone = 0xffffffff;
+
+  [[nodiscard]] FragmentOutcome admit(Instant now, const wire::StreamFragment& fragment, StreamSink& sink);
+  [[nodiscard]] FragmentOutcome apply(Instant now, std::uint32_t index, const wire::StreamFragment& fragment, StreamSink& sink);
+  [[nodiscard]] std::uint32_t find(std::uint32_t stream_id);
+  void fail(std::uint32_t index, InboundFailure::Reason reason, StreamSink& sink);
+  // Frees the slot; its memory must have been cleared.
+  void erase(std::uint32_t index);
+  [[nodiscard]] Duration age_limit(std::uint64_t total) const;
+
+  RecvStreamsConfig config_;
+  ReassemblyMemory memory_;
+  SlotTable<RecvStream> streams_;
+  IdMap by_id_;
+  RecentIds completed_;
+  RecentIds refused_;
+  std::uint32_t last_id_ = 0;         // of the stream of the last fragment: runs come from one stream
+  std::uint32_t last_index_ = kNone;  // kNone: no such stream
+  std::optional<Instant> next_check_;
+  RecvStreamsStatistics statistics_;
+};
+
+}  // namespace godwit

@@ -1,0 +1,226 @@
+// What goes next on one connection. The connection's send path asks peek(), encodes and seals the item, take()s it; recovery
+// tells what was acknowledged and what to send again. Short messages go before streams so that they do not wait behind a
+// file; beyond a burst the two alternate by bytes, so that neither starves. Streams take turns of about one segmentation
+// run each, fair by bytes; one stream alone fills whole runs.
+// Owned by Connection. Bounded in count and bytes; holds the limits of a deployed receiver (wire spec 6.4), which are
+// neither announced nor reported to a sender (W32, W33). No allocation per packet once grown.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "stream/body.h"
+#include "stream/peer_charge.h"
+#include "stream/send_stream.h"
+#include "stream/slot_table.h"
+#include "stream/stream_id.h"
+#include "wire/limits.h"
+
+namespace godwit {
+
+// Names one outgoing message of one connection; never reused on it, never 0.
+using MessageId = std::uint64_t;
+
+struct SendQueueConfig {
+  // Short messages that are queued or not yet acknowledged; at most 65,536.
+  std::uint32_t max_messages = 8192;
+  std::uint64_t max_message_bytes = 4 * 1024 * 1024;
+  // Streams that a deployed receiver holds, and the memory it charges for them (wire spec 6.4).
+  std::uint32_t max_streams = wire::kDeployedMaxStreams;
+  std::uint64_t max_stream_charge = wire::kDeployedMaxChargedBytes;
+};
+
+enum class SendAs : std::uint8_t {
+  kMessage,           // a short message up to wire::kShortMessageLimit bytes, a transport stream above
+  kStream,            // a transport stream whatever its size
+  kOperationsStream,  // an operations stream (wire spec 6.5)
+};
+
+struct SendOptions {
+  SendAs as = SendAs::kMessage;
+  // Embedded in fragment 1; operations streams only, at most wire::kMaxMetadata bytes.
+  std::optional<std::vector<std::uint8_t>> metadata;
+  // Bytes of a stream that may be sent before the first extend_send_limit. Short messages ignore it.
+  std::uint64_t send_limit = kUnlimited;
+  // The message fails when it is not wholly acknowledged by then.
+  std::optional<Instant> deadline;
+};
+
+// The two kinds of packets a queue makes; recovery's PacketContent::Kind has the same.
+enum class SendKind : std::uint8_t { kFragment, kMessage };
+
+// One packet's content. Views are valid until the next call of a non-const member of the queue.
+struct SendItem {
+  SendKind kind = SendKind::kMessage;
+  SlotHandle owner = 0;                // PacketContent::owner
+  std::uint32_t fragment = 0;          // number from 1 on; 0 for a short message
+  ByteView payload;
+  const SendStream* stream = nullptr;  // null for a short message; has header(), id(), total()
+
+  // Goes between the fragment's payload and the end of the packet; nothing but for fragment 1 of some operations streams.
+  [[nodiscard]] std::optional<ByteView> metadata() const {
+    return stream == nullptr ? std::nullopt : stream->metadata(fragment);
+  }
+  // Size of the sealed datagram without receipts.
+  [[nodiscard]] std::size_t datagram_bytes() const;
+};
+
+// A message that was given up: unreadable body, deadline, abandoned packets or cancelled. Its body has been released.
+struct SendFailure {
+  enum class Reason : std::uint8_t { kBodyUnreadable, kDeadline, kAbandoned, kCancelled };
+  MessageId message = 0;
+  SendKind kind = SendKind::kMessage;
+  SlotHandle owner = 0;            // stale by now: recovery is to forget its packets
+  Reason reason = Reason::kCancelled;
+  bool may_have_arrived = false;   // at least one packet of it was handed out
+};
+
+struct SendQueueStatistics {
+  std::uint64_t messages_accepted = 0;
+  std::uint64_t streams_accepted = 0;
+  std::uint64_t confirmed = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t refused = 0;             // send() answered kWouldBlock
+  std::uint64_t stale_acknowledgements = 0;  // for a slot that was freed
+};
+
+class SendQueue {
+ public:
+  explicit SendQueue(SendQueueConfig config = {}, std::uint32_t first_stream_id = 1);
+
+  // --- The application's side ---
+  // Queues a message. kWouldBlock: the queue or the receiver's limits are full, poll_writable() says when to try again.
+  // kTooLarge: above wire::kMaxStreamBytes, metadata above wire::kMaxMetadata, or never within the configured limits.
+  // kInvalidArgument: an empty stream, metadata without an operations stream. kClosed: the stream ids are used up.
+  // A refused body is dropped.
+  [[nodiscard]] Result<MessageId> send(Instant now, Body body, SendOptions options = {});
+  // The wire's id of a message's stream, 0 for a short message and one that has ended.
+  [[nodiscard]] std::uint32_t stream_id(MessageId message) const;
+  // Bytes from the start of the stream that may be sent in all; a lower value than before changes nothing. A fragment is sent
+  // only when it ends within the limit. False when the message is no stream or has ended.
+  bool extend_send_limit(MessageId message, std::uint64_t limit_bytes);
+  // Gives a message up. Reported by poll_failure(). False when it has ended already.
+  bool cancel(MessageId message);
+  void cancel_all();
+  // True once after a refusal, when half of the message queue is free again, or the refused stream fits.
+  [[nodiscard]] bool poll_writable();
+
+  // --- The send path ---
+  // What goes next, null when there is nothing to send. Stays the same until take() or another non-const call; costs a few
+  // nanoseconds for contiguous bodies. A body that cannot be read fails its message here.
+  [[nodiscard]] const SendItem* peek() {
+    return has_front_ ? &front_ : load_front();
+  }
+  // The item of the last peek() goes into a packet. Requires peek() != nullptr.
+  void take();
+  // The content of a packet sent before, for its retransmission. Nothing when its message has ended, or fails here.
+  [[nodiscard]] std::optional<SendItem> content(SendKind kind, SlotHandle owner, std::uint32_t fragment);
+  // Nothing unsent that may be sent: credit counts, the congestion window does not.
+  [[nodiscard]] bool idle() const { return active_head_ == kNone && message_head_ == kNone; }
+
+  // --- What recovery reports ---
+  // Fragments first … first + count - 1 of a stream, or a short message (first and count ignored), were acknowledged.
+  // The message when it is thereby wholly acknowledged: its body has been released. Ignores a stale owner.
+  std::optional<MessageId> on_acknowledged(SendKind kind, SlotHandle owner, std::uint32_t first, std::uint32_t count);
+  // A packet was given up after all its retransmissions: its message fails, others go on (wire spec 6.6).
+  void on_abandoned(SendKind kind, SlotHandle owner);
+  // Messages that failed, one a call. A stream's share of the receiver's limits is held from here until it has been evicted
+  // there for want of new bytes.
+  [[nodiscard]] std::optional<SendFailure> poll_failure(Instant now);
+
+  // --- Time: deadlines, and the end of failed streams at the receiver while a send waits for it ---
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
+  void handle_timeout(Instant now);
+
+  // --- Numbers ---
+  [[nodiscard]] std::uint32_t open_streams() const { return streams_.size(); }
+  [[nodiscard]] std::uint32_t open_messages() const { return messages_.size(); }
+  [[nodiscard]] std::uint64_t message_bytes() const { return message_bytes_; }
+  [[nodiscard]] const PeerCharge& charge() const { return charge_; }
+  [[nodiscard]] const SendQueueStatistics& statistics() const { return statistics_; }
+
+ private:
+  static constexpr std::uint32_t kNone = 0xffffffff;
+
+  struct MessageSlot {
+    Body body;
+    Instant deadline = Instant::max();
+    std::uint32_t next = kNone;  // in the queue of unsent messages
+    std::uint32_t previous = kNone;
+    bool sent = false;
+  };
+  struct StreamSlot {
+    SendStream stream;
+    Instant deadline = Instant::max();
+    std::int64_t deficit = 0;    // bytes left of this turn; negative when the last fragment overdrew it
+    std::uint32_t next = kNone;  // in the ring of streams that can send
+    std::uint32_t previous = kNone;
+    bool active = false;
+  };
+
+  [[nodiscard]] Result<MessageId> send_message(Body body, const SendOptions& options);
+  [[nodiscard]] Result<MessageId> send_stream(Instant now, Body body, SendOptions options);
+  [[nodiscard]] std::unexpected<Error> would_block(const char* what);
+
+  [[nodiscard]] const SendItem* load_front();
+  [[nodiscard]] bool load_message();
+  [[nodiscard]] bool load_fragment();
+  void take_message(std::uint32_t index);
+  void take_fragment(std::uint32_t index);
+
+  void activate(std::uint32_t index);
+  void deactivate(std::uint32_t index);
+  [[nodiscard]] std::int64_t quantum() const;
+  void append_message(std::uint32_t index);
+  void unlink_message(std::uint32_t index);
+
+  void fail(SendKind kind, std::uint32_t index, SendFailure::Reason reason);
+  void erase_message(std::uint32_t index);
+  void erase_stream(std::uint32_t index);
+  void update_writable();
+  void note_deadline(Instant deadline);
+
+  [[nodiscard]] MessageId id_of(SendKind kind, std::uint32_t index) const;
+  // The slot of a message that has not ended.
+  struct Found {
+    SendKind kind;
+    std::uint32_t index;
+  };
+  [[nodiscard]] std::optional<Found> find(MessageId message) const;
+
+  SendQueueConfig config_;
+  StreamIdAllocator ids_;
+  SlotTable<StreamSlot> streams_;
+  SlotTable<MessageSlot> messages_;
+
+  SendItem front_;
+  bool has_front_ = false;
+
+  // Streams that have something to send and the credit for it, in turn; the head's turn runs.
+  std::uint32_t active_head_ = kNone;
+  std::uint32_t active_count_ = 0;
+  // Unsent short messages, first in first out.
+  std::uint32_t message_head_ = kNone;
+  std::uint32_t message_tail_ = kNone;
+  // Bytes that short messages may still take before a waiting stream gets its share.
+  std::int64_t message_allowance_;
+
+  std::uint64_t message_bytes_ = 0;
+  PeerCharge charge_;
+  Instant earliest_deadline_ = Instant::max();  // never later than the earliest of all
+
+  bool messages_refused_ = false;
+  std::optional<std::uint64_t> refused_charge_;
+  bool writable_ = false;
+  std::vector<SendFailure> failures_;
+  std::vector<std::uint64_t> failed_charges_;  // beside failures_
+  std::size_t next_failure_ = 0;
+  SendQueueStatistics statistics_;
+};
+
+}  // namespace godwit

@@ -1,0 +1,75 @@
+// One outgoing stream: its body, how it is cut, what has been sent and what has been acknowledged. Owned by SendQueue, which
+// decides when it sends; recovery names its fragments by number when they are acknowledged or must be sent again.
+// Invariants: acknowledged fragments <= sent fragments <= count; fragments are sent in order, each once here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "stream/body.h"
+#include "stream/fragment_layout.h"
+#include "wire/fragment.h"
+
+namespace godwit {
+
+// A send limit that does not limit.
+inline constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
+
+class SendStream {
+ public:
+  // An empty slot: id 0, nothing to send.
+  SendStream() : SendStream(0, Body{}, std::nullopt, 0) {}
+  // `body` holds 1 … wire::kMaxStreamBytes bytes. `metadata` (at most wire::kMaxMetadata bytes) is embedded in fragment 1;
+  // operations streams only. `send_limit`: see raise_send_limit.
+  SendStream(std::uint32_t id, Body body, std::optional<std::vector<std::uint8_t>> metadata, std::uint64_t send_limit);
+
+  [[nodiscard]] std::uint32_t id() const { return id_; }
+  [[nodiscard]] std::uint64_t total() const { return layout_.total(); }
+  [[nodiscard]] std::uint32_t fragment_count() const { return layout_.count(); }
+  // Writes the 40 bytes before the payload of any fragment.
+  [[nodiscard]] const wire::FragmentTemplate& header() const { return header_; }
+  // What goes into `metadata` of the fragment; nothing but for fragment 1.
+  [[nodiscard]] std::optional<ByteView> metadata(std::uint32_t number) const;
+
+  // The payload of a fragment, also one sent before. Nothing when the body's source fails. Requires 1 <= number <= count.
+  [[nodiscard]] std::optional<ByteView> payload(std::uint32_t number) {
+    return body_.read(layout_.offset(number), layout_.size(number));
+  }
+
+  // --- Sending ---
+  [[nodiscard]] std::uint32_t next_fragment() const { return next_; }
+  [[nodiscard]] bool started() const { return next_ > 1; }
+  [[nodiscard]] bool all_sent() const { return next_ > layout_.count(); }
+  // The next fragment exists and lies wholly below the send limit.
+  [[nodiscard]] bool sendable() const { return next_ <= sendable_end_; }
+  // The next fragment has been handed out for sending. Requires sendable().
+  void on_sent() { ++next_; }
+  // Bytes from the start of the stream that may be sent. It only rises; a lower value changes nothing.
+  void raise_send_limit(std::uint64_t bytes);
+  [[nodiscard]] std::uint64_t unsent_bytes() const { return all_sent() ? 0 : total() - layout_.offset(next_); }
+
+  // --- Acknowledgement ---
+  // Fragments first … first + count - 1 are acknowledged, each reported once by recovery. O(1).
+  void on_acknowledged(std::uint32_t first, std::uint32_t count);
+  [[nodiscard]] bool finished() const { return acknowledged_ == layout_.count(); }
+  [[nodiscard]] std::uint32_t acknowledged_fragments() const { return acknowledged_; }
+
+ private:
+  [[nodiscard]] std::uint32_t last_below(std::uint64_t limit) const;
+
+  std::uint32_t id_;
+  std::uint32_t next_ = 1;          // number of the next fragment to be sent for the first time
+  std::uint32_t sendable_end_ = 0;  // the last fragment that ends within the send limit
+  std::uint32_t acknowledged_ = 0;
+  FragmentLayout layout_;
+  wire::FragmentTemplate header_;
+  Body body_;
+  std::optional<std::vector<std::uint8_t>> metadata_;
+  std::uint64_t send_limit_;
+};
+
+}  // namespace godwit

@@ -1,0 +1,60 @@
+// What inbound streams give to the connection, as calls in the order in which things happen. A call instead of a returned list:
+// one fragment may complete many, and the connection turns each into an event without a copy in between.
+// Implemented by Connection. An implementation must not call back into RecvStreams.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.h"
+#include "wire/limits.h"
+
+namespace godwit {
+
+// The next bytes of a stream, in order (DeliveryMode::kChunks). Never empty.
+struct InboundChunk {
+  std::uint32_t stream_id = 0;
+  std::uint64_t offset = 0;  // of `bytes` in the stream
+  std::uint64_t total = 0;   // length of the whole stream
+  // In the datagram passed to on_fragment, or in pooled memory that lives until RecvStreams::release_delivered.
+  ByteView bytes;
+
+  [[nodiscard]] bool operations() const { return wire::is_operations_stream(stream_id); }
+  [[nodiscard]] bool finished() const { return offset + bytes.size() == total; }
+};
+
+// A whole stream (DeliveryMode::kWhole).
+struct InboundMessage {
+  std::uint32_t stream_id = 0;
+  std::vector<std::uint8_t> payload;
+
+  [[nodiscard]] bool operations() const { return wire::is_operations_stream(stream_id); }
+};
+
+// A stream that ended half received: nothing more of it will come.
+struct InboundFailure {
+  enum class Reason : std::uint8_t {
+    kIdle,      // no new bytes for the idle limit
+    kAge,       // not complete within the age limit
+    kNoMemory,  // its bytes no longer fit the connection's budget (DeliveryMode::kWhole)
+    kClosed,    // the session has ended
+  };
+  std::uint32_t stream_id = 0;
+  Reason reason = Reason::kIdle;
+  std::uint64_t received = 0;  // bytes that arrived; in kChunks the first of them have been delivered
+  std::uint64_t total = 0;
+
+  [[nodiscard]] bool operations() const { return wire::is_operations_stream(stream_id); }
+};
+
+class StreamSink {
+ public:
+  virtual ~StreamSink() = default;
+  virtual void on_chunk(const InboundChunk& chunk) = 0;
+  virtual void on_message(InboundMessage&& message) = 0;
+  // Metadata of an operations stream, once, before the bytes of its fragment 1. `metadata` is a view of the datagram.
+  virtual void on_metadata(std::uint32_t stream_id, ByteView metadata) = 0;
+  virtual void on_failure(const InboundFailure& failure) = 0;
+};
+
+}  // namespace godwit
