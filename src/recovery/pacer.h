@@ -1,0 +1,63 @@
+// Spreads transmissions over time: a token bucket that is really enforced. One per connection, asked before each run
+// and told after it. Invariant: over any window in which only granted bytes are sent, bytes <= rate * window + burst();
+// neither an idle period nor a clock that jumps grants more than burst().
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+
+#include "base/bandwidth.h"
+#include "base/time.h"
+
+namespace godwit {
+
+struct PacerConfig {
+  std::uint32_t datagram_bytes = 1200;       // largest datagram
+  Duration release_interval = 1ms;           // a run is what the rate carries in this time ...
+  std::uint32_t min_release_datagrams = 2;   // ... but at least so many datagrams
+  std::uint32_t max_release_bytes = 65536;   // ... and at most one segmentation-offload send
+  std::uint32_t min_burst_datagrams = 10;    // the bucket holds at least so many
+  Duration lateness = 1ms;                   // a wake-up so late loses no credit: the bucket holds that much more
+};
+
+class Pacer {
+ public:
+  static constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
+
+  // Starts with a full bucket. An unlimited rate grants kUnlimited and costs a comparison.
+  explicit Pacer(Bandwidth rate = Bandwidth::unlimited(), PacerConfig config = {});
+
+  // Takes effect from `now`; credit beyond the new burst() is lost.
+  void set_rate(Instant now, Bandwidth rate);
+  [[nodiscard]] Bandwidth rate() const { return rate_; }
+
+  // Bytes that may go now. Once the credit has fallen below one datagram it is 0 until a whole run may go, so that
+  // receipts coming in do not cut runs into single packets.
+  [[nodiscard]] std::uint64_t budget(Instant now);
+  // Bytes sent, granted or not (retransmissions and control packets do not wait, but count).
+  void on_sent(Instant now, std::uint64_t bytes);
+  // How long until budget() is not 0; zero if it is not 0 now, Duration::max() at a rate of zero.
+  [[nodiscard]] Duration until_release(Instant now);
+  // The same as a point in time; nothing if budget() is not 0 now or never will be.
+  [[nodiscard]] std::optional<Instant> next_release(Instant now);
+
+  // Capacity of the bucket, bytes.
+  [[nodiscard]] std::uint64_t burst() const { return burst_; }
+  // What until_release waits for once the credit is used up, bytes: at most burst().
+  [[nodiscard]] std::uint64_t release_bytes() const { return release_; }
+
+ private:
+  void refill(Instant now);
+
+  PacerConfig config_;
+  Bandwidth rate_;
+  std::uint64_t burst_ = 0;
+  std::uint64_t release_ = 0;
+  std::int64_t credit_ = 0;     // in 10^-9 bytes: exact for any rate and time; negative is debt
+  bool waiting_ = false;        // used up: wait for a whole run
+  bool started_ = false;
+  Instant refilled_at_{};
+};
+
+}  // namespace godwit

@@ -1,0 +1,73 @@
+// Receipts waiting to be sent, and those sent lately, which are repeated while a packet has room so that one lost
+// receipt packet causes no retransmission. Part of AckTracker.
+// Invariants: no id stands twice among the waiting ones, nor twice in one take(); both lists are bounded.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/time.h"
+
+namespace godwit {
+
+struct ReceiptQueueConfig {
+  std::size_t pending_limit = 4096;   // a receipt beyond is dropped and counted: the peer's retransmission asks again
+  std::size_t recent_limit = 288;     // receipts remembered for repetition
+  std::uint8_t repetitions = 1;       // how often a receipt is repeated, at most 3
+  Duration repetition_window = 1s;    // not repeated once this old
+};
+
+class ReceiptQueue {
+ public:
+  explicit ReceiptQueue(ReceiptQueueConfig config = {}) : config_(config) {}
+
+  // `known_new`: the id cannot be waiting already, since the packet was never seen before. False if the list is full.
+  bool push(Instant now, std::uint32_t id, bool known_new) {
+    if (known_new && !searching_ && pending_.size() < pending_.capacity() && size() < config_.pending_limit) [[likely]] {
+      if (empty()) oldest_ = now;
+      pending_.push_back(id);
+      return true;
+    }
+    return push_checked(now, id, known_new);
+  }
+
+  // Fills `out` with waiting receipts, oldest first, then, if asked to, with recent ones, latest first.
+  // Returns how many were written.
+  std::size_t take(Instant now, std::span<std::uint32_t> out, bool repeat_recent);
+
+  [[nodiscard]] bool empty() const { return taken_ == pending_.size(); }
+  [[nodiscard]] std::size_t size() const { return pending_.size() - taken_; }
+  // When the oldest waiting receipt was queued. Requires !empty().
+  [[nodiscard]] Instant oldest() const { return oldest_; }
+  [[nodiscard]] std::uint64_t overflowed() const { return overflowed_; }
+  [[nodiscard]] std::uint64_t repeated() const { return repeated_; }
+
+  // Gives memory back when nothing waits; recent receipts are forgotten.
+  void trim();
+
+ private:
+  struct Recent {
+    std::uint32_t id = 0;
+    std::uint32_t sent_ticks : 30 = 0;  // ticks of 2^20 ns, modulo 2^30
+    std::uint32_t repeats_left : 2 = 0;
+  };
+
+  bool push_checked(Instant now, std::uint32_t id, bool known_new);
+  void remember(Instant now, std::span<const std::uint32_t> ids);
+  std::size_t repeat(Instant now, std::span<std::uint32_t> out, std::size_t skip_latest);
+  void forget_recent(std::uint32_t id);
+
+  ReceiptQueueConfig config_;
+  bool searching_ = false;  // an id that was not known to be new is waiting: look before adding
+  std::vector<std::uint32_t> pending_;
+  std::size_t taken_ = 0;  // entries of pending_ already taken
+  Instant oldest_{};
+  std::vector<Recent> recent_;    // circular once it has reached recent_limit
+  std::size_t recent_next_ = 0;   // where the next one is written
+  std::uint64_t overflowed_ = 0;
+  std::uint64_t repeated_ = 0;
+};
+
+}  // namespace godwit

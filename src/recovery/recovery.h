@@ -1,0 +1,120 @@
+// The sender's half of reliability, joined: sent packets, round-trip time, loss detection, delivery rate, time-outs.
+// One per send epoch of a connection. Decides and reports values; the connection sends, and tells streams and the
+// congestion controller.
+//   OUT   may_send_new() -> next_packet_id() -> on_sent();  poll_retransmit() -> on_retransmitted() or discard()
+//   IN    begin_acks() -> on_receipt() for each receipt of one received run -> finish_acks()
+//   TIME  next_timeout() -> handle_timeout()
+// Invariants: bytes_in_flight() is the sum over the ring; an id is never given out twice within a round of the counter.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "recovery/ack_outcome.h"
+#include "recovery/delivery_rate.h"
+#include "recovery/fifo_ring.h"
+#include "recovery/loss_detector.h"
+#include "recovery/rtt_estimator.h"
+#include "recovery/sent_packets.h"
+
+namespace godwit {
+
+struct RecoveryConfig {
+  RttConfig rtt;
+  LossConfig loss;
+  std::uint32_t first_packet_id = 1;       // wire spec 5.9: ordinary packets start at 1
+  std::uint32_t span_limit = 1u << 17;     // ids from the oldest unsettled to the next one; a power of two
+  std::uint8_t max_timeouts = 12;          // retransmissions by time-out until a packet is abandoned
+  bool skip_ids = true;                    // wire spec W20
+  std::uint32_t skip_least = 500;          // packets between two skipped ids: uniform in [least, most]
+  std::uint32_t skip_most = 1500;
+};
+
+struct RecoveryStatistics {
+  std::uint64_t packets_sent = 0;           // tracked, first transmissions
+  std::uint64_t packets_retransmitted = 0;  // probes included
+  std::uint64_t packets_acked = 0;
+  std::uint64_t packets_lost = 0;           // declarations
+  std::uint64_t packets_spuriously_lost = 0;
+  std::uint64_t packets_abandoned = 0;
+  std::uint64_t probes = 0;
+  std::uint64_t needless_probes = 0;
+  std::uint64_t timeouts = 0;
+  std::uint64_t ids_skipped = 0;
+  std::uint64_t stale_receipts = 0;
+  std::uint64_t untracked_receipts = 0;
+  std::uint64_t misbehaving_receipts = 0;
+};
+
+class Recovery {
+ public:
+  // `random` must outlive it; used for skipped ids only.
+  Recovery(RecoveryConfig config, RandomSource& random);
+
+  // --- Sending ---
+  // Takes the next id, for a packet of any kind. Ids of packets that are not tracked (Ping, Pong, NoOp) are taken and
+  // never reported by on_sent.
+  [[nodiscard]] std::uint32_t next_packet_id();
+  // How many new tracked packets may be sent before the oldest unsettled one is settled. Retransmissions always may.
+  [[nodiscard]] std::uint32_t new_packet_room() const;
+  [[nodiscard]] bool may_send_new() const { return new_packet_room() > 0; }
+  // A new tracked packet went out. Requires may_send_new() before its id was taken, ids in ascending order, bytes < 65536.
+  void on_sent(Instant now, std::uint32_t id, const PacketContent& content, std::uint32_t bytes);
+  // What poll_retransmit() named went out again.
+  void on_retransmitted(Instant now, std::uint32_t id, std::uint32_t bytes);
+  // There is nothing more to send although congestion window and pacer would allow it.
+  void on_application_limited() { rate_.on_application_limited(sent_.bytes_in_flight()); }
+
+  // What to send again next, in the order it was declared lost; a probe comes first. The same packet is named until
+  // on_retransmitted(), discard() or a receipt settles the matter.
+  [[nodiscard]] std::optional<LostPacket> poll_retransmit();
+  [[nodiscard]] bool has_retransmission() { return poll_retransmit().has_value(); }
+  // This packet's content is gone: forget it. Unknown ids are ignored.
+  void discard(std::uint32_t id);
+  // Forgets all packets of a failed or cancelled stream or message. Returns the bytes that left the flight.
+  // Walks the ring.
+  std::uint64_t forget_owner(PacketContent::Kind kind, std::uint32_t owner);
+
+  // --- Receipts: one run of datagrams together, so that order within the run does not look like loss ---
+  void begin_acks(Instant now);
+  void on_receipt(std::uint32_t id);
+  // Valid until the next call of a method that is not const.
+  [[nodiscard]] const AckOutcome& finish_acks();
+
+  // --- Time ---
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
+  // Harmless when nothing is due. The outcome is valid until the next call of a method that is not const.
+  [[nodiscard]] const TimeoutOutcome& handle_timeout(Instant now);
+  // The peer has just answered something sent after the latest retransmission: the path works, back-off ends.
+  void on_path_proven() { backoff_ = 0; }
+
+  // --- State ---
+  [[nodiscard]] std::uint64_t bytes_in_flight() const { return sent_.bytes_in_flight(); }
+  [[nodiscard]] std::uint32_t packets_in_flight() const { return sent_.packets_in_flight(); }
+  // True if any packet is unsettled: in flight or waiting to be sent again.
+  [[nodiscard]] bool outstanding() const { return !sent_.empty(); }
+  // Feed ping samples here.
+  [[nodiscard]] RttEstimator& rtt() { return rtt_; }
+  [[nodiscard]] const RttEstimator& rtt() const { return rtt_; }
+  [[nodiscard]] const LossDetector& losses() const { return losses_; }
+  [[nodiscard]] const SentPackets& sent() const { return sent_; }
+  [[nodiscard]] bool application_limited() const { return rate_.application_limited(); }
+  [[nodiscard]] std::uint64_t total_delivered() const { return rate_.total_delivered(); }
+  [[nodiscard]] const RecoveryStatistics& statistics() const { return statistics_; }
+  // Gives memory back on an idle connection; nothing happens while packets are outstanding.
+  void trim();
+
+ private:
+  RecoveryConfig config_;
+  RandomSource* random_;
+  RttEstimator rtt_;
+  SentPackets sent_;
+  LossDetector losses_;
+  DeliveryRate rate_;
+  RecoveryStatistics statistics_;
+  std::uint8_t backoff_ = 0;
+};
+
+}  // namespace godwit
