@@ -85,7 +85,7 @@ struct StreamFragment {
   std::uint32_t stream_id = 0;
   std::uint64_t total_length = 0;
   std::uint32_t number = 0;  // from 1 on, in an honest sender
-  ByteView payload;          // may be empty in fragment 1 with metadata
+  ByteView payload = {};     // may be empty in fragment 1 with metadata
   std::optional<ByteView> metadata = std::nullopt;
 };
 

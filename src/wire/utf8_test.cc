@@ -43,16 +43,16 @@ TEST(Utf8, AcceptsNoOtherSequenceOfUpToThreeBytes) {
   std::uint32_t accepted_three = 0;
   for (unsigned first = 0; first < 256; ++first) {
     bytes[0] = static_cast<std::uint8_t>(first);
-    accepted_one += is_valid_utf8(ByteView(bytes).first(1)) ? 1 : 0;
+    accepted_one += is_valid_utf8(ByteView(bytes).first(1)) ? 1U : 0U;
     if (first < 0x80) continue;
     for (unsigned second = 0; second < 256; ++second) {
       bytes[1] = static_cast<std::uint8_t>(second);
       const bool two = is_valid_utf8(ByteView(bytes).first(2));
-      accepted_two += two ? 1 : 0;
+      accepted_two += two ? 1U : 0U;
       if (two) continue;
       for (unsigned third = 0; third < 256; ++third) {
         bytes[2] = static_cast<std::uint8_t>(third);
-        accepted_three += is_valid_utf8(bytes) ? 1 : 0;
+        accepted_three += is_valid_utf8(bytes) ? 1U : 0U;
       }
     }
   }

@@ -100,11 +100,11 @@ class PacketGenerator {
         return ack;
       }
       case 2: return AckError{.text = text()};
-      case 3: return ShortMessage{.payload = payload(kLargestShortMessage - kMostReceiptBytes)};
+      case 3: return ShortMessage{.payload = fill(payload_storage_, kLargestShortMessage - kMostReceiptBytes)};
       case 4: {
         StreamFragment fragment{.stream_id = u32(), .total_length = random_.next_u64(), .number = u32(),
-                                .payload = payload(500)};
-        if (coin()) fragment.metadata = ByteView(metadata_storage_).first(fill(metadata_storage_, 400));
+                                .payload = fill(payload_storage_, 500)};
+        if (coin()) fragment.metadata = fill(metadata_storage_, 400);
         return fragment;
       }
       case 5: return Ping{.sequence = random_.next_u64()};
@@ -128,12 +128,11 @@ class PacketGenerator {
  private:
   static constexpr std::size_t kMostReceiptBytes = 80;
 
-  std::size_t fill(Bytes& storage, std::size_t most) {
+  ByteView fill(Bytes& storage, std::size_t most) {
     storage.resize(random_.below(most + 1));
     random_.fill(storage);
-    return storage.size();
+    return storage;
   }
-  ByteView payload(std::size_t most) { return ByteView(payload_storage_).first(fill(payload_storage_, most)); }
 
   std::string_view text() {
     static constexpr std::array<std::string_view, 5> kPieces{"closed", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x90\xa6", ""};

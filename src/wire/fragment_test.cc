@@ -1,0 +1,134 @@
+#include "wire/fragment.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "wire/message_codec.h"
+#include "wire/wire_test_support.h"
+
+namespace godwit::wire {
+namespace {
+
+using test::Bytes;
+using test::encoded;
+using test::hex;
+using test::same;
+
+// What peek_fragment promises, by way of the complete decoder.
+std::optional<StreamFragmentHeader> slow_peek(ByteView plaintext) {
+  const auto packet = decode(plaintext);
+  if (!packet || !packet->receipts.empty()) return std::nullopt;
+  const auto* const fragment = std::get_if<StreamFragment>(&packet->message);
+  if (fragment == nullptr || fragment->metadata) return std::nullopt;
+  return StreamFragmentHeader{.packet_id = packet->packet_id,
+                              .stream_id = fragment->stream_id,
+                              .total_length = fragment->total_length,
+                              .number = fragment->number,
+                              .payload = fragment->payload};
+}
+
+void expect_agreement(ByteView plaintext) {
+  const auto quick = peek_fragment(plaintext);
+  const auto slow = slow_peek(plaintext);
+  ASSERT_EQ(quick.has_value(), slow.has_value()) << to_hex(plaintext);
+  if (!quick) return;
+  EXPECT_EQ(quick->packet_id, slow->packet_id);
+  EXPECT_EQ(quick->stream_id, slow->stream_id);
+  EXPECT_EQ(quick->total_length, slow->total_length);
+  EXPECT_EQ(quick->number, slow->number);
+  EXPECT_EQ(quick->payload.data(), slow->payload.data());
+  EXPECT_EQ(quick->payload.size(), slow->payload.size());
+}
+
+TEST(FragmentTemplate, WritesTheWorkedExample) {  // wire spec 2.3
+  const FragmentTemplate header(5, 3000);
+  Bytes plaintext(kFragmentHeader);
+  header.write(plaintext.data(), 2, 2, 2);
+  const Bytes payload = hex("cafe");
+  plaintext.insert(plaintext.end(), payload.begin(), payload.end());
+  plaintext.insert(plaintext.end(), kFragmentTail.begin(), kFragmentTail.end());
+  EXPECT_EQ(to_hex(plaintext), to_hex(hex("02000000 | 0000000000000000 | 02000000 | 05000000 | b80b000000000000 |"
+                                          "02000000 | 0200000000000000 | cafe | 00")));
+}
+
+TEST(FragmentTemplate, WritesWhatTheEncoderWrites) {
+  DeterministicRandom random(3);
+  for (int round = 0; round < 10'000; ++round) {
+    Bytes payload(random.below(kFragmentPayload + 1));
+    const StreamFragment fragment{.stream_id = static_cast<std::uint32_t>(random.next_u64()),
+                                  .total_length = random.next_u64(),
+                                  .number = static_cast<std::uint32_t>(random.next_u64()),
+                                  .payload = payload};
+    const auto id = static_cast<std::uint32_t>(random.next_u64());
+    Bytes head(kFragmentHeader);
+    FragmentTemplate(fragment.stream_id, fragment.total_length).write(head.data(), id, fragment.number, payload.size());
+    const Bytes whole = encoded(id, {}, fragment);
+    ASSERT_TRUE(same(head, ByteView(whole).first(kFragmentHeader)));
+    ASSERT_TRUE(same(ByteView(whole).last(1), kFragmentTail));
+  }
+}
+
+TEST(PeekFragment, ReadsAPlainFragmentAsAViewOfThePlaintext) {
+  const Bytes payload(kFragmentPayload, 0x5a);
+  const Bytes plaintext =
+      encoded(77, {}, StreamFragment{.stream_id = 9, .total_length = 5000, .number = 3, .payload = payload});
+  const auto fragment = peek_fragment(plaintext);
+  ASSERT_TRUE(fragment);
+  EXPECT_EQ(fragment->packet_id, 77U);
+  EXPECT_EQ(fragment->stream_id, 9U);
+  EXPECT_EQ(fragment->total_length, 5000U);
+  EXPECT_EQ(fragment->number, 3U);
+  EXPECT_EQ(fragment->payload.data(), plaintext.data() + kFragmentHeader);
+  EXPECT_EQ(fragment->payload.size(), kFragmentPayload);
+}
+
+TEST(PeekFragment, LeavesReceiptsMetadataAndOtherKindsToTheDecoder) {
+  const Bytes payload(100);
+  const std::array<std::uint32_t, 1> receipts{1};
+  EXPECT_FALSE(peek_fragment(encoded(1, receipts, StreamFragment{.payload = payload})));
+  EXPECT_FALSE(peek_fragment(encoded(1, {}, StreamFragment{.payload = payload, .metadata = payload})));
+  EXPECT_FALSE(peek_fragment(encoded(1, {}, ShortMessage{payload})));
+  EXPECT_FALSE(peek_fragment(ByteView{}));
+}
+
+TEST(PeekFragment, AgreesWithTheDecoderOnEveryTruncationAndEveryByteChanged) {
+  const Bytes payload(5, 0x01);
+  Bytes plaintext = encoded(2, {}, StreamFragment{.stream_id = 5, .total_length = 9, .number = 1, .payload = payload});
+  plaintext.push_back(0);  // trailing
+  for (std::size_t size = 0; size <= plaintext.size(); ++size) expect_agreement(ByteView(plaintext).first(size));
+  for (std::size_t at = 0; at < plaintext.size(); ++at) {
+    for (unsigned value = 0; value < 256; ++value) {
+      Bytes changed = plaintext;
+      changed[at] = static_cast<std::uint8_t>(value);
+      expect_agreement(changed);
+    }
+  }
+}
+
+TEST(PeekFragment, AgreesWithTheDecoderOnArbitraryPackets) {
+  test::PacketGenerator generator(5);
+  for (int round = 0; round < 20'000; ++round) {
+    const Receipts receipts = generator.receipts();
+    Bytes plaintext = encoded(generator.u32(), receipts, generator.coin() ? generator.message(4) : generator.message());
+    for (std::uint64_t changes = generator.random().below(4); changes > 0; --changes) {
+      plaintext[generator.random().below(plaintext.size())] = static_cast<std::uint8_t>(generator.random().below(3));
+    }
+    expect_agreement(plaintext);
+  }
+}
+
+TEST(PeekFragment, RefusesEveryPayloadLengthBeyondTheEnd) {
+  const Bytes payload(8);
+  Bytes plaintext = encoded(2, {}, StreamFragment{.payload = payload});
+  for (const std::uint64_t length : {std::uint64_t{9}, std::uint64_t{1} << 32, std::uint64_t{1} << 63, ~std::uint64_t{0},
+                                     ~std::uint64_t{0} - kFragmentOverhead}) {
+    store_le(&plaintext[FragmentOffsets::kPayloadLength], length);
+    EXPECT_FALSE(peek_fragment(plaintext)) << length;
+  }
+}
+
+}  // namespace
+}  // namespace godwit::wire
