@@ -37,7 +37,9 @@ class ReassemblyMemory {
   void release(std::uint32_t slot);
   // Its view has been handed out: released by the next release_retired().
   void retire(std::uint32_t slot) { retired_.push_back(slot); }
-  void release_retired();
+  void release_retired() {
+    if (!retired_.empty()) release_retired_slots();
+  }
 
   // --- Bytes held elsewhere ---
   [[nodiscard]] bool charge_index(std::uint64_t bytes);
@@ -47,7 +49,7 @@ class ReassemblyMemory {
   void charge_buffer(std::uint64_t bytes) { buffer_bytes_ += bytes; }
   void refund_buffer(std::uint64_t bytes) { buffer_bytes_ -= bytes; }
 
-  // Frees the pool when no slot is in use.
+  // Frees the pool when no slot is in use and none has been since the last call.
   void trim();
   [[nodiscard]] bool holds_memory() const { return !blocks_.empty(); }
 
@@ -66,6 +68,7 @@ class ReassemblyMemory {
   };
   using Block = std::array<Slot, kSlotsPerBlock>;
 
+  void release_retired_slots();
   [[nodiscard]] static std::uint64_t slot_bytes(std::size_t slots) { return slots * sizeof(Slot); }
   [[nodiscard]] Slot& at(std::uint32_t slot) const { return (*blocks_[slot / kSlotsPerBlock])[slot % kSlotsPerBlock]; }
 
@@ -74,6 +77,7 @@ class ReassemblyMemory {
   std::vector<std::uint32_t> retired_;
   std::uint32_t free_ = kNone;
   std::size_t used_ = 0;
+  bool used_since_trim_ = false;
   std::uint64_t index_bytes_ = 0;
   std::uint64_t buffer_bytes_ = 0;
 };

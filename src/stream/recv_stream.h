@@ -23,7 +23,8 @@ enum class DeliveryMode : std::uint8_t {
 class RecvStream {
  public:
   enum class Result : std::uint8_t {
-    kAccepted,
+    kAccepted,     // in order: its bytes, and those that waited for it, have been delivered or appended
+    kHeld,         // accepted, waits for its turn
     kFinished,     // accepted, and all bytes have been delivered
     kDuplicate,    // the number has arrived before; the first copy stays
     kBeyondEnd,    // number 0 or above ⌈total / 1130⌉ + 1
@@ -61,7 +62,8 @@ class RecvStream {
  private:
   [[nodiscard]] Result accept_in_order(ByteView payload, ReassemblyMemory& memory, StreamSink& sink);
   [[nodiscard]] Result hold(std::uint32_t number, ByteView payload, ReassemblyMemory& memory);
-  [[nodiscard]] Result drain(ReassemblyMemory& memory, StreamSink& sink);
+  // Delivers or appends the bytes at the frontier; false when the buffer may not grow.
+  [[nodiscard]] bool pass_on(ByteView payload, ReassemblyMemory& memory, StreamSink& sink);
   [[nodiscard]] bool append(ByteView payload, ReassemblyMemory& memory);
   [[nodiscard]] bool grow_index(std::uint32_t distance, ReassemblyMemory& memory);
   void deliver_whole(ReassemblyMemory& memory, StreamSink& sink);

@@ -98,7 +98,10 @@ class RecvStreams {
   static constexpr std::uint32_t kNone = 0xffffffff;
 
   [[nodiscard]] FragmentOutcome admit(Instant now, const wire::StreamFragment& fragment, StreamSink& sink);
-  [[nodiscard]] FragmentOutcome apply(Instant now, std::uint32_t index, const wire::StreamFragment& fragment, StreamSink& sink);
+  [[nodiscard]] FragmentOutcome apply(Instant now, std::uint32_t index, std::uint32_t number, ByteView payload,
+                                      StreamSink& sink);
+  [[nodiscard]] FragmentOutcome refuse_new(std::uint32_t stream_id);
+  static void surface_metadata(const wire::StreamFragment& fragment, StreamSink& sink);
   [[nodiscard]] std::uint32_t find(std::uint32_t stream_id);
   void fail(std::uint32_t index, InboundFailure::Reason reason, StreamSink& sink);
   // Frees the slot; its memory must have been cleared.

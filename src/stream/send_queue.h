@@ -19,6 +19,7 @@
 #include "stream/send_stream.h"
 #include "stream/slot_table.h"
 #include "stream/stream_id.h"
+#include "stream/stream_turns.h"
 #include "wire/limits.h"
 
 namespace godwit {
@@ -121,7 +122,7 @@ class SendQueue {
   // The content of a packet sent before, for its retransmission. Nothing when its message has ended, or fails here.
   [[nodiscard]] std::optional<SendItem> content(SendKind kind, SlotHandle owner, std::uint32_t fragment);
   // Nothing unsent that may be sent: credit counts, the congestion window does not.
-  [[nodiscard]] bool idle() const { return active_head_ == kNone && message_head_ == kNone; }
+  [[nodiscard]] bool idle() const { return turns_.empty() && message_head_ == kNone; }
 
   // --- What recovery reports ---
   // Fragments first … first + count - 1 of a stream, or a short message (first and count ignored), were acknowledged.
@@ -149,7 +150,7 @@ class SendQueue {
 
   struct MessageSlot {
     Body body;
-    Instant deadline = Instant::max();
+    Instant deadline = Instant::max();  // max: none
     std::uint32_t next = kNone;  // in the queue of unsent messages
     std::uint32_t previous = kNone;
     bool sent = false;
@@ -157,32 +158,24 @@ class SendQueue {
   struct StreamSlot {
     SendStream stream;
     Instant deadline = Instant::max();
-    std::int64_t deficit = 0;    // bytes left of this turn; negative when the last fragment overdrew it
-    std::uint32_t next = kNone;  // in the ring of streams that can send
-    std::uint32_t previous = kNone;
-    bool active = false;
   };
 
   [[nodiscard]] Result<MessageId> send_message(Body body, const SendOptions& options);
-  [[nodiscard]] Result<MessageId> send_stream(Instant now, Body body, SendOptions options);
-  [[nodiscard]] std::unexpected<Error> would_block(const char* what);
+  [[nodiscard]] Result<MessageId> send_stream(Body body, SendOptions options);
 
   [[nodiscard]] const SendItem* load_front();
   [[nodiscard]] bool load_message();
   [[nodiscard]] bool load_fragment();
-  void take_message(std::uint32_t index);
-  void take_fragment(std::uint32_t index);
+  void take_message();
+  void take_fragment();
 
-  void activate(std::uint32_t index);
-  void deactivate(std::uint32_t index);
-  [[nodiscard]] std::int64_t quantum() const;
   void append_message(std::uint32_t index);
   void unlink_message(std::uint32_t index);
 
   void fail(SendKind kind, std::uint32_t index, SendFailure::Reason reason);
   void erase_message(std::uint32_t index);
-  void erase_stream(std::uint32_t index);
   void update_writable();
+  void check_deadline(Instant now, SendKind kind, std::uint32_t index, Instant deadline);
   void note_deadline(Instant deadline);
 
   [[nodiscard]] MessageId id_of(SendKind kind, std::uint32_t index) const;
@@ -201,13 +194,11 @@ class SendQueue {
   SendItem front_;
   bool has_front_ = false;
 
-  // Streams that have something to send and the credit for it, in turn; the head's turn runs.
-  std::uint32_t active_head_ = kNone;
-  std::uint32_t active_count_ = 0;
+  StreamTurns turns_;  // streams that have something to send and the credit for it
   // Unsent short messages, first in first out.
   std::uint32_t message_head_ = kNone;
   std::uint32_t message_tail_ = kNone;
-  // Bytes that short messages may still take before a waiting stream gets its share.
+  // Bytes that short messages may take before streams that wait get as many.
   std::int64_t message_allowance_;
 
   std::uint64_t message_bytes_ = 0;
@@ -217,8 +208,11 @@ class SendQueue {
   bool messages_refused_ = false;
   std::optional<std::uint64_t> refused_charge_;
   bool writable_ = false;
-  std::vector<SendFailure> failures_;
-  std::vector<std::uint64_t> failed_charges_;  // beside failures_
+  struct UnreportedFailure {
+    SendFailure failure;
+    std::uint64_t lingering_charge;  // 0: the receiver never saw the stream
+  };
+  std::vector<UnreportedFailure> failures_;
   std::size_t next_failure_ = 0;
   SendQueueStatistics statistics_;
 };

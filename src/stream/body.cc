@@ -1,0 +1,53 @@
+#include "stream/body.h"
+
+#include <utility>
+
+#include "base/assert.h"
+
+namespace godwit {
+
+Body Body::owned(std::vector<std::uint8_t> bytes) {
+  Body body;
+  body.storage_ = std::move(bytes);
+  body.data_ = body.storage_.data();
+  body.size_ = body.storage_.size();
+  return body;
+}
+
+Body Body::borrowed(ByteView bytes) {
+  Body body;
+  body.data_ = bytes.data();
+  body.size_ = bytes.size();
+  return body;
+}
+
+Body Body::from_source(std::unique_ptr<BodySource> source, std::uint64_t size) {
+  GODWIT_ASSERT(source != nullptr);
+  Body body;
+  body.source_ = std::move(source);
+  body.size_ = size;
+  return body;
+}
+
+// A moved vector keeps its bytes where they are, so the pointer moves along.
+Body::Body(Body&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      storage_(std::move(other.storage_)),
+      source_(std::move(other.source_)) {}
+
+Body& Body::operator=(Body&& other) noexcept {
+  data_ = std::exchange(other.data_, nullptr);
+  size_ = std::exchange(other.size_, 0);
+  storage_ = std::exchange(other.storage_, {});
+  source_ = std::move(other.source_);
+  return *this;
+}
+
+std::optional<ByteView> Body::read_source(std::uint64_t offset, std::size_t length) {
+  const std::optional<ByteView> bytes = source_->read(offset, length);
+  if (!bytes || bytes->size() != length) return std::nullopt;
+  return bytes;
+}
+
+}  // namespace godwit

@@ -1,0 +1,136 @@
+#include "stream/recv_stream.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace godwit {
+namespace {
+
+constexpr std::uint32_t kNone = 0xffffffff;
+constexpr std::size_t kSmallestIndex = 64;                          // fragments, a power of two
+constexpr std::uint64_t kFirstBuffer = 4 * wire::kFragmentPayload;  // bytes
+
+}  // namespace
+
+RecvStream::RecvStream(Instant now, std::uint32_t id, std::uint64_t total, DeliveryMode mode)
+    : id_(id),
+      // One more than the fragments of a stream without metadata (wire spec 6.4).
+      last_(static_cast<std::uint32_t>(wire::fragment_count(total) + 1)),
+      total_(total),
+      opened_at_(now),
+      last_new_bytes_at_(now),
+      mode_(mode) {
+  GODWIT_ASSERT(total >= 1 && total <= wire::kMaxStreamBytes);
+}
+
+RecvStream::Result RecvStream::on_fragment(Instant now, std::uint32_t number, ByteView payload, ReassemblyMemory& memory,
+                                           StreamSink& sink) {
+  if (number - 1 >= last_) [[unlikely]] return Result::kBeyondEnd;  // 0 wraps to the largest number
+  if (number < next_) [[unlikely]] return Result::kDuplicate;
+  if (payload.empty() && number != wire::kFirstFragment) [[unlikely]] return Result::kEmpty;
+  if (number != next_) [[unlikely]] {
+    const Result result = hold(number, payload, memory);
+    if (result == Result::kHeld) last_new_bytes_at_ = now;
+    return result;
+  }
+  if (payload.size() > total_ - received_) [[unlikely]] return Result::kBeyondTotal;
+  last_new_bytes_at_ = now;
+  return accept_in_order(payload, memory, sink);
+}
+
+RecvStream::Result RecvStream::accept_in_order(ByteView payload, ReassemblyMemory& memory, StreamSink& sink) {
+  received_ += payload.size();
+  if (!pass_on(payload, memory, sink)) return Result::kNoMemory;
+  while (held_ != 0) {
+    const std::uint32_t slot = std::exchange(index_[next_ & (index_.size() - 1)], kNone);
+    if (slot == kNone) break;
+    --held_;
+    if (!pass_on(memory.view(slot), memory, sink)) {
+      memory.release(slot);
+      return Result::kNoMemory;
+    }
+    // A chunk's view is in the application's hands until the next input.
+    if (mode_ == DeliveryMode::kChunks) {
+      memory.retire(slot);
+    } else {
+      memory.release(slot);
+    }
+  }
+  if (contiguous_ != total_) return Result::kAccepted;
+  GODWIT_ASSERT(held_ == 0);
+  if (mode_ == DeliveryMode::kWhole) deliver_whole(memory, sink);
+  return Result::kFinished;
+}
+
+bool RecvStream::pass_on(ByteView payload, ReassemblyMemory& memory, StreamSink& sink) {
+  const std::uint64_t offset = contiguous_;
+  if (mode_ == DeliveryMode::kWhole && !append(payload, memory)) return false;
+  ++next_;
+  contiguous_ += payload.size();
+  if (mode_ == DeliveryMode::kChunks && !payload.empty()) {
+    sink.on_chunk({.stream_id = id_, .offset = offset, .total = total_, .bytes = payload});
+  }
+  return true;
+}
+
+RecvStream::Result RecvStream::hold(std::uint32_t number, ByteView payload, ReassemblyMemory& memory) {
+  const std::uint32_t distance = number - next_;
+  if (distance < index_.size() && index_[number & (index_.size() - 1)] != kNone) return Result::kDuplicate;
+  if (payload.size() > total_ - received_) return Result::kBeyondTotal;
+  if (distance >= index_.size() && !grow_index(distance, memory)) return Result::kNoRoom;
+  const std::optional<std::uint32_t> slot = memory.store(payload);
+  if (!slot) return Result::kNoRoom;
+  index_[number & (index_.size() - 1)] = *slot;
+  ++held_;
+  received_ += payload.size();
+  return Result::kHeld;
+}
+
+bool RecvStream::grow_index(std::uint32_t distance, ReassemblyMemory& memory) {
+  const std::size_t size = std::max(kSmallestIndex, std::bit_ceil(std::size_t{distance} + 1));
+  if (!memory.charge_index((size - index_.size()) * sizeof(std::uint32_t))) return false;
+  const std::vector<std::uint32_t> old = std::exchange(index_, std::vector<std::uint32_t>(size, kNone));
+  for (std::size_t i = 0; i < old.size(); ++i) {
+    const std::size_t number = next_ + i;
+    index_[number & (size - 1)] = old[number & (old.size() - 1)];
+  }
+  return true;
+}
+
+bool RecvStream::append(ByteView payload, ReassemblyMemory& memory) {
+  const std::uint64_t needed = buffer_.size() + payload.size();
+  if (needed > buffer_charge_) {
+    // Doubling keeps the copies of growth below one a byte; the total caps it, so that a finished buffer has no slack.
+    const std::uint64_t wanted = std::min(total_, std::max({needed, 2 * buffer_charge_, kFirstBuffer}));
+    const std::uint64_t granted = std::min(wanted, buffer_charge_ + memory.buffer_room());
+    if (granted < needed) return false;
+    memory.charge_buffer(granted - buffer_charge_);
+    buffer_charge_ = granted;
+    buffer_.reserve(static_cast<std::size_t>(granted));
+  }
+  buffer_.insert(buffer_.end(), payload.begin(), payload.end());
+  return true;
+}
+
+void RecvStream::deliver_whole(ReassemblyMemory& memory, StreamSink& sink) {
+  memory.refund_buffer(std::exchange(buffer_charge_, 0));
+  sink.on_message({.stream_id = id_, .payload = std::move(buffer_)});
+}
+
+void RecvStream::clear(ReassemblyMemory& memory) {
+  if (held_ != 0) {
+    for (const std::uint32_t slot : index_) {
+      if (slot != kNone) memory.release(slot);
+    }
+    held_ = 0;
+  }
+  memory.refund_index(index_.size() * sizeof(std::uint32_t));
+  index_ = std::vector<std::uint32_t>();  // assigning {} would keep the memory
+  memory.refund_buffer(std::exchange(buffer_charge_, 0));
+  buffer_ = std::vector<std::uint8_t>();
+}
+
+}  // namespace godwit

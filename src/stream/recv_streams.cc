@@ -1,0 +1,198 @@
+#include "stream/recv_streams.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace godwit {
+
+using Outcome = FragmentOutcome::Result;
+
+RecvStreams::RecvStreams(RecvStreamsConfig config)
+    : config_(config),
+      memory_(config.memory),
+      streams_(config.max_streams),
+      completed_(config.completed_remembered),
+      refused_(config.refused_remembered) {
+  GODWIT_ASSERT(config.max_stream_bytes <= wire::kMaxStreamBytes && config.slowest_rate > 0);
+}
+
+FragmentOutcome RecvStreams::on_fragment(Instant now, const wire::StreamFragment& fragment, StreamSink& sink) {
+  const std::uint32_t index = find(fragment.stream_id);
+  if (index == kNone) return admit(now, fragment, sink);
+  const RecvStream& stream = streams_[index];
+  if (fragment.total_length != stream.total()) ++statistics_.contradictory;
+  // A second copy of fragment 1 lies below the frontier: its metadata has been surfaced.
+  const bool first_copy = fragment.number == wire::kFirstFragment && stream.next_number() == wire::kFirstFragment;
+  if (first_copy && fragment.payload.size() <= stream.total() - stream.received()) surface_metadata(fragment, sink);
+  return apply(now, index, fragment.number, fragment.payload, sink);
+}
+
+FragmentOutcome RecvStreams::on_fragment(Instant now, const wire::StreamFragmentHeader& fragment, StreamSink& sink) {
+  const std::uint32_t index = find(fragment.stream_id);
+  if (index == kNone) [[unlikely]] {
+    return admit(now,
+                 {.stream_id = fragment.stream_id,
+                  .total_length = fragment.total_length,
+                  .number = fragment.number,
+                  .payload = fragment.payload},
+                 sink);
+  }
+  if (fragment.total_length != streams_[index].total()) [[unlikely]] ++statistics_.contradictory;
+  return apply(now, index, fragment.number, fragment.payload, sink);
+}
+
+FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& fragment, StreamSink& sink) {
+  const std::uint32_t id = fragment.stream_id;
+  const std::uint64_t total = fragment.total_length;
+  if (completed_.contains(id) || refused_.contains(id)) {
+    ++statistics_.after_end;
+    return {.result = Outcome::kIgnored};
+  }
+  if (total == 0 || total > config_.max_stream_bytes) return refuse_new(id);
+
+  // Complete at once: no state, and no place among the open streams.
+  if (fragment.number == wire::kFirstFragment && fragment.payload.size() == total) {
+    ++statistics_.opened;
+    ++statistics_.finished;
+    completed_.insert(id);
+    surface_metadata(fragment, sink);
+    if (config_.delivery == DeliveryMode::kChunks) {
+      sink.on_chunk({.stream_id = id, .offset = 0, .total = total, .bytes = fragment.payload});
+    } else {
+      sink.on_message({.stream_id = id, .payload = {fragment.payload.begin(), fragment.payload.end()}});
+    }
+    return {.result = Outcome::kAccepted, .opened = true, .finished = true};
+  }
+
+  if (streams_.full()) return refuse_new(id);
+  const std::uint32_t index = streams_.insert(RecvStream{now, id, total, config_.delivery});
+  by_id_.insert(id, index);
+  ++statistics_.opened;
+  if (!next_check_) next_check_ = now + config_.check_interval;
+
+  if (fragment.number == wire::kFirstFragment && fragment.payload.size() <= total) surface_metadata(fragment, sink);
+  FragmentOutcome outcome = apply(now, index, fragment.number, fragment.payload, sink);
+  const bool nothing_kept = outcome.result == Outcome::kNoRoom || outcome.result == Outcome::kIgnored;
+  if (nothing_kept) {
+    // A fragment that leaves nothing behind does not open a stream.
+    streams_[index].clear(memory_);
+    erase(index);
+    --statistics_.opened;
+    return outcome;
+  }
+  outcome.opened = true;
+  return outcome;
+}
+
+FragmentOutcome RecvStreams::apply(Instant now, std::uint32_t index, std::uint32_t number, ByteView payload,
+                                   StreamSink& sink) {
+  RecvStream& stream = streams_[index];
+  switch (stream.on_fragment(now, number, payload, memory_, sink)) {
+    case RecvStream::Result::kAccepted: return {.result = Outcome::kAccepted};
+    case RecvStream::Result::kHeld: ++statistics_.reordered; return {.result = Outcome::kAccepted};
+    case RecvStream::Result::kFinished:
+      ++statistics_.finished;
+      completed_.insert(stream.id());
+      stream.clear(memory_);
+      erase(index);
+      return {.result = Outcome::kAccepted, .finished = true};
+    case RecvStream::Result::kDuplicate: ++statistics_.duplicates; return {.result = Outcome::kDuplicate};
+    case RecvStream::Result::kBeyondEnd: ++statistics_.beyond_end; return {.result = Outcome::kIgnored};
+    case RecvStream::Result::kEmpty: ++statistics_.empty; return {.result = Outcome::kIgnored};
+    case RecvStream::Result::kBeyondTotal: ++statistics_.beyond_total; return {.result = Outcome::kIgnored};
+    case RecvStream::Result::kNoRoom: ++statistics_.no_room; return {.result = Outcome::kNoRoom};
+    case RecvStream::Result::kNoMemory:
+      ++statistics_.refused;
+      fail(index, InboundFailure::Reason::kNoMemory, sink);
+      return {.result = Outcome::kRefused};
+  }
+  return {};
+}
+
+FragmentOutcome RecvStreams::refuse_new(std::uint32_t stream_id) {
+  ++statistics_.refused;
+  refused_.insert(stream_id);
+  return {.result = Outcome::kRefused};
+}
+
+void RecvStreams::surface_metadata(const wire::StreamFragment& fragment, StreamSink& sink) {
+  // A transport stream's metadata is ignored (wire spec 6.4).
+  if (fragment.metadata && wire::is_operations_stream(fragment.stream_id)) {
+    sink.on_metadata(fragment.stream_id, *fragment.metadata);
+  }
+}
+
+std::uint32_t RecvStreams::find(std::uint32_t stream_id) {
+  if (stream_id == last_id_ && last_index_ != kNone) [[likely]] return last_index_;
+  const std::uint32_t index = by_id_.find(stream_id);
+  static_assert(IdMap::kNone == kNone);
+  last_id_ = stream_id;
+  last_index_ = index;
+  return index;
+}
+
+bool RecvStreams::refuse(std::uint32_t stream_id) {
+  const std::uint32_t index = find(stream_id);
+  if (index == kNone) return false;
+  streams_[index].clear(memory_);
+  refused_.insert(stream_id);
+  erase(index);
+  ++statistics_.refused;
+  return true;
+}
+
+bool RecvStreams::touch(Instant now, std::uint32_t stream_id) {
+  const std::uint32_t index = find(stream_id);
+  if (index == kNone) return false;
+  streams_[index].touch(now);
+  return true;
+}
+
+void RecvStreams::fail(std::uint32_t index, InboundFailure::Reason reason, StreamSink& sink) {
+  RecvStream& stream = streams_[index];
+  const InboundFailure failure{
+      .stream_id = stream.id(), .reason = reason, .received = stream.received(), .total = stream.total()};
+  stream.clear(memory_);
+  // Its late fragments could only open a stream that never completes: what came before has been receipted.
+  refused_.insert(failure.stream_id);
+  erase(index);
+  ++statistics_.failed;
+  sink.on_failure(failure);
+}
+
+void RecvStreams::erase(std::uint32_t index) {
+  if (index == last_index_) last_index_ = kNone;
+  by_id_.erase(streams_[index].id());
+  streams_.erase(index);
+}
+
+void RecvStreams::fail_all(StreamSink& sink) {
+  for (std::uint32_t index = 0; index < streams_.capacity(); ++index) {
+    if (streams_.used(index)) fail(index, InboundFailure::Reason::kClosed, sink);
+  }
+}
+
+std::optional<Instant> RecvStreams::next_timeout() const { return next_check_; }
+
+void RecvStreams::handle_timeout(Instant now, StreamSink& sink) {
+  if (!next_check_ || now < *next_check_) return;
+  for (std::uint32_t index = 0; index < streams_.capacity(); ++index) {
+    if (!streams_.used(index)) continue;
+    const RecvStream& stream = streams_[index];
+    if (now - stream.last_new_bytes_at() > config_.idle_limit) {
+      fail(index, InboundFailure::Reason::kIdle, sink);
+    } else if (now - stream.opened_at() > age_limit(stream.total())) {
+      fail(index, InboundFailure::Reason::kAge, sink);
+    }
+  }
+  memory_.trim();
+  next_check_.reset();
+  if (streams_.size() > 0 || memory_.holds_memory()) next_check_ = now + config_.check_interval;
+}
+
+Duration RecvStreams::age_limit(std::uint64_t total) const {
+  return std::max(config_.age_limit, Duration{std::chrono::seconds{total / config_.slowest_rate}});
+}
+
+}  // namespace godwit

@@ -1,0 +1,387 @@
+#include "stream/send_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace godwit {
+namespace {
+
+// Datagram bytes of short messages that go ahead of waiting streams at once: about one segmentation run. Beyond it every
+// byte must have been matched by a byte of a stream, so that messages take at most half of a busy path, and a
+// message that comes after a pause waits for nothing.
+constexpr std::int64_t kMessageBurst = 64 * 1024;
+
+// A MessageId is generation, kind and index, so that it is found without a table and never repeats.
+constexpr unsigned kIndexBits = 16;
+constexpr MessageId kIndexMask = (MessageId{1} << kIndexBits) - 1;
+constexpr MessageId kMessageBit = MessageId{1} << kIndexBits;
+constexpr unsigned kGenerationShift = kIndexBits + 1;
+
+}  // namespace
+
+std::size_t SendItem::datagram_bytes() const {
+  if (kind == SendKind::kMessage) return wire::kDatagramOverhead + wire::kShortMessageOverhead + payload.size();
+  const std::optional<ByteView> embedded = metadata();
+  const std::size_t metadata_bytes = embedded ? wire::kMetadataOverhead + embedded->size() : 0;
+  return wire::kDatagramOverhead + wire::kFragmentOverhead + payload.size() + metadata_bytes;
+}
+
+SendQueue::SendQueue(SendQueueConfig config, std::uint32_t first_stream_id)
+    : config_(config),
+      ids_(first_stream_id),
+      // A failed stream may keep its share of the charge but not its slot, so slots never run out before shares.
+      streams_(config.max_streams),
+      messages_(config.max_messages),
+      message_allowance_(kMessageBurst),
+      charge_(config.max_streams, config.max_stream_charge) {}
+
+// --- The application's side ---
+
+Result<MessageId> SendQueue::send(Instant now, Body body, SendOptions options) {
+  has_front_ = false;
+  charge_.expire(now);
+  if (options.metadata && options.as != SendAs::kOperationsStream) {
+    return failure(ErrorCode::kInvalidArgument, "metadata is embedded in operations streams only");
+  }
+  if (options.as == SendAs::kMessage && body.size() <= wire::kShortMessageLimit) {
+    return send_message(std::move(body), options);
+  }
+  return send_stream(std::move(body), std::move(options));
+}
+
+Result<MessageId> SendQueue::send_message(Body body, const SendOptions& options) {
+  const std::uint64_t size = body.size();
+  if (size > config_.max_message_bytes || config_.max_messages == 0) {
+    return failure(ErrorCode::kTooLarge, "the message exceeds the message queue");
+  }
+  if (messages_.full() || size > config_.max_message_bytes - message_bytes_) {
+    messages_refused_ = true;
+    ++statistics_.refused;
+    return failure(ErrorCode::kWouldBlock, "the message queue is full");
+  }
+  message_bytes_ += size;
+  const Instant deadline = options.deadline.value_or(Instant::max());
+  const std::uint32_t index = messages_.insert(MessageSlot{.body = std::move(body), .deadline = deadline});
+  append_message(index);
+  note_deadline(deadline);
+  ++statistics_.messages_accepted;
+  return id_of(SendKind::kMessage, index);
+}
+
+Result<MessageId> SendQueue::send_stream(Body body, SendOptions options) {
+  const std::uint64_t size = body.size();
+  if (size == 0) return failure(ErrorCode::kInvalidArgument, "a stream has at least one byte");
+  if (size > wire::kMaxStreamBytes) return failure(ErrorCode::kTooLarge, "a stream has at most 165,675,008 bytes");
+  if (options.metadata && options.metadata->size() > wire::kMaxMetadata) {
+    return failure(ErrorCode::kTooLarge, "at most 1120 bytes of metadata can be embedded");
+  }
+  const std::uint64_t cost = wire::deployed_charge(size);
+  if (!charge_.ever_fits(cost)) return failure(ErrorCode::kTooLarge, "the stream exceeds the limit of all open streams");
+  if (!charge_.fits(cost)) {
+    // The cheapest of the refused decides when to try again: the others are refused once more and wait on.
+    refused_charge_ = std::min(refused_charge_.value_or(cost), cost);
+    ++statistics_.refused;
+    return failure(ErrorCode::kWouldBlock, "the open streams are at the receiver's limit");
+  }
+  const std::optional<std::uint32_t> id = ids_.next(options.as == SendAs::kOperationsStream);
+  if (!id) return failure(ErrorCode::kClosed, "the stream ids of this connection are used up");
+  charge_.open(cost);
+  const Instant deadline = options.deadline.value_or(Instant::max());
+  const std::uint32_t index = streams_.insert(
+      StreamSlot{.stream = SendStream{*id, std::move(body), std::move(options.metadata), options.send_limit},
+                 .deadline = deadline});
+  if (streams_[index].stream.sendable()) turns_.add(index);
+  note_deadline(deadline);
+  ++statistics_.streams_accepted;
+  return id_of(SendKind::kFragment, index);
+}
+
+std::uint32_t SendQueue::stream_id(MessageId message) const {
+  const std::optional<Found> found = find(message);
+  return found && found->kind == SendKind::kFragment ? streams_[found->index].stream.id() : 0;
+}
+
+bool SendQueue::extend_send_limit(MessageId message, std::uint64_t limit_bytes) {
+  const std::optional<Found> found = find(message);
+  if (!found || found->kind != SendKind::kFragment) return false;
+  SendStream& stream = streams_[found->index].stream;
+  stream.raise_send_limit(limit_bytes);
+  if (stream.sendable() && !turns_.contains(found->index)) {
+    has_front_ = false;
+    turns_.add(found->index);
+  }
+  return true;
+}
+
+bool SendQueue::cancel(MessageId message) {
+  const std::optional<Found> found = find(message);
+  if (!found) return false;
+  fail(found->kind, found->index, SendFailure::Reason::kCancelled);
+  return true;
+}
+
+void SendQueue::cancel_all() {
+  for (std::uint32_t index = 0; index < messages_.capacity(); ++index) {
+    if (messages_.used(index)) fail(SendKind::kMessage, index, SendFailure::Reason::kCancelled);
+  }
+  for (std::uint32_t index = 0; index < streams_.capacity(); ++index) {
+    if (streams_.used(index)) fail(SendKind::kFragment, index, SendFailure::Reason::kCancelled);
+  }
+}
+
+bool SendQueue::poll_writable() { return std::exchange(writable_, false); }
+
+// --- The send path ---
+
+const SendItem* SendQueue::load_front() {
+  for (;;) {
+    const bool message_first = message_head_ != kNone && (turns_.empty() || message_allowance_ > 0);
+    if (!message_first && turns_.empty()) return nullptr;
+    // A body that cannot be read has failed its message: the next one's turn.
+    has_front_ = message_first ? load_message() : load_fragment();
+    if (has_front_) return &front_;
+  }
+}
+
+bool SendQueue::load_message() {
+  const std::uint32_t index = message_head_;
+  Body& body = messages_[index].body;
+  const std::optional<ByteView> payload = body.read(0, static_cast<std::size_t>(body.size()));
+  if (!payload) {
+    fail(SendKind::kMessage, index, SendFailure::Reason::kBodyUnreadable);
+    return false;
+  }
+  front_ = {.kind = SendKind::kMessage, .owner = messages_.handle(index), .payload = *payload};
+  return true;
+}
+
+bool SendQueue::load_fragment() {
+  const std::uint32_t index = turns_.current();
+  SendStream& stream = streams_[index].stream;
+  const std::uint32_t number = stream.next_fragment();
+  const std::optional<ByteView> payload = stream.payload(number);
+  if (!payload) [[unlikely]] {
+    fail(SendKind::kFragment, index, SendFailure::Reason::kBodyUnreadable);
+    return false;
+  }
+  front_ = {.kind = SendKind::kFragment,
+            .owner = streams_.handle(index),
+            .fragment = number,
+            .payload = *payload,
+            .stream = &stream};
+  return true;
+}
+
+void SendQueue::take() {
+  GODWIT_ASSERT(has_front_);
+  has_front_ = false;
+  if (front_.kind == SendKind::kFragment) {
+    take_fragment();
+  } else {
+    take_message();
+  }
+}
+
+void SendQueue::take_message() {
+  const std::uint32_t index = message_head_;
+  unlink_message(index);
+  messages_[index].sent = true;
+  // Nobody waits: the burst is there in full for when somebody does.
+  message_allowance_ =
+      turns_.empty() ? kMessageBurst : message_allowance_ - static_cast<std::int64_t>(front_.datagram_bytes());
+}
+
+void SendQueue::take_fragment() {
+  const std::uint32_t index = turns_.current();
+  SendStream& stream = streams_[index].stream;
+  stream.on_sent();
+  const std::size_t bytes = front_.payload.size();
+  message_allowance_ = std::min(kMessageBurst, message_allowance_ + static_cast<std::int64_t>(bytes));
+  if (stream.sendable()) [[likely]] {
+    turns_.spend(bytes);
+  } else {
+    turns_.remove(index);
+  }
+}
+
+std::optional<SendItem> SendQueue::content(SendKind kind, SlotHandle owner, std::uint32_t fragment) {
+  // A source gives one view at a time: this read may take away the one that peek() gave.
+  has_front_ = false;
+  if (kind == SendKind::kMessage) {
+    const std::uint32_t index = messages_.find(owner);
+    if (index == kNone) return std::nullopt;
+    Body& body = messages_[index].body;
+    if (const auto payload = body.read(0, static_cast<std::size_t>(body.size()))) {
+      return SendItem{.kind = kind, .owner = owner, .payload = *payload};
+    }
+    fail(kind, index, SendFailure::Reason::kBodyUnreadable);
+    return std::nullopt;
+  }
+  const std::uint32_t index = streams_.find(owner);
+  if (index == kNone) return std::nullopt;
+  SendStream& stream = streams_[index].stream;
+  GODWIT_ASSERT(fragment >= 1 && fragment < stream.next_fragment());
+  if (const auto payload = stream.payload(fragment)) {
+    return SendItem{.kind = kind, .owner = owner, .fragment = fragment, .payload = *payload, .stream = &stream};
+  }
+  fail(kind, index, SendFailure::Reason::kBodyUnreadable);
+  return std::nullopt;
+}
+
+// --- What recovery reports ---
+
+std::optional<MessageId> SendQueue::on_acknowledged(SendKind kind, SlotHandle owner, std::uint32_t first,
+                                                    std::uint32_t count) {
+  const std::uint32_t index = kind == SendKind::kMessage ? messages_.find(owner) : streams_.find(owner);
+  if (index == kNone) {
+    ++statistics_.stale_acknowledgements;
+    return std::nullopt;
+  }
+  const MessageId id = id_of(kind, index);
+  if (kind == SendKind::kMessage) {
+    GODWIT_ASSERT(messages_[index].sent);
+    erase_message(index);
+  } else {
+    SendStream& stream = streams_[index].stream;
+    stream.on_acknowledged(first, count);
+    if (!stream.finished()) return std::nullopt;
+    charge_.close(wire::deployed_charge(stream.total()));
+    streams_.erase(index);
+  }
+  ++statistics_.confirmed;
+  update_writable();
+  return id;
+}
+
+void SendQueue::on_abandoned(SendKind kind, SlotHandle owner) {
+  const std::uint32_t index = kind == SendKind::kMessage ? messages_.find(owner) : streams_.find(owner);
+  if (index != kNone) fail(kind, index, SendFailure::Reason::kAbandoned);
+}
+
+std::optional<SendFailure> SendQueue::poll_failure(Instant now) {
+  if (next_failure_ == failures_.size()) return std::nullopt;
+  const UnreportedFailure unreported = failures_[next_failure_++];
+  if (next_failure_ == failures_.size()) {
+    failures_.clear();
+    next_failure_ = 0;
+  }
+  if (unreported.lingering_charge > 0) charge_.linger(now, unreported.lingering_charge);
+  return unreported.failure;
+}
+
+// --- Time ---
+
+std::optional<Instant> SendQueue::next_timeout() const {
+  std::optional<Instant> next;
+  if (earliest_deadline_ != Instant::max()) next = earliest_deadline_;
+  // The end of a failed stream matters only to somebody who waits for its share.
+  const std::optional<Instant> expiry = refused_charge_ ? charge_.next_expiry() : std::nullopt;
+  if (expiry && (!next || *expiry < *next)) next = expiry;
+  return next;
+}
+
+void SendQueue::handle_timeout(Instant now) {
+  charge_.expire(now);
+  if (earliest_deadline_ <= now) {
+    earliest_deadline_ = Instant::max();
+    for (std::uint32_t index = 0; index < messages_.capacity(); ++index) {
+      if (messages_.used(index)) check_deadline(now, SendKind::kMessage, index, messages_[index].deadline);
+    }
+    for (std::uint32_t index = 0; index < streams_.capacity(); ++index) {
+      if (streams_.used(index)) check_deadline(now, SendKind::kFragment, index, streams_[index].deadline);
+    }
+  }
+  update_writable();
+}
+
+void SendQueue::check_deadline(Instant now, SendKind kind, std::uint32_t index, Instant deadline) {
+  if (deadline <= now) {
+    fail(kind, index, SendFailure::Reason::kDeadline);
+  } else {
+    note_deadline(deadline);
+  }
+}
+
+void SendQueue::note_deadline(Instant deadline) { earliest_deadline_ = std::min(earliest_deadline_, deadline); }
+
+// --- Slots ---
+
+void SendQueue::fail(SendKind kind, std::uint32_t index, SendFailure::Reason reason) {
+  has_front_ = false;
+  UnreportedFailure unreported{
+      .failure = {.message = id_of(kind, index), .kind = kind, .reason = reason}, .lingering_charge = 0};
+  if (kind == SendKind::kMessage) {
+    unreported.failure.owner = messages_.handle(index);
+    unreported.failure.may_have_arrived = messages_[index].sent;
+    if (!messages_[index].sent) unlink_message(index);
+    erase_message(index);
+  } else {
+    const SendStream& stream = streams_[index].stream;
+    const std::uint64_t cost = wire::deployed_charge(stream.total());
+    unreported.failure.owner = streams_.handle(index);
+    unreported.failure.may_have_arrived = stream.started();
+    if (stream.started()) {
+      unreported.lingering_charge = cost;
+    } else {
+      charge_.close(cost);
+    }
+    turns_.remove(index);
+    streams_.erase(index);
+  }
+  failures_.push_back(unreported);
+  ++statistics_.failed;
+  update_writable();
+}
+
+void SendQueue::erase_message(std::uint32_t index) {
+  message_bytes_ -= messages_[index].body.size();
+  messages_.erase(index);
+}
+
+void SendQueue::append_message(std::uint32_t index) {
+  messages_[index].previous = message_tail_;
+  if (message_tail_ == kNone) {
+    message_head_ = index;
+  } else {
+    messages_[message_tail_].next = index;
+  }
+  message_tail_ = index;
+}
+
+void SendQueue::unlink_message(std::uint32_t index) {
+  const MessageSlot& slot = messages_[index];
+  (slot.previous == kNone ? message_head_ : messages_[slot.previous].next) = slot.next;
+  (slot.next == kNone ? message_tail_ : messages_[slot.next].previous) = slot.previous;
+}
+
+void SendQueue::update_writable() {
+  // Half of the queue, so that a sender that waits is woken for more than one message.
+  const bool messages_low =
+      messages_.size() <= config_.max_messages / 2 && message_bytes_ <= config_.max_message_bytes / 2;
+  if (messages_refused_ && messages_low) {
+    messages_refused_ = false;
+    writable_ = true;
+  }
+  if (refused_charge_ && charge_.fits(*refused_charge_)) {
+    refused_charge_.reset();
+    writable_ = true;
+  }
+}
+
+MessageId SendQueue::id_of(SendKind kind, std::uint32_t index) const {
+  const bool is_message = kind == SendKind::kMessage;
+  const std::uint64_t generation = is_message ? messages_.generation(index) : streams_.generation(index);
+  return generation << kGenerationShift | (is_message ? kMessageBit : 0) | index;
+}
+
+std::optional<SendQueue::Found> SendQueue::find(MessageId message) const {
+  const SendKind kind = (message & kMessageBit) != 0 ? SendKind::kMessage : SendKind::kFragment;
+  const auto index = static_cast<std::uint32_t>(message & kIndexMask);
+  const bool used = kind == SendKind::kMessage ? messages_.used(index) : streams_.used(index);
+  if (!used || id_of(kind, index) != message) return std::nullopt;
+  return Found{kind, index};
+}
+
+}  // namespace godwit

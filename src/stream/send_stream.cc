@@ -1,0 +1,54 @@
+#include "stream/send_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace godwit {
+namespace {
+
+std::optional<std::size_t> size_of(const std::optional<std::vector<std::uint8_t>>& metadata) {
+  if (!metadata) return std::nullopt;
+  return metadata->size();
+}
+
+}  // namespace
+
+SendStream::SendStream(std::uint32_t id, Body body, std::optional<std::vector<std::uint8_t>> metadata,
+                       std::uint64_t send_limit)
+    : id_(id),
+      layout_(body.size(), size_of(metadata)),
+      header_(id, body.size()),
+      body_(std::move(body)),
+      metadata_(std::move(metadata)),
+      send_limit_(send_limit) {
+  sendable_end_ = last_below(send_limit);
+}
+
+std::optional<ByteView> SendStream::metadata(std::uint32_t number) const {
+  if (number != wire::kFirstFragment || !metadata_) return std::nullopt;
+  return ByteView{*metadata_};
+}
+
+void SendStream::raise_send_limit(std::uint64_t bytes) {
+  if (bytes <= send_limit_) return;
+  send_limit_ = bytes;
+  sendable_end_ = last_below(bytes);
+}
+
+void SendStream::on_acknowledged(std::uint32_t first, std::uint32_t count) {
+  // Recovery reports each packet once, so these hold whatever the peer sends.
+  GODWIT_ASSERT(first >= 1 && first < next_ && count <= next_ - first);
+  GODWIT_ASSERT(count <= next_ - 1 - acknowledged_);
+  acknowledged_ += count;
+}
+
+std::uint32_t SendStream::last_below(std::uint64_t limit) const {
+  if (limit >= layout_.total()) return layout_.total() == 0 ? 0 : layout_.count();
+  const std::uint64_t first = layout_.size(1);
+  if (limit < first) return 0;
+  return static_cast<std::uint32_t>(1 + (limit - first) / wire::kFragmentPayload);
+}
+
+}  // namespace godwit

@@ -1,0 +1,62 @@
+// Whose turn it is among the streams that can send: deficit round robin by bytes (Shreedhar and Varghese, SIGCOMM 1995),
+// with a turn of about one segmentation run, so that fairness does not cut runs short. A stream that overdraws its turn by
+// part of a fragment starts the next one with that debt. Streams that cannot send are not in the ring and cost nothing.
+// Owned by SendQueue; streams are named by slot index.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "wire/limits.h"
+
+namespace godwit {
+
+class StreamTurns {
+ public:
+  static constexpr std::uint32_t kNone = 0xffffffff;
+  // A turn is 54 full fragments, as many as 64 KiB of datagrams hold, while up to 16 streams take turns. With more it shrinks, to
+  // 4 at least: every stream must bring new bytes within the receiver's idle limit, and a round of 1024 streams at the
+  // deployed rate would outlast it (wire spec 6.4, 8.2).
+  static constexpr std::uint32_t kRunFragments = 54;
+  static constexpr std::uint32_t kFullTurnStreams = 16;
+  static constexpr std::uint32_t kSmallestTurnFragments = 4;
+
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+  [[nodiscard]] std::uint32_t count() const { return count_; }
+  // The stream whose turn it is; kNone when there is none.
+  [[nodiscard]] std::uint32_t current() const { return current_; }
+  [[nodiscard]] bool contains(std::uint32_t stream) const { return stream < nodes_.size() && nodes_[stream].active; }
+
+  // Takes its place behind all others; no effect when it is there already.
+  void add(std::uint32_t stream);
+  // Its turn, if it has it, ends, and its debt is forgotten; no effect when it is not there.
+  void remove(std::uint32_t stream);
+  // The current stream sent `bytes`; its turn ends when they are used up.
+  void spend(std::size_t bytes) {
+    Node& node = nodes_[current_];
+    node.bytes_left -= static_cast<std::int64_t>(bytes);
+    if (node.bytes_left <= 0) [[unlikely]] begin_turn(node.next);
+  }
+
+  // Bytes of a turn among `streams` streams.
+  [[nodiscard]] static std::int64_t turn_bytes(std::uint32_t streams);
+
+ private:
+  struct Node {
+    std::int64_t bytes_left = 0;
+    std::uint32_t next = kNone;  // a ring in order of turns
+    std::uint32_t previous = kNone;
+    bool active = false;
+  };
+  void begin_turn(std::uint32_t stream) {
+    current_ = stream;
+    nodes_[stream].bytes_left += turn_bytes(count_);
+  }
+
+  std::vector<Node> nodes_;  // by slot index
+  std::uint32_t current_ = kNone;
+  std::uint32_t count_ = 0;
+};
+
+}  // namespace godwit
