@@ -1,0 +1,114 @@
+// What an intro may cost (wire spec W5, W18; conformance items 38, 73). Endpoint asks before it pays for an
+// asymmetric decryption, and reports what it answered. All memory is fixed-size tables, whatever strangers send: nothing
+// is kept for a datagram that does not authenticate but the time of a decryption in the limiters.
+// Owned by Endpoint. Verdicts are values, counted here.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "transport/half_open_list.h"
+#include "transport/intro_seen.h"
+#include "transport/keyed_hash.h"
+#include "transport/rate_limiter.h"
+#include "transport/recent_set.h"
+#include "wire/limits.h"
+
+namespace godwit {
+
+struct AdmissionConfig {
+  // Decryptions of intros from one address and port (wire spec 9.1: the deployed initiator repeats every 250 ms).
+  Duration address_interval = wire::kAsymmetricInterval;
+  std::size_t address_entries = 4096;
+  // From one IPv4 address or one IPv6 /64, all ports together; per second, and in one burst.
+  std::size_t prefix_rate = 256;
+  std::size_t prefix_burst = 512;
+  std::size_t prefix_entries = 1024;
+  // From strangers altogether. At about 50 us each the default is a tenth of a core.
+  std::size_t stranger_rate = 2000;
+  std::size_t stranger_burst = 2000;
+  // From addresses with a session or an own attempt, beside the strangers' budget: a flood must not starve them.
+  std::size_t known_rate = 1000;
+  std::size_t known_burst = 1000;
+  // Answered intros that are remembered, oldest forgotten first (wire spec W5).
+  std::size_t replay_entries = 8192;
+  // Handshakes that wait for confirmation; one more drops the oldest (wire spec W18).
+  std::size_t max_half_open = 1024;
+  // Error acks to incompatible versions, per second (wire spec W18: initiators merely time out without one).
+  std::size_t error_ack_rate = 10;
+  std::size_t error_ack_burst = 20;
+};
+
+enum class AdmissionVerdict : std::uint8_t {
+  kDecrypt,          // go ahead; the attempt is recorded
+  kReplay,           // already answered: drop
+  kAddressLimited,
+  kPrefixLimited,
+  kGloballyLimited,
+  kCount
+};
+[[nodiscard]] std::string_view admission_verdict_name(AdmissionVerdict verdict);
+
+// Who an intro seems to come from: the source address is unproven.
+enum class IntroSource : std::uint8_t {
+  kStranger,
+  kKnown,  // an address with an established session, or one that this side dials
+};
+
+struct AdmissionStatistics {
+  std::array<std::uint64_t, static_cast<std::size_t>(AdmissionVerdict::kCount)> verdicts{};
+  std::uint64_t error_acks_allowed = 0;
+  std::uint64_t error_acks_suppressed = 0;
+  std::uint64_t half_open_dropped = 0;  // to make room for newer ones
+
+  [[nodiscard]] std::uint64_t of(AdmissionVerdict verdict) const { return verdicts[static_cast<std::size_t>(verdict)]; }
+};
+
+class Admission {
+ public:
+  // `random` is read here only.
+  Admission(const AdmissionConfig& config, RandomSource& random);
+
+  // `datagram` is an intro by wire::classify(). Asked before every asymmetric decryption, also for a Handshake.
+  [[nodiscard]] AdmissionVerdict admit_intro(Instant now, const SocketAddress& remote, ByteView datagram, IntroSource source);
+
+  // The intro was answered, with a success ack or an error ack: repeats of it are kReplay from now on.
+  void on_answered(const IntroFingerprint& intro);
+
+  // Whether one more error ack may go out now; a yes is recorded.
+  [[nodiscard]] bool may_send_error_ack(Instant now);
+
+  // An acceptor's handshake has begun; `owner` is the endpoint's name for it, unique among those open. Returns the owner of
+  // the oldest one when there are too many: the endpoint drops it without a further call to on_half_open_ended().
+  [[nodiscard]] std::optional<std::uint64_t> on_half_open(std::uint64_t owner);
+  // It was confirmed, timed out or was dropped for another reason. Unknown owners are ignored.
+  void on_half_open_ended(std::uint64_t owner);
+  [[nodiscard]] std::size_t half_open() const { return half_open_.size(); }
+
+  [[nodiscard]] const AdmissionStatistics& statistics() const { return statistics_; }
+  // Bytes of all tables at this moment; bounded by the configuration.
+  [[nodiscard]] std::size_t memory_bytes() const;
+
+ private:
+  [[nodiscard]] AdmissionVerdict judge(Instant now, const SocketAddress& remote, ByteView datagram, IntroSource source);
+  [[nodiscard]] std::uint64_t replay_key(ByteView ephemeral) const;
+
+  HashKey hash_key_;
+  HashedLimiter addresses_;
+  HashedLimiter prefixes_;
+  RateLimiter strangers_;
+  RateLimiter known_;
+  RateLimiter error_acks_;
+  RecentSet answered_;
+  HalfOpenList half_open_;
+  AdmissionStatistics statistics_;
+};
+
+}  // namespace godwit

@@ -1,0 +1,46 @@
+// Settings of handshakes, each with its default, stated once; transport/config.h embeds them. What the deployed peer
+// does stands in wire/limits.h, and the defaults follow it where both ends must agree.
+#pragma once
+
+#include <cstddef>
+
+#include "base/time.h"
+#include "wire/limits.h"
+#include "wire/version.h"
+
+namespace godwit {
+
+struct HandshakeConfig {
+  // Announced in intros and success acks (wire spec 3.4: at least 0.2.142, minimum at most 0.2.122).
+  wire::VersionBytes version = wire::kAnnouncedVersion;
+
+  // A dialled peer must prove the public key it was dialled by (wire spec W3): what opens under the second inbound key
+  // alone is refused. Peers that dial this side never prove an identity, whatever this says.
+  bool require_authenticated_peer = false;
+
+  // --- Initiator (wire spec 4.4) ---
+  // Gives up after this long. An acceptor whose ack was lost ignores intros for 5 s after the one it took, so that this
+  // must reach well beyond 5 s.
+  Duration connect_timeout = 15s;
+  // One attempt repeats one intro for this long; the next one has a fresh ephemeral key and follows at once.
+  Duration attempt_duration = wire::kAttemptDeadline;
+  Duration attempt_interval = wire::kAttemptInterval;
+  std::size_t attempt_transmissions = wire::kAttemptTransmissions;
+  // With require_authenticated_peer: how long an attempt goes on after the peer was seen to use the second key only. A
+  // fresh intro makes it learn a first key.
+  Duration second_key_patience = 1s;
+
+  // --- Acceptor (wire spec 4.3) ---
+  // A handshake that is not confirmed by then is forgotten.
+  Duration confirmation_wait = wire::kConfirmationWait;
+  // The ack is repeated on this timer and on repeated intros.
+  Duration ack_repeat_interval = 500ms;
+  // Bytes sent to an unconfirmed address are at most this many times the bytes of its intros.
+  std::size_t amplification_limit = 3;
+
+  // --- Session ---
+  // Other inbound keys of a session that were handed out stay valid for this long (wire spec 5.8).
+  Duration former_key_lifetime = 10s;
+};
+
+}  // namespace godwit

@@ -1,0 +1,38 @@
+// An intro as it arrived: what identifies its bytes, and what was inside. Endpoint opens it after Admission has agreed
+// to pay for the decryption and hands it to a Handshake; a Session remembers the one it was founded on.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/bytes.h"
+#include "crypto/keypair.h"
+#include "crypto/packet_cipher.h"
+#include "wire/intro.h"
+
+namespace godwit {
+
+// Tells a byte-identical repeat from another intro without keeping the bytes: an authentic intro cannot share
+// ephemeral key and tag with a different one.
+struct IntroFingerprint {
+  std::array<std::uint8_t, kPublicKeySize> ephemeral{};
+  std::array<std::uint8_t, kTagSize> tag{};
+
+  // Requires a datagram that wire::classify() calls an intro.
+  [[nodiscard]] static IntroFingerprint of(ByteView datagram);
+  friend bool operator==(const IntroFingerprint&, const IntroFingerprint&) = default;
+};
+
+struct IntroSeen {
+  wire::Intro intro;
+  IntroFingerprint fingerprint;
+  std::size_t datagram_bytes = 0;
+};
+
+// Decrypts and decodes: one X25519 operation. Nothing, and no reply is due, when the datagram is no intro to `self`
+// (conformance items 5, 6; all-zero shared secrets are refused, wire spec W17).
+[[nodiscard]] std::optional<IntroSeen> open_intro_datagram(const KeyPair& self, ByteView datagram);
+
+}  // namespace godwit

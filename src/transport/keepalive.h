@@ -1,0 +1,100 @@
+// The liveness of one established connection: the ping schedule (wire spec 7), proof that the peer is established too
+// (4.3, 4.5), suspicion (W26) and the idle time-out on authentic packets alone (W8). Owned by Connection, which seals the
+// pings and reports what arrives. on_authentic() is two stores and moves deadlines later or leaves them, never
+// re-arms a timer: a deadline that has moved is noticed when the old one fires.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "wire/limits.h"
+
+namespace godwit {
+
+struct KeepAliveConfig {
+  Duration ping_interval = wire::kPingInterval;
+  // Each interval is drawn from ping_interval ± this (wire spec W21), held within (0, 15 s).
+  Duration ping_jitter = Duration::zero();
+  Duration idle_timeout = wire::kIdleTimeout;
+  // Pings of a fresh session, until anything but a success ack arrives.
+  Duration proof_interval = 250ms;
+  Duration proof_timeout = 5s;
+  // Silence with an unanswered ping for this long makes the peer suspect (wire spec W26: 10 to 20 s).
+  Duration suspect_after = 15s;
+  // A timer that fires this late means that the process or the machine was suspended.
+  Duration suspension_gap = 10s;
+};
+
+// How a session begins.
+enum class ProofRule : std::uint8_t {
+  kProven,      // the peer is known to be established: ordinary schedule
+  kPing,        // ping at once and until answered; silence fails nothing
+  kPingOrFail,  // the same, and the connection has failed when nothing came within proof_timeout (conformance item 29)
+};
+
+class KeepAlive {
+ public:
+  // `random` outlives this object.
+  KeepAlive(const KeepAliveConfig& config, Instant now, ProofRule rule, RandomSource& random);
+
+  // An authentic, non-replayed datagram (wire spec W8). `success_ack`: an AckConnection Ok or V2, which does not
+  // prove that the peer is established.
+  void on_authentic(Instant now, bool success_ack = false) noexcept {
+    last_authentic_ = now;
+    unanswered_ = 0;
+    if (!success_ack) proof_ = Proof::kNone;
+  }
+
+  struct Outcome {
+    bool ping = false;            // send one now: begin_ping(), unless something is in its way
+    bool became_suspect = false;  // once an episode
+    bool idle_expired = false;    // close the connection
+    bool proof_failed = false;    // the handshake has failed (conformance item 29)
+    bool suspended = false;       // the clock jumped: the machine slept
+  };
+  [[nodiscard]] Outcome handle_timeout(Instant now);
+  // May be earlier than needed, never later, if asked again after each handle_timeout().
+  [[nodiscard]] Instant next_timeout() const;
+
+  // Makes handle_timeout() ask for a ping at once: after an ack that wants an answer (wire spec 5.8), or for the user.
+  void request_ping(Instant now) noexcept { next_ping_ = now; }
+  // A new session at the peer (wire spec 5.8): pings until answered, without failing. Earlier pings are forgotten.
+  void restart_proof(Instant now);
+
+  // The sequence of a ping that is being sent now.
+  [[nodiscard]] std::uint64_t begin_ping(Instant now);
+  // The round trip, at the first Pong of an outstanding ping no older than the table's memory (120 s); nothing otherwise.
+  // Sequences start at a random value: a Pong that matches proves that the peer opened the ping.
+  [[nodiscard]] std::optional<Duration> on_pong(Instant now, std::uint64_t sequence);
+
+  [[nodiscard]] bool suspect() const { return suspect_ && unanswered_ > 0; }
+  [[nodiscard]] bool proof_pending() const { return proof_ != Proof::kNone; }
+  [[nodiscard]] Duration silent_for(Instant now) const { return now - last_authentic_; }
+  [[nodiscard]] std::size_t outstanding_pings() const;
+
+ private:
+  enum class Proof : std::uint8_t { kNone, kPinging, kPingingOrFail };
+  static constexpr std::size_t kRememberedPings = 32;
+
+  [[nodiscard]] Duration interval_after_ping();
+  [[nodiscard]] Instant idle_deadline() const;
+
+  KeepAliveConfig config_;
+  RandomSource* random_;
+  Instant last_authentic_;
+  Instant next_ping_;
+  Instant proof_deadline_;
+  Instant woken_deadline_;       // the peer has until then to answer after a suspension
+  std::uint64_t first_sequence_;
+  std::uint64_t pings_ = 0;      // sequences given out
+  std::uint32_t unanswered_ = 0; // pings sent since the last authentic datagram
+  Proof proof_;
+  bool suspect_ = false;
+  std::array<std::optional<Instant>, kRememberedPings> sent_at_;  // by sequence - first_sequence_, modulo
+};
+
+}  // namespace godwit

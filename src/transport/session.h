@@ -1,0 +1,149 @@
+// What a finished handshake leaves behind, and all that an established connection knows about its keys: the sealer, the
+// inbound keys, who the peer is and what its version demands. Connection is built from one and owns it; Endpoint asks it
+// whether an intro is news. Where only one inbound key is live (always, after the first seconds) opening is in place.
+//
+// Two inbound keys (wire spec W3): K1 travels in intros, sealed to the peer's static key, K2 in the success acks of a
+// simultaneous open, sealed to whoever sent an intro. Only K1 proves the peer. An ack of ours never names a
+// key that its reader has not already used: K1 under an unproven key would hand the proof to an impostor.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/time.h"
+#include "crypto/keypair.h"
+#include "crypto/packet_cipher.h"
+#include "crypto/packet_opener.h"
+#include "crypto/packet_sealer.h"
+#include "transport/ack_reply_policy.h"
+#include "transport/handshake_step.h"
+#include "transport/intro_seen.h"
+#include "wire/message.h"
+#include "wire/version.h"
+
+namespace godwit {
+
+struct InboundKey {
+  SymmetricKey key;
+  PacketOpener opener;
+  bool proves_peer = false;  // K1: only the holder of the peer's static secret can have learnt it
+  InboundKeyAge age = InboundKeyAge::kCurrent;
+};
+
+// A fresh random key (wire spec W15) and its opener.
+[[nodiscard]] InboundKey make_inbound_key(const HandshakeContext& context, bool proves_peer);
+// A sealer that counts on from earlier sessions under the same key value (decisions 3).
+[[nodiscard]] PacketSealer make_sealer(const HandshakeContext& context, const SymmetricKey& key);
+
+class Session {
+ public:
+  struct Parts {
+    Instant established_at;
+    bool initiator = false;
+    bool peer_intro_seen = false;     // its intro named the sending key; otherwise a success ack of an acceptor did
+    SocketAddress remote;
+    SocketAddress observed_self;      // unspecified until an ack has told
+    SymmetricKey sending_key;
+    bool sending_key_proven = false;  // named by an ack under a key that proves the peer
+    std::unique_ptr<PacketSealer> sealer;
+    std::unique_ptr<InboundKey> inbound;
+    std::vector<InboundKey> others;   // handed out beside it, accepted until others_expire
+    Instant others_expire;
+    std::optional<wire::VersionBytes> peer_version;
+    std::optional<Nonce> establishing_ack;           // nonce of the success ack that established it
+    std::optional<IntroFingerprint> founding_intro;  // of the peer
+  };
+  explicit Session(Parts parts);
+
+  // --- Inbound ---
+  struct Opened {
+    MutableBytes plaintext;    // inside the datagram
+    bool proves_peer = false;
+    InboundKeyAge age = InboundKeyAge::kCurrent;
+    std::size_t other = 0;     // index of a key that is not the current one, for adopt()
+  };
+  // `datagram` is symmetric by wire::classify(). On failure its bytes are destroyed unless several_keys(); `scratch` (at
+  // least wire::kMaxReceivedPlaintext bytes) is used only then.
+  [[nodiscard]] std::optional<Opened> open(MutableBytes datagram, MutableBytes scratch) {
+    if (others_.empty()) [[likely]] {
+      const std::optional<MutableBytes> plaintext = inbound_.opener.open_in_place(datagram);
+      if (!plaintext) return std::nullopt;
+      return Opened{.plaintext = *plaintext, .proves_peer = inbound_.proves_peer};
+    }
+    return open_with_several(datagram, scratch);
+  }
+  // The same, leaving the datagram intact on failure: while a challenger may own the datagram.
+  [[nodiscard]] std::optional<Opened> open_keeping(MutableBytes datagram, MutableBytes scratch) {
+    return open_with_several(datagram, scratch);
+  }
+  [[nodiscard]] bool several_keys() const { return !others_.empty(); }
+  // Forgets the other inbound keys once their time has passed. Cheap; call it on a timer of the connection.
+  void expire_others(Instant now);
+
+  // --- Outbound ---
+  [[nodiscard]] PacketSealer& sealer() { return *sealer_; }
+  [[nodiscard]] const PacketSealer& sealer() const { return *sealer_; }
+  [[nodiscard]] const SymmetricKey& sending_key() const { return sending_key_; }
+
+  // --- Success acks on the established session (wire spec 5.8, 5.9) ---
+  [[nodiscard]] AckReaction on_success_ack(Instant now, const SuccessAckSeen& seen);
+  // Follows the peer into the session that `ack` announces (AckReaction::new_session): its key from now on, the inbound key
+  // it was opened with, proof to be given anew. The connection then starts a new receive epoch, fails its open streams,
+  // keeps counting its packet ids, sends write_completion_ack() and pings.
+  void adopt(Instant now, const HandshakeContext& context, const wire::AckOk& ack, const Nonce& nonce, const Opened& opened);
+  // The legacy ack in answer to a success ack, id 0 (wire spec 4.3), sealed with the sending key. Returns its size, 0 when
+  // `out` is too small or the key is used up.
+  [[nodiscard]] std::size_t write_completion_ack(MutableBytes out);
+
+  // An intro that says nothing new: the founding intro again, one that names the key in use, or a late one of the
+  // attempt that has just succeeded. The endpoint drops it (conformance item 39).
+  [[nodiscard]] bool knows_intro(const IntroFingerprint& intro) const;
+  [[nodiscard]] bool is_stale_intro(Instant now, const IntroSeen& intro) const;
+
+  // --- Identity ---
+  // The peer opened what we sealed to its static key, and the key we send with is its own, not an eavesdropper's (W3).
+  [[nodiscard]] bool peer_authenticated() const { return inbound_.proves_peer && sending_key_proven_; }
+  // A Pong has matched: the packet that carried it was `opened` so. Returns true when this authenticates the peer.
+  bool on_ping_answered(bool opened_by_proving_key);
+  [[nodiscard]] bool initiator() const { return initiator_; }
+  [[nodiscard]] const SocketAddress& remote() const { return remote_; }
+  [[nodiscard]] const SocketAddress& observed_self() const { return observed_self_; }
+  [[nodiscard]] Instant established_at() const { return established_at_; }
+  [[nodiscard]] const std::optional<wire::VersionBytes>& peer_version() const { return peer_version_; }
+  // wire spec 3.6: the two flags of the reliability layer.
+  [[nodiscard]] bool peer_tracks_noops() const { return peer_tracks_noops_; }
+  [[nodiscard]] bool peer_may_use_id_zero() const { return peer_may_use_id_zero_; }
+
+ private:
+  [[nodiscard]] std::optional<Opened> open_with_several(MutableBytes datagram, MutableBytes scratch);
+  void set_peer_version(const std::optional<wire::VersionBytes>& version);
+  [[nodiscard]] AckReplyFacts ack_reply_facts() const;
+
+  InboundKey inbound_;
+  std::vector<InboundKey> others_;
+  std::unique_ptr<PacketSealer> sealer_;
+  SymmetricKey sending_key_;
+  AckReplyPolicy ack_replies_;
+  Instant established_at_;
+  Instant others_expire_;
+  Duration former_key_lifetime_{};
+  std::optional<wire::VersionBytes> peer_version_;
+  std::optional<IntroFingerprint> founding_intro_;
+  SocketAddress remote_;
+  SocketAddress observed_self_;
+  bool initiator_ = false;
+  bool peer_intro_seen_ = false;
+  bool sending_key_proven_ = false;
+  bool peer_tracks_noops_ = true;
+  bool peer_may_use_id_zero_ = true;
+};
+
+// The nonce of a symmetric datagram of at least wire::kDatagramOverhead bytes; opening it in place leaves it intact.
+[[nodiscard]] Nonce nonce_of(ByteView datagram);
+
+}  // namespace godwit
