@@ -27,7 +27,8 @@ using test::Bytes;
 using test::hex;
 using test::same;
 
-Bytes bytes_of(const json& object, const char* name) { return hex(object.at(name).get<std::string>()); }
+std::string text_of(const json& object, const char* name) { return object.at(name).get<std::string>(); }
+Bytes bytes_of(const json& object, const char* name) { return hex(text_of(object, name)); }
 
 SymmetricKey symmetric_key(const Bytes& bytes) { return SymmetricKey(ByteView(bytes).first<kSymmetricKeySize>()); }
 
@@ -151,27 +152,27 @@ class FieldsOf {
 
 // The vectors abbreviate the hexadecimal of a long payload by dots; its length and the complete plaintext are theirs too.
 void expect_field(const json& field, const std::string& decoded) {
-  const auto recorded = field.at("hex").get<std::string>();
+  const auto recorded = text_of(field, "hex");
   const std::size_t dots = recorded.find('.');
-  EXPECT_EQ(decoded.size(), 2 * field.at("len").get<std::size_t>()) << field.at("name");
-  EXPECT_EQ(decoded.substr(0, dots), recorded.substr(0, dots)) << field.at("name");
+  EXPECT_EQ(decoded.size(), 2 * field.at("len").get<std::size_t>()) << text_of(field, "name");
+  EXPECT_EQ(decoded.substr(0, dots), recorded.substr(0, dots)) << text_of(field, "name");
 }
 
 void check_symmetric(const json& vector) {
   const Bytes datagram = bytes_of(vector, "datagram");
   const Bytes plaintext = bytes_of(vector, "plaintext");
-  EXPECT_EQ(to_hex(ByteView(datagram).subspan(1, kNonceSize)), vector.at("nonce"));
+  EXPECT_EQ(to_hex(ByteView(datagram).subspan(1, kNonceSize)), text_of(vector, "nonce"));
   expect_opens_and_seals(datagram, symmetric_key(bytes_of(vector, "aes_key")), plaintext);
 
   const auto packet = decode(plaintext);
   ASSERT_TRUE(packet) << to_string(packet.error());
   const FieldsOf decoded(*packet);
-  EXPECT_EQ(decoded.type(), vector.at("type"));
+  EXPECT_EQ(decoded.type(), text_of(vector, "type"));
   // The recorded fields are all fields: none is missing on either side, and they lie back to back.
   std::set<std::string> names;
   std::size_t offset = 0;
   for (const json& field : vector.at("fields")) {
-    const auto name = field.at("name").get<std::string>();
+    const auto name = text_of(field, "name");
     names.insert(name);
     ASSERT_TRUE(decoded.all().contains(name)) << name;
     expect_field(field, decoded.all().at(name));
@@ -238,7 +239,7 @@ void check_intro(const json& vector) {
   std::array<std::uint8_t, kSharedSecretSize> shared{};
   ASSERT_TRUE(x25519(SecretKey(ByteView(secret).first<kSecretKeySize>()),
                      PublicKey(ByteView(ephemeral).first<kPublicKeySize>()), shared));
-  EXPECT_EQ(to_hex(shared), vector.at("chacha20poly1305_key_raw_x25519"));
+  EXPECT_EQ(to_hex(shared), text_of(vector, "chacha20poly1305_key_raw_x25519"));
 }
 
 void check_file(const std::string& file, std::size_t expected_vectors) {
@@ -246,9 +247,9 @@ void check_file(const std::string& file, std::size_t expected_vectors) {
   EXPECT_EQ(vectors.size(), expected_vectors);
   for (std::size_t i = 0; i < vectors.size(); ++i) {
     const json& vector = vectors[i];
-    SCOPED_TRACE(file + " #" + std::to_string(i) + " " + vector.at("type").get<std::string>());
+    SCOPED_TRACE(file + " #" + std::to_string(i) + " " + text_of(vector, "type"));
     EXPECT_EQ(bytes_of(vector, "datagram").size(), vector.at("length").get<std::size_t>());
-    if (vector.at("type") == "intro") {
+    if (text_of(vector, "type") == "intro") {
       check_intro(vector);
     } else {
       check_symmetric(vector);

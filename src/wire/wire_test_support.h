@@ -81,6 +81,42 @@ inline Bytes encoded(std::uint32_t packet_id, Receipts receipts, const Message& 
   return bytes;
 }
 
+inline bool within(ByteView part, ByteView whole) {
+  return part.empty() || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
+}
+
+// Whether every view of a decoded packet lies in its plaintext, and encoding it again gives the same bytes.
+inline bool is_sound(const Packet& packet, ByteView plaintext) {
+  if (!within(packet.receipts.raw, plaintext) || !within(packet.trailing, plaintext)) return false;
+  if (const auto* const fragment = std::get_if<StreamFragment>(&packet.message)) {
+    if (!within(fragment->payload, plaintext) || !within(fragment->metadata.value_or(ByteView{}), plaintext)) return false;
+  } else if (const auto* const message = std::get_if<ShortMessage>(&packet.message)) {
+    if (!within(message->payload, plaintext)) return false;
+  } else if (const auto* const error = std::get_if<AckError>(&packet.message)) {
+    if (!within(as_bytes(error->text), plaintext)) return false;
+  }
+
+  const std::vector<std::uint32_t> receipts(packet.receipts.begin(), packet.receipts.end());
+  const Bytes again = encoded(packet.packet_id, receipts, packet.message);
+  const ByteView whole = plaintext.first(plaintext.size() - packet.trailing.size());
+  // An IPv4-mapped IPv6 address is encoded as the IPv4 address it maps; everything else is canonical.
+  constexpr std::size_t kMappedIsShorterBy = 12;
+  const auto* const ack = std::get_if<AckOk>(&packet.message);
+  if (ack != nullptr && ack->remote_address.is_ipv4() && again.size() + kMappedIsShorterBy == whole.size()) return true;
+  return same(again, whole);
+}
+
+// Whether peek_fragment says of `plaintext` what the complete decoder says.
+inline bool peek_agrees_with_decode(ByteView plaintext) {
+  const auto quick = peek_fragment(plaintext);
+  const auto packet = decode(plaintext);
+  const auto* const fragment = packet ? std::get_if<StreamFragment>(&packet->message) : nullptr;
+  if (fragment == nullptr || fragment->metadata || !packet->receipts.empty()) return !quick;
+  return quick && quick->packet_id == packet->packet_id && quick->stream_id == fragment->stream_id &&
+         quick->total_length == fragment->total_length && quick->number == fragment->number &&
+         quick->payload.data() == fragment->payload.data() && quick->payload.size() == fragment->payload.size();
+}
+
 // Arbitrary packets that are valid on the wire, of at most kMaxPlaintext bytes. Messages are views of this object's
 // memory and valid until the next call.
 class PacketGenerator {
