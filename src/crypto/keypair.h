@@ -43,7 +43,7 @@ class PublicKey {
   // 64 lower-case digits.
   [[nodiscard]] std::string to_hex() const;
   [[nodiscard]] std::span<const std::uint8_t, kPublicKeySize> bytes() const noexcept { return bytes_; }
-  [[nodiscard]] std::size_t hash() const noexcept { return static_cast<std::size_t>(load_le<std::uint64_t>(bytes_.data())); }
+  [[nodiscard]] std::size_t hash() const noexcept { return load_le<std::size_t>(bytes_.data()); }
 
   friend auto operator<=>(const PublicKey&, const PublicKey&) = default;
 
@@ -76,7 +76,8 @@ class SecretKey {
 class KeyPair {
  public:
   [[nodiscard]] static Result<KeyPair> generate(RandomSource& random);
-  // `secret` must have 32 bytes (kInvalidArgument otherwise); they are clamped where they are used (RFC 7748 section 5).
+  // `secret` must have 32 bytes (kInvalidArgument otherwise). They are clamped where they are used (RFC 7748 section
+  // 5).
   [[nodiscard]] static Result<KeyPair> from_secret(ByteView secret);
   // kSystem when the cryptographic library fails.
   [[nodiscard]] static Result<KeyPair> from_secret(SecretKey secret);
@@ -101,7 +102,8 @@ class KeyPair {
 };
 
 // KeyPair::agree for a secret whose public key is not needed otherwise. Slower: it derives the public key first.
-[[nodiscard]] bool x25519(const SecretKey& secret, const PublicKey& peer, std::span<std::uint8_t, kSharedSecretSize> shared);
+[[nodiscard]] bool x25519(const SecretKey& secret, const PublicKey& peer,
+                          std::span<std::uint8_t, kSharedSecretSize> shared);
 
 // An AES-128 key of one direction of a session.
 class SymmetricKey {

@@ -1,6 +1,6 @@
-// The receiving half of the symmetric envelope (wire spec 1.3): checks the tag and yields the plaintext. First step of a
-// packet inside a connection. One PacketOpener belongs to one inbound key; a session that has two live keys asks one
-// after the other with open_copy(), because a wrong key opening in place destroys what the right one needs.
+// The receiving half of the symmetric envelope (wire spec 1.3): checks the tag and yields the plaintext. The first step
+// of a packet inside a connection. One PacketOpener belongs to one inbound key; a session that has two live keys asks
+// one after the other with open_copy(), because a wrong key opening in place destroys what the right one needs.
 // Any nonce in any order is accepted: replay is the acknowledgement tracker's business.
 #pragma once
 
@@ -25,6 +25,9 @@ class PacketOpener {
   // The same into the front of `scratch` (at least datagram.size() - kEnvelopeOverhead bytes, no overlap), leaving the
   // datagram intact for the next key. Nothing when the tag is wrong; `scratch` then holds garbage.
   [[nodiscard]] std::optional<MutableBytes> open_copy(ByteView datagram, MutableBytes scratch);
+
+  // Gives the expanded key's memory back until the next packet (PacketCipher::rest).
+  void rest() { cipher_->rest(); }
 
   // Datagrams whose tag was right.
   [[nodiscard]] std::uint64_t packets_opened() const { return opened_; }

@@ -1,6 +1,6 @@
-// The sending half of the symmetric envelope (wire spec 1.3): 02 ‖ nonce ‖ ciphertext ‖ tag. Last step of a packet before
-// the run goes to the back end. One PacketSealer belongs to one key of one session; it owns the nonces, so that no
-// (key, nonce) pair can repeat, and refuses to seal beyond the key's limit.
+// The sending half of the symmetric envelope (wire spec 1.3): 02 ‖ nonce ‖ ciphertext ‖ tag. The last step of a packet
+// before the run goes to the back end. One PacketSealer belongs to one key of one session; it owns the nonces, so that
+// no (key, nonce) pair can repeat, and refuses to seal beyond the key's limit.
 #pragma once
 
 #include <array>
@@ -24,9 +24,9 @@ inline constexpr std::uint64_t kHardPacketLimit = std::uint64_t{1} << 28;
 // Where the owner of the key begins to replace it.
 inline constexpr std::uint64_t kSoftPacketLimit = std::uint64_t{1} << 27;
 
-// Nonces of one connection: 4 bytes and a u64 LE counter, all 96 bits of the start random, so that connections cannot be
-// linked (wire spec W14) and two sessions under one reused key cannot meet in practice (W15). The counter
-// advances by one and wraps modulo 2^64 beneath an unchanged prefix: 2^64 nonces before the first repeats.
+// Nonces of one connection: 4 bytes and a u64 LE counter, all 96 bits of the start random, so that connections cannot
+// be linked (wire spec W14) and two sessions under one reused key cannot meet in practice (W15). The counter advances
+// by one and wraps modulo 2^64 beneath an unchanged prefix: 2^64 nonces before the first repeats.
 class NonceCounter {
  public:
   explicit NonceCounter(RandomSource& random);
@@ -52,14 +52,18 @@ class PacketSealer {
   PacketSealer(std::unique_ptr<PacketCipher> cipher, RandomSource& random, const SealerLimits& limits = {});
   PacketSealer(std::unique_ptr<PacketCipher> cipher, const NonceCounter& nonces, const SealerLimits& limits = {});
 
-  // `datagram` is kEnvelopePrefix bytes of room, the plaintext, kTagSize bytes of room, and becomes the sealed datagram.
-  // False, with nothing written, when the hard limit is reached. Requires datagram.size() >= kEnvelopeOverhead.
+  // `datagram` is kEnvelopePrefix bytes of room, the plaintext, kTagSize bytes of room, and becomes the sealed
+  // datagram. False, with nothing written, when the hard limit is reached. Requires datagram.size() >=
+  // kEnvelopeOverhead.
   [[nodiscard]] bool seal_in_place(MutableBytes datagram);
 
-  // Seals head ‖ body ‖ tail into the front of `out` and returns the datagram's size, kEnvelopeOverhead beyond the sum of
-  // the pieces; 0, with nothing written, when the hard limit is reached. `body` is read once, from the application's
+  // Seals head ‖ body ‖ tail into the front of `out` and returns the datagram's size, kEnvelopeOverhead beyond the sum
+  // of the pieces; 0, with nothing written, when the hard limit is reached. `body` is read once, from the application's
   // memory. Requires `out` to be large enough and apart from the pieces.
   [[nodiscard]] std::size_t seal_pieces(ByteView head, ByteView body, ByteView tail, MutableBytes out);
+
+  // Gives the expanded key's memory back until the next packet (PacketCipher::rest).
+  void rest() { cipher_->rest(); }
 
   // Packets under this key value, those of earlier sessions included.
   [[nodiscard]] std::uint64_t packets_sealed() const { return sealed_; }

@@ -1,0 +1,51 @@
+#include "crypto/intro_box.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/assert.h"
+#include "crypto/chacha20_poly1305.h"
+
+namespace godwit {
+namespace {
+
+// The key is fresh with every ephemeral secret, which is why the nonce may be constant (wire spec 1.2).
+constexpr std::array<std::uint8_t, kChachaNonceSize> kZeroNonce{};
+constexpr std::size_t kCiphertextOffset = 1 + kPublicKeySize;
+
+// X25519 output, wiped when its user is done.
+struct SharedSecret {
+  SharedSecret() = default;
+  ~SharedSecret() { wipe(bytes); }
+  SharedSecret(const SharedSecret&) = delete;
+  SharedSecret& operator=(const SharedSecret&) = delete;
+  std::array<std::uint8_t, kSharedSecretSize> bytes{};
+};
+
+}  // namespace
+
+bool seal_intro(const PublicKey& recipient, const SecretKey& ephemeral, ByteView plaintext, MutableBytes out) {
+  GODWIT_ASSERT(out.size() >= plaintext.size() + kIntroOverhead);
+  const auto pair = KeyPair::from_secret(SecretKey(ephemeral.bytes()));
+  SharedSecret shared;
+  if (!pair || !pair->agree(recipient, shared.bytes)) return false;
+  out[0] = kIntroType;
+  std::ranges::copy(pair->public_key().bytes(), out.begin() + 1);
+  return chacha20_poly1305_seal(shared.bytes, kZeroNonce, {}, plaintext, out.data() + kCiphertextOffset);
+}
+
+std::optional<std::size_t> open_intro(const KeyPair& recipient, ByteView datagram, MutableBytes plaintext_out) {
+  if (datagram.size() < kIntroOverhead || datagram[0] != kIntroType) return std::nullopt;
+  const std::size_t plaintext_size = datagram.size() - kIntroOverhead;
+  GODWIT_ASSERT(plaintext_out.size() >= plaintext_size);
+  SharedSecret shared;
+  const PublicKey ephemeral(datagram.subspan<1, kPublicKeySize>());
+  if (!recipient.agree(ephemeral, shared.bytes)) return std::nullopt;
+  if (!chacha20_poly1305_open(shared.bytes, kZeroNonce, {}, datagram.subspan(kCiphertextOffset),
+                              plaintext_out.data())) {
+    return std::nullopt;
+  }
+  return plaintext_size;
+}
+
+}  // namespace godwit

@@ -1,0 +1,19 @@
+// The fast implementation of PacketCipher on x86: Intel's IPsec-MB. packet_cipher_ipsec_x86.cc is compiled where the
+// library is, packet_cipher_ipsec_absent.cc where it is not. Used by packet_cipher.cc only; every function takes one of
+// the kIpsecMb kinds.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "crypto/keypair.h"
+#include "crypto/packet_cipher.h"
+
+namespace godwit {
+
+[[nodiscard]] bool ipsec_cipher_available(CipherKind kind);
+// Requires ipsec_cipher_available(kind).
+[[nodiscard]] std::unique_ptr<PacketCipher> make_ipsec_cipher(CipherKind kind, const SymmetricKey& key);
+[[nodiscard]] std::string describe_ipsec_cipher(CipherKind kind);
+
+}  // namespace godwit

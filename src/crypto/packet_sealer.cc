@@ -1,0 +1,61 @@
+#include "crypto/packet_sealer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace godwit {
+
+NonceCounter::NonceCounter(RandomSource& random) {
+  random.fill(prefix_);
+  counter_ = random.next_u64();
+}
+
+Nonce NonceCounter::next() noexcept {
+  Nonce nonce;
+  std::copy(prefix_.begin(), prefix_.end(), nonce.bytes.begin());
+  store_le(nonce.bytes.data() + prefix_.size(), counter_++);
+  return nonce;
+}
+
+PacketSealer::PacketSealer(std::unique_ptr<PacketCipher> cipher, RandomSource& random, const SealerLimits& limits)
+    : PacketSealer(std::move(cipher), NonceCounter(random), limits) {}
+
+PacketSealer::PacketSealer(std::unique_ptr<PacketCipher> cipher, const NonceCounter& nonces, const SealerLimits& limits)
+    : cipher_(std::move(cipher)),
+      nonces_(nonces),
+      sealed_(limits.already_sealed),
+      soft_limit_(limits.soft),
+      hard_limit_(limits.hard) {
+  GODWIT_ASSERT(cipher_ != nullptr);
+}
+
+bool PacketSealer::seal_in_place(MutableBytes datagram) {
+  GODWIT_ASSERT(datagram.size() >= kEnvelopeOverhead);
+  if (hard_limit_reached()) return false;
+  ++sealed_;
+  const Nonce nonce = write_prefix(datagram.data());
+  std::uint8_t* text = datagram.data() + kEnvelopePrefix;
+  cipher_->seal(nonce, ByteView(text, datagram.size() - kEnvelopeOverhead), text);
+  return true;
+}
+
+std::size_t PacketSealer::seal_pieces(ByteView head, ByteView body, ByteView tail, MutableBytes out) {
+  const std::size_t size = head.size() + body.size() + tail.size() + kEnvelopeOverhead;
+  GODWIT_ASSERT(out.size() >= size);
+  if (hard_limit_reached()) return 0;
+  ++sealed_;
+  const Nonce nonce = write_prefix(out.data());
+  cipher_->seal_pieces(nonce, head, body, tail, out.data() + kEnvelopePrefix);
+  return size;
+}
+
+Nonce PacketSealer::write_prefix(std::uint8_t* out) noexcept {
+  const Nonce nonce = nonces_.next();
+  out[0] = kSymmetricType;
+  std::copy(nonce.bytes.begin(), nonce.bytes.end(), out + 1);
+  return nonce;
+}
+
+}  // namespace godwit
