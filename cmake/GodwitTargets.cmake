@@ -12,7 +12,7 @@ target_include_directories(godwit_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAK
 target_compile_options(godwit_flags INTERFACE
   -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
   -Woverloaded-virtual -Wold-style-cast -Wcast-qual -Wformat=2 -Wimplicit-fallthrough
-  -fno-omit-frame-pointer -fstack-protector-strong)
+  -Wno-missing-field-initializers -fno-omit-frame-pointer -fstack-protector-strong)
 if(GODWIT_SANITIZE)
   target_compile_options(godwit_flags INTERFACE -fsanitize=${GODWIT_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(godwit_flags INTERFACE -fsanitize=${GODWIT_SANITIZE})
