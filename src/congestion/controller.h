@@ -51,7 +51,7 @@ struct SentInfo {
 // What a run of losses says. Zero packets: nothing was declared lost and the other fields mean nothing.
 struct LossSample {
   std::uint32_t packets = 0;
-  std::uint32_t ranges = 0;            // groups of packets lost together, a delivered packet between groups; at least 1
+  std::uint32_t ranges = 0;            // groups of neighbouring packets lost together
   std::uint64_t bytes = 0;
   // Of the lost packet that was sent last:
   Instant newest_sent_at;
@@ -71,7 +71,7 @@ struct CongestionEvent {
   Duration smoothed_rtt{};
   Duration minimum_rtt{};
   std::uint64_t delivered = 0;                // bytes acknowledged in the life of the connection
-  RateSample rate;                            // of the acknowledged packet that was sent last
+  RateSample rate;                            // of the acknowledged packet that was sent last; only when acked_bytes > 0
   std::uint64_t prior_in_flight = 0;          // bytes in flight before this run
   std::uint64_t bytes_in_flight = 0;          // and after it
   bool application_limited = false;           // the sender has run out of data, not of window or pacing credit

@@ -1,0 +1,235 @@
+#include "congestion/ledbat.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace godwit {
+
+void BaseDelayHistory::update(Instant now, Duration sample) {
+  if (!bucket_start_) bucket_start_ = now;
+  // After a long silence every bucket is out of date; the walk is bounded by their number.
+  const auto passed = static_cast<std::uint64_t>(std::max<Duration::rep>(0, (now - *bucket_start_) / kBucketLength));
+  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(passed, kBuckets); ++i) {
+    current_ = (current_ + 1) % kBuckets;
+    buckets_[current_].reset();
+  }
+  *bucket_start_ += kBucketLength * static_cast<Duration::rep>(passed);
+  std::optional<Duration>& bucket = buckets_[current_];
+  bucket = bucket ? std::min(*bucket, sample) : sample;
+}
+
+std::optional<Duration> BaseDelayHistory::minimum() const {
+  std::optional<Duration> minimum;
+  for (const std::optional<Duration>& bucket : buckets_) {
+    if (bucket && (!minimum || *bucket < *minimum)) minimum = bucket;
+  }
+  return minimum;
+}
+
+void CurrentDelayFilter::update(Duration sample) {
+  samples_[next_] = sample;
+  next_ = (next_ + 1) % samples_.size();
+  size_ = std::min(size_ + 1, samples_.size());
+}
+
+std::optional<Duration> CurrentDelayFilter::minimum() const {
+  if (size_ == 0) return std::nullopt;
+  return *std::min_element(samples_.begin(), samples_.begin() + static_cast<std::ptrdiff_t>(size_));
+}
+
+LedbatController::LedbatController(const ControllerConfig& config)
+    : config_(config),
+      segment_(config.datagram_bytes),
+      window_(clamp(static_cast<double>(config.initial_window()))),
+      round_start_window_(window_) {}
+
+double LedbatController::clamp(double window) const {
+  return std::min(std::max(window, static_cast<double>(config_.minimum_window())),
+                  static_cast<double>(config_.maximum_window_bytes));
+}
+
+std::optional<Duration> LedbatController::queueing_delay() const {
+  const std::optional<Duration> base = base_delay_.minimum();
+  const std::optional<Duration> current = current_delay_.minimum();
+  if (!base || !current) return std::nullopt;
+  return std::max(Duration::zero(), *current - *base);
+}
+
+double LedbatController::gain() const {
+  const std::optional<Duration> base = base_delay_.minimum();
+  if (!base || *base <= Duration::zero()) return 1.0 / kMaxGainDivisor;
+  const double divisor = std::ceil(2.0 * to_seconds(kTarget) / to_seconds(*base));
+  return 1.0 / std::min(divisor, static_cast<double>(kMaxGainDivisor));
+}
+
+void LedbatController::on_packet_sent(const SentInfo& sent) {
+  last_activity_ = sent.now;
+  usage_.on_packet_sent(sent);
+}
+
+void LedbatController::measure(const CongestionEvent& event) {
+  smoothed_rtt_ = event.smoothed_rtt;
+  if (!event.rtt_sample) return;
+  base_delay_.update(event.now, *event.rtt_sample);
+  current_delay_.update(*event.rtt_sample);
+}
+
+void LedbatController::on_congestion_event(const CongestionEvent& event) {
+  last_activity_ = event.now;
+  measure(event);
+  const bool round_ended = rounds_.on_congestion_event(event);
+  usage_.on_congestion_event(event, round_ended);
+  if (round_ended) round_start_window_ = window_;
+  if (event.spurious_loss) undo();
+  if (event.lost.packets > 0 && (!recovery_start_ || event.lost.newest_sent_at > *recovery_start_)) reduce(event.now);
+  if (event.acked_bytes == 0) return;
+  if (advance_slowdown(event.now)) return;
+  if (recovery_start_ && event.latest_acked_sent_at <= *recovery_start_) return;
+  const bool slow = phase_ == Phase::kSlowStart || phase_ == Phase::kSlowdownRamp;
+  const bool may_grow = usage_.permits_growth(event, window_bytes(), config_.datagram_bytes, slow);
+  if (!slow) {
+    adjust(event, may_grow);
+  } else if (may_grow) {
+    slow_start(event.now, static_cast<double>(event.acked_bytes));
+  }
+}
+
+// Section 4.1: slow start as usual, slower by the gain, and the first one ends before its queue reaches the target.
+void LedbatController::slow_start(Instant now, double acked_bytes) {
+  const std::optional<Duration> delay = queueing_delay();
+  // The ramp back ends at the target as well: a queue that filled meanwhile is somebody else's.
+  const Duration limit = phase_ == Phase::kSlowdownRamp ? kTarget : kSlowStartExitDelay;
+  if ((first_slow_start_ || phase_ == Phase::kSlowdownRamp) && delay && *delay > limit) {
+    leave_slow_start(now);
+    return;
+  }
+  window_ = clamp(std::min(window_ + gain() * acked_bytes, threshold_));
+  if (window_ >= threshold_) leave_slow_start(now);
+}
+
+void LedbatController::leave_slow_start(Instant now) {
+  if (phase_ == Phase::kSlowdownRamp) {
+    end_slowdown(now);
+    return;
+  }
+  phase_ = Phase::kCongestionAvoidance;
+  threshold_ = window_;
+  // Section 4.4: the first slowdown follows the first slow start by two round trips; so does one that a time-out ended.
+  if (!slowdown_due_) slowdown_due_ = now + kSlowdownRounds * smoothed_rtt_;
+  first_slow_start_ = false;
+}
+
+// Sections 4.2 and 4.3: a segment times the gain a round trip below the target; above it, in proportion to the excess.
+void LedbatController::adjust(const CongestionEvent& event, bool may_grow) {
+  const std::optional<Duration> delay = queueing_delay();
+  if (!delay) return;
+  const double rounds = std::min(1.0, static_cast<double>(event.acked_bytes) / window_);
+  const double increase = gain() * segment_ * rounds;
+  if (*delay <= kTarget) {
+    if (may_grow) window_ = clamp(window_ + increase);
+    return;
+  }
+  const double excess = to_seconds(*delay) / to_seconds(kTarget) - 1.0;
+  const double decreased = window_ + increase - window_ * excess * rounds;
+  window_ = clamp(std::min(window_ + increase, std::max(decreased, round_start_window_ / 2)));
+}
+
+// Section 4.4. True while the window is held.
+bool LedbatController::advance_slowdown(Instant now) {
+  if (phase_ == Phase::kSlowdown) {
+    // Two round trips of the bare path: what smoothed_rtt_ remembers is the queue that is draining.
+    const Duration hold = kSlowdownRounds * std::max(smoothed_rtt_, Duration::zero());
+    if (now < *slowdown_start_ + hold) return true;
+    phase_ = Phase::kSlowdownRamp;
+    return false;
+  }
+  if (phase_ != Phase::kCongestionAvoidance || !slowdown_due_ || now < *slowdown_due_) return false;
+  begin_slowdown(now);
+  return true;
+}
+
+void LedbatController::begin_slowdown(Instant now) {
+  threshold_ = window_;
+  window_ = clamp(0);
+  slowdown_start_ = now;
+  slowdown_due_.reset();
+  phase_ = Phase::kSlowdown;
+  undo_.reset();
+}
+
+// One tenth of the time at most goes into slowdowns.
+void LedbatController::end_slowdown(Instant now) {
+  phase_ = Phase::kCongestionAvoidance;
+  threshold_ = window_;
+  slowdown_due_ = now + kSlowdownInterval * (now - *slowdown_start_);
+  slowdown_start_.reset();
+}
+
+// RFC 6817 section 2.4.2: half the window, once a round trip.
+void LedbatController::reduce(Instant now) {
+  undo_ = Undo{.window = window_, .threshold = threshold_};
+  recovery_start_ = now;
+  if (phase_ == Phase::kSlowdown) {
+    // Nothing to give up but the way back.
+    threshold_ = clamp(threshold_ / 2);
+    return;
+  }
+  window_ = clamp(window_ / 2);
+  round_start_window_ = window_;
+  threshold_ = window_;
+  leave_slow_start(now);
+}
+
+// RFC 4015 section 3.
+void LedbatController::undo() {
+  if (!undo_) return;
+  if (in_slowdown()) {
+    threshold_ = std::max(threshold_, undo_->threshold);
+  } else {
+    window_ = clamp(std::max(window_, undo_->window));
+    round_start_window_ = window_;
+  }
+  undo_.reset();
+}
+
+void LedbatController::on_persistent_timeout(Instant) {
+  threshold_ = clamp((in_slowdown() ? threshold_ : window_) / 2);
+  window_ = clamp(0);
+  round_start_window_ = window_;
+  phase_ = Phase::kSlowStart;
+  slowdown_start_.reset();
+  recovery_start_.reset();
+  undo_.reset();
+}
+
+void LedbatController::on_idle_restart(Instant now) {
+  window_ = clamp(static_cast<double>(
+      window_after_idle(window_bytes(), now - last_activity_, config_.initial_window())));
+  // Silence drains the queue as well as a slowdown does, but only a slowdown looks at it: the schedule stays.
+  last_activity_ = now;
+}
+
+Bandwidth LedbatController::pacing_rate() const {
+  return window_pacing_rate(window_bytes(), smoothed_rtt_,
+                            phase_ == Phase::kSlowStart || phase_ == Phase::kSlowdownRamp);
+}
+
+ControllerSnapshot LedbatController::snapshot() const {
+  std::string_view state = "congestion_avoidance";
+  switch (phase_) {
+    case Phase::kSlowStart: state = "slow_start"; break;
+    case Phase::kCongestionAvoidance: break;
+    case Phase::kSlowdown: state = "slowdown"; break;
+    case Phase::kSlowdownRamp: state = "slowdown_ramp"; break;
+  }
+  return {.controller = name(),
+          .state = state,
+          .window_bytes = window_bytes(),
+          .pacing_rate = pacing_rate(),
+          .slow_start_threshold =
+              threshold_ == kNoThreshold ? std::nullopt : std::optional(static_cast<std::uint64_t>(threshold_)),
+          .bandwidth = std::nullopt,
+          .minimum_rtt = base_delay_.minimum()};
+}
+
+}  // namespace godwit
