@@ -118,7 +118,8 @@ class Backend {
   // Ends the current wait(), or the next one. From any thread and from signal handlers.
   virtual void wake() noexcept = 0;
 
-  // Readable when receive() finds something: for event loops of others.
+  // Readable when receive() finds something, once receive() has been called: for event loops of others. They also go on
+  // while ReceiveBatch::stopped_at_bound().
   [[nodiscard]] virtual int descriptor() const = 0;
   [[nodiscard]] virtual const Socket& socket() const = 0;
   [[nodiscard]] virtual const BackendStatistics& statistics() const = 0;

@@ -41,12 +41,15 @@ struct FaultStatistics {
   std::uint64_t queue_overflow = 0;  // datagrams dropped because the queue was full
 };
 
+class FaultNetwork;
+
 class FaultyBackend final : public Backend {
  public:
   // Reads a monotonic clock; tests pass their own.
   using Clock = std::function<Duration()>;
 
   FaultyBackend(std::unique_ptr<Backend> inner, const FaultPlan& plan, Clock clock = nullptr);
+  // What is still held back is lost.
   ~FaultyBackend() override;
 
   [[nodiscard]] std::size_t send(std::span<const DatagramRun> runs) override;
@@ -64,9 +67,9 @@ class FaultyBackend final : public Backend {
   [[nodiscard]] const FaultStatistics& faults() const;
 
  private:
-  class Network;
   std::unique_ptr<Backend> inner_;
-  std::unique_ptr<Network> network_;
+  std::unique_ptr<FaultNetwork> network_;
+  Clock clock_;
 };
 
 }  // namespace godwit

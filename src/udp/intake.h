@@ -1,0 +1,33 @@
+// The judging half of receiving, shared by all back ends: one message as the kernel handed it over becomes a run in the
+// batch, or a count. Reads sender, local address, segment size and overflow count from the message's header.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/bytes.h"
+#include "udp/backend.h"
+#include "udp/backend_statistics.h"
+
+namespace godwit {
+
+// Room for the control data of one received message: SO_RXQ_OVFL, UDP_GRO, and both forms of the packet information.
+inline constexpr std::size_t kReceiveControlBytes = 128;
+
+class Intake {
+ public:
+  Intake(const Socket& socket, std::size_t largest_datagram_bytes, BackendStatistics& statistics);
+
+  // `header` holds name, control data and flags; `payload` the bytes received.
+  void take(msghdr& header, MutableBytes payload, ReceiveBatch& inbox);
+
+ private:
+  SocketAddress local_address_;
+  std::size_t largest_datagram_bytes_;
+  std::uint32_t overflow_seen_ = 0;
+  BackendStatistics& statistics_;
+};
+
+}  // namespace godwit

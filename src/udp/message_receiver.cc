@@ -1,0 +1,85 @@
+#include "udp/message_receiver.h"
+
+#include <cerrno>
+
+#include "base/assert.h"
+
+namespace godwit {
+namespace {
+
+// Errors that ICMP left on the socket are cleared by reporting them; so many are skipped before a call gives up.
+constexpr int kMaxErrorsPerCall = 8;
+// Buffers begin on cache lines of their own.
+constexpr std::size_t kAlignment = 64;
+
+std::size_t stride_of(std::size_t buffer_bytes) { return (buffer_bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+}  // namespace
+
+MessageReceiver::MessageReceiver(const Options& options, const Socket& socket, std::size_t largest_datagram_bytes,
+                                 BackendStatistics& statistics)
+    : options_(options),
+      descriptor_(socket.descriptor()),
+      statistics_(statistics),
+      intake_(socket, largest_datagram_bytes, statistics),
+      // Not cleared: pages that no datagram reaches are never touched.
+      pool_(std::make_unique_for_overwrite<std::uint8_t[]>(options.buffers * stride_of(options.buffer_bytes) + kAlignment)),
+      slots_(options.buffers),
+      headers_(options.buffers) {
+  GODWIT_ASSERT(options.buffers > 0 && options.buffer_bytes > 0);
+  const std::size_t misaligned = reinterpret_cast<std::uintptr_t>(pool_.get()) % kAlignment;
+  std::uint8_t* at = pool_.get() + (misaligned == 0 ? 0 : kAlignment - misaligned);
+  for (std::size_t i = 0; i < slots_.size(); ++i, at += stride_of(options.buffer_bytes)) {
+    slots_[i].vector = iovec{at, options.buffer_bytes};
+    arm(i);
+  }
+}
+
+void MessageReceiver::arm(std::size_t slot) {
+  msghdr& header = headers_[slot].msg_hdr;
+  header.msg_name = &slots_[slot].name.generic;
+  header.msg_namelen = sizeof slots_[slot].name.ipv6;
+  header.msg_iov = &slots_[slot].vector;
+  header.msg_iovlen = 1;
+  header.msg_control = slots_[slot].control.data();
+  header.msg_controllen = slots_[slot].control.size();
+  header.msg_flags = 0;
+}
+
+int MessageReceiver::call(std::size_t first) {
+  ++statistics_.receive_calls;
+  if (options_.one_call_each) {
+    const auto bytes = ::recvmsg(descriptor_, &headers_[first].msg_hdr, MSG_DONTWAIT);
+    if (bytes < 0) return -errno;
+    headers_[first].msg_len = static_cast<unsigned>(bytes);
+    return 1;
+  }
+  const int received = ::recvmmsg(descriptor_, headers_.data(), static_cast<unsigned>(headers_.size()), MSG_DONTWAIT, nullptr);
+  return received < 0 ? -errno : received;
+}
+
+void MessageReceiver::receive(ReceiveBatch& inbox) {
+  inbox.clear();
+  std::size_t filled = 0;
+  int errors = 0;
+  while (filled < headers_.size()) {
+    const int received = call(filled);
+    if (received == 0 || received == -EAGAIN || received == -EWOULDBLOCK) return;
+    if (received < 0) {
+      if (received == -EINTR) continue;
+      statistics_.receive_errors.add(-received);
+      if (++errors == kMaxErrorsPerCall) return;
+      continue;
+    }
+    for (const std::size_t end = filled + static_cast<std::size_t>(received); filled < end; ++filled) {
+      // Nothing is written to the slots before the next receive(), so they may be armed again at once.
+      mmsghdr& message = headers_[filled];
+      intake_.take(message.msg_hdr, {static_cast<std::uint8_t*>(slots_[filled].vector.iov_base), message.msg_len}, inbox);
+      arm(filled);
+    }
+    if (!options_.one_call_each && filled < headers_.size()) return;
+  }
+  inbox.set_stopped_at_bound();
+}
+
+}  // namespace godwit

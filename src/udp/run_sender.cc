@@ -1,0 +1,226 @@
+#include "udp/run_sender.h"
+
+#include <netinet/udp.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace godwit {
+namespace {
+
+constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint16_t));
+
+bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+// Errors that concern the route or the peer, whatever the shape of the message.
+bool is_about_the_peer(int error) {
+  return error == ECONNREFUSED || error == ENETUNREACH || error == EHOSTUNREACH || error == ENETDOWN ||
+         error == EADDRNOTAVAIL;
+}
+
+template <typename T>
+cmsghdr* append(cmsghdr* at, int level, int type, const T& value) {
+  at->cmsg_level = level;
+  at->cmsg_type = type;
+  at->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(at), &value, sizeof value);
+  return reinterpret_cast<cmsghdr*>(reinterpret_cast<std::uint8_t*>(at) + CMSG_SPACE(sizeof value));
+}
+
+std::size_t datagrams_in(const DatagramRun& run) { return run.bytes.empty() ? 1 : run.segment_count(); }
+
+}  // namespace
+
+// Names and control bytes stand once a run and are shared by its messages; a run may need two sets of control bytes,
+// one for messages that the kernel cuts and one for a single datagram.
+struct RunSender::Storage {
+  struct alignas(cmsghdr) Control {
+    std::array<std::uint8_t, kControlBytes> bytes;
+  };
+  std::array<mmsghdr, kMaxMessagesPerCall> messages;
+  std::array<iovec, kMaxMessagesPerCall> vectors;
+  std::array<Piece, kMaxMessagesPerCall> pieces;
+  std::array<KernelAddress, kMaxMessagesPerCall> names;
+  std::array<Control, 2 * kMaxMessagesPerCall> controls;
+};
+
+RunSender::RunSender(const Options& options, std::unique_ptr<Transmitter> transmitter, BackendStatistics& statistics)
+    : options_(options),
+      transmitter_(std::move(transmitter)),
+      statistics_(statistics),
+      paths_(options.offload_retry_runs),
+      storage_(std::make_unique<Storage>()) {}
+
+RunSender::~RunSender() = default;
+
+std::size_t RunSender::send(std::span<const DatagramRun> runs) {
+  if (!flush()) return 0;
+  Position at;
+  if (advance(runs, at)) return runs.size();
+  if (at.offset == 0) return at.run;
+  keep_remainder(runs[at.run], at.offset);
+  return at.run + 1;
+}
+
+bool RunSender::flush() {
+  blocked_ = false;
+  if (!remainder_) return true;
+  Position at;
+  if (!advance({&*remainder_, 1}, at)) {
+    remainder_->bytes = remainder_->bytes.subspan(at.offset);
+    return false;
+  }
+  remainder_.reset();
+  return true;
+}
+
+bool RunSender::advance(std::span<const DatagramRun> runs, Position& at) {
+  while (at.run < runs.size()) {
+    if (const int error = refusal_of(runs[at.run]); error != 0) {
+      statistics_.send_refusals.add(error);
+      discard_rest(runs[at.run], at);
+      continue;
+    }
+    const std::size_t prepared = prepare(runs, at);
+    const TransmitOutcome outcome = transmitter_->transmit({storage_->messages.data(), prepared});
+    account({storage_->pieces.data(), outcome.taken}, at);
+    if (outcome.error == 0) {
+      GODWIT_ASSERT(outcome.taken > 0);
+      continue;
+    }
+    if (would_block(outcome.error)) {
+      ++statistics_.blocked_sends;
+      blocked_ = true;
+      return false;
+    }
+    const bool was_cut = storage_->pieces[outcome.taken].datagrams > 1;
+    on_refusal(runs[at.run], at, outcome.error, was_cut);
+  }
+  return true;
+}
+
+int RunSender::refusal_of(const DatagramRun& run) const {
+  if (options_.connected_peer.is_specified()) return run.remote == options_.connected_peer ? 0 : EISCONN;
+  if (!run.remote.is_specified()) return EDESTADDRREQ;
+  return options_.family == SocketFamily::kIpv4 && run.remote.is_ipv6() ? EAFNOSUPPORT : 0;
+}
+
+std::size_t RunSender::prepare(std::span<const DatagramRun> runs, Position at) {
+  std::size_t count = 0;
+  for (; at.run < runs.size(); ++at.run, at.offset = 0) {
+    if (refusal_of(runs[at.run]) != 0) break;  // it is the first next time
+    if (!prepare_run(runs[at.run], at.run, at.offset, count)) break;
+  }
+  return count;
+}
+
+bool RunSender::prepare_run(const DatagramRun& run, std::size_t index, std::size_t offset, std::size_t& count) {
+  if (count == kMaxMessagesPerCall) return false;
+  GODWIT_ASSERT(run.bytes.empty() || run.segment_size > 0);
+  const std::size_t first = count;
+  const bool named = !options_.connected_peer.is_specified();
+  if (named) storage_->names[first] = to_kernel(run.remote, options_.family);
+
+  std::size_t step = run.segment_size;
+  if (options_.segmentation_offload && run.bytes.size() - offset > run.segment_size &&
+      (offset == 0 ? paths_.admits(run.remote) : paths_.admits_rest(run.remote))) {
+    step *= std::clamp<std::size_t>(kMaxMessageBytes / run.segment_size, 1, kMaxSegmentsPerMessage);
+  }
+  const std::size_t plain_control = write_control(run, 2 * first, 0);
+  const std::size_t cut_control = step > run.segment_size ? write_control(run, 2 * first + 1, run.segment_size) : 0;
+
+  do {
+    if (count == kMaxMessagesPerCall) return false;
+    const std::size_t bytes = std::min(step, run.bytes.size() - offset);
+    const bool cut = bytes > run.segment_size;
+    storage_->vectors[count] = iovec{run.bytes.data() + offset, bytes};
+    offset += bytes;
+    msghdr header{};
+    header.msg_name = named ? &storage_->names[first].generic : nullptr;
+    header.msg_namelen = named ? storage_->names[first].size : 0;
+    header.msg_iov = &storage_->vectors[count];
+    header.msg_iovlen = 1;
+    header.msg_controllen = cut ? cut_control : plain_control;
+    header.msg_control = header.msg_controllen == 0 ? nullptr : storage_->controls[2 * first + (cut ? 1 : 0)].bytes.data();
+    storage_->messages[count] = mmsghdr{header, 0};
+    const bool ends_run = offset == run.bytes.size();
+    storage_->pieces[count] = Piece{
+        .end = ends_run ? Position{index + 1, 0} : Position{index, offset},
+        .datagrams = cut ? (bytes + run.segment_size - 1) / run.segment_size : 1,
+        .bytes = bytes,
+    };
+    ++count;
+  } while (offset < run.bytes.size());
+  return true;
+}
+
+std::size_t RunSender::write_control(const DatagramRun& run, std::size_t slot, std::size_t segment_size) {
+  std::uint8_t* const begin = storage_->controls[slot].bytes.data();
+  cmsghdr* at = reinterpret_cast<cmsghdr*>(begin);
+  if (options_.is_wildcard && run.local.is_specified()) {
+    if (options_.family == SocketFamily::kIpv6) {
+      at = append(at, IPPROTO_IPV6, IPV6_PKTINFO, in6_pktinfo{to_in6_addr(run.local), 0});
+    } else if (run.local.is_ipv4()) {
+      in_pktinfo info{};
+      info.ipi_spec_dst = to_in_addr(run.local);
+      at = append(at, IPPROTO_IP, IP_PKTINFO, info);
+    }
+  }
+  if (segment_size > 0) at = append(at, IPPROTO_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(segment_size));
+  return static_cast<std::size_t>(reinterpret_cast<std::uint8_t*>(at) - begin);
+}
+
+void RunSender::account(std::span<const Piece> pieces, Position& at) {
+  if (pieces.empty()) return;
+  retried_ = false;
+  if (suspect_) {
+    ++statistics_.offload_fallbacks;
+    suspect_.reset();
+  }
+  for (const Piece& piece : pieces) {
+    statistics_.datagrams_sent += piece.datagrams;
+    statistics_.bytes_sent += piece.bytes;
+    if (piece.datagrams > 1) statistics_.offloaded_datagrams += piece.datagrams;
+    statistics_.runs_sent += piece.end.run - at.run;
+    at = piece.end;
+  }
+}
+
+void RunSender::on_refusal(const DatagramRun& run, Position& at, int error, bool was_cut) {
+  statistics_.send_refusals.add(error);
+  // An answer about an earlier datagram, which the kernel clears by reporting it: this one has not been tried.
+  if (error == ECONNREFUSED && !retried_) {
+    retried_ = true;
+    return;
+  }
+  if (was_cut && !is_about_the_peer(error)) {
+    paths_.refuse(run.remote, error);
+    suspect_ = run.remote;
+    ++statistics_.offload_resent_runs;
+    return;
+  }
+  // The same place fails without offload too: offload is not to blame.
+  if (suspect_) paths_.forgive(*suspect_);
+  discard_rest(run, at);
+}
+
+void RunSender::discard_rest(const DatagramRun& run, Position& at) {
+  const std::size_t sent = run.segment_size == 0 ? 0 : at.offset / run.segment_size;
+  statistics_.datagrams_discarded += datagrams_in(run) - sent;
+  ++statistics_.runs_sent;
+  suspect_.reset();
+  retried_ = false;
+  at = Position{at.run + 1, 0};
+}
+
+void RunSender::keep_remainder(const DatagramRun& run, std::size_t offset) {
+  const MutableBytes rest = run.bytes.subspan(offset);
+  remainder_bytes_.assign(rest.begin(), rest.end());
+  remainder_ = DatagramRun{run.local, run.remote, remainder_bytes_, run.segment_size};
+}
+
+}  // namespace godwit

@@ -1,0 +1,102 @@
+// The sending half of every back end: turns runs into messages for the kernel, passes them through a Transmitter, and
+// knows what to do with each answer. All rules about splitting, would-block, refusals and fall-back live here, once.
+// Owned by a back end. Invariant: while a remainder is held, nothing newer is sent.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/address.h"
+#include "base/datagram_run.h"
+#include "udp/backend_statistics.h"
+#include "udp/offload_paths.h"
+#include "udp/sockaddr.h"
+
+namespace godwit {
+
+inline constexpr std::size_t kMaxMessagesPerCall = 64;
+// UDP_MAX_SEGMENTS of every kernel with UDP_SEGMENT (newer ones take 128).
+inline constexpr std::size_t kMaxSegmentsPerMessage = 64;
+// The largest UDP payload: 65535 less an IPv4 and a UDP header. It bounds a message before it is cut, too.
+inline constexpr std::size_t kMaxMessageBytes = 65507;
+
+struct TransmitOutcome {
+  std::size_t taken = 0;  // messages, from the first
+  int error = 0;          // the errno that the message after them met; 0: none, or it shows when offered again
+};
+
+// One way of passing prepared messages to the kernel, in order. Counts its own system calls.
+class Transmitter {
+ public:
+  virtual ~Transmitter() = default;
+  [[nodiscard]] virtual TransmitOutcome transmit(std::span<mmsghdr> messages) = 0;
+};
+
+class RunSender {
+ public:
+  struct Options {
+    SocketFamily family = SocketFamily::kIpv4;
+    bool is_wildcard = false;              // a run's local address is passed on
+    bool segmentation_offload = false;
+    std::uint32_t offload_retry_runs = 0;
+    SocketAddress connected_peer;          // specified: messages carry no name, other peers are refused (EISCONN)
+  };
+
+  RunSender(const Options& options, std::unique_ptr<Transmitter> transmitter, BackendStatistics& statistics);
+  ~RunSender();
+
+  // As Backend::send.
+  [[nodiscard]] std::size_t send(std::span<const DatagramRun> runs);
+  // Sends what is left of a run taken in part. True when nothing is left.
+  bool flush();
+  [[nodiscard]] bool blocked() const { return blocked_; }
+  [[nodiscard]] bool has_remainder() const { return remainder_.has_value(); }
+
+ private:
+  // A place in a span of runs: everything before it has been sent or given up.
+  struct Position {
+    std::size_t run = 0;
+    std::size_t offset = 0;  // bytes
+  };
+  // What one prepared message stands for.
+  struct Piece {
+    Position end;
+    std::size_t datagrams = 0;
+    std::size_t bytes = 0;
+  };
+  struct Storage;
+
+  // True when all runs are done; false when blocked at `at`.
+  [[nodiscard]] bool advance(std::span<const DatagramRun> runs, Position& at);
+  [[nodiscard]] std::size_t prepare(std::span<const DatagramRun> runs, Position at);
+  // Prepares the messages of one run; false when there is no room for all of it.
+  [[nodiscard]] bool prepare_run(const DatagramRun& run, std::size_t index, std::size_t offset, std::size_t& count);
+  [[nodiscard]] std::size_t write_control(const DatagramRun& run, std::size_t slot, std::size_t segment_size);
+  void account(std::span<const Piece> pieces, Position& at);
+  void on_refusal(const DatagramRun& run, Position& at, int error, bool was_cut);
+  void discard_rest(const DatagramRun& run, Position& at);
+  void keep_remainder(const DatagramRun& run, std::size_t offset);
+  [[nodiscard]] int refusal_of(const DatagramRun& run) const;
+
+  Options options_;
+  std::unique_ptr<Transmitter> transmitter_;
+  BackendStatistics& statistics_;
+  OffloadPaths paths_;
+  std::unique_ptr<Storage> storage_;
+  // The path whose offloaded message was refused last, until its first single datagram shows whether offload was the
+  // cause.
+  std::optional<SocketAddress> suspect_;
+  bool retried_ = false;  // the message at hand has met a pending error of an earlier one
+  bool blocked_ = false;
+  std::optional<DatagramRun> remainder_;  // its bytes are remainder_bytes_
+  std::vector<std::uint8_t> remainder_bytes_;
+};
+
+}  // namespace godwit

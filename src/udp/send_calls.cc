@@ -1,0 +1,24 @@
+#include "udp/send_calls.h"
+
+#include <cerrno>
+
+namespace godwit {
+namespace {
+
+constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+
+}  // namespace
+
+int SendCalls::send_message(int descriptor, const msghdr& message) {
+  const auto sent = ::sendmsg(descriptor, &message, kFlags);
+  return sent < 0 ? -errno : static_cast<int>(sent);
+}
+
+int SendCalls::send_messages(int descriptor, mmsghdr* messages, unsigned count) {
+  const int sent = ::sendmmsg(descriptor, messages, count, kFlags);
+  return sent < 0 ? -errno : sent;
+}
+
+int SendCalls::refuse_queued(const msghdr& /*message*/) { return 0; }
+
+}  // namespace godwit

@@ -1,0 +1,72 @@
+#include "udp/socket_backend.h"
+
+#include <utility>
+
+#include "udp/transmitters.h"
+
+namespace godwit {
+namespace {
+
+// A coalesced run is at most the largest UDP payload.
+constexpr std::size_t kCoalescedBytes = 65536;
+
+std::unique_ptr<Transmitter> make_transmitter(const Socket& socket, const BackendConfig& config, bool batched,
+                                              BackendStatistics& statistics) {
+  auto calls = send_calls_or_system(config.send_calls);
+  if (batched) return std::make_unique<BatchTransmitter>(socket.descriptor(), std::move(calls), statistics);
+  return std::make_unique<SingleCallTransmitter>(socket.descriptor(), std::move(calls), statistics);
+}
+
+MessageReceiver::Options receiver_options(const BackendConfig& config, bool batched, bool receive_offload) {
+  return {
+      .buffers = receive_offload ? config.receive_runs : config.receive_datagrams,
+      .buffer_bytes = receive_offload ? kCoalescedBytes : config.largest_datagram_bytes,
+      .one_call_each = !batched,
+  };
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> SocketBackend::make(Socket socket, const BackendConfig& config, Parts parts) {
+  auto waker = Waker::open();
+  if (!waker) return std::unexpected(waker.error());
+  if (parts.connected_peer.is_specified()) {
+    if (auto status = socket.connect(parts.connected_peer); !status) return std::unexpected(status.error());
+  }
+  if (parts.receive_offload && !socket.enable_receive_offload()) {
+    parts.receive_offload = false;
+    parts.choice += "; but this kernel has no UDP_GRO";
+  }
+  return std::unique_ptr<Backend>(new SocketBackend(std::move(socket), config, std::move(parts), *std::move(waker)));
+}
+
+SocketBackend::SocketBackend(Socket socket, const BackendConfig& config, Parts parts, Waker waker)
+    : socket_(std::move(socket)),
+      waker_(std::move(waker)),
+      kind_(parts.kind),
+      choice_(std::move(parts.choice)),
+      sender_({.family = socket_.family(),
+               .is_wildcard = socket_.is_wildcard(),
+               .segmentation_offload = parts.segmentation_offload,
+               .offload_retry_runs = config.offload_retry_runs,
+               .connected_peer = parts.connected_peer},
+              make_transmitter(socket_, config, parts.batched, statistics_), statistics_),
+      receiver_(receiver_options(config, parts.batched, parts.receive_offload), socket_, config.largest_datagram_bytes,
+                statistics_) {}
+
+std::size_t SocketBackend::send(std::span<const DatagramRun> runs) { return sender_.send(runs); }
+
+std::size_t SocketBackend::receive(ReceiveBatch& inbox) {
+  if (sender_.has_remainder()) sender_.flush();
+  receiver_.receive(inbox);
+  return inbox.runs().size();
+}
+
+WaitOutcome SocketBackend::wait(std::optional<Duration> timeout) {
+  ++statistics_.wait_calls;
+  WaitOutcome outcome = waker_.wait(socket_.descriptor(), sender_.blocked(), timeout);
+  if (outcome.writable) outcome.writable = sender_.flush();
+  return outcome;
+}
+
+}  // namespace godwit

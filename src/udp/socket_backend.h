@@ -1,0 +1,55 @@
+// The back ends that drive their socket through system calls: sendto, connected, mmsg and gso are one class with
+// different halves. Each backend_*.cc says which halves it joins, and why.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "udp/backend.h"
+#include "udp/message_receiver.h"
+#include "udp/run_sender.h"
+#include "udp/waker.h"
+
+namespace godwit {
+
+class SocketBackend final : public Backend {
+ public:
+  struct Parts {
+    BackendKind kind = BackendKind::kSendto;
+    std::string choice;
+    bool batched = false;               // sendmmsg and recvmmsg, else one call a message
+    bool segmentation_offload = false;
+    bool receive_offload = false;       // asked; without effect where the kernel has none
+    SocketAddress connected_peer;
+  };
+
+  // Errors: kSystem (no descriptors left).
+  [[nodiscard]] static Result<std::unique_ptr<Backend>> make(Socket socket, const BackendConfig& config, Parts parts);
+
+  [[nodiscard]] std::size_t send(std::span<const DatagramRun> runs) override;
+  [[nodiscard]] bool send_blocked() const override { return sender_.blocked(); }
+  std::size_t receive(ReceiveBatch& inbox) override;
+  WaitOutcome wait(std::optional<Duration> timeout) override;
+  void wake() noexcept override { waker_.wake(); }
+  [[nodiscard]] int descriptor() const override { return socket_.descriptor(); }
+  [[nodiscard]] const Socket& socket() const override { return socket_; }
+  [[nodiscard]] const BackendStatistics& statistics() const override { return statistics_; }
+  [[nodiscard]] BackendKind kind() const override { return kind_; }
+  [[nodiscard]] const std::string& choice() const override { return choice_; }
+
+  SocketBackend(const SocketBackend&) = delete;
+  SocketBackend& operator=(const SocketBackend&) = delete;
+
+ private:
+  SocketBackend(Socket socket, const BackendConfig& config, Parts parts, Waker waker);
+
+  Socket socket_;
+  Waker waker_;
+  BackendKind kind_;
+  std::string choice_;
+  BackendStatistics statistics_;
+  RunSender sender_;
+  MessageReceiver receiver_;
+};
+
+}  // namespace godwit
