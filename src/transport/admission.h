@@ -98,7 +98,6 @@ class Admission {
 
  private:
   [[nodiscard]] AdmissionVerdict judge(Instant now, const SocketAddress& remote, ByteView datagram, IntroSource source);
-  [[nodiscard]] std::uint64_t replay_key(ByteView ephemeral) const;
 
   HashKey hash_key_;
   HashedLimiter addresses_;

@@ -17,6 +17,7 @@
 #include "transport/handshake_step.h"
 #include "transport/intro_seen.h"
 #include "transport/session.h"
+#include "transport/success_ack.h"
 #include "wire/limits.h"
 
 namespace godwit {
@@ -28,11 +29,11 @@ class HandshakeAcceptor {
                                                                                 const IntroSeen& intro);
 
   HandshakeStep receive(Instant now, MutableBytes datagram, MutableBytes scratch);
-  HandshakeStep receive_intro(Instant now, const IntroSeen& intro);
+  HandshakeStep receive_intro(const IntroSeen& intro);
   [[nodiscard]] bool repeats_intro(ByteView datagram) const;
   HandshakeStep handle_timeout(Instant now);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
-  [[nodiscard]] std::size_t poll_transmit(Instant now, MutableBytes out);
+  [[nodiscard]] std::size_t poll_transmit(MutableBytes out);
   [[nodiscard]] Session take_session();
   [[nodiscard]] bool established() const { return session_.has_value(); }
   [[nodiscard]] HandshakeFailure failure() const { return failure_; }
@@ -45,12 +46,10 @@ class HandshakeAcceptor {
 
   const HandshakeContext* context_;
   SocketAddress remote_;
-  wire::Intro intro_;
-  IntroFingerprint fingerprint_;
+  IntroSeen intro_;
   std::unique_ptr<InboundKey> inbound_;
   std::unique_ptr<PacketSealer> sealer_;
-  std::array<std::uint8_t, kMaxSuccessAck> ack_{};
-  std::size_t ack_size_ = 0;
+  SuccessAck ack_;
   Instant deadline_;
   Instant next_repeat_;
   std::size_t bytes_received_ = 0;  // of the intro and its repeats

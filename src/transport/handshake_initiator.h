@@ -18,6 +18,7 @@
 #include "transport/handshake_step.h"
 #include "transport/intro_seen.h"
 #include "transport/session.h"
+#include "transport/success_ack.h"
 #include "wire/limits.h"
 #include "wire/message.h"
 
@@ -34,7 +35,7 @@ class HandshakeInitiator {
   [[nodiscard]] bool repeats_intro(ByteView datagram) const;
   HandshakeStep handle_timeout(Instant now);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
-  [[nodiscard]] std::size_t poll_transmit(Instant now, MutableBytes out);
+  [[nodiscard]] std::size_t poll_transmit(MutableBytes out);
   [[nodiscard]] Session take_session();
   [[nodiscard]] bool established() const { return session_.has_value(); }
   [[nodiscard]] HandshakeFailure failure() const { return failure_; }
@@ -43,12 +44,10 @@ class HandshakeInitiator {
  private:
   // The peer's intro and what answers it: an attempt that has one is in RemoteInbound (wire spec 4.4).
   struct RemoteInbound {
-    wire::Intro intro;
-    IntroFingerprint fingerprint;
+    IntroSeen seen;
     std::unique_ptr<PacketSealer> sealer;
     std::unique_ptr<InboundKey> second;  // K2
-    std::array<std::uint8_t, kMaxSuccessAck> ack{};
-    std::size_t ack_size = 0;
+    SuccessAck ack;
   };
   struct Attempt {
     std::array<std::uint8_t, wire::kIntroDatagram> intro{};
@@ -59,10 +58,13 @@ class HandshakeInitiator {
   };
 
   HandshakeInitiator(const HandshakeContext& context, const SocketAddress& remote, const PublicKey& peer, Instant deadline);
+  // False when the intro cannot be sealed to the peer's key.
   [[nodiscard]] bool begin_attempt(Instant now);
   HandshakeStep receive_symmetric(Instant now, MutableBytes datagram, MutableBytes scratch);
-  HandshakeStep on_opened(Instant now, Attempt& attempt, bool by_first, MutableBytes datagram, ByteView plaintext);
-  void establish(Instant now, Attempt& attempt, bool by_first, ByteView datagram, const wire::AckOk* ack);
+  // `key` of `attempt` has opened the datagram into `plaintext`, which lies in the caller's scratch memory.
+  HandshakeStep on_opened(Instant now, Attempt& attempt, std::unique_ptr<InboundKey>& key, MutableBytes datagram,
+                          ByteView plaintext);
+  void establish(Instant now, Attempt& attempt, std::unique_ptr<InboundKey>& key, ByteView datagram, const wire::AckOk* ack);
   HandshakeStep fail(HandshakeFailure failure, std::string text);
   HandshakeStep fail_with_error_ack(std::string_view text);
 

@@ -14,6 +14,7 @@
 #include "crypto/packet_sealer.h"
 #include "trace/events.h"
 #include "transport/handshake_config.h"
+#include "wire/datagram.h"
 
 namespace godwit {
 
@@ -57,5 +58,8 @@ struct HandshakeStep {
   MutableBytes plaintext;
   bool confirmed_by_ack = false;
 };
+
+// Why a datagram that is neither an intro nor a symmetric packet is dropped.
+[[nodiscard]] trace::DropReason drop_reason(wire::DatagramClass datagram_class);
 
 }  // namespace godwit

@@ -57,11 +57,15 @@ class KeepAlive {
     bool suspended = false;       // the clock jumped: the machine slept
   };
   [[nodiscard]] Outcome handle_timeout(Instant now);
-  // May be earlier than needed, never later, if asked again after each handle_timeout().
+  // Asked again after handle_timeout(), begin_ping(), request_ping() and restart_proof(): only these may make it earlier
+  // (on_authentic() may too, by at most the back-off of wire spec 7, which a timer may ignore).
   [[nodiscard]] Instant next_timeout() const;
 
   // Makes handle_timeout() ask for a ping at once: after an ack that wants an answer (wire spec 5.8), or for the user.
-  void request_ping(Instant now) noexcept { next_ping_ = now; }
+  void request_ping(Instant now) noexcept {
+    next_ping_ = now;
+    hurried_ = false;
+  }
   // A new session at the peer (wire spec 5.8): pings until answered, without failing. Earlier pings are forgotten.
   void restart_proof(Instant now);
 
@@ -79,22 +83,26 @@ class KeepAlive {
  private:
   enum class Proof : std::uint8_t { kNone, kPinging, kPingingOrFail };
   static constexpr std::size_t kRememberedPings = 32;
+  static constexpr Instant kNotOutstanding{Duration::min()};
 
+  void forget_pings();
   [[nodiscard]] Duration interval_after_ping();
   [[nodiscard]] Instant idle_deadline() const;
+  [[nodiscard]] Instant suspect_deadline() const;
 
   KeepAliveConfig config_;
   RandomSource* random_;
   Instant last_authentic_;
+  Instant last_ping_;
   Instant next_ping_;
   Instant proof_deadline_;
-  Instant woken_deadline_;       // the peer has until then to answer after a suspension
-  std::uint64_t first_sequence_;
-  std::uint64_t pings_ = 0;      // sequences given out
-  std::uint32_t unanswered_ = 0; // pings sent since the last authentic datagram
-  Proof proof_;
+  std::uint64_t first_sequence_ = 0;
+  std::uint64_t pings_ = 0;       // sequences given out
+  std::uint32_t unanswered_ = 0;  // pings sent since the last authentic datagram
+  Proof proof_ = Proof::kNone;
+  bool hurried_ = false;          // the last ping asked for proof, and so did the interval behind it
   bool suspect_ = false;
-  std::array<std::optional<Instant>, kRememberedPings> sent_at_;  // by sequence - first_sequence_, modulo
+  std::array<Instant, kRememberedPings> sent_at_;  // by number of the ping, modulo
 };
 
 }  // namespace godwit

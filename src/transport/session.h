@@ -95,7 +95,7 @@ class Session {
   // Follows the peer into the session that `ack` announces (AckReaction::new_session): its key from now on, the inbound key
   // it was opened with, proof to be given anew. The connection then starts a new receive epoch, fails its open streams,
   // keeps counting its packet ids, sends write_completion_ack() and pings.
-  void adopt(Instant now, const HandshakeContext& context, const wire::AckOk& ack, const Nonce& nonce, const Opened& opened);
+  void adopt(Instant now, const HandshakeContext& context, const wire::AckOk& ack, const Opened& opened);
   // The legacy ack in answer to a success ack, id 0 (wire spec 4.3), sealed with the sending key. Returns its size, 0 when
   // `out` is too small or the key is used up.
   [[nodiscard]] std::size_t write_completion_ack(MutableBytes out);
@@ -122,7 +122,6 @@ class Session {
  private:
   [[nodiscard]] std::optional<Opened> open_with_several(MutableBytes datagram, MutableBytes scratch);
   void set_peer_version(const std::optional<wire::VersionBytes>& version);
-  [[nodiscard]] AckReplyFacts ack_reply_facts() const;
 
   InboundKey inbound_;
   std::vector<InboundKey> others_;
@@ -131,7 +130,6 @@ class Session {
   AckReplyPolicy ack_replies_;
   Instant established_at_;
   Instant others_expire_;
-  Duration former_key_lifetime_{};
   std::optional<wire::VersionBytes> peer_version_;
   std::optional<IntroFingerprint> founding_intro_;
   SocketAddress remote_;

@@ -1,0 +1,124 @@
+#include "transport/keepalive.h"
+
+#include <algorithm>
+
+namespace godwit {
+namespace {
+
+// wire spec 7: up to five unanswered pings the interval stays, with six it is doubled, from seven on tripled.
+constexpr std::uint32_t kPingsBeforeBackOff = 5;
+constexpr std::uint32_t kLargestFactor = 3;
+// Pings older than this are forgotten (wire spec 7).
+constexpr Duration kPingMemory = 120s;
+constexpr Duration kSmallestInterval = 1ms;
+
+}  // namespace
+
+KeepAlive::KeepAlive(const KeepAliveConfig& config, Instant now, ProofRule rule, RandomSource& random)
+    : config_(config), random_(&random), last_authentic_(now), last_ping_(now), proof_deadline_(now + config.proof_timeout) {
+  switch (rule) {
+    case ProofRule::kProven: proof_ = Proof::kNone; break;
+    case ProofRule::kPing: proof_ = Proof::kPinging; break;
+    case ProofRule::kPingOrFail: proof_ = Proof::kPingingOrFail; break;
+  }
+  next_ping_ = proof_pending() ? now : now + interval_after_ping();
+  forget_pings();
+}
+
+KeepAlive::Outcome KeepAlive::handle_timeout(Instant now) {
+  Outcome outcome;
+  if (now - next_timeout() > config_.suspension_gap) {
+    // Nobody drove this object: its silence was not the peer's. The peer gets as long to answer as a fresh session.
+    outcome.suspended = true;
+    if (proof_ == Proof::kNone) proof_ = Proof::kPinging;
+    proof_deadline_ = now + config_.proof_timeout;
+    next_ping_ = now;
+  }
+  if (unanswered_ == 0) suspect_ = false;
+  if (proof_pending() && now >= proof_deadline_) {
+    outcome.proof_failed = proof_ == Proof::kPingingOrFail;
+    proof_ = Proof::kNone;
+  }
+  if (hurried_ && !proof_pending()) {
+    // The answer came between two hurried pings: the next one belongs to the ordinary rhythm.
+    hurried_ = false;
+    next_ping_ = std::max(next_ping_, last_ping_ + interval_after_ping());
+  }
+  outcome.idle_expired = now >= idle_deadline();
+  if (!suspect_ && now >= suspect_deadline()) {
+    suspect_ = true;
+    outcome.became_suspect = true;
+  }
+  outcome.ping = now >= next_ping_;
+  return outcome;
+}
+
+Instant KeepAlive::next_timeout() const {
+  Instant next = std::min(next_ping_, idle_deadline());
+  if (proof_pending()) next = std::min(next, proof_deadline_);
+  if (!suspect_) next = std::min(next, suspect_deadline());
+  return next;
+}
+
+void KeepAlive::restart_proof(Instant now) {
+  proof_ = Proof::kPinging;
+  proof_deadline_ = now + config_.proof_timeout;
+  next_ping_ = now;
+  forget_pings();
+}
+
+std::uint64_t KeepAlive::begin_ping(Instant now) {
+  if (unanswered_ == 0) suspect_ = false;
+  const std::uint64_t number = pings_++;
+  sent_at_[number % kRememberedPings] = now;
+  ++unanswered_;
+  last_ping_ = now;
+  hurried_ = proof_pending();
+  next_ping_ = now + interval_after_ping();
+  return first_sequence_ + number;
+}
+
+std::optional<Duration> KeepAlive::on_pong(Instant now, std::uint64_t sequence) {
+  const std::uint64_t number = sequence - first_sequence_;
+  if (number >= pings_ || pings_ - number > kRememberedPings) return std::nullopt;
+  Instant& sent_at = sent_at_[number % kRememberedPings];
+  if (sent_at == kNotOutstanding) return std::nullopt;
+  const Duration round_trip = now - sent_at;
+  sent_at = kNotOutstanding;
+  if (round_trip > kPingMemory) return std::nullopt;
+  return round_trip;
+}
+
+std::size_t KeepAlive::outstanding_pings() const {
+  return kRememberedPings - static_cast<std::size_t>(std::ranges::count(sent_at_, kNotOutstanding));
+}
+
+void KeepAlive::forget_pings() {
+  first_sequence_ = random_->next_u64();
+  pings_ = 0;
+  sent_at_.fill(kNotOutstanding);
+}
+
+Duration KeepAlive::interval_after_ping() {
+  if (proof_pending()) return config_.proof_interval;
+  const std::uint32_t factor =
+      unanswered_ <= kPingsBeforeBackOff ? 1 : std::min(unanswered_ - kPingsBeforeBackOff + 1, kLargestFactor);
+  Duration interval = config_.ping_interval * factor;
+  if (config_.ping_jitter > Duration::zero()) {
+    const auto width = static_cast<std::uint64_t>(config_.ping_jitter.count()) * 2 + 1;
+    interval += Duration{static_cast<Duration::rep>(random_->below(width))} - config_.ping_jitter;
+  }
+  return std::clamp(interval, kSmallestInterval, wire::kMaxPingInterval);
+}
+
+Instant KeepAlive::idle_deadline() const {
+  const Instant deadline = last_authentic_ + config_.idle_timeout;
+  return proof_pending() ? std::max(deadline, proof_deadline_) : deadline;
+}
+
+Instant KeepAlive::suspect_deadline() const {
+  if (unanswered_ == 0 || proof_pending()) return Instant::max();
+  return last_authentic_ + config_.suspect_after;
+}
+
+}  // namespace godwit
