@@ -73,7 +73,7 @@ std::optional<Instant> Handshake::next_timeout() const {
   return std::visit([](const auto& role) { return role.next_timeout(); }, role_);
 }
 
-std::size_t Handshake::poll_transmit(MutableBytes out) {
+std::size_t Handshake::poll_transmit(Instant /*now*/, MutableBytes out) {
   return std::visit([&](auto& role) { return role.poll_transmit(out); }, role_);
 }
 

@@ -52,7 +52,7 @@ class Handshake {
   [[nodiscard]] std::optional<Instant> next_timeout() const;
   // Writes one datagram of at most wire::kMaxDatagram bytes to `out` and returns its size; 0 when there is none. A datagram
   // that is due before the session is taken has to be polled before take_session().
-  [[nodiscard]] std::size_t poll_transmit(MutableBytes out);
+  [[nodiscard]] std::size_t poll_transmit(Instant now, MutableBytes out);
 
   // Requires established(); the handshake may only be destroyed afterwards.
   [[nodiscard]] Session take_session();
