@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include "base/bytes.h"
 
@@ -73,6 +74,16 @@ class Writer {
   template <std::unsigned_integral T>
   void write(T value) {
     if (std::uint8_t* const at = advance(sizeof(T))) store_le<T>(at, value);
+  }
+
+  // The elements of a sequence without its count. The room is looked at once: receipts come by the hundred.
+  void write_elements(std::span<const std::uint32_t> elements) {
+    std::uint8_t* at = advance(elements.size_bytes());
+    if (at == nullptr) return;
+    for (const std::uint32_t element : elements) {
+      store_le(at, element);
+      at += sizeof element;
+    }
   }
 
   // Raw bytes without a prefix. `bytes` may be the very place they are written to.

@@ -1,8 +1,9 @@
 #include "wire/message_codec.h"
 
 #include <algorithm>
-#include <type_traits>
-#include <utility>
+#include <array>
+#include <optional>
+#include <variant>
 
 #include "base/assert.h"
 #include "wire/bincode.h"
@@ -36,10 +37,10 @@ constexpr std::uint8_t kOptionSome = 1;
 constexpr std::size_t kUpgradeOverhead = kMessageOverhead + 4;  // and the inner index
 
 // --- Decoding ---
-// A failed Reader yields zeros, and zero is a valid index or tag nearly everywhere: each step tells a truncated field from
-// a bad one only where the two differ, and decode() looks at the Reader once at the end.
+// Each step fills the message where it stays and says what is wrong with it. A failed Reader yields zeros, and zero is a
+// valid index or tag everywhere, so no step mistakes a truncated field for a bad one; decode() asks the Reader at the end.
 
-using Decoded = std::expected<Message, DecodeError>;
+using Fault = std::optional<DecodeError>;
 
 template <std::size_t kSize>
 std::array<std::uint8_t, kSize> read_array(Reader& reader) {
@@ -48,75 +49,78 @@ std::array<std::uint8_t, kSize> read_array(Reader& reader) {
   return array;
 }
 
-std::expected<SocketAddress, DecodeError> read_address(Reader& reader) {
+Fault read_address(Reader& reader, SocketAddress& address) {
   const auto family = reader.read<std::uint32_t>();
   if (family == kAddressIpv4) {
     const auto octets = read_array<4>(reader);
-    return SocketAddress::ipv4(octets, reader.read<std::uint16_t>());
-  }
-  if (family == kAddressIpv6) {
+    address = SocketAddress::ipv4(octets, reader.read<std::uint16_t>());
+  } else if (family == kAddressIpv6) {
     const auto octets = read_array<16>(reader);
-    return SocketAddress::ipv6(octets, reader.read<std::uint16_t>());
+    address = SocketAddress::ipv6(octets, reader.read<std::uint16_t>());
+  } else {
+    return DecodeError::kBadAddress;
   }
-  return std::unexpected(DecodeError::kBadAddress);
+  return std::nullopt;
 }
 
-Decoded read_ack_ok(Reader& reader, bool with_version) {
-  const SymmetricKey key(read_array<kSymmetricKeySize>(reader));
-  const auto address = read_address(reader);
-  if (!address) return std::unexpected(address.error());
-  std::optional<VersionBytes> version;
-  if (with_version) version = read_array<kVersionSize>(reader);
-  return AckOk{.key = key, .remote_address = *address, .version = version};
+Fault read_ack_ok(Reader& reader, bool with_version, AckOk& ack) {
+  ack.key = SymmetricKey(read_array<kSymmetricKeySize>(reader));
+  const Fault fault = read_address(reader, ack.remote_address);
+  if (with_version) ack.version = read_array<kVersionSize>(reader);
+  return fault;
 }
 
-Decoded read_ack(Reader& reader) {
-  const auto result = reader.read<std::uint32_t>();
-  if (result == kResultOk) return read_ack_ok(reader, false);
-  if (result != kResultError) return std::unexpected(DecodeError::kBadResult);
+Fault read_ack_error(Reader& reader, AckError& error) {
   const ByteView text = reader.read_buffer();
-  if (!is_valid_utf8(text)) return std::unexpected(DecodeError::kBadUtf8);
-  return AckError{.text = {reinterpret_cast<const char*>(text.data()), text.size()}};
+  error.text = {reinterpret_cast<const char*>(text.data()), text.size()};
+  return is_valid_utf8(text) ? std::nullopt : Fault(DecodeError::kBadUtf8);
 }
 
-Decoded read_fragment(Reader& reader) {
-  // Reads stand in statements of their own: their order is the order of the wire.
-  StreamFragment fragment;
+Fault read_ack(Reader& reader, Message& message) {
+  const auto result = reader.read<std::uint32_t>();
+  if (result == kResultOk) return read_ack_ok(reader, false, message.emplace<AckOk>());
+  if (result == kResultError) return read_ack_error(reader, message.emplace<AckError>());
+  return DecodeError::kBadResult;
+}
+
+Fault read_fragment(Reader& reader, StreamFragment& fragment) {
   fragment.stream_id = reader.read<std::uint32_t>();
   fragment.total_length = reader.read<std::uint64_t>();
   fragment.number = reader.read<std::uint32_t>();
   fragment.payload = reader.read_buffer();
   const auto option = reader.read<std::uint8_t>();
-  if (option == kOptionSome) {
-    fragment.metadata = reader.read_buffer();
-  } else if (option != kOptionNone) {
-    return std::unexpected(DecodeError::kBadOption);
-  }
-  return fragment;
+  if (option == kOptionNone) return std::nullopt;
+  if (option != kOptionSome) return DecodeError::kBadOption;
+  fragment.metadata = reader.read_buffer();
+  return std::nullopt;
 }
 
-Decoded read_upgrade(Reader& reader) {
+Fault read_upgrade(Reader& reader, Message& message) {
   const auto control = reader.read<std::uint32_t>();
   const auto attempt = reader.read<std::uint32_t>();
-  switch (control) {
-    case kUpgradeOffer: return UpgradeOffer{.attempt = attempt, .capabilities = reader.read<std::uint32_t>()};
-    case kUpgradeAccept: return UpgradeAccept{.attempt = attempt};
-    case kUpgradeDecline: return UpgradeDecline{.attempt = attempt, .reason = reader.read<std::uint8_t>()};
-    default: return std::unexpected(DecodeError::kUnknownUpgrade);
+  if (control == kUpgradeOffer) {
+    message = UpgradeOffer{.attempt = attempt, .capabilities = reader.read<std::uint32_t>()};
+  } else if (control == kUpgradeAccept) {
+    message = UpgradeAccept{.attempt = attempt};
+  } else if (control == kUpgradeDecline) {
+    message = UpgradeDecline{.attempt = attempt, .reason = reader.read<std::uint8_t>()};
+  } else {
+    return DecodeError::kUnknownUpgrade;
   }
+  return std::nullopt;
 }
 
-Decoded read_message(Reader& reader) {
+Fault read_message(Reader& reader, Message& message) {
   switch (reader.read<std::uint32_t>()) {
-    case kAckConnection: return read_ack(reader);
-    case kShortMessage: return ShortMessage{.payload = reader.read_buffer()};
-    case kStreamFragmentVariant: return read_fragment(reader);
-    case kNoOp: return NoOp{};
-    case kPing: return Ping{.sequence = reader.read<std::uint64_t>()};
-    case kPong: return Pong{.sequence = reader.read<std::uint64_t>()};
-    case kAckConnectionV2: return read_ack_ok(reader, true);
-    case kUpgrade: return read_upgrade(reader);
-    default: return std::unexpected(DecodeError::kUnknownVariant);
+    case kAckConnection: return read_ack(reader, message);
+    case kShortMessage: message.emplace<ShortMessage>().payload = reader.read_buffer(); return std::nullopt;
+    case kStreamFragmentVariant: return read_fragment(reader, message.emplace<StreamFragment>());
+    case kNoOp: message.emplace<NoOp>(); return std::nullopt;
+    case kPing: message.emplace<Ping>().sequence = reader.read<std::uint64_t>(); return std::nullopt;
+    case kPong: message.emplace<Pong>().sequence = reader.read<std::uint64_t>(); return std::nullopt;
+    case kAckConnectionV2: return read_ack_ok(reader, true, message.emplace<AckOk>());
+    case kUpgrade: return read_upgrade(reader, message);
+    default: return DecodeError::kUnknownVariant;
   }
 }
 
@@ -127,7 +131,7 @@ std::size_t address_size(const SocketAddress& address) { return 4 + (address.is_
 void write_header(Writer& writer, std::uint32_t packet_id, Receipts receipts, std::uint32_t variant) {
   writer.write(packet_id);
   writer.write<std::uint64_t>(receipts.size());
-  for (const std::uint32_t receipt : receipts) writer.write(receipt);
+  writer.write_elements(receipts);
   writer.write(variant);
 }
 
@@ -186,18 +190,25 @@ std::string_view to_string(DecodeError error) {
 }
 
 std::expected<Packet, DecodeError> decode(ByteView plaintext) {
+  std::expected<Packet, DecodeError> result;
   Reader reader(plaintext);
-  const auto packet_id = reader.read<std::uint32_t>();
+  result->packet_id = reader.read<std::uint32_t>();
   const auto receipt_count = reader.read<std::uint64_t>();
+  Fault fault;
   // Divided, not multiplied: the count is any u64.
-  if (receipt_count > reader.remaining() / kReceiptSize) return std::unexpected(DecodeError::kReceiptsTooLong);
-  const ReceiptList receipts{.raw = reader.read_bytes(receipt_count * kReceiptSize)};
-
-  Decoded message = read_message(reader);
-  if (reader.failed()) return std::unexpected(DecodeError::kTruncated);
-  if (!message) return std::unexpected(message.error());
-  return Packet{
-      .packet_id = packet_id, .receipts = receipts, .message = *std::move(message), .trailing = reader.rest()};
+  if (receipt_count > reader.remaining() / kReceiptSize) {
+    fault = DecodeError::kReceiptsTooLong;
+  } else {
+    result->receipts.raw = reader.read_bytes(receipt_count * kReceiptSize);
+    fault = read_message(reader, result->message);
+    if (reader.failed()) fault = DecodeError::kTruncated;
+  }
+  if (fault) {
+    result = std::unexpected(*fault);
+  } else {
+    result->trailing = reader.rest();
+  }
+  return result;
 }
 
 std::size_t encoded_size(const AckOk& message) {
