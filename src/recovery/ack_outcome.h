@@ -40,6 +40,9 @@ struct LossOutcome {
   Instant latest_lost_sent_at{};           // of the packet sent last among them; meaningless if there are none
   // No packet got through for three probe time-outs (RFC 9002 section 7.6), or two RTOs fired in a row.
   bool persistent_congestion = false;
+
+ protected:
+  void reset_losses();
 };
 
 struct AckOutcome : LossOutcome {
@@ -53,6 +56,9 @@ struct AckOutcome : LossOutcome {
   // Packets of this run that had been declared lost although they had arrived.
   std::uint64_t spurious_packets = 0;
   std::uint64_t spurious_bytes = 0;
+  // A tail-loss probe was what arrived: the original, sent at this time, was lost although it never counted as such
+  // (RFC 8985 section 7.4.2). A reason to reduce, but no bytes left the flight as lost.
+  std::optional<Instant> probe_repaired_loss;
   // All losses since the latest reduction have turned out to be spurious: the reduction may be undone. Loss detection
   // treats the next loss as the start of a new episode.
   bool spurious_loss_undone = false;
@@ -60,6 +66,9 @@ struct AckOutcome : LossOutcome {
   std::uint32_t stale_receipts = 0;        // of packets settled before; repeats are normal
   std::uint32_t untracked_receipts = 0;    // of Ping, Pong, NoOp, or id 0
   std::uint32_t misbehaving_receipts = 0;  // of ids never sent (wire spec W20, decision 7)
+
+  // Empty again, capacity kept.
+  void reset(std::uint64_t bytes_in_flight);
 };
 
 // A packet to send again, under the same id.
@@ -81,6 +90,8 @@ struct TimeoutOutcome : LossOutcome {
   bool probe_wanted = false;  // poll_retransmit() yields a tail-loss probe
   bool timed_out = false;     // the retransmission time-out fired and backed off
   std::vector<AbandonedPacket> abandoned;  // given up after the last retransmission; settled, not to be sent again
+
+  void reset(std::uint64_t bytes_in_flight);
 };
 
 }  // namespace godwit

@@ -95,6 +95,7 @@ class AckTracker {
   bool batch_is_tail_ = false;
   bool flush_at_once_ = false;
   std::uint64_t duplicates_at_batch_ = 0;
+  std::uint64_t new_packets_at_batch_ = 0;
   std::uint64_t new_packets_ = 0;
   std::uint64_t duplicates_ = 0;
   std::uint64_t taken_ = 0;

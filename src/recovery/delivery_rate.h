@@ -20,7 +20,7 @@ struct RateSample {
   std::uint64_t delivered = 0;       // bytes delivered over the interval
   std::uint64_t prior_delivered = 0; // total_delivered when that packet was sent
   std::uint64_t total_delivered = 0; // bytes delivered on this connection up to now
-  std::uint64_t lost = 0;            // bytes declared lost between that packet's transmission and now
+  std::uint64_t lost = 0;            // bytes declared lost between that packet's transmission and now, modulo 2^32
   std::uint64_t tx_in_flight = 0;    // bytes in flight just after that packet was sent, itself included
   std::uint64_t newly_acked = 0;     // bytes confirmed by this run
   std::uint64_t newly_lost = 0;      // bytes declared lost by this run
@@ -28,9 +28,9 @@ struct RateSample {
 
 class DeliveryRate {
  public:
-  // Before the packet is counted in flight: `in_flight` does not contain it.
-  void stamp(Instant now, std::uint64_t in_flight, SentPacket& packet) {
-    if (in_flight == 0) first_sent_at_ = delivered_at_ = now;
+  // Called at each transmission. `in_flight` does not contain the packet; `after_idle`: nothing else is unsettled.
+  void stamp(Instant now, bool after_idle, std::uint64_t in_flight, SentPacket& packet) {
+    if (after_idle) first_sent_at_ = delivered_at_ = now;
     packet.delivered = delivered_;
     packet.delivered_at = delivered_at_;
     packet.first_sent_at = first_sent_at_;
@@ -43,8 +43,9 @@ class DeliveryRate {
   [[nodiscard]] bool application_limited() const { return limited_until_ != 0; }
 
   void on_lost(std::uint64_t bytes) { lost_ += bytes; }
-  // One receipt run: `newest` is the packet sent last among those confirmed. Requires acked_bytes > 0.
-  [[nodiscard]] RateSample on_acked(Instant now, const SentPacket& newest, std::uint64_t acked_bytes,
+  // One receipt run: `newest` is the packet sent last among those confirmed, null if it is not known which of their
+  // transmissions arrived. Requires acked_bytes > 0.
+  [[nodiscard]] RateSample on_acked(Instant now, const SentPacket* newest, std::uint64_t acked_bytes,
                                     std::uint64_t lost_bytes, Duration minimum_rtt);
 
   [[nodiscard]] std::uint64_t total_delivered() const { return delivered_; }

@@ -28,55 +28,66 @@ class LossDetector {
  public:
   explicit LossDetector(LossConfig config = {}) : config_(config), packet_threshold_(config.packet_threshold) {}
 
+  // --- What receipts say; call before detect() ---
   // The packet sent last among those just confirmed, by the transmission that arrived.
-  void on_newest_acked(std::uint32_t send_number, Instant sent_at);
-  // A packet confirmed for the first time, never retransmitted, although `extent` later transmissions had been
-  // confirmed in earlier runs.
+  void on_newest_acked(std::uint32_t send_number);
+  // Nothing before the first receipt.
+  [[nodiscard]] std::optional<std::uint32_t> newest_acked() const { return newest_acked_; }
+  // A packet sent only once was confirmed after `extent` later transmissions were, in an earlier run.
   void on_reordering(std::uint32_t extent);
-  // A packet that had been declared lost turned out to have arrived. True if that was the last open loss of the
-  // episode and none of it was real: the reaction to the episode may be undone.
+  // A packet that had been declared lost turned out to have arrived, or its retransmission was what arrived.
+  // True if that settled the last loss of the episode and shows the whole episode to be a mistake: undo the reaction.
   [[nodiscard]] bool on_spurious_loss(const SentPacket& packet);
-  // A retransmission, not the original, was confirmed: the loss was real.
-  void on_real_loss(const SentPacket& packet);
+  [[nodiscard]] bool on_repaired_loss(const SentPacket& packet);
 
-  // Marks lost what the thresholds condemn, appends to `outcome`.
+  // --- Judgement: marks packets lost and appends them to `outcome` ---
+  // What the thresholds condemn.
   void detect(Instant now, const RttEstimator& rtt, SentPackets& packets, LossOutcome& outcome);
-  // The retransmission time-out has fired: marks the oldest packet in flight and all that have waited long enough.
-  void detect_on_timeout(Instant now, const RttEstimator& rtt, SentPackets& packets, LossOutcome& outcome);
+  // The retransmission time-out has fired: the packet in flight sent first, and all that have waited for `patience`.
+  void detect_on_timeout(Instant now, Duration patience, const RttEstimator& rtt, SentPackets& packets,
+                         LossOutcome& outcome);
+  // This packet, whatever the thresholds say. Requires it to be in flight.
+  void declare_lost(Instant now, std::uint32_t id, SentPacket& packet, SentPackets& packets, LossOutcome& outcome);
+  // Leaves a transmission in flight at the front of the send-order queue, or none.
+  void prune(SentPackets& packets);
+
   // When detect() would find the next loss by time; nothing if no packet in flight was sent before a confirmed one.
   [[nodiscard]] std::optional<Instant> loss_time() const { return loss_time_; }
-
-  [[nodiscard]] std::uint32_t packet_threshold() const { return packet_threshold_; }
   // How long after its transmission a packet counts as lost once a later one is confirmed.
   [[nodiscard]] Duration time_threshold(const RttEstimator& rtt) const;
-  [[nodiscard]] std::uint64_t spurious_losses() const { return spurious_losses_; }
+  [[nodiscard]] std::uint32_t packet_threshold() const { return packet_threshold_; }
+  [[nodiscard]] const LossConfig& config() const { return config_; }
 
  private:
-  void declare_lost(Instant now, std::uint32_t id, SentPacket& packet, const RttEstimator& rtt, SentPackets& packets,
-                    LossOutcome& outcome);
   void begin_episode(Instant now);
+  [[nodiscard]] bool in_episode(const SentPacket& packet) const;
+  [[nodiscard]] bool episode_was_mistake();
+  void extend_chain(Instant sent_at, const RttEstimator& rtt, LossOutcome& outcome);
 
   LossConfig config_;
   std::uint32_t packet_threshold_;
   std::uint32_t window_steps_ = 0;  // quarters of the minimum round trip added to the time threshold
   std::uint32_t calm_episodes_ = 0;
   std::optional<Instant> loss_time_;
-
-  bool any_acked_ = false;
-  std::uint32_t newest_acked_ = 0;  // send number
-  Instant newest_acked_sent_at_{};
+  std::optional<std::uint32_t> newest_acked_;  // send number
 
   // The loss episode: from the first loss on, as long as the packets lost were sent before it began.
-  bool episode_open_ = false;
-  bool episode_real_ = false;
-  std::uint8_t episode_ = 0;
-  Instant episode_began_{};
-  std::uint32_t episode_losses_ = 0;  // not yet known to be spurious
+  struct Episode {
+    bool open = false;
+    bool by_timeout = false;      // its first loss was declared by the retransmission time-out
+    bool real = false;            // a loss of it is proved
+    bool window_stepped = false;
+    std::uint8_t number = 0;      // 1 to 255 once there was one
+    Instant began{};
+    std::uint32_t unsettled = 0;  // losses not yet known for what they were
+    std::uint32_t spurious = 0;
+    std::uint32_t doubtful = 0;   // confirmed after a retransmission, either copy may have arrived
+  };
+  Episode episode_;
 
-  // Losses in a row in send order, with nothing confirmed in between.
+  // Losses in a row in send order with nothing confirmed in between, for persistent congestion.
   bool chain_open_ = false;
   Instant chain_began_{};
-  std::uint64_t spurious_losses_ = 0;
 };
 
 }  // namespace godwit

@@ -35,7 +35,7 @@ class Pacer {
   // Bytes that may go now. Once the credit has fallen below one datagram it is 0 until a whole run may go, so that
   // receipts coming in do not cut runs into single packets.
   [[nodiscard]] std::uint64_t budget(Instant now);
-  // Bytes sent, granted or not (retransmissions and control packets do not wait, but count).
+  // Bytes sent, granted or not: what does not wait still counts. The debt it can leave is bounded to one second.
   void on_sent(Instant now, std::uint64_t bytes);
   // How long until budget() is not 0; zero if it is not 0 now, Duration::max() at a rate of zero.
   [[nodiscard]] Duration until_release(Instant now);
@@ -48,14 +48,17 @@ class Pacer {
   [[nodiscard]] std::uint64_t release_bytes() const { return release_; }
 
  private:
+  void apply(Bandwidth rate);
   void refill(Instant now);
+  [[nodiscard]] std::int64_t capacity() const;  // of credit
+  [[nodiscard]] std::int64_t wanted() const;    // credit until which a used-up bucket waits
 
   PacerConfig config_;
   Bandwidth rate_;
   std::uint64_t burst_ = 0;
   std::uint64_t release_ = 0;
-  std::int64_t credit_ = 0;     // in 10^-9 bytes: exact for any rate and time; negative is debt
-  bool waiting_ = false;        // used up: wait for a whole run
+  std::int64_t credit_ = 0;  // in 10^-9 bytes: exact for any rate and time; negative is debt
+  bool waiting_ = false;     // used up: wait for a whole run
   bool started_ = false;
   Instant refilled_at_{};
 };

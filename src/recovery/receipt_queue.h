@@ -1,6 +1,6 @@
 // Receipts waiting to be sent, and those sent lately, which are repeated while a packet has room so that one lost
 // receipt packet causes no retransmission. Part of AckTracker.
-// Invariants: no id stands twice among the waiting ones, nor twice in one take(); both lists are bounded.
+// Invariants: no id stands twice among the waiting ones; both lists are bounded.
 #pragma once
 
 #include <cstddef>
@@ -56,7 +56,7 @@ class ReceiptQueue {
 
   bool push_checked(Instant now, std::uint32_t id, bool known_new);
   void remember(Instant now, std::span<const std::uint32_t> ids);
-  std::size_t repeat(Instant now, std::span<std::uint32_t> out, std::size_t skip_latest);
+  std::size_t repeat(Instant now, std::span<std::uint32_t> out);
   void forget_recent(std::uint32_t id);
 
   ReceiptQueueConfig config_;

@@ -79,7 +79,15 @@ class Recovery {
 
   // --- Receipts: one run of datagrams together, so that order within the run does not look like loss ---
   void begin_acks(Instant now);
-  void on_receipt(std::uint32_t id);
+  void on_receipt(std::uint32_t id) {
+    SentPacket* packet = sent_.find(id);
+    if (packet == nullptr || packet->state != SentState::kInFlight || packet->transmissions != 1) [[unlikely]] {
+      on_unusual_receipt(id, packet);
+      return;
+    }
+    note_original(id, packet->send_number);
+    confirm(*packet);
+  }
   // Valid until the next call of a method that is not const.
   [[nodiscard]] const AckOutcome& finish_acks();
 
@@ -89,6 +97,8 @@ class Recovery {
   [[nodiscard]] const TimeoutOutcome& handle_timeout(Instant now);
   // The peer has just answered something sent after the latest retransmission: the path works, back-off ends.
   void on_path_proven() { backoff_ = 0; }
+  // Retransmission time-outs in a row without a receipt.
+  [[nodiscard]] std::uint8_t backoff() const { return backoff_; }
 
   // --- State ---
   [[nodiscard]] std::uint64_t bytes_in_flight() const { return sent_.bytes_in_flight(); }
@@ -107,6 +117,67 @@ class Recovery {
   void trim();
 
  private:
+  // The transmissions confirmed by the run under way, by send number.
+  struct AckRun {
+    Instant now{};
+    bool any_original = false;           // packets sent only once: what they say is unambiguous
+    std::uint32_t newest_original = 0;
+    std::uint32_t newest_original_id = 0;
+    std::uint32_t oldest_original = 0;
+    bool any_resent = false;             // retransmissions
+    std::uint32_t newest_resent = 0;
+    std::uint32_t newest_resent_id = 0;
+  };
+
+  void note_original(std::uint32_t id, std::uint32_t send_number) {
+    if (!run_.any_original) [[unlikely]] {
+      run_.any_original = true;
+      run_.oldest_original = run_.newest_original = send_number;
+      run_.newest_original_id = id;
+      return;
+    }
+    if (sent_before(run_.newest_original, send_number)) {
+      run_.newest_original = send_number;
+      run_.newest_original_id = id;
+    } else if (sent_before(send_number, run_.oldest_original)) {
+      run_.oldest_original = send_number;
+    }
+  }
+  void confirm(SentPacket& packet) {
+    sent_.settle(packet);
+    outcome_.acked_bytes += packet.bytes;
+    ++outcome_.acked_packets;
+    if (packet.kind == PacketContent::Kind::kFragment && !outcome_.acked.empty()) {
+      AckedRange& range = outcome_.acked.back();
+      if (range.owner == packet.owner && range.first_fragment + range.count == packet.fragment &&
+          range.kind == PacketContent::Kind::kFragment) {
+        ++range.count;
+        range.bytes += packet.bytes;
+        return;
+      }
+    }
+    outcome_.acked.push_back({packet.kind, packet.owner, packet.fragment, 1, packet.bytes});
+  }
+
+  void on_unusual_receipt(std::uint32_t id, SentPacket* packet);
+  void on_resent_receipt(std::uint32_t id, SentPacket& packet);
+  void on_unsent_receipt(std::uint32_t id);
+  void conclude_originals();
+  [[nodiscard]] const SentPacket* conclude_newest();
+  void book_losses(LossOutcome& outcome, std::size_t first);
+  void skip_id();
+  [[nodiscard]] bool was_skipped(std::uint32_t id) const;
+  [[nodiscard]] std::uint32_t oldest_id() const { return sent_.empty() ? next_id_ : sent_.oldest_id(); }
+
+  // Time-outs: recovery_timeouts.cc.
+  [[nodiscard]] Duration backed_off(std::uint32_t doublings) const;
+  [[nodiscard]] std::optional<Instant> retransmission_deadline() const;
+  [[nodiscard]] std::optional<Instant> probe_deadline() const;
+  void on_retransmission_timeout(Instant now);
+  void on_probe_timeout();
+  void check_stubborn(Instant now);
+  void count_timeouts(std::size_t first);
+
   RecoveryConfig config_;
   RandomSource* random_;
   RttEstimator rtt_;
@@ -114,7 +185,23 @@ class Recovery {
   LossDetector losses_;
   DeliveryRate rate_;
   RecoveryStatistics statistics_;
+  AckOutcome outcome_;
+  TimeoutOutcome timeout_;
+  AckRun run_;
+
+  std::uint32_t next_id_;
+  std::uint64_t ids_taken_ = 0;                // skipped ones included
+  std::uint32_t until_skip_ = 0;
+  FifoRing<std::uint32_t> skipped_;            // as far back as a receipt might still name them
+  FifoRing<std::uint32_t> lost_;               // to be sent again; stale entries are dropped on the way
+
+  Instant latest_transmission_at_{};
+  Instant latest_progress_at_{};               // a packet was confirmed
   std::uint8_t backoff_ = 0;
+  bool probe_pending_ = false;                 // wanted, not sent yet
+  std::uint32_t probe_id_ = 0;
+  std::optional<Instant> probe_sent_at_;       // and nothing was confirmed since
+  std::optional<Instant> stubborn_deadline_;   // the first time-out among packets sent too often
 };
 
 }  // namespace godwit

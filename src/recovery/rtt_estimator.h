@@ -29,8 +29,6 @@ class RttEstimator {
   // An answered ping: no receipt delay in it. Starts the estimate where no receipt has come yet, else tells the
   // receipt delay from the path.
   void on_ping_sample(Instant now, Duration round_trip);
-  // A probe was answered by the receipt of the original: the peer took this long, and the next probe waits for it.
-  void on_needless_probe(Duration round_trip);
 
   [[nodiscard]] bool has_sample() const { return has_sample_; }
   // Zero before the first sample.
@@ -51,13 +49,15 @@ class RttEstimator {
 
  private:
   void update_minimum(Instant now, Duration round_trip);
-  void update_smoothed(Duration round_trip);
+  void restart(Duration round_trip);
+  void update(Duration round_trip);
   void learn_receipt_delay(Duration delay);
 
   RttConfig config_;
   bool has_sample_ = false;
-  bool has_receipt_sample_ = false;
-  std::uint8_t delay_samples_ = 0;
+  bool path_known_ = false;             // by a ping or by several receipts
+  std::uint8_t receipt_samples_ = 0;    // saturates
+  std::uint8_t delay_samples_ = 0;      // saturates
   Duration latest_{};
   Duration smoothed_{};
   Duration variance_{};

@@ -1,7 +1,7 @@
 // The sent packets that are not settled yet: a ring by packet id and a queue in send order. Holds what to encode again
 // (PacketContent), never bytes. Owned by Recovery; the only owner of bytes in flight.
-// Invariants: bytes_in_flight() is the sum over packets in state kInFlight; a packet leaves in settle() alone; the
-// ring's first packet is unsettled; each packet in flight has exactly one valid entry in the send-order queue.
+// Invariants: bytes_in_flight() is the sum over packets in state kInFlight; a packet leaves in settle() alone; after
+// release_front() the first packet is unsettled; each packet in flight has one valid entry in one of the two queues.
 // Ids are u32 and wrap; a retransmission keeps its id and takes a new send number.
 #pragma once
 
@@ -32,8 +32,8 @@ enum class SentState : std::uint8_t {
   kSettled,      // confirmed, abandoned or forgotten
 };
 
-// One cache line. Times of the rate sample are those of draft-ietf-ccwg-bbr section 4.1.2.
-struct alignas(64) SentPacket {
+// A cache line long. Times of the rate sample are those of draft-ietf-ccwg-bbr section 4.1.2.
+struct SentPacket {
   Instant sent_at{};                    // latest transmission
   std::uint64_t delivered = 0;          // rate sample: bytes delivered when it was sent
   Instant delivered_at{};               // rate sample: when the latest of those were confirmed
@@ -49,7 +49,7 @@ struct alignas(64) SentPacket {
   SentState state = SentState::kPlaceholder;
   std::uint8_t transmissions = 0;       // saturates
   std::uint8_t timeouts = 0;            // how often its retransmission time-out fired
-  std::uint8_t loss_episode = 0;        // the episode in which it was last declared lost
+  std::uint8_t loss_episode = 0;        // in which it was last declared lost; 0: never was
   bool application_limited = false;     // rate sample
 
   [[nodiscard]] PacketContent content() const { return {kind, owner, fragment}; }
@@ -65,15 +65,19 @@ static_assert(sizeof(SentPacket) == 64);
 class SentPackets {
  public:
   // `capacity_limit`: most ids between the oldest unsettled one and the newest, a power of two.
-  SentPackets(std::uint32_t first_id, std::size_t capacity_limit);
+  // `fast_transmissions`: a packet sent more often leaves the send-order queue for the stubborn one.
+  SentPackets(std::uint32_t first_id, std::size_t capacity_limit, std::uint8_t fast_transmissions);
 
-  // A tracked packet's first transmission. Requires an id at or after next_id() that lies within the capacity limit of
+  // A tracked packet's first transmission. Requires an id at or after next_id() and within the capacity limit of
   // oldest_id(); ids left out become placeholders. The caller fills in the rate sample's fields.
   SentPacket& add(Instant now, std::uint32_t id, const PacketContent& content, std::uint32_t bytes);
   // Another transmission of a packet that is lost or still in flight (a probe).
   void resend(Instant now, std::uint32_t id, SentPacket& packet, std::uint32_t bytes);
   // Out of flight, to be sent again.
-  void mark_lost(SentPacket& packet);
+  void mark_lost(SentPacket& packet) {
+    leave_flight(packet);
+    packet.state = SentState::kLost;
+  }
   // The one way out: confirmed, abandoned or forgotten.
   void settle(SentPacket& packet) {
     leave_flight(packet);
@@ -82,7 +86,7 @@ class SentPackets {
   // Releases settled packets and placeholders at the front of the ring. Pointers to packets end here.
   void release_front();
 
-  // Null outside the ring. Stays valid until add() or release_front().
+  // Null outside the ring. Valid until add() or release_front().
   [[nodiscard]] SentPacket* find(std::uint32_t id) { return ring_.find(id); }
   [[nodiscard]] const SentPacket* find(std::uint32_t id) const { return ring_.find(id); }
   [[nodiscard]] bool empty() const { return ring_.empty(); }
@@ -90,20 +94,24 @@ class SentPackets {
   [[nodiscard]] std::uint32_t next_id() const { return ring_.next(); }
   [[nodiscard]] std::uint64_t bytes_in_flight() const { return bytes_in_flight_; }
   [[nodiscard]] std::uint32_t packets_in_flight() const { return packets_in_flight_; }
+  // Of the latest transmission of all.
+  [[nodiscard]] std::uint32_t newest_send_number() const { return next_send_number_ - 1; }
 
-  // The send-order queue. Entries of packets no longer in flight under that number are stale.
+  // One transmission of a packet. Stale once the packet is not in flight under that number any more.
   struct Transmission {
     std::uint32_t id = 0;
     std::uint32_t send_number = 0;
   };
-  // The packet in flight that was transmitted first or last; null if none is. Drops stale entries on the way, telling
-  // `on_stale(transmission)` of each one dropped from the front.
-  [[nodiscard]] SentPacket* oldest_transmission(std::uint32_t& id);
-  [[nodiscard]] SentPacket* newest_transmission(std::uint32_t& id);
-  [[nodiscard]] const FifoRing<Transmission>& order() const { return order_; }
-  void pop_oldest_transmission() { order_.pop_front(); }
-  // The packet of an entry if it is in flight under that number, else null.
+  // Null if the transmission is stale.
   [[nodiscard]] SentPacket* in_flight(const Transmission& transmission);
+  [[nodiscard]] const SentPacket* in_flight(const Transmission& transmission) const;
+  // In send order; stale entries included, but none at the front after LossDetector::prune().
+  [[nodiscard]] const FifoRing<Transmission>& order() const { return order_; }
+  void pop_order_front() { order_.pop_front(); }
+  // The transmission sent last among those in the queue that are in flight.
+  [[nodiscard]] std::optional<Transmission> newest_in_order();
+  // Transmissions of packets sent too often, in send order.
+  [[nodiscard]] FifoRing<Transmission>& stubborn() { return stubborn_; }
 
   // Gives memory back if nothing is unsettled.
   void trim();
@@ -114,11 +122,14 @@ class SentPackets {
     bytes_in_flight_ -= packet.bytes;
     --packets_in_flight_;
   }
-  void enter_flight(std::uint32_t id, SentPacket& packet, Instant now, std::uint32_t bytes);
+  void enter_flight(Instant now, std::uint32_t id, SentPacket& packet, std::uint32_t bytes);
+  void compact_order();
 
   std::size_t capacity_limit_;
+  std::uint8_t fast_transmissions_;
   SequenceRing<SentPacket> ring_;
   FifoRing<Transmission> order_;
+  FifoRing<Transmission> stubborn_;
   std::uint32_t next_send_number_ = 0;
   std::uint32_t packets_in_flight_ = 0;
   std::uint64_t bytes_in_flight_ = 0;

@@ -1,0 +1,96 @@
+#include "recovery/receipt_queue.h"
+
+#include <algorithm>
+
+namespace godwit {
+namespace {
+
+constexpr std::uint32_t kTickMask = (1u << 30) - 1;
+
+std::uint32_t ticks(Duration time) { return static_cast<std::uint32_t>(time.count() >> 20) & kTickMask; }
+
+}  // namespace
+
+bool ReceiptQueue::push_checked(Instant now, std::uint32_t id, bool known_new) {
+  if (!known_new || searching_) {
+    const auto waiting = pending_.begin() + static_cast<std::ptrdiff_t>(taken_);
+    if (std::find(waiting, pending_.end(), id) != pending_.end()) return true;
+  }
+  if (size() >= config_.pending_limit) {
+    ++overflowed_;
+    return false;
+  }
+  if (!known_new) {
+    searching_ = true;
+    forget_recent(id);  // it goes out anyway
+  }
+  if (empty()) oldest_ = now;
+  pending_.push_back(id);
+  return true;
+}
+
+std::size_t ReceiptQueue::take(Instant now, std::span<std::uint32_t> out, bool repeat_recent) {
+  const std::size_t fresh = std::min(out.size(), size());
+  std::copy_n(pending_.begin() + static_cast<std::ptrdiff_t>(taken_), fresh, out.begin());
+  taken_ += fresh;
+  if (empty()) {
+    pending_.clear();
+    taken_ = 0;
+    searching_ = false;
+  } else if (taken_ >= pending_.size() / 2) {
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(taken_));
+    taken_ = 0;
+  }
+  // Repetitions first: what is remembered below is in this very packet.
+  const std::size_t repeats = repeat_recent ? repeat(now, out.subspan(fresh)) : 0;
+  remember(now, out.first(fresh));
+  return fresh + repeats;
+}
+
+void ReceiptQueue::remember(Instant now, std::span<const std::uint32_t> ids) {
+  if (config_.recent_limit == 0 || config_.repetitions == 0) return;
+  if (ids.size() > config_.recent_limit) ids = ids.last(config_.recent_limit);
+  const std::uint32_t sent = ticks(now.time_since_epoch());
+  const std::uint32_t repeats = std::min<std::uint32_t>(config_.repetitions, 3);
+  for (const std::uint32_t id : ids) {
+    if (recent_.size() < config_.recent_limit) recent_.emplace_back();
+    if (recent_next_ == config_.recent_limit) recent_next_ = 0;
+    Recent& entry = recent_[recent_next_++];
+    entry.id = id;
+    entry.sent_ticks = sent & kTickMask;
+    entry.repeats_left = repeats & 3u;
+  }
+}
+
+// Backwards from the latest one, until they are too old.
+std::size_t ReceiptQueue::repeat(Instant now, std::span<std::uint32_t> out) {
+  const std::uint32_t now_ticks = ticks(now.time_since_epoch());
+  const std::uint32_t window = ticks(config_.repetition_window);
+  std::size_t written = 0;
+  std::size_t position = recent_next_;
+  for (std::size_t left = recent_.size(); left > 0 && written < out.size(); --left) {
+    if (position == 0) position = recent_.size();
+    Recent& entry = recent_[--position];
+    if (((now_ticks - entry.sent_ticks) & kTickMask) >= window) break;
+    if (entry.repeats_left == 0) continue;
+    entry.repeats_left = (entry.repeats_left - 1u) & 3u;
+    out[written++] = entry.id;
+  }
+  repeated_ += written;
+  return written;
+}
+
+void ReceiptQueue::forget_recent(std::uint32_t id) {
+  for (Recent& entry : recent_) {
+    if (entry.id == id) entry.repeats_left = 0;
+  }
+}
+
+void ReceiptQueue::trim() {
+  if (!empty()) return;
+  pending_ = {};
+  recent_ = {};
+  recent_next_ = 0;
+}
+
+}  // namespace godwit

@@ -1,0 +1,146 @@
+#include "recovery/recovery.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace godwit {
+namespace {
+
+// Ids that untracked packets may take between a look at new_packet_room() and the packets it allowed.
+constexpr std::uint32_t kRoomSlack = 64;
+// Skipped ids stay known for so many ids behind the oldest unsettled one.
+constexpr std::uint32_t kSkipMemory = 4096;
+constexpr std::uint32_t kHalfOfIds = 1u << 31;
+
+}  // namespace
+
+Recovery::Recovery(RecoveryConfig config, RandomSource& random)
+    : config_(config),
+      random_(&random),
+      rtt_(config.rtt),
+      sent_(config.first_packet_id, config.span_limit, config.loss.fast_transmissions),
+      losses_(config.loss),
+      next_id_(config.first_packet_id) {
+  GODWIT_ASSERT(config.skip_least >= 2 && config.skip_least <= config.skip_most);
+  until_skip_ = config.skip_least + static_cast<std::uint32_t>(random.below(config.skip_most - config.skip_least + 1));
+}
+
+std::uint32_t Recovery::next_packet_id() {
+  const std::uint32_t id = next_id_++;
+  ++ids_taken_;
+  if (config_.skip_ids && --until_skip_ == 0) [[unlikely]] skip_id();
+  return id;
+}
+
+void Recovery::skip_id() {
+  while (!skipped_.empty() && oldest_id() - skipped_.front() - 1 >= kSkipMemory &&
+         oldest_id() - skipped_.front() < kHalfOfIds) {
+    skipped_.pop_front();
+  }
+  skipped_.push_back(next_id_++);
+  ++ids_taken_;
+  ++statistics_.ids_skipped;
+  until_skip_ = config_.skip_least +
+                static_cast<std::uint32_t>(random_->below(config_.skip_most - config_.skip_least + 1));
+}
+
+bool Recovery::was_skipped(std::uint32_t id) const {
+  for (std::size_t i = skipped_.size(); i > 0; --i) {
+    if (skipped_[i - 1] == id) return true;
+    if (sent_before(skipped_[i - 1], id)) return false;
+  }
+  return false;
+}
+
+std::uint32_t Recovery::new_packet_room() const {
+  const std::uint32_t used = next_id_ - oldest_id() + kRoomSlack;
+  if (used >= config_.span_limit) return 0;
+  const std::uint32_t ids = config_.span_limit - used;
+  return config_.skip_ids ? ids - ids / config_.skip_least : ids;
+}
+
+void Recovery::on_sent(Instant now, std::uint32_t id, const PacketContent& content, std::uint32_t bytes) {
+  const std::uint64_t in_flight = sent_.bytes_in_flight();
+  const bool after_idle = sent_.empty();
+  SentPacket& packet = sent_.add(now, id, content, bytes);
+  rate_.stamp(now, after_idle, in_flight, packet);
+  latest_transmission_at_ = now;
+  ++statistics_.packets_sent;
+}
+
+void Recovery::on_retransmitted(Instant now, std::uint32_t id, std::uint32_t bytes) {
+  SentPacket* packet = sent_.find(id);
+  if (packet == nullptr) return;
+  const bool in_flight = packet->state == SentState::kInFlight;
+  if (!in_flight && packet->state != SentState::kLost) return;
+  if (probe_pending_ && id == probe_id_) {
+    probe_pending_ = false;
+    probe_sent_at_ = now;
+    ++statistics_.probes;
+  }
+  if (!lost_.empty() && lost_.front() == id) lost_.pop_front();
+
+  const std::uint64_t others = sent_.bytes_in_flight() - (in_flight ? packet->bytes : 0);
+  sent_.resend(now, id, *packet, bytes);
+  rate_.stamp(now, false, others, *packet);
+  losses_.prune(sent_);
+  latest_transmission_at_ = now;
+  ++statistics_.packets_retransmitted;
+  if (packet->transmissions > config_.loss.fast_transmissions) {
+    const Instant deadline = now + backed_off(packet->timeouts);
+    stubborn_deadline_ = std::min(stubborn_deadline_.value_or(deadline), deadline);
+  }
+}
+
+std::optional<LostPacket> Recovery::poll_retransmit() {
+  if (probe_pending_) {
+    const SentPacket* packet = sent_.find(probe_id_);
+    if (packet != nullptr && (packet->state == SentState::kInFlight || packet->state == SentState::kLost)) {
+      return LostPacket{.id = probe_id_, .content = packet->content(), .bytes = packet->bytes, .is_probe = true};
+    }
+    probe_pending_ = false;
+  }
+  while (!lost_.empty()) {
+    const std::uint32_t id = lost_.front();
+    const SentPacket* packet = sent_.find(id);
+    if (packet != nullptr && packet->state == SentState::kLost) {
+      return LostPacket{.id = id, .content = packet->content(), .bytes = packet->bytes};
+    }
+    lost_.pop_front();
+  }
+  return std::nullopt;
+}
+
+void Recovery::discard(std::uint32_t id) {
+  SentPacket* packet = sent_.find(id);
+  if (packet == nullptr || packet->state == SentState::kPlaceholder) return;
+  sent_.settle(*packet);
+  losses_.prune(sent_);
+  sent_.release_front();
+}
+
+std::uint64_t Recovery::forget_owner(PacketContent::Kind kind, std::uint32_t owner) {
+  const std::uint64_t before = sent_.bytes_in_flight();
+  if (!sent_.empty()) {
+    for (std::uint32_t id = sent_.oldest_id(); id != sent_.next_id(); ++id) {
+      SentPacket& packet = *sent_.find(id);
+      const bool unsettled = packet.state == SentState::kInFlight || packet.state == SentState::kLost;
+      if (unsettled && packet.kind == kind && packet.owner == owner) sent_.settle(packet);
+    }
+  }
+  losses_.prune(sent_);
+  sent_.release_front();
+  return before - sent_.bytes_in_flight();
+}
+
+void Recovery::trim() {
+  if (!sent_.empty()) return;
+  sent_.trim();
+  lost_.clear();
+  lost_.trim();
+  outcome_ = {};
+  timeout_ = {};
+}
+
+}  // namespace godwit

@@ -1,0 +1,155 @@
+// Recovery's receipts: from ids to what was confirmed, lost and measured.
+#include <algorithm>
+
+#include "recovery/recovery.h"
+
+namespace godwit {
+
+void Recovery::begin_acks(Instant now) {
+  run_ = {.now = now};
+  outcome_.reset(sent_.bytes_in_flight());
+}
+
+void Recovery::on_unusual_receipt(std::uint32_t id, SentPacket* packet) {
+  if (packet == nullptr) {
+    on_unsent_receipt(id);
+    return;
+  }
+  switch (packet->state) {
+    case SentState::kPlaceholder:
+      on_unsent_receipt(id);
+      return;
+    case SentState::kSettled:
+      ++outcome_.stale_receipts;
+      return;
+    case SentState::kLost:
+      // Not sent again since, so a transmission that counted as lost has arrived.
+      ++outcome_.spurious_packets;
+      outcome_.spurious_bytes += packet->bytes;
+      outcome_.spurious_loss_undone |= losses_.on_spurious_loss(*packet);
+      if (packet->transmissions == 1) note_original(id, packet->send_number);
+      break;
+    case SentState::kInFlight:
+      on_resent_receipt(id, *packet);
+      break;
+  }
+  confirm(*packet);
+}
+
+// Which copy arrived? A receipt sooner after the retransmission than any round trip speaks of an earlier one (RFC 8985
+// section 6.2.1); every other receipt is taken for the retransmission and measures nothing (Karn).
+void Recovery::on_resent_receipt(std::uint32_t id, SentPacket& packet) {
+  const bool was_lost = packet.loss_episode != 0;
+  const bool too_soon = rtt_.has_sample() && run_.now - packet.sent_at < rtt_.minimum();
+  if (too_soon) {
+    if (was_lost) {
+      ++outcome_.spurious_packets;
+      outcome_.spurious_bytes += packet.bytes;
+      outcome_.spurious_loss_undone |= losses_.on_spurious_loss(packet);
+    } else {
+      ++statistics_.needless_probes;
+    }
+    if (packet.transmissions == 2) {
+      // The one measurement that a late receipt allows; it makes the next probe or time-out wait longer.
+      const Duration sample = run_.now - packet.first_transmission_at();
+      rtt_.on_receipt_sample(run_.now, sample, !was_lost);
+      outcome_.rtt_sample = sample;
+    }
+    return;
+  }
+  if (was_lost) {
+    outcome_.spurious_loss_undone |= losses_.on_repaired_loss(packet);
+  } else {
+    outcome_.probe_repaired_loss = packet.first_transmission_at();
+  }
+  if (!run_.any_resent || sent_before(run_.newest_resent, packet.send_number)) {
+    run_.any_resent = true;
+    run_.newest_resent = packet.send_number;
+    run_.newest_resent_id = id;
+  }
+}
+
+// An id that no tracked packet has now. Id 0 is what deployed peers confirm handshake acks by (wire spec 5.8).
+void Recovery::on_unsent_receipt(std::uint32_t id) {
+  constexpr std::uint32_t kHalfOfIds = 1u << 31;
+  const std::uint32_t back = next_id_ - id;  // 1 is the latest id taken
+  const bool taken = back != 0 && back < kHalfOfIds && back <= ids_taken_;
+  if (id != 0 && (!taken || was_skipped(id))) {
+    ++outcome_.misbehaving_receipts;
+    return;
+  }
+  const bool behind_ring = taken && back > next_id_ - sent_.oldest_id();
+  ++(behind_ring && id != 0 ? outcome_.stale_receipts : outcome_.untracked_receipts);
+}
+
+const AckOutcome& Recovery::finish_acks() {
+  statistics_.stale_receipts += outcome_.stale_receipts;
+  statistics_.untracked_receipts += outcome_.untracked_receipts;
+  statistics_.misbehaving_receipts += outcome_.misbehaving_receipts;
+  if (outcome_.acked_packets == 0) return outcome_;
+
+  statistics_.packets_acked += outcome_.acked_packets;
+  statistics_.packets_spuriously_lost += outcome_.spurious_packets;
+  backoff_ = 0;
+  probe_pending_ = false;
+  probe_sent_at_.reset();
+  latest_progress_at_ = run_.now;
+
+  if (run_.any_original) conclude_originals();
+  const SentPacket* newest = conclude_newest();
+  losses_.detect(run_.now, rtt_, sent_, outcome_);
+  book_losses(outcome_, 0);
+  outcome_.rate = rate_.on_acked(run_.now, newest, outcome_.acked_bytes, outcome_.lost_bytes, rtt_.minimum());
+  sent_.release_front();
+  return outcome_;
+}
+
+// What packets sent only once say of the round trip and of reordering.
+void Recovery::conclude_originals() {
+  const std::optional<std::uint32_t> before = losses_.newest_acked();
+  if (before && sent_before(run_.oldest_original, *before)) losses_.on_reordering(*before - run_.oldest_original);
+  // A packet overtaken by earlier runs tells of its own delay or of a repeated receipt, not of the path.
+  if (before && sent_before(run_.newest_original, *before)) return;
+  const SentPacket& newest = *sent_.find(run_.newest_original_id);
+  const Duration sample = run_.now - newest.sent_at;
+  rtt_.on_receipt_sample(run_.now, sample, run_.newest_original == sent_.newest_send_number());
+  outcome_.rtt_sample = sample;
+}
+
+// The latest transmission known to have arrived; null if all of this run's are in doubt.
+const SentPacket* Recovery::conclude_newest() {
+  std::optional<std::uint32_t> id;
+  if (run_.any_original) {
+    id = run_.newest_original_id;
+    losses_.on_newest_acked(run_.newest_original);
+  }
+  if (run_.any_resent) {
+    if (!id || sent_before(run_.newest_original, run_.newest_resent)) id = run_.newest_resent_id;
+    losses_.on_newest_acked(run_.newest_resent);
+  }
+  if (!id) return nullptr;
+  const SentPacket* newest = sent_.find(*id);
+  outcome_.latest_acked_sent_at = newest->sent_at;
+  return newest;
+}
+
+// Completes the records from `first` on and queues their packets to be sent again.
+void Recovery::book_losses(LossOutcome& outcome, std::size_t first) {
+  for (std::size_t i = first; i < outcome.lost.size(); ++i) {
+    LostRecord& record = outcome.lost[i];
+    const SentPacket& packet = *sent_.find(record.id);
+    rate_.on_lost(record.bytes);
+    record.lost_since = static_cast<std::uint32_t>(rate_.total_lost()) - packet.lost_before;
+    lost_.push_back(record.id);
+    ++statistics_.packets_lost;
+  }
+  // Entries settled meanwhile go when they are polled; where nothing polls they must not pile up.
+  if (lost_.size() > 2 * static_cast<std::size_t>(sent_.next_id() - sent_.oldest_id()) + 64) {
+    lost_.retain([&](std::uint32_t id) {
+      const SentPacket* packet = sent_.find(id);
+      return packet != nullptr && packet->state == SentState::kLost;
+    });
+  }
+}
+
+}  // namespace godwit

@@ -1,0 +1,132 @@
+// Recovery's timers: loss by time, the tail-loss probe (RFC 8985 section 7), the retransmission time-out as the last
+// resort (RFC 6298 section 5), and the single time-outs of packets sent too often.
+#include <algorithm>
+
+#include "recovery/recovery.h"
+
+namespace godwit {
+namespace {
+
+constexpr std::uint32_t kMostDoublings = 12;
+constexpr std::uint8_t kPersistentTimeouts = 2;
+
+void take_earlier(std::optional<Instant>& earliest, const std::optional<Instant>& candidate) {
+  if (candidate && (!earliest || *candidate < *earliest)) earliest = candidate;
+}
+
+bool passed(const std::optional<Instant>& deadline, Instant now) { return deadline && *deadline <= now; }
+
+}  // namespace
+
+std::optional<Instant> Recovery::next_timeout() const {
+  std::optional<Instant> earliest = losses_.loss_time();
+  take_earlier(earliest, stubborn_deadline_);
+  take_earlier(earliest, retransmission_deadline());
+  take_earlier(earliest, probe_deadline());
+  return earliest;
+}
+
+const TimeoutOutcome& Recovery::handle_timeout(Instant now) {
+  timeout_.reset(sent_.bytes_in_flight());
+  if (passed(losses_.loss_time(), now)) {
+    losses_.detect(now, rtt_, sent_, timeout_);
+    book_losses(timeout_, 0);
+  }
+  if (passed(stubborn_deadline_, now)) check_stubborn(now);
+  if (passed(retransmission_deadline(), now)) {
+    on_retransmission_timeout(now);
+  } else if (passed(probe_deadline(), now)) {
+    on_probe_timeout();
+  }
+  sent_.release_front();
+  return timeout_;
+}
+
+// The time-out leaves room for a probe and its answer even where the estimate is tight or its floor is set low.
+Duration Recovery::backed_off(std::uint32_t doublings) const {
+  const Duration base = std::max(rtt_.rto(), rtt_.probe_timeout());
+  const Duration limit = std::max(config_.rtt.max_rto, base);
+  return std::min(limit, base * (1 << std::min(doublings, kMostDoublings)));
+}
+
+// RFC 6298 section 5: runs from the oldest transmission, starts anew with each receipt that confirms something.
+std::optional<Instant> Recovery::retransmission_deadline() const {
+  if (sent_.order().empty()) return std::nullopt;
+  const SentPacket* oldest = sent_.in_flight(sent_.order().front());
+  if (oldest == nullptr) return std::nullopt;
+  const Instant deadline = std::max(oldest->sent_at, latest_progress_at_) + backed_off(backoff_);
+  if (!probe_sent_at_) return deadline;
+  return std::max(deadline, *probe_sent_at_ + rtt_.probe_timeout());
+}
+
+// One probe a tail: after the latest transmission has gone unanswered, not while loss detection is at work anyway, and
+// not once the retransmission time-out has taken over.
+std::optional<Instant> Recovery::probe_deadline() const {
+  if (sent_.order().empty() || !rtt_.has_sample()) return std::nullopt;
+  if (probe_pending_ || probe_sent_at_ || backoff_ > 0 || losses_.loss_time()) return std::nullopt;
+  return std::max(latest_transmission_at_, latest_progress_at_) + rtt_.probe_timeout();
+}
+
+// A packet waiting to be sent again serves best; else the one sent last, whose receipt lets loss detection judge all
+// before it.
+void Recovery::on_probe_timeout() {
+  if (const std::optional<LostPacket> waiting = poll_retransmit()) {
+    probe_id_ = waiting->id;
+  } else if (const auto newest = sent_.newest_in_order()) {
+    probe_id_ = newest->id;
+  } else {
+    return;
+  }
+  probe_pending_ = true;
+  timeout_.probe_wanted = true;
+}
+
+void Recovery::on_retransmission_timeout(Instant now) {
+  const Duration interval = backed_off(0);
+  const Duration patience =
+      rtt_.has_sample() ? std::min(interval, losses_.time_threshold(rtt_) + rtt_.receipt_delay()) : interval;
+  const std::size_t first = timeout_.lost.size();
+  losses_.detect_on_timeout(now, patience, rtt_, sent_, timeout_);
+  book_losses(timeout_, first);
+  count_timeouts(first);
+
+  backoff_ = static_cast<std::uint8_t>(std::min<std::uint32_t>(backoff_ + 1u, kMostDoublings));
+  probe_pending_ = false;
+  probe_sent_at_.reset();
+  timeout_.timed_out = true;
+  timeout_.persistent_congestion |= backoff_ >= kPersistentTimeouts;
+  ++statistics_.timeouts;
+}
+
+// Packets sent too often wait for their own time-outs (wire spec W23).
+void Recovery::check_stubborn(Instant now) {
+  const std::size_t first = timeout_.lost.size();
+  stubborn_deadline_.reset();
+  sent_.stubborn().retain([&](const SentPackets::Transmission& transmission) {
+    SentPacket* packet = sent_.in_flight(transmission);
+    if (packet == nullptr) return false;
+    const Instant deadline = packet->sent_at + backed_off(packet->timeouts);
+    if (deadline > now) {
+      take_earlier(stubborn_deadline_, deadline);
+      return true;
+    }
+    losses_.declare_lost(now, transmission.id, *packet, sent_, timeout_);
+    return false;
+  });
+  book_losses(timeout_, first);
+  count_timeouts(first);
+}
+
+// Of the packets lost from record `first` on, those whose time-outs are used up are given up (wire spec 5.4).
+void Recovery::count_timeouts(std::size_t first) {
+  for (std::size_t i = first; i < timeout_.lost.size(); ++i) {
+    const std::uint32_t id = timeout_.lost[i].id;
+    SentPacket& packet = *sent_.find(id);
+    if (++packet.timeouts <= config_.max_timeouts) continue;
+    timeout_.abandoned.push_back({.id = id, .content = packet.content(), .bytes = packet.bytes});
+    sent_.settle(packet);
+    ++statistics_.packets_abandoned;
+  }
+}
+
+}  // namespace godwit

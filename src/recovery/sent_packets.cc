@@ -1,0 +1,115 @@
+#include "recovery/sent_packets.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/assert.h"
+
+namespace godwit {
+namespace {
+
+constexpr std::size_t kInitialSlots = 8;  // an idle connection holds half a kilobyte
+constexpr std::uint32_t kMostBytes = std::numeric_limits<std::uint16_t>::max();
+
+}  // namespace
+
+SentPackets::SentPackets(std::uint32_t first_id, std::size_t capacity_limit, std::uint8_t fast_transmissions)
+    : capacity_limit_(capacity_limit),
+      fast_transmissions_(fast_transmissions),
+      ring_(first_id, capacity_limit, std::min(kInitialSlots, capacity_limit)) {}
+
+SentPacket& SentPackets::add(Instant now, std::uint32_t id, const PacketContent& content, std::uint32_t bytes) {
+  GODWIT_ASSERT(id - ring_.first() < capacity_limit_ || ring_.empty());
+  while (ring_.next() != id) [[unlikely]] {
+    ring_.push(SentPacket{});
+    if (ring_.size() == 1) ring_.pop_front();  // nothing before it: no need to hold the place
+  }
+  SentPacket& packet = ring_.push(SentPacket{});
+  packet.kind = content.kind;
+  packet.owner = content.owner;
+  packet.fragment = content.fragment;
+  packet.transmissions = 1;
+  enter_flight(now, id, packet, bytes);
+  return packet;
+}
+
+void SentPackets::resend(Instant now, std::uint32_t id, SentPacket& packet, std::uint32_t bytes) {
+  const auto age = std::chrono::duration_cast<std::chrono::microseconds>(now - packet.first_transmission_at()).count();
+  packet.original_age = static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(age, 0, std::numeric_limits<std::uint32_t>::max()));
+  packet.transmissions = static_cast<std::uint8_t>(std::min(packet.transmissions + 1, 255));
+  leave_flight(packet);
+  enter_flight(now, id, packet, bytes);
+}
+
+void SentPackets::enter_flight(Instant now, std::uint32_t id, SentPacket& packet, std::uint32_t bytes) {
+  GODWIT_ASSERT(bytes <= kMostBytes);
+  packet.state = SentState::kInFlight;
+  packet.sent_at = now;
+  packet.bytes = static_cast<std::uint16_t>(bytes);
+  packet.send_number = next_send_number_++;
+  bytes_in_flight_ += bytes;
+  ++packets_in_flight_;
+  const Transmission transmission{.id = id, .send_number = packet.send_number};
+  if (packet.transmissions > fast_transmissions_) [[unlikely]] {
+    stubborn_.push_back(transmission);
+    return;
+  }
+  order_.push_back(transmission);
+  if (order_.size() > 4 * ring_.size() + 64) compact_order();
+}
+
+void SentPackets::release_front() {
+  while (!ring_.empty()) {
+    const SentState state = ring_.front().state;
+    if (state != SentState::kSettled && state != SentState::kPlaceholder) break;
+    ring_.pop_front();
+  }
+}
+
+SentPacket* SentPackets::in_flight(const Transmission& transmission) {
+  SentPacket* packet = ring_.find(transmission.id);
+  if (packet == nullptr || packet->state != SentState::kInFlight) return nullptr;
+  return packet->send_number == transmission.send_number ? packet : nullptr;
+}
+
+const SentPacket* SentPackets::in_flight(const Transmission& transmission) const {
+  const SentPacket* packet = ring_.find(transmission.id);
+  if (packet == nullptr || packet->state != SentState::kInFlight) return nullptr;
+  return packet->send_number == transmission.send_number ? packet : nullptr;
+}
+
+std::optional<SentPackets::Transmission> SentPackets::newest_in_order() {
+  while (!order_.empty() && in_flight(order_.back()) == nullptr) order_.pop_back();
+  if (order_.empty()) return std::nullopt;
+  return order_.back();
+}
+
+// Retransmissions leave stale entries that an unsettled front keeps in the queue. Of confirmed packets one in a row is
+// kept: loss detection has to see that something got through between two losses.
+void SentPackets::compact_order() {
+  bool after_settled = false;
+  order_.retain([&](const Transmission& transmission) {
+    if (in_flight(transmission) != nullptr) {
+      after_settled = false;
+      return true;
+    }
+    const SentPacket* packet = ring_.find(transmission.id);
+    const bool settled = packet == nullptr || packet->state == SentState::kSettled;
+    const bool keep = settled && !after_settled;
+    after_settled = after_settled || settled;
+    return keep;
+  });
+}
+
+void SentPackets::trim() {
+  release_front();
+  if (!ring_.empty()) return;
+  ring_ = SequenceRing<SentPacket>(ring_.next(), capacity_limit_, std::min(kInitialSlots, capacity_limit_));
+  order_.clear();
+  order_.trim();
+  stubborn_.clear();
+  stubborn_.trim();
+}
+
+}  // namespace godwit
