@@ -1,0 +1,106 @@
+#include "stream/stream_turns.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/random.h"
+
+namespace godwit {
+namespace {
+
+constexpr std::size_t kFull = wire::kFragmentPayload;
+
+TEST(StreamTurns, GivesEachStreamAWholeRunInTurn) {
+  StreamTurns turns;
+  for (std::uint32_t stream = 0; stream < 3; ++stream) turns.add(stream);
+  for (const std::uint32_t expected : {0U, 1U, 2U, 0U}) {
+    for (std::uint32_t fragment = 0; fragment < StreamTurns::kRunFragments; ++fragment) {
+      ASSERT_EQ(turns.current(), expected);
+      turns.spend(kFull);
+    }
+  }
+}
+
+TEST(StreamTurns, LetsOneStreamAloneGoOn) {
+  StreamTurns turns;
+  turns.add(5);
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(turns.current(), 5U);
+    turns.spend(kFull);
+  }
+}
+
+TEST(StreamTurns, PutsANewStreamBehindAllOthers) {
+  StreamTurns turns;
+  turns.add(0);
+  turns.add(1);
+  turns.add(2);
+  turns.remove(0);
+  turns.add(0);
+  EXPECT_EQ(turns.current(), 1U);
+  turns.remove(1);
+  EXPECT_EQ(turns.current(), 2U);
+  turns.remove(2);
+  EXPECT_EQ(turns.current(), 0U);
+  turns.remove(0);
+  EXPECT_TRUE(turns.empty());
+  EXPECT_EQ(turns.current(), StreamTurns::kNone);
+}
+
+TEST(StreamTurns, SharesBytesEquallyWhateverTheFragmentSizes) {
+  DeterministicRandom random{7};
+  StreamTurns turns;
+  constexpr std::uint32_t kStreams = 8;
+  for (std::uint32_t stream = 0; stream < kStreams; ++stream) turns.add(stream);
+  std::map<std::uint32_t, std::size_t> bytes;
+  for (int i = 0; i < 400'000; ++i) {
+    const std::uint32_t stream = turns.current();
+    // Stream 0 sends crumbs, the others more and more.
+    const std::size_t size = 1 + random.below(stream == 0 ? 50 : stream * 140);
+    bytes[stream] += size;
+    turns.spend(size);
+  }
+  const auto turn = static_cast<std::size_t>(StreamTurns::turn_bytes(kStreams));
+  for (const auto& [stream, count] : bytes) {
+    EXPECT_LE(count, bytes[0] + turn + kFull) << stream;
+    EXPECT_GE(count + turn + kFull, bytes[0]) << stream;
+  }
+}
+
+TEST(StreamTurns, ShortensTurnsWhenManyStreamsWait) {
+  EXPECT_EQ(StreamTurns::turn_bytes(1), 54 * 1130);
+  EXPECT_EQ(StreamTurns::turn_bytes(16), 54 * 1130);
+  EXPECT_EQ(StreamTurns::turn_bytes(64), 13 * 1130);
+  EXPECT_EQ(StreamTurns::turn_bytes(1024), 4 * 1130);
+  // A round of the most streams at the deployed rate stays far below the idle limit of the receiver.
+  const double round = 1024.0 * static_cast<double>(StreamTurns::turn_bytes(1024)) / wire::kDeployedRate;
+  EXPECT_LT(round, to_seconds(wire::kDeployedStreamIdle) / 2);
+}
+
+TEST(StreamTurns, KeepsItsRingUnderRandomUse) {
+  DeterministicRandom random{8};
+  StreamTurns turns;
+  std::map<std::uint32_t, bool> active;
+  for (int step = 0; step < 50'000; ++step) {
+    const auto stream = static_cast<std::uint32_t>(random.below(20));
+    switch (random.below(3)) {
+      case 0:
+        turns.add(stream);
+        active[stream] = true;
+        break;
+      case 1:
+        turns.remove(stream);
+        active.erase(stream);
+        break;
+      default:
+        if (!turns.empty()) turns.spend(random.below(100'000));
+    }
+    ASSERT_EQ(turns.count(), active.size());
+    ASSERT_EQ(turns.empty(), active.empty());
+    ASSERT_TRUE(turns.empty() || active.contains(turns.current()));
+  }
+}
+
+}  // namespace
+}  // namespace godwit
