@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <set>
 
@@ -115,7 +116,7 @@ TEST_F(Sealer, KeepsTheLimitsOfRfc9001ByDefault) {
 
 TEST_F(Sealer, NeverRepeatsANonce) {
   PacketSealer sealer(cipher_of(key_), random_);
-  std::set<Bytes> nonces;
+  std::set<Nonce> nonces;
   Bytes datagram(60);
   for (int i = 0; i < 20000; ++i) {
     if (i % 2 == 0) {
@@ -123,7 +124,9 @@ TEST_F(Sealer, NeverRepeatsANonce) {
     } else {
       ASSERT_NE(sealer.seal_pieces({}, {}, {}, datagram), 0u);
     }
-    nonces.emplace(datagram.begin() + 1, datagram.begin() + 13);
+    Nonce nonce;
+    std::copy_n(datagram.begin() + 1, kNonceSize, nonce.bytes.begin());
+    nonces.insert(nonce);
   }
   EXPECT_EQ(nonces.size(), 20000u);
 }
