@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <string>
 
+#include "measure/json.h"
+
 namespace godwit::measure {
 
 namespace {

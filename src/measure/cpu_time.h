@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "base/time.h"
-#include "measure/json.h"
+#include "measure/json_fwd.h"
 #include "measure/system_files.h"
 
 namespace godwit::measure {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "measure/fake_files.h"
+#include "measure/json.h"
 
 namespace godwit::measure {
 namespace {

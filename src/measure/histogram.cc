@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/assert.h"
+#include "measure/json.h"
 
 namespace godwit::measure {
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "measure/json.h"
+#include "measure/json_fwd.h"
 
 namespace godwit::measure {
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "measure/json.h"
 
 namespace godwit::measure {
 namespace {

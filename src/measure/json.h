@@ -12,10 +12,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "measure/json_fwd.h"
 
 namespace godwit::measure {
-
-using Json = nlohmann::ordered_json;
 
 // Nothing but an Error for text that is not JSON.
 [[nodiscard]] Result<Json> parse_json(std::string_view text);

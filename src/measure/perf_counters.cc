@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "measure/json.h"
 #include "measure/system_files.h"
 
 namespace godwit::measure {

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "measure/json.h"
+#include "measure/json_fwd.h"
 
 namespace godwit::measure {
 

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "measure/json.h"
+
 namespace godwit::measure {
 namespace {
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "measure/json.h"
 #include "measure/stopwatch.h"
 
 namespace godwit::measure {

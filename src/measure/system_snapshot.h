@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "measure/json.h"
+#include "measure/json_fwd.h"
 #include "measure/system_files.h"
 
 namespace godwit::measure {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "measure/fake_files.h"
+#include "measure/json.h"
 
 namespace godwit::measure {
 namespace {
