@@ -13,6 +13,9 @@ namespace {
 // message that comes after a pause waits for nothing.
 constexpr std::int64_t kMessageBurst = 64 * 1024;
 
+// Datagram bytes around a fragment's payload.
+constexpr std::int64_t kFragmentOverhead = wire::kDatagramOverhead + wire::kFragmentOverhead;
+
 // A MessageId is generation, kind and index, so that it is found without a table and never repeats.
 constexpr unsigned kIndexBits = 16;
 constexpr MessageId kIndexMask = (MessageId{1} << kIndexBits) - 1;
@@ -198,7 +201,7 @@ void SendQueue::take_fragment() {
   SendStream& stream = streams_[index].stream;
   stream.on_sent();
   const std::size_t bytes = front_.payload.size();
-  message_allowance_ = std::min(kMessageBurst, message_allowance_ + static_cast<std::int64_t>(bytes));
+  message_allowance_ = std::min(kMessageBurst, message_allowance_ + kFragmentOverhead + static_cast<std::int64_t>(bytes));
   if (stream.sendable()) [[likely]] {
     turns_.spend(bytes);
   } else {
