@@ -31,6 +31,7 @@ std::string_view to_string(BbrController::State state) {
 
 BbrController::BbrController(const ControllerConfig& config)
     : config_(config), window_(clamp(config.initial_window())), random_state_(config.seed) {
+  model_.datagram_bytes = config.datagram_bytes;
   init_pacing_rate(Duration::zero());
 }
 
@@ -120,7 +121,7 @@ void BbrController::handle_losses(const CongestionEvent& event) {
   if (model_.note_loss(lost.bytes)) save_state_upon_loss();
   if (state_ == State::kStartup) startup_loss_ranges_ += std::max<std::uint32_t>(lost.ranges, 1);
   if (!is_probe_sample_) return;
-  if (!BbrModel::is_inflight_too_high(lost.lost_since_sent, lost.tx_in_flight)) return;
+  if (!model_.is_inflight_too_high(lost.lost_since_sent, lost.tx_in_flight)) return;
   // InflightAtLoss: of what was in flight, how much had been sent when the loss rate crossed the threshold.
   const double size = config_.datagram_bytes;
   const double inflight_before = std::max(0.0, static_cast<double>(lost.tx_in_flight) - size);
@@ -232,7 +233,7 @@ void BbrController::check_startup_done(const BbrSample& sample) {
   // loss_round_start comes a full round after the first loss, so the ranges counted by then are those of that round.
   if (model_.loss_round_start) {
     const bool high_loss = startup_loss_ranges_ >= kStartupLossRanges && recovery_start_ &&
-                           BbrModel::is_inflight_too_high(sample.lost, sample.tx_in_flight);
+                           model_.is_inflight_too_high(sample.lost, sample.tx_in_flight);
     startup_loss_ranges_ = 0;
     if (high_loss && !full_bandwidth_reached_) {
       if (undo_) undo_->state = State::kStartup;

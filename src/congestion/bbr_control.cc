@@ -92,7 +92,7 @@ void BbrController::bound_window_for_model() {
   if (in_probe_bw() && state_ != State::kProbeBwCruise) {
     cap = model_.inflight_longterm;
   } else if (state_ == State::kProbeRtt || state_ == State::kProbeBwCruise) {
-    cap = model_.inflight_with_headroom(config_.datagram_bytes, minimum_window());
+    cap = model_.inflight_with_headroom(minimum_window());
   }
   cap = std::max(std::min(cap, model_.inflight_shortterm), minimum_window());
   window_ = std::min(window_, cap);

@@ -57,10 +57,8 @@ struct BbrModel {
 
   // Section 5.5.10.2, NoteLoss. True for the first loss of a round.
   bool note_loss(std::uint64_t lost_bytes);
-  // Section 5.5.10.2, IsInflightTooHigh.
-  [[nodiscard]] static bool is_inflight_too_high(std::uint64_t lost, std::uint64_t tx_in_flight) {
-    return static_cast<double>(lost) > static_cast<double>(tx_in_flight) * kLossThreshold;
-  }
+  // Section 5.5.10.2, IsInflightTooHigh: of `tx_in_flight` bytes in flight, more were lost than noise explains.
+  [[nodiscard]] bool is_inflight_too_high(std::uint64_t lost, std::uint64_t tx_in_flight) const;
 
   void advance_max_bandwidth_filter();
   void reset_congestion_signals();
@@ -69,7 +67,9 @@ struct BbrModel {
   // Section 5.6.4.2, BDPMultiple; nothing before the first round-trip sample.
   [[nodiscard]] std::optional<std::uint64_t> bdp(Bandwidth of, double gain) const;
   // Section 5.3.3.9, InflightWithHeadroom.
-  [[nodiscard]] std::uint64_t inflight_with_headroom(std::uint64_t datagram_bytes, std::uint64_t minimum) const;
+  [[nodiscard]] std::uint64_t inflight_with_headroom(std::uint64_t minimum) const;
+
+  std::uint64_t datagram_bytes = 1200;
 
   // Rounds.
   std::uint64_t total_delivered = 0;
@@ -109,6 +109,7 @@ struct BbrModel {
  private:
   void update_max_bandwidth(const BbrSample& sample);
   void update_round(const BbrSample& sample);
+  [[nodiscard]] bool loss_is_excessive() const;
   void adapt_lower_bounds(std::uint64_t window);
 
   MaxBandwidthFilter max_bandwidth_filter_;

@@ -121,7 +121,7 @@ bool BbrController::adapt_long_term_model(const BbrSample& sample) {
       return true;
     }
   }
-  if (BbrModel::is_inflight_too_high(sample.lost, sample.tx_in_flight)) return false;
+  if (model_.is_inflight_too_high(sample.lost, sample.tx_in_flight)) return false;
   if (model_.inflight_longterm == BbrModel::kUnbounded) return false;
   model_.inflight_longterm = std::max(model_.inflight_longterm, sample.tx_in_flight);
   if (state_ == State::kProbeBwUp) probe_long_term_upward(sample);
@@ -136,7 +136,7 @@ bool BbrController::time_to_probe(Instant now) const {
 }
 
 bool BbrController::time_to_cruise(const BbrSample& sample) const {
-  if (sample.in_flight > model_.inflight_with_headroom(config_.datagram_bytes, minimum_window())) return false;
+  if (sample.in_flight > model_.inflight_with_headroom(minimum_window())) return false;
   return sample.in_flight <= inflight(model_.max_bandwidth, 1.0);
 }
 

@@ -170,7 +170,8 @@ void CubicController::on_idle_restart(Instant now) {
 }
 
 Bandwidth CubicController::pacing_rate() const {
-  return window_pacing_rate(window_bytes(), smoothed_rtt_, in_slow_start());
+  return window_pacing_rate(window_bytes(), smoothed_rtt_,
+                            in_slow_start() ? kSlowStartPacingGain : kAvoidancePacingGain);
 }
 
 ControllerSnapshot CubicController::snapshot() const {

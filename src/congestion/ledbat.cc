@@ -40,8 +40,7 @@ std::optional<Duration> CurrentDelayFilter::minimum() const {
 LedbatController::LedbatController(const ControllerConfig& config)
     : config_(config),
       segment_(config.datagram_bytes),
-      window_(clamp(static_cast<double>(config.initial_window()))),
-      round_start_window_(window_) {}
+      window_(clamp(static_cast<double>(config.initial_window()))) {}
 
 double LedbatController::clamp(double window) const {
   return std::min(std::max(window, static_cast<double>(config_.minimum_window())),
@@ -67,19 +66,29 @@ void LedbatController::on_packet_sent(const SentInfo& sent) {
   usage_.on_packet_sent(sent);
 }
 
-void LedbatController::measure(const CongestionEvent& event) {
+// Returns the least queueing delay of the round that this event ends, if it ends one that had samples.
+std::optional<Duration> LedbatController::measure(const CongestionEvent& event, bool round_ended) {
   smoothed_rtt_ = event.smoothed_rtt;
-  if (!event.rtt_sample) return;
+  std::optional<Duration> standing;
+  if (round_ended) {
+    standing = round_minimum_delay_;
+    round_minimum_delay_.reset();
+  }
+  if (!event.rtt_sample) return standing;
   base_delay_.update(event.now, *event.rtt_sample);
   current_delay_.update(*event.rtt_sample);
+  // What was sent before the latest decrease met the queue that the decrease has answered.
+  if (decreased_at_ && event.latest_acked_sent_at <= *decreased_at_) return standing;
+  const Duration delay = *event.rtt_sample - *base_delay_.minimum();
+  round_minimum_delay_ = round_minimum_delay_ ? std::min(*round_minimum_delay_, delay) : delay;
+  return standing;
 }
 
 void LedbatController::on_congestion_event(const CongestionEvent& event) {
   last_activity_ = event.now;
-  measure(event);
   const bool round_ended = rounds_.on_congestion_event(event);
   usage_.on_congestion_event(event, round_ended);
-  if (round_ended) round_start_window_ = window_;
+  const std::optional<Duration> standing_delay = measure(event, round_ended);
   if (event.spurious_loss) undo();
   if (event.lost.packets > 0 && (!recovery_start_ || event.lost.newest_sent_at > *recovery_start_)) reduce(event.now);
   if (event.acked_bytes == 0) return;
@@ -87,24 +96,45 @@ void LedbatController::on_congestion_event(const CongestionEvent& event) {
   if (recovery_start_ && event.latest_acked_sent_at <= *recovery_start_) return;
   const bool slow = phase_ == Phase::kSlowStart || phase_ == Phase::kSlowdownRamp;
   const bool may_grow = usage_.permits_growth(event, window_bytes(), config_.datagram_bytes, slow);
-  if (!slow) {
-    adjust(event, may_grow);
-  } else if (may_grow) {
-    slow_start(event.now, static_cast<double>(event.acked_bytes));
+  const auto acked = may_grow ? static_cast<double>(event.acked_bytes) : 0.0;
+  if (slow) {
+    slow_start(event.now, acked, standing_delay);
+  } else {
+    avoid_congestion(event.now, acked, standing_delay);
   }
 }
 
 // Section 4.1: slow start as usual, slower by the gain, and the first one ends before its queue reaches the target.
-void LedbatController::slow_start(Instant now, double acked_bytes) {
-  const std::optional<Duration> delay = queueing_delay();
-  // The ramp back ends at the target as well: a queue that filled meanwhile is somebody else's.
-  const Duration limit = phase_ == Phase::kSlowdownRamp ? kTarget : kSlowStartExitDelay;
-  if ((first_slow_start_ || phase_ == Phase::kSlowdownRamp) && delay && *delay > limit) {
-    leave_slow_start(now);
-    return;
+// A window sent faster than the link drains it queues for part of each round trip although it does not fill the path.
+// So growth pauses while the delay is too long, and slow start ends only when no sample of a round trip was below that:
+// on a path of 300 ms the difference is between two thirds of the path and all of it.
+void LedbatController::slow_start(Instant now, double acked_bytes, std::optional<Duration> standing_delay) {
+  if (first_slow_start_ || phase_ == Phase::kSlowdownRamp) {
+    // The ramp back may go as far as the target, but a queue that filled meanwhile is somebody else's.
+    const Duration limit = phase_ == Phase::kSlowdownRamp ? kTarget : kSlowStartExitDelay;
+    if (standing_delay && *standing_delay > limit) {
+      leave_slow_start(now);
+      return;
+    }
+    if (queueing_delay().value_or(Duration::zero()) > limit) return;
   }
   window_ = clamp(std::min(window_ + gain() * acked_bytes, threshold_));
   if (window_ >= threshold_) leave_slow_start(now);
+}
+
+// Section 4.2: below the target, a segment times the gain a round trip. Section 4.3: above it, once a round trip, less
+// in proportion to the excess, by half at most; the delay that counts is that of the whole round, its standing queue.
+void LedbatController::avoid_congestion(Instant now, double acked_bytes, std::optional<Duration> standing_delay) {
+  if (standing_delay && *standing_delay > kTarget) {
+    const double excess = to_seconds(*standing_delay) / to_seconds(kTarget) - 1.0;
+    const double change = std::max(gain() * segment_ - kDecreaseConstant * window_ * excess, -window_ / 2);
+    window_ = clamp(window_ + std::min(change, 0.0));
+    decreased_at_ = now;
+    round_minimum_delay_.reset();
+    return;
+  }
+  if (queueing_delay().value_or(Duration::max()) > kTarget) return;
+  window_ = clamp(window_ + gain() * segment_ * std::min(1.0, acked_bytes / window_));
 }
 
 void LedbatController::leave_slow_start(Instant now) {
@@ -117,21 +147,6 @@ void LedbatController::leave_slow_start(Instant now) {
   // Section 4.4: the first slowdown follows the first slow start by two round trips; so does one that a time-out ended.
   if (!slowdown_due_) slowdown_due_ = now + kSlowdownRounds * smoothed_rtt_;
   first_slow_start_ = false;
-}
-
-// Sections 4.2 and 4.3: a segment times the gain a round trip below the target; above it, in proportion to the excess.
-void LedbatController::adjust(const CongestionEvent& event, bool may_grow) {
-  const std::optional<Duration> delay = queueing_delay();
-  if (!delay) return;
-  const double rounds = std::min(1.0, static_cast<double>(event.acked_bytes) / window_);
-  const double increase = gain() * segment_ * rounds;
-  if (*delay <= kTarget) {
-    if (may_grow) window_ = clamp(window_ + increase);
-    return;
-  }
-  const double excess = to_seconds(*delay) / to_seconds(kTarget) - 1.0;
-  const double decreased = window_ + increase - window_ * excess * rounds;
-  window_ = clamp(std::min(window_ + increase, std::max(decreased, round_start_window_ / 2)));
 }
 
 // Section 4.4. True while the window is held.
@@ -169,13 +184,14 @@ void LedbatController::end_slowdown(Instant now) {
 void LedbatController::reduce(Instant now) {
   undo_ = Undo{.window = window_, .threshold = threshold_};
   recovery_start_ = now;
+  decreased_at_ = now;
+  round_minimum_delay_.reset();
   if (phase_ == Phase::kSlowdown) {
     // Nothing to give up but the way back.
     threshold_ = clamp(threshold_ / 2);
     return;
   }
   window_ = clamp(window_ / 2);
-  round_start_window_ = window_;
   threshold_ = window_;
   leave_slow_start(now);
 }
@@ -187,15 +203,13 @@ void LedbatController::undo() {
     threshold_ = std::max(threshold_, undo_->threshold);
   } else {
     window_ = clamp(std::max(window_, undo_->window));
-    round_start_window_ = window_;
-  }
+    }
   undo_.reset();
 }
 
 void LedbatController::on_persistent_timeout(Instant) {
   threshold_ = clamp((in_slowdown() ? threshold_ : window_) / 2);
   window_ = clamp(0);
-  round_start_window_ = window_;
   phase_ = Phase::kSlowStart;
   slowdown_start_.reset();
   recovery_start_.reset();
@@ -210,8 +224,10 @@ void LedbatController::on_idle_restart(Instant now) {
 }
 
 Bandwidth LedbatController::pacing_rate() const {
-  return window_pacing_rate(window_bytes(), smoothed_rtt_,
-                            phase_ == Phase::kSlowStart || phase_ == Phase::kSlowdownRamp);
+  const bool slow = phase_ == Phase::kSlowStart || phase_ == Phase::kSlowdownRamp;
+  // Slow start multiplies by 1 + GAIN a round trip; pacing faster than that would only make queues.
+  const double pacing_gain = slow ? std::max(kAvoidancePacingGain, 1.0 + gain()) : kAvoidancePacingGain;
+  return window_pacing_rate(window_bytes(), smoothed_rtt_, pacing_gain);
 }
 
 ControllerSnapshot LedbatController::snapshot() const {

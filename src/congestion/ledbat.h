@@ -49,6 +49,7 @@ class LedbatController final : public CongestionController {
   static constexpr Duration kTarget = 60ms;                 // section 4.5
   static constexpr Duration kSlowStartExitDelay = 45ms;     // three quarters of the target, section 4.1
   static constexpr int kMaxGainDivisor = 16;                // section 4.2
+  static constexpr double kDecreaseConstant = 1.0;          // section 4.3
   static constexpr int kSlowdownRounds = 2;                 // section 4.4
   static constexpr int kSlowdownInterval = 9;               // section 4.4: times the duration of the last one
 
@@ -79,11 +80,12 @@ class LedbatController final : public CongestionController {
 
   [[nodiscard]] double clamp(double window) const;
   [[nodiscard]] bool in_slowdown() const { return phase_ == Phase::kSlowdown || phase_ == Phase::kSlowdownRamp; }
-  void measure(const CongestionEvent& event);
+  std::optional<Duration> measure(const CongestionEvent& event, bool round_ended);
   void reduce(Instant now);
   void undo();
-  void slow_start(Instant now, double acked_bytes);
-  void adjust(const CongestionEvent& event, bool may_grow);
+  // `acked_bytes`: zero while the window is not used. `standing_delay`: of the round that this event has ended.
+  void slow_start(Instant now, double acked_bytes, std::optional<Duration> standing_delay);
+  void avoid_congestion(Instant now, double acked_bytes, std::optional<Duration> standing_delay);
   void leave_slow_start(Instant now);
   void begin_slowdown(Instant now);
   void end_slowdown(Instant now);
@@ -100,7 +102,8 @@ class LedbatController final : public CongestionController {
   CurrentDelayFilter current_delay_;
   Duration smoothed_rtt_{};
 
-  double round_start_window_;                  // bounds the decrease of a round to half of it, section 4.3
+  std::optional<Instant> decreased_at_;
+  std::optional<Duration> round_minimum_delay_;  // least queueing delay in the current round
   std::optional<Instant> slowdown_due_;
   std::optional<Instant> slowdown_start_;
 

@@ -88,7 +88,9 @@ void NewRenoController::on_idle_restart(Instant now) {
   last_activity_ = now;
 }
 
-Bandwidth NewRenoController::pacing_rate() const { return window_pacing_rate(window_, smoothed_rtt_, in_slow_start()); }
+Bandwidth NewRenoController::pacing_rate() const {
+  return window_pacing_rate(window_, smoothed_rtt_, in_slow_start() ? kSlowStartPacingGain : kAvoidancePacingGain);
+}
 
 ControllerSnapshot NewRenoController::snapshot() const {
   return {.controller = name(),

@@ -30,9 +30,9 @@ bool WindowUsage::permits_growth(const CongestionEvent& event, std::uint64_t win
   return used + std::max<std::uint64_t>(3 * std::uint64_t{datagram_bytes}, window / 8) >= window;
 }
 
-Bandwidth window_pacing_rate(std::uint64_t window, Duration smoothed_rtt, bool slow_start) {
+Bandwidth window_pacing_rate(std::uint64_t window, Duration smoothed_rtt, double gain) {
   if (smoothed_rtt <= Duration::zero()) return Bandwidth::unlimited();
-  const Bandwidth rate = Bandwidth::from_bytes_and_time(window, smoothed_rtt).scaled(slow_start ? 2.0 : 1.25);
+  const Bandwidth rate = Bandwidth::from_bytes_and_time(window, smoothed_rtt).scaled(gain);
   return std::max(rate, Bandwidth::from_bytes_per_second(1));
 }
 

@@ -43,10 +43,11 @@ class WindowUsage {
   std::uint64_t previous_peak_ = 0;
 };
 
-// The pacing rate that spends `window` over a round trip: twice as fast in slow start, a quarter faster in congestion
-// avoidance, so that pacing shapes bursts without becoming the limit (RFC 9002 section 7.7). Unlimited before the first
-// sample: the initial window is the burst that RFC 9002 section 7.7 allows.
-[[nodiscard]] Bandwidth window_pacing_rate(std::uint64_t window, Duration smoothed_rtt, bool slow_start);
+// The pacing rate that spends `window` `gain` times a round trip, so that pacing shapes bursts without becoming the limit
+// (RFC 9002 section 7.7). Unlimited before the first sample: the initial window is the burst that section allows.
+inline constexpr double kSlowStartPacingGain = 2.0;
+inline constexpr double kAvoidancePacingGain = 1.25;
+[[nodiscard]] Bandwidth window_pacing_rate(std::uint64_t window, Duration smoothed_rtt, double gain);
 
 // A window validated before `idle` began stays valid for five minutes, since pacing prevents the burst that RFC 5681
 // section 4.1 fears; it halves for every five minutes more, down to the initial window (RFC 7661 section 4.4.3).
