@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace godwit {
+namespace {
+
+constexpr int kProofsThatForbidden = 3;
+
+}  // namespace
 
 SingleCallTransmitter::SingleCallTransmitter(int descriptor, std::shared_ptr<SendCalls> calls,
                                              BackendStatistics& statistics)
@@ -32,16 +37,20 @@ TransmitOutcome BatchTransmitter::transmit(std::span<mmsghdr> messages) {
   for (;;) {
     ++statistics_.send_calls;
     const int result = calls_->send_messages(descriptor_, messages.data(), static_cast<unsigned>(messages.size()));
-    if (result > 0) return TransmitOutcome{.taken = static_cast<std::size_t>(result)};
+    if (result > 0) {
+      proofs_ = 0;
+      return TransmitOutcome{.taken = static_cast<std::size_t>(result)};
+    }
     if (result == -EINTR) continue;
     if (result == 0) return TransmitOutcome{.error = EAGAIN};
     if (result != -EPERM && result != -ENOSYS && result != -EACCES) return TransmitOutcome{.error = -result};
-    // Either the call is forbidden, or this one message is: the other call tells.
+    // Either the call is forbidden, or this one message is: the other call tells. A firewall's passing refusal looks
+    // the same once, but not several times in a row.
     const TransmitOutcome outcome = single_.transmit(messages.first(1));
     if (outcome.taken == 1) {
       statistics_.send_refusals.add(-result);
-      ++statistics_.batch_fallbacks;
-      forbidden_ = true;
+      forbidden_ = ++proofs_ == kProofsThatForbidden;
+      if (forbidden_) ++statistics_.batch_fallbacks;
     }
     return outcome;
   }

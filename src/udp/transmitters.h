@@ -32,6 +32,7 @@ class BatchTransmitter final : public Transmitter {
   std::shared_ptr<SendCalls> calls_;
   BackendStatistics& statistics_;
   SingleCallTransmitter single_;
+  int proofs_ = 0;  // in a row that sendmmsg is refused where sendmsg is not
   bool forbidden_ = false;
 };
 
