@@ -149,6 +149,7 @@ void HandshakeInitiator::establish(Instant now, Attempt& attempt, std::unique_pt
   parts.established_at = now;
   parts.initiator = true;
   parts.remote = remote_;
+  parts.dialled_key = peer_;
   parts.others_expire = now + context_->config->former_key_lifetime;
   if (ack != nullptr) {
     parts.observed_self = ack->remote_address;

@@ -36,6 +36,7 @@ Session::Session(Parts parts)
       established_at_(parts.established_at),
       others_expire_(parts.others_expire),
       founding_intro_(parts.founding_intro),
+      dialled_key_(parts.dialled_key),
       remote_(parts.remote),
       observed_self_(parts.observed_self),
       initiator_(parts.initiator),

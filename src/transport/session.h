@@ -57,6 +57,7 @@ class Session {
     std::optional<wire::VersionBytes> peer_version;
     std::optional<Nonce> establishing_ack;           // nonce of the success ack that established it
     std::optional<IntroFingerprint> founding_intro;  // of the peer
+    std::optional<PublicKey> dialled_key;            // of an initiator: the key it asked for
   };
   explicit Session(Parts parts);
 
@@ -111,6 +112,8 @@ class Session {
   // A Pong has matched: the packet that carried it was `opened` so. Returns true when this authenticates the peer.
   bool on_ping_answered(bool opened_by_proving_key);
   [[nodiscard]] bool initiator() const { return initiator_; }
+  // The public key this side dialled the peer by; nothing on the accepting side.
+  [[nodiscard]] const std::optional<PublicKey>& dialled_key() const { return dialled_key_; }
   [[nodiscard]] const SocketAddress& remote() const { return remote_; }
   [[nodiscard]] const SocketAddress& observed_self() const { return observed_self_; }
   [[nodiscard]] Instant established_at() const { return established_at_; }
@@ -132,6 +135,7 @@ class Session {
   Instant others_expire_;
   std::optional<wire::VersionBytes> peer_version_;
   std::optional<IntroFingerprint> founding_intro_;
+  std::optional<PublicKey> dialled_key_;
   SocketAddress remote_;
   SocketAddress observed_self_;
   bool initiator_ = false;

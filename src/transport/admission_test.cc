@@ -1,0 +1,183 @@
+#include "transport/admission.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+
+namespace godwit {
+namespace {
+
+constexpr Instant kStart{50s};
+
+using Intro = std::array<std::uint8_t, wire::kIntroDatagram>;
+
+class AdmissionTest : public testing::Test {
+ protected:
+  Intro intro() {
+    Intro bytes{};
+    random_.fill(bytes);
+    bytes[0] = wire::kTypeIntro;
+    return bytes;
+  }
+  static SocketAddress address(std::uint32_t ip, std::uint16_t port) {
+    return SocketAddress::ipv4({static_cast<std::uint8_t>(ip >> 24), static_cast<std::uint8_t>(ip >> 16),
+                                static_cast<std::uint8_t>(ip >> 8), static_cast<std::uint8_t>(ip)},
+                               port);
+  }
+  AdmissionVerdict ask(Admission& admission, Instant now, const SocketAddress& from,
+                       IntroSource source = IntroSource::kStranger) {
+    return admission.admit_intro(now, from, intro(), source);
+  }
+
+  DeterministicRandom random_{1};
+  AdmissionConfig config_;
+};
+
+TEST_F(AdmissionTest, Item38DecryptsOneIntroASecondFromOneAddress) {
+  Admission admission(config_, random_);
+  const SocketAddress from = address(0x0a000001, 4000);
+  EXPECT_EQ(ask(admission, kStart, from), AdmissionVerdict::kDecrypt);
+  EXPECT_EQ(ask(admission, kStart + 250ms, from), AdmissionVerdict::kAddressLimited);
+  EXPECT_EQ(ask(admission, kStart + 999ms, from), AdmissionVerdict::kAddressLimited);
+  EXPECT_EQ(ask(admission, kStart + 1s, from), AdmissionVerdict::kDecrypt);
+}
+
+TEST_F(AdmissionTest, Item41TreatsThePortsOfOneAddressApart) {
+  Admission admission(config_, random_);
+  for (std::uint16_t port = 1; port <= 100; ++port) {
+    EXPECT_EQ(ask(admission, kStart, address(0x0a000001, port)), AdmissionVerdict::kDecrypt) << port;
+  }
+}
+
+TEST_F(AdmissionTest, LimitsAnIpv4AddressOverAllItsPorts) {
+  Admission admission(config_, random_);
+  std::size_t decrypted = 0;
+  for (std::uint16_t port = 1; port <= 5000; ++port) {
+    if (ask(admission, kStart, address(0x0a000001, port)) == AdmissionVerdict::kDecrypt) ++decrypted;
+  }
+  EXPECT_EQ(decrypted, config_.prefix_burst);
+  EXPECT_EQ(admission.statistics().of(AdmissionVerdict::kPrefixLimited), 5000u - config_.prefix_burst);
+  // Others are not affected.
+  EXPECT_EQ(ask(admission, kStart, address(0x0a000002, 1)), AdmissionVerdict::kDecrypt);
+}
+
+TEST_F(AdmissionTest, LimitsAnIpv6NetworkOfSixtyFourBits) {
+  Admission admission(config_, random_);
+  std::size_t decrypted = 0;
+  for (std::uint16_t host = 0; host < 2000; ++host) {
+    std::array<std::uint8_t, 16> octets{0x20, 0x01, 0x0d, 0xb8};
+    octets[14] = static_cast<std::uint8_t>(host >> 8);
+    octets[15] = static_cast<std::uint8_t>(host);
+    if (ask(admission, kStart, SocketAddress::ipv6(octets, 9)) == AdmissionVerdict::kDecrypt) ++decrypted;
+  }
+  EXPECT_EQ(decrypted, config_.prefix_burst);
+}
+
+TEST_F(AdmissionTest, LimitsStrangersAltogetherAndLeavesTheKnownTheirShare) {
+  Admission admission(config_, random_);
+  std::size_t decrypted = 0;
+  for (std::uint32_t ip = 1; ip <= 10'000; ++ip) {
+    if (ask(admission, kStart, address(ip << 8, 1)) == AdmissionVerdict::kDecrypt) ++decrypted;
+  }
+  EXPECT_EQ(decrypted, config_.stranger_burst);
+  EXPECT_EQ(ask(admission, kStart, address(0x7f000001, 1)), AdmissionVerdict::kGloballyLimited);
+  EXPECT_EQ(ask(admission, kStart, address(0x7f000001, 1), IntroSource::kKnown), AdmissionVerdict::kDecrypt);
+}
+
+TEST_F(AdmissionTest, DoesNotChargeAnAddressForARefusal) {
+  config_.stranger_rate = 1;
+  config_.stranger_burst = 1;
+  Admission admission(config_, random_);
+  EXPECT_EQ(ask(admission, kStart, address(1, 1)), AdmissionVerdict::kDecrypt);
+  EXPECT_EQ(ask(admission, kStart, address(2, 1)), AdmissionVerdict::kGloballyLimited);
+  EXPECT_EQ(ask(admission, kStart + 1s, address(2, 1)), AdmissionVerdict::kDecrypt);
+}
+
+TEST_F(AdmissionTest, RefusesAnAnsweredIntroFromWhereverItComes) {
+  Admission admission(config_, random_);
+  const Intro one = intro();
+  const SocketAddress from = address(1, 1);
+  ASSERT_EQ(admission.admit_intro(kStart, from, one, IntroSource::kStranger), AdmissionVerdict::kDecrypt);
+  admission.on_answered(IntroFingerprint::of(one));
+  EXPECT_EQ(admission.admit_intro(kStart + 1h, from, one, IntroSource::kKnown), AdmissionVerdict::kReplay);
+  EXPECT_EQ(admission.admit_intro(kStart + 1h, address(2, 2), one, IntroSource::kStranger), AdmissionVerdict::kReplay);
+  // A replay costs nobody a decryption.
+  EXPECT_EQ(ask(admission, kStart + 1h, from), AdmissionVerdict::kDecrypt);
+}
+
+TEST_F(AdmissionTest, Item23RationsErrorAcks) {
+  Admission admission(config_, random_);
+  std::size_t sent = 0;
+  for (int i = 0; i < 1000; ++i) {
+    if (admission.may_send_error_ack(kStart)) ++sent;
+  }
+  EXPECT_EQ(sent, config_.error_ack_burst);
+  EXPECT_TRUE(admission.may_send_error_ack(kStart + 1s));
+  EXPECT_EQ(admission.statistics().error_acks_suppressed, 1000u - config_.error_ack_burst);
+}
+
+TEST_F(AdmissionTest, DropsTheOldestHalfOpenHandshake) {
+  config_.max_half_open = 3;
+  Admission admission(config_, random_);
+  for (std::uint64_t owner = 1; owner <= 3; ++owner) EXPECT_EQ(admission.on_half_open(owner), std::nullopt);
+  EXPECT_EQ(admission.on_half_open(4), 1u);
+  admission.on_half_open_ended(2);
+  EXPECT_EQ(admission.on_half_open(5), std::nullopt);
+  EXPECT_EQ(admission.half_open(), 3u);
+  EXPECT_EQ(admission.statistics().half_open_dropped, 1u);
+}
+
+TEST_F(AdmissionTest, Item73StaysBoundedUnderAHundredThousandSpoofedPorts) {
+  Admission admission(config_, random_);
+  std::size_t most_bytes = 0;
+  std::uint64_t decrypted = 0;
+  std::size_t most_half_open = 0;
+  Instant now = kStart;
+  // 100,000 distinct sources over 10 s, each a valid intro that is answered.
+  for (std::uint32_t i = 0; i < 100'000; ++i) {
+    now += 100us;
+    const Intro bytes = intro();
+    const SocketAddress from = address(0x0a000000 + i / 10'000, static_cast<std::uint16_t>(1 + i % 60'000));
+    if (admission.admit_intro(now, from, bytes, IntroSource::kStranger) == AdmissionVerdict::kDecrypt) {
+      ++decrypted;
+      admission.on_answered(IntroFingerprint::of(bytes));
+      static_cast<void>(admission.on_half_open(i));
+    }
+    most_bytes = std::max(most_bytes, admission.memory_bytes());
+    most_half_open = std::max(most_half_open, admission.half_open());
+  }
+  // Ten addresses that send one after the other for a second each.
+  EXPECT_LE(decrypted, 10 * (config_.prefix_burst + config_.prefix_rate));
+  EXPECT_LE(most_half_open, config_.max_half_open);
+  EXPECT_LE(most_bytes, 512u * 1024);
+  std::uint64_t judged = 0;
+  for (const std::uint64_t count : admission.statistics().verdicts) judged += count;
+  EXPECT_EQ(judged, 100'000u);
+}
+
+TEST_F(AdmissionTest, LetsRepeatedIntrosThroughAFlood) {
+  // 20,000 spoofed intros a second, at random instants, against a budget of 2,000; diallers repeat their intro every 250 ms
+  // for 15 s, each in its own rhythm.
+  constexpr std::uint32_t kDiallers = 100;
+  Admission admission(config_, random_);
+  std::array<Instant, kDiallers> next;
+  for (Instant& at : next) at = kStart + 1s + Duration{static_cast<Duration::rep>(random_.below(250'000'000))};
+  std::size_t served = 0;
+  for (Instant now = kStart; now < kStart + 16s; now += Duration{static_cast<Duration::rep>(random_.below(100'000))}) {
+    for (std::uint32_t dialler = 0; dialler < kDiallers; ++dialler) {
+      if (next[dialler] > now) continue;
+      const bool admitted = ask(admission, next[dialler], address(0xc6336400 + dialler, 9)) == AdmissionVerdict::kDecrypt;
+      if (admitted) ++served;
+      next[dialler] = admitted ? Instant::max() : next[dialler] + 250ms;
+    }
+    static_cast<void>(ask(admission, now, address(static_cast<std::uint32_t>(random_.next_u64()), 7)));
+  }
+  EXPECT_GE(served, kDiallers * 95 / 100);
+}
+
+}  // namespace
+}  // namespace godwit
