@@ -58,7 +58,7 @@ Implementation load(CipherKind kind) {
   const std::unique_ptr<IMB_MGR, FreeManager> manager(alloc_mb_mgr(0));
   const std::uint64_t required = required_features(kind);
   if (!manager || (manager->features & required) != required) {
-    loaded.description += ", lacks this processor's support";
+    loaded.description += ", needs instructions that this processor lacks";
     return loaded;
   }
   initialise(kind, manager.get());

@@ -27,7 +27,7 @@ inline MutableBytes gather_pieces(ByteView head, ByteView body, ByteView tail, s
     // may not be formed.
     const std::uintptr_t ahead = reinterpret_cast<std::uintptr_t>(body.data()) + kBodiesAhead * body.size();
     for (std::size_t offset = 0; offset < body.size(); offset += kCacheLine) {
-      __builtin_prefetch(reinterpret_cast<const void*>(ahead + offset));
+      __builtin_prefetch(reinterpret_cast<const void*>(ahead + offset));  // NOLINT(performance-no-int-to-ptr)
     }
   }
   std::uint8_t* to = out;
