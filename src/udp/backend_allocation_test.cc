@@ -1,0 +1,81 @@
+// Nothing allocates per packet in the steady state: counted by this program's own operator new.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "udp/conformance_fixture.h"
+#include "udp/faulty_backend.h"
+
+namespace {
+
+std::atomic<std::uint64_t> allocations{0};
+
+void* counted(std::size_t bytes) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return counted(bytes); }
+void* operator new[](std::size_t bytes) { return counted(bytes); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace godwit {
+namespace {
+
+class BackendAllocation : public BackendConformance {
+ protected:
+  // Allocations over `rounds` of sending, waiting and receiving.
+  static std::uint64_t allocations_of(Backend& from, Backend& to, std::span<const DatagramRun> runs, ReceiveBatch& inbox,
+                                      int rounds) {
+    const std::uint64_t before = allocations.load();
+    for (int round = 0; round < rounds; ++round) {
+      static_cast<void>(from.send(runs));
+      from.wait(Duration::zero());
+      to.wait(Duration::zero());
+      do {
+        to.receive(inbox);
+      } while (!inbox.empty());
+    }
+    return allocations.load() - before;
+  }
+};
+
+TEST_P(BackendAllocation, NothingAllocatesInTheSteadyState) {
+  const OwnedRun large = run_to_b(1200, 54 * 1200, 1);
+  const OwnedRun small = run_to_b(64, 64, 2);
+  const std::vector<DatagramRun> runs = {large.run, small.run, small.run};
+  ReceiveBatch inbox;
+  allocations_of(*a_, *b_, runs, inbox, 20);
+  EXPECT_EQ(allocations_of(*a_, *b_, runs, inbox, 100), 0U);
+}
+
+TEST_P(BackendAllocation, NorWhenOffloadIsRefused) {
+  calls_->add({.error = EIO, .shape = ScriptedSendCalls::Shape::kCut});
+  const OwnedRun large = run_to_b(1200, 20 * 1200, 1);
+  ReceiveBatch inbox;
+  allocations_of(*a_, *b_, {&large.run, 1}, inbox, 20);
+  EXPECT_EQ(allocations_of(*a_, *b_, {&large.run, 1}, inbox, 100), 0U);
+}
+
+TEST_P(BackendAllocation, NorBehindFaultsOnceItsBuffersHaveGrown) {
+  FaultyBackend faulty(std::move(a_), {.drop = 0.01, .duplicate = 0.01, .reorder = 0.01, .corrupt = 0.01});
+  const OwnedRun large = run_to_b(1200, 54 * 1200, 1);
+  ReceiveBatch inbox;
+  allocations_of(faulty, *b_, {&large.run, 1}, inbox, 300);
+  // The number of datagrams held back at once still reaches new heights now and then.
+  EXPECT_LE(allocations_of(faulty, *b_, {&large.run, 1}, inbox, 300), 20U);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, BackendAllocation, all_back_ends(), conformance_name);
+
+}  // namespace
+}  // namespace godwit

@@ -1,0 +1,98 @@
+#include "udp/backend_probe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "udp/scripted_send_calls.h"
+
+namespace godwit {
+namespace {
+
+using testing::HasSubstr;
+
+std::unique_ptr<Backend> make_auto(const BackendConfig& config) {
+  auto socket = Socket::open({.bind = SocketAddress::ipv4({127, 0, 0, 1}, 0)});
+  EXPECT_TRUE(socket);
+  auto backend = make_backend(BackendKind::kAuto, *std::move(socket), config);
+  EXPECT_TRUE(backend) << backend.error().message;
+  return *std::move(backend);
+}
+
+// A kernel before the defect, whatever runs the test.
+constexpr KernelVersion kSoundKernel{6, 12, 0};
+
+TEST(BackendProbe, AutoTakesWhatTheProbeProves) {
+  const BackendConfig config{.kernel = kSoundKernel};
+  const BackendProbe probe = probe_backends(config);
+  EXPECT_TRUE(probe.mmsg.works) << probe.mmsg.reason;
+  const auto backend = make_auto(config);
+  EXPECT_EQ(backend->kind(), probe.chosen);
+  EXPECT_THAT(backend->choice(), HasSubstr(probe.choice));
+  EXPECT_EQ(probe.chosen, probe.segmentation_offload.works ? BackendKind::kGso : BackendKind::kMmsg);
+}
+
+TEST(BackendProbe, EveryFindingHasAReason) {
+  const BackendProbe probe = probe_backends({});
+  for (const ProbeFinding* finding : {&probe.mmsg, &probe.segmentation_offload, &probe.receive_offload, &probe.uring}) {
+    EXPECT_FALSE(finding->reason.empty());
+  }
+  const std::string text = probe.to_text();
+  for (const char* part : {"sendmmsg", "UDP_SEGMENT", "UDP_GRO", "io_uring", "auto takes"}) EXPECT_THAT(text, HasSubstr(part));
+}
+
+TEST(BackendProbe, RefusedSegmentationOffloadLeadsToMmsg) {
+  const auto calls = std::make_shared<ScriptedSendCalls>();
+  calls->add({.error = EIO, .shape = ScriptedSendCalls::Shape::kCut});
+  const BackendConfig config{.send_calls = calls, .kernel = kSoundKernel};
+  const BackendProbe probe = probe_backends(config);
+  EXPECT_FALSE(probe.segmentation_offload.works);
+  EXPECT_THAT(probe.segmentation_offload.reason, HasSubstr("errno 5"));
+  const auto backend = make_auto(config);
+  EXPECT_EQ(backend->kind(), BackendKind::kMmsg);
+  EXPECT_THAT(backend->choice(), HasSubstr("no segmentation offload"));
+}
+
+TEST(BackendProbe, ForbiddenCallsForManyLeadToSendto) {
+  const auto calls = std::make_shared<ScriptedSendCalls>();
+  calls->add({.error = EPERM, .whole_call = true});
+  calls->add({.error = EIO, .shape = ScriptedSendCalls::Shape::kCut});
+  const auto backend = make_auto({.send_calls = calls, .kernel = kSoundKernel});
+  EXPECT_EQ(backend->kind(), BackendKind::kSendto);
+  EXPECT_THAT(backend->choice(), HasSubstr("no calls for many"));
+}
+
+TEST(BackendProbe, AKernelWithTheDefectGetsNoSegmentationOffloadUnlessAllowed) {
+  BackendConfig config{.kernel = KernelVersion{7, 1, 2}};
+  const BackendProbe gated = probe_backends(config);
+  EXPECT_FALSE(gated.segmentation_offload.works);
+  EXPECT_THAT(gated.segmentation_offload.reason, HasSubstr("7.1.2"));
+  EXPECT_EQ(make_auto(config)->kind(), BackendKind::kMmsg);
+
+  auto socket = Socket::open({.bind = SocketAddress::ipv4({127, 0, 0, 1}, 0)});
+  ASSERT_TRUE(socket);
+  const auto refused = make_backend(BackendKind::kGso, *std::move(socket), config);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+
+  config.allow_defective_kernel = true;
+  EXPECT_EQ(probe_backends(config).segmentation_offload.works, probe_backends({.kernel = kSoundKernel}).segmentation_offload.works);
+}
+
+TEST(BackendProbe, ConnectedNeedsAPeer) {
+  auto socket = Socket::open({.bind = SocketAddress::ipv4({127, 0, 0, 1}, 0)});
+  ASSERT_TRUE(socket);
+  const auto backend = make_backend(BackendKind::kConnected, *std::move(socket), {});
+  ASSERT_FALSE(backend);
+  EXPECT_EQ(backend.error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST(BackendKind, HasOneNameEach) {
+  for (const BackendKind kind : kAllBackendKinds) EXPECT_EQ(parse_backend_kind(to_string(kind)), kind);
+  EXPECT_FALSE(parse_backend_kind("dpdk"));
+}
+
+}  // namespace
+}  // namespace godwit
