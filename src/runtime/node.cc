@@ -1,0 +1,167 @@
+#include "runtime/node.h"
+
+#include <algorithm>
+
+#include "runtime/clock.h"
+
+namespace godwit {
+
+std::optional<IdleStrategy> parse_idle_strategy(std::string_view text) {
+  if (text == "block") return IdleStrategy::kBlock;
+  if (text == "spin-block") return IdleStrategy::kSpinBlock;
+  if (text == "spin") return IdleStrategy::kSpin;
+  return std::nullopt;
+}
+
+Result<std::unique_ptr<Node>> Node::open(const NodeConfig& config, KeyPair keys, trace::Sink* sink,
+                                         trace::CostSink* cost) {
+  auto socket = Socket::open(config.socket);
+  if (!socket) return std::unexpected(socket.error());
+  auto backend = make_backend(config.backend, std::move(*socket), config.backend_config);
+  if (!backend) return std::unexpected(backend.error());
+  FaultyBackend* faulty = nullptr;
+  std::unique_ptr<Backend> driven = std::move(*backend);
+  if (config.faults.any()) {
+    auto decorated = std::make_unique<FaultyBackend>(std::move(driven), config.faults);
+    faulty = decorated.get();
+    driven = std::move(decorated);
+  }
+  std::unique_ptr<Node> node(new Node(config, std::move(driven), faulty, cost));
+  node->now_ = boot_time_now();
+  node->endpoint_ = std::make_unique<Endpoint>(config.endpoint, std::move(keys), node->random_, sink, cost);
+  return node;
+}
+
+Node::Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBackend* faulty, trace::CostSink* cost)
+    : config_(config), backend_(std::move(backend)), faulty_(faulty), cost_(cost) {}
+
+Node::~Node() = default;
+
+std::optional<FaultStatistics> Node::faults() const {
+  if (faulty_ == nullptr) return std::nullopt;
+  return faulty_->faults();
+}
+
+Result<ConnectionId> Node::connect(const SocketAddress& remote, const PublicKey& peer) {
+  return endpoint_->connect(now_, remote, peer);
+}
+
+Result<MessageId> Node::send(ConnectionId connection, Body body, SendOptions options) {
+  return endpoint_->send(now_, connection, std::move(body), std::move(options));
+}
+
+void Node::close(ConnectionId connection, std::string_view text) { endpoint_->close(now_, connection, text); }
+
+void Node::run(Handler& handler) {
+  while (!stopping()) turn(handler);
+}
+
+void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
+  ++statistics_.turns;
+  now_ = boot_time_now();
+  bool busy = receive(handler);
+  GODWIT_MARK(cost_, kBookkeeping);
+  if (const auto timeout = endpoint_->next_timeout(); timeout && *timeout <= now_) {
+    endpoint_->handle_timeout(now_);
+    deliver_events(handler);
+  }
+  if (has_posted_.load(std::memory_order_acquire)) run_posted();
+  GODWIT_MARK(cost_, kApplication);
+  handler.on_turn(*this);
+  GODWIT_MARK(cost_, kBookkeeping);
+  deliver_events(handler);
+  busy = transmit() || busy;
+  GODWIT_MARK(cost_, kIdle);
+  wait(longest_wait, busy);
+  GODWIT_MARK(cost_, kOther);
+}
+
+// True when more input probably waits in the socket.
+bool Node::receive(Handler& handler) {
+  for (std::size_t round = 0; round < config_.receive_rounds; ++round) {
+    GODWIT_MARK(cost_, kReceiveCall);
+    const std::size_t count = backend_->receive(inbox_);
+    GODWIT_MARK(cost_, kRoute);
+    if (count == 0) return false;
+    last_work_ = now_;
+    for (const DatagramRun& run : inbox_.runs()) {
+      endpoint_->receive(now_, run);
+      deliver_events(handler);
+    }
+    if (!inbox_.stopped_at_bound()) return false;
+  }
+  return true;
+}
+
+void Node::deliver_events(Handler& handler) {
+  while (EndpointEvent* event = endpoint_->poll_event()) {
+    GODWIT_MARK(cost_, kApplication);
+    handler.on_event(*this, event->connection, event->event);
+    GODWIT_MARK(cost_, kReassemble);
+  }
+}
+
+// True when there is more to send and the socket would take it.
+bool Node::transmit() {
+  for (std::size_t round = 0; round < config_.transmit_rounds; ++round) {
+    if (unsent_begin_ == unsent_.size()) {
+      unsent_.clear();
+      unsent_begin_ = 0;
+      buffer_.reset();
+      while (auto run = endpoint_->poll_transmit(now_, buffer_)) unsent_.push_back(*run);
+      if (unsent_.empty()) return false;
+      last_work_ = now_;
+    }
+    GODWIT_MARK(cost_, kSendCall);
+    const std::span<const DatagramRun> runs = std::span<const DatagramRun>(unsent_).subspan(unsent_begin_);
+    unsent_begin_ += backend_->send(runs);
+    GODWIT_MARK(cost_, kBookkeeping);
+    if (unsent_begin_ < unsent_.size() || backend_->send_blocked()) return false;
+  }
+  return true;
+}
+
+void Node::run_posted() {
+  std::vector<std::function<void(Node&)>> calls;
+  {
+    const std::lock_guard lock(posted_mutex_);
+    calls.swap(posted_);
+    has_posted_.store(false, std::memory_order_relaxed);
+  }
+  statistics_.posted_calls += calls.size();
+  for (const auto& call : calls) call(*this);
+}
+
+void Node::wait(std::optional<Duration> longest_wait, bool busy) {
+  if (busy || stopping()) return;
+  if (config_.idle == IdleStrategy::kSpin) return;
+  if (config_.idle == IdleStrategy::kSpinBlock && now_ - last_work_ < config_.spin_for) return;
+  std::optional<Duration> timeout = longest_wait;
+  if (const auto deadline = endpoint_->next_timeout()) {
+    const Duration until = std::max(*deadline - now_, Duration::zero());
+    timeout = timeout ? std::min(*timeout, until) : until;
+  }
+  if (timeout && *timeout == Duration::zero()) return;
+  ++statistics_.waits;
+  backend_->wait(timeout);
+}
+
+void Node::stop() noexcept {
+  stopping_.store(true, std::memory_order_relaxed);
+  backend_->wake();
+}
+
+void Node::wake() noexcept { backend_->wake(); }
+
+bool Node::post(std::function<void(Node&)> call) {
+  {
+    const std::lock_guard lock(posted_mutex_);
+    if (posted_.size() >= kMaxPostedCalls) return false;
+    posted_.push_back(std::move(call));
+    has_posted_.store(true, std::memory_order_release);
+  }
+  backend_->wake();
+  return true;
+}
+
+}  // namespace godwit

@@ -1,0 +1,130 @@
+// One event loop on one socket: owns the back end, the endpoint, the randomness and the clock, and drives the sans-I/O
+// core with them. A turn reads the clock once, receives first, does a bounded amount of work and sleeps when there is
+// none. One thread runs a Node; more cores are more Nodes on one port (shards.h). Only stop(), wake() and post() may be
+// called from other threads, stop() and wake() from signal handlers too.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "base/result.h"
+#include "crypto/keypair.h"
+#include "runtime/system_random.h"
+#include "transport/endpoint.h"
+#include "udp/backend.h"
+#include "udp/faulty_backend.h"
+
+namespace godwit {
+
+// What a loop does when there is nothing to do.
+enum class IdleStrategy : std::uint8_t {
+  kBlock,      // sleeps in the kernel at once: no cycles while idle
+  kSpinBlock,  // polls the socket for `spin_for`, then sleeps
+  kSpin        // never sleeps: one core, the least latency
+};
+[[nodiscard]] std::optional<IdleStrategy> parse_idle_strategy(std::string_view text);
+
+struct NodeConfig {
+  Config endpoint;
+  SocketOptions socket;
+  BackendKind backend = BackendKind::kAuto;
+  BackendConfig backend_config;
+  FaultPlan faults;                      // of what this process sends; none by default
+  IdleStrategy idle = IdleStrategy::kBlock;
+  Duration spin_for = 50us;              // of kSpinBlock
+  std::size_t receive_rounds = 4;        // receive calls a turn, at most
+  std::size_t transmit_rounds = 4;       // buffers of 256 KiB sent a turn, at most
+};
+
+struct NodeStatistics {
+  std::uint64_t turns = 0;
+  std::uint64_t waits = 0;               // turns that went to sleep
+  std::uint64_t posted_calls = 0;
+};
+
+class Node {
+ public:
+  // The application's side of the loop. Called on the thread that runs it.
+  class Handler {
+   public:
+    virtual ~Handler() = default;
+    // Views in the event are valid during the call.
+    virtual void on_event(Node& node, ConnectionId connection, Event& event) = 0;
+    // Once a turn, before transmission: the place to send more.
+    virtual void on_turn(Node& node) { static_cast<void>(node); }
+  };
+
+  // Errors: those of Socket::open and make_backend, as one line each.
+  [[nodiscard]] static Result<std::unique_ptr<Node>> open(const NodeConfig& config, KeyPair keys,
+                                                          trace::Sink* sink = nullptr,
+                                                          trace::CostSink* cost = nullptr);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  [[nodiscard]] Endpoint& endpoint() { return *endpoint_; }
+  [[nodiscard]] const Endpoint& endpoint() const { return *endpoint_; }
+  [[nodiscard]] const Backend& backend() const { return *backend_; }
+  [[nodiscard]] const SocketAddress& local_address() const { return backend_->socket().local_address(); }
+  [[nodiscard]] RandomSource& random() { return random_; }
+  // The clock reading of this turn.
+  [[nodiscard]] Instant now() const { return now_; }
+  // What was injected, when NodeConfig::faults has anything.
+  [[nodiscard]] std::optional<FaultStatistics> faults() const;
+  [[nodiscard]] const NodeStatistics& statistics() const { return statistics_; }
+
+  // Shorthands for endpoint() with the turn's time.
+  [[nodiscard]] Result<ConnectionId> connect(const SocketAddress& remote, const PublicKey& peer);
+  [[nodiscard]] Result<MessageId> send(ConnectionId connection, Body body, SendOptions options = {});
+  void close(ConnectionId connection, std::string_view text = {});
+
+  // Turns until stop().
+  void run(Handler& handler);
+  // One turn; sleeps at most `longest_wait` (none: until something happens). For loops of others, with descriptor().
+  void turn(Handler& handler, std::optional<Duration> longest_wait = std::nullopt);
+  [[nodiscard]] int descriptor() const { return backend_->descriptor(); }
+  // When turn() has something to do without input.
+  [[nodiscard]] std::optional<Instant> next_timeout() const { return endpoint_->next_timeout(); }
+
+  void stop() noexcept;
+  [[nodiscard]] bool stopping() const noexcept { return stopping_.load(std::memory_order_relaxed); }
+  void wake() noexcept;
+  // Runs `call` on the loop's thread in its next turn. At most kMaxPostedCalls wait; false when there is no room.
+  [[nodiscard]] bool post(std::function<void(Node&)> call);
+  static constexpr std::size_t kMaxPostedCalls = 4096;
+
+ private:
+  Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBackend* faulty, trace::CostSink* cost);
+
+  bool receive(Handler& handler);
+  void deliver_events(Handler& handler);
+  bool transmit();
+  void run_posted();
+  void wait(std::optional<Duration> longest_wait, bool busy);
+
+  NodeConfig config_;
+  SystemRandom random_;
+  std::unique_ptr<Backend> backend_;
+  FaultyBackend* faulty_ = nullptr;   // backend_ itself, when it injects faults
+  std::unique_ptr<Endpoint> endpoint_;
+  trace::CostSink* cost_;
+
+  ReceiveBatch inbox_;
+  TransmitBuffer buffer_;
+  std::vector<DatagramRun> unsent_;   // runs in buffer_ that the socket has not taken
+  std::size_t unsent_begin_ = 0;
+  Instant now_{};
+  Instant last_work_{};
+  NodeStatistics statistics_;
+
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> has_posted_{false};
+  std::mutex posted_mutex_;
+  std::vector<std::function<void(Node&)>> posted_;
+};
+
+}  // namespace godwit

@@ -1,0 +1,52 @@
+// Every setting of an endpoint with its default, stated once. A test may set only what a user can set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/bandwidth.h"
+#include "base/time.h"
+#include "congestion/controller.h"
+#include "crypto/packet_cipher.h"
+#include "recovery/ack_tracker.h"
+#include "recovery/recovery.h"
+#include "stream/recv_streams.h"
+#include "stream/send_queue.h"
+#include "transport/admission.h"
+#include "transport/handshake_config.h"
+#include "transport/keepalive.h"
+
+namespace godwit {
+
+struct Config {
+  // Which handshakes are answered.
+  bool accept_incoming = true;
+  std::size_t max_connections = 16'384;  // established and dialling; a further dial is refused, a further intro dropped
+  HandshakeConfig handshake;
+  AdmissionConfig admission;
+  KeepAliveConfig keepalive;
+
+  // Data path.
+  std::optional<CipherKind> cipher;  // absent: the preferred one of this CPU
+  CongestionKind congestion = CongestionKind::kCubic;
+  ControllerConfig controller;
+  RecoveryConfig recovery;
+  AckPolicy acknowledgement;
+  SendQueueConfig send_queue;
+  // Inbound streams: handed over whole, or in chunks as they arrive (DeliveryMode::kChunks).
+  RecvStreamsConfig streams{.delivery = DeliveryMode::kWhole};
+
+  // Application bits per second, per connection and for the whole endpoint (shared fairly); absent: no limit.
+  std::optional<Bandwidth> connection_rate_limit;
+  std::optional<Bandwidth> endpoint_rate_limit;
+
+  // A key stops taking new streams at the soft limit and all packets at the hard limit (decisions 3).
+  std::uint64_t soft_packet_limit = kSoftPacketLimit;
+  std::uint64_t hard_packet_limit = kHardPacketLimit;
+
+  // Work bound: events that may wait to be polled before the endpoint stops reading more of a run.
+  std::size_t max_pending_events = 65'536;
+};
+
+}  // namespace godwit

@@ -1,0 +1,395 @@
+#include "transport/connection.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace godwit {
+namespace {
+
+// Application rates count payload; the wire carries the envelope and the header as well (decisions 13).
+constexpr double kWireShare = static_cast<double>(wire::kMaxDatagram) / static_cast<double>(wire::kFragmentPayload);
+// A bounded text fits the one datagram of a farewell with room to spare.
+constexpr std::size_t kMaxFarewellText = 256;
+
+}  // namespace
+
+std::string_view close_reason_name(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::kLocal: return "closed locally";
+    case CloseReason::kRemote: return "closed by the peer";
+    case CloseReason::kIdleTimeout: return "idle time-out";
+    case CloseReason::kReplaced: return "replaced by a new session";
+    case CloseReason::kHandshakeFailed: return "handshake failed";
+    case CloseReason::kKeyExhausted: return "packet limit of the key reached";
+    case CloseReason::kUnauthenticated: return "peer not authenticated";
+  }
+  return "unknown";
+}
+
+Connection::Established::Established(Instant now, const ConnectionContext& context, Session started)
+    : session(std::move(started)),
+      acks(context.config.acknowledgement),
+      recovery(context.config.recovery, *context.handshake.random),
+      controller(make_controller(context.config.congestion, context.config.controller)),
+      pacer(controller->pacing_rate()),
+      streams(context.config.streams),
+      // An acceptor's peer has proved that it is established by the packet that confirmed the handshake; a dialler
+      // knows only that an ack arrived (wire spec 4.3, 4.5).
+      keepalive(context.config.keepalive, now, session.initiator() ? ProofRule::kPingOrFail : ProofRule::kProven,
+                *context.handshake.random) {}
+
+Connection::Connection(const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
+                       Handshake handshake)
+    : context_(context), id_(id), remote_(remote), queue_(context.config.send_queue), state_(std::move(handshake)) {}
+
+Connection::Connection(Instant now, const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
+                       Session session, std::vector<std::vector<std::uint8_t>> leftovers)
+    : context_(context), id_(id), remote_(remote), queue_(context.config.send_queue), state_(Closed{}) {
+  establish(now, std::move(session), std::move(leftovers));
+}
+
+Connection::~Connection() = default;
+
+Connection::Established* Connection::established() {
+  auto* held = std::get_if<std::unique_ptr<Established>>(&state_);
+  return held == nullptr ? nullptr : held->get();
+}
+
+const Connection::Established* Connection::established() const {
+  const auto* held = std::get_if<std::unique_ptr<Established>>(&state_);
+  return held == nullptr ? nullptr : held->get();
+}
+
+const Session* Connection::session() const {
+  const Established* session = established();
+  return session == nullptr ? nullptr : &session->session;
+}
+
+const Recovery* Connection::recovery() const {
+  const Established* session = established();
+  return session == nullptr ? nullptr : &session->recovery;
+}
+
+void Connection::trace(Instant now, trace::EventData data) const {
+  if (context_.sink != nullptr) context_.sink->on_event({.at = now, .connection = id_, .data = std::move(data)});
+}
+
+void Connection::establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers) {
+  auto started = std::make_unique<Established>(now, context_, std::move(session));
+  started->leftovers = std::move(leftovers);
+  update_rate(now, *started);
+  const Session& keys = started->session;
+  emit(Connected{.remote = remote_,
+                 .initiator = keys.initiator(),
+                 .peer_authenticated = keys.peer_authenticated(),
+                 .peer_version = keys.peer_version(),
+                 .observed_self = keys.observed_self()});
+  trace(now, trace::ConnectionStateChanged{"established", remote_});
+  state_ = std::move(started);
+}
+
+std::vector<std::vector<std::uint8_t>> drain_datagrams(Instant now, Handshake& handshake) {
+  std::vector<std::vector<std::uint8_t>> datagrams;
+  std::array<std::uint8_t, wire::kMaxDatagram> datagram;
+  while (const std::size_t size = handshake.poll_transmit(now, datagram)) {
+    datagrams.emplace_back(datagram.begin(), datagram.begin() + static_cast<std::ptrdiff_t>(size));
+  }
+  return datagrams;
+}
+
+void Connection::apply_step(Instant now, const HandshakeStep& step, ByteView datagram) {
+  switch (step.kind) {
+    case HandshakeStep::Kind::kNothing:
+      if (step.drop) drop(now, *step.drop, datagram.size());
+      return;
+    case HandshakeStep::Kind::kProgress: return;
+    case HandshakeStep::Kind::kFailed: {
+      const Handshake& handshake = std::get<Handshake>(state_);
+      const bool unauthenticated = handshake.failure() == HandshakeFailure::kUnauthenticated;
+      end(now, unauthenticated ? CloseReason::kUnauthenticated : CloseReason::kHandshakeFailed, handshake.failure_text(),
+          false);
+      return;
+    }
+    case HandshakeStep::Kind::kEstablished: {
+      Handshake& handshake = std::get<Handshake>(state_);
+      // What the handshake still has to say goes first.
+      auto leftovers = drain_datagrams(now, handshake);
+      establish(now, handshake.take_session(), std::move(leftovers));
+      return process_first(now, step, datagram);
+    }
+  }
+}
+
+void Connection::process_first(Instant now, const HandshakeStep& step, ByteView datagram) {
+  established()->keepalive.on_authentic(now, step.confirmed_by_ack);
+  if (step.plaintext.empty()) return;
+  process(now, {.datagram = datagram, .opened = {.plaintext = step.plaintext}});
+  finish_run(now);
+}
+
+Result<MessageId> Connection::send(Instant now, Body body, SendOptions options) {
+  if (std::holds_alternative<Closed>(state_)) return failure(ErrorCode::kClosed, "the connection has ended");
+  if (const Established* session = established()) {
+    const bool becomes_stream = options.as != SendAs::kMessage || body.size() > wire::kShortMessageLimit;
+    if (becomes_stream && session->session.sealer().soft_limit_reached()) {
+      return failure(ErrorCode::kClosed, "the key has protected its share of packets: dial again for a fresh one");
+    }
+  }
+  return queue_.send(now, std::move(body), std::move(options));
+}
+
+bool Connection::extend_send_limit(MessageId message, std::uint64_t limit_bytes) {
+  return queue_.extend_send_limit(message, limit_bytes);
+}
+
+bool Connection::cancel(Instant now, MessageId message) {
+  const bool cancelled = queue_.cancel(message);
+  report_failures(now);
+  return cancelled;
+}
+
+std::uint32_t Connection::stream_id(MessageId message) const { return queue_.stream_id(message); }
+
+Status Connection::ping(Instant now) {
+  Established* session = established();
+  if (session == nullptr) return failure(ErrorCode::kClosed, "the connection is not established");
+  session->ping_due = true;
+  static_cast<void>(now);
+  return {};
+}
+
+void Connection::set_congestion(Instant now, CongestionKind kind) {
+  Established* session = established();
+  if (session == nullptr || session->controller->kind() == kind) return;
+  session->controller = make_controller(kind, context_.config.controller);
+  update_rate(now, *session);
+}
+
+void Connection::set_rate_cap(Instant now, std::optional<Bandwidth> cap) {
+  if (rate_cap_ == cap) return;
+  rate_cap_ = cap;
+  if (Established* session = established()) update_rate(now, *session);
+}
+
+void Connection::update_rate(Instant now, Established& session) {
+  Bandwidth rate = session.controller->pacing_rate();
+  if (context_.config.connection_rate_limit) rate = std::min(rate, context_.config.connection_rate_limit->scaled(kWireShare));
+  if (rate_cap_) rate = std::min(rate, rate_cap_->scaled(kWireShare));
+  if (rate != session.pacer.rate()) session.pacer.set_rate(now, rate);
+}
+
+void Connection::close(Instant now, CloseReason reason, std::string_view text) {
+  if (!std::holds_alternative<Closed>(state_)) end(now, reason, text, true);
+}
+
+// W25: a deliberate close is an error ack under a fresh packet id; the words "expected version" would mean something else.
+std::vector<std::uint8_t> Connection::seal_farewell(Established& session, std::string_view text) {
+  text = text.substr(0, kMaxFarewellText);
+  if (text.empty() || wire::expected_version_in(text)) text = "connection closed";
+  std::vector<std::uint8_t> datagram(wire::kMaxDatagram);
+  const std::size_t size = wire::encode(MutableBytes(datagram).subspan(kEnvelopePrefix, wire::kMaxPlaintext),
+                                        session.recovery.next_packet_id(), {}, wire::AckError{text});
+  if (size == 0) return {};
+  datagram.resize(size + wire::kDatagramOverhead);
+  if (!session.session.sealer().seal_in_place(datagram)) return {};
+  return datagram;
+}
+
+void Connection::end(Instant now, CloseReason reason, std::string_view text, bool tell_peer) {
+  Closed closed;
+  std::string words(text.empty() ? close_reason_name(reason) : text);
+  if (Established* session = established()) {
+    if (tell_peer) closed.farewell = seal_farewell(*session, text);
+    session->streams.fail_all(*this);
+    context_.key_usage.record(session->session.sending_key(), session->session.sealer().packets_sealed());
+    const ConnectionStatistics final_statistics = statistics();
+    counted_ = final_statistics;
+    counted_.bytes_in_flight = 0;
+  }
+  queue_.cancel_all();
+  state_ = std::move(closed);
+  report_failures(now);
+  trace(now, trace::ConnectionClosed{close_reason_name(reason)});
+  emit(godwit::Closed{.reason = reason, .text = std::move(words)});
+}
+
+void Connection::abandon(Instant now, CloseReason reason) {
+  if (!std::holds_alternative<Closed>(state_)) end(now, reason, {}, false);
+}
+
+bool Connection::touch_stream(Instant now, std::uint32_t stream_id) {
+  Established* session = established();
+  return session != nullptr && session->streams.touch(now, stream_id);
+}
+
+bool Connection::refuse_stream(std::uint32_t stream_id) {
+  Established* session = established();
+  return session != nullptr && session->streams.refuse(stream_id);
+}
+
+bool Connection::is_finished() const {
+  const Closed* closed = std::get_if<Closed>(&state_);
+  return closed != nullptr && closed->farewell.empty();
+}
+
+void Connection::report_failures(Instant now) {
+  while (const auto failed = queue_.poll_failure(now)) {
+    if (Established* session = established()) {
+      session->recovery.forget_owner(failed->kind == SendKind::kFragment ? PacketContent::Kind::kFragment
+                                                                         : PacketContent::Kind::kMessage,
+                                     failed->owner);
+    }
+    constexpr std::array<std::string_view, 4> kWhy = {"its bytes could not be read", "its deadline has passed",
+                                                      "the peer did not receipt it", "cancelled"};
+    emit(MessageFailed{.message = failed->message,
+                       .may_have_arrived = failed->may_have_arrived,
+                       .why = std::string(kWhy[static_cast<std::size_t>(failed->reason)])});
+  }
+}
+
+void Connection::report_writable() {
+  if (queue_.poll_writable()) emit(Writable{});
+}
+
+std::optional<Instant> Connection::next_timeout() const {
+  if (const Handshake* handshake = std::get_if<Handshake>(&state_)) return handshake->next_timeout();
+  const Established* session = established();
+  if (session == nullptr) return std::nullopt;
+  Instant earliest = session->keepalive.next_timeout();
+  const auto consider = [&earliest](std::optional<Instant> deadline) {
+    if (deadline && *deadline < earliest) earliest = *deadline;
+  };
+  consider(session->acks.deadline());
+  consider(session->recovery.next_timeout());
+  consider(session->streams.next_timeout());
+  consider(queue_.next_timeout());
+  consider(session->paced_until);
+  return earliest;
+}
+
+void Connection::handle_timeout(Instant now) {
+  if (Handshake* handshake = std::get_if<Handshake>(&state_)) {
+    apply_step(now, handshake->handle_timeout(now), {});
+    return;
+  }
+  Established* session = established();
+  if (session == nullptr) return;
+  if (session->paced_until && *session->paced_until <= now) session->paced_until.reset();
+  session->session.expire_others(now);
+  const KeepAlive::Outcome alive = session->keepalive.handle_timeout(now);
+  if (alive.idle_expired) return end(now, CloseReason::kIdleTimeout, {}, true);
+  if (alive.proof_failed) {
+    return end(now, CloseReason::kHandshakeFailed, "the peer acknowledged the handshake and then stayed silent", true);
+  }
+  if (alive.ping || alive.suspended) session->ping_due = true;
+  if (alive.became_suspect) emit(Suspect{.silent_for = session->keepalive.silent_for(now)});
+  apply_timeout(now, *session);
+  session->streams.handle_timeout(now, *this);
+  queue_.handle_timeout(now);
+  report_failures(now);
+  report_writable();
+}
+
+void Connection::apply_timeout(Instant now, Established& session) {
+  const std::optional<Instant> due = session.recovery.next_timeout();
+  if (!due || *due > now) return;
+  const TimeoutOutcome& outcome = session.recovery.handle_timeout(now);
+  for (const AbandonedPacket& packet : outcome.abandoned) {
+    if (packet.content.kind == PacketContent::Kind::kControl) continue;
+    queue_.on_abandoned(packet.content.kind == PacketContent::Kind::kFragment ? SendKind::kFragment : SendKind::kMessage,
+                        packet.content.owner);
+  }
+  if (outcome.lost_packets > 0) {
+    apply_congestion_event(now, session, outcome, nullptr, outcome.prior_bytes_in_flight);
+  }
+}
+
+void Connection::apply_congestion_event(Instant now, Established& session, const LossOutcome& losses,
+                                        const AckOutcome* acks, std::uint64_t prior_in_flight) {
+  const RttEstimator& rtt = session.recovery.rtt();
+  CongestionEvent event{.now = now};
+  event.latest_rtt = rtt.latest();
+  event.smoothed_rtt = rtt.smoothed();
+  event.minimum_rtt = rtt.minimum();
+  event.delivered = session.recovery.total_delivered();
+  event.prior_in_flight = prior_in_flight;
+  event.bytes_in_flight = session.recovery.bytes_in_flight();
+  event.application_limited = session.recovery.application_limited();
+  if (acks != nullptr) {
+    event.acked_bytes = acks->acked_bytes;
+    event.acked_packets = static_cast<std::uint32_t>(acks->acked_packets);
+    event.rtt_sample = acks->rtt_sample;
+    event.rate = acks->rate;
+    event.latest_acked_sent_at = acks->latest_acked_sent_at;
+    event.spurious_loss = acks->spurious_loss_undone;
+  }
+  if (losses.lost_packets > 0) {
+    const LostRecord& newest = losses.lost.back();
+    event.lost.packets = static_cast<std::uint32_t>(losses.lost_packets);
+    event.lost.bytes = losses.lost_bytes;
+    event.lost.newest_sent_at = losses.latest_lost_sent_at;
+    event.lost.tx_in_flight = newest.tx_in_flight;
+    event.lost.lost_since_sent = newest.lost_since;
+    event.lost.is_app_limited = newest.is_app_limited;
+    event.lost.ranges = 1;
+    for (std::size_t i = 1; i < losses.lost.size(); ++i) {
+      if (losses.lost[i].id != losses.lost[i - 1].id + 1) ++event.lost.ranges;
+    }
+    if (context_.sink != nullptr) {
+      for (const LostRecord& record : losses.lost) {
+        trace(now, trace::PacketLost{.packet_id = record.id, .bytes = record.bytes, .timeout = acks == nullptr});
+      }
+    }
+  }
+  session.controller->on_congestion_event(event);
+  if (losses.persistent_congestion) session.controller->on_persistent_timeout(now);
+  update_rate(now, session);
+  if (context_.sink != nullptr) {
+    trace(now, trace::MetricsUpdated{.latest_round_trip = rtt.latest(),
+                                     .smoothed_round_trip = rtt.smoothed(),
+                                     .minimum_round_trip = rtt.minimum(),
+                                     .round_trip_variance = rtt.variance(),
+                                     .bytes_in_flight = event.bytes_in_flight,
+                                     .window_bytes = session.controller->window_bytes(),
+                                     .pacing_rate = session.pacer.rate()});
+  }
+}
+
+Bandwidth Connection::demand() {
+  Established* session = established();
+  if (session == nullptr || !has_data(*session)) return {};
+  return session->controller->pacing_rate();
+}
+
+ConnectionStatistics Connection::statistics() const {
+  ConnectionStatistics result = counted_;
+  const Established* session = established();
+  if (session == nullptr) return result;
+  const RecoveryStatistics& recovery = session->recovery.statistics();
+  result.packets_retransmitted = recovery.packets_retransmitted;
+  result.packets_lost = recovery.packets_lost;
+  result.losses_spurious = recovery.packets_spuriously_lost;
+  result.packets_abandoned = recovery.packets_abandoned;
+  result.tail_probes = recovery.probes;
+  result.timeouts = recovery.timeouts;
+  result.receipts_unknown = recovery.misbehaving_receipts;
+  const AckStatistics acks = session->acks.statistics();
+  result.receipts_repeated = acks.receipts_repeated;
+  result.receipts_sent = acks.receipts_taken - acks.receipts_repeated;
+  const RttEstimator& rtt = session->recovery.rtt();
+  result.latest_round_trip = rtt.latest();
+  result.smoothed_round_trip = rtt.smoothed();
+  result.minimum_round_trip = rtt.minimum();
+  result.round_trip_variance = rtt.variance();
+  result.bytes_in_flight = session->recovery.bytes_in_flight();
+  const ControllerSnapshot snapshot = session->controller->snapshot();
+  result.window_bytes = snapshot.window_bytes;
+  result.pacing_rate = session->pacer.rate();
+  result.congestion = snapshot.controller;
+  result.congestion_state = snapshot.state;
+  result.cipher = cipher_name(session->session.sealer().cipher_kind());
+  result.key_packets_sealed = session->session.sealer().packets_sealed();
+  return result;
+}
+
+}  // namespace godwit

@@ -1,0 +1,221 @@
+// One peer: a handshake, then an established session, then nothing. Pure: no I/O, no clock, no thread. Owned by Endpoint,
+// which routes runs to it and drives its timers. Parts (streams, recovery, congestion, receipts) decide and return
+// outcomes; only the connection applies them and emits events.
+//
+//   IN    receive()       -> open -> decode -> duplicate filter -> receipts -> streams / control -> events
+//   OUT   poll_transmit() -> what goes next -> encode -> seal into the run -> recovery
+//   TIME  next_timeout()  -> handle_timeout(): one look at every part's deadline
+//
+// connection.cc holds its life, connection_receive.cc the way in, connection_send.cc the way out.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/datagram_run.h"
+#include "base/random.h"
+#include "congestion/controller.h"
+#include "recovery/ack_tracker.h"
+#include "recovery/pacer.h"
+#include "recovery/recovery.h"
+#include "stream/recv_streams.h"
+#include "stream/send_queue.h"
+#include "stream/stream_sink.h"
+#include "trace/cost.h"
+#include "trace/events.h"
+#include "transport/config.h"
+#include "transport/event.h"
+#include "transport/event_queue.h"
+#include "transport/handshake.h"
+#include "transport/keepalive.h"
+#include "transport/key_usage.h"
+#include "transport/session.h"
+#include "transport/statistics.h"
+#include "transport/transmit_buffer.h"
+#include "wire/datagram.h"
+#include "wire/message_codec.h"
+
+namespace godwit {
+
+// What every connection of an endpoint shares. Outlives them.
+struct ConnectionContext {
+  const Config& config;
+  const HandshakeContext& handshake;
+  KeyUsage& key_usage;
+  EventQueue& events;
+  trace::Sink* sink;
+  trace::CostSink* cost;
+};
+
+class RunWriter;
+
+class Connection final : private StreamSink {
+ public:
+  // Begins with a handshake of either role.
+  Connection(const ConnectionContext& context, ConnectionId id, const SocketAddress& remote, Handshake handshake);
+  // Begins established: a challenger has proved itself and takes over the route.
+  Connection(Instant now, const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
+             Session session, std::vector<std::vector<std::uint8_t>> leftovers);
+  ~Connection() override;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // --- Inputs. After each, drain the outputs before the next. ---
+  // Takes the symmetric datagrams of the run. True when there were others, which are the endpoint's: left untouched.
+  [[nodiscard]] bool receive(Instant now, const DatagramRun& run);
+  // An intro that the endpoint has opened, for a connection that is still shaking hands.
+  void receive_intro(Instant now, const IntroSeen& intro);
+  // A repeat of the intro that the handshake answers; costs no decryption.
+  void receive_handshake_datagram(Instant now, MutableBytes datagram);
+  // The packet that confirmed the challenger's handshake from which this connection began.
+  void process_first(Instant now, const HandshakeStep& step, ByteView datagram);
+  // One symmetric datagram while another key may be its owner's: opens a copy first. False, with the datagram intact and
+  // nothing counted, when it does not authenticate here.
+  [[nodiscard]] bool receive_if_authentic(Instant now, MutableBytes datagram);
+  void handle_timeout(Instant now);
+  [[nodiscard]] Result<MessageId> send(Instant now, Body body, SendOptions options);
+  bool extend_send_limit(MessageId message, std::uint64_t limit_bytes);
+  bool cancel(Instant now, MessageId message);
+  [[nodiscard]] std::uint32_t stream_id(MessageId message) const;
+  // Sends a ping as soon as possible; PingAnswered follows its answer.
+  [[nodiscard]] Status ping(Instant now);
+  bool touch_stream(Instant now, std::uint32_t stream_id);
+  bool refuse_stream(std::uint32_t stream_id);
+  // Ends the connection. When established the peer is told: one more datagram comes out of poll_transmit().
+  void close(Instant now, CloseReason reason, std::string_view text);
+  // The same without a word to the peer.
+  void abandon(Instant now, CloseReason reason);
+  void set_congestion(Instant now, CongestionKind kind);
+  // Caps the pacing rate; absent: no cap. The endpoint's shared budget.
+  void set_rate_cap(Instant now, std::optional<Bandwidth> cap);
+
+  // --- Outputs ---
+  // One run: equal datagrams and perhaps a shorter last one. Nothing when nothing may be sent now.
+  [[nodiscard]] std::optional<DatagramRun> poll_transmit(Instant now, TransmitBuffer& buffer);
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
+
+  // --- State ---
+  [[nodiscard]] ConnectionId id() const { return id_; }
+  [[nodiscard]] const SocketAddress& remote() const { return remote_; }
+  [[nodiscard]] bool is_handshaking() const { return std::holds_alternative<Handshake>(state_); }
+  [[nodiscard]] bool is_established() const { return std::holds_alternative<std::unique_ptr<Established>>(state_); }
+  // Null unless the connection is shaking hands (established: has a session).
+  [[nodiscard]] const Handshake* handshake() const { return std::get_if<Handshake>(&state_); }
+  [[nodiscard]] const Session* session() const;
+  // Closed, and its last datagram has been handed out.
+  [[nodiscard]] bool is_finished() const;
+  // Rate the connection would send at if it were alone; zero while it has nothing to send.
+  [[nodiscard]] Bandwidth demand();
+  [[nodiscard]] ConnectionStatistics statistics() const;
+  // Bytes of its own state, queued application data apart.
+  [[nodiscard]] std::size_t state_bytes() const;
+  // For checkers; null before the handshake has finished and after the end.
+  [[nodiscard]] const Recovery* recovery() const;
+  [[nodiscard]] const SendQueue& send_queue() const { return queue_; }
+
+ private:
+  static constexpr std::size_t kMaxPendingPongs = 8;
+
+  // Everything an established session adds.
+  struct Established {
+    Established(Instant now, const ConnectionContext& context, Session started);
+
+    Session session;
+    AckTracker acks;
+    Recovery recovery;
+    std::unique_ptr<CongestionController> controller;
+    Pacer pacer;
+    RecvStreams streams;
+    KeepAlive keepalive;
+    // Control messages that wait for the next transmission, each bounded.
+    std::vector<std::vector<std::uint8_t>> leftovers;  // sealed datagrams of the handshake
+    std::array<std::uint64_t, kMaxPendingPongs> pongs{};
+    std::size_t pong_count = 0;
+    bool ping_due = false;
+    bool completion_due = false;            // a completion ack answers a success ack (wire spec 4.3, 5.8)
+    std::optional<std::uint32_t> decline;   // attempt of an Offer to decline (wire spec 4.8)
+    std::optional<Instant> last_decline;
+    std::optional<Instant> paced_until;     // the pacer holds data back until then
+    bool ordinary_packet_seen = false;      // any packet but a handshake ack, and one of these with id 0 (wire spec 5.9)
+    bool ordinary_id_zero_seen = false;
+    bool acknowledging = false;             // receipts of the current run are being collected
+  };
+  // Tells the peer once, then is finished.
+  struct Closed {
+    std::vector<std::uint8_t> farewell;  // a sealed datagram, empty when it has been sent or there is none
+  };
+
+  // connection.cc
+  [[nodiscard]] Established* established();
+  [[nodiscard]] const Established* established() const;
+  void establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers);
+  void apply_step(Instant now, const HandshakeStep& step, ByteView datagram);
+  void end(Instant now, CloseReason reason, std::string_view text, bool tell_peer);
+  [[nodiscard]] std::vector<std::uint8_t> seal_farewell(Established& session, std::string_view text);
+  void apply_timeout(Instant now, Established& session);
+  void apply_congestion_event(Instant now, Established& session, const LossOutcome& losses, const AckOutcome* acks,
+                              std::uint64_t prior_in_flight);
+  void update_rate(Instant now, Established& session);
+  void emit(Event event) { context_.events.push(id_, std::move(event)); }
+  void trace(Instant now, trace::EventData data) const;
+  void trace_acknowledged(Instant now, const AckOutcome& outcome) const;
+  void trace_sent(Instant now, std::uint32_t id, trace::PacketKind kind, std::size_t bytes, bool retransmission) const;
+  [[nodiscard]] static trace::PacketKind trace_kind(const SendItem& item);
+  void report_failures(Instant now);
+  void report_writable();
+
+  // connection_receive.cc
+  struct Arrival {  // one opened datagram
+    ByteView datagram;
+    Session::Opened opened;
+
+    [[nodiscard]] ByteView plaintext() const { return opened.plaintext; }
+    [[nodiscard]] std::size_t bytes() const { return datagram.size(); }
+  };
+  void receive_symmetric(Instant now, MutableBytes datagram);
+  void process(Instant now, const Arrival& arrival);
+  [[nodiscard]] bool process_fragment(Instant now, Established& session, const Arrival& arrival);
+  void process_packet(Instant now, Established& session, const Arrival& arrival, const wire::Packet& packet);
+  void process_tracked(Instant now, Established& session, const Arrival& arrival, const wire::Packet& packet);
+  void apply_fragment_outcome(Instant now, Established& session, const FragmentOutcome& outcome,
+                              std::uint32_t packet_id, std::size_t bytes);
+  void process_success_ack(Instant now, Established& session, const Arrival& arrival, const wire::AckOk& ack);
+  void process_receipts(Instant now, Established& session, const wire::ReceiptList& receipts);
+  void finish_run(Instant now);
+  void apply_acknowledgements(Instant now, Established& session);
+  void drop(Instant now, trace::DropReason reason, std::size_t bytes);
+  void on_chunk(const InboundChunk& chunk) override;
+  void on_message(InboundMessage&& message) override;
+  void on_metadata(std::uint32_t stream_id, ByteView metadata) override;
+  void on_failure(const InboundFailure& failure) override;
+
+  // connection_send.cc
+  [[nodiscard]] std::optional<DatagramRun> transmit_established(Instant now, Established& session,
+                                                                TransmitBuffer& buffer);
+  void write_control(Instant now, Established& session, RunWriter& run);
+  void write_receipts(Instant now, Established& session, RunWriter& run);
+  void write_retransmissions(Instant now, Established& session, RunWriter& run);
+  void write_data(Instant now, Established& session, RunWriter& run);
+  [[nodiscard]] bool write_item(Instant now, Established& session, RunWriter& run, const SendItem& item,
+                                std::uint32_t packet_id);
+  [[nodiscard]] std::uint32_t untracked_id(Established& session) const;
+  [[nodiscard]] bool has_data(Established& session) const;
+
+  ConnectionContext context_;
+  ConnectionId id_;
+  SocketAddress remote_;
+  SendQueue queue_;  // takes messages before the handshake has finished
+  std::variant<Handshake, std::unique_ptr<Established>, Closed> state_;
+  std::optional<Bandwidth> rate_cap_;
+  ConnectionStatistics counted_;
+};
+
+// Datagrams that a finished handshake still has to send, before its session is taken.
+[[nodiscard]] std::vector<std::vector<std::uint8_t>> drain_datagrams(Instant now, Handshake& handshake);
+
+}  // namespace godwit

@@ -1,0 +1,285 @@
+// The way in: open, decode, duplicate filter, receipts, streams and control (connection.h).
+
+#include <algorithm>
+#include <utility>
+
+#include "transport/connection.h"
+#include "transport/printable.h"
+
+namespace godwit {
+
+bool Connection::receive(Instant now, const DatagramRun& run) {
+  bool others = false;
+  if (Established* session = established()) session->streams.release_delivered();
+  const std::size_t count = run.segment_count();
+  for (std::size_t i = 0; i < count; ++i) {
+    const MutableBytes datagram = run.segment(i);
+    if (wire::classify(datagram) == wire::DatagramClass::kSymmetric) [[likely]] {
+      receive_symmetric(now, datagram);
+    } else {
+      others = true;
+    }
+  }
+  ++counted_.runs_received;
+  finish_run(now);
+  return others;
+}
+
+void Connection::receive_intro(Instant now, const IntroSeen& intro) {
+  if (Handshake* handshake = std::get_if<Handshake>(&state_)) {
+    apply_step(now, handshake->receive_intro(now, intro), {});
+  }
+}
+
+void Connection::receive_handshake_datagram(Instant now, MutableBytes datagram) {
+  Handshake* handshake = std::get_if<Handshake>(&state_);
+  if (handshake == nullptr) return;
+  std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
+  apply_step(now, handshake->receive(now, datagram, scratch), datagram);
+}
+
+bool Connection::receive_if_authentic(Instant now, MutableBytes datagram) {
+  Established* session = established();
+  if (session == nullptr) return false;
+  session->streams.release_delivered();
+  std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
+  const auto opened = session->session.open_keeping(datagram, scratch);
+  if (!opened) return false;
+  const Arrival arrival{.datagram = datagram, .opened = *opened};
+  if (!process_fragment(now, *session, arrival)) process(now, arrival);
+  finish_run(now);
+  return true;
+}
+
+void Connection::receive_symmetric(Instant now, MutableBytes datagram) {
+  if (Established* session = established()) [[likely]] {
+    GODWIT_MARK(context_.cost, kOpen);
+    std::optional<Session::Opened> opened;
+    if (session->session.several_keys()) [[unlikely]] {
+      std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
+      opened = session->session.open(datagram, scratch);
+    } else {
+      opened = session->session.open(datagram, {});
+    }
+    GODWIT_MARK(context_.cost, kDecode);
+    if (!opened) return drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
+    const Arrival arrival{.datagram = datagram, .opened = *opened};
+    if (!process_fragment(now, *session, arrival)) process(now, arrival);
+  } else if (is_handshaking()) {
+    receive_handshake_datagram(now, datagram);
+  } else {
+    drop(now, trace::DropReason::kClosed, datagram.size());
+  }
+}
+
+// The short path of nearly all traffic: a fragment without receipts and metadata. False when it is anything else.
+bool Connection::process_fragment(Instant now, Established& session, const Arrival& arrival) {
+  const auto fragment = wire::peek_fragment(arrival.plaintext());
+  if (!fragment) return false;
+  ++counted_.packets_received;
+  counted_.bytes_received += arrival.bytes();
+  session.ordinary_packet_seen = true;
+  if (fragment->packet_id == 0) session.ordinary_id_zero_seen = true;
+  if (context_.sink != nullptr) [[unlikely]] {
+    trace(now, trace::PacketReceived{.packet_id = fragment->packet_id,
+                                     .kind = trace::PacketKind::kStreamFragment,
+                                     .bytes = static_cast<std::uint32_t>(arrival.bytes())});
+  }
+  GODWIT_MARK(context_.cost, kAcknowledge);
+  if (session.acks.is_duplicate(fragment->packet_id)) {
+    // Not delivered and no sign of life, but receipted again: the first receipt may have been lost (wire spec 5.5).
+    static_cast<void>(session.acks.on_packet(now, fragment->packet_id));
+    session.acks.queue_receipt(now, fragment->packet_id);
+    drop(now, trace::DropReason::kDuplicate, arrival.bytes());
+    return true;
+  }
+  session.keepalive.on_authentic(now);
+  GODWIT_MARK(context_.cost, kReassemble);
+  const FragmentOutcome outcome = session.streams.on_fragment(now, *fragment, *this);
+  GODWIT_MARK(context_.cost, kAcknowledge);
+  apply_fragment_outcome(now, session, outcome, fragment->packet_id, arrival.bytes());
+  return true;
+}
+
+void Connection::apply_fragment_outcome(Instant now, Established& session, const FragmentOutcome& outcome,
+                                        std::uint32_t packet_id, std::size_t bytes) {
+  if (!outcome.must_receipt()) {
+    // Neither recorded nor receipted: the peer sends it again when there is room.
+    return drop(now, trace::DropReason::kNoRoom, bytes);
+  }
+  static_cast<void>(session.acks.on_packet(now, packet_id));
+  session.acks.queue_receipt(now, packet_id);
+  if (outcome.finished) session.acks.hint_tail();
+  if (outcome.result == FragmentOutcome::Result::kRefused) drop(now, trace::DropReason::kStreamRefused, bytes);
+}
+
+void Connection::process(Instant now, const Arrival& arrival) {
+  Established* session = established();
+  if (session == nullptr) return;
+  const auto packet = wire::decode(arrival.plaintext());
+  if (!packet) return drop(now, trace::DropReason::kUndecodable, arrival.bytes());
+  ++counted_.packets_received;
+  counted_.bytes_received += arrival.bytes();
+  process_packet(now, *session, arrival, *packet);
+}
+
+void Connection::process_receipts(Instant now, Established& session, const wire::ReceiptList& receipts) {
+  if (receipts.empty()) return;
+  GODWIT_MARK(context_.cost, kAcknowledge);
+  if (!session.acknowledging) {
+    session.acknowledging = true;
+    session.recovery.begin_acks(now);
+  }
+  counted_.receipts_received += receipts.size();
+  for (const std::uint32_t id : receipts) session.recovery.on_receipt(id);
+}
+
+void Connection::process_packet(Instant now, Established& session, const Arrival& arrival, const wire::Packet& packet) {
+  // Receipts count in every variant, in duplicates too (wire spec 5.2).
+  process_receipts(now, session, packet.receipts);
+  const std::uint32_t id = packet.packet_id;
+  if (const auto* ack = std::get_if<wire::AckOk>(&packet.message)) {
+    return process_success_ack(now, session, arrival, *ack);
+  }
+  if (const auto* error = std::get_if<wire::AckError>(&packet.message)) {
+    return end(now, CloseReason::kRemote, printable(error->text), false);
+  }
+  session.ordinary_packet_seen = true;
+  if (id == 0) session.ordinary_id_zero_seen = true;
+  if (std::holds_alternative<wire::NoOp>(packet.message)) {
+    if (session.session.peer_tracks_noops()) {
+      // An old peer may give a NoOp the id of a message that is still to come (wire spec 5.6): it is receipted, not recorded.
+      session.keepalive.on_authentic(now);
+      session.acks.queue_receipt(now, id);
+    } else if (session.acks.on_packet(now, id) == Novelty::kNew) {
+      session.keepalive.on_authentic(now);
+    }
+    return;
+  }
+  if (const auto* ping = std::get_if<wire::Ping>(&packet.message)) {
+    if (session.pong_count < kMaxPendingPongs) session.pongs[session.pong_count++] = ping->sequence;
+    if (id == 0 || session.acks.on_packet(now, id) == Novelty::kNew) session.keepalive.on_authentic(now);
+    return;
+  }
+  if (const auto* pong = std::get_if<wire::Pong>(&packet.message)) {
+    const auto round_trip = session.keepalive.on_pong(now, pong->sequence);
+    if (id == 0 || session.acks.on_packet(now, id) == Novelty::kNew) session.keepalive.on_authentic(now);
+    if (!round_trip) return;
+    session.recovery.rtt().on_ping_sample(now, *round_trip);
+    session.recovery.on_path_proven();
+    if (session.session.on_ping_answered(arrival.opened.proves_peer)) emit(PeerAuthenticated{});
+    emit(PingAnswered{.sequence = pong->sequence, .round_trip = *round_trip});
+    return;
+  }
+  process_tracked(now, session, arrival, packet);
+}
+
+// ShortMessage, StreamFragment and Upgrade: receipted always, delivered once.
+void Connection::process_tracked(Instant now, Established& session, const Arrival& arrival, const wire::Packet& packet) {
+  const std::uint32_t id = packet.packet_id;
+  if (session.acks.is_duplicate(id)) {
+    static_cast<void>(session.acks.on_packet(now, id));
+    session.acks.queue_receipt(now, id);
+    return drop(now, trace::DropReason::kDuplicate, arrival.bytes());
+  }
+  session.keepalive.on_authentic(now);
+  if (const auto* fragment = std::get_if<wire::StreamFragment>(&packet.message)) {
+    const FragmentOutcome outcome = session.streams.on_fragment(now, *fragment, *this);
+    return apply_fragment_outcome(now, session, outcome, id, arrival.bytes());
+  }
+  static_cast<void>(session.acks.on_packet(now, id));
+  session.acks.queue_receipt(now, id);
+  if (const auto* message = std::get_if<wire::ShortMessage>(&packet.message)) {
+    counted_.payload_bytes_received += message->payload.size();
+    emit(MessageReceived{.payload = message->payload});
+  } else if (const auto* offer = std::get_if<wire::UpgradeOffer>(&packet.message)) {
+    // At most one Decline an interval; Accept and Decline answer offers never made (wire spec 4.8).
+    if (!session.last_decline || now - *session.last_decline >= wire::kDeclineInterval) {
+      session.decline = offer->attempt;
+      session.last_decline = now;
+    }
+  }
+}
+
+void Connection::process_success_ack(Instant now, Established& session, const Arrival& arrival, const wire::AckOk& ack) {
+  session.keepalive.on_authentic(now, true);
+  const AckReaction reaction =
+      session.session.on_success_ack(now, {.ack = ack,
+                                           .nonce = nonce_of(arrival.datagram),
+                                           .opened_by = arrival.opened.age,
+                                           .ordinary_packet_seen = session.ordinary_packet_seen,
+                                           .ordinary_id_zero_seen = session.ordinary_id_zero_seen});
+  if (reaction.receipt_zero) session.acks.queue_receipt(now, 0);
+  if (reaction.ping) session.ping_due = true;
+  if (!reaction.new_session) return;
+  // The peer began anew: its ids and streams restart, ours go on (wire spec 5.8).
+  session.session.adopt(now, context_.handshake, ack, arrival.opened);
+  session.acks = AckTracker(context_.config.acknowledgement);
+  session.streams.fail_all(*this);
+  session.streams = RecvStreams(context_.config.streams);
+  session.keepalive.restart_proof(now);
+  session.completion_due = true;
+  session.ping_due = true;
+  session.ordinary_packet_seen = false;
+  session.ordinary_id_zero_seen = false;
+  trace(now, trace::ConnectionStateChanged{"new session at the peer", remote_});
+}
+
+void Connection::finish_run(Instant now) {
+  Established* session = established();
+  if (session == nullptr) return;
+  if (session->acknowledging) apply_acknowledgements(now, *session);
+  session->acks.on_batch_end(now);
+}
+
+void Connection::apply_acknowledgements(Instant now, Established& session) {
+  GODWIT_MARK(context_.cost, kAcknowledge);
+  session.acknowledging = false;
+  const AckOutcome& outcome = session.recovery.finish_acks();
+  for (const AckedRange& range : outcome.acked) {
+    if (range.kind == PacketContent::Kind::kControl) continue;
+    const SendKind kind = range.kind == PacketContent::Kind::kFragment ? SendKind::kFragment : SendKind::kMessage;
+    if (const auto confirmed = queue_.on_acknowledged(kind, range.owner, range.first_fragment, range.count)) {
+      emit(MessageConfirmed{*confirmed});
+    }
+  }
+  if (outcome.acked_packets > 0) {
+    trace_acknowledged(now, outcome);
+    session.acks.set_rtt(session.recovery.rtt().minimum());
+  }
+  if (outcome.acked_packets > 0 || outcome.lost_packets > 0 || outcome.spurious_loss_undone) {
+    apply_congestion_event(now, session, outcome, &outcome, outcome.prior_bytes_in_flight);
+  }
+  report_writable();
+}
+
+void Connection::trace_acknowledged(Instant now, const AckOutcome& outcome) const {
+  if (context_.sink == nullptr) return;
+  trace(now, trace::PacketsAcknowledged{.packets = outcome.acked_packets, .bytes = outcome.acked_bytes});
+}
+
+void Connection::drop(Instant now, trace::DropReason reason, std::size_t bytes) {
+  counted_.drops.add(reason);
+  trace(now, trace::PacketDropped{.reason = reason, .bytes = static_cast<std::uint32_t>(bytes)});
+}
+
+void Connection::on_chunk(const InboundChunk& chunk) {
+  counted_.payload_bytes_received += chunk.bytes.size();
+  emit(StreamChunk{.stream_id = chunk.stream_id, .offset = chunk.offset, .total = chunk.total, .bytes = chunk.bytes});
+}
+
+void Connection::on_message(InboundMessage&& message) {
+  counted_.payload_bytes_received += message.payload.size();
+  emit(StreamMessage{
+      .stream_id = message.stream_id, .operations = message.operations(), .payload = std::move(message.payload)});
+}
+
+void Connection::on_metadata(std::uint32_t stream_id, ByteView metadata) {
+  emit(MetadataReceived{.stream_id = stream_id, .metadata = {metadata.begin(), metadata.end()}});
+}
+
+void Connection::on_failure(const InboundFailure& failure) {
+  emit(StreamAborted{.stream_id = failure.stream_id, .received = failure.received, .total = failure.total});
+}
+
+}  // namespace godwit

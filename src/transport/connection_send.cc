@@ -1,0 +1,266 @@
+// The way out: control, receipts, retransmissions and data into one run of equal datagrams (connection.h).
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "transport/connection.h"
+#include "transport/run_writer.h"
+
+namespace godwit {
+
+std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer& buffer) {
+  if (Established* session = established()) return transmit_established(now, *session, buffer);
+  const MutableBytes space = buffer.space();
+  if (space.size() < wire::kMaxDatagram) return std::nullopt;
+  std::size_t size = 0;
+  if (Handshake* handshake = std::get_if<Handshake>(&state_)) {
+    size = handshake->poll_transmit(now, space.first(wire::kMaxDatagram));
+  } else {
+    auto& farewell = std::get<Closed>(state_).farewell;
+    size = farewell.size();
+    std::copy(farewell.begin(), farewell.end(), space.begin());
+    farewell.clear();
+  }
+  if (size == 0) return std::nullopt;
+  ++counted_.packets_sent;
+  counted_.bytes_sent += size;
+  return DatagramRun{.local = {}, .remote = remote_, .bytes = buffer.commit(size), .segment_size = size};
+}
+
+std::optional<DatagramRun> Connection::transmit_established(Instant now, Established& session, TransmitBuffer& buffer) {
+  if (session.session.sealer().hard_limit_reached()) {
+    end(now, CloseReason::kKeyExhausted, {}, false);
+    return std::nullopt;
+  }
+  GODWIT_MARK(context_.cost, kBookkeeping);
+  RunWriter run(buffer.space(), session.session.sealer());
+  const std::uint64_t in_flight_before = session.recovery.bytes_in_flight();
+  write_control(now, session, run);
+  write_retransmissions(now, session, run);
+  write_data(now, session, run);
+  write_receipts(now, session, run);
+  GODWIT_MARK(context_.cost, kBookkeeping);
+  if (run.empty()) return std::nullopt;
+
+  counted_.packets_sent += run.count();
+  counted_.bytes_sent += run.bytes();
+  ++counted_.runs_sent;
+  session.pacer.on_sent(now, run.bytes());
+  if (run.tracked_bytes() > 0) {
+    if (in_flight_before == 0) session.controller->on_idle_restart(now);
+    session.controller->on_packet_sent({.now = now,
+                                        .bytes = run.tracked_bytes(),
+                                        .packets = run.tracked_packets(),
+                                        .bytes_in_flight = session.recovery.bytes_in_flight()});
+  }
+  return DatagramRun{
+      .local = {}, .remote = remote_, .bytes = buffer.commit(run.bytes()), .segment_size = run.segment_size()};
+}
+
+bool Connection::has_data(Established& session) const {
+  return !queue_.idle() || session.recovery.has_retransmission();
+}
+
+// Towards a peer that receipts NoOps everything untracked shares id 0, so that nothing is receipted back for ever (W13).
+std::uint32_t Connection::untracked_id(Established& session) const {
+  return session.session.peer_tracks_noops() ? wire::kHandshakePacketId : session.recovery.next_packet_id();
+}
+
+void Connection::write_control(Instant now, Established& session, RunWriter& run) {
+  std::array<std::uint8_t, wire::kMaxDatagram> scratch;
+  while (!session.leftovers.empty() && run.append_sealed(session.leftovers.front())) {
+    session.leftovers.erase(session.leftovers.begin());
+  }
+  if (session.completion_due) {
+    const std::size_t size = session.session.write_completion_ack(scratch);
+    if (size == 0 || run.append_sealed(ByteView(scratch).first(size))) session.completion_due = false;
+  }
+  while (session.pong_count > 0 && run.fits(wire::kPingSize + wire::kDatagramOverhead)) {
+    const wire::Pong pong{session.pongs[--session.pong_count]};
+    const std::size_t size = wire::encode(scratch, untracked_id(session), {}, pong);
+    run.append(ByteView(scratch).first(size), {}, {});
+    trace_sent(now, 0, trace::PacketKind::kPong, size, false);
+  }
+  if (session.ping_due && run.fits(wire::kPingSize + wire::kDatagramOverhead)) {
+    session.ping_due = false;
+    const wire::Ping ping{session.keepalive.begin_ping(now)};
+    const std::size_t size = wire::encode(scratch, untracked_id(session), {}, ping);
+    run.append(ByteView(scratch).first(size), {}, {});
+    trace_sent(now, 0, trace::PacketKind::kPing, size, false);
+  }
+  if (session.decline && session.recovery.may_send_new()) {
+    const wire::UpgradeDecline decline{.attempt = *session.decline, .reason = wire::kDeclineDisabled};
+    const std::size_t size = wire::encoded_size(decline) + wire::kDatagramOverhead;
+    if (run.fits(size)) {
+      const std::uint32_t id = session.recovery.next_packet_id();
+      static_cast<void>(wire::encode(scratch, id, {}, decline));
+      run.append(ByteView(scratch).first(size - wire::kDatagramOverhead), {}, {});
+      run.count_tracked(size);
+      session.recovery.on_sent(now, id, {.kind = PacketContent::Kind::kControl, .owner = decline.attempt, .fragment = 0},
+                               static_cast<std::uint32_t>(size));
+      session.decline.reset();
+    }
+  }
+}
+
+// A NoOp carries what is due; in a run of data it is the shorter last segment (decisions 4).
+void Connection::write_receipts(Instant now, Established& session, RunWriter& run) {
+  std::array<std::uint32_t, wire::kMaxReceiptsPerNoOp> receipts;
+  std::array<std::uint8_t, wire::kMaxPlaintext> plaintext;
+  while (session.acks.due(now)) {
+    constexpr std::size_t kSmallest = wire::kSmallestDatagram + wire::kReceiptSize;
+    const std::size_t room = run.room();
+    if (room < kSmallest) return;
+    const std::size_t most = std::min((room - wire::kSmallestDatagram) / wire::kReceiptSize, receipts.size());
+    GODWIT_MARK(context_.cost, kAcknowledge);
+    const std::size_t count = session.acks.take(now, std::span(receipts).first(most), true);
+    if (count == 0) return;
+    const std::uint32_t id = untracked_id(session);
+    const std::size_t size = wire::encode(plaintext, id, wire::Receipts(receipts).first(count), wire::NoOp{});
+    GODWIT_MARK(context_.cost, kSeal);
+    run.append(ByteView(plaintext).first(size), {}, {});
+    GODWIT_MARK(context_.cost, kBookkeeping);
+    ++counted_.receipt_packets_sent;
+    trace_sent(now, id, trace::PacketKind::kNoOp, size, false);
+  }
+}
+
+void Connection::write_retransmissions(Instant now, Established& session, RunWriter& run) {
+  while (const auto lost = session.recovery.poll_retransmit()) {
+    const bool control = lost->content.kind == PacketContent::Kind::kControl;
+    std::optional<SendItem> item;
+    if (!control) {
+      item = queue_.content(lost->content.kind == PacketContent::Kind::kFragment ? SendKind::kFragment : SendKind::kMessage,
+                            lost->content.owner, lost->content.fragment);
+      if (!item) {
+        session.recovery.discard(lost->id);
+        report_failures(now);
+        continue;
+      }
+    }
+    const wire::UpgradeDecline decline{.attempt = lost->content.owner, .reason = wire::kDeclineDisabled};
+    const std::size_t size = control ? wire::encoded_size(decline) + wire::kDatagramOverhead : item->datagram_bytes();
+    if (!run.fits(size)) return;
+    if (!lost->is_probe) {
+      if (session.recovery.bytes_in_flight() + size > session.controller->window_bytes()) return;
+      if (session.pacer.budget(now) < run.bytes() + size) {
+        session.paced_until = session.pacer.next_release(now);
+        if (!session.paced_until || *session.paced_until > now) return;
+      }
+    }
+    if (control) {
+      std::array<std::uint8_t, 64> plaintext;
+      const std::size_t length = wire::encode(plaintext, lost->id, {}, decline);
+      run.append(ByteView(plaintext).first(length), {}, {});
+      run.count_tracked(size);
+    } else if (!write_item(now, session, run, *item, lost->id)) {
+      return;
+    }
+    session.recovery.on_retransmitted(now, lost->id, static_cast<std::uint32_t>(size));
+    trace_sent(now, lost->id, control ? trace::PacketKind::kUpgrade : trace_kind(*item), size, true);
+  }
+}
+
+// The hot path: next fragment, header, one pass of the cipher over the application's bytes, ring.
+void Connection::write_data(Instant now, Established& session, RunWriter& run) {
+  const std::uint64_t in_flight = session.recovery.bytes_in_flight();
+  const std::uint64_t window = session.controller->window_bytes();
+  std::uint64_t allowance = window > in_flight ? window - in_flight : 0;
+  const std::uint64_t paced = session.pacer.budget(now);
+  bool pacing = false;
+  if (paced != Pacer::kUnlimited) {
+    const std::uint64_t left = paced > run.bytes() ? paced - run.bytes() : 0;
+    pacing = left < allowance;
+    allowance = std::min(allowance, left);
+  }
+  std::uint32_t room = session.recovery.new_packet_room();
+  while (true) {
+    GODWIT_MARK(context_.cost, kEncode);
+    const SendItem* item = queue_.peek();
+    if (item == nullptr) {
+      if (allowance > 0 && room > 0) session.recovery.on_application_limited();
+      break;
+    }
+    std::size_t size = item->datagram_bytes();
+    if (size > allowance) {
+      if (pacing) session.paced_until = session.pacer.next_release(now);
+      break;
+    }
+    if (room == 0 || !run.fits(size)) break;
+    const SendItem picked = *item;
+    const std::uint32_t id = session.recovery.next_packet_id();
+    const std::size_t before = run.bytes();
+    if (!write_item(now, session, run, picked, id)) break;
+    size = run.bytes() - before;
+    queue_.take();
+    session.recovery.on_sent(now, id,
+                             {.kind = picked.kind == SendKind::kFragment ? PacketContent::Kind::kFragment
+                                                                         : PacketContent::Kind::kMessage,
+                              .owner = picked.owner,
+                              .fragment = picked.fragment},
+                             static_cast<std::uint32_t>(size));
+    counted_.payload_bytes_sent += picked.payload.size();
+    if (context_.sink != nullptr) [[unlikely]] trace_sent(now, id, trace_kind(picked), size, false);
+    allowance -= std::min<std::uint64_t>(allowance, size);
+    --room;
+  }
+  report_failures(now);
+}
+
+// Encodes and seals one item under `id`. False when the key is used up.
+bool Connection::write_item(Instant now, Established& session, RunWriter& run, const SendItem& item, std::uint32_t id) {
+  std::array<std::uint8_t, wire::kMaxPlaintext> head;
+  std::size_t head_size = 0;
+  std::size_t tail_size = 0;
+  std::array<std::uint8_t, wire::kMaxReceivedMetadata + 16> tail;
+  const std::size_t before = run.bytes();
+  if (item.kind == SendKind::kFragment) [[likely]] {
+    const auto metadata = item.metadata();
+    if (!metadata) [[likely]] {
+      item.stream->header().write(head.data(), id, item.fragment, item.payload.size());
+      head_size = wire::kFragmentHeader;
+      GODWIT_MARK(context_.cost, kSeal);
+      run.append(ByteView(head).first(head_size), item.payload, wire::kFragmentTail);
+    } else {
+      const wire::StreamFragment fragment{.stream_id = item.stream->id(),
+                                          .total_length = item.stream->total(),
+                                          .number = item.fragment,
+                                          .payload = item.payload,
+                                          .metadata = metadata};
+      head_size = wire::encode_fragment_head(head, id, {}, fragment);
+      tail_size = wire::encode_fragment_tail(tail, fragment);
+      run.append(ByteView(head).first(head_size), item.payload, ByteView(tail).first(tail_size));
+    }
+  } else {
+    // Receipts ride on the first short message of a run, where they make no later one end it.
+    std::array<std::uint32_t, 64> receipts;
+    std::size_t count = 0;
+    if (run.empty() && session.acks.pending() > 0) {
+      const std::size_t free = wire::kMaxPlaintext - wire::kShortMessageOverhead - item.payload.size();
+      const std::size_t most = std::min({session.acks.pending(), receipts.size(), free / wire::kReceiptSize});
+      count = session.acks.take(now, std::span(receipts).first(most), false);
+    }
+    head_size = wire::encode_short_message_head(head, id, wire::Receipts(receipts).first(count), item.payload.size());
+    GODWIT_MARK(context_.cost, kSeal);
+    run.append(ByteView(head).first(head_size), item.payload, {});
+  }
+  GODWIT_MARK(context_.cost, kBookkeeping);
+  run.count_tracked(run.bytes() - before);
+  return run.bytes() > before;
+}
+
+trace::PacketKind Connection::trace_kind(const SendItem& item) {
+  return item.kind == SendKind::kFragment ? trace::PacketKind::kStreamFragment : trace::PacketKind::kShortMessage;
+}
+
+void Connection::trace_sent(Instant now, std::uint32_t id, trace::PacketKind kind, std::size_t bytes,
+                            bool retransmission) const {
+  if (context_.sink == nullptr) return;
+  trace(now, trace::PacketSent{.packet_id = id,
+                               .kind = kind,
+                               .bytes = static_cast<std::uint32_t>(bytes),
+                               .retransmission = retransmission});
+}
+
+}  // namespace godwit

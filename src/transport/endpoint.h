@@ -1,0 +1,166 @@
+// All connections of one socket: routes datagrams by address, admits handshakes, shares the transmit path and the timers
+// fairly. The whole core behind one object without I/O, clock or thread: a driver (runtime/Node, sim/Host, a user's own
+// poll loop) passes in what arrived and the time, and takes out what is to be sent and what happened.
+//
+//   receive / handle_timeout / connect / send / close  ->  then drain poll_event() and, before sleeping, poll_transmit()
+//
+// One driver at a time. Views in events point into the run given to receive() and die with the next input.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/datagram_run.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "congestion/fair_share.h"
+#include "crypto/keypair.h"
+#include "stream/body.h"
+#include "trace/cost.h"
+#include "trace/events.h"
+#include "transport/address_table.h"
+#include "transport/admission.h"
+#include "transport/config.h"
+#include "transport/event.h"
+#include "transport/event_queue.h"
+#include "transport/handshake.h"
+#include "transport/key_usage.h"
+#include "transport/statistics.h"
+#include "transport/timer_queue.h"
+#include "transport/transmit_buffer.h"
+
+namespace godwit {
+
+class Connection;
+struct ConnectionContext;
+
+class Endpoint {
+ public:
+  // `random`, `sink` and `cost` outlive the endpoint.
+  Endpoint(const Config& config, KeyPair keys, RandomSource& random, trace::Sink* sink = nullptr,
+           trace::CostSink* cost = nullptr);
+  ~Endpoint();
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+
+  // --- Inputs ---
+  // Dials a peer known by its public key; both sides may dial each other (wire spec 4.5). An established connection to
+  // the address is closed in favour of the new one. Errors: kWouldBlock when the connection table is full,
+  // kInvalidArgument for an unspecified address.
+  [[nodiscard]] Result<ConnectionId> connect(Instant now, const SocketAddress& remote, const PublicKey& peer);
+  void receive(Instant now, const DatagramRun& run);
+  void handle_timeout(Instant now);
+
+  // Queues a message. It may be queued before the connection is established. Errors: kNotFound for a connection that has
+  // ended, and those of SendQueue::send: kWouldBlock is followed by a Writable event.
+  [[nodiscard]] Result<MessageId> send(Instant now, ConnectionId connection, Body body, SendOptions options = {});
+  // Bytes from the start of a stream that may be sent (credit of the layer above, decisions 1). False when it has ended.
+  bool extend_send_limit(Instant now, ConnectionId connection, MessageId message, std::uint64_t limit_bytes);
+  // Gives a message up; MessageFailed follows. False when it has ended.
+  bool cancel(Instant now, ConnectionId connection, MessageId message);
+  // The stream id a message travels under; 0 for a short message or one that has ended.
+  [[nodiscard]] std::uint32_t stream_id(ConnectionId connection, MessageId message) const;
+  // An inbound stream whose sender waits for credit does not idle; a refused one is ignored from now on. False when no
+  // such stream is open.
+  bool touch_stream(Instant now, ConnectionId connection, std::uint32_t stream_id);
+  bool refuse_stream(ConnectionId connection, std::uint32_t stream_id);
+  // Pings at once; PingAnswered follows.
+  [[nodiscard]] Status ping(Instant now, ConnectionId connection);
+  // Tells the peer (one error acknowledgement with `text`) and ends the connection; Closed{kLocal} follows.
+  void close(Instant now, ConnectionId connection, std::string_view text = {});
+  void close_all(Instant now, std::string_view text = {});
+  void set_congestion(Instant now, ConnectionId connection, CongestionKind kind);
+
+  // --- Outputs ---
+  // The next run, carved from `buffer`; nothing when there is nothing to send now or the buffer is full. Connections
+  // take turns, one run each.
+  [[nodiscard]] std::optional<DatagramRun> poll_transmit(Instant now, TransmitBuffer& buffer);
+  // Null when nothing has happened. Valid until the next call of any member.
+  [[nodiscard]] EndpointEvent* poll_event() { return events_.poll(); }
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
+
+  // --- Numbers ---
+  [[nodiscard]] const PublicKey& public_key() const { return keys_.public_key(); }
+  [[nodiscard]] std::size_t connection_count() const { return open_; }
+  [[nodiscard]] std::vector<ConnectionId> connections() const;
+  [[nodiscard]] std::optional<ConnectionStatistics> statistics(ConnectionId connection) const;
+  [[nodiscard]] std::optional<SocketAddress> remote_address(ConnectionId connection) const;
+  [[nodiscard]] const EndpointStatistics& statistics() const { return statistics_; }
+  [[nodiscard]] const Admission& admission() const { return admission_; }
+
+  // For the simulator's checkers, which look inside.
+  [[nodiscard]] const Connection* inspect(ConnectionId connection) const;
+
+ private:
+  // One address: a connection and at most one challenger, a handshake beside an established session until it has
+  // proved itself (wire spec W5).
+  struct Route {
+    SocketAddress remote;
+    SocketAddress local;  // where the peer's datagrams arrive: replies leave from there
+    std::unique_ptr<Connection> connection;
+    std::unique_ptr<Handshake> challenger;
+    std::uint32_t generation = 0;
+    std::optional<FairShare::Member> member;  // of the shared budget
+    bool ready = false;                       // in ready_
+    bool half_open = false;                   // in admission's list
+  };
+
+  [[nodiscard]] std::optional<std::uint32_t> slot_of(ConnectionId connection) const;
+  [[nodiscard]] Connection* find(ConnectionId connection) const;
+  [[nodiscard]] std::optional<std::uint32_t> take_slot(const SocketAddress& remote);
+  [[nodiscard]] ConnectionId id_of(std::uint32_t slot) const;
+  [[nodiscard]] ConnectionContext context();
+
+  void receive_datagram(Instant now, const DatagramRun& run, MutableBytes datagram);
+  void receive_intro(Instant now, const DatagramRun& run, MutableBytes datagram);
+  void answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro);
+  void challenge(Instant now, std::uint32_t slot, const IntroSeen& intro);
+  void receive_beside_challenger(Instant now, std::uint32_t slot, const DatagramRun& run);
+  void advance_challenger(Instant now, std::uint32_t slot, const HandshakeStep& step, ByteView datagram);
+  void replace_connection(Instant now, std::uint32_t slot, const HandshakeStep& step, ByteView datagram);
+  void queue_error_ack(Instant now, const DatagramRun& run, const IntroSeen& intro);
+  void drop(Instant now, trace::DropReason reason, std::size_t bytes);
+
+  // After any input to a slot: its timers, its place among the ready, its end.
+  void settle(Instant now, std::uint32_t slot);
+  void arm(std::uint32_t slot);
+  void mark_ready(std::uint32_t slot);
+  void end_half_open(std::uint32_t slot);
+  void retire(std::uint32_t slot);
+  void share_budget(Instant now, std::uint32_t slot);
+
+  Config config_;
+  KeyPair keys_;
+  RandomSource& random_;
+  trace::Sink* sink_;
+  trace::CostSink* cost_;
+  KeyUsage key_usage_;
+  HandshakeContext handshake_;
+
+  std::vector<Route> routes_;
+  std::vector<std::uint32_t> free_slots_;
+  AddressTable by_address_;
+  SocketAddress last_remote_;             // of the last run, and its slot: runs of one peer come together
+  std::uint32_t last_slot_ = 0;
+  TimerQueue timers_;
+  std::deque<std::uint32_t> ready_;       // slots with something to transmit, in turn
+  EventQueue events_;
+  Admission admission_;
+  FairShare budget_;
+  std::size_t open_ = 0;
+  EndpointStatistics statistics_;
+
+  // Error acks to strangers, which have no connection to send them.
+  struct LooseDatagram {
+    SocketAddress local;
+    SocketAddress remote;
+    std::vector<std::uint8_t> bytes;
+  };
+  std::deque<LooseDatagram> loose_;
+};
+
+}  // namespace godwit

@@ -1,0 +1,121 @@
+// What an endpoint tells its application: values polled after every input. Byte views point into the datagrams of the
+// last receive() and stay valid until the next input to the endpoint; what must live longer is owned.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/time.h"
+#include "stream/send_queue.h"
+#include "wire/version.h"
+
+namespace godwit {
+
+// Slot in the low, generation in the high half; never 0, never reused while the process lives.
+using ConnectionId = std::uint64_t;
+
+enum class CloseReason : std::uint8_t {
+  kLocal,            // close() was called
+  kRemote,           // the peer sent an error acknowledgement (wire spec 5.8)
+  kIdleTimeout,      // nothing authentic for the idle time-out (wire spec 7)
+  kReplaced,         // the peer restarted or redialled: a new session took the route (wire spec 4.6)
+  kHandshakeFailed,  // never established
+  kKeyExhausted,     // the packet limit of a key is reached (decisions 3)
+  kUnauthenticated   // the peer could not prove the expected key and the policy demands it
+};
+[[nodiscard]] std::string_view close_reason_name(CloseReason reason);
+
+// The handshake has finished; messages flow.
+struct Connected {
+  SocketAddress remote;
+  bool initiator = false;
+  bool peer_authenticated = false;                // the peer proved the public key it was dialled by (W3)
+  std::optional<wire::VersionBytes> peer_version;  // absent where only a legacy acknowledgement was seen
+  SocketAddress observed_self;                    // this side's address as the peer sees it
+};
+
+// The last event of a connection, established or not.
+struct Closed {
+  CloseReason reason = CloseReason::kLocal;
+  std::string text;  // one line for a person; the peer's own words where it gave some
+};
+
+// A short message, whole (at most 1147 bytes).
+struct MessageReceived {
+  ByteView payload;
+};
+
+// The next bytes of an inbound stream, in order (delivery mode kChunks).
+struct StreamChunk {
+  std::uint32_t stream_id = 0;
+  std::uint64_t offset = 0;  // of `bytes` in the stream
+  std::uint64_t total = 0;   // length of the whole stream
+  ByteView bytes;
+  [[nodiscard]] bool finished() const { return offset + bytes.size() == total; }
+};
+
+// A whole inbound stream (delivery mode kWhole).
+struct StreamMessage {
+  std::uint32_t stream_id = 0;
+  bool operations = false;  // bit 31 of the id: belongs to the operations layer (wire spec 6.2)
+  std::vector<std::uint8_t> payload;
+};
+
+// Metadata embedded in fragment 1 of an operations stream, surfaced once (wire spec 6.5).
+struct MetadataReceived {
+  std::uint32_t stream_id = 0;
+  std::vector<std::uint8_t> metadata;
+};
+
+// An inbound stream ended half received: evicted, refused after it had begun, or cut off by the end of the session.
+struct StreamAborted {
+  std::uint32_t stream_id = 0;
+  std::uint64_t received = 0;
+  std::uint64_t total = 0;
+};
+
+// Every packet of an outgoing message was receipted; its borrowed bytes are no longer read.
+struct MessageConfirmed {
+  MessageId message = 0;
+};
+
+// An outgoing message was given up; its borrowed bytes are no longer read.
+struct MessageFailed {
+  MessageId message = 0;
+  bool may_have_arrived = false;  // at least one packet of it was sent
+  std::string why;
+};
+
+// A send that would have blocked can be tried again.
+struct Writable {};
+
+
+// A dialled peer that was connected unauthenticated has proved its key since (W3).
+struct PeerAuthenticated {};
+
+// A Pong arrived, to Endpoint::ping() or to a keep-alive: a round trip free of receipt delay.
+struct PingAnswered {
+  std::uint64_t sequence = 0;
+  Duration round_trip{};
+};
+
+// Unanswered pings and packets for longer than the suspicion time (W26); the connection stays open.
+struct Suspect {
+  Duration silent_for{};
+};
+
+using Event = std::variant<Connected, Closed, MessageReceived, StreamChunk, StreamMessage, MetadataReceived, StreamAborted,
+                           MessageConfirmed, MessageFailed, Writable, PeerAuthenticated, PingAnswered, Suspect>;
+
+struct EndpointEvent {
+  ConnectionId connection = 0;
+  Event event;
+};
+
+}  // namespace godwit

@@ -1,0 +1,80 @@
+// Plain integers that a connection and an endpoint count, available without any sink (decisions 10). Written by the
+// thread that drives the endpoint; copied out by value.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/bandwidth.h"
+#include "base/time.h"
+#include "trace/events.h"
+
+namespace godwit {
+
+// Datagrams (or messages in them) that were not used, by reason.
+class DropCounts {
+ public:
+  void add(trace::DropReason reason, std::uint64_t count = 1) { counts_[static_cast<std::size_t>(reason)] += count; }
+  [[nodiscard]] std::uint64_t of(trace::DropReason reason) const { return counts_[static_cast<std::size_t>(reason)]; }
+  [[nodiscard]] std::uint64_t total() const {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t count : counts_) sum += count;
+    return sum;
+  }
+
+ private:
+  std::array<std::uint64_t, static_cast<std::size_t>(trace::DropReason::kCount)> counts_{};
+};
+
+struct ConnectionStatistics {
+  // Sent.
+  std::uint64_t packets_sent = 0;            // datagrams of every kind
+  std::uint64_t bytes_sent = 0;              // datagram bytes
+  std::uint64_t payload_bytes_sent = 0;      // application bytes, first transmissions only
+  std::uint64_t packets_retransmitted = 0;
+  std::uint64_t packets_lost = 0;            // declared lost, by receipts or by time
+  std::uint64_t losses_spurious = 0;         // declared lost and then receipted
+  std::uint64_t packets_abandoned = 0;
+  std::uint64_t tail_probes = 0;
+  std::uint64_t timeouts = 0;                // retransmission time-outs
+  std::uint64_t receipt_packets_sent = 0;    // NoOps
+  std::uint64_t receipts_sent = 0;           // first-time receipts, in whatever packet
+  std::uint64_t receipts_repeated = 0;       // repeats that rode along
+  std::uint64_t runs_sent = 0;
+  // Received.
+  std::uint64_t packets_received = 0;        // authentic datagrams
+  std::uint64_t bytes_received = 0;          // datagram bytes, authentic
+  std::uint64_t payload_bytes_received = 0;  // application bytes delivered
+  std::uint64_t receipts_received = 0;
+  std::uint64_t receipts_unknown = 0;        // for packets never sent (decisions 7)
+  std::uint64_t runs_received = 0;
+  DropCounts drops;
+  // The path now.
+  Duration latest_round_trip{};
+  Duration smoothed_round_trip{};
+  Duration minimum_round_trip{};
+  Duration round_trip_variance{};
+  std::uint64_t bytes_in_flight = 0;
+  std::uint64_t window_bytes = 0;
+  Bandwidth pacing_rate;
+  std::string_view congestion;               // name of the controller
+  std::string_view congestion_state;
+  std::string_view cipher;
+  std::uint64_t key_packets_sealed = 0;      // under the sending key (decisions 3)
+};
+
+struct EndpointStatistics {
+  std::uint64_t datagrams_received = 0;
+  std::uint64_t runs_received = 0;
+  std::uint64_t connections_opened = 0;
+  std::uint64_t connections_closed = 0;
+  std::uint64_t handshakes_started = 0;      // both roles
+  std::uint64_t handshakes_failed = 0;
+  std::uint64_t sessions_replaced = 0;
+  std::uint64_t error_acknowledgements_sent = 0;
+  DropCounts drops;                          // that belong to no connection
+};
+
+}  // namespace godwit
