@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "wire/message_codec.h"
 #include "wire/wire_test_support.h"
@@ -98,8 +99,10 @@ TEST(PeekFragment, AgreesWithTheDecoderOnArbitraryPackets) {
 TEST(PeekFragment, RefusesEveryPayloadLengthBeyondTheEnd) {
   const Bytes payload(8);
   Bytes plaintext = encoded(2, {}, StreamFragment{.payload = payload});
-  for (const std::uint64_t length : {std::uint64_t{9}, std::uint64_t{1} << 32, std::uint64_t{1} << 63, ~std::uint64_t{0},
-                                     ~std::uint64_t{0} - kFragmentOverhead}) {
+  std::vector<std::uint64_t> lengths{9, std::uint64_t{1} << 32, std::uint64_t{1} << 63};
+  // Added to the overhead, these wrap to an option byte inside the packet.
+  for (std::uint64_t below = 1; below <= 2 * kFragmentOverhead; ++below) lengths.push_back(0 - below);
+  for (const std::uint64_t length : lengths) {
     store_le(&plaintext[FragmentOffsets::kPayloadLength], length);
     EXPECT_FALSE(peek_fragment(plaintext)) << length;
   }

@@ -1,6 +1,6 @@
-// Every number of the deployed protocol, in one place (wire spec appendix B): sizes of the encoding, limits that a
-// peer holds its partners to, and the times it keeps. Values of the wire are facts and never configurable; what a
-// Godwit chooses for itself stands in transport/config.h, whose defaults refer to these.
+// The numbers of the deployed protocol that its partners build on, in one place (wire spec appendix B): sizes of the
+// encoding, limits that a peer holds others to, and the times it keeps. They are facts of the wire and never
+// configurable; what a Godwit chooses for itself stands in transport/config.h, whose defaults refer to these.
 // "Deployed" means the peer that the wire spec calls D (freenet 0.2.154).
 #pragma once
 
@@ -78,6 +78,7 @@ inline constexpr Duration kDeployedStreamIdle = 30s;
 inline constexpr Duration kDeployedStreamAge = 300s;                   // or total / kDeployedStreamRate if longer
 inline constexpr std::uint64_t kDeployedStreamRate = 32'768;           // bytes per second
 inline constexpr Duration kDeployedOperationsInactivity = 5s;
+inline constexpr std::uint64_t kDeployedStreamingThreshold = 65'536;   // operations payloads above it go as streams
 inline constexpr std::size_t kDeployedConnectionQueue = 2048;          // datagrams, dropped silently beyond (wire spec 9.1)
 
 // --- Handshake (wire spec 3.5, 4.2 to 4.4) ---
@@ -88,6 +89,7 @@ inline constexpr Duration kConfirmationWait = 5s;          // of an acceptor
 inline constexpr Duration kAsymmetricInterval = 1s;        // one decryption per address and port
 inline constexpr Duration kRecentlyClosed = 2s;            // a closed address accepts no attempt
 inline constexpr Duration kOutdatedFor = 600s;             // an address whose version was refused
+inline constexpr std::size_t kDeployedHandshakeQueue = 100;  // datagrams
 
 // --- Reliability (wire spec 5.2 to 5.6) ---
 inline constexpr Duration kInitialRetransmissionTimeout = 1s;
