@@ -10,7 +10,7 @@ namespace {
 // Ids that untracked packets may take between a look at new_packet_room() and the packets it allowed.
 constexpr std::uint32_t kRoomSlack = 64;
 // Skipped ids stay known for so many ids behind the oldest unsettled one.
-constexpr std::uint32_t kSkipMemory = 4096;
+constexpr std::uint32_t kSkipMemory = 2048;
 constexpr std::uint32_t kHalfOfIds = 1u << 31;
 
 }  // namespace
@@ -26,13 +26,6 @@ Recovery::Recovery(RecoveryConfig config, RandomSource& random)
   until_skip_ = config.skip_least + static_cast<std::uint32_t>(random.below(config.skip_most - config.skip_least + 1));
 }
 
-std::uint32_t Recovery::next_packet_id() {
-  const std::uint32_t id = next_id_++;
-  ++ids_taken_;
-  if (config_.skip_ids && --until_skip_ == 0) [[unlikely]] skip_id();
-  return id;
-}
-
 void Recovery::skip_id() {
   while (!skipped_.empty() && oldest_id() - skipped_.front() - 1 >= kSkipMemory &&
          oldest_id() - skipped_.front() < kHalfOfIds) {
@@ -46,11 +39,17 @@ void Recovery::skip_id() {
 }
 
 bool Recovery::was_skipped(std::uint32_t id) const {
-  for (std::size_t i = skipped_.size(); i > 0; --i) {
-    if (skipped_[i - 1] == id) return true;
-    if (sent_before(skipped_[i - 1], id)) return false;
+  std::size_t low = 0;
+  std::size_t high = skipped_.size();
+  while (low < high) {  // first one not before `id`
+    const std::size_t middle = (low + high) / 2;
+    if (sent_before(skipped_[middle], id)) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
   }
-  return false;
+  return low < skipped_.size() && skipped_[low] == id;
 }
 
 std::uint32_t Recovery::new_packet_room() const {
@@ -58,15 +57,6 @@ std::uint32_t Recovery::new_packet_room() const {
   if (used >= config_.span_limit) return 0;
   const std::uint32_t ids = config_.span_limit - used;
   return config_.skip_ids ? ids - ids / config_.skip_least : ids;
-}
-
-void Recovery::on_sent(Instant now, std::uint32_t id, const PacketContent& content, std::uint32_t bytes) {
-  const std::uint64_t in_flight = sent_.bytes_in_flight();
-  const bool after_idle = sent_.empty();
-  SentPacket& packet = sent_.add(now, id, content, bytes);
-  rate_.stamp(now, after_idle, in_flight, packet);
-  latest_transmission_at_ = now;
-  ++statistics_.packets_sent;
 }
 
 void Recovery::on_retransmitted(Instant now, std::uint32_t id, std::uint32_t bytes) {
@@ -88,7 +78,7 @@ void Recovery::on_retransmitted(Instant now, std::uint32_t id, std::uint32_t byt
   latest_transmission_at_ = now;
   ++statistics_.packets_retransmitted;
   if (packet->transmissions > config_.loss.fast_transmissions) {
-    const Instant deadline = now + backed_off(packet->timeouts);
+    const Instant deadline = stubborn_deadline(*packet);
     stubborn_deadline_ = std::min(stubborn_deadline_.value_or(deadline), deadline);
   }
 }

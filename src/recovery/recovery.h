@@ -56,12 +56,24 @@ class Recovery {
   // --- Sending ---
   // Takes the next id, for a packet of any kind. Ids of packets that are not tracked (Ping, Pong, NoOp) are taken and
   // never reported by on_sent.
-  [[nodiscard]] std::uint32_t next_packet_id();
+  [[nodiscard]] std::uint32_t next_packet_id() {
+    const std::uint32_t id = next_id_++;
+    ++ids_taken_;
+    if (config_.skip_ids && --until_skip_ == 0) [[unlikely]] skip_id();
+    return id;
+  }
   // How many new tracked packets may be sent before the oldest unsettled one is settled. Retransmissions always may.
   [[nodiscard]] std::uint32_t new_packet_room() const;
   [[nodiscard]] bool may_send_new() const { return new_packet_room() > 0; }
   // A new tracked packet went out. Requires may_send_new() before its id was taken, ids in ascending order, bytes < 65536.
-  void on_sent(Instant now, std::uint32_t id, const PacketContent& content, std::uint32_t bytes);
+  void on_sent(Instant now, std::uint32_t id, const PacketContent& content, std::uint32_t bytes) {
+    const std::uint64_t in_flight = sent_.bytes_in_flight();
+    const bool after_idle = sent_.empty();
+    SentPacket& packet = sent_.add(now, id, content, bytes);
+    rate_.stamp(now, after_idle, in_flight, packet);
+    latest_transmission_at_ = now;
+    ++statistics_.packets_sent;
+  }
   // What poll_retransmit() named went out again.
   void on_retransmitted(Instant now, std::uint32_t id, std::uint32_t bytes);
   // There is nothing more to send although congestion window and pacer would allow it.
@@ -95,8 +107,8 @@ class Recovery {
   [[nodiscard]] std::optional<Instant> next_timeout() const;
   // Harmless when nothing is due. The outcome is valid until the next call of a method that is not const.
   [[nodiscard]] const TimeoutOutcome& handle_timeout(Instant now);
-  // The peer has just answered something sent after the latest retransmission: the path works, back-off ends.
-  void on_path_proven() { backoff_ = 0; }
+  // The peer has just answered a ping: the path works, and what was sent before waits one time-out without back-off.
+  void on_path_proven();
   // Retransmission time-outs in a row without a receipt.
   [[nodiscard]] std::uint8_t backoff() const { return backoff_; }
 
@@ -176,6 +188,7 @@ class Recovery {
   void on_retransmission_timeout(Instant now);
   void on_probe_timeout();
   void check_stubborn(Instant now);
+  [[nodiscard]] Instant stubborn_deadline(const SentPacket& packet) const;
   void count_timeouts(std::size_t first);
 
   RecoveryConfig config_;
@@ -201,6 +214,7 @@ class Recovery {
   bool probe_pending_ = false;                 // wanted, not sent yet
   std::uint32_t probe_id_ = 0;
   std::optional<Instant> probe_sent_at_;       // and nothing was confirmed since
+  std::uint32_t path_proven_before_ = 0;       // send number; later transmissions wait for their back-off
   std::optional<Instant> stubborn_deadline_;   // the first time-out among packets sent too often
 };
 

@@ -98,6 +98,21 @@ void Recovery::on_retransmission_timeout(Instant now) {
   ++statistics_.timeouts;
 }
 
+void Recovery::on_path_proven() {
+  backoff_ = 0;
+  path_proven_before_ = sent_.newest_send_number() + 1;
+  stubborn_deadline_.reset();
+  for (std::size_t i = 0; i < sent_.stubborn().size(); ++i) {
+    const SentPacket* packet = sent_.in_flight(sent_.stubborn()[i]);
+    if (packet != nullptr) take_earlier(stubborn_deadline_, stubborn_deadline(*packet));
+  }
+}
+
+Instant Recovery::stubborn_deadline(const SentPacket& packet) const {
+  const bool proven_since = sent_before(packet.send_number, path_proven_before_);
+  return packet.sent_at + backed_off(proven_since ? 0 : packet.timeouts);
+}
+
 // Packets sent too often wait for their own time-outs (wire spec W23).
 void Recovery::check_stubborn(Instant now) {
   const std::size_t first = timeout_.lost.size();
@@ -105,7 +120,7 @@ void Recovery::check_stubborn(Instant now) {
   sent_.stubborn().retain([&](const SentPackets::Transmission& transmission) {
     SentPacket* packet = sent_.in_flight(transmission);
     if (packet == nullptr) return false;
-    const Instant deadline = packet->sent_at + backed_off(packet->timeouts);
+    const Instant deadline = stubborn_deadline(*packet);
     if (deadline > now) {
       take_earlier(stubborn_deadline_, deadline);
       return true;

@@ -31,12 +31,9 @@ void RttEstimator::on_receipt_sample(Instant now, Duration round_trip, bool tail
   path_known_ = path_known_ || receipt_samples_ >= kReceiptsToKnowPath;
 
   // The path is no slower than any receipt; upwards it follows slowly, because what is added may be the peer's delay.
-  if (path_ == Duration::zero() || round_trip < path_) {
-    path_ = round_trip;
-  } else {
-    path_ += (round_trip - path_) / 64;
-  }
+  if (path_ == Duration::zero() || round_trip < path_) path_ = round_trip;
   if (tail && path_known_) learn_receipt_delay(round_trip - path_);
+  path_ += (round_trip - path_) / 64;
 }
 
 void RttEstimator::on_ping_sample(Instant now, Duration round_trip) {

@@ -9,7 +9,6 @@ namespace godwit {
 namespace {
 
 constexpr std::size_t kInitialSlots = 8;  // an idle connection holds half a kilobyte
-constexpr std::uint32_t kMostBytes = std::numeric_limits<std::uint16_t>::max();
 
 }  // namespace
 
@@ -18,19 +17,13 @@ SentPackets::SentPackets(std::uint32_t first_id, std::size_t capacity_limit, std
       fast_transmissions_(fast_transmissions),
       ring_(first_id, capacity_limit, std::min(kInitialSlots, capacity_limit)) {}
 
-SentPacket& SentPackets::add(Instant now, std::uint32_t id, const PacketContent& content, std::uint32_t bytes) {
-  GODWIT_ASSERT(id - ring_.first() < capacity_limit_ || ring_.empty());
-  while (ring_.next() != id) [[unlikely]] {
+// Ids that no tracked packet has hold their place, but only behind a packet that is not settled.
+void SentPackets::fill_up_to(std::uint32_t id) {
+  GODWIT_ASSERT(ring_.empty() || id - ring_.first() < capacity_limit_);
+  while (ring_.next() != id) {
     ring_.push(SentPacket{});
-    if (ring_.size() == 1) ring_.pop_front();  // nothing before it: no need to hold the place
+    if (ring_.size() == 1) ring_.pop_front();
   }
-  SentPacket& packet = ring_.push(SentPacket{});
-  packet.kind = content.kind;
-  packet.owner = content.owner;
-  packet.fragment = content.fragment;
-  packet.transmissions = 1;
-  enter_flight(now, id, packet, bytes);
-  return packet;
 }
 
 void SentPackets::resend(Instant now, std::uint32_t id, SentPacket& packet, std::uint32_t bytes) {
@@ -39,24 +32,11 @@ void SentPackets::resend(Instant now, std::uint32_t id, SentPacket& packet, std:
       std::clamp<std::int64_t>(age, 0, std::numeric_limits<std::uint32_t>::max()));
   packet.transmissions = static_cast<std::uint8_t>(std::min(packet.transmissions + 1, 255));
   leave_flight(packet);
-  enter_flight(now, id, packet, bytes);
-}
-
-void SentPackets::enter_flight(Instant now, std::uint32_t id, SentPacket& packet, std::uint32_t bytes) {
-  GODWIT_ASSERT(bytes <= kMostBytes);
-  packet.state = SentState::kInFlight;
-  packet.sent_at = now;
-  packet.bytes = static_cast<std::uint16_t>(bytes);
-  packet.send_number = next_send_number_++;
-  bytes_in_flight_ += bytes;
-  ++packets_in_flight_;
-  const Transmission transmission{.id = id, .send_number = packet.send_number};
-  if (packet.transmissions > fast_transmissions_) [[unlikely]] {
-    stubborn_.push_back(transmission);
-    return;
-  }
-  order_.push_back(transmission);
-  if (order_.size() > 4 * ring_.size() + 64) compact_order();
+  enter_flight(now, packet, bytes);
+  const bool stubborn = packet.transmissions > fast_transmissions_;
+  queue(stubborn ? stubborn_ : order_, id, packet.send_number);
+  // Only retransmissions make either queue longer than the ring.
+  if (order_.size() + stubborn_.size() > 4 * ring_.size() + 64) compact_queues();
 }
 
 void SentPackets::release_front() {
@@ -87,7 +67,8 @@ std::optional<SentPackets::Transmission> SentPackets::newest_in_order() {
 
 // Retransmissions leave stale entries that an unsettled front keeps in the queue. Of confirmed packets one in a row is
 // kept: loss detection has to see that something got through between two losses.
-void SentPackets::compact_order() {
+void SentPackets::compact_queues() {
+  stubborn_.retain([&](const Transmission& transmission) { return in_flight(transmission) != nullptr; });
   bool after_settled = false;
   order_.retain([&](const Transmission& transmission) {
     if (in_flight(transmission) != nullptr) {

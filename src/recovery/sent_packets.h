@@ -7,8 +7,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 
+#include "base/assert.h"
 #include "base/sequence_ring.h"
 #include "base/time.h"
 #include "recovery/fifo_ring.h"
@@ -70,7 +72,17 @@ class SentPackets {
 
   // A tracked packet's first transmission. Requires an id at or after next_id() and within the capacity limit of
   // oldest_id(); ids left out become placeholders. The caller fills in the rate sample's fields.
-  SentPacket& add(Instant now, std::uint32_t id, const PacketContent& content, std::uint32_t bytes);
+  SentPacket& add(Instant now, std::uint32_t id, const PacketContent& content, std::uint32_t bytes) {
+    if (ring_.next() != id) [[unlikely]] fill_up_to(id);
+    SentPacket& packet = ring_.push(SentPacket{});
+    packet.kind = content.kind;
+    packet.owner = content.owner;
+    packet.fragment = content.fragment;
+    packet.transmissions = 1;
+    enter_flight(now, packet, bytes);
+    queue(order_, id, packet.send_number);
+    return packet;
+  }
   // Another transmission of a packet that is lost or still in flight (a probe).
   void resend(Instant now, std::uint32_t id, SentPacket& packet, std::uint32_t bytes);
   // Out of flight, to be sent again.
@@ -117,13 +129,27 @@ class SentPackets {
   void trim();
 
  private:
+  static constexpr std::uint32_t kMostBytes = std::numeric_limits<std::uint16_t>::max();
+
   void leave_flight(SentPacket& packet) {
     if (packet.state != SentState::kInFlight) return;
     bytes_in_flight_ -= packet.bytes;
     --packets_in_flight_;
   }
-  void enter_flight(Instant now, std::uint32_t id, SentPacket& packet, std::uint32_t bytes);
-  void compact_order();
+  void enter_flight(Instant now, SentPacket& packet, std::uint32_t bytes) {
+    GODWIT_ASSERT(bytes <= kMostBytes);
+    packet.state = SentState::kInFlight;
+    packet.sent_at = now;
+    packet.bytes = static_cast<std::uint16_t>(bytes);
+    packet.send_number = next_send_number_++;
+    bytes_in_flight_ += bytes;
+    ++packets_in_flight_;
+  }
+  void queue(FifoRing<Transmission>& transmissions, std::uint32_t id, std::uint32_t send_number) {
+    transmissions.push_back({.id = id, .send_number = send_number});
+  }
+  void fill_up_to(std::uint32_t id);
+  void compact_queues();
 
   std::size_t capacity_limit_;
   std::uint8_t fast_transmissions_;

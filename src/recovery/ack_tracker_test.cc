@@ -1,0 +1,230 @@
+#include "recovery/ack_tracker.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <deque>
+#include <set>
+#include <vector>
+
+#include "base/random.h"
+
+namespace godwit {
+namespace {
+
+using testing::ElementsAre;
+
+constexpr Instant kStart{1s};
+
+class AckTrackerTest : public testing::Test {
+ protected:
+  void receive(Instant now, std::uint32_t id) {
+    static_cast<void>(tracker_.on_packet(now, id));
+    tracker_.queue_receipt(now, id);
+  }
+  void receive_batch(Instant now, std::uint32_t first, std::uint32_t count) {
+    for (std::uint32_t id = first; id < first + count; ++id) receive(now, id);
+    tracker_.on_batch_end(now);
+  }
+  std::vector<std::uint32_t> take(Instant now, std::size_t room = 288, bool repeat = false) {
+    std::vector<std::uint32_t> out(room);
+    out.resize(tracker_.take(now, out, repeat));
+    return out;
+  }
+  // Past the prompt receipts of a young connection.
+  void grow_up() {
+    receive_batch(kStart, 1, 64);
+    take(kStart);
+    receive_batch(kStart, 65, 1);
+    take(kStart);
+    next_ = 66;
+  }
+
+  AckTracker tracker_;
+  std::uint32_t next_ = 1;
+};
+
+TEST_F(AckTrackerTest, ReportsADuplicateOnceAndReceiptsItAgain) {
+  EXPECT_EQ(tracker_.on_packet(kStart, 1), Novelty::kNew);
+  tracker_.queue_receipt(kStart, 1);
+  EXPECT_THAT(take(kStart), ElementsAre(1));
+  EXPECT_TRUE(tracker_.is_duplicate(1));
+  EXPECT_EQ(tracker_.on_packet(kStart, 1), Novelty::kDuplicate);
+  tracker_.queue_receipt(kStart, 1);
+  tracker_.on_batch_end(kStart);
+  EXPECT_TRUE(tracker_.due(kStart));
+  EXPECT_THAT(take(kStart), ElementsAre(1));
+}
+
+TEST_F(AckTrackerTest, AsksWithoutRecording) {
+  EXPECT_FALSE(tracker_.is_duplicate(9));
+  EXPECT_FALSE(tracker_.is_duplicate(9));
+  EXPECT_EQ(tracker_.on_packet(kStart, 9), Novelty::kNew);
+}
+
+TEST_F(AckTrackerTest, ReceiptsEveryBatchOfAYoungConnection) {
+  receive_batch(kStart, 1, 10);
+  EXPECT_TRUE(tracker_.due(kStart));
+  take(kStart);
+  receive_batch(kStart, 11, 100);
+  EXPECT_TRUE(tracker_.due(kStart));
+  take(kStart);
+  receive_batch(kStart, 111, 10);
+  EXPECT_FALSE(tracker_.due(kStart));
+}
+
+TEST_F(AckTrackerTest, IsDueAtTheThreshold) {
+  grow_up();
+  receive_batch(kStart, next_, 143);
+  EXPECT_FALSE(tracker_.due(kStart));
+  receive_batch(kStart, next_ + 143, 1);
+  EXPECT_TRUE(tracker_.due(kStart));
+  EXPECT_LE(*tracker_.deadline(), kStart);
+  EXPECT_EQ(take(kStart).size(), 144u);
+  EXPECT_FALSE(tracker_.due(kStart));
+  EXPECT_FALSE(tracker_.deadline());
+}
+
+TEST_F(AckTrackerTest, WaitsAnEighthOfTheRoundTrip) {
+  grow_up();
+  tracker_.set_rtt(40ms);
+  receive_batch(kStart, next_, 2);
+  EXPECT_EQ(tracker_.deadline(), kStart + 5ms);
+  EXPECT_FALSE(tracker_.due(kStart + 4ms));
+  EXPECT_TRUE(tracker_.due(kStart + 5ms));
+  tracker_.set_rtt(100us);
+  EXPECT_EQ(tracker_.deadline(), kStart + 250us);
+  tracker_.set_rtt(2s);
+  EXPECT_EQ(tracker_.deadline(), kStart + 20ms);
+}
+
+TEST_F(AckTrackerTest, IsDueWhenAGapAppearsOrIsFilled) {
+  grow_up();
+  receive_batch(kStart, next_ + 1, 1);
+  EXPECT_TRUE(tracker_.due(kStart));
+  take(kStart);
+  receive_batch(kStart, next_ + 2, 1);  // the gap is no news any more
+  EXPECT_FALSE(tracker_.due(kStart));
+  take(kStart);
+  receive_batch(kStart, next_, 1);
+  EXPECT_TRUE(tracker_.due(kStart));
+}
+
+TEST_F(AckTrackerTest, IsDueAfterATail) {
+  grow_up();
+  receive(kStart, next_);
+  tracker_.hint_tail();
+  EXPECT_FALSE(tracker_.due(kStart));
+  tracker_.on_batch_end(kStart);
+  EXPECT_TRUE(tracker_.due(kStart));
+  take(kStart);
+  receive_batch(kStart, next_ + 1, 1);
+  EXPECT_FALSE(tracker_.due(kStart));
+}
+
+TEST_F(AckTrackerTest, OwesNothingWhenNothingWaits) {
+  EXPECT_FALSE(tracker_.due(kStart));
+  EXPECT_FALSE(tracker_.deadline());
+  tracker_.hint_tail();
+  tracker_.on_batch_end(kStart);
+  EXPECT_FALSE(tracker_.due(kStart + 1h));
+}
+
+TEST_F(AckTrackerTest, StaysDueUntilAllReceiptsAreTaken) {
+  receive_batch(kStart, 1, 10);
+  EXPECT_EQ(take(kStart, 4).size(), 4u);
+  EXPECT_TRUE(tracker_.due(kStart));
+  EXPECT_EQ(take(kStart, 6).size(), 6u);
+  EXPECT_FALSE(tracker_.due(kStart));
+}
+
+TEST_F(AckTrackerTest, IsDueWhenReceiptsOverflow) {
+  AckTracker small({.threshold = 100, .prompt_packets = 0, .queue = {.pending_limit = 3}});
+  for (std::uint32_t id = 1; id <= 4; ++id) {
+    static_cast<void>(small.on_packet(kStart, id));
+    small.queue_receipt(kStart, id);
+  }
+  EXPECT_TRUE(small.due(kStart));
+  EXPECT_EQ(small.statistics().receipts_overflowed, 1u);
+}
+
+TEST_F(AckTrackerTest, QueuesIdsThatWereNeverRecorded) {
+  tracker_.queue_receipt(kStart, 0);  // a handshake ack (wire spec 5.9)
+  tracker_.queue_receipt(kStart, 0);
+  EXPECT_EQ(tracker_.on_packet(kStart, 0), Novelty::kNew);
+  tracker_.queue_receipt(kStart, 0);
+  EXPECT_THAT(take(kStart), ElementsAre(0));
+}
+
+TEST_F(AckTrackerTest, CountsWhatItDid) {
+  receive_batch(kStart, 1, 5);
+  receive_batch(kStart, 5, 1);
+  take(kStart, 288, true);
+  take(kStart, 288, true);
+  const AckStatistics statistics = tracker_.statistics();
+  EXPECT_EQ(statistics.new_packets, 5u);
+  EXPECT_EQ(statistics.duplicates, 1u);
+  EXPECT_EQ(statistics.receipts_taken, 10u);
+  EXPECT_EQ(statistics.receipts_repeated, 5u);
+}
+
+TEST_F(AckTrackerTest, GivesUpGapsAtTheEndOfABatch) {
+  receive_batch(kStart, 1, 1);
+  receive_batch(kStart, 3, 1);
+  receive_batch(kStart + 11min, 4, 1);
+  EXPECT_TRUE(tracker_.is_duplicate(2));
+  EXPECT_EQ(tracker_.statistics().ids_passed_by_age, 1u);
+}
+
+// Random batches with duplicates, takes of any size; against a set of ids and a deque of receipts.
+TEST(AckTracker, AgreesWithANaiveModel) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    DeterministicRandom random(seed);
+    AckTracker tracker;
+    std::set<std::uint32_t> received;
+    std::deque<std::uint32_t> waiting;
+    std::vector<std::uint32_t> late;
+    std::uint32_t next = seed % 2 == 0 ? 0u : 0u - 2000u;
+    Instant now = kStart;
+    for (int step = 0; step < 3000; ++step) {
+      now += Duration{static_cast<Duration::rep>(random.below(2'000'000))};
+      const std::uint64_t batch = random.below(6);
+      for (std::uint64_t i = 0; i < batch; ++i) {
+        std::uint32_t id = next;
+        if (random.below(10) == 0 && !late.empty()) {
+          id = late[random.below(late.size())];
+        } else {
+          ++next;
+          if (random.below(12) == 0) {
+            late.push_back(id);
+            continue;
+          }
+        }
+        const bool known = !received.insert(id).second;
+        ASSERT_EQ(tracker.on_packet(now, id) == Novelty::kDuplicate, known) << "seed " << seed;
+        tracker.queue_receipt(now, id);
+        if (std::find(waiting.begin(), waiting.end(), id) == waiting.end()) waiting.push_back(id);
+      }
+      tracker.on_batch_end(now);
+      ASSERT_EQ(tracker.pending(), waiting.size()) << "seed " << seed;
+      if (random.below(4) != 0) continue;
+      std::vector<std::uint32_t> out(random.below(40));
+      const std::size_t written = tracker.take(now, out, random.below(2) == 0);
+      const std::size_t fresh = std::min(out.size(), waiting.size());
+      ASSERT_GE(written, fresh);
+      for (std::size_t i = 0; i < fresh; ++i) {
+        ASSERT_EQ(out[i], waiting.front()) << "seed " << seed;
+        waiting.pop_front();
+      }
+      // What follows are repetitions of ids received, none of which waits or stands twice.
+      std::set<std::uint32_t> once(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(written));
+      ASSERT_EQ(once.size(), written) << "seed " << seed;
+      for (const std::uint32_t id : once) ASSERT_TRUE(received.contains(id));
+      if (random.below(50) == 0) tracker.trim();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace godwit

@@ -1,0 +1,115 @@
+#include "recovery/receipt_queue.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace godwit {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr Instant kStart{1s};
+
+std::vector<std::uint32_t> take(ReceiptQueue& queue, Instant now, std::size_t room, bool repeat = false) {
+  std::vector<std::uint32_t> out(room);
+  out.resize(queue.take(now, out, repeat));
+  return out;
+}
+
+TEST(ReceiptQueue, HandsOutReceiptsInTheirOrderOnce) {
+  ReceiptQueue queue;
+  for (std::uint32_t id = 1; id <= 5; ++id) EXPECT_TRUE(queue.push(kStart, id, true));
+  EXPECT_EQ(queue.size(), 5u);
+  EXPECT_THAT(take(queue, kStart, 3), ElementsAre(1, 2, 3));
+  EXPECT_EQ(queue.size(), 2u);
+  queue.push(kStart, 6, true);
+  EXPECT_THAT(take(queue, kStart, 10), ElementsAre(4, 5, 6));
+  EXPECT_TRUE(queue.empty());
+  EXPECT_THAT(take(queue, kStart, 10), IsEmpty());
+}
+
+TEST(ReceiptQueue, QueuesNoIdTwice) {
+  ReceiptQueue queue;
+  queue.push(kStart, 7, true);
+  queue.push(kStart, 7, false);
+  queue.push(kStart, 3, false);
+  queue.push(kStart, 3, true);  // id 0 of a handshake ack, then of a packet, is how this comes about
+  EXPECT_THAT(take(queue, kStart, 10), ElementsAre(7, 3));
+}
+
+TEST(ReceiptQueue, RemembersSinceWhenTheOldestWaits) {
+  ReceiptQueue queue;
+  queue.push(kStart, 1, true);
+  queue.push(kStart + 5ms, 2, true);
+  EXPECT_EQ(queue.oldest(), kStart);
+  take(queue, kStart + 6ms, 10);
+  queue.push(kStart + 7ms, 3, true);
+  EXPECT_EQ(queue.oldest(), kStart + 7ms);
+}
+
+TEST(ReceiptQueue, CountsWhatDoesNotFit) {
+  ReceiptQueue queue({.pending_limit = 4});
+  for (std::uint32_t id = 1; id <= 4; ++id) EXPECT_TRUE(queue.push(kStart, id, true));
+  EXPECT_FALSE(queue.push(kStart, 5, true));
+  EXPECT_TRUE(queue.push(kStart, 4, false));  // waits already
+  EXPECT_EQ(queue.overflowed(), 1u);
+  EXPECT_EQ(queue.size(), 4u);
+  take(queue, kStart, 1);
+  EXPECT_TRUE(queue.push(kStart, 5, true));
+}
+
+TEST(ReceiptQueue, RepeatsRecentReceiptsAsLongAsAllowed) {
+  ReceiptQueue queue({.repetitions = 2});
+  for (std::uint32_t id = 1; id <= 3; ++id) queue.push(kStart, id, true);
+  EXPECT_THAT(take(queue, kStart, 10, true), ElementsAre(1, 2, 3));
+  queue.push(kStart, 4, true);
+  EXPECT_THAT(take(queue, kStart, 3, true), ElementsAre(4, 3, 2));      // new ones first, room for two
+  EXPECT_THAT(take(queue, kStart, 10, true), ElementsAre(4, 3, 2, 1));  // 3 and 2 for the second time
+  EXPECT_THAT(take(queue, kStart, 10, true), ElementsAre(4, 1));
+  EXPECT_THAT(take(queue, kStart, 10, true), IsEmpty());
+  EXPECT_EQ(queue.repeated(), 8u);
+}
+
+TEST(ReceiptQueue, RepeatsNothingOld) {
+  ReceiptQueue queue;
+  queue.push(kStart, 1, true);
+  take(queue, kStart, 10, true);
+  queue.push(kStart + 600ms, 2, true);
+  take(queue, kStart + 600ms, 1, true);
+  EXPECT_THAT(take(queue, kStart + 1100ms, 10, true), ElementsAre(2));
+}
+
+TEST(ReceiptQueue, RepeatsNothingThatIsQueuedAgain) {
+  ReceiptQueue queue;
+  queue.push(kStart, 1, true);
+  queue.push(kStart, 2, true);
+  take(queue, kStart, 10, true);
+  queue.push(kStart, 1, false);  // a duplicate came
+  EXPECT_THAT(take(queue, kStart, 10, true), ElementsAre(1, 2));
+}
+
+TEST(ReceiptQueue, RemembersAsManyAsItsLimit) {
+  ReceiptQueue queue({.recent_limit = 4});
+  for (std::uint32_t id = 1; id <= 3; ++id) queue.push(kStart, id, true);
+  take(queue, kStart, 10, true);
+  for (std::uint32_t id = 4; id <= 6; ++id) queue.push(kStart, id, true);
+  EXPECT_THAT(take(queue, kStart, 3, true), ElementsAre(4, 5, 6));
+  EXPECT_THAT(take(queue, kStart, 10, true), ElementsAre(6, 5, 4, 3));
+}
+
+TEST(ReceiptQueue, TrimsOnlyWhenNothingWaits) {
+  ReceiptQueue queue;
+  queue.push(kStart, 1, true);
+  queue.trim();
+  EXPECT_EQ(queue.size(), 1u);
+  take(queue, kStart, 10, true);
+  queue.trim();
+  EXPECT_THAT(take(queue, kStart, 10, true), IsEmpty());
+}
+
+}  // namespace
+}  // namespace godwit
