@@ -1,5 +1,5 @@
-// Bytes of an outgoing message: owned, borrowed from the application, or read on demand from a source such as a file. Any
-// piece may be read again at any time until the message is released, because a retransmission is encoded anew.
+// Bytes of an outgoing message: owned, borrowed from the application, or read on demand from a source such as a file.
+// Any piece may be read again at any time until the message is released, because a retransmission is encoded anew.
 // Invariant: size() never changes; a source that can no longer deliver fails the message, never the process.
 #pragma once
 
@@ -18,7 +18,8 @@ class BodySource {
  public:
   virtual ~BodySource() = default;
   // Exactly `length` bytes from `offset` on, as a view valid until the next read of this source. Nothing, or a view of
-  // another length, means the bytes are gone: the message fails. Never asked beyond the size given to Body::from_source.
+  // another length, means the bytes are gone: the message fails. Never asked beyond the size given to
+  // Body::from_source.
   [[nodiscard]] virtual std::optional<ByteView> read(std::uint64_t offset, std::size_t length) = 0;
 };
 
@@ -40,17 +41,23 @@ class Body {
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
 
-  // Requires offset + length <= size(). Nothing when the source fails. See BodySource::read for how long the view lives;
-  // of owned and borrowed bytes it lives as long as the bytes.
+  // Requires offset + length <= size(). Nothing when the source fails. See BodySource::read for how long the view
+  // lives; of owned and borrowed bytes it lives as long as the bytes.
   [[nodiscard]] std::optional<ByteView> read(std::uint64_t offset, std::size_t length) {
-    if (source_ == nullptr) [[likely]] return ByteView{data_ + offset, length};
-    return read_source(offset, length);
+    // Pointers, so that the result of the common case is made in registers.
+    const std::uint8_t* const bytes = source_ == nullptr ? data_ + offset : read_source(offset, length);
+    if (bytes == nullptr) [[unlikely]]
+      return std::nullopt;
+    return ByteView{bytes, length};
   }
 
  private:
-  [[nodiscard]] std::optional<ByteView> read_source(std::uint64_t offset, std::size_t length);
+  static constexpr std::uint8_t kNothing = 0;  // stands for the bytes of an empty body
 
-  const std::uint8_t* data_ = nullptr;
+  // Null when the source fails.
+  [[nodiscard]] const std::uint8_t* read_source(std::uint64_t offset, std::size_t length);
+
+  const std::uint8_t* data_ = &kNothing;  // never null
   std::uint64_t size_ = 0;
   std::vector<std::uint8_t> storage_;
   std::unique_ptr<BodySource> source_;

@@ -1,5 +1,5 @@
-// How a stream is cut into fragments (wire spec 6.3), as arithmetic without state: fragment numbers from 1, 1130 bytes each
-// except the last and, with metadata, the first. Sender side; a receiver believes no layout (recv_stream.h).
+// How a stream is cut into fragments (wire spec 6.3), as arithmetic without state: fragment numbers from 1, 1130 bytes
+// each except the last and, with metadata, the first. Sender side; a receiver believes no layout (recv_stream.h).
 #pragma once
 
 #include <algorithm>
@@ -14,8 +14,8 @@ namespace godwit {
 class FragmentLayout {
  public:
   // Requires 1 <= total <= wire::kMaxStreamBytes and at most wire::kMaxMetadata bytes of metadata.
-  // With m bytes of metadata fragment 1 carries 1121 - m: one byte less than fits, so that its plaintext stays below the
-  // 1164 … 1171 bytes at which relays of old releases fail (wire spec 6.5).
+  // With m bytes of metadata fragment 1 carries 1121 - m: one byte less than fits, so that its plaintext stays below
+  // the 1164 … 1171 bytes at which relays of old releases fail (wire spec 6.5).
   explicit constexpr FragmentLayout(std::uint64_t total, std::optional<std::size_t> metadata_bytes = std::nullopt)
       : total_(total),
         first_(std::min<std::uint64_t>(

@@ -48,7 +48,8 @@ TEST(FragmentLayout, MakesRoomForMetadataInTheFirstFragment) {
 
 TEST(FragmentLayout, NeverMakesAFirstFragmentThatBreaksOldRelays) {
   for (std::size_t metadata = 0; metadata <= wire::kMaxMetadata; ++metadata) {
-    for (const std::uint64_t total : {std::uint64_t{1}, std::uint64_t{900}, std::uint64_t{1130}, std::uint64_t{100'000}}) {
+    for (const std::uint64_t total :
+         {std::uint64_t{1}, std::uint64_t{900}, std::uint64_t{1130}, std::uint64_t{100'000}}) {
       const std::size_t size = wire::kFragmentOverhead + FragmentLayout{total, metadata}.size(1) + metadata;
       EXPECT_TRUE(size < 1164) << metadata << " bytes of metadata make " << size;
     }

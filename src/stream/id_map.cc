@@ -41,7 +41,7 @@ void IdMap::erase(std::uint32_t id) {
   std::size_t hole = home(id);
   while (entries_[hole].value != kNone && entries_[hole].id != id) hole = (hole + 1) & mask;
   if (entries_[hole].value == kNone) return;
-  // Entries behind the hole move into it unless that would put them before their home (Knuth, volume 3, 6.4, algorithm R).
+  // Entries behind the hole move into it unless that would put them before their home (Knuth 6.4, algorithm R).
   for (std::size_t at = (hole + 1) & mask; entries_[at].value != kNone; at = (at + 1) & mask) {
     const std::size_t from_home = (at - home(entries_[at].id)) & mask;
     if (from_home < ((at - hole) & mask)) continue;
@@ -53,7 +53,8 @@ void IdMap::erase(std::uint32_t id) {
 }
 
 void IdMap::grow() {
-  const std::vector<Entry> old = std::exchange(entries_, std::vector<Entry>(entries_.empty() ? 8 : entries_.size() * 2));
+  const std::vector<Entry> old =
+      std::exchange(entries_, std::vector<Entry>(entries_.empty() ? 8 : entries_.size() * 2));
   for (const Entry& entry : old) {
     if (entry.value != kNone) place(entry.id, entry.value);
   }

@@ -1,6 +1,6 @@
-// Stream id -> small integer: open addressing with linear probing and backward-shift deletion, no allocation until the first
-// insert. Ids are the peer's choice: one that makes them collide pays with the length of its own chains, which the owner
-// bounds by the number of entries.
+// Stream id -> small integer: open addressing with linear probing and backward-shift deletion, no allocation until the
+// first insert. Ids are the peer's choice: one that makes them collide pays with the length of its own chains, which
+// the owner bounds by the number of entries.
 #pragma once
 
 #include <cstddef>

@@ -16,7 +16,9 @@ void PeerCharge::close(std::uint64_t cost) {
   bytes_ -= cost;
 }
 
-void PeerCharge::linger(Instant now, std::uint64_t cost) { lingering_.push_back({now + kLinger, cost}); }
+void PeerCharge::linger(Instant now, std::uint64_t cost) {
+  lingering_.push_back({now + kLinger, cost});
+}
 
 void PeerCharge::expire(Instant now) {
   std::size_t expired = 0;

@@ -1,6 +1,6 @@
 // What this side's streams cost a deployed receiver, which refuses silently beyond its limits (wire spec 6.4, W32): the
-// number of streams and the bytes it charges for them. A stream given up half sent stays charged there until it is evicted
-// for want of new bytes. Owned by SendQueue.
+// number of streams and the bytes it charges for them. A stream given up half sent stays charged there until it is
+// evicted for want of new bytes. Owned by SendQueue.
 #pragma once
 
 #include <cstdint>

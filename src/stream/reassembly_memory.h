@@ -1,6 +1,6 @@
-// All memory that inbound streams of one connection hold, under two bounds: fragments that arrived before their turn, with
-// the indices that find them, and the buffers of streams delivered whole. Charged on arrival; what a peer declares costs
-// nothing. Fragments lie in pooled slots of one size, so that nothing allocates once the pool has grown.
+// All memory that inbound streams of one connection hold, under two bounds: fragments that arrived before their turn,
+// with the indices that find them, and the buffers of streams delivered whole. Charged on arrival; what a peer declares
+// costs nothing. Fragments lie in pooled slots of one size, so that nothing allocates once the pool has grown.
 // Owned by RecvStreams.
 #pragma once
 
@@ -17,9 +17,9 @@
 namespace godwit {
 
 struct ReassemblyLimits {
-  // Fragments out of order and their indices. About what is in flight behind a lost packet: 16 MiB are 10 Gbit/s x 13 ms.
+  // Fragments out of order and their indices. As much as may be in flight behind a lost packet: 10 Gbit/s for 13 ms.
   std::uint64_t reorder_bytes = 16 * 1024 * 1024;
-  // Buffers of incomplete streams (DeliveryMode::kWhole). The deployed charge, so that whoever keeps to it is never refused.
+  // Buffers of incomplete streams (DeliveryMode::kWhole). The deployed charge: who keeps to that is never refused.
   std::uint64_t buffer_bytes = wire::kDeployedMaxChargedBytes;
 };
 

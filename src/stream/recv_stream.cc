@@ -26,17 +26,21 @@ RecvStream::RecvStream(Instant now, std::uint32_t id, std::uint64_t total, Deliv
   GODWIT_ASSERT(total >= 1 && total <= wire::kMaxStreamBytes);
 }
 
-RecvStream::Result RecvStream::on_fragment(Instant now, std::uint32_t number, ByteView payload, ReassemblyMemory& memory,
-                                           StreamSink& sink) {
-  if (number - 1 >= last_) [[unlikely]] return Result::kBeyondEnd;  // 0 wraps to the largest number
-  if (number < next_) [[unlikely]] return Result::kDuplicate;
-  if (payload.empty() && number != wire::kFirstFragment) [[unlikely]] return Result::kEmpty;
+RecvStream::Result RecvStream::on_fragment(Instant now, std::uint32_t number, ByteView payload,
+                                           ReassemblyMemory& memory, StreamSink& sink) {
+  if (number - 1 >= last_) [[unlikely]]
+    return Result::kBeyondEnd;  // 0 wraps to the largest number
+  if (number < next_) [[unlikely]]
+    return Result::kDuplicate;
+  if (payload.empty() && number != wire::kFirstFragment) [[unlikely]]
+    return Result::kEmpty;
   if (number != next_) [[unlikely]] {
     const Result result = hold(number, payload, memory);
     if (result == Result::kHeld) last_new_bytes_at_ = now;
     return result;
   }
-  if (payload.size() > total_ - received_) [[unlikely]] return Result::kBeyondTotal;
+  if (payload.size() > total_ - received_) [[unlikely]]
+    return Result::kBeyondTotal;
   last_new_bytes_at_ = now;
   return accept_in_order(payload, memory, sink);
 }

@@ -1,6 +1,6 @@
-// Reassembly of one inbound stream by fragment number (wire spec 6.4): a contiguous frontier, and fragments above it held
-// until their turn. Payload sizes are whatever the peer sent; only numbers order them. Bytes in order pass through as a view
-// of the datagram (kChunks) or are appended to one buffer (kWhole). Owned by RecvStreams.
+// Reassembly of one inbound stream by fragment number (wire spec 6.4): a contiguous frontier, and fragments above it
+// held until their turn. Payload sizes are whatever the peer sent; only numbers order them. Bytes in order pass through
+// as a view of the datagram (kChunks) or are appended to one buffer (kWhole). Owned by RecvStreams.
 // Invariants: bytes received, in order or held, never exceed the total; a held fragment has at least one byte.
 #pragma once
 
@@ -41,6 +41,20 @@ class RecvStream {
   // Delivers what becomes contiguous. `metadata` of fragment 1 must have been looked at by the caller.
   [[nodiscard]] Result on_fragment(Instant now, std::uint32_t number, ByteView payload, ReassemblyMemory& memory,
                                    StreamSink& sink);
+  // The case of nearly every fragment, kept short: passes the next chunk through when nothing is held and more is to
+  // follow. False, and nothing done, when on_fragment must decide.
+  [[nodiscard]] bool pass_through(Instant now, std::uint32_t number, ByteView payload, StreamSink& sink) {
+    const bool plain = number == next_ && number <= last_ && held_ == 0 && mode_ == DeliveryMode::kChunks;
+    // Strictly below the total, so the stream goes on; 0 - 1 wraps, so an empty payload fails too.
+    if (!plain || payload.size() - 1 >= total_ - contiguous_ - 1) return false;
+    const std::uint64_t offset = contiguous_;
+    ++next_;
+    contiguous_ += payload.size();
+    received_ = contiguous_;
+    last_new_bytes_at_ = now;
+    sink.on_chunk({.stream_id = id_, .offset = offset, .total = total_, .bytes = payload});
+    return true;
+  }
   // Gives all memory back.
   void clear(ReassemblyMemory& memory);
 
@@ -69,16 +83,17 @@ class RecvStream {
   void deliver_whole(ReassemblyMemory& memory, StreamSink& sink);
 
   std::uint32_t id_ = 0;
-  std::uint32_t next_ = 1;         // the frontier: every fragment below has been delivered or appended
-  std::uint32_t last_ = 0;         // highest number accepted
-  std::uint32_t held_ = 0;         // fragments above the frontier
+  std::uint32_t next_ = 1;  // the frontier: every fragment below has been delivered or appended
+  std::uint32_t last_ = 0;  // highest number accepted
+  std::uint32_t held_ = 0;  // fragments above the frontier
   std::uint64_t total_ = 0;
   std::uint64_t received_ = 0;
   std::uint64_t contiguous_ = 0;
   Instant opened_at_{};
   Instant last_new_bytes_at_{};
   DeliveryMode mode_ = DeliveryMode::kChunks;
-  // Slot of fragment n at n modulo the size, a power of two; kNone where there is none. Grows with the distance to the frontier.
+  // Slot of fragment n at n modulo the size, a power of two; kNone where there is none. As long as the distance from the
+  // frontier to the farthest fragment held.
   std::vector<std::uint32_t> index_;
   std::vector<std::uint8_t> buffer_;  // kWhole
   std::uint64_t buffer_charge_ = 0;

@@ -28,20 +28,6 @@ FragmentOutcome RecvStreams::on_fragment(Instant now, const wire::StreamFragment
   return apply(now, index, fragment.number, fragment.payload, sink);
 }
 
-FragmentOutcome RecvStreams::on_fragment(Instant now, const wire::StreamFragmentHeader& fragment, StreamSink& sink) {
-  const std::uint32_t index = find(fragment.stream_id);
-  if (index == kNone) [[unlikely]] {
-    return admit(now,
-                 {.stream_id = fragment.stream_id,
-                  .total_length = fragment.total_length,
-                  .number = fragment.number,
-                  .payload = fragment.payload},
-                 sink);
-  }
-  if (fragment.total_length != streams_[index].total()) [[unlikely]] ++statistics_.contradictory;
-  return apply(now, index, fragment.number, fragment.payload, sink);
-}
-
 FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& fragment, StreamSink& sink) {
   const std::uint32_t id = fragment.stream_id;
   const std::uint64_t total = fragment.total_length;
@@ -124,7 +110,8 @@ void RecvStreams::surface_metadata(const wire::StreamFragment& fragment, StreamS
 }
 
 std::uint32_t RecvStreams::find(std::uint32_t stream_id) {
-  if (stream_id == last_id_ && last_index_ != kNone) [[likely]] return last_index_;
+  if (stream_id == last_id_ && last_index_ != kNone) [[likely]]
+    return last_index_;
   const std::uint32_t index = by_id_.find(stream_id);
   static_assert(IdMap::kNone == kNone);
   last_id_ = stream_id;
@@ -173,7 +160,9 @@ void RecvStreams::fail_all(StreamSink& sink) {
   }
 }
 
-std::optional<Instant> RecvStreams::next_timeout() const { return next_check_; }
+std::optional<Instant> RecvStreams::next_timeout() const {
+  return next_check_;
+}
 
 void RecvStreams::handle_timeout(Instant now, StreamSink& sink) {
   if (!next_check_ || now < *next_check_) return;

@@ -1,8 +1,8 @@
-// The inbound streams of one connection: who is admitted, what is remembered, what expires (wire spec 6.4 as a receiver, W27,
-// W33). The connection's receive path passes every fragment that the duplicate filter let through; bytes come out through
-// StreamSink. Owned by Connection.
-// Nothing a peer declares costs memory: bytes are charged when they arrive, every table has a bound, and no fragment closes the
-// connection. Operations streams (bit 31) share limits with transport streams but are told apart by id.
+// The inbound streams of one connection: who is admitted, what is remembered, what expires (wire spec 6.4 as a
+// receiver, W27, W33). The connection's receive path passes every fragment that the duplicate filter let through; bytes
+// come out through StreamSink. Owned by Connection. Nothing a peer declares costs memory: bytes are charged when they
+// arrive, every table has a bound, and no fragment closes the connection. Operations streams (bit 31) share limits with
+// transport streams but are told apart by id.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ namespace godwit {
 
 struct RecvStreamsConfig {
   DeliveryMode delivery = DeliveryMode::kChunks;
-  std::uint32_t max_streams = wire::kDeployedMaxStreams;  // incomplete at a time; at most 65,536
+  std::uint32_t max_streams = wire::kDeployedMaxStreams;   // incomplete at a time; at most 65,536
   std::uint64_t max_stream_bytes = wire::kMaxStreamBytes;  // declared; at most wire::kMaxStreamBytes
   ReassemblyLimits memory;
   Duration idle_limit = wire::kDeployedStreamIdle;  // without new bytes
@@ -42,7 +42,7 @@ struct FragmentOutcome {
     kDuplicate,  // the fragment has arrived before under another packet id
     kIgnored,    // breaks a rule of the stream, or belongs to a completed, refused or failed one
     kRefused,    // this fragment made its stream refused: from now on it is ignored
-    kNoRoom,     // valid, but not kept: the packet must be neither receipted nor recorded, so that the peer sends it again
+    kNoRoom,  // valid, but not kept: the packet must be neither receipted nor recorded, so that the peer sends it again
   };
   Result result = Result::kIgnored;
   bool opened = false;    // first fragment of its stream
@@ -54,15 +54,15 @@ struct FragmentOutcome {
 struct RecvStreamsStatistics {
   std::uint64_t opened = 0;
   std::uint64_t finished = 0;
-  std::uint64_t refused = 0;         // streams: length, number or memory
-  std::uint64_t failed = 0;          // streams evicted or refused half received
-  std::uint64_t duplicates = 0;      // fragments, as the ones below
-  std::uint64_t reordered = 0;       // held until their turn
-  std::uint64_t beyond_end = 0;      // number out of range
+  std::uint64_t refused = 0;     // streams: length, number or memory
+  std::uint64_t failed = 0;      // streams evicted or refused half received
+  std::uint64_t duplicates = 0;  // fragments, as the ones below
+  std::uint64_t reordered = 0;   // held until their turn
+  std::uint64_t beyond_end = 0;  // number out of range
   std::uint64_t beyond_total = 0;
   std::uint64_t empty = 0;
-  std::uint64_t contradictory = 0;   // a total other than the stream's first; used nevertheless
-  std::uint64_t after_end = 0;       // for a completed, refused or failed stream
+  std::uint64_t contradictory = 0;  // a total other than the stream's first; used nevertheless
+  std::uint64_t after_end = 0;      // for a completed, refused or failed stream
   std::uint64_t no_room = 0;
 };
 
@@ -72,7 +72,21 @@ class RecvStreams {
 
   // One fragment of a packet that is no duplicate. Nothing in it has been checked.
   FragmentOutcome on_fragment(Instant now, const wire::StreamFragment& fragment, StreamSink& sink);
-  FragmentOutcome on_fragment(Instant now, const wire::StreamFragmentHeader& fragment, StreamSink& sink);
+  FragmentOutcome on_fragment(Instant now, const wire::StreamFragmentHeader& fragment, StreamSink& sink) {
+    if (fragment.stream_id == last_id_ && last_index_ != kNone) [[likely]] {
+      RecvStream& stream = streams_[last_index_];
+      const bool same_total = fragment.total_length == stream.total();
+      if (same_total && stream.pass_through(now, fragment.number, fragment.payload, sink)) [[likely]] {
+        return {.result = FragmentOutcome::Result::kAccepted};
+      }
+    }
+    return on_fragment(now,
+                       wire::StreamFragment{.stream_id = fragment.stream_id,
+                                            .total_length = fragment.total_length,
+                                            .number = fragment.number,
+                                            .payload = fragment.payload},
+                       sink);
+  }
 
   // Views handed out by on_chunk are no longer used: call before each new input.
   void release_delivered() { memory_.release_retired(); }

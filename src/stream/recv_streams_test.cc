@@ -20,7 +20,9 @@ class RecvStreamsTest : public testing::Test {
   FragmentOutcome give(std::uint32_t id, std::uint64_t total, std::uint32_t number, const Bytes& payload,
                        std::optional<ByteView> metadata = std::nullopt) {
     return streams_.on_fragment(
-        now_, wire::StreamFragment{.stream_id = id, .total_length = total, .number = number, .payload = payload, .metadata = metadata},
+        now_,
+        wire::StreamFragment{
+            .stream_id = id, .total_length = total, .number = number, .payload = payload, .metadata = metadata},
         sink_);
   }
   // A fragment of a stream of `bytes`, over the short path.
@@ -28,7 +30,9 @@ class RecvStreamsTest : public testing::Test {
     const FragmentLayout layout{bytes.size()};
     const Bytes payload = slice(bytes, layout.offset(number), layout.size(number));
     return streams_.on_fragment(
-        now_, wire::StreamFragmentHeader{.stream_id = id, .total_length = bytes.size(), .number = number, .payload = payload}, sink_);
+        now_,
+        wire::StreamFragmentHeader{.stream_id = id, .total_length = bytes.size(), .number = number, .payload = payload},
+        sink_);
   }
   void pass(Duration duration) {
     const Instant end = now_ + duration;
@@ -124,9 +128,10 @@ TEST_F(RecvStreamsTest, TellsOperationsStreamsApart) {
     void on_failure(const InboundFailure&) override {}
     std::vector<bool> operations;
   } sink;
-  streams_.on_fragment(now_, wire::StreamFragment{.stream_id = 3, .total_length = 1, .number = 1, .payload = Bytes(1)}, sink);
-  streams_.on_fragment(now_, wire::StreamFragment{.stream_id = 0x80000003, .total_length = 1, .number = 1, .payload = Bytes(1)},
+  streams_.on_fragment(now_, wire::StreamFragment{.stream_id = 3, .total_length = 1, .number = 1, .payload = Bytes(1)},
                        sink);
+  streams_.on_fragment(
+      now_, wire::StreamFragment{.stream_id = 0x80000003, .total_length = 1, .number = 1, .payload = Bytes(1)}, sink);
   EXPECT_THAT(sink.operations, ElementsAre(false, true));
 }
 
@@ -153,7 +158,8 @@ TEST_F(RecvStreamsTest, RefusesTotalsOutOfRange) {
     EXPECT_EQ(give(id, 3000, 1, Bytes(1130)).result, Outcome::kIgnored) << "refused for good";
   }
   EXPECT_EQ(streams_.open_streams(), 0U);
-  EXPECT_EQ(give(5, wire::kMaxStreamBytes, 1, Bytes(1130)).result, Outcome::kAccepted) << "a large stream is legitimate";
+  EXPECT_EQ(give(5, wire::kMaxStreamBytes, 1, Bytes(1130)).result, Outcome::kAccepted)
+      << "a large stream is legitimate";
 }
 
 TEST_F(RecvStreamsTest, BoundsAThousandStreamsBegunAndNeverFinished) {
@@ -330,11 +336,14 @@ TEST_F(RecvStreamsTest, StaysWithinItsBoundsUnderArbitraryInput) {
     const RecvStreamsConfig config{
         .delivery = mode, .max_streams = 50, .memory = {.reorder_bytes = 300'000, .buffer_bytes = 400'000}};
     streams_ = RecvStreams{config};
-    const std::vector<std::uint64_t> totals{0, 1, 1130, 1131, 5000, 100'000, wire::kMaxStreamBytes, wire::kMaxStreamBytes + 1, kHuge};
-    const std::vector<std::uint32_t> numbers{0, 1, 2, 3, 4, 5, 6, 88, 89, 90, 146'000, 146'616, 146'617, 0x7fffffff, 0xffffffff};
+    const std::vector<std::uint64_t> totals{
+        0, 1, 1130, 1131, 5000, 100'000, wire::kMaxStreamBytes, wire::kMaxStreamBytes + 1, kHuge};
+    const std::vector<std::uint32_t> numbers{0,  1,  2,       3,       4,       5,          6,         88,
+                                             89, 90, 146'000, 146'616, 146'617, 0x7fffffff, 0xffffffff};
     const Bytes announcement(1122);
     for (int step = 0; step < 60'000; ++step) {
-      const auto id = static_cast<std::uint32_t>(random_.below(200)) | (random_.below(4) == 0 ? wire::kOperationsBit : 0);
+      const auto id =
+          static_cast<std::uint32_t>(random_.below(200)) | (random_.below(4) == 0 ? wire::kOperationsBit : 0);
       std::optional<ByteView> metadata;
       if (random_.below(5) == 0) metadata = announcement;
       give(id, totals[random_.below(totals.size())], numbers[random_.below(numbers.size())],

@@ -8,13 +8,8 @@
 namespace godwit {
 namespace {
 
-// Datagram bytes of short messages that go ahead of waiting streams at once: about one segmentation run. Beyond it every
-// byte must have been matched by a byte of a stream, so that messages take at most half of a busy path, and a
-// message that comes after a pause waits for nothing.
-constexpr std::int64_t kMessageBurst = 64 * 1024;
-
-// Datagram bytes around a fragment's payload.
-constexpr std::int64_t kFragmentOverhead = wire::kDatagramOverhead + wire::kFragmentOverhead;
+// Datagram bytes around the payload of a short message.
+constexpr std::int64_t kMessageOverhead = wire::kDatagramOverhead + wire::kShortMessageOverhead;
 
 // A MessageId is generation, kind and index, so that it is found without a table and never repeats.
 constexpr unsigned kIndexBits = 16;
@@ -81,7 +76,8 @@ Result<MessageId> SendQueue::send_stream(Body body, SendOptions options) {
     return failure(ErrorCode::kTooLarge, "at most 1120 bytes of metadata can be embedded");
   }
   const std::uint64_t cost = wire::deployed_charge(size);
-  if (!charge_.ever_fits(cost)) return failure(ErrorCode::kTooLarge, "the stream exceeds the limit of all open streams");
+  if (!charge_.ever_fits(cost))
+    return failure(ErrorCode::kTooLarge, "the stream exceeds the limit of all open streams");
   if (!charge_.fits(cost)) {
     // The cheapest of the refused decides when to try again: the others are refused once more and wait on.
     refused_charge_ = std::min(refused_charge_.value_or(cost), cost);
@@ -134,7 +130,9 @@ void SendQueue::cancel_all() {
   }
 }
 
-bool SendQueue::poll_writable() { return std::exchange(writable_, false); }
+bool SendQueue::poll_writable() {
+  return std::exchange(writable_, false);
+}
 
 // --- The send path ---
 
@@ -160,53 +158,13 @@ bool SendQueue::load_message() {
   return true;
 }
 
-bool SendQueue::load_fragment() {
-  const std::uint32_t index = turns_.current();
-  SendStream& stream = streams_[index].stream;
-  const std::uint32_t number = stream.next_fragment();
-  const std::optional<ByteView> payload = stream.payload(number);
-  if (!payload) [[unlikely]] {
-    fail(SendKind::kFragment, index, SendFailure::Reason::kBodyUnreadable);
-    return false;
-  }
-  front_ = {.kind = SendKind::kFragment,
-            .owner = streams_.handle(index),
-            .fragment = number,
-            .payload = *payload,
-            .stream = &stream};
-  return true;
-}
-
-void SendQueue::take() {
-  GODWIT_ASSERT(has_front_);
-  has_front_ = false;
-  if (front_.kind == SendKind::kFragment) {
-    take_fragment();
-  } else {
-    take_message();
-  }
-}
-
 void SendQueue::take_message() {
   const std::uint32_t index = message_head_;
   unlink_message(index);
   messages_[index].sent = true;
   // Nobody waits: the burst is there in full for when somebody does.
-  message_allowance_ =
-      turns_.empty() ? kMessageBurst : message_allowance_ - static_cast<std::int64_t>(front_.datagram_bytes());
-}
-
-void SendQueue::take_fragment() {
-  const std::uint32_t index = turns_.current();
-  SendStream& stream = streams_[index].stream;
-  stream.on_sent();
-  const std::size_t bytes = front_.payload.size();
-  message_allowance_ = std::min(kMessageBurst, message_allowance_ + kFragmentOverhead + static_cast<std::int64_t>(bytes));
-  if (stream.sendable()) [[likely]] {
-    turns_.spend(bytes);
-  } else {
-    turns_.remove(index);
-  }
+  const auto bytes = static_cast<std::int64_t>(front_.payload.size());
+  message_allowance_ = turns_.empty() ? kMessageBurst : message_allowance_ - kMessageOverhead - bytes;
 }
 
 std::optional<SendItem> SendQueue::content(SendKind kind, SlotHandle owner, std::uint32_t fragment) {
@@ -307,14 +265,16 @@ void SendQueue::check_deadline(Instant now, SendKind kind, std::uint32_t index, 
   }
 }
 
-void SendQueue::note_deadline(Instant deadline) { earliest_deadline_ = std::min(earliest_deadline_, deadline); }
+void SendQueue::note_deadline(Instant deadline) {
+  earliest_deadline_ = std::min(earliest_deadline_, deadline);
+}
 
 // --- Slots ---
 
 void SendQueue::fail(SendKind kind, std::uint32_t index, SendFailure::Reason reason) {
   has_front_ = false;
-  UnreportedFailure unreported{
-      .failure = {.message = id_of(kind, index), .kind = kind, .reason = reason}, .lingering_charge = 0};
+  UnreportedFailure unreported{.failure = {.message = id_of(kind, index), .kind = kind, .reason = reason},
+                               .lingering_charge = 0};
   if (kind == SendKind::kMessage) {
     unreported.failure.owner = messages_.handle(index);
     unreported.failure.may_have_arrived = messages_[index].sent;

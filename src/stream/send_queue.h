@@ -1,16 +1,18 @@
-// What goes next on one connection. The connection's send path asks peek(), encodes and seals the item, take()s it; recovery
-// tells what was acknowledged and what to send again. Short messages go before streams so that they do not wait behind a
-// file; beyond a burst the two alternate by bytes, so that neither starves. Streams take turns of about one segmentation
-// run each, fair by bytes; one stream alone fills whole runs.
-// Owned by Connection. Bounded in count and bytes; holds the limits of a deployed receiver (wire spec 6.4), which are
-// neither announced nor reported to a sender (W32, W33). No allocation per packet once grown.
+// What goes next on one connection. The connection's send path asks peek(), encodes and seals the item, take()s it;
+// recovery tells what was acknowledged and what to send again. Short messages go before streams so that they do not
+// wait behind a file; beyond a burst the two alternate by bytes, so that neither starves. Streams take turns of about
+// one segmentation run each, fair by bytes; one stream alone fills whole runs. Owned by Connection. Bounded in count
+// and bytes; holds the limits of a deployed receiver (wire spec 6.4), which are neither announced nor reported to a
+// sender (W32, W33). No allocation per packet once grown.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -58,12 +60,13 @@ enum class SendKind : std::uint8_t { kFragment, kMessage };
 // One packet's content. Views are valid until the next call of a non-const member of the queue.
 struct SendItem {
   SendKind kind = SendKind::kMessage;
-  SlotHandle owner = 0;                // PacketContent::owner
-  std::uint32_t fragment = 0;          // number from 1 on; 0 for a short message
+  SlotHandle owner = 0;        // PacketContent::owner
+  std::uint32_t fragment = 0;  // number from 1 on; 0 for a short message
   ByteView payload;
   const SendStream* stream = nullptr;  // null for a short message; has header(), id(), total()
 
-  // Goes between the fragment's payload and the end of the packet; nothing but for fragment 1 of some operations streams.
+  // Goes between the fragment's payload and the end of the packet; nothing but for fragment 1 of some operations
+  // streams.
   [[nodiscard]] std::optional<ByteView> metadata() const {
     return stream == nullptr ? std::nullopt : stream->metadata(fragment);
   }
@@ -76,9 +79,9 @@ struct SendFailure {
   enum class Reason : std::uint8_t { kBodyUnreadable, kDeadline, kAbandoned, kCancelled };
   MessageId message = 0;
   SendKind kind = SendKind::kMessage;
-  SlotHandle owner = 0;            // stale by now: recovery is to forget its packets
+  SlotHandle owner = 0;  // stale by now: recovery is to forget its packets
   Reason reason = Reason::kCancelled;
-  bool may_have_arrived = false;   // at least one packet of it was handed out
+  bool may_have_arrived = false;  // at least one packet of it was handed out
 };
 
 struct SendQueueStatistics {
@@ -86,7 +89,7 @@ struct SendQueueStatistics {
   std::uint64_t streams_accepted = 0;
   std::uint64_t confirmed = 0;
   std::uint64_t failed = 0;
-  std::uint64_t refused = 0;             // send() answered kWouldBlock
+  std::uint64_t refused = 0;                 // send() answered kWouldBlock
   std::uint64_t stale_acknowledgements = 0;  // for a slot that was freed
 };
 
@@ -102,8 +105,8 @@ class SendQueue {
   [[nodiscard]] Result<MessageId> send(Instant now, Body body, SendOptions options = {});
   // The wire's id of a message's stream, 0 for a short message and one that has ended.
   [[nodiscard]] std::uint32_t stream_id(MessageId message) const;
-  // Bytes from the start of the stream that may be sent in all; a lower value than before changes nothing. A fragment is sent
-  // only when it ends within the limit. False when the message is no stream or has ended.
+  // Bytes from the start of the stream that may be sent in all; a lower value than before changes nothing. A fragment
+  // is sent only when it ends within the limit. False when the message is no stream or has ended.
   bool extend_send_limit(MessageId message, std::uint64_t limit_bytes);
   // Gives a message up. Reported by poll_failure(). False when it has ended already.
   bool cancel(MessageId message);
@@ -112,13 +115,23 @@ class SendQueue {
   [[nodiscard]] bool poll_writable();
 
   // --- The send path ---
-  // What goes next, null when there is nothing to send. Stays the same until take() or another non-const call; costs a few
-  // nanoseconds for contiguous bodies. A body that cannot be read fails its message here.
+  // What goes next, null when there is nothing to send. Stays the same until take() or another non-const call; costs a
+  // few nanoseconds for contiguous bodies. A body that cannot be read fails its message here.
   [[nodiscard]] const SendItem* peek() {
+    if (!has_front_ && message_head_ == kNone && !turns_.empty()) [[likely]]
+      has_front_ = load_fragment();
     return has_front_ ? &front_ : load_front();
   }
   // The item of the last peek() goes into a packet. Requires peek() != nullptr.
-  void take();
+  void take() {
+    GODWIT_ASSERT(has_front_);
+    has_front_ = false;
+    if (front_.kind == SendKind::kFragment) [[likely]] {
+      take_fragment();
+    } else {
+      take_message();
+    }
+  }
   // The content of a packet sent before, for its retransmission. Nothing when its message has ended, or fails here.
   [[nodiscard]] std::optional<SendItem> content(SendKind kind, SlotHandle owner, std::uint32_t fragment);
   // Nothing unsent that may be sent: credit counts, the congestion window does not.
@@ -130,8 +143,8 @@ class SendQueue {
   std::optional<MessageId> on_acknowledged(SendKind kind, SlotHandle owner, std::uint32_t first, std::uint32_t count);
   // A packet was given up after all its retransmissions: its message fails, others go on (wire spec 6.6).
   void on_abandoned(SendKind kind, SlotHandle owner);
-  // Messages that failed, one a call. A stream's share of the receiver's limits is held from here until it has been evicted
-  // there for want of new bytes.
+  // Messages that failed, one a call. A stream's share of the receiver's limits is held from here until it has been
+  // evicted there for want of new bytes.
   [[nodiscard]] std::optional<SendFailure> poll_failure(Instant now);
 
   // --- Time: deadlines, and the end of failed streams at the receiver while a send waits for it ---
@@ -147,11 +160,15 @@ class SendQueue {
 
  private:
   static constexpr std::uint32_t kNone = 0xffffffff;
+  // Datagram bytes of short messages that go ahead of waiting streams at once: about one segmentation run. Beyond it
+  // every byte must have been matched by a byte of a stream, so that messages take at most half of a busy path, and a
+  // message that comes after a pause waits for nothing.
+  static constexpr std::int64_t kMessageBurst = 64 * 1024;
 
   struct MessageSlot {
     Body body;
     Instant deadline = Instant::max();  // max: none
-    std::uint32_t next = kNone;  // in the queue of unsent messages
+    std::uint32_t next = kNone;         // in the queue of unsent messages
     std::uint32_t previous = kNone;
     bool sent = false;
   };
@@ -216,5 +233,43 @@ class SendQueue {
   std::size_t next_failure_ = 0;
   SendQueueStatistics statistics_;
 };
+
+// --- The way of nearly every packet, short enough to be inlined ---
+
+inline bool SendQueue::load_fragment() {
+  const std::uint32_t index = turns_.current();
+  SendStream& stream = streams_[index].stream;
+  const std::uint32_t number = stream.next_fragment();
+  const std::optional<ByteView> payload = stream.payload(number);
+  if (!payload) [[unlikely]] {
+    fail(SendKind::kFragment, index, SendFailure::Reason::kBodyUnreadable);
+    return false;
+  }
+  // Field by field, the view too: as an aggregate it is put together on the stack and copied (GCC 12), and the wait for
+  // that store costs as much as all the rest.
+  front_.kind = SendKind::kFragment;
+  front_.owner = streams_.handle(index);
+  front_.fragment = number;
+  front_.payload = {payload->data(), payload->size()};
+  front_.stream = &stream;
+  return true;
+}
+
+inline void SendQueue::take_fragment() {
+  const std::uint32_t index = turns_.current();
+  SendStream& stream = streams_[index].stream;
+  stream.on_sent();
+  const std::size_t bytes = front_.payload.size();
+  // Full while no messages are about: a store here would be waited for by the next fragment.
+  if (message_allowance_ < kMessageBurst) [[unlikely]] {
+    const std::size_t datagram_bytes = wire::kDatagramOverhead + wire::kFragmentOverhead + bytes;
+    message_allowance_ = std::min(kMessageBurst, message_allowance_ + static_cast<std::int64_t>(datagram_bytes));
+  }
+  if (stream.sendable()) [[likely]] {
+    turns_.spend(bytes);
+  } else {
+    turns_.remove(index);
+  }
+}
 
 }  // namespace godwit

@@ -449,8 +449,8 @@ TEST_F(SendQueueTest, FailsWhatMissesItsDeadline) {
 
 // --- Everything at once ---
 
-// What the queue must do, without its order: each fragment once and in order within the credit, each message confirmed or
-// failed once.
+// What the queue must do, without its order: each fragment once and in order within the credit, each message confirmed
+// or failed once.
 struct ModelMessage {
   Bytes bytes;
   std::uint64_t limit = kUnlimited;
@@ -459,7 +459,8 @@ struct ModelMessage {
 };
 
 TEST_F(SendQueueTest, LosesAndRepeatsNothingUnderRandomUse) {
-  queue_ = SendQueue{{.max_messages = 20, .max_message_bytes = 15'000, .max_streams = 12, .max_stream_charge = 400'000}};
+  queue_ =
+      SendQueue{{.max_messages = 20, .max_message_bytes = 15'000, .max_streams = 12, .max_stream_charge = 400'000}};
   std::map<MessageId, ModelMessage> model;
   std::map<SlotHandle, MessageId> streams;
   std::map<SlotHandle, MessageId> messages;
@@ -492,7 +493,8 @@ TEST_F(SendQueueTest, LosesAndRepeatsNothingUnderRandomUse) {
         if (!model.empty()) {
           const auto chosen = std::next(model.begin(), static_cast<std::ptrdiff_t>(random_.below(model.size())));
           const std::uint64_t limit = random_.below(2) == 0 ? random_.below(60'000) : kUnlimited;
-          if (queue_.extend_send_limit(chosen->first, limit)) chosen->second.limit = std::max(chosen->second.limit, limit);
+          if (queue_.extend_send_limit(chosen->first, limit))
+            chosen->second.limit = std::max(chosen->second.limit, limit);
         }
         break;
       case 3:
@@ -536,7 +538,8 @@ TEST_F(SendQueueTest, LosesAndRepeatsNothingUnderRandomUse) {
           const auto found = std::ranges::find_if(model, [&](const auto& entry) {
             const ModelMessage& message = entry.second;
             const bool is_stream = queue_.stream_id(entry.first) != 0;
-            return message.sent == 0 && message.outstanding.empty() && is_stream == (item->kind == SendKind::kFragment) &&
+            return message.sent == 0 && message.outstanding.empty() &&
+                   is_stream == (item->kind == SendKind::kFragment) &&
                    (!is_stream || queue_.stream_id(entry.first) == item->stream->id()) &&
                    (is_stream || std::ranges::equal(message.bytes, item->payload));
           });
@@ -544,7 +547,8 @@ TEST_F(SendQueueTest, LosesAndRepeatsNothingUnderRandomUse) {
           owners[item->owner] = found->first;
         }
         ModelMessage& message = model.at(owners.at(item->owner));
-        const Bytes expected = slice(message.bytes, message.sent, std::min<std::size_t>(1130, message.bytes.size() - message.sent));
+        const Bytes expected =
+            slice(message.bytes, message.sent, std::min<std::size_t>(1130, message.bytes.size() - message.sent));
         ASSERT_TRUE(std::ranges::equal(item->payload, expected));
         message.sent += expected.size();
         ASSERT_TRUE(item->kind == SendKind::kMessage || message.sent <= message.limit);

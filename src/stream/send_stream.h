@@ -1,5 +1,5 @@
-// One outgoing stream: its body, how it is cut, what has been sent and what has been acknowledged. Owned by SendQueue, which
-// decides when it sends; recovery names its fragments by number when they are acknowledged or must be sent again.
+// One outgoing stream: its body, how it is cut, what has been sent and what has been acknowledged. Owned by SendQueue,
+// which decides when it sends; recovery names its fragments by number when they are acknowledged or must be sent again.
 // Invariants: acknowledged fragments <= sent fragments <= count; fragments are sent in order, each once here.
 #pragma once
 
@@ -23,8 +23,8 @@ class SendStream {
  public:
   // An empty slot: id 0, nothing to send.
   SendStream() : SendStream(0, Body{}, std::nullopt, 0) {}
-  // `body` holds 1 … wire::kMaxStreamBytes bytes. `metadata` (at most wire::kMaxMetadata bytes) is embedded in fragment 1;
-  // operations streams only. `send_limit`: see raise_send_limit.
+  // `body` holds 1 … wire::kMaxStreamBytes bytes. `metadata` (at most wire::kMaxMetadata bytes) is embedded in fragment
+  // 1; operations streams only. `send_limit`: see raise_send_limit.
   SendStream(std::uint32_t id, Body body, std::optional<std::vector<std::uint8_t>> metadata, std::uint64_t send_limit);
 
   [[nodiscard]] std::uint32_t id() const { return id_; }
@@ -35,7 +35,8 @@ class SendStream {
   // What goes into `metadata` of the fragment; nothing but for fragment 1.
   [[nodiscard]] std::optional<ByteView> metadata(std::uint32_t number) const;
 
-  // The payload of a fragment, also one sent before. Nothing when the body's source fails. Requires 1 <= number <= count.
+  // The payload of a fragment, also one sent before. Nothing when the body's source fails. Requires 1 <= number <=
+  // count.
   [[nodiscard]] std::optional<ByteView> payload(std::uint32_t number) {
     return body_.read(layout_.offset(number), layout_.size(number));
   }

@@ -1,4 +1,5 @@
-// Nothing allocates per packet once a connection runs: counted, by replacing the allocation functions of this test program.
+// Nothing allocates per packet once a connection runs: counted, by replacing the allocation functions of this test
+// program.
 
 #include <gtest/gtest.h>
 
@@ -40,9 +41,15 @@ void deallocate(void* pointer) noexcept {
 
 }  // namespace
 
-void* operator new(std::size_t size) { return allocate(size); }
-void operator delete(void* pointer) noexcept { deallocate(pointer); }
-void operator delete(void* pointer, std::size_t) noexcept { deallocate(pointer); }
+void* operator new(std::size_t size) {
+  return allocate(size);
+}
+void operator delete(void* pointer) noexcept {
+  deallocate(pointer);
+}
+void operator delete(void* pointer, std::size_t) noexcept {
+  deallocate(pointer);
+}
 
 namespace godwit {
 namespace {
@@ -58,8 +65,8 @@ class CountingSink final : public StreamSink {
 
 constexpr std::size_t kStreamBytes = 16 << 20;
 
-// Moves `streams` streams of 16 MiB, and a short message every 64 fragments; every `swap`-th pair of fragments changes places.
-// Returns the allocations of the last stream but its opening and its end.
+// Moves `streams` streams of 16 MiB, and a short message every 64 fragments; every `swap`-th pair of fragments changes
+// places. Returns the allocations of the last stream but its opening and its end.
 std::size_t allocations_of_a_stream(std::size_t swap) {
   SendQueue sender;
   RecvStreams receiver;
@@ -104,9 +111,13 @@ std::size_t allocations_of_a_stream(std::size_t swap) {
   return counted;
 }
 
-TEST(SteadyState, AllocatesNothingPerFragmentInOrder) { EXPECT_EQ(allocations_of_a_stream(0), 0U); }
+TEST(SteadyState, AllocatesNothingPerFragmentInOrder) {
+  EXPECT_EQ(allocations_of_a_stream(0), 0U);
+}
 
-TEST(SteadyState, AllocatesNothingPerFragmentOutOfOrder) { EXPECT_EQ(allocations_of_a_stream(3), 0U); }
+TEST(SteadyState, AllocatesNothingPerFragmentOutOfOrder) {
+  EXPECT_EQ(allocations_of_a_stream(3), 0U);
+}
 
 TEST(SteadyState, CostsAnIdleConnectionNoHeapMemory) {
   const std::size_t before = live_bytes;
@@ -127,15 +138,17 @@ TEST(SteadyState, HoldsTheMemoryBoundAgainstStreamsThatNeverEnd) {
       CountingSink sink;
       DeterministicRandom random{1};
       for (int step = 0; step < 100'000; ++step) {
-        const wire::StreamFragment fragment{.stream_id = 1 + static_cast<std::uint32_t>(random.below(1500)),
-                                            .total_length = wire::kMaxStreamBytes,
-                                            .number = 1 + static_cast<std::uint32_t>(random.below(random.below(2) ? 30 : 140'000)),
-                                            .payload = payload};
+        const wire::StreamFragment fragment{
+            .stream_id = 1 + static_cast<std::uint32_t>(random.below(1500)),
+            .total_length = wire::kMaxStreamBytes,
+            .number = 1 + static_cast<std::uint32_t>(random.below(random.below(2) ? 30 : 140'000)),
+            .payload = payload};
         receiver.on_fragment(kStart, fragment, sink);
         if (step % 100 == 0) receiver.release_delivered();
       }
     }
-    // The bounds, the tables of 1024 streams and 4096 refused ids, and both copies of the largest buffer while it grows.
+    // The bounds, the tables of 1024 streams and 4096 refused ids, and both copies of the largest buffer while it
+    // grows.
     const std::size_t bound = (mode == DeliveryMode::kWhole ? 5U : 1U) * (1 << 20) + 700 * 1024;
     EXPECT_LE(peak_bytes - before, bound);
     EXPECT_EQ(live_bytes, before);

@@ -1,6 +1,6 @@
-// Ids of outgoing streams (wire spec 6.2): 31 bits from one counter, bit 31 marks operations streams. An id is never used
-// twice on a connection, because a deployed peer silently swallows the second stream (wire spec W32). One allocator per
-// connection, owned by its SendQueue.
+// Ids of outgoing streams (wire spec 6.2): 31 bits from one counter, bit 31 marks operations streams. An id is never
+// used twice on a connection, because a deployed peer silently swallows the second stream (wire spec W32). One
+// allocator per connection, owned by its SendQueue.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ class StreamIdAllocator {
   // `first`: the number of the first stream, 1 … 2^31 - 1. 0 is never an id.
   explicit StreamIdAllocator(std::uint32_t first = 1);
 
-  // The next number, with bit 31 for an operations stream; both kinds draw from the same counter. Nothing once all are used.
+  // The next number, with bit 31 for an operations stream; both kinds draw from the same counter. Nothing once all are
+  // used.
   [[nodiscard]] std::optional<std::uint32_t> next(bool operations);
 
  private:

@@ -1,5 +1,5 @@
-// What inbound streams give to the connection, as calls in the order in which things happen. A call instead of a returned list:
-// one fragment may complete many, and the connection turns each into an event without a copy in between.
+// What inbound streams give to the connection, as calls in the order in which things happen. A call instead of a
+// returned list: one fragment may complete many, and the connection turns each into an event without a copy in between.
 // Implemented by Connection. An implementation must not call back into RecvStreams.
 #pragma once
 

@@ -1,7 +1,7 @@
-// Whose turn it is among the streams that can send: deficit round robin by bytes (Shreedhar and Varghese, SIGCOMM 1995),
-// with a turn of about one segmentation run, so that fairness does not cut runs short. A stream that overdraws its turn by
-// part of a fragment starts the next one with that debt. Streams that cannot send are not in the ring and cost nothing.
-// Owned by SendQueue; streams are named by slot index.
+// Whose turn it is among the streams that can send: deficit round robin by bytes (Shreedhar and Varghese, SIGCOMM
+// 1995), with a turn of about one segmentation run, so that fairness does not cut runs short. A stream that overdraws
+// its turn by part of a fragment starts the next one with that debt. Streams that cannot send are not in the ring and
+// cost nothing. Owned by SendQueue; streams are named by slot index.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +15,9 @@ namespace godwit {
 class StreamTurns {
  public:
   static constexpr std::uint32_t kNone = 0xffffffff;
-  // A turn is 54 full fragments, as many as 64 KiB of datagrams hold, while up to 16 streams take turns. With more it shrinks, to
-  // 4 at least: every stream must bring new bytes within the receiver's idle limit, and a round of 1024 streams at the
-  // deployed rate would outlast it (wire spec 6.4, 8.2).
+  // A turn is 54 full fragments, as many as 64 KiB of datagrams hold, while up to 16 streams take turns. With more it
+  // shrinks, to 4 at least: every stream must bring new bytes within the receiver's idle limit, and a round of 1024
+  // streams at the deployed rate would outlast it (wire spec 6.4, 8.2).
   static constexpr std::uint32_t kRunFragments = 54;
   static constexpr std::uint32_t kFullTurnStreams = 16;
   static constexpr std::uint32_t kSmallestTurnFragments = 4;
@@ -36,7 +36,8 @@ class StreamTurns {
   void spend(std::size_t bytes) {
     Node& node = nodes_[current_];
     node.bytes_left -= static_cast<std::int64_t>(bytes);
-    if (node.bytes_left <= 0) [[unlikely]] begin_turn(node.next);
+    if (node.bytes_left <= 0) [[unlikely]]
+      begin_turn(node.next);
   }
 
   // Bytes of a turn among `streams` streams.

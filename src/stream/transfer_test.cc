@@ -1,5 +1,5 @@
-// Both directions of this folder together: what a SendQueue makes, RecvStreams takes, over a path that loses, repeats and
-// reorders.
+// Both directions of this folder together: what a SendQueue makes, RecvStreams takes, over a path that loses, repeats
+// and reorders.
 
 #include <gtest/gtest.h>
 
@@ -107,7 +107,8 @@ void expect_transfers(DeliveryMode mode, std::uint64_t reorder_bytes) {
         case 1: transfer.send(size, {.as = SendAs::kStream}); break;
         case 2: transfer.send(size, {.as = SendAs::kOperationsStream}); break;
         default:
-          transfer.send(size, {.as = SendAs::kOperationsStream, .metadata = random_bytes(random, 8 + random.below(1113))});
+          transfer.send(size,
+                        {.as = SendAs::kOperationsStream, .metadata = random_bytes(random, 8 + random.below(1113))});
       }
     }
     transfer.run();
@@ -115,9 +116,13 @@ void expect_transfers(DeliveryMode mode, std::uint64_t reorder_bytes) {
   }
 }
 
-TEST(Transfer, DeliversEveryStreamInChunksOverABadPath) { expect_transfers(DeliveryMode::kChunks, 16 << 20); }
+TEST(Transfer, DeliversEveryStreamInChunksOverABadPath) {
+  expect_transfers(DeliveryMode::kChunks, 16 << 20);
+}
 
-TEST(Transfer, DeliversEveryStreamWholeOverABadPath) { expect_transfers(DeliveryMode::kWhole, 16 << 20); }
+TEST(Transfer, DeliversEveryStreamWholeOverABadPath) {
+  expect_transfers(DeliveryMode::kWhole, 16 << 20);
+}
 
 TEST(Transfer, DeliversEveryStreamWithHardlyAnyRoomForReordering) {
   expect_transfers(DeliveryMode::kChunks, 20'000);
