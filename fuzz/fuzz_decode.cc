@@ -1,5 +1,5 @@
-// Any bytes as the plaintext of a symmetric datagram: what decodes must lie within the input and encode to the same bytes,
-// and the short path for fragments must agree with the complete decoder.
+// Any bytes as the plaintext of a symmetric datagram: what decodes must lie within the input and encode to the same
+// bytes, and the short path for fragments must agree with the complete decoder.
 #include <cstddef>
 #include <cstdint>
 

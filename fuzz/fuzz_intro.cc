@@ -1,5 +1,5 @@
-// Any bytes as an intro, in one of three places by the first byte: as the plaintext behind the envelope with all that is
-// read from it, as a sealed plaintext that must come back unchanged, and as the datagram itself.
+// Any bytes as an intro, in one of three places by the first byte: as the plaintext behind the envelope with all that
+// is read from it, as a sealed plaintext that must come back unchanged, and as the datagram itself.
 #include <algorithm>
 #include <array>
 #include <cstddef>

@@ -1,7 +1,7 @@
-// Bounded cursors over bincode 1.3.3 with its default settings (wire spec 2.1): fixed widths, little endian, u64 lengths.
-// Both are sticky: the first access beyond the end makes the cursor failed, later accesses do nothing and read zeros, so
-// a codec checks once at the end. Nothing is allocated, nothing beyond the span is touched, a length is compared with
-// what is there before it is believed.
+// Bounded cursors over bincode 1.3.3 with its default settings (wire spec 2.1): fixed widths, little endian, u64
+// lengths. Both are sticky: the first access beyond the end makes the cursor failed, later accesses do nothing and read
+// zeros, so a codec checks once at the end. Nothing is allocated, nothing beyond the span is touched, a length is
+// compared with what is there before it is believed.
 #pragma once
 
 #include <concepts>

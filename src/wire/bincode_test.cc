@@ -53,8 +53,8 @@ TEST(Reader, ReadsNothingFromAnEmptyViewWithoutFailing) {
 }
 
 TEST(Reader, RefusesEveryLengthBeyondTheEnd) {
-  for (const std::uint64_t length : {std::uint64_t{3}, std::uint64_t{1} << 31, std::uint64_t{1} << 32, std::uint64_t{1} << 63,
-                                     std::numeric_limits<std::uint64_t>::max()}) {
+  for (const std::uint64_t length : {std::uint64_t{3}, std::uint64_t{1} << 31, std::uint64_t{1} << 32,
+                                     std::uint64_t{1} << 63, std::numeric_limits<std::uint64_t>::max()}) {
     std::array<std::uint8_t, 10> bytes{};
     store_le(bytes.data(), length);
     Reader reader(bytes);

@@ -21,8 +21,8 @@ enum class PacketType : std::uint8_t { kIntro, kSymmetric, kQuic, kUnassigned };
 
 // The first two are worth a decryption, all others are reasons to drop.
 enum class DatagramClass : std::uint8_t {
-  kSymmetric,       // 29 to 1500 bytes; fewer than 16 bytes of plaintext still prove the key, and decode to nothing
-  kIntro,           // 73 to 1500 bytes
+  kSymmetric,  // 29 to 1500 bytes; fewer than 16 bytes of plaintext still prove the key, and decode to nothing
+  kIntro,      // 73 to 1500 bytes
   kEmpty,
   kUnassigned,      // byte 0 is 00 or 03 … 3F
   kQuic,            // byte 0 is 40 … FF

@@ -35,7 +35,9 @@ TEST(Datagram, OtherFirstBytesAreDroppedAtEveryLength) {  // checklist 13
   }
 }
 
-TEST(Datagram, AnEmptyDatagramIsDropped) { EXPECT_EQ(classify_of(0, 0), DatagramClass::kEmpty); }
+TEST(Datagram, AnEmptyDatagramIsDropped) {
+  EXPECT_EQ(classify_of(0, 0), DatagramClass::kEmpty);
+}
 
 TEST(Datagram, SymmetricDatagramsAreOpenedFrom29To1500Bytes) {  // checklist 10, 11
   for (std::size_t size = 1; size <= 1600; ++size) {

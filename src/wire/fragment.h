@@ -1,6 +1,6 @@
 // The short path of the packet that makes up nearly all traffic: a stream fragment without receipts and metadata, the
-// only kind that fills a datagram (wire spec 2.4: 41 + 1130 = 1171). Its plaintext is 40 bytes of header, the payload and
-// one byte 00. FragmentTemplate writes the header, SendStream owns one per stream; peek_fragment reads it.
+// only kind that fills a datagram (wire spec 2.4: 41 + 1130 = 1171). Its plaintext is 40 bytes of header, the payload
+// and one byte 00. FragmentTemplate writes the header, SendStream owns one per stream; peek_fragment reads it.
 #pragma once
 
 #include <array>

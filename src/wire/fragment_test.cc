@@ -74,7 +74,8 @@ TEST(PeekFragment, AgreesWithTheDecoderOnEveryTruncationAndEveryByteChanged) {
   const Bytes payload(5, 0x01);
   Bytes plaintext = encoded(2, {}, StreamFragment{.stream_id = 5, .total_length = 9, .number = 1, .payload = payload});
   plaintext.push_back(0);  // trailing
-  for (std::size_t size = 0; size <= plaintext.size(); ++size) EXPECT_TRUE(peek_agrees_with_decode(ByteView(plaintext).first(size)));
+  for (std::size_t size = 0; size <= plaintext.size(); ++size)
+    EXPECT_TRUE(peek_agrees_with_decode(ByteView(plaintext).first(size)));
   for (std::size_t at = 0; at < plaintext.size(); ++at) {
     for (unsigned value = 0; value < 256; ++value) {
       Bytes changed = plaintext;

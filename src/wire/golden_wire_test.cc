@@ -1,6 +1,6 @@
-// Recorded datagrams of deployed peers (testdata/vectors) and the vectors of wire spec appendix A. Each is opened with its
-// key, compared with its plaintext, decoded, checked field by field, encoded again to the same bytes and sealed again to the
-// same datagram (checklist 2, 7, 15).
+// Recorded datagrams of deployed peers (testdata/vectors) and the vectors of wire spec appendix A. Each is opened with
+// its key, compared with its plaintext, decoded, checked field by field, encoded again to the same bytes and sealed
+// again to the same datagram (checklist 2, 7, 15).
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -27,10 +27,16 @@ using test::Bytes;
 using test::hex;
 using test::same;
 
-std::string text_of(const json& object, const char* name) { return object.at(name).get<std::string>(); }
-Bytes bytes_of(const json& object, const char* name) { return hex(text_of(object, name)); }
+std::string text_of(const json& object, const char* name) {
+  return object.at(name).get<std::string>();
+}
+Bytes bytes_of(const json& object, const char* name) {
+  return hex(text_of(object, name));
+}
 
-SymmetricKey symmetric_key(const Bytes& bytes) { return SymmetricKey(ByteView(bytes).first<kSymmetricKeySize>()); }
+SymmetricKey symmetric_key(const Bytes& bytes) {
+  return SymmetricKey(ByteView(bytes).first<kSymmetricKeySize>());
+}
 
 std::vector<json> vectors_of(const std::string& file) {
   std::ifstream stream(std::filesystem::path(GODWIT_SOURCE_DIR) / "testdata" / "vectors" / file);
@@ -150,7 +156,8 @@ class FieldsOf {
   std::map<std::string, std::string> fields_;
 };
 
-// The vectors abbreviate the hexadecimal of a long payload by dots; its length and the complete plaintext are theirs too.
+// The vectors abbreviate the hexadecimal of a long payload by dots; its length and the complete plaintext are theirs
+// too.
 void expect_field(const json& field, const std::string& decoded) {
   const auto recorded = text_of(field, "hex");
   const std::size_t dots = recorded.find('.');
@@ -216,11 +223,13 @@ void expect_intro_opens(const Bytes& datagram, ByteView recipient_secret, const 
   EXPECT_EQ(to_hex(again), to_hex(plaintext));
 }
 
-void expect_intro_seals(const Bytes& datagram, ByteView recipient_secret, const Bytes& ephemeral, const Bytes& plaintext) {
+void expect_intro_seals(const Bytes& datagram, ByteView recipient_secret, const Bytes& ephemeral,
+                        const Bytes& plaintext) {
   const auto recipient = KeyPair::from_secret(recipient_secret);
   ASSERT_TRUE(recipient);
   Bytes sealed(plaintext.size() + kIntroOverhead);
-  ASSERT_TRUE(seal_intro(recipient->public_key(), SecretKey(ByteView(ephemeral).first<kSecretKeySize>()), plaintext, sealed));
+  ASSERT_TRUE(
+      seal_intro(recipient->public_key(), SecretKey(ByteView(ephemeral).first<kSecretKeySize>()), plaintext, sealed));
   EXPECT_EQ(to_hex(sealed), to_hex(datagram));
 }
 
@@ -257,14 +266,23 @@ void check_file(const std::string& file, std::size_t expected_vectors) {
   }
 }
 
-TEST(GoldenWire, ReproducesAShortMessageSessionWithAGateway) { check_file("gateway_short.json", 10); }
-TEST(GoldenWire, ReproducesAStreamToAGateway) { check_file("gateway_stream.json", 8); }
-TEST(GoldenWire, ReproducesASimultaneousOpen) { check_file("simultaneous_open.json", 4); }
-TEST(GoldenWire, ReproducesTheReferencePeerAgainstADeployedGateway) { check_file("reference_vs_D.json", 16); }
+TEST(GoldenWire, ReproducesAShortMessageSessionWithAGateway) {
+  check_file("gateway_short.json", 10);
+}
+TEST(GoldenWire, ReproducesAStreamToAGateway) {
+  check_file("gateway_stream.json", 8);
+}
+TEST(GoldenWire, ReproducesASimultaneousOpen) {
+  check_file("simultaneous_open.json", 4);
+}
+TEST(GoldenWire, ReproducesTheReferencePeerAgainstADeployedGateway) {
+  check_file("reference_vs_D.json", 16);
+}
 
 TEST(GoldenWire, EveryVectorFileIsChecked) {
   std::set<std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(GODWIT_SOURCE_DIR) / "testdata" / "vectors")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(GODWIT_SOURCE_DIR) / "testdata" / "vectors")) {
     if (entry.path().extension() == ".json") files.insert(entry.path().filename().string());
   }
   EXPECT_EQ(files, (std::set<std::string>{"gateway_short.json", "gateway_stream.json", "reference_vs_D.json",
@@ -284,8 +302,10 @@ TEST(GoldenWire, AppendixA1IntroIsOpenedAndReproduced) {
   EXPECT_EQ(acceptor->public_key().to_hex(), "7b4e909bbe7ffe44c465a220037d608ee35897d31ef972f07f74892cb0f73f13");
 
   const std::string start = "01 0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20";
-  const Bytes current = hex(start + "6f341d8b8f6668d0e1f5349e17166be7709da00cad5a3186 b8a9bc1947464f61863d51b1958d3478");
-  const Bytes of_0_2_129 = hex(start + "6f341d8b946652d0e1f5349e17166be7709da00cad5a3186 a83dd46ac416cb609a02c18741c2c08c");
+  const Bytes current =
+      hex(start + "6f341d8b8f6668d0e1f5349e17166be7709da00cad5a3186 b8a9bc1947464f61863d51b1958d3478");
+  const Bytes of_0_2_129 =
+      hex(start + "6f341d8b946652d0e1f5349e17166be7709da00cad5a3186 a83dd46ac416cb609a02c18741c2c08c");
   const Intro intros[] = {{.version = kAnnouncedVersion, .key = test::key_from(0xb0)},
                           {.version = encode_version({0, 2, 129}, 64), .key = test::key_from(0xb0)}};
   for (const auto& [intro, datagram] : {std::pair{intros[0], current}, std::pair{intros[1], of_0_2_129}}) {
@@ -308,35 +328,59 @@ struct AppendixVector {
 TEST(GoldenWire, AppendixA2ToA9AreEncodedAndSealedByteForByte) {
   const Bytes vector_of_three = hex("0300000000000000 deadbe");
   const std::vector<AppendixVector> vectors{
-      {"A.2 success ack V2", 0xb0,
+      {"A.2 success ack V2",
+       0xb0,
        "02 01020304 0000000000000000 908a0844592cea1f15c8f0fec35576e99625e9cf637aced55fbb8b2be3855aa2"
        "e0e7af6d8338b42a22e3c4188ba78f56b90781c6ca211a7bbb9e6dbc10f0f48430ed",
-       0, {}, AckOk{test::key_from(0xa0), kInitiator, kAnnouncedVersion}},
-      {"A.3 completion ack", 0xa0,
+       0,
+       {},
+       AckOk{test::key_from(0xa0), kInitiator, kAnnouncedVersion}},
+      {"A.3 completion ack",
+       0xa0,
        "02 0a0b0c0d 0000000000000000 b1d79d44fc00b927306142a7647c6afbc163da91229eb4a224e03af21b2bf8bb"
        "eed1ceec749e9cc6a9476452a13222d7838fe81c4de0245494fdc486b44d",
-       0, {}, AckOk{test::key_from(0xb0), kAcceptor, std::nullopt}},
-      {"A.4 short message", 0xa0,
+       0,
+       {},
+       AckOk{test::key_from(0xb0), kAcceptor, std::nullopt}},
+      {"A.4 short message",
+       0xa0,
        "02 0a0b0c0d 0100000000000000 dac39a9347494135f64c7c27556075392379594b90f520aa1e972eb325ada6bf"
        "6888c591cdefdf3a18d9a15c595e3cc83cc25d",
-       1, {}, ShortMessage{vector_of_three}},
-      {"A.5 NoOp with one receipt", 0xb0,
+       1,
+       {},
+       ShortMessage{vector_of_three}},
+      {"A.5 NoOp with one receipt",
+       0xb0,
        "02 01020304 0100000000000000 328230f2f9076d9e0dec2961ad21d32932a8d9a65413d5e2a0e1385cf2b215d4 7854ecbe",
-       1, {1}, NoOp{}},
-      {"A.6 Ping", 0xa0,
+       1,
+       {1},
+       NoOp{}},
+      {"A.6 Ping",
+       0xa0,
        "02 0a0b0c0d 0200000000000000 9a3dbee547a5d8aeeda0e7945cfb89d2aa166e654b697bb76af5792f7aaee7cc 317f252a63f23377",
-       2, {}, Ping{0}},
-      {"A.7 Pong", 0xb0,
+       2,
+       {},
+       Ping{0}},
+      {"A.7 Pong",
+       0xb0,
        "02 01020304 0200000000000000 4c09b44cf30602882436c7cddcd5a6fbbdd22784cf13189d48723de75d2175da 8504dd9a2a7b826c",
-       2, {}, Pong{0}},
-      {"A.8 Upgrade Offer", 0xb0,
+       2,
+       {},
+       Pong{0}},
+      {"A.8 Upgrade Offer",
+       0xb0,
        "02 01020304 0300000000000000 1b6673d26e54e736064eed65bdf8073912a23128cafc8a9a29aa671c3470c9e5"
        "23ece5bc72ec051d44b33127",
-       3, {}, UpgradeOffer{1, 0}},
-      {"A.9 Upgrade Decline", 0xa0,
+       3,
+       {},
+       UpgradeOffer{1, 0}},
+      {"A.9 Upgrade Decline",
+       0xa0,
        "02 0a0b0c0d 0300000000000000 750a1e914ba4323f2d06bfc8a6573202585546ca328805ba1cf235492621e43c"
        "460f8db1e016bc19d6",
-       3, {}, UpgradeDecline{1, kDeclineDisabled}},
+       3,
+       {},
+       UpgradeDecline{1, kDeclineDisabled}},
   };
   for (const AppendixVector& vector : vectors) {
     SCOPED_TRACE(vector.name);

@@ -19,12 +19,12 @@ inline constexpr std::uint8_t kTypeSymmetric = kSymmetricType;
 inline constexpr std::uint8_t kFirstQuicType = 0x40;  // 40 … FF belong to QUIC on a shared port
 
 // --- Datagrams (wire spec 1.1, 1.2, 1.3); sizes of keys, nonces and tags come from crypto/ ---
-using godwit::kIntroOverhead;    // type, ephemeral key, tag
+using godwit::kIntroOverhead;  // type, ephemeral key, tag
 using godwit::kNonceSize;
 using godwit::kSymmetricKeySize;
 using godwit::kTagSize;
-inline constexpr std::size_t kMaxDatagram = 1200;          // never sent longer
-inline constexpr std::size_t kMaxReceivedDatagram = 1500;  // accepted up to this
+inline constexpr std::size_t kMaxDatagram = 1200;                               // never sent longer
+inline constexpr std::size_t kMaxReceivedDatagram = 1500;                       // accepted up to this
 inline constexpr std::size_t kDatagramOverhead = kEnvelopeOverhead;             // of a symmetric datagram
 inline constexpr std::size_t kMaxPlaintext = kMaxDatagram - kDatagramOverhead;  // of a symmetric datagram that is sent
 inline constexpr std::size_t kMaxReceivedPlaintext = kMaxReceivedDatagram - kDatagramOverhead;
@@ -44,7 +44,7 @@ inline constexpr std::size_t kPingSize = kMessageOverhead + 8;  // Pong likewise
 inline constexpr std::size_t kShortMessageOverhead = kMessageOverhead + 8;
 inline constexpr std::size_t kLargestShortMessage = kMaxPlaintext - kShortMessageOverhead;  // without receipts
 inline constexpr std::size_t kFragmentHeader = kMessageOverhead + 4 + 8 + 4 + 8;            // before the payload
-inline constexpr std::size_t kFragmentOverhead = kFragmentHeader + 1;                       // and the option byte behind it
+inline constexpr std::size_t kFragmentOverhead = kFragmentHeader + 1;  // and the option byte behind it
 inline constexpr std::size_t kFragmentPayload = kMaxPlaintext - kFragmentOverhead;
 inline constexpr std::size_t kMetadataOverhead = 8;  // added to kFragmentOverhead by metadata
 // A serialised message above this goes as a stream: 24 more bytes would not fit into a fragment (wire spec 6.1).
@@ -75,20 +75,20 @@ inline constexpr std::uint64_t kDeployedChargePerFragment = 360;  // times ⌈to
 inline constexpr std::size_t kDeployedRefusedStreams = 4096;      // one more refusal closes the connection
 inline constexpr std::size_t kDeployedCompletedStreams = 1024;
 inline constexpr Duration kDeployedStreamIdle = 30s;
-inline constexpr Duration kDeployedStreamAge = 300s;                   // or total / kDeployedStreamRate if longer
-inline constexpr std::uint64_t kDeployedStreamRate = 32'768;           // bytes per second
+inline constexpr Duration kDeployedStreamAge = 300s;          // or total / kDeployedStreamRate if longer
+inline constexpr std::uint64_t kDeployedStreamRate = 32'768;  // bytes per second
 inline constexpr Duration kDeployedOperationsInactivity = 5s;
-inline constexpr std::uint64_t kDeployedStreamingThreshold = 65'536;   // operations payloads above it go as streams
-inline constexpr std::size_t kDeployedConnectionQueue = 2048;          // datagrams, dropped silently beyond (wire spec 9.1)
+inline constexpr std::uint64_t kDeployedStreamingThreshold = 65'536;  // operations payloads above it go as streams
+inline constexpr std::size_t kDeployedConnectionQueue = 2048;  // datagrams, dropped silently beyond (wire spec 9.1)
 
 // --- Handshake (wire spec 3.5, 4.2 to 4.4) ---
 inline constexpr Duration kAttemptDeadline = 3s;
-inline constexpr Duration kAttemptInterval = 250ms;        // receive window of 200 ms and pause of 50 ms
-inline constexpr std::size_t kAttemptTransmissions = 40;   // most per attempt
-inline constexpr Duration kConfirmationWait = 5s;          // of an acceptor
-inline constexpr Duration kAsymmetricInterval = 1s;        // one decryption per address and port
-inline constexpr Duration kRecentlyClosed = 2s;            // a closed address accepts no attempt
-inline constexpr Duration kOutdatedFor = 600s;             // an address whose version was refused
+inline constexpr Duration kAttemptInterval = 250ms;          // receive window of 200 ms and pause of 50 ms
+inline constexpr std::size_t kAttemptTransmissions = 40;     // most per attempt
+inline constexpr Duration kConfirmationWait = 5s;            // of an acceptor
+inline constexpr Duration kAsymmetricInterval = 1s;          // one decryption per address and port
+inline constexpr Duration kRecentlyClosed = 2s;              // a closed address accepts no attempt
+inline constexpr Duration kOutdatedFor = 600s;               // an address whose version was refused
 inline constexpr std::size_t kDeployedHandshakeQueue = 100;  // datagrams
 
 // --- Reliability (wire spec 5.2 to 5.6) ---
@@ -96,10 +96,10 @@ inline constexpr Duration kInitialRetransmissionTimeout = 1s;
 inline constexpr Duration kMinRetransmissionTimeout = 500ms;
 inline constexpr Duration kMaxRetransmissionTimeout = 60s;
 inline constexpr std::uint32_t kMaxTimeoutBackOff = 512;
-inline constexpr std::uint32_t kMaxRetransmissions = 12;   // then a packet is abandoned
-inline constexpr Duration kDuplicateMemory = 60s;          // a packet replayed later counts as new at a deployed peer
-inline constexpr Duration kReceiptInterval = 100ms;        // the longest a deployed peer holds a receipt back
-inline constexpr Duration kReceiptDelayOfOldPeers = 700ms; // tolerated from peers below 0.2.142 (wire spec 3.6)
+inline constexpr std::uint32_t kMaxRetransmissions = 12;    // then a packet is abandoned
+inline constexpr Duration kDuplicateMemory = 60s;           // a packet replayed later counts as new at a deployed peer
+inline constexpr Duration kReceiptInterval = 100ms;         // the longest a deployed peer holds a receipt back
+inline constexpr Duration kReceiptDelayOfOldPeers = 700ms;  // tolerated from peers below 0.2.142 (wire spec 3.6)
 inline constexpr std::size_t kReceiptFlushCount = 20;
 
 // --- Keep-alive (wire spec 7) and QUIC upgrade (wire spec 4.8) ---
@@ -114,14 +114,16 @@ inline constexpr std::size_t kDeployedDecryptFailures = 40;
 inline constexpr Duration kDeployedDecryptWindow = 30s;
 
 // --- Rate of the deployed default controller (wire spec 8.2, 8.3) ---
-inline constexpr std::uint64_t kDeployedRate = 1'250'000;        // bytes per second
-inline constexpr std::uint64_t kDeployedBurst = 125'000;         // bytes
-inline constexpr std::uint64_t kDeployedPauseMargin = 60'000;    // bytes
+inline constexpr std::uint64_t kDeployedRate = 1'250'000;      // bytes per second
+inline constexpr std::uint64_t kDeployedBurst = 125'000;       // bytes
+inline constexpr std::uint64_t kDeployedPauseMargin = 60'000;  // bytes
 
 inline constexpr std::uint16_t kDefaultPort = 31337;
 
 // The operations marker of a stream id (wire spec 6.2).
-[[nodiscard]] constexpr bool is_operations_stream(std::uint32_t stream_id) { return (stream_id & kOperationsBit) != 0; }
+[[nodiscard]] constexpr bool is_operations_stream(std::uint32_t stream_id) {
+  return (stream_id & kOperationsBit) != 0;
+}
 
 // Fragments of a stream of `total` bytes without metadata (wire spec 6.3). Holds for every u64 without overflow.
 [[nodiscard]] constexpr std::uint64_t fragment_count(std::uint64_t total) {

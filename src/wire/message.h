@@ -61,8 +61,8 @@ struct ReceiptList {
 };
 
 // Success ack (index 0 with Ok, or index 6). `key` encrypts what is sent to the sender of the ack; `remote_address` is
-// the receiver of the ack as its sender sees it. `version` is present in AckConnectionV2 alone, and decides which of the
-// two forms is encoded.
+// the receiver of the ack as its sender sees it. `version` is present in AckConnectionV2 alone, and decides which of
+// the two forms is encoded.
 struct AckOk {
   SymmetricKey key;
   SocketAddress remote_address;
@@ -134,14 +134,14 @@ struct Packet {
 // Why a plaintext that authenticated is not a message. Such a packet is dropped: no receipt, no entry in duplicate
 // detection, no effect on the connection (wire spec 2.2).
 enum class DecodeError : std::uint8_t {
-  kTruncated,         // ends within a field, or a length reaches beyond the end
-  kReceiptsTooLong,   // the receipt count reaches beyond the end
-  kUnknownVariant,    // message index above 7
-  kUnknownUpgrade,    // inner index of an upgrade above 2
-  kBadOption,         // option tag other than 0 and 1
-  kBadResult,         // result index other than 0 and 1
-  kBadAddress,        // address index other than 0 and 1
-  kBadUtf8,           // error text is no UTF-8
+  kTruncated,        // ends within a field, or a length reaches beyond the end
+  kReceiptsTooLong,  // the receipt count reaches beyond the end
+  kUnknownVariant,   // message index above 7
+  kUnknownUpgrade,   // inner index of an upgrade above 2
+  kBadOption,        // option tag other than 0 and 1
+  kBadResult,        // result index other than 0 and 1
+  kBadAddress,       // address index other than 0 and 1
+  kBadUtf8,          // error text is no UTF-8
 };
 
 // The enumerator in words, for traces: "truncated", "unknown variant", …

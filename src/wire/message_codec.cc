@@ -37,8 +37,9 @@ constexpr std::uint8_t kOptionSome = 1;
 constexpr std::size_t kUpgradeOverhead = kMessageOverhead + 4;  // and the inner index
 
 // --- Decoding ---
-// Each step fills the message where it stays and says what is wrong with it. A failed Reader yields zeros, and zero is a
-// valid index or tag everywhere, so no step mistakes a truncated field for a bad one; decode() asks the Reader at the end.
+// Each step fills the message where it stays and says what is wrong with it. A failed Reader yields zeros, and zero is
+// a valid index or tag everywhere, so no step mistakes a truncated field for a bad one; decode() asks the Reader at the
+// end.
 
 using Fault = std::optional<DecodeError>;
 
@@ -126,7 +127,9 @@ Fault read_message(Reader& reader, Message& message) {
 
 // --- Encoding ---
 
-std::size_t address_size(const SocketAddress& address) { return 4 + (address.is_ipv4() ? 4U : 16U) + 2; }
+std::size_t address_size(const SocketAddress& address) {
+  return 4 + (address.is_ipv4() ? 4U : 16U) + 2;
+}
 
 void write_header(Writer& writer, std::uint32_t packet_id, Receipts receipts, std::uint32_t variant) {
   writer.write(packet_id);
@@ -215,18 +218,34 @@ std::size_t encoded_size(const AckOk& message) {
   const std::size_t common = kMessageOverhead + kSymmetricKeySize + address_size(message.remote_address);
   return common + (message.version ? kVersionSize : 4);  // the legacy form has a result index instead
 }
-std::size_t encoded_size(const AckError& message) { return kMessageOverhead + 4 + 8 + message.text.size(); }
-std::size_t encoded_size(const ShortMessage& message) { return kShortMessageOverhead + message.payload.size(); }
+std::size_t encoded_size(const AckError& message) {
+  return kMessageOverhead + 4 + 8 + message.text.size();
+}
+std::size_t encoded_size(const ShortMessage& message) {
+  return kShortMessageOverhead + message.payload.size();
+}
 std::size_t encoded_size(const StreamFragment& message) {
   const std::size_t metadata = message.metadata ? kMetadataOverhead + message.metadata->size() : 0;
   return kFragmentOverhead + message.payload.size() + metadata;
 }
-std::size_t encoded_size(const NoOp& /*message*/) { return kMessageOverhead; }
-std::size_t encoded_size(const Ping& /*message*/) { return kPingSize; }
-std::size_t encoded_size(const Pong& /*message*/) { return kPingSize; }
-std::size_t encoded_size(const UpgradeOffer& /*message*/) { return kUpgradeOverhead + 8; }
-std::size_t encoded_size(const UpgradeAccept& /*message*/) { return kUpgradeOverhead + 4; }
-std::size_t encoded_size(const UpgradeDecline& /*message*/) { return kUpgradeOverhead + 5; }
+std::size_t encoded_size(const NoOp& /*message*/) {
+  return kMessageOverhead;
+}
+std::size_t encoded_size(const Ping& /*message*/) {
+  return kPingSize;
+}
+std::size_t encoded_size(const Pong& /*message*/) {
+  return kPingSize;
+}
+std::size_t encoded_size(const UpgradeOffer& /*message*/) {
+  return kUpgradeOverhead + 8;
+}
+std::size_t encoded_size(const UpgradeAccept& /*message*/) {
+  return kUpgradeOverhead + 4;
+}
+std::size_t encoded_size(const UpgradeDecline& /*message*/) {
+  return kUpgradeOverhead + 5;
+}
 std::size_t encoded_size(const Message& message) {
   return std::visit([](const auto& kind) { return encoded_size(kind); }, message);
 }

@@ -1,6 +1,6 @@
 // Plaintext of a symmetric datagram <-> Packet (wire spec 2): bincode 1.3.3, trailing bytes allowed. Decoding is total:
-// any bytes give a Packet or a DecodeError, nothing is read beyond the view, nothing is allocated. Encoding writes into the
-// caller's memory, never allocates, and returns 0 instead of writing beyond it.
+// any bytes give a Packet or a DecodeError, nothing is read beyond the view, nothing is allocated. Encoding writes into
+// the caller's memory, never allocates, and returns 0 instead of writing beyond it.
 // Full fragments take the shorter way of fragment.h.
 #pragma once
 
@@ -41,19 +41,24 @@ using Receipts = std::span<const std::uint32_t>;
 // AckError: 0 also when the text is no UTF-8, which no peer would decode.
 [[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const AckOk& message);
 [[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const AckError& message);
-[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const ShortMessage& message);
-[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const StreamFragment& message);
+[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts,
+                                 const ShortMessage& message);
+[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts,
+                                 const StreamFragment& message);
 [[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const NoOp& message);
 [[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const Ping& message);
 [[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const Pong& message);
-[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const UpgradeOffer& message);
-[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const UpgradeAccept& message);
-[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const UpgradeDecline& message);
+[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts,
+                                 const UpgradeOffer& message);
+[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts,
+                                 const UpgradeAccept& message);
+[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts,
+                                 const UpgradeDecline& message);
 [[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const Message& message);
 
-// The same packets in pieces, for PacketSealer::seal_pieces: head ‖ payload ‖ tail is what encode() would write, and the
-// payload is read once, where the application holds it. The heads return their size (24 + 4n, 40 + 4n for n receipts),
-// 0 when `out` is too small. A short message has no tail.
+// The same packets in pieces, for PacketSealer::seal_pieces: head ‖ payload ‖ tail is what encode() would write, and
+// the payload is read once, where the application holds it. The heads return their size (24 + 4n, 40 + 4n for n
+// receipts), 0 when `out` is too small. A short message has no tail.
 [[nodiscard]] std::size_t encode_short_message_head(MutableBytes out, std::uint32_t packet_id, Receipts receipts,
                                                     std::uint64_t payload_length);
 // For a fragment with receipts or metadata; without either, FragmentTemplate::write does the same faster.

@@ -1,5 +1,5 @@
-// Plaintexts of an adversary who holds the key: everything the decoder must turn into a value (checklist 12, 18). Inputs stand
-// in exact allocations, so that a build with the address sanitizer sees a read of one byte too many.
+// Plaintexts of an adversary who holds the key: everything the decoder must turn into a value (checklist 12, 18).
+// Inputs stand in exact allocations, so that a build with the address sanitizer sees a read of one byte too many.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -89,8 +89,9 @@ TEST(HostileDecode, EveryValueOfEveryByteOfEveryMessageIsDecodedSoundly) {
 TEST(HostileDecode, ReceiptCountsBeyondTheEndAreRefused) {
   Bytes plaintext = encoded(1, std::vector<std::uint32_t>{1, 2, 3}, NoOp{});
   // The last three wrap to a small number of bytes when multiplied by four.
-  for (const std::uint64_t count : {std::uint64_t{5}, std::uint64_t{1000}, std::uint64_t{1} << 32, std::uint64_t{1} << 61,
-                                    std::uint64_t{1} << 62, (std::uint64_t{1} << 62) + 1, std::uint64_t{1} << 63, kMost}) {
+  for (const std::uint64_t count :
+       {std::uint64_t{5}, std::uint64_t{1000}, std::uint64_t{1} << 32, std::uint64_t{1} << 61, std::uint64_t{1} << 62,
+        (std::uint64_t{1} << 62) + 1, std::uint64_t{1} << 63, kMost}) {
     store_le(&plaintext[kReceiptCountAt], count);
     EXPECT_EQ(error_of(plaintext), DecodeError::kReceiptsTooLong) << count;
   }

@@ -31,7 +31,9 @@ struct Example {
   Message message;
 };
 
-std::string hex_of_text(std::string_view text) { return to_hex(as_bytes(text)); }
+std::string hex_of_text(std::string_view text) {
+  return to_hex(as_bytes(text));
+}
 
 const Bytes kVectorOfThree = hex("0300000000000000 deadbe");
 const Bytes kCafe = hex("cafe");
@@ -43,46 +45,87 @@ std::vector<Example> worked_examples() {
   const std::string key = "a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac ad ae af";
   const std::string receipts_5_and_last = "02 00 00 00 00 00 00 00 | 05 00 00 00 | ff ff ff ff |";
   return {
-      {"AckConnection Ok, IPv4", 46,
-       "00 00 00 00" + none + "00 00 00 00 | 00 00 00 00" + key + "00 00 00 00  c0 00 02 07  69 7a", 0, {},
+      {"AckConnection Ok, IPv4",
+       46,
+       "00 00 00 00" + none + "00 00 00 00 | 00 00 00 00" + key + "00 00 00 00  c0 00 02 07  69 7a",
+       0,
+       {},
        AckOk{key_from(0xa0), kIpv4, std::nullopt}},
-      {"AckConnection Ok, IPv6", 58,
+      {"AckConnection Ok, IPv6",
+       58,
        "00 00 00 00" + none + "00 00 00 00 | 00 00 00 00" + key +
-           "01 00 00 00  20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 01  69 7a", 0, {},
+           "01 00 00 00  20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 01  69 7a",
+       0,
+       {},
        AckOk{key_from(0xa0), kIpv6, std::nullopt}},
-      {"AckConnection Err", 98,
-       "00 00 00 00" + none + "00 00 00 00 | 01 00 00 00 | 46 00 00 00 00 00 00 00 |" + hex_of_text(kRefusal), 0, {},
+      {"AckConnection Err",
+       98,
+       "00 00 00 00" + none + "00 00 00 00 | 01 00 00 00 | 46 00 00 00 00 00 00 00 |" + hex_of_text(kRefusal),
+       0,
+       {},
        AckError{kRefusal}},
-      {"ShortMessage", 43,
+      {"ShortMessage",
+       43,
        "01 00 00 00 | 02 00 00 00 00 00 00 00 | 07 00 00 00 | 08 00 00 00 | 01 00 00 00 |"
-       "0b 00 00 00 00 00 00 00 | 03 00 00 00 00 00 00 00 de ad be", 1, {7, 8},
+       "0b 00 00 00 00 00 00 00 | 03 00 00 00 00 00 00 00 de ad be",
+       1,
+       {7, 8},
        ShortMessage{kVectorOfThree}},
-      {"StreamFragment", 43,
-       "02 00 00 00" + none + "02 00 00 00 | 05 00 00 00 | b8 0b 00 00 00 00 00 00 |"
-       "02 00 00 00 | 02 00 00 00 00 00 00 00 | ca fe | 00", 2, {},
+      {"StreamFragment",
+       43,
+       "02 00 00 00" + none +
+           "02 00 00 00 | 05 00 00 00 | b8 0b 00 00 00 00 00 00 |"
+           "02 00 00 00 | 02 00 00 00 00 00 00 00 | ca fe | 00",
+       2,
+       {},
        StreamFragment{.stream_id = 5, .total_length = 3000, .number = 2, .payload = kCafe}},
-      {"StreamFragment with metadata", 54,
-       "03 00 00 00" + none + "02 00 00 00 | 05 00 00 80 | b8 0b 00 00 00 00 00 00 |"
-       "01 00 00 00 | 02 00 00 00 00 00 00 00 | ca fe | 01 | 03 00 00 00 00 00 00 00 | 11 22 33", 3, {},
-       StreamFragment{.stream_id = 0x80000005, .total_length = 3000, .number = 1, .payload = kCafe, .metadata = kMetadata}},
-      {"NoOp", 28,
-       "04 00 00 00 | 03 00 00 00 00 00 00 00 | 01 00 00 00 | 02 00 00 00 | 2c 01 00 00 | 03 00 00 00", 4, {1, 2, 300},
+      {"StreamFragment with metadata",
+       54,
+       "03 00 00 00" + none +
+           "02 00 00 00 | 05 00 00 80 | b8 0b 00 00 00 00 00 00 |"
+           "01 00 00 00 | 02 00 00 00 00 00 00 00 | ca fe | 01 | 03 00 00 00 00 00 00 00 | 11 22 33",
+       3,
+       {},
+       StreamFragment{
+           .stream_id = 0x80000005, .total_length = 3000, .number = 1, .payload = kCafe, .metadata = kMetadata}},
+      {"NoOp",
+       28,
+       "04 00 00 00 | 03 00 00 00 00 00 00 00 | 01 00 00 00 | 02 00 00 00 | 2c 01 00 00 | 03 00 00 00",
+       4,
+       {1, 2, 300},
        NoOp{}},
       {"Ping", 24, "05 00 00 00" + none + "04 00 00 00 | 00 00 00 00 00 00 00 00", 5, {}, Ping{0}},
       {"Pong", 24, "06 00 00 00" + none + "05 00 00 00 | 00 00 00 00 00 00 00 00", 6, {}, Pong{0}},
-      {"AckConnectionV2, IPv4", 50,
-       "00 00 00 00" + none + "06 00 00 00 |" + key + "| 00 00 00 00 c0 00 02 07 69 7a | ff 00 02 00 9a 00 7a 01", 0, {},
+      {"AckConnectionV2, IPv4",
+       50,
+       "00 00 00 00" + none + "06 00 00 00 |" + key + "| 00 00 00 00 c0 00 02 07 69 7a | ff 00 02 00 9a 00 7a 01",
+       0,
+       {},
        AckOk{key_from(0xa0), kIpv4, kAnnouncedVersion}},
-      {"Upgrade Offer", 28, "09 00 00 00" + none + "07 00 00 00 | 00 00 00 00 | 01 00 00 00 | 00 00 00 00", 9, {},
+      {"Upgrade Offer",
+       28,
+       "09 00 00 00" + none + "07 00 00 00 | 00 00 00 00 | 01 00 00 00 | 00 00 00 00",
+       9,
+       {},
        UpgradeOffer{1, 0}},
       {"Upgrade Accept", 24, "09 00 00 00" + none + "07 00 00 00 | 01 00 00 00 | 01 00 00 00", 9, {}, UpgradeAccept{1}},
-      {"Upgrade Decline", 25, "09 00 00 00" + none + "07 00 00 00 | 02 00 00 00 | 01 00 00 00 | 01", 9, {},
+      {"Upgrade Decline",
+       25,
+       "09 00 00 00" + none + "07 00 00 00 | 02 00 00 00 | 01 00 00 00 | 01",
+       9,
+       {},
        UpgradeDecline{1, kDeclineDisabled}},
-      {"Upgrade Offer, all fields", 36,
-       "04 03 02 01 |" + receipts_5_and_last + "07 00 00 00 | 00 00 00 00 | 04 03 02 01 | 01 00 00 80", 0x01020304,
-       {5, 0xffffffff}, UpgradeOffer{0x01020304, 0x80000001}},
-      {"Upgrade Decline, all fields", 33,
-       "04 03 02 01 |" + receipts_5_and_last + "07 00 00 00 | 02 00 00 00 | ff ff ff ff | ff", 0x01020304, {5, 0xffffffff},
+      {"Upgrade Offer, all fields",
+       36,
+       "04 03 02 01 |" + receipts_5_and_last + "07 00 00 00 | 00 00 00 00 | 04 03 02 01 | 01 00 00 80",
+       0x01020304,
+       {5, 0xffffffff},
+       UpgradeOffer{0x01020304, 0x80000001}},
+      {"Upgrade Decline, all fields",
+       33,
+       "04 03 02 01 |" + receipts_5_and_last + "07 00 00 00 | 02 00 00 00 | ff ff ff ff | ff",
+       0x01020304,
+       {5, 0xffffffff},
        UpgradeDecline{0xffffffff, 255}},
   };
 }

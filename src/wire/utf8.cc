@@ -6,7 +6,9 @@
 namespace godwit::wire {
 namespace {
 
-bool in_range(std::uint8_t byte, std::uint8_t low, std::uint8_t high) { return byte >= low && byte <= high; }
+bool in_range(std::uint8_t byte, std::uint8_t low, std::uint8_t high) {
+  return byte >= low && byte <= high;
+}
 
 // Length of the well-formed sequence at the front of `text`, 0 if there is none. The rows are the grammar of RFC 3629
 // section 4: only the second byte's range depends on the first.

@@ -61,7 +61,7 @@ Version parse_version(const VersionBytes& bytes) {
 VersionBytes encode_version(Release release, std::uint16_t minimum_patch) {
   const auto high = [](std::uint16_t value) { return static_cast<std::uint8_t>(value >> 8); };
   const auto low = [](std::uint16_t value) { return static_cast<std::uint8_t>(value & 0xff); };
-  return {kCurrentFormatMark,  release.major,      release.minor,      high(release.patch),
+  return {kCurrentFormatMark, release.major,       release.minor,      high(release.patch),
           low(release.patch), high(minimum_patch), low(minimum_patch), kCurrentFormat};
 }
 
@@ -74,17 +74,25 @@ bool compatible(const VersionBytes& local, const VersionBytes& remote) {
   return compatible(parse_version(local), parse_version(remote));
 }
 
-bool understands_v2_ack(const std::optional<VersionBytes>& peer) { return at_least(peer, kFirstWithV2Ack); }
+bool understands_v2_ack(const std::optional<VersionBytes>& peer) {
+  return at_least(peer, kFirstWithV2Ack);
+}
 
-bool tracks_noops(const std::optional<VersionBytes>& peer) { return !at_least(peer, kFirstWithUntrackedNoOps); }
+bool tracks_noops(const std::optional<VersionBytes>& peer) {
+  return !at_least(peer, kFirstWithUntrackedNoOps);
+}
 
-bool may_use_id_zero(const std::optional<VersionBytes>& peer) { return !at_least(peer, kFirstWithIdsFromOne); }
+bool may_use_id_zero(const std::optional<VersionBytes>& peer) {
+  return !at_least(peer, kFirstWithIdsFromOne);
+}
 
 std::string to_string(Release release) {
   return std::to_string(release.major) + '.' + std::to_string(release.minor) + '.' + std::to_string(release.patch);
 }
 
-std::string version_mismatch_text(Release own) { return std::string(kMismatchText) + to_string(own); }
+std::string version_mismatch_text(Release own) {
+  return std::string(kMismatchText) + to_string(own);
+}
 
 std::optional<std::string_view> expected_version_in(std::string_view text) {
   const std::size_t at = text.find(kExpectedVersion);

@@ -1,6 +1,6 @@
 // The eight version bytes of an intro and a V2 ack (wire spec 3), the two-sided check that decides whether two peers
-// may talk, and the traits that depend on a peer's version. A version is an unauthenticated hint (wire spec W31): a wrong
-// one may cost superfluous packets, never correctness.
+// may talk, and the traits that depend on a peer's version. A version is an unauthenticated hint (wire spec W31): a
+// wrong one may cost superfluous packets, never correctness.
 #pragma once
 
 #include <array>

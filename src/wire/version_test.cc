@@ -10,7 +10,9 @@
 namespace godwit::wire {
 namespace {
 
-bool accepted(const VersionBytes& peer) { return compatible(kAnnouncedVersion, peer); }
+bool accepted(const VersionBytes& peer) {
+  return compatible(kAnnouncedVersion, peer);
+}
 
 TEST(Version, AnnouncesTheCurrentFormatOf_0_2_154_WithMinimum_0_2_122) {  // checklist 20
   EXPECT_EQ(encode_version({0, 2, 154}, 122), kAnnouncedVersion);
@@ -50,7 +52,7 @@ TEST(Version, PatchesAreBigEndian) {
   EXPECT_EQ(encode_version({1, 2, 0x1234}, 0x5678), (VersionBytes{0xff, 0x01, 0x02, 0x12, 0x34, 0x56, 0x78, 0x01}));
 }
 
-TEST(Version, ChecksCompatibilityOnBothSides) {  // checklist 22
+TEST(Version, ChecksCompatibilityOnBothSides) {                              // checklist 22
   EXPECT_TRUE(accepted({0xff, 0x00, 0x02, 0x00, 0x7a, 0x00, 0x40, 0x01}));   // 0.2.122, minimum 0.2.64
   EXPECT_FALSE(accepted({0xff, 0x00, 0x02, 0x00, 0x79, 0x00, 0x40, 0x01}));  // 0.2.121
   EXPECT_TRUE(accepted(encode_version({0, 2, 200}, 154)));
@@ -122,8 +124,8 @@ TEST(Version, ReadsReleasesFromText) {
   EXPECT_EQ(parse_release("255.255.65535"), (Release{255, 255, 65535}));
   EXPECT_EQ(parse_release("0.2.154-rc.1"), (Release{0, 2, 154}));
   EXPECT_EQ(parse_release("0.2.154+build"), (Release{0, 2, 154}));
-  for (const auto* text : {"", "0", "0.2", "0.2.", ".2.1", "0.2.65536", "256.0.0", "0.2.154 ", "-1.2.3", "0.2.1x", "a.b.c",
-                           "0..1", "99999999999999999999.0.0"}) {
+  for (const auto* text : {"", "0", "0.2", "0.2.", ".2.1", "0.2.65536", "256.0.0", "0.2.154 ", "-1.2.3", "0.2.1x",
+                           "a.b.c", "0..1", "99999999999999999999.0.0"}) {
     EXPECT_EQ(parse_release(text), std::nullopt) << text;
   }
 }

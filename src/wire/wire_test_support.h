@@ -38,24 +38,38 @@ inline SymmetricKey key_from(std::uint8_t first) {
   return SymmetricKey(bytes);
 }
 
-inline bool same(ByteView a, ByteView b) { return std::ranges::equal(a, b); }
+inline bool same(ByteView a, ByteView b) {
+  return std::ranges::equal(a, b);
+}
 inline bool same(const AckOk& a, const AckOk& b) {
   return a.key == b.key && a.remote_address == b.remote_address && a.version == b.version;
 }
-inline bool same(const AckError& a, const AckError& b) { return a.text == b.text; }
-inline bool same(const ShortMessage& a, const ShortMessage& b) { return same(a.payload, b.payload); }
+inline bool same(const AckError& a, const AckError& b) {
+  return a.text == b.text;
+}
+inline bool same(const ShortMessage& a, const ShortMessage& b) {
+  return same(a.payload, b.payload);
+}
 inline bool same(const StreamFragment& a, const StreamFragment& b) {
   return a.stream_id == b.stream_id && a.total_length == b.total_length && a.number == b.number &&
          same(a.payload, b.payload) && a.metadata.has_value() == b.metadata.has_value() &&
          (!a.metadata || same(*a.metadata, *b.metadata));
 }
-inline bool same(const NoOp&, const NoOp&) { return true; }
-inline bool same(const Ping& a, const Ping& b) { return a.sequence == b.sequence; }
-inline bool same(const Pong& a, const Pong& b) { return a.sequence == b.sequence; }
+inline bool same(const NoOp&, const NoOp&) {
+  return true;
+}
+inline bool same(const Ping& a, const Ping& b) {
+  return a.sequence == b.sequence;
+}
+inline bool same(const Pong& a, const Pong& b) {
+  return a.sequence == b.sequence;
+}
 inline bool same(const UpgradeOffer& a, const UpgradeOffer& b) {
   return a.attempt == b.attempt && a.capabilities == b.capabilities;
 }
-inline bool same(const UpgradeAccept& a, const UpgradeAccept& b) { return a.attempt == b.attempt; }
+inline bool same(const UpgradeAccept& a, const UpgradeAccept& b) {
+  return a.attempt == b.attempt;
+}
 inline bool same(const UpgradeDecline& a, const UpgradeDecline& b) {
   return a.attempt == b.attempt && a.reason == b.reason;
 }
@@ -89,7 +103,8 @@ inline bool within(ByteView part, ByteView whole) {
 inline bool is_sound(const Packet& packet, ByteView plaintext) {
   if (!within(packet.receipts.raw, plaintext) || !within(packet.trailing, plaintext)) return false;
   if (const auto* const fragment = std::get_if<StreamFragment>(&packet.message)) {
-    if (!within(fragment->payload, plaintext) || !within(fragment->metadata.value_or(ByteView{}), plaintext)) return false;
+    if (!within(fragment->payload, plaintext) || !within(fragment->metadata.value_or(ByteView{}), plaintext))
+      return false;
   } else if (const auto* const message = std::get_if<ShortMessage>(&packet.message)) {
     if (!within(message->payload, plaintext)) return false;
   } else if (const auto* const error = std::get_if<AckError>(&packet.message)) {
@@ -138,7 +153,9 @@ class PacketGenerator {
       case 2: return AckError{.text = text()};
       case 3: return ShortMessage{.payload = fill(payload_storage_, kLargestShortMessage - kMostReceiptBytes)};
       case 4: {
-        StreamFragment fragment{.stream_id = u32(), .total_length = random_.next_u64(), .number = u32(),
+        StreamFragment fragment{.stream_id = u32(),
+                                .total_length = random_.next_u64(),
+                                .number = u32(),
                                 .payload = fill(payload_storage_, 500)};
         if (coin()) fragment.metadata = fill(metadata_storage_, 400);
         return fragment;
@@ -171,7 +188,8 @@ class PacketGenerator {
   }
 
   std::string_view text() {
-    static constexpr std::array<std::string_view, 5> kPieces{"closed", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x90\xa6", ""};
+    static constexpr std::array<std::string_view, 5> kPieces{"closed", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x90\xa6",
+                                                             ""};
     text_storage_.clear();
     for (std::uint64_t i = random_.below(20); i > 0; --i) text_storage_ += kPieces[random_.below(kPieces.size())];
     return text_storage_;
