@@ -17,6 +17,16 @@ done
 [ "${#presets[@]}" -gt 0 ] || presets=(dev)
 
 scripts/setup.sh
+
+# The deployed peer takes long to build: it is used where scripts/run_interop.sh has built it.
+peer="${XDG_CACHE_HOME:-$HOME/.cache}/godwit/interop-target/release/fnpeer"
+if [ -x "${GODWIT_INTEROP_PEER:=$peer}" ]; then
+  export GODWIT_INTEROP_PEER
+else
+  unset GODWIT_INTEROP_PEER
+  echo "** SKIPPING the tests against the deployed peer: it is not built here (scripts/run_interop.sh builds it) **"
+fi
+
 for preset in "${presets[@]}"; do
   echo "== $preset: configure and build"
   cmake --preset "$preset" >"/tmp/godwit-configure.$$" 2>&1 || { cat "/tmp/godwit-configure.$$"; rm -f "/tmp/godwit-configure.$$"; exit 1; }
