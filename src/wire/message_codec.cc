@@ -127,6 +127,17 @@ Fault read_message(Reader& reader, Message& message) {
 
 // --- Encoding ---
 
+// std::visit without its exception for a variant that lost its value, which a Message never does.
+template <std::size_t kIndex = 0, typename Visitor>
+std::size_t with_alternative(const Message& message, const Visitor& visitor) {
+  if constexpr (kIndex < std::variant_size_v<Message>) {
+    if (const auto* const alternative = std::get_if<kIndex>(&message)) return visitor(*alternative);
+    return with_alternative<kIndex + 1>(message, visitor);
+  } else {
+    return 0;
+  }
+}
+
 std::size_t address_size(const SocketAddress& address) {
   return 4 + (address.is_ipv4() ? 4U : 16U) + 2;
 }
@@ -247,7 +258,7 @@ std::size_t encoded_size(const UpgradeDecline& /*message*/) {
   return kUpgradeOverhead + 5;
 }
 std::size_t encoded_size(const Message& message) {
-  return std::visit([](const auto& kind) { return encoded_size(kind); }, message);
+  return with_alternative(message, [](const auto& kind) { return encoded_size(kind); });
 }
 
 std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const AckOk& message) {
@@ -315,7 +326,7 @@ std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts,
 }
 
 std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const Message& message) {
-  return std::visit([&](const auto& kind) { return encode(out, packet_id, receipts, kind); }, message);
+  return with_alternative(message, [&](const auto& kind) { return encode(out, packet_id, receipts, kind); });
 }
 
 std::size_t encode_short_message_head(MutableBytes out, std::uint32_t packet_id, Receipts receipts,
