@@ -113,12 +113,12 @@ void BbrController::update_recovery(const CongestionEvent& event) {
 // if the threshold was crossed, it was crossed there.
 void BbrController::handle_losses(const CongestionEvent& event) {
   const LossSample& lost = event.lost;
+  // What an episode may have to undo is what held before its first loss, not what earlier losses of it have left.
   if (!recovery_start_) {
-    save_window();
     save_state_upon_loss();
     recovery_start_ = event.now;
   }
-  if (model_.note_loss(lost.bytes)) save_state_upon_loss();
+  model_.note_loss(lost.bytes);
   if (state_ == State::kStartup) startup_loss_ranges_ += std::max<std::uint32_t>(lost.ranges, 1);
   if (!is_probe_sample_) return;
   if (!model_.is_inflight_too_high(lost.lost_since_sent, lost.tx_in_flight)) return;
@@ -183,11 +183,19 @@ void BbrController::save_window() {
 void BbrController::restore_window() { window_ = clamp(std::max(window_, prior_window_)); }
 
 // Section 5.6.4.4, OnEnterRTO: nothing is known to be in flight any more, so the least window remains. It grows with
-// what is acknowledged and returns to the former one when recovery ends.
+// what is acknowledged and returns to the former one when recovery ends. The bounds go back to what they were before the
+// losses: a path that carried nothing at all does not tell how much is too much, and a probe that an outage interrupted
+// would hold the flow at 70 % for seconds after it.
 void BbrController::on_persistent_timeout(Instant now) {
   if (!started_) start(now);
+  if (!recovery_start_) save_state_upon_loss();
   save_window();
-  save_state_upon_loss();
+  if (undo_) {
+    model_.bandwidth_shortterm = std::max(model_.bandwidth_shortterm, undo_->bandwidth_shortterm);
+    model_.inflight_shortterm = std::max(model_.inflight_shortterm, undo_->inflight_shortterm);
+    model_.inflight_longterm = std::max(model_.inflight_longterm, undo_->inflight_longterm);
+  }
+  model_.reset_congestion_signals();
   recovery_start_ = now;
   window_ = minimum_window();
 }
@@ -232,8 +240,8 @@ void BbrController::check_startup_done(const BbrSample& sample) {
   if (state_ != State::kStartup) return;
   // loss_round_start comes a full round after the first loss, so the ranges counted by then are those of that round.
   if (model_.loss_round_start) {
-    const bool high_loss = startup_loss_ranges_ >= kStartupLossRanges && recovery_start_ &&
-                           model_.is_inflight_too_high(sample.lost, sample.tx_in_flight);
+    const bool high_loss =
+        startup_loss_ranges_ >= kStartupLossRanges && model_.is_inflight_too_high(sample.lost, sample.tx_in_flight);
     startup_loss_ranges_ = 0;
     if (high_loss && !full_bandwidth_reached_) {
       if (undo_) undo_->state = State::kStartup;

@@ -113,12 +113,10 @@ void BbrModel::update_min_rtt(const BbrSample& sample) {
   }
 }
 
-bool BbrModel::note_loss(std::uint64_t lost_bytes) {
-  const bool first = !is_loss_in_round;
-  if (first) loss_round_delivered = total_delivered;
+void BbrModel::note_loss(std::uint64_t lost_bytes) {
+  if (!is_loss_in_round) loss_round_delivered = total_delivered;
   is_loss_in_round = true;
   lost_in_round += lost_bytes;
-  return first;
 }
 
 void BbrModel::reset_congestion_signals() {
@@ -136,7 +134,8 @@ void BbrModel::reset_short_term() {
 
 std::optional<std::uint64_t> BbrModel::bdp(Bandwidth of, double gain) const {
   if (!min_rtt) return std::nullopt;
-  return static_cast<std::uint64_t>(gain * static_cast<double>(of.bytes_in(*min_rtt)));
+  constexpr double kLargest = 1e18;  // far beyond any window, within what an integer holds
+  return static_cast<std::uint64_t>(std::min(gain * static_cast<double>(of.bytes_in(*min_rtt)), kLargest));
 }
 
 std::uint64_t BbrModel::inflight_with_headroom(std::uint64_t minimum) const {

@@ -17,10 +17,10 @@ namespace godwit {
 
 // One event as the draft's steps see it: the rate sample RS and the connection's counters C.
 struct BbrSample {
-  Instant now;
+  Instant now{};
   std::uint64_t newly_acked = 0;
-  std::optional<Duration> rtt;
-  Bandwidth delivery_rate;            // zero: this round has given no reliable sample
+  std::optional<Duration> rtt{};
+  Bandwidth delivery_rate{};          // zero: this round has given no reliable sample
   std::uint64_t delivered = 0;        // over the sampling interval
   std::uint64_t prior_delivered = 0;
   std::uint64_t tx_in_flight = 0;
@@ -55,8 +55,8 @@ struct BbrModel {
   void advance_latest_delivery_signals(const BbrSample& sample);
   void bound_bandwidth() { bandwidth = std::min(max_bandwidth, bandwidth_shortterm); }
 
-  // Section 5.5.10.2, NoteLoss. True for the first loss of a round.
-  bool note_loss(std::uint64_t lost_bytes);
+  // Section 5.5.10.2, NoteLoss.
+  void note_loss(std::uint64_t lost_bytes);
   // Section 5.5.10.2, IsInflightTooHigh: of `tx_in_flight` bytes in flight, more were lost than noise explains.
   [[nodiscard]] bool is_inflight_too_high(std::uint64_t lost, std::uint64_t tx_in_flight) const;
 

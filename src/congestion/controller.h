@@ -42,7 +42,7 @@ struct ControllerConfig {
 
 // One transmitted run: new packets and retransmissions alike, whatever counts as bytes in flight.
 struct SentInfo {
-  Instant now;
+  Instant now{};
   std::uint64_t bytes = 0;            // datagram bytes of the run
   std::uint32_t packets = 0;
   std::uint64_t bytes_in_flight = 0;  // after the run
@@ -54,7 +54,7 @@ struct LossSample {
   std::uint32_t ranges = 0;            // groups of neighbouring packets lost together
   std::uint64_t bytes = 0;
   // Of the lost packet that was sent last:
-  Instant newest_sent_at;
+  Instant newest_sent_at{};
   std::uint64_t tx_in_flight = 0;      // bytes in flight just after it was sent, itself included
   std::uint64_t lost_since_sent = 0;   // bytes declared lost between its transmission and now, itself included
   bool is_app_limited = false;
@@ -62,32 +62,32 @@ struct LossSample {
 
 // Acknowledgements and losses of one received run, or the losses of one timer, together.
 struct CongestionEvent {
-  Instant now;
+  Instant now{};
   std::uint64_t acked_bytes = 0;              // newly acknowledged
   std::uint32_t acked_packets = 0;
-  LossSample lost;
-  std::optional<Duration> rtt_sample;         // of this run; nothing when no packet of it gives a valid one
+  LossSample lost{};
+  std::optional<Duration> rtt_sample{};         // of this run; nothing when no packet of it gives a valid one
   Duration latest_rtt{};                      // the estimator after this run; zero before the first sample
   Duration smoothed_rtt{};
   Duration minimum_rtt{};
   std::uint64_t delivered = 0;                // bytes acknowledged in the life of the connection
-  RateSample rate;                            // of the acknowledged packet that was sent last; only when acked_bytes > 0
+  RateSample rate{};                          // of the acknowledged packet sent last; only when acked_bytes > 0
   std::uint64_t prior_in_flight = 0;          // bytes in flight before this run
   std::uint64_t bytes_in_flight = 0;          // and after it
   bool application_limited = false;           // the sender has run out of data, not of window or pacing credit
-  Instant latest_acked_sent_at;               // of the acknowledged packet that was sent last; only when acked_bytes > 0
+  Instant latest_acked_sent_at{};             // of the acknowledged packet sent last; only when acked_bytes > 0
   bool spurious_loss = false;                 // every loss of the latest loss episode has proved to be a late arrival
 };
 
 // For traces, statistics and plots. A value that a controller has no notion of stays at its default.
 struct ControllerSnapshot {
-  std::string_view controller;                // equal to to_string(kind)
-  std::string_view state;                     // "slow_start", "recovery", "congestion_avoidance", "probe_bw_up", …
+  std::string_view controller{};              // equal to to_string(kind)
+  std::string_view state{};                   // "slow_start", "recovery", "congestion_avoidance", "probe_bw_up", …
   std::uint64_t window_bytes = 0;
-  Bandwidth pacing_rate;
-  std::optional<std::uint64_t> slow_start_threshold;
-  std::optional<Bandwidth> bandwidth;         // BBR: the model's maximum
-  std::optional<Duration> minimum_rtt;        // BBR: of its window; LEDBAT++: the base delay
+  Bandwidth pacing_rate{};
+  std::optional<std::uint64_t> slow_start_threshold{};
+  std::optional<Bandwidth> bandwidth{};       // BBR: the model's maximum
+  std::optional<Duration> minimum_rtt{};      // BBR: of its window; LEDBAT++: the base delay
 };
 
 class CongestionController {

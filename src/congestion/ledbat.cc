@@ -79,6 +79,10 @@ std::optional<Duration> LedbatController::measure(const CongestionEvent& event, 
   current_delay_.update(*event.rtt_sample);
   // What was sent before the latest decrease met the queue that the decrease has answered.
   if (decreased_at_ && event.latest_acked_sent_at <= *decreased_at_) return standing;
+  // As many samples a round for a large flow as for a small one: the least of more samples is less, and the larger flow
+  // would never see the delay that the smaller one gives way to.
+  if (event.now < next_round_sample_) return standing;
+  next_round_sample_ = event.now + smoothed_rtt_ / kSamplesPerRound;
   const Duration delay = *event.rtt_sample - *base_delay_.minimum();
   round_minimum_delay_ = round_minimum_delay_ ? std::min(*round_minimum_delay_, delay) : delay;
   return standing;

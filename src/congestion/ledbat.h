@@ -76,6 +76,7 @@ class LedbatController final : public CongestionController {
     kSlowdown,            // window held at its least
     kSlowdownRamp         // back to where the slowdown began
   };
+  static constexpr int kSamplesPerRound = 4;
   static constexpr double kNoThreshold = std::numeric_limits<double>::infinity();
 
   [[nodiscard]] double clamp(double window) const;
@@ -102,6 +103,7 @@ class LedbatController final : public CongestionController {
   CurrentDelayFilter current_delay_;
   Duration smoothed_rtt_{};
 
+  Instant next_round_sample_{};
   std::optional<Instant> decreased_at_;
   std::optional<Duration> round_minimum_delay_;  // least queueing delay in the current round
   std::optional<Instant> slowdown_due_;

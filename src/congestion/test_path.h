@@ -36,8 +36,8 @@ struct ModelPath {
   std::uint32_t acknowledge_every = 144;
   Instant outage_from{Duration::max()};
   Instant outage_until{Duration::max()};
-  std::optional<Instant> rate_changes_at;
-  Bandwidth rate_afterwards;
+  std::optional<Instant> rate_changes_at{};
+  Bandwidth rate_afterwards{};
   Duration jitter{};               // uniform, added to acknowledgement batches
 
   [[nodiscard]] std::uint64_t queue_bytes() const {
@@ -51,7 +51,7 @@ struct ModelPath {
 
 struct ModelFlowConfig {
   CongestionKind kind = CongestionKind::kCubic;
-  ControllerConfig controller;
+  ControllerConfig controller{};
   Instant start{};
   Bandwidth application_rate = Bandwidth::unlimited();
   Duration burst_on{};    // if set: the application sends for burst_on, then is silent for burst_off
@@ -111,6 +111,8 @@ class ModelFlow {
   }
 
   [[nodiscard]] CongestionController& controller() { return *controller_; }
+  // Called with each event before the controller sees it; may change it.
+  void set_tamper(std::function<void(CongestionEvent&)> tamper) { tamper_ = std::move(tamper); }
   [[nodiscard]] const ModelFlowStatistics& statistics() const { return statistics_; }
   [[nodiscard]] std::uint64_t in_flight() const { return in_flight_; }
   [[nodiscard]] Duration smoothed_rtt() const { return smoothed_; }
@@ -329,6 +331,7 @@ class ModelFlow {
     event.minimum_rtt = minimum_ == Duration::max() ? Duration::zero() : minimum_;
     event.delivered = delivered_;
     event.bytes_in_flight = in_flight_;
+    if (tamper_) tamper_(event);
     if (event.acked_bytes > 0 || event.lost.packets > 0) controller_->on_congestion_event(event);
   }
 
@@ -361,6 +364,7 @@ class ModelFlow {
   ModelFlowConfig config_;
   ModelLink* link_;
   std::unique_ptr<CongestionController> controller_;
+  std::function<void(CongestionEvent&)> tamper_;
   ModelFlowStatistics statistics_;
   Instant now_{};
   std::deque<Packet> packets_;
