@@ -161,7 +161,10 @@ class Connection final : private StreamSink {
   void apply_congestion_event(Instant now, Established& session, const LossOutcome& losses, const AckOutcome* acks,
                               std::uint64_t prior_in_flight);
   void update_rate(Instant now, Established& session);
-  void emit(Event event) { context_.events.push(id_, std::move(event)); }
+  template <typename T>
+  void emit(T&& event) {
+    context_.events.push(id_, std::forward<T>(event));
+  }
   void trace(Instant now, trace::EventData data) const;
   void trace_acknowledged(Instant now, const AckOutcome& outcome) const;
   void trace_sent(Instant now, std::uint32_t id, trace::PacketKind kind, std::size_t bytes, bool retransmission) const;

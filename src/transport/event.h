@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -114,6 +115,10 @@ using Event = std::variant<Connected, Closed, MessageReceived, StreamChunk, Stre
                            MessageConfirmed, MessageFailed, Writable, PeerAuthenticated, PingAnswered, Suspect>;
 
 struct EndpointEvent {
+  // Built in place: a chunk of a stream is an event a packet.
+  template <typename T>
+  EndpointEvent(ConnectionId owner, T&& happened) : connection(owner), event(std::forward<T>(happened)) {}
+
   ConnectionId connection = 0;
   Event event;
 };

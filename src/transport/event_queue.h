@@ -12,7 +12,10 @@ namespace godwit {
 
 class EventQueue {
  public:
-  void push(ConnectionId connection, Event event) { events_.push_back({connection, std::move(event)}); }
+  template <typename T>
+  void push(ConnectionId connection, T&& event) {
+    events_.emplace_back(connection, std::forward<T>(event));
+  }
 
   // Null when there is none. Valid until the next call of any member.
   [[nodiscard]] EndpointEvent* poll() {
