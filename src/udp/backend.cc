@@ -26,7 +26,8 @@ std::optional<BackendKind> parse_backend_kind(std::string_view text) {
   return std::nullopt;
 }
 
-std::string describe_choice(std::string_view what, bool segmentation_offload, bool receive_offload, std::string_view why) {
+std::string describe_choice(std::string_view what, bool segmentation_offload, bool receive_offload,
+                            std::string_view why) {
   std::string line(what);
   line += segmentation_offload ? ", segmentation offload on" : ", segmentation offload off";
   line += receive_offload ? ", receive offload on" : ", receive offload off";

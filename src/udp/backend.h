@@ -1,6 +1,6 @@
 // Moves runs of datagrams between a socket and the rest of Godwit: one interface, several ways to pay the kernel for it
 // (a call a datagram, a call for many, segmentation offload, io_uring). Made by make_backend, owned by a Node (or by
-// the FaultyBackend that decorates it) and driven by one thread; only wake() may come from elsewhere.
+// the FaultyBackend that decorates it) and driven by one thread at a time; only wake() may come from elsewhere.
 // Every back end behaves alike: backend_conformance_test.cc runs one suite on all of them.
 #pragma once
 
@@ -119,7 +119,7 @@ class Backend {
   virtual void wake() noexcept = 0;
 
   // Readable when receive() finds something, once receive() has been called: for event loops of others. They also go on
-  // while ReceiveBatch::stopped_at_bound().
+  // while ReceiveBatch::stopped_at_bound(). With kUring it changes when another thread takes the back end over.
   [[nodiscard]] virtual int descriptor() const = 0;
   [[nodiscard]] virtual const Socket& socket() const = 0;
   [[nodiscard]] virtual const BackendStatistics& statistics() const = 0;
@@ -131,6 +131,7 @@ class Backend {
 
 // Takes the socket over. Errors: kUnsupported with the reason (no io_uring, a kernel with the offload defect when kGso
 // is asked for by name), kInvalidArgument (kConnected without a peer).
-[[nodiscard]] Result<std::unique_ptr<Backend>> make_backend(BackendKind kind, Socket socket, const BackendConfig& config);
+[[nodiscard]] Result<std::unique_ptr<Backend>> make_backend(BackendKind kind, Socket socket,
+                                                            const BackendConfig& config);
 
 }  // namespace godwit

@@ -21,12 +21,24 @@ void* counted(std::size_t bytes) {
 
 }  // namespace
 
-void* operator new(std::size_t bytes) { return counted(bytes); }
-void* operator new[](std::size_t bytes) { return counted(bytes); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void* operator new(std::size_t bytes) {
+  return counted(bytes);
+}
+void* operator new[](std::size_t bytes) {
+  return counted(bytes);
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 
 namespace godwit {
 namespace {
@@ -34,8 +46,8 @@ namespace {
 class BackendAllocation : public BackendConformance {
  protected:
   // Allocations over `rounds` of sending, waiting and receiving.
-  static std::uint64_t allocations_of(Backend& from, Backend& to, std::span<const DatagramRun> runs, ReceiveBatch& inbox,
-                                      int rounds) {
+  static std::uint64_t allocations_of(Backend& from, Backend& to, std::span<const DatagramRun> runs,
+                                      ReceiveBatch& inbox, int rounds) {
     const std::uint64_t before = allocations.load();
     for (int round = 0; round < rounds; ++round) {
       static_cast<void>(from.send(runs));

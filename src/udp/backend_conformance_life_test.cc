@@ -126,7 +126,8 @@ TEST_P(BackendLife, AWildcardSocketAnswersFromTheAddressThatReceived) {
   wildcard->receive(inbox);
 
   // The dual-stack socket has peers of both families; 127.0.0.2 is this host, but not its preferred address.
-  std::vector<SocketAddress> addresses = {SocketAddress::ipv4({127, 0, 0, 2}, port), SocketAddress::ipv4({127, 0, 0, 1}, port)};
+  std::vector<SocketAddress> addresses = {SocketAddress::ipv4({127, 0, 0, 2}, port),
+                                          SocketAddress::ipv4({127, 0, 0, 1}, port)};
   if (!ipv4) addresses.push_back(loopback(SocketFamily::kIpv6, port));
   for (const SocketAddress& address : addresses) {
     const auto peer = open_plain(loopback(address.is_ipv4() ? SocketFamily::kIpv4 : SocketFamily::kIpv6));

@@ -17,7 +17,8 @@ namespace {
 TEST_P(BackendConformance, RunsOfEveryShapeArriveIntactAndInOrder) {
   std::uint32_t seed = 0;
   for (const std::size_t segment_size : {std::size_t{1}, std::size_t{29}, std::size_t{1200}, std::size_t{1500}}) {
-    for (const std::size_t full : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{53}, std::size_t{64}, std::size_t{65}}) {
+    for (const std::size_t full :
+         {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{53}, std::size_t{64}, std::size_t{65}}) {
       for (const std::size_t rest : {std::size_t{0}, std::size_t{1}, segment_size - 1}) {
         const std::size_t total = full * segment_size + rest;
         if (total == 0) continue;

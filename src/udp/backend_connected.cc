@@ -12,14 +12,14 @@ Result<std::unique_ptr<Backend>> make_connected_backend(Socket socket, const Bac
     return failure(ErrorCode::kInvalidArgument, "the connected back end serves one peer, and none was named");
   }
   const bool receive_offload = config.receive_offload.value_or(false);
-  return SocketBackend::make(
-      std::move(socket), config,
-      {.kind = BackendKind::kConnected,
-       .choice = describe_choice("connected: one datagram a call to " + config.peer.to_string(), false, receive_offload, why),
-       .batched = false,
-       .segmentation_offload = false,
-       .receive_offload = receive_offload,
-       .connected_peer = config.peer});
+  return SocketBackend::make(std::move(socket), config,
+                             {.kind = BackendKind::kConnected,
+                              .choice = describe_choice("connected: one datagram a call to " + config.peer.to_string(),
+                                                        false, receive_offload, why),
+                              .batched = false,
+                              .segmentation_offload = false,
+                              .receive_offload = receive_offload,
+                              .connected_peer = config.peer});
 }
 
 }  // namespace godwit

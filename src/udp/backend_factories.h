@@ -11,11 +11,16 @@
 namespace godwit {
 
 // `why`: the reason of the choice, which ends the line of Backend::choice(); empty when it was asked for by name.
-[[nodiscard]] Result<std::unique_ptr<Backend>> make_sendto_backend(Socket socket, const BackendConfig& config, std::string why);
-[[nodiscard]] Result<std::unique_ptr<Backend>> make_connected_backend(Socket socket, const BackendConfig& config, std::string why);
-[[nodiscard]] Result<std::unique_ptr<Backend>> make_mmsg_backend(Socket socket, const BackendConfig& config, std::string why);
-[[nodiscard]] Result<std::unique_ptr<Backend>> make_gso_backend(Socket socket, const BackendConfig& config, std::string why);
-[[nodiscard]] Result<std::unique_ptr<Backend>> make_uring_backend(Socket socket, const BackendConfig& config, std::string why);
+[[nodiscard]] Result<std::unique_ptr<Backend>> make_sendto_backend(Socket socket, const BackendConfig& config,
+                                                                   std::string why);
+[[nodiscard]] Result<std::unique_ptr<Backend>> make_connected_backend(Socket socket, const BackendConfig& config,
+                                                                      std::string why);
+[[nodiscard]] Result<std::unique_ptr<Backend>> make_mmsg_backend(Socket socket, const BackendConfig& config,
+                                                                 std::string why);
+[[nodiscard]] Result<std::unique_ptr<Backend>> make_gso_backend(Socket socket, const BackendConfig& config,
+                                                                std::string why);
+[[nodiscard]] Result<std::unique_ptr<Backend>> make_uring_backend(Socket socket, const BackendConfig& config,
+                                                                  std::string why);
 
 // kUnsupported, with the reason: a kernel without UDP_SEGMENT, or with the defect that kernel_version.h names.
 [[nodiscard]] Status check_segmentation_offload(const Socket& socket, const BackendConfig& config);

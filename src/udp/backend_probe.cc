@@ -36,7 +36,8 @@ struct Passage {
 Passage pass_run(Backend& from, Backend& to) {
   std::vector<std::uint8_t> sent(kRunBytes);
   for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<std::uint8_t>(i * 7 + i / 256);
-  const DatagramRun run{.local = {}, .remote = to.socket().local_address(), .bytes = sent, .segment_size = kSegmentBytes};
+  const DatagramRun run{
+      .local = {}, .remote = to.socket().local_address(), .bytes = sent, .segment_size = kSegmentBytes};
   ReceiveBatch inbox;
   to.receive(inbox);  // arms a ring
   if (from.send({&run, 1}) != 1) return {.trouble = "the send blocked"};

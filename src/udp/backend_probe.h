@@ -20,7 +20,7 @@ struct BackendProbe {
   ProbeFinding receive_offload;       // UDP_GRO
   ProbeFinding uring;                 // io_uring with all that the back end needs
   BackendKind chosen = BackendKind::kSendto;
-  std::string choice;                 // one line: what kAuto takes, and why
+  std::string choice;  // one line: what kAuto takes, and why
 
   // A line a finding, then the choice.
   [[nodiscard]] std::string to_text() const;

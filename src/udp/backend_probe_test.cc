@@ -40,7 +40,8 @@ TEST(BackendProbe, EveryFindingHasAReason) {
     EXPECT_FALSE(finding->reason.empty());
   }
   const std::string text = probe.to_text();
-  for (const char* part : {"sendmmsg", "UDP_SEGMENT", "UDP_GRO", "io_uring", "auto takes"}) EXPECT_THAT(text, HasSubstr(part));
+  for (const char* part : {"sendmmsg", "UDP_SEGMENT", "UDP_GRO", "io_uring", "auto takes"})
+    EXPECT_THAT(text, HasSubstr(part));
 }
 
 TEST(BackendProbe, RefusedSegmentationOffloadLeadsToMmsg) {
@@ -78,7 +79,8 @@ TEST(BackendProbe, AKernelWithTheDefectGetsNoSegmentationOffloadUnlessAllowed) {
   EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
 
   config.allow_defective_kernel = true;
-  EXPECT_EQ(probe_backends(config).segmentation_offload.works, probe_backends({.kernel = kSoundKernel}).segmentation_offload.works);
+  EXPECT_EQ(probe_backends(config).segmentation_offload.works,
+            probe_backends({.kernel = kSoundKernel}).segmentation_offload.works);
 }
 
 TEST(BackendProbe, ConnectedNeedsAPeer) {

@@ -27,8 +27,8 @@ class UringBackend final : public Backend {
         receiver_({.buffers = receive_offload ? config.receive_runs : config.receive_datagrams,
                    .payload_bytes = receive_offload ? kCoalescedBytes : config.largest_datagram_bytes},
                   socket_, waker_, config.largest_datagram_bytes, statistics_) {
-    auto transmitter = std::make_unique<UringTransmitter>(socket_.descriptor(), send_calls_or_system(config.send_calls),
-                                                          statistics_);
+    auto transmitter =
+        std::make_unique<UringTransmitter>(socket_.descriptor(), send_calls_or_system(config.send_calls), statistics_);
     transmitter_ = transmitter.get();
     sender_ = std::make_unique<RunSender>(RunSender::Options{.family = socket_.family(),
                                                              .is_wildcard = socket_.is_wildcard(),
@@ -89,7 +89,8 @@ Result<std::unique_ptr<Backend>> make_uring_backend(Socket socket, const Backend
   const bool receive_offload = config.receive_offload.value_or(true) && socket.enable_receive_offload();
   auto backend = std::make_unique<UringBackend>(
       std::move(socket), config, segmentation_offload, receive_offload,
-      describe_choice("uring: queued sends, multishot receive", segmentation_offload, receive_offload, why), *std::move(waker));
+      describe_choice("uring: queued sends, multishot receive", segmentation_offload, receive_offload, why),
+      *std::move(waker));
   if (auto status = backend->open(); !status) return std::unexpected(status.error());
   return backend;
 }
@@ -100,7 +101,8 @@ Result<std::unique_ptr<Backend>> make_uring_backend(Socket socket, const Backend
 
 namespace godwit {
 
-Result<std::unique_ptr<Backend>> make_uring_backend(Socket /*socket*/, const BackendConfig& /*config*/, std::string /*why*/) {
+Result<std::unique_ptr<Backend>> make_uring_backend(Socket /*socket*/, const BackendConfig& /*config*/,
+                                                    std::string /*why*/) {
   return failure(ErrorCode::kUnsupported, "this build has no io_uring back end (liburing 2.3 was missing)");
 }
 

@@ -19,7 +19,8 @@ std::string in_slow_namespace(const std::function<void()>& body) {
   std::thread([&] {
     if (::unshare(CLONE_NEWNET) != 0) {
       reason = "a network namespace needs privileges";
-    } else if (std::system("{ ip link set lo up && tc qdisc add dev lo root tbf rate 20mbit burst 3kb limit 4mb; } 2>/dev/null") != 0) {
+    } else if (std::system("{ ip link set lo up && tc qdisc add dev lo root tbf rate 20mbit burst 3kb limit 4mb; } "
+                           "2>/dev/null") != 0) {
       reason = "ip or tc with tbf is missing";
     } else {
       body();

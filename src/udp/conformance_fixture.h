@@ -28,7 +28,8 @@ struct OwnedRun {
   std::vector<std::uint8_t> bytes;
   DatagramRun run;
 
-  OwnedRun(const SocketAddress& remote, std::size_t segment_size, std::size_t total, std::uint32_t seed) : bytes(total) {
+  OwnedRun(const SocketAddress& remote, std::size_t segment_size, std::size_t total, std::uint32_t seed)
+      : bytes(total) {
     std::uint32_t state = seed * 2654435761U + 1;
     for (std::uint8_t& byte : bytes) {
       state = state * 1664525U + 1013904223U;
@@ -156,7 +157,8 @@ class BackendConformance : public testing::TestWithParam<ConformanceParameter> {
 };
 
 inline std::string conformance_name(const testing::TestParamInfo<ConformanceParameter>& info) {
-  return std::string(to_string(std::get<0>(info.param))) + (std::get<1>(info.param) == SocketFamily::kIpv4 ? "_ipv4" : "_ipv6");
+  return std::string(to_string(std::get<0>(info.param))) +
+         (std::get<1>(info.param) == SocketFamily::kIpv4 ? "_ipv4" : "_ipv6");
 }
 
 // Every back end on both families.

@@ -9,7 +9,9 @@ namespace {
 constexpr std::size_t kMaxSpareBuffers = 1024;
 constexpr std::size_t kRunsPerCall = 64;
 
-std::size_t datagrams_in(const DatagramRun& run) { return run.bytes.empty() ? 1 : run.segment_count(); }
+std::size_t datagrams_in(const DatagramRun& run) {
+  return run.bytes.empty() ? 1 : run.segment_count();
+}
 
 // The heap keeps the latest first, so "later" is its "less".
 constexpr auto kIsLater = [](const auto& a, const auto& b) {
@@ -17,7 +19,8 @@ constexpr auto kIsLater = [](const auto& a, const auto& b) {
 };
 
 DatagramRun with_bytes(const DatagramRun& run, MutableBytes bytes) {
-  return {.local = run.local, .remote = run.remote, .bytes = bytes, .segment_size = bytes.empty() ? 0 : run.segment_size};
+  return {
+      .local = run.local, .remote = run.remote, .bytes = bytes, .segment_size = bytes.empty() ? 0 : run.segment_size};
 }
 
 }  // namespace
@@ -73,7 +76,8 @@ void FaultNetwork::strike(Duration now, const DatagramRun& datagram, bool corrup
   held_bytes_ += bytes.size();
   const std::uint64_t distance = 1 + random_.below(std::max<std::uint32_t>(plan_.reorder_distance, 1));
   const DatagramRun held = with_bytes(datagram, bytes);  // the vector's storage stays where it is when it moves
-  overtaken_.push_back({.leave_after = passed_ + distance, .due = now + plan_.reorder_hold, .run = held, .bytes = std::move(bytes)});
+  overtaken_.push_back(
+      {.leave_after = passed_ + distance, .due = now + plan_.reorder_hold, .run = held, .bytes = std::move(bytes)});
 }
 
 void FaultNetwork::pass_stretch(Duration now, const DatagramRun& run, std::size_t first, std::size_t end) {

@@ -65,12 +65,12 @@ class FaultNetwork {
   std::uint64_t passed_ = 0;  // datagrams, past the stage of reordering
   std::uint64_t next_order_ = 0;
   std::size_t held_bytes_ = 0;
-  std::vector<Late> late_;           // a heap, the earliest first
-  std::vector<Late> leaving_;        // out of the heap for one call of the inner back end
+  std::vector<Late> late_;     // a heap, the earliest first
+  std::vector<Late> leaving_;  // out of the heap for one call of the inner back end
   std::vector<Overtaken> overtaken_;
-  std::vector<DatagramRun> outgoing_;                // views for one call of the inner back end
+  std::vector<DatagramRun> outgoing_;                      // views for one call of the inner back end
   std::vector<std::vector<std::uint8_t>> outgoing_bytes_;  // those views' own bytes
-  std::vector<std::vector<std::uint8_t>> spare_;     // buffers to use again
+  std::vector<std::vector<std::uint8_t>> spare_;           // buffers to use again
 };
 
 }  // namespace godwit

@@ -30,7 +30,9 @@ std::size_t FaultyBackend::send(std::span<const DatagramRun> runs) {
   return network_->send(clock_(), runs);
 }
 
-bool FaultyBackend::send_blocked() const { return inner_->send_blocked(); }
+bool FaultyBackend::send_blocked() const {
+  return inner_->send_blocked();
+}
 
 std::size_t FaultyBackend::receive(ReceiveBatch& inbox) {
   network_->release(clock_());
@@ -50,12 +52,26 @@ WaitOutcome FaultyBackend::wait(std::optional<Duration> timeout) {
   return outcome;
 }
 
-void FaultyBackend::wake() noexcept { inner_->wake(); }
-int FaultyBackend::descriptor() const { return inner_->descriptor(); }
-const Socket& FaultyBackend::socket() const { return inner_->socket(); }
-const BackendStatistics& FaultyBackend::statistics() const { return inner_->statistics(); }
-BackendKind FaultyBackend::kind() const { return inner_->kind(); }
-const std::string& FaultyBackend::choice() const { return inner_->choice(); }
-const FaultStatistics& FaultyBackend::faults() const { return network_->statistics(); }
+void FaultyBackend::wake() noexcept {
+  inner_->wake();
+}
+int FaultyBackend::descriptor() const {
+  return inner_->descriptor();
+}
+const Socket& FaultyBackend::socket() const {
+  return inner_->socket();
+}
+const BackendStatistics& FaultyBackend::statistics() const {
+  return inner_->statistics();
+}
+BackendKind FaultyBackend::kind() const {
+  return inner_->kind();
+}
+const std::string& FaultyBackend::choice() const {
+  return inner_->choice();
+}
+const FaultStatistics& FaultyBackend::faults() const {
+  return network_->statistics();
+}
 
 }  // namespace godwit

@@ -17,18 +17,19 @@ namespace godwit {
 // Probabilities are a datagram's, in [0, 1].
 struct FaultPlan {
   double drop = 0;
-  double duplicate = 0;   // sent twice in a row
-  double reorder = 0;     // held back until 1 to `reorder_distance` later datagrams have left, or `reorder_hold` is over
-  double corrupt = 0;     // one bit flipped
-  Duration delay{0};      // everything leaves this much later
-  Duration jitter{0};     // and a uniform share of this, drawn for each uncut stretch of a run
+  double duplicate = 0;  // sent twice in a row
+  double reorder = 0;    // held back until 1 to `reorder_distance` later datagrams have left, or `reorder_hold` is over
+  double corrupt = 0;    // one bit flipped
+  Duration delay{0};     // everything leaves this much later
+  Duration jitter{0};    // and a uniform share of this, drawn for each uncut stretch of a run
   std::uint32_t reorder_distance = 8;
   Duration reorder_hold = std::chrono::milliseconds{1};
   std::size_t queue_bytes = std::size_t{64} << 20;  // most held back; beyond it, datagrams are dropped and counted
   std::uint64_t seed = 1;
 
   [[nodiscard]] bool any() const {
-    return drop > 0 || duplicate > 0 || reorder > 0 || corrupt > 0 || delay > Duration::zero() || jitter > Duration::zero();
+    return drop > 0 || duplicate > 0 || reorder > 0 || corrupt > 0 || delay > Duration::zero() ||
+           jitter > Duration::zero();
   }
 };
 

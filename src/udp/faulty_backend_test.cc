@@ -135,7 +135,8 @@ TEST_F(FaultyBackendTest, ReorderingDisplacesByAtMostItsDistanceAndLosesNothing)
   EXPECT_NE(arrived, before);
   EXPECT_GT(faulty_->faults().reordered, 15U);
   for (std::ptrdiff_t i = 0; i < 400; ++i) {
-    const auto original = std::find(before.begin(), before.end(), arrived[static_cast<std::size_t>(i)]) - before.begin();
+    const auto original =
+        std::find(before.begin(), before.end(), arrived[static_cast<std::size_t>(i)]) - before.begin();
     // Late by its distance, and by those of others that leave with it; early by the number of those held back.
     EXPECT_LE(std::abs(original - i), 8) << i;
   }

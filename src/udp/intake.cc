@@ -17,7 +17,9 @@ bool read_control(const cmsghdr& control, T& value) {
 }  // namespace
 
 Intake::Intake(const Socket& socket, std::size_t largest_datagram_bytes, BackendStatistics& statistics)
-    : local_address_(socket.local_address()), largest_datagram_bytes_(largest_datagram_bytes), statistics_(statistics) {}
+    : local_address_(socket.local_address()),
+      largest_datagram_bytes_(largest_datagram_bytes),
+      statistics_(statistics) {}
 
 void Intake::take(msghdr& header, MutableBytes payload, ReceiveBatch& inbox) {
   DatagramRun run{.local = local_address_, .remote = {}, .bytes = payload, .segment_size = payload.size()};

@@ -17,7 +17,9 @@ TEST(KernelVersion, RejectsWhatIsNoRelease) {
   for (const char* text : {"", "6", "6.", "six.one", ".1", "-1.2"}) EXPECT_FALSE(KernelVersion::parse(text)) << text;
 }
 
-TEST(KernelVersion, KnowsTheRunningKernel) { EXPECT_GT(KernelVersion::running(), (KernelVersion{2, 6, 0})); }
+TEST(KernelVersion, KnowsTheRunningKernel) {
+  EXPECT_GT(KernelVersion::running(), (KernelVersion{2, 6, 0}));
+}
 
 TEST(KernelVersion, TheDefectOfSegmentationOffloadLastedFrom70To714) {
   EXPECT_FALSE(has_segmentation_defect({6, 19, 99}));

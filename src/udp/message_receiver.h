@@ -46,6 +46,7 @@ class MessageReceiver {
   std::unique_ptr<std::uint8_t[]> pool_;
   std::vector<Slot> slots_;
   std::vector<mmsghdr> headers_;
+  std::size_t asked_;  // most messages of the next call
 };
 
 }  // namespace godwit

@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint16_t));
 
-bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+bool would_block(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK;
+}
 
 // Errors that concern the route or the peer, whatever the shape of the message.
 bool is_about_the_peer(int error) {
@@ -31,7 +33,9 @@ cmsghdr* append(cmsghdr* at, int level, int type, const T& value) {
   return reinterpret_cast<cmsghdr*>(reinterpret_cast<std::uint8_t*>(at) + CMSG_SPACE(sizeof value));
 }
 
-std::size_t datagrams_in(const DatagramRun& run) { return run.bytes.empty() ? 1 : run.segment_count(); }
+std::size_t datagrams_in(const DatagramRun& run) {
+  return run.bytes.empty() ? 1 : run.segment_count();
+}
 
 }  // namespace
 
@@ -145,7 +149,8 @@ bool RunSender::prepare_run(const DatagramRun& run, std::size_t index, std::size
     header.msg_iov = &storage_->vectors[count];
     header.msg_iovlen = 1;
     header.msg_controllen = cut ? cut_control : plain_control;
-    header.msg_control = header.msg_controllen == 0 ? nullptr : storage_->controls[2 * first + (cut ? 1 : 0)].bytes.data();
+    header.msg_control =
+        header.msg_controllen == 0 ? nullptr : storage_->controls[2 * first + (cut ? 1 : 0)].bytes.data();
     storage_->messages[count] = mmsghdr{header, 0};
     const bool ends_run = offset == run.bytes.size();
     storage_->pieces[count] = Piece{

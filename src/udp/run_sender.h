@@ -43,10 +43,10 @@ class RunSender {
  public:
   struct Options {
     SocketFamily family = SocketFamily::kIpv4;
-    bool is_wildcard = false;              // a run's local address is passed on
+    bool is_wildcard = false;  // a run's local address is passed on
     bool segmentation_offload = false;
     std::uint32_t offload_retry_runs = 0;
-    SocketAddress connected_peer;          // specified: messages carry no name, other peers are refused (EISCONN)
+    SocketAddress connected_peer;  // specified: messages carry no name, other peers are refused (EISCONN)
   };
 
   RunSender(const Options& options, std::unique_ptr<Transmitter> transmitter, BackendStatistics& statistics);

@@ -17,7 +17,8 @@ bool is_cut(const msghdr& message) {
 
 bool matches(const ScriptedSendCalls::Rule& rule, const msghdr& message) {
   if (rule.whole_call) return false;
-  if (rule.shape != ScriptedSendCalls::Shape::kAny && is_cut(message) != (rule.shape == ScriptedSendCalls::Shape::kCut)) {
+  if (rule.shape != ScriptedSendCalls::Shape::kAny &&
+      is_cut(message) != (rule.shape == ScriptedSendCalls::Shape::kCut)) {
     return false;
   }
   if (!rule.remote.is_specified()) return true;
@@ -64,6 +65,8 @@ int ScriptedSendCalls::send_messages(int descriptor, mmsghdr* messages, unsigned
   return SendCalls::send_messages(descriptor, messages, passing);
 }
 
-int ScriptedSendCalls::refuse_queued(const msghdr& message) { return judge(message, true); }
+int ScriptedSendCalls::refuse_queued(const msghdr& message) {
+  return judge(message, true);
+}
 
 }  // namespace godwit

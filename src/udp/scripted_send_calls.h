@@ -21,12 +21,12 @@ class ScriptedSendCalls final : public SendCalls {
     kSingle,  // one datagram
   };
   struct Rule {
-    int error = 0;                      // the errno to answer with
+    int error = 0;  // the errno to answer with
     Shape shape = Shape::kAny;
-    SocketAddress remote = {};          // unspecified: any, and those without a name
-    std::uint64_t pass_first = 0;       // messages that match and go through before the rule strikes
-    std::uint64_t times = kAlways;      // and how often it strikes
-    bool whole_call = false;            // refuses sendmmsg itself, as a seccomp filter does, and no other call
+    SocketAddress remote = {};      // unspecified: any, and those without a name
+    std::uint64_t pass_first = 0;   // messages that match and go through before the rule strikes
+    std::uint64_t times = kAlways;  // and how often it strikes
+    bool whole_call = false;        // refuses sendmmsg itself, as a seccomp filter does, and no other call
   };
 
   // Rules are asked in the order they were added; the first that strikes answers.

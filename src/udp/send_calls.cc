@@ -19,6 +19,8 @@ int SendCalls::send_messages(int descriptor, mmsghdr* messages, unsigned count) 
   return sent < 0 ? -errno : sent;
 }
 
-int SendCalls::refuse_queued(const msghdr& /*message*/) { return 0; }
+int SendCalls::refuse_queued(const msghdr& /*message*/) {
+  return 0;
+}
 
 }  // namespace godwit

@@ -9,7 +9,9 @@
 namespace godwit {
 namespace {
 
-SocketAddress address_of(const char* text) { return SocketAddress::parse(text).value(); }
+SocketAddress address_of(const char* text) {
+  return SocketAddress::parse(text).value();
+}
 
 std::optional<SocketAddress> round_trip(const SocketAddress& address, SocketFamily family) {
   const KernelAddress kernel = to_kernel(address, family);

@@ -65,7 +65,8 @@ Result<Socket> Socket::open_at(const SocketAddress& bind, const SocketOptions& o
   if (::bind(descriptor, &name.generic, name.size) != 0) return system_failure("cannot bind", bind, errno);
   KernelAddress bound;
   socklen_t size = sizeof bound.ipv6;
-  if (::getsockname(descriptor, &bound.generic, &size) != 0) return system_failure("cannot read the name of", bind, errno);
+  if (::getsockname(descriptor, &bound.generic, &size) != 0)
+    return system_failure("cannot read the name of", bind, errno);
   if (const auto address = from_kernel(&bound.generic, size)) socket.local_address_ = *address;
   return socket;
 }
@@ -106,7 +107,9 @@ Status Socket::connect(const SocketAddress& peer) {
   return {};
 }
 
-bool Socket::enable_receive_offload() { return set_option(descriptor_, IPPROTO_UDP, UDP_GRO, 1); }
+bool Socket::enable_receive_offload() {
+  return set_option(descriptor_, IPPROTO_UDP, UDP_GRO, 1);
+}
 
 Socket::Socket(Socket&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),

@@ -54,7 +54,9 @@ SocketBackend::SocketBackend(Socket socket, const BackendConfig& config, Parts p
       receiver_(receiver_options(config, parts.batched, parts.receive_offload), socket_, config.largest_datagram_bytes,
                 statistics_) {}
 
-std::size_t SocketBackend::send(std::span<const DatagramRun> runs) { return sender_.send(runs); }
+std::size_t SocketBackend::send(std::span<const DatagramRun> runs) {
+  return sender_.send(runs);
+}
 
 std::size_t SocketBackend::receive(ReceiveBatch& inbox) {
   if (sender_.has_remainder()) sender_.flush();

@@ -17,9 +17,9 @@ class SocketBackend final : public Backend {
   struct Parts {
     BackendKind kind = BackendKind::kSendto;
     std::string choice;
-    bool batched = false;               // sendmmsg and recvmmsg, else one call a message
+    bool batched = false;  // sendmmsg and recvmmsg, else one call a message
     bool segmentation_offload = false;
-    bool receive_offload = false;       // asked; without effect where the kernel has none
+    bool receive_offload = false;  // asked; without effect where the kernel has none
     SocketAddress connected_peer;
   };
 

@@ -10,7 +10,9 @@
 namespace godwit {
 namespace {
 
-SocketAddress address_of(const char* text) { return SocketAddress::parse(text).value(); }
+SocketAddress address_of(const char* text) {
+  return SocketAddress::parse(text).value();
+}
 
 int option(const Socket& socket, int level, int name) {
   int value = -1;
@@ -62,7 +64,8 @@ TEST(Socket, AsksForNoFragmentsAndTheOverflowCount) {
 }
 
 TEST(Socket, SaysWhatBuffersWereGranted) {
-  const auto small = Socket::open({.bind = address_of("127.0.0.1:0"), .receive_buffer_bytes = 100'000, .send_buffer_bytes = 50'000});
+  const auto small =
+      Socket::open({.bind = address_of("127.0.0.1:0"), .receive_buffer_bytes = 100'000, .send_buffer_bytes = 50'000});
   ASSERT_TRUE(small);
   EXPECT_EQ(small->receive_buffer_bytes(), 100'000U);
   EXPECT_EQ(small->send_buffer_bytes(), 50'000U);

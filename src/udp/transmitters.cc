@@ -30,7 +30,10 @@ TransmitOutcome SingleCallTransmitter::transmit(std::span<mmsghdr> messages) {
 }
 
 BatchTransmitter::BatchTransmitter(int descriptor, std::shared_ptr<SendCalls> calls, BackendStatistics& statistics)
-    : descriptor_(descriptor), calls_(calls), statistics_(statistics), single_(descriptor, std::move(calls), statistics) {}
+    : descriptor_(descriptor),
+      calls_(calls),
+      statistics_(statistics),
+      single_(descriptor, std::move(calls), statistics) {}
 
 TransmitOutcome BatchTransmitter::transmit(std::span<mmsghdr> messages) {
   if (messages.size() == 1 || forbidden_) return single_.transmit(messages);

@@ -53,12 +53,14 @@ struct UringReceiver::BufferRing {
 
 UringReceiver::UringReceiver(const Options& options, const Socket& socket, const Waker& waker,
                              std::size_t largest_datagram_bytes, BackendStatistics& statistics)
-    : options_{.buffers = std::bit_ceil(std::max<std::size_t>(options.buffers, 2)), .payload_bytes = options.payload_bytes},
+    : options_{.buffers = std::bit_ceil(std::max<std::size_t>(options.buffers, 2)),
+               .payload_bytes = options.payload_bytes},
       socket_(socket.descriptor()),
       waker_(waker.descriptor()),
       statistics_(statistics),
       intake_(socket, largest_datagram_bytes, statistics),
-      pool_(std::make_unique_for_overwrite<std::uint8_t[]>(options_.buffers * stride_of(options.payload_bytes) + kAlignment)) {
+      pool_(std::make_unique_for_overwrite<std::uint8_t[]>(options_.buffers * stride_of(options.payload_bytes) +
+                                                           kAlignment)) {
   const std::size_t misaligned = reinterpret_cast<std::uintptr_t>(pool_.get()) % kAlignment;
   first_buffer_ = pool_.get() + (misaligned == 0 ? 0 : kAlignment - misaligned);
   layout_.msg_namelen = kNameBytes;
@@ -67,7 +69,9 @@ UringReceiver::UringReceiver(const Options& options, const Socket& socket, const
   lent_.reserve(options_.buffers);
 }
 
-UringReceiver::~UringReceiver() { cancel_all(); }
+UringReceiver::~UringReceiver() {
+  cancel_all();
+}
 
 // Closing a ring ends its requests some time later, and until then they hold the socket and so its port.
 void UringReceiver::cancel_all() {
@@ -141,7 +145,10 @@ void UringReceiver::arm() {
 }
 
 bool UringReceiver::enter(bool sleep, std::optional<Duration> timeout) {
-  if (!ring_.enable()) return false;
+  if (!ring_.enable()) {
+    statistics_.receive_errors.add(ENXIO);
+    return false;
+  }
   arm();
   int result = 0;
   if (!sleep) {
@@ -153,8 +160,8 @@ bool UringReceiver::enter(bool sleep, std::optional<Duration> timeout) {
     result = io_uring_submit_and_wait_timeout(&ring_.raw(), &completion, 1, timeout ? &kernel_limit : nullptr, nullptr);
   }
   if (result == -EEXIST) {
-    // The ring belongs to another thread: this one takes over with a ring of its own. What the old one had taken from
-    // the socket and not yet shown is lost, as datagrams may be.
+    // The ring belongs to another thread: this one takes over with a ring of its own, and keeps what the old one shows.
+    reap();
     if (!open() || !ring_.enable()) return false;
     arm();
     result = io_uring_submit_and_get_events(&ring_.raw());

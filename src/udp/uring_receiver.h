@@ -1,6 +1,6 @@
 // The receiving half of the io_uring back end: one multishot request puts what arrives into a ring of provided buffers,
-// and waiting, waking and the wish to write are requests on the same ring, so that a loop's turn enters the kernel once.
-// Owned by the back end. Invariant: a buffer is with the kernel, in an unread arrival, or in the caller's batch.
+// and waiting, waking and the wish to write are requests on the same ring, so that a loop's turn enters the kernel
+// once. Owned by the back end. Invariant: a buffer is with the kernel, in an unread arrival, or in the caller's batch.
 #pragma once
 
 #include <array>
@@ -62,9 +62,9 @@ class UringReceiver {
   struct BufferRing;
   std::unique_ptr<BufferRing> provided_;
 
-  std::vector<Arrival> arrivals_;      // reaped, not yet handed out, from next_arrival_ on
+  std::vector<Arrival> arrivals_;  // reaped, not yet handed out, from next_arrival_ on
   std::size_t next_arrival_ = 0;
-  std::vector<std::uint16_t> lent_;    // in the caller's batch
+  std::vector<std::uint16_t> lent_;  // in the caller's batch
   bool receive_armed_ = false;
   bool wake_armed_ = false;
   bool writable_armed_ = false;

@@ -53,7 +53,8 @@ void UringRing::close() {
 
 bool UringRing::enable_now() {
   // io_uring_enable_rings is missing from the symbols of liburing.so 2.3.
-  enabled_ = open_ && io_uring_register(static_cast<unsigned>(ring_.ring_fd), IORING_REGISTER_ENABLE_RINGS, nullptr, 0) >= 0;
+  enabled_ =
+      open_ && io_uring_register(static_cast<unsigned>(ring_.ring_fd), IORING_REGISTER_ENABLE_RINGS, nullptr, 0) >= 0;
   return enabled_;
 }
 

@@ -14,9 +14,14 @@ constexpr int kMaxEntries = 64;
 }  // namespace
 
 UringTransmitter::UringTransmitter(int descriptor, std::shared_ptr<SendCalls> calls, BackendStatistics& statistics)
-    : descriptor_(descriptor), calls_(calls), statistics_(statistics), single_(descriptor, std::move(calls), statistics) {}
+    : descriptor_(descriptor),
+      calls_(calls),
+      statistics_(statistics),
+      single_(descriptor, std::move(calls), statistics) {}
 
-Status UringTransmitter::open() { return ring_.open(kMaxMessagesPerCall, 2 * kMaxMessagesPerCall); }
+Status UringTransmitter::open() {
+  return ring_.open(kMaxMessagesPerCall, 2 * kMaxMessagesPerCall);
+}
 
 TransmitOutcome UringTransmitter::transmit(std::span<mmsghdr> messages) {
   if (failed_) return single_.transmit(messages);

@@ -15,7 +15,8 @@ namespace godwit {
 
 Result<Waker> Waker::open() {
   const int descriptor = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (descriptor < 0) return failure(ErrorCode::kSystem, std::string("cannot make an eventfd: ") + std::strerror(errno));
+  if (descriptor < 0)
+    return failure(ErrorCode::kSystem, std::string("cannot make an eventfd: ") + std::strerror(errno));
   return Waker(descriptor);
 }
 
