@@ -13,7 +13,8 @@ constexpr Duration kPingSpacing = 100ms;
 
 }  // namespace
 
-AckReplyPolicy::AckReplyPolicy(const std::optional<Nonce>& establishing) {
+AckReplyPolicy::AckReplyPolicy(const std::optional<Nonce>& establishing, const std::optional<SymmetricKey>& peer_second_key)
+    : peer_second_key_(peer_second_key) {
   if (establishing) remember(*establishing);
 }
 

@@ -51,8 +51,10 @@ struct AckReaction {
 
 class AckReplyPolicy {
  public:
-  // `establishing`: the nonce of the ack that established the session, if one did.
-  explicit AckReplyPolicy(const std::optional<Nonce>& establishing);
+  // `establishing`: the nonce of the ack that established the session, if one did. `peer_second_key`: the other key of
+  // a simultaneous opener, if it is known already.
+  explicit AckReplyPolicy(const std::optional<Nonce>& establishing,
+                          const std::optional<SymmetricKey>& peer_second_key = std::nullopt);
 
   [[nodiscard]] AckReaction on_success_ack(Instant now, const AckReplyFacts& facts, const SuccessAckSeen& seen);
 

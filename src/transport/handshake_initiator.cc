@@ -34,6 +34,7 @@ bool HandshakeInitiator::begin_attempt(Instant now) {
   Attempt attempt;
   attempt.first = std::make_unique<InboundKey>(make_inbound_key(*context_, true));
   attempt.deadline = now + context_->config->attempt_duration;
+  attempt.number = attempt_.number + 1;
 
   std::array<std::uint8_t, wire::kIntroPlaintext> plaintext;
   wire::encode_intro_plaintext({.version = context_->config->version, .key = attempt.first->key}, plaintext);
@@ -97,96 +98,199 @@ HandshakeStep HandshakeInitiator::receive_intro(Instant now, const IntroSeen& in
 }
 
 HandshakeStep HandshakeInitiator::receive_symmetric(Instant now, MutableBytes datagram, MutableBytes scratch) {
-  const auto try_attempt = [&](Attempt& attempt) -> std::optional<HandshakeStep> {
-    if (const auto plaintext = attempt.first->opener.open_copy(datagram, scratch)) {
-      return on_opened(now, attempt, attempt.first, datagram, *plaintext);
+  if (const auto plaintext = attempt_.first->opener.open_copy(datagram, scratch)) {
+    return on_opened(now, attempt_, true, datagram, *plaintext);
+  }
+  if (attempt_.remote) {
+    if (const auto plaintext = attempt_.remote->second->opener.open_copy(datagram, scratch)) {
+      return on_opened(now, attempt_, false, datagram, *plaintext);
     }
-    if (!attempt.remote) return std::nullopt;
-    if (const auto plaintext = attempt.remote->second->opener.open_copy(datagram, scratch)) {
-      return on_opened(now, attempt, attempt.remote->second, datagram, *plaintext);
+  }
+  if (!former_) return nothing(trace::DropReason::kAuthenticationFailed);
+  if (const auto plaintext = former_->first->opener.open_copy(datagram, scratch)) {
+    if (!former_->remote) return on_opened(now, *former_, true, datagram, *plaintext);
+    // The peer is in the former attempt, which goes on: an intro of the newer one would only reset it.
+    std::swap(attempt_, *former_);
+    intro_due_ = false;
+    return on_opened(now, attempt_, true, datagram, *plaintext);
+  }
+  if (former_->remote) {
+    if (const auto plaintext = former_->remote->second->opener.open_copy(datagram, scratch)) {
+      return on_opened(now, *former_, false, datagram, *plaintext);
     }
-    return std::nullopt;
-  };
-  if (const auto step = try_attempt(attempt_)) return *step;
-  if (former_) {
-    if (const auto step = try_attempt(*former_)) return *step;
   }
   return nothing(trace::DropReason::kAuthenticationFailed);
 }
 
-HandshakeStep HandshakeInitiator::on_opened(Instant now, Attempt& attempt, std::unique_ptr<InboundKey>& key,
-                                            MutableBytes datagram, ByteView plaintext) {
-  if (!key->proves_peer && context_->config->require_authenticated_peer) {
-    // The peer, or whoever sent its intro, has learnt the second key only. The next attempt's intro teaches it a first one.
-    second_key_refused_ = true;
-    attempt_.deadline = std::min(attempt_.deadline, now + context_->config->second_key_patience);
-    return nothing(trace::DropReason::kAuthenticationFailed);
+HandshakeStep HandshakeInitiator::on_opened(Instant now, Attempt& attempt, bool by_first, MutableBytes datagram,
+                                            ByteView plaintext) {
+  if (!by_first) {
+    if (context_->config->require_authenticated_peer) {
+      // The peer, or whoever sent its intro, has learnt the second key only. The next attempt's intro teaches it a first.
+      second_key_refused_ = true;
+      if (!attempt_.remote || !attempt_.remote->probe) {
+        attempt_.deadline = std::min(attempt_.deadline, now + context_->config->second_key_patience);
+      }
+      return nothing(trace::DropReason::kAuthenticationFailed);
+    }
+    // The dialled peer uses the first one: this is somebody else.
+    if (attempt.remote->probe) return nothing(trace::DropReason::kAuthenticationFailed);
   }
   const auto packet = wire::decode(plaintext);
-  const auto* ack = packet ? std::get_if<wire::AckOk>(&packet->message) : nullptr;
-  if (const auto* error = packet ? std::get_if<wire::AckError>(&packet->message) : nullptr) {
+  const wire::Message* message = packet ? &packet->message : nullptr;
+  const auto* ack = message ? std::get_if<wire::AckOk>(message) : nullptr;
+  if (const auto* error = message ? std::get_if<wire::AckError>(message) : nullptr) {
     return fail_with_error_ack(error->text);
   }
-  // Before the peer's intro only a success ack says what key to send with (wire spec 4.4).
-  if (!attempt.remote && ack == nullptr) {
-    return nothing(packet ? std::optional<trace::DropReason>() : trace::DropReason::kUndecodable);
+  if (!attempt.remote) {
+    // Before the peer's intro only a success ack says what key to send with (wire spec 4.4).
+    if (ack == nullptr) return nothing(packet ? std::optional<trace::DropReason>() : trace::DropReason::kUndecodable);
+    completion_due_ = true;
+    establish_with_acked_key(now, attempt, acked_from(*ack, datagram));
+    return established_step(true, datagram, plaintext);
   }
-  establish(now, attempt, key, datagram, ack);
-  HandshakeStep step{.kind = HandshakeStep::Kind::kEstablished};
-  if (ack != nullptr) {
-    step.confirmed_by_ack = true;
-  } else {
-    step.plaintext = datagram.subspan(kEnvelopePrefix, plaintext.size());
-    std::ranges::copy(plaintext, step.plaintext.begin());
+  if (by_first) {
+    if (const auto step = on_proven_packet(now, attempt, datagram, plaintext, message)) return *step;
   }
-  return step;
+  // Whatever authenticates completes it, and its content is handed over (wire spec W4).
+  std::optional<KeyProbe::Acked> acked;
+  if (ack != nullptr) acked = acked_from(*ack, datagram);
+  establish_with_intro_key(now, attempt, by_first, false, acked ? &*acked : nullptr);
+  return established_step(ack != nullptr, datagram, plaintext);
 }
 
-void HandshakeInitiator::establish(Instant now, Attempt& attempt, std::unique_ptr<InboundKey>& key, ByteView datagram,
-                                   const wire::AckOk* ack) {
-  const bool proves_peer = key->proves_peer;
+std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, Attempt& attempt, MutableBytes datagram,
+                                                                  ByteView plaintext, const wire::Message* message) {
+  RemoteInbound& remote = *attempt.remote;
+  const bool must_prove = remote.probe.has_value() || context_->config->require_authenticated_peer;
+  if (const auto* ack = message ? std::get_if<wire::AckOk>(message) : nullptr) {
+    const KeyProbe::Acked acked = acked_from(*ack, datagram);
+    if (ack->key == remote.seen.intro.key) {
+      // Under K1 it can only come from the dialled peer, and so the intro did too.
+      completion_due_ = true;
+      establish_with_intro_key(now, attempt, true, true, &acked);
+      return established_step(true, datagram, plaintext);
+    }
+    begin_probe(now, attempt).on_ack(acked_from(*ack, datagram));
+    return HandshakeStep{.kind = HandshakeStep::Kind::kProgress};
+  }
+  if (const auto* pong = message && remote.probe ? std::get_if<wire::Pong>(message) : nullptr) {
+    const auto proven = remote.probe->on_pong(pong->sequence);
+    if (proven == KeyProbe::Key::kAcked) {
+      establish_with_acked_key(now, attempt, remote.probe->take_acked());
+      return established_step(false, datagram, plaintext);
+    }
+    if (proven == KeyProbe::Key::kIntro) {
+      const std::optional<KeyProbe::Acked>& acked = remote.probe->acked();
+      establish_with_intro_key(now, attempt, true, true, acked ? &*acked : nullptr);
+      return established_step(false, datagram, plaintext);
+    }
+  }
+  if (!must_prove) return std::nullopt;
+  if (const auto* ping = message ? std::get_if<wire::Ping>(message) : nullptr) {
+    begin_probe(now, attempt).on_ping(ping->sequence);
+  } else if (context_->config->require_authenticated_peer) {
+    // Not receipted, so that it comes again once there is a session to receive it.
+    begin_probe(now, attempt);
+  } else if (message == nullptr) {
+    return nothing(trace::DropReason::kUndecodable);
+  } else if (std::holds_alternative<wire::Pong>(*message) || std::holds_alternative<wire::NoOp>(*message)) {
+    return nothing();  // nothing that would be lost
+  } else {
+    return std::nullopt;
+  }
+  return HandshakeStep{.kind = HandshakeStep::Kind::kProgress};
+}
+
+KeyProbe& HandshakeInitiator::begin_probe(Instant now, Attempt& attempt) {
+  std::optional<KeyProbe>& probe = attempt.remote->probe;
+  if (!probe) {
+    probe.emplace(*context_->random);
+    probe->ping();
+    // The pings take the place of success acks: the peer has our intro, and any authentic packet completes its side.
+    ack_due_ = false;
+    next_send_ = now + context_->config->attempt_interval;
+    attempt.deadline = std::max(attempt.deadline, now + context_->config->attempt_duration);
+  }
+  return *probe;
+}
+
+void HandshakeInitiator::establish_with_intro_key(Instant now, Attempt& attempt, bool by_first, bool proven,
+                                                  const KeyProbe::Acked* acked) {
+  RemoteInbound& remote = *attempt.remote;
+  Session::Parts parts = begin_session(now, attempt, by_first);
+  // It stays in use whatever key an ack names: it is the one that proves this side to the peer (wire spec W3).
+  parts.peer_intro_seen = true;
+  parts.founding_intro = remote.seen.fingerprint;
+  parts.sending_key = remote.seen.intro.key;
+  parts.sending_key_proven = proven;
+  parts.sealer = std::move(remote.sealer);
+  parts.peer_version = remote.seen.intro.version;
+  if (acked != nullptr) {
+    parts.observed_self = acked->remote_address;
+    parts.establishing_ack = acked->nonce;
+    if (acked->key != parts.sending_key) parts.peer_second_key = acked->key;
+    if (acked->version) parts.peer_version = acked->version;
+  }
+  finish_session(std::move(parts));
+}
+
+void HandshakeInitiator::establish_with_acked_key(Instant now, Attempt& attempt, KeyProbe::Acked acked) {
+  Session::Parts parts = begin_session(now, attempt, true);
+  parts.observed_self = acked.remote_address;
+  parts.sending_key = acked.key;
+  parts.sending_key_proven = true;
+  parts.sealer = std::move(acked.sealer);
+  parts.peer_version = acked.version;
+  parts.establishing_ack = acked.nonce;
+  finish_session(std::move(parts));
+}
+
+Session::Parts HandshakeInitiator::begin_session(Instant now, Attempt& attempt, bool by_first) {
   Session::Parts parts;
   parts.established_at = now;
   parts.initiator = true;
   parts.remote = remote_;
   parts.dialled_key = peer_;
   parts.others_expire = now + context_->config->former_key_lifetime;
-  if (ack != nullptr) {
-    parts.observed_self = ack->remote_address;
-    parts.establishing_ack = nonce_of(datagram);
-    parts.peer_version = ack->version;
-  }
-  if (attempt.remote) {
-    // The intro's key stays in use whatever key the ack names: it is the one that proves this side to the peer (wire
-    // spec W3). That it is the peer's own is proven only where the peer repeats it under K1, or answers a ping.
-    parts.peer_intro_seen = true;
-    parts.founding_intro = attempt.remote->seen.fingerprint;
-    parts.sending_key = attempt.remote->seen.intro.key;
-    parts.sending_key_proven = proves_peer && ack != nullptr && ack->key == parts.sending_key;
-    parts.sealer = std::move(attempt.remote->sealer);
-    if (!parts.peer_version) parts.peer_version = attempt.remote->seen.intro.version;
-    completion_due_ = parts.sending_key_proven;
-  } else {
-    parts.sending_key = ack->key;
-    parts.sending_key_proven = proves_peer;
-    parts.sealer = std::make_unique<PacketSealer>(make_sealer(*context_, ack->key));
-    completion_due_ = true;
-  }
-  parts.inbound = std::move(key);
+  parts.inbound = std::move(by_first ? attempt.first : attempt.remote->second);
 
   // Keys that a late datagram of ours may yet teach the peer, and with which it then begins a new session (wire spec 5.8):
   // K1 where K2 was used, and K1 of a later attempt.
   const auto keep = [&](std::unique_ptr<InboundKey>& other) {
-    if (!other) return;
     other->age = InboundKeyAge::kNewer;
     parts.others.push_back(std::move(*other));
   };
-  if (!proves_peer) keep(attempt.first);
-  if (&attempt != &attempt_ && attempt_.transmissions > 0) keep(attempt_.first);
+  if (!by_first) keep(attempt.first);
+  if (former_) {
+    Attempt& other = &attempt == &attempt_ ? *former_ : attempt_;
+    if (other.number > attempt.number && other.transmissions > 0) keep(other.first);
+  }
+  return parts;
+}
+
+void HandshakeInitiator::finish_session(Session::Parts parts) {
   session_.emplace(std::move(parts));
   intro_due_ = false;
   ack_due_ = false;
-  former_.reset();
+}
+
+HandshakeStep HandshakeInitiator::established_step(bool by_ack, MutableBytes datagram, ByteView plaintext) {
+  HandshakeStep step{.kind = HandshakeStep::Kind::kEstablished};
+  step.confirmed_by_ack = by_ack;
+  if (!by_ack) {
+    step.plaintext = datagram.subspan(kEnvelopePrefix, plaintext.size());
+    std::ranges::copy(plaintext, step.plaintext.begin());
+  }
+  return step;
+}
+
+KeyProbe::Acked HandshakeInitiator::acked_from(const wire::AckOk& ack, ByteView datagram) const {
+  return {.key = ack.key,
+          .nonce = nonce_of(datagram),
+          .remote_address = ack.remote_address,
+          .version = ack.version,
+          .sealer = std::make_unique<PacketSealer>(make_sealer(*context_, ack.key))};
 }
 
 HandshakeStep HandshakeInitiator::handle_timeout(Instant now) {
@@ -202,7 +306,11 @@ HandshakeStep HandshakeInitiator::handle_timeout(Instant now) {
     return {.kind = HandshakeStep::Kind::kProgress};
   }
   if (now < next_send_) return nothing();
-  (attempt_.remote ? ack_due_ : intro_due_) = true;
+  if (attempt_.remote && attempt_.remote->probe) {
+    attempt_.remote->probe->ping();
+  } else {
+    (attempt_.remote ? ack_due_ : intro_due_) = true;
+  }
   // On the grid, so that late timers do not stretch the spacing (conformance item 27), unless a slot was missed altogether.
   next_send_ += context_->config->attempt_interval;
   if (next_send_ <= now) next_send_ = now + context_->config->attempt_interval;
@@ -218,6 +326,9 @@ std::size_t HandshakeInitiator::poll_transmit(MutableBytes out) {
   if (completion_due_ && session_) {
     completion_due_ = false;
     return session_->write_completion_ack(out);
+  }
+  if (attempt_.remote && attempt_.remote->probe && !session_) {
+    return attempt_.remote->probe->poll_transmit(*attempt_.remote->sealer, attempt_.first->key, remote_, out);
   }
   const bool may_send = attempt_.transmissions < context_->config->attempt_transmissions;
   if (intro_due_) {

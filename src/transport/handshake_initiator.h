@@ -1,6 +1,12 @@
 // The dialling role of a handshake: attempts of 3 s that repeat one intro (wire spec 4.4), the simultaneous open that an
 // attempt turns into when the peer's intro arrives (4.5), two inbound keys an attempt (W3). Part of Handshake, whose
 // contract it fulfils. The keys of the attempt before are kept, so that an answer which arrives late still counts.
+//
+//   attempt without the peer's intro:  intros            success ack under K1 ------------------------> established
+//   with it (RemoteInbound):           success acks      ack under K1 with the intro's key -----------> established
+//                                                        ack under K1 with another key -> key probe --> established
+//                                                        anything under K1, or K2 (*) ----------------> established
+//   (*) under require_authenticated_peer: K1 leads to the key probe, K2 to nothing
 #pragma once
 
 #include <array>
@@ -17,6 +23,7 @@
 #include "crypto/keypair.h"
 #include "transport/handshake_step.h"
 #include "transport/intro_seen.h"
+#include "transport/key_probe.h"
 #include "transport/session.h"
 #include "transport/success_ack.h"
 #include "wire/limits.h"
@@ -48,6 +55,7 @@ class HandshakeInitiator {
     std::unique_ptr<PacketSealer> sealer;
     std::unique_ptr<InboundKey> second;  // K2
     SuccessAck ack;
+    std::optional<KeyProbe> probe;       // the peer has proved itself, its sending key has not
   };
   struct Attempt {
     std::array<std::uint8_t, wire::kIntroDatagram> intro{};
@@ -55,16 +63,28 @@ class HandshakeInitiator {
     std::optional<RemoteInbound> remote;
     Instant deadline;
     std::size_t transmissions = 0;
+    std::uint32_t number = 0;  // counts up
   };
 
   HandshakeInitiator(const HandshakeContext& context, const SocketAddress& remote, const PublicKey& peer, Instant deadline);
   // False when the intro cannot be sealed to the peer's key.
   [[nodiscard]] bool begin_attempt(Instant now);
   HandshakeStep receive_symmetric(Instant now, MutableBytes datagram, MutableBytes scratch);
-  // `key` of `attempt` has opened the datagram into `plaintext`, which lies in the caller's scratch memory.
-  HandshakeStep on_opened(Instant now, Attempt& attempt, std::unique_ptr<InboundKey>& key, MutableBytes datagram,
-                          ByteView plaintext);
-  void establish(Instant now, Attempt& attempt, std::unique_ptr<InboundKey>& key, ByteView datagram, const wire::AckOk* ack);
+  // K1 (`by_first`) or K2 of `attempt` has opened the datagram; `plaintext` lies in the caller's scratch memory.
+  HandshakeStep on_opened(Instant now, Attempt& attempt, bool by_first, MutableBytes datagram, ByteView plaintext);
+  // The peer has proved itself in a simultaneous open. Nothing when its packet establishes the session at once.
+  [[nodiscard]] std::optional<HandshakeStep> on_proven_packet(Instant now, Attempt& attempt, MutableBytes datagram,
+                                                              ByteView plaintext, const wire::Message* message);
+  KeyProbe& begin_probe(Instant now, Attempt& attempt);
+
+  // The key of the peer's intro, or of its ack, becomes the sending key.
+  void establish_with_intro_key(Instant now, Attempt& attempt, bool by_first, bool proven, const KeyProbe::Acked* acked);
+  void establish_with_acked_key(Instant now, Attempt& attempt, KeyProbe::Acked acked);
+  [[nodiscard]] Session::Parts begin_session(Instant now, Attempt& attempt, bool by_first);
+  void finish_session(Session::Parts parts);
+  // An ack's content is used up; everything else is handed over inside the datagram.
+  [[nodiscard]] static HandshakeStep established_step(bool by_ack, MutableBytes datagram, ByteView plaintext);
+  [[nodiscard]] KeyProbe::Acked acked_from(const wire::AckOk& ack, ByteView datagram) const;
   HandshakeStep fail(HandshakeFailure failure, std::string text);
   HandshakeStep fail_with_error_ack(std::string_view text);
 

@@ -32,7 +32,7 @@ Session::Session(Parts parts)
       others_(std::move(parts.others)),
       sealer_(std::move(parts.sealer)),
       sending_key_(parts.sending_key),
-      ack_replies_(parts.establishing_ack),
+      ack_replies_(parts.establishing_ack, parts.peer_second_key),
       established_at_(parts.established_at),
       others_expire_(parts.others_expire),
       founding_intro_(parts.founding_intro),

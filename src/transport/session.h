@@ -56,6 +56,7 @@ class Session {
     Instant others_expire;
     std::optional<wire::VersionBytes> peer_version;
     std::optional<Nonce> establishing_ack;           // nonce of the success ack that established it
+    std::optional<SymmetricKey> peer_second_key;     // that a simultaneous opener's ack has named beside sending_key
     std::optional<IntroFingerprint> founding_intro;  // of the peer
     std::optional<PublicKey> dialled_key;            // of an initiator: the key it asked for
   };

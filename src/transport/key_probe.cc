@@ -1,0 +1,67 @@
+#include "transport/key_probe.h"
+
+#include <utility>
+
+#include "transport/handshake_step.h"
+#include "wire/limits.h"
+#include "wire/message_codec.h"
+
+namespace godwit {
+
+void KeyProbe::on_ack(Acked acked) {
+  if (acked_) return;
+  acked_ = std::move(acked);
+  completion_due_ = true;
+  ping();
+}
+
+void KeyProbe::on_ping(std::uint64_t sequence) {
+  pong_sequence_ = sequence;
+  pong_due_ = all_keys();
+}
+
+std::optional<KeyProbe::Key> KeyProbe::on_pong(std::uint64_t sequence) const {
+  for (const Key key : {Key::kIntro, Key::kAcked}) {
+    if (sequence == sequences_[static_cast<std::size_t>(key)] && (all_keys() & bit(key)) != 0) return key;
+  }
+  return std::nullopt;
+}
+
+std::size_t KeyProbe::poll_transmit(PacketSealer& intro_sealer, const SymmetricKey& first_key, const SocketAddress& remote,
+                                    MutableBytes out) {
+  // The acked key first: a deployed acceptor gives up its handshake for one datagram that it cannot open (wire spec 4.3).
+  if (std::exchange(completion_due_, false)) {
+    return seal(intro_sealer, Key::kAcked, wire::AckOk{.key = first_key, .remote_address = remote, .version = std::nullopt}, out);
+  }
+  for (const Key key : {Key::kAcked, Key::kIntro}) {
+    if ((ping_due_ & bit(key)) != 0) {
+      ping_due_ = static_cast<KeySet>(ping_due_ & ~bit(key));
+      return seal(intro_sealer, key, wire::Ping{sequences_[static_cast<std::size_t>(key)]}, out);
+    }
+  }
+  for (const Key key : {Key::kAcked, Key::kIntro}) {
+    if ((pong_due_ & bit(key)) != 0) {
+      pong_due_ = static_cast<KeySet>(pong_due_ & ~bit(key));
+      return seal(intro_sealer, key, wire::Pong{pong_sequence_}, out);
+    }
+  }
+  return 0;
+}
+
+KeyProbe::KeySet KeyProbe::all_keys() const {
+  return static_cast<KeySet>(bit(Key::kIntro) | (acked_ ? bit(Key::kAcked) : 0));
+}
+
+std::size_t KeyProbe::seal(PacketSealer& intro_sealer, Key key, const wire::Message& message, MutableBytes out) {
+  std::array<std::uint8_t, kMaxSuccessAck> plaintext;
+  const std::size_t size = wire::encode(plaintext, wire::kHandshakePacketId, {}, message);
+  std::size_t written = 0;
+  if (size != 0 && out.size() >= size + wire::kDatagramOverhead) {
+    PacketSealer& sealer = key == Key::kAcked ? *acked_->sealer : intro_sealer;
+    written = sealer.seal_pieces(ByteView(plaintext).first(size), {}, {}, out);
+  }
+  wipe(plaintext);
+  return written;
+}
+
+}  // namespace godwit
