@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <optional>
+#include <type_traits>
+#include <utility>
 #include <variant>
 
 #include "base/assert.h"
@@ -43,6 +46,15 @@ constexpr std::size_t kUpgradeOverhead = kMessageOverhead + 4;  // and the inner
 
 using Fault = std::optional<DecodeError>;
 
+// Makes `message` an empty T in its place. emplace() would do, but it brings the exception of std::get into a library
+// that throws nothing; an assignment would move, which costs more than reading the fields.
+template <typename T>
+T& put(Message& message) {
+  static_assert(std::is_nothrow_default_constructible_v<T>);
+  std::destroy_at(&message);
+  return *std::get_if<T>(std::construct_at(&message, std::in_place_type<T>));
+}
+
 template <std::size_t kSize>
 std::array<std::uint8_t, kSize> read_array(Reader& reader) {
   std::array<std::uint8_t, kSize> array{};
@@ -79,8 +91,8 @@ Fault read_ack_error(Reader& reader, AckError& error) {
 
 Fault read_ack(Reader& reader, Message& message) {
   const auto result = reader.read<std::uint32_t>();
-  if (result == kResultOk) return read_ack_ok(reader, false, message.emplace<AckOk>());
-  if (result == kResultError) return read_ack_error(reader, message.emplace<AckError>());
+  if (result == kResultOk) return read_ack_ok(reader, false, put<AckOk>(message));
+  if (result == kResultError) return read_ack_error(reader, put<AckError>(message));
   return DecodeError::kBadResult;
 }
 
@@ -100,11 +112,11 @@ Fault read_upgrade(Reader& reader, Message& message) {
   const auto control = reader.read<std::uint32_t>();
   const auto attempt = reader.read<std::uint32_t>();
   if (control == kUpgradeOffer) {
-    message = UpgradeOffer{.attempt = attempt, .capabilities = reader.read<std::uint32_t>()};
+    put<UpgradeOffer>(message) = {.attempt = attempt, .capabilities = reader.read<std::uint32_t>()};
   } else if (control == kUpgradeAccept) {
-    message = UpgradeAccept{.attempt = attempt};
+    put<UpgradeAccept>(message) = {.attempt = attempt};
   } else if (control == kUpgradeDecline) {
-    message = UpgradeDecline{.attempt = attempt, .reason = reader.read<std::uint8_t>()};
+    put<UpgradeDecline>(message) = {.attempt = attempt, .reason = reader.read<std::uint8_t>()};
   } else {
     return DecodeError::kUnknownUpgrade;
   }
@@ -114,12 +126,12 @@ Fault read_upgrade(Reader& reader, Message& message) {
 Fault read_message(Reader& reader, Message& message) {
   switch (reader.read<std::uint32_t>()) {
     case kAckConnection: return read_ack(reader, message);
-    case kShortMessage: message.emplace<ShortMessage>().payload = reader.read_buffer(); return std::nullopt;
-    case kStreamFragmentVariant: return read_fragment(reader, message.emplace<StreamFragment>());
-    case kNoOp: message.emplace<NoOp>(); return std::nullopt;
-    case kPing: message.emplace<Ping>().sequence = reader.read<std::uint64_t>(); return std::nullopt;
-    case kPong: message.emplace<Pong>().sequence = reader.read<std::uint64_t>(); return std::nullopt;
-    case kAckConnectionV2: return read_ack_ok(reader, true, message.emplace<AckOk>());
+    case kShortMessage: put<ShortMessage>(message).payload = reader.read_buffer(); return std::nullopt;
+    case kStreamFragmentVariant: return read_fragment(reader, put<StreamFragment>(message));
+    case kNoOp: put<NoOp>(message); return std::nullopt;
+    case kPing: put<Ping>(message).sequence = reader.read<std::uint64_t>(); return std::nullopt;
+    case kPong: put<Pong>(message).sequence = reader.read<std::uint64_t>(); return std::nullopt;
+    case kAckConnectionV2: return read_ack_ok(reader, true, put<AckOk>(message));
     case kUpgrade: return read_upgrade(reader, message);
     default: return DecodeError::kUnknownVariant;
   }
