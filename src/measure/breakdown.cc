@@ -15,7 +15,9 @@ namespace {
 using trace::CostStep;
 
 // A rate without cost would be infinite; JSON and readers are better served by "no limit known".
-double per_second(double nanoseconds) { return nanoseconds > 0 ? 1e9 / nanoseconds : 0; }
+double per_second(double nanoseconds) {
+  return nanoseconds > 0 ? 1e9 / nanoseconds : 0;
+}
 
 }  // namespace
 
@@ -67,13 +69,17 @@ double Breakdown::own_nanoseconds() const {
   return sum;
 }
 
-double Breakdown::packets_per_second() const { return per_second(sum_nanoseconds); }
+double Breakdown::packets_per_second() const {
+  return per_second(sum_nanoseconds);
+}
 
 double Breakdown::payload_bytes_per_packet() const {
   return packets == 0 ? 0 : static_cast<double>(payload_bytes) / static_cast<double>(packets);
 }
 
-double Breakdown::bits_per_second() const { return packets_per_second() * payload_bytes_per_packet() * 8; }
+double Breakdown::bits_per_second() const {
+  return packets_per_second() * payload_bytes_per_packet() * 8;
+}
 
 std::optional<double> Breakdown::remainder_nanoseconds() const {
   if (!unmarked_nanoseconds) return std::nullopt;
@@ -97,8 +103,9 @@ std::string Breakdown::verdict() const {
   const double missed = std::abs(*share) * 100;
   const char* direction = *share >= 0 ? "less" : "more";
   if (*sums_up()) return fmt::format("The parts sum to {:.1f} % {} than the unmarked whole.", missed, direction);
-  return fmt::format("The parts do NOT sum up: they are {:.1f} % {} than the unmarked whole, beyond the {:.0f} % allowed.", missed,
-                     direction, kBreakdownTolerance * 100);
+  return fmt::format(
+      "The parts do NOT sum up: they are {:.1f} % {} than the unmarked whole, beyond the {:.0f} % allowed.", missed,
+      direction, kBreakdownTolerance * 100);
 }
 
 Breakdown make_breakdown(const CostProfile& profile, const BreakdownInput& input) {
@@ -188,7 +195,8 @@ Json to_json(const Breakdown& breakdown) {
           {"sum_nanoseconds", breakdown.sum_nanoseconds},
           {"own_nanoseconds", breakdown.own_nanoseconds()},
           {"idle_nanoseconds", breakdown.idle_nanoseconds},
-          {"unmarked_nanoseconds", breakdown.unmarked_nanoseconds ? to_json(*breakdown.unmarked_nanoseconds) : Json(nullptr)},
+          {"unmarked_nanoseconds",
+           breakdown.unmarked_nanoseconds ? to_json(*breakdown.unmarked_nanoseconds) : Json(nullptr)},
           {"remainder_nanoseconds", number_or_null(breakdown.remainder_nanoseconds())},
           {"sums_up", sums_up ? Json(*sums_up) : Json(nullptr)},
           {"mark_nanoseconds", breakdown.mark_nanoseconds},

@@ -29,10 +29,10 @@ inline constexpr double kOwnTargetNanoseconds = 60;
 
 struct BreakdownStep {
   trace::CostStep step = trace::CostStep::kOther;
-  double nanoseconds = 0;        // a packet
-  double share = 0;              // of the sum of all steps
-  double laps = 0;               // a packet: below 1 where one lap serves a batch
-  double lap_p50 = 0;            // nanoseconds of single laps
+  double nanoseconds = 0;  // a packet
+  double share = 0;        // of the sum of all steps
+  double laps = 0;         // a packet: below 1 where one lap serves a batch
+  double lap_p50 = 0;      // nanoseconds of single laps
   double lap_p90 = 0;
   double lap_p99 = 0;
   double lap_p999 = 0;
@@ -40,16 +40,16 @@ struct BreakdownStep {
 };
 
 struct Breakdown {
-  std::string name;   // what was sent: "stream 1200 B, batched"
-  std::string side;   // "sender" or "receiver"
+  std::string name;  // what was sent: "stream 1200 B, batched"
+  std::string side;  // "sender" or "receiver"
   std::uint64_t packets = 0;
-  std::uint64_t payload_bytes = 0;  // application bytes in those packets
-  std::vector<BreakdownStep> steps; // busy steps that had a lap, in data-path order
-  double sum_nanoseconds = 0;       // a packet, all busy steps
-  double idle_nanoseconds = 0;      // a packet
+  std::uint64_t payload_bytes = 0;               // application bytes in those packets
+  std::vector<BreakdownStep> steps;              // busy steps that had a lap, in data-path order
+  double sum_nanoseconds = 0;                    // a packet, all busy steps
+  double idle_nanoseconds = 0;                   // a packet
   std::optional<Interval> unmarked_nanoseconds;  // a packet, the same path in the plain build of the same run
   double mark_nanoseconds = 0;
-  double marks = 0;                 // a packet
+  double marks = 0;  // a packet
   std::string clock;
 
   [[nodiscard]] double own_nanoseconds() const;
@@ -76,11 +76,11 @@ struct BreakdownInput {
 
 // Sender and receiver on a processor each: the slower one sets the pace.
 struct PipelineLimit {
-  std::string side;   // whose step is free; empty for the first entry, the limit as it is
+  std::string side;  // whose step is free; empty for the first entry, the limit as it is
   trace::CostStep step = trace::CostStep::kOther;
   double packets_per_second = 0;
   double bits_per_second = 0;
-  double gain = 0;    // share over the limit as it is
+  double gain = 0;  // share over the limit as it is
 };
 // The limit as it is, then one entry for each step of either side, largest gain first.
 [[nodiscard]] std::vector<PipelineLimit> pipeline_limits(const Breakdown& sender, const Breakdown& receiver);

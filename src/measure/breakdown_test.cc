@@ -31,8 +31,11 @@ CostProfile sender_profile() {
 }
 
 Breakdown sender(std::optional<Interval> unmarked = std::nullopt) {
-  return make_breakdown(sender_profile(), {.name = "stream", .side = "sender", .packets = 1000,
-                                           .payload_bytes = 1'130'000, .unmarked_nanoseconds = unmarked});
+  return make_breakdown(sender_profile(), {.name = "stream",
+                                           .side = "sender",
+                                           .packets = 1000,
+                                           .payload_bytes = 1'130'000,
+                                           .unmarked_nanoseconds = unmarked});
 }
 
 const BreakdownStep& step_of(const Breakdown& breakdown, CostStep step) {

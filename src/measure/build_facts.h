@@ -29,10 +29,10 @@ struct BuildFacts {
   std::string build_type;
   std::string version;
   std::map<std::string, std::string> libraries;
-  bool optimised = false;         // the compiler was asked to optimise
-  bool assertions_off = false;    // NDEBUG; Godwit's own assertions stay on either way
-  std::string sanitizers;         // "address", "thread", … or empty
-  std::string instruction_set;    // what the code may use without asking the CPU: "x86-64", "x86-64 +avx2", …
+  bool optimised = false;       // the compiler was asked to optimise
+  bool assertions_off = false;  // NDEBUG; Godwit's own assertions stay on either way
+  std::string sanitizers;       // "address", "thread", … or empty
+  std::string instruction_set;  // what the code may use without asking the CPU: "x86-64", "x86-64 +avx2", …
 };
 [[nodiscard]] BuildFacts build_facts();
 

@@ -53,7 +53,8 @@ RowVerdict measure_row(const ComparisonRow& row, const ComparisonOptions& option
   GODWIT_ASSERT(!row.paired || row.baseline.size() == row.candidate.size());
   result.baseline = median(row.baseline);
   result.candidate = median(row.candidate);
-  const BootstrapOptions bootstrap{.confidence = options.confidence, .resamples = options.resamples, .seed = options.seed};
+  const BootstrapOptions bootstrap{
+      .confidence = options.confidence, .resamples = options.resamples, .seed = options.seed};
   result.ratio = row.paired ? paired_ratio(row.baseline, row.candidate, bootstrap)
                             : unpaired_ratio(row.baseline, row.candidate, bootstrap);
   result.p = row.paired ? wilcoxon_signed_rank(logarithms_of_ratios(row)) : mann_whitney(row.baseline, row.candidate).p;
@@ -94,7 +95,9 @@ void judge(RowVerdict& row, const ComparisonOptions& options, std::size_t rows) 
 
 }  // namespace
 
-std::string_view to_string(Better better) { return better == Better::kLower ? "lower" : "higher"; }
+std::string_view to_string(Better better) {
+  return better == Better::kLower ? "lower" : "higher";
+}
 
 std::optional<Better> parse_better(std::string_view text) {
   if (text == "lower") return Better::kLower;
@@ -169,7 +172,8 @@ std::vector<double> holm_adjust(std::span<const double> p_values) {
 
 std::size_t pairs_needed(std::size_t rows, double family_alpha) {
   std::size_t pairs = 1;
-  while (std::ldexp(1.0, 1 - static_cast<int>(pairs)) * static_cast<double>(std::max<std::size_t>(1, rows)) >= family_alpha) {
+  while (std::ldexp(1.0, 1 - static_cast<int>(pairs)) * static_cast<double>(std::max<std::size_t>(1, rows)) >=
+         family_alpha) {
     ++pairs;
   }
   return pairs;

@@ -71,15 +71,15 @@ struct RowVerdict {
   std::string unit;
   Better better = Better::kLower;
   bool paired = true;
-  double baseline = 0;   // medians, in the unit
+  double baseline = 0;  // medians, in the unit
   double candidate = 0;
-  Interval ratio;        // candidate / baseline
-  double p = 1;          // of this row alone
-  double adjusted_p = 1; // Holm, over all rows of the comparison
-  NoiseFloor floor;      // the one applied
+  Interval ratio;         // candidate / baseline
+  double p = 1;           // of this row alone
+  double adjusted_p = 1;  // Holm, over all rows of the comparison
+  NoiseFloor floor;       // the one applied
   std::size_t samples = 0;
   Verdict verdict = Verdict::kCannotTell;
-  std::string reason;    // one clause: why this verdict
+  std::string reason;  // one clause: why this verdict
 };
 
 struct Comparison {

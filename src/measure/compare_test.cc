@@ -86,7 +86,8 @@ TEST(Compare, FindsASlowdownOfFivePercentUnderTwoPercentOfNoise) {
   constexpr std::size_t kRuns = 20;
   for (std::size_t run = 0; run < kRuns; ++run) {
     std::vector<ComparisonRow> rows;
-    for (std::size_t i = 0; i < kRows; ++i) rows.push_back(make_row(random, normal_noise(0.02), kPairs, i == 7 ? 1.05 : 1.0, i));
+    for (std::size_t i = 0; i < kRows; ++i)
+      rows.push_back(make_row(random, normal_noise(0.02), kPairs, i == 7 ? 1.05 : 1.0, i));
     const Comparison comparison = compare(rows, kFew);
     found += comparison.rows[7].verdict == Verdict::kSlower ? 1U : 0U;
     EXPECT_EQ(comparison.count(Verdict::kFaster), 0U);

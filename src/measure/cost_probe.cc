@@ -75,7 +75,8 @@ CostProfile CostProbe::profile() const {
     step.nanoseconds = std::max(0.0, step.raw_nanoseconds - static_cast<double>(step.laps) * mark_nanoseconds_);
     for (const Histogram::Bucket& bucket : laps_[i].buckets()) {
       const double middle = clock_.nanoseconds(bucket.low + (bucket.high - bucket.low) / 2);
-      step.lap_nanoseconds.record(static_cast<std::uint64_t>(std::max(0.0, middle - mark_nanoseconds_) + 0.5), bucket.count);
+      step.lap_nanoseconds.record(static_cast<std::uint64_t>(std::max(0.0, middle - mark_nanoseconds_) + 0.5),
+                                  bucket.count);
     }
     profile.steps.push_back(std::move(step));
   }

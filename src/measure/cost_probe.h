@@ -1,5 +1,5 @@
-// The sink that turns cost marks (trace/cost.h) into time a step: lap by lap with the time-stamp counter where it can be
-// trusted. One probe a thread: a Node owns none, the caller passes one to each. A mark costs some 10 to 25 ns; the
+// The sink that turns cost marks (trace/cost.h) into time a step: lap by lap with the time-stamp counter where it can
+// be trusted. One probe a thread: a Node owns none, the caller passes one to each. A mark costs some 10 to 25 ns; the
 // probe measures its own cost at construction, and the profile is what remains without it.
 #pragma once
 
@@ -27,8 +27,8 @@ struct StepProfile {
 struct CostProfile {
   std::vector<StepProfile> steps;  // one a CostStep, in its order
   std::uint64_t marks = 0;
-  double mark_nanoseconds = 0;     // own cost of one mark
-  std::string clock;               // TickClock::name
+  double mark_nanoseconds = 0;  // own cost of one mark
+  std::string clock;            // TickClock::name
 };
 
 class CostProbe final : public trace::CostSink {

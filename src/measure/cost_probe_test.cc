@@ -9,7 +9,9 @@ namespace {
 
 using trace::CostStep;
 
-const StepProfile& step_of(const CostProfile& profile, CostStep step) { return profile.steps[static_cast<std::size_t>(step)]; }
+const StepProfile& step_of(const CostProfile& profile, CostStep step) {
+  return profile.steps[static_cast<std::size_t>(step)];
+}
 
 void spin(std::uint64_t nanoseconds) {
   const std::uint64_t end = raw_nanoseconds() + nanoseconds;

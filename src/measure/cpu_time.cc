@@ -47,9 +47,13 @@ std::uint64_t status_number(const std::string& status, std::string_view key) {
 
 }  // namespace
 
-CpuUsage cpu_usage_of_this_thread() { return usage_of(RUSAGE_THREAD, CLOCK_THREAD_CPUTIME_ID); }
+CpuUsage cpu_usage_of_this_thread() {
+  return usage_of(RUSAGE_THREAD, CLOCK_THREAD_CPUTIME_ID);
+}
 
-CpuUsage cpu_usage_of_this_process() { return usage_of(RUSAGE_SELF, CLOCK_PROCESS_CPUTIME_ID); }
+CpuUsage cpu_usage_of_this_process() {
+  return usage_of(RUSAGE_SELF, CLOCK_PROCESS_CPUTIME_ID);
+}
 
 std::optional<CpuUsage> cpu_usage_of(pid_t process, const SystemFiles& files) {
   const std::string folder = "/proc/" + std::to_string(process);

@@ -1,5 +1,6 @@
 // Processor time, context switches and memory of this thread, this process or another process: what a figure of
-// throughput has cost. Both ends of a transfer are asked, so that "CPU seconds per gigabyte" counts sender and receiver.
+// throughput has cost. Both ends of a transfer are asked, so that "CPU seconds per gigabyte" counts sender and
+// receiver.
 #pragma once
 
 #include <sys/types.h>

@@ -22,7 +22,8 @@ TEST(CpuTime, GrowsWithWork) {
 TEST(CpuTime, ReadsAnotherProcessEvenWithAHostileName) {
   FakeFiles fake;
   fake.write("/proc/7/stat", "7 (a) b) R 1 7 7 0 -1 4194304 11 0 2 0 250 150 0 0 20 0 1 0 100 1000 10\n");
-  fake.write("/proc/7/status", "Name:\tx\nVmHWM:\t    64 kB\nvoluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t6\n");
+  fake.write("/proc/7/status",
+             "Name:\tx\nVmHWM:\t    64 kB\nvoluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t6\n");
   const std::optional<CpuUsage> usage = cpu_usage_of(7, fake.files());
   ASSERT_TRUE(usage.has_value());
   EXPECT_EQ(usage->user, 2500ms);

@@ -20,12 +20,14 @@ namespace godwit::measure {
 namespace {
 
 // Flags that decide which code runs or which clock is read. The whole list changes with every kernel.
-constexpr std::string_view kFeatures[] = {
-    "adx",       "aes",      "asimd",    "avx",          "avx2",        "avx512bw", "avx512f",
-    "avx512vl",  "bmi2",     "constant_tsc", "gfni",     "hypervisor",  "nonstop_tsc", "pclmulqdq", "pmull",
-    "rdtscp",    "sha1",     "sha2",     "sha_ni",       "sse4_2",      "ssse3",    "vaes",     "vpclmulqdq"};
+constexpr std::string_view kFeatures[] = {"adx",         "aes",       "asimd",  "avx",          "avx2", "avx512bw",
+                                          "avx512f",     "avx512vl",  "bmi2",   "constant_tsc", "gfni", "hypervisor",
+                                          "nonstop_tsc", "pclmulqdq", "pmull",  "rdtscp",       "sha1", "sha2",
+                                          "sha_ni",      "sse2",      "sse4_2", "ssse3",        "vaes", "vpclmulqdq"};
 
-std::string known(std::optional<std::string> value) { return value && !value->empty() ? *value : "unknown"; }
+std::string known(std::optional<std::string> value) {
+  return value && !value->empty() ? *value : "unknown";
+}
 
 std::vector<std::string> features_of(const std::string& cpuinfo) {
   std::optional<std::string> flags = value_of(cpuinfo, "flags");
@@ -61,7 +63,8 @@ std::string governors(const SystemFiles& files) {
   std::set<std::string> names;
   for (const std::string& policy : files.list("/sys/devices/system/cpu/cpufreq")) {
     if (!policy.starts_with("policy")) continue;
-    if (const auto name = files.read_line("/sys/devices/system/cpu/cpufreq/" + policy + "/scaling_governor")) names.insert(*name);
+    if (const auto name = files.read_line("/sys/devices/system/cpu/cpufreq/" + policy + "/scaling_governor"))
+      names.insert(*name);
   }
   if (names.empty()) return "unknown";
   return fmt::format("{}", fmt::join(names, "+"));
@@ -69,7 +72,8 @@ std::string governors(const SystemFiles& files) {
 
 std::string turbo(const SystemFiles& files) {
   if (const auto boost = files.read_number("/sys/devices/system/cpu/cpufreq/boost")) return *boost != 0 ? "on" : "off";
-  if (const auto no_turbo = files.read_number("/sys/devices/system/cpu/intel_pstate/no_turbo")) return *no_turbo == 0 ? "on" : "off";
+  if (const auto no_turbo = files.read_number("/sys/devices/system/cpu/intel_pstate/no_turbo"))
+    return *no_turbo == 0 ? "on" : "off";
   return "unknown";
 }
 
@@ -98,10 +102,11 @@ std::string hypervisor_name() {
   std::array<char, 12> letters{};
   const std::array<unsigned, 3> registers = {b, c, d};
   std::copy_n(reinterpret_cast<const char*>(registers.data()), 12, letters.begin());
-  const std::string_view name = trim(std::string_view(letters.data(), letters.size()).substr(0, std::string_view(letters.data(), 12).find('\0')));
+  const std::string_view name =
+      trim(std::string_view(letters.data(), letters.size()).substr(0, std::string_view(letters.data(), 12).find('\0')));
   constexpr std::pair<std::string_view, std::string_view> kNames[] = {
-      {"KVMKVMKVM", "kvm"},      {"Linux KVM Hv", "kvm"}, {"Microsoft Hv", "hyper-v"}, {"VMwareVMware", "vmware"},
-      {"XenVMMXenVMM", "xen"},   {"TCGTCGTCGTCG", "qemu"}, {"bhyve bhyve", "bhyve"},    {"VBoxVBoxVBox", "virtualbox"}};
+      {"KVMKVMKVM", "kvm"},    {"Linux KVM Hv", "kvm"},  {"Microsoft Hv", "hyper-v"}, {"VMwareVMware", "vmware"},
+      {"XenVMMXenVMM", "xen"}, {"TCGTCGTCGTCG", "qemu"}, {"bhyve bhyve", "bhyve"},    {"VBoxVBoxVBox", "virtualbox"}};
   for (const auto& [letters_of, plain] : kNames) {
     if (name == letters_of) return std::string(plain);
   }
@@ -175,8 +180,9 @@ Fingerprint take_fingerprint(const std::string& cipher, const std::map<std::stri
   utsname system{};
   if (::uname(&system) == 0) f.architecture = system.machine;
   f.processor = known(value_of(cpuinfo, "model name"));
-  f.processor_id = fmt::format("{} {}.{}.{}", known(value_of(cpuinfo, "vendor_id")), known(value_of(cpuinfo, "cpu family")),
-                               known(value_of(cpuinfo, "model")), known(value_of(cpuinfo, "stepping")));
+  f.processor_id =
+      fmt::format("{} {}.{}.{}", known(value_of(cpuinfo, "vendor_id")), known(value_of(cpuinfo, "cpu family")),
+                  known(value_of(cpuinfo, "model")), known(value_of(cpuinfo, "stepping")));
   f.microcode = known(value_of(cpuinfo, "microcode"));
   f.features = features_of(cpuinfo);
   f.processors = count_processors(files, cpuinfo);
@@ -186,7 +192,9 @@ Fingerprint take_fingerprint(const std::string& cipher, const std::map<std::stri
   f.virtualization = detect_virtualization(files);
   if (const auto memory = value_of(files.read("/proc/meminfo").value_or(""), "MemTotal")) {
     const std::vector<std::string_view> words = split_words(*memory);
-    if (!words.empty()) f.memory_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, parse_integer(words[0]).value_or(0))) * 1024;
+    if (!words.empty())
+      f.memory_bytes =
+          static_cast<std::uint64_t>(std::max<std::int64_t>(0, parse_integer(words[0]).value_or(0))) * 1024;
   }
   f.kernel = known(files.read_line("/proc/sys/kernel/osrelease"));
   f.distribution = distribution(files);
@@ -209,14 +217,16 @@ std::vector<std::string> fingerprint_differences(const Fingerprint& baseline, co
   const auto after = decisive_members(candidate);
   for (std::size_t i = 0; i < before.size(); ++i) {
     if (before[i].second == after[i].second) continue;
-    differences.push_back(fmt::format("{}: {}, was {}", before[i].first, after[i].second.empty() ? "none" : after[i].second,
+    differences.push_back(fmt::format("{}: {}, was {}", before[i].first,
+                                      after[i].second.empty() ? "none" : after[i].second,
                                       before[i].second.empty() ? "none" : before[i].second));
   }
   // The kernel keeps a varying little of the memory for itself.
   const auto larger = static_cast<double>(std::max(baseline.memory_bytes, candidate.memory_bytes));
   const auto smaller = static_cast<double>(std::min(baseline.memory_bytes, candidate.memory_bytes));
   if (smaller < 0.95 * larger) {
-    differences.push_back(fmt::format("memory: {} MiB, was {} MiB", candidate.memory_bytes >> 20U, baseline.memory_bytes >> 20U));
+    differences.push_back(
+        fmt::format("memory: {} MiB, was {} MiB", candidate.memory_bytes >> 20U, baseline.memory_bytes >> 20U));
   }
   return differences;
 }
@@ -229,8 +239,8 @@ std::string describe_machine(const Fingerprint& fingerprint) {
 }
 
 std::string describe_build(const Fingerprint& fingerprint) {
-  return fmt::format("commit {}{}, {}, {}", fingerprint.commit, fingerprint.dirty ? " (dirty)" : "", fingerprint.compiler,
-                     fingerprint.build_type);
+  return fmt::format("commit {}{}, {}, {}", fingerprint.commit, fingerprint.dirty ? " (dirty)" : "",
+                     fingerprint.compiler, fingerprint.build_type);
 }
 
 Json to_json(const Fingerprint& f) {

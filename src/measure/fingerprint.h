@@ -16,19 +16,19 @@ namespace godwit::measure {
 
 struct Fingerprint {
   // Machine.
-  std::string architecture;   // "x86_64"
-  std::string processor;      // model name
-  std::string processor_id;   // "AuthenticAMD 26.2.1": vendor, family, model, stepping
-  std::string microcode;      // "unknown" where it is not shown
+  std::string architecture;           // "x86_64"
+  std::string processor;              // model name
+  std::string processor_id;           // "AuthenticAMD 26.2.1": vendor, family, model, stepping
+  std::string microcode;              // "unknown" where it is not shown
   std::vector<std::string> features;  // flags that change what is measured, sorted
   std::uint64_t processors = 0;       // online
-  std::string smt;            // "on", "off", "unknown"
-  std::string governor;       // "performance", "unknown", … ; several, joined, where processors differ
-  std::string turbo;          // "on", "off", "unknown"
-  std::string virtualization; // "none", "kvm", "docker", …; "unknown"
+  std::string smt;                    // "on", "off", "unknown"
+  std::string governor;               // "performance", "unknown", … ; several, joined, where processors differ
+  std::string turbo;                  // "on", "off", "unknown"
+  std::string virtualization;         // "none", "kvm", "docker", …; "unknown"
   std::uint64_t memory_bytes = 0;
   // System.
-  std::string kernel;         // release
+  std::string kernel;  // release
   std::string distribution;
   // Build.
   std::string compiler;
@@ -39,7 +39,7 @@ struct Fingerprint {
   std::string commit;
   bool dirty = false;
   std::map<std::string, std::string> libraries;
-  std::string cipher;         // the packet cipher that was chosen
+  std::string cipher;  // the packet cipher that was chosen
 };
 
 // `cipher` and `more_libraries` come from the caller: measure/ knows no cryptography.
@@ -49,7 +49,8 @@ struct Fingerprint {
 
 // What forbids to compare `candidate` with `baseline`: one line a difference, "kernel: 6.1.0, was 6.0.9". Empty when
 // they may be compared. Commit and dirtiness never forbid.
-[[nodiscard]] std::vector<std::string> fingerprint_differences(const Fingerprint& baseline, const Fingerprint& candidate);
+[[nodiscard]] std::vector<std::string> fingerprint_differences(const Fingerprint& baseline,
+                                                               const Fingerprint& candidate);
 
 // "AMD EPYC, 2 processors, KVM, Linux 6.18.44": one line for the head of a report.
 [[nodiscard]] std::string describe_machine(const Fingerprint& fingerprint);

@@ -14,7 +14,8 @@ using ::testing::IsEmpty;
 
 void write_machine(FakeFiles& fake) {
   fake.write("/proc/cpuinfo",
-             "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC\nstepping\t: 1\n"
+             "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD "
+             "EPYC\nstepping\t: 1\n"
              "microcode\t: 0x100\nflags\t\t: fpu aes vaes avx2 constant_tsc sse4_2 zzz\n");
   fake.write("/sys/devices/system/cpu/online", "0-3,6\n");
   fake.write("/sys/devices/system/cpu/smt/active", "1\n");

@@ -49,7 +49,9 @@ class Histogram {
   [[nodiscard]] std::uint64_t saturated() const { return saturated_; }
   [[nodiscard]] std::uint64_t minimum() const { return count_ == 0 ? 0 : minimum_; }
   [[nodiscard]] std::uint64_t maximum() const { return maximum_; }
-  [[nodiscard]] double mean() const { return count_ == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(count_); }
+  [[nodiscard]] double mean() const {
+    return count_ == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(count_);
+  }
 
   // The smallest recordable value such that `percentile` % of the samples are not above its bucket: the bucket's upper
   // end, clamped to the exact extremes. 0 when empty. `percentile` is 0 … 100.

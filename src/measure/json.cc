@@ -65,9 +65,13 @@ std::string print_json(const Json& value) {
   return out;
 }
 
-Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+Json number_or_null(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
 
-Json number_or_null(const std::optional<double>& value) { return value ? number_or_null(*value) : Json(nullptr); }
+Json number_or_null(const std::optional<double>& value) {
+  return value ? number_or_null(*value) : Json(nullptr);
+}
 
 JsonReader::JsonReader(const Json& value, std::string path, std::vector<std::string>& problems)
     : value_(&value), path_(std::move(path)), problems_(&problems) {}
@@ -92,7 +96,9 @@ const Json* JsonReader::require(std::string_view key, std::string_view kind) {
   return member;
 }
 
-bool JsonReader::has(std::string_view key) const { return find(key) != nullptr; }
+bool JsonReader::has(std::string_view key) const {
+  return find(key) != nullptr;
+}
 
 std::string JsonReader::text(std::string_view key) {
   const Json* member = require(key, "a string");
@@ -148,7 +154,9 @@ bool JsonReader::flag(std::string_view key) {
   return member->get<bool>();
 }
 
-bool JsonReader::flag_or(std::string_view key, bool otherwise) { return has(key) ? flag(key) : otherwise; }
+bool JsonReader::flag_or(std::string_view key, bool otherwise) {
+  return has(key) ? flag(key) : otherwise;
+}
 
 std::vector<double> JsonReader::numbers(std::string_view key) {
   std::vector<double> values;

@@ -23,7 +23,8 @@ TEST(Json, KeepsSamplesOnOneLineAndTheOrderOfMembers) {
 }
 
 TEST(Json, PrintsWhatItCanParseAgain) {
-  const Json value = {{"text", "line\n\"quoted\""}, {"nested", {{"deep", {1, 2}}}}, {"flag", true}, {"nothing", nullptr}};
+  const Json value = {
+      {"text", "line\n\"quoted\""}, {"nested", {{"deep", {1, 2}}}}, {"flag", true}, {"nothing", nullptr}};
   const Result<Json> again = parse_json(print_json(value));
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(*again, value);
@@ -49,10 +50,11 @@ TEST(JsonReader, CollectsEveryProblemWithItsPlace) {
   for (JsonReader& row : reader.objects("rows")) EXPECT_EQ(row.count("count"), 0U);
   EXPECT_THAT(reader.numbers("samples"), IsEmpty());
   EXPECT_FALSE(reader.object("missing").flag("inner"));
-  EXPECT_THAT(problems,
-              ElementsAre("name: expected a string", "median: missing, expected a number", "rows[1]: expected an object",
-                          "rows[0].count: expected a whole number of at least 0", "samples: expected numbers only",
-                          "missing: missing, expected an object", "missing.inner: missing, expected true or false"));
+  EXPECT_THAT(
+      problems,
+      ElementsAre("name: expected a string", "median: missing, expected a number", "rows[1]: expected an object",
+                  "rows[0].count: expected a whole number of at least 0", "samples: expected numbers only",
+                  "missing: missing, expected an object", "missing.inner: missing, expected true or false"));
 }
 
 TEST(JsonReader, ReadsWhatIsThereWithoutComplaint) {

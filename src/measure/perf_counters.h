@@ -23,7 +23,9 @@ struct PerfCounts {
   std::array<std::optional<std::uint64_t>, kPerfEvents> values;
   bool scaled = false;
 
-  [[nodiscard]] std::optional<std::uint64_t> of(PerfEvent event) const { return values[static_cast<std::size_t>(event)]; }
+  [[nodiscard]] std::optional<std::uint64_t> of(PerfEvent event) const {
+    return values[static_cast<std::size_t>(event)];
+  }
 };
 
 class PerfCounters {

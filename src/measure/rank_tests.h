@@ -13,7 +13,7 @@ namespace godwit::measure {
 [[nodiscard]] double wilcoxon_signed_rank(std::span<const double> differences);
 
 struct MannWhitney {
-  double u = 0;            // pairs (x, y) with x > y, ties counted half
+  double u = 0;  // pairs (x, y) with x > y, ties counted half
   double p = 1;
   double superiority = 0;  // u / (n m): probability that a value of the first set exceeds one of the second
 };

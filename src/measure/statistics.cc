@@ -46,7 +46,9 @@ struct Tails {
   double high;
 };
 
-Tails percentile_tails(double confidence) { return {(1 - confidence) / 2, (1 + confidence) / 2}; }
+Tails percentile_tails(double confidence) {
+  return {(1 - confidence) / 2, (1 + confidence) / 2};
+}
 
 // A value that a resample's median can take, and how probable it is.
 struct Outcome {
@@ -115,8 +117,8 @@ double quantile_of(std::span<const Outcome> outcomes, double share) {
 // Efron and Tibshirani, "An Introduction to the Bootstrap", equations 14.9 to 14.15.
 Tails bca_tails(std::span<const double> samples, const Statistic& statistic, double estimate,
                 std::span<const double> sorted_estimates, double confidence) {
-  const auto below = static_cast<double>(
-      std::lower_bound(sorted_estimates.begin(), sorted_estimates.end(), estimate) - sorted_estimates.begin());
+  const auto below = static_cast<double>(std::lower_bound(sorted_estimates.begin(), sorted_estimates.end(), estimate) -
+                                         sorted_estimates.begin());
   const auto all = static_cast<double>(sorted_estimates.size());
   const double bias = normal_quantile(std::clamp(below / all, 0.5 / all, 1 - 0.5 / all));
   std::vector<double> left_out;
@@ -178,14 +180,16 @@ double median_absolute_deviation(std::span<const double> samples) {
   return 1.4826 * median_in_place(distances);
 }
 
-double normal_distribution(double z) { return std::erfc(-z / std::numbers::sqrt2) / 2; }
+double normal_distribution(double z) {
+  return std::erfc(-z / std::numbers::sqrt2) / 2;
+}
 
 double normal_quantile(double probability) {
   GODWIT_ASSERT(probability > 0 && probability < 1);
-  constexpr double kA[] = {-3.969683028665376e+01, 2.209460984245205e+02, -2.759285104469687e+02,
+  constexpr double kA[] = {-3.969683028665376e+01, 2.209460984245205e+02,  -2.759285104469687e+02,
                            1.383577518672690e+02,  -3.066479806614716e+01, 2.506628277459239e+00};
-  constexpr double kB[] = {-5.447609879822406e+01, 1.615858368580409e+02, -1.556989798598866e+02,
-                           6.680131188771972e+01,  -1.328068155288572e+01};
+  constexpr double kB[] = {-5.447609879822406e+01, 1.615858368580409e+02, -1.556989798598866e+02, 6.680131188771972e+01,
+                           -1.328068155288572e+01};
   constexpr double kC[] = {-7.784894002430293e-03, -3.223964580411365e-01, -2.400758277161838e+00,
                            -2.549732539343734e+00, 4.374664141464968e+00,  2.938163982698783e+00};
   constexpr double kD[] = {7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00, 3.754408661907416e+00};

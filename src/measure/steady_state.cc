@@ -106,7 +106,8 @@ SteadyState detect_steady_state(std::span<const double> samples, double toleranc
   const double last = level(starts.size() - 1);
   // The steady part reaches back over every level that is like the last one.
   std::size_t first_like_last = starts.size() - 1;
-  while (first_like_last > 0 && std::abs(level(first_like_last - 1) - last) <= tolerance * std::abs(last)) --first_like_last;
+  while (first_like_last > 0 && std::abs(level(first_like_last - 1) - last) <= tolerance * std::abs(last))
+    --first_like_last;
   state.steady_from = starts[first_like_last];
   for (std::size_t i = 1; i <= first_like_last; ++i) {
     if (std::abs(level(i) - level(i - 1)) > tolerance * std::abs(last)) state.change_points.push_back(starts[i]);

@@ -1,6 +1,6 @@
 // Has a benchmark warmed up? Decided from its samples, never assumed: offline by change points over a whole series
-// (Barrett et al., "Virtual Machine Warmup Blows Hot and Cold", arXiv 1602.00602, classes its outcomes likewise), online
-// by a sliding window that tells a runner when measuring may begin.
+// (Barrett et al., "Virtual Machine Warmup Blows Hot and Cold", arXiv 1602.00602, classes its outcomes likewise),
+// online by a sliding window that tells a runner when measuring may begin.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +24,8 @@ inline constexpr std::size_t kSteadyLeast = 8;
 
 struct SteadyState {
   SteadyClass kind = SteadyClass::kTooShort;
-  std::size_t steady_from = 0;              // index of the first sample of the steady part
-  std::vector<std::size_t> change_points;   // first index of each later level
+  std::size_t steady_from = 0;             // index of the first sample of the steady part
+  std::vector<std::size_t> change_points;  // first index of each later level
 };
 
 // Samples in the order they were taken, larger meaning slower. Levels that differ by less than `tolerance` (a share)

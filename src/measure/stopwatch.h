@@ -77,7 +77,9 @@ class TickClock {
   static TickClock raw(std::string reason);
 
   [[nodiscard]] std::uint64_t now() const { return tsc_ ? read_tsc() : raw_nanoseconds(); }
-  [[nodiscard]] double nanoseconds(std::uint64_t ticks) const { return static_cast<double>(ticks) * nanoseconds_per_tick_; }
+  [[nodiscard]] double nanoseconds(std::uint64_t ticks) const {
+    return static_cast<double>(ticks) * nanoseconds_per_tick_;
+  }
   [[nodiscard]] double nanoseconds_per_tick() const { return nanoseconds_per_tick_; }
   [[nodiscard]] bool uses_tsc() const { return tsc_; }
   [[nodiscard]] const std::string& reason() const { return reason_; }

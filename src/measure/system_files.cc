@@ -62,7 +62,7 @@ std::vector<std::string> SystemFiles::list(std::string_view path) const {
 }
 
 bool SystemFiles::exists(std::string_view path) const {
-  struct stat ignored {};
+  struct stat ignored{};
   return ::stat((root_ + std::string(path)).c_str(), &ignored) == 0;
 }
 

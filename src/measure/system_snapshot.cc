@@ -15,7 +15,7 @@ namespace {
 // Every counter of a snapshot once, so that differences and JSON cannot forget one.
 struct CounterField {
   const char* name;
-  std::uint64_t SystemSnapshot::*member;
+  std::uint64_t SystemSnapshot::* member;
 };
 constexpr CounterField kFields[] = {
     {"busy_jiffies", &SystemSnapshot::busy},
@@ -31,7 +31,7 @@ constexpr CounterField kFields[] = {
 struct UdpField {
   const char* name;
   const char* kernel_name;
-  std::uint64_t UdpCounters::*member;
+  std::uint64_t UdpCounters::* member;
 };
 constexpr UdpField kUdpFields[] = {
     {"datagrams_in", "InDatagrams", &UdpCounters::datagrams_in},

@@ -9,11 +9,13 @@
 namespace godwit::measure {
 namespace {
 
-void write_counters(FakeFiles& fake, const std::string& received, const std::string& dropped, const std::string& steal) {
+void write_counters(FakeFiles& fake, const std::string& received, const std::string& dropped,
+                    const std::string& steal) {
   fake.write("/proc/net/snmp",
              "Ip: Forwarding\nIp: 1\n"
              "Udp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti\n"
-             "Udp: " + received + " 2 3 4 " + dropped + " 6 7 0\nUdpLite: InDatagrams\nUdpLite: 99\n");
+             "Udp: " +
+                 received + " 2 3 4 " + dropped + " 6 7 0\nUdpLite: InDatagrams\nUdpLite: 99\n");
   fake.write("/proc/net/snmp6", "Udp6InDatagrams \t5\nUdp6RcvbufErrors \t1\nUdpLite6InDatagrams 77\n");
   fake.write("/proc/stat", "cpu  100 0 50 800 10 0 20 " + steal + " 0 0\ncpu0 1 1 1 1 1 1 1 1 1 1\nctxt 1234\n");
 }
@@ -62,9 +64,13 @@ TEST(SystemSnapshot, ReadsThrottlingAndTemperature) {
 
 TEST(SystemSnapshot, FindsTheDropsOfOneSocket) {
   FakeFiles fake;
-  const std::string head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt uid timeout inode ref pointer drops\n";
-  fake.write("/proc/net/udp", head + "  1: 0100007F:7A69 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 5 2 0 41\n"
-                                     "  2: 0100007F:7A6A 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 6 2 0 9\n");
+  const std::string head =
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt uid timeout inode ref pointer "
+      "drops\n";
+  fake.write("/proc/net/udp",
+             head +
+                 "  1: 0100007F:7A69 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 5 2 0 41\n"
+                 "  2: 0100007F:7A6A 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 6 2 0 9\n");
   EXPECT_EQ(socket_drops(31337, fake.files()), 41U);
   EXPECT_EQ(socket_drops(1, fake.files()), std::nullopt);
 }
