@@ -47,7 +47,7 @@ Result<std::unique_ptr<Backend>> make_backend(BackendKind kind, Socket socket, c
     case BackendKind::kUring: return make_uring_backend(std::move(socket), config, "");
     case BackendKind::kAuto: break;
   }
-  const BackendProbe probe = probe_backends(config);
+  const BackendProbe probe = probe_backends(config, ProbeScope::kWithoutUring);
   BackendConfig proved = config;
   proved.segmentation_offload = config.segmentation_offload && probe.segmentation_offload.works;
   proved.receive_offload = config.receive_offload.value_or(true) && probe.receive_offload.works;

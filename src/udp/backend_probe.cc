@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "udp/backend_factories.h"
+
 namespace godwit {
 namespace {
 
@@ -64,6 +66,31 @@ Passage pass_run(Backend& from, Backend& to) {
 std::string first_refusal(const BackendStatistics& statistics) {
   const auto entries = statistics.send_refusals.entries();
   return entries.empty() ? std::string("refused") : "refused with errno " + std::to_string(entries.front().error);
+}
+
+ProbeFinding probe_loopback(const BackendConfig& config) {
+  BackendConfig plain = config;
+  plain.send_calls = nullptr;
+  const auto from = open_on_loopback(BackendKind::kSendto, plain);
+  if (!from) return {.works = false, .reason = from.error().message};
+  const auto to = open_on_loopback(BackendKind::kSendto, plain);
+  if (!to) return {.works = false, .reason = to.error().message};
+  const Passage passage = pass_run(**from, **to);
+  return {.works = passage.intact, .reason = passage.intact ? "passes datagrams" : passage.trouble};
+}
+
+void believe_the_kernel(const BackendConfig& config, BackendProbe& probe) {
+  const std::string unproved = "unproved, as loopback is down: " + probe.loopback.reason;
+  probe.mmsg = {.works = true, .reason = unproved};
+  probe.receive_offload = {.works = true, .reason = unproved};
+  const auto socket = Socket::open({});
+  if (!socket) {
+    probe.segmentation_offload.reason = socket.error().message;
+  } else if (const Status status = check_segmentation_offload(*socket, config); !status) {
+    probe.segmentation_offload.reason = status.error().message;
+  } else {
+    probe.segmentation_offload = {.works = true, .reason = unproved};
+  }
 }
 
 ProbeFinding probe_mmsg(const BackendConfig& config) {
@@ -150,16 +177,21 @@ void choose(BackendProbe& probe) {
 
 }  // namespace
 
-BackendProbe probe_backends(const BackendConfig& config) {
+BackendProbe probe_backends(const BackendConfig& config, ProbeScope scope) {
   BackendConfig small = config;
   small.receive_runs = std::min<std::size_t>(config.receive_runs, 4);
   small.receive_offload.reset();
   small.segmentation_offload = true;
   BackendProbe probe;
   probe.kernel = config.kernel.value_or(KernelVersion::running());
-  probe.mmsg = probe_mmsg(small);
-  probe_offloads(small, probe);
-  probe.uring = probe_uring(small);
+  probe.loopback = probe_loopback(small);
+  if (probe.loopback.works) {
+    probe.mmsg = probe_mmsg(small);
+    probe_offloads(small, probe);
+  } else {
+    believe_the_kernel(small, probe);
+  }
+  probe.uring = scope == ProbeScope::kAll ? probe_uring(small) : ProbeFinding{.works = false, .reason = "not tried"};
   choose(probe);
   return probe;
 }
@@ -169,6 +201,7 @@ std::string BackendProbe::to_text() const {
   const auto line = [&text](std::string_view what, const ProbeFinding& finding) {
     text.append(what).append(finding.works ? ": yes: " : ": no: ").append(finding.reason).append("\n");
   };
+  line("loopback", loopback);
   line("sendmmsg and recvmmsg", mmsg);
   line("segmentation offload (UDP_SEGMENT)", segmentation_offload);
   line("receive offload (UDP_GRO)", receive_offload);

@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <cerrno>
 #include <memory>
+#include <thread>
 
 #include "udp/scripted_send_calls.h"
 
@@ -81,6 +83,21 @@ TEST(BackendProbe, AKernelWithTheDefectGetsNoSegmentationOffloadUnlessAllowed) {
   config.allow_defective_kernel = true;
   EXPECT_EQ(probe_backends(config).segmentation_offload.works,
             probe_backends({.kernel = kSoundKernel}).segmentation_offload.works);
+}
+
+TEST(BackendProbe, WhereLoopbackIsDownTheKernelIsBelieved) {
+  bool in_namespace = false;
+  std::thread([&] {
+    in_namespace = ::unshare(CLONE_NEWNET) == 0;  // a new one begins with its loopback device down
+    if (!in_namespace) return;
+    const BackendProbe probe = probe_backends({.kernel = kSoundKernel}, ProbeScope::kWithoutUring);
+    EXPECT_FALSE(probe.loopback.works);
+    EXPECT_EQ(probe.chosen, BackendKind::kGso);
+    EXPECT_THAT(probe.choice, HasSubstr("unproved"));
+    EXPECT_FALSE(
+        probe_backends({.kernel = KernelVersion{7, 0, 1}}, ProbeScope::kWithoutUring).segmentation_offload.works);
+  }).join();
+  if (!in_namespace) GTEST_SKIP() << "a network namespace needs privileges";
 }
 
 TEST(BackendProbe, ConnectedNeedsAPeer) {

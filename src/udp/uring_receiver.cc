@@ -19,6 +19,7 @@ constexpr std::uint64_t kWakeTag = 2;
 constexpr std::uint64_t kWritableTag = 3;
 constexpr unsigned kSubmissionEntries = 16;
 constexpr unsigned kBufferGroup = 0;
+constexpr std::size_t kMaxBuffers = 32768;  // of one ring of provided buffers
 constexpr std::size_t kAlignment = 64;
 // A buffer begins with io_uring_recvmsg_out, the name and the control data; padded so that control data is aligned for
 // cmsghdr and the payload for a cache line.
@@ -53,7 +54,7 @@ struct UringReceiver::BufferRing {
 
 UringReceiver::UringReceiver(const Options& options, const Socket& socket, const Waker& waker,
                              std::size_t largest_datagram_bytes, BackendStatistics& statistics)
-    : options_{.buffers = std::bit_ceil(std::max<std::size_t>(options.buffers, 2)),
+    : options_{.buffers = std::bit_ceil(std::clamp<std::size_t>(options.buffers, 2, kMaxBuffers)),
                .payload_bytes = options.payload_bytes},
       socket_(socket.descriptor()),
       waker_(waker.descriptor()),
@@ -109,8 +110,8 @@ Status UringReceiver::open() {
   std::vector<bool> in_use(options_.buffers, false);
   for (const std::uint16_t buffer : lent_) in_use[buffer] = true;
   for (std::size_t i = next_arrival_; i < arrivals_.size(); ++i) in_use[arrivals_[i].buffer] = true;
-  for (std::uint16_t buffer = 0; buffer < options_.buffers; ++buffer) {
-    if (!in_use[buffer]) give_back(buffer);
+  for (std::size_t buffer = 0; buffer < options_.buffers; ++buffer) {
+    if (!in_use[buffer]) give_back(static_cast<std::uint16_t>(buffer));
   }
   return {};
 }

@@ -19,7 +19,7 @@ namespace godwit {
 class UringReceiver {
  public:
   struct Options {
-    std::size_t buffers = 0;        // rounded up to a power of two, at least two; a receive() hands out half of them
+    std::size_t buffers = 0;        // rounded up to a power of two, 2 to 32768; a receive() hands out half of them
     std::size_t payload_bytes = 0;  // of each
   };
 
