@@ -92,8 +92,8 @@ class RecvStream {
   Instant opened_at_{};
   Instant last_new_bytes_at_{};
   DeliveryMode mode_ = DeliveryMode::kChunks;
-  // Slot of fragment n at n modulo the size, a power of two; kNone where there is none. As long as the distance from the
-  // frontier to the farthest fragment held.
+  // Slot of fragment n at n modulo the size, a power of two; kNone where there is none. As long as the distance from
+  // the frontier to the farthest fragment held.
   std::vector<std::uint32_t> index_;
   std::vector<std::uint8_t> buffer_;  // kWhole
   std::uint64_t buffer_charge_ = 0;

@@ -65,6 +65,16 @@ TEST_F(RecvStreamsTest, DeliversInterleavedStreamsEachInOrder) {
   EXPECT_EQ(streams_.open_streams(), 0U);
 }
 
+TEST_F(RecvStreamsTest, KeepsDeliveredViewsReadableUntilTheyAreReleased) {
+  const Bytes bytes = random_bytes(random_, 3000);
+  give_piece(1, bytes, 2);
+  give_piece(1, bytes, 1);
+  const ByteView held = sink_.last_view;
+  give_piece(2, random_bytes(random_, 3000), 2);
+  EXPECT_TRUE(std::ranges::equal(held, slice(bytes, 1130, 1130))) << "the next fragment took its memory";
+  EXPECT_EQ(sink_.chunks, 2U);
+}
+
 TEST_F(RecvStreamsTest, KeepsNoStateForAStreamOfOneFragment) {
   const auto outcome = give(1, 5, 1, Bytes{1, 2, 3, 4, 5});
   EXPECT_TRUE(outcome.opened && outcome.finished);
