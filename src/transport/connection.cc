@@ -165,6 +165,12 @@ void Connection::set_congestion(Instant now, CongestionKind kind) {
   update_rate(now, *session);
 }
 
+void Connection::set_rate_limit(Instant now, std::optional<Bandwidth> limit) {
+  if (rate_limit_ == limit) return;
+  rate_limit_ = limit;
+  if (Established* session = established()) update_rate(now, *session);
+}
+
 void Connection::set_rate_cap(Instant now, std::optional<Bandwidth> cap) {
   if (rate_cap_ == cap) return;
   rate_cap_ = cap;
@@ -173,7 +179,7 @@ void Connection::set_rate_cap(Instant now, std::optional<Bandwidth> cap) {
 
 void Connection::update_rate(Instant now, Established& session) {
   Bandwidth rate = session.controller->pacing_rate();
-  if (context_.config.connection_rate_limit) rate = std::min(rate, context_.config.connection_rate_limit->scaled(kWireShare));
+  if (rate_limit_) rate = std::min(rate, rate_limit_->scaled(kWireShare));
   if (rate_cap_) rate = std::min(rate, rate_cap_->scaled(kWireShare));
   if (rate != session.pacer.rate()) session.pacer.set_rate(now, rate);
 }

@@ -91,6 +91,8 @@ class Connection final : private StreamSink {
   // The same without a word to the peer.
   void abandon(Instant now, CloseReason reason);
   void set_congestion(Instant now, CongestionKind kind);
+  // Application bits per second; absent: no limit. Begins as Config::connection_rate_limit.
+  void set_rate_limit(Instant now, std::optional<Bandwidth> limit);
   // Caps the pacing rate; absent: no cap. The endpoint's shared budget.
   void set_rate_cap(Instant now, std::optional<Bandwidth> cap);
 
@@ -214,6 +216,7 @@ class Connection final : private StreamSink {
   SocketAddress remote_;
   SendQueue queue_;  // takes messages before the handshake has finished
   std::variant<Handshake, std::unique_ptr<Established>, Closed> state_;
+  std::optional<Bandwidth> rate_limit_ = context_.config.connection_rate_limit;
   std::optional<Bandwidth> rate_cap_;
   ConnectionStatistics counted_;
 };

@@ -210,6 +210,10 @@ void Endpoint::set_congestion(Instant now, ConnectionId connection, CongestionKi
   if (Connection* found = find(connection)) found->set_congestion(now, kind);
 }
 
+void Endpoint::set_rate_limit(Instant now, ConnectionId connection, std::optional<Bandwidth> limit) {
+  if (Connection* found = find(connection)) found->set_rate_limit(now, limit);
+}
+
 // --- Datagrams ---
 
 void Endpoint::receive(Instant now, const DatagramRun& run) {

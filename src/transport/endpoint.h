@@ -74,6 +74,8 @@ class Endpoint {
   void close(Instant now, ConnectionId connection, std::string_view text = {});
   void close_all(Instant now, std::string_view text = {});
   void set_congestion(Instant now, ConnectionId connection, CongestionKind kind);
+  // Application bits per second of one connection, in place of Config::connection_rate_limit; absent: no limit.
+  void set_rate_limit(Instant now, ConnectionId connection, std::optional<Bandwidth> limit);
 
   // --- Outputs ---
   // The next run, carved from `buffer`; nothing when there is nothing to send now or the buffer is full. Connections
