@@ -29,6 +29,8 @@ bool LossDetector::on_spurious_loss(const SentPacket& packet) {
   if (!episode_.window_stepped) {
     episode_.window_stepped = true;
     window_steps_ = std::min(window_steps_ + 1, kMostWindowSteps);
+    // How far it was overtaken is forgotten once it has been sent again.
+    if (packet.transmissions > 1) packet_threshold_ = std::min(2 * packet_threshold_, config_.max_packet_threshold);
   }
   if (!in_episode(packet)) return false;
   --episode_.unsettled;

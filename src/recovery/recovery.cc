@@ -23,10 +23,13 @@ Recovery::Recovery(RecoveryConfig config, RandomSource& random)
       losses_(config.loss),
       next_id_(config.first_packet_id) {
   GODWIT_ASSERT(config.skip_least >= 2 && config.skip_least <= config.skip_most);
-  until_skip_ = config.skip_least + static_cast<std::uint32_t>(random.below(config.skip_most - config.skip_least + 1));
+  draw_skip();
 }
 
-void Recovery::skip_id() {
+void Recovery::consider_skip() {
+  draw_skip();
+  if (latest_transmission_at_ - skipped_at_ < config_.skip_interval) return;
+  skipped_at_ = latest_transmission_at_;
   while (!skipped_.empty() && oldest_id() - skipped_.front() - 1 >= kSkipMemory &&
          oldest_id() - skipped_.front() < kHalfOfIds) {
     skipped_.pop_front();
@@ -34,8 +37,11 @@ void Recovery::skip_id() {
   skipped_.push_back(next_id_++);
   ++ids_taken_;
   ++statistics_.ids_skipped;
-  until_skip_ = config_.skip_least +
-                static_cast<std::uint32_t>(random_->below(config_.skip_most - config_.skip_least + 1));
+}
+
+void Recovery::draw_skip() {
+  const std::uint32_t choices = config_.skip_most - config_.skip_least + 1;
+  until_skip_ = config_.skip_least + static_cast<std::uint32_t>(random_->below(choices));
 }
 
 bool Recovery::was_skipped(std::uint32_t id) const {

@@ -30,6 +30,7 @@ struct RecoveryConfig {
   bool skip_ids = true;                    // wire spec W20
   std::uint32_t skip_least = 500;          // packets between two skipped ids: uniform in [least, most]
   std::uint32_t skip_most = 1500;
+  Duration skip_interval = 250ms;          // and at least this long: the receiver keeps each as a gap for ten minutes
 };
 
 struct RecoveryStatistics {
@@ -59,7 +60,7 @@ class Recovery {
   [[nodiscard]] std::uint32_t next_packet_id() {
     const std::uint32_t id = next_id_++;
     ++ids_taken_;
-    if (config_.skip_ids && --until_skip_ == 0) [[unlikely]] skip_id();
+    if (config_.skip_ids && --until_skip_ == 0) [[unlikely]] consider_skip();
     return id;
   }
   // How many new tracked packets may be sent before the oldest unsettled one is settled. Retransmissions always may.
@@ -173,11 +174,13 @@ class Recovery {
 
   void on_unusual_receipt(std::uint32_t id, SentPacket* packet);
   void on_resent_receipt(std::uint32_t id, SentPacket& packet);
+  void on_answered_probe(const SentPacket& packet);
   void on_unsent_receipt(std::uint32_t id);
   void conclude_originals();
   [[nodiscard]] const SentPacket* conclude_newest();
   void book_losses(LossOutcome& outcome, std::size_t first);
-  void skip_id();
+  void consider_skip();
+  void draw_skip();
   [[nodiscard]] bool was_skipped(std::uint32_t id) const;
   [[nodiscard]] std::uint32_t oldest_id() const { return sent_.empty() ? next_id_ : sent_.oldest_id(); }
 
@@ -205,6 +208,7 @@ class Recovery {
   std::uint32_t next_id_;
   std::uint64_t ids_taken_ = 0;                // skipped ones included
   std::uint32_t until_skip_ = 0;
+  Instant skipped_at_{};
   FifoRing<std::uint32_t> skipped_;            // as far back as a receipt might still name them
   FifoRing<std::uint32_t> lost_;               // to be sent again; stale entries are dropped on the way
 
@@ -214,6 +218,7 @@ class Recovery {
   bool probe_pending_ = false;                 // wanted, not sent yet
   std::uint32_t probe_id_ = 0;
   std::optional<Instant> probe_sent_at_;       // and nothing was confirmed since
+  bool probe_in_doubt_ = false;                // one was answered, and no clean sample of a tail came since
   std::uint32_t path_proven_before_ = 0;       // send number; later transmissions wait for their back-off
   std::optional<Instant> stubborn_deadline_;   // the first time-out among packets sent too often
 };

@@ -60,12 +60,26 @@ void Recovery::on_resent_receipt(std::uint32_t id, SentPacket& packet) {
   if (was_lost) {
     outcome_.spurious_loss_undone |= losses_.on_repaired_loss(packet);
   } else {
-    outcome_.probe_repaired_loss = packet.first_transmission_at();
+    on_answered_probe(packet);
   }
   if (!run_.any_resent || sent_before(run_.newest_resent, packet.send_number)) {
     run_.any_resent = true;
     run_.newest_resent = packet.send_number;
     run_.newest_resent_id = id;
+  }
+}
+
+// Either the probe has repaired a loss, or it was sent while the peer held the original's receipt. The time it took to
+// answer tells, and where it fits both, a second probe without a clean sample of a tail in between does: a peer that
+// holds receipts must not be probed for every tail.
+void Recovery::on_answered_probe(const SentPacket& packet) {
+  const Duration since_probe = run_.now - packet.sent_at;
+  const bool fits = since_probe <= rtt_.smoothed() + rtt_.smoothed() / 4 + rtt_.receipt_delay();
+  if (fits && !probe_in_doubt_) {
+    outcome_.probe_repaired_loss = packet.first_transmission_at();
+    probe_in_doubt_ = true;
+  } else {
+    rtt_.on_doubtful_probe(run_.now - packet.first_transmission_at());
   }
 }
 
@@ -90,7 +104,9 @@ const AckOutcome& Recovery::finish_acks() {
 
   statistics_.packets_acked += outcome_.acked_packets;
   statistics_.packets_spuriously_lost += outcome_.spurious_packets;
-  backoff_ = 0;
+  // A receipt for a retransmission ends the back-off but for one doubling, which a clean sample ends: else a peer whose
+  // receipts take longer than the time-out would never yield one (RFC 6298 section 5.7).
+  backoff_ = run_.any_original ? std::uint8_t{0} : std::min(backoff_, std::uint8_t{1});
   probe_pending_ = false;
   probe_sent_at_.reset();
   latest_progress_at_ = run_.now;
@@ -112,7 +128,9 @@ void Recovery::conclude_originals() {
   if (before && sent_before(run_.newest_original, *before)) return;
   const SentPacket& newest = *sent_.find(run_.newest_original_id);
   const Duration sample = run_.now - newest.sent_at;
-  rtt_.on_receipt_sample(run_.now, sample, run_.newest_original == sent_.newest_send_number());
+  const bool tail = run_.newest_original == sent_.newest_send_number();
+  rtt_.on_receipt_sample(run_.now, sample, tail);
+  if (tail) probe_in_doubt_ = false;
   outcome_.rtt_sample = sample;
 }
 

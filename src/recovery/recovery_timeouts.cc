@@ -59,12 +59,13 @@ std::optional<Instant> Recovery::retransmission_deadline() const {
   return std::max(deadline, *probe_sent_at_ + rtt_.probe_timeout());
 }
 
-// One probe a tail: after the latest transmission has gone unanswered, not while loss detection is at work anyway, and
-// not once the retransmission time-out has taken over.
+// One probe a tail: after the latest transmission has gone unanswered and no more receipts trickle in (a slow link
+// spreads those of one burst), not while loss detection is at work anyway, and not once the time-out has taken over.
 std::optional<Instant> Recovery::probe_deadline() const {
   if (sent_.order().empty() || !rtt_.has_sample()) return std::nullopt;
   if (probe_pending_ || probe_sent_at_ || backoff_ > 0 || losses_.loss_time()) return std::nullopt;
-  return std::max(latest_transmission_at_, latest_progress_at_) + rtt_.probe_timeout();
+  return std::max(latest_transmission_at_ + rtt_.probe_timeout(),
+                  latest_progress_at_ + rtt_.smoothed() / 4 + rtt_.receipt_delay());
 }
 
 // A packet waiting to be sent again serves best; else the one sent last, whose receipt lets loss detection judge all

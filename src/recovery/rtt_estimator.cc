@@ -28,12 +28,10 @@ void RttEstimator::on_receipt_sample(Instant now, Duration round_trip, bool tail
     update(round_trip);
   }
   receipt_samples_ = static_cast<std::uint8_t>(std::min(receipt_samples_ + 1, 255));
-  path_known_ = path_known_ || receipt_samples_ >= kReceiptsToKnowPath;
 
-  // The path is no slower than any receipt; upwards it follows slowly, because what is added may be the peer's delay.
-  if (path_ == Duration::zero() || round_trip < path_) path_ = round_trip;
-  if (tail && path_known_) learn_receipt_delay(round_trip - path_);
-  path_ += (round_trip - path_) / 64;
+  path_ = pinged_ ? std::min(path_, round_trip) : minimum();
+  const bool path_known = pinged_ || receipt_samples_ >= kReceiptsToKnowPath;
+  if (tail && path_known) learn_receipt_delay(round_trip - path_);
 }
 
 void RttEstimator::on_ping_sample(Instant now, Duration round_trip) {
@@ -44,12 +42,13 @@ void RttEstimator::on_ping_sample(Instant now, Duration round_trip) {
   } else if (receipt_samples_ == 0) {
     update(round_trip);
   }
-  if (path_ == Duration::zero() || round_trip < path_) {
-    path_ = round_trip;
-  } else {
-    path_ += (round_trip - path_) / 2;
-  }
-  path_known_ = true;
+  path_ = pinged_ ? std::min(round_trip, (path_ + round_trip) / 2) : round_trip;
+  pinged_ = true;
+}
+
+void RttEstimator::on_doubtful_probe(Duration since_first_transmission) {
+  const Duration delay = std::min(since_first_transmission - path_, config_.max_receipt_delay);
+  receipt_delay_ = std::max(receipt_delay_, delay);
 }
 
 Duration RttEstimator::minimum() const {

@@ -30,6 +30,10 @@ class RttEstimator {
   // receipt delay from the path.
   void on_ping_sample(Instant now, Duration round_trip);
 
+  // So much after a packet's first transmission came a receipt that its probe does not explain: the peer may have held
+  // the original's receipt all that time. No round-trip sample (Karn), but the next probe waits longer.
+  void on_doubtful_probe(Duration since_first_transmission);
+
   [[nodiscard]] bool has_sample() const { return has_sample_; }
   // Zero before the first sample.
   [[nodiscard]] Duration latest() const { return latest_; }
@@ -55,13 +59,13 @@ class RttEstimator {
 
   RttConfig config_;
   bool has_sample_ = false;
-  bool path_known_ = false;             // by a ping or by several receipts
-  std::uint8_t receipt_samples_ = 0;    // saturates
-  std::uint8_t delay_samples_ = 0;      // saturates
+  bool pinged_ = false;
+  std::uint8_t receipt_samples_ = 0;  // saturates
+  std::uint8_t delay_samples_ = 0;    // saturates
   Duration latest_{};
   Duration smoothed_{};
   Duration variance_{};
-  Duration path_{};  // round trip without receipt delay, as far as known
+  Duration path_{};  // round trip without receipt delay: the latest pings, or any receipt that was faster
   Duration receipt_delay_;
   // Two buckets of one minute make the windowed minimum.
   Duration minimum_current_ = Duration::max();

@@ -207,7 +207,7 @@ class TestPath {
     spurious += outcome.spurious_packets;
     undone += outcome.spurious_loss_undone ? 1 : 0;
     persistent += outcome.persistent_congestion ? 1 : 0;
-    probe_repairs += outcome.probe_repaired_loss ? 1 : 0;
+    if (outcome.probe_repaired_loss) ++probe_repairs;
     on_outcome(now, outcome);
     tracker.set_rtt(recovery.rtt().smoothed());
   }
