@@ -48,6 +48,7 @@ class Handshake {
   // Whether the datagram repeats the intro that this handshake answers (never costs a decryption).
   [[nodiscard]] bool repeats_intro(ByteView datagram) const;
 
+  // May fail the handshake, and may establish it (confirmed_by_ack, without a plaintext).
   HandshakeStep handle_timeout(Instant now);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
   // Writes one datagram of at most wire::kMaxDatagram bytes to `out` and returns its size; 0 when there is none. A datagram

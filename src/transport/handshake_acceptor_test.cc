@@ -122,11 +122,12 @@ TEST_F(AcceptorTest, Item35RepeatsTheAckAfter500MillisecondsWithinTheLimit) {
   EXPECT_EQ(sent[1].datagram, sent[0].datagram);
 }
 
-TEST_F(AcceptorTest, Item35ForgetsTheHandshakeAfterFiveSeconds) {
+TEST_F(AcceptorTest, Item35ForgetsTheHandshakeAfterAboutFiveSeconds) {
   Handshake handshake = accept();
-  test::run_alone(handshake, kStart, kStart + 4999ms);
+  // Long enough for the first ping of a deployed initiator whose completion ack was lost.
+  test::run_alone(handshake, kStart, kStart + 5999ms);
   EXPECT_EQ(handshake.failure(), HandshakeFailure::kNone);
-  EXPECT_EQ(handshake.handle_timeout(kStart + 5s).kind, HandshakeStep::Kind::kFailed);
+  EXPECT_EQ(handshake.handle_timeout(kStart + 6s).kind, HandshakeStep::Kind::kFailed);
   EXPECT_EQ(handshake.failure(), HandshakeFailure::kTimeout);
   EXPECT_EQ(handshake.next_timeout(), std::nullopt);
 }

@@ -29,10 +29,15 @@ struct HandshakeConfig {
   // With require_authenticated_peer: how long an attempt goes on after the peer was seen to use the second key only. A
   // fresh intro makes it learn a first key.
   Duration second_key_patience = 1s;
+  // Without it: how long a success ack under the second key waits for one under the first. Where the ack that taught the
+  // peer K2 has overtaken the intro, a deployed peer is reset by the late intro and answers once more, under K1; any other
+  // packet of ours would end that handshake (wire spec 4.3, appendix C, O6).
+  Duration second_key_settling = 100ms;
 
   // --- Acceptor (wire spec 4.3) ---
-  // A handshake that is not confirmed by then is forgotten.
-  Duration confirmation_wait = wire::kConfirmationWait;
+  // A handshake that is not confirmed by then is forgotten. A deployed initiator whose one completion ack was lost pings
+  // 5 s after it was established: there must be time for that ping to arrive.
+  Duration confirmation_wait = wire::kConfirmationWait + 1s;
   // The ack is repeated on this timer and on repeated intros.
   Duration ack_repeat_interval = 500ms;
   // Bytes sent to an unconfirmed address are at most this many times the bytes of its intros.

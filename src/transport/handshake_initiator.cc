@@ -109,17 +109,23 @@ HandshakeStep HandshakeInitiator::receive_symmetric(Instant now, MutableBytes da
   if (!former_) return nothing(trace::DropReason::kAuthenticationFailed);
   if (const auto plaintext = former_->first->opener.open_copy(datagram, scratch)) {
     if (!former_->remote) return on_opened(now, *former_, true, datagram, *plaintext);
-    // The peer is in the former attempt, which goes on: an intro of the newer one would only reset it.
-    std::swap(attempt_, *former_);
-    intro_due_ = false;
+    resume_former_attempt();
     return on_opened(now, attempt_, true, datagram, *plaintext);
   }
   if (former_->remote) {
     if (const auto plaintext = former_->remote->second->opener.open_copy(datagram, scratch)) {
-      return on_opened(now, *former_, false, datagram, *plaintext);
+      if (!context_->config->require_authenticated_peer) resume_former_attempt();
+      return on_opened(now, attempt_, false, datagram, *plaintext);
     }
   }
   return nothing(trace::DropReason::kAuthenticationFailed);
+}
+
+void HandshakeInitiator::resume_former_attempt() {
+  // The peer is in it: an intro of the newer one would only reset the peer.
+  std::swap(attempt_, *former_);
+  intro_due_ = false;
+  ack_due_ = false;
 }
 
 HandshakeStep HandshakeInitiator::on_opened(Instant now, Attempt& attempt, bool by_first, MutableBytes datagram,
@@ -128,8 +134,8 @@ HandshakeStep HandshakeInitiator::on_opened(Instant now, Attempt& attempt, bool 
     if (context_->config->require_authenticated_peer) {
       // The peer, or whoever sent its intro, has learnt the second key only. The next attempt's intro teaches it a first.
       second_key_refused_ = true;
-      if (!attempt_.remote || !attempt_.remote->probe) {
-        attempt_.deadline = std::min(attempt_.deadline, now + context_->config->second_key_patience);
+      if (!attempt.remote || !attempt.remote->probe) {
+        attempt.deadline = std::min(attempt.deadline, now + context_->config->second_key_patience);
       }
       return nothing(trace::DropReason::kAuthenticationFailed);
     }
@@ -152,11 +158,18 @@ HandshakeStep HandshakeInitiator::on_opened(Instant now, Attempt& attempt, bool 
   if (by_first) {
     if (const auto step = on_proven_packet(now, attempt, datagram, plaintext, message)) return *step;
   }
-  // Whatever authenticates completes it, and its content is handed over (wire spec W4).
-  std::optional<KeyProbe::Acked> acked;
-  if (ack != nullptr) acked = acked_from(*ack, datagram);
-  establish_with_intro_key(now, attempt, by_first, false, acked ? &*acked : nullptr);
-  return established_step(ack != nullptr, datagram, plaintext);
+  if (ack != nullptr) {
+    if (!attempt.remote->settling) {
+      attempt.remote->settling = acked_from(*ack, datagram);
+      attempt.deadline = now + context_->config->attempt_duration;
+      next_send_ = now + context_->config->second_key_settling;
+      ack_due_ = false;
+    }
+    return {.kind = HandshakeStep::Kind::kProgress};
+  }
+  // Whatever else authenticates completes it, and its content is handed over (wire spec W4).
+  establish_with_intro_key(now, attempt, by_first, false, nullptr);
+  return established_step(false, datagram, plaintext);
 }
 
 std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, Attempt& attempt, MutableBytes datagram,
@@ -164,14 +177,14 @@ std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, A
   RemoteInbound& remote = *attempt.remote;
   const bool must_prove = remote.probe.has_value() || context_->config->require_authenticated_peer;
   if (const auto* ack = message ? std::get_if<wire::AckOk>(message) : nullptr) {
-    const KeyProbe::Acked acked = acked_from(*ack, datagram);
+    KeyProbe::Acked acked = acked_from(*ack, datagram);
     if (ack->key == remote.seen.intro.key) {
       // Under K1 it can only come from the dialled peer, and so the intro did too.
       completion_due_ = true;
       establish_with_intro_key(now, attempt, true, true, &acked);
       return established_step(true, datagram, plaintext);
     }
-    begin_probe(now, attempt).on_ack(acked_from(*ack, datagram));
+    begin_probe(now, attempt).on_ack(std::move(acked));
     return HandshakeStep{.kind = HandshakeStep::Kind::kProgress};
   }
   if (const auto* pong = message && remote.probe ? std::get_if<wire::Pong>(message) : nullptr) {
@@ -205,6 +218,7 @@ std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, A
 KeyProbe& HandshakeInitiator::begin_probe(Instant now, Attempt& attempt) {
   std::optional<KeyProbe>& probe = attempt.remote->probe;
   if (!probe) {
+    attempt.remote->settling.reset();
     probe.emplace(*context_->random);
     probe->ping();
     // The pings take the place of success acks: the peer has our intro, and any authentic packet completes its side.
@@ -306,6 +320,11 @@ HandshakeStep HandshakeInitiator::handle_timeout(Instant now) {
     return {.kind = HandshakeStep::Kind::kProgress};
   }
   if (now < next_send_) return nothing();
+  if (attempt_.remote && attempt_.remote->settling) {
+    const KeyProbe::Acked acked = std::move(*attempt_.remote->settling);
+    establish_with_intro_key(now, attempt_, false, false, &acked);
+    return established_step(true, {}, {});
+  }
   if (attempt_.remote && attempt_.remote->probe) {
     attempt_.remote->probe->ping();
   } else {

@@ -5,7 +5,8 @@
 //   attempt without the peer's intro:  intros            success ack under K1 ------------------------> established
 //   with it (RemoteInbound):           success acks      ack under K1 with the intro's key -----------> established
 //                                                        ack under K1 with another key -> key probe --> established
-//                                                        anything under K1, or K2 (*) ----------------> established
+//                                                        ack under K2 (*) -> 100 ms for one under K1 -> established
+//                                                        anything else under K1, or K2 (*) -----------> established
 //   (*) under require_authenticated_peer: K1 leads to the key probe, K2 to nothing
 #pragma once
 
@@ -56,6 +57,7 @@ class HandshakeInitiator {
     std::unique_ptr<InboundKey> second;  // K2
     SuccessAck ack;
     std::optional<KeyProbe> probe;       // the peer has proved itself, its sending key has not
+    std::optional<KeyProbe::Acked> settling;  // a success ack under K2 has come: established at next_send_
   };
   struct Attempt {
     std::array<std::uint8_t, wire::kIntroDatagram> intro{};
@@ -70,6 +72,7 @@ class HandshakeInitiator {
   // False when the intro cannot be sealed to the peer's key.
   [[nodiscard]] bool begin_attempt(Instant now);
   HandshakeStep receive_symmetric(Instant now, MutableBytes datagram, MutableBytes scratch);
+  void resume_former_attempt();
   // K1 (`by_first`) or K2 of `attempt` has opened the datagram; `plaintext` lies in the caller's scratch memory.
   HandshakeStep on_opened(Instant now, Attempt& attempt, bool by_first, MutableBytes datagram, ByteView plaintext);
   // The peer has proved itself in a simultaneous open. Nothing when its packet establishes the session at once.

@@ -398,7 +398,8 @@ TEST_F(InitiatorTest, W3NeverTellsTheFirstKeyToAnUnprovenKey) {
     auto sent = test::drain(kStart, handshake);
     const SymmetricKey k2 = test::message_in<wire::AckOk>(attackers, sent[1])->key;
     Bytes ack = success_ack(k2, attackers, v2);
-    ASSERT_EQ(test::deliver(kStart, handshake, ack).kind, HandshakeStep::Kind::kEstablished);
+    ASSERT_EQ(test::deliver(kStart, handshake, ack).kind, HandshakeStep::Kind::kProgress);
+    ASSERT_EQ(handshake.handle_timeout(kStart + 100ms).kind, HandshakeStep::Kind::kEstablished);
     for (const Bytes& datagram : test::drain(kStart, handshake)) sent.push_back(datagram);
     Session session = handshake.take_session();
     Bytes completion(wire::kMaxDatagram);
@@ -603,7 +604,12 @@ TEST_F(InitiatorTest, KeepsTheFirstKeyAliveWhereThePeerLearntTheSecondFirst) {
   test::deliver(kStart, handshake, peer);
   const SymmetricKey k2 = test::message_in<wire::AckOk>(theirs, test::drain(kStart, handshake)[1])->key;
   Bytes ack = success_ack(k2, theirs, false);
-  ASSERT_EQ(test::deliver(kStart, handshake, ack).kind, HandshakeStep::Kind::kEstablished);
+  ASSERT_EQ(test::deliver(kStart, handshake, ack).kind, HandshakeStep::Kind::kProgress);
+  ASSERT_EQ(handshake.next_timeout(), kStart + 100ms);
+  const HandshakeStep step = handshake.handle_timeout(kStart + 100ms);
+  ASSERT_EQ(step.kind, HandshakeStep::Kind::kEstablished);
+  EXPECT_TRUE(step.confirmed_by_ack);
+  EXPECT_TRUE(test::drain(kStart + 100ms, handshake).empty());
   Session session = handshake.take_session();
   ASSERT_TRUE(session.several_keys());
   // The late intro resets the deployed peer, which answers as an acceptor under K1 (appendix C, O6).
@@ -613,6 +619,28 @@ TEST_F(InitiatorTest, KeepsTheFirstKeyAliveWhereThePeerLearntTheSecondFirst) {
   ASSERT_TRUE(opened.has_value());
   EXPECT_TRUE(opened->proves_peer);
   EXPECT_EQ(opened->age, InboundKeyAge::kNewer);
+}
+
+TEST_F(InitiatorTest, WaitsAMomentForTheAckOfAPeerThatItsLateIntroHasReset) {
+  Handshake handshake = dial();
+  const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
+  const SymmetricKey theirs = new_key();
+  Bytes peer = peer_intro(theirs);
+  test::deliver(kStart, handshake, peer);
+  const SymmetricKey k2 = test::message_in<wire::AckOk>(theirs, test::drain(kStart, handshake)[1])->key;
+  Bytes completion = success_ack(k2, theirs, false);
+  test::deliver(kStart + 50ms, handshake, completion);
+  EXPECT_TRUE(test::drain(kStart + 50ms, handshake).empty()) << "a word now would end its second handshake";
+  const SymmetricKey acceptors = new_key();
+  Bytes ack = success_ack(k1, acceptors);
+  test::deliver(kStart + 60ms, handshake, ack);
+  const auto sent = test::drain(kStart + 60ms, handshake);
+  ASSERT_GE(sent.size(), 2u);
+  EXPECT_EQ(test::message_in<wire::AckOk>(acceptors, sent[0])->key, k1);
+  const auto ping = test::message_in<wire::Ping>(acceptors, sent[1]);
+  Bytes pong = test::seal_message(bob_.random, k1, 1, wire::Pong{ping->sequence});
+  ASSERT_EQ(test::deliver(kStart + 110ms, handshake, pong).kind, HandshakeStep::Kind::kEstablished);
+  EXPECT_TRUE(handshake.take_session().peer_authenticated());
 }
 
 TEST_F(InitiatorTest, CountsOnFromEarlierSessionsUnderAReusedKey) {
