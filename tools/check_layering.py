@@ -21,10 +21,11 @@ ALLOWED = {
     "transport": {"wire", "crypto", "recovery", "congestion", "stream", "trace", "base"},
     "udp": {"base"},
     "runtime": {"transport", "udp", "trace", "base", "wire", "crypto", "recovery", "congestion", "stream"},
+    "transfer": {"runtime", "transport", "udp", "trace", "base", "wire", "crypto", "recovery", "congestion", "stream"},
     "sim": {"transport", "congestion", "trace", "base", "wire", "crypto", "recovery", "stream"},
     "measure": {"udp", "trace", "base"},
     "report": {"measure", "trace", "base"},
-    "cli": {"runtime", "sim", "measure", "report", "trace", "transport", "udp", "base", "wire", "crypto", "recovery",
+    "cli": {"transfer", "runtime", "sim", "measure", "report", "trace", "transport", "udp", "base", "wire", "crypto", "recovery",
             "congestion", "stream"},
 }
 CORE = {"base", "crypto", "wire", "trace", "recovery", "congestion", "stream", "transport"}

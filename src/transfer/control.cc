@@ -1,0 +1,189 @@
+#include "transfer/control.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace godwit {
+namespace {
+
+// Takes fields from the front; once one is missing, everything after it is.
+class FieldReader {
+ public:
+  explicit FieldReader(ByteView bytes) : left_(bytes) {}
+
+  template <std::unsigned_integral T>
+  [[nodiscard]] T number() {
+    const ByteView bytes = take(sizeof(T));
+    return bytes.size() == sizeof(T) ? load_le<T>(bytes.data()) : T{0};
+  }
+  [[nodiscard]] std::string_view text() {
+    const std::size_t length = number<std::uint16_t>();
+    const ByteView bytes = take(length);
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+  [[nodiscard]] std::array<std::uint8_t, kSha256Size> hash() {
+    std::array<std::uint8_t, kSha256Size> value{};
+    const ByteView bytes = take(value.size());
+    std::copy(bytes.begin(), bytes.end(), value.begin());
+    return value;
+  }
+  [[nodiscard]] ByteView rest() { return take(left_.size()); }
+  [[nodiscard]] bool complete() const { return complete_; }
+
+ private:
+  ByteView take(std::size_t count) {
+    if (count > left_.size()) {
+      complete_ = false;
+      left_ = {};
+      return {};
+    }
+    const ByteView taken = left_.first(count);
+    left_ = left_.subspan(count);
+    return taken;
+  }
+
+  ByteView left_;
+  bool complete_ = true;
+};
+
+class FieldWriter {
+ public:
+  explicit FieldWriter(ControlType type) {
+    bytes_.reserve(64);
+    bytes_.assign(kControlMagic.begin(), kControlMagic.end());
+    bytes_.push_back(static_cast<std::uint8_t>(type));
+  }
+
+  template <std::unsigned_integral T>
+  FieldWriter& number(T value) {
+    const std::size_t at = bytes_.size();
+    bytes_.resize(at + sizeof(T));
+    store_le(bytes_.data() + at, value);
+    return *this;
+  }
+  FieldWriter& text(std::string_view value) {
+    value = value.substr(0, kMaxControlText);
+    number(static_cast<std::uint16_t>(value.size()));
+    return bytes(as_bytes(value));
+  }
+  FieldWriter& bytes(ByteView value) {
+    bytes_.insert(bytes_.end(), value.begin(), value.end());
+    return *this;
+  }
+  [[nodiscard]] std::vector<std::uint8_t> take() { return std::move(bytes_); }
+
+ private:
+  std::vector<std::uint8_t> bytes_;
+};
+
+std::string_view as_text(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+// Braced initialisation evaluates left to right, so members are read in the order of the format.
+std::optional<ControlMessage> read_fields(ControlType type, FieldReader& in) {
+  using U8 = std::uint8_t;
+  using U16 = std::uint16_t;
+  using U32 = std::uint32_t;
+  using U64 = std::uint64_t;
+  switch (type) {
+    case ControlType::kOffer: return FileOffer{in.number<U64>(), in.number<U64>(), in.text()};
+    case ControlType::kAccept: return FileAccept{in.number<U64>(), in.number<U64>()};
+    case ControlType::kRefuse: return FileRefuse{in.number<U64>(), static_cast<RefuseCode>(in.number<U8>()), in.text()};
+    case ControlType::kCredit: return StreamCredit{in.number<U32>(), in.number<U64>()};
+    case ControlType::kFinish: return FileFinish{in.number<U64>(), in.hash()};
+    case ControlType::kConfirm: return FileConfirm{in.number<U64>(), in.hash()};
+    case ControlType::kCancel: return FileCancel{in.number<U64>(), in.text()};
+    case ControlType::kPerfStart:
+      return PerfStart{in.number<U64>(), in.number<U8>(),  in.number<U8>(),  in.number<U16>(), in.number<U64>(),
+                       in.number<U32>(), in.number<U64>(), in.number<U64>(), in.number<U64>()};
+    case ControlType::kPerfReady: return PerfReady{in.number<U64>(), in.number<U64>()};
+    case ControlType::kPerfEnd: return PerfEnd{in.number<U64>()};
+    case ControlType::kPerfResult:
+      return PerfResult{in.number<U64>(), in.number<U64>(), in.number<U64>(),
+                        in.number<U64>(), in.number<U64>(), as_text(in.rest())};
+    case ControlType::kPerfBusy: return PerfBusy{in.number<U64>(), in.text()};
+    case ControlType::kPerfRenew: return PerfRenew{in.number<U64>()};
+    case ControlType::kEchoRequest: return EchoRequest{in.number<U64>(), in.rest()};
+    case ControlType::kEchoReply: return EchoReply{in.number<U64>(), in.rest()};
+  }
+  return std::nullopt;
+}
+
+struct Encoder {
+  using Bytes = std::vector<std::uint8_t>;
+
+  Bytes operator()(const FileOffer& m) const {
+    FieldWriter out(ControlType::kOffer);
+    return out.number(m.transfer).number(m.size).text(m.name).take();
+  }
+  Bytes operator()(const FileAccept& m) const {
+    return FieldWriter(ControlType::kAccept).number(m.transfer).number(m.window).take();
+  }
+  Bytes operator()(const FileRefuse& m) const {
+    FieldWriter out(ControlType::kRefuse);
+    return out.number(m.transfer).number(static_cast<std::uint8_t>(m.code)).text(m.text).take();
+  }
+  Bytes operator()(const StreamCredit& m) const {
+    return FieldWriter(ControlType::kCredit).number(m.stream).number(m.limit).take();
+  }
+  Bytes operator()(const FileFinish& m) const {
+    return FieldWriter(ControlType::kFinish).number(m.transfer).bytes(m.hash).take();
+  }
+  Bytes operator()(const FileConfirm& m) const {
+    return FieldWriter(ControlType::kConfirm).number(m.transfer).bytes(m.hash).take();
+  }
+  Bytes operator()(const FileCancel& m) const {
+    return FieldWriter(ControlType::kCancel).number(m.transfer).text(m.text).take();
+  }
+  Bytes operator()(const PerfStart& m) const {
+    FieldWriter out(ControlType::kPerfStart);
+    out.number(m.session).number(m.flags).number(m.congestion).number(m.streams).number(m.stream_bytes);
+    return out.number(m.duration_ms).number(m.rate).number(m.target_bytes).number(m.window).take();
+  }
+  Bytes operator()(const PerfReady& m) const {
+    return FieldWriter(ControlType::kPerfReady).number(m.session).number(m.window).take();
+  }
+  Bytes operator()(const PerfEnd& m) const { return FieldWriter(ControlType::kPerfEnd).number(m.session).take(); }
+  Bytes operator()(const PerfResult& m) const {
+    FieldWriter out(ControlType::kPerfResult);
+    out.number(m.session).number(m.sent_bytes).number(m.sent_digest).number(m.received_bytes).number(m.received_digest);
+    return out.bytes(as_bytes(m.details)).take();
+  }
+  Bytes operator()(const PerfBusy& m) const {
+    return FieldWriter(ControlType::kPerfBusy).number(m.session).text(m.text).take();
+  }
+  Bytes operator()(const PerfRenew& m) const { return FieldWriter(ControlType::kPerfRenew).number(m.session).take(); }
+  Bytes operator()(const EchoRequest& m) const {
+    return FieldWriter(ControlType::kEchoRequest).number(m.sequence).bytes(m.padding).take();
+  }
+  Bytes operator()(const EchoReply& m) const {
+    return FieldWriter(ControlType::kEchoReply).number(m.sequence).bytes(m.padding).take();
+  }
+};
+
+}  // namespace
+
+bool is_control(ByteView bytes) {
+  return bytes.size() >= kControlMagic.size() && std::equal(kControlMagic.begin(), kControlMagic.end(), bytes.begin());
+}
+
+std::expected<ControlMessage, ControlError> decode_control(ByteView bytes) {
+  if (!is_control(bytes)) return std::unexpected(ControlError::kNotControl);
+  FieldReader in(bytes.subspan(kControlMagic.size()));
+  const auto type = static_cast<ControlType>(in.number<std::uint8_t>());
+  if (!in.complete()) return std::unexpected(ControlError::kTruncated);
+  const auto message = read_fields(type, in);
+  if (!message) return std::unexpected(ControlError::kUnknownType);
+  if (!in.complete()) return std::unexpected(ControlError::kTruncated);
+  return *message;
+}
+
+std::vector<std::uint8_t> encode_control(const ControlMessage& message) { return std::visit(Encoder{}, message); }
+
+Status send_control(Instant now, Endpoint& endpoint, ConnectionId connection, const ControlMessage& message) {
+  const auto sent = endpoint.send(now, connection, Body::owned(encode_control(message)));
+  if (!sent) return std::unexpected(sent.error());
+  return {};
+}
+
+}  // namespace godwit

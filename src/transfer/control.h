@@ -1,0 +1,152 @@
+// Control messages of Godwit's own protocol above the transport (docs/file_transfer.md section 1): offers, credit,
+// performance runs, echoes. Each is one short message, or a small stream where it does not fit one. Values <-> bytes;
+// used by the senders and receivers of this folder. Views of a decoded message point into its bytes.
+// Invariant: decoding is total: any bytes yield a message or the reason why not.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "transport/endpoint.h"
+
+namespace godwit {
+
+inline constexpr std::array<std::uint8_t, 4> kControlMagic = {0x47, 0x57, 0x54, 0x01};  // "GWT", version 1
+// A message that is longer is truncated text, or a protocol error.
+inline constexpr std::size_t kMaxControlBytes = 64 * 1024;
+// Most bytes of a text for a person in a refusal or a cancellation.
+inline constexpr std::size_t kMaxControlText = 512;
+inline constexpr std::size_t kSha256Size = 32;
+
+enum class ControlType : std::uint8_t {
+  kOffer = 1,
+  kAccept = 2,
+  kRefuse = 3,
+  kCredit = 4,
+  kFinish = 5,
+  kConfirm = 6,
+  kCancel = 7,
+  kPerfStart = 16,
+  kPerfReady = 17,
+  kPerfEnd = 18,
+  kPerfResult = 19,
+  kPerfBusy = 20,
+  kPerfRenew = 21,
+  kEchoRequest = 32,
+  kEchoReply = 33,
+};
+
+enum class RefuseCode : std::uint8_t {
+  kName = 1,
+  kTooLarge = 2,
+  kNoSpace = 3,
+  kTooMany = 4,
+  kNotAllowed = 5,
+  kOther = 6,
+};
+
+struct FileOffer {
+  std::uint64_t transfer = 0;
+  std::uint64_t size = 0;
+  std::string_view name;
+};
+struct FileAccept {
+  std::uint64_t transfer = 0;
+  std::uint64_t window = 0;  // of each of its streams, bytes
+};
+struct FileRefuse {
+  std::uint64_t transfer = 0;
+  RefuseCode code = RefuseCode::kOther;
+  std::string_view text;
+};
+struct StreamCredit {
+  std::uint32_t stream = 0;  // the wire's id
+  std::uint64_t limit = 0;   // bytes of it that may have been sent
+};
+struct FileFinish {
+  std::uint64_t transfer = 0;
+  std::array<std::uint8_t, kSha256Size> hash{};
+};
+struct FileConfirm {
+  std::uint64_t transfer = 0;
+  std::array<std::uint8_t, kSha256Size> hash{};
+};
+struct FileCancel {
+  std::uint64_t transfer = 0;
+  std::string_view text;
+};
+struct PerfStart {
+  static constexpr std::uint8_t kClientSends = 1;
+  static constexpr std::uint8_t kServerSends = 2;
+  static constexpr std::uint8_t kDigest = 4;
+
+  std::uint64_t session = 0;
+  std::uint8_t flags = 0;
+  std::uint8_t congestion = 0;      // 0: the server's own choice, else 1 + CongestionKind
+  std::uint16_t streams = 0;        // logical streams a direction
+  std::uint64_t stream_bytes = 0;   // of each transport stream, without its header
+  std::uint32_t duration_ms = 0;
+  std::uint64_t rate = 0;           // application bits per second a direction; 0: no limit
+  std::uint64_t target_bytes = 0;   // a direction; 0: by time
+  std::uint64_t window = 0;         // of streams to the client
+};
+struct PerfReady {
+  std::uint64_t session = 0;
+  std::uint64_t window = 0;         // of streams to the server
+};
+struct PerfEnd {
+  std::uint64_t session = 0;
+};
+struct PerfResult {
+  std::uint64_t session = 0;
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t sent_digest = 0;
+  std::uint64_t received_bytes = 0;
+  std::uint64_t received_digest = 0;
+  std::string_view details;  // JSON
+};
+struct PerfBusy {
+  std::uint64_t session = 0;
+  std::string_view text;
+};
+struct PerfRenew {
+  std::uint64_t session = 0;
+};
+struct EchoRequest {
+  std::uint64_t sequence = 0;
+  ByteView padding;
+};
+struct EchoReply {
+  std::uint64_t sequence = 0;
+  ByteView padding;
+};
+
+using ControlMessage = std::variant<FileOffer, FileAccept, FileRefuse, StreamCredit, FileFinish, FileConfirm, FileCancel,
+                                    PerfStart, PerfReady, PerfEnd, PerfResult, PerfBusy, PerfRenew, EchoRequest, EchoReply>;
+
+enum class ControlError : std::uint8_t {
+  kNotControl,   // no magic: an application's own message
+  kUnknownType,
+  kTruncated,    // shorter than its fields
+};
+
+[[nodiscard]] std::expected<ControlMessage, ControlError> decode_control(ByteView bytes);
+// Texts above kMaxControlText are cut.
+[[nodiscard]] std::vector<std::uint8_t> encode_control(const ControlMessage& message);
+[[nodiscard]] bool is_control(ByteView bytes);
+
+// The bytes of an echo before its padding.
+inline constexpr std::size_t kEchoHeader = 4 + 1 + 8;
+
+// Encodes and queues; errors are those of Endpoint::send.
+Status send_control(Instant now, Endpoint& endpoint, ConnectionId connection, const ControlMessage& message);
+
+}  // namespace godwit

@@ -1,0 +1,268 @@
+#include "transfer/perf_run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "transfer/statistics_sum.h"
+
+namespace godwit {
+namespace {
+
+constexpr Duration kAnswerTimeout = 10s;   // of a server that understands the start
+constexpr Duration kResultTimeout = 30s;
+constexpr Duration kRenewalTimeout = 30s;
+
+}  // namespace
+
+PerfRun::PerfRun(Endpoint& endpoint, const Options& options, PerfObserver& observer, trace::CostSink* cost)
+    : endpoint_(endpoint), options_(options), observer_(observer), cost_(cost), state_(State::kStarting) {
+  if (options_.receives) {
+    receiver_ = std::make_unique<PerfReceiver>(PerfReceiver::Options{.session = options_.plan.session,
+                                                                     .streams = options_.plan.streams,
+                                                                     .window = options_.window,
+                                                                     .digest = options_.plan.digest},
+                                               cost_);
+  }
+}
+
+PerfRun::~PerfRun() = default;
+
+void PerfRun::attach(Instant now, ConnectionId connection) {
+  if (connection_ != 0) {
+    add_counters(past_, latest_);
+    latest_ = {};
+    ++renewals_;
+  }
+  connection_ = connection;
+  renewing_ = renew_sent_ = peer_renewed_ = wants_redial_ = false;
+  inbox_ = std::make_unique<StreamInbox>(endpoint_, connection, *this);
+  endpoint_.set_rate_limit(now, connection, options_.rate);
+  if (options_.role == Role::kServer) {
+    if (options_.congestion > 0) {
+      endpoint_.set_congestion(now, connection, static_cast<CongestionKind>(options_.congestion - 1));
+    }
+    send_or_fail(now, PerfReady{.session = session(), .window = options_.window});
+    answer_deadline_.reset();
+    return begin(now);
+  }
+  const PerfPlan& plan = options_.plan;
+  PerfStart start{.session = plan.session, .congestion = options_.congestion, .streams = plan.streams};
+  if (options_.sends) start.flags |= PerfStart::kClientSends;
+  if (options_.receives) start.flags |= PerfStart::kServerSends;
+  if (plan.digest) start.flags |= PerfStart::kDigest;
+  start.stream_bytes = plan.stream_bytes;
+  start.duration_ms = static_cast<std::uint32_t>(
+      std::clamp<Duration::rep>(std::chrono::duration_cast<std::chrono::milliseconds>(plan.duration).count(), 0, UINT32_MAX));
+  start.rate = options_.rate ? options_.rate->bits_per_second() : 0;
+  start.target_bytes = plan.target_bytes;
+  start.window = options_.window;
+  send_or_fail(now, start);
+  answer_deadline_ = now + kAnswerTimeout;
+}
+
+// The connection is agreed on: data flows, or goes on flowing.
+void PerfRun::begin(Instant now) {
+  if (state_ == State::kStarting) {
+    state_ = State::kRunning;
+    observer_.on_perf_running(now, *this);
+  }
+  if (!options_.sends) return;
+  if (!sender_) {
+    sender_ = std::make_unique<PerfSender>(endpoint_, options_.plan, options_.bytes, options_.peer_window, cost_);
+  }
+  sender_->attach(now, connection_);
+}
+
+void PerfRun::on_control(Instant now, const ControlMessage& message) {
+  if (ended()) return;
+  if (const auto* credit = std::get_if<StreamCredit>(&message)) {
+    if (sender_) sender_->on_credit(now, *credit);
+  } else if (const auto* ready = std::get_if<PerfReady>(&message)) {
+    if (options_.role != Role::kClient || ready->session != session() || !answer_deadline_) return;
+    answer_deadline_.reset();
+    options_.peer_window = ready->window;
+    begin(now);
+  } else if (const auto* busy = std::get_if<PerfBusy>(&message)) {
+    if (options_.role == Role::kClient && busy->session == session()) fail("the server refuses: " + std::string(busy->text));
+  } else if (const auto* end = std::get_if<PerfEnd>(&message)) {
+    if (end->session == session()) peer_ended_ = true;
+  } else if (const auto* renewal = std::get_if<PerfRenew>(&message)) {
+    if (renewal->session != session()) return;
+    renewing_ = true;
+    peer_renewed_ = true;
+  } else if (const auto* result = std::get_if<PerfResult>(&message)) {
+    if (result->session != session() || peer_result_) return;
+    peer_result_ = PerfPeerResult{.sent_bytes = result->sent_bytes,
+                                  .sent_digest = result->sent_digest,
+                                  .received_bytes = result->received_bytes,
+                                  .received_digest = result->received_digest,
+                                  .details = std::string(result->details)};
+    finish_if_settled();
+  }
+}
+
+void PerfRun::on_aborted(Instant now, std::uint32_t stream_id) {
+  if (inbox_) inbox_->on_aborted(now, stream_id);
+}
+
+void PerfRun::on_confirmed(Instant now, MessageId message) {
+  if (result_message_ == message) {
+    result_confirmed_ = true;
+    return finish_if_settled();
+  }
+  if (sender_) static_cast<void>(sender_->on_confirmed(now, message));
+}
+
+void PerfRun::on_failed(Instant now, const MessageFailed& failed) {
+  if (ended() || wants_redial_) return;
+  if (result_message_ == failed.message) return fail("the result could not be delivered: " + failed.why);
+  if (sender_ && sender_->on_failed(now, failed)) fail(*sender_->failure());
+}
+
+void PerfRun::on_closed(Instant now, const Closed& closed) {
+  if (ended()) return;
+  // The other side has all it waited for and has left.
+  if (options_.role == Role::kServer && state_ == State::kReporting && peer_result_) {
+    result_confirmed_ = true;
+    return finish_if_settled();
+  }
+  if (options_.role == Role::kServer && closed.reason == CloseReason::kReplaced) {
+    // The client dials anew to renew the keys; it has to come back soon.
+    answer_deadline_ = now + kRenewalTimeout;
+    return;
+  }
+  fail("the connection has ended: " + closed.text);
+}
+
+void PerfRun::on_turn(Instant now) {
+  if (ended()) return;
+  if (answer_deadline_ && *answer_deadline_ <= now) {
+    return fail(state_ == State::kStarting ? "the peer does not answer: no godwit perf server, or an old one"
+                                           : "the peer has stopped answering");
+  }
+  if (inbox_) inbox_->handle_timeout(now);
+  if (state_ != State::kRunning) return;
+  if (sender_) {
+    sender_->on_turn(now);
+    if (sender_->failure()) return fail(*sender_->failure());
+    if (sender_->wants_renewal()) renewing_ = true;
+  }
+  if (renewing_) return renew(now);
+  // Without data the run is the client's echo, and lasts until it says so.
+  if (options_.role == Role::kServer && !options_.sends && !options_.receives && !peer_result_) return;
+  const bool sent_all = !options_.sends || (sender_ && sender_->finished());
+  if (sent_all && options_.sends && !end_sent_) {
+    end_sent_ = true;
+    send_or_fail(now, PerfEnd{session()});
+  }
+  if (sent_all && (!options_.receives || peer_ended_)) report(now);
+}
+
+// Both sides stop opening streams; when all have ended the server says so, and the client dials anew.
+void PerfRun::renew(Instant now) {
+  if (const auto current = endpoint_.statistics(connection_)) latest_ = *current;
+  if (sender_) sender_->pause();
+  const bool client = options_.role == Role::kClient;
+  const bool drained = !sender_ || sender_->drained();
+  if (!renew_sent_ && (client || drained)) {
+    renew_sent_ = true;
+    send_or_fail(now, PerfRenew{session()});
+  }
+  if (client && drained && peer_renewed_) wants_redial_ = true;
+}
+
+void PerfRun::report(Instant now) {
+  state_ = State::kReporting;
+  answer_deadline_ = now + kResultTimeout;
+  const std::string details = observer_.perf_details(now, *this);
+  PerfResult result{.session = session(), .details = details};
+  if (sender_) {
+    result.sent_bytes = sender_->bytes();
+    result.sent_digest = sender_->digest();
+  }
+  if (receiver_) {
+    result.received_bytes = receiver_->bytes();
+    result.received_digest = receiver_->digest();
+  }
+  const auto sent = endpoint_.send(now, connection_, Body::owned(encode_control(result)));
+  if (!sent) return fail("the result could not be sent: " + sent.error().message);
+  result_message_ = *sent;
+}
+
+void PerfRun::finish_if_settled() {
+  if (ended() || state_ != State::kReporting || !result_confirmed_ || !peer_result_) return;
+  state_ = State::kDone;
+  answer_deadline_.reset();
+  if (const auto current = endpoint_.statistics(connection_)) latest_ = *current;
+}
+
+std::optional<Instant> PerfRun::next_timeout() const {
+  if (ended()) return std::nullopt;
+  std::optional<Instant> earliest = answer_deadline_;
+  const auto consider = [&earliest](std::optional<Instant> deadline) {
+    if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
+  };
+  if (inbox_) consider(inbox_->next_timeout());
+  if (sender_ && state_ == State::kRunning && !renewing_) consider(sender_->next_timeout());
+  return earliest;
+}
+
+void PerfRun::fail(std::string why) {
+  if (ended()) return;
+  state_ = State::kFailed;
+  failure_ = std::move(why);
+}
+
+void PerfRun::send_or_fail(Instant now, const ControlMessage& message) {
+  if (const Status sent = send_control(now, endpoint_, connection_, message); !sent) fail(sent.error().message);
+}
+
+ConnectionStatistics PerfRun::statistics() const {
+  ConnectionStatistics present = latest_;
+  if (const auto current = endpoint_.statistics(connection_)) present = *current;
+  ConnectionStatistics sum = past_;
+  add_counters(sum, present);
+  return sum;
+}
+
+std::optional<std::string> PerfRun::disagreement() const {
+  const auto compare = [this](std::string_view direction, std::uint64_t sent, std::uint64_t received,
+                              std::uint64_t sent_digest, std::uint64_t received_digest) -> std::optional<std::string> {
+    const std::string what(direction);
+    if (sent != received) {
+      return what + ": " + std::to_string(sent) + " bytes were sent, but " + std::to_string(received) + " received";
+    }
+    if (options_.plan.digest && sent_digest != received_digest) return what + ": the digests differ";
+    if (received == 0) return what + ": nothing was delivered";
+    return std::nullopt;
+  };
+  if (sender_) {
+    if (auto problem = compare("to the peer", sender_->bytes(), peer_result_->received_bytes, sender_->digest(),
+                               peer_result_->received_digest)) {
+      return problem;
+    }
+  }
+  if (!receiver_) return std::nullopt;
+  return compare("from the peer", peer_result_->sent_bytes, receiver_->bytes(), peer_result_->sent_digest,
+                 receiver_->digest());
+}
+
+std::optional<std::uint64_t> PerfRun::on_stream_begin(Instant now, InboundStream& stream) {
+  return receiver_ && !ended() ? receiver_->on_stream_begin(now, stream) : std::nullopt;
+}
+bool PerfRun::on_stream_bytes(Instant now, InboundStream& stream, ByteView bytes) {
+  return receiver_->on_stream_bytes(now, *inbox_, stream, bytes);
+}
+void PerfRun::on_stream_end(Instant now, InboundStream& stream) {
+  static_cast<void>(now);
+  receiver_->on_stream_end(stream);
+}
+void PerfRun::on_stream_aborted(Instant now, InboundStream& stream) {
+  static_cast<void>(now);
+  receiver_->on_stream_aborted(stream);
+}
+void PerfRun::on_control_stream(Instant now, ByteView message) {
+  if (const auto control = decode_control(message)) on_control(now, *control);
+}
+
+}  // namespace godwit

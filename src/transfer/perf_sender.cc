@@ -1,0 +1,210 @@
+#include "transfer/perf_sender.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "transfer/digest.h"
+
+namespace godwit {
+namespace {
+
+// The next stream opens when less than this of the one before is unread, so that a turn never runs out of data.
+constexpr std::uint64_t kOverlap = std::uint64_t{2} << 20;
+// A run that ends by the clock still finishes its streams: they grow from the first length to the plan's only while one takes
+// less than kShortStream, and shrink above kLongStream, so that the finish is short on a slow path too.
+constexpr std::uint64_t kFirstStreamBytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t kLeastStreamBytes = std::uint64_t{64} << 10;
+constexpr Duration kShortStream = 100ms;
+constexpr Duration kLongStream = 400ms;
+
+}  // namespace
+
+struct PerfSender::Outgoing {
+  StreamHeader header;
+  std::uint64_t position = 0;  // in the working set
+  std::uint64_t hashed = 0;    // bytes of the stream that were read for the first time
+  Instant opened_at{};
+  std::uint32_t stream_id = 0;
+  bool digesting = true;
+  StreamDigest digest;
+  std::array<std::uint8_t, WorkingSet::kLongestRead> first{};  // header and the first bytes, where they are read together
+
+  [[nodiscard]] std::uint64_t total() const { return header.length + kStreamHeaderSize; }
+};
+
+// The body of one stream: first reads come in order and are digested, later ones are retransmissions.
+class PerfSender::Source final : public BodySource {
+ public:
+  Source(std::shared_ptr<Outgoing> stream, std::shared_ptr<const WorkingSet> bytes, trace::CostSink* cost)
+      : stream_(std::move(stream)), bytes_(std::move(bytes)), cost_(cost) {}
+
+  [[nodiscard]] std::optional<ByteView> read(std::uint64_t offset, std::size_t length) override {
+    if (offset < kStreamHeaderSize) [[unlikely]] return read_front(offset, length);
+    const ByteView bytes = bytes_->read(stream_->position + offset - kStreamHeaderSize, length);
+    if (offset == stream_->hashed) note(bytes, length);
+    return bytes;
+  }
+
+ private:
+  void note(ByteView payload, std::size_t length) {
+    stream_->hashed += length;
+    if (!stream_->digesting) return;
+    GODWIT_MARK(cost_, kDigest);
+    stream_->digest.update(payload);
+    GODWIT_MARK(cost_, kEncode);
+  }
+
+  [[nodiscard]] std::optional<ByteView> read_front(std::uint64_t offset, std::size_t length) {
+    auto& first = stream_->first;
+    if (offset + length > first.size()) return std::nullopt;
+    write_stream_header(stream_->header, std::span(first).first<kStreamHeaderSize>());
+    std::size_t payload = 0;
+    if (offset + length > kStreamHeaderSize) {
+      payload = static_cast<std::size_t>(offset) + length - kStreamHeaderSize;
+      const ByteView bytes = bytes_->read(stream_->position, payload);
+      std::copy(bytes.begin(), bytes.end(), first.begin() + kStreamHeaderSize);
+    }
+    if (offset == stream_->hashed) note(ByteView(first).subspan(kStreamHeaderSize, payload), length);
+    return ByteView(first).subspan(static_cast<std::size_t>(offset), length);
+  }
+
+  std::shared_ptr<Outgoing> stream_;
+  std::shared_ptr<const WorkingSet> bytes_;
+  trace::CostSink* cost_;
+};
+
+PerfSender::PerfSender(Endpoint& endpoint, const PerfPlan& plan, std::shared_ptr<const WorkingSet> bytes,
+                       std::uint64_t window, trace::CostSink* cost)
+    : endpoint_(endpoint),
+      plan_(plan),
+      bytes_source_(std::move(bytes)),
+      window_(window),
+      cost_(cost),
+      logical_(std::max<std::uint16_t>(plan.streams, 1)) {
+  for (Logical& logical : logical_) logical.next_bytes = std::min(plan_.stream_bytes, kFirstStreamBytes);
+}
+
+PerfSender::~PerfSender() = default;
+
+void PerfSender::attach(Instant now, ConnectionId connection) {
+  connection_ = connection;
+  wants_renewal_ = false;
+  if (!started_) started_ = now;
+  by_stream_.clear();
+  for (Logical& logical : logical_) logical.current.reset();
+}
+
+void PerfSender::on_credit(Instant now, const StreamCredit& credit) {
+  const auto found = by_stream_.find(credit.stream);
+  if (found != by_stream_.end()) endpoint_.extend_send_limit(now, connection_, found->second, credit.limit);
+}
+
+bool PerfSender::on_confirmed(Instant now, MessageId message) {
+  const auto found = open_.find(message);
+  if (found == open_.end()) return false;
+  const std::shared_ptr<Outgoing> stream = found->second;
+  bytes_ += stream->header.length;
+  digest_ += stream->digesting ? stream->digest.value() : 0;
+  closed_bytes_ += stream->hashed - std::min<std::uint64_t>(stream->hashed, kStreamHeaderSize);
+  ++streams_confirmed_;
+  last_confirmed_ = now;
+  by_stream_.erase(stream->stream_id);
+  open_.erase(found);
+  return true;
+}
+
+bool PerfSender::on_failed(Instant now, const MessageFailed& failed) {
+  static_cast<void>(now);
+  if (open_.erase(failed.message) == 0) return false;
+  if (!failure_) failure_ = "a stream failed: " + failed.why;
+  ended_ = true;
+  return true;
+}
+
+void PerfSender::stop(Instant now) {
+  static_cast<void>(now);
+  ended_ = true;
+}
+
+bool PerfSender::may_open(Instant now) const {
+  if (ended_ || wants_renewal_ || !started_) return false;
+  return plan_.target_bytes > 0 ? planned_ < plan_.target_bytes : now - *started_ < plan_.duration;
+}
+
+void PerfSender::on_turn(Instant now) {
+  if (connection_ == 0 || ended_ || wants_renewal_) return;
+  if (!may_open(now)) {
+    ended_ = true;
+    return;
+  }
+  for (std::uint32_t index = 0; index < logical_.size(); ++index) {
+    Logical& logical = logical_[index];
+    if (logical.current && logical.current->total() - logical.current->hashed > kOverlap) continue;
+    if (logical.current) {
+      // The tail of a short stream counts as sent only when it is: one stream ahead at most.
+      if (logical.current->hashed == 0) continue;
+      adapt(now, logical);
+    }
+    if (!may_open(now) || !open(now, index)) return;
+  }
+}
+
+void PerfSender::adapt(Instant now, Logical& logical) {
+  const Duration took = now - logical.current->opened_at;
+  if (took < kShortStream) {
+    logical.next_bytes = std::min(logical.next_bytes * 2, plan_.stream_bytes);
+  } else if (took > kLongStream) {
+    logical.next_bytes = std::max(logical.next_bytes / 2, std::min(kLeastStreamBytes, plan_.stream_bytes));
+  }
+}
+
+bool PerfSender::open(Instant now, std::uint32_t index) {
+  Logical& logical = logical_[index];
+  std::uint64_t length = logical.next_bytes;
+  if (plan_.target_bytes > 0) length = std::min(length, plan_.target_bytes - planned_);
+  auto stream = std::make_shared<Outgoing>();
+  stream->header = {
+      .logical = index, .transfer = plan_.session, .offset = logical.next_sequence, .length = length};
+  stream->position = position_;
+  stream->digesting = plan_.digest;
+  stream->opened_at = now;
+  const auto message = endpoint_.send(
+      now, connection_,
+      Body::from_source(std::make_unique<Source>(stream, bytes_source_, cost_), length + kStreamHeaderSize),
+      {.as = SendAs::kStream, .send_limit = window_});
+  if (!message) {
+    if (message.error().code == ErrorCode::kClosed) wants_renewal_ = true;
+    // A full queue says when it is writable again; a turn comes then.
+    if (message.error().code == ErrorCode::kNotFound) failure_ = "the connection has ended";
+    return false;
+  }
+  stream->stream_id = endpoint_.stream_id(connection_, *message);
+  by_stream_.emplace(stream->stream_id, *message);
+  open_.emplace(*message, stream);
+  logical.current = std::move(stream);
+  ++logical.next_sequence;
+  planned_ += length;
+  position_ = (position_ + length) % bytes_source_->size();
+  return true;
+}
+
+std::optional<Instant> PerfSender::next_timeout() const {
+  if (ended_ || !started_ || plan_.target_bytes > 0) return std::nullopt;
+  return *started_ + plan_.duration;
+}
+
+std::uint64_t PerfSender::handed_out() const {
+  std::uint64_t sum = closed_bytes_;
+  for (const auto& [id, stream] : open_) {
+    sum += stream->hashed - std::min<std::uint64_t>(stream->hashed, kStreamHeaderSize);
+  }
+  return sum;
+}
+
+Duration PerfSender::elapsed(Instant now) const {
+  if (!started_) return Duration::zero();
+  return (finished() && last_confirmed_ ? *last_confirmed_ : now) - *started_;
+}
+
+}  // namespace godwit

@@ -1,0 +1,106 @@
+// The sending half of a performance run (docs/file_transfer.md section 5): logical streams, each a succession of data streams
+// back to back from a WorkingSet, within the receiver's credit; when time is up the begun ones are finished. Counts what the
+// transport has confirmed and sums the streams' digests. Owned by PerfRun, driven by its connection's events.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/time.h"
+#include "transfer/control.h"
+#include "transfer/stream_header.h"
+#include "transfer/working_set.h"
+#include "trace/cost.h"
+#include "transport/endpoint.h"
+
+namespace godwit {
+
+struct PerfPlan {
+  std::uint64_t session = 0;
+  std::uint16_t streams = 1;
+  std::uint64_t stream_bytes = kDataStreamBytes;  // of a data stream, at most
+  Duration duration = 10s;
+  std::uint64_t target_bytes = 0;                 // instead of the duration, when not 0
+  bool digest = true;
+};
+
+class PerfSender {
+ public:
+  // `endpoint` and `cost` outlive it. `window`: what the receiver announced.
+  PerfSender(Endpoint& endpoint, const PerfPlan& plan, std::shared_ptr<const WorkingSet> bytes, std::uint64_t window,
+             trace::CostSink* cost);
+  ~PerfSender();
+  PerfSender(const PerfSender&) = delete;
+  PerfSender& operator=(const PerfSender&) = delete;
+
+  // Sends on this connection from now on: at the start, and after a renewal once drained() was true.
+  void attach(Instant now, ConnectionId connection);
+  void on_credit(Instant now, const StreamCredit& credit);
+  // False when the message is none of its own.
+  bool on_confirmed(Instant now, MessageId message);
+  bool on_failed(Instant now, const MessageFailed& failed);
+  // Opens streams; once a turn.
+  void on_turn(Instant now);
+  // When on_turn() has something to do without other events.
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
+
+  // No new streams: the user wants to stop.
+  void stop(Instant now);
+
+  // The key's share of packets is used up: no new stream until attach().
+  [[nodiscard]] bool wants_renewal() const { return wants_renewal_; }
+  // The other side wants the connection renewed: as if the key were used up.
+  void pause() { wants_renewal_ = !finished(); }
+  [[nodiscard]] bool drained() const { return open_.empty(); }
+  [[nodiscard]] bool finished() const { return ended_ && open_.empty(); }
+  [[nodiscard]] const std::optional<std::string>& failure() const { return failure_; }
+
+  // Confirmed bytes, without headers.
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  // Bytes handed to the transport for the first time.
+  [[nodiscard]] std::uint64_t handed_out() const;
+  [[nodiscard]] std::uint64_t digest() const { return digest_; }
+  [[nodiscard]] std::uint64_t streams_confirmed() const { return streams_confirmed_; }
+  [[nodiscard]] Duration elapsed(Instant now) const;
+
+ private:
+  struct Outgoing;   // shared with the body that the transport reads
+  class Source;
+  struct Logical {
+    std::uint64_t next_sequence = 0;
+    std::uint64_t next_bytes = 0;           // length of its next stream
+    std::shared_ptr<Outgoing> current;      // the one being sent
+  };
+
+  [[nodiscard]] bool open(Instant now, std::uint32_t logical);
+  [[nodiscard]] bool may_open(Instant now) const;
+  void adapt(Instant now, Logical& logical);
+
+  Endpoint& endpoint_;
+  PerfPlan plan_;
+  std::shared_ptr<const WorkingSet> bytes_source_;
+  std::uint64_t window_;
+  trace::CostSink* cost_;
+  ConnectionId connection_ = 0;
+
+  std::vector<Logical> logical_;
+  std::unordered_map<MessageId, std::shared_ptr<Outgoing>> open_;
+  std::unordered_map<std::uint32_t, MessageId> by_stream_;
+  std::uint64_t position_ = 0;      // in the working set, of the next stream
+  std::uint64_t planned_ = 0;       // bytes of all streams opened
+  std::uint64_t closed_bytes_ = 0;  // of handed_out(): streams that are confirmed
+  std::uint64_t bytes_ = 0;
+  std::uint64_t digest_ = 0;
+  std::uint64_t streams_confirmed_ = 0;
+  std::optional<Instant> started_;
+  std::optional<Instant> last_confirmed_;
+  bool ended_ = false;
+  bool wants_renewal_ = false;
+  std::optional<std::string> failure_;
+};
+
+}  // namespace godwit

@@ -1,0 +1,52 @@
+// The server of performance runs: answers starts, one run at a time, and echoes of any connection. Fed with every event of its
+// endpoint by a driver (Node's handler in cli/, a test with two endpoints). Prints nothing; tells an Observer.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/random.h"
+#include "transfer/echo.h"
+#include "transfer/perf_run.h"
+
+namespace godwit {
+
+class PerfServer {
+ public:
+  struct Options {
+    std::size_t receive_buffer_bytes = 0;       // of the socket: the window follows it
+    std::optional<std::uint64_t> window;        // instead
+    std::size_t working_set_bytes = std::size_t{64} << 20;
+  };
+  class Observer : public PerfObserver {
+   public:
+    // The run has ended; it is forgotten after the call.
+    virtual void on_perf_ended(Instant now, PerfRun& run) = 0;
+  };
+
+  PerfServer(Endpoint& endpoint, RandomSource& random, const Options& options, Observer& observer,
+             trace::CostSink* cost = nullptr);
+
+  void on_event(Instant now, ConnectionId connection, Event& event);
+  void on_turn(Instant now);
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
+
+  [[nodiscard]] const PerfRun* run() const { return run_.get(); }
+  [[nodiscard]] std::uint64_t refused() const { return refused_; }
+
+ private:
+  void on_control(Instant now, ConnectionId connection, const ControlMessage& message);
+  void on_start(Instant now, ConnectionId connection, const PerfStart& start);
+
+  Endpoint& endpoint_;
+  RandomSource& random_;
+  Options options_;
+  Observer& observer_;
+  trace::CostSink* cost_;
+  std::unique_ptr<PerfRun> run_;
+  std::shared_ptr<const WorkingSet> bytes_;
+  std::uint64_t refused_ = 0;
+};
+
+}  // namespace godwit
