@@ -19,13 +19,6 @@ constexpr unsigned kGenerationShift = kIndexBits + 1;
 
 }  // namespace
 
-std::size_t SendItem::datagram_bytes() const {
-  if (kind == SendKind::kMessage) return wire::kDatagramOverhead + wire::kShortMessageOverhead + payload.size();
-  const std::optional<ByteView> embedded = metadata();
-  const std::size_t metadata_bytes = embedded ? wire::kMetadataOverhead + embedded->size() : 0;
-  return wire::kDatagramOverhead + wire::kFragmentOverhead + payload.size() + metadata_bytes;
-}
-
 SendQueue::SendQueue(SendQueueConfig config, std::uint32_t first_stream_id)
     : config_(config),
       ids_(first_stream_id),

@@ -71,7 +71,12 @@ struct SendItem {
     return stream == nullptr ? std::nullopt : stream->metadata(fragment);
   }
   // Size of the sealed datagram without receipts.
-  [[nodiscard]] std::size_t datagram_bytes() const;
+  [[nodiscard]] std::size_t datagram_bytes() const {
+    if (kind == SendKind::kMessage) return wire::kDatagramOverhead + wire::kShortMessageOverhead + payload.size();
+    std::size_t bytes = wire::kDatagramOverhead + wire::kFragmentOverhead + payload.size();
+    if (const auto embedded = metadata()) bytes += wire::kMetadataOverhead + embedded->size();
+    return bytes;
+  }
 };
 
 // A message that was given up: unreadable body, deadline, abandoned packets or cancelled. Its body has been released.

@@ -26,11 +26,6 @@ SendStream::SendStream(std::uint32_t id, Body body, std::optional<std::vector<st
   sendable_end_ = last_below(send_limit);
 }
 
-std::optional<ByteView> SendStream::metadata(std::uint32_t number) const {
-  if (number != wire::kFirstFragment || !metadata_) return std::nullopt;
-  return ByteView{*metadata_};
-}
-
 void SendStream::raise_send_limit(std::uint64_t bytes) {
   if (bytes <= send_limit_) return;
   send_limit_ = bytes;

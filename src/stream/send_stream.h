@@ -33,7 +33,10 @@ class SendStream {
   // Writes the 40 bytes before the payload of any fragment.
   [[nodiscard]] const wire::FragmentTemplate& header() const { return header_; }
   // What goes into `metadata` of the fragment; nothing but for fragment 1.
-  [[nodiscard]] std::optional<ByteView> metadata(std::uint32_t number) const;
+  [[nodiscard]] std::optional<ByteView> metadata(std::uint32_t number) const {
+    if (number != wire::kFirstFragment || !metadata_) return std::nullopt;
+    return ByteView{*metadata_};
+  }
 
   // The payload of a fragment, also one sent before. Nothing when the body's source fails. Requires 1 <= number <=
   // count.
