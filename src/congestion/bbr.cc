@@ -96,8 +96,8 @@ BbrSample BbrController::sample_of(const CongestionEvent& event) {
   // The phase that mark_application_limited() opened ends as MarkConnectionAppLimited's does (section 4.1.2.4): when
   // what was in flight then has been delivered. Packets of the phase are still acknowledged for a round trip after it.
   if (!limited_until_ && event.delivered > limited_mark_) limited_until_ = event.now;
-  const bool sent_within = event.latest_acked_sent_at >= *limited_from_ &&
-                           (!limited_until_ || event.latest_acked_sent_at < *limited_until_);
+  const bool sent_within =
+      event.latest_acked_sent_at >= *limited_from_ && (!limited_until_ || event.latest_acked_sent_at < *limited_until_);
   if (sent_within) sample.is_app_limited = true;
   return sample;
 }
@@ -109,8 +109,8 @@ void BbrController::update_recovery(const CongestionEvent& event) {
   restore_window();
 }
 
-// Section 5.5.10.2, HandleLostPacket, once for all losses of an event: the packet sent last has seen the most losses, so
-// if the threshold was crossed, it was crossed there.
+// Section 5.5.10.2, HandleLostPacket, once for all losses of an event: the packet sent last has seen the most losses,
+// so if the threshold was crossed, it was crossed there.
 void BbrController::handle_losses(const CongestionEvent& event) {
   const LossSample& lost = event.lost;
   // What an episode may have to undo is what held before its first loss, not what earlier losses of it have left.
@@ -180,12 +180,14 @@ void BbrController::save_window() {
   prior_window_ = undisturbed ? window_ : std::max(prior_window_, window_);
 }
 
-void BbrController::restore_window() { window_ = clamp(std::max(window_, prior_window_)); }
+void BbrController::restore_window() {
+  window_ = clamp(std::max(window_, prior_window_));
+}
 
 // Section 5.6.4.4, OnEnterRTO: nothing is known to be in flight any more, so the least window remains. It grows with
-// what is acknowledged and returns to the former one when recovery ends. The bounds go back to what they were before the
-// losses: a path that carried nothing at all does not tell how much is too much, and a probe that an outage interrupted
-// would hold the flow at 70 % for seconds after it.
+// what is acknowledged and returns to the former one when recovery ends. The bounds go back to what they were before
+// the losses: a path that carried nothing at all does not tell how much is too much, and a probe that an outage
+// interrupted would hold the flow at 70 % for seconds after it.
 void BbrController::on_persistent_timeout(Instant now) {
   if (!started_) start(now);
   if (!recovery_start_) save_state_upon_loss();
@@ -213,7 +215,9 @@ void BbrController::on_idle_restart(Instant now) {
 }
 
 // Section 5.3.1.1.
-void BbrController::enter_startup() { state_ = State::kStartup; }
+void BbrController::enter_startup() {
+  state_ = State::kStartup;
+}
 
 void BbrController::reset_full_bandwidth() {
   full_bandwidth_ = Bandwidth{};

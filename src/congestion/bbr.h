@@ -1,7 +1,9 @@
-// CongestionKind::kBbr: BBRv3 (draft-ietf-ccwg-bbr-06; its sections are cited at the steps). Paces at the bandwidth that
-// the path has delivered, bounds what is in flight by bandwidth times round trip, and keeps both fresh by small
-// experiments: a little faster (ProbeBW_UP), a little slower (ProbeBW_DOWN), nearly empty (ProbeRTT). Losses below 2 % a
-// round are noise to it, which makes it the loss-tolerant controller (decisions 13, 16).
+// CongestionKind::kBbr: BBRv3 (draft-ietf-ccwg-bbr-06; its sections are cited at the steps). Paces at the bandwidth
+// that the path has delivered, bounds what is in flight by bandwidth times round trip, and keeps both fresh by small
+// experiments: a little faster (ProbeBW_UP), a little slower (ProbeBW_DOWN), nearly empty (ProbeRTT). Losses below 2 %
+// a round are noise to it, which makes it the loss-tolerant controller (decisions 13, 16). Departures from the draft
+// stand where they happen: BbrModel::loss_is_excessive, BbrModel::is_inflight_too_high, on_persistent_timeout.
+//
 // Sources: bbr.cc (events, Startup, Drain, losses), bbr_probe_bw.cc, bbr_probe_rtt.cc, bbr_control.cc (pacing rate,
 // window), bbr_model (what is known of the path). Owned by Connection.
 #pragma once
@@ -17,7 +19,13 @@ namespace godwit {
 class BbrController final : public CongestionController {
  public:
   enum class State : std::uint8_t {
-    kStartup, kDrain, kProbeBwDown, kProbeBwCruise, kProbeBwRefill, kProbeBwUp, kProbeRtt
+    kStartup,
+    kDrain,
+    kProbeBwDown,
+    kProbeBwCruise,
+    kProbeBwRefill,
+    kProbeBwUp,
+    kProbeRtt
   };
 
   explicit BbrController(const ControllerConfig& config);
@@ -140,7 +148,7 @@ class BbrController final : public CongestionController {
   // Samples of packets sent within these instants are application-limited: the small window limited them.
   std::optional<Instant> limited_from_;
   std::optional<Instant> limited_until_;
-  std::uint64_t limited_mark_ = 0;      // the phase ends when more than this is delivered
+  std::uint64_t limited_mark_ = 0;  // the phase ends when more than this is delivered
 
   // Loss recovery, section 5.6.4.4.
   std::optional<Instant> recovery_start_;

@@ -1,5 +1,5 @@
-// The windowed maxima of BBR's path model: bandwidth over two probing cycles, acknowledgement aggregation over ten round
-// trips. Values without allocation, owned by BbrModel.
+// The windowed maxima of BBR's path model: bandwidth over two probing cycles, acknowledgement aggregation over ten
+// round trips. Values without allocation, owned by BbrModel.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,8 @@
 
 namespace godwit {
 
-// The largest delivery rate of this probing cycle and the one before (draft-ietf-ccwg-bbr section 5.5.5, MaxBwFilterLen).
+// The largest delivery rate of this probing cycle and the one before (draft-ietf-ccwg-bbr section 5.5.5,
+// MaxBwFilterLen).
 class MaxBandwidthFilter {
  public:
   void update(Bandwidth sample) { current_ = std::max(current_, sample); }

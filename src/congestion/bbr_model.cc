@@ -42,8 +42,8 @@ void BbrModel::update_congestion_signals(const BbrSample& sample, bool probing, 
 }
 
 // The draft lets every round with a loss pull the short-term bounds down to what arrived, which wears a flow on a path
-// with 1 % random loss down by 1 to 2 % a round until the next probe: less than 80 % of the path at 100 Mbit/s and 50 ms.
-// Losses that the probes themselves tolerate are tolerated here too.
+// with 1 % random loss down by 1 to 2 % a round until the next probe: less than 80 % of the path at 100 Mbit/s and 50
+// ms. Losses that the probes themselves tolerate are tolerated here too.
 bool BbrModel::loss_is_excessive() const {
   return is_loss_in_round && is_inflight_too_high(lost_in_round, lost_in_round + acked_in_round);
 }

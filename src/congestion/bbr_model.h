@@ -20,11 +20,11 @@ struct BbrSample {
   Instant now{};
   std::uint64_t newly_acked = 0;
   std::optional<Duration> rtt{};
-  Bandwidth delivery_rate{};          // zero: this round has given no reliable sample
-  std::uint64_t delivered = 0;        // over the sampling interval
+  Bandwidth delivery_rate{};    // zero: this round has given no reliable sample
+  std::uint64_t delivered = 0;  // over the sampling interval
   std::uint64_t prior_delivered = 0;
   std::uint64_t tx_in_flight = 0;
-  std::uint64_t lost = 0;             // declared lost over the sampling interval
+  std::uint64_t lost = 0;  // declared lost over the sampling interval
   bool is_app_limited = false;
   std::uint64_t total_delivered = 0;
   std::uint64_t prior_in_flight = 0;
@@ -81,7 +81,7 @@ struct BbrModel {
   // Bandwidth.
   Bandwidth max_bandwidth;
   Bandwidth bandwidth_shortterm = Bandwidth::unlimited();
-  Bandwidth bandwidth;                      // the lesser of the two
+  Bandwidth bandwidth;  // the lesser of the two
   Bandwidth bandwidth_latest;
 
   // Volume.

@@ -118,10 +118,10 @@ TEST(BbrModel, ToleratesOnePercentOfLosses) {
 TEST(BbrModel, TellsALossRateFromTheNoiseOfAFewPackets) {
   const BbrModel model;
   EXPECT_FALSE(model.is_inflight_too_high(0, 12'000));
-  EXPECT_FALSE(model.is_inflight_too_high(1'200, 12'000));         // 1 of 10
-  EXPECT_TRUE(model.is_inflight_too_high(2'400, 12'000));          // 2 of 10
-  EXPECT_FALSE(model.is_inflight_too_high(4 * 1'200, 120'000));    // 4 of 100
-  EXPECT_TRUE(model.is_inflight_too_high(5 * 1'200, 120'000));     // 5 of 100
+  EXPECT_FALSE(model.is_inflight_too_high(1'200, 12'000));            // 1 of 10
+  EXPECT_TRUE(model.is_inflight_too_high(2'400, 12'000));             // 2 of 10
+  EXPECT_FALSE(model.is_inflight_too_high(4 * 1'200, 120'000));       // 4 of 100
+  EXPECT_TRUE(model.is_inflight_too_high(5 * 1'200, 120'000));        // 5 of 100
   EXPECT_FALSE(model.is_inflight_too_high(220 * 1'200, 12'000'000));  // 2.2 % of 10,000
   EXPECT_TRUE(model.is_inflight_too_high(240 * 1'200, 12'000'000));
 }

@@ -43,7 +43,9 @@ void BbrController::start_probe_down(Instant now) {
   state_ = State::kProbeBwDown;
 }
 
-void BbrController::start_probe_cruise() { state_ = State::kProbeBwCruise; }
+void BbrController::start_probe_cruise() {
+  state_ = State::kProbeBwCruise;
+}
 
 void BbrController::start_probe_refill() {
   model_.reset_short_term();

@@ -141,7 +141,8 @@ TEST(Bbr, ProbesForBandwidthEveryTwoToThreeSecondsOrSixtyThreeRounds) {
   for (std::size_t i = 1; i < path.visits().size(); ++i) {
     const BbrOnPath::Visit& visit = path.visits()[i];
     const State before = path.visits()[i - 1].state;
-    if (before == State::kProbeBwUp || before == State::kProbeRtt || before == State::kDrain) cycle_start = visit.entered;
+    if (before == State::kProbeBwUp || before == State::kProbeRtt || before == State::kDrain)
+      cycle_start = visit.entered;
     if (visit.state != State::kProbeBwRefill) continue;
     ++probes;
     EXPECT_LE(visit.entered - cycle_start, 3s + 50ms);
@@ -299,11 +300,8 @@ TEST(Bbr, GoesBackToStartupWhenTheLossesThatEndedItWereSpurious) {
 }
 
 TEST(Bbr, ShrinksToFourDatagramsAtPersistentCongestionAndReturnsWhenThePathAnswers) {
-  BbrOnPath path({.rate = 50_mbps,
-                  .round_trip = 40ms,
-                  .queue_bdp = 2,
-                  .outage_from = Instant{3s},
-                  .outage_until = Instant{6s}});
+  BbrOnPath path(
+      {.rate = 50_mbps, .round_trip = 40ms, .queue_bdp = 2, .outage_from = Instant{3s}, .outage_until = Instant{6s}});
   path.run_until(Instant{5s});
   EXPECT_EQ(path.bbr().window_bytes(), 4u * 1200);
   path.run_until(Instant{7s});

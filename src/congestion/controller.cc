@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/assert.h"
 #include "congestion/bbr.h"
 #include "congestion/cubic.h"
 #include "congestion/fixed_rate.h"
@@ -38,6 +39,10 @@ std::optional<CongestionKind> parse_congestion_kind(std::string_view text) {
 }
 
 std::unique_ptr<CongestionController> make_controller(CongestionKind kind, const ControllerConfig& config) {
+  GODWIT_ASSERT(config.datagram_bytes > 0);
+  // The least window of any kind.
+  GODWIT_ASSERT(config.maximum_window_bytes >= 4 * std::uint64_t{config.datagram_bytes} &&
+                config.maximum_window_bytes >= config.minimum_window());
   switch (kind) {
     case CongestionKind::kCubic: return std::make_unique<CubicController>(config);
     case CongestionKind::kNewReno: return std::make_unique<NewRenoController>(config);

@@ -26,12 +26,12 @@ enum class CongestionKind : std::uint8_t { kCubic, kNewReno, kBbr, kLedbat, kFix
 
 // Plain values; the same for every kind, so that a user may change the kind and nothing else.
 struct ControllerConfig {
-  std::uint32_t datagram_bytes = 1200;             // the segment size of all formulas
-  std::uint32_t initial_window_datagrams = 10;     // RFC 6928, RFC 9002 section 7.2
-  std::uint32_t minimum_window_datagrams = 2;      // RFC 9002 section 7.2; BBR never goes below 4
+  std::uint32_t datagram_bytes = 1200;                             // the segment size of all formulas
+  std::uint32_t initial_window_datagrams = 10;                     // RFC 6928, RFC 9002 section 7.2
+  std::uint32_t minimum_window_datagrams = 2;                      // RFC 9002 section 7.2; BBR never goes below 4
   std::uint64_t maximum_window_bytes = std::uint64_t{1200} << 17;  // what the ring of sent packets can hold
-  Bandwidth fixed_rate = 10_mbps;                  // of CongestionKind::kFixedRate
-  std::uint64_t seed = 0;                          // of the jitter in BBR's probing schedule; any value
+  Bandwidth fixed_rate = 10_mbps;                                  // of CongestionKind::kFixedRate
+  std::uint64_t seed = 0;                                          // of the jitter in BBR's probing schedule; any value
 
   [[nodiscard]] std::uint64_t initial_window() const { return window_of(initial_window_datagrams); }
   [[nodiscard]] std::uint64_t minimum_window() const { return window_of(minimum_window_datagrams); }
@@ -43,7 +43,7 @@ struct ControllerConfig {
 // One transmitted run: new packets and retransmissions alike, whatever counts as bytes in flight.
 struct SentInfo {
   Instant now{};
-  std::uint64_t bytes = 0;            // datagram bytes of the run
+  std::uint64_t bytes = 0;  // datagram bytes of the run
   std::uint32_t packets = 0;
   std::uint64_t bytes_in_flight = 0;  // after the run
 };
@@ -51,43 +51,43 @@ struct SentInfo {
 // What a run of losses says. Zero packets: nothing was declared lost and the other fields mean nothing.
 struct LossSample {
   std::uint32_t packets = 0;
-  std::uint32_t ranges = 0;            // groups of neighbouring packets lost together
+  std::uint32_t ranges = 0;  // groups of neighbouring packets lost together
   std::uint64_t bytes = 0;
   // Of the lost packet that was sent last:
   Instant newest_sent_at{};
-  std::uint64_t tx_in_flight = 0;      // bytes in flight just after it was sent, itself included
-  std::uint64_t lost_since_sent = 0;   // bytes declared lost between its transmission and now, itself included
+  std::uint64_t tx_in_flight = 0;     // bytes in flight just after it was sent, itself included
+  std::uint64_t lost_since_sent = 0;  // bytes declared lost between its transmission and now, itself included
   bool is_app_limited = false;
 };
 
 // Acknowledgements and losses of one received run, or the losses of one timer, together.
 struct CongestionEvent {
   Instant now{};
-  std::uint64_t acked_bytes = 0;              // newly acknowledged
+  std::uint64_t acked_bytes = 0;  // newly acknowledged
   std::uint32_t acked_packets = 0;
   LossSample lost{};
-  std::optional<Duration> rtt_sample{};         // of this run; nothing when no packet of it gives a valid one
-  Duration latest_rtt{};                      // the estimator after this run; zero before the first sample
+  std::optional<Duration> rtt_sample{};  // of this run; nothing when no packet of it gives a valid one
+  Duration latest_rtt{};                 // the estimator after this run; zero before the first sample
   Duration smoothed_rtt{};
   Duration minimum_rtt{};
-  std::uint64_t delivered = 0;                // bytes acknowledged in the life of the connection
-  RateSample rate{};                          // of the acknowledged packet sent last; only when acked_bytes > 0
-  std::uint64_t prior_in_flight = 0;          // bytes in flight before this run
-  std::uint64_t bytes_in_flight = 0;          // and after it
-  bool application_limited = false;           // the sender has run out of data, not of window or pacing credit
-  Instant latest_acked_sent_at{};             // of the acknowledged packet sent last; only when acked_bytes > 0
-  bool spurious_loss = false;                 // every loss of the latest loss episode has proved to be a late arrival
+  std::uint64_t delivered = 0;        // bytes acknowledged in the life of the connection
+  RateSample rate{};                  // of the acknowledged packet sent last; only when acked_bytes > 0
+  std::uint64_t prior_in_flight = 0;  // bytes in flight before this run
+  std::uint64_t bytes_in_flight = 0;  // and after it
+  bool application_limited = false;   // the sender has run out of data, not of window or pacing credit
+  Instant latest_acked_sent_at{};     // of the acknowledged packet sent last; only when acked_bytes > 0
+  bool spurious_loss = false;         // every loss of the latest loss episode has proved to be a late arrival
 };
 
 // For traces, statistics and plots. A value that a controller has no notion of stays at its default.
 struct ControllerSnapshot {
-  std::string_view controller{};              // equal to to_string(kind)
-  std::string_view state{};                   // "slow_start", "recovery", "congestion_avoidance", "probe_bw_up", …
+  std::string_view controller{};  // equal to to_string(kind)
+  std::string_view state{};       // "slow_start", "recovery", "congestion_avoidance", "probe_bw_up", …
   std::uint64_t window_bytes = 0;
   Bandwidth pacing_rate{};
   std::optional<std::uint64_t> slow_start_threshold{};
-  std::optional<Bandwidth> bandwidth{};       // BBR: the model's maximum
-  std::optional<Duration> minimum_rtt{};      // BBR: of its window; LEDBAT++: the base delay
+  std::optional<Bandwidth> bandwidth{};   // BBR: the model's maximum
+  std::optional<Duration> minimum_rtt{};  // BBR: of its window; LEDBAT++: the base delay
 };
 
 class CongestionController {
@@ -99,9 +99,10 @@ class CongestionController {
   // Once a received run that acknowledged or lost anything, and once a timer that declared losses.
   virtual void on_congestion_event(const CongestionEvent& event) = 0;
   // The retransmission time-out found persistent congestion: nothing sent over several round trips arrived, so
-  // everything in flight is lost and the path unknown (RFC 9002 section 7.6, RFC 5681 section 3.1).
+  // everything in flight is lost and the path unknown (RFC 9002 section 7.6, RFC 5681 section 3.1). After the event
+  // with the losses of the same time-out; again for each further time-out of an outage.
   virtual void on_persistent_timeout(Instant now) = 0;
-  // Before the first packet after a time with nothing in flight.
+  // Before the first packet after a time with nothing in flight for want of data.
   virtual void on_idle_restart(Instant now) = 0;
 
   // Most bytes in flight.
@@ -114,6 +115,7 @@ class CongestionController {
   [[nodiscard]] virtual ControllerSnapshot snapshot() const = 0;
 };
 
-[[nodiscard]] std::unique_ptr<CongestionController> make_controller(CongestionKind kind, const ControllerConfig& config);
+[[nodiscard]] std::unique_ptr<CongestionController> make_controller(CongestionKind kind,
+                                                                    const ControllerConfig& config);
 
 }  // namespace godwit

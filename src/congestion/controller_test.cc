@@ -48,10 +48,11 @@ void expect_invariants(const CongestionController& controller, const ControllerC
 // Any order of sends, acknowledgements, losses, time-outs, pauses and proofs, with plausible and implausible numbers.
 void fuzz(CongestionKind kind, std::uint64_t seed) {
   DeterministicRandom random(seed);
-  const ControllerConfig config{.initial_window_datagrams = static_cast<std::uint32_t>(2 + random.below(40)),
-                                .maximum_window_bytes = 12'000 + random.below(std::uint64_t{1} << (14 + random.below(14))),
-                                .fixed_rate = Bandwidth::from_bits_per_second(random.below(10'000'000'000)),
-                                .seed = seed};
+  const ControllerConfig config{
+      .initial_window_datagrams = static_cast<std::uint32_t>(2 + random.below(40)),
+      .maximum_window_bytes = 12'000 + random.below(std::uint64_t{1} << (14 + random.below(14))),
+      .fixed_rate = Bandwidth::from_bits_per_second(random.below(10'000'000'000)),
+      .seed = seed};
   const auto controller = make_controller(kind, config);
   ControllerScript script(*controller, Duration{static_cast<Duration::rep>(1 + random.below(500'000'000))});
   Instant sent_at = script.now;

@@ -45,13 +45,11 @@ void CubicController::on_congestion_event(const CongestionEvent& event) {
   const bool round_ended = rounds_.on_congestion_event(event);
   usage_.on_congestion_event(event, round_ended);
   if (event.spurious_loss) undo();
-  if (event.lost.packets > 0 && (!recovery_start_ || event.lost.newest_sent_at > *recovery_start_)) reduce(event.now);
-  if (event.acked_bytes == 0) return;
-  if (recovery_start_ && event.latest_acked_sent_at <= *recovery_start_) {
-    last_growth_check_ = event.now;
-    return;
+  if (episode_.begins_with(event)) {
+    reduce();
+    episode_.begin(event.now);
   }
-  in_recovery_ = false;
+  if (!episode_.on_acknowledgement(event)) return;
   if (state_.first_slow_start && in_slow_start()) {
     state_.hystart.on_round_trip(event.rtt_sample, event.acked_packets, round_ended);
   }
@@ -77,8 +75,9 @@ double CubicController::grow_in_slow_start(double acked_bytes) {
     restart_curve_ = true;
     return acked_bytes;
   }
-  const auto step = state_.first_slow_start ? static_cast<double>(state_.hystart.growth(static_cast<std::uint64_t>(acked_bytes)))
-                                      : acked_bytes;
+  const auto step = state_.first_slow_start
+                        ? static_cast<double>(state_.hystart.growth(static_cast<std::uint64_t>(acked_bytes)))
+                        : acked_bytes;
   const double room = state_.threshold - state_.window;
   state_.window = clamp(state_.window + std::min(step, room));
   return std::max(0.0, step - room);
@@ -121,10 +120,8 @@ void CubicController::grow_in_avoidance(Instant now, double acked_bytes) {
 }
 
 // Sections 4.6 and 4.7.
-void CubicController::reduce(Instant now) {
+void CubicController::reduce() {
   undo_ = state_;
-  recovery_start_ = now;
-  in_recovery_ = true;
   state_.first_slow_start = false;
   state_.hystart.finish();
   // Fast convergence: a plateau that sinks means that others want room, so this one gives up more of it.
@@ -141,17 +138,16 @@ void CubicController::undo() {
   if (!undo_) return;
   if (state_.window < state_.prior_window) state_ = *undo_;
   undo_.reset();
-  in_recovery_ = false;
+  episode_.close();
 }
 
 // Section 4.8: ssthresh by CUBIC's factor, then slow start from the least window without HyStart++.
 void CubicController::on_persistent_timeout(Instant now) {
-  if (!in_recovery_) reduce(now);
+  if (!episode_.open()) reduce();
+  episode_.begin_at_timeout(now);
   state_.window = clamp(0);
   state_.epoch.reset();
   restart_curve_ = true;
-  recovery_start_.reset();
-  in_recovery_ = false;
 }
 
 void CubicController::on_idle_restart(Instant now) {
@@ -176,10 +172,12 @@ Bandwidth CubicController::pacing_rate() const {
 
 ControllerSnapshot CubicController::snapshot() const {
   std::string_view phase = "congestion_avoidance";
-  if (in_recovery_) {
+  if (episode_.open()) {
     phase = "recovery";
   } else if (in_slow_start()) {
-    phase = state_.first_slow_start && state_.hystart.phase() == HyStart::Phase::kConservative ? "conservative_slow_start" : "slow_start";
+    phase = state_.first_slow_start && state_.hystart.phase() == HyStart::Phase::kConservative
+                ? "conservative_slow_start"
+                : "slow_start";
   }
   return {.controller = name(),
           .state = phase,

@@ -1,8 +1,8 @@
-// CongestionKind::kCubic: RFC 9438 with HyStart++ (RFC 9406) in the first slow start. Between losses the window follows a
-// cubic of the time since the last one, flat around the window where that loss happened, or Reno's line where Reno would
-// have more. A reduction keeps 70 % of the window; a loss episode that proves spurious is undone (RFC 9438 section 4.9).
-// Time in which the application or silence kept the window from being used does not count. Owned by Connection.
-// Invariant: windows are bytes in a double, whose fraction carries growth below a byte from event to event.
+// CongestionKind::kCubic: RFC 9438 with HyStart++ (RFC 9406) in the first slow start. Between losses the window follows
+// a cubic of the time since the last one, flat around the window where that loss happened, or Reno's line where Reno
+// would have more. A reduction keeps 70 % of the window; a loss episode that proves spurious is undone (RFC 9438
+// section 4.9). Time in which the application or silence kept the window from being used does not count. Owned by
+// Connection. Invariant: windows are bytes in a double, whose fraction carries growth below a byte from event to event.
 #pragma once
 
 #include <optional>
@@ -35,18 +35,18 @@ class CubicController final : public CongestionController {
   };
   // What RFC 9438 section 4.9.2 saves before a reduction and restores when its cause proves spurious.
   struct State {
-    double window;              // cwnd, bytes
-    double prior_window;        // cwnd_prior: of the latest reduction, or of the end of the first slow start
-    double threshold;           // ssthresh; infinite until something ends the first slow start
-    double plateau;             // W_max
-    std::optional<Epoch> epoch; // nothing: the next growth in congestion avoidance begins one
-    bool first_slow_start;      // HyStart++ watches over the first one only (RFC 9406 section 4.3)
+    double window;               // cwnd, bytes
+    double prior_window;         // cwnd_prior: of the latest reduction, or of the end of the first slow start
+    double threshold;            // ssthresh; infinite until something ends the first slow start
+    double plateau;              // W_max
+    std::optional<Epoch> epoch;  // nothing: the next growth in congestion avoidance begins one
+    bool first_slow_start;       // HyStart++ watches over the first one only (RFC 9406 section 4.3)
     HyStart hystart;
   };
 
   [[nodiscard]] bool in_slow_start() const { return state_.window < state_.threshold; }
   [[nodiscard]] double clamp(double window) const;
-  void reduce(Instant now);
+  void reduce();
   void undo();
   double grow_in_slow_start(double acked_bytes);
   void grow_in_avoidance(Instant now, double acked_bytes);
@@ -56,9 +56,8 @@ class CubicController final : public CongestionController {
   double segment_;
   State state_;
   std::optional<State> undo_;
-  std::optional<Instant> recovery_start_;  // packets sent until then belong to a loss already answered
-  bool in_recovery_ = false;
-  bool restart_curve_ = false;   // the next stage begins at its own plateau: K = 0
+  LossEpisode episode_;
+  bool restart_curve_ = false;  // the next stage begins at its own plateau: K = 0
   RoundTripCounter rounds_;
   WindowUsage usage_;
   Duration smoothed_rtt_{};

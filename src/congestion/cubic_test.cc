@@ -103,7 +103,7 @@ TEST(Cubic, NeverGrowsByMoreThanHalfInARoundTrip) {
 TEST(Cubic, GivesUpMoreWhenThePlateauSinks) {
   CubicController controller(ControllerConfig{});
   ControllerScript script(controller);
-  reach_and_lose(script, 160);        // W_max 160, window 112
+  reach_and_lose(script, 160);  // W_max 160, window 112
   script.rounds(2);
   const auto second = static_cast<double>(script.window());
   script.lossy_round();

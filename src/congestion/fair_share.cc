@@ -65,8 +65,8 @@ void FairShare::rebalance() {
   std::uint64_t largest = 0;
   while (!unsettled_.empty()) {
     const std::uint64_t even = left / unsettled_.size();
-    const auto above = std::partition(unsettled_.begin(), unsettled_.end(),
-                                      [even](std::uint64_t demand) { return demand > even; });
+    const auto above =
+        std::partition(unsettled_.begin(), unsettled_.end(), [even](std::uint64_t demand) { return demand > even; });
     if (above == unsettled_.end()) {
       level_ = Bandwidth::from_bytes_per_second(std::max<std::uint64_t>(even, 1));
       return;

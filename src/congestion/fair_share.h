@@ -48,10 +48,10 @@ class FairShare {
   void rebalance();
 
   Bandwidth budget_;
-  Bandwidth level_;                        // the cap of everybody
+  Bandwidth level_;  // the cap of everybody
   std::vector<Entry> members_;
   std::vector<Member> free_;
-  std::vector<std::uint64_t> unsettled_;   // scratch of rebalance()
+  std::vector<std::uint64_t> unsettled_;  // scratch of rebalance()
   std::size_t size_ = 0;
   std::optional<Instant> rebalanced_at_;
   bool stale_ = true;

@@ -10,7 +10,9 @@
 namespace godwit {
 namespace {
 
-Bandwidth rate(std::uint64_t bytes_per_second) { return Bandwidth::from_bytes_per_second(bytes_per_second); }
+Bandwidth rate(std::uint64_t bytes_per_second) {
+  return Bandwidth::from_bytes_per_second(bytes_per_second);
+}
 
 TEST(FairShare, LimitsNobodyWithoutABudget) {
   FairShare share;

@@ -22,7 +22,9 @@ void FixedRateController::on_congestion_event(const CongestionEvent& event) {
   smoothed_rtt_ = event.smoothed_rtt;
 }
 
-void FixedRateController::on_persistent_timeout(Instant) { silent_ = true; }
+void FixedRateController::on_persistent_timeout(Instant) {
+  silent_ = true;
+}
 
 void FixedRateController::on_idle_restart(Instant) {}
 

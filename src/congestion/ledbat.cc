@@ -38,9 +38,7 @@ std::optional<Duration> CurrentDelayFilter::minimum() const {
 }
 
 LedbatController::LedbatController(const ControllerConfig& config)
-    : config_(config),
-      segment_(config.datagram_bytes),
-      window_(clamp(static_cast<double>(config.initial_window()))) {}
+    : config_(config), segment_(config.datagram_bytes), window_(clamp(static_cast<double>(config.initial_window()))) {}
 
 double LedbatController::clamp(double window) const {
   return std::min(std::max(window, static_cast<double>(config_.minimum_window())),
@@ -94,10 +92,9 @@ void LedbatController::on_congestion_event(const CongestionEvent& event) {
   usage_.on_congestion_event(event, round_ended);
   const std::optional<Duration> standing_delay = measure(event, round_ended);
   if (event.spurious_loss) undo();
-  if (event.lost.packets > 0 && (!recovery_start_ || event.lost.newest_sent_at > *recovery_start_)) reduce(event.now);
-  if (event.acked_bytes == 0) return;
-  if (advance_slowdown(event.now)) return;
-  if (recovery_start_ && event.latest_acked_sent_at <= *recovery_start_) return;
+  if (episode_.begins_with(event)) reduce(event.now);
+  const bool may_adjust = episode_.on_acknowledgement(event);
+  if (event.acked_bytes == 0 || advance_slowdown(event.now) || !may_adjust) return;
   const bool slow = phase_ == Phase::kSlowStart || phase_ == Phase::kSlowdownRamp;
   const bool may_grow = usage_.permits_growth(event, window_bytes(), config_.datagram_bytes, slow);
   const auto acked = may_grow ? static_cast<double>(event.acked_bytes) : 0.0;
@@ -187,7 +184,7 @@ void LedbatController::end_slowdown(Instant now) {
 // RFC 6817 section 2.4.2: half the window, once a round trip.
 void LedbatController::reduce(Instant now) {
   undo_ = Undo{.window = window_, .threshold = threshold_};
-  recovery_start_ = now;
+  episode_.begin(now);
   decreased_at_ = now;
   round_minimum_delay_.reset();
   if (phase_ == Phase::kSlowdown) {
@@ -207,22 +204,23 @@ void LedbatController::undo() {
     threshold_ = std::max(threshold_, undo_->threshold);
   } else {
     window_ = clamp(std::max(window_, undo_->window));
-    }
+  }
   undo_.reset();
 }
 
-void LedbatController::on_persistent_timeout(Instant) {
-  threshold_ = clamp((in_slowdown() ? threshold_ : window_) / 2);
+void LedbatController::on_persistent_timeout(Instant now) {
+  // Once an outage: the losses that led here have halved the window already, and time-outs go on.
+  if (!episode_.open()) threshold_ = clamp((in_slowdown() ? threshold_ : window_) / 2);
+  episode_.begin_at_timeout(now);
   window_ = clamp(0);
   phase_ = Phase::kSlowStart;
   slowdown_start_.reset();
-  recovery_start_.reset();
   undo_.reset();
 }
 
 void LedbatController::on_idle_restart(Instant now) {
-  window_ = clamp(static_cast<double>(
-      window_after_idle(window_bytes(), now - last_activity_, config_.initial_window())));
+  window_ =
+      clamp(static_cast<double>(window_after_idle(window_bytes(), now - last_activity_, config_.initial_window())));
   // Silence drains the queue as well as a slowdown does, but only a slowdown looks at it: the schedule stays.
   last_activity_ = now;
 }

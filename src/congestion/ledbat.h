@@ -1,8 +1,8 @@
-// CongestionKind::kLedbat: LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus-01, whose sections are cited; RFC 6817 below it),
-// for bulk traffic that should get out of everybody's way. Grows while it causes less than 60 ms of queue, gives way by
-// a share of the window beyond that, halves at a loss, and now and then empties the queue on purpose to see the bare
-// path again (slowdown), which keeps late comers from mistaking a standing queue for the path.
-// Queueing delay is measured on round trips, as the wire carries no timestamps (section 4.5). Owned by Connection.
+// CongestionKind::kLedbat: LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus-01, whose sections are cited; RFC 6817 below
+// it), for bulk traffic that should get out of everybody's way. Grows while it causes less than 60 ms of queue, gives
+// way by a share of the window beyond that, halves at a loss, and now and then empties the queue on purpose to see the
+// bare path again (slowdown), which keeps late comers from mistaking a standing queue for the path. Queueing delay is
+// measured on round trips, as the wire carries no timestamps (section 4.5). Owned by Connection.
 #pragma once
 
 #include <array>
@@ -46,12 +46,12 @@ class CurrentDelayFilter {
 
 class LedbatController final : public CongestionController {
  public:
-  static constexpr Duration kTarget = 60ms;                 // section 4.5
-  static constexpr Duration kSlowStartExitDelay = 45ms;     // three quarters of the target, section 4.1
-  static constexpr int kMaxGainDivisor = 16;                // section 4.2
-  static constexpr double kDecreaseConstant = 1.0;          // section 4.3
-  static constexpr int kSlowdownRounds = 2;                 // section 4.4
-  static constexpr int kSlowdownInterval = 9;               // section 4.4: times the duration of the last one
+  static constexpr Duration kTarget = 60ms;              // section 4.5
+  static constexpr Duration kSlowStartExitDelay = 45ms;  // three quarters of the target, section 4.1
+  static constexpr int kMaxGainDivisor = 16;             // section 4.2
+  static constexpr double kDecreaseConstant = 1.0;       // section 4.3
+  static constexpr int kSlowdownRounds = 2;              // section 4.4
+  static constexpr int kSlowdownInterval = 9;            // section 4.4: times the duration of the last one
 
   explicit LedbatController(const ControllerConfig& config);
 
@@ -71,10 +71,10 @@ class LedbatController final : public CongestionController {
 
  private:
   enum class Phase : std::uint8_t {
-    kSlowStart,           // the first, or after a time-out
+    kSlowStart,  // the first, or after a time-out
     kCongestionAvoidance,
-    kSlowdown,            // window held at its least
-    kSlowdownRamp         // back to where the slowdown began
+    kSlowdown,     // window held at its least
+    kSlowdownRamp  // back to where the slowdown began
   };
   static constexpr int kSamplesPerRound = 4;
   static constexpr double kNoThreshold = std::numeric_limits<double>::infinity();
@@ -109,7 +109,7 @@ class LedbatController final : public CongestionController {
   std::optional<Instant> slowdown_due_;
   std::optional<Instant> slowdown_start_;
 
-  std::optional<Instant> recovery_start_;
+  LossEpisode episode_;
   struct Undo {
     double window;
     double threshold;

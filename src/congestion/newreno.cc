@@ -26,18 +26,16 @@ void NewRenoController::on_congestion_event(const CongestionEvent& event) {
   smoothed_rtt_ = event.smoothed_rtt;
   usage_.on_congestion_event(event, rounds_.on_congestion_event(event));
   if (event.spurious_loss) undo();
-  // RFC 9002 section 7.3.2: packets lost from the flight that has already been answered do not reduce again.
-  if (event.lost.packets > 0 && (!recovery_start_ || event.lost.newest_sent_at > *recovery_start_)) reduce(event.now);
-  if (event.acked_bytes == 0) return;
-  if (recovery_start_ && event.latest_acked_sent_at <= *recovery_start_) return;
-  in_recovery_ = false;
+  if (episode_.begins_with(event)) {
+    reduce();
+    episode_.begin(event.now);
+  }
+  if (!episode_.on_acknowledgement(event)) return;
   if (usage_.permits_growth(event, window_, config_.datagram_bytes, in_slow_start())) grow(event.acked_bytes);
 }
 
-void NewRenoController::reduce(Instant now) {
+void NewRenoController::reduce() {
   undo_ = Undo{.window = window_, .threshold = threshold_};
-  recovery_start_ = now;
-  in_recovery_ = true;
   acked_in_avoidance_ = 0;
   threshold_ = clamp(static_cast<std::uint64_t>(static_cast<double>(window_) * kLossReductionFactor));
   window_ = threshold_;
@@ -64,18 +62,16 @@ void NewRenoController::undo() {
   window_ = std::max(window_, undo_->window);
   threshold_ = undo_->threshold;
   undo_.reset();
-  in_recovery_ = false;
-  // Losses of the same flight that are still to come are late arrivals too: the recovery period stays.
+  episode_.close();
 }
 
 void NewRenoController::on_persistent_timeout(Instant now) {
   // RFC 9002 section 7.6.2. The losses that led here have usually halved the threshold already; a time-out without any
   // halves it now.
-  if (!in_recovery_) reduce(now);
+  if (!episode_.open()) reduce();
+  episode_.begin_at_timeout(now);
   window_ = config_.minimum_window();
   acked_in_avoidance_ = 0;
-  recovery_start_.reset();
-  in_recovery_ = false;
 }
 
 void NewRenoController::on_idle_restart(Instant now) {
@@ -94,7 +90,7 @@ Bandwidth NewRenoController::pacing_rate() const {
 
 ControllerSnapshot NewRenoController::snapshot() const {
   return {.controller = name(),
-          .state = in_recovery_ ? "recovery" : (in_slow_start() ? "slow_start" : "congestion_avoidance"),
+          .state = episode_.open() ? "recovery" : (in_slow_start() ? "slow_start" : "congestion_avoidance"),
           .window_bytes = window_,
           .pacing_rate = pacing_rate(),
           .slow_start_threshold = threshold_ == kNoThreshold ? std::nullopt : std::optional(threshold_),

@@ -34,17 +34,16 @@ class NewRenoController final : public CongestionController {
 
   [[nodiscard]] bool in_slow_start() const { return window_ < threshold_; }
   [[nodiscard]] std::uint64_t clamp(std::uint64_t window) const;
-  void reduce(Instant now);
+  void reduce();
   void grow(std::uint64_t acked_bytes);
   void undo();
 
   ControllerConfig config_;
   std::uint64_t window_;
   std::uint64_t threshold_ = kNoThreshold;
-  std::uint64_t acked_in_avoidance_ = 0;    // towards the next segment of growth
-  std::optional<Instant> recovery_start_;   // packets sent until then belong to a loss already answered
-  std::optional<Undo> undo_;                // before the latest reduction
-  bool in_recovery_ = false;
+  std::uint64_t acked_in_avoidance_ = 0;  // towards the next segment of growth
+  LossEpisode episode_;
+  std::optional<Undo> undo_;  // before the latest reduction
   RoundTripCounter rounds_;
   WindowUsage usage_;
   Duration smoothed_rtt_{};

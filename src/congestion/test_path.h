@@ -27,10 +27,11 @@ inline constexpr std::uint64_t kModelDatagram = 1200;
 struct ModelPath {
   Bandwidth rate = 100_mbps;
   Duration round_trip = 50ms;
-  double queue_bdp = 1.0;          // capacity of the queue in bandwidth-delay products, at least 20 datagrams
-  Duration queue_time{};           // if set: capacity as time at the rate instead
+  double queue_bdp = 1.0;  // capacity of the queue in bandwidth-delay products, at least 20 datagrams
+  Duration queue_time{};   // if set: capacity as time at the rate instead
   double loss = 0.0;
-  std::uint64_t drop_every = 0;    // the n-th packet of the link is lost; 0: none
+  std::uint64_t drop_every = 0;  // every n-th packet of the link is lost; 0: none
+  std::uint64_t drop_first = 0;  // and the first of them is this one; 0: the n-th
   std::uint64_t seed = 1;
   Duration acknowledgement_delay = 1ms;  // of the receiver, capped at an eighth of the round trip
   std::uint32_t acknowledge_every = 144;
@@ -38,7 +39,7 @@ struct ModelPath {
   Instant outage_until{Duration::max()};
   std::optional<Instant> rate_changes_at{};
   Bandwidth rate_afterwards{};
-  Duration jitter{};               // uniform, added to acknowledgement batches
+  Duration jitter{};  // uniform, added to acknowledgement batches
 
   [[nodiscard]] std::uint64_t queue_bytes() const {
     const std::uint64_t wanted =
@@ -54,19 +55,26 @@ struct ModelFlowConfig {
   ControllerConfig controller{};
   Instant start{};
   Bandwidth application_rate = Bandwidth::unlimited();
-  Duration burst_on{};    // if set: the application sends for burst_on, then is silent for burst_off
+  Duration burst_on{};  // if set: the application sends for burst_on, then is silent for burst_off
   Duration burst_off{};
 };
 
 class ModelLink {
  public:
-  explicit ModelLink(const ModelPath& path) : path_(path), random_(path.seed), capacity_(path.queue_bytes()) {}
+  explicit ModelLink(const ModelPath& path)
+      : path_(path),
+        random_(path.seed),
+        capacity_(path.queue_bytes()),
+        next_drop_(path.drop_first != 0 ? path.drop_first : path.drop_every) {}
 
   // When the packet leaves the link; nothing if it is lost.
   std::optional<Instant> carry(Instant now, std::uint64_t bytes) {
     ++packets_;
     if (now >= path_.outage_from && now < path_.outage_until) return std::nullopt;
-    if (path_.drop_every != 0 && packets_ % path_.drop_every == 0) return std::nullopt;
+    if (packets_ == next_drop_) {
+      next_drop_ += path_.drop_every;
+      return std::nullopt;
+    }
     if (path_.loss > 0 && random_.unit() < path_.loss) return std::nullopt;
     const Bandwidth rate = rate_at(now);
     const Duration waiting = std::max(Duration::zero(), free_at_ - now);
@@ -89,6 +97,7 @@ class ModelLink {
   ModelPath path_;
   DeterministicRandom random_;
   std::uint64_t capacity_;
+  std::uint64_t next_drop_;
   Instant free_at_{};
   std::uint64_t packets_ = 0;
   std::uint64_t overflows_ = 0;
@@ -140,7 +149,7 @@ class ModelFlow {
  private:
   struct Packet {
     Instant sent_at;
-    Instant delivered_at;     // the flow's delivered_at_ when it was sent
+    Instant delivered_at;  // the flow's delivered_at_ when it was sent
     Instant first_sent_at;
     std::uint64_t delivered = 0;
     std::uint64_t lost = 0;
@@ -178,7 +187,8 @@ class ModelFlow {
     while (in_flight_ + kModelDatagram <= controller_->window_bytes() && next_data() <= now_) {
       if (in_flight_ == 0 && application_limited_) controller_->on_idle_restart(now_);
       const Bandwidth rate = controller_->pacing_rate();
-      const std::uint64_t run_limit = std::clamp<std::uint64_t>(rate.bytes_in(1ms), 2 * kModelDatagram, 54 * kModelDatagram);
+      const std::uint64_t run_limit =
+          std::clamp<std::uint64_t>(rate.bytes_in(1ms), 2 * kModelDatagram, 54 * kModelDatagram);
       const std::uint64_t room = controller_->window_bytes() - in_flight_;
       std::uint64_t run = std::max(kModelDatagram, std::min(run_limit, room) / kModelDatagram * kModelDatagram);
       if (!config_.application_rate.is_unlimited()) run = kModelDatagram;
@@ -225,7 +235,8 @@ class ModelFlow {
     if (batches_.empty() || batches_.back().count >= path.acknowledge_every || at > batches_.back().deadline) {
       Duration jitter{};
       if (path.jitter > Duration::zero()) {
-        jitter = Duration{static_cast<Duration::rep>(link_->random().below(static_cast<std::uint64_t>(path.jitter.count())))};
+        jitter = Duration{
+            static_cast<Duration::rep>(link_->random().below(static_cast<std::uint64_t>(path.jitter.count())))};
       }
       Instant flush = at + delay + jitter;
       if (!batches_.empty()) flush = std::max(flush, batches_.back().flush_at);
@@ -347,7 +358,8 @@ class ModelFlow {
     smoothed_ = (7 * smoothed_ + sample) / 8;
   }
   void arm_timeout() {
-    const Duration base = smoothed_ > Duration::zero() ? smoothed_ + std::max<Duration>(4 * variance_, 10ms) : Duration{1s};
+    const Duration base =
+        smoothed_ > Duration::zero() ? smoothed_ + std::max<Duration>(4 * variance_, 10ms) : Duration{1s};
     timeout_at_ = now_ + std::max<Duration>(base, 200ms) * (1 << std::min(backoff_, 6));
   }
 
@@ -428,10 +440,10 @@ class ModelNetwork {
 };
 
 struct ModelResult {
-  double share = 0;             // delivered bytes of what the link could carry in the measured time
-  Duration queue_mean{};        // as packets see it
+  double share = 0;       // delivered bytes of what the link could carry in the measured time
+  Duration queue_mean{};  // as packets see it
   Duration queue_95th{};
-  double loss_share = 0;        // of packets sent in the measured time
+  double loss_share = 0;  // of packets sent in the measured time
   std::uint64_t timeouts = 0;
 };
 
@@ -442,7 +454,8 @@ inline ModelResult run_alone(const ModelPath& path, const ModelFlowConfig& flow,
   network.run_until(Instant{warm_up});
   const ModelFlowStatistics before = only.statistics();
   std::vector<Duration> delays;
-  network.run_until(Instant{warm_up + measured}, [&](Instant now) { delays.push_back(network.link().queueing_delay(now)); });
+  network.run_until(Instant{warm_up + measured},
+                    [&](Instant now) { delays.push_back(network.link().queueing_delay(now)); });
   const ModelFlowStatistics after = only.statistics();
   ModelResult result;
   result.share = static_cast<double>(after.delivered_bytes - before.delivered_bytes) /

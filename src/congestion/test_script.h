@@ -27,8 +27,10 @@ class ControllerScript {
 
   void send(std::uint64_t bytes) {
     in_flight += bytes;
-    controller_->on_packet_sent(
-        {.now = now, .bytes = bytes, .packets = static_cast<std::uint32_t>(bytes / 1200), .bytes_in_flight = in_flight});
+    controller_->on_packet_sent({.now = now,
+                                 .bytes = bytes,
+                                 .packets = static_cast<std::uint32_t>(bytes / 1200),
+                                 .bytes_in_flight = in_flight});
   }
   void fill_window() {
     if (window() > in_flight) send(window() - in_flight);
@@ -42,7 +44,6 @@ class ControllerScript {
     event.acked_bytes = acked;
     event.acked_packets = static_cast<std::uint32_t>(acked / 1200);
     if (lost > 0) {
-
       event.lost = {.packets = static_cast<std::uint32_t>(std::max<std::uint64_t>(1, lost / 1200)),
                     .ranges = 1,
                     .bytes = lost,
@@ -114,7 +115,6 @@ class ControllerScript {
   CongestionController* controller_;
   Duration round_trip_;
   std::uint64_t delivered_ = 0;
-
 };
 
 }  // namespace godwit

@@ -14,7 +14,21 @@ bool RoundTripCounter::on_congestion_event(const CongestionEvent& event) {
   return ended;
 }
 
-void WindowUsage::on_packet_sent(const SentInfo& sent) { peak_ = std::max(peak_, sent.bytes_in_flight); }
+bool LossEpisode::begins_with(const CongestionEvent& event) const {
+  if (event.lost.packets == 0) return false;
+  if (start_ && event.lost.newest_sent_at <= *start_) return false;
+  return !open_ || acknowledges_newer(event);
+}
+
+bool LossEpisode::on_acknowledgement(const CongestionEvent& event) {
+  if (!acknowledges_newer(event)) return false;
+  open_ = false;
+  return true;
+}
+
+void WindowUsage::on_packet_sent(const SentInfo& sent) {
+  peak_ = std::max(peak_, sent.bytes_in_flight);
+}
 
 void WindowUsage::on_congestion_event(const CongestionEvent& event, bool round_ended) {
   peak_ = std::max(peak_, event.prior_in_flight);
