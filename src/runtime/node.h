@@ -23,7 +23,7 @@ namespace godwit {
 // What a loop does when there is nothing to do.
 enum class IdleStrategy : std::uint8_t {
   kBlock,      // sleeps in the kernel at once: no cycles while idle
-  kSpinBlock,  // polls the socket for `spin_for`, then sleeps
+  kSpinBlock,  // polls the socket for `spin_for` after the last work, then sleeps: asleep when idle
   kSpin        // never sleeps: one core, the least latency
 };
 [[nodiscard]] std::optional<IdleStrategy> parse_idle_strategy(std::string_view text);
@@ -34,7 +34,7 @@ struct NodeConfig {
   BackendKind backend = BackendKind::kAuto;
   BackendConfig backend_config;
   FaultPlan faults;                      // of what this process sends; none by default
-  IdleStrategy idle = IdleStrategy::kBlock;
+  IdleStrategy idle = IdleStrategy::kSpinBlock;
   Duration spin_for = 50us;              // of kSpinBlock
   std::size_t receive_rounds = 4;        // receive calls a turn, at most
   std::size_t transmit_rounds = 4;       // buffers of 256 KiB sent a turn, at most
@@ -114,7 +114,7 @@ class Node {
   trace::CostSink* cost_;
 
   ReceiveBatch inbox_;
-  TransmitBuffer buffer_;
+  TransmitBuffer buffer_{128 * 1024};
   std::vector<DatagramRun> unsent_;   // runs in buffer_ that the socket has not taken
   std::size_t unsent_begin_ = 0;
   Instant now_{};

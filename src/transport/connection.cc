@@ -104,17 +104,16 @@ void Connection::apply_step(Instant now, const HandshakeStep& step, ByteView dat
       return;
     case HandshakeStep::Kind::kProgress: return;
     case HandshakeStep::Kind::kFailed: {
-      const Handshake& handshake = std::get<Handshake>(state_);
-      const bool unauthenticated = handshake.failure() == HandshakeFailure::kUnauthenticated;
-      end(now, unauthenticated ? CloseReason::kUnauthenticated : CloseReason::kHandshakeFailed, handshake.failure_text(),
-          false);
-      return;
+      const Handshake* handshake = std::get_if<Handshake>(&state_);
+      const bool unauthenticated = handshake->failure() == HandshakeFailure::kUnauthenticated;
+      const std::string text = handshake->failure_text();
+      return end(now, unauthenticated ? CloseReason::kUnauthenticated : CloseReason::kHandshakeFailed, text, false);
     }
     case HandshakeStep::Kind::kEstablished: {
-      Handshake& handshake = std::get<Handshake>(state_);
+      Handshake* handshake = std::get_if<Handshake>(&state_);
       // What the handshake still has to say goes first.
-      auto leftovers = drain_datagrams(now, handshake);
-      establish(now, handshake.take_session(), std::move(leftovers));
+      auto leftovers = drain_datagrams(now, *handshake);
+      establish(now, handshake->take_session(), std::move(leftovers));
       return process_first(now, step, datagram);
     }
   }

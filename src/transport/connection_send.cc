@@ -16,11 +16,10 @@ std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer
   std::size_t size = 0;
   if (Handshake* handshake = std::get_if<Handshake>(&state_)) {
     size = handshake->poll_transmit(now, space.first(wire::kMaxDatagram));
-  } else {
-    auto& farewell = std::get<Closed>(state_).farewell;
-    size = farewell.size();
-    std::copy(farewell.begin(), farewell.end(), space.begin());
-    farewell.clear();
+  } else if (Closed* closed = std::get_if<Closed>(&state_)) {
+    size = closed->farewell.size();
+    std::copy(closed->farewell.begin(), closed->farewell.end(), space.begin());
+    closed->farewell.clear();
   }
   if (size == 0) return std::nullopt;
   ++counted_.packets_sent;
