@@ -14,8 +14,8 @@ struct HandshakeConfig {
   // Announced in intros and success acks (wire spec 3.4: at least 0.2.142, minimum at most 0.2.122).
   wire::VersionBytes version = wire::kAnnouncedVersion;
 
-  // A dialled peer must prove the public key it was dialled by (wire spec W3): what opens under the second inbound key
-  // alone is refused. Peers that dial this side never prove an identity, whatever this says.
+  // A dialled peer must prove the public key it was dialled by, or is not connected to (wire spec W3): a simultaneous open
+  // then hands out no second key. Peers that dial this side never prove an identity, whatever this says.
   bool require_authenticated_peer = false;
 
   // --- Initiator (wire spec 4.4) ---
@@ -26,12 +26,9 @@ struct HandshakeConfig {
   Duration attempt_duration = wire::kAttemptDeadline;
   Duration attempt_interval = wire::kAttemptInterval;
   std::size_t attempt_transmissions = wire::kAttemptTransmissions;
-  // With require_authenticated_peer: how long an attempt goes on after the peer was seen to use the second key only. A
-  // fresh intro makes it learn a first key.
-  Duration second_key_patience = 1s;
-  // Without it: how long a success ack under the second key waits for one under the first. Where the ack that taught the
-  // peer K2 has overtaken the intro, a deployed peer is reset by the late intro and answers once more, under K1; any other
-  // packet of ours would end that handshake (wire spec 4.3, appendix C, O6).
+  // How long a success ack under the second key waits for one under the first. Where the ack that taught the peer K2 has
+  // overtaken the intro, a deployed peer is reset by the late intro and answers once more, under K1; any other packet of
+  // ours would end that handshake (wire spec 4.3, appendix C, O6).
   Duration second_key_settling = 100ms;
 
   // --- Acceptor (wire spec 4.3) ---

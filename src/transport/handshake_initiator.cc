@@ -46,8 +46,8 @@ bool HandshakeInitiator::begin_attempt(Instant now) {
 
   if (attempt_.first) former_ = std::move(attempt_);
   attempt_ = std::move(attempt);
+  clear_transmissions();
   intro_due_ = true;
-  ack_due_ = false;
   next_send_ = now + context_->config->attempt_interval;
   return true;
 }
@@ -82,15 +82,20 @@ HandshakeStep HandshakeInitiator::receive_intro(Instant now, const IntroSeen& in
   if (!wire::compatible(context_->config->version, intro.intro.version)) {
     return nothing(trace::DropReason::kIncompatibleVersion);
   }
+  intro_seen_ = true;
   RemoteInbound& remote = attempt_.remote.emplace();
   remote.seen = intro;
   remote.sealer = std::make_unique<PacketSealer>(make_sealer(*context_, intro.intro.key));
-  remote.second = std::make_unique<InboundKey>(make_inbound_key(*context_, false));
-  remote.ack = SuccessAck::seal(*context_, *remote.sealer, intro.intro, remote.second->key, remote_);
   // One more intro ahead of the first ack, so that the peer learns K1 before K2, and none after it: an intro that
   // reaches an established peer can reset it (wire spec W3).
   intro_due_ = true;
-  ack_due_ = true;
+  if (context_->config->require_authenticated_peer) {
+    remote.probe.emplace(*context_->random);
+  } else {
+    remote.second = std::make_unique<InboundKey>(make_inbound_key(*context_, false));
+    remote.ack = SuccessAck::seal(*context_, *remote.sealer, intro.intro, remote.second->key, remote_);
+    ack_due_ = true;
+  }
   next_send_ = now + context_->config->attempt_interval;
   // The peer's own attempt may have begun just now.
   attempt_.deadline = now + context_->config->attempt_duration;
@@ -101,7 +106,7 @@ HandshakeStep HandshakeInitiator::receive_symmetric(Instant now, MutableBytes da
   if (const auto plaintext = attempt_.first->opener.open_copy(datagram, scratch)) {
     return on_opened(now, attempt_, true, datagram, *plaintext);
   }
-  if (attempt_.remote) {
+  if (attempt_.remote && attempt_.remote->second) {
     if (const auto plaintext = attempt_.remote->second->opener.open_copy(datagram, scratch)) {
       return on_opened(now, attempt_, false, datagram, *plaintext);
     }
@@ -112,9 +117,9 @@ HandshakeStep HandshakeInitiator::receive_symmetric(Instant now, MutableBytes da
     resume_former_attempt();
     return on_opened(now, attempt_, true, datagram, *plaintext);
   }
-  if (former_->remote) {
+  if (former_->remote && former_->remote->second) {
     if (const auto plaintext = former_->remote->second->opener.open_copy(datagram, scratch)) {
-      if (!context_->config->require_authenticated_peer) resume_former_attempt();
+      resume_former_attempt();
       return on_opened(now, attempt_, false, datagram, *plaintext);
     }
   }
@@ -124,24 +129,13 @@ HandshakeStep HandshakeInitiator::receive_symmetric(Instant now, MutableBytes da
 void HandshakeInitiator::resume_former_attempt() {
   // The peer is in it: an intro of the newer one would only reset the peer.
   std::swap(attempt_, *former_);
-  intro_due_ = false;
-  ack_due_ = false;
+  clear_transmissions();
 }
 
 HandshakeStep HandshakeInitiator::on_opened(Instant now, Attempt& attempt, bool by_first, MutableBytes datagram,
                                             ByteView plaintext) {
-  if (!by_first) {
-    if (context_->config->require_authenticated_peer) {
-      // The peer, or whoever sent its intro, has learnt the second key only. The next attempt's intro teaches it a first.
-      second_key_refused_ = true;
-      if (!attempt.remote || !attempt.remote->probe) {
-        attempt.deadline = std::min(attempt.deadline, now + context_->config->second_key_patience);
-      }
-      return nothing(trace::DropReason::kAuthenticationFailed);
-    }
-    // The dialled peer uses the first one: this is somebody else.
-    if (attempt.remote->probe) return nothing(trace::DropReason::kAuthenticationFailed);
-  }
+  // The dialled peer uses the first key: this is somebody else.
+  if (!by_first && attempt.remote->peer_proven) return nothing(trace::DropReason::kAuthenticationFailed);
   const auto packet = wire::decode(plaintext);
   const wire::Message* message = packet ? &packet->message : nullptr;
   const auto* ack = message ? std::get_if<wire::AckOk>(message) : nullptr;
@@ -175,7 +169,7 @@ HandshakeStep HandshakeInitiator::on_opened(Instant now, Attempt& attempt, bool 
 std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, Attempt& attempt, MutableBytes datagram,
                                                                   ByteView plaintext, const wire::Message* message) {
   RemoteInbound& remote = *attempt.remote;
-  const bool must_prove = remote.probe.has_value() || context_->config->require_authenticated_peer;
+  const bool must_prove = remote.probe.has_value();
   if (const auto* ack = message ? std::get_if<wire::AckOk>(message) : nullptr) {
     KeyProbe::Acked acked = acked_from(*ack, datagram);
     if (ack->key == remote.seen.intro.key) {
@@ -216,17 +210,17 @@ std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, A
 }
 
 KeyProbe& HandshakeInitiator::begin_probe(Instant now, Attempt& attempt) {
-  std::optional<KeyProbe>& probe = attempt.remote->probe;
-  if (!probe) {
-    attempt.remote->settling.reset();
-    probe.emplace(*context_->random);
-    probe->ping();
-    // The pings take the place of success acks: the peer has our intro, and any authentic packet completes its side.
-    ack_due_ = false;
+  RemoteInbound& remote = *attempt.remote;
+  if (!remote.probe) remote.probe.emplace(*context_->random);
+  if (!std::exchange(remote.peer_proven, true)) {
+    remote.settling.reset();
+    remote.probe->ping();
+    // The pings take the place of all else: the peer has our intro, and any authentic packet completes its side.
+    clear_transmissions();
     next_send_ = now + context_->config->attempt_interval;
     attempt.deadline = std::max(attempt.deadline, now + context_->config->attempt_duration);
   }
-  return *probe;
+  return *remote.probe;
 }
 
 void HandshakeInitiator::establish_with_intro_key(Instant now, Attempt& attempt, bool by_first, bool proven,
@@ -285,8 +279,7 @@ Session::Parts HandshakeInitiator::begin_session(Instant now, Attempt& attempt, 
 
 void HandshakeInitiator::finish_session(Session::Parts parts) {
   session_.emplace(std::move(parts));
-  intro_due_ = false;
-  ack_due_ = false;
+  clear_transmissions();
 }
 
 HandshakeStep HandshakeInitiator::established_step(bool by_ack, MutableBytes datagram, ByteView plaintext) {
@@ -310,7 +303,7 @@ KeyProbe::Acked HandshakeInitiator::acked_from(const wire::AckOk& ack, ByteView 
 HandshakeStep HandshakeInitiator::handle_timeout(Instant now) {
   if (established() || failure_ != HandshakeFailure::kNone) return nothing();
   if (now >= deadline_) {
-    if (second_key_refused_) {
+    if (intro_seen_ && context_->config->require_authenticated_peer) {
       return fail(HandshakeFailure::kUnauthenticated, "the peer did not prove the public key it was dialled by");
     }
     return fail(HandshakeFailure::kTimeout, "no answer from " + remote_.to_string());
@@ -325,15 +318,25 @@ HandshakeStep HandshakeInitiator::handle_timeout(Instant now) {
     establish_with_intro_key(now, attempt_, false, false, &acked);
     return established_step(true, {}, {});
   }
-  if (attempt_.remote && attempt_.remote->probe) {
-    attempt_.remote->probe->ping();
-  } else {
-    (attempt_.remote ? ack_due_ : intro_due_) = true;
-  }
+  queue_transmission();
   // On the grid, so that late timers do not stretch the spacing (conformance item 27), unless a slot was missed altogether.
   next_send_ += context_->config->attempt_interval;
   if (next_send_ <= now) next_send_ = now + context_->config->attempt_interval;
   return {.kind = HandshakeStep::Kind::kProgress};
+}
+
+void HandshakeInitiator::queue_transmission() {
+  if (!attempt_.remote) {
+    intro_due_ = true;
+  } else if (attempt_.remote->second && !attempt_.remote->peer_proven) {
+    ack_due_ = true;
+  } else {
+    // Under require_authenticated_peer a second key would be of no use to anybody: the peer has to learn the first one,
+    // and so intros go on. What an ack does besides, completing the peer's side, a ping does too. It waits for this
+    // second round, because the intro may be a forgery and the peer an acceptor, whose handshake it would end.
+    intro_due_ = !attempt_.remote->peer_proven;
+    attempt_.remote->probe->ping();
+  }
 }
 
 std::optional<Instant> HandshakeInitiator::next_timeout() const {
@@ -346,26 +349,24 @@ std::size_t HandshakeInitiator::poll_transmit(MutableBytes out) {
     completion_due_ = false;
     return session_->write_completion_ack(out);
   }
-  if (attempt_.remote && attempt_.remote->probe && !session_) {
-    return attempt_.remote->probe->poll_transmit(*attempt_.remote->sealer, attempt_.first->key, remote_, out);
-  }
+  if (session_) return 0;
   const bool may_send = attempt_.transmissions < context_->config->attempt_transmissions;
-  if (intro_due_) {
-    intro_due_ = false;
-    if (may_send && out.size() >= attempt_.intro.size()) {
-      ++attempt_.transmissions;
-      std::ranges::copy(attempt_.intro, out.begin());
-      return attempt_.intro.size();
-    }
+  if (std::exchange(intro_due_, false) && may_send && out.size() >= attempt_.intro.size()) {
+    ++attempt_.transmissions;
+    std::ranges::copy(attempt_.intro, out.begin());
+    return attempt_.intro.size();
   }
-  if (ack_due_) {
-    ack_due_ = false;
-    if (may_send && attempt_.remote) {
-      ++attempt_.transmissions;
-      return attempt_.remote->ack.write(out);
-    }
+  if (std::exchange(ack_due_, false) && may_send) {
+    ++attempt_.transmissions;
+    return attempt_.remote->ack.write(out);
   }
-  return 0;
+  if (!attempt_.remote || !attempt_.remote->probe) return 0;
+  return attempt_.remote->probe->poll_transmit(*attempt_.remote->sealer, attempt_.first->key, remote_, out);
+}
+
+void HandshakeInitiator::clear_transmissions() {
+  intro_due_ = false;
+  ack_due_ = false;
 }
 
 Session HandshakeInitiator::take_session() {
@@ -376,8 +377,7 @@ Session HandshakeInitiator::take_session() {
 HandshakeStep HandshakeInitiator::fail(HandshakeFailure failure, std::string text) {
   failure_ = failure;
   failure_text_ = std::move(text);
-  intro_due_ = false;
-  ack_due_ = false;
+  clear_transmissions();
   return {.kind = HandshakeStep::Kind::kFailed};
 }
 

@@ -5,9 +5,10 @@
 //   attempt without the peer's intro:  intros            success ack under K1 ------------------------> established
 //   with it (RemoteInbound):           success acks      ack under K1 with the intro's key -----------> established
 //                                                        ack under K1 with another key -> key probe --> established
-//                                                        ack under K2 (*) -> 100 ms for one under K1 -> established
-//                                                        anything else under K1, or K2 (*) -----------> established
-//   (*) under require_authenticated_peer: K1 leads to the key probe, K2 to nothing
+//                                                        ack under K2 -> 100 ms for one under K1 -----> established
+//                                                        anything else under K1 or K2 ----------------> established
+//   the same, authentication required: intros and pings  ack under K1 with the intro's key -----------> established
+//                                                        anything else under K1 -> key probe ---------> established
 #pragma once
 
 #include <array>
@@ -54,9 +55,11 @@ class HandshakeInitiator {
   struct RemoteInbound {
     IntroSeen seen;
     std::unique_ptr<PacketSealer> sealer;
-    std::unique_ptr<InboundKey> second;  // K2
+    // K2 and the ack that hands it out; absent under require_authenticated_peer.
+    std::unique_ptr<InboundKey> second;
     SuccessAck ack;
-    std::optional<KeyProbe> probe;       // the peer has proved itself, its sending key has not
+    bool peer_proven = false;                 // something has come under K1
+    std::optional<KeyProbe> probe;            // the peer's sending key has to be proven too
     std::optional<KeyProbe::Acked> settling;  // a success ack under K2 has come: established at next_send_
   };
   struct Attempt {
@@ -73,6 +76,9 @@ class HandshakeInitiator {
   [[nodiscard]] bool begin_attempt(Instant now);
   HandshakeStep receive_symmetric(Instant now, MutableBytes datagram, MutableBytes scratch);
   void resume_former_attempt();
+  // A round of the attempt's transmissions is due.
+  void queue_transmission();
+  void clear_transmissions();
   // K1 (`by_first`) or K2 of `attempt` has opened the datagram; `plaintext` lies in the caller's scratch memory.
   HandshakeStep on_opened(Instant now, Attempt& attempt, bool by_first, MutableBytes datagram, ByteView plaintext);
   // The peer has proved itself in a simultaneous open. Nothing when its packet establishes the session at once.
@@ -101,7 +107,7 @@ class HandshakeInitiator {
   bool intro_due_ = false;
   bool ack_due_ = false;
   bool completion_due_ = false;
-  bool second_key_refused_ = false;  // under require_authenticated_peer
+  bool intro_seen_ = false;  // in any attempt
   std::optional<Session> session_;
   HandshakeFailure failure_ = HandshakeFailure::kNone;
   std::string failure_text_;

@@ -85,6 +85,8 @@ class GodwitHost {
   int messages = 0;
 
  private:
+  static constexpr Duration kRestartPatience = 1s;
+
   void receive_intro(Instant now, Bytes& datagram) {
     std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
     for (auto* pending : {&challenger_, &handshake_}) {
@@ -105,7 +107,12 @@ class GodwitHost {
     if (session_ && session_->is_stale_intro(now, *intro)) return;
     auto& place = session_ ? challenger_ : handshake_;
     if (session_ && party.config.require_authenticated_peer && session_->dialled_key()) {
-      // An acceptor's session proves nobody: answer the restarted peer by dialling it.
+      // A session that proves the peer yields to nobody who does not: an acceptor's would not, so that a peer that has
+      // restarted is dialled. One that answers pings has not restarted; its intro is a late one.
+      if (keepalive_->unanswered_for(now) < kRestartPatience) {
+        if (keepalive_->unanswered_for(now) == Duration::zero()) send(wire::Ping{keepalive_->begin_ping(now)});
+        return;
+      }
       auto redial = Handshake::initiate(now, party.context, remote_, *session_->dialled_key());
       GODWIT_ASSERT(redial.has_value());
       place.emplace(std::move(*redial));

@@ -68,7 +68,10 @@ void KeepAlive::restart_proof(Instant now) {
 }
 
 std::uint64_t KeepAlive::begin_ping(Instant now) {
-  if (unanswered_ == 0) suspect_ = false;
+  if (unanswered_ == 0) {
+    suspect_ = false;
+    first_unanswered_ = now;
+  }
   const std::uint64_t number = pings_++;
   sent_at_[number % kRememberedPings] = now;
   ++unanswered_;

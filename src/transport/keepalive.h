@@ -78,6 +78,10 @@ class KeepAlive {
   [[nodiscard]] bool suspect() const { return suspect_ && unanswered_ > 0; }
   [[nodiscard]] bool proof_pending() const { return proof_ != Proof::kNone; }
   [[nodiscard]] Duration silent_for(Instant now) const { return now - last_authentic_; }
+  // How long the first ping since the last authentic datagram has waited for an answer; zero when none waits.
+  [[nodiscard]] Duration unanswered_for(Instant now) const {
+    return unanswered_ == 0 ? Duration::zero() : now - first_unanswered_;
+  }
   [[nodiscard]] std::size_t outstanding_pings() const;
 
  private:
@@ -94,6 +98,7 @@ class KeepAlive {
   RandomSource* random_;
   Instant last_authentic_;
   Instant last_ping_;
+  Instant first_unanswered_;
   Instant next_ping_;
   Instant proof_deadline_;
   std::uint64_t first_sequence_ = 0;

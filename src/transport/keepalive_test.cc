@@ -220,6 +220,16 @@ TEST_F(KeepAliveTest, SuspectsASilentPeerOnceAnEpisode) {
   EXPECT_EQ(suspected_at_, Duration{76s});
 }
 
+TEST_F(KeepAliveTest, TellsHowLongTheFirstPingWaits) {
+  KeepAlive alive(config_, kStart, ProofRule::kProven, random_);
+  EXPECT_EQ(alive.unanswered_for(kStart + 4s), Duration::zero());
+  static_cast<void>(alive.begin_ping(kStart + 5s));
+  static_cast<void>(alive.begin_ping(kStart + 6s));
+  EXPECT_EQ(alive.unanswered_for(kStart + 7s), Duration{2s});
+  alive.on_authentic(kStart + 8s);
+  EXPECT_EQ(alive.unanswered_for(kStart + 9s), Duration::zero());
+}
+
 TEST_F(KeepAliveTest, DoesNotSuspectAPeerThatWasNotAsked) {
   config_.ping_interval = 15s;
   config_.suspect_after = 10s;
