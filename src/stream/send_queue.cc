@@ -30,7 +30,7 @@ SendQueue::SendQueue(SendQueueConfig config, std::uint32_t first_stream_id)
 
 // --- The application's side ---
 
-Result<MessageId> SendQueue::send(Instant now, Body body, SendOptions options) {
+Result<MessageId> SendQueue::send(Instant now, Body&& body, SendOptions options) {
   has_front_ = false;
   charge_.expire(now);
   if (options.metadata && options.as != SendAs::kOperationsStream) {
@@ -42,7 +42,7 @@ Result<MessageId> SendQueue::send(Instant now, Body body, SendOptions options) {
   return send_stream(std::move(body), std::move(options));
 }
 
-Result<MessageId> SendQueue::send_message(Body body, const SendOptions& options) {
+Result<MessageId> SendQueue::send_message(Body&& body, const SendOptions& options) {
   const std::uint64_t size = body.size();
   if (size > config_.max_message_bytes || config_.max_messages == 0) {
     return failure(ErrorCode::kTooLarge, "the message exceeds the message queue");
@@ -61,7 +61,7 @@ Result<MessageId> SendQueue::send_message(Body body, const SendOptions& options)
   return id_of(SendKind::kMessage, index);
 }
 
-Result<MessageId> SendQueue::send_stream(Body body, SendOptions options) {
+Result<MessageId> SendQueue::send_stream(Body&& body, SendOptions options) {
   const std::uint64_t size = body.size();
   if (size == 0) return failure(ErrorCode::kInvalidArgument, "a stream has at least one byte");
   if (size > wire::kMaxStreamBytes) return failure(ErrorCode::kTooLarge, "a stream has at most 165,675,008 bytes");

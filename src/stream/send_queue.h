@@ -106,8 +106,8 @@ class SendQueue {
   // Queues a message. kWouldBlock: the queue or the receiver's limits are full, poll_writable() says when to try again.
   // kTooLarge: above wire::kMaxStreamBytes, metadata above wire::kMaxMetadata, or never within the configured limits.
   // kInvalidArgument: an empty stream, metadata without an operations stream. kClosed: the stream ids are used up.
-  // A refused body is dropped.
-  [[nodiscard]] Result<MessageId> send(Instant now, Body body, SendOptions options = {});
+  // Refused, `body` is left as it was, to be sent later.
+  [[nodiscard]] Result<MessageId> send(Instant now, Body&& body, SendOptions options = {});
   // The wire's id of a message's stream, 0 for a short message and one that has ended.
   [[nodiscard]] std::uint32_t stream_id(MessageId message) const;
   // Bytes from the start of the stream that may be sent in all; a lower value than before changes nothing. A fragment
@@ -182,8 +182,8 @@ class SendQueue {
     Instant deadline = Instant::max();
   };
 
-  [[nodiscard]] Result<MessageId> send_message(Body body, const SendOptions& options);
-  [[nodiscard]] Result<MessageId> send_stream(Body body, SendOptions options);
+  [[nodiscard]] Result<MessageId> send_message(Body&& body, const SendOptions& options);
+  [[nodiscard]] Result<MessageId> send_stream(Body&& body, SendOptions options);
 
   [[nodiscard]] const SendItem* load_front();
   [[nodiscard]] bool load_message();

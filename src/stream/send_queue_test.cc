@@ -265,6 +265,21 @@ TEST_F(SendQueueTest, RefusesMessagesBeyondItsBoundAndSaysOnceWhenToGoOn) {
   EXPECT_FALSE(queue_.poll_writable()) << "nobody was refused since";
 }
 
+TEST_F(SendQueueTest, LeavesTheBytesOfARefusedMessageToTheCaller) {
+  queue_ = SendQueue{{.max_messages = 1, .max_streams = 1}};
+  send(100);
+  send(3000);
+  Body message = Body::owned(Bytes{1, 2, 3});
+  Body stream = Body::owned(Bytes(3000, 7));
+  EXPECT_FALSE(queue_.send(kStart, std::move(message)));
+  EXPECT_FALSE(queue_.send(kStart, std::move(stream)));
+  for (const SendItem& item : take_all()) acknowledge(item);
+  ASSERT_TRUE(queue_.send(kStart, std::move(message)));  // NOLINT(bugprone-use-after-move): a refusal takes nothing
+  ASSERT_TRUE(queue_.send(kStart, std::move(stream)));
+  EXPECT_EQ(take().payload.size(), 3U);
+  EXPECT_EQ(take().payload[0], 7);
+}
+
 TEST_F(SendQueueTest, BoundsTheBytesOfMessages) {
   queue_ = SendQueue{{.max_message_bytes = 2500}};
   send(1000);
