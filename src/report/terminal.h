@@ -1,0 +1,38 @@
+// Tables and progress on a terminal: aligned, coloured only where a person looks (a terminal, NO_COLOR unset), never
+// wider than the terminal. Returns text; the command line prints it.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "measure/finding.h"
+#include "report/table.h"
+
+namespace godwit::report {
+
+struct TerminalOptions {
+  bool colour = false;
+  std::size_t width = 0;  // columns; 0: unlimited (a file or a pipe)
+};
+
+// For an open descriptor: colour and width of a terminal, neither for anything else. NO_COLOR (https://no-color.org)
+// and TERM=dumb switch colour off.
+[[nodiscard]] TerminalOptions terminal_options(int descriptor);
+
+// Title, aligned columns, note. Where it would be too wide, minor columns are left out, from the right, then the last
+// column is wrapped.
+[[nodiscard]] std::string print_table(const Table& table, const TerminalOptions& options);
+[[nodiscard]] std::string paint(std::string_view text, Tone tone, const TerminalOptions& options);
+
+// The doctor's findings, each complaint with its cost and remedy, and one line of judgement at the end. `all`: also
+// list what is in order.
+[[nodiscard]] std::string print_environment(const measure::EnvironmentReport& report, const TerminalOptions& options,
+                                            bool all = true);
+
+// One line of progress: "[12/60] level0/seal/1171  0:42 left". On a terminal it begins with a carriage return and
+// clears the rest of the line; elsewhere it ends in a line feed. Time left is estimated from `elapsed_seconds`.
+[[nodiscard]] std::string print_progress(std::size_t done, std::size_t all, std::string_view what,
+                                         double elapsed_seconds, const TerminalOptions& options);
+
+}  // namespace godwit::report
