@@ -44,9 +44,6 @@ struct Config {
   // A key stops taking new streams at the soft limit and all packets at the hard limit (decisions 3).
   std::uint64_t soft_packet_limit = kSoftPacketLimit;
   std::uint64_t hard_packet_limit = kHardPacketLimit;
-
-  // Work bound: events that may wait to be polled before the endpoint stops reading more of a run.
-  std::size_t max_pending_events = 65'536;
 };
 
 }  // namespace godwit

@@ -40,7 +40,7 @@ Connection::Established::Established(Instant now, const ConnectionContext& conte
 
 Connection::Connection(const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
                        Handshake handshake)
-    : context_(context), id_(id), remote_(remote), queue_(context.config.send_queue), state_(std::move(handshake)) {}
+    : context_(context), id_(id), remote_(remote), queue_(context.config.send_queue), state_(std::make_unique<Handshake>(std::move(handshake))) {}
 
 Connection::Connection(Instant now, const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
                        Session session, std::vector<std::vector<std::uint8_t>> leftovers)
@@ -49,6 +49,11 @@ Connection::Connection(Instant now, const ConnectionContext& context, Connection
 }
 
 Connection::~Connection() = default;
+
+Handshake* Connection::shaking_hands() {
+  auto* held = std::get_if<std::unique_ptr<Handshake>>(&state_);
+  return held == nullptr ? nullptr : held->get();
+}
 
 Connection::Established* Connection::established() {
   auto* held = std::get_if<std::unique_ptr<Established>>(&state_);
@@ -104,13 +109,13 @@ void Connection::apply_step(Instant now, const HandshakeStep& step, ByteView dat
       return;
     case HandshakeStep::Kind::kProgress: return;
     case HandshakeStep::Kind::kFailed: {
-      const Handshake* handshake = std::get_if<Handshake>(&state_);
+      const Handshake* handshake = shaking_hands();
       const bool unauthenticated = handshake->failure() == HandshakeFailure::kUnauthenticated;
       const std::string text = handshake->failure_text();
       return end(now, unauthenticated ? CloseReason::kUnauthenticated : CloseReason::kHandshakeFailed, text, false);
     }
     case HandshakeStep::Kind::kEstablished: {
-      Handshake* handshake = std::get_if<Handshake>(&state_);
+      Handshake* handshake = shaking_hands();
       // What the handshake still has to say goes first.
       auto leftovers = drain_datagrams(now, *handshake);
       establish(now, handshake->take_session(), std::move(leftovers));
@@ -257,7 +262,7 @@ void Connection::report_writable() {
 }
 
 std::optional<Instant> Connection::next_timeout() const {
-  if (const Handshake* handshake = std::get_if<Handshake>(&state_)) return handshake->next_timeout();
+  if (const Handshake* shaking = handshake()) return shaking->next_timeout();
   const Established* session = established();
   if (session == nullptr) return std::nullopt;
   Instant earliest = session->keepalive.next_timeout();
@@ -273,7 +278,7 @@ std::optional<Instant> Connection::next_timeout() const {
 }
 
 void Connection::handle_timeout(Instant now) {
-  if (Handshake* handshake = std::get_if<Handshake>(&state_)) {
+  if (Handshake* handshake = shaking_hands()) {
     apply_step(now, handshake->handle_timeout(now), {});
     return;
   }

@@ -104,18 +104,19 @@ class Connection final : private StreamSink {
   // --- State ---
   [[nodiscard]] ConnectionId id() const { return id_; }
   [[nodiscard]] const SocketAddress& remote() const { return remote_; }
-  [[nodiscard]] bool is_handshaking() const { return std::holds_alternative<Handshake>(state_); }
+  [[nodiscard]] bool is_handshaking() const { return handshake() != nullptr; }
   [[nodiscard]] bool is_established() const { return std::holds_alternative<std::unique_ptr<Established>>(state_); }
   // Null unless the connection is shaking hands (established: has a session).
-  [[nodiscard]] const Handshake* handshake() const { return std::get_if<Handshake>(&state_); }
+  [[nodiscard]] const Handshake* handshake() const {
+    const auto* held = std::get_if<std::unique_ptr<Handshake>>(&state_);
+    return held == nullptr ? nullptr : held->get();
+  }
   [[nodiscard]] const Session* session() const;
   // Closed, and its last datagram has been handed out.
   [[nodiscard]] bool is_finished() const;
   // Rate the connection would send at if it were alone; zero while it has nothing to send.
   [[nodiscard]] Bandwidth demand();
   [[nodiscard]] ConnectionStatistics statistics() const;
-  // Bytes of its own state, queued application data apart.
-  [[nodiscard]] std::size_t state_bytes() const;
   // For checkers; null before the handshake has finished and after the end.
   [[nodiscard]] const Recovery* recovery() const;
   [[nodiscard]] const SendQueue& send_queue() const { return queue_; }
@@ -145,6 +146,8 @@ class Connection final : private StreamSink {
     std::optional<Instant> paced_until;     // the pacer holds data back until then
     bool ordinary_packet_seen = false;      // any packet but a handshake ack, and one of these with id 0 (wire spec 5.9)
     bool ordinary_id_zero_seen = false;
+    Instant last_data{};                    // when data went out or came in
+    bool resting = false;                   // memory that only traffic needs has been given back
     bool acknowledging = false;             // receipts of the current run are being collected
   };
   // Tells the peer once, then is finished.
@@ -153,6 +156,7 @@ class Connection final : private StreamSink {
   };
 
   // connection.cc
+  [[nodiscard]] Handshake* shaking_hands();
   [[nodiscard]] Established* established();
   [[nodiscard]] const Established* established() const;
   void establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers);
@@ -210,12 +214,13 @@ class Connection final : private StreamSink {
                                 std::uint32_t packet_id);
   [[nodiscard]] std::uint32_t untracked_id(Established& session) const;
   [[nodiscard]] bool has_data(Established& session) const;
+  void rest_if_idle(Instant now, Established& session);
 
   ConnectionContext context_;
   ConnectionId id_;
   SocketAddress remote_;
   SendQueue queue_;  // takes messages before the handshake has finished
-  std::variant<Handshake, std::unique_ptr<Established>, Closed> state_;
+  std::variant<std::unique_ptr<Handshake>, std::unique_ptr<Established>, Closed> state_;
   std::optional<Bandwidth> rate_limit_ = context_.config.connection_rate_limit;
   std::optional<Bandwidth> rate_cap_;
   ConnectionStatistics counted_;

@@ -26,13 +26,13 @@ bool Connection::receive(Instant now, const DatagramRun& run) {
 }
 
 void Connection::receive_intro(Instant now, const IntroSeen& intro) {
-  if (Handshake* handshake = std::get_if<Handshake>(&state_)) {
+  if (Handshake* handshake = shaking_hands()) {
     apply_step(now, handshake->receive_intro(now, intro), {});
   }
 }
 
 void Connection::receive_handshake_datagram(Instant now, MutableBytes datagram) {
-  Handshake* handshake = std::get_if<Handshake>(&state_);
+  Handshake* handshake = shaking_hands();
   if (handshake == nullptr) return;
   std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
   apply_step(now, handshake->receive(now, datagram, scratch), datagram);
@@ -230,6 +230,10 @@ void Connection::finish_run(Instant now) {
   if (session == nullptr) return;
   if (session->acknowledging) apply_acknowledgements(now, *session);
   session->acks.on_batch_end(now);
+  if (session->acks.pending() > 0) {
+    session->last_data = now;
+    session->resting = false;
+  }
 }
 
 void Connection::apply_acknowledgements(Instant now, Established& session) {

@@ -8,13 +8,19 @@
 #include "transport/run_writer.h"
 
 namespace godwit {
+namespace {
+
+// Without data for so long a connection counts as idle.
+constexpr Duration kRestAfter = 1s;
+
+}  // namespace
 
 std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer& buffer) {
   if (Established* session = established()) return transmit_established(now, *session, buffer);
   const MutableBytes space = buffer.space();
   if (space.size() < wire::kMaxDatagram) return std::nullopt;
   std::size_t size = 0;
-  if (Handshake* handshake = std::get_if<Handshake>(&state_)) {
+  if (Handshake* handshake = shaking_hands()) {
     size = handshake->poll_transmit(now, space.first(wire::kMaxDatagram));
   } else if (Closed* closed = std::get_if<Closed>(&state_)) {
     size = closed->farewell.size();
@@ -40,13 +46,17 @@ std::optional<DatagramRun> Connection::transmit_established(Instant now, Establi
   write_data(now, session, run);
   write_receipts(now, session, run);
   GODWIT_MARK(context_.cost, kBookkeeping);
-  if (run.empty()) return std::nullopt;
-
+  if (run.empty()) {
+    rest_if_idle(now, session);
+    return std::nullopt;
+  }
+  session.resting = false;
   counted_.packets_sent += run.count();
   counted_.bytes_sent += run.bytes();
   ++counted_.runs_sent;
   session.pacer.on_sent(now, run.bytes());
   if (run.tracked_bytes() > 0) {
+    session.last_data = now;
     if (in_flight_before == 0) session.controller->on_idle_restart(now);
     session.controller->on_packet_sent({.now = now,
                                         .bytes = run.tracked_bytes(),
@@ -55,6 +65,15 @@ std::optional<DatagramRun> Connection::transmit_established(Instant now, Establi
   }
   return DatagramRun{
       .local = {}, .remote = remote_, .bytes = buffer.commit(run.bytes()), .segment_size = run.segment_size()};
+}
+
+// Expanded keys, rings and lists come back with the next packet; an idle connection does without them.
+void Connection::rest_if_idle(Instant now, Established& session) {
+  if (session.resting || now - session.last_data < kRestAfter || session.recovery.outstanding()) return;
+  session.resting = true;
+  session.acks.trim();
+  session.recovery.trim();
+  session.session.rest();
 }
 
 bool Connection::has_data(Established& session) const {

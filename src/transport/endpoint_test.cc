@@ -67,7 +67,7 @@ class Pair {
   std::size_t count(std::size_t side) const {
     std::size_t total = 0;
     for (const auto& [index, events] : log_) {
-      if (index == side) total += std::holds_alternative<T>(events) ? 1 : 0;
+      if (index == side && std::holds_alternative<T>(events)) ++total;
     }
     return total;
   }

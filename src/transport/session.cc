@@ -65,6 +65,11 @@ std::optional<Session::Opened> Session::open_with_several(MutableBytes datagram,
   return std::nullopt;
 }
 
+void Session::rest() {
+  inbound_.opener.rest();
+  sealer_->rest();
+}
+
 void Session::expire_others(Instant now) {
   if (!others_.empty() && now >= others_expire_) {
     others_.clear();

@@ -87,6 +87,9 @@ class Session {
   // Forgets the other inbound keys once their time has passed. Cheap; call it on a timer of the connection.
   void expire_others(Instant now);
 
+  // Frees the expanded keys of an idle session; the next packet of either direction expands them again.
+  void rest();
+
   // --- Outbound ---
   [[nodiscard]] PacketSealer& sealer() { return *sealer_; }
   [[nodiscard]] const PacketSealer& sealer() const { return *sealer_; }
