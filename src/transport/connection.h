@@ -148,6 +148,7 @@ class Connection final : private StreamSink {
     bool ordinary_id_zero_seen = false;
     Instant last_data{};                    // when data went out or came in
     bool resting = false;                   // memory that only traffic needs has been given back
+    bool key_aging_told = false;
     bool acknowledging = false;             // receipts of the current run are being collected
   };
   // Tells the peer once, then is finished.
@@ -215,6 +216,7 @@ class Connection final : private StreamSink {
   [[nodiscard]] std::uint32_t untracked_id(Established& session) const;
   [[nodiscard]] bool has_data(Established& session) const;
   void rest_if_idle(Instant now, Established& session);
+  [[nodiscard]] bool key_exhausted(Instant now, Established& session);
 
   ConnectionContext context_;
   ConnectionId id_;

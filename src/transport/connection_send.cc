@@ -12,11 +12,15 @@ namespace {
 
 // Without data for so long a connection counts as idle.
 constexpr Duration kRestAfter = 1s;
+// Of a key's hard limit: more than one run and the farewell.
+constexpr std::uint64_t kReservedPackets = 2 * RunWriter::kMaxSegments;
 
 }  // namespace
 
 std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer& buffer) {
-  if (Established* session = established()) return transmit_established(now, *session, buffer);
+  if (Established* session = established(); session != nullptr && !key_exhausted(now, *session)) {
+    return transmit_established(now, *session, buffer);
+  }
   const MutableBytes space = buffer.space();
   if (space.size() < wire::kMaxDatagram) return std::nullopt;
   std::size_t size = 0;
@@ -34,10 +38,6 @@ std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer
 }
 
 std::optional<DatagramRun> Connection::transmit_established(Instant now, Established& session, TransmitBuffer& buffer) {
-  if (session.session.sealer().hard_limit_reached()) {
-    end(now, CloseReason::kKeyExhausted, {}, false);
-    return std::nullopt;
-  }
   GODWIT_MARK(context_.cost, kBookkeeping);
   RunWriter run(buffer.space(), session.session.sealer());
   const std::uint64_t in_flight_before = session.recovery.bytes_in_flight();
@@ -65,6 +65,19 @@ std::optional<DatagramRun> Connection::transmit_established(Instant now, Establi
   }
   return DatagramRun{
       .local = {}, .remote = remote_, .bytes = buffer.commit(run.bytes()), .segment_size = run.segment_size()};
+}
+
+// The limits of a key (decisions 3). The soft one ends the start of new streams; an acceptor, which cannot dial, closes with
+// a reason once its streams have ended. Before the hard one enough packets are kept back to say so.
+bool Connection::key_exhausted(Instant now, Established& session) {
+  const PacketSealer& sealer = session.session.sealer();
+  if (!sealer.soft_limit_reached()) [[likely]] return false;
+  if (!std::exchange(session.key_aging_told, true)) emit(KeyAging{sealer.packets_sealed()});
+  const bool drained = queue_.open_streams() == 0 && queue_.open_messages() == 0 && session.streams.open_streams() == 0;
+  const bool nearly_used_up = sealer.packets_sealed() + kReservedPackets >= context_.config.hard_packet_limit;
+  if (!nearly_used_up && (session.session.initiator() || !drained)) return false;
+  end(now, CloseReason::kKeyExhausted, "the key has protected its share of packets: dial again", true);
+  return true;
 }
 
 // Expanded keys, rings and lists come back with the next packet; an idle connection does without them.

@@ -224,5 +224,42 @@ TEST(Endpoint, FollowsARestartOfThePeer) {
   EXPECT_TRUE(pair.run(2s, [&] { return pair.short_messages.size() == 1; }));
 }
 
+TEST(Endpoint, StartsNoStreamBeyondTheSoftLimitOfAKeyAndGoesOnAfterADial) {
+  Config config;
+  config.soft_packet_limit = 1000;
+  config.hard_packet_limit = 2000;
+  Pair pair(config);
+  const auto bytes = pattern(1'200'000);
+  const ConnectionId first = pair.dial();
+  ASSERT_TRUE(pair[0].send(pair.now(), first, Body::borrowed(bytes)));
+  ASSERT_TRUE(pair.run(30s, [&] { return pair.count<MessageConfirmed>(0) == 1; }));
+  EXPECT_EQ(pair.count<KeyAging>(0), 1U);
+  const auto refused = pair[0].send(pair.now(), first, Body::borrowed(bytes));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kClosed);
+  // Short messages still go, and a fresh dial carries on.
+  ASSERT_TRUE(pair[0].send(pair.now(), first, Body::owned({'x'})));
+  ASSERT_TRUE(pair.run(2s, [&] { return pair.count<MessageConfirmed>(0) == 2; }));
+  const ConnectionId second = pair.dial();
+  ASSERT_TRUE(pair[0].send(pair.now(), second, Body::borrowed(bytes)));
+  ASSERT_TRUE(pair.run(30s, [&] { return pair.count<MessageConfirmed>(0) == 3; }));
+  EXPECT_EQ(pair.count<StreamMessage>(1), 2U);
+}
+
+TEST(Endpoint, ClosesBeforeTheHardLimitOfAKeyAndTellsThePeer) {
+  Config config;
+  config.soft_packet_limit = 500;
+  config.hard_packet_limit = 1000;
+  Pair pair(config);
+  const auto bytes = pattern(2'000'000);
+  const ConnectionId id = pair.dial();
+  ASSERT_TRUE(pair[0].send(pair.now(), id, Body::borrowed(bytes)));
+  ASSERT_TRUE(pair.run(30s, [&] { return pair.count<Closed>(0) == 1 && pair.count<Closed>(1) == 1; }));
+  EXPECT_EQ(pair.last<Closed>(0)->reason, CloseReason::kKeyExhausted);
+  EXPECT_EQ(pair.last<Closed>(1)->reason, CloseReason::kRemote);
+  EXPECT_EQ(pair.count<MessageFailed>(0), 1U);
+  EXPECT_TRUE(pair.last<MessageFailed>(0)->may_have_arrived);
+}
+
 }  // namespace
 }  // namespace godwit

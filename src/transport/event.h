@@ -100,6 +100,12 @@ struct Writable {};
 // A dialled peer that was connected unauthenticated has proved its key since (W3).
 struct PeerAuthenticated {};
 
+// The sending key has protected its soft limit of packets (decisions 3): no new stream starts on it. An initiator dials
+// again when its streams have ended; from a fresh local port if the peer is a deployed one, which reuses its keys.
+struct KeyAging {
+  std::uint64_t packets_sealed = 0;
+};
+
 // A Pong arrived, to Endpoint::ping() or to a keep-alive: a round trip free of receipt delay.
 struct PingAnswered {
   std::uint64_t sequence = 0;
@@ -112,7 +118,7 @@ struct Suspect {
 };
 
 using Event = std::variant<Connected, Closed, MessageReceived, StreamChunk, StreamMessage, MetadataReceived, StreamAborted,
-                           MessageConfirmed, MessageFailed, Writable, PeerAuthenticated, PingAnswered, Suspect>;
+                           MessageConfirmed, MessageFailed, Writable, PeerAuthenticated, KeyAging, PingAnswered, Suspect>;
 
 struct EndpointEvent {
   // Built in place: a chunk of a stream is an event a packet.
