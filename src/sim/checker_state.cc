@@ -1,0 +1,146 @@
+#include "sim/checker_state.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "transport/connection.h"
+
+namespace godwit::sim {
+namespace {
+
+// A ring longer than this is summed on every sixteenth turn only: the sum costs its length.
+constexpr std::uint32_t kShortRing = 256;
+constexpr std::uint32_t kSumEvery = 16;
+// So many wake-ups of a host within a millisecond that change nothing are a spin.
+constexpr std::uint32_t kMostIdleTurns = 200;
+
+}  // namespace
+
+// What PacerConfig promises: a run of one millisecond, one more against lateness, or ten datagrams.
+double PacerChecker::burst(Bandwidth rate) {
+  const double millisecond = static_cast<double>(rate.bytes_per_second()) * 1e-3;
+  return std::max(std::clamp(millisecond, 2400.0, 65536.0) + millisecond, 12000.0);
+}
+
+void PacerChecker::advance(Instant now) {
+  if (!rate_.is_unlimited()) {
+    credit_ = std::min(credit_ + static_cast<double>(rate_.bytes_per_second()) * to_seconds(now - at_), burst(rate_));
+  }
+  at_ = now;
+}
+
+void PacerChecker::on_rate(Instant now, Bandwidth rate) {
+  advance(now);
+  if (rate == rate_ && started_) return;
+  const bool fresh = !started_ || rate_.is_unlimited();
+  started_ = true;
+  rate_ = rate;
+  if (!rate.is_unlimited()) credit_ = fresh ? burst(rate) : std::min(credit_, burst(rate));
+}
+
+bool PacerChecker::on_data(Instant now, std::uint64_t bytes) {
+  if (rate_.is_unlimited()) return true;
+  advance(now);
+  credit_ -= static_cast<double>(bytes);
+  constexpr double kRounding = 2;
+  if (credit_ >= -kRounding) return true;
+  credit_ = 0;
+  return false;
+}
+
+void StateChecker::on_metrics(Instant now, std::uint32_t host, ConnectionId connection, Bandwidth rate,
+                              std::uint64_t window) {
+  Watched& watched = pacers_[{host, connection}];
+  watched.pacer.on_rate(now, rate);
+  watched.window = std::max(watched.window, window);
+}
+
+void StateChecker::on_data(Instant now, std::uint32_t host, const Endpoint& endpoint, ConnectionId id,
+                           std::uint64_t bytes, bool retransmission) {
+  const Connection* connection = endpoint.inspect(id);
+  if (connection == nullptr || connection->recovery() == nullptr) return;
+  Watched& watched = pacers_[{host, id}];
+  const ConnectionStatistics numbers = connection->statistics();
+  watched.pacer.on_rate(now, numbers.pacing_rate);
+  const Recovery& recovery = *connection->recovery();
+  const std::uint64_t probes = recovery.statistics().probes;
+  if (retransmission && watched.probes_seen < probes) {
+    ++watched.probes_seen;
+    return;
+  }
+  const std::uint64_t sent = mutation_ == Mutation::kExceedPacer ? 30 * bytes : bytes;
+  if (!watched.pacer.on_data(now, sent)) {
+    judge_->report(Rule::kPacer, now,
+                   fmt::format("host {} exceeded {} bytes/s", host, numbers.pacing_rate.bytes_per_second()));
+  }
+  if (retransmission) return;
+  const std::uint64_t window = std::max(watched.window, numbers.window_bytes);
+  watched.window = numbers.window_bytes;
+  const std::uint64_t extra = mutation_ == Mutation::kExceedWindow ? window : 0;
+  if (recovery.bytes_in_flight() + extra > window) {
+    judge_->report(Rule::kWindow, now,
+                   fmt::format("host {} has {} bytes in flight, window {}", host, recovery.bytes_in_flight() + extra, window));
+  }
+}
+
+void StateChecker::on_host_lost(std::uint32_t host) {
+  std::erase_if(pacers_, [&](const auto& entry) { return entry.first.first == host; });
+}
+
+void StateChecker::check_ring(Instant now, std::uint32_t host, ConnectionId id, const Connection& connection) {
+  const Recovery* recovery = connection.recovery();
+  if (recovery == nullptr) return;
+  const SentPackets& sent = recovery->sent();
+  const std::uint32_t span = sent.next_id() - sent.oldest_id();
+  if (span > kShortRing && pacers_[{host, id}].turns++ % kSumEvery != 0) return;
+  std::uint64_t bytes = mutation_ == Mutation::kMiscountInFlight ? 1 : 0;
+  std::uint32_t packets = 0;
+  for (std::uint32_t number = sent.oldest_id(); number != sent.next_id(); ++number) {
+    const SentPacket* packet = sent.find(number);
+    if (packet == nullptr || packet->state != SentState::kInFlight) continue;
+    bytes += packet->bytes;
+    ++packets;
+  }
+  if (bytes != sent.bytes_in_flight() || packets != sent.packets_in_flight()) {
+    judge_->report(Rule::kInFlight, now,
+                   fmt::format("host {}: {} bytes in {} packets in flight, the ring holds {} in {}", host,
+                               sent.bytes_in_flight(), sent.packets_in_flight(), bytes, packets));
+  }
+}
+
+void StateChecker::after_turn(Instant now, std::uint32_t host, const Endpoint& endpoint, bool worked) {
+  const auto next = endpoint.next_timeout();
+  const Instant floor = mutation_ == Mutation::kPastTimer ? now + 1h : now;
+  if (next && *next <= floor) {
+    judge_->report(Rule::kTimer, now, fmt::format("host {}: the next timer is {} ns in the past", host, (now - *next).count()));
+  }
+  Idle& idle = idle_[host];
+  if (worked || now - idle.since > 1ms) idle = {.since = now};
+  if (++idle.turns == kMostIdleTurns) {
+    judge_->report(Rule::kTimer, now, fmt::format("host {} spins: {} wake-ups within a millisecond", host, idle.turns));
+  }
+  for (const ConnectionId id : endpoint.connections()) {
+    const Connection* connection = endpoint.inspect(id);
+    if (connection != nullptr) check_ring(now, host, id, *connection);
+  }
+}
+
+void StateChecker::check_link(Instant now, std::uint32_t index, const Link& link) {
+  const LinkStatistics& numbers = link.statistics();
+  const std::uint64_t in = numbers.packets_in + numbers.duplicated;
+  const std::uint64_t out = numbers.packets_out + numbers.dropped() + link.queued_packets() + link.on_the_way();
+  if (in != out) judge_->report(Rule::kConserved, now, fmt::format("link {}: {} packets in, {} out", index, in, out));
+  if (!link.spec().rate.is_unlimited() && link.queued_bytes() > link.queue_bound()) {
+    judge_->report(Rule::kQueueBound, now,
+                   fmt::format("link {}: {} bytes queued, bound {}", index, link.queued_bytes(), link.queue_bound()));
+  }
+}
+
+void StateChecker::at_end(Instant now, std::uint32_t host, const Endpoint& endpoint) {
+  const std::size_t left = endpoint.connection_count() + (mutation_ == Mutation::kRetainConnection ? 1 : 0);
+  if (left > 0) judge_->report(Rule::kRetained, now, fmt::format("host {} keeps {} connections after the end", host, left));
+  if (endpoint.next_timeout()) judge_->report(Rule::kRetained, now, fmt::format("host {} keeps a timer after the end", host));
+}
+
+}  // namespace godwit::sim

@@ -1,0 +1,69 @@
+// The checkers that look inside: the ring of sent packets, the congestion window, the pacer's promise, timers, bounds,
+// and what is left after the end. They use Endpoint::inspect() and statistics only, and compute on their own.
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "sim/checker.h"
+#include "sim/link.h"
+#include "transport/endpoint.h"
+
+namespace godwit::sim {
+
+// Over any window, granted bytes stay below rate × window + burst: a token bucket of its own for one connection.
+// Judged on data alone; probes are exempt (they go whatever the pacer says), and so is what never waits (receipts,
+// pings, handshakes).
+class PacerChecker {
+ public:
+  // The rate holds from `now` on.
+  void on_rate(Instant now, Bandwidth rate);
+  // False when the bytes exceed the promise.
+  [[nodiscard]] bool on_data(Instant now, std::uint64_t bytes);
+
+ private:
+  [[nodiscard]] static double burst(Bandwidth rate);
+  void advance(Instant now);
+
+  bool started_ = false;
+  Bandwidth rate_ = Bandwidth::unlimited();
+  double credit_ = 0;
+  Instant at_{};
+};
+
+class StateChecker {
+ public:
+  explicit StateChecker(Judge& judge, Mutation mutation) : judge_(&judge), mutation_(mutation) {}
+
+  // After everything that a host did in one event has been drained. `now` is the host's own clock.
+  void after_turn(Instant now, std::uint32_t host, const Endpoint& endpoint, bool worked);
+  // A packet with data of the application was handed out, or the rate has changed (trace events of the core).
+  void on_data(Instant now, std::uint32_t host, const Endpoint& endpoint, ConnectionId connection, std::uint64_t bytes,
+               bool retransmission);
+  void on_metrics(Instant now, std::uint32_t host, ConnectionId connection, Bandwidth rate, std::uint64_t window);
+  void on_closed(std::uint32_t host, ConnectionId connection) { pacers_.erase({host, connection}); }
+  void on_host_lost(std::uint32_t host);
+  void check_link(Instant now, std::uint32_t index, const Link& link);
+  void at_end(Instant now, std::uint32_t host, const Endpoint& endpoint);
+
+ private:
+  struct Watched {
+    PacerChecker pacer;
+    std::uint64_t probes_seen = 0;
+    std::uint64_t window = 0;  // the largest since the last new data
+    std::uint32_t turns = 0;
+  };
+  using Key = std::pair<std::uint32_t, ConnectionId>;
+  void check_ring(Instant now, std::uint32_t host, ConnectionId id, const Connection& connection);
+
+  Judge* judge_;
+  Mutation mutation_;
+  std::map<Key, Watched> pacers_;
+  struct Idle {
+    Instant since{};
+    std::uint32_t turns = 0;
+  };
+  std::map<std::uint32_t, Idle> idle_;
+};
+
+}  // namespace godwit::sim

@@ -1,0 +1,52 @@
+#include "sim/checker_wire.h"
+
+#include <fmt/format.h>
+
+#include "sim/payload.h"
+#include "wire/limits.h"
+
+namespace godwit::sim {
+
+void WireChecker::on_datagram(Instant now, std::uint32_t host, ByteView datagram) {
+  if (datagram.empty() || datagram.size() > wire::kMaxDatagram) {
+    return judge_->report(Rule::kDatagram, now, fmt::format("host {} sent {} bytes", host, datagram.size()));
+  }
+  if (datagram[0] == wire::kTypeSymmetric && datagram.size() >= wire::kDatagramOverhead) {
+    return check_nonce(now, host, datagram);
+  }
+  if (datagram[0] != wire::kTypeIntro || datagram.size() < wire::kIntroOverhead) {
+    judge_->report(Rule::kDatagram, now,
+                   fmt::format("host {} sent {} bytes of type {:02x}", host, datagram.size(), datagram[0]));
+  }
+}
+
+void WireChecker::check_nonce(Instant now, std::uint32_t host, ByteView datagram) {
+  const std::uint64_t high = load_le<std::uint32_t>(datagram.data() + 1);
+  const std::uint64_t low = load_le<std::uint64_t>(datagram.data() + 5);
+  const std::uint64_t nonce = mix(low ^ mix(high)) | 1;
+  const std::uint64_t tag = load_le<std::uint64_t>(datagram.data() + datagram.size() - 8) ^ datagram.size();
+  Slot& slot = slot_of(nonce);
+  if (slot.nonce == 0) {
+    slot = {.nonce = nonce, .tag = tag};
+    if (++used_ * 2 > slots_.size()) grow();
+  } else if (slot.tag != tag) {
+    judge_->report(Rule::kNonce, now,
+                   fmt::format("host {} used nonce {} twice", host, to_hex(datagram.subspan(1, 12))));
+  }
+}
+
+WireChecker::Slot& WireChecker::slot_of(std::uint64_t nonce) {
+  std::size_t at = (nonce >> 8) & (slots_.size() - 1);
+  while (slots_[at].nonce != 0 && slots_[at].nonce != nonce) at = (at + 1) & (slots_.size() - 1);
+  return slots_[at];
+}
+
+void WireChecker::grow() {
+  std::vector<Slot> old(slots_.size() * 2);
+  old.swap(slots_);
+  for (const Slot& slot : old) {
+    if (slot.nonce != 0) slot_of(slot.nonce) = slot;
+  }
+}
+
+}  // namespace godwit::sim

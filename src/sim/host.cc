@@ -1,0 +1,354 @@
+#include "sim/host.h"
+
+#include <algorithm>
+#include <array>
+
+#include "sim/simulator.h"
+
+namespace godwit::sim {
+namespace {
+
+// A dial that has failed is repeated after this long.
+constexpr Duration kRedialAfter = 1s;
+// More runs than this in one turn are a loop without end.
+constexpr std::size_t kMostRunsPerTurn = 20'000;
+constexpr std::size_t kMostRunBytes = 64 * 1024;
+
+}  // namespace
+
+Host::Host(Simulator& simulator, std::uint32_t index, const HostSpec& spec, std::uint64_t seed)
+    : simulator_(simulator),
+      index_(index),
+      spec_(&spec),
+      random_(seed),
+      address_(simulator.inside_address(index)),
+      keys_(make_keys()),
+      buffer_(64 * 1024 + 2048),
+      // Every machine has been up for another while.
+      offset_(Duration{static_cast<Duration::rep>(random_.below(1'000'000'000'000'000))}),
+      peers_(simulator.scenario().hosts.size()) {}
+
+Host::~Host() = default;
+
+KeyPair Host::make_keys() { return *KeyPair::generate(random_); }
+
+// --- Life ---
+
+void Host::start(Instant now) {
+  endpoint_ = std::make_unique<Endpoint>(spec_->config, *KeyPair::from_secret(keys_.secret().bytes()), random_,
+                                         static_cast<trace::Sink*>(this));
+  turn(now);
+}
+
+void Host::kill(Instant now) {
+  endpoint_.reset();
+  for (Peer& peer : peers_) peer = {};
+  drop_replies(now, std::nullopt);
+  for (const std::uint32_t packet : inbox_) simulator_.release(packet);
+  inbox_.clear();
+  inbox_bytes_ = 0;
+  wake_at_ = Instant::max();
+}
+
+void Host::renew_keys() { keys_ = make_keys(); }
+
+void Host::resume(Instant now) {
+  stalled_ = false;
+  read_inbox(now);
+}
+
+void Host::jump_clock(Instant now, Duration by) {
+  offset_ += by;
+  turn(now);
+}
+
+void Host::close_all(Instant now) {
+  if (!endpoint_) return;
+  endpoint_->close_all(local(now), "the scenario has ended");
+  turn(now);
+}
+
+void Host::redial(Instant now) {
+  if (!endpoint_) return;
+  for (std::uint32_t peer = 0; peer < peers_.size(); ++peer) {
+    if (peers_[peer].connection == 0 || simulator_.scenario().hosts[peer].nat) continue;
+    const auto dialled = endpoint_->connect(local(now), simulator_.outside_address(peer), simulator_.host(peer).public_key());
+    drain_events(now);
+    if (dialled) peers_[peer].connection = *dialled;
+  }
+  turn(now);
+}
+
+// --- Network and time ---
+
+void Host::on_datagram(Instant now, std::uint32_t packet) {
+  Packet& arrived = simulator_.packet(packet);
+  if (!endpoint_) return simulator_.release(packet);
+  if (!stalled_ && spec_->receive_interval == Duration::zero()) {
+    receive(now, {.local = address_, .remote = arrived.source, .bytes = arrived.view(), .segment_size = arrived.size});
+    simulator_.release(packet);
+    return turn(now);
+  }
+  if (inbox_bytes_ + arrived.size > spec_->socket_buffer) {
+    ++statistics_.socket_overflows;
+    return simulator_.release(packet);
+  }
+  inbox_bytes_ += arrived.size;
+  inbox_.push_back(packet);
+  if (stalled_ || inbox_scheduled_) return;
+  inbox_scheduled_ = true;
+  simulator_.schedule(now + spec_->receive_interval, EventKind::kInbox, index_);
+}
+
+// Datagrams of one peer and one size travel as one run, as a kernel's receive offload hands them over.
+void Host::read_inbox(Instant now) {
+  inbox_scheduled_ = false;
+  if (!endpoint_ || stalled_) return;
+  std::vector<std::uint32_t> arrived;
+  arrived.swap(inbox_);
+  inbox_bytes_ = 0;
+  for (std::size_t at = 0; at < arrived.size();) {
+    const Packet& first = simulator_.packet(arrived[at]);
+    const SocketAddress remote = first.source;
+    const std::size_t segment = first.size;
+    arena_.clear();
+    while (at < arrived.size() && endpoint_) {
+      Packet& next = simulator_.packet(arrived[at]);
+      if (next.source != remote || next.size > segment || arena_.size() + next.size > kMostRunBytes) break;
+      arena_.insert(arena_.end(), next.bytes.begin(), next.bytes.begin() + next.size);
+      const bool last = next.size < segment;
+      simulator_.release(arrived[at++]);
+      if (last) break;
+    }
+    receive(now, {.local = address_, .remote = remote, .bytes = arena_, .segment_size = segment});
+  }
+  turn(now);
+}
+
+void Host::receive(Instant now, const DatagramRun& run) {
+  worked_ = true;
+  statistics_.datagrams_read += run.segment_count();
+  endpoint_->receive(local(now), run);
+  drain_events(now);
+}
+
+void Host::wake(Instant at) {
+  if (at != wake_at_) return;  // an earlier one has taken its place
+  wake_at_ = Instant::max();
+  ++statistics_.wakes;
+  turn(at);
+}
+
+void Host::turn(Instant now) {
+  if (!endpoint_ || stalled_) return;
+  if (const auto due = endpoint_->next_timeout(); due && *due <= local(now)) {
+    endpoint_->handle_timeout(local(now));
+    drain_events(now);
+  }
+  flush(now);
+  while (!replies_.empty()) {
+    const std::size_t before = replies_.size();
+    send_replies(now);
+    flush(now);
+    if (replies_.size() >= before) break;
+  }
+  simulator_.after_turn(now, index_, worked_);
+  worked_ = false;
+  arm(now);
+}
+
+void Host::arm(Instant now) {
+  const auto next = endpoint_->next_timeout();
+  if (!next) return;
+  const Instant at = std::max(now, *next - offset_);
+  if (at >= wake_at_) return;
+  wake_at_ = at;
+  simulator_.schedule(at, EventKind::kHostWake, index_);
+}
+
+void Host::flush(Instant now) {
+  drain_events(now);
+  for (std::size_t runs = 0;; ++runs) {
+    buffer_.reset();
+    sent_data_.clear();
+    const auto run = endpoint_->poll_transmit(local(now), buffer_);
+    if (run) {
+      worked_ = true;
+      ++statistics_.runs_sent;
+      statistics_.datagrams_sent += run->segment_count();
+      statistics_.bytes_sent += run->bytes.size();
+      std::uint64_t fresh = 0;
+      ConnectionId owner = 0;
+      for (const SentData& data : sent_data_) {
+        if (data.retransmission) {
+          simulator_.on_data(local(now), index_, data.connection, data.bytes, true);
+        } else {
+          fresh += data.bytes;
+          owner = data.connection;
+        }
+      }
+      if (fresh > 0) simulator_.on_data(local(now), index_, owner, fresh, false);
+      for (std::size_t i = 0; i < run->segment_count(); ++i) {
+        simulator_.transmit(now, index_, run->remote, run->segment(i));
+      }
+    }
+    drain_events(now);
+    if (!run) return;
+    if (runs > kMostRunsPerTurn) {
+      return simulator_.judge().report(Rule::kTimer, now, "a host transmits without end");
+    }
+  }
+}
+
+// --- What the endpoint says ---
+
+void Host::on_event(const trace::Event& event) {
+  if (const auto* sent = std::get_if<trace::PacketSent>(&event.data)) {
+    if (sent->kind == trace::PacketKind::kStreamFragment || sent->kind == trace::PacketKind::kShortMessage) {
+      sent_data_.push_back({event.connection, sent->bytes, sent->retransmission});
+    }
+  } else if (const auto* metrics = std::get_if<trace::MetricsUpdated>(&event.data)) {
+    simulator_.on_metrics(event.at, index_, event.connection, metrics->pacing_rate, metrics->window_bytes);
+  }
+  simulator_.on_trace(index_, event);
+}
+
+void Host::drain_events(Instant now) {
+  while (endpoint_) {
+    EndpointEvent* event = endpoint_->poll_event();
+    if (event == nullptr) return;
+    worked_ = true;
+    handle(now, *event);
+  }
+}
+
+void Host::handle(Instant now, EndpointEvent& event) {
+  MessageChecker& messages = simulator_.messages();
+  const Instant clock = local(now);
+  const ConnectionId id = event.connection;
+  const Mutation mutation = simulator_.take_mutation(event.event);
+  simulator_.note_event(now, index_, event);
+  if (auto* chunk = std::get_if<StreamChunk>(&event.event)) {
+    statistics_.payload_received += chunk->bytes.size();
+    std::vector<std::uint8_t> altered;
+    if (mutation == Mutation::kAlterPayload) {
+      altered.assign(chunk->bytes.begin(), chunk->bytes.end());
+      altered.back() ^= 1;
+      chunk->bytes = altered;
+    }
+    const auto number = messages.on_chunk(clock, index_, id, *chunk);
+    if (number) on_delivered(now, id, *number);
+  } else if (auto* message = std::get_if<MessageReceived>(&event.event)) {
+    statistics_.payload_received += message->payload.size();
+    std::vector<std::uint8_t> bytes;
+    ByteView payload = message->payload;
+    if (mutation == Mutation::kAlterPayload) {
+      bytes.assign(payload.begin(), payload.end());
+      bytes.back() ^= 1;
+      payload = bytes;
+    }
+    const auto number = messages.on_message(clock, index_, payload);
+    if (mutation == Mutation::kDeliverTwice) static_cast<void>(messages.on_message(clock, index_, payload));
+    if (number) on_delivered(now, id, *number);
+  } else if (auto* whole = std::get_if<StreamMessage>(&event.event)) {
+    statistics_.payload_received += whole->payload.size();
+    if (mutation == Mutation::kAlterPayload) whole->payload.back() ^= 1;
+    const auto number = messages.on_message(clock, index_, whole->payload);
+    if (mutation == Mutation::kDeliverTwice) static_cast<void>(messages.on_message(clock, index_, whole->payload));
+    if (number) on_delivered(now, id, *number);
+  } else if (const auto* confirmed = std::get_if<MessageConfirmed>(&event.event)) {
+    if (mutation == Mutation::kHideConfirmation) return;
+    if (mutation == Mutation::kClaimUndelivered) {
+      static_cast<void>(messages.on_failed(clock, index_, id, confirmed->message, false));
+      return;
+    }
+    const std::uint64_t number = messages.on_confirmed(clock, index_, id, confirmed->message);
+    if (number != 0) simulator_.on_ended(now, number);
+  } else if (const auto* failed = std::get_if<MessageFailed>(&event.event)) {
+    const std::uint64_t number = messages.on_failed(clock, index_, id, failed->message, failed->may_have_arrived);
+    if (number != 0) simulator_.on_ended(now, number);
+  } else if (const auto* aborted = std::get_if<StreamAborted>(&event.event)) {
+    if (mutation != Mutation::kHideHalfReceived) messages.on_aborted(clock, index_, id, *aborted);
+  } else if (const auto* connected = std::get_if<Connected>(&event.event)) {
+    ++statistics_.connected;
+    simulator_.on_connected(clock, index_, id);
+    const auto peer = simulator_.public_host_at(connected->remote);
+    if (peer) peers_[*peer].connection = id;
+  } else if (std::holds_alternative<Closed>(event.event)) {
+    ++statistics_.closed;
+    messages.on_closed(clock, index_, id);
+    simulator_.on_closed(index_, id);
+    drop_replies(now, id);
+    for (std::uint32_t peer = 0; peer < peers_.size(); ++peer) {
+      if (peers_[peer].connection != id) continue;
+      peers_[peer] = {.connection = 0, .redial_at = now + kRedialAfter};
+      simulator_.on_disconnected(now, index_, peer);
+    }
+  } else if (std::holds_alternative<Writable>(event.event)) {
+    simulator_.on_writable(now, index_);
+  }
+}
+
+void Host::on_delivered(Instant now, ConnectionId connection, std::uint64_t number) {
+  const std::uint64_t reply = simulator_.on_delivered(now, number);
+  if (reply != 0) replies_.push_back({connection, reply});
+}
+
+// --- The application ---
+
+void Host::send_replies(Instant now) {
+  while (!replies_.empty() && endpoint_) {
+    const Reply reply = replies_.front();
+    const SendOutcome outcome = post(now, reply.connection, reply.number);
+    if (outcome == SendOutcome::kBlocked) return;
+    replies_.pop_front();
+    if (outcome == SendOutcome::kAccepted) continue;
+    simulator_.messages().on_refused(reply.number);
+    simulator_.on_ended(now, reply.number);
+  }
+}
+
+void Host::drop_replies(Instant now, std::optional<ConnectionId> connection) {
+  std::vector<std::uint64_t> dropped;
+  std::erase_if(replies_, [&](const Reply& reply) {
+    if (connection && reply.connection != *connection) return false;
+    dropped.push_back(reply.number);
+    return true;
+  });
+  for (const std::uint64_t number : dropped) {
+    simulator_.messages().on_refused(number);
+    simulator_.on_ended(now, number);
+  }
+}
+
+Host::SendOutcome Host::send(Instant now, std::uint64_t number) {
+  if (!endpoint_) return SendOutcome::kNoConnection;
+  const std::uint32_t to = simulator_.messages().record(number).to;
+  Peer& peer = peers_[to];
+  if (peer.connection == 0) {
+    if (now < peer.redial_at) return SendOutcome::kNoConnection;
+    const auto dialled = endpoint_->connect(local(now), simulator_.outside_address(to), simulator_.host(to).public_key());
+    if (!dialled) return SendOutcome::kNoConnection;
+    peer.connection = *dialled;
+  }
+  return post(now, peer.connection, number);
+}
+
+Host::SendOutcome Host::post(Instant now, ConnectionId connection, std::uint64_t number) {
+  MessageChecker& messages = simulator_.messages();
+  const std::uint64_t size = messages.record(number).size;
+  const auto id = endpoint_->send(local(now), connection, messages.payload().body(number, size));
+  if (id) {
+    messages.on_accepted(index_, connection, *id, number, endpoint_->stream_id(connection, *id));
+    worked_ = true;
+    return SendOutcome::kAccepted;
+  }
+  return id.error().code == ErrorCode::kWouldBlock ? SendOutcome::kBlocked : SendOutcome::kRefused;
+}
+
+std::optional<ConnectionStatistics> Host::connection_statistics(std::uint32_t peer) const {
+  if (!endpoint_ || peers_[peer].connection == 0) return std::nullopt;
+  return endpoint_->statistics(peers_[peer].connection);
+}
+
+}  // namespace godwit::sim

@@ -1,0 +1,123 @@
+// One simulated machine: a real Endpoint driven through its public interface exactly as runtime/Node drives it, a
+// socket buffer, and a clock that may differ from the world's. Everything the endpoint says goes to the checkers and to
+// the application script. Owned by Simulator.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "sim/scenario.h"
+#include "transport/endpoint.h"
+
+namespace godwit::sim {
+
+class Simulator;
+
+struct HostStatistics {
+  std::uint64_t wakes = 0;
+  std::uint64_t runs_sent = 0;
+  std::uint64_t datagrams_sent = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t datagrams_read = 0;
+  std::uint64_t socket_overflows = 0;
+  std::uint64_t payload_received = 0;  // bytes handed to the application, in order
+  std::uint64_t connected = 0;
+  std::uint64_t closed = 0;
+};
+
+class Host final : private trace::Sink {
+ public:
+  enum class SendOutcome : std::uint8_t { kAccepted, kBlocked, kNoConnection, kRefused };
+
+  // `simulator` and `spec` outlive the host.
+  Host(Simulator& simulator, std::uint32_t index, const HostSpec& spec, std::uint64_t seed);
+  ~Host() override;
+
+  // --- Life ---
+  void start(Instant now);
+  // The process ends without a word.
+  void kill(Instant now);
+  void renew_keys();
+  void stall() { stalled_ = true; }
+  void resume(Instant now);
+  void jump_clock(Instant now, Duration by);
+  void close_all(Instant now);
+  void redial(Instant now);
+
+  // --- Network and time, called by the simulator ---
+  void on_datagram(Instant now, std::uint32_t packet);
+  void read_inbox(Instant now);
+  void wake(Instant at);
+
+  // --- The application ---
+  // Sends message `number` of the checker to its receiver, over the present connection or a new one.
+  [[nodiscard]] SendOutcome send(Instant now, std::uint64_t number);
+  // Drains what the endpoint has to say and to send. After every call that changes it from outside.
+  void turn(Instant now);
+
+  [[nodiscard]] bool running() const { return endpoint_ != nullptr; }
+  [[nodiscard]] Endpoint* endpoint() { return endpoint_.get(); }
+  [[nodiscard]] const PublicKey& public_key() const { return keys_.public_key(); }
+  [[nodiscard]] const SocketAddress& address() const { return address_; }
+  [[nodiscard]] const HostSpec& spec() const { return *spec_; }
+  [[nodiscard]] const HostStatistics& statistics() const { return statistics_; }
+  // Of the connection to a peer; nothing without one.
+  [[nodiscard]] std::optional<ConnectionStatistics> connection_statistics(std::uint32_t peer) const;
+  [[nodiscard]] Instant local(Instant now) const { return now + offset_; }
+
+ private:
+  struct Peer {
+    ConnectionId connection = 0;
+    Instant redial_at{};
+  };
+  struct Reply {
+    ConnectionId connection = 0;
+    std::uint64_t number = 0;  // of the message that is the reply
+  };
+  struct SentData {
+    ConnectionId connection;
+    std::uint32_t bytes;
+    bool retransmission;
+  };
+
+  void on_event(const trace::Event& event) override;
+  void drain_events(Instant now);
+  void handle(Instant now, EndpointEvent& event);
+  void on_delivered(Instant now, ConnectionId connection, std::uint64_t number);
+  void send_replies(Instant now);
+  // Of one connection, or all.
+  void drop_replies(Instant now, std::optional<ConnectionId> connection);
+  void flush(Instant now);
+  void receive(Instant now, const DatagramRun& run);
+  void arm(Instant now);
+  [[nodiscard]] SendOutcome post(Instant now, ConnectionId connection, std::uint64_t number);
+  [[nodiscard]] KeyPair make_keys();
+
+  Simulator& simulator_;
+  std::uint32_t index_;
+  const HostSpec* spec_;
+  DeterministicRandom random_;
+  SocketAddress address_;
+  KeyPair keys_;
+  std::unique_ptr<Endpoint> endpoint_;
+  TransmitBuffer buffer_;
+  Duration offset_;  // of the own clock
+  bool stalled_ = false;
+  bool worked_ = false;  // in this turn
+  Instant wake_at_ = Instant::max();
+  std::vector<Peer> peers_;
+  std::deque<Reply> replies_;
+  std::vector<std::uint32_t> inbox_;
+  std::uint64_t inbox_bytes_ = 0;
+  bool inbox_scheduled_ = false;
+  std::vector<std::uint8_t> arena_;  // a run that arrived in pieces
+  std::vector<SentData> sent_data_;
+  HostStatistics statistics_;
+};
+
+}  // namespace godwit::sim

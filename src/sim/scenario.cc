@@ -1,0 +1,193 @@
+#include "sim/scenario.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "wire/limits.h"
+
+namespace godwit::sim {
+namespace {
+
+constexpr double kFullCharge = wire::kMaxDatagram + kIpUdpOverhead;
+constexpr std::uint64_t kDefaultQueue = 64 * 1228;
+
+template <typename F>
+void for_each_link(const Scenario& scenario, std::uint32_t from, std::uint32_t to, F f) {
+  for (const std::uint32_t link : scenario.hosts[from].egress) f(scenario.links[link]);
+  for (const std::uint32_t link : scenario.hosts[to].ingress) f(scenario.links[link]);
+}
+
+Bandwidth slowest(const LinkSpec& link) {
+  Bandwidth rate = link.rate;
+  for (const RateChange& change : link.rate_changes) rate = std::min(rate, change.rate);
+  if (link.policer) rate = std::min(rate, link.policer->rate);
+  return rate;
+}
+
+Duration interruption(const LinkSpec& link) {
+  Duration sum{};
+  for (const Span& blackout : link.blackouts) sum += blackout.until - blackout.from;
+  for (const DelaySpike& spike : link.delay_spikes) sum += spike.extra;
+  return sum;
+}
+
+}  // namespace
+
+std::string_view disturbance_name(DisturbanceKind kind) {
+  switch (kind) {
+    case DisturbanceKind::kRestart: return "restart";
+    case DisturbanceKind::kRestartNewKeys: return "restart-new-keys";
+    case DisturbanceKind::kStall: return "stall";
+    case DisturbanceKind::kClockJump: return "clock-jump";
+    case DisturbanceKind::kRebindNat: return "rebind-nat";
+    case DisturbanceKind::kClose: return "close";
+    case DisturbanceKind::kRedial: return "redial";
+  }
+  return "none";
+}
+
+Duration Scenario::round_trip(std::uint32_t from, std::uint32_t to) const {
+  Duration sum{};
+  for_each_link(*this, from, to, [&](const LinkSpec& link) { sum += link.delay; });
+  for_each_link(*this, to, from, [&](const LinkSpec& link) { sum += link.delay; });
+  return sum;
+}
+
+Duration Scenario::longest_round_trip(std::uint32_t from, std::uint32_t to) const {
+  Duration sum{};
+  const auto add = [&](const LinkSpec& link) {
+    sum += link.delay + link.jitter;
+    if (link.reorder > 0) sum += link.reorder_by;
+    for (const DelaySpike& spike : link.delay_spikes) sum += spike.extra;
+    if (!link.rate.is_unlimited()) sum += slowest(link).time_for(link.queue.bytes + wire::kMaxDatagram);
+  };
+  for_each_link(*this, from, to, add);
+  for_each_link(*this, to, from, add);
+  return sum + hosts[from].receive_interval + hosts[to].receive_interval;
+}
+
+void Scenario::resolve() {
+  for (std::uint32_t index = 0; index < links.size(); ++index) {
+    LinkSpec& link = links[index];
+    if (link.queue.bytes > 0) continue;
+    link.queue.bytes = kDefaultQueue;
+    if (link.queue.bdp <= 0) continue;
+    // The longest path that crosses the link.
+    Duration longest{};
+    const auto crosses = [&](const std::vector<std::uint32_t>& path) {
+      return std::find(path.begin(), path.end(), index) != path.end();
+    };
+    for (std::uint32_t from = 0; from < hosts.size(); ++from) {
+      for (std::uint32_t to = 0; to < hosts.size(); ++to) {
+        if (from == to || !(crosses(hosts[from].egress) || crosses(hosts[to].ingress))) continue;
+        longest = std::max(longest, round_trip(from, to));
+      }
+    }
+    const auto wanted = static_cast<std::uint64_t>(static_cast<double>(link.rate.bytes_in(longest)) * link.queue.bdp);
+    link.queue.bytes = std::max<std::uint64_t>(wanted, 2 * 1228);
+  }
+}
+
+bool Scenario::gentle() const {
+  for (const Disturbance& disturbance : disturbances) {
+    if (disturbance.kind != DisturbanceKind::kStall || disturbance.duration > 5s) return false;
+  }
+  for (const LinkSpec& link : links) {
+    if (interruption(link) > 5s || link.loss.expected() > 0.1 || link.mtu < kFullCharge) return false;
+    if (link.loss.to_bad > 0 && link.loss.to_good < 0.1) return false;
+  }
+  return true;
+}
+
+Duration Scenario::bound() const {
+  // Handshakes under loss repeat every 250 ms, an ignored intro costs 5 s (wire spec 4.3).
+  Duration total = 30s;
+  for (const Disturbance& disturbance : disturbances) {
+    total = std::max(total, disturbance.at + disturbance.duration + 30s);
+    total += disturbance.duration + 5s;
+  }
+  for (const LinkSpec& link : links) {
+    for (const Span& blackout : link.blackouts) total = std::max(total, 30s + blackout.until + (blackout.until - blackout.from));
+    total += 2 * interruption(link);
+  }
+  for (const FlowSpec& flow : flows) {
+    const Duration trip = longest_round_trip(flow.from, flow.to) + 2ms;
+    double loss = 0;
+    Bandwidth rate = Bandwidth::unlimited();
+    const auto look = [&](const LinkSpec& link) {
+      loss += link.loss.expected() + link.corrupt + 0.2 * link.reorder;
+      // Every flow may be on the link, and a shared one is shared fairly at best.
+      rate = std::min(rate, slowest(link).scaled(1.0 / static_cast<double>(flows.size() + competitors.size())));
+    };
+    for_each_link(*this, flow.from, flow.to, look);
+    for_each_link(*this, flow.to, flow.from, look);
+    // Mathis et al. 1997: segment / round trip × sqrt(3/2) / sqrt(loss).
+    if (loss > 0) {
+      const double mathis = 1130 / to_seconds(trip) * 1.22 / std::sqrt(loss);
+      rate = std::min(rate, Bandwidth::from_bytes_per_second(static_cast<std::uint64_t>(mathis) + 1));
+    }
+    // Slow start from ten datagrams, then a quarter of the fair share at worst.
+    const std::uint64_t bytes = flow.count * (flow.bytes + 1228 + (flow.kind == FlowKind::kRequests ? flow.reply_bytes : 0));
+    total += flow.start + 20 * trip + rate.scaled(0.25).time_for(bytes);
+    total += static_cast<Duration::rep>(flow.count) * flow.interval;
+    if (flow.pause_every > 0) total += static_cast<Duration::rep>(flow.count / flow.pause_every) * flow.pause;
+    // Each message may lose its tail, each tail more than once: a probe or a time-out, backed off.
+    const double tails = static_cast<double>(flow.count) * std::min(1.0, 6 * loss) + (loss > 0 ? 4 : 0);
+    total += from_seconds(tails * (4 * to_seconds(trip) + 1.5));
+    total += static_cast<Duration::rep>(flow.count) * 4 * trip;
+  }
+  // What may end sessions leaves it to time-outs: idle 120 s, or twelve retransmissions with back-off to 60 s.
+  if (!gentle()) total += 900s;
+  return total;
+}
+
+std::optional<std::string> Scenario::problem() const {
+  if (hosts.empty()) return "there are no hosts";
+  const auto bad_link = [&](const std::vector<std::uint32_t>& path) {
+    return std::any_of(path.begin(), path.end(), [&](std::uint32_t link) { return link >= links.size(); });
+  };
+  for (const HostSpec& host : hosts) {
+    if (bad_link(host.egress) || bad_link(host.ingress)) return "a host names a link that is not there";
+    if (host.nat && *host.nat >= nats.size()) return "a host names a NAT box that is not there";
+  }
+  for (const CompetitorSpec& competitor : competitors) {
+    if (bad_link(competitor.egress) || bad_link(competitor.ingress)) return "a competitor names a link that is not there";
+  }
+  for (const FlowSpec& flow : flows) {
+    if (flow.from >= hosts.size() || flow.to >= hosts.size() || flow.from == flow.to) return "a flow's hosts are wrong";
+    if (hosts[flow.to].nat) return "a flow's receiver must have a public address";
+    if (flow.bytes < kSmallestPayload || flow.reply_bytes < kSmallestPayload) return "a message has at least 16 bytes";
+    if (flow.kind == FlowKind::kMessages && flow.interval <= Duration::zero()) return "messages need an interval";
+  }
+  for (const Disturbance& disturbance : disturbances) {
+    const std::size_t most = disturbance.kind == DisturbanceKind::kRebindNat ? nats.size() : hosts.size();
+    if (disturbance.target >= most) return "a disturbance's target is not there";
+  }
+  return std::nullopt;
+}
+
+Scenario two_hosts(const LinkSpec& there, const LinkSpec& back) {
+  Scenario scenario;
+  scenario.links = {there, back};
+  scenario.hosts.resize(2);
+  scenario.hosts[0].egress = {0};
+  scenario.hosts[0].ingress = {1};
+  scenario.hosts[1].egress = {};
+  scenario.hosts[1].ingress = {};
+  return scenario;
+}
+
+Scenario two_hosts(const LinkSpec& both) { return two_hosts(both, both); }
+
+Scenario dumbbell(const LinkSpec& there, const LinkSpec& back, std::uint32_t pairs) {
+  Scenario scenario;
+  scenario.links = {there, back};
+  scenario.hosts.resize(std::size_t{2} * pairs);
+  for (std::uint32_t pair = 0; pair < pairs; ++pair) {
+    scenario.hosts[2 * pair].egress = {0};
+    scenario.hosts[2 * pair].ingress = {1};
+  }
+  return scenario;
+}
+
+}  // namespace godwit::sim

@@ -1,0 +1,230 @@
+#include "sim/scenario_random.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "sim/payload.h"
+
+namespace godwit::sim {
+namespace {
+
+class Dice {
+ public:
+  explicit Dice(std::uint64_t seed) : random_(mix(seed ^ 0x736365)) {}
+
+  bool chance(double probability) { return random_.unit() < probability; }
+  // Uniform in [least, most].
+  std::uint64_t number(std::uint64_t least, std::uint64_t most) { return least + random_.below(most - least + 1); }
+  // Uniform on a logarithmic scale.
+  double spread(double least, double most) { return least * std::pow(most / least, random_.unit()); }
+  Duration time(Duration least, Duration most) {
+    return Duration{static_cast<Duration::rep>(spread(static_cast<double>(least.count()), static_cast<double>(most.count())))};
+  }
+  Duration moment(Duration within) {
+    return Duration{static_cast<Duration::rep>(random_.unit() * static_cast<double>(within.count()))};
+  }
+  template <typename T, std::size_t N>
+  T one_of(const std::array<T, N>& choices) {
+    return choices[random_.below(N)];
+  }
+
+ private:
+  DeterministicRandom random_;
+};
+
+LossSpec random_loss(Dice& dice) {
+  LossSpec loss;
+  if (dice.chance(0.45)) return loss;
+  if (dice.chance(0.6)) {
+    loss.rate = dice.spread(0.001, 0.3);
+  } else if (dice.chance(0.7)) {
+    loss.to_bad = dice.spread(0.001, 0.1);
+    loss.to_good = dice.spread(0.1, 0.9);
+    loss.bad_rate = dice.chance(0.5) ? 1.0 : dice.spread(0.3, 1.0);
+  } else {
+    // A few early packets: handshakes and first flights.
+    for (std::uint64_t at = dice.number(0, 3); at < 12; at += dice.number(1, 4)) loss.packets.push_back(at);
+  }
+  return loss;
+}
+
+LinkSpec random_link(Dice& dice) {
+  LinkSpec link;
+  link.delay = dice.time(50us, 400ms);
+  if (dice.chance(0.3)) link.jitter = dice.time(100us, 50ms);
+  if (dice.chance(0.8)) link.rate = Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(dice.spread(2e5, 1e9)));
+  if (dice.chance(0.7)) {
+    link.queue.bdp = dice.spread(0.25, 8);
+  } else {
+    link.queue.bytes = dice.number(2 * 1228, 200'000);
+  }
+  if (dice.chance(0.2)) link.aqm = Aqm::kCodel;
+  link.loss = random_loss(dice);
+  if (dice.chance(0.2)) {
+    link.reorder = dice.spread(0.005, 0.5);
+    link.reorder_by = dice.time(100us, 100ms);
+  }
+  if (dice.chance(0.2)) link.duplicate = dice.spread(0.005, 0.5);
+  if (dice.chance(0.15)) link.corrupt = dice.spread(0.002, 0.2);
+  if (dice.chance(0.03)) link.mtu = static_cast<std::uint32_t>(dice.number(576, 1300));
+  if (dice.chance(0.1)) {
+    const Duration from = dice.moment(6s);
+    link.blackouts.push_back({from, from + dice.time(50ms, dice.chance(0.1) ? Duration(150s) : Duration(4s))});
+  }
+  if (dice.chance(0.08) && !link.rate.is_unlimited()) {
+    Duration at = dice.moment(2s);
+    for (std::uint64_t i = dice.number(1, 3); i > 0; --i, at += dice.moment(2s)) {
+      link.rate_changes.push_back({at, link.rate.scaled(dice.spread(0.1, 4))});
+    }
+  }
+  if (dice.chance(0.1)) {
+    const Duration from = dice.moment(4s);
+    link.delay_spikes.push_back({from, from + dice.time(1ms, 1s), dice.time(10ms, 2s)});
+  }
+  if (dice.chance(0.05)) {
+    link.policer = Policer{Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(dice.spread(5e5, 1e8))),
+                           dice.number(5'000, 100'000)};
+  }
+  return link;
+}
+
+Config random_config(Dice& dice) {
+  Config config;
+  constexpr std::array kKinds = {CongestionKind::kCubic, CongestionKind::kNewReno, CongestionKind::kBbr,
+                                 CongestionKind::kLedbat, CongestionKind::kFixedRate};
+  config.congestion = dice.one_of(kKinds);
+  config.controller.fixed_rate = Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(dice.spread(5e5, 2e7)));
+  config.streams.delivery = dice.chance(0.5) ? DeliveryMode::kWhole : DeliveryMode::kChunks;
+  if (dice.chance(0.3)) config.recovery.rtt.min_rto = 200ms;
+  if (dice.chance(0.2)) config.handshake.require_authenticated_peer = true;
+  if (dice.chance(0.1)) config.connection_rate_limit = Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(dice.spread(3e5, 3e7)));
+  if (dice.chance(0.1)) config.endpoint_rate_limit = Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(dice.spread(3e5, 3e7)));
+  if (dice.chance(0.15)) {
+    config.send_queue.max_messages = static_cast<std::uint32_t>(dice.number(1, 16));
+    config.send_queue.max_streams = static_cast<std::uint32_t>(dice.number(1, 4));
+  }
+  if (dice.chance(0.1)) config.keepalive.ping_jitter = 1s;
+  if (dice.chance(0.1)) {
+    config.recovery.skip_least = 5;
+    config.recovery.skip_most = 50;
+    config.recovery.skip_interval = 1ms;
+  }
+  if (dice.chance(0.05)) config.recovery.first_packet_id = 0xffffffff - static_cast<std::uint32_t>(dice.number(0, 100));
+  // A scenario has few peers: small tables, built and cleared millions of times.
+  config.admission.address_entries = 64;
+  config.admission.prefix_entries = 16;
+  config.admission.replay_entries = 256;
+  return config;
+}
+
+FlowSpec random_flow(Dice& dice, std::uint32_t from, std::uint32_t to, std::uint64_t budget_bytes) {
+  FlowSpec flow;
+  flow.from = from;
+  flow.to = to;
+  flow.start = dice.chance(0.5) ? Duration::zero() : dice.moment(3s);
+  constexpr std::array kKinds = {FlowKind::kStreams, FlowKind::kMessages, FlowKind::kRequests};
+  flow.kind = dice.one_of(kKinds);
+  switch (flow.kind) {
+    case FlowKind::kStreams:
+      flow.bytes = static_cast<std::uint64_t>(dice.spread(16, static_cast<double>(budget_bytes)));
+      flow.count = static_cast<std::uint32_t>(std::min<std::uint64_t>(dice.number(1, 8), std::max<std::uint64_t>(1, budget_bytes / flow.bytes)));
+      flow.window = static_cast<std::uint32_t>(dice.number(1, 4));
+      if (dice.chance(0.2)) flow.interval = dice.time(1ms, 2s);
+      break;
+    case FlowKind::kMessages:
+      flow.bytes = dice.number(kSmallestPayload, 1106);
+      flow.count = static_cast<std::uint32_t>(dice.number(1, 40));
+      flow.interval = dice.time(100us, 500ms);
+      break;
+    case FlowKind::kRequests:
+      flow.bytes = dice.number(kSmallestPayload, dice.chance(0.2) ? 20'000 : 1'106);
+      flow.reply_bytes = dice.number(kSmallestPayload, dice.chance(0.3) ? 30'000 : 1'106);
+      flow.count = static_cast<std::uint32_t>(dice.number(1, 10));
+      if (dice.chance(0.5)) flow.interval = dice.time(1ms, 2s);
+      break;
+  }
+  if (dice.chance(0.2)) {
+    flow.pause_every = static_cast<std::uint32_t>(dice.number(1, 5));
+    flow.pause = dice.time(100ms, dice.chance(0.1) ? Duration(130s) : Duration(20s));
+  }
+  return flow;
+}
+
+Disturbance random_disturbance(Dice& dice, const Scenario& scenario) {
+  constexpr std::array kKinds = {DisturbanceKind::kRestart, DisturbanceKind::kRestartNewKeys, DisturbanceKind::kStall,
+                                 DisturbanceKind::kClockJump, DisturbanceKind::kClose, DisturbanceKind::kRedial,
+                                 DisturbanceKind::kRebindNat};
+  Disturbance disturbance;
+  disturbance.kind = dice.one_of(kKinds);
+  if (disturbance.kind == DisturbanceKind::kRebindNat && scenario.nats.empty()) disturbance.kind = DisturbanceKind::kStall;
+  disturbance.at = dice.moment(8s);
+  const std::size_t targets = disturbance.kind == DisturbanceKind::kRebindNat ? scenario.nats.size() : scenario.hosts.size();
+  disturbance.target = static_cast<std::uint32_t>(dice.number(0, targets - 1));
+  disturbance.duration = dice.time(1ms, dice.chance(0.1) ? Duration(200s) : Duration(5s));
+  return disturbance;
+}
+
+}  // namespace
+
+Scenario random_scenario(std::uint64_t seed) {
+  Dice dice(seed);
+  Scenario scenario;
+  scenario.seed = seed;
+  scenario.name = fmt::format("seed {}", seed);
+  const std::uint32_t hosts = dice.chance(0.75) ? 2 : static_cast<std::uint32_t>(dice.number(3, 5));
+  const bool shared = dice.chance(0.4);
+  if (shared) {
+    scenario.links.push_back(random_link(dice));
+    scenario.links.push_back(dice.chance(0.6) ? scenario.links[0] : random_link(dice));
+  }
+  for (std::uint32_t i = 0; i < hosts; ++i) {
+    HostSpec host;
+    host.config = random_config(dice);
+    if (shared && i > 0) {
+      // Behind the common bottleneck; the first host is the world.
+      host.egress = {0};
+      host.ingress = {1};
+    } else {
+      const LinkSpec out = random_link(dice);
+      scenario.links.push_back(out);
+      scenario.links.push_back(dice.chance(0.6) ? out : random_link(dice));
+      host.egress = {static_cast<std::uint32_t>(scenario.links.size() - 2)};
+      host.ingress = {static_cast<std::uint32_t>(scenario.links.size() - 1)};
+    }
+    if (i > 0 && dice.chance(0.2)) {
+      if (scenario.nats.empty() || dice.chance(0.5)) {
+        NatSpec nat;
+        nat.mapping = static_cast<NatRule>(dice.number(0, 2));
+        nat.filtering = static_cast<NatRule>(dice.number(0, 2));
+        nat.expiry = dice.time(10s, 200s);
+        nat.refreshed_by_inbound = dice.chance(0.5);
+        scenario.nats.push_back(nat);
+      }
+      host.nat = static_cast<std::uint32_t>(scenario.nats.size() - 1);
+    }
+    if (dice.chance(0.3)) host.receive_interval = dice.time(10us, 5ms);
+    if (dice.chance(0.1)) host.socket_buffer = static_cast<std::uint32_t>(dice.number(5'000, 50'000));
+    scenario.hosts.push_back(std::move(host));
+  }
+  const std::uint64_t flows = dice.number(1, hosts + 1);
+  const std::uint64_t budget = static_cast<std::uint64_t>(dice.spread(2'000, 300'000)) / flows;
+  for (std::uint64_t i = 0; i < flows; ++i) {
+    const auto from = static_cast<std::uint32_t>(dice.number(0, hosts - 1));
+    auto to = static_cast<std::uint32_t>(dice.number(0, hosts - 1));
+    if (to == from || scenario.hosts[to].nat) to = 0;
+    // The first host is always public.
+    if (to == from) continue;
+    scenario.flows.push_back(random_flow(dice, from, to, std::max<std::uint64_t>(budget, 100)));
+  }
+  if (scenario.flows.empty()) scenario.flows.push_back(random_flow(dice, 1, 0, std::max<std::uint64_t>(budget, 100)));
+  if (dice.chance(0.35)) {
+    for (std::uint64_t i = dice.number(1, 3); i > 0; --i) scenario.disturbances.push_back(random_disturbance(dice, scenario));
+  }
+  scenario.resolve();
+  return scenario;
+}
+
+}  // namespace godwit::sim

@@ -1,0 +1,13 @@
+// A scenario from a seed alone: small (a few hundred packets), hostile and varied, so that millions can run. The same
+// seed gives the same scenario on every machine; `godwit sim replay SEED` shows it.
+#pragma once
+
+#include <cstdint>
+
+#include "sim/scenario.h"
+
+namespace godwit::sim {
+
+[[nodiscard]] Scenario random_scenario(std::uint64_t seed);
+
+}  // namespace godwit::sim
