@@ -5,15 +5,16 @@
 namespace godwit {
 namespace {
 
-// Until then an ack is a repeat or a late copy of the handshake's own, whatever its nonce: an acceptor does not take a second
-// intro of an address within a second (wire spec 4.2), and receipts begin after it (wire spec 5.9).
+// Until then an ack is a repeat or a late copy of the handshake's own, whatever its nonce: an acceptor does not take a
+// second intro of an address within a second (wire spec 4.2), and receipts begin after it (wire spec 5.9).
 constexpr Duration kHandshakeAfterglow = 1s;
 // Replayed acks must not turn into a stream of pings.
 constexpr Duration kPingSpacing = 100ms;
 
 }  // namespace
 
-AckReplyPolicy::AckReplyPolicy(const std::optional<Nonce>& establishing, const std::optional<SymmetricKey>& peer_second_key)
+AckReplyPolicy::AckReplyPolicy(const std::optional<Nonce>& establishing,
+                               const std::optional<SymmetricKey>& peer_second_key)
     : peer_second_key_(peer_second_key) {
   if (establishing) remember(*establishing);
 }
@@ -34,7 +35,8 @@ AckReaction AckReplyPolicy::on_success_ack(Instant now, const AckReplyFacts& fac
   if (reaction.ping) last_ping_ = now;
   // An acceptor below 0.2.152 retransmits its ack until receipted. The receipt must not confirm its first ordinary
   // packet, which has id 0 too, unless that packet is here or cannot have been sent (wire spec 5.9).
-  reaction.receipt_zero = facts.initiator && facts.peer_may_use_id_zero && now - facts.established_at >= kHandshakeAfterglow &&
+  reaction.receipt_zero = facts.initiator && facts.peer_may_use_id_zero &&
+                          now - facts.established_at >= kHandshakeAfterglow &&
                           (seen.ordinary_id_zero_seen || !seen.ordinary_packet_seen);
   return reaction;
 }
@@ -43,22 +45,22 @@ bool AckReplyPolicy::announces_session(Instant now, const AckReplyFacts& facts, 
   if (seen.opened_by == InboundKeyAge::kFormer) return false;
   if (seen.opened_by == InboundKeyAge::kNewer) return true;
 
-  // Before anything but acks has come from the peer there is no epoch to end, and a Ping serves both cases; shortly after
-  // it the ack may still be one that another datagram has overtaken.
+  // Before anything but acks has come from the peer there is no epoch to end, and a Ping serves both cases; shortly
+  // after it the ack may still be one that another datagram has overtaken.
   const bool may_be_late = !seen.ordinary_packet_seen || now - facts.established_at < kHandshakeAfterglow;
 
   if (seen.ack.key != facts.sending_key) {
     if (!facts.peer_intro_seen || !facts.inbound_proves_peer) return true;
-    // A simultaneous opener with two keys names the second one in its acks, and its intro has already named the first, which
-    // stays in use (wire spec W3).
+    // A simultaneous opener with two keys names the second one in its acks, and its intro has already named the first,
+    // which stays in use (wire spec W3).
     if (peer_second_key_) return seen.ack.key != *peer_second_key_;
     if (!may_be_late) return true;
     peer_second_key_ = seen.ack.key;
     return false;
   }
 
-  // An acceptor hands out one key per address and day (wire spec W15): only the nonce tells its sessions apart. Legacy acks
-  // under the key in use answer something of ours (wire spec 5.8), and a simultaneous opener repeats its ack under
+  // An acceptor hands out one key per address and day (wire spec W15): only the nonce tells its sessions apart. Legacy
+  // acks under the key in use answer something of ours (wire spec 5.8), and a simultaneous opener repeats its ack under
   // fresh nonces.
   const bool from_acceptor = facts.initiator && !facts.peer_intro_seen;
   return from_acceptor && seen.ack.version.has_value() && !may_be_late;

@@ -21,9 +21,9 @@ struct AckReplyFacts {
   const SymmetricKey& sending_key;
   Instant established_at;
   bool initiator = false;
-  bool peer_intro_seen = false;      // a simultaneous open: the peer may have two keys
-  bool inbound_proves_peer = false;  // of the inbound key in use
-  bool peer_may_use_id_zero = false; // below 0.2.152, or unknown
+  bool peer_intro_seen = false;       // a simultaneous open: the peer may have two keys
+  bool inbound_proves_peer = false;   // of the inbound key in use
+  bool peer_may_use_id_zero = false;  // below 0.2.152, or unknown
 };
 
 // Which of a session's inbound keys opened a packet.

@@ -37,7 +37,8 @@ Admission::Admission(const AdmissionConfig& config, RandomSource& random)
       answered_(config.replay_entries),
       half_open_(config.max_half_open) {}
 
-AdmissionVerdict Admission::admit_intro(Instant now, const SocketAddress& remote, ByteView datagram, IntroSource source) {
+AdmissionVerdict Admission::admit_intro(Instant now, const SocketAddress& remote, ByteView datagram,
+                                        IntroSource source) {
   const AdmissionVerdict verdict = judge(now, remote, datagram, source);
   ++statistics_.verdicts[static_cast<std::size_t>(verdict)];
   return verdict;
@@ -64,7 +65,9 @@ AdmissionVerdict Admission::judge(Instant now, const SocketAddress& remote, Byte
   return AdmissionVerdict::kDecrypt;
 }
 
-void Admission::on_answered(const IntroFingerprint& intro) { answered_.insert(hash_key_.hash(intro.ephemeral)); }
+void Admission::on_answered(const IntroFingerprint& intro) {
+  answered_.insert(hash_key_.hash(intro.ephemeral));
+}
 
 bool Admission::may_send_error_ack(Instant now) {
   const bool allowed = error_acks_.admit(now);
@@ -78,7 +81,9 @@ std::optional<std::uint64_t> Admission::on_half_open(std::uint64_t owner) {
   return evicted;
 }
 
-void Admission::on_half_open_ended(std::uint64_t owner) { half_open_.remove(owner); }
+void Admission::on_half_open_ended(std::uint64_t owner) {
+  half_open_.remove(owner);
+}
 
 std::size_t Admission::memory_bytes() const {
   return sizeof(*this) + addresses_.memory_bytes() + prefixes_.memory_bytes() + answered_.memory_bytes() +

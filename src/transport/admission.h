@@ -1,7 +1,7 @@
 // What an intro may cost (wire spec W5, W18; conformance items 38, 73). Endpoint asks before it pays for an
-// asymmetric decryption, and reports what it answered. All memory is fixed-size tables, whatever strangers send: nothing
-// is kept for a datagram that does not authenticate but the time of a decryption in the limiters.
-// Owned by Endpoint. Verdicts are values, counted here.
+// asymmetric decryption, and reports what it answered. All memory is fixed-size tables, whatever strangers send:
+// nothing is kept for a datagram that does not authenticate but the time of a decryption in the limiters. Owned by
+// Endpoint. Verdicts are values, counted here.
 #pragma once
 
 #include <array>
@@ -47,8 +47,8 @@ struct AdmissionConfig {
 };
 
 enum class AdmissionVerdict : std::uint8_t {
-  kDecrypt,          // go ahead; the attempt is recorded
-  kReplay,           // already answered: drop
+  kDecrypt,  // go ahead; the attempt is recorded
+  kReplay,   // already answered: drop
   kAddressLimited,
   kPrefixLimited,
   kGloballyLimited,
@@ -77,7 +77,8 @@ class Admission {
   Admission(const AdmissionConfig& config, RandomSource& random);
 
   // `datagram` is an intro by wire::classify(). Asked before every asymmetric decryption, also for a Handshake.
-  [[nodiscard]] AdmissionVerdict admit_intro(Instant now, const SocketAddress& remote, ByteView datagram, IntroSource source);
+  [[nodiscard]] AdmissionVerdict admit_intro(Instant now, const SocketAddress& remote, ByteView datagram,
+                                             IntroSource source);
 
   // The intro was answered, with a success ack or an error ack: repeats of it are kReplay from now on.
   void on_answered(const IntroFingerprint& intro);
@@ -85,8 +86,9 @@ class Admission {
   // Whether one more error ack may go out now; a yes is recorded.
   [[nodiscard]] bool may_send_error_ack(Instant now);
 
-  // An acceptor's handshake has begun; `owner` is the endpoint's name for it, unique among those open. Returns the owner of
-  // the oldest one when there are too many: the endpoint drops it without a further call to on_half_open_ended().
+  // An acceptor's handshake has begun; `owner` is the endpoint's name for it, unique among those open. Returns the
+  // owner of the oldest one when there are too many: the endpoint drops it without a further call to
+  // on_half_open_ended().
   [[nodiscard]] std::optional<std::uint64_t> on_half_open(std::uint64_t owner);
   // It was confirmed, timed out or was dropped for another reason. Unknown owners are ignored.
   void on_half_open_ended(std::uint64_t owner);

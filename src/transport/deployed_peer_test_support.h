@@ -1,5 +1,5 @@
-// A deployed peer as wire spec 4.2 to 4.6 describes it, for one remote address: gateway or not, dialling or not, with its
-// one-shot acks, its 5 s of deafness, its resets. It shares no code with the handshake under test. For tests only.
+// A deployed peer as wire spec 4.2 to 4.6 describes it, for one remote address: gateway or not, dialling or not, with
+// its one-shot acks, its 5 s of deafness, its resets. It shares no code with the handshake under test. For tests only.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,14 @@ namespace godwit::test {
 
 class DeployedPeer {
  public:
-  enum class State : std::uint8_t { kNone, kGatewayHandshake, kStartOutbound, kRemoteInbound, kEstablished, kRecentlyClosed };
+  enum class State : std::uint8_t {
+    kNone,
+    kGatewayHandshake,
+    kStartOutbound,
+    kRemoteInbound,
+    kEstablished,
+    kRecentlyClosed
+  };
 
   DeployedPeer(std::uint64_t seed, bool gateway, const SocketAddress& remote)
       : random_(seed), keys_(*KeyPair::generate(random_)), gateway_(gateway), remote_(remote) {

@@ -1,9 +1,9 @@
 #include "transport/half_open_list.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <deque>
-
-#include <gtest/gtest.h>
 
 #include "base/random.h"
 

@@ -1,9 +1,9 @@
-// One handshake with one address, in either role, until it is a Session, has failed, or is dropped (wire spec 4.3 to 4.6
-// and remedies W3, W4, W9, W15, W17). Stands between Endpoint, which has routed the datagram and asked Admission before
-// any asymmetric decryption, and Connection, which is built from take_session(). Owned by a Connection, or by a route as
-// challenger beside an established one. A dialler retries with fresh keys until connect_timeout.
-// Drive: after every input drain poll_transmit() (one datagram a call, 0 = nothing); call handle_timeout() when
-// next_timeout() has come; a datagram that could not be sent counts as lost.
+// One handshake with one address, in either role, until it is a Session, has failed, or is dropped (wire spec 4.3
+// to 4.6 and remedies W3, W4, W9, W15, W17). Stands between Endpoint, which has routed the datagram and asked Admission
+// before any asymmetric decryption, and Connection, which is built from take_session(). Owned by a Connection, or by a
+// route as challenger beside an established one. A dialler retries with fresh keys until connect_timeout. Drive: after
+// every input drain poll_transmit() (one datagram a call, 0 = nothing); call handle_timeout() when next_timeout() has
+// come; a datagram that could not be sent counts as lost.
 #pragma once
 
 #include <cstddef>
@@ -31,15 +31,17 @@ class Handshake {
  public:
   // Dials `remote`, whose static key is `peer`. `deadline`: absent means now + connect_timeout. kInvalidArgument for a
   // peer's key of low order (wire spec W17).
-  [[nodiscard]] static Result<Handshake> initiate(Instant now, const HandshakeContext& context, const SocketAddress& remote,
-                                                  const PublicKey& peer, std::optional<Instant> deadline = std::nullopt);
+  [[nodiscard]] static Result<Handshake> initiate(Instant now, const HandshakeContext& context,
+                                                  const SocketAddress& remote, const PublicKey& peer,
+                                                  std::optional<Instant> deadline = std::nullopt);
 
   // Answers an intro. kIncompatibleVersion: the caller may send write_error_ack().
   [[nodiscard]] static std::expected<Handshake, trace::DropReason> accept(Instant now, const HandshakeContext& context,
-                                                                         const SocketAddress& remote, const IntroSeen& intro);
+                                                                          const SocketAddress& remote,
+                                                                          const IntroSeen& intro);
 
-  // Any bytes at all. `scratch` has at least wire::kMaxReceivedDatagram bytes; the datagram is left intact for other keys
-  // unless the step is kEstablished. An intro may cost an asymmetric decryption: see would_decrypt().
+  // Any bytes at all. `scratch` has at least wire::kMaxReceivedDatagram bytes; the datagram is left intact for other
+  // keys unless the step is kEstablished. An intro may cost an asymmetric decryption: see would_decrypt().
   HandshakeStep receive(Instant now, MutableBytes datagram, MutableBytes scratch);
   // The same for an intro that the caller has opened already.
   HandshakeStep receive_intro(Instant now, const IntroSeen& intro);
@@ -51,8 +53,8 @@ class Handshake {
   // May fail the handshake, and may establish it (confirmed_by_ack, without a plaintext).
   HandshakeStep handle_timeout(Instant now);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
-  // Writes one datagram of at most wire::kMaxDatagram bytes to `out` and returns its size; 0 when there is none. A datagram
-  // that is due before the session is taken has to be polled before take_session().
+  // Writes one datagram of at most wire::kMaxDatagram bytes to `out` and returns its size; 0 when there is none. A
+  // datagram that is due before the session is taken has to be polled before take_session().
   [[nodiscard]] std::size_t poll_transmit(Instant now, MutableBytes out);
 
   // Requires established(); the handshake may only be destroyed afterwards.

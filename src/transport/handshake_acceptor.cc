@@ -10,7 +10,8 @@
 
 namespace godwit {
 
-std::expected<HandshakeAcceptor, trace::DropReason> HandshakeAcceptor::start(Instant now, const HandshakeContext& context,
+std::expected<HandshakeAcceptor, trace::DropReason> HandshakeAcceptor::start(Instant now,
+                                                                             const HandshakeContext& context,
                                                                              const SocketAddress& remote,
                                                                              const IntroSeen& intro) {
   if (!wire::compatible(context.config->version, intro.intro.version)) {
@@ -35,7 +36,8 @@ HandshakeStep HandshakeAcceptor::receive(Instant now, MutableBytes datagram, Mut
   if (established() || failure_ != HandshakeFailure::kNone) return {.drop = trace::DropReason::kClosed};
   const wire::DatagramClass datagram_class = wire::classify(datagram);
   if (datagram_class == wire::DatagramClass::kIntro) {
-    return repeats_intro(datagram) ? on_repeated_intro(datagram.size()) : HandshakeStep{.drop = trace::DropReason::kReplayedIntro};
+    return repeats_intro(datagram) ? on_repeated_intro(datagram.size())
+                                   : HandshakeStep{.drop = trace::DropReason::kReplayedIntro};
   }
   if (datagram_class != wire::DatagramClass::kSymmetric) return {.drop = drop_reason(datagram_class)};
 

@@ -1,6 +1,6 @@
-// The answering role of a handshake (wire spec 4.3): one success ack, repeated byte for byte on repeated intros and on a
-// timer within the amplification limit (W9, conformance item 35), until any datagram authenticates under the key it handed
-// out. Junk is ignored. Part of Handshake, whose contract it fulfils.
+// The answering role of a handshake (wire spec 4.3): one success ack, repeated byte for byte on repeated intros and on
+// a timer within the amplification limit (W9, conformance item 35), until any datagram authenticates under the key it
+// handed out. Junk is ignored. Part of Handshake, whose contract it fulfils.
 #pragma once
 
 #include <array>
@@ -24,9 +24,10 @@ namespace godwit {
 
 class HandshakeAcceptor {
  public:
-  [[nodiscard]] static std::expected<HandshakeAcceptor, trace::DropReason> start(Instant now, const HandshakeContext& context,
-                                                                                const SocketAddress& remote,
-                                                                                const IntroSeen& intro);
+  [[nodiscard]] static std::expected<HandshakeAcceptor, trace::DropReason> start(Instant now,
+                                                                                 const HandshakeContext& context,
+                                                                                 const SocketAddress& remote,
+                                                                                 const IntroSeen& intro);
 
   HandshakeStep receive(Instant now, MutableBytes datagram, MutableBytes scratch);
   HandshakeStep receive_intro(const IntroSeen& intro);

@@ -1,9 +1,9 @@
 // The answering role, against a dialler that the test scripts datagram by datagram.
 #include "transport/handshake_acceptor.h"
 
-#include <algorithm>
-
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "transport/handshake_test_support.h"
 
@@ -160,8 +160,9 @@ TEST_F(AcceptorTest, Item35NeverExceedsThreeTimesWhatItReceived) {
 }
 
 TEST_F(AcceptorTest, Item36AnyAuthenticDatagramConfirmsAndIsHandedOver) {
-  const std::vector<wire::Message> messages = {wire::Ping{7}, wire::Pong{8}, wire::NoOp{}, wire::ShortMessage{as_bytes("hi")},
-                                               wire::UpgradeOffer{1, 0}, wire::AckError{"bye"}};
+  const std::vector<wire::Message> messages = {
+      wire::Ping{7},        wire::Pong{8}, wire::NoOp{}, wire::ShortMessage{as_bytes("hi")}, wire::UpgradeOffer{1, 0},
+      wire::AckError{"bye"}};
   for (const wire::Message& message : messages) {
     Handshake handshake = accept();
     const SymmetricKey ours = handed_out(test::drain(kStart, handshake).front());

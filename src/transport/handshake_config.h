@@ -14,8 +14,8 @@ struct HandshakeConfig {
   // Announced in intros and success acks (wire spec 3.4: at least 0.2.142, minimum at most 0.2.122).
   wire::VersionBytes version = wire::kAnnouncedVersion;
 
-  // A dialled peer must prove the public key it was dialled by, or is not connected to (wire spec W3): a simultaneous open
-  // then hands out no second key. Peers that dial this side never prove an identity, whatever this says.
+  // A dialled peer must prove the public key it was dialled by, or is not connected to (wire spec W3): a simultaneous
+  // open then hands out no second key. Peers that dial this side never prove an identity, whatever this says.
   bool require_authenticated_peer = false;
 
   // --- Initiator (wire spec 4.4) ---
@@ -26,14 +26,14 @@ struct HandshakeConfig {
   Duration attempt_duration = wire::kAttemptDeadline;
   Duration attempt_interval = wire::kAttemptInterval;
   std::size_t attempt_transmissions = wire::kAttemptTransmissions;
-  // How long a success ack under the second key waits for one under the first. Where the ack that taught the peer K2 has
-  // overtaken the intro, a deployed peer is reset by the late intro and answers once more, under K1; any other packet of
-  // ours would end that handshake (wire spec 4.3, appendix C, O6).
+  // How long a success ack under the second key waits for one under the first. Where the ack that taught the peer K2
+  // has overtaken the intro, a deployed peer is reset by the late intro and answers once more, under K1; any other
+  // packet of ours would end that handshake (wire spec 4.3, appendix C, O6).
   Duration second_key_settling = 100ms;
 
   // --- Acceptor (wire spec 4.3) ---
-  // A handshake that is not confirmed by then is forgotten. A deployed initiator whose one completion ack was lost pings
-  // 5 s after it was established: there must be time for that ping to arrive.
+  // A handshake that is not confirmed by then is forgotten. A deployed initiator whose one completion ack was lost
+  // pings 5 s after it was established: there must be time for that ping to arrive.
   Duration confirmation_wait = wire::kConfirmationWait + 1s;
   // The ack is repeated on this timer and on repeated intros.
   Duration ack_repeat_interval = 500ms;

@@ -1,17 +1,17 @@
-// Recorded handshakes of deployed peers (testdata/vectors), replayed: one side of each is played by the code under test,
-// given the recorded random numbers, and must send the recorded datagrams byte for byte and accept the other side's.
-#include "transport/handshake.h"
+// Recorded handshakes of deployed peers (testdata/vectors), replayed: one side of each is played by the code under
+// test, given the recorded random numbers, and must send the recorded datagrams byte for byte and accept the other
+// side's.
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
-
+#include "transport/handshake.h"
 #include "transport/handshake_test_support.h"
 
 namespace godwit {
@@ -21,7 +21,9 @@ using nlohmann::json;
 using test::Bytes;
 using test::kStart;
 
-Bytes bytes_of(const json& object, const char* name) { return *from_hex(object.at(name).get<std::string>()); }
+Bytes bytes_of(const json& object, const char* name) {
+  return *from_hex(object.at(name).get<std::string>());
+}
 
 json recording(const std::string& file) {
   std::ifstream stream(std::filesystem::path(GODWIT_SOURCE_DIR) / "testdata" / "vectors" / file);
@@ -32,8 +34,12 @@ KeyPair static_keys(const json& file, const char* owner) {
   return *KeyPair::from_secret(bytes_of(file.at("static_keys").at(owner), "secret"));
 }
 
-SymmetricKey key_of(ByteView bytes) { return SymmetricKey(bytes.first<kSymmetricKeySize>()); }
-SymmetricKey intro_key(const json& intro) { return key_of(ByteView(bytes_of(intro, "plaintext")).subspan(8)); }
+SymmetricKey key_of(ByteView bytes) {
+  return SymmetricKey(bytes.first<kSymmetricKeySize>());
+}
+SymmetricKey intro_key(const json& intro) {
+  return key_of(ByteView(bytes_of(intro, "plaintext")).subspan(8));
+}
 
 wire::AckOk ack_in(const json& vector) {
   const Bytes plaintext = bytes_of(vector, "plaintext");
@@ -58,7 +64,9 @@ class RecordedRandom final : public RandomSource {
   DeterministicRandom rest_{1};
 };
 
-Bytes key_bytes(const SymmetricKey& key) { return Bytes(key.bytes().begin(), key.bytes().end()); }
+Bytes key_bytes(const SymmetricKey& key) {
+  return Bytes(key.bytes().begin(), key.bytes().end());
+}
 
 struct Side {
   Side(KeyPair key_pair, std::vector<Bytes> draws) : keys(std::move(key_pair)), random(std::move(draws)) {
@@ -191,7 +199,8 @@ TEST(HandshakeGolden, Item23WritesTheRecordedErrorAckByteForByte) {
   Side gateway(static_keys(file, "B (gateway/responder)"), {bytes_of(error, "nonce")});
   const auto seen = open_intro_datagram(gateway.keys, bytes_of(intro, "datagram"));
   ASSERT_TRUE(seen.has_value());
-  EXPECT_EQ(Handshake::accept(kStart, gateway.context, test::kAlice, *seen).error(), trace::DropReason::kIncompatibleVersion);
+  EXPECT_EQ(Handshake::accept(kStart, gateway.context, test::kAlice, *seen).error(),
+            trace::DropReason::kIncompatibleVersion);
   Bytes out(wire::kMaxDatagram);
   out.resize(write_error_ack(gateway.context, seen->intro, out));
   EXPECT_EQ(to_hex(out), error.at("datagram").get<std::string>());

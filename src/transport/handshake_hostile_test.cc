@@ -1,13 +1,13 @@
-// Any bytes in every state: a handshake survives them, answers none of them, and finishes afterwards as if nothing had been.
-#include "transport/handshake.h"
+// Any bytes in every state: a handshake survives them, answers none of them, and finishes afterwards as if nothing had
+// been.
+#include <gtest/gtest.h>
 
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <gtest/gtest.h>
-
+#include "transport/handshake.h"
 #include "transport/handshake_test_support.h"
 
 namespace godwit {
@@ -49,27 +49,32 @@ class HostileTest : public testing::Test {
       Handshake handshake = dial(*self);
       const SymmetricKey k1 = test::seen(peer_.keys, test::drain(kStart, handshake).front()).intro.key;
       const SymmetricKey theirs = new_key();
-      Bytes intro = test::make_intro(peer_.random, self->keys.public_key(), {.version = wire::kAnnouncedVersion, .key = theirs});
+      Bytes intro =
+          test::make_intro(peer_.random, self->keys.public_key(), {.version = wire::kAnnouncedVersion, .key = theirs});
       test::deliver(kStart, handshake, intro);
       test::drain(kStart, handshake);
-      states.push_back({self == &plain_ ? "simultaneous" : "simultaneous, strict", std::move(handshake), ack(k1, theirs)});
+      states.push_back(
+          {self == &plain_ ? "simultaneous" : "simultaneous, strict", std::move(handshake), ack(k1, theirs)});
     }
     {
       Handshake handshake = dial(plain_);
       const SymmetricKey k1 = test::seen(peer_.keys, test::drain(kStart, handshake).front()).intro.key;
       const SymmetricKey theirs = new_key();
-      Bytes intro = test::make_intro(peer_.random, plain_.keys.public_key(), {.version = wire::kAnnouncedVersion, .key = theirs});
+      Bytes intro =
+          test::make_intro(peer_.random, plain_.keys.public_key(), {.version = wire::kAnnouncedVersion, .key = theirs});
       test::deliver(kStart, handshake, intro);
       test::drain(kStart, handshake);
       Bytes second = ack(k1, new_key());
       test::deliver(kStart, handshake, second);
       const auto sent = test::drain(kStart, handshake);
       const std::uint64_t sequence = test::message_in<wire::Ping>(theirs, sent.back())->sequence;
-      states.push_back({"probing", std::move(handshake), test::seal_message(peer_.random, k1, 1, wire::Pong{sequence})});
+      states.push_back(
+          {"probing", std::move(handshake), test::seal_message(peer_.random, k1, 1, wire::Pong{sequence})});
     }
     {
       const SymmetricKey theirs = new_key();
-      const Bytes intro = test::make_intro(peer_.random, plain_.keys.public_key(), {.version = wire::kAnnouncedVersion, .key = theirs});
+      const Bytes intro =
+          test::make_intro(peer_.random, plain_.keys.public_key(), {.version = wire::kAnnouncedVersion, .key = theirs});
       auto handshake = Handshake::accept(kStart, plain_.context, kBob, test::seen(plain_.keys, intro));
       const Bytes sent = test::drain(kStart, *handshake).front();
       const SymmetricKey ours = test::message_in<wire::AckOk>(theirs, sent)->key;
@@ -92,7 +97,8 @@ class HostileTest : public testing::Test {
     }
     for (Waiting& waiting : states) {
       EXPECT_TRUE(test::drain(kStart + 10ms, waiting.handshake).empty()) << waiting.state;
-      EXPECT_EQ(test::deliver_copy(kStart + 20ms, waiting.handshake, waiting.finishing), HandshakeStep::Kind::kEstablished)
+      EXPECT_EQ(test::deliver_copy(kStart + 20ms, waiting.handshake, waiting.finishing),
+                HandshakeStep::Kind::kEstablished)
           << waiting.state;
     }
   }
@@ -187,7 +193,8 @@ TEST_F(HostileTest, EveryPlaintextLengthUnderARightKeyIsSurvived) {
   // Authentic, but not a message: a dialler waits on, all others are confirmed by it (conformance items 12, 36).
   const SymmetricKey theirs = new_key();
   for (std::size_t size = 0; size < 200; ++size) {
-    const Bytes intro = test::make_intro(peer_.random, plain_.keys.public_key(), {.version = wire::kAnnouncedVersion, .key = theirs});
+    const Bytes intro =
+        test::make_intro(peer_.random, plain_.keys.public_key(), {.version = wire::kAnnouncedVersion, .key = theirs});
     auto handshake = Handshake::accept(kStart, plain_.context, kBob, test::seen(plain_.keys, intro));
     const SymmetricKey ours = test::message_in<wire::AckOk>(theirs, test::drain(kStart, *handshake).front())->key;
     Bytes plaintext(size);

@@ -1,10 +1,9 @@
 // Who answers a dial? Spoofed intros, two inbound keys, and the proof of a sending key (wire spec W3).
-#include "transport/handshake_initiator.h"
+#include <gtest/gtest.h>
 
 #include <vector>
 
-#include <gtest/gtest.h>
-
+#include "transport/handshake_initiator.h"
 #include "transport/handshake_initiator_test_support.h"
 
 namespace godwit {
@@ -172,19 +171,22 @@ TEST_F(ProbeTest, W3PingsUnderBothKeysAndTellsK1ToTheProvenOneAlone) {
 
 TEST_F(ProbeTest, W3SendsWithTheIntrosKeyWhereThePeerCanReadIt) {
   const auto sent = begin();
-  ASSERT_EQ(deliver_pong(test::message_in<wire::Ping>(intro_key_, sent[2])->sequence), HandshakeStep::Kind::kEstablished);
+  ASSERT_EQ(deliver_pong(test::message_in<wire::Ping>(intro_key_, sent[2])->sequence),
+            HandshakeStep::Kind::kEstablished);
   Session session = handshake_.take_session();
   EXPECT_EQ(session.sending_key(), intro_key_);
   EXPECT_TRUE(session.peer_authenticated());
   EXPECT_EQ(session.observed_self(), kAlice);
   // The peer's acks under its second key, which may still be on their way, announce nothing.
   const wire::AckOk late{.key = acked_key_, .remote_address = kAlice, .version = wire::kAnnouncedVersion};
-  EXPECT_FALSE(session.on_success_ack(kStart + 10s, {.ack = late, .nonce = {}, .ordinary_packet_seen = true}).new_session);
+  EXPECT_FALSE(
+      session.on_success_ack(kStart + 10s, {.ack = late, .nonce = {}, .ordinary_packet_seen = true}).new_session);
 }
 
 TEST_F(ProbeTest, W3ASpoofedIntroCostsTheDialledAcceptorNothing) {
   const auto sent = begin();
-  ASSERT_EQ(deliver_pong(test::message_in<wire::Ping>(acked_key_, sent[1])->sequence), HandshakeStep::Kind::kEstablished);
+  ASSERT_EQ(deliver_pong(test::message_in<wire::Ping>(acked_key_, sent[1])->sequence),
+            HandshakeStep::Kind::kEstablished);
   const Session session = handshake_.take_session();
   EXPECT_EQ(session.sending_key(), acked_key_);
   EXPECT_TRUE(session.peer_authenticated());

@@ -13,25 +13,29 @@
 namespace godwit {
 namespace {
 
-HandshakeStep nothing(std::optional<trace::DropReason> drop = std::nullopt) { return {.drop = drop}; }
+HandshakeStep nothing(std::optional<trace::DropReason> drop = std::nullopt) {
+  return {.drop = drop};
+}
 
 }  // namespace
 
-Result<HandshakeInitiator> HandshakeInitiator::start(Instant now, const HandshakeContext& context, const SocketAddress& remote,
-                                                     const PublicKey& peer, Instant deadline) {
+Result<HandshakeInitiator> HandshakeInitiator::start(Instant now, const HandshakeContext& context,
+                                                     const SocketAddress& remote, const PublicKey& peer,
+                                                     Instant deadline) {
   HandshakeInitiator initiator(context, remote, peer, deadline);
   if (!initiator.begin_attempt(now)) {
-    return godwit::failure(ErrorCode::kInvalidArgument, "the peer's public key " + peer.to_hex() + " is of no use for X25519");
+    return godwit::failure(ErrorCode::kInvalidArgument,
+                           "the peer's public key " + peer.to_hex() + " is of no use for X25519");
   }
   return initiator;
 }
 
-HandshakeInitiator::HandshakeInitiator(const HandshakeContext& context, const SocketAddress& remote, const PublicKey& peer,
-                                       Instant deadline)
+HandshakeInitiator::HandshakeInitiator(const HandshakeContext& context, const SocketAddress& remote,
+                                       const PublicKey& peer, Instant deadline)
     : context_(&context), remote_(remote), peer_(peer), deadline_(deadline) {}
 
 bool HandshakeInitiator::begin_attempt(Instant now) {
-  Attempt attempt;
+  DialAttempt attempt;
   attempt.first = std::make_unique<InboundKey>(make_inbound_key(*context_, true));
   attempt.deadline = now + context_->config->attempt_duration;
   attempt.number = attempt_.number + 1;
@@ -132,7 +136,7 @@ void HandshakeInitiator::resume_former_attempt() {
   clear_transmissions();
 }
 
-HandshakeStep HandshakeInitiator::on_opened(Instant now, Attempt& attempt, bool by_first, MutableBytes datagram,
+HandshakeStep HandshakeInitiator::on_opened(Instant now, DialAttempt& attempt, bool by_first, MutableBytes datagram,
                                             ByteView plaintext) {
   // The dialled peer uses the first key: this is somebody else.
   if (!by_first && attempt.remote->peer_proven) return nothing(trace::DropReason::kAuthenticationFailed);
@@ -166,8 +170,9 @@ HandshakeStep HandshakeInitiator::on_opened(Instant now, Attempt& attempt, bool 
   return established_step(false, datagram, plaintext);
 }
 
-std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, Attempt& attempt, MutableBytes datagram,
-                                                                  ByteView plaintext, const wire::Message* message) {
+std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, DialAttempt& attempt,
+                                                                  MutableBytes datagram, ByteView plaintext,
+                                                                  const wire::Message* message) {
   RemoteInbound& remote = *attempt.remote;
   const bool must_prove = remote.probe.has_value();
   if (const auto* ack = message ? std::get_if<wire::AckOk>(message) : nullptr) {
@@ -209,7 +214,7 @@ std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, A
   return HandshakeStep{.kind = HandshakeStep::Kind::kProgress};
 }
 
-KeyProbe& HandshakeInitiator::begin_probe(Instant now, Attempt& attempt) {
+KeyProbe& HandshakeInitiator::begin_probe(Instant now, DialAttempt& attempt) {
   RemoteInbound& remote = *attempt.remote;
   if (!remote.probe) remote.probe.emplace(*context_->random);
   if (!std::exchange(remote.peer_proven, true)) {
@@ -223,7 +228,7 @@ KeyProbe& HandshakeInitiator::begin_probe(Instant now, Attempt& attempt) {
   return *remote.probe;
 }
 
-void HandshakeInitiator::establish_with_intro_key(Instant now, Attempt& attempt, bool by_first, bool proven,
+void HandshakeInitiator::establish_with_intro_key(Instant now, DialAttempt& attempt, bool by_first, bool proven,
                                                   const KeyProbe::Acked* acked) {
   RemoteInbound& remote = *attempt.remote;
   Session::Parts parts = begin_session(now, attempt, by_first);
@@ -243,7 +248,7 @@ void HandshakeInitiator::establish_with_intro_key(Instant now, Attempt& attempt,
   finish_session(std::move(parts));
 }
 
-void HandshakeInitiator::establish_with_acked_key(Instant now, Attempt& attempt, KeyProbe::Acked acked) {
+void HandshakeInitiator::establish_with_acked_key(Instant now, DialAttempt& attempt, KeyProbe::Acked acked) {
   Session::Parts parts = begin_session(now, attempt, true);
   parts.observed_self = acked.remote_address;
   parts.sending_key = acked.key;
@@ -254,7 +259,7 @@ void HandshakeInitiator::establish_with_acked_key(Instant now, Attempt& attempt,
   finish_session(std::move(parts));
 }
 
-Session::Parts HandshakeInitiator::begin_session(Instant now, Attempt& attempt, bool by_first) {
+Session::Parts HandshakeInitiator::begin_session(Instant now, DialAttempt& attempt, bool by_first) {
   Session::Parts parts;
   parts.established_at = now;
   parts.initiator = true;
@@ -263,15 +268,15 @@ Session::Parts HandshakeInitiator::begin_session(Instant now, Attempt& attempt, 
   parts.others_expire = now + context_->config->former_key_lifetime;
   parts.inbound = std::move(by_first ? attempt.first : attempt.remote->second);
 
-  // Keys that a late datagram of ours may yet teach the peer, and with which it then begins a new session (wire spec 5.8):
-  // K1 where K2 was used, and K1 of a later attempt.
+  // Keys that a late datagram of ours may yet teach the peer, and with which it then begins a new session (wire
+  // spec 5.8): K1 where K2 was used, and K1 of a later attempt.
   const auto keep = [&](std::unique_ptr<InboundKey>& other) {
     other->age = InboundKeyAge::kNewer;
     parts.others.push_back(std::move(*other));
   };
   if (!by_first) keep(attempt.first);
   if (former_) {
-    Attempt& other = &attempt == &attempt_ ? *former_ : attempt_;
+    DialAttempt& other = &attempt == &attempt_ ? *former_ : attempt_;
     if (other.number > attempt.number && other.transmissions > 0) keep(other.first);
   }
   return parts;
@@ -319,7 +324,8 @@ HandshakeStep HandshakeInitiator::handle_timeout(Instant now) {
     return established_step(true, {}, {});
   }
   queue_transmission();
-  // On the grid, so that late timers do not stretch the spacing (conformance item 27), unless a slot was missed altogether.
+  // On the grid, so that late timers do not stretch the spacing (conformance item 27), unless a slot was missed
+  // altogether.
   next_send_ += context_->config->attempt_interval;
   if (next_send_ <= now) next_send_ = now + context_->config->attempt_interval;
   return {.kind = HandshakeStep::Kind::kProgress};

@@ -1,14 +1,6 @@
-// The dialling role of a handshake: attempts of 3 s that repeat one intro (wire spec 4.4), the simultaneous open that an
-// attempt turns into when the peer's intro arrives (4.5), two inbound keys an attempt (W3). Part of Handshake, whose
+// The dialling role of a handshake: attempts of 3 s that repeat one intro (wire spec 4.4), the simultaneous open that
+// an attempt turns into when the peer's intro arrives (4.5), two inbound keys an attempt (W3). Part of Handshake, whose
 // contract it fulfils. The keys of the attempt before are kept, so that an answer which arrives late still counts.
-//
-//   attempt without the peer's intro:  intros            success ack under K1 ------------------------> established
-//   with it (RemoteInbound):           success acks      ack under K1 with the intro's key -----------> established
-//                                                        ack under K1 with another key -> key probe --> established
-//                                                        ack under K2 -> 100 ms for one under K1 -----> established
-//                                                        anything else under K1 or K2 ----------------> established
-//   the same, authentication required: intros and pings  ack under K1 with the intro's key -----------> established
-//                                                        anything else under K1 -> key probe ---------> established
 #pragma once
 
 #include <array>
@@ -33,10 +25,41 @@
 
 namespace godwit {
 
+// The peer's intro and what answers it: an attempt that has one is in RemoteInbound (wire spec 4.4).
+struct RemoteInbound {
+  IntroSeen seen;
+  std::unique_ptr<PacketSealer> sealer;
+  // K2 and the ack that hands it out; absent under require_authenticated_peer.
+  std::unique_ptr<InboundKey> second;
+  SuccessAck ack;
+  bool peer_proven = false;                 // something has come under K1
+  std::optional<KeyProbe> probe;            // the peer's sending key has to be proven too
+  std::optional<KeyProbe::Acked> settling;  // a success ack under K2 has come: established at next_send_
+};
+
+// One intro and what came of it.
+struct DialAttempt {
+  std::array<std::uint8_t, wire::kIntroDatagram> intro{};
+  std::unique_ptr<InboundKey> first;  // K1
+  std::optional<RemoteInbound> remote;
+  Instant deadline;
+  std::size_t transmissions = 0;
+  std::uint32_t number = 0;  // counts up
+};
+
+// What it sends and what establishes it:
+//   attempt without the peer's intro:  intros            success ack under K1 ------------------------> established
+//   with it (RemoteInbound):           success acks      ack under K1 with the intro's key -----------> established
+//                                                        ack under K1 with another key -> key probe --> established
+//                                                        ack under K2 -> 100 ms for one under K1 -----> established
+//                                                        anything else under K1 or K2 ----------------> established
+//   the same, authentication required: intros and pings  ack under K1 with the intro's key -----------> established
+//                                                        anything else under K1 -> key probe ---------> established
 class HandshakeInitiator {
  public:
-  [[nodiscard]] static Result<HandshakeInitiator> start(Instant now, const HandshakeContext& context, const SocketAddress& remote,
-                                                        const PublicKey& peer, Instant deadline);
+  [[nodiscard]] static Result<HandshakeInitiator> start(Instant now, const HandshakeContext& context,
+                                                        const SocketAddress& remote, const PublicKey& peer,
+                                                        Instant deadline);
 
   HandshakeStep receive(Instant now, MutableBytes datagram, MutableBytes scratch);
   HandshakeStep receive_intro(Instant now, const IntroSeen& intro);
@@ -51,27 +74,8 @@ class HandshakeInitiator {
   [[nodiscard]] const std::string& failure_text() const { return failure_text_; }
 
  private:
-  // The peer's intro and what answers it: an attempt that has one is in RemoteInbound (wire spec 4.4).
-  struct RemoteInbound {
-    IntroSeen seen;
-    std::unique_ptr<PacketSealer> sealer;
-    // K2 and the ack that hands it out; absent under require_authenticated_peer.
-    std::unique_ptr<InboundKey> second;
-    SuccessAck ack;
-    bool peer_proven = false;                 // something has come under K1
-    std::optional<KeyProbe> probe;            // the peer's sending key has to be proven too
-    std::optional<KeyProbe::Acked> settling;  // a success ack under K2 has come: established at next_send_
-  };
-  struct Attempt {
-    std::array<std::uint8_t, wire::kIntroDatagram> intro{};
-    std::unique_ptr<InboundKey> first;  // K1
-    std::optional<RemoteInbound> remote;
-    Instant deadline;
-    std::size_t transmissions = 0;
-    std::uint32_t number = 0;  // counts up
-  };
-
-  HandshakeInitiator(const HandshakeContext& context, const SocketAddress& remote, const PublicKey& peer, Instant deadline);
+  HandshakeInitiator(const HandshakeContext& context, const SocketAddress& remote, const PublicKey& peer,
+                     Instant deadline);
   // False when the intro cannot be sealed to the peer's key.
   [[nodiscard]] bool begin_attempt(Instant now);
   HandshakeStep receive_symmetric(Instant now, MutableBytes datagram, MutableBytes scratch);
@@ -80,16 +84,17 @@ class HandshakeInitiator {
   void queue_transmission();
   void clear_transmissions();
   // K1 (`by_first`) or K2 of `attempt` has opened the datagram; `plaintext` lies in the caller's scratch memory.
-  HandshakeStep on_opened(Instant now, Attempt& attempt, bool by_first, MutableBytes datagram, ByteView plaintext);
+  HandshakeStep on_opened(Instant now, DialAttempt& attempt, bool by_first, MutableBytes datagram, ByteView plaintext);
   // The peer has proved itself in a simultaneous open. Nothing when its packet establishes the session at once.
-  [[nodiscard]] std::optional<HandshakeStep> on_proven_packet(Instant now, Attempt& attempt, MutableBytes datagram,
+  [[nodiscard]] std::optional<HandshakeStep> on_proven_packet(Instant now, DialAttempt& attempt, MutableBytes datagram,
                                                               ByteView plaintext, const wire::Message* message);
-  KeyProbe& begin_probe(Instant now, Attempt& attempt);
+  KeyProbe& begin_probe(Instant now, DialAttempt& attempt);
 
   // The key of the peer's intro, or of its ack, becomes the sending key.
-  void establish_with_intro_key(Instant now, Attempt& attempt, bool by_first, bool proven, const KeyProbe::Acked* acked);
-  void establish_with_acked_key(Instant now, Attempt& attempt, KeyProbe::Acked acked);
-  [[nodiscard]] Session::Parts begin_session(Instant now, Attempt& attempt, bool by_first);
+  void establish_with_intro_key(Instant now, DialAttempt& attempt, bool by_first, bool proven,
+                                const KeyProbe::Acked* acked);
+  void establish_with_acked_key(Instant now, DialAttempt& attempt, KeyProbe::Acked acked);
+  [[nodiscard]] Session::Parts begin_session(Instant now, DialAttempt& attempt, bool by_first);
   void finish_session(Session::Parts parts);
   // An ack's content is used up; everything else is handed over inside the datagram.
   [[nodiscard]] static HandshakeStep established_step(bool by_ack, MutableBytes datagram, ByteView plaintext);
@@ -101,8 +106,8 @@ class HandshakeInitiator {
   SocketAddress remote_;
   PublicKey peer_;
   Instant deadline_;
-  Attempt attempt_;
-  std::optional<Attempt> former_;
+  DialAttempt attempt_;
+  std::optional<DialAttempt> former_;
   Instant next_send_;
   bool intro_due_ = false;
   bool ack_due_ = false;

@@ -1,10 +1,10 @@
 // The dialling role, against a peer that the test scripts datagram by datagram.
 #include "transport/handshake_initiator.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <set>
-
-#include <gtest/gtest.h>
 
 #include "transport/handshake_initiator_test_support.h"
 #include "transport/key_usage.h"
@@ -142,8 +142,7 @@ TEST_F(InitiatorTest, Item24EndsOnAnErrorAckAndSurfacesTheVersion) {
   Handshake handshake = dial();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   Bytes error = test::seal_message(
-      bob_.random, k1, 0,
-      wire::AckError{"remote is using a different protocol version, expected version 0.2.200"});
+      bob_.random, k1, 0, wire::AckError{"remote is using a different protocol version, expected version 0.2.200"});
   EXPECT_EQ(test::deliver(kStart, handshake, error).kind, HandshakeStep::Kind::kFailed);
   EXPECT_EQ(handshake.failure(), HandshakeFailure::kVersionMismatch);
   EXPECT_EQ(handshake.failure_text(), "the peer expects version 0.2.200");
@@ -202,8 +201,9 @@ TEST_F(InitiatorTest, AnAckThatComesAfterTheNextAttemptBeganStillCounts) {
   // The newer intro may yet reset the peer, which then seals under the newer key.
   Session session = handshake.take_session();
   EXPECT_TRUE(session.several_keys());
-  Bytes late = test::seal_message(bob_.random, next_k1, 0,
-                                  wire::AckOk{.key = theirs, .remote_address = kAlice, .version = wire::kAnnouncedVersion});
+  Bytes late =
+      test::seal_message(bob_.random, next_k1, 0,
+                         wire::AckOk{.key = theirs, .remote_address = kAlice, .version = wire::kAnnouncedVersion});
   std::array<std::uint8_t, wire::kMaxReceivedPlaintext> scratch;
   const auto opened = session.open(late, scratch);
   ASSERT_TRUE(opened.has_value());

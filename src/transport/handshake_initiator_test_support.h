@@ -1,9 +1,10 @@
-// What the tests of the dialling role share: a dialler and the datagrams that a scripted peer answers with. For tests only.
+// What the tests of the dialling role share: a dialler and the datagrams that a scripted peer answers with. For tests
+// only.
 #pragma once
 
-#include <utility>
-
 #include <gtest/gtest.h>
+
+#include <utility>
 
 #include "transport/handshake_test_support.h"
 

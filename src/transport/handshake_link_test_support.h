@@ -80,7 +80,7 @@ class GodwitHost {
   Party party;
   std::optional<HandshakeFailure> failure;
   bool proof_failed = false;
-  int sessions = 0;      // begun, new sessions of the peer included
+  int sessions = 0;  // begun, new sessions of the peer included
   int pongs_matched = 0;
   int messages = 0;
 
@@ -101,7 +101,8 @@ class GodwitHost {
     const auto intro = open_intro_datagram(*party.context.self, datagram);
     if (!intro) return;
     if (handshake_) {
-      if (handshake_->receive_intro(now, *intro).kind == HandshakeStep::Kind::kProgress) admission_.on_answered(intro->fingerprint);
+      if (handshake_->receive_intro(now, *intro).kind == HandshakeStep::Kind::kProgress)
+        admission_.on_answered(intro->fingerprint);
       return;
     }
     if (session_ && session_->is_stale_intro(now, *intro)) return;
@@ -161,7 +162,8 @@ class GodwitHost {
     if (const auto* ack = std::get_if<wire::AckOk>(&packet->message)) {
       keepalive_->on_authentic(now, true);
       const AckReaction reaction = session_->on_success_ack(
-          now, {.ack = *ack, .nonce = nonce_of(datagram), .opened_by = opened.age, .ordinary_packet_seen = ordinary_seen_});
+          now,
+          {.ack = *ack, .nonce = nonce_of(datagram), .opened_by = opened.age, .ordinary_packet_seen = ordinary_seen_});
       if (reaction.new_session) {
         ++sessions;
         session_->adopt(now, party.context, *ack, opened);
@@ -276,7 +278,9 @@ class Link {
     Kind kind;
     Bytes datagram;
     std::function<void(Instant)> action;
-    friend bool operator<(const Event& l, const Event& r) { return std::pair(r.when, r.order) < std::pair(l.when, l.order); }
+    friend bool operator<(const Event& l, const Event& r) {
+      return std::pair(r.when, r.order) < std::pair(l.when, l.order);
+    }
   };
 
   template <typename From>

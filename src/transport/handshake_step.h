@@ -26,8 +26,8 @@ struct HandshakeContext {
   const KeyPair* self = nullptr;
   RandomSource* random = nullptr;
   CipherKind cipher = CipherKind::kOpenssl;
-  SealerLimits key_limits;             // `already_sealed` is looked up in key_usage
-  const KeyUsage* key_usage = nullptr; // absent: every key is taken to be unused
+  SealerLimits key_limits;              // `already_sealed` is looked up in key_usage
+  const KeyUsage* key_usage = nullptr;  // absent: every key is taken to be unused
 };
 
 // The largest success ack: AckConnectionV2 with an IPv6 address (wire spec 1.4).
@@ -53,8 +53,8 @@ struct HandshakeStep {
   Kind kind = Kind::kNothing;
   std::optional<trace::DropReason> drop;
   // kEstablished: the plaintext of the packet that confirmed the session, inside the datagram that was passed, to be
-  // processed like every other packet of the connection (wire spec W4). Empty when it was a success ack, whose content the
-  // handshake has used up: `confirmed_by_ack` is then set.
+  // processed like every other packet of the connection (wire spec W4). Empty when it was a success ack, whose content
+  // the handshake has used up: `confirmed_by_ack` is then set.
   MutableBytes plaintext;
   bool confirmed_by_ack = false;
 };

@@ -1,9 +1,10 @@
-// Whole handshakes over a lossy link in virtual time: Godwit with Godwit, and Godwit with a deployed peer in every role.
+// Whole handshakes over a lossy link in virtual time: Godwit with Godwit, and Godwit with a deployed peer in every
+// role.
 #include "transport/handshake.h"
 
-#include <algorithm>
-
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "transport/handshake_link_test_support.h"
 
@@ -66,7 +67,8 @@ bool open_simultaneously(std::uint64_t seed, LinkConfig config, Duration offset,
     b_has_dialled = true;
     b.dial(now, a.party.keys.public_key());
   });
-  link.run(kStart + offset + timeout + 5s, [&] { return a.proven() && b.proven() && (!strict || (a.authenticated() && b.authenticated())); });
+  link.run(kStart + offset + timeout + 5s,
+           [&] { return a.proven() && b.proven() && (!strict || (a.authenticated() && b.authenticated())); });
   return a.proven() && b.proven() && (!strict || (a.authenticated() && b.authenticated()));
 }
 
@@ -326,7 +328,8 @@ TEST(Handshake, ASpoofedIntroAtAnEstablishedSessionReplacesNothing) {
   const SymmetricKey key = SymmetricKey::generate(random);
   for (int i = 0; i < 10; ++i) {
     link.at(kStart + 3s + 2s * i, [&](Instant now) {
-      b.receive(now, test::make_intro(random, b.party.keys.public_key(), {.version = wire::kAnnouncedVersion, .key = key}));
+      b.receive(now,
+                test::make_intro(random, b.party.keys.public_key(), {.version = wire::kAnnouncedVersion, .key = key}));
     });
   }
   link.run(kStart + 40s);
@@ -344,7 +347,8 @@ TEST(Handshake, W3AttackerOnThePathOfADialIsNeverTakenForTheDialledPeer) {
     DeterministicRandom random(9);
     const SymmetricKey key = SymmetricKey::generate(random);
     link.at(kStart + 1ms, [&](Instant now) {
-      a.receive(now, test::make_intro(random, a.party.keys.public_key(), {.version = wire::kAnnouncedVersion, .key = key}));
+      a.receive(now,
+                test::make_intro(random, a.party.keys.public_key(), {.version = wire::kAnnouncedVersion, .key = key}));
     });
     link.filter = [&](Instant now, bool from_a, const Bytes& datagram) {
       if (from_a && strict) {

@@ -1,5 +1,5 @@
-// What the tests of handshakes, sessions and admission share: one party's context with a seeded generator, and the wire as
-// a scripted peer sees it (sealing, opening, intros) without any of the code under test in between. For tests only.
+// What the tests of handshakes, sessions and admission share: one party's context with a seeded generator, and the wire
+// as a scripted peer sees it (sealing, opening, intros) without any of the code under test in between. For tests only.
 #pragma once
 
 #include <array>
@@ -63,7 +63,8 @@ inline Bytes seal_plaintext(RandomSource& random, const SymmetricKey& key, ByteV
   return datagram;
 }
 
-inline Bytes seal_message(RandomSource& random, const SymmetricKey& key, std::uint32_t id, const wire::Message& message) {
+inline Bytes seal_message(RandomSource& random, const SymmetricKey& key, std::uint32_t id,
+                          const wire::Message& message) {
   Bytes plaintext(wire::encoded_size(message));
   GODWIT_ASSERT(wire::encode(plaintext, id, {}, message) == plaintext.size());
   return seal_plaintext(random, key, plaintext);
@@ -79,7 +80,8 @@ inline std::optional<Bytes> open_packet(const SymmetricKey& key, ByteView datagr
   return Bytes(plaintext->begin(), plaintext->end());
 }
 
-// The message of kind T in the datagram; nothing if it does not open or is another one. No views survive: for T without.
+// The message of kind T in the datagram; nothing if it does not open or is another one. No views survive: for T
+// without.
 template <typename T>
 std::optional<T> message_in(const SymmetricKey& key, ByteView datagram) {
   const auto plaintext = open_packet(key, datagram);
@@ -90,9 +92,11 @@ std::optional<T> message_in(const SymmetricKey& key, ByteView datagram) {
   return message ? std::optional<T>(*message) : std::nullopt;
 }
 
-inline Bytes make_intro(RandomSource& random, const PublicKey& recipient, const wire::Intro& intro, std::size_t extra = 0) {
+inline Bytes make_intro(RandomSource& random, const PublicKey& recipient, const wire::Intro& intro,
+                        std::size_t extra = 0) {
   Bytes plaintext(wire::kIntroPlaintext + extra);
-  wire::encode_intro_plaintext(intro, std::span<std::uint8_t, wire::kIntroPlaintext>(plaintext.data(), wire::kIntroPlaintext));
+  wire::encode_intro_plaintext(intro,
+                               std::span<std::uint8_t, wire::kIntroPlaintext>(plaintext.data(), wire::kIntroPlaintext));
   Bytes datagram(plaintext.size() + kIntroOverhead);
   GODWIT_ASSERT(seal_intro(recipient, SecretKey::generate(random), plaintext, datagram));
   return datagram;
@@ -141,6 +145,8 @@ inline HandshakeStep::Kind deliver_copy(Instant now, Handshake& handshake, Bytes
   return deliver(now, handshake, datagram).kind;
 }
 
-inline bool is_intro(ByteView datagram) { return wire::classify(datagram) == wire::DatagramClass::kIntro; }
+inline bool is_intro(ByteView datagram) {
+  return wire::classify(datagram) == wire::DatagramClass::kIntro;
+}
 
 }  // namespace godwit::test

@@ -24,9 +24,8 @@ std::optional<IntroSeen> open_intro_datagram(const KeyPair& self, ByteView datag
   const std::optional<wire::DecodedIntro> decoded = wire::decode_intro_plaintext(ByteView(plaintext).first(*size));
   std::optional<IntroSeen> seen;
   if (decoded) {
-    seen = IntroSeen{.intro = decoded->intro,
-                     .fingerprint = IntroFingerprint::of(datagram),
-                     .datagram_bytes = datagram.size()};
+    seen = IntroSeen{
+        .intro = decoded->intro, .fingerprint = IntroFingerprint::of(datagram), .datagram_bytes = datagram.size()};
   }
   wipe(MutableBytes(plaintext).first(*size));
   return seen;

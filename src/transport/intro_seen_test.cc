@@ -1,8 +1,8 @@
 #include "transport/intro_seen.h"
 
-#include <algorithm>
-
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "transport/handshake_test_support.h"
 

@@ -15,7 +15,11 @@ constexpr Duration kSmallestInterval = 1ms;
 }  // namespace
 
 KeepAlive::KeepAlive(const KeepAliveConfig& config, Instant now, ProofRule rule, RandomSource& random)
-    : config_(config), random_(&random), last_authentic_(now), last_ping_(now), proof_deadline_(now + config.proof_timeout) {
+    : config_(config),
+      random_(&random),
+      last_authentic_(now),
+      last_ping_(now),
+      proof_deadline_(now + config.proof_timeout) {
   switch (rule) {
     case ProofRule::kProven: proof_ = Proof::kNone; break;
     case ProofRule::kPing: proof_ = Proof::kPinging; break;

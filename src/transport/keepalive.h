@@ -1,6 +1,6 @@
 // The liveness of one established connection: the ping schedule (wire spec 7), proof that the peer is established too
-// (4.3, 4.5), suspicion (W26) and the idle time-out on authentic packets alone (W8). Owned by Connection, which seals the
-// pings and reports what arrives. on_authentic() is two stores and moves deadlines later or leaves them, never
+// (4.3, 4.5), suspicion (W26) and the idle time-out on authentic packets alone (W8). Owned by Connection, which seals
+// the pings and reports what arrives. on_authentic() is two stores and moves deadlines later or leaves them, never
 // re-arms a timer: a deadline that has moved is noticed when the old one fires.
 #pragma once
 
@@ -57,8 +57,8 @@ class KeepAlive {
     bool suspended = false;       // the clock jumped: the machine slept
   };
   [[nodiscard]] Outcome handle_timeout(Instant now);
-  // Asked again after handle_timeout(), begin_ping(), request_ping() and restart_proof(): only these may make it earlier
-  // (on_authentic() may too, by at most the back-off of wire spec 7, which a timer may ignore).
+  // Asked again after handle_timeout(), begin_ping(), request_ping() and restart_proof(): only these may make it
+  // earlier (on_authentic() may too, by at most the back-off of wire spec 7, which a timer may ignore).
   [[nodiscard]] Instant next_timeout() const;
 
   // Makes handle_timeout() ask for a ping at once: after an ack that wants an answer (wire spec 5.8), or for the user.
@@ -71,8 +71,8 @@ class KeepAlive {
 
   // The sequence of a ping that is being sent now.
   [[nodiscard]] std::uint64_t begin_ping(Instant now);
-  // The round trip, at the first Pong of an outstanding ping no older than the table's memory (120 s); nothing otherwise.
-  // Sequences start at a random value: a Pong that matches proves that the peer opened the ping.
+  // The round trip, at the first Pong of an outstanding ping no older than the table's memory (120 s); nothing
+  // otherwise. Sequences start at a random value: a Pong that matches proves that the peer opened the ping.
   [[nodiscard]] std::optional<Duration> on_pong(Instant now, std::uint64_t sequence);
 
   [[nodiscard]] bool suspect() const { return suspect_ && unanswered_ > 0; }
@@ -105,7 +105,7 @@ class KeepAlive {
   std::uint64_t pings_ = 0;       // sequences given out
   std::uint32_t unanswered_ = 0;  // pings sent since the last authentic datagram
   Proof proof_ = Proof::kNone;
-  bool hurried_ = false;          // the last ping asked for proof, and so did the interval behind it
+  bool hurried_ = false;  // the last ping asked for proof, and so did the interval behind it
   bool suspect_ = false;
   std::array<Instant, kRememberedPings> sent_at_;  // by number of the ping, modulo
 };

@@ -1,9 +1,9 @@
 #include "transport/keepalive.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 namespace godwit {
 namespace {

@@ -27,11 +27,13 @@ std::optional<KeyProbe::Key> KeyProbe::on_pong(std::uint64_t sequence) const {
   return std::nullopt;
 }
 
-std::size_t KeyProbe::poll_transmit(PacketSealer& intro_sealer, const SymmetricKey& first_key, const SocketAddress& remote,
-                                    MutableBytes out) {
-  // The acked key first: a deployed acceptor gives up its handshake for one datagram that it cannot open (wire spec 4.3).
+std::size_t KeyProbe::poll_transmit(PacketSealer& intro_sealer, const SymmetricKey& first_key,
+                                    const SocketAddress& remote, MutableBytes out) {
+  // The acked key first: a deployed acceptor gives up its handshake for one datagram that it cannot open (wire
+  // spec 4.3).
   if (std::exchange(completion_due_, false)) {
-    return seal(intro_sealer, Key::kAcked, wire::AckOk{.key = first_key, .remote_address = remote, .version = std::nullopt}, out);
+    return seal(intro_sealer, Key::kAcked,
+                wire::AckOk{.key = first_key, .remote_address = remote, .version = std::nullopt}, out);
   }
   for (const Key key : {Key::kAcked, Key::kIntro}) {
     if ((ping_due_ & bit(key)) != 0) {

@@ -1,7 +1,7 @@
-// Finds out, in a simultaneous open, which sending key is the authenticated peer's own (wire spec W3). The peer's intro named
-// one key, but anybody can send an intro; a success ack under K1 may name another one: the second key of a peer that
-// has two, or the only key of an acceptor whose caller was sent a forged intro. A Ping under each, with a sequence nobody
-// can guess: the Pong that comes back under K1 tells which one the peer could read. Part of HandshakeInitiator.
+// Finds out, in a simultaneous open, which sending key is the authenticated peer's own (wire spec W3). The peer's intro
+// named one key, but anybody can send an intro; a success ack under K1 may name another one: the second key of a peer
+// that has two, or the only key of an acceptor whose caller was sent a forged intro. A Ping under each, with a sequence
+// nobody can guess: the Pong that comes back under K1 tells which one the peer could read. Part of HandshakeInitiator.
 // All its packets have id 0: the ordinary ids are the connection's.
 #pragma once
 
@@ -49,10 +49,10 @@ class KeyProbe {
   // Which key the answered ping was sealed with.
   [[nodiscard]] std::optional<Key> on_pong(std::uint64_t sequence) const;
 
-  // One datagram, 0 when there is none. `intro_sealer` seals with the intro's key; `first_key` is K1, for the completion
-  // ack, which goes under the acked key alone; `remote` is the peer's address.
-  [[nodiscard]] std::size_t poll_transmit(PacketSealer& intro_sealer, const SymmetricKey& first_key, const SocketAddress& remote,
-                                          MutableBytes out);
+  // One datagram, 0 when there is none. `intro_sealer` seals with the intro's key; `first_key` is K1, for the
+  // completion ack, which goes under the acked key alone; `remote` is the peer's address.
+  [[nodiscard]] std::size_t poll_transmit(PacketSealer& intro_sealer, const SymmetricKey& first_key,
+                                          const SocketAddress& remote, MutableBytes out);
 
  private:
   using KeySet = std::uint8_t;  // one bit a key

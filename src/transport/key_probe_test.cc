@@ -32,7 +32,9 @@ class KeyProbeTest : public testing::Test {
   KeyProbe probe_{party_.random};
 };
 
-TEST_F(KeyProbeTest, SaysNothingUnasked) { EXPECT_TRUE(drain().empty()); }
+TEST_F(KeyProbeTest, SaysNothingUnasked) {
+  EXPECT_TRUE(drain().empty());
+}
 
 TEST_F(KeyProbeTest, WithoutAnAckPingsTheIntrosKeyAlone) {
   probe_.ping();

@@ -1,6 +1,6 @@
 // How many packets earlier sessions sealed under a key value (decisions 3): a deployed acceptor hands out one key per
-// address and day (wire spec W15), so that the count must outlive the session. Keys are remembered by a keyed hash, never
-// by value (W2). Owned by Endpoint, which reports a session's total when it ends.
+// address and day (wire spec W15), so that the count must outlive the session. Keys are remembered by a keyed hash,
+// never by value (W2). Owned by Endpoint, which reports a session's total when it ends.
 #pragma once
 
 #include <cstddef>

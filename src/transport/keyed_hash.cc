@@ -34,7 +34,8 @@ struct SipState {
 
 std::uint64_t HashKey::hash(ByteView bytes) const noexcept {
   // The initial state spells "somepseudorandomlygeneratedbytes" (section 2 of the paper).
-  SipState state{k0_ ^ 0x736f6d6570736575, k1_ ^ 0x646f72616e646f6d, k0_ ^ 0x6c7967656e657261, k1_ ^ 0x7465646279746573};
+  SipState state{k0_ ^ 0x736f6d6570736575, k1_ ^ 0x646f72616e646f6d, k0_ ^ 0x6c7967656e657261,
+                 k1_ ^ 0x7465646279746573};
   std::size_t at = 0;
   for (; at + 8 <= bytes.size(); at += 8) state.absorb(load_le<std::uint64_t>(bytes.data() + at));
 

@@ -1,5 +1,5 @@
-// SipHash-1-3 with a random key: what peers choose (addresses, ephemeral keys) must not choose where it falls in a table.
-// (Aumasson, Bernstein: SipHash, a fast short-input PRF, 2012.)
+// SipHash-1-3 with a random key: what peers choose (addresses, ephemeral keys) must not choose where it falls in a
+// table. (Aumasson, Bernstein: SipHash, a fast short-input PRF, 2012.)
 #pragma once
 
 #include <cstdint>

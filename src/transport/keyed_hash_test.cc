@@ -1,9 +1,9 @@
 #include "transport/keyed_hash.h"
 
+#include <gtest/gtest.h>
+
 #include <array>
 #include <cstdint>
-
-#include <gtest/gtest.h>
 
 namespace godwit {
 namespace {
@@ -16,10 +16,20 @@ std::uint64_t reference(int compression, int finalization, std::uint64_t k0, std
   const auto rotate = [](std::uint64_t x, int b) { return (x << b) | (x >> (64 - b)); };
   const auto rounds = [&](int count) {
     for (int i = 0; i < count; ++i) {
-      v[0] += v[1]; v[1] = rotate(v[1], 13); v[1] ^= v[0]; v[0] = rotate(v[0], 32);
-      v[2] += v[3]; v[3] = rotate(v[3], 16); v[3] ^= v[2];
-      v[0] += v[3]; v[3] = rotate(v[3], 21); v[3] ^= v[0];
-      v[2] += v[1]; v[1] = rotate(v[1], 17); v[1] ^= v[2]; v[2] = rotate(v[2], 32);
+      v[0] += v[1];
+      v[1] = rotate(v[1], 13);
+      v[1] ^= v[0];
+      v[0] = rotate(v[0], 32);
+      v[2] += v[3];
+      v[3] = rotate(v[3], 16);
+      v[3] ^= v[2];
+      v[0] += v[3];
+      v[3] = rotate(v[3], 21);
+      v[3] ^= v[0];
+      v[2] += v[1];
+      v[1] = rotate(v[1], 17);
+      v[1] ^= v[2];
+      v[2] = rotate(v[2], 32);
     }
   };
   const std::size_t whole = in.size() / 8 * 8;

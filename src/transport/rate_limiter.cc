@@ -8,9 +8,13 @@
 namespace godwit {
 namespace {
 
-bool within(const Rate& rate, Instant now, Instant full_at) { return full_at <= now || full_at - now <= rate.tolerance; }
+bool within(const Rate& rate, Instant now, Instant full_at) {
+  return full_at <= now || full_at - now <= rate.tolerance;
+}
 
-Instant after_event(const Rate& rate, Instant now, Instant full_at) { return std::max(full_at, now) + rate.interval; }
+Instant after_event(const Rate& rate, Instant now, Instant full_at) {
+  return std::max(full_at, now) + rate.interval;
+}
 
 }  // namespace
 

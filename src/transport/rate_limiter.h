@@ -30,8 +30,8 @@ class RateLimiter {
   Instant full_at_{Duration::min()};
 };
 
-// Entries live in sets of four. A new key replaces the entry of its set that has been full for longest; where none is full
-// the busiest are kept, and the newcomer is admitted as if new: the limits above this one hold.
+// Entries live in sets of four. A new key replaces the entry of its set that has been full for longest; where none is
+// full the busiest are kept, and the newcomer is admitted as if new: the limits above this one hold.
 class HashedLimiter {
  public:
   // `entries` is rounded up to a power of two. Memory is claimed at the first event.

@@ -1,9 +1,9 @@
 #include "transport/rate_limiter.h"
 
+#include <gtest/gtest.h>
+
 #include <deque>
 #include <map>
-
-#include <gtest/gtest.h>
 
 #include "base/random.h"
 

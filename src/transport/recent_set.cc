@@ -10,11 +10,15 @@ namespace {
 constexpr std::size_t kFirstSlots = 16;
 
 // 0 marks a free slot. Keys are hashes: that 0 and 1 are one key costs nothing.
-std::uint64_t stored(std::uint64_t key) { return key == 0 ? 1 : key; }
+std::uint64_t stored(std::uint64_t key) {
+  return key == 0 ? 1 : key;
+}
 
 }  // namespace
 
-RecentSet::RecentSet(std::size_t capacity) : capacity_(capacity) { GODWIT_ASSERT(capacity > 0); }
+RecentSet::RecentSet(std::size_t capacity) : capacity_(capacity) {
+  GODWIT_ASSERT(capacity > 0);
+}
 
 bool RecentSet::contains(std::uint64_t key) const {
   if (slots_.empty()) return false;

@@ -1,9 +1,9 @@
 #include "transport/recent_set.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <deque>
-
-#include <gtest/gtest.h>
 
 #include "base/random.h"
 

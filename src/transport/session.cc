@@ -122,7 +122,9 @@ std::size_t Session::write_completion_ack(MutableBytes out) {
   return written;
 }
 
-bool Session::knows_intro(const IntroFingerprint& intro) const { return founding_intro_ == intro; }
+bool Session::knows_intro(const IntroFingerprint& intro) const {
+  return founding_intro_ == intro;
+}
 
 bool Session::is_stale_intro(Instant now, const IntroSeen& intro) const {
   if (knows_intro(intro.fingerprint) || intro.intro.key == sending_key_) return true;

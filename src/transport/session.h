@@ -1,6 +1,7 @@
 // What a finished handshake leaves behind, and all that an established connection knows about its keys: the sealer, the
-// inbound keys, who the peer is and what its version demands. Connection is built from one and owns it; Endpoint asks it
-// whether an intro is news. Where only one inbound key is live (always, after the first seconds) opening is in place.
+// inbound keys, who the peer is and what its version demands. Connection is built from one and owns it; Endpoint asks
+// it whether an intro is news. Where only one inbound key is live (always, after the first seconds) opening is in
+// place.
 //
 // Two inbound keys (wire spec W3): K1 travels in intros, sealed to the peer's static key, K2 in the success acks of a
 // simultaneous open, sealed to whoever sent an intro. Only K1 proves the peer. An ack of ours never names a
@@ -45,14 +46,14 @@ class Session {
   struct Parts {
     Instant established_at;
     bool initiator = false;
-    bool peer_intro_seen = false;     // its intro named the sending key; otherwise a success ack of an acceptor did
+    bool peer_intro_seen = false;  // its intro named the sending key; otherwise a success ack of an acceptor did
     SocketAddress remote;
-    SocketAddress observed_self;      // unspecified until an ack has told
+    SocketAddress observed_self;  // unspecified until an ack has told
     SymmetricKey sending_key;
     bool sending_key_proven = false;  // named by an ack under a key that proves the peer
     std::unique_ptr<PacketSealer> sealer;
     std::unique_ptr<InboundKey> inbound;
-    std::vector<InboundKey> others;   // handed out beside it, accepted until others_expire
+    std::vector<InboundKey> others;  // handed out beside it, accepted until others_expire
     Instant others_expire;
     std::optional<wire::VersionBytes> peer_version;
     std::optional<Nonce> establishing_ack;           // nonce of the success ack that established it
@@ -64,13 +65,13 @@ class Session {
 
   // --- Inbound ---
   struct Opened {
-    MutableBytes plaintext;    // inside the datagram
+    MutableBytes plaintext;  // inside the datagram
     bool proves_peer = false;
     InboundKeyAge age = InboundKeyAge::kCurrent;
-    std::size_t other = 0;     // index of a key that is not the current one, for adopt()
+    std::size_t other = 0;  // index of a key that is not the current one, for adopt()
   };
-  // `datagram` is symmetric by wire::classify(). On failure its bytes are destroyed unless several_keys(); `scratch` (at
-  // least wire::kMaxReceivedPlaintext bytes) is used only then.
+  // `datagram` is symmetric by wire::classify(). On failure its bytes are destroyed unless several_keys(); `scratch`
+  // (at least wire::kMaxReceivedPlaintext bytes) is used only then.
   [[nodiscard]] std::optional<Opened> open(MutableBytes datagram, MutableBytes scratch) {
     if (others_.empty()) [[likely]] {
       const std::optional<MutableBytes> plaintext = inbound_.opener.open_in_place(datagram);
@@ -97,12 +98,12 @@ class Session {
 
   // --- Success acks on the established session (wire spec 5.8, 5.9) ---
   [[nodiscard]] AckReaction on_success_ack(Instant now, const SuccessAckSeen& seen);
-  // Follows the peer into the session that `ack` announces (AckReaction::new_session): its key from now on, the inbound key
-  // it was opened with, proof to be given anew. The connection then starts a new receive epoch, fails its open streams,
-  // keeps counting its packet ids, sends write_completion_ack() and pings.
+  // Follows the peer into the session that `ack` announces (AckReaction::new_session): its key from now on, the inbound
+  // key it was opened with, proof to be given anew. The connection then starts a new receive epoch, fails its open
+  // streams, keeps counting its packet ids, sends write_completion_ack() and pings.
   void adopt(Instant now, const HandshakeContext& context, const wire::AckOk& ack, const Opened& opened);
-  // The legacy ack in answer to a success ack, id 0 (wire spec 4.3), sealed with the sending key. Returns its size, 0 when
-  // `out` is too small or the key is used up.
+  // The legacy ack in answer to a success ack, id 0 (wire spec 4.3), sealed with the sending key. Returns its size, 0
+  // when `out` is too small or the key is used up.
   [[nodiscard]] std::size_t write_completion_ack(MutableBytes out);
 
   // An intro that says nothing new: the founding intro again, one that names the key in use, or a late one of the

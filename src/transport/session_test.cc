@@ -1,8 +1,8 @@
 #include "transport/session.h"
 
-#include <algorithm>
-
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "transport/handshake_test_support.h"
 #include "transport/key_usage.h"
@@ -100,7 +100,8 @@ TEST_F(SessionTest, CountsUnderTheSameKeyGoOnInANewSession) {
   Session session(std::move(made));
   Bytes out(wire::kMaxDatagram);
   ASSERT_EQ(session.write_completion_ack(out), 75u);
-  session.adopt(kStart + 5s, alice_.context, {.key = theirs, .remote_address = test::kAlice, .version = std::nullopt}, {});
+  session.adopt(kStart + 5s, alice_.context, {.key = theirs, .remote_address = test::kAlice, .version = std::nullopt},
+                {});
   EXPECT_EQ(session.sealer().packets_sealed(), 1u);
   ASSERT_EQ(session.write_completion_ack(out), 75u);
   EXPECT_EQ(session.sealer().packets_sealed(), 2u);
@@ -116,9 +117,8 @@ TEST_F(SessionTest, FollowsThePeerIntoASessionUnderANewerKey) {
   Session session(std::move(made));
   EXPECT_FALSE(session.peer_authenticated());
 
-  const wire::AckOk ack{.key = SymmetricKey::generate(bob_.random),
-                        .remote_address = test::kAlice,
-                        .version = wire::kAnnouncedVersion};
+  const wire::AckOk ack{
+      .key = SymmetricKey::generate(bob_.random), .remote_address = test::kAlice, .version = wire::kAnnouncedVersion};
   Bytes datagram = test::seal_message(bob_.random, first, 0, ack);
   const auto opened = open(session, datagram);
   ASSERT_TRUE(opened.has_value());
@@ -147,7 +147,8 @@ TEST_F(SessionTest, KeepsAFormerKeyThatProvesThePeerForTenSeconds) {
   const SymmetricKey former = made.inbound->key;
   const SymmetricKey newer = made.others[0].key;
   Session session(std::move(made));
-  const wire::AckOk ack{.key = SymmetricKey::generate(bob_.random), .remote_address = test::kAlice, .version = std::nullopt};
+  const wire::AckOk ack{
+      .key = SymmetricKey::generate(bob_.random), .remote_address = test::kAlice, .version = std::nullopt};
   Bytes datagram = test::seal_message(bob_.random, newer, 0, ack);
   const auto opened = open(session, datagram);
   session.adopt(kStart + 1s, alice_.context, ack, *opened);
@@ -182,11 +183,13 @@ TEST_F(SessionTest, Item39KnowsTheIntrosThatSayNothingNew) {
   EXPECT_TRUE(session.knows_intro(founding_seen.fingerprint));
   EXPECT_TRUE(session.is_stale_intro(kStart + 1h, founding_seen));
   // Another intro with the key in use: the same attempt of the peer.
-  const Bytes again = test::make_intro(bob_.random, alice_.keys.public_key(), {.version = wire::kAnnouncedVersion, .key = sending});
+  const Bytes again =
+      test::make_intro(bob_.random, alice_.keys.public_key(), {.version = wire::kAnnouncedVersion, .key = sending});
   EXPECT_TRUE(session.is_stale_intro(kStart + 1h, test::seen(alice_.keys, again)));
   // A restart.
-  const Bytes fresh = test::make_intro(bob_.random, alice_.keys.public_key(),
-                                       {.version = wire::kAnnouncedVersion, .key = SymmetricKey::generate(bob_.random)});
+  const Bytes fresh =
+      test::make_intro(bob_.random, alice_.keys.public_key(),
+                       {.version = wire::kAnnouncedVersion, .key = SymmetricKey::generate(bob_.random)});
   EXPECT_FALSE(session.is_stale_intro(kStart + 100ms, test::seen(alice_.keys, fresh)));
 }
 
@@ -212,8 +215,9 @@ TEST_F(SessionTest, FlagsFollowThePeersVersion) {
     bool tracks_noops;
     bool may_use_id_zero;
   };
-  for (const Case& c : {Case{std::nullopt, true, true}, Case{test::version(141), true, true}, Case{test::version(142), false, true},
-                        Case{test::version(151), false, true}, Case{test::version(152), false, false}}) {
+  for (const Case& c :
+       {Case{std::nullopt, true, true}, Case{test::version(141), true, true}, Case{test::version(142), false, true},
+        Case{test::version(151), false, true}, Case{test::version(152), false, false}}) {
     Session::Parts made = parts();
     made.peer_version = c.version;
     const Session session(std::move(made));

@@ -1,5 +1,5 @@
-// The sealed success ack of a handshake: made once, repeated byte for byte, because another nonce would announce another
-// session (wire spec 5.8, conformance item 35). Shared by the two roles of Handshake.
+// The sealed success ack of a handshake: made once, repeated byte for byte, because another nonce would announce
+// another session (wire spec 5.8, conformance item 35). Shared by the two roles of Handshake.
 #pragma once
 
 #include <array>
@@ -19,8 +19,8 @@ struct SuccessAck {
   std::array<std::uint8_t, kMaxSuccessAck> bytes{};
   std::size_t size = 0;  // 0: the key is used up
 
-  // The first success ack of a handshake, under the key of the peer's intro: V2 with our version for a peer that understands
-  // it, else legacy (wire spec 3.4). `own_key` is what the peer is to send with.
+  // The first success ack of a handshake, under the key of the peer's intro: V2 with our version for a peer that
+  // understands it, else legacy (wire spec 3.4). `own_key` is what the peer is to send with.
   [[nodiscard]] static SuccessAck seal(const HandshakeContext& context, PacketSealer& sealer, const wire::Intro& peer,
                                        const SymmetricKey& own_key, const SocketAddress& remote);
   // Copies it to `out`; 0 when that is too small.
