@@ -34,10 +34,10 @@ struct LostRecord {
 
 // Losses found in one call.
 struct LossOutcome {
-  std::vector<LostRecord> lost;            // in send order
+  std::vector<LostRecord> lost;  // in send order
   std::uint64_t lost_bytes = 0;
   std::uint64_t lost_packets = 0;
-  Instant latest_lost_sent_at{};           // of the packet sent last among them; meaningless if there are none
+  Instant latest_lost_sent_at{};  // of the packet sent last among them; meaningless if there are none
   // No packet got through for three probe time-outs (RFC 9002 section 7.6), or two RTOs fired in a row.
   bool persistent_congestion = false;
 
@@ -46,11 +46,11 @@ struct LossOutcome {
 };
 
 struct AckOutcome : LossOutcome {
-  std::vector<AckedRange> acked;           // in the order of the receipts
+  std::vector<AckedRange> acked;  // in the order of the receipts
   std::uint64_t acked_bytes = 0;
   std::uint64_t acked_packets = 0;
-  std::uint64_t prior_bytes_in_flight = 0; // before this run
-  Instant latest_acked_sent_at{};          // of the packet sent last among the acked; meaningless if there are none
+  std::uint64_t prior_bytes_in_flight = 0;  // before this run
+  Instant latest_acked_sent_at{};           // of the packet sent last among the acked; meaningless if there are none
   std::optional<Duration> rtt_sample;
   RateSample rate;
   // Packets of this run that had been declared lost although they had arrived.
@@ -75,8 +75,8 @@ struct AckOutcome : LossOutcome {
 struct LostPacket {
   std::uint32_t id = 0;
   PacketContent content;
-  std::uint32_t bytes = 0;   // of the datagram last time
-  bool is_probe = false;     // a tail-loss probe: goes whatever the congestion window says
+  std::uint32_t bytes = 0;  // of the datagram last time
+  bool is_probe = false;    // a tail-loss probe: goes whatever the congestion window says
 };
 
 struct AbandonedPacket {
@@ -87,8 +87,8 @@ struct AbandonedPacket {
 
 struct TimeoutOutcome : LossOutcome {
   std::uint64_t prior_bytes_in_flight = 0;
-  bool probe_wanted = false;  // poll_retransmit() yields a tail-loss probe
-  bool timed_out = false;     // the retransmission time-out fired and backed off
+  bool probe_wanted = false;               // poll_retransmit() yields a tail-loss probe
+  bool timed_out = false;                  // the retransmission time-out fired and backed off
   std::vector<AbandonedPacket> abandoned;  // given up after the last retransmission; settled, not to be sent again
 
   void reset(std::uint64_t bytes_in_flight);

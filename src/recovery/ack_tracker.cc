@@ -41,7 +41,9 @@ std::size_t AckTracker::take(Instant now, std::span<std::uint32_t> out, bool rep
   return written;
 }
 
-void AckTracker::trim() { queue_.trim(); }
+void AckTracker::trim() {
+  queue_.trim();
+}
 
 AckStatistics AckTracker::statistics() const {
   return {.new_packets = new_packets_,

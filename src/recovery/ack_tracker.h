@@ -20,18 +20,18 @@ namespace godwit {
 // duplicate or a hinted tail, at the end of each of the first batches, or once the oldest has waited
 // clamp(round trip / 8, min_delay, max_delay).
 struct AckPolicy {
-  std::uint32_t threshold = 144;             // half of what one NoOp carries: the other half repeats
+  std::uint32_t threshold = 144;  // half of what one NoOp carries: the other half repeats
   Duration min_delay = 250us;
   Duration max_delay = 20ms;
-  Duration initial_delay = 1ms;              // before set_rtt
-  std::uint32_t prompt_packets = 64;         // of a young connection: the sender's window is still small
+  Duration initial_delay = 1ms;       // before set_rtt
+  std::uint32_t prompt_packets = 64;  // of a young connection: the sender's window is still small
   ReceiptQueueConfig queue;
 };
 
 struct AckStatistics {
   std::uint64_t new_packets = 0;
   std::uint64_t duplicates = 0;
-  std::uint64_t receipts_taken = 0;     // written into packets, repetitions included
+  std::uint64_t receipts_taken = 0;  // written into packets, repetitions included
   std::uint64_t receipts_repeated = 0;
   std::uint64_t receipts_overflowed = 0;
   std::uint64_t ids_passed_by_age = 0;
@@ -54,7 +54,8 @@ class AckTracker {
   // What on_packet would answer, without recording anything.
   [[nodiscard]] bool is_duplicate(std::uint32_t id) const { return ids_.is_duplicate(id); }
 
-  // Queues a receipt; an id already waiting is not queued twice. Any id may be queued (wire spec 5.9), on_packet or not.
+  // Queues a receipt; an id already waiting is not queued twice. Any id may be queued (wire spec 5.9), on_packet or
+  // not.
   void queue_receipt(Instant now, std::uint32_t id) {
     const bool known_new = latest_new_ && id == latest_id_;
     latest_new_ = false;

@@ -4,7 +4,8 @@
 
 namespace godwit {
 
-// Until all that is in flight now is delivered, samples show the application's rate. Never 0, which means "not limited".
+// Until all that is in flight now is delivered, samples show the application's rate. Never 0, which means "not
+// limited".
 void DeliveryRate::on_application_limited(std::uint64_t in_flight) {
   limited_until_ = std::max<std::uint64_t>(delivered_ + in_flight, 1);
 }

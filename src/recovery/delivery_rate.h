@@ -12,18 +12,18 @@ namespace godwit {
 
 // Bytes are datagram bytes.
 struct RateSample {
-  bool has_rate = false;             // false: delivery_rate and interval mean nothing (no packet, or too short a time)
-  bool is_app_limited = false;       // the newest packet confirmed was sent while the application had no more to send
+  bool has_rate = false;        // false: delivery_rate and interval mean nothing (no packet, or too short a time)
+  bool is_app_limited = false;  // the newest packet confirmed was sent while the application had no more to send
   Bandwidth delivery_rate;
-  Duration interval{};               // the longer of the send and the receipt interval
-  Duration rtt{};                    // from that packet's latest transmission to now
-  std::uint64_t delivered = 0;       // bytes delivered over the interval
-  std::uint64_t prior_delivered = 0; // total_delivered when that packet was sent
-  std::uint64_t total_delivered = 0; // bytes delivered on this connection up to now
-  std::uint64_t lost = 0;            // bytes declared lost between that packet's transmission and now, modulo 2^32
-  std::uint64_t tx_in_flight = 0;    // bytes in flight just after that packet was sent, itself included
-  std::uint64_t newly_acked = 0;     // bytes confirmed by this run
-  std::uint64_t newly_lost = 0;      // bytes declared lost by this run
+  Duration interval{};                // the longer of the send and the receipt interval
+  Duration rtt{};                     // from that packet's latest transmission to now
+  std::uint64_t delivered = 0;        // bytes delivered over the interval
+  std::uint64_t prior_delivered = 0;  // total_delivered when that packet was sent
+  std::uint64_t total_delivered = 0;  // bytes delivered on this connection up to now
+  std::uint64_t lost = 0;             // bytes declared lost between that packet's transmission and now, modulo 2^32
+  std::uint64_t tx_in_flight = 0;     // bytes in flight just after that packet was sent, itself included
+  std::uint64_t newly_acked = 0;      // bytes confirmed by this run
+  std::uint64_t newly_lost = 0;       // bytes declared lost by this run
 };
 
 class DeliveryRate {

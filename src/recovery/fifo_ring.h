@@ -16,7 +16,8 @@ class FifoRing {
   [[nodiscard]] std::size_t size() const { return count_; }
 
   void push_back(const T& value) {
-    if (count_ == slots_.size()) [[unlikely]] grow();
+    if (count_ == slots_.size()) [[unlikely]]
+      grow();
     slots_[index(count_)] = value;
     ++count_;
   }

@@ -1,7 +1,7 @@
 // Which packets are lost, judged from what was sent and what was confirmed, in send order: a packet threshold and a
-// time threshold (RFC 9002 section 6.1), both adapting to reordering (RFC 8985). Keeps no packets: it walks SentPackets,
-// marks, and reports. Also tells whether a loss was spurious, and persistent congestion. Owned by Recovery.
-// Receipts name single ids and may be lost: nothing here takes one receipt to confirm any other packet.
+// time threshold (RFC 9002 section 6.1), both adapting to reordering (RFC 8985). Keeps no packets: it walks
+// SentPackets, marks, and reports. Also tells whether a loss was spurious, and persistent congestion. Owned by
+// Recovery. Receipts name single ids and may be lost: nothing here takes one receipt to confirm any other packet.
 #pragma once
 
 #include <cstdint>
@@ -74,14 +74,14 @@ class LossDetector {
   // The loss episode: from the first loss on, as long as the packets lost were sent before it began.
   struct Episode {
     bool open = false;
-    bool by_timeout = false;      // its first loss was declared by the retransmission time-out
-    bool real = false;            // a loss of it is proved
+    bool by_timeout = false;  // its first loss was declared by the retransmission time-out
+    bool real = false;        // a loss of it is proved
     bool window_stepped = false;
-    std::uint8_t number = 0;      // 1 to 255 once there was one
+    std::uint8_t number = 0;  // 1 to 255 once there was one
     Instant began{};
     std::uint32_t unsettled = 0;  // losses not yet known for what they were
     std::uint32_t spurious = 0;
-    std::uint32_t doubtful = 0;   // confirmed after a retransmission, either copy may have arrived
+    std::uint32_t doubtful = 0;  // confirmed after a retransmission, either copy may have arrived
   };
   Episode episode_;
 

@@ -7,13 +7,15 @@ namespace {
 
 __extension__ using Wide = __int128;
 
-constexpr std::int64_t kNano = 1'000'000'000;        // units of credit in a byte
-constexpr std::uint64_t kLargestBurst = 1u << 30;    // keeps the credit within 63 bits at any rate
+constexpr std::int64_t kNano = 1'000'000'000;      // units of credit in a byte
+constexpr std::uint64_t kLargestBurst = 1u << 30;  // keeps the credit within 63 bits at any rate
 constexpr Duration kLongestDebt = 1s;
 
 }  // namespace
 
-Pacer::Pacer(Bandwidth rate, PacerConfig config) : config_(config) { apply(rate); }
+Pacer::Pacer(Bandwidth rate, PacerConfig config) : config_(config) {
+  apply(rate);
+}
 
 void Pacer::set_rate(Instant now, Bandwidth rate) {
   if (rate == rate_) return;
@@ -87,8 +89,12 @@ void Pacer::refill(Instant now) {
   credit_ = static_cast<std::int64_t>(std::min<Wide>(credit_ + gained, capacity()));
 }
 
-std::int64_t Pacer::capacity() const { return static_cast<std::int64_t>(burst_) * kNano; }
+std::int64_t Pacer::capacity() const {
+  return static_cast<std::int64_t>(burst_) * kNano;
+}
 
-std::int64_t Pacer::wanted() const { return static_cast<std::int64_t>(release_) * kNano; }
+std::int64_t Pacer::wanted() const {
+  return static_cast<std::int64_t>(release_) * kNano;
+}
 
 }  // namespace godwit

@@ -13,12 +13,12 @@
 namespace godwit {
 
 struct PacerConfig {
-  std::uint32_t datagram_bytes = 1200;       // largest datagram
-  Duration release_interval = 1ms;           // a run is what the rate carries in this time ...
-  std::uint32_t min_release_datagrams = 2;   // ... but at least so many datagrams
-  std::uint32_t max_release_bytes = 65536;   // ... and at most one segmentation-offload send
-  std::uint32_t min_burst_datagrams = 10;    // the bucket holds at least so many
-  Duration lateness = 1ms;                   // a wake-up so late loses no credit: the bucket holds that much more
+  std::uint32_t datagram_bytes = 1200;      // largest datagram
+  Duration release_interval = 1ms;          // a run is what the rate carries in this time ...
+  std::uint32_t min_release_datagrams = 2;  // ... but at least so many datagrams
+  std::uint32_t max_release_bytes = 65536;  // ... and at most one segmentation-offload send
+  std::uint32_t min_burst_datagrams = 10;   // the bucket holds at least so many
+  Duration lateness = 1ms;                  // a wake-up so late loses no credit: the bucket holds that much more
 };
 
 class Pacer {

@@ -103,7 +103,8 @@ TEST(Pacer, HoldsItsRateAlthoughWakeUpsAreLate) {
         pacer.on_sent(now, run);
         bytes += run;
       }
-      now += std::max(pacer.until_release(now), Duration{1}) + Duration{static_cast<Duration::rep>(random.below(900'000))};
+      now +=
+          std::max(pacer.until_release(now), Duration{1}) + Duration{static_cast<Duration::rep>(random.below(900'000))};
     }
     const auto expected = static_cast<double>(rate.bytes_in(now - kStart));
     EXPECT_NEAR(static_cast<double>(bytes) / expected, 1.0, rate < 10_mbps ? 0.06 : 0.02) << rate.bits_per_second();

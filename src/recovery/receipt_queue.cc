@@ -7,7 +7,9 @@ namespace {
 
 constexpr std::uint32_t kTickMask = (1u << 30) - 1;
 
-std::uint32_t ticks(Duration time) { return static_cast<std::uint32_t>(time.count() >> 20) & kTickMask; }
+std::uint32_t ticks(Duration time) {
+  return static_cast<std::uint32_t>(time.count() >> 20) & kTickMask;
+}
 
 }  // namespace
 

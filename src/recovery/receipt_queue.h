@@ -13,10 +13,10 @@
 namespace godwit {
 
 struct ReceiptQueueConfig {
-  std::size_t pending_limit = 4096;   // a receipt beyond is dropped and counted: the peer's retransmission asks again
-  std::size_t recent_limit = 288;     // receipts remembered for repetition
-  std::uint8_t repetitions = 1;       // how often a receipt is repeated, at most 3
-  Duration repetition_window = 1s;    // not repeated once this old
+  std::size_t pending_limit = 4096;  // a receipt beyond is dropped and counted: the peer's retransmission asks again
+  std::size_t recent_limit = 288;    // receipts remembered for repetition
+  std::uint8_t repetitions = 1;      // how often a receipt is repeated, at most 3
+  Duration repetition_window = 1s;   // not repeated once this old
 };
 
 class ReceiptQueue {
@@ -25,7 +25,8 @@ class ReceiptQueue {
 
   // `known_new`: the id cannot be waiting already, since the packet was never seen before. False if the list is full.
   bool push(Instant now, std::uint32_t id, bool known_new) {
-    if (known_new && !searching_ && pending_.size() < pending_.capacity() && size() < config_.pending_limit) [[likely]] {
+    if (known_new && !searching_ && pending_.size() < pending_.capacity() && size() < config_.pending_limit)
+        [[likely]] {
       if (empty()) oldest_ = now;
       pending_.push_back(id);
       return true;
@@ -64,8 +65,8 @@ class ReceiptQueue {
   std::vector<std::uint32_t> pending_;
   std::size_t taken_ = 0;  // entries of pending_ already taken
   Instant oldest_{};
-  std::vector<Recent> recent_;    // circular once it has reached recent_limit
-  std::size_t recent_next_ = 0;   // where the next one is written
+  std::vector<Recent> recent_;   // circular once it has reached recent_limit
+  std::size_t recent_next_ = 0;  // where the next one is written
   std::uint64_t overflowed_ = 0;
   std::uint64_t repeated_ = 0;
 };

@@ -15,7 +15,9 @@ constexpr std::uint64_t kHorizon = (std::uint64_t{1} << 31) - (std::uint64_t{1} 
 constexpr std::size_t kInitialSlots = 8;
 
 // Ticks of 2^20 ns (about a millisecond) wrap after 52 days; differences are taken as signed numbers.
-std::uint32_t ticks(Instant now) { return static_cast<std::uint32_t>(now.time_since_epoch().count() >> 20); }
+std::uint32_t ticks(Instant now) {
+  return static_cast<std::uint32_t>(now.time_since_epoch().count() >> 20);
+}
 constexpr std::int32_t kLifetimeTicks = static_cast<std::int32_t>(ReceivedIds::kGapLifetime.count() >> 20);
 
 }  // namespace

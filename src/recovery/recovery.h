@@ -4,6 +4,7 @@
 //   OUT   may_send_new() -> next_packet_id() -> on_sent();  poll_retransmit() -> on_retransmitted() or discard()
 //   IN    begin_acks() -> on_receipt() for each receipt of one received run -> finish_acks()
 //   TIME  next_timeout() -> handle_timeout()
+// In recovery.cc (sending), recovery_receipts.cc, recovery_timeouts.cc.
 // Invariants: bytes_in_flight() is the sum over the ring; an id is never given out twice within a round of the counter.
 #pragma once
 
@@ -24,20 +25,20 @@ namespace godwit {
 struct RecoveryConfig {
   RttConfig rtt;
   LossConfig loss;
-  std::uint32_t first_packet_id = 1;       // wire spec 5.9: ordinary packets start at 1
-  std::uint32_t span_limit = 1u << 17;     // ids from the oldest unsettled to the next one; a power of two
-  std::uint8_t max_timeouts = 12;          // retransmissions by time-out until a packet is abandoned
-  bool skip_ids = true;                    // wire spec W20
-  std::uint32_t skip_least = 500;          // packets between two skipped ids: uniform in [least, most]
+  std::uint32_t first_packet_id = 1;    // wire spec 5.9: ordinary packets start at 1
+  std::uint32_t span_limit = 1u << 17;  // ids from the oldest unsettled to the next one; a power of two
+  std::uint8_t max_timeouts = 12;       // retransmissions by time-out until a packet is abandoned
+  bool skip_ids = true;                 // wire spec W20
+  std::uint32_t skip_least = 500;       // packets between two skipped ids: uniform in [least, most]
   std::uint32_t skip_most = 1500;
-  Duration skip_interval = 250ms;          // and at least this long: the receiver keeps each as a gap for ten minutes
+  Duration skip_interval = 250ms;  // and at least this long: the receiver keeps each as a gap for ten minutes
 };
 
 struct RecoveryStatistics {
   std::uint64_t packets_sent = 0;           // tracked, first transmissions
   std::uint64_t packets_retransmitted = 0;  // probes included
   std::uint64_t packets_acked = 0;
-  std::uint64_t packets_lost = 0;           // declarations
+  std::uint64_t packets_lost = 0;  // declarations
   std::uint64_t packets_spuriously_lost = 0;
   std::uint64_t packets_abandoned = 0;
   std::uint64_t probes = 0;
@@ -60,13 +61,15 @@ class Recovery {
   [[nodiscard]] std::uint32_t next_packet_id() {
     const std::uint32_t id = next_id_++;
     ++ids_taken_;
-    if (config_.skip_ids && --until_skip_ == 0) [[unlikely]] consider_skip();
+    if (config_.skip_ids && --until_skip_ == 0) [[unlikely]]
+      consider_skip();
     return id;
   }
   // How many new tracked packets may be sent before the oldest unsettled one is settled. Retransmissions always may.
   [[nodiscard]] std::uint32_t new_packet_room() const;
   [[nodiscard]] bool may_send_new() const { return new_packet_room() > 0; }
-  // A new tracked packet went out. Requires may_send_new() before its id was taken, ids in ascending order, bytes < 65536.
+  // A new tracked packet went out. Requires may_send_new() before its id was taken, ids in ascending order, bytes <
+  // 65536.
   void on_sent(Instant now, std::uint32_t id, const PacketContent& content, std::uint32_t bytes) {
     const std::uint64_t in_flight = sent_.bytes_in_flight();
     const bool after_idle = sent_.empty();
@@ -110,7 +113,7 @@ class Recovery {
   [[nodiscard]] const TimeoutOutcome& handle_timeout(Instant now);
   // The peer has just answered a ping: the path works, and what was sent before waits one time-out without back-off.
   void on_path_proven();
-  // Retransmission time-outs in a row without a receipt.
+  // How often the retransmission time-out is doubled.
   [[nodiscard]] std::uint8_t backoff() const { return backoff_; }
 
   // --- State ---
@@ -133,11 +136,11 @@ class Recovery {
   // The transmissions confirmed by the run under way, by send number.
   struct AckRun {
     Instant now{};
-    bool any_original = false;           // packets sent only once: what they say is unambiguous
+    bool any_original = false;  // packets sent only once: what they say is unambiguous
     std::uint32_t newest_original = 0;
     std::uint32_t newest_original_id = 0;
     std::uint32_t oldest_original = 0;
-    bool any_resent = false;             // retransmissions
+    bool any_resent = false;  // retransmissions
     std::uint32_t newest_resent = 0;
     std::uint32_t newest_resent_id = 0;
   };
@@ -174,6 +177,7 @@ class Recovery {
 
   void on_unusual_receipt(std::uint32_t id, SentPacket* packet);
   void on_resent_receipt(std::uint32_t id, SentPacket& packet);
+  void note_doubtful(const SentPacket& packet);
   void on_answered_probe(const SentPacket& packet);
   void on_unsent_receipt(std::uint32_t id);
   void conclude_originals();
@@ -206,21 +210,22 @@ class Recovery {
   AckRun run_;
 
   std::uint32_t next_id_;
-  std::uint64_t ids_taken_ = 0;                // skipped ones included
+  std::uint64_t ids_taken_ = 0;  // skipped ones included
   std::uint32_t until_skip_ = 0;
   Instant skipped_at_{};
-  FifoRing<std::uint32_t> skipped_;            // as far back as a receipt might still name them
-  FifoRing<std::uint32_t> lost_;               // to be sent again; stale entries are dropped on the way
+  FifoRing<std::uint32_t> skipped_;  // as far back as a receipt might still name them
+  FifoRing<std::uint32_t> lost_;     // to be sent again; stale entries are dropped on the way
 
   Instant latest_transmission_at_{};
-  Instant latest_progress_at_{};               // a packet was confirmed
-  std::uint8_t backoff_ = 0;
-  bool probe_pending_ = false;                 // wanted, not sent yet
+  Instant latest_progress_at_{};      // a packet was confirmed
+  std::uint8_t backoff_ = 0;          // doublings
+  std::uint8_t timeouts_in_row_ = 0;  // without any packet confirmed in between
+  bool probe_pending_ = false;        // wanted, not sent yet
   std::uint32_t probe_id_ = 0;
-  std::optional<Instant> probe_sent_at_;       // and nothing was confirmed since
-  bool probe_in_doubt_ = false;                // one was answered, and no clean sample of a tail came since
-  std::uint32_t path_proven_before_ = 0;       // send number; later transmissions wait for their back-off
-  std::optional<Instant> stubborn_deadline_;   // the first time-out among packets sent too often
+  std::optional<Instant> probe_sent_at_;      // and nothing was confirmed since
+  bool probe_in_doubt_ = false;               // one was answered, and no clean sample of a tail came since
+  std::uint32_t path_proven_before_ = 0;      // send number; later transmissions wait for their back-off
+  std::optional<Instant> stubborn_deadline_;  // the first time-out among packets sent too often
 };
 
 }  // namespace godwit

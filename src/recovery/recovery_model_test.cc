@@ -18,8 +18,12 @@ using Kind = PacketContent::Kind;
 class Model {
  public:
   explicit Model(std::uint64_t seed)
-      : random_(seed), ids_(seed + 1000), first_(seed % 2 == 0 ? 1u : 0u - 400u),
-        recovery_({.first_packet_id = first_, .span_limit = 2048, .skip_least = 10, .skip_most = 30, .skip_interval = 0s}, ids_) {}
+      : random_(seed),
+        ids_(seed + 1000),
+        first_(seed % 2 == 0 ? 1u : 0u - 400u),
+        recovery_(
+            {.first_packet_id = first_, .span_limit = 2048, .skip_least = 10, .skip_most = 30, .skip_interval = 0s},
+            ids_) {}
 
   void step() {
     now_ += Duration{static_cast<Duration::rep>(random_.below(20'000'000))};
@@ -117,7 +121,8 @@ class Model {
   void retransmit() {
     for (std::uint64_t count = random_.below(6); count > 0; --count) {
       const auto packet = recovery_.poll_retransmit();
-      const bool any_lost = std::any_of(unsettled_.begin(), unsettled_.end(), [](const auto& p) { return !p.second.in_flight; });
+      const bool any_lost =
+          std::any_of(unsettled_.begin(), unsettled_.end(), [](const auto& p) { return !p.second.in_flight; });
       if (!packet) {
         EXPECT_FALSE(any_lost);
         return;

@@ -16,24 +16,27 @@ void Recovery::on_unusual_receipt(std::uint32_t id, SentPacket* packet) {
     return;
   }
   switch (packet->state) {
-    case SentState::kPlaceholder:
-      on_unsent_receipt(id);
-      return;
-    case SentState::kSettled:
-      ++outcome_.stale_receipts;
-      return;
+    case SentState::kPlaceholder: on_unsent_receipt(id); return;
+    case SentState::kSettled: ++outcome_.stale_receipts; return;
     case SentState::kLost:
       // Not sent again since, so a transmission that counted as lost has arrived.
       ++outcome_.spurious_packets;
       outcome_.spurious_bytes += packet->bytes;
       outcome_.spurious_loss_undone |= losses_.on_spurious_loss(*packet);
-      if (packet->transmissions == 1) note_original(id, packet->send_number);
+      if (packet->transmissions == 1) {
+        note_original(id, packet->send_number);
+      } else {
+        note_doubtful(*packet);
+      }
       break;
-    case SentState::kInFlight:
-      on_resent_receipt(id, *packet);
-      break;
+    case SentState::kInFlight: on_resent_receipt(id, *packet); break;
   }
   confirm(*packet);
+}
+
+// An earlier transmission than the latest has arrived, which one is not known: at least the first was sent by then.
+void Recovery::note_doubtful(const SentPacket& packet) {
+  outcome_.latest_acked_sent_at = std::max(outcome_.latest_acked_sent_at, packet.first_transmission_at());
 }
 
 // Which copy arrived? A receipt sooner after the retransmission than any round trip speaks of an earlier one (RFC 8985
@@ -42,6 +45,7 @@ void Recovery::on_resent_receipt(std::uint32_t id, SentPacket& packet) {
   const bool was_lost = packet.loss_episode != 0;
   const bool too_soon = rtt_.has_sample() && run_.now - packet.sent_at < rtt_.minimum();
   if (too_soon) {
+    note_doubtful(packet);
     if (was_lost) {
       ++outcome_.spurious_packets;
       outcome_.spurious_bytes += packet.bytes;
@@ -107,6 +111,7 @@ const AckOutcome& Recovery::finish_acks() {
   // A receipt for a retransmission ends the back-off but for one doubling, which a clean sample ends: else a peer whose
   // receipts take longer than the time-out would never yield one (RFC 6298 section 5.7).
   backoff_ = run_.any_original ? std::uint8_t{0} : std::min(backoff_, std::uint8_t{1});
+  timeouts_in_row_ = 0;
   probe_pending_ = false;
   probe_sent_at_.reset();
   latest_progress_at_ = run_.now;

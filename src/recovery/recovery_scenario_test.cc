@@ -28,7 +28,9 @@ TEST(RecoveryScenario, RepairsALostTailInOneAndAHalfRoundTripsPlusTheLearnedDela
   path.send(20);
   const std::uint32_t last = path.sent_ids.back();
   path.run_for(1s);
-  path.lose_packet = [&](const TestPath::Transmission& sent) { return sent.id > last && sent.number == 1 && sent.id % 20 == last % 20; };
+  path.lose_packet = [&](const TestPath::Transmission& sent) {
+    return sent.id > last && sent.number == 1 && sent.id % 20 == last % 20;
+  };
   const Instant sent_at = path.now;
   const std::uint32_t tail = path.send(20);
   const Duration learned = path.recovery.rtt().receipt_delay();
@@ -52,7 +54,8 @@ TEST(RecoveryScenario, LearnsHowLongADeployedPeerHoldsItsReceipts) {
 }
 
 TEST(RecoveryScenario, TakesReceiptDelaysOfSevenHundredMillisecondsForNoLoss) {
-  const AckPolicy slow{.threshold = 10'000, .min_delay = 700ms, .max_delay = 700ms, .initial_delay = 700ms, .prompt_packets = 0};
+  const AckPolicy slow{
+      .threshold = 10'000, .min_delay = 700ms, .max_delay = 700ms, .initial_delay = 700ms, .prompt_packets = 0};
   TestPath path({}, slow);
   path.ping();
   path.send_paced(30, 2s);
@@ -103,7 +106,9 @@ TEST(RecoveryScenario, UndoesTheReactionToASingleDelayedPacket) {
   path.send_paced(100, 1ms);
   path.run_for(200ms);
   const std::uint32_t victim = path.sent_ids.back() + 10;
-  path.extra_delay = [&](const TestPath::Transmission& sent) { return sent.id == victim && sent.number == 1 ? Duration{20ms} : 0ns; };
+  path.extra_delay = [&](const TestPath::Transmission& sent) {
+    return sent.id == victim && sent.number == 1 ? Duration{20ms} : 0ns;
+  };
   path.send_paced(100, 1ms);
   EXPECT_TRUE(path.settle());
   EXPECT_EQ(path.lost, 1u);
@@ -137,6 +142,27 @@ TEST(RecoveryScenario, LosesNoPacketToLostReceipts) {
   path.lose_receipts = [](std::size_t) { return false; };
   EXPECT_TRUE(path.settle());
   EXPECT_LE(path.retransmissions(), before + 1);  // a lost receipt of the very tail takes a probe
+}
+
+TEST(RecoveryScenario, SendsAgainLittleMoreThanWasLost) {
+  for (const std::uint64_t percent : {1u, 5u, 20u}) {
+    TestPath path;
+    path.ping();
+    DeterministicRandom random(percent);
+    std::uint32_t really_lost = 0;
+    path.lose_packet = [&](const TestPath::Transmission&) {
+      const bool lose = random.below(100) < percent;
+      really_lost += lose ? 1 : 0;
+      return lose;
+    };
+    path.send_paced(10'000, 50us);
+    EXPECT_TRUE(path.settle());
+    EXPECT_GE(path.retransmissions(), really_lost);
+    EXPECT_LE(path.retransmissions(), really_lost + really_lost / 100 + 3) << percent;
+    EXPECT_EQ(path.timeouts, 0u) << percent;
+    EXPECT_EQ(path.persistent, 0u) << percent;
+    EXPECT_EQ(path.undone, 0u) << percent;
+  }
 }
 
 TEST(RecoveryScenario, RecoversFromLostReceiptsThatNobodyRepeats) {
@@ -251,7 +277,8 @@ TEST_P(RandomPath, DeliversAndConfirmsEverything) {
       const auto count = static_cast<std::uint32_t>(1 + random.below(30));
       path.send(count, static_cast<std::uint32_t>(random.below(3)));
       sent += count;
-      path.run_for(Duration{static_cast<Duration::rep>(random.below(static_cast<std::uint64_t>(path.one_way.count())))});
+      path.run_for(
+          Duration{static_cast<Duration::rep>(random.below(static_cast<std::uint64_t>(path.one_way.count())))});
     }
     EXPECT_TRUE(path.settle(3600s));
     EXPECT_TRUE(path.abandoned.empty());

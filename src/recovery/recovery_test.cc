@@ -63,10 +63,10 @@ TEST_F(RecoveryTest, NumbersPacketsFromOne) {
 }
 
 TEST_F(RecoveryTest, ReportsConsecutiveFragmentsAsOneRange) {
-  send_fragments(kStart, 7, 1, 5);                // ids 1 to 5
-  send_fragments(kStart, 8, 6, 7);                // ids 6 and 7
-  send(kStart, {Kind::kMessage, 8, 0}, 300);      // id 8
-  send(kStart, {Kind::kMessage, 8, 0}, 300);      // id 9
+  send_fragments(kStart, 7, 1, 5);            // ids 1 to 5
+  send_fragments(kStart, 8, 6, 7);            // ids 6 and 7
+  send(kStart, {Kind::kMessage, 8, 0}, 300);  // id 8
+  send(kStart, {Kind::kMessage, 8, 0}, 300);  // id 9
   const AckOutcome& outcome = acknowledge(kStart + 20ms, {1, 2, 3, 5, 6, 7, 8, 9, 4});
   ASSERT_EQ(outcome.acked.size(), 6u);
   EXPECT_EQ(outcome.acked[0].owner, 7u);
@@ -307,6 +307,23 @@ TEST_F(RecoveryTest, KeepsOneDoublingUntilAPacketSentOnceIsConfirmed) {
   EXPECT_EQ(recovery_.backoff(), 0);
 }
 
+TEST_F(RecoveryTest, TakesOneTimeOutAfterProgressForNoPersistentCongestion) {
+  Instant now = learn_round_trip(kStart, 50ms);
+  for (int i = 0; i < 3; ++i) {
+    const std::uint32_t id = send(now);
+    bool timed_out = false;
+    while (!timed_out) {
+      now = *recovery_.next_timeout();
+      const TimeoutOutcome& outcome = recovery_.handle_timeout(now);
+      EXPECT_FALSE(outcome.persistent_congestion);
+      timed_out = outcome.timed_out;
+      retransmit_all(now);
+    }
+    now += 60ms;
+    acknowledge(now, {id});
+  }
+}
+
 TEST_F(RecoveryTest, WaitsLongerForAPeerWhoseReceiptsProbesDoNotHasten) {
   Instant now = learn_round_trip(kStart, 50ms);
   int repaired = 0;
@@ -352,9 +369,9 @@ TEST_F(RecoveryTest, CountsAndIgnoresReceiptsForPacketsNeverSent) {
 }
 
 TEST_F(RecoveryTest, TellsStaleAndUntrackedReceiptsFromMisbehaviour) {
-  send(kStart);                                    // 1
+  send(kStart);  // 1
   const std::uint32_t ping = recovery_.next_packet_id();
-  send(kStart);                                    // 3
+  send(kStart);  // 3
   const std::uint32_t last = recovery_.next_packet_id();
   EXPECT_EQ(acknowledge(kStart + 5ms, {ping, last, 0}).untracked_receipts, 3u);
   acknowledge(kStart + 6ms, {1, 3});
@@ -363,85 +380,10 @@ TEST_F(RecoveryTest, TellsStaleAndUntrackedReceiptsFromMisbehaviour) {
   EXPECT_EQ(outcome.misbehaving_receipts, 0u);
 }
 
-TEST(Recovery, SkipsIdsAndTreatsTheirReceiptsAsMisbehaviour) {
-  DeterministicRandom random(4);
-  Recovery recovery({.skip_least = 50, .skip_most = 150, .skip_interval = 0s}, random);
-  std::vector<std::uint32_t> skipped;
-  std::uint32_t previous = 0;
-  for (int i = 0; i < 5000; ++i) {
-    const std::uint32_t id = recovery.next_packet_id();
-    if (id != previous + 1) {
-      EXPECT_EQ(id, previous + 2);
-      skipped.push_back(id - 1);
-    }
-    previous = id;
-    recovery.on_sent(kStart, id, {Kind::kMessage, 1, 0}, 1000);
-  }
-  EXPECT_GT(skipped.size(), 5000u / 150 - 2);
-  EXPECT_LT(skipped.size(), 5000u / 50 + 1);
-  EXPECT_EQ(recovery.statistics().ids_skipped, skipped.size());
-  recovery.begin_acks(kStart + 1ms);
-  for (const std::uint32_t id : skipped) recovery.on_receipt(id);
-  EXPECT_EQ(recovery.finish_acks().misbehaving_receipts, skipped.size());
-  EXPECT_EQ(recovery.bytes_in_flight(), 5'000'000u);
-  // Also soon after the ids around it are settled.
-  recovery.begin_acks(kStart + 2ms);
-  for (std::uint32_t id = 1; id <= previous; ++id) recovery.on_receipt(id);
-  EXPECT_EQ(recovery.finish_acks().acked_packets, 5000u);
-  recovery.begin_acks(kStart + 3ms);
-  recovery.on_receipt(skipped.back());
-  EXPECT_EQ(recovery.finish_acks().misbehaving_receipts, 1u);
-}
-
-TEST(Recovery, SkipsRarelyEnoughForAReceiverThatRemembersEveryGap) {
-  DeterministicRandom random(4);
-  Recovery recovery({}, random);
-  Instant now = kStart;
-  for (int i = 0; i < 1'000'000; ++i) {
-    now += 10us;
-    recovery.on_sent(now, recovery.next_packet_id(), {Kind::kMessage, 1, 0}, 1000);
-    recovery.discard(recovery.sent().oldest_id());
-  }
-  EXPECT_GE(recovery.statistics().ids_skipped, 35u);
-  EXPECT_LE(recovery.statistics().ids_skipped, 41u);
-}
-
-TEST(Recovery, HoldsNewPacketsWhenTheOldestIsTooFarBehind) {
-  DeterministicRandom random(4);
-  Recovery recovery({.span_limit = 1024, .skip_least = 20, .skip_most = 40, .skip_interval = 0s}, random);
-  std::uint32_t sent = 0;
-  while (recovery.may_send_new()) {
-    const std::uint32_t room = recovery.new_packet_room();
-    for (std::uint32_t i = 0; i < room; ++i) {  // as many as it said, without looking again
-      recovery.on_sent(kStart, recovery.next_packet_id(), {Kind::kMessage, 1, 0}, 1000);
-      ++sent;
-    }
-  }
-  EXPECT_GT(sent, 850u);
-  // All but the first are confirmed: the span is still used up.
-  recovery.begin_acks(kStart + 1ms);
-  for (std::uint32_t id = 2; id < 1024; ++id) recovery.on_receipt(id);
-  static_cast<void>(recovery.finish_acks());
-  EXPECT_FALSE(recovery.may_send_new());
-  recovery.begin_acks(kStart + 1ms);
-  recovery.on_receipt(1);
-  static_cast<void>(recovery.finish_acks());
-  EXPECT_GT(recovery.new_packet_room(), 850u);
-}
-
-TEST(Recovery, PingsOnAnIdleConnectionTakeNoRoom) {
-  DeterministicRandom random(4);
-  Recovery recovery({.span_limit = 1024}, random);
-  for (int i = 0; i < 100'000; ++i) static_cast<void>(recovery.next_packet_id());
-  EXPECT_TRUE(recovery.may_send_new());
-  recovery.on_sent(kStart, recovery.next_packet_id(), {Kind::kMessage, 1, 0}, 1000);
-  EXPECT_TRUE(recovery.may_send_new());
-}
-
 TEST_F(RecoveryTest, ForgetsAFailedStream) {
   const Instant now = learn_round_trip(kStart, 50ms, 2);
-  send_fragments(now, 5, 1, 4);   // ids 3 to 6
-  send_fragments(now, 6, 1, 4);   // ids 7 to 10
+  send_fragments(now, 5, 1, 4);      // ids 3 to 6
+  send_fragments(now, 6, 1, 4);      // ids 7 to 10
   acknowledge(now + 50ms, {6, 10});  // 3, 4, 5 and 7 are lost
   EXPECT_EQ(recovery_.bytes_in_flight(), 2000u);
   EXPECT_EQ(recovery_.forget_owner(Kind::kMessage, 5), 0u);

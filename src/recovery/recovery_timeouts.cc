@@ -14,7 +14,9 @@ void take_earlier(std::optional<Instant>& earliest, const std::optional<Instant>
   if (candidate && (!earliest || *candidate < *earliest)) earliest = candidate;
 }
 
-bool passed(const std::optional<Instant>& deadline, Instant now) { return deadline && *deadline <= now; }
+bool passed(const std::optional<Instant>& deadline, Instant now) {
+  return deadline && *deadline <= now;
+}
 
 }  // namespace
 
@@ -63,7 +65,7 @@ std::optional<Instant> Recovery::retransmission_deadline() const {
 // spreads those of one burst), not while loss detection is at work anyway, and not once the time-out has taken over.
 std::optional<Instant> Recovery::probe_deadline() const {
   if (sent_.order().empty() || !rtt_.has_sample()) return std::nullopt;
-  if (probe_pending_ || probe_sent_at_ || backoff_ > 0 || losses_.loss_time()) return std::nullopt;
+  if (probe_pending_ || probe_sent_at_ || timeouts_in_row_ > 0 || losses_.loss_time()) return std::nullopt;
   return std::max(latest_transmission_at_ + rtt_.probe_timeout(),
                   latest_progress_at_ + rtt_.smoothed() / 4 + rtt_.receipt_delay());
 }
@@ -95,12 +97,14 @@ void Recovery::on_retransmission_timeout(Instant now) {
   probe_pending_ = false;
   probe_sent_at_.reset();
   timeout_.timed_out = true;
-  timeout_.persistent_congestion |= backoff_ >= kPersistentTimeouts;
+  timeouts_in_row_ = static_cast<std::uint8_t>(std::min(timeouts_in_row_ + 1, 255));
+  timeout_.persistent_congestion |= timeouts_in_row_ >= kPersistentTimeouts;
   ++statistics_.timeouts;
 }
 
 void Recovery::on_path_proven() {
   backoff_ = 0;
+  timeouts_in_row_ = 0;
   path_proven_before_ = sent_.newest_send_number() + 1;
   stubborn_deadline_.reset();
   for (std::size_t i = 0; i < sent_.stubborn().size(); ++i) {

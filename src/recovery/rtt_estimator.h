@@ -11,8 +11,8 @@
 namespace godwit {
 
 struct RttConfig {
-  Duration initial_rto = 1s;               // before the first sample
-  Duration min_rto = 500ms;                // what a deployed peer's receipt delay asks for; 200 ms suits a Godwit
+  Duration initial_rto = 1s;  // before the first sample
+  Duration min_rto = 500ms;   // what a deployed peer's receipt delay asks for; 200 ms suits a Godwit
   Duration max_rto = 60s;
   Duration min_probe_timeout = 2ms;        // below this a probe only tells of the peer's scheduler
   Duration initial_receipt_delay = 100ms;  // the deployed peer's receipt timer (wire spec 5.3)

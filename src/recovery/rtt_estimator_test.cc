@@ -5,7 +5,9 @@
 namespace godwit {
 namespace {
 
-Instant at(Duration since_start) { return Instant{1s} + since_start; }
+Instant at(Duration since_start) {
+  return Instant{1s} + since_start;
+}
 
 TEST(RttEstimator, StartsWithTheInitialTimeOut) {
   const RttEstimator rtt;
@@ -23,8 +25,8 @@ TEST(RttEstimator, FollowsRfc6298) {
   EXPECT_EQ(rtt.variance(), 100ms);
   EXPECT_EQ(rtt.rto(), 600ms);
   rtt.on_receipt_sample(at(1s), 280ms, false);
-  EXPECT_EQ(rtt.variance(), 95ms);  // 3/4 * 100 + 1/4 * 80
-  EXPECT_EQ(rtt.smoothed(), 210ms); // 7/8 * 200 + 1/8 * 280
+  EXPECT_EQ(rtt.variance(), 95ms);   // 3/4 * 100 + 1/4 * 80
+  EXPECT_EQ(rtt.smoothed(), 210ms);  // 7/8 * 200 + 1/8 * 280
   EXPECT_EQ(rtt.rto(), 590ms);
   EXPECT_EQ(rtt.latest(), 280ms);
 }

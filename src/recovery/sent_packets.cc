@@ -28,8 +28,8 @@ void SentPackets::fill_up_to(std::uint32_t id) {
 
 void SentPackets::resend(Instant now, std::uint32_t id, SentPacket& packet, std::uint32_t bytes) {
   const auto age = std::chrono::duration_cast<std::chrono::microseconds>(now - packet.first_transmission_at()).count();
-  packet.original_age = static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(age, 0, std::numeric_limits<std::uint32_t>::max()));
+  packet.original_age =
+      static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, std::numeric_limits<std::uint32_t>::max()));
   packet.transmissions = static_cast<std::uint8_t>(std::min(packet.transmissions + 1, 255));
   leave_flight(packet);
   enter_flight(now, packet, bytes);

@@ -30,8 +30,8 @@ struct PacketContent {
 enum class SentState : std::uint8_t {
   kPlaceholder,  // an id that no tracked packet has: skipped, or taken by a Ping, Pong or NoOp
   kInFlight,
-  kLost,         // declared lost, not sent again yet
-  kSettled,      // confirmed, abandoned or forgotten
+  kLost,     // declared lost, not sent again yet
+  kSettled,  // confirmed, abandoned or forgotten
 };
 
 // A cache line long. Times of the rate sample are those of draft-ietf-ccwg-bbr section 4.1.2.
@@ -44,15 +44,15 @@ struct SentPacket {
   std::uint32_t in_flight_at_send = 0;  // bytes, this packet included
   std::uint32_t owner = 0;
   std::uint32_t fragment = 0;
-  std::uint32_t send_number = 0;        // +1 with each transmission of any tracked packet; wraps
-  std::uint32_t original_age = 0;       // microseconds from the first to the latest transmission; saturates
-  std::uint16_t bytes = 0;              // of the datagram
+  std::uint32_t send_number = 0;   // +1 with each transmission of any tracked packet; wraps
+  std::uint32_t original_age = 0;  // microseconds from the first to the latest transmission; saturates
+  std::uint16_t bytes = 0;         // of the datagram
   PacketContent::Kind kind = PacketContent::Kind::kControl;
   SentState state = SentState::kPlaceholder;
-  std::uint8_t transmissions = 0;       // saturates
-  std::uint8_t timeouts = 0;            // how often its retransmission time-out fired
-  std::uint8_t loss_episode = 0;        // in which it was last declared lost; 0: never was
-  bool application_limited = false;     // rate sample
+  std::uint8_t transmissions = 0;    // saturates
+  std::uint8_t timeouts = 0;         // how often its retransmission time-out fired
+  std::uint8_t loss_episode = 0;     // in which it was last declared lost; 0: never was
+  bool application_limited = false;  // rate sample
 
   [[nodiscard]] PacketContent content() const { return {kind, owner, fragment}; }
   [[nodiscard]] Instant first_transmission_at() const { return sent_at - std::chrono::microseconds(original_age); }
@@ -73,7 +73,8 @@ class SentPackets {
   // A tracked packet's first transmission. Requires an id at or after next_id() and within the capacity limit of
   // oldest_id(); ids left out become placeholders. The caller fills in the rate sample's fields.
   SentPacket& add(Instant now, std::uint32_t id, const PacketContent& content, std::uint32_t bytes) {
-    if (ring_.next() != id) [[unlikely]] fill_up_to(id);
+    if (ring_.next() != id) [[unlikely]]
+      fill_up_to(id);
     SentPacket& packet = ring_.push(SentPacket{});
     packet.kind = content.kind;
     packet.owner = content.owner;

@@ -43,7 +43,9 @@ class TestPath {
   bool repeat_receipts = true;
   std::function<bool(const Transmission&)> lose_packet = [](const Transmission&) { return false; };
   std::function<Duration(const Transmission&)> extra_delay = [](const Transmission&) { return 0ns; };
-  std::function<bool(std::size_t)> lose_receipts = [](std::size_t) { return false; };  // by number of the receipt packet
+  std::function<bool(std::size_t)> lose_receipts = [](std::size_t) {
+    return false;
+  };  // by number of the receipt packet
   std::function<void(Instant, const AckOutcome&)> on_outcome = [](Instant, const AckOutcome&) {};
 
   explicit TestPath(RecoveryConfig config = {}, AckPolicy policy = {})
@@ -104,7 +106,7 @@ class TestPath {
   AckTracker tracker;
   std::vector<Transmission> transmissions;
   std::vector<std::uint32_t> sent_ids;
-  std::map<std::uint32_t, std::uint32_t> deliveries;     // id -> times delivered
+  std::map<std::uint32_t, std::uint32_t> deliveries;  // id -> times delivered
   std::map<std::uint32_t, Instant> delivered_at;
   std::multiset<std::pair<std::uint32_t, std::uint32_t>> confirmed;  // owner, fragment
   std::vector<AbandonedPacket> abandoned;
