@@ -9,6 +9,12 @@
 namespace godwit {
 namespace {
 
+RecoveryConfig without_skipped_ids() {
+  RecoveryConfig config;
+  config.skip_ids = false;
+  return config;
+}
+
 TEST(LossSampleOf, SumsUpAndDescribesThePacketSentLast) {
   const std::array lost{LostRecord{.id = 7, .bytes = 1200, .content = {}, .sent_at = Instant{1s}},
                         LostRecord{.id = 8, .bytes = 1200, .content = {}, .sent_at = Instant{2s}},
@@ -41,7 +47,7 @@ TEST(LossSampleOf, CountsNeighboursAcrossTheWrapOfIdsAsOneRange) {
 
 TEST(CongestionEventOf, TellsWhatAReceiptRunFoundOut) {
   DeterministicRandom random(1);
-  Recovery recovery({.skip_ids = false}, random);
+  Recovery recovery(without_skipped_ids(), random);
   std::array<std::uint32_t, 10> ids{};
   for (std::uint32_t& id : ids) {
     id = recovery.next_packet_id();
@@ -68,7 +74,7 @@ TEST(CongestionEventOf, TellsWhatAReceiptRunFoundOut) {
 
 TEST(CongestionEventOf, TellsTheLossesOfATimeOut) {
   DeterministicRandom random(1);
-  Recovery recovery({.skip_ids = false}, random);
+  Recovery recovery(without_skipped_ids(), random);
   for (int i = 0; i < 4; ++i) {
     const std::uint32_t id = recovery.next_packet_id();
     recovery.on_sent(Instant{1s}, id, {}, 1200);

@@ -76,7 +76,7 @@ std::optional<Duration> LedbatController::measure(const CongestionEvent& event, 
   base_delay_.update(event.now, *event.rtt_sample);
   current_delay_.update(*event.rtt_sample);
   // What was sent before the latest decrease met the queue that the decrease has answered.
-  if (decreased_at_ && event.latest_acked_sent_at <= *decreased_at_) return standing;
+  if (decreased_at_ && event.now - *event.rtt_sample <= *decreased_at_) return standing;
   // As many samples a round for a large flow as for a small one: the least of more samples is less, and the larger flow
   // would never see the delay that the smaller one gives way to.
   if (event.now < next_round_sample_) return standing;
@@ -114,6 +114,12 @@ void LedbatController::slow_start(Instant now, double acked_bytes, std::optional
     // The ramp back may go as far as the target, but a queue that filled meanwhile is somebody else's.
     const Duration limit = phase_ == Phase::kSlowdownRamp ? kTarget : kSlowStartExitDelay;
     if (standing_delay && *standing_delay > limit) {
+      // What the last round has overshot is taken back at once: in proportion to the round trip, the window that would
+      // queue as long as the limit. Section 4.3 would halve it, and a segment a round trip takes hours to make good
+      // half of a long path.
+      const double base = to_seconds(base_delay_.minimum().value_or(Duration::zero()));
+      window_ = clamp(window_ * (base + to_seconds(limit)) / (base + to_seconds(*standing_delay)));
+      decreased_at_ = now;
       leave_slow_start(now);
       return;
     }
