@@ -23,6 +23,7 @@ ALLOWED = {
     "runtime": {"transport", "udp", "trace", "base", "wire", "crypto", "recovery", "congestion", "stream"},
     "transfer": {"runtime", "transport", "udp", "trace", "base", "wire", "crypto", "recovery", "congestion", "stream"},
     "sim": {"transport", "congestion", "trace", "base", "wire", "crypto", "recovery", "stream"},
+    "api": {"runtime", "transport", "udp", "base", "wire", "crypto", "recovery", "congestion", "stream", "trace"},
     "measure": {"udp", "trace", "base"},
     "report": {"measure", "trace", "base"},
     "cli": {"transfer", "runtime", "sim", "measure", "report", "trace", "transport", "udp", "base", "wire", "crypto", "recovery",

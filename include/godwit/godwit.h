@@ -1,0 +1,6 @@
+// Everything: include this, or the part you need.
+#pragma once
+
+#include "godwit/endpoint.h"
+#include "godwit/node.h"
+#include "godwit/types.h"

@@ -1,0 +1,113 @@
+// The public API, used as an application uses it: standard types in, standard types out.
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "godwit/godwit.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+namespace gw = godwit::v1;
+
+TEST(PublicNode, SendsAMessageToAnotherNode) {
+  const auto key_a = gw::SecretKey::generate();
+  const auto key_b = gw::SecretKey::generate();
+  ASSERT_TRUE(key_a && key_b);
+  gw::NodeOptions options;
+  options.bind = "127.0.0.1:0";
+  const auto a = gw::Node::open(options, *key_a);
+  const auto b = gw::Node::open(options, *key_b);
+  ASSERT_TRUE(a && b);
+  EXPECT_EQ((*b)->public_key(), key_b->public_key());
+
+  std::vector<std::uint8_t> received;
+  const gw::Node::Handler listen = [&](gw::Node&, const gw::Event& event) {
+    if (event.kind == gw::Event::Kind::kMessage) received.assign(event.bytes.begin(), event.bytes.end());
+  };
+  bool confirmed = false;
+  bool authenticated = false;
+  const gw::Node::Handler dial = [&](gw::Node&, const gw::Event& event) {
+    if (event.kind == gw::Event::Kind::kConnected) authenticated = event.authenticated;
+    if (event.kind == gw::Event::Kind::kConfirmed) confirmed = true;
+  };
+  const auto connection = (*a)->connect((*b)->local_address(), (*b)->public_key());
+  ASSERT_TRUE(connection) << connection.error().message;
+  const std::vector<std::uint8_t> message(100'000, 7);
+  ASSERT_TRUE((*a)->send_borrowed(*connection, message));
+  for (int turn = 0; turn < 20'000 && !confirmed; ++turn) {
+    (*a)->turn(dial, 1ms);
+    (*b)->turn(listen, 1ms);
+  }
+  EXPECT_TRUE(confirmed);
+  EXPECT_TRUE(authenticated);
+  EXPECT_EQ(received, message);
+  EXPECT_GT((*a)->statistics(*connection)->packets_sent, 88U);
+}
+
+TEST(PublicNode, SaysWhatIsWrongWithItsOptions) {
+  const auto key = gw::SecretKey::generate();
+  gw::NodeOptions options;
+  options.bind = "nowhere";
+  EXPECT_EQ(gw::Node::open(options, *key).error().code, gw::ErrorCode::kInvalidArgument);
+  options.bind = "127.0.0.1:0";
+  options.backend = "pigeon";
+  EXPECT_EQ(gw::Node::open(options, *key).error().code, gw::ErrorCode::kInvalidArgument);
+  options.backend = "auto";
+  options.transport.congestion = "hope";
+  EXPECT_EQ(gw::Node::open(options, *key).error().message, "no congestion controller 'hope'");
+  options.transport.congestion = "bbr";
+  const auto node = gw::Node::open(options, *key);
+  ASSERT_TRUE(node);
+  EXPECT_EQ((*node)->connect("127.0.0.1:1", "zz").error().code, gw::ErrorCode::kInvalidArgument);
+  EXPECT_EQ((*node)->send(12345, std::vector<std::uint8_t>{1}).error().code, gw::ErrorCode::kNotFound);
+}
+
+TEST(PublicEndpoint, RunsWithoutASocketOrAClock) {
+  const auto key_a = gw::SecretKey::generate();
+  const auto key_b = gw::SecretKey::generate();
+  auto a = gw::Endpoint::make({}, *key_a);
+  auto b = gw::Endpoint::make({}, *key_b);
+  ASSERT_TRUE(a && b);
+  const auto address_a = gw::Address::parse("192.0.2.1:1");
+  const auto address_b = gw::Address::parse("[2001:db8::2]:2");
+  ASSERT_TRUE(address_a && address_b);
+  EXPECT_EQ(address_b->to_string(), "[2001:db8::2]:2");
+
+  gw::Duration now = 1h;
+  const auto connection = (*a)->connect(now, *address_b, key_b->public_key());
+  ASSERT_TRUE(connection);
+  ASSERT_TRUE((*a)->send(now, *connection, std::vector<std::uint8_t>{'h', 'i'}));
+  std::string received;
+  gw::Transmit transmit;
+  gw::Event event;
+  const auto carry = [&](gw::Endpoint& from, gw::Endpoint& to, const gw::Address& sender) {
+    while (from.poll_transmit(now, transmit)) {
+      std::vector<std::uint8_t> bytes(transmit.bytes.begin(), transmit.bytes.end());
+      to.receive(now, sender, bytes, transmit.segment_size);
+      while (to.poll_event(event)) {
+        if (event.kind == gw::Event::Kind::kMessage) received.assign(event.bytes.begin(), event.bytes.end());
+      }
+    }
+  };
+  for (int round = 0; round < 200 && received.empty(); ++round) {
+    now += 10ms;
+    (*a)->handle_timeout(now);
+    (*b)->handle_timeout(now);
+    carry(**a, **b, *address_a);
+    carry(**b, **a, *address_b);
+  }
+  EXPECT_EQ(received, "hi");
+  EXPECT_TRUE((*a)->next_timeout());
+}
+
+TEST(PublicSecretKey, RefusesWhatIsNoKey) {
+  EXPECT_FALSE(gw::SecretKey::from_bytes(std::vector<std::uint8_t>(31)));
+  const std::vector<std::uint8_t> bytes(32, 0x42);
+  const auto key = gw::SecretKey::from_bytes(bytes);
+  ASSERT_TRUE(key);
+  EXPECT_EQ(key->public_key(), "132c442be010fbd57e72603328aa76e71fccc1503aae219327d14d9c9993f472");
+}
+
+}  // namespace

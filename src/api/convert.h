@@ -1,0 +1,29 @@
+// Between the public vocabulary (include/godwit) and the implementation's. Used by api/ alone.
+#pragma once
+
+#include <optional>
+
+#include "crypto/keypair.h"
+#include "godwit/endpoint.h"
+#include "godwit/node.h"
+#include "transport/config.h"
+#include "transport/event.h"
+#include "transport/statistics.h"
+
+namespace godwit::v1 {
+
+[[nodiscard]] std::unexpected<Error> to_public(const ::godwit::Error& error);
+template <typename T>
+[[nodiscard]] Result<T> to_public(::godwit::Result<T> result) {
+  if (!result) return to_public(result.error());
+  return std::move(*result);
+}
+[[nodiscard]] Statistics to_public(const ConnectionStatistics& statistics);
+// Views in the result point where the event's do. Nothing for events that the public API does not have.
+[[nodiscard]] std::optional<Event> to_public(::godwit::ConnectionId connection, const ::godwit::Event& event);
+
+[[nodiscard]] Result<Config> to_config(const Options& options);
+[[nodiscard]] Result<KeyPair> to_key_pair(const SecretKey& key);
+[[nodiscard]] Result<PublicKey> to_public_key(std::string_view hex);
+
+}  // namespace godwit::v1
