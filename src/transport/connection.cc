@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "congestion/event_of.h"
+
 namespace godwit {
 namespace {
 
@@ -279,8 +281,8 @@ std::optional<Instant> Connection::next_timeout() const {
 
 void Connection::handle_timeout(Instant now) {
   if (Handshake* handshake = shaking_hands()) {
+    // A handshake may end by its timer in an established session, whose first ping is due at once.
     apply_step(now, handshake->handle_timeout(now), {});
-    return;
   }
   Established* session = established();
   if (session == nullptr) return;
@@ -309,60 +311,28 @@ void Connection::apply_timeout(Instant now, Established& session) {
     queue_.on_abandoned(packet.content.kind == PacketContent::Kind::kFragment ? SendKind::kFragment : SendKind::kMessage,
                         packet.content.owner);
   }
-  if (outcome.lost_packets > 0) {
-    apply_congestion_event(now, session, outcome, nullptr, outcome.prior_bytes_in_flight);
+  if (outcome.lost_packets > 0 || outcome.persistent_congestion) {
+    apply_congestion_event(now, session, congestion_event_of(now, outcome, session.recovery), outcome, true);
   }
 }
 
-void Connection::apply_congestion_event(Instant now, Established& session, const LossOutcome& losses,
-                                        const AckOutcome* acks, std::uint64_t prior_in_flight) {
-  const RttEstimator& rtt = session.recovery.rtt();
-  CongestionEvent event{.now = now};
-  event.latest_rtt = rtt.latest();
-  event.smoothed_rtt = rtt.smoothed();
-  event.minimum_rtt = rtt.minimum();
-  event.delivered = session.recovery.total_delivered();
-  event.prior_in_flight = prior_in_flight;
-  event.bytes_in_flight = session.recovery.bytes_in_flight();
-  event.application_limited = session.recovery.application_limited();
-  if (acks != nullptr) {
-    event.acked_bytes = acks->acked_bytes;
-    event.acked_packets = static_cast<std::uint32_t>(acks->acked_packets);
-    event.rtt_sample = acks->rtt_sample;
-    event.rate = acks->rate;
-    event.latest_acked_sent_at = acks->latest_acked_sent_at;
-    event.spurious_loss = acks->spurious_loss_undone;
-  }
-  if (losses.lost_packets > 0) {
-    const LostRecord& newest = losses.lost.back();
-    event.lost.packets = static_cast<std::uint32_t>(losses.lost_packets);
-    event.lost.bytes = losses.lost_bytes;
-    event.lost.newest_sent_at = losses.latest_lost_sent_at;
-    event.lost.tx_in_flight = newest.tx_in_flight;
-    event.lost.lost_since_sent = newest.lost_since;
-    event.lost.is_app_limited = newest.is_app_limited;
-    event.lost.ranges = 1;
-    for (std::size_t i = 1; i < losses.lost.size(); ++i) {
-      if (losses.lost[i].id != losses.lost[i - 1].id + 1) ++event.lost.ranges;
-    }
-    if (context_.sink != nullptr) {
-      for (const LostRecord& record : losses.lost) {
-        trace(now, trace::PacketLost{.packet_id = record.id, .bytes = record.bytes, .timeout = acks == nullptr});
-      }
-    }
-  }
+void Connection::apply_congestion_event(Instant now, Established& session, const CongestionEvent& event,
+                                        const LossOutcome& losses, bool timed_out) {
   session.controller->on_congestion_event(event);
   if (losses.persistent_congestion) session.controller->on_persistent_timeout(now);
   update_rate(now, session);
-  if (context_.sink != nullptr) {
-    trace(now, trace::MetricsUpdated{.latest_round_trip = rtt.latest(),
-                                     .smoothed_round_trip = rtt.smoothed(),
-                                     .minimum_round_trip = rtt.minimum(),
-                                     .round_trip_variance = rtt.variance(),
-                                     .bytes_in_flight = event.bytes_in_flight,
-                                     .window_bytes = session.controller->window_bytes(),
-                                     .pacing_rate = session.pacer.rate()});
+  if (context_.sink == nullptr) return;
+  for (const LostRecord& record : losses.lost) {
+    trace(now, trace::PacketLost{.packet_id = record.id, .bytes = record.bytes, .timeout = timed_out});
   }
+  const RttEstimator& rtt = session.recovery.rtt();
+  trace(now, trace::MetricsUpdated{.latest_round_trip = rtt.latest(),
+                                   .smoothed_round_trip = rtt.smoothed(),
+                                   .minimum_round_trip = rtt.minimum(),
+                                   .round_trip_variance = rtt.variance(),
+                                   .bytes_in_flight = event.bytes_in_flight,
+                                   .window_bytes = session.controller->window_bytes(),
+                                   .pacing_rate = session.pacer.rate()});
 }
 
 Bandwidth Connection::demand() {

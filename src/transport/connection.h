@@ -165,8 +165,8 @@ class Connection final : private StreamSink {
   void end(Instant now, CloseReason reason, std::string_view text, bool tell_peer);
   [[nodiscard]] std::vector<std::uint8_t> seal_farewell(Established& session, std::string_view text);
   void apply_timeout(Instant now, Established& session);
-  void apply_congestion_event(Instant now, Established& session, const LossOutcome& losses, const AckOutcome* acks,
-                              std::uint64_t prior_in_flight);
+  void apply_congestion_event(Instant now, Established& session, const CongestionEvent& event,
+                              const LossOutcome& losses, bool timed_out);
   void update_rate(Instant now, Established& session);
   template <typename T>
   void emit(T&& event) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "congestion/event_of.h"
+
 #include "transport/connection.h"
 #include "transport/printable.h"
 
@@ -252,7 +254,7 @@ void Connection::apply_acknowledgements(Instant now, Established& session) {
     session.acks.set_rtt(session.recovery.rtt().minimum());
   }
   if (outcome.acked_packets > 0 || outcome.lost_packets > 0 || outcome.spurious_loss_undone) {
-    apply_congestion_event(now, session, outcome, &outcome, outcome.prior_bytes_in_flight);
+    apply_congestion_event(now, session, congestion_event_of(now, outcome, session.recovery), outcome, false);
   }
   report_writable();
 }

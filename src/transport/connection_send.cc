@@ -40,7 +40,7 @@ std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer
 std::optional<DatagramRun> Connection::transmit_established(Instant now, Established& session, TransmitBuffer& buffer) {
   GODWIT_MARK(context_.cost, kBookkeeping);
   RunWriter run(buffer.space(), session.session.sealer());
-  const std::uint64_t in_flight_before = session.recovery.bytes_in_flight();
+  const bool was_idle = !session.recovery.outstanding();
   write_control(now, session, run);
   write_retransmissions(now, session, run);
   write_data(now, session, run);
@@ -57,7 +57,7 @@ std::optional<DatagramRun> Connection::transmit_established(Instant now, Establi
   session.pacer.on_sent(now, run.bytes());
   if (run.tracked_bytes() > 0) {
     session.last_data = now;
-    if (in_flight_before == 0) session.controller->on_idle_restart(now);
+    if (was_idle) session.controller->on_idle_restart(now);
     session.controller->on_packet_sent({.now = now,
                                         .bytes = run.tracked_bytes(),
                                         .packets = run.tracked_packets(),
