@@ -9,6 +9,8 @@
 namespace godwit::sim {
 namespace {
 
+// Receipts ride on the first short message of a run, whatever the window and the pacer say: at most 64.
+constexpr std::uint64_t kRiders = 64 * 4;
 // A ring longer than this is summed on every sixteenth turn only: the sum costs its length.
 constexpr std::uint32_t kShortRing = 256;
 constexpr std::uint32_t kSumEvery = 16;
@@ -43,8 +45,7 @@ bool PacerChecker::on_data(Instant now, std::uint64_t bytes) {
   if (rate_.is_unlimited()) return true;
   advance(now);
   credit_ -= static_cast<double>(bytes);
-  constexpr double kRounding = 2;
-  if (credit_ >= -kRounding) return true;
+  if (credit_ >= -static_cast<double>(kRiders)) return true;
   credit_ = 0;
   return false;
 }
@@ -78,7 +79,7 @@ void StateChecker::on_data(Instant now, std::uint32_t host, const Endpoint& endp
   const std::uint64_t window = std::max(watched.window, numbers.window_bytes);
   watched.window = numbers.window_bytes;
   const std::uint64_t extra = mutation_ == Mutation::kExceedWindow ? window : 0;
-  if (recovery.bytes_in_flight() + extra > window) {
+  if (recovery.bytes_in_flight() + extra > window + kRiders) {
     judge_->report(Rule::kWindow, now,
                    fmt::format("host {} has {} bytes in flight, window {}", host, recovery.bytes_in_flight() + extra, window));
   }
@@ -109,7 +110,8 @@ void StateChecker::check_ring(Instant now, std::uint32_t host, ConnectionId id, 
   }
 }
 
-void StateChecker::after_turn(Instant now, std::uint32_t host, const Endpoint& endpoint, bool worked) {
+void StateChecker::after_turn(Instant now, std::uint32_t host, const Endpoint& endpoint, bool worked,
+                              bool shared) {
   const auto next = endpoint.next_timeout();
   const Instant floor = mutation_ == Mutation::kPastTimer ? now + 1h : now;
   if (next && *next <= floor) {
@@ -122,7 +124,9 @@ void StateChecker::after_turn(Instant now, std::uint32_t host, const Endpoint& e
   }
   for (const ConnectionId id : endpoint.connections()) {
     const Connection* connection = endpoint.inspect(id);
-    if (connection != nullptr) check_ring(now, host, id, *connection);
+    if (connection == nullptr) continue;
+    check_ring(now, host, id, *connection);
+    if (shared) pacers_[{host, id}].pacer.on_rate(now, connection->statistics().pacing_rate);
   }
 }
 

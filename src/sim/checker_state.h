@@ -36,7 +36,8 @@ class StateChecker {
   explicit StateChecker(Judge& judge, Mutation mutation) : judge_(&judge), mutation_(mutation) {}
 
   // After everything that a host did in one event has been drained. `now` is the host's own clock.
-  void after_turn(Instant now, std::uint32_t host, const Endpoint& endpoint, bool worked);
+  // `shared`: the endpoint's connections share a budget, so that their rates change without an event.
+  void after_turn(Instant now, std::uint32_t host, const Endpoint& endpoint, bool worked, bool shared);
   // A packet with data of the application was handed out, or the rate has changed (trace events of the core).
   void on_data(Instant now, std::uint32_t host, const Endpoint& endpoint, ConnectionId connection, std::uint64_t bytes,
                bool retransmission);

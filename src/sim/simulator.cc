@@ -338,28 +338,36 @@ void Simulator::on_disconnected(Instant now, std::uint32_t host, std::uint32_t p
 }
 
 void Simulator::after_turn(Instant now, std::uint32_t host, bool worked) {
-  if (options_.check) state_.after_turn(hosts_[host]->local(now), host, *hosts_[host]->endpoint(), worked);
+  if (!options_.check) return;
+  const bool shared = scenario_.hosts[host].config.endpoint_rate_limit.has_value();
+  state_.after_turn(hosts_[host]->local(now), host, *hosts_[host]->endpoint(), worked, shared);
 }
 
-void Simulator::note(std::string_view what, std::uint32_t who, std::uint64_t a, std::uint64_t b) {
+void Simulator::note(std::string_view what, std::uint32_t who, std::uint64_t a, std::uint64_t b, std::string_view text) {
   const auto at = static_cast<std::uint64_t>(now_.time_since_epoch().count());
   trace_hash_ = mix(trace_hash_ ^ at) ^ mix(a + (b << 1) + who + what.size());
   if (options_.trace) {
-    options_.trace(fmt::format("{:.6f} {} {} {} {:016x}", to_seconds(elapsed()), what, who, a, b));
+    options_.trace(fmt::format("{:.6f} {} {} {} {:016x} {}", to_seconds(elapsed()), what, who, a, b, text));
   }
 }
 
 void Simulator::note_event(Instant now, std::uint32_t host, const EndpointEvent& event) {
   constexpr std::array<std::string_view, std::variant_size_v<godwit::Event>> kNames = {
       "connected", "closed",  "message",  "chunk",       "stream",        "metadata", "aborted",
-      "confirmed", "failed",  "writable", "authenticated", "ping-answered", "suspect"};
+      "confirmed", "failed",  "writable", "authenticated", "key-aging", "ping-answered", "suspect"};
   std::uint64_t detail = 0;
   if (const auto* confirmed = std::get_if<MessageConfirmed>(&event.event)) detail = confirmed->message;
   if (const auto* failed = std::get_if<MessageFailed>(&event.event)) detail = failed->message;
   if (const auto* chunk = std::get_if<StreamChunk>(&event.event)) detail = chunk->offset;
-  if (const auto* closed = std::get_if<Closed>(&event.event)) detail = static_cast<std::uint64_t>(closed->reason);
+  std::string_view text;
+  if (const auto* closed = std::get_if<Closed>(&event.event)) {
+    detail = static_cast<std::uint64_t>(closed->reason);
+    text = closed->text;
+  } else if (const auto* failed_message = std::get_if<MessageFailed>(&event.event)) {
+    text = failed_message->why;
+  }
   static_cast<void>(now);
-  note(kNames[event.event.index()], host, event.connection, detail);
+  note(kNames[event.event.index()], host, event.connection, detail, text);
 }
 
 void Simulator::on_trace(std::uint32_t host, const trace::Event& event) {

@@ -128,7 +128,7 @@ class Simulator {
   [[nodiscard]] const std::vector<std::uint32_t>& path_of(const Packet& packet) const;
   [[nodiscard]] bool stopped() const { return options_.stop_at_violation && !judge_.clean(); }
   [[nodiscard]] bool settled() const { return application_.finished() && pending_disturbances_ == 0; }
-  void note(std::string_view what, std::uint32_t who, std::uint64_t a, std::uint64_t b);
+  void note(std::string_view what, std::uint32_t who, std::uint64_t a, std::uint64_t b, std::string_view text = {});
   void finish();
 
   Scenario scenario_;
