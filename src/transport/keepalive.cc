@@ -54,6 +54,8 @@ KeepAlive::Outcome KeepAlive::handle_timeout(Instant now) {
     outcome.became_suspect = true;
   }
   outcome.ping = now >= next_ping_;
+  // Asked again soon if the ping does not begin, and not at once: a timer that stays due would never let go.
+  if (outcome.ping) next_ping_ = now + config_.proof_interval;
   return outcome;
 }
 

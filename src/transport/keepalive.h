@@ -50,7 +50,7 @@ class KeepAlive {
   }
 
   struct Outcome {
-    bool ping = false;            // send one now: begin_ping(), unless something is in its way
+    bool ping = false;            // send one now: begin_ping(); asked again in 250 ms if that does not happen
     bool became_suspect = false;  // once an episode
     bool idle_expired = false;    // close the connection
     bool proof_failed = false;    // the handshake has failed (conformance item 29)

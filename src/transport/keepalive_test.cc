@@ -274,6 +274,14 @@ TEST_F(KeepAliveTest, ARequestedPingIsDueAtOnce) {
   EXPECT_TRUE(alive.handle_timeout(kStart + 1s).ping);
 }
 
+TEST_F(KeepAliveTest, APingThatDoesNotBeginIsAskedForAgainButIsNotDueForEver) {
+  KeepAlive alive(config_, kStart, ProofRule::kProven, random_);
+  ASSERT_TRUE(alive.handle_timeout(kStart + 5s).ping);
+  EXPECT_FALSE(alive.handle_timeout(kStart + 5s).ping);
+  EXPECT_EQ(alive.next_timeout(), kStart + 5250ms);
+  EXPECT_TRUE(alive.handle_timeout(kStart + 5250ms).ping);
+}
+
 TEST_F(KeepAliveTest, ANewSessionIsPingedForProofAndOldPingsAreForgotten) {
   KeepAlive alive(config_, kStart, ProofRule::kProven, random_);
   const std::uint64_t sequence = alive.begin_ping(kStart);
