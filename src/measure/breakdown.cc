@@ -137,6 +137,9 @@ Breakdown make_breakdown(const CostProfile& profile, const BreakdownInput& input
     breakdown.sum_nanoseconds += step.nanoseconds;
     breakdown.steps.push_back(step);
   }
+  // What no mark claims comes last: it is read as a remainder.
+  std::stable_partition(breakdown.steps.begin(), breakdown.steps.end(),
+                        [](const BreakdownStep& step) { return step.step != CostStep::kOther; });
   for (BreakdownStep& step : breakdown.steps) {
     step.share = breakdown.sum_nanoseconds > 0 ? step.nanoseconds / breakdown.sum_nanoseconds : 0;
     step.free_packets_per_second = per_second(breakdown.sum_nanoseconds - step.nanoseconds);

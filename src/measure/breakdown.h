@@ -44,7 +44,7 @@ struct Breakdown {
   std::string side;  // "sender" or "receiver"
   std::uint64_t packets = 0;
   std::uint64_t payload_bytes = 0;               // application bytes in those packets
-  std::vector<BreakdownStep> steps;              // busy steps that had a lap, in data-path order
+  std::vector<BreakdownStep> steps;              // busy steps that had a lap, in data-path order, kOther last
   double sum_nanoseconds = 0;                    // a packet, all busy steps
   double idle_nanoseconds = 0;                   // a packet
   std::optional<Interval> unmarked_nanoseconds;  // a packet, the same path in the plain build of the same run

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "measure/environment_checks.h"
+#include "measure/json.h"
 
 namespace godwit::measure {
 
@@ -23,6 +24,13 @@ EnvironmentReport examine_environment(const EnvironmentOptions& options) {
   check_interfaces(options, findings);
   check_build(options, findings);
   return {findings.take()};
+}
+
+Json doctor_json(const EnvironmentReport& report, const Fingerprint& fingerprint) {
+  return {{"schema", "godwit-doctor"},
+          {"schema_version", 1},
+          {"fingerprint", to_json(fingerprint)},
+          {"environment", to_json(report)}};
 }
 
 std::vector<Finding> run_findings(const SystemSnapshot& difference) {

@@ -8,6 +8,8 @@
 #include "base/time.h"
 #include "measure/build_facts.h"
 #include "measure/finding.h"
+#include "measure/fingerprint.h"
+#include "measure/json_fwd.h"
 #include "measure/system_files.h"
 #include "measure/system_snapshot.h"
 
@@ -25,6 +27,9 @@ struct EnvironmentOptions {
 // Takes the watch time and some milliseconds. Findings come in a stable order: processor, clock, memory, kernel, load,
 // network, build.
 [[nodiscard]] EnvironmentReport examine_environment(const EnvironmentOptions& options = {});
+
+// What `godwit doctor --json` prints (docs/json.md, "environment"): schema, fingerprint and findings.
+[[nodiscard]] Json doctor_json(const EnvironmentReport& report, const Fingerprint& fingerprint);
 
 // What happened to the machine during a run, from the difference of two snapshots: names begin with "run.".
 [[nodiscard]] std::vector<Finding> run_findings(const SystemSnapshot& difference);

@@ -7,6 +7,7 @@
 
 #include "measure/environment_checks.h"
 #include "measure/fake_files.h"
+#include "measure/json.h"
 
 namespace godwit::measure {
 namespace {
@@ -217,6 +218,19 @@ TEST(Environment, ExaminesThisMachineToTheEnd) {
         "network.gso", "network.io_uring", "network.filter_rules", "build.commit"}) {
     EXPECT_NE(report.find(name), nullptr) << name;
   }
+}
+
+TEST(Environment, DoctorsJsonNamesItsSchema) {
+  FakeFiles fake;
+  write_good_machine(fake);
+  const Json json = doctor_json(examine_environment(options_of(fake)), take_fingerprint("", {}, fake.files()));
+  EXPECT_EQ(json["schema"], "godwit-doctor");
+  EXPECT_EQ(json["schema_version"], 1);
+  std::vector<std::string> problems;
+  JsonReader reader(json, "", problems);
+  static_cast<void>(environment_report_from_json(reader.object("environment")));
+  static_cast<void>(fingerprint_from_json(reader.object("fingerprint")));
+  EXPECT_THAT(problems, IsEmpty());
 }
 
 TEST(RunFindings, AQuietRunHasNothingToReport) {

@@ -162,7 +162,7 @@ void add_rows(Sampler& sampler, Results& results) {
 }
 
 void add_figures(Sampler& sampler, Results& results) {
-  Ladder ladder{.name = "ablation", .title = "What each measure is worth", .unit = "ns", .steps = {}};
+  Ladder ladder{.name = "ablation", .title = "From the original shape to the defaults", .unit = "ns", .steps = {}};
   for (const auto& [label, value, note] :
        {std::tuple{"original shape", 8900.0, "element-wise, random nonce, queue of 1, one call a packet"},
         std::tuple{"header template", 5160.0, "instead of byte by byte"},

@@ -19,6 +19,7 @@ constexpr Prefix kTime[] = {{1e9, 1e-9, "s"}, {1e6, 1e-6, "ms"}, {1e3, 1e-3, "µ
 constexpr Prefix kBits[] = {{1e9, 1e-9, "Gbit/s"}, {1e6, 1e-6, "Mbit/s"}, {1e3, 1e-3, "kbit/s"}, {0, 1, "bit/s"}};
 constexpr Prefix kPackets[] = {{1e6, 1e-6, "M packets/s"}, {1e3, 1e-3, "k packets/s"}, {0, 1, "packets/s"}};
 constexpr Prefix kRate[] = {{1e6, 1e-6, "M/s"}, {1e3, 1e-3, "k/s"}, {0, 1, "/s"}};
+constexpr Prefix kCount[] = {{1e9, 1e-9, "G"}, {1e6, 1e-6, "M"}, {1e3, 1e-3, "k"}, {0, 1, ""}};
 constexpr Prefix kBytesRate[] = {{1e9, 1e-9, "GB/s"}, {1e6, 1e-6, "MB/s"}, {1e3, 1e-3, "kB/s"}, {0, 1, "B/s"}};
 constexpr Prefix kBytes[] = {{1024.0 * 1024 * 1024, 1 / (1024.0 * 1024 * 1024), "GiB"},
                              {1024.0 * 1024, 1 / (1024.0 * 1024), "MiB"},
@@ -31,6 +32,7 @@ std::span<const Prefix> prefixes_of(std::string_view unit) {
   if (unit == "bit/s") return kBits;
   if (unit == "packets/s") return kPackets;
   if (unit == "/s") return kRate;
+  if (unit == "count") return kCount;
   if (unit == "bytes/s") return kBytesRate;
   if (unit == "bytes") return kBytes;
   if (unit == "share" || unit.starts_with("share ")) return kShare;
@@ -57,6 +59,14 @@ std::string format_number(double value) {
   const double rounded = std::abs(std::strtod(text.c_str(), nullptr));
   if (digits > 0 && rounded >= std::pow(10, magnitude + 1)) text = fmt::format("{:.{}f}", value, digits - 1);
   return text;
+}
+
+std::string format_tick(double value, double step) {
+  int digits = 0;
+  while (digits < 6 && std::abs(step - std::round(step * std::pow(10, digits)) / std::pow(10, digits)) > 1e-9 * step) {
+    ++digits;
+  }
+  return fmt::format("{:.{}f}", value, digits);
 }
 
 std::string format_value(double value, std::string_view unit) {
@@ -103,6 +113,15 @@ std::string escape_html(std::string_view text) {
       case '\'': out += "&#39;"; break;
       default: out += character;
     }
+  }
+  return out;
+}
+
+std::string breakable_html(std::string_view text) {
+  std::string out;
+  for (const char character : text) {
+    out += escape_html({&character, 1});
+    if (character == '/' || character == '_') out += "<wbr>";
   }
   return out;
 }

@@ -20,6 +20,8 @@ struct Scale {
 
 // Three significant digits, no exponent: "0.315", "31.5", "315", "3150".
 [[nodiscard]] std::string format_number(double value);
+// For axes: as many decimals as the step needs, "0.5", "20".
+[[nodiscard]] std::string format_tick(double value, double step);
 // "3.15 µs"
 [[nodiscard]] std::string format_value(double value, std::string_view unit);
 // "3.15 (3.10 – 3.21) µs"
@@ -33,6 +35,8 @@ struct Scale {
 
 // Text inside HTML, SVG and attribute values.
 [[nodiscard]] std::string escape_html(std::string_view text);
+// The same, and the name of a benchmark may be broken after a slash or an underscore.
+[[nodiscard]] std::string breakable_html(std::string_view text);
 // Code points, which is columns for everything that stands in tables here.
 [[nodiscard]] std::size_t display_width(std::string_view text);
 

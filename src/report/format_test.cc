@@ -19,6 +19,12 @@ TEST(Format, KeepsThreeSignificantDigits) {
   EXPECT_EQ(format_number(std::numeric_limits<double>::infinity()), "–");
 }
 
+TEST(Format, GivesTheTicksOfAnAxisEqualDecimals) {
+  EXPECT_EQ(format_tick(20, 5), "20");
+  EXPECT_EQ(format_tick(5, 2.5), "5.0");
+  EXPECT_EQ(format_tick(0.3, 0.1), "0.3");
+}
+
 TEST(Format, ChoosesAUnitThatFits) {
   EXPECT_EQ(format_value(315, "ns"), "315 ns");
   EXPECT_EQ(format_value(4510, "ns"), "4.51 µs");
@@ -29,6 +35,7 @@ TEST(Format, ChoosesAUnitThatFits) {
   EXPECT_EQ(format_value(0.951, "share of the path"), "95.1 %");
   EXPECT_EQ(format_value(42, "handshakes"), "42.0 handshakes");
   EXPECT_EQ(format_value(42, ""), "42.0");
+  EXPECT_EQ(format_value(1.9e6, "count"), "1.90 M");
 }
 
 TEST(Format, WritesAnIntervalInTheUnitOfItsEstimate) {

@@ -32,4 +32,7 @@ struct Table {
   [[nodiscard]] bool empty() const { return rows.empty(); }
 };
 
+// Columns without a single word, remarks mostly, only take room.
+[[nodiscard]] Table without_empty_columns(const Table& table);
+
 }  // namespace godwit::report

@@ -75,6 +75,12 @@ Tone tone_of(measure::FindingVerdict verdict) {
   return Tone::kPlain;
 }
 
+std::string step_label(trace::CostStep step) {
+  std::string label(trace::cost_step_name(step));
+  std::replace(label.begin(), label.end(), '_', ' ');
+  return label;
+}
+
 Table benchmark_table(const measure::Results& results, std::string_view prefix) {
   Table table{.columns = {{.title = "benchmark"},
                           {.title = "median", .right = true},
@@ -130,18 +136,18 @@ Table breakdown_table(const Breakdown& breakdown) {
                           {.title = "share", .right = true},
                           {.title = "laps a packet", .right = true, .minor = true},
                           {.title = "lap p50", .right = true, .minor = true},
-                          {.title = "lap p99", .right = true},
-                          {.title = "limit if free", .right = true}}};
+                          {.title = "lap p99", .right = true, .minor = true},
+                          {.title = "packets/s if free", .right = true}}};
   for (const measure::BreakdownStep& step : breakdown.steps) {
     table.rows.push_back(
-        {{std::string(trace::cost_step_name(step.step))},
+        {{step_label(step.step)},
          {std::string(measure::to_string(measure::group_of(step.step))), Tone::kFaint},
          {format_number(step.nanoseconds), Tone::kStrong},
          {format_percent(step.share)},
          {format_number(step.laps)},
          {format_value(step.lap_p50, "ns")},
          {format_value(step.lap_p99, "ns")},
-         {step.free_packets_per_second > 0 ? format_value(step.free_packets_per_second, "packets/s") : "–"}});
+         {step.free_packets_per_second > 0 ? format_value(step.free_packets_per_second, "count") : "–"}});
   }
   table.rows.push_back({{"sum of the steps", Tone::kStrong},
                         {""},
@@ -150,7 +156,7 @@ Table breakdown_table(const Breakdown& breakdown) {
                         {""},
                         {""},
                         {""},
-                        {format_value(breakdown.packets_per_second(), "packets/s")}});
+                        {format_value(breakdown.packets_per_second(), "count")}});
   if (breakdown.unmarked_nanoseconds) {
     table.rows.push_back({{"unmarked whole"},
                           {""},
@@ -163,16 +169,16 @@ Table breakdown_table(const Breakdown& breakdown) {
   }
   const double own = breakdown.own_nanoseconds();
   table.note =
-      fmt::format("{} The transport's own cost is {} ns a packet ({} {} ns). A mark costs {} ns and is taken off.",
+      fmt::format("{} The transport's own cost is {} ns a packet ({} {:.0f} ns). A mark costs {} ns and is taken off.",
                   breakdown.verdict(), format_number(own), own <= measure::kOwnTargetNanoseconds ? "within" : "above",
-                  format_number(measure::kOwnTargetNanoseconds), format_number(breakdown.mark_nanoseconds));
+                  measure::kOwnTargetNanoseconds, format_number(breakdown.mark_nanoseconds));
   return table;
 }
 
 Table limits_table(const measure::Results& results, std::string_view name) {
   Table table{.title = "Limits of " + std::string(name),
               .columns = {{.title = "if this were free"},
-                          {.title = "limit", .right = true},
+                          {.title = "packets/s", .right = true, .minor = true},
                           {.title = "goodput", .right = true},
                           {.title = "gain", .right = true}}};
   const Breakdown* sender = find_breakdown(results, name, "sender");
@@ -186,9 +192,9 @@ Table limits_table(const measure::Results& results, std::string_view name) {
   for (const measure::PipelineLimit& limit : limits) {
     const bool first = limit.side.empty();
     table.rows.push_back(
-        {{first ? "nothing: as it is" : fmt::format("{} of the {}", trace::cost_step_name(limit.step), limit.side),
+        {{first ? "nothing: as it is" : fmt::format("{} of the {}", step_label(limit.step), limit.side),
           first ? Tone::kStrong : Tone::kPlain},
-         {format_value(limit.packets_per_second, "packets/s")},
+         {format_value(limit.packets_per_second, "count")},
          {format_value(limit.bits_per_second, "bit/s")},
          {first ? "" : format_change(limit.gain), limit.gain >= 0.05 ? Tone::kGood : Tone::kFaint}});
   }

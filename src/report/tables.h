@@ -30,6 +30,9 @@ namespace godwit::report {
 // A/A noise floor of each row that has one.
 [[nodiscard]] Table noise_table(const measure::Results& results, std::string_view prefix = "");
 
+// "send call": a step's name for people.
+[[nodiscard]] std::string step_label(trace::CostStep step);
+
 // How verdicts look in every medium.
 [[nodiscard]] Tone tone_of(measure::Verdict verdict);
 [[nodiscard]] Tone tone_of(measure::FindingVerdict verdict);

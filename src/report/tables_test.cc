@@ -48,7 +48,7 @@ TEST(Tables, AFigureThatMayNotBeQuotedSaysSo) {
 TEST(Tables, TheBreakdownSaysWhetherItSumsUp) {
   const measure::Results results = measure::make_sample_results();
   EXPECT_THAT(breakdown_table(results.breakdowns[0]).note, HasSubstr("The parts sum to"));
-  EXPECT_THAT(breakdown_table(results.breakdowns[0]).note, HasSubstr("own cost is 50.0 ns a packet (within 60.0 ns)"));
+  EXPECT_THAT(breakdown_table(results.breakdowns[0]).note, HasSubstr("own cost is 50.0 ns a packet (within 60 ns)"));
   EXPECT_THAT(breakdown_table(results.breakdowns[2]).note, HasSubstr("do NOT sum up"));
 }
 

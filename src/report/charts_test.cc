@@ -1,0 +1,87 @@
+#include "report/charts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "measure/sample_results.h"
+
+namespace godwit::report {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+void expect_drawable(const std::string& fragment) {
+  EXPECT_THAT(fragment, HasSubstr("<svg"));
+  EXPECT_THAT(fragment, Not(HasSubstr("nan")));
+  EXPECT_THAT(fragment, Not(HasSubstr("\"inf")));
+}
+
+TEST(Charts, DrawTheSample) {
+  const measure::Results results = measure::make_sample_results();
+  expect_drawable(draw_breakdowns(results.breakdowns));
+  expect_drawable(draw_ladder(results.ladders[0]));
+  expect_drawable(draw_curves(results.curves[0]));
+  expect_drawable(draw_grid(results.grids[0]));
+  expect_drawable(draw_comparison(*results.comparison));
+  std::vector<const measure::BenchmarkResult*> rows;
+  for (const measure::BenchmarkResult& row : results.benchmarks) rows.push_back(&row);
+  expect_drawable(draw_percentiles(rows));
+}
+
+TEST(Charts, DrawNothingFromNothing) {
+  EXPECT_THAT(draw_breakdowns({}), IsEmpty());
+  EXPECT_THAT(draw_curves({}), IsEmpty());
+  EXPECT_THAT(draw_grid({}), IsEmpty());
+  EXPECT_THAT(draw_percentiles({}), IsEmpty());
+  EXPECT_THAT(draw_comparison({}), IsEmpty());
+}
+
+TEST(Charts, SurviveZerosAndSinglePoints) {
+  const measure::Interval zero{};
+  const measure::Interval one{.estimate = 1, .low = 1, .high = 1};
+  expect_drawable(draw_ladder({.name = "l", .title = "t", .unit = "ns", .steps = {{"a", zero, ""}, {"b", zero, ""}}}));
+  expect_drawable(draw_curves({.unit = "ns", .lines = {{.label = "a", .points = {{0, zero}}}}}));
+  expect_drawable(draw_curves({.unit = "ns", .lines = {{.label = "a", .points = {{5, one}}}}}));
+  expect_drawable(draw_grid({.unit = "ns", .rows = {"r"}, .columns = {"c"}, .cells = {one}}));
+  expect_drawable(draw_grid({.unit = "ns", .rows = {"r"}, .columns = {"c"}, .cells = {std::nullopt}}));
+  expect_drawable(draw_history({.name = "h", .unit = "ns", .points = {}}));
+  expect_drawable(draw_history({.name = "h", .unit = "ns", .points = {{"a", zero}, {"b", zero}}}));
+  expect_drawable(draw_breakdowns({measure::Breakdown{.name = "n", .side = "sender"}}));
+  measure::Comparison unmeasured;
+  unmeasured.rows.push_back({.name = "row", .reason = "no samples"});
+  expect_drawable(draw_comparison(unmeasured));
+  measure::BenchmarkResult row{.name = "level2/x", .distribution = measure::Histogram(), .distribution_unit = "ns"};
+  row.distribution->record(0);
+  expect_drawable(draw_percentiles({&row}));
+}
+
+TEST(Charts, EscapeNamesThatLookLikeMarkup) {
+  const measure::Ladder ladder{
+      .title = "t", .unit = "ns", .steps = {{"<script>", {.estimate = 1, .low = 1, .high = 1}, ""}}};
+  EXPECT_THAT(draw_ladder(ladder), Not(HasSubstr("<script>")));
+}
+
+TEST(Charts, ShadeTheBestCellMostWhicheverWayIsBetter) {
+  measure::Grid grid{.unit = "ns",
+                     .better = measure::Better::kLower,
+                     .rows = {"r"},
+                     .columns = {"slow", "fast"},
+                     .cells = {measure::Interval{.estimate = 9, .low = 9, .high = 9},
+                               measure::Interval{.estimate = 1, .low = 1, .high = 1}}};
+  const std::string lower = draw_grid(grid);
+  EXPECT_LT(lower.find("class=\"heat-0\""), lower.find("class=\"heat-9\" rx"));
+  grid.better = measure::Better::kHigher;
+  const std::string higher = draw_grid(grid);
+  EXPECT_GT(higher.find("class=\"heat-0\""), higher.find("class=\"heat-9\" rx"));
+}
+
+TEST(Charts, ABreakdownThatDoesNotSumUpSaysSoInRed) {
+  const measure::Results results = measure::make_sample_results();
+  EXPECT_THAT(draw_breakdowns({results.breakdowns[2]}), HasSubstr("class=\"note bad\""));
+  EXPECT_THAT(draw_breakdowns({results.breakdowns[0]}), Not(HasSubstr("class=\"note bad\"")));
+}
+
+}  // namespace
+}  // namespace godwit::report
