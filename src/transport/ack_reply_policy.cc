@@ -21,8 +21,8 @@ AckReplyPolicy::AckReplyPolicy(const std::optional<Nonce>& establishing,
 
 AckReaction AckReplyPolicy::on_success_ack(Instant now, const AckReplyFacts& facts, const SuccessAckSeen& seen) {
   AckReaction reaction;
-  const bool repeat = remembered(seen.nonce);
-  if (!repeat) {
+  reaction.repeat = remembered(seen.nonce);
+  if (!reaction.repeat) {
     remember(seen.nonce);
     reaction.new_session = announces_session(now, facts, seen);
   }

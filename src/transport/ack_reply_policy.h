@@ -44,6 +44,7 @@ struct SuccessAckSeen {
 };
 
 struct AckReaction {
+  bool repeat = false;        // seen before: a retransmission or a replay, and no sign of life (wire spec W8)
   bool new_session = false;   // Session::adopt(), completion ack, Ping, new receive epoch
   bool ping = false;          // make sure that the peer receives something authentic
   bool receipt_zero = false;  // queue a receipt for packet id 0

@@ -60,6 +60,7 @@ TEST_F(AckReplyTest, Item69AnExactRepeatOfTheEstablishingAckAnnouncesNothing) {
   for (const Duration after : {Duration{100ms}, Duration{2s}, Duration{1h}}) {
     const AckReaction reaction = on_ack(after, sending_key_, establishing_);
     EXPECT_FALSE(reaction.new_session);
+    EXPECT_TRUE(reaction.repeat);
     EXPECT_TRUE(reaction.ping);
     EXPECT_FALSE(reaction.receipt_zero);
   }
@@ -75,6 +76,7 @@ TEST_F(AckReplyTest, PingsAreSpacedHoweverManyAcksAreReplayed) {
 TEST_F(AckReplyTest, AnAckThatNamesAnotherKeyAnnouncesANewSession) {
   begin();
   const AckReaction reaction = on_ack(5s, new_key(), new_nonce());
+  EXPECT_FALSE(reaction.repeat);
   EXPECT_TRUE(reaction.new_session);
   EXPECT_TRUE(reaction.ping);
   EXPECT_FALSE(reaction.receipt_zero);

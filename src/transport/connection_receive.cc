@@ -204,13 +204,13 @@ void Connection::process_tracked(Instant now, Established& session, const Arriva
 }
 
 void Connection::process_success_ack(Instant now, Established& session, const Arrival& arrival, const wire::AckOk& ack) {
-  session.keepalive.on_authentic(now, true);
   const AckReaction reaction =
       session.session.on_success_ack(now, {.ack = ack,
                                            .nonce = nonce_of(arrival.datagram),
                                            .opened_by = arrival.opened.age,
                                            .ordinary_packet_seen = session.ordinary_packet_seen,
                                            .ordinary_id_zero_seen = session.ordinary_id_zero_seen});
+  if (!reaction.repeat) session.keepalive.on_authentic(now, true);
   if (reaction.receipt_zero) session.acks.queue_receipt(now, 0);
   if (reaction.ping) session.ping_due = true;
   if (!reaction.new_session) return;
