@@ -1,0 +1,385 @@
+#include "sim/scenario_toml.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <toml++/toml.h>
+
+namespace godwit::sim {
+namespace {
+
+// Thrown within this file alone, and turned into an Error at its border.
+struct Wrong {
+  std::string text;
+};
+
+constexpr std::array<std::string_view, 3> kFlowKinds = {"streams", "messages", "requests"};
+constexpr std::array<std::string_view, 3> kNatRules = {"endpoint-independent", "address", "address-port"};
+constexpr std::array<DisturbanceKind, 7> kDisturbances = {
+    DisturbanceKind::kRestart, DisturbanceKind::kRestartNewKeys, DisturbanceKind::kStall, DisturbanceKind::kClockJump,
+    DisturbanceKind::kRebindNat, DisturbanceKind::kClose, DisturbanceKind::kRedial};
+
+double number_before_unit(std::string_view text, std::string_view& unit) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{}) throw Wrong{fmt::format("\"{}\" is no number with a unit", text)};
+  unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  return value;
+}
+
+Duration parse_time(std::string_view text) {
+  std::string_view unit;
+  const double value = number_before_unit(text, unit);
+  if (unit == "ns") return from_seconds(value * 1e-9);
+  if (unit == "us") return from_seconds(value * 1e-6);
+  if (unit == "ms") return from_seconds(value * 1e-3);
+  if (unit == "s") return from_seconds(value);
+  throw Wrong{fmt::format("\"{}\" has no unit of time (ns, us, ms, s)", text)};
+}
+
+Bandwidth parse_rate(std::string_view text) {
+  std::string_view unit;
+  const double value = number_before_unit(text, unit);
+  double factor = 1;
+  if (unit == "k") factor = 1e3;
+  else if (unit == "M") factor = 1e6;
+  else if (unit == "G") factor = 1e9;
+  else if (!unit.empty()) throw Wrong{fmt::format("\"{}\" is no rate (bits per second, k, M, G)", text)};
+  return Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(value * factor));
+}
+
+// One table; complains about keys that nobody asked for.
+class Reader {
+ public:
+  Reader(const toml::table& table, std::string where) : table_(&table), where_(std::move(where)) {}
+
+  template <typename T>
+  void read(std::string_view key, T& out) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return;
+    if constexpr (std::is_same_v<T, Duration>) {
+      out = parse_time(text(*node, key));
+    } else if constexpr (std::is_same_v<T, Bandwidth>) {
+      out = parse_rate(text(*node, key));
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      out = text(*node, key);
+    } else if constexpr (std::is_same_v<T, bool>) {
+      out = value<bool>(*node, key);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      out = value<double>(*node, key);
+    } else {
+      const auto whole = value<std::int64_t>(*node, key);
+      if (whole < 0) fail(key, "must not be negative");
+      out = static_cast<T>(whole);
+    }
+  }
+  template <typename T>
+  void read(std::string_view key, std::optional<T>& out) {
+    if (find(key) == nullptr) return;
+    T read_value{};
+    read(key, read_value);
+    out = read_value;
+  }
+  template <typename T>
+  void read_list(std::string_view key, std::vector<T>& out) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) fail(key, "must be a list");
+    out.clear();
+    for (const toml::node& element : *array) out.push_back(static_cast<T>(value<std::int64_t>(element, key)));
+  }
+  template <std::size_t N>
+  std::optional<std::size_t> choice(std::string_view key, const std::array<std::string_view, N>& words) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return std::nullopt;
+    const std::string word = text(*node, key);
+    for (std::size_t i = 0; i < N; ++i) {
+      if (words[i] == word) return i;
+    }
+    fail(key, fmt::format("knows no \"{}\"", word));
+  }
+  template <typename F>
+  void tables(std::string_view key, F f) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) fail(key, "must be a list of tables");
+    std::size_t number = 0;
+    for (const toml::node& element : *array) {
+      const toml::table* inner = element.as_table();
+      if (inner == nullptr) fail(key, "must be a list of tables");
+      Reader reader(*inner, fmt::format("{}[{}]", key, number++));
+      f(reader);
+      reader.finish();
+    }
+  }
+  void finish() const {
+    for (const auto& [key, node] : *table_) {
+      if (!known_.contains(std::string(key.str()))) throw Wrong{fmt::format("{}: unknown key \"{}\"", where_, key.str())};
+    }
+  }
+  [[noreturn]] void fail(std::string_view key, std::string_view what) const {
+    throw Wrong{fmt::format("{}: {} {}", where_, key, what)};
+  }
+
+ private:
+  const toml::node* find(std::string_view key) {
+    known_.emplace(key);
+    return table_->get(key);
+  }
+  template <typename T>
+  T value(const toml::node& node, std::string_view key) const {
+    const auto read_value = node.value<T>();
+    if (!read_value) fail(key, "has the wrong type");
+    return *read_value;
+  }
+  std::string text(const toml::node& node, std::string_view key) const { return value<std::string>(node, key); }
+
+  const toml::table* table_;
+  std::string where_;
+  std::set<std::string> known_;
+};
+
+void read_link(Reader& in, LinkSpec& link) {
+  in.read("delay", link.delay);
+  in.read("jitter", link.jitter);
+  in.read("rate", link.rate);
+  in.read("queue_bytes", link.queue.bytes);
+  in.read("queue_bdp", link.queue.bdp);
+  bool codel = link.aqm == Aqm::kCodel;
+  in.read("codel", codel);
+  link.aqm = codel ? Aqm::kCodel : Aqm::kDropTail;
+  in.read("mtu", link.mtu);
+  in.read("loss", link.loss.rate);
+  in.read("burst_begins", link.loss.to_bad);
+  in.read("burst_ends", link.loss.to_good);
+  in.read("burst_loss", link.loss.bad_rate);
+  in.read_list("lose_packets", link.loss.packets);
+  in.read("lose_every", link.loss.every);
+  in.read("reorder", link.reorder);
+  in.read("reorder_by", link.reorder_by);
+  in.read("duplicate", link.duplicate);
+  in.read("corrupt", link.corrupt);
+  if (std::optional<Bandwidth> rate; in.read("policer_rate", rate), rate) {
+    link.policer = Policer{*rate, 30'000};
+  }
+  if (std::optional<std::uint64_t> burst; in.read("policer_burst", burst), burst && link.policer) {
+    link.policer->burst_bytes = *burst;
+  }
+  in.tables("blackout", [&](Reader& span) {
+    auto& blackout = link.blackouts.emplace_back();
+    span.read("from", blackout.from);
+    span.read("until", blackout.until);
+  });
+  in.tables("rate_change", [&](Reader& change) {
+    auto& step = link.rate_changes.emplace_back();
+    change.read("at", step.at);
+    change.read("rate", step.rate);
+  });
+  in.tables("delay_spike", [&](Reader& spike) {
+    auto& spec = link.delay_spikes.emplace_back();
+    spike.read("from", spec.from);
+    spike.read("until", spec.until);
+    spike.read("extra", spec.extra);
+  });
+}
+
+void read_host(Reader& in, HostSpec& host) {
+  in.read_list("egress", host.egress);
+  in.read_list("ingress", host.ingress);
+  in.read("nat", host.nat);
+  in.read("receive_interval", host.receive_interval);
+  in.read("socket_buffer", host.socket_buffer);
+  if (std::optional<std::string> word; in.read("congestion", word), word) {
+    const auto kind = parse_congestion_kind(*word);
+    if (!kind) in.fail("congestion", "knows no such controller");
+    host.config.congestion = *kind;
+  }
+  in.read("fixed_rate", host.config.controller.fixed_rate);
+  bool chunks = host.config.streams.delivery == DeliveryMode::kChunks;
+  in.read("chunks", chunks);
+  host.config.streams.delivery = chunks ? DeliveryMode::kChunks : DeliveryMode::kWhole;
+  in.read("min_rto", host.config.recovery.rtt.min_rto);
+  in.read("rate_limit", host.config.connection_rate_limit);
+  in.read("endpoint_rate_limit", host.config.endpoint_rate_limit);
+  in.read("max_messages", host.config.send_queue.max_messages);
+  in.read("max_streams", host.config.send_queue.max_streams);
+  in.read("idle_timeout", host.config.keepalive.idle_timeout);
+  in.read("require_authenticated", host.config.handshake.require_authenticated_peer);
+}
+
+void read_flow(Reader& in, FlowSpec& flow) {
+  if (const auto kind = in.choice("kind", kFlowKinds)) flow.kind = static_cast<FlowKind>(*kind);
+  in.read("from", flow.from);
+  in.read("to", flow.to);
+  in.read("start", flow.start);
+  in.read("count", flow.count);
+  in.read("bytes", flow.bytes);
+  in.read("reply_bytes", flow.reply_bytes);
+  in.read("window", flow.window);
+  in.read("interval", flow.interval);
+  in.read("pause_every", flow.pause_every);
+  in.read("pause", flow.pause);
+}
+
+void read_disturbance(Reader& in, Disturbance& disturbance) {
+  std::string kind;
+  in.read("kind", kind);
+  const auto* found = std::find_if(kDisturbances.begin(), kDisturbances.end(),
+                                   [&](DisturbanceKind candidate) { return disturbance_name(candidate) == kind; });
+  if (found == kDisturbances.end()) in.fail("kind", fmt::format("knows no \"{}\"", kind));
+  disturbance.kind = *found;
+  in.read("at", disturbance.at);
+  in.read("target", disturbance.target);
+  in.read("duration", disturbance.duration);
+}
+
+Scenario read_scenario(const toml::table& table) {
+  Scenario scenario;
+  Reader in(table, "scenario");
+  in.read("name", scenario.name);
+  in.read("seed", scenario.seed);
+  in.read("duration", scenario.duration);
+  in.tables("link", [&](Reader& link) { read_link(link, scenario.links.emplace_back()); });
+  in.tables("nat", [&](Reader& nat) {
+    NatSpec& spec = scenario.nats.emplace_back();
+    if (const auto rule = nat.choice("mapping", kNatRules)) spec.mapping = static_cast<NatRule>(*rule);
+    if (const auto rule = nat.choice("filtering", kNatRules)) spec.filtering = static_cast<NatRule>(*rule);
+    nat.read("expiry", spec.expiry);
+    nat.read("refreshed_by_inbound", spec.refreshed_by_inbound);
+  });
+  in.tables("host", [&](Reader& host) { read_host(host, scenario.hosts.emplace_back()); });
+  in.tables("flow", [&](Reader& flow) { read_flow(flow, scenario.flows.emplace_back()); });
+  in.tables("competitor", [&](Reader& competitor) {
+    CompetitorSpec& spec = scenario.competitors.emplace_back();
+    competitor.read_list("egress", spec.egress);
+    competitor.read_list("ingress", spec.ingress);
+    competitor.read("start", spec.start);
+    competitor.read("stop", spec.stop);
+  });
+  in.tables("disturbance", [&](Reader& reader) { read_disturbance(reader, scenario.disturbances.emplace_back()); });
+  in.finish();
+  if (const auto problem = scenario.problem()) throw Wrong{*problem};
+  scenario.resolve();
+  return scenario;
+}
+
+}  // namespace
+
+Result<Scenario> parse_scenario(std::string_view toml_text) {
+  try {
+    return read_scenario(toml::parse(toml_text));
+  } catch (const toml::parse_error& error) {
+    return failure(ErrorCode::kInvalidArgument,
+                   fmt::format("line {}: {}", error.source().begin.line, error.description()));
+  } catch (const Wrong& wrong) {
+    return failure(ErrorCode::kInvalidArgument, wrong.text);
+  }
+}
+
+Result<Scenario> load_scenario(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return failure(ErrorCode::kNotFound, fmt::format("{} cannot be read", path));
+  std::stringstream text;
+  text << file.rdbuf();
+  auto scenario = parse_scenario(text.str());
+  if (!scenario) return failure(scenario.error().code, fmt::format("{}: {}", path, scenario.error().message));
+  return scenario;
+}
+
+namespace {
+
+std::string time_text(Duration time) { return fmt::format("\"{}ns\"", time.count()); }
+std::string rate_text(Bandwidth rate) { return fmt::format("\"{}\"", rate.bits_per_second()); }
+template <typename T>
+std::string list_text(const std::vector<T>& values) {
+  return fmt::format("[{}]", fmt::join(values, ", "));
+}
+
+std::string print_link(const LinkSpec& link) {
+  const LinkSpec usual;
+  std::string out = fmt::format("\n[[link]]\ndelay = {}\n", time_text(link.delay));
+  if (link.jitter != usual.jitter) out += fmt::format("jitter = {}\n", time_text(link.jitter));
+  if (!link.rate.is_unlimited()) out += fmt::format("rate = {}\nqueue_bytes = {}\n", rate_text(link.rate), link.queue.bytes);
+  if (link.aqm == Aqm::kCodel) out += "codel = true\n";
+  if (link.mtu != usual.mtu) out += fmt::format("mtu = {}\n", link.mtu);
+  if (link.loss.rate > 0) out += fmt::format("loss = {}\n", link.loss.rate);
+  if (link.loss.to_bad > 0) {
+    out += fmt::format("burst_begins = {}\nburst_ends = {}\nburst_loss = {}\n", link.loss.to_bad, link.loss.to_good, link.loss.bad_rate);
+  }
+  if (!link.loss.packets.empty()) out += fmt::format("lose_packets = {}\n", list_text(link.loss.packets));
+  if (link.loss.every > 0) out += fmt::format("lose_every = {}\n", link.loss.every);
+  if (link.reorder > 0) out += fmt::format("reorder = {}\nreorder_by = {}\n", link.reorder, time_text(link.reorder_by));
+  if (link.duplicate > 0) out += fmt::format("duplicate = {}\n", link.duplicate);
+  if (link.corrupt > 0) out += fmt::format("corrupt = {}\n", link.corrupt);
+  if (link.policer) {
+    out += fmt::format("policer_rate = {}\npolicer_burst = {}\n", rate_text(link.policer->rate), link.policer->burst_bytes);
+  }
+  for (const Span& span : link.blackouts) {
+    out += fmt::format("[[link.blackout]]\nfrom = {}\nuntil = {}\n", time_text(span.from), time_text(span.until));
+  }
+  for (const RateChange& change : link.rate_changes) {
+    out += fmt::format("[[link.rate_change]]\nat = {}\nrate = {}\n", time_text(change.at), rate_text(change.rate));
+  }
+  for (const DelaySpike& spike : link.delay_spikes) {
+    out += fmt::format("[[link.delay_spike]]\nfrom = {}\nuntil = {}\nextra = {}\n", time_text(spike.from), time_text(spike.until),
+                       time_text(spike.extra));
+  }
+  return out;
+}
+
+std::string print_host(const HostSpec& host) {
+  const Config usual;
+  const Config& config = host.config;
+  std::string out = fmt::format("\n[[host]]\negress = {}\ningress = {}\ncongestion = \"{}\"\n", list_text(host.egress),
+                                list_text(host.ingress), to_string(config.congestion));
+  if (host.nat) out += fmt::format("nat = {}\n", *host.nat);
+  if (host.receive_interval > Duration::zero()) out += fmt::format("receive_interval = {}\n", time_text(host.receive_interval));
+  if (host.socket_buffer != HostSpec{}.socket_buffer) out += fmt::format("socket_buffer = {}\n", host.socket_buffer);
+  if (config.congestion == CongestionKind::kFixedRate) out += fmt::format("fixed_rate = {}\n", rate_text(config.controller.fixed_rate));
+  if (config.streams.delivery == DeliveryMode::kChunks) out += "chunks = true\n";
+  if (config.recovery.rtt.min_rto != usual.recovery.rtt.min_rto) out += fmt::format("min_rto = {}\n", time_text(config.recovery.rtt.min_rto));
+  if (config.connection_rate_limit) out += fmt::format("rate_limit = {}\n", rate_text(*config.connection_rate_limit));
+  if (config.endpoint_rate_limit) out += fmt::format("endpoint_rate_limit = {}\n", rate_text(*config.endpoint_rate_limit));
+  if (config.send_queue.max_messages != usual.send_queue.max_messages) out += fmt::format("max_messages = {}\n", config.send_queue.max_messages);
+  if (config.send_queue.max_streams != usual.send_queue.max_streams) out += fmt::format("max_streams = {}\n", config.send_queue.max_streams);
+  if (config.keepalive.idle_timeout != usual.keepalive.idle_timeout) out += fmt::format("idle_timeout = {}\n", time_text(config.keepalive.idle_timeout));
+  if (config.handshake.require_authenticated_peer) out += "require_authenticated = true\n";
+  return out;
+}
+
+}  // namespace
+
+std::string print_scenario(const Scenario& scenario) {
+  std::string out = fmt::format("name = \"{}\"\nseed = {}\n", scenario.name, scenario.seed);
+  if (scenario.duration) out += fmt::format("duration = {}\n", time_text(*scenario.duration));
+  for (const LinkSpec& link : scenario.links) out += print_link(link);
+  for (const NatSpec& nat : scenario.nats) {
+    out += fmt::format("\n[[nat]]\nmapping = \"{}\"\nfiltering = \"{}\"\nexpiry = {}\nrefreshed_by_inbound = {}\n",
+                       kNatRules[static_cast<std::size_t>(nat.mapping)], kNatRules[static_cast<std::size_t>(nat.filtering)],
+                       time_text(nat.expiry), nat.refreshed_by_inbound);
+  }
+  for (const HostSpec& host : scenario.hosts) out += print_host(host);
+  for (const FlowSpec& flow : scenario.flows) {
+    out += fmt::format("\n[[flow]]\nkind = \"{}\"\nfrom = {}\nto = {}\nstart = {}\ncount = {}\nbytes = {}\nreply_bytes = {}\n"
+                       "window = {}\ninterval = {}\npause_every = {}\npause = {}\n",
+                       kFlowKinds[static_cast<std::size_t>(flow.kind)], flow.from, flow.to, time_text(flow.start), flow.count,
+                       flow.bytes, flow.reply_bytes, flow.window, time_text(flow.interval), flow.pause_every, time_text(flow.pause));
+  }
+  for (const CompetitorSpec& competitor : scenario.competitors) {
+    out += fmt::format("\n[[competitor]]\negress = {}\ningress = {}\nstart = {}\n", list_text(competitor.egress),
+                       list_text(competitor.ingress), time_text(competitor.start));
+  }
+  for (const Disturbance& disturbance : scenario.disturbances) {
+    out += fmt::format("\n[[disturbance]]\nkind = \"{}\"\nat = {}\ntarget = {}\nduration = {}\n", disturbance_name(disturbance.kind),
+                       time_text(disturbance.at), disturbance.target, time_text(disturbance.duration));
+  }
+  return out;
+}
+
+}  // namespace godwit::sim

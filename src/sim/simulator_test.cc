@@ -1,0 +1,108 @@
+#include "sim/simulator.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "sim/scenario_random.h"
+
+namespace godwit::sim {
+namespace {
+
+std::string trace_of(std::uint64_t seed) {
+  std::string text;
+  SimulatorOptions options;
+  options.trace = [&](std::string_view line) {
+    text += line;
+    text += '\n';
+  };
+  static_cast<void>(Simulator(random_scenario(seed), std::move(options)).run());
+  return text;
+}
+
+TEST(Simulator, RepeatsATraceByteForByteFromItsSeed) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const std::string first = trace_of(seed);
+    EXPECT_GT(first.size(), 500U);
+    EXPECT_EQ(first, trace_of(seed)) << "seed " << seed;
+  }
+}
+
+TEST(Simulator, TracesDifferWithTheSeed) {
+  Scenario scenario = two_hosts({.delay = 5ms, .rate = 10_mbps, .queue = {.bdp = 1}, .loss = {.rate = 0.02}});
+  scenario.flows.push_back({.bytes = 50'000});
+  const std::uint64_t one = Simulator(scenario).run().trace_hash;
+  EXPECT_EQ(Simulator(scenario).run().trace_hash, one);
+  scenario.seed = 2;
+  EXPECT_NE(Simulator(scenario).run().trace_hash, one);
+}
+
+TEST(Simulator, CarriesARequestAndItsReply) {
+  Scenario scenario = two_hosts({.delay = 25ms, .rate = 10_mbps, .queue = {.bdp = 1}});
+  scenario.flows.push_back({.kind = FlowKind::kRequests, .count = 5, .bytes = 100, .reply_bytes = 30'000, .interval = 1s});
+  const SimulationResult result = Simulator(scenario).run();
+  EXPECT_TRUE(result.clean());
+  EXPECT_EQ(result.confirmed, 5U);
+  EXPECT_GT(result.simulated, 4s);
+  EXPECT_LT(result.simulated, 6s);
+}
+
+// The scenario in which each rule is broken on purpose. The stream that host 1 closes in the middle gives the rules of
+// half-received streams something to see.
+Scenario scenario_for_mutations() {
+  Scenario scenario = two_hosts({.delay = 20ms, .rate = 5_mbps, .queue = {.bytes = 8'000}, .loss = {.rate = 0.01}});
+  scenario.hosts[1].config.streams.delivery = DeliveryMode::kChunks;
+  scenario.flows.push_back({.bytes = 2'000'000});
+  scenario.flows.push_back({.kind = FlowKind::kMessages, .count = 20, .bytes = 200, .interval = 20ms});
+  scenario.disturbances.push_back({.kind = DisturbanceKind::kClose, .at = 1500ms, .target = 1});
+  return scenario;
+}
+
+TEST(Checkers, AcceptTheScenarioThatMutationsBreak) {
+  const SimulationResult result = Simulator(scenario_for_mutations()).run();
+  for (const Violation& violation : result.violations) ADD_FAILURE() << violation.text;
+}
+
+struct Expectation {
+  Mutation mutation;
+  Rule rule;
+};
+
+class CheckersCanFail : public testing::TestWithParam<Expectation> {};
+
+TEST_P(CheckersCanFail, OnTheirMutation) {
+  SimulatorOptions options;
+  options.mutation = GetParam().mutation;
+  const SimulationResult result = Simulator(scenario_for_mutations(), std::move(options)).run();
+  ASSERT_FALSE(result.clean()) << mutation_name(GetParam().mutation);
+  EXPECT_EQ(rule_name(result.violations[0].rule), rule_name(GetParam().rule)) << result.violations[0].text;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Mutations, CheckersCanFail,
+    testing::Values(Expectation{Mutation::kDeliverTwice, Rule::kDeliveredOnce},
+                    Expectation{Mutation::kAlterPayload, Rule::kIntact},
+                    Expectation{Mutation::kHideConfirmation, Rule::kReported},
+                    Expectation{Mutation::kClaimUndelivered, Rule::kReported},
+                    Expectation{Mutation::kHideHalfReceived, Rule::kHalfReceived},
+                    Expectation{Mutation::kLeakPacket, Rule::kConserved},
+                    Expectation{Mutation::kMiscountInFlight, Rule::kInFlight},
+                    Expectation{Mutation::kExceedWindow, Rule::kWindow},
+                    Expectation{Mutation::kExceedPacer, Rule::kPacer},
+                    Expectation{Mutation::kOverfillQueue, Rule::kQueueBound},
+                    Expectation{Mutation::kRepeatNonce, Rule::kNonce},
+                    Expectation{Mutation::kOversizeDatagram, Rule::kDatagram},
+                    Expectation{Mutation::kForeignType, Rule::kDatagram},
+                    Expectation{Mutation::kPastTimer, Rule::kTimer},
+                    Expectation{Mutation::kStallForever, Rule::kLiveness},
+                    Expectation{Mutation::kRetainConnection, Rule::kRetained}),
+    [](const testing::TestParamInfo<Expectation>& tested) {
+      std::string name(mutation_name(tested.param.mutation));
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name;
+    });
+
+}  // namespace
+}  // namespace godwit::sim
