@@ -94,6 +94,11 @@ struct Comparison {
 
 [[nodiscard]] Comparison compare(std::span<const ComparisonRow> rows, const ComparisonOptions& options = {});
 
+// A change that a second, independent batch of pairs repeats: rows of `first` that claim one keep it only where
+// `second` gives the same verdict, and cannot be told otherwise. Noise of neighbouring minutes is alike, so a second
+// batch is weaker evidence than it looks; it costs little, since only the alarming rows need it.
+[[nodiscard]] Comparison confirm(const Comparison& first, const Comparison& second);
+
 // The fewest pairs with which a row can claim a change at all when `rows` are looked at; a runner takes half as many
 // again, since real pairs do not all agree.
 [[nodiscard]] std::size_t pairs_needed(std::size_t rows, double family_alpha = 0.01);

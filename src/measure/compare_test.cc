@@ -170,6 +170,22 @@ TEST(Compare, JudgesNothingFromBrokenSamples) {
   EXPECT_EQ(comparison.exit_code(), 2);
 }
 
+TEST(Confirm, KeepsOnlyWhatASecondBatchRepeats) {
+  Comparison first;
+  first.rows = {{.name = "a", .verdict = Verdict::kSlower},
+                {.name = "b", .verdict = Verdict::kSlower},
+                {.name = "c", .verdict = Verdict::kFaster},
+                {.name = "d", .verdict = Verdict::kNoChange}};
+  Comparison second;
+  second.rows = {{.name = "a", .verdict = Verdict::kSlower}, {.name = "b", .verdict = Verdict::kNoChange}};
+  const Comparison confirmed = confirm(first, second);
+  EXPECT_EQ(confirmed.rows[0].verdict, Verdict::kSlower);
+  EXPECT_EQ(confirmed.rows[1].verdict, Verdict::kCannotTell);
+  EXPECT_EQ(confirmed.rows[1].reason, "slower in one batch, no change in the next");
+  EXPECT_EQ(confirmed.rows[2].reason, "faster in one batch, not measured in the next");
+  EXPECT_EQ(confirmed.rows[3].verdict, Verdict::kNoChange);
+}
+
 TEST(Holm, AdjustsStepByStepAndKeepsTheOrder) {
   const std::vector<double> adjusted = holm_adjust(std::vector<double>{0.04, 0.01, 0.03, 0.5});
   EXPECT_THAT(adjusted, ::testing::ElementsAre(::testing::DoubleEq(0.09), ::testing::DoubleEq(0.04),

@@ -63,6 +63,11 @@ std::vector<Finding> run_findings(const SystemSnapshot& difference) {
   } else {
     findings.ok("run.steal", fmt::format("{:.2f} % of processor time", steal * 100));
   }
+  if (difference.kernel_messages.value_or(0) > 0) {
+    findings.costs("run.kernel_messages", fmt::format("{} new", *difference.kernel_messages),
+                   "the kernel had something to say while it was measured: a reset, an error or a throttle",
+                   "dmesg | tail");
+  }
   if (difference.thermal_throttles > 0) {
     findings.invalid("run.thermal_throttling", fmt::format("{} times", difference.thermal_throttles), {0, 1, 2, 3},
                      "the clock fell while it was hot", "better cooling, or turbo off");

@@ -142,6 +142,46 @@ void check_isolation(const SystemFiles& files, Findings& findings) {
   }
 }
 
+// Where the devices' interrupts have gone since boot. Rows of /proc/interrupts: number, one count a processor, names;
+// rows with letters (LOC, RES) are the processors' own.
+void check_interrupts(const SystemFiles& files, Findings& findings) {
+  const std::optional<std::string> table = files.read("/proc/interrupts");
+  if (!table) {
+    findings.unknown("cpu.interrupts", "cannot be read");
+    return;
+  }
+  const std::vector<std::string_view> lines = split_lines(*table);
+  const std::size_t processors = lines.empty() ? 0 : split_words(lines[0]).size();
+  std::vector<double> counts(processors);
+  double all = 0;
+  for (const std::string_view line : lines) {
+    const std::vector<std::string_view> words = split_words(line);
+    if (words.size() <= processors || !words[0].ends_with(':')) continue;
+    if (!parse_integer(words[0].substr(0, words[0].size() - 1))) continue;
+    for (std::size_t i = 0; i < processors; ++i) {
+      const auto count = static_cast<double>(parse_integer(words[i + 1]).value_or(0));
+      counts[i] += count;
+      all += count;
+    }
+  }
+  constexpr std::size_t kShown = 4;
+  std::string value = all == 0 ? "none from devices" : "devices interrupt";
+  for (std::size_t i = 0; all > 0 && i < std::min(processors, kShown); ++i) {
+    value += fmt::format("{} processor {} with {:.0f} %", i == 0 ? "" : ",", i, counts[i] / all * 100);
+  }
+  if (processors > kShown) value += fmt::format(" and {} more", processors - kShown);
+  bool balanced = false;
+  for (const std::string& entry : files.list("/proc")) {
+    if (parse_integer(entry) && files.read_line("/proc/" + entry + "/comm") == "irqbalance") balanced = true;
+  }
+  if (balanced) {
+    findings.costs("cpu.interrupts", value + "; irqbalance moves them",
+                   "an interrupt may come to any processor at any time", "systemctl stop irqbalance");
+  } else {
+    findings.ok("cpu.interrupts", value);
+  }
+}
+
 void check_idle_states(const SystemFiles& files, Findings& findings) {
   const std::optional<std::string> driver = files.read_line(std::string(kCpu) + "cpuidle/current_driver");
   std::int64_t deepest = 0;
@@ -224,6 +264,7 @@ void check_processor(const EnvironmentOptions& options, Findings& findings) {
   check_heat(options.files, findings);
   check_smt(machine, findings);
   check_isolation(options.files, findings);
+  check_interrupts(options.files, findings);
   check_idle_states(options.files, findings);
   check_mitigations(options.files, findings);
   check_power(options.files, findings);

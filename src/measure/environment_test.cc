@@ -45,6 +45,7 @@ void write_good_machine(FakeFiles& fake) {
   fake.write("/proc/self/status", "Name: x\nTracerPid:\t0\n");
   fake.write("/proc/loadavg", "0.01 0.02 0.03 1/100 4242\n");
   fake.write("/proc/stat", "cpu 100 0 0 900 0 0 0 0 0 0\nctxt 5\n");
+  fake.write("/proc/interrupts", "  CPU0 CPU1\n 24: 30 70 IR-PCI eth0\nLOC: 9 9 Local timer\n");
   fake.write("/proc/net/snmp", "Udp: InDatagrams RcvbufErrors\nUdp: 5 0\n");
   fake.write("/proc/sys/net/core/netdev_max_backlog", "1000");
 }
@@ -159,6 +160,12 @@ TEST(Environment, JudgesTheCipherInstructions) {
   EXPECT_EQ(verdict("aes pclmulqdq vaes vpclmulqdq avx512f").verdict, FindingVerdict::kOk);
 }
 
+TEST(Environment, SaysWhereInterruptsGo) {
+  const Finding finding = finding_with("cpu.interrupts", "/proc/77/comm", "irqbalance\n");
+  EXPECT_EQ(finding.verdict, FindingVerdict::kCosts);
+  EXPECT_EQ(finding.value, "devices interrupt processor 0 with 30 %, processor 1 with 70 %; irqbalance moves them");
+}
+
 TEST(Environment, SeesAGuest) {
   const Finding guest = finding_with("cpu.virtualization", "/proc/cpuinfo", "model name : x\nflags : hypervisor aes\n");
   EXPECT_EQ(guest.verdict, FindingVerdict::kCosts);
@@ -249,11 +256,13 @@ TEST(RunFindings, DropsAndStealInvalidateWhatWasMeasured) {
   difference.busy = 90;
   difference.steal = 10;
   difference.group_throttles = 1;
+  difference.kernel_messages = 2;
   const EnvironmentReport report{run_findings(difference)};
   EXPECT_THAT(report.reasons_against(2),
               ElementsAre("run.udp_drops: 12 datagrams dropped at receive buffers",
                           "run.steal: 10.0 % of processor time", "run.group_throttling: 1 times"));
   EXPECT_THAT(report.reasons_against(0), ::testing::SizeIs(2));
+  EXPECT_EQ(report.find("run.kernel_messages")->verdict, FindingVerdict::kCosts);
 }
 
 }  // namespace

@@ -16,13 +16,15 @@ if(LIBURING_VERSION)
   string(APPEND _libraries ",liburing=${LIBURING_VERSION}")
 endif()
 set(_generated ${CMAKE_BINARY_DIR}/generated/measure_build_facts.cc)
-add_custom_target(godwit_build_facts
-  COMMAND ${CMAKE_COMMAND} -D SOURCE_DIR=${CMAKE_SOURCE_DIR} -D OUTPUT=${_generated}
-    -D "COMPILER=${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}" -D "FLAGS=${_flags}"
-    -D "BUILD_TYPE=${CMAKE_BUILD_TYPE}" -D "VERSION=${PROJECT_VERSION}" -D "LIBRARIES=${_libraries}"
-    -P ${CMAKE_SOURCE_DIR}/src/measure/build_facts.cmake
-  BYPRODUCTS ${_generated}
-  COMMENT "Noting the commit and the flags" VERBATIM)
+if(NOT TARGET godwit_build_facts)
+  add_custom_target(godwit_build_facts
+    COMMAND ${CMAKE_COMMAND} -D SOURCE_DIR=${CMAKE_SOURCE_DIR} -D OUTPUT=${_generated}
+      -D "COMPILER=${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}" -D "FLAGS=${_flags}"
+      -D "BUILD_TYPE=${CMAKE_BUILD_TYPE}" -D "VERSION=${PROJECT_VERSION}" -D "LIBRARIES=${_libraries}"
+      -P ${CMAKE_SOURCE_DIR}/src/measure/build_facts.cmake
+    BYPRODUCTS ${_generated}
+    COMMENT "Noting the commit and the flags" VERBATIM)
+endif()
 target_sources(${target} PRIVATE ${_generated})
 set_source_files_properties(${_generated} PROPERTIES GENERATED TRUE)
 add_dependencies(${target} godwit_build_facts)

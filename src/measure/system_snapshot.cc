@@ -1,6 +1,11 @@
 #include "measure/system_snapshot.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <charconv>
 #include <string_view>
 #include <vector>
@@ -157,6 +162,27 @@ std::uint64_t read_swapped(std::string_view table) {
   return pages;
 }
 
+// Every record begins "priority,sequence,…": the last one's sequence tells how many there were.
+std::optional<std::uint64_t> count_kernel_messages() {
+  const int descriptor = ::open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0) return std::nullopt;
+  constexpr int kMostRecords = 100'000;
+  std::optional<std::uint64_t> count;
+  std::array<char, 8192> record;
+  for (int i = 0; i < kMostRecords; ++i) {
+    const ssize_t got = ::read(descriptor, record.data(), record.size());
+    if (got < 0 && errno == EPIPE) continue;  // overwritten while it was read: the next read goes on after the gap
+    if (got <= 0) break;
+    const std::string_view line(record.data(), static_cast<std::size_t>(got));
+    const std::size_t comma = line.find(',');
+    if (comma == std::string_view::npos) continue;
+    const std::string_view rest = line.substr(comma + 1);
+    count = unsigned_of(rest.substr(0, rest.find(','))) + 1;
+  }
+  ::close(descriptor);
+  return count;
+}
+
 std::uint64_t later_minus_earlier(std::uint64_t after, std::uint64_t before) {
   return after >= before ? after - before : 0;  // a counter was reset in between
 }
@@ -173,6 +199,7 @@ SystemSnapshot take_system_snapshot(const SystemFiles& files) {
   snapshot.thermal_throttles = read_thermal_throttles(files);
   snapshot.group_throttles = read_group_throttles(files);
   snapshot.hottest_celsius = read_hottest(files);
+  if (files.is_real()) snapshot.kernel_messages = count_kernel_messages();
   snapshot.seconds = static_cast<double>(raw_nanoseconds()) * 1e-9;
   return snapshot;
 }
@@ -188,6 +215,9 @@ SystemSnapshot operator-(const SystemSnapshot& after, const SystemSnapshot& befo
   difference.udp_known = after.udp_known && before.udp_known;
   difference.processor_known = after.processor_known && before.processor_known;
   difference.hottest_celsius = after.hottest_celsius;
+  if (after.kernel_messages && before.kernel_messages) {
+    difference.kernel_messages = later_minus_earlier(*after.kernel_messages, *before.kernel_messages);
+  }
   difference.seconds = after.seconds - before.seconds;
   return difference;
 }
@@ -221,6 +251,7 @@ Json to_json(const SystemSnapshot& difference) {
   json["udp"] = difference.udp_known ? udp : Json(nullptr);
   for (const CounterField& field : kFields) json[field.name] = difference.*field.member;
   json["steal_share"] = difference.processor_known ? Json(steal_share(difference)) : Json(nullptr);
+  json["kernel_messages"] = difference.kernel_messages ? Json(*difference.kernel_messages) : Json(nullptr);
   json["hottest_celsius"] = number_or_null(difference.hottest_celsius);
   return json;
 }
@@ -235,6 +266,9 @@ SystemSnapshot system_snapshot_from_json(JsonReader reader) {
   }
   for (const CounterField& field : kFields) snapshot.*field.member = reader.count(field.name);
   snapshot.processor_known = reader.optional_number("steal_share").has_value();
+  if (const auto messages = reader.optional_number("kernel_messages")) {
+    snapshot.kernel_messages = static_cast<std::uint64_t>(std::max(0.0, *messages));
+  }
   snapshot.hottest_celsius = reader.optional_number("hottest_celsius");
   return snapshot;
 }

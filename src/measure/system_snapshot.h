@@ -38,6 +38,7 @@ struct SystemSnapshot {
   std::uint64_t thermal_throttles = 0;
   std::uint64_t group_throttles = 0;  // the CPU limit of this control group struck
   std::uint64_t pages_swapped = 0;
+  std::optional<std::uint64_t> kernel_messages;  // lines of the kernel's log since boot; nothing where it is closed
   std::optional<double> hottest_celsius;
   double seconds = 0;  // CLOCK_MONOTONIC_RAW
 };
