@@ -66,6 +66,14 @@ TEST_F(AckReplyTest, Item69AnExactRepeatOfTheEstablishingAckAnnouncesNothing) {
   }
 }
 
+TEST_F(AckReplyTest, TellsARepeatFromAnAckNeverSeen) {
+  begin();
+  EXPECT_TRUE(on_ack(5s, sending_key_, establishing_).repeat);
+  const Nonce fresh = new_nonce();
+  EXPECT_FALSE(on_ack(5s, sending_key_, fresh, false).repeat);
+  EXPECT_TRUE(on_ack(6s, sending_key_, fresh, false).repeat);
+}
+
 TEST_F(AckReplyTest, PingsAreSpacedHoweverManyAcksAreReplayed) {
   begin();
   int pings = 0;

@@ -160,10 +160,10 @@ class GodwitHost {
     const auto packet = wire::decode(opened.plaintext);
     if (!packet) return;
     if (const auto* ack = std::get_if<wire::AckOk>(&packet->message)) {
-      keepalive_->on_authentic(now, true);
       const AckReaction reaction = session_->on_success_ack(
           now,
           {.ack = *ack, .nonce = nonce_of(datagram), .opened_by = opened.age, .ordinary_packet_seen = ordinary_seen_});
+      if (!reaction.repeat) keepalive_->on_authentic(now, true);
       if (reaction.new_session) {
         ++sessions;
         session_->adopt(now, party.context, *ack, opened);
