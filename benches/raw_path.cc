@@ -17,10 +17,10 @@
 #include <cstring>
 
 #include "base/random.h"
-#include "benches/payload_digest.h"
 #include "benches/tls_pair.h"
 #include "crypto/packet_opener.h"
 #include "crypto/packet_sealer.h"
+#include "transfer/digest.h"
 #include "udp/sockaddr.h"
 #include "udp/socket.h"
 #include "wire/fragment.h"
@@ -87,7 +87,7 @@ void receive_datagrams(const RawConfig& config, Shared& shared, const Socket& so
   std::array<iovec, kBuffers> vectors{};
   std::array<std::array<char, 128>, kBuffers> control{};
   PacketOpener opener(make_packet_cipher(config.cipher, shared_key()));
-  PayloadDigest digest;
+  StreamDigest digest;
   std::size_t position = 0;
   std::uint64_t delivered = 0;
   std::uint64_t datagrams = 0;
@@ -158,7 +158,7 @@ void receive_stream(const RawConfig& config, Shared& shared, int listener) {
     shared.failed.store(true);
     return;
   }
-  PayloadDigest digest;
+  StreamDigest digest;
   std::size_t position = 0;
   std::uint64_t delivered = 0;
   while (true) {
@@ -207,7 +207,7 @@ class DatagramSource {
   DeterministicRandom random_;
   PacketSealer sealer_;
   wire::FragmentTemplate header_{1, wire::kMaxStreamBytes};
-  PayloadDigest digest_;
+  StreamDigest digest_;
   std::size_t position_ = 0;
   std::uint32_t packet_id_ = 0;
 };
@@ -258,7 +258,7 @@ void send_stream(const RawConfig& config, Shared& shared, int connection) {
     return;
   }
   const std::vector<std::uint8_t> working_set = random_bytes(config.working_set_bytes, 1);
-  PayloadDigest digest;
+  StreamDigest digest;
   constexpr std::size_t kChunk = 256 * 1024;
   std::size_t position = 0;
   const double end = seconds_now(CLOCK_MONOTONIC) + config.seconds;
