@@ -2,6 +2,7 @@
 // allocation once grown. Used for sent packets; the span is bounded by the caller's `capacity_limit`.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -17,9 +18,10 @@ template <typename T>
 class SequenceRing {
  public:
   // `first`: the number the first push gets. `capacity_limit`: most entries ever held, a power of two.
+  // `initial_capacity`: a power of two, or 0 for a ring that allocates with its first entry.
   explicit SequenceRing(std::uint32_t first, std::size_t capacity_limit, std::size_t initial_capacity = 64)
       : slots_(initial_capacity), capacity_limit_(capacity_limit), first_(first) {
-    GODWIT_ASSERT(std::has_single_bit(capacity_limit) && std::has_single_bit(initial_capacity));
+    GODWIT_ASSERT(std::has_single_bit(capacity_limit) && (initial_capacity & (initial_capacity - 1)) == 0);
     GODWIT_ASSERT(initial_capacity <= capacity_limit);
   }
 
@@ -60,7 +62,8 @@ class SequenceRing {
  private:
   [[nodiscard]] std::size_t index(std::uint32_t sequence) const { return sequence & (slots_.size() - 1); }
   void grow() {
-    std::vector<T> wider(slots_.size() * 2);
+    constexpr std::size_t kFirst = 8;
+    std::vector<T> wider(slots_.empty() ? std::min(kFirst, capacity_limit_) : slots_.size() * 2);
     for (std::size_t i = 0; i < size_; ++i) {
       const std::uint32_t sequence = first_ + static_cast<std::uint32_t>(i);
       wider[sequence & (wider.size() - 1)] = std::move(slots_[index(sequence)]);

@@ -135,8 +135,8 @@ void Recovery::trim() {
   sent_.trim();
   lost_.clear();
   lost_.trim();
-  outcome_ = {};
-  timeout_ = {};
+  if (!run_.open) outcome_.reset();
+  timeout_.reset();
 }
 
 }  // namespace godwit

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/random.h"
@@ -136,6 +137,7 @@ class Recovery {
   // The transmissions confirmed by the run under way, by send number.
   struct AckRun {
     Instant now{};
+    bool open = false;
     bool any_original = false;  // packets sent only once: what they say is unambiguous
     std::uint32_t newest_original = 0;
     std::uint32_t newest_original_id = 0;
@@ -161,10 +163,10 @@ class Recovery {
   }
   void confirm(SentPacket& packet) {
     sent_.settle(packet);
-    outcome_.acked_bytes += packet.bytes;
-    ++outcome_.acked_packets;
-    if (packet.kind == PacketContent::Kind::kFragment && !outcome_.acked.empty()) {
-      AckedRange& range = outcome_.acked.back();
+    outcome_->acked_bytes += packet.bytes;
+    ++outcome_->acked_packets;
+    if (packet.kind == PacketContent::Kind::kFragment && !outcome_->acked.empty()) {
+      AckedRange& range = outcome_->acked.back();
       if (range.owner == packet.owner && range.first_fragment + range.count == packet.fragment &&
           range.kind == PacketContent::Kind::kFragment) {
         ++range.count;
@@ -172,7 +174,7 @@ class Recovery {
         return;
       }
     }
-    outcome_.acked.push_back({packet.kind, packet.owner, packet.fragment, 1, packet.bytes});
+    outcome_->acked.push_back({packet.kind, packet.owner, packet.fragment, 1, packet.bytes});
   }
 
   void on_unusual_receipt(std::uint32_t id, SentPacket* packet);
@@ -205,8 +207,8 @@ class Recovery {
   LossDetector losses_;
   DeliveryRate rate_;
   RecoveryStatistics statistics_;
-  AckOutcome outcome_;
-  TimeoutOutcome timeout_;
+  std::unique_ptr<AckOutcome> outcome_;    // from the first run on; an idle connection does without
+  std::unique_ptr<TimeoutOutcome> timeout_;
   AckRun run_;
 
   std::uint32_t next_id_;

@@ -1,13 +1,15 @@
 // Recovery's receipts: from ids to what was confirmed, lost and measured.
 #include <algorithm>
 
+#include "base/assert.h"
 #include "recovery/recovery.h"
 
 namespace godwit {
 
 void Recovery::begin_acks(Instant now) {
-  run_ = {.now = now};
-  outcome_.reset(sent_.bytes_in_flight());
+  run_ = {.now = now, .open = true};
+  if (outcome_ == nullptr) outcome_ = std::make_unique<AckOutcome>();
+  outcome_->reset(sent_.bytes_in_flight());
 }
 
 void Recovery::on_unusual_receipt(std::uint32_t id, SentPacket* packet) {
@@ -17,12 +19,12 @@ void Recovery::on_unusual_receipt(std::uint32_t id, SentPacket* packet) {
   }
   switch (packet->state) {
     case SentState::kPlaceholder: on_unsent_receipt(id); return;
-    case SentState::kSettled: ++outcome_.stale_receipts; return;
+    case SentState::kSettled: ++outcome_->stale_receipts; return;
     case SentState::kLost:
       // Not sent again since, so a transmission that counted as lost has arrived.
-      ++outcome_.spurious_packets;
-      outcome_.spurious_bytes += packet->bytes;
-      outcome_.spurious_loss_undone |= losses_.on_spurious_loss(*packet);
+      ++outcome_->spurious_packets;
+      outcome_->spurious_bytes += packet->bytes;
+      outcome_->spurious_loss_undone |= losses_.on_spurious_loss(*packet);
       if (packet->transmissions == 1) {
         note_original(id, packet->send_number);
       } else {
@@ -36,7 +38,7 @@ void Recovery::on_unusual_receipt(std::uint32_t id, SentPacket* packet) {
 
 // An earlier transmission than the latest has arrived, which one is not known: at least the first was sent by then.
 void Recovery::note_doubtful(const SentPacket& packet) {
-  outcome_.latest_acked_sent_at = std::max(outcome_.latest_acked_sent_at, packet.first_transmission_at());
+  outcome_->latest_acked_sent_at = std::max(outcome_->latest_acked_sent_at, packet.first_transmission_at());
 }
 
 // Which copy arrived? A receipt sooner after the retransmission than any round trip speaks of an earlier one (RFC 8985
@@ -47,9 +49,9 @@ void Recovery::on_resent_receipt(std::uint32_t id, SentPacket& packet) {
   if (too_soon) {
     note_doubtful(packet);
     if (was_lost) {
-      ++outcome_.spurious_packets;
-      outcome_.spurious_bytes += packet.bytes;
-      outcome_.spurious_loss_undone |= losses_.on_spurious_loss(packet);
+      ++outcome_->spurious_packets;
+      outcome_->spurious_bytes += packet.bytes;
+      outcome_->spurious_loss_undone |= losses_.on_spurious_loss(packet);
     } else {
       ++statistics_.needless_probes;
     }
@@ -57,12 +59,12 @@ void Recovery::on_resent_receipt(std::uint32_t id, SentPacket& packet) {
       // The one measurement that a late receipt allows; it makes the next probe or time-out wait longer.
       const Duration sample = run_.now - packet.first_transmission_at();
       rtt_.on_receipt_sample(run_.now, sample, !was_lost);
-      outcome_.rtt_sample = sample;
+      outcome_->rtt_sample = sample;
     }
     return;
   }
   if (was_lost) {
-    outcome_.spurious_loss_undone |= losses_.on_repaired_loss(packet);
+    outcome_->spurious_loss_undone |= losses_.on_repaired_loss(packet);
   } else {
     on_answered_probe(packet);
   }
@@ -80,7 +82,7 @@ void Recovery::on_answered_probe(const SentPacket& packet) {
   const Duration since_probe = run_.now - packet.sent_at;
   const bool fits = since_probe <= rtt_.smoothed() + rtt_.smoothed() / 4 + rtt_.receipt_delay();
   if (fits && !probe_in_doubt_) {
-    outcome_.probe_repaired_loss = packet.first_transmission_at();
+    outcome_->probe_repaired_loss = packet.first_transmission_at();
     probe_in_doubt_ = true;
   } else {
     rtt_.on_doubtful_probe(run_.now - packet.first_transmission_at());
@@ -93,21 +95,23 @@ void Recovery::on_unsent_receipt(std::uint32_t id) {
   const std::uint32_t back = next_id_ - id;  // 1 is the latest id taken
   const bool taken = back != 0 && back < kHalfOfIds && back <= ids_taken_;
   if (id != 0 && (!taken || was_skipped(id))) {
-    ++outcome_.misbehaving_receipts;
+    ++outcome_->misbehaving_receipts;
     return;
   }
   const bool behind_ring = taken && back > next_id_ - sent_.oldest_id();
-  ++(behind_ring && id != 0 ? outcome_.stale_receipts : outcome_.untracked_receipts);
+  ++(behind_ring && id != 0 ? outcome_->stale_receipts : outcome_->untracked_receipts);
 }
 
 const AckOutcome& Recovery::finish_acks() {
-  statistics_.stale_receipts += outcome_.stale_receipts;
-  statistics_.untracked_receipts += outcome_.untracked_receipts;
-  statistics_.misbehaving_receipts += outcome_.misbehaving_receipts;
-  if (outcome_.acked_packets == 0) return outcome_;
+  GODWIT_ASSERT(run_.open);  // begin_acks() comes first
+  run_.open = false;
+  statistics_.stale_receipts += outcome_->stale_receipts;
+  statistics_.untracked_receipts += outcome_->untracked_receipts;
+  statistics_.misbehaving_receipts += outcome_->misbehaving_receipts;
+  if (outcome_->acked_packets == 0) return *outcome_;
 
-  statistics_.packets_acked += outcome_.acked_packets;
-  statistics_.packets_spuriously_lost += outcome_.spurious_packets;
+  statistics_.packets_acked += outcome_->acked_packets;
+  statistics_.packets_spuriously_lost += outcome_->spurious_packets;
   // A receipt for a retransmission ends the back-off but for one doubling, which a clean sample ends: else a peer whose
   // receipts take longer than the time-out would never yield one (RFC 6298 section 5.7).
   backoff_ = run_.any_original ? std::uint8_t{0} : std::min(backoff_, std::uint8_t{1});
@@ -118,11 +122,11 @@ const AckOutcome& Recovery::finish_acks() {
 
   if (run_.any_original) conclude_originals();
   const SentPacket* newest = conclude_newest();
-  losses_.detect(run_.now, rtt_, sent_, outcome_);
-  book_losses(outcome_, 0);
-  outcome_.rate = rate_.on_acked(run_.now, newest, outcome_.acked_bytes, outcome_.lost_bytes, rtt_.minimum());
+  losses_.detect(run_.now, rtt_, sent_, *outcome_);
+  book_losses(*outcome_, 0);
+  outcome_->rate = rate_.on_acked(run_.now, newest, outcome_->acked_bytes, outcome_->lost_bytes, rtt_.minimum());
   sent_.release_front();
-  return outcome_;
+  return *outcome_;
 }
 
 // What packets sent only once say of the round trip and of reordering.
@@ -136,7 +140,7 @@ void Recovery::conclude_originals() {
   const bool tail = run_.newest_original == sent_.newest_send_number();
   rtt_.on_receipt_sample(run_.now, sample, tail);
   if (tail) probe_in_doubt_ = false;
-  outcome_.rtt_sample = sample;
+  outcome_->rtt_sample = sample;
 }
 
 // The latest transmission known to have arrived; null if all of this run's are in doubt.
@@ -152,7 +156,7 @@ const SentPacket* Recovery::conclude_newest() {
   }
   if (!id) return nullptr;
   const SentPacket* newest = sent_.find(*id);
-  outcome_.latest_acked_sent_at = newest->sent_at;
+  outcome_->latest_acked_sent_at = newest->sent_at;
   return newest;
 }
 

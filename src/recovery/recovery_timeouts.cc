@@ -29,10 +29,11 @@ std::optional<Instant> Recovery::next_timeout() const {
 }
 
 const TimeoutOutcome& Recovery::handle_timeout(Instant now) {
-  timeout_.reset(sent_.bytes_in_flight());
+  if (timeout_ == nullptr) timeout_ = std::make_unique<TimeoutOutcome>();
+  timeout_->reset(sent_.bytes_in_flight());
   if (passed(losses_.loss_time(), now)) {
-    losses_.detect(now, rtt_, sent_, timeout_);
-    book_losses(timeout_, 0);
+    losses_.detect(now, rtt_, sent_, *timeout_);
+    book_losses(*timeout_, 0);
   }
   if (passed(stubborn_deadline_, now)) check_stubborn(now);
   if (passed(retransmission_deadline(), now)) {
@@ -41,7 +42,7 @@ const TimeoutOutcome& Recovery::handle_timeout(Instant now) {
     on_probe_timeout();
   }
   sent_.release_front();
-  return timeout_;
+  return *timeout_;
 }
 
 // The time-out leaves room for a probe and its answer even where the estimate is tight or its floor is set low.
@@ -81,24 +82,24 @@ void Recovery::on_probe_timeout() {
     return;
   }
   probe_pending_ = true;
-  timeout_.probe_wanted = true;
+  timeout_->probe_wanted = true;
 }
 
 void Recovery::on_retransmission_timeout(Instant now) {
   const Duration interval = backed_off(0);
   const Duration patience =
       rtt_.has_sample() ? std::min(interval, losses_.time_threshold(rtt_) + rtt_.receipt_delay()) : interval;
-  const std::size_t first = timeout_.lost.size();
-  losses_.detect_on_timeout(now, patience, rtt_, sent_, timeout_);
-  book_losses(timeout_, first);
+  const std::size_t first = timeout_->lost.size();
+  losses_.detect_on_timeout(now, patience, rtt_, sent_, *timeout_);
+  book_losses(*timeout_, first);
   count_timeouts(first);
 
   backoff_ = static_cast<std::uint8_t>(std::min<std::uint32_t>(backoff_ + 1u, kMostDoublings));
   probe_pending_ = false;
   probe_sent_at_.reset();
-  timeout_.timed_out = true;
+  timeout_->timed_out = true;
   timeouts_in_row_ = static_cast<std::uint8_t>(std::min(timeouts_in_row_ + 1, 255));
-  timeout_.persistent_congestion |= timeouts_in_row_ >= kPersistentTimeouts;
+  timeout_->persistent_congestion |= timeouts_in_row_ >= kPersistentTimeouts;
   ++statistics_.timeouts;
 }
 
@@ -120,7 +121,7 @@ Instant Recovery::stubborn_deadline(const SentPacket& packet) const {
 
 // Packets sent too often wait for their own time-outs (wire spec W23).
 void Recovery::check_stubborn(Instant now) {
-  const std::size_t first = timeout_.lost.size();
+  const std::size_t first = timeout_->lost.size();
   stubborn_deadline_.reset();
   sent_.stubborn().retain([&](const SentPackets::Transmission& transmission) {
     SentPacket* packet = sent_.in_flight(transmission);
@@ -130,20 +131,20 @@ void Recovery::check_stubborn(Instant now) {
       take_earlier(stubborn_deadline_, deadline);
       return true;
     }
-    losses_.declare_lost(now, transmission.id, *packet, sent_, timeout_);
+    losses_.declare_lost(now, transmission.id, *packet, sent_, *timeout_);
     return false;
   });
-  book_losses(timeout_, first);
+  book_losses(*timeout_, first);
   count_timeouts(first);
 }
 
 // Of the packets lost from record `first` on, those whose time-outs are used up are given up (wire spec 5.4).
 void Recovery::count_timeouts(std::size_t first) {
-  for (std::size_t i = first; i < timeout_.lost.size(); ++i) {
-    const std::uint32_t id = timeout_.lost[i].id;
+  for (std::size_t i = first; i < timeout_->lost.size(); ++i) {
+    const std::uint32_t id = timeout_->lost[i].id;
     SentPacket& packet = *sent_.find(id);
     if (++packet.timeouts <= config_.max_timeouts) continue;
-    timeout_.abandoned.push_back({.id = id, .content = packet.content(), .bytes = packet.bytes});
+    timeout_->abandoned.push_back({.id = id, .content = packet.content(), .bytes = packet.bytes});
     sent_.settle(packet);
     ++statistics_.packets_abandoned;
   }

@@ -6,16 +6,10 @@
 #include "base/assert.h"
 
 namespace godwit {
-namespace {
-
-constexpr std::size_t kInitialSlots = 8;  // an idle connection holds half a kilobyte
-
-}  // namespace
-
 SentPackets::SentPackets(std::uint32_t first_id, std::size_t capacity_limit, std::uint8_t fast_transmissions)
     : capacity_limit_(capacity_limit),
       fast_transmissions_(fast_transmissions),
-      ring_(first_id, capacity_limit, std::min(kInitialSlots, capacity_limit)) {}
+      ring_(first_id, capacity_limit, 0) {}
 
 // Ids that no tracked packet has hold their place, but only behind a packet that is not settled.
 void SentPackets::fill_up_to(std::uint32_t id) {
@@ -86,7 +80,7 @@ void SentPackets::compact_queues() {
 void SentPackets::trim() {
   release_front();
   if (!ring_.empty()) return;
-  ring_ = SequenceRing<SentPacket>(ring_.next(), capacity_limit_, std::min(kInitialSlots, capacity_limit_));
+  ring_ = SequenceRing<SentPacket>(ring_.next(), capacity_limit_, 0);
   order_.clear();
   order_.trim();
   stubborn_.clear();

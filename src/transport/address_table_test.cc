@@ -38,7 +38,9 @@ TEST(AddressTable, AgreesWithAMapUnderRandomOperations) {
     const SocketAddress probe = address_number(random.below(500));
     const auto found = table.find(probe);
     ASSERT_EQ(found.has_value(), model.contains(probe));
-    if (found) ASSERT_EQ(*found, model[probe]);
+    if (found) {
+      ASSERT_EQ(*found, model[probe]);
+    }
     ASSERT_EQ(table.size(), model.size());
   }
 }

@@ -34,7 +34,6 @@ Connection::Established::Established(Instant now, const ConnectionContext& conte
       recovery(context.config.recovery, *context.handshake.random),
       controller(make_controller(context.config.congestion, context.config.controller)),
       pacer(controller->pacing_rate()),
-      streams(context.config.streams),
       // An acceptor's peer has proved that it is established by the packet that confirmed the handshake; a dialler
       // knows only that an ack arrived (wire spec 4.3, 4.5).
       keepalive(context.config.keepalive, now, session.initiator() ? ProofRule::kPingOrFail : ProofRule::kProven,
@@ -212,11 +211,10 @@ void Connection::end(Instant now, CloseReason reason, std::string_view text, boo
   std::string words(text.empty() ? close_reason_name(reason) : text);
   if (Established* session = established()) {
     if (tell_peer) closed.farewell = seal_farewell(*session, text);
-    session->streams.fail_all(*this);
+    if (session->streams) session->streams->fail_all(*this);
     context_.key_usage.record(session->session.sending_key(), session->session.sealer().packets_sealed());
-    const ConnectionStatistics final_statistics = statistics();
-    counted_ = final_statistics;
-    counted_.bytes_in_flight = 0;
+    closed.statistics = std::make_unique<ConnectionStatistics>(statistics());
+    closed.statistics->bytes_in_flight = 0;
   }
   queue_.cancel_all();
   state_ = std::move(closed);
@@ -231,12 +229,12 @@ void Connection::abandon(Instant now, CloseReason reason) {
 
 bool Connection::touch_stream(Instant now, std::uint32_t stream_id) {
   Established* session = established();
-  return session != nullptr && session->streams.touch(now, stream_id);
+  return session != nullptr && session->streams && session->streams->touch(now, stream_id);
 }
 
 bool Connection::refuse_stream(std::uint32_t stream_id) {
   Established* session = established();
-  return session != nullptr && session->streams.refuse(stream_id);
+  return session != nullptr && session->streams && session->streams->refuse(stream_id);
 }
 
 bool Connection::is_finished() const {
@@ -273,7 +271,7 @@ std::optional<Instant> Connection::next_timeout() const {
   };
   consider(session->acks.deadline());
   consider(session->recovery.next_timeout());
-  consider(session->streams.next_timeout());
+  if (session->streams) consider(session->streams->next_timeout());
   consider(queue_.next_timeout());
   consider(session->paced_until);
   return earliest;
@@ -296,7 +294,7 @@ void Connection::handle_timeout(Instant now) {
   if (alive.ping || alive.suspended) session->ping_due = true;
   if (alive.became_suspect) emit(Suspect{.silent_for = session->keepalive.silent_for(now)});
   apply_timeout(now, *session);
-  session->streams.handle_timeout(now, *this);
+  if (session->streams) session->streams->handle_timeout(now, *this);
   queue_.handle_timeout(now);
   report_failures(now);
   report_writable();
@@ -342,7 +340,11 @@ Bandwidth Connection::demand() {
 }
 
 ConnectionStatistics Connection::statistics() const {
-  ConnectionStatistics result = counted_;
+  ConnectionStatistics result;
+  if (const auto* closed = std::get_if<Closed>(&state_); closed != nullptr && closed->statistics) {
+    result = *closed->statistics;
+  }
+  static_cast<ConnectionCounters&>(result) = counted_;
   const Established* session = established();
   if (session == nullptr) return result;
   const RecoveryStatistics& recovery = session->recovery.statistics();

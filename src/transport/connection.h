@@ -133,7 +133,7 @@ class Connection final : private StreamSink {
     Recovery recovery;
     std::unique_ptr<CongestionController> controller;
     Pacer pacer;
-    RecvStreams streams;
+    std::unique_ptr<RecvStreams> streams;  // from the first fragment on: inbound_streams()
     KeepAlive keepalive;
     // Control messages that wait for the next transmission, each bounded.
     std::vector<std::vector<std::uint8_t>> leftovers;  // sealed datagrams of the handshake
@@ -147,13 +147,14 @@ class Connection final : private StreamSink {
     bool ordinary_packet_seen = false;      // any packet but a handshake ack, and one of these with id 0 (wire spec 5.9)
     bool ordinary_id_zero_seen = false;
     Instant last_data{};                    // when data went out or came in
-    bool resting = false;                   // memory that only traffic needs has been given back
+    bool resting = false;                   // memory that only traffic needs has been given back since the last packet
     bool key_aging_told = false;
     bool acknowledging = false;             // receipts of the current run are being collected
   };
   // Tells the peer once, then is finished.
   struct Closed {
     std::vector<std::uint8_t> farewell;  // a sealed datagram, empty when it has been sent or there is none
+    std::unique_ptr<ConnectionStatistics> statistics = nullptr;  // of a session, at its end
   };
 
   // connection.cc
@@ -189,6 +190,10 @@ class Connection final : private StreamSink {
   };
   void receive_symmetric(Instant now, MutableBytes datagram);
   void process(Instant now, const Arrival& arrival);
+  [[nodiscard]] RecvStreams& inbound_streams(Established& session) {
+    if (session.streams == nullptr) [[unlikely]] session.streams = std::make_unique<RecvStreams>(context_.config.streams);
+    return *session.streams;
+  }
   [[nodiscard]] bool process_fragment(Instant now, Established& session, const Arrival& arrival);
   void process_packet(Instant now, Established& session, const Arrival& arrival, const wire::Packet& packet);
   void process_tracked(Instant now, Established& session, const Arrival& arrival, const wire::Packet& packet);
@@ -225,7 +230,7 @@ class Connection final : private StreamSink {
   std::variant<std::unique_ptr<Handshake>, std::unique_ptr<Established>, Closed> state_;
   std::optional<Bandwidth> rate_limit_ = context_.config.connection_rate_limit;
   std::optional<Bandwidth> rate_cap_;
-  ConnectionStatistics counted_;
+  ConnectionCounters counted_;
 };
 
 // Datagrams that a finished handshake still has to send, before its session is taken.

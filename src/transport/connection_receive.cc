@@ -12,7 +12,7 @@ namespace godwit {
 
 bool Connection::receive(Instant now, const DatagramRun& run) {
   bool others = false;
-  if (Established* session = established()) session->streams.release_delivered();
+  if (Established* session = established(); session != nullptr && session->streams) session->streams->release_delivered();
   const std::size_t count = run.segment_count();
   for (std::size_t i = 0; i < count; ++i) {
     const MutableBytes datagram = run.segment(i);
@@ -43,7 +43,7 @@ void Connection::receive_handshake_datagram(Instant now, MutableBytes datagram) 
 bool Connection::receive_if_authentic(Instant now, MutableBytes datagram) {
   Established* session = established();
   if (session == nullptr) return false;
-  session->streams.release_delivered();
+  if (session->streams) session->streams->release_delivered();
   std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
   const auto opened = session->session.open_keeping(datagram, scratch);
   if (!opened) return false;
@@ -97,7 +97,7 @@ bool Connection::process_fragment(Instant now, Established& session, const Arriv
   }
   session.keepalive.on_authentic(now);
   GODWIT_MARK(context_.cost, kReassemble);
-  const FragmentOutcome outcome = session.streams.on_fragment(now, *fragment, *this);
+  const FragmentOutcome outcome = inbound_streams(session).on_fragment(now, *fragment, *this);
   GODWIT_MARK(context_.cost, kAcknowledge);
   apply_fragment_outcome(now, session, outcome, fragment->packet_id, arrival.bytes());
   return true;
@@ -186,7 +186,7 @@ void Connection::process_tracked(Instant now, Established& session, const Arriva
   }
   session.keepalive.on_authentic(now);
   if (const auto* fragment = std::get_if<wire::StreamFragment>(&packet.message)) {
-    const FragmentOutcome outcome = session.streams.on_fragment(now, *fragment, *this);
+    const FragmentOutcome outcome = inbound_streams(session).on_fragment(now, *fragment, *this);
     return apply_fragment_outcome(now, session, outcome, id, arrival.bytes());
   }
   static_cast<void>(session.acks.on_packet(now, id));
@@ -217,8 +217,8 @@ void Connection::process_success_ack(Instant now, Established& session, const Ar
   // The peer began anew: its ids and streams restart, ours go on (wire spec 5.8).
   session.session.adopt(now, context_.handshake, ack, arrival.opened);
   session.acks = AckTracker(context_.config.acknowledgement);
-  session.streams.fail_all(*this);
-  session.streams = RecvStreams(context_.config.streams);
+  if (session.streams) session.streams->fail_all(*this);
+  session.streams.reset();
   session.keepalive.restart_proof(now);
   session.completion_due = true;
   session.ping_due = true;
@@ -232,10 +232,8 @@ void Connection::finish_run(Instant now) {
   if (session == nullptr) return;
   if (session->acknowledging) apply_acknowledgements(now, *session);
   session->acks.on_batch_end(now);
-  if (session->acks.pending() > 0) {
-    session->last_data = now;
-    session->resting = false;
-  }
+  session->resting = false;
+  if (session->acks.pending() > 0) session->last_data = now;
 }
 
 void Connection::apply_acknowledgements(Instant now, Established& session) {

@@ -73,7 +73,8 @@ bool Connection::key_exhausted(Instant now, Established& session) {
   const PacketSealer& sealer = session.session.sealer();
   if (!sealer.soft_limit_reached()) [[likely]] return false;
   if (!std::exchange(session.key_aging_told, true)) emit(KeyAging{sealer.packets_sealed()});
-  const bool drained = queue_.open_streams() == 0 && queue_.open_messages() == 0 && session.streams.open_streams() == 0;
+  const bool drained = queue_.open_streams() == 0 && queue_.open_messages() == 0 &&
+                       (session.streams == nullptr || session.streams->open_streams() == 0);
   const bool nearly_used_up = sealer.packets_sealed() + kReservedPackets >= context_.config.hard_packet_limit;
   if (!nearly_used_up && (session.session.initiator() || !drained)) return false;
   end(now, CloseReason::kKeyExhausted, "the key has protected its share of packets: dial again", true);

@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "congestion/fair_share.h"
 #include "crypto/keypair.h"
+#include "recovery/fifo_ring.h"
 #include "stream/body.h"
 #include "trace/cost.h"
 #include "trace/events.h"
@@ -149,7 +150,7 @@ class Endpoint {
   SocketAddress last_remote_;             // of the last run, and its slot: runs of one peer come together
   std::uint32_t last_slot_ = 0;
   TimerQueue timers_;
-  std::deque<std::uint32_t> ready_;       // slots with something to transmit, in turn
+  FifoRing<std::uint32_t> ready_;         // slots with something to transmit, in turn
   EventQueue events_;
   Admission admission_;
   FairShare budget_;
