@@ -63,6 +63,7 @@ void Node::run(Handler& handler) {
 void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
   ++statistics_.turns;
   now_ = boot_time_now();
+  wake_at_.reset();
   bool busy = receive(handler);
   GODWIT_MARK(cost_, kBookkeeping);
   if (const auto timeout = endpoint_->next_timeout(); timeout && *timeout <= now_) {
@@ -75,6 +76,8 @@ void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
   GODWIT_MARK(cost_, kBookkeeping);
   deliver_events(handler);
   busy = transmit() || busy;
+  // A body that cannot be read or a key used up shows only when it is sent from: whoever hears of it may send again.
+  busy = deliver_events(handler) || busy;
   GODWIT_MARK(cost_, kIdle);
   wait(longest_wait, busy);
   GODWIT_MARK(cost_, kOther);
@@ -97,12 +100,16 @@ bool Node::receive(Handler& handler) {
   return true;
 }
 
-void Node::deliver_events(Handler& handler) {
+// True when there was any.
+bool Node::deliver_events(Handler& handler) {
+  bool any = false;
   while (EndpointEvent* event = endpoint_->poll_event()) {
     GODWIT_MARK(cost_, kApplication);
     handler.on_event(*this, event->connection, event->event);
     GODWIT_MARK(cost_, kReassemble);
+    any = true;
   }
+  return any;
 }
 
 // True when there is more to send and the socket would take it.
@@ -143,6 +150,10 @@ void Node::wait(std::optional<Duration> longest_wait, bool busy) {
   std::optional<Duration> timeout = longest_wait;
   if (const auto deadline = endpoint_->next_timeout()) {
     const Duration until = std::max(*deadline - now_, Duration::zero());
+    timeout = timeout ? std::min(*timeout, until) : until;
+  }
+  if (wake_at_) {
+    const Duration until = std::max(*wake_at_ - now_, Duration::zero());
     timeout = timeout ? std::min(*timeout, until) : until;
   }
   if (timeout && *timeout == Duration::zero()) return;

@@ -4,6 +4,7 @@
 // called from other threads, stop() and wake() from signal handlers too.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -86,6 +87,8 @@ class Node {
   void run(Handler& handler);
   // One turn; sleeps at most `longest_wait` (none: until something happens). For loops of others, with descriptor().
   void turn(Handler& handler, std::optional<Duration> longest_wait = std::nullopt);
+  // From a handler: this turn does not sleep beyond `deadline`, when on_turn has something to do.
+  void wake_at(Instant deadline) { wake_at_ = wake_at_ ? std::min(*wake_at_, deadline) : deadline; }
   [[nodiscard]] int descriptor() const { return backend_->descriptor(); }
   // When turn() has something to do without input.
   [[nodiscard]] std::optional<Instant> next_timeout() const { return endpoint_->next_timeout(); }
@@ -101,7 +104,7 @@ class Node {
   Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBackend* faulty, trace::CostSink* cost);
 
   bool receive(Handler& handler);
-  void deliver_events(Handler& handler);
+  bool deliver_events(Handler& handler);
   bool transmit();
   void run_posted();
   void wait(std::optional<Duration> longest_wait, bool busy);
@@ -119,6 +122,7 @@ class Node {
   std::size_t unsent_begin_ = 0;
   Instant now_{};
   Instant last_work_{};
+  std::optional<Instant> wake_at_;    // of this turn
   NodeStatistics statistics_;
 
   std::atomic<bool> stopping_{false};
