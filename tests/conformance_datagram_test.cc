@@ -1,5 +1,5 @@
-// Wire spec section 11, "Datagrams and crypto" and "Encoding", at the endpoint: what a peer's datagrams do to it in every
-// state, and what leaves it. Golden bytes are tested in src/wire and src/crypto.
+// Wire spec section 11, "Datagrams and crypto" and "Encoding", at the endpoint: what a peer's datagrams do to it in
+// every state, and what leaves it. Golden bytes are tested in src/wire and src/crypto.
 
 #include <gtest/gtest.h>
 
@@ -20,7 +20,10 @@ struct InState {
   explicit InState(State wanted) : state(wanted) {
     switch (state) {
       case State::kUnknown: break;
-      case State::kDialling: session.connection = *session.endpoint().connect(session.now(), kPeerAddress, session.peer.public_key()); session.run({}); break;
+      case State::kDialling:
+        session.connection = *session.endpoint().connect(session.now(), kPeerAddress, session.peer.public_key());
+        session.run({});
+        break;
       case State::kHalfOpen: session.deliver(session.peer.intro(session.endpoint().public_key())); break;
       case State::kEstablishedAcceptor: EXPECT_TRUE(session.accept_peer()); break;
       case State::kEstablishedDialler: EXPECT_TRUE(session.dial_peer()); break;
@@ -74,7 +77,8 @@ TEST(ConformanceDatagram, Item08NeverRepeatsANonceUnderOneKey) {
     std::set<Bytes> seen;
     for (const Heard& packet : session.heard) {
       const Bytes nonce(packet.datagram.begin() + 1, packet.datagram.begin() + 13);
-      // A retransmission of the datagram itself would be no repeat of another plaintext; Godwit seals anew all the same.
+      // A retransmission of the datagram itself would be no repeat of another plaintext; Godwit seals anew all the
+      // same.
       EXPECT_TRUE(nonces.insert(nonce).second);
     }
   }
@@ -210,7 +214,8 @@ TEST(ConformanceDatagram, Item14TreatsAMappedAddressAsIpv4) {
   std::array<std::uint8_t, 16> mapped{};
   mapped[10] = mapped[11] = 0xff;
   std::copy_n(kPeerAddress.octets().begin(), 4, mapped.begin() + 12);
-  session.deliver(session.peer.seal(1, wire::ShortMessage{as_bytes("x")}), SocketAddress::ipv6(mapped, kPeerAddress.port()));
+  session.deliver(session.peer.seal(1, wire::ShortMessage{as_bytes("x")}),
+                  SocketAddress::ipv6(mapped, kPeerAddress.port()));
   EXPECT_EQ(session.messages.size(), 1U);
   EXPECT_EQ(session.endpoint().connection_count(), 1U);
 }
@@ -220,7 +225,8 @@ TEST(ConformanceDatagram, Item14EncodesAMappedAddressAsIpv4) {
   std::array<std::uint8_t, 16> mapped{};
   mapped[10] = mapped[11] = 0xff;
   std::copy_n(kPeerAddress.octets().begin(), 4, mapped.begin() + 12);
-  session.deliver(session.peer.intro(session.endpoint().public_key()), SocketAddress::ipv6(mapped, kPeerAddress.port()));
+  session.deliver(session.peer.intro(session.endpoint().public_key()),
+                  SocketAddress::ipv6(mapped, kPeerAddress.port()));
   ASSERT_EQ(session.count_heard<wire::AckOk>(), 1U);
   EXPECT_EQ(session.heard[0].datagram.size(), 79U);  // the V2 ack of an IPv4 address
   EXPECT_EQ(session.heard[0].as<wire::AckOk>()->remote_address, kPeerAddress);
@@ -229,8 +235,13 @@ TEST(ConformanceDatagram, Item14EncodesAMappedAddressAsIpv4) {
 TEST(ConformanceDatagram, Item17IgnoresTrailingBytes) {
   ScriptedSession session;
   ASSERT_TRUE(session.accept_peer());
-  const std::vector<wire::Message> kinds = {wire::ShortMessage{as_bytes("x")}, wire::NoOp{}, wire::Ping{7}, wire::Pong{7},
-                                            wire::UpgradeOffer{1, 0}, wire::UpgradeAccept{1}, wire::UpgradeDecline{1, 1}};
+  const std::vector<wire::Message> kinds = {wire::ShortMessage{as_bytes("x")},
+                                            wire::NoOp{},
+                                            wire::Ping{7},
+                                            wire::Pong{7},
+                                            wire::UpgradeOffer{1, 0},
+                                            wire::UpgradeAccept{1},
+                                            wire::UpgradeDecline{1, 1}};
   std::uint32_t id = 1;
   for (const wire::Message& kind : kinds) {
     Bytes plaintext(wire::encoded_size(kind));

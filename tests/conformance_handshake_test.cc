@@ -8,6 +8,24 @@
 namespace godwit::testing {
 namespace {
 
+TEST(ConformanceHandshake, Item06DropsDamagedIntrosWithoutReplyOrState) {
+  ScriptedSession session;
+  const Bytes intro = session.peer.intro(session.endpoint().public_key());
+  for (std::size_t length = 0; length < intro.size(); ++length) {
+    session.deliver(Bytes(intro.begin(), intro.begin() + static_cast<std::ptrdiff_t>(length)));
+  }
+  for (std::size_t at = 1; at < intro.size(); ++at) {
+    Bytes damaged = intro;
+    damaged[at] ^= 0x10;
+    session.deliver(std::move(damaged), kPeerAddress.with_port(static_cast<std::uint16_t>(1000 + at)));
+  }
+  EXPECT_EQ(session.datagrams, 0U);
+  EXPECT_EQ(session.endpoint().connection_count(), 0U);
+  EXPECT_FALSE(session.endpoint().next_timeout().has_value());
+  session.deliver(intro);
+  EXPECT_EQ(session.count_heard<wire::AckOk>(), 1U);
+}
+
 TEST(ConformanceHandshake, Item23AnswersAnIncompatibleIntroWithAtMostOneErrorAck) {
   ScriptedSession session({}, release(121, 64));
   const Bytes intro = session.peer.intro(session.endpoint().public_key());
@@ -143,7 +161,8 @@ TEST(ConformanceHandshake, Item33AnswersFromTheAddressThatReceived) {
   const Instant now{1h};
   TransmitBuffer buffer;
   const auto deliver = [&](Bytes datagram) {
-    endpoint.receive(now, {.local = kEndpointAddress, .remote = kPeerAddress, .bytes = datagram, .segment_size = datagram.size()});
+    endpoint.receive(
+        now, {.local = kEndpointAddress, .remote = kPeerAddress, .bytes = datagram, .segment_size = datagram.size()});
     std::size_t runs = 0;
     while (const auto run = endpoint.poll_transmit(now, buffer)) {
       EXPECT_EQ(run->local, kEndpointAddress);
@@ -153,7 +172,8 @@ TEST(ConformanceHandshake, Item33AnswersFromTheAddressThatReceived) {
       }
       ++runs;
     }
-    while (endpoint.poll_event() != nullptr) {}
+    while (endpoint.poll_event() != nullptr) {
+    }
     return runs;
   };
   EXPECT_EQ(deliver(peer.intro(endpoint.public_key())), 1U);

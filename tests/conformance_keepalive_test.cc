@@ -1,5 +1,5 @@
-// Wire spec section 11, "Keep-alive and closing" and "Upgrade and older peers" (items 64 to 69, 74 to 76), at the endpoint
-// with a scripted deployed peer.
+// Wire spec section 11, "Keep-alive and closing" and "Upgrade and older peers" (items 64 to 69, 74 to 76), at the
+// endpoint with a scripted deployed peer.
 
 #include <gtest/gtest.h>
 
@@ -85,7 +85,8 @@ TEST(ConformanceKeepAlive, Item67NeitherJunkNorReplaysKeepADeadConnectionAlive) 
   captured.push_back(session.peer.seal(2, wire::Ping{1}));
   captured.push_back(session.peer.seal(3, wire::Pong{1}));
   captured.push_back(session.peer.seal(4, wire::NoOp{}));
-  captured.push_back(session.peer.seal(5, wire::StreamFragment{.stream_id = 1, .total_length = 9000, .number = 1, .payload = as_bytes("y")}));
+  captured.push_back(session.peer.seal(
+      5, wire::StreamFragment{.stream_id = 1, .total_length = 9000, .number = 1, .payload = as_bytes("y")}));
   captured.push_back(session.peer.seal(6, wire::UpgradeAccept{1}));
   for (const Bytes& datagram : captured) session.deliver(datagram);
   for (int i = 0; i < 25; ++i) {

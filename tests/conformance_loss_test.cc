@@ -1,5 +1,5 @@
-// Wire spec section 11, items 50, 70, 71, 77, 78: an endpoint and a deployed peer of several releases over a lossy link,
-// with the deployed peer's retransmission, receipts and pacing (tests/deployed_session.h).
+// Wire spec section 11, items 50, 70, 71, 77, 78: an endpoint and a deployed peer of several releases over a lossy
+// link, with the deployed peer's retransmission, receipts and pacing (tests/deployed_session.h).
 
 #include <gtest/gtest.h>
 
@@ -59,7 +59,10 @@ class DeployedLink {
             peer_->receive(now_, flight.datagram);
           }
         } else {
-          endpoint().receive(now_, {.local = kEndpointAddress, .remote = kPeerAddress, .bytes = flight.datagram, .segment_size = flight.datagram.size()});
+          endpoint().receive(now_, {.local = kEndpointAddress,
+                                    .remote = kPeerAddress,
+                                    .bytes = flight.datagram,
+                                    .segment_size = flight.datagram.size()});
           collect();
         }
       }
@@ -143,25 +146,31 @@ void expect_each_once(std::vector<Bytes> received, std::vector<Bytes> sent, cons
   std::ranges::sort(sent);
   EXPECT_EQ(received == sent, true) << where << ": " << received.size() << " of " << sent.size() << " messages";
 }
-void expect_each_at_least_once(const std::vector<Bytes>& received, const std::vector<Bytes>& sent, const std::string& where) {
+void expect_each_at_least_once(const std::vector<Bytes>& received, const std::vector<Bytes>& sent,
+                               const std::string& where) {
   for (const Bytes& message : sent) {
-    EXPECT_NE(std::ranges::find(received, message), received.end()) << where << ": message " << load_le<std::uint32_t>(message.data());
+    EXPECT_NE(std::ranges::find(received, message), received.end())
+        << where << ": message " << load_le<std::uint32_t>(message.data());
   }
 }
 
 void exchange(std::uint16_t patch, bool endpoint_dials, std::uint64_t seed) {
-  const std::string where = "0.2." + std::to_string(patch) + (endpoint_dials ? " accepting" : " dialling") + ", seed " + std::to_string(seed);
+  const std::string where =
+      "0.2." + std::to_string(patch) + (endpoint_dials ? " accepting" : " dialling") + ", seed " + std::to_string(seed);
   SCOPED_TRACE(where);
   DeployedLink link(patch, endpoint_dials, 0.2, seed);
   std::vector<Bytes> to_peer;
   std::vector<Bytes> to_endpoint;
   DeterministicRandom random(seed);
-  // Two bursts with a pause, of short messages (some too long to take 20 receipts along) and streams, in both directions.
+  // Two bursts with a pause, of short messages (some too long to take 20 receipts along) and streams, in both
+  // directions.
   std::uint32_t number = 0;
   for (int burst = 0; burst < 2; ++burst) {
     for (int i = 0; i < 25; ++i) {
       const std::size_t kind = random.below(10);
-      const std::size_t size = kind == 0 ? 4000 + random.below(20'000) : kind < 4 ? 1000 + random.below(106) : 4 + random.below(500);
+      const std::size_t size = kind == 0  ? 4000 + random.below(20'000)
+                               : kind < 4 ? 1000 + random.below(106)
+                                          : 4 + random.below(500);
       to_peer.push_back(numbered(number++, size));
       ASSERT_TRUE(link.endpoint().send(link.now(), link.connection(), Body::borrowed(to_peer.back())));
       to_endpoint.push_back(numbered(number++, size));
@@ -173,7 +182,8 @@ void exchange(std::uint16_t patch, bool endpoint_dials, std::uint64_t seed) {
   const bool settled = link.run(900s, [&] {
     return link.confirmed == to_peer.size() && link.peer().outstanding() == 0 && !link.endpoint_outstanding();
   });
-  EXPECT_TRUE(settled) << link.confirmed << " of " << to_peer.size() << " confirmed, " << link.peer().outstanding() << " outstanding at the peer";
+  EXPECT_TRUE(settled) << link.confirmed << " of " << to_peer.size() << " confirmed, " << link.peer().outstanding()
+                       << " outstanding at the peer";
   EXPECT_EQ(link.failed + link.closed, 0U);
   EXPECT_EQ(link.peer().abandoned, 0U);
   EXPECT_EQ(link.peer().late_fragments, 0U);

@@ -20,7 +20,8 @@ std::vector<std::uint32_t> message_ids(const ScriptedSession& session) {
 
 void send_messages(ScriptedSession& session, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
-    ASSERT_TRUE(session.endpoint().send(session.now(), session.connection, Body::owned({static_cast<std::uint8_t>(i)})));
+    ASSERT_TRUE(
+        session.endpoint().send(session.now(), session.connection, Body::owned({static_cast<std::uint8_t>(i)})));
   }
   session.run({});
 }
@@ -74,8 +75,9 @@ TEST(ConformanceReliability, Item43ReceiptsANoOpOfAnOldOrUnknownPeerAlone) {
     bool known;
     bool receipts;
   };
-  for (const Case& c : {Case{release(154), true, false}, Case{release(142), true, false}, Case{release(141), true, true},
-                        Case{release(122), true, true}, Case{release(154), false, true}}) {
+  for (const Case& c :
+       {Case{release(154), true, false}, Case{release(142), true, false}, Case{release(141), true, true},
+        Case{release(122), true, true}, Case{release(154), false, true}}) {
     ScriptedSession session({}, c.version);
     ASSERT_TRUE(session.dial_peer(c.known));
     session.say(17, wire::NoOp{});
@@ -90,10 +92,15 @@ TEST(ConformanceReliability, Item44ReceiptsDuplicatesAgainAndNeverDeliversThemTw
     ASSERT_TRUE(session.accept_peer());
     const Bytes stream = pattern(1130 + 200);
     const Bytes message = session.peer.seal(1, wire::ShortMessage{as_bytes("once")});
-    const Bytes first = session.peer.seal(2, wire::StreamFragment{.stream_id = 3, .total_length = 1330, .number = 1, .payload = ByteView(stream).first(1130)});
-    const Bytes second = session.peer.seal(3, wire::StreamFragment{.stream_id = 3, .total_length = 1330, .number = 2, .payload = ByteView(stream).subspan(1130)});
+    const Bytes first = session.peer.seal(
+        2, wire::StreamFragment{
+               .stream_id = 3, .total_length = 1330, .number = 1, .payload = ByteView(stream).first(1130)});
+    const Bytes second = session.peer.seal(
+        3, wire::StreamFragment{
+               .stream_id = 3, .total_length = 1330, .number = 2, .payload = ByteView(stream).subspan(1130)});
     std::size_t from = 0;
-    for (const Duration age : {Duration{0ms}, Duration{50ms}, Duration{1s}, Duration{59s}, Duration{61s}, Duration{300s}, Duration{900s}}) {
+    for (const Duration age :
+         {Duration{0ms}, Duration{50ms}, Duration{1s}, Duration{59s}, Duration{61s}, Duration{300s}, Duration{900s}}) {
       const Instant until = session.now() + age;
       while (session.now() < until) {  // the peer is alive
         session.say(session.next_answer_id++, wire::Pong{1});
@@ -149,7 +156,8 @@ TEST(ConformanceReliability, Item46ProcessesReceiptsInEveryVariant) {
   std::size_t next = 0;
   const auto receipt = [&] { return std::array<std::uint32_t, 1>{ids[next++]}; };
   session.say(50, wire::ShortMessage{as_bytes("x")}, receipt());
-  session.say(51, wire::StreamFragment{.stream_id = 2, .total_length = 5, .number = 1, .payload = as_bytes("hello")}, receipt());
+  session.say(51, wire::StreamFragment{.stream_id = 2, .total_length = 5, .number = 1, .payload = as_bytes("hello")},
+              receipt());
   session.say(52, wire::NoOp{}, receipt());
   session.say(53, wire::Ping{1}, receipt());
   session.say(54, wire::Pong{1}, receipt());

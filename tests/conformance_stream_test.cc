@@ -142,7 +142,8 @@ TEST(ConformanceStream, Item57DropsNumbersOutOfRangeEmptyFragmentsAndBytesBeyond
   const Bytes bytes = pattern(3000);
   std::uint32_t id = 1;
   // ceil(3000 / 1130) + 1 = 4 is the last number that is accepted.
-  for (const std::uint32_t number : {0U, 5U, 6U, 0x7fffffffU, 0xffffffffU}) session.fragment(id++, 1, 3000, number, piece(bytes, 1));
+  for (const std::uint32_t number : {0U, 5U, 6U, 0x7fffffffU, 0xffffffffU})
+    session.fragment(id++, 1, 3000, number, piece(bytes, 1));
   session.fragment(id++, 1, 3000, 2, {});
   session.fragment(id++, 1, 3000, 1, piece(bytes, 1));
   session.fragment(id++, 1, 3000, 3, piece(bytes, 3));
@@ -173,7 +174,8 @@ TEST(ConformanceStream, Item58SurfacesTheMetadataOfAnOperationsStreamOnce) {
     std::uint32_t id = 3;
     std::uint32_t number = 2;
     for (std::size_t at = first; at < bytes.size(); at += 1130) {
-      session.fragment(id++, stream, 1500, number++, ByteView(bytes).subspan(at, std::min<std::size_t>(1130, bytes.size() - at)));
+      session.fragment(id++, stream, 1500, number++,
+                       ByteView(bytes).subspan(at, std::min<std::size_t>(1130, bytes.size() - at)));
     }
     ASSERT_EQ(session.count_events<MetadataReceived>(), 1U);
     EXPECT_EQ(session.last_event<MetadataReceived>()->metadata, metadata);
@@ -276,7 +278,8 @@ TEST(ConformanceStream, Item62NeverEmitsAFirstFragmentThatBreaksARelay) {
     }
     session.heard.clear();
     for (std::size_t at = 0; at < receipts.size(); at += 200) {
-      session.say(session.next_answer_id++, wire::NoOp{}, std::span(receipts).subspan(at, std::min<std::size_t>(200, receipts.size() - at)));
+      session.say(session.next_answer_id++, wire::NoOp{},
+                  std::span(receipts).subspan(at, std::min<std::size_t>(200, receipts.size() - at)));
     }
   }
 }

@@ -1,7 +1,7 @@
 // The deployed peer's established connection as wire spec 5, 6 and 3.6 describe it, by release: ids from 1 or 0, NoOps
-// tracked or not, receipts repeated or not, receipts that do not fit, its timers, its retransmission queue, its pacing and
-// its reassembly. Only what a remote can observe. Speaks through a ScriptedPeer that shares a session with the endpoint
-// under test. Virtual time: receive, next_timeout, handle_timeout, drain.
+// tracked or not, receipts repeated or not, receipts that do not fit, its timers, its retransmission queue, its pacing
+// and its reassembly. Only what a remote can observe. Speaks through a ScriptedPeer that shares a session with the
+// endpoint under test. Virtual time: receive, next_timeout, handle_timeout, drain.
 #pragma once
 
 #include <algorithm>
@@ -18,8 +18,8 @@
 namespace godwit::testing {
 
 struct DeployedTraits {
-  bool tracks_noops = false;        // and receipts every packet, forgets to repeat receipts (below 0.2.142)
-  bool starts_at_zero = false;      // and an acceptor retransmits its ack under id 0 (below 0.2.152)
+  bool tracks_noops = false;    // and receipts every packet, forgets to repeat receipts (below 0.2.142)
+  bool starts_at_zero = false;  // and an acceptor retransmits its ack under id 0 (below 0.2.152)
 
   static DeployedTraits of(std::uint16_t patch) { return {.tracks_noops = patch < 142, .starts_at_zero = patch < 152}; }
 };
@@ -27,8 +27,13 @@ struct DeployedTraits {
 class DeployedSession {
  public:
   DeployedSession(ScriptedPeer& peer, const DeployedTraits& traits, Instant now)
-      : peer_(peer), traits_(traits), next_id_(traits.starts_at_zero ? 0 : 1), flush_clock_(now), next_ping_(now + 5s),
-        receipt_timer_(now + 100ms), bucket_at_(now) {}
+      : peer_(peer),
+        traits_(traits),
+        next_id_(traits.starts_at_zero ? 0 : 1),
+        flush_clock_(now),
+        next_ping_(now + 5s),
+        receipt_timer_(now + 100ms),
+        bucket_at_(now) {}
 
   // What it has been told to send: a short message up to 1106 bytes, a stream above.
   void send(Instant now, const Bytes& message) {
@@ -39,7 +44,9 @@ class DeployedSession {
       for (std::uint32_t n = 1; n <= wire::fragment_count(message.size()); ++n) {
         const std::size_t at = std::size_t{n - 1} * wire::kFragmentPayload;
         const std::size_t size = std::min(wire::kFragmentPayload, message.size() - at);
-        fragments_.push_back({stream, message.size(), n, Bytes(message.begin() + static_cast<std::ptrdiff_t>(at), message.begin() + static_cast<std::ptrdiff_t>(at + size))});
+        fragments_.push_back({stream, message.size(), n,
+                              Bytes(message.begin() + static_cast<std::ptrdiff_t>(at),
+                                    message.begin() + static_cast<std::ptrdiff_t>(at + size))});
       }
       send_fragments(now);
     }
@@ -81,14 +88,14 @@ class DeployedSession {
   [[nodiscard]] std::size_t outstanding() const { return outstanding_.size() + fragments_.size(); }
   [[nodiscard]] bool tracks(std::uint32_t id) const { return outstanding_.contains(id); }
 
-  std::vector<Bytes> received;         // delivered upward
-  bool spare_next = false;             // the link must not lose what comes out now: see send_short() and send_untracked()
+  std::vector<Bytes> received;  // delivered upward
+  bool spare_next = false;      // the link must not lose what comes out now: see send_short() and send_untracked()
   std::size_t undecryptable = 0;
   std::size_t noops_sent = 0;
   std::size_t noops_received = 0;
   std::size_t abandoned = 0;
   std::size_t retransmissions = 0;
-  std::size_t late_fragments = 0;      // for a completed stream under a new packet id: they would close the connection
+  std::size_t late_fragments = 0;  // for a completed stream under a new packet id: they would close the connection
   std::size_t acks_received = 0;
 
  private:
@@ -113,7 +120,8 @@ class DeployedSession {
     if (!outstanding_.contains(id)) order_.push_back(id);
     outstanding_[id] = {std::move(datagram), now, 0};
   }
-  void send_tracked(Instant now, std::uint32_t id, const wire::Message& message, std::span<const std::uint32_t> receipts = {}) {
+  void send_tracked(Instant now, std::uint32_t id, const wire::Message& message,
+                    std::span<const std::uint32_t> receipts = {}) {
     Bytes datagram = peer_.seal(id, message, receipts);
     track(now, id, datagram);
     out_.push_back(std::move(datagram));
@@ -149,7 +157,8 @@ class DeployedSession {
   void flush_receipts(Instant now) {
     while (!pending_.empty()) {
       const std::size_t count = std::min<std::size_t>(pending_.size(), wire::kMaxReceiptsPerNoOp);
-      const std::vector<std::uint32_t> receipts(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
+      const std::vector<std::uint32_t> receipts(pending_.begin(),
+                                                pending_.begin() + static_cast<std::ptrdiff_t>(count));
       pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
       send_noop(now, next_id_++, receipts);
     }
@@ -261,7 +270,11 @@ class DeployedSession {
       const PendingFragment fragment = std::move(fragments_.front());
       fragments_.pop_front();
       tokens_ -= static_cast<double>(fragment.payload.size());
-      send_tracked(now, next_id_++, wire::StreamFragment{.stream_id = fragment.stream, .total_length = fragment.total, .number = fragment.number, .payload = fragment.payload});
+      send_tracked(now, next_id_++,
+                   wire::StreamFragment{.stream_id = fragment.stream,
+                                        .total_length = fragment.total,
+                                        .number = fragment.number,
+                                        .payload = fragment.payload});
     }
     fragments_at_ = now + std::max<Duration>(from_seconds(-tokens_ / kRate), 1ms);
   }

@@ -1,6 +1,7 @@
-// A deployed peer played by a test, one packet at a time: it holds the keys of one session with the endpoint under test,
-// seals what the test wants to say and opens what it hears. It decides nothing by itself; tests/deployed_session.h builds
-// the deployed peer's own behaviour on it. Shares crypto/ and wire/ with the code under test, and nothing of transport/.
+// A deployed peer played by a test, one packet at a time: it holds the keys of one session with the endpoint under
+// test, seals what the test wants to say and opens what it hears. It decides nothing by itself;
+// tests/deployed_session.h builds the deployed peer's own behaviour on it. Shares crypto/ and wire/ with the code under
+// test, and nothing of transport/.
 #pragma once
 
 #include <array>
@@ -82,8 +83,8 @@ class ScriptedPeer {
   // An intro with the session's own key; a fresh ephemeral key each time.
   [[nodiscard]] Bytes intro(const PublicKey& recipient, std::size_t extra = 0) {
     Bytes plaintext(wire::kIntroPlaintext + extra);
-    wire::encode_intro_plaintext({.version = version_, .key = own_key_},
-                                 std::span<std::uint8_t, wire::kIntroPlaintext>(plaintext.data(), wire::kIntroPlaintext));
+    wire::encode_intro_plaintext({.version = version_, .key = own_key_}, std::span<std::uint8_t, wire::kIntroPlaintext>(
+                                                                             plaintext.data(), wire::kIntroPlaintext));
     Bytes datagram(plaintext.size() + kIntroOverhead);
     GODWIT_ASSERT(seal_intro(recipient, SecretKey::generate(random_), plaintext, datagram));
     return datagram;
@@ -111,7 +112,8 @@ class ScriptedPeer {
     GODWIT_ASSERT(sealer_->seal_pieces(plaintext, {}, {}, datagram) == datagram.size());
     return datagram;
   }
-  [[nodiscard]] Bytes seal(std::uint32_t id, const wire::Message& message, std::span<const std::uint32_t> receipts = {}) {
+  [[nodiscard]] Bytes seal(std::uint32_t id, const wire::Message& message,
+                           std::span<const std::uint32_t> receipts = {}) {
     Bytes plaintext(wire::encoded_size(message) + receipts.size() * wire::kReceiptSize);
     GODWIT_ASSERT(wire::encode(plaintext, id, receipts, message) == plaintext.size());
     return seal_plaintext(plaintext);

@@ -2,8 +2,6 @@
 // What the endpoint sends is opened as it comes and kept in `heard`; the test says the peer's lines.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <memory>
@@ -41,7 +39,8 @@ class ScriptedSession {
 
   // --- The endpoint's input ---
   void deliver(Bytes datagram, const SocketAddress& from = kPeerAddress) {
-    endpoint_->receive(now_, {.local = kEndpointAddress, .remote = from, .bytes = datagram, .segment_size = datagram.size()});
+    endpoint_->receive(now_,
+                       {.local = kEndpointAddress, .remote = from, .bytes = datagram, .segment_size = datagram.size()});
     drain_events();
     collect();
   }
@@ -51,8 +50,9 @@ class ScriptedSession {
   void say_text(std::uint32_t id, std::string_view text) { say(id, wire::ShortMessage{as_bytes(text)}); }
   void fragment(std::uint32_t id, std::uint32_t stream, std::uint64_t total, std::uint32_t number, ByteView payload,
                 std::optional<ByteView> metadata = std::nullopt) {
-    say(id, wire::StreamFragment{.stream_id = stream, .total_length = total, .number = number, .payload = payload,
-                                 .metadata = metadata});
+    say(id,
+        wire::StreamFragment{
+            .stream_id = stream, .total_length = total, .number = number, .payload = payload, .metadata = metadata});
   }
 
   // --- Time ---
@@ -132,8 +132,8 @@ class ScriptedSession {
   }
   template <typename T>
   [[nodiscard]] std::size_t count_events() const {
-    return static_cast<std::size_t>(
-        std::count_if(events.begin(), events.end(), [](const Event& event) { return std::holds_alternative<T>(event); }));
+    return static_cast<std::size_t>(std::count_if(events.begin(), events.end(),
+                                                  [](const Event& event) { return std::holds_alternative<T>(event); }));
   }
   template <typename T>
   [[nodiscard]] bool has_event() const {
@@ -155,11 +155,11 @@ class ScriptedSession {
   std::uint32_t next_answer_id = 1'000'000;  // ids of automatic Pongs: far from those of the test
   ConnectionId connection = 0;
   Bytes establishing_ack;
-  std::vector<Heard> heard;             // packets that opened and decoded under the peer's own key
-  std::vector<Bytes> others;            // everything else the endpoint sent: intros, packets under other keys
-  std::vector<Event> events;            // views in MessageReceived and StreamChunk are stale: see `messages`, `chunks`
-  std::vector<std::string> messages;    // short ones
-  Bytes chunks;                         // of streams, in the order they came
+  std::vector<Heard> heard;           // packets that opened and decoded under the peer's own key
+  std::vector<Bytes> others;          // everything else the endpoint sent: intros, packets under other keys
+  std::vector<Event> events;          // views in MessageReceived and StreamChunk are stale: see `messages`, `chunks`
+  std::vector<std::string> messages;  // short ones
+  Bytes chunks;                       // of streams, in the order they came
   std::size_t datagrams = 0;
   std::size_t longest = 0;
 

@@ -1,5 +1,5 @@
-// Distributions instead of averages: of round trips, of bytes in flight, of packet sizes. Fixed memory, a few nanoseconds
-// an event, quantiles within 1/32 of the value. The driver reads them when it likes.
+// Distributions instead of averages: of round trips, of bytes in flight, of packet sizes. Fixed memory, a few
+// nanoseconds an event, quantiles within 1/32 of the value. The driver reads them when it likes.
 #pragma once
 
 #include <array>
@@ -42,9 +42,9 @@ class HistogramSink final : public Sink {
  public:
   void on_event(const Event& event) override;
 
-  [[nodiscard]] const LogHistogram& round_trips() const { return round_trips_; }        // nanoseconds
+  [[nodiscard]] const LogHistogram& round_trips() const { return round_trips_; }  // nanoseconds
   [[nodiscard]] const LogHistogram& bytes_in_flight() const { return bytes_in_flight_; }
-  [[nodiscard]] const LogHistogram& sent_sizes() const { return sent_sizes_; }          // bytes
+  [[nodiscard]] const LogHistogram& sent_sizes() const { return sent_sizes_; }  // bytes
   [[nodiscard]] const LogHistogram& received_sizes() const { return received_sizes_; }
 
  private:

@@ -13,7 +13,8 @@ void append_number(std::string& out, std::uint64_t value) {
 
 void append_fixed(std::string& out, std::int64_t units, int decimals) {
   const bool negative = units < 0;
-  std::uint64_t magnitude = negative ? std::uint64_t{0} - static_cast<std::uint64_t>(units) : static_cast<std::uint64_t>(units);
+  std::uint64_t magnitude =
+      negative ? std::uint64_t{0} - static_cast<std::uint64_t>(units) : static_cast<std::uint64_t>(units);
   std::uint64_t scale = 1;
   for (int i = 0; i < decimals; ++i) scale *= 10;
   if (negative) out += '-';

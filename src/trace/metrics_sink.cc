@@ -11,9 +11,11 @@ namespace {
 // One metric family; the names follow the conventions of the format: a unit, and _total for what only grows.
 class Family {
  public:
-  Family(std::string& out, std::string_view name, std::string_view type, std::string_view help) : out_(out), name_(name) {
-    for (const std::string_view piece : {std::string_view("# HELP "), name, std::string_view(" "), help,
-                                         std::string_view("\n# TYPE "), name, std::string_view(" "), type, std::string_view("\n")}) {
+  Family(std::string& out, std::string_view name, std::string_view type, std::string_view help)
+      : out_(out), name_(name) {
+    for (const std::string_view piece :
+         {std::string_view("# HELP "), name, std::string_view(" "), help, std::string_view("\n# TYPE "), name,
+          std::string_view(" "), type, std::string_view("\n")}) {
       out_ += piece;
     }
   }
@@ -96,7 +98,8 @@ void MetricsSink::on_event(const Event& event) {
 
 std::string MetricsSink::text() const {
   std::string out;
-  const auto by_kind = [&out](std::string_view name, std::string_view help, const std::array<std::uint64_t, kKinds>& values) {
+  const auto by_kind = [&out](std::string_view name, std::string_view help,
+                              const std::array<std::uint64_t, kKinds>& values) {
     Family family(out, name, "counter", help);
     for (std::size_t i = 0; i < kKinds; ++i) {
       if (values[i] != 0) family.value("kind", packet_kind_name(static_cast<PacketKind>(i)), values[i]);

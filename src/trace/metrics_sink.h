@@ -1,6 +1,6 @@
 // Events added up: what an endpoint has done, as text in the Prometheus exposition format (version 0.0.4) whenever the
-// driver asks for it, and the state of each connection's path for a bounded number of connections. Serving the text to a
-// scraper is the driver's business.
+// driver asks for it, and the state of each connection's path for a bounded number of connections. Serving the text to
+// a scraper is the driver's business.
 #pragma once
 
 #include <array>

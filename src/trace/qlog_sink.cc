@@ -85,7 +85,10 @@ struct Writer {
   void operator()(const PacketLost& lost) const {
     JsonObject data = begin("quic:packet_lost");
     data.begin("header").text("packet_type", "1RTT").number("packet_number", lost.packet_id).end();
-    data.begin("raw").number("length", lost.bytes).end().text("trigger", lost.timeout ? "pto_expired" : "reordering_threshold");
+    data.begin("raw")
+        .number("length", lost.bytes)
+        .end()
+        .text("trigger", lost.timeout ? "pto_expired" : "reordering_threshold");
     finish(data);
   }
   void operator()(const PacketsAcknowledged& acknowledged) const {

@@ -1,6 +1,6 @@
 // Events as qlog: a JSON text sequence (RFC 7464) after draft-ietf-quic-qlog-main-schema, one record an event, with the
-// event names of draft-ietf-quic-qlog-quic-events where one fits and names of our own under "godwit:" otherwise, so that
-// the tools made for QUIC show a Godwit connection. Writes through a callback; does no I/O of its own.
+// event names of draft-ietf-quic-qlog-quic-events where one fits and names of our own under "godwit:" otherwise, so
+// that the tools made for QUIC show a Godwit connection. Writes through a callback; does no I/O of its own.
 #pragma once
 
 #include <functional>

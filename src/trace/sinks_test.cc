@@ -18,21 +18,25 @@ namespace {
 std::vector<Event> one_of_each() {
   const Instant at{1500ms + 42us};
   const SocketAddress remote = SocketAddress::ipv4({192, 0, 2, 7}, 31337);
-  std::vector<EventData> data = {
-      PacketSent{7, PacketKind::kStreamFragment, 1200, true},
-      PacketReceived{8, PacketKind::kNoOp, 49},
-      PacketDropped{DropReason::kAuthenticationFailed, 100},
-      PacketLost{7, 1200, false},
-      PacketsAcknowledged{3, 3600},
-      MetricsUpdated{.latest_round_trip = 21ms, .smoothed_round_trip = 20500us, .minimum_round_trip = 20ms, .round_trip_variance = 1ms,
-                     .bytes_in_flight = 2400, .window_bytes = 12000, .pacing_rate = 10_mbps},
-      CongestionStateChanged{"cubic", "slow start"},
-      ConnectionStateChanged{"established", remote},
-      HandshakeStepTaken{"success ack"},
-      StreamOpened{5, 3000, true},
-      StreamFinished{5, true},
-      StreamFailed{6, "a \"word\"\nand another", false},
-      ConnectionClosed{"idle time-out"}};
+  std::vector<EventData> data = {PacketSent{7, PacketKind::kStreamFragment, 1200, true},
+                                 PacketReceived{8, PacketKind::kNoOp, 49},
+                                 PacketDropped{DropReason::kAuthenticationFailed, 100},
+                                 PacketLost{7, 1200, false},
+                                 PacketsAcknowledged{3, 3600},
+                                 MetricsUpdated{.latest_round_trip = 21ms,
+                                                .smoothed_round_trip = 20500us,
+                                                .minimum_round_trip = 20ms,
+                                                .round_trip_variance = 1ms,
+                                                .bytes_in_flight = 2400,
+                                                .window_bytes = 12000,
+                                                .pacing_rate = 10_mbps},
+                                 CongestionStateChanged{"cubic", "slow start"},
+                                 ConnectionStateChanged{"established", remote},
+                                 HandshakeStepTaken{"success ack"},
+                                 StreamOpened{5, 3000, true},
+                                 StreamFinished{5, true},
+                                 StreamFailed{6, "a \"word\"\nand another", false},
+                                 ConnectionClosed{"idle time-out"}};
   std::vector<Event> events;
   for (EventData& each : data) events.push_back({.at = at, .connection = 3, .data = std::move(each)});
   EXPECT_EQ(events.size(), std::variant_size_v<EventData>);
@@ -77,13 +81,23 @@ TEST(QlogSink, NamesEventsAsQuicDoesWhereTheyFit) {
   std::vector<std::string> records;
   QlogSink sink([&](std::string_view record) { records.emplace_back(record); });
   for (const Event& event : one_of_each()) sink.on_event(event);
-  EXPECT_EQ(records[1], "\x1e{\"time\":1500.042000,\"name\":\"quic:packet_sent\",\"group_id\":\"3\",\"data\":{\"header\":"
-                        "{\"packet_type\":\"1RTT\",\"packet_number\":7},\"raw\":{\"length\":1200},\"frames\":[{\"frame_type\":"
-                        "\"stream\"}],\"godwit_kind\":\"stream_fragment\",\"trigger\":\"retransmit\"}}\n");
-  const std::vector<std::string> names = {"quic:packet_sent", "quic:packet_received", "quic:packet_dropped", "quic:packet_lost",
-      "godwit:packets_acknowledged", "quic:recovery_metrics_updated", "quic:congestion_state_updated",
-      "quic:connection_state_updated", "godwit:handshake_step", "quic:stream_state_updated", "quic:stream_state_updated",
-      "quic:stream_state_updated", "quic:connection_closed"};
+  EXPECT_EQ(records[1],
+            "\x1e{\"time\":1500.042000,\"name\":\"quic:packet_sent\",\"group_id\":\"3\",\"data\":{\"header\":"
+            "{\"packet_type\":\"1RTT\",\"packet_number\":7},\"raw\":{\"length\":1200},\"frames\":[{\"frame_type\":"
+            "\"stream\"}],\"godwit_kind\":\"stream_fragment\",\"trigger\":\"retransmit\"}}\n");
+  const std::vector<std::string> names = {"quic:packet_sent",
+                                          "quic:packet_received",
+                                          "quic:packet_dropped",
+                                          "quic:packet_lost",
+                                          "godwit:packets_acknowledged",
+                                          "quic:recovery_metrics_updated",
+                                          "quic:congestion_state_updated",
+                                          "quic:connection_state_updated",
+                                          "godwit:handshake_step",
+                                          "quic:stream_state_updated",
+                                          "quic:stream_state_updated",
+                                          "quic:stream_state_updated",
+                                          "quic:connection_closed"};
   for (std::size_t i = 0; i < names.size(); ++i) {
     EXPECT_NE(records[i + 1].find("\"name\":\"" + names[i] + "\""), std::string::npos) << records[i + 1];
   }
@@ -168,7 +182,9 @@ TEST(LogHistogram, FindsQuantilesWithinAThirtySecond) {
   }
 }
 
-TEST(LogHistogram, IsEmptyAtFirst) { EXPECT_EQ(LogHistogram().quantile(0.5), 0U); }
+TEST(LogHistogram, IsEmptyAtFirst) {
+  EXPECT_EQ(LogHistogram().quantile(0.5), 0U);
+}
 
 TEST(HistogramSink, SortsEventsIntoDistributions) {
   HistogramSink sink;

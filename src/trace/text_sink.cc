@@ -45,22 +45,33 @@ struct Line {
   void operator()(const PacketLost& e) {
     word("lost").number("id", e.packet_id).number("bytes", e.bytes).word(e.timeout ? "by time" : "by receipts");
   }
-  void operator()(const PacketsAcknowledged& e) { word("acknowledged").number("packets", e.packets).number("bytes", e.bytes); }
+  void operator()(const PacketsAcknowledged& e) {
+    word("acknowledged").number("packets", e.packets).number("bytes", e.bytes);
+  }
   void operator()(const MetricsUpdated& e) {
-    word("path").time("rtt", e.smoothed_round_trip).time("latest", e.latest_round_trip).time("least", e.minimum_round_trip);
+    word("path")
+        .time("rtt", e.smoothed_round_trip)
+        .time("latest", e.latest_round_trip)
+        .time("least", e.minimum_round_trip);
     number("in_flight", e.bytes_in_flight).number("window", e.window_bytes);
     if (!e.pacing_rate.is_unlimited()) number("bits_per_second", e.pacing_rate.bits_per_second());
   }
   void operator()(const CongestionStateChanged& e) { word("congestion").word(e.controller).quoted("state", e.state); }
-  void operator()(const ConnectionStateChanged& e) { word("connection").quoted("state", e.state).word(e.remote.to_string()); }
+  void operator()(const ConnectionStateChanged& e) {
+    word("connection").quoted("state", e.state).word(e.remote.to_string());
+  }
   void operator()(const HandshakeStepTaken& e) { word("handshake").quoted("step", e.step); }
-  void operator()(const StreamOpened& e) { stream(e.stream_id, e.outgoing).word("opened").number("total", e.total_bytes); }
+  void operator()(const StreamOpened& e) {
+    stream(e.stream_id, e.outgoing).word("opened").number("total", e.total_bytes);
+  }
   void operator()(const StreamFinished& e) { stream(e.stream_id, e.outgoing).word("finished"); }
   void operator()(const StreamFailed& e) { stream(e.stream_id, e.outgoing).word("failed").quoted("why", e.why); }
   void operator()(const ConnectionClosed& e) { word("closed").quoted("reason", e.reason); }
 
  private:
-  Line& stream(std::uint32_t id, bool outgoing) { return word(outgoing ? "outgoing" : "incoming").number("stream", id); }
+  Line& stream(std::uint32_t id, bool outgoing) {
+    return word(outgoing ? "outgoing" : "incoming").number("stream", id);
+  }
 
  public:
   explicit Line(std::string& line) : out(line) {}
