@@ -10,6 +10,7 @@
 #include "congestion/controller.h"
 #include "crypto/packet_cipher.h"
 #include "recovery/ack_tracker.h"
+#include "recovery/pacer.h"
 #include "recovery/recovery.h"
 #include "stream/recv_streams.h"
 #include "stream/send_queue.h"
@@ -32,6 +33,7 @@ struct Config {
   CongestionKind congestion = CongestionKind::kCubic;
   ControllerConfig controller;
   RecoveryConfig recovery;
+  PacerConfig pacer;
   AckPolicy acknowledgement;
   SendQueueConfig send_queue;
   // Inbound streams: handed over whole, or in chunks as they arrive (DeliveryMode::kChunks).

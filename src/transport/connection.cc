@@ -33,7 +33,7 @@ Connection::Established::Established(Instant now, const ConnectionContext& conte
       acks(context.config.acknowledgement),
       recovery(context.config.recovery, *context.handshake.random),
       controller(make_controller(context.config.congestion, context.config.controller)),
-      pacer(controller->pacing_rate()),
+      pacer(controller->pacing_rate(), context.config.pacer),
       // An acceptor's peer has proved that it is established by the packet that confirmed the handshake; a dialler
       // knows only that an ack arrived (wire spec 4.3, 4.5).
       keepalive(context.config.keepalive, now, session.initiator() ? ProofRule::kPingOrFail : ProofRule::kProven,
@@ -221,6 +221,11 @@ void Connection::end(Instant now, CloseReason reason, std::string_view text, boo
   report_failures(now);
   trace(now, trace::ConnectionClosed{close_reason_name(reason)});
   emit(godwit::Closed{.reason = reason, .text = std::move(words)});
+}
+
+Duration Connection::unanswered_for(Instant now) const {
+  const Established* session = established();
+  return session == nullptr ? Duration::zero() : session->keepalive.unanswered_for(now);
 }
 
 void Connection::abandon(Instant now, CloseReason reason) {

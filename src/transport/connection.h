@@ -69,7 +69,8 @@ class Connection final : private StreamSink {
   // Takes the symmetric datagrams of the run. True when there were others, which are the endpoint's: left untouched.
   [[nodiscard]] bool receive(Instant now, const DatagramRun& run);
   // An intro that the endpoint has opened, for a connection that is still shaking hands.
-  void receive_intro(Instant now, const IntroSeen& intro);
+  // True when it was of use.
+  [[nodiscard]] bool receive_intro(Instant now, const IntroSeen& intro);
   // A repeat of the intro that the handshake answers; costs no decryption.
   void receive_handshake_datagram(Instant now, MutableBytes datagram);
   // The packet that confirmed the challenger's handshake from which this connection began.
@@ -112,6 +113,8 @@ class Connection final : private StreamSink {
     return held == nullptr ? nullptr : held->get();
   }
   [[nodiscard]] const Session* session() const;
+  // How long the oldest ping has waited for an answer; zero when none waits.
+  [[nodiscard]] Duration unanswered_for(Instant now) const;
   // Closed, and its last datagram has been handed out.
   [[nodiscard]] bool is_finished() const;
   // Rate the connection would send at if it were alone; zero while it has nothing to send.

@@ -27,10 +27,12 @@ bool Connection::receive(Instant now, const DatagramRun& run) {
   return others;
 }
 
-void Connection::receive_intro(Instant now, const IntroSeen& intro) {
-  if (Handshake* handshake = shaking_hands()) {
-    apply_step(now, handshake->receive_intro(now, intro), {});
-  }
+bool Connection::receive_intro(Instant now, const IntroSeen& intro) {
+  Handshake* handshake = shaking_hands();
+  if (handshake == nullptr) return false;
+  const HandshakeStep step = handshake->receive_intro(now, intro);
+  apply_step(now, step, {});
+  return step.kind != HandshakeStep::Kind::kNothing;
 }
 
 void Connection::receive_handshake_datagram(Instant now, MutableBytes datagram) {

@@ -13,6 +13,8 @@ namespace {
 
 // Error acks that may wait for transmission; admission limits their rate well below.
 constexpr std::size_t kMaxLooseDatagrams = 64;
+// An authenticated peer that leaves a ping unanswered for so long may have restarted.
+constexpr Duration kRestartPatience = 1s;
 
 }  // namespace
 
@@ -276,7 +278,9 @@ void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes d
       return drop(now, trace::DropReason::kReplayedIntro, datagram.size());
     }
   }
-  const IntroSource source = slot ? IntroSource::kKnown : IntroSource::kStranger;
+  // A half-open route proves nothing about its address.
+  const bool known = slot && !routes_[*slot].half_open;
+  const IntroSource source = known ? IntroSource::kKnown : IntroSource::kStranger;
   switch (admission_.admit_intro(now, run.remote, datagram, source)) {
     case AdmissionVerdict::kDecrypt: break;
     case AdmissionVerdict::kReplay: return drop(now, trace::DropReason::kReplayedIntro, datagram.size());
@@ -288,8 +292,8 @@ void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes d
   Route& route = routes_[*slot];
   route.local = run.local;
   if (route.connection->is_handshaking()) {
-    route.connection->receive_intro(now, *intro);
-    admission_.on_answered(intro->fingerprint);
+    // An intro that the handshake had no use for may be of use to the next attempt.
+    if (route.connection->receive_intro(now, *intro)) admission_.on_answered(intro->fingerprint);
   } else if (const Session* session = route.connection->session()) {
     if (session->is_stale_intro(now, *intro)) {
       return drop(now, trace::DropReason::kReplayedIntro, datagram.size());
@@ -341,6 +345,22 @@ void Endpoint::queue_error_ack(Instant now, const DatagramRun& run, const IntroS
 // A new intro from the address of a session: the handshake runs beside it (wire spec W5).
 void Endpoint::challenge(Instant now, std::uint32_t slot, const IntroSeen& intro) {
   Route& route = routes_[slot];
+  const Session& session = *route.connection->session();
+  if (config_.handshake.require_authenticated_peer && session.dialled_key()) {
+    // A session that proves the peer yields to nobody who does not: a peer that has restarted is dialled again. One that
+    // answers pings has not restarted, and the intro is a late or a forged one.
+    const Duration unanswered = route.connection->unanswered_for(now);
+    if (unanswered < kRestartPatience) {
+      if (unanswered == Duration::zero()) static_cast<void>(route.connection->ping(now));
+      return drop(now, trace::DropReason::kReplayedIntro, intro.datagram_bytes);
+    }
+    auto redial = Handshake::initiate(now, handshake_, route.remote, *session.dialled_key());
+    if (!redial) return drop(now, trace::DropReason::kAuthenticationFailed, intro.datagram_bytes);
+    ++statistics_.handshakes_started;
+    route.challenger = std::make_unique<Handshake>(std::move(*redial));
+    route.challenger->receive_intro(now, intro);
+    return;
+  }
   auto handshake = Handshake::accept(now, handshake_, route.remote, intro);
   if (!handshake) return drop(now, handshake.error(), intro.datagram_bytes);
   admission_.on_answered(intro.fingerprint);
