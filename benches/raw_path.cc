@@ -60,9 +60,15 @@ void pin(int core) {
   sched_setaffinity(0, sizeof cores, &cores);  // a machine with one core is measured on one core
 }
 
-bool is_stream(RawPath path) { return path == RawPath::kTcp || path == RawPath::kTls; }
-bool is_sealed(RawPath path) { return path == RawPath::kCeiling || path == RawPath::kSealSendto; }
-bool uses_offload(RawPath path) { return path == RawPath::kCeiling || path == RawPath::kUdpGso; }
+bool is_stream(RawPath path) {
+  return path == RawPath::kTcp || path == RawPath::kTls;
+}
+bool is_sealed(RawPath path) {
+  return path == RawPath::kCeiling || path == RawPath::kSealSendto;
+}
+bool uses_offload(RawPath path) {
+  return path == RawPath::kCeiling || path == RawPath::kUdpGso;
+}
 
 SymmetricKey shared_key() {
   std::array<std::uint8_t, 16> bytes{};
@@ -127,7 +133,8 @@ void receive_datagrams(const RawConfig& config, Shared& shared, const Socket& so
           }
           // Into the working set: the bytes have a place where they stay.
           if (position + wire::kMaxPlaintext > working_set.size()) position = 0;
-          const auto plaintext = opener.open_copy(datagram, MutableBytes(working_set).subspan(position, wire::kMaxPlaintext));
+          const auto plaintext =
+              opener.open_copy(datagram, MutableBytes(working_set).subspan(position, wire::kMaxPlaintext));
           if (!plaintext) {
             ++failures;
             continue;
@@ -164,7 +171,8 @@ void receive_stream(const RawConfig& config, Shared& shared, int listener) {
   while (true) {
     if (position + kChunk > working_set.size()) position = 0;
     const MutableBytes space = MutableBytes(working_set).subspan(position, kChunk);
-    const ssize_t count = config.path == RawPath::kTls ? tls.read(space) : recv(connection, space.data(), space.size(), 0);
+    const ssize_t count =
+        config.path == RawPath::kTls ? tls.read(space) : recv(connection, space.data(), space.size(), 0);
     if (count <= 0) break;
     const auto size = static_cast<std::size_t>(count);
     if (config.digest) digest.update(space.first(size));
@@ -213,7 +221,8 @@ class DatagramSource {
 };
 
 void send_datagrams(const RawConfig& config, Shared& shared, const SocketAddress& receiver) {
-  auto socket = Socket::open({.bind = receiver.is_ipv4() ? SocketAddress::ipv4({0, 0, 0, 0}, 0) : SocketAddress::ipv6({}, 0)});
+  auto socket =
+      Socket::open({.bind = receiver.is_ipv4() ? SocketAddress::ipv4({0, 0, 0, 0}, 0) : SocketAddress::ipv6({}, 0)});
   if (!socket || !socket->connect(receiver)) {
     shared.failed.store(true);
     return;
@@ -226,7 +235,8 @@ void send_datagrams(const RawConfig& config, Shared& shared, const SocketAddress
   const double end = seconds_now(CLOCK_MONOTONIC) + config.seconds;
   const std::size_t datagrams = uses_offload(config.path) ? kRun : 1;
   while (seconds_now(CLOCK_MONOTONIC) < end) {
-    const std::uint64_t received = shared.datagrams.load(std::memory_order_relaxed) + shared.drops.load(std::memory_order_relaxed);
+    const std::uint64_t received =
+        shared.datagrams.load(std::memory_order_relaxed) + shared.drops.load(std::memory_order_relaxed);
     if (sent - std::min(sent, received) > kWindow) continue;
     for (std::size_t i = 0; i < datagrams; ++i) source.write(MutableBytes(run).subspan(i * kDatagram, kDatagram));
     const std::size_t bytes = datagrams * kDatagram;
@@ -392,8 +402,10 @@ Result<RawResult> run_raw_path(const RawConfig& config) {
   result.receiver_cpu_seconds = shared.cpu_seconds.load();
   const bool failed = shared.failed.load();
   munmap(memory, sizeof(Shared));
-  if (failed) return failure(ErrorCode::kSystem, std::string(to_string(config.path)) + ": the sockets could not be set up");
-  if (result.delivered_bytes == 0) return failure(ErrorCode::kSystem, std::string(to_string(config.path)) + ": nothing arrived");
+  if (failed)
+    return failure(ErrorCode::kSystem, std::string(to_string(config.path)) + ": the sockets could not be set up");
+  if (result.delivered_bytes == 0)
+    return failure(ErrorCode::kSystem, std::string(to_string(config.path)) + ": nothing arrived");
   return result;
 }
 

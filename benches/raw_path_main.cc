@@ -1,8 +1,8 @@
 // godwit-raw: the ceilings of this machine, one line each. See raw_path.h.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "benches/raw_path.h"
@@ -56,16 +56,17 @@ int main(int argc, char** argv) {
                  bench::to_string(path), result->goodput_bits_per_second / 1e9, result->nanoseconds_per_packet,
                  result->sender_cpu_seconds, result->receiver_cpu_seconds, result->kernel_drops);
     }
-    list.push_back({{"path", bench::to_string(path)},
-                    {"goodput_bits_per_second", result->goodput_bits_per_second},
-                    {"nanoseconds_per_packet", result->nanoseconds_per_packet},
-                    {"delivered_bytes", result->delivered_bytes},
-                    {"seconds", result->seconds},
-                    {"digest", config.digest},
-                    {"cipher", cipher_name(config.cipher)},
-                    {"failures", result->failures},
-                    {"kernel_drops", result->kernel_drops},
-                    {"cpu_seconds", {{"sender", result->sender_cpu_seconds}, {"receiver", result->receiver_cpu_seconds}}}});
+    list.push_back(
+        {{"path", bench::to_string(path)},
+         {"goodput_bits_per_second", result->goodput_bits_per_second},
+         {"nanoseconds_per_packet", result->nanoseconds_per_packet},
+         {"delivered_bytes", result->delivered_bytes},
+         {"seconds", result->seconds},
+         {"digest", config.digest},
+         {"cipher", cipher_name(config.cipher)},
+         {"failures", result->failures},
+         {"kernel_drops", result->kernel_drops},
+         {"cpu_seconds", {{"sender", result->sender_cpu_seconds}, {"receiver", result->receiver_cpu_seconds}}}});
   }
   if (json) fmt::print("{}\n", nlohmann::json{{"schema", "godwit-raw/1"}, {"results", list}}.dump());
   return 0;

@@ -19,8 +19,8 @@ bool use_fresh_certificate(SSL_CTX* context) {
   X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
   X509_gmtime_adj(X509_getm_notAfter(certificate), 86'400);
   X509_set_pubkey(certificate, key);
-  const bool usable = X509_sign(certificate, key, EVP_sha256()) > 0 && SSL_CTX_use_certificate(context, certificate) == 1 &&
-                      SSL_CTX_use_PrivateKey(context, key) == 1;
+  const bool usable = X509_sign(certificate, key, EVP_sha256()) > 0 &&
+                      SSL_CTX_use_certificate(context, certificate) == 1 && SSL_CTX_use_PrivateKey(context, key) == 1;
   X509_free(certificate);
   EVP_PKEY_free(key);
   return usable;

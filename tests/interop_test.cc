@@ -122,7 +122,8 @@ class Interop : public ::testing::Test, protected Node::Handler {
     ASSERT_EQ(answer.size(), 40U);
     EXPECT_EQ(load_le<std::uint64_t>(answer.data()), size);
     EXPECT_EQ(std::vector<std::uint8_t>(answer.begin() + 8, answer.end()), sha256(bytes)) << size << " bytes";
-    EXPECT_TRUE(turn_until(5s, [&] { return confirmed_ == messages_.size(); })) << "not receipted: " << size << " bytes";
+    EXPECT_TRUE(turn_until(5s, [&] { return confirmed_ == messages_.size(); }))
+        << "not receipted: " << size << " bytes";
   }
 
   std::string peer_program_;
@@ -156,13 +157,16 @@ TEST_F(Interop, AsAcceptorReceivesAndAnswers) {
     const char* size;
     const char* count;
   };
-  for (const Case& each : {Case{"3", "20"}, Case{"1106", "20"}, Case{"1107", "5"}, Case{"100000", "5"}, Case{"16777216", "1"}}) {
-    const auto sender = peer({"send", "--to", address, "--peer-key", key, "--size", each.size, "--count", each.count, "--rate",
-                              "40000000"});
-    ASSERT_TRUE(turn_until(90s, [&] {
-      sender->poll_output();
-      return sender->printed("REPLIES");
-    })) << each.size << " bytes\n"
+  for (const Case& each :
+       {Case{"3", "20"}, Case{"1106", "20"}, Case{"1107", "5"}, Case{"100000", "5"}, Case{"16777216", "1"}}) {
+    const auto sender = peer(
+        {"send", "--to", address, "--peer-key", key, "--size", each.size, "--count", each.count, "--rate", "40000000"});
+    ASSERT_TRUE(turn_until(90s,
+                           [&] {
+                             sender->poll_output();
+                             return sender->printed("REPLIES");
+                           }))
+        << each.size << " bytes\n"
         << sender->text();
     EXPECT_TRUE(sender->printed(std::string("REPLIES ") + each.count + " bad=0")) << sender->text();
   }
@@ -207,8 +211,9 @@ TEST_F(Interop, DeliversEverythingThroughOnePercentLoss) {
   for (const std::size_t size : {100UL, 5000UL, 2 * kMebibyte}) expect_digest(connection, size, 60s);
 
   echo_ = true;
-  const auto sender = peer({"send", "--to", node_->local_address().to_string(), "--peer-key",
-                            node_->endpoint().public_key().to_hex(), "--size", "1000000", "--count", "2", "--rate", "20000000"});
+  const auto sender =
+      peer({"send", "--to", node_->local_address().to_string(), "--peer-key", node_->endpoint().public_key().to_hex(),
+            "--size", "1000000", "--count", "2", "--rate", "20000000"});
   ASSERT_TRUE(turn_until(90s, [&] {
     sender->poll_output();
     return sender->printed("REPLIES");
@@ -222,14 +227,16 @@ TEST_F(Interop, FollowsAPeerThatRestarts) {
   const std::string address = node_->local_address().to_string();
   const std::string key = node_->endpoint().public_key().to_hex();
   const std::string port = std::to_string(40'000 + getpid() % 10'000);
-  auto first = peer({"send", "--to", address, "--peer-key", key, "--port", port, "--size", "50", "--count", "3", "--hold", "60"});
+  auto first = peer(
+      {"send", "--to", address, "--peer-key", key, "--port", port, "--size", "50", "--count", "3", "--hold", "60"});
   ASSERT_TRUE(turn_until(15s, [&] {
     first->poll_output();
     return first->printed("REPLIES 3 bad=0");
   })) << first->text();
   first->kill(SIGKILL);
   turn_for(1200ms);
-  const auto second = peer({"send", "--to", address, "--peer-key", key, "--port", port, "--size", "60000", "--count", "3"});
+  const auto second =
+      peer({"send", "--to", address, "--peer-key", key, "--port", port, "--size", "60000", "--count", "3"});
   ASSERT_TRUE(turn_until(20s, [&] {
     second->poll_output();
     return second->printed("REPLIES");
@@ -282,7 +289,8 @@ TEST_F(Interop, KeepsAnIdleConnectionWithPingsAlone) {
 }
 
 TEST_F(Interop, NoticesAPeerThatVanishes) {
-  // A deployed peer ends without a word; the connection becomes suspect and stays open for its application to judge (W26).
+  // A deployed peer ends without a word; the connection becomes suspect and stays open for its application to judge
+  // (W26).
   const auto gateway = listener({"--gateway", "--digest"});
   const ConnectionId connection = dial(*gateway);
   expect_digest(connection, 10, 5s);

@@ -1,5 +1,5 @@
-// The transport without I/O, for a loop of your own: bytes and time go in, bytes and events come out. Times are nanoseconds
-// on a clock of yours that never goes back (CLOCK_BOOTTIME is a good one).
+// The transport without I/O, for a loop of your own: bytes and time go in, bytes and events come out. Times are
+// nanoseconds on a clock of yours that never goes back (CLOCK_BOOTTIME is a good one).
 //
 //   on input:        receive(now, …), or handle_timeout(now) when next_timeout() has come
 //   after any input: while (poll_event(event)) …;  while (poll_transmit(now, …)) send it
@@ -40,8 +40,8 @@ class Endpoint {
   Endpoint& operator=(const Endpoint&) = delete;
 
   [[nodiscard]] Result<ConnectionId> connect(Duration now, const Address& remote, std::string_view public_key);
-  // `bytes` may hold several datagrams of one peer end to end (UDP_GRO), each of `segment_size`. They are decrypted in place
-  // and must stay until the events have been polled.
+  // `bytes` may hold several datagrams of one peer end to end (UDP_GRO), each of `segment_size`. They are decrypted in
+  // place and must stay until the events have been polled.
   void receive(Duration now, const Address& remote, MutableBytes bytes, std::size_t segment_size);
   void handle_timeout(Duration now);
   [[nodiscard]] Result<MessageId> send(Duration now, ConnectionId connection, std::vector<std::uint8_t>&& bytes);

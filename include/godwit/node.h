@@ -1,5 +1,5 @@
-// A peer with its own event loop: one socket, one thread, all its connections. The easy way to use Godwit; for a loop of
-// your own see endpoint.h. Only stop(), wake() and post() may be called from other threads.
+// A peer with its own event loop: one socket, one thread, all its connections. The easy way to use Godwit; for a loop
+// of your own see endpoint.h. Only stop(), wake() and post() may be called from other threads.
 #pragma once
 
 #include <functional>
@@ -33,10 +33,11 @@ class Node {
   [[nodiscard]] std::string local_address() const;
   [[nodiscard]] std::string public_key() const;
 
-  // Dials `address` ("192.0.2.7:31337"), known by its public key (64 hexadecimal digits). kConnected or kClosed follows.
+  // Dials `address` ("192.0.2.7:31337"), known by its public key (64 hexadecimal digits). kConnected or kClosed
+  // follows.
   [[nodiscard]] Result<ConnectionId> connect(std::string_view address, std::string_view public_key);
-  // Sends a message of any size up to 165,675,008 bytes. The first copies, the second takes over, the third borrows: the
-  // bytes stay alive and unchanged until kConfirmed or kFailed names the message.
+  // Sends a message of any size up to 165,675,008 bytes. The first copies, the second takes over, the third borrows:
+  // the bytes stay alive and unchanged until kConfirmed or kFailed names the message.
   [[nodiscard]] Result<MessageId> send(ConnectionId connection, ByteView bytes);
   [[nodiscard]] Result<MessageId> send(ConnectionId connection, std::vector<std::uint8_t>&& bytes);
   [[nodiscard]] Result<MessageId> send_borrowed(ConnectionId connection, ByteView bytes);

@@ -1,5 +1,6 @@
-// The vocabulary of Godwit's public API: bytes, errors, keys, addresses, options, events. Standard library only; nothing of the
-// implementation shows. Everything stands in godwit::v1: a change that breaks callers gets a v2 beside it.
+// The vocabulary of Godwit's public API: bytes, errors, keys, addresses, options, events. Standard library only;
+// nothing of the implementation shows. Everything stands in godwit::v1: a change that breaks callers gets a v2 beside
+// it.
 #pragma once
 
 #include <array>
@@ -90,17 +91,17 @@ struct Options {
 // What happened. Fields that a kind does not name are empty. `bytes` is valid while the event is being handled.
 struct Event {
   enum class Kind : std::uint8_t {
-    kConnected,   // remote, authenticated, initiator
-    kClosed,      // text: why. The last event of a connection
-    kMessage,     // bytes: a whole message
-    kChunk,       // bytes, stream, offset, total: the next bytes of a stream, in order
-    kAborted,     // stream, offset (bytes received), total: an inbound stream ended half received
-    kConfirmed,   // message: every packet of it was receipted; its borrowed bytes are free
-    kFailed,      // message, text, may_have_arrived
-    kWritable,    // a refused send can be tried again
-    kRoundTrip,   // round_trip: a ping was answered
-    kSuspect,     // the peer is silent; the connection stays open
-    kKeyAging,    // dial again when the streams have ended
+    kConnected,  // remote, authenticated, initiator
+    kClosed,     // text: why. The last event of a connection
+    kMessage,    // bytes: a whole message
+    kChunk,      // bytes, stream, offset, total: the next bytes of a stream, in order
+    kAborted,    // stream, offset (bytes received), total: an inbound stream ended half received
+    kConfirmed,  // message: every packet of it was receipted; its borrowed bytes are free
+    kFailed,     // message, text, may_have_arrived
+    kWritable,   // a refused send can be tried again
+    kRoundTrip,  // round_trip: a ping was answered
+    kSuspect,    // the peer is silent; the connection stays open
+    kKeyAging,   // dial again when the streams have ended
   };
   Kind kind = Kind::kWritable;
   ConnectionId connection = 0;

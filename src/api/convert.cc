@@ -16,10 +16,13 @@ std::unexpected<Error> invalid(std::string message) {
 
 }  // namespace
 
-std::string_view version() { return GODWIT_VERSION; }
+std::string_view version() {
+  return GODWIT_VERSION;
+}
 
 std::unexpected<Error> to_public(const ::godwit::Error& error) {
-  static_assert(static_cast<int>(ErrorCode::kUnauthenticated) == static_cast<int>(::godwit::ErrorCode::kUnauthenticated));
+  static_assert(static_cast<int>(ErrorCode::kUnauthenticated) ==
+                static_cast<int>(::godwit::ErrorCode::kUnauthenticated));
   return std::unexpected(Error{static_cast<ErrorCode>(error.code), error.message});
 }
 
@@ -118,7 +121,9 @@ Result<Config> to_config(const Options& options) {
   return config;
 }
 
-Result<KeyPair> to_key_pair(const SecretKey& key) { return to_public(KeyPair::from_secret(key.bytes())); }
+Result<KeyPair> to_key_pair(const SecretKey& key) {
+  return to_public(KeyPair::from_secret(key.bytes()));
+}
 
 Result<PublicKey> to_public_key(std::string_view hex) {
   const auto key = PublicKey::from_hex(hex);
@@ -156,6 +161,8 @@ SecretKey& SecretKey::operator=(SecretKey&& other) noexcept {
   return *this;
 }
 
-SecretKey::~SecretKey() { ::godwit::wipe(bytes_); }
+SecretKey::~SecretKey() {
+  ::godwit::wipe(bytes_);
+}
 
 }  // namespace godwit::v1

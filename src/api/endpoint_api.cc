@@ -10,14 +10,17 @@ namespace {
 
 SocketAddress to_socket_address(const Address& address) {
   if (address.ipv6) return SocketAddress::ipv6(address.octets, address.port);
-  return SocketAddress::ipv4({address.octets[0], address.octets[1], address.octets[2], address.octets[3]}, address.port);
+  return SocketAddress::ipv4({address.octets[0], address.octets[1], address.octets[2], address.octets[3]},
+                             address.port);
 }
 
 Address to_address(const SocketAddress& address) {
   return {.octets = address.octets(), .port = address.port(), .ipv6 = address.is_ipv6()};
 }
 
-Instant at(Duration now) { return Instant{now}; }
+Instant at(Duration now) {
+  return Instant{now};
+}
 
 }  // namespace
 
@@ -27,7 +30,9 @@ std::optional<Address> Address::parse(std::string_view text) {
   return to_address(*address);
 }
 
-std::string Address::to_string() const { return to_socket_address(*this).to_string(); }
+std::string Address::to_string() const {
+  return to_socket_address(*this).to_string();
+}
 
 class Endpoint::Implementation {
  public:
@@ -60,7 +65,9 @@ void Endpoint::receive(Duration now, const Address& remote, MutableBytes bytes, 
       at(now), {.remote = to_socket_address(remote), .bytes = bytes, .segment_size = bytes.empty() ? 0 : segment_size});
 }
 
-void Endpoint::handle_timeout(Duration now) { implementation_->endpoint.handle_timeout(at(now)); }
+void Endpoint::handle_timeout(Duration now) {
+  implementation_->endpoint.handle_timeout(at(now));
+}
 
 Result<MessageId> Endpoint::send(Duration now, ConnectionId connection, std::vector<std::uint8_t>&& bytes) {
   return to_public(implementation_->endpoint.send(at(now), connection, Body::owned(std::move(bytes))));

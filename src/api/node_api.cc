@@ -33,9 +33,11 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options, const Secre
   auto keys = to_key_pair(key);
   if (!keys) return std::unexpected(keys.error());
   const auto bind = SocketAddress::parse(options.bind);
-  if (!bind) return std::unexpected(Error{ErrorCode::kInvalidArgument, fmt::format("'{}' is no ADDR:PORT", options.bind)});
+  if (!bind)
+    return std::unexpected(Error{ErrorCode::kInvalidArgument, fmt::format("'{}' is no ADDR:PORT", options.bind)});
   const auto backend = parse_backend_kind(options.backend);
-  if (!backend) return std::unexpected(Error{ErrorCode::kInvalidArgument, fmt::format("no back end '{}'", options.backend)});
+  if (!backend)
+    return std::unexpected(Error{ErrorCode::kInvalidArgument, fmt::format("no back end '{}'", options.backend)});
   NodeConfig node_config;
   node_config.endpoint = *config;
   node_config.socket.bind = *bind;
@@ -46,8 +48,12 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options, const Secre
   return std::unique_ptr<Node>(new Node(std::make_unique<Implementation>(std::move(*node))));
 }
 
-std::string Node::local_address() const { return implementation_->node->local_address().to_string(); }
-std::string Node::public_key() const { return implementation_->node->endpoint().public_key().to_hex(); }
+std::string Node::local_address() const {
+  return implementation_->node->local_address().to_string();
+}
+std::string Node::public_key() const {
+  return implementation_->node->endpoint().public_key().to_hex();
+}
 
 Result<ConnectionId> Node::connect(std::string_view address, std::string_view public_key) {
   const auto remote = SocketAddress::parse(address);
@@ -70,7 +76,9 @@ Result<MessageId> Node::send_borrowed(ConnectionId connection, ByteView bytes) {
 void Node::ping(ConnectionId connection) {
   static_cast<void>(implementation_->node->endpoint().ping(implementation_->node->now(), connection));
 }
-void Node::close(ConnectionId connection, std::string_view text) { implementation_->node->close(connection, text); }
+void Node::close(ConnectionId connection, std::string_view text) {
+  implementation_->node->close(connection, text);
+}
 
 std::optional<Statistics> Node::statistics(ConnectionId connection) const {
   const auto found = implementation_->node->endpoint().statistics(connection);
@@ -86,8 +94,12 @@ void Node::turn(const Handler& handler, Duration longest_wait) {
   implementation_->handler = &handler;
   implementation_->node->turn(*implementation_, longest_wait);
 }
-void Node::stop() noexcept { implementation_->node->stop(); }
-void Node::wake() noexcept { implementation_->node->wake(); }
+void Node::stop() noexcept {
+  implementation_->node->stop();
+}
+void Node::wake() noexcept {
+  implementation_->node->wake();
+}
 bool Node::post(std::function<void(Node&)> call) {
   return implementation_->node->post([this, call = std::move(call)](::godwit::Node&) { call(*this); });
 }

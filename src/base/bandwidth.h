@@ -18,14 +18,17 @@ class Bandwidth {
   // Zero elapsed time yields `unlimited()`.
   static constexpr Bandwidth from_bytes_and_time(std::uint64_t bytes, Duration elapsed) {
     if (elapsed <= Duration::zero()) return unlimited();
-    return Bandwidth{static_cast<std::uint64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(elapsed.count()))};
+    return Bandwidth{
+        static_cast<std::uint64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(elapsed.count()))};
   }
 
   [[nodiscard]] constexpr std::uint64_t bytes_per_second() const { return bytes_per_second_; }
   [[nodiscard]] constexpr std::uint64_t bits_per_second() const {
     return is_unlimited() ? bytes_per_second_ : bytes_per_second_ * 8;
   }
-  [[nodiscard]] constexpr bool is_unlimited() const { return bytes_per_second_ == std::numeric_limits<std::uint64_t>::max(); }
+  [[nodiscard]] constexpr bool is_unlimited() const {
+    return bytes_per_second_ == std::numeric_limits<std::uint64_t>::max();
+  }
 
   // Bytes this rate carries in `elapsed`; saturates.
   [[nodiscard]] constexpr std::uint64_t bytes_in(Duration elapsed) const {
@@ -53,8 +56,14 @@ class Bandwidth {
 };
 
 // Decimal units, as links are sold: 10_mbps is 1,250,000 bytes per second.
-constexpr Bandwidth operator""_kbps(unsigned long long value) { return Bandwidth::from_bits_per_second(value * 1'000); }
-constexpr Bandwidth operator""_mbps(unsigned long long value) { return Bandwidth::from_bits_per_second(value * 1'000'000); }
-constexpr Bandwidth operator""_gbps(unsigned long long value) { return Bandwidth::from_bits_per_second(value * 1'000'000'000); }
+constexpr Bandwidth operator""_kbps(unsigned long long value) {
+  return Bandwidth::from_bits_per_second(value * 1'000);
+}
+constexpr Bandwidth operator""_mbps(unsigned long long value) {
+  return Bandwidth::from_bits_per_second(value * 1'000'000);
+}
+constexpr Bandwidth operator""_gbps(unsigned long long value) {
+  return Bandwidth::from_bits_per_second(value * 1'000'000'000);
+}
 
 }  // namespace godwit

@@ -14,7 +14,7 @@ namespace godwit {
 // Invariants: `bytes` is owned by the caller for the duration of the call it is passed to; every segment has
 // `segment_size` bytes but the last, which may be shorter. An empty datagram is a run of zero bytes and zero segments.
 struct DatagramRun {
-  SocketAddress local;   // unspecified: the socket's own
+  SocketAddress local;  // unspecified: the socket's own
   SocketAddress remote;
   MutableBytes bytes;
   std::size_t segment_size = 0;  // bytes; 0 only for an empty run

@@ -46,7 +46,9 @@ class SequenceRing {
 
   // Null when the number is outside the window.
   [[nodiscard]] T* find(std::uint32_t sequence) { return contains(sequence) ? &slots_[index(sequence)] : nullptr; }
-  [[nodiscard]] const T* find(std::uint32_t sequence) const { return contains(sequence) ? &slots_[index(sequence)] : nullptr; }
+  [[nodiscard]] const T* find(std::uint32_t sequence) const {
+    return contains(sequence) ? &slots_[index(sequence)] : nullptr;
+  }
 
   [[nodiscard]] T& front() {
     GODWIT_ASSERT(size_ > 0);

@@ -23,7 +23,9 @@ using Instant = CoreClock::time_point;
 
 using namespace std::chrono_literals;
 
-constexpr double to_seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+constexpr double to_seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 
 // Rounds towards zero; `seconds` beyond what Duration can hold (about 292 years) is clamped.
 constexpr Duration from_seconds(double seconds) {

@@ -1,4 +1,5 @@
-// The real clock behind the core's Instant: CLOCK_BOOTTIME, so that a machine that slept notices how long (decisions 9).
+// The real clock behind the core's Instant: CLOCK_BOOTTIME, so that a machine that slept notices how long (decisions
+// 9).
 #pragma once
 
 #include "base/time.h"

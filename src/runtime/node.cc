@@ -52,7 +52,9 @@ Result<MessageId> Node::send(ConnectionId connection, Body body, SendOptions opt
   return endpoint_->send(now_, connection, std::move(body), std::move(options));
 }
 
-void Node::close(ConnectionId connection, std::string_view text) { endpoint_->close(now_, connection, text); }
+void Node::close(ConnectionId connection, std::string_view text) {
+  endpoint_->close(now_, connection, text);
+}
 
 void Node::run(Handler& handler) {
   // Timers of a pacer are worth microseconds; the kernel's default slack is fifty of them.
@@ -166,7 +168,9 @@ void Node::stop() noexcept {
   backend_->wake();
 }
 
-void Node::wake() noexcept { backend_->wake(); }
+void Node::wake() noexcept {
+  backend_->wake();
+}
 
 bool Node::post(std::function<void(Node&)> call) {
   {

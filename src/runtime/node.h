@@ -34,16 +34,16 @@ struct NodeConfig {
   SocketOptions socket;
   BackendKind backend = BackendKind::kAuto;
   BackendConfig backend_config;
-  FaultPlan faults;                      // of what this process sends; none by default
+  FaultPlan faults;  // of what this process sends; none by default
   IdleStrategy idle = IdleStrategy::kSpinBlock;
-  Duration spin_for = 50us;              // of kSpinBlock
-  std::size_t receive_rounds = 4;        // receive calls a turn, at most
-  std::size_t transmit_rounds = 4;       // buffers of 256 KiB sent a turn, at most
+  Duration spin_for = 50us;         // of kSpinBlock
+  std::size_t receive_rounds = 4;   // receive calls a turn, at most
+  std::size_t transmit_rounds = 4;  // buffers of 256 KiB sent a turn, at most
 };
 
 struct NodeStatistics {
   std::uint64_t turns = 0;
-  std::uint64_t waits = 0;               // turns that went to sleep
+  std::uint64_t waits = 0;  // turns that went to sleep
   std::uint64_t posted_calls = 0;
 };
 
@@ -61,8 +61,7 @@ class Node {
 
   // Errors: those of Socket::open and make_backend, as one line each.
   [[nodiscard]] static Result<std::unique_ptr<Node>> open(const NodeConfig& config, KeyPair keys,
-                                                          trace::Sink* sink = nullptr,
-                                                          trace::CostSink* cost = nullptr);
+                                                          trace::Sink* sink = nullptr, trace::CostSink* cost = nullptr);
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -112,17 +111,17 @@ class Node {
   NodeConfig config_;
   SystemRandom random_;
   std::unique_ptr<Backend> backend_;
-  FaultyBackend* faulty_ = nullptr;   // backend_ itself, when it injects faults
+  FaultyBackend* faulty_ = nullptr;  // backend_ itself, when it injects faults
   std::unique_ptr<Endpoint> endpoint_;
   trace::CostSink* cost_;
 
   ReceiveBatch inbox_;
   TransmitBuffer buffer_{128 * 1024};
-  std::vector<DatagramRun> unsent_;   // runs in buffer_ that the socket has not taken
+  std::vector<DatagramRun> unsent_;  // runs in buffer_ that the socket has not taken
   std::size_t unsent_begin_ = 0;
   Instant now_{};
   Instant last_work_{};
-  std::optional<Instant> wake_at_;    // of this turn
+  std::optional<Instant> wake_at_;  // of this turn
   NodeStatistics statistics_;
 
   std::atomic<bool> stopping_{false};

@@ -23,7 +23,9 @@ void draw(MutableBytes bytes) {
 
 }  // namespace
 
-SystemRandom::~SystemRandom() { wipe(buffer_); }
+SystemRandom::~SystemRandom() {
+  wipe(buffer_);
+}
 
 void SystemRandom::fill(MutableBytes bytes) {
   if (bytes.size() > buffer_.size() / 2) {

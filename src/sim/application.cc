@@ -99,7 +99,8 @@ void Application::on_ended(Instant now, std::uint64_t number) {
   const bool confirmed = message.state == MessageRecord::State::kConfirmed;
   // The requester learns of a reply when it arrives; of one that does not, here.
   if (message.reply_to != 0) return end_request(now, message.reply_to, false, 0);
-  if (scenario_.flows[message.flow].kind != FlowKind::kRequests) return end_one(now, message.flow, confirmed, message.size);
+  if (scenario_.flows[message.flow].kind != FlowKind::kRequests)
+    return end_one(now, message.flow, confirmed, message.size);
   // A reply that is under way ends the request.
   if (!message.reply_made) end_request(now, number, false, 0);
 }
@@ -123,8 +124,12 @@ std::uint64_t Application::on_delivered(Instant now, std::uint64_t number) {
     return 0;
   }
   messages.record(number).reply_made = true;
-  return messages.add({.from = message.to, .to = message.from, .size = spec.reply_bytes, .flow = message.flow,
-                       .reply_to = number, .sent_at = now});
+  return messages.add({.from = message.to,
+                       .to = message.from,
+                       .size = spec.reply_bytes,
+                       .flow = message.flow,
+                       .reply_to = number,
+                       .sent_at = now});
 }
 
 void Application::on_writable(Instant now, std::uint32_t host) {

@@ -15,11 +15,11 @@ class Simulator;
 
 struct FlowProgress {
   std::uint32_t sent = 0;
-  std::uint32_t ended = 0;       // confirmed, failed or refused; a request: answered or failed
+  std::uint32_t ended = 0;  // confirmed, failed or refused; a request: answered or failed
   std::uint32_t confirmed = 0;
   std::uint32_t outstanding = 0;
   std::uint64_t confirmed_bytes = 0;
-  bool waiting = false;          // for a connection or a free queue
+  bool waiting = false;  // for a connection or a free queue
   Instant began{};
   Instant ended_at{};
 };

@@ -14,7 +14,8 @@
 namespace godwit::sim {
 
 enum class Rule : std::uint8_t {
-  kDeliveredOnce,  // a message reaches the application of one incarnation of its receiver at most once, and only that one
+  kDeliveredOnce,  // a message reaches the application of one incarnation of its receiver at most once, and only that
+                   // one
   kIntact,         // its bytes are those that were sent, in order
   kReported,       // a confirmed message has arrived; one that arrived is never reported as certainly lost; each ends
   kHalfReceived,   // the receiver reports each stream that began and does not end
@@ -43,10 +44,10 @@ enum class Mutation : std::uint8_t {
   kNone,
   kDeliverTwice,
   kAlterPayload,
-  kHideConfirmation,   // the sender's application never learns of a confirmation
-  kClaimUndelivered,   // a confirmed message is reported as failed and certainly lost
+  kHideConfirmation,  // the sender's application never learns of a confirmation
+  kClaimUndelivered,  // a confirmed message is reported as failed and certainly lost
   kHideHalfReceived,
-  kLeakPacket,         // a link counts a packet that never was
+  kLeakPacket,  // a link counts a packet that never was
   kMiscountInFlight,
   kExceedWindow,
   kExceedPacer,

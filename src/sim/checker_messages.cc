@@ -22,7 +22,8 @@ std::uint64_t MessageChecker::end_of(Instant now, std::uint32_t host, Connection
   Side& side = sides_[{host, connection}];
   const auto found = side.outgoing.find(id);
   if (found == side.outgoing.end()) {
-    judge_->report(Rule::kReported, now, fmt::format("host {} was told the end of message {} that is not open", host, id));
+    judge_->report(Rule::kReported, now,
+                   fmt::format("host {} was told the end of message {} that is not open", host, id));
     return 0;
   }
   const std::uint64_t number = found->second;
@@ -35,8 +36,8 @@ std::uint64_t MessageChecker::on_confirmed(Instant now, std::uint32_t host, Conn
   if (number == 0) return 0;
   MessageRecord& message = record(number);
   message.state = MessageRecord::State::kConfirmed;
-  // A stream that the receiver has cut off is receipted like any other, and so is one whose receiver restarted half-way:
-  // there the receiver's report is what tells (decisions 21).
+  // A stream that the receiver has cut off is receipted like any other, and so is one whose receiver restarted
+  // half-way: there the receiver's report is what tells (decisions 21).
   const bool excused = message.half_received || incarnation(message.to) != message.receiver_incarnation;
   if (message.delivered_incarnation == 0 && !excused) {
     judge_->report(Rule::kReported, now, fmt::format("message {} was confirmed and has not arrived", number));
@@ -102,7 +103,8 @@ std::optional<std::uint64_t> MessageChecker::on_chunk(Instant now, std::uint32_t
   if (begun) {
     const auto header = PayloadRule::header(chunk.bytes);
     if (!header || chunk.offset != 0 || !known(now, host, *header)) {
-      judge_->report(Rule::kIntact, now, fmt::format("host {}: stream {} does not begin with a message", host, chunk.stream_id));
+      judge_->report(Rule::kIntact, now,
+                     fmt::format("host {}: stream {} does not begin with a message", host, chunk.stream_id));
       return std::nullopt;
     }
     stream = {.number = header->message, .next = 0, .total = chunk.total};
@@ -111,7 +113,8 @@ std::optional<std::uint64_t> MessageChecker::on_chunk(Instant now, std::uint32_t
   if (chunk.offset != stream.next || chunk.total != stream.total ||
       !rule_.matches(stream.number, record(stream.number).size, chunk.offset, chunk.bytes)) {
     judge_->report(Rule::kIntact, now,
-                   fmt::format("host {}: stream {} is wrong at {} (expected {})", host, chunk.stream_id, chunk.offset, stream.next));
+                   fmt::format("host {}: stream {} is wrong at {} (expected {})", host, chunk.stream_id, chunk.offset,
+                               stream.next));
   }
   stream.next = chunk.offset + chunk.bytes.size();
   if (!chunk.finished()) return std::nullopt;
@@ -121,7 +124,8 @@ std::optional<std::uint64_t> MessageChecker::on_chunk(Instant now, std::uint32_t
   return number;
 }
 
-void MessageChecker::on_aborted(Instant now, std::uint32_t host, ConnectionId connection, const StreamAborted& aborted) {
+void MessageChecker::on_aborted(Instant now, std::uint32_t host, ConnectionId connection,
+                                const StreamAborted& aborted) {
   Side& side = sides_[{host, connection}];
   side.inbound.erase(aborted.stream_id);
   if (aborted.received >= aborted.total) {
@@ -138,8 +142,9 @@ void MessageChecker::on_closed(Instant now, std::uint32_t host, ConnectionId con
   const auto found = sides_.find({host, connection});
   if (found == sides_.end()) return;
   if (!found->second.outgoing.empty()) {
-    judge_->report(Rule::kReported, now,
-                   fmt::format("host {}: {} messages went with a connection without a word", host, found->second.outgoing.size()));
+    judge_->report(
+        Rule::kReported, now,
+        fmt::format("host {}: {} messages went with a connection without a word", host, found->second.outgoing.size()));
   }
   for (const auto& [stream_id, stream] : found->second.inbound) {
     judge_->report(Rule::kHalfReceived, now, fmt::format("host {}: stream {} vanished half received", host, stream_id));

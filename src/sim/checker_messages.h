@@ -22,7 +22,7 @@ struct MessageRecord {
   std::uint32_t to = 0;
   std::uint64_t size = 0;
   std::uint32_t flow = 0;
-  std::uint64_t reply_to = 0;               // the request it answers; 0: none
+  std::uint64_t reply_to = 0;  // the request it answers; 0: none
   std::uint32_t stream_id = 0;
   Instant sent_at{};
   std::uint32_t receiver_incarnation = 0;   // when it was sent
@@ -40,14 +40,17 @@ class MessageChecker {
   // The number of a new message. What it holds is payload().body(number, size).
   [[nodiscard]] std::uint64_t add(const MessageRecord& record);
   void on_refused(std::uint64_t number) { record(number).state = MessageRecord::State::kRefused; }
-  void on_accepted(std::uint32_t host, ConnectionId connection, MessageId id, std::uint64_t number, std::uint32_t stream_id);
+  void on_accepted(std::uint32_t host, ConnectionId connection, MessageId id, std::uint64_t number,
+                   std::uint32_t stream_id);
   // The number of the message that ended, 0 when it is unknown (which is judged).
   std::uint64_t on_confirmed(Instant now, std::uint32_t host, ConnectionId connection, MessageId id);
-  std::uint64_t on_failed(Instant now, std::uint32_t host, ConnectionId connection, MessageId id, bool may_have_arrived);
+  std::uint64_t on_failed(Instant now, std::uint32_t host, ConnectionId connection, MessageId id,
+                          bool may_have_arrived);
 
   // --- The receiver's side. The number of a message that is now complete. ---
   std::optional<std::uint64_t> on_message(Instant now, std::uint32_t host, ByteView payload);
-  std::optional<std::uint64_t> on_chunk(Instant now, std::uint32_t host, ConnectionId connection, const StreamChunk& chunk);
+  std::optional<std::uint64_t> on_chunk(Instant now, std::uint32_t host, ConnectionId connection,
+                                        const StreamChunk& chunk);
   void on_aborted(Instant now, std::uint32_t host, ConnectionId connection, const StreamAborted& aborted);
 
   // --- Ends ---

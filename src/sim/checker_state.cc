@@ -80,8 +80,9 @@ void StateChecker::on_data(Instant now, std::uint32_t host, const Endpoint& endp
   watched.window = numbers.window_bytes;
   const std::uint64_t extra = mutation_ == Mutation::kExceedWindow ? window : 0;
   if (recovery.bytes_in_flight() + extra > window + kRiders) {
-    judge_->report(Rule::kWindow, now,
-                   fmt::format("host {} has {} bytes in flight, window {}", host, recovery.bytes_in_flight() + extra, window));
+    judge_->report(
+        Rule::kWindow, now,
+        fmt::format("host {} has {} bytes in flight, window {}", host, recovery.bytes_in_flight() + extra, window));
   }
 }
 
@@ -110,12 +111,12 @@ void StateChecker::check_ring(Instant now, std::uint32_t host, ConnectionId id, 
   }
 }
 
-void StateChecker::after_turn(Instant now, std::uint32_t host, const Endpoint& endpoint, bool worked,
-                              bool shared) {
+void StateChecker::after_turn(Instant now, std::uint32_t host, const Endpoint& endpoint, bool worked, bool shared) {
   const auto next = endpoint.next_timeout();
   const Instant floor = mutation_ == Mutation::kPastTimer ? now + 1h : now;
   if (next && *next <= floor) {
-    judge_->report(Rule::kTimer, now, fmt::format("host {}: the next timer is {} ns in the past", host, (now - *next).count()));
+    judge_->report(Rule::kTimer, now,
+                   fmt::format("host {}: the next timer is {} ns in the past", host, (now - *next).count()));
   }
   Idle& idle = idle_[host];
   if (worked || now - idle.since > 1ms) idle = {.since = now};
@@ -143,8 +144,10 @@ void StateChecker::check_link(Instant now, std::uint32_t index, const Link& link
 
 void StateChecker::at_end(Instant now, std::uint32_t host, const Endpoint& endpoint) {
   const std::size_t left = endpoint.connection_count() + (mutation_ == Mutation::kRetainConnection ? 1 : 0);
-  if (left > 0) judge_->report(Rule::kRetained, now, fmt::format("host {} keeps {} connections after the end", host, left));
-  if (endpoint.next_timeout()) judge_->report(Rule::kRetained, now, fmt::format("host {} keeps a timer after the end", host));
+  if (left > 0)
+    judge_->report(Rule::kRetained, now, fmt::format("host {} keeps {} connections after the end", host, left));
+  if (endpoint.next_timeout())
+    judge_->report(Rule::kRetained, now, fmt::format("host {} keeps a timer after the end", host));
 }
 
 }  // namespace godwit::sim

@@ -8,7 +8,7 @@
 namespace godwit::sim {
 namespace {
 
-constexpr double kC = 0.4;      // RFC 9438 section 5
+constexpr double kC = 0.4;  // RFC 9438 section 5
 constexpr double kBeta = 0.7;
 constexpr double kLargestWindow = 4e5;  // segments: about 550 MB, a host's buffer
 constexpr std::uint64_t kReordering = 3;
@@ -19,7 +19,8 @@ Competitor::Competitor(Simulator& simulator, std::uint32_t index, const Competit
     : simulator_(simulator), index_(index), spec_(&spec) {}
 
 Duration Competitor::timeout() const {
-  const Duration base = smoothed_ == Duration::zero() ? Duration(1s) : std::max<Duration>(200ms, smoothed_ + 4 * variance_);
+  const Duration base =
+      smoothed_ == Duration::zero() ? Duration(1s) : std::max<Duration>(200ms, smoothed_ + 4 * variance_);
   return std::min<Duration>(60s, base * (1 << std::min(backoff_, 6u)));
 }
 
@@ -143,7 +144,8 @@ void Competitor::on_acknowledgement(Instant now, std::uint64_t transmission) {
     --in_flight_;
     on_loss(now, number);
   }
-  while (!sent_.empty() && (sent_.front().acknowledged || sent_.front().lost) && first_ + kReordering <= highest_acknowledged_) {
+  while (!sent_.empty() && (sent_.front().acknowledged || sent_.front().lost) &&
+         first_ + kReordering <= highest_acknowledged_) {
     sent_.pop_front();
     ++first_;
   }

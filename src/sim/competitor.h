@@ -54,13 +54,13 @@ class Competitor {
   std::uint64_t recovery_until_ = 0;  // losses before this transmission belong to one episode
   std::uint64_t delivered_ = 0;
   std::uint64_t losses_ = 0;
-  double window_ = 10;                // segments
+  double window_ = 10;  // segments
   double threshold_ = 1e9;
   double window_max_ = 0;
-  double estimate_ = 0;               // RFC 9438 section 4.3
+  double estimate_ = 0;  // RFC 9438 section 4.3
   Instant epoch_{};
   bool in_epoch_ = false;
-  double origin_ = 0;                 // K
+  double origin_ = 0;  // K
   Duration smoothed_{};
   Duration variance_{};
   Duration minimum_ = Duration::max();

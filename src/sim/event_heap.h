@@ -19,7 +19,7 @@ enum class EventKind : std::uint8_t {
   kFlow,         // target: flow; sends its next message
   kDisturbance,  // target: index into Scenario::disturbances
   kDisturbanceEnd,
-  kCompetitor,   // target: competitor; packet: 0 start, 1 retransmission time-out
+  kCompetitor,  // target: competitor; packet: 0 start, 1 retransmission time-out
 };
 
 struct Event {

@@ -32,7 +32,9 @@ Host::Host(Simulator& simulator, std::uint32_t index, const HostSpec& spec, std:
 
 Host::~Host() = default;
 
-KeyPair Host::make_keys() { return *KeyPair::generate(random_); }
+KeyPair Host::make_keys() {
+  return *KeyPair::generate(random_);
+}
 
 // --- Life ---
 
@@ -52,7 +54,9 @@ void Host::kill(Instant now) {
   wake_at_ = Instant::max();
 }
 
-void Host::renew_keys() { keys_ = make_keys(); }
+void Host::renew_keys() {
+  keys_ = make_keys();
+}
 
 void Host::resume(Instant now) {
   stalled_ = false;
@@ -74,7 +78,8 @@ void Host::redial(Instant now) {
   if (!endpoint_) return;
   for (std::uint32_t peer = 0; peer < peers_.size(); ++peer) {
     if (peers_[peer].connection == 0 || simulator_.scenario().hosts[peer].nat) continue;
-    const auto dialled = endpoint_->connect(local(now), simulator_.outside_address(peer), simulator_.host(peer).public_key());
+    const auto dialled =
+        endpoint_->connect(local(now), simulator_.outside_address(peer), simulator_.host(peer).public_key());
     drain_events(now);
     if (dialled) peers_[peer].connection = *dialled;
   }
@@ -335,7 +340,8 @@ Host::SendOutcome Host::send(Instant now, std::uint64_t number) {
   Peer& peer = peers_[to];
   if (peer.connection == 0) {
     if (now < peer.redial_at) return SendOutcome::kNoConnection;
-    const auto dialled = endpoint_->connect(local(now), simulator_.outside_address(to), simulator_.host(to).public_key());
+    const auto dialled =
+        endpoint_->connect(local(now), simulator_.outside_address(to), simulator_.host(to).public_key());
     if (!dialled) return SendOutcome::kNoConnection;
     peer.connection = *dialled;
   }

@@ -118,8 +118,8 @@ Instant Link::arrival_of(Instant leaves_at) {
   }
   if (spec_->reorder > 0 && random_->unit() < spec_->reorder) {
     ++statistics_.reordered;
-    return arrives + Duration{static_cast<Duration::rep>(
-                         random_->below(static_cast<std::uint64_t>(std::max<Duration::rep>(spec_->reorder_by.count(), 1))))};
+    return arrives + Duration{static_cast<Duration::rep>(random_->below(
+                         static_cast<std::uint64_t>(std::max<Duration::rep>(spec_->reorder_by.count(), 1))))};
   }
   // A delay line keeps the order, also when its delay shrinks.
   latest_arrival_ = std::max(latest_arrival_, arrives);

@@ -62,10 +62,10 @@ struct LinkSpec {
   Aqm aqm = Aqm::kDropTail;
   std::uint32_t mtu = 1500;  // of IP packets; longer ones vanish
   LossSpec loss;
-  double reorder = 0;            // share of packets held back by ...
-  Duration reorder_by = 5ms;     // ... up to this much, while others pass
+  double reorder = 0;         // share of packets held back by ...
+  Duration reorder_by = 5ms;  // ... up to this much, while others pass
   double duplicate = 0;
-  double corrupt = 0;            // one byte changed
+  double corrupt = 0;  // one byte changed
   std::vector<Span> blackouts;
   std::vector<RateChange> rate_changes;  // ascending
   std::vector<DelaySpike> delay_spikes;

@@ -20,7 +20,8 @@ void Nat::expire(Instant now) {
 std::uint16_t Nat::free_port() {
   while (true) {
     const auto port = static_cast<std::uint16_t>(1024 + random_->below(64'512));
-    const bool taken = std::any_of(mappings_.begin(), mappings_.end(), [&](const Mapping& m) { return m.port == port; });
+    const bool taken =
+        std::any_of(mappings_.begin(), mappings_.end(), [&](const Mapping& m) { return m.port == port; });
     if (!taken) return port;
   }
 }
@@ -46,9 +47,9 @@ std::optional<SocketAddress> Nat::inbound(Instant now, const SocketAddress& exte
   expire(now);
   for (Mapping& mapping : mappings_) {
     if (mapping.port != external.port()) continue;
-    const bool passes = std::any_of(mapping.contacts.begin(), mapping.contacts.end(), [&](const SocketAddress& contact) {
-      return same(spec_->filtering, contact, remote);
-    });
+    const bool passes =
+        std::any_of(mapping.contacts.begin(), mapping.contacts.end(),
+                    [&](const SocketAddress& contact) { return same(spec_->filtering, contact, remote); });
     if (!passes) break;
     if (spec_->refreshed_by_inbound) mapping.used_at = now;
     return mapping.inside;

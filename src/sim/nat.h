@@ -18,7 +18,7 @@ enum class NatRule : std::uint8_t { kEndpointIndependent, kAddressDependent, kAd
 struct NatSpec {
   NatRule mapping = NatRule::kEndpointIndependent;
   NatRule filtering = NatRule::kAddressAndPortDependent;
-  Duration expiry = 120s;           // of a mapping that sends nothing
+  Duration expiry = 120s;  // of a mapping that sends nothing
   bool refreshed_by_inbound = true;
   friend bool operator==(const NatSpec&, const NatSpec&) = default;
 };
@@ -32,7 +32,8 @@ class Nat {
   // The external address that a datagram from `inside` to `remote` leaves with.
   [[nodiscard]] SocketAddress outbound(Instant now, const SocketAddress& inside, const SocketAddress& remote);
   // The inside address that a datagram from `remote` to `external` is passed to; nothing when it is dropped.
-  [[nodiscard]] std::optional<SocketAddress> inbound(Instant now, const SocketAddress& external, const SocketAddress& remote);
+  [[nodiscard]] std::optional<SocketAddress> inbound(Instant now, const SocketAddress& external,
+                                                     const SocketAddress& remote);
   // Forgets everything: the next datagram of a host leaves from another port.
   void rebind() { mappings_.clear(); }
 

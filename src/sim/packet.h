@@ -31,7 +31,7 @@ struct Packet {
   std::uint16_t hop = 0;         // index into the side's list of links
   std::uint64_t sequence = 0;    // of a competitor
   Instant sent_at{};
-  Instant queued_at{};           // into the queue of the present link
+  Instant queued_at{};                        // into the queue of the present link
   std::array<std::uint8_t, kCapacity> bytes;  // NOLINT: filled up to `size`
 
   [[nodiscard]] MutableBytes view() { return MutableBytes(bytes).first(size); }

@@ -50,7 +50,9 @@ class PatternSource final : public BodySource {
 
 }  // namespace
 
-std::uint64_t PayloadRule::begin_of(std::uint64_t message) const { return mix(seed_ ^ mix(message)) % kPattern; }
+std::uint64_t PayloadRule::begin_of(std::uint64_t message) const {
+  return mix(seed_ ^ mix(message)) % kPattern;
+}
 
 Body PayloadRule::body(std::uint64_t message, std::uint64_t size) const {
   return Body::from_source(std::make_unique<PatternSource>(message, size, begin_of(message)), size);

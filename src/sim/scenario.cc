@@ -120,7 +120,8 @@ Duration Scenario::bound() const {
     total += disturbance.duration + 5s;
   }
   for (const LinkSpec& link : links) {
-    for (const Span& blackout : link.blackouts) total = std::max(total, 30s + blackout.until + (blackout.until - blackout.from));
+    for (const Span& blackout : link.blackouts)
+      total = std::max(total, 30s + blackout.until + (blackout.until - blackout.from));
     total += 2 * interruption(link);
   }
   for (const FlowSpec& flow : flows) {
@@ -142,7 +143,8 @@ Duration Scenario::bound() const {
       rate = std::min(rate, Bandwidth::from_bytes_per_second(static_cast<std::uint64_t>(mathis) + 400));
     }
     // Slow start from ten datagrams, then a quarter of the fair share at worst.
-    const std::uint64_t bytes = flow.count * (flow.bytes + 1228 + (flow.kind == FlowKind::kRequests ? flow.reply_bytes : 0));
+    const std::uint64_t bytes =
+        flow.count * (flow.bytes + 1228 + (flow.kind == FlowKind::kRequests ? flow.reply_bytes : 0));
     total += flow.start + 20 * trip + rate.scaled(0.25).time_for(bytes);
     total += static_cast<Duration::rep>(flow.count) * flow.interval;
     if (flow.pause_every > 0) total += static_cast<Duration::rep>(flow.count / flow.pause_every) * flow.pause;
@@ -166,7 +168,8 @@ std::optional<std::string> Scenario::problem() const {
     if (host.nat && *host.nat >= nats.size()) return "a host names a NAT box that is not there";
   }
   for (const CompetitorSpec& competitor : competitors) {
-    if (bad_link(competitor.egress) || bad_link(competitor.ingress)) return "a competitor names a link that is not there";
+    if (bad_link(competitor.egress) || bad_link(competitor.ingress))
+      return "a competitor names a link that is not there";
   }
   for (const FlowSpec& flow : flows) {
     if (flow.from >= hosts.size() || flow.to >= hosts.size() || flow.from == flow.to) return "a flow's hosts are wrong";
@@ -192,7 +195,9 @@ Scenario two_hosts(const LinkSpec& there, const LinkSpec& back) {
   return scenario;
 }
 
-Scenario two_hosts(const LinkSpec& both) { return two_hosts(both, both); }
+Scenario two_hosts(const LinkSpec& both) {
+  return two_hosts(both, both);
+}
 
 Scenario dumbbell(const LinkSpec& there, const LinkSpec& back, std::uint32_t pairs) {
   Scenario scenario;

@@ -17,12 +17,12 @@
 namespace godwit::sim {
 
 struct HostSpec {
-  std::vector<std::uint32_t> egress;   // links from the host outwards, in order
-  std::vector<std::uint32_t> ingress;  // links towards the host, in order
-  std::optional<std::uint32_t> nat;    // between its links and the world; absent: a public address
-  Duration receive_interval{};         // datagrams that arrive within it are read together; zero: each alone
+  std::vector<std::uint32_t> egress;      // links from the host outwards, in order
+  std::vector<std::uint32_t> ingress;     // links towards the host, in order
+  std::optional<std::uint32_t> nat;       // between its links and the world; absent: a public address
+  Duration receive_interval{};            // datagrams that arrive within it are read together; zero: each alone
   std::uint32_t socket_buffer = 1 << 20;  // bytes that may wait to be read
-  Config config;                       // any setting a user has
+  Config config;                          // any setting a user has
 };
 
 enum class FlowKind : std::uint8_t {
@@ -41,8 +41,8 @@ struct FlowSpec {
   std::uint64_t reply_bytes = 16;  // kRequests
   std::uint32_t window = 1;        // kStreams
   Duration interval{};
-  std::uint32_t pause_every = 0;   // after so many messages ...
-  Duration pause{};                // ... the application is silent for so long
+  std::uint32_t pause_every = 0;  // after so many messages ...
+  Duration pause{};               // ... the application is silent for so long
   friend bool operator==(const FlowSpec&, const FlowSpec&) = default;
 };
 inline constexpr std::uint64_t kSmallestPayload = 16;
@@ -56,13 +56,13 @@ struct CompetitorSpec {
 };
 
 enum class DisturbanceKind : std::uint8_t {
-  kRestart,      // the process ends without a word and starts again `duration` later with the same keys
+  kRestart,  // the process ends without a word and starts again `duration` later with the same keys
   kRestartNewKeys,
-  kStall,        // the process does nothing for `duration`
-  kClockJump,    // the machine slept: its clock is `duration` later, its timers fire
-  kRebindNat,    // target: the NAT box
-  kClose,        // the application closes every connection
-  kRedial,       // the application dials a peer it is connected to
+  kStall,      // the process does nothing for `duration`
+  kClockJump,  // the machine slept: its clock is `duration` later, its timers fire
+  kRebindNat,  // target: the NAT box
+  kClose,      // the application closes every connection
+  kRedial,     // the application dials a peer it is connected to
 };
 [[nodiscard]] std::string_view disturbance_name(DisturbanceKind kind);
 

@@ -21,7 +21,8 @@ class Dice {
   // Uniform on a logarithmic scale.
   double spread(double least, double most) { return least * std::pow(most / least, random_.unit()); }
   Duration time(Duration least, Duration most) {
-    return Duration{static_cast<Duration::rep>(spread(static_cast<double>(least.count()), static_cast<double>(most.count())))};
+    return Duration{
+        static_cast<Duration::rep>(spread(static_cast<double>(least.count()), static_cast<double>(most.count())))};
   }
   Duration moment(Duration within) {
     return Duration{static_cast<Duration::rep>(random_.unit() * static_cast<double>(within.count()))};
@@ -100,8 +101,10 @@ Config random_config(Dice& dice) {
   config.streams.delivery = dice.chance(0.5) ? DeliveryMode::kWhole : DeliveryMode::kChunks;
   if (dice.chance(0.3)) config.recovery.rtt.min_rto = 200ms;
   if (dice.chance(0.2)) config.handshake.require_authenticated_peer = true;
-  if (dice.chance(0.1)) config.connection_rate_limit = Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(dice.spread(3e5, 3e7)));
-  if (dice.chance(0.1)) config.endpoint_rate_limit = Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(dice.spread(3e5, 3e7)));
+  if (dice.chance(0.1))
+    config.connection_rate_limit = Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(dice.spread(3e5, 3e7)));
+  if (dice.chance(0.1))
+    config.endpoint_rate_limit = Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(dice.spread(3e5, 3e7)));
   if (dice.chance(0.15)) {
     config.send_queue.max_messages = static_cast<std::uint32_t>(dice.number(1, 16));
     config.send_queue.max_streams = static_cast<std::uint32_t>(dice.number(1, 4));
@@ -130,7 +133,8 @@ FlowSpec random_flow(Dice& dice, std::uint32_t from, std::uint32_t to, std::uint
   switch (flow.kind) {
     case FlowKind::kStreams:
       flow.bytes = static_cast<std::uint64_t>(dice.spread(16, static_cast<double>(budget_bytes)));
-      flow.count = static_cast<std::uint32_t>(std::min<std::uint64_t>(dice.number(1, 8), std::max<std::uint64_t>(1, budget_bytes / flow.bytes)));
+      flow.count = static_cast<std::uint32_t>(
+          std::min<std::uint64_t>(dice.number(1, 8), std::max<std::uint64_t>(1, budget_bytes / flow.bytes)));
       flow.window = static_cast<std::uint32_t>(dice.number(1, 4));
       if (dice.chance(0.2)) flow.interval = dice.time(1ms, 2s);
       break;
@@ -154,14 +158,17 @@ FlowSpec random_flow(Dice& dice, std::uint32_t from, std::uint32_t to, std::uint
 }
 
 Disturbance random_disturbance(Dice& dice, const Scenario& scenario) {
-  constexpr std::array kKinds = {DisturbanceKind::kRestart, DisturbanceKind::kRestartNewKeys, DisturbanceKind::kStall,
-                                 DisturbanceKind::kClockJump, DisturbanceKind::kClose, DisturbanceKind::kRedial,
+  constexpr std::array kKinds = {DisturbanceKind::kRestart,  DisturbanceKind::kRestartNewKeys,
+                                 DisturbanceKind::kStall,    DisturbanceKind::kClockJump,
+                                 DisturbanceKind::kClose,    DisturbanceKind::kRedial,
                                  DisturbanceKind::kRebindNat};
   Disturbance disturbance;
   disturbance.kind = dice.one_of(kKinds);
-  if (disturbance.kind == DisturbanceKind::kRebindNat && scenario.nats.empty()) disturbance.kind = DisturbanceKind::kStall;
+  if (disturbance.kind == DisturbanceKind::kRebindNat && scenario.nats.empty())
+    disturbance.kind = DisturbanceKind::kStall;
   disturbance.at = dice.moment(8s);
-  const std::size_t targets = disturbance.kind == DisturbanceKind::kRebindNat ? scenario.nats.size() : scenario.hosts.size();
+  const std::size_t targets =
+      disturbance.kind == DisturbanceKind::kRebindNat ? scenario.nats.size() : scenario.hosts.size();
   disturbance.target = static_cast<std::uint32_t>(dice.number(0, targets - 1));
   disturbance.duration = dice.time(1ms, dice.chance(0.1) ? Duration(200s) : Duration(5s));
   return disturbance;
@@ -221,7 +228,8 @@ Scenario random_scenario(std::uint64_t seed) {
   }
   if (scenario.flows.empty()) scenario.flows.push_back(random_flow(dice, 1, 0, std::max<std::uint64_t>(budget, 100)));
   if (dice.chance(0.35)) {
-    for (std::uint64_t i = dice.number(1, 3); i > 0; --i) scenario.disturbances.push_back(random_disturbance(dice, scenario));
+    for (std::uint64_t i = dice.number(1, 3); i > 0; --i)
+      scenario.disturbances.push_back(random_disturbance(dice, scenario));
   }
   scenario.resolve();
   return scenario;

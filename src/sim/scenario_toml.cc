@@ -1,13 +1,13 @@
 #include "sim/scenario_toml.h"
 
 #include <fmt/format.h>
+#include <toml++/toml.h>
 
 #include <array>
 #include <charconv>
 #include <fstream>
 #include <set>
 #include <sstream>
-#include <toml++/toml.h>
 
 namespace godwit::sim {
 namespace {
@@ -20,8 +20,8 @@ struct Wrong {
 constexpr std::array<std::string_view, 3> kFlowKinds = {"streams", "messages", "requests"};
 constexpr std::array<std::string_view, 3> kNatRules = {"endpoint-independent", "address", "address-port"};
 constexpr std::array<DisturbanceKind, 7> kDisturbances = {
-    DisturbanceKind::kRestart, DisturbanceKind::kRestartNewKeys, DisturbanceKind::kStall, DisturbanceKind::kClockJump,
-    DisturbanceKind::kRebindNat, DisturbanceKind::kClose, DisturbanceKind::kRedial};
+    DisturbanceKind::kRestart,   DisturbanceKind::kRestartNewKeys, DisturbanceKind::kStall, DisturbanceKind::kClockJump,
+    DisturbanceKind::kRebindNat, DisturbanceKind::kClose,          DisturbanceKind::kRedial};
 
 double number_before_unit(std::string_view text, std::string_view& unit) {
   double value = 0;
@@ -45,10 +45,14 @@ Bandwidth parse_rate(std::string_view text) {
   std::string_view unit;
   const double value = number_before_unit(text, unit);
   double factor = 1;
-  if (unit == "k") factor = 1e3;
-  else if (unit == "M") factor = 1e6;
-  else if (unit == "G") factor = 1e9;
-  else if (!unit.empty()) throw Wrong{fmt::format("\"{}\" is no rate (bits per second, k, M, G)", text)};
+  if (unit == "k")
+    factor = 1e3;
+  else if (unit == "M")
+    factor = 1e6;
+  else if (unit == "G")
+    factor = 1e9;
+  else if (!unit.empty())
+    throw Wrong{fmt::format("\"{}\" is no rate (bits per second, k, M, G)", text)};
   return Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(value * factor));
 }
 
@@ -120,7 +124,8 @@ class Reader {
   }
   void finish() const {
     for (const auto& [key, node] : *table_) {
-      if (!known_.contains(std::string(key.str()))) throw Wrong{fmt::format("{}: unknown key \"{}\"", where_, key.str())};
+      if (!known_.contains(std::string(key.str())))
+        throw Wrong{fmt::format("{}: unknown key \"{}\"", where_, key.str())};
     }
   }
   [[noreturn]] void fail(std::string_view key, std::string_view what) const {
@@ -294,8 +299,12 @@ Result<Scenario> load_scenario(const std::string& path) {
 
 namespace {
 
-std::string time_text(Duration time) { return fmt::format("\"{}ns\"", time.count()); }
-std::string rate_text(Bandwidth rate) { return fmt::format("\"{}\"", rate.bits_per_second()); }
+std::string time_text(Duration time) {
+  return fmt::format("\"{}ns\"", time.count());
+}
+std::string rate_text(Bandwidth rate) {
+  return fmt::format("\"{}\"", rate.bits_per_second());
+}
 template <typename T>
 std::string list_text(const std::vector<T>& values) {
   return fmt::format("[{}]", fmt::join(values, ", "));
@@ -305,12 +314,14 @@ std::string print_link(const LinkSpec& link) {
   const LinkSpec usual;
   std::string out = fmt::format("\n[[link]]\ndelay = {}\n", time_text(link.delay));
   if (link.jitter != usual.jitter) out += fmt::format("jitter = {}\n", time_text(link.jitter));
-  if (!link.rate.is_unlimited()) out += fmt::format("rate = {}\nqueue_bytes = {}\n", rate_text(link.rate), link.queue.bytes);
+  if (!link.rate.is_unlimited())
+    out += fmt::format("rate = {}\nqueue_bytes = {}\n", rate_text(link.rate), link.queue.bytes);
   if (link.aqm == Aqm::kCodel) out += "codel = true\n";
   if (link.mtu != usual.mtu) out += fmt::format("mtu = {}\n", link.mtu);
   if (link.loss.rate > 0) out += fmt::format("loss = {}\n", link.loss.rate);
   if (link.loss.to_bad > 0) {
-    out += fmt::format("burst_begins = {}\nburst_ends = {}\nburst_loss = {}\n", link.loss.to_bad, link.loss.to_good, link.loss.bad_rate);
+    out += fmt::format("burst_begins = {}\nburst_ends = {}\nburst_loss = {}\n", link.loss.to_bad, link.loss.to_good,
+                       link.loss.bad_rate);
   }
   if (!link.loss.packets.empty()) out += fmt::format("lose_packets = {}\n", list_text(link.loss.packets));
   if (link.loss.every > 0) out += fmt::format("lose_every = {}\n", link.loss.every);
@@ -318,7 +329,8 @@ std::string print_link(const LinkSpec& link) {
   if (link.duplicate > 0) out += fmt::format("duplicate = {}\n", link.duplicate);
   if (link.corrupt > 0) out += fmt::format("corrupt = {}\n", link.corrupt);
   if (link.policer) {
-    out += fmt::format("policer_rate = {}\npolicer_burst = {}\n", rate_text(link.policer->rate), link.policer->burst_bytes);
+    out += fmt::format("policer_rate = {}\npolicer_burst = {}\n", rate_text(link.policer->rate),
+                       link.policer->burst_bytes);
   }
   for (const Span& span : link.blackouts) {
     out += fmt::format("[[link.blackout]]\nfrom = {}\nuntil = {}\n", time_text(span.from), time_text(span.until));
@@ -327,8 +339,8 @@ std::string print_link(const LinkSpec& link) {
     out += fmt::format("[[link.rate_change]]\nat = {}\nrate = {}\n", time_text(change.at), rate_text(change.rate));
   }
   for (const DelaySpike& spike : link.delay_spikes) {
-    out += fmt::format("[[link.delay_spike]]\nfrom = {}\nuntil = {}\nextra = {}\n", time_text(spike.from), time_text(spike.until),
-                       time_text(spike.extra));
+    out += fmt::format("[[link.delay_spike]]\nfrom = {}\nuntil = {}\nextra = {}\n", time_text(spike.from),
+                       time_text(spike.until), time_text(spike.extra));
   }
   return out;
 }
@@ -339,16 +351,23 @@ std::string print_host(const HostSpec& host) {
   std::string out = fmt::format("\n[[host]]\negress = {}\ningress = {}\ncongestion = \"{}\"\n", list_text(host.egress),
                                 list_text(host.ingress), to_string(config.congestion));
   if (host.nat) out += fmt::format("nat = {}\n", *host.nat);
-  if (host.receive_interval > Duration::zero()) out += fmt::format("receive_interval = {}\n", time_text(host.receive_interval));
+  if (host.receive_interval > Duration::zero())
+    out += fmt::format("receive_interval = {}\n", time_text(host.receive_interval));
   if (host.socket_buffer != HostSpec{}.socket_buffer) out += fmt::format("socket_buffer = {}\n", host.socket_buffer);
-  if (config.congestion == CongestionKind::kFixedRate) out += fmt::format("fixed_rate = {}\n", rate_text(config.controller.fixed_rate));
+  if (config.congestion == CongestionKind::kFixedRate)
+    out += fmt::format("fixed_rate = {}\n", rate_text(config.controller.fixed_rate));
   if (config.streams.delivery == DeliveryMode::kChunks) out += "chunks = true\n";
-  if (config.recovery.rtt.min_rto != usual.recovery.rtt.min_rto) out += fmt::format("min_rto = {}\n", time_text(config.recovery.rtt.min_rto));
+  if (config.recovery.rtt.min_rto != usual.recovery.rtt.min_rto)
+    out += fmt::format("min_rto = {}\n", time_text(config.recovery.rtt.min_rto));
   if (config.connection_rate_limit) out += fmt::format("rate_limit = {}\n", rate_text(*config.connection_rate_limit));
-  if (config.endpoint_rate_limit) out += fmt::format("endpoint_rate_limit = {}\n", rate_text(*config.endpoint_rate_limit));
-  if (config.send_queue.max_messages != usual.send_queue.max_messages) out += fmt::format("max_messages = {}\n", config.send_queue.max_messages);
-  if (config.send_queue.max_streams != usual.send_queue.max_streams) out += fmt::format("max_streams = {}\n", config.send_queue.max_streams);
-  if (config.keepalive.idle_timeout != usual.keepalive.idle_timeout) out += fmt::format("idle_timeout = {}\n", time_text(config.keepalive.idle_timeout));
+  if (config.endpoint_rate_limit)
+    out += fmt::format("endpoint_rate_limit = {}\n", rate_text(*config.endpoint_rate_limit));
+  if (config.send_queue.max_messages != usual.send_queue.max_messages)
+    out += fmt::format("max_messages = {}\n", config.send_queue.max_messages);
+  if (config.send_queue.max_streams != usual.send_queue.max_streams)
+    out += fmt::format("max_streams = {}\n", config.send_queue.max_streams);
+  if (config.keepalive.idle_timeout != usual.keepalive.idle_timeout)
+    out += fmt::format("idle_timeout = {}\n", time_text(config.keepalive.idle_timeout));
   if (config.handshake.require_authenticated_peer) out += "require_authenticated = true\n";
   return out;
 }
@@ -361,23 +380,26 @@ std::string print_scenario(const Scenario& scenario) {
   for (const LinkSpec& link : scenario.links) out += print_link(link);
   for (const NatSpec& nat : scenario.nats) {
     out += fmt::format("\n[[nat]]\nmapping = \"{}\"\nfiltering = \"{}\"\nexpiry = {}\nrefreshed_by_inbound = {}\n",
-                       kNatRules[static_cast<std::size_t>(nat.mapping)], kNatRules[static_cast<std::size_t>(nat.filtering)],
-                       time_text(nat.expiry), nat.refreshed_by_inbound);
+                       kNatRules[static_cast<std::size_t>(nat.mapping)],
+                       kNatRules[static_cast<std::size_t>(nat.filtering)], time_text(nat.expiry),
+                       nat.refreshed_by_inbound);
   }
   for (const HostSpec& host : scenario.hosts) out += print_host(host);
   for (const FlowSpec& flow : scenario.flows) {
-    out += fmt::format("\n[[flow]]\nkind = \"{}\"\nfrom = {}\nto = {}\nstart = {}\ncount = {}\nbytes = {}\nreply_bytes = {}\n"
-                       "window = {}\ninterval = {}\npause_every = {}\npause = {}\n",
-                       kFlowKinds[static_cast<std::size_t>(flow.kind)], flow.from, flow.to, time_text(flow.start), flow.count,
-                       flow.bytes, flow.reply_bytes, flow.window, time_text(flow.interval), flow.pause_every, time_text(flow.pause));
+    out += fmt::format(
+        "\n[[flow]]\nkind = \"{}\"\nfrom = {}\nto = {}\nstart = {}\ncount = {}\nbytes = {}\nreply_bytes = {}\n"
+        "window = {}\ninterval = {}\npause_every = {}\npause = {}\n",
+        kFlowKinds[static_cast<std::size_t>(flow.kind)], flow.from, flow.to, time_text(flow.start), flow.count,
+        flow.bytes, flow.reply_bytes, flow.window, time_text(flow.interval), flow.pause_every, time_text(flow.pause));
   }
   for (const CompetitorSpec& competitor : scenario.competitors) {
     out += fmt::format("\n[[competitor]]\negress = {}\ningress = {}\nstart = {}\n", list_text(competitor.egress),
                        list_text(competitor.ingress), time_text(competitor.start));
   }
   for (const Disturbance& disturbance : scenario.disturbances) {
-    out += fmt::format("\n[[disturbance]]\nkind = \"{}\"\nat = {}\ntarget = {}\nduration = {}\n", disturbance_name(disturbance.kind),
-                       time_text(disturbance.at), disturbance.target, time_text(disturbance.duration));
+    out += fmt::format("\n[[disturbance]]\nkind = \"{}\"\nat = {}\ntarget = {}\nduration = {}\n",
+                       disturbance_name(disturbance.kind), time_text(disturbance.at), disturbance.target,
+                       time_text(disturbance.duration));
   }
   return out;
 }

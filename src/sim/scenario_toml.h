@@ -1,5 +1,5 @@
-// Scenarios as text. docs/simulation.md describes every key; times are strings with a unit ("25ms"), rates strings with a
-// decimal multiplier of bits per second ("10M").
+// Scenarios as text. docs/simulation.md describes every key; times are strings with a unit ("25ms"), rates strings with
+// a decimal multiplier of bits per second ("10M").
 #pragma once
 
 #include <string>

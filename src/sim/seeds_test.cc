@@ -27,10 +27,14 @@ TEST(Seeds, SettleTimersThatAPongMakesDue) {
 }
 
 // A shared budget changes a connection's pacing rate without any event of its own.
-TEST(Seeds, KeepThePacersPromiseUnderASharedBudget) { expect_clean(17468); }
+TEST(Seeds, KeepThePacersPromiseUnderASharedBudget) {
+  expect_clean(17468);
+}
 
 // Receipts that ride on a short message are beyond what window and pacer granted, by no more than 64 of them.
-TEST(Seeds, LetReceiptsRideOnAFullWindow) { expect_clean(1180); }
+TEST(Seeds, LetReceiptsRideOnAFullWindow) {
+  expect_clean(1180);
+}
 
 // An application dials a peer whose own dial it is answering: what the peer had queued is reported, never lost.
 TEST(Seeds, ReportWhatACrossedDialReplaces) {

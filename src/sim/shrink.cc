@@ -71,7 +71,9 @@ std::vector<Reduction> reductions(const Scenario& scenario) {
   return out;
 }
 
-std::size_t weight(const Scenario& scenario) { return reductions(scenario).size(); }
+std::size_t weight(const Scenario& scenario) {
+  return reductions(scenario).size();
+}
 
 }  // namespace
 

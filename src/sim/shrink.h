@@ -10,7 +10,7 @@ namespace godwit::sim {
 
 struct ShrinkResult {
   Scenario scenario;
-  Violation violation;     // of the small one
+  Violation violation;  // of the small one
   std::uint64_t runs = 0;
   std::uint64_t steps = 0;  // reductions that were kept
 };

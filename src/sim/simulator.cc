@@ -117,8 +117,8 @@ SimulationResult Simulator::run() {
     for (std::uint32_t flow = 0; flow < application_.progress().size(); ++flow) {
       const FlowProgress& progress = application_.progress()[flow];
       if (progress.ended == scenario_.flows[flow].count) continue;
-      open += fmt::format(" flow {}: {} of {} ended, {} outstanding;", flow, progress.ended, scenario_.flows[flow].count,
-                          progress.outstanding);
+      open += fmt::format(" flow {}: {} of {} ended, {} outstanding;", flow, progress.ended,
+                          scenario_.flows[flow].count, progress.outstanding);
     }
     judge_.report(Rule::kLiveness, now_, fmt::format("not finished within {:.1f} s:{}", to_seconds(bound), open));
   }
@@ -319,11 +319,13 @@ void Simulator::end_disturbance(Instant now, const Disturbance& disturbance) {
 
 // --- What the checkers and the trace are told ---
 
-void Simulator::on_data(Instant local, std::uint32_t host, ConnectionId connection, std::uint64_t bytes, bool retransmission) {
+void Simulator::on_data(Instant local, std::uint32_t host, ConnectionId connection, std::uint64_t bytes,
+                        bool retransmission) {
   if (options_.check) state_.on_data(local, host, *hosts_[host]->endpoint(), connection, bytes, retransmission);
 }
 
-void Simulator::on_metrics(Instant local, std::uint32_t host, ConnectionId connection, Bandwidth rate, std::uint64_t window) {
+void Simulator::on_metrics(Instant local, std::uint32_t host, ConnectionId connection, Bandwidth rate,
+                           std::uint64_t window) {
   if (options_.check) state_.on_metrics(local, host, connection, rate, window);
 }
 
@@ -343,7 +345,8 @@ void Simulator::after_turn(Instant now, std::uint32_t host, bool worked) {
   state_.after_turn(hosts_[host]->local(now), host, *hosts_[host]->endpoint(), worked, shared);
 }
 
-void Simulator::note(std::string_view what, std::uint32_t who, std::uint64_t a, std::uint64_t b, std::string_view text) {
+void Simulator::note(std::string_view what, std::uint32_t who, std::uint64_t a, std::uint64_t b,
+                     std::string_view text) {
   const auto at = static_cast<std::uint64_t>(now_.time_since_epoch().count());
   trace_hash_ = mix(trace_hash_ ^ at) ^ mix(a + (b << 1) + who + what.size());
   if (options_.trace) {
@@ -353,8 +356,8 @@ void Simulator::note(std::string_view what, std::uint32_t who, std::uint64_t a, 
 
 void Simulator::note_event(Instant now, std::uint32_t host, const EndpointEvent& event) {
   constexpr std::array<std::string_view, std::variant_size_v<godwit::Event>> kNames = {
-      "connected", "closed",  "message",  "chunk",       "stream",        "metadata", "aborted",
-      "confirmed", "failed",  "writable", "authenticated", "key-aging", "ping-answered", "suspect"};
+      "connected", "closed", "message",  "chunk",         "stream",    "metadata",      "aborted",
+      "confirmed", "failed", "writable", "authenticated", "key-aging", "ping-answered", "suspect"};
   std::uint64_t detail = 0;
   if (const auto* confirmed = std::get_if<MessageConfirmed>(&event.event)) detail = confirmed->message;
   if (const auto* failed = std::get_if<MessageFailed>(&event.event)) detail = failed->message;

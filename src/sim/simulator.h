@@ -1,6 +1,6 @@
-// The loop with a virtual clock: takes the earliest event, lets a link, a host or a script act on it, judges every rule,
-// and goes on. The same core runs here and in runtime/; nothing in it knows. One thread, no I/O, no clock: a scenario
-// and its seed determine every byte. START READING HERE: run_until().
+// The loop with a virtual clock: takes the earliest event, lets a link, a host or a script act on it, judges every
+// rule, and goes on. The same core runs here and in runtime/; nothing in it knows. One thread, no I/O, no clock: a
+// scenario and its seed determine every byte. START READING HERE: run_until().
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@
 namespace godwit::sim {
 
 struct SimulatorOptions {
-  bool check = true;             // false: measurements, without checkers after every event
+  bool check = true;  // false: measurements, without checkers after every event
   bool stop_at_violation = true;
   Mutation mutation = Mutation::kNone;
   // Receives the trace, a line at a time; absent: only its hash is kept.
@@ -37,10 +37,10 @@ struct SimulatorOptions {
 struct SimulationResult {
   std::vector<Violation> violations;
   std::uint64_t trace_hash = 0;
-  Duration simulated{};          // until every flow had ended
+  Duration simulated{};  // until every flow had ended
   Duration bound{};
   std::uint64_t events = 0;
-  std::uint64_t datagrams = 0;   // sent by hosts
+  std::uint64_t datagrams = 0;  // sent by hosts
   std::uint64_t messages = 0;
   std::uint64_t confirmed = 0;
   std::uint64_t delivered_bytes = 0;

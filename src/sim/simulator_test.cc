@@ -41,7 +41,8 @@ TEST(Simulator, TracesDifferWithTheSeed) {
 
 TEST(Simulator, CarriesARequestAndItsReply) {
   Scenario scenario = two_hosts({.delay = 25ms, .rate = 10_mbps, .queue = {.bdp = 1}});
-  scenario.flows.push_back({.kind = FlowKind::kRequests, .count = 5, .bytes = 100, .reply_bytes = 30'000, .interval = 1s});
+  scenario.flows.push_back(
+      {.kind = FlowKind::kRequests, .count = 5, .bytes = 100, .reply_bytes = 30'000, .interval = 1s});
   const SimulationResult result = Simulator(scenario).run();
   EXPECT_TRUE(result.clean());
   EXPECT_EQ(result.confirmed, 5U);
@@ -82,22 +83,17 @@ TEST_P(CheckersCanFail, OnTheirMutation) {
 
 INSTANTIATE_TEST_SUITE_P(
     Mutations, CheckersCanFail,
-    testing::Values(Expectation{Mutation::kDeliverTwice, Rule::kDeliveredOnce},
-                    Expectation{Mutation::kAlterPayload, Rule::kIntact},
-                    Expectation{Mutation::kHideConfirmation, Rule::kReported},
-                    Expectation{Mutation::kClaimUndelivered, Rule::kReported},
-                    Expectation{Mutation::kHideHalfReceived, Rule::kHalfReceived},
-                    Expectation{Mutation::kLeakPacket, Rule::kConserved},
-                    Expectation{Mutation::kMiscountInFlight, Rule::kInFlight},
-                    Expectation{Mutation::kExceedWindow, Rule::kWindow},
-                    Expectation{Mutation::kExceedPacer, Rule::kPacer},
-                    Expectation{Mutation::kOverfillQueue, Rule::kQueueBound},
-                    Expectation{Mutation::kRepeatNonce, Rule::kNonce},
-                    Expectation{Mutation::kOversizeDatagram, Rule::kDatagram},
-                    Expectation{Mutation::kForeignType, Rule::kDatagram},
-                    Expectation{Mutation::kPastTimer, Rule::kTimer},
-                    Expectation{Mutation::kStallForever, Rule::kLiveness},
-                    Expectation{Mutation::kRetainConnection, Rule::kRetained}),
+    testing::Values(
+        Expectation{Mutation::kDeliverTwice, Rule::kDeliveredOnce}, Expectation{Mutation::kAlterPayload, Rule::kIntact},
+        Expectation{Mutation::kHideConfirmation, Rule::kReported},
+        Expectation{Mutation::kClaimUndelivered, Rule::kReported},
+        Expectation{Mutation::kHideHalfReceived, Rule::kHalfReceived},
+        Expectation{Mutation::kLeakPacket, Rule::kConserved}, Expectation{Mutation::kMiscountInFlight, Rule::kInFlight},
+        Expectation{Mutation::kExceedWindow, Rule::kWindow}, Expectation{Mutation::kExceedPacer, Rule::kPacer},
+        Expectation{Mutation::kOverfillQueue, Rule::kQueueBound}, Expectation{Mutation::kRepeatNonce, Rule::kNonce},
+        Expectation{Mutation::kOversizeDatagram, Rule::kDatagram}, Expectation{Mutation::kForeignType, Rule::kDatagram},
+        Expectation{Mutation::kPastTimer, Rule::kTimer}, Expectation{Mutation::kStallForever, Rule::kLiveness},
+        Expectation{Mutation::kRetainConnection, Rule::kRetained}),
     [](const testing::TestParamInfo<Expectation>& tested) {
       std::string name(mutation_name(tested.param.mutation));
       std::replace(name.begin(), name.end(), '-', '_');

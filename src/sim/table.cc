@@ -18,8 +18,12 @@ constexpr std::array kControllers = {CongestionKind::kCubic, CongestionKind::kNe
                                      CongestionKind::kLedbat, CongestionKind::kFixedRate};
 constexpr Duration kBlackout = 2s;
 
-Duration warm_up(const Cell& cell) { return std::max<Duration>(4s, 25 * cell.round_trip); }
-Duration measured(const Cell& cell) { return std::max<Duration>(10s, 50 * cell.round_trip); }
+Duration warm_up(const Cell& cell) {
+  return std::max<Duration>(4s, 25 * cell.round_trip);
+}
+Duration measured(const Cell& cell) {
+  return std::max<Duration>(10s, 50 * cell.round_trip);
+}
 
 double limit(const Cell& cell) {
   return static_cast<double>(cell.rate.bytes_per_second()) * kPayloadShare * (1 - cell.loss);
@@ -49,8 +53,13 @@ void add_flow(Scenario& scenario, const Cell& cell, std::uint32_t from, std::uin
   scenario.hosts[to].receive_interval = 50us;
   scenario.hosts[from].receive_interval = 50us;
   scenario.hosts[to].socket_buffer = 16 << 20;
-  scenario.flows.push_back({.kind = FlowKind::kStreams, .from = from, .to = to, .start = start, .count = 1'000'000,
-                            .bytes = kStreamBytes, .window = 2});
+  scenario.flows.push_back({.kind = FlowKind::kStreams,
+                            .from = from,
+                            .to = to,
+                            .start = start,
+                            .count = 1'000'000,
+                            .bytes = kStreamBytes,
+                            .window = 2});
 }
 
 SimulatorOptions unchecked() {
@@ -68,7 +77,8 @@ double goodput(Simulator& simulator, std::uint32_t host, Duration until) {
 }
 
 // The first instant at which an interval of `step` carries `wanted` bytes per second.
-std::optional<Duration> reaches(Simulator& simulator, std::uint32_t host, double wanted, Duration step, Duration until) {
+std::optional<Duration> reaches(Simulator& simulator, std::uint32_t host, double wanted, Duration step,
+                                Duration until) {
   while (simulator.elapsed() < until) {
     if (goodput(simulator, host, simulator.elapsed() + step) >= wanted) return simulator.elapsed();
   }
@@ -161,7 +171,7 @@ Scenario cell_scenario(const Cell& cell) {
 }
 
 double least_share(const Cell& cell) {
-  const double segment_rate = limit(cell) / 1130;                       // segments per second that the path carries
+  const double segment_rate = limit(cell) / 1130;  // segments per second that the path carries
   const double trip = to_seconds(cell.round_trip);
   const double bdp = segment_rate * trip;
   // Below a few segments a window cannot be halved without emptying the path.
@@ -238,9 +248,9 @@ std::vector<Cell> ci_table() {
     double queue;
     Bandwidth rate;
   };
-  const std::array paths = {Path{1ms, 0, 4, 10_mbps},     Path{50ms, 0, 0.5, 10_mbps},  Path{50ms, 0, 1, 10_mbps},
+  const std::array paths = {Path{1ms, 0, 4, 10_mbps},      Path{50ms, 0, 0.5, 10_mbps},  Path{50ms, 0, 1, 10_mbps},
                             Path{50ms, 0.001, 1, 10_mbps}, Path{50ms, 0.01, 1, 10_mbps}, Path{50ms, 0.05, 1, 10_mbps},
-                            Path{150ms, 0, 4, 1_mbps},    Path{150ms, 0.01, 1, 1_mbps}, Path{300ms, 0, 1, 1_mbps},
+                            Path{150ms, 0, 4, 1_mbps},     Path{150ms, 0.01, 1, 1_mbps}, Path{300ms, 0, 1, 1_mbps},
                             Path{300ms, 0.001, 4, 10_mbps}};
   std::vector<Cell> cells;
   for (const CongestionKind controller : kControllers) {
@@ -262,27 +272,29 @@ std::string seconds_or_dash(const std::optional<Duration>& time) {
 }  // namespace
 
 std::string table_line(const CellResult& result) {
-  std::string line = fmt::format("{:<30} {:>6.3f} {:>6.3f} {:>6.3f} {:>7.1f}ms {:>7.4f} {:>8} {:>9} {:>8} ", result.cell.name(),
-                                 result.share, result.share_of_limit, result.least_share_of_limit,
-                                 to_seconds(result.queue_p95) * 1e3, result.retransmitted, seconds_or_dash(result.fill_time),
-                                 seconds_or_dash(result.blackout_recovery),
-                                 result.against_cubic ? fmt::format("{:.3f}", *result.against_cubic) : "-");
+  std::string line =
+      fmt::format("{:<30} {:>6.3f} {:>6.3f} {:>6.3f} {:>7.1f}ms {:>7.4f} {:>8} {:>9} {:>8} ", result.cell.name(),
+                  result.share, result.share_of_limit, result.least_share_of_limit, to_seconds(result.queue_p95) * 1e3,
+                  result.retransmitted, seconds_or_dash(result.fill_time), seconds_or_dash(result.blackout_recovery),
+                  result.against_cubic ? fmt::format("{:.3f}", *result.against_cubic) : "-");
   for (const double jain : result.jain) line += fmt::format(" {:.3f}", jain);
   if (!result.within_bounds()) line += "  OUT OF BOUNDS";
   return line;
 }
 
 std::string table_json(const CellResult& result) {
-  std::string json = fmt::format(R"({{"cell":"{}","share":{:.4f},"share_of_limit":{:.4f},"bound":{:.4f},"queue_p95_ms":{:.2f},)"
-                                 R"("retransmitted":{:.5f})",
-                                 result.cell.name(), result.share, result.share_of_limit, result.least_share_of_limit,
-                                 to_seconds(result.queue_p95) * 1e3, result.retransmitted);
+  std::string json =
+      fmt::format(R"({{"cell":"{}","share":{:.4f},"share_of_limit":{:.4f},"bound":{:.4f},"queue_p95_ms":{:.2f},)"
+                  R"("retransmitted":{:.5f})",
+                  result.cell.name(), result.share, result.share_of_limit, result.least_share_of_limit,
+                  to_seconds(result.queue_p95) * 1e3, result.retransmitted);
   if (result.fill_time) json += fmt::format(R"(,"fill_s":{:.3f})", to_seconds(*result.fill_time));
   if (result.blackout_recovery) json += fmt::format(R"(,"blackout_s":{:.3f})", to_seconds(*result.blackout_recovery));
   if (result.against_cubic) json += fmt::format(R"(,"against_cubic":{:.4f})", *result.against_cubic);
   if (!result.jain.empty()) {
     json += ",\"jain\":[";
-    for (std::size_t i = 0; i < result.jain.size(); ++i) json += fmt::format("{}{:.4f}", i > 0 ? "," : "", result.jain[i]);
+    for (std::size_t i = 0; i < result.jain.size(); ++i)
+      json += fmt::format("{}{:.4f}", i > 0 ? "," : "", result.jain[i]);
     json += "]";
   }
   return json + "}";

@@ -10,20 +10,20 @@
 namespace godwit::trace {
 
 enum class CostStep : std::uint8_t {
-  kOther,         // whatever no mark claims: the remainder
-  kIdle,          // waiting for input or a timer
-  kEncode,        // choosing the next payload and writing the message header
-  kSeal,          // AES-128-GCM, with the one pass over the application's bytes
-  kBookkeeping,   // ring, window, pacer, queues
-  kSendCall,      // the system call that sends
-  kReceiveCall,   // the system call that receives
-  kRoute,         // address to connection
-  kOpen,          // AES-128-GCM of a received datagram
-  kDecode,        // plaintext to message
-  kReassemble,    // streams and hand-over
-  kAcknowledge,   // duplicate filter, receipts in both directions, loss detection, congestion control
-  kDigest,        // the hash a benchmark keeps of what was delivered
-  kApplication,   // the application's own handler
+  kOther,        // whatever no mark claims: the remainder
+  kIdle,         // waiting for input or a timer
+  kEncode,       // choosing the next payload and writing the message header
+  kSeal,         // AES-128-GCM, with the one pass over the application's bytes
+  kBookkeeping,  // ring, window, pacer, queues
+  kSendCall,     // the system call that sends
+  kReceiveCall,  // the system call that receives
+  kRoute,        // address to connection
+  kOpen,         // AES-128-GCM of a received datagram
+  kDecode,       // plaintext to message
+  kReassemble,   // streams and hand-over
+  kAcknowledge,  // duplicate filter, receipts in both directions, loss detection, congestion control
+  kDigest,       // the hash a benchmark keeps of what was delivered
+  kApplication,  // the application's own handler
   kCount
 };
 
@@ -42,9 +42,9 @@ class CostSink {
 }  // namespace godwit::trace
 
 #if defined(GODWIT_COST_MARKS)
-#define GODWIT_MARK(sink, step)                                            \
-  do {                                                                     \
-    if ((sink) != nullptr) (sink)->mark(::godwit::trace::CostStep::step);  \
+#define GODWIT_MARK(sink, step)                                           \
+  do {                                                                    \
+    if ((sink) != nullptr) (sink)->mark(::godwit::trace::CostStep::step); \
   } while (false)
 #else
 #define GODWIT_MARK(sink, step) static_cast<void>(0)

@@ -13,52 +13,106 @@
 namespace godwit::trace {
 
 enum class PacketKind : std::uint8_t {
-  kIntro, kAcknowledgeConnection, kErrorAcknowledgement, kShortMessage, kStreamFragment, kNoOp, kPing, kPong, kUpgrade, kUnknown
+  kIntro,
+  kAcknowledgeConnection,
+  kErrorAcknowledgement,
+  kShortMessage,
+  kStreamFragment,
+  kNoOp,
+  kPing,
+  kPong,
+  kUpgrade,
+  kUnknown
 };
 
 // Why bytes that arrived were not used. Counted in the endpoint's and the connection's statistics by the same names.
 enum class DropReason : std::uint8_t {
-  kEmpty,                 // zero-length datagram
-  kUnknownType,           // first byte neither 01 nor 02 (wire spec 1.5)
-  kTooShort,              // below 29 bytes (symmetric) or 49 (intro)
-  kTooLong,               // above 1500 bytes
-  kUnknownSource,         // no connection and no intro, or not accepting
-  kRateLimited,           // asymmetric work refused by admission
-  kReplayedIntro,         // an intro already answered (W5)
+  kEmpty,          // zero-length datagram
+  kUnknownType,    // first byte neither 01 nor 02 (wire spec 1.5)
+  kTooShort,       // below 29 bytes (symmetric) or 49 (intro)
+  kTooLong,        // above 1500 bytes
+  kUnknownSource,  // no connection and no intro, or not accepting
+  kRateLimited,    // asymmetric work refused by admission
+  kReplayedIntro,  // an intro already answered (W5)
   kHandshakeTableFull,
   kConnectionTableFull,
   kIncompatibleVersion,
   kAuthenticationFailed,
-  kUndecodable,           // authentic, but not a message
+  kUndecodable,  // authentic, but not a message
   kDuplicate,
-  kStreamRefused,         // a limit of wire spec 6.4
-  kNoRoom,                // the reassembly budget is used up; the packet is not receipted
-  kClosed,                // for a connection that has ended
+  kStreamRefused,  // a limit of wire spec 6.4
+  kNoRoom,         // the reassembly budget is used up; the packet is not receipted
+  kClosed,         // for a connection that has ended
   kCount
 };
 [[nodiscard]] std::string_view drop_reason_name(DropReason reason);
 [[nodiscard]] std::string_view packet_kind_name(PacketKind kind);
 
-struct PacketSent { std::uint32_t packet_id; PacketKind kind; std::uint32_t bytes; bool retransmission; };
-struct PacketReceived { std::uint32_t packet_id; PacketKind kind; std::uint32_t bytes; };
-struct PacketDropped { DropReason reason; std::uint32_t bytes; };
-struct PacketLost { std::uint32_t packet_id; std::uint32_t bytes; bool timeout; };
-struct PacketsAcknowledged { std::uint64_t packets; std::uint64_t bytes; };
-struct MetricsUpdated {
-  Duration latest_round_trip; Duration smoothed_round_trip; Duration minimum_round_trip; Duration round_trip_variance;
-  std::uint64_t bytes_in_flight; std::uint64_t window_bytes; Bandwidth pacing_rate;
+struct PacketSent {
+  std::uint32_t packet_id;
+  PacketKind kind;
+  std::uint32_t bytes;
+  bool retransmission;
 };
-struct CongestionStateChanged { std::string_view controller; std::string_view state; };
-struct ConnectionStateChanged { std::string_view state; SocketAddress remote; };
-struct HandshakeStepTaken { std::string_view step; };
-struct StreamOpened { std::uint32_t stream_id; std::uint64_t total_bytes; bool outgoing; };
-struct StreamFinished { std::uint32_t stream_id; bool outgoing; };
-struct StreamFailed { std::uint32_t stream_id; std::string_view why; bool outgoing; };
-struct ConnectionClosed { std::string_view reason; };
+struct PacketReceived {
+  std::uint32_t packet_id;
+  PacketKind kind;
+  std::uint32_t bytes;
+};
+struct PacketDropped {
+  DropReason reason;
+  std::uint32_t bytes;
+};
+struct PacketLost {
+  std::uint32_t packet_id;
+  std::uint32_t bytes;
+  bool timeout;
+};
+struct PacketsAcknowledged {
+  std::uint64_t packets;
+  std::uint64_t bytes;
+};
+struct MetricsUpdated {
+  Duration latest_round_trip;
+  Duration smoothed_round_trip;
+  Duration minimum_round_trip;
+  Duration round_trip_variance;
+  std::uint64_t bytes_in_flight;
+  std::uint64_t window_bytes;
+  Bandwidth pacing_rate;
+};
+struct CongestionStateChanged {
+  std::string_view controller;
+  std::string_view state;
+};
+struct ConnectionStateChanged {
+  std::string_view state;
+  SocketAddress remote;
+};
+struct HandshakeStepTaken {
+  std::string_view step;
+};
+struct StreamOpened {
+  std::uint32_t stream_id;
+  std::uint64_t total_bytes;
+  bool outgoing;
+};
+struct StreamFinished {
+  std::uint32_t stream_id;
+  bool outgoing;
+};
+struct StreamFailed {
+  std::uint32_t stream_id;
+  std::string_view why;
+  bool outgoing;
+};
+struct ConnectionClosed {
+  std::string_view reason;
+};
 
-using EventData = std::variant<PacketSent, PacketReceived, PacketDropped, PacketLost, PacketsAcknowledged, MetricsUpdated,
-                               CongestionStateChanged, ConnectionStateChanged, HandshakeStepTaken, StreamOpened,
-                               StreamFinished, StreamFailed, ConnectionClosed>;
+using EventData = std::variant<PacketSent, PacketReceived, PacketDropped, PacketLost, PacketsAcknowledged,
+                               MetricsUpdated, CongestionStateChanged, ConnectionStateChanged, HandshakeStepTaken,
+                               StreamOpened, StreamFinished, StreamFailed, ConnectionClosed>;
 
 struct Event {
   Instant at;

@@ -41,7 +41,11 @@ Connection::Established::Established(Instant now, const ConnectionContext& conte
 
 Connection::Connection(const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
                        Handshake handshake)
-    : context_(context), id_(id), remote_(remote), queue_(context.config.send_queue), state_(std::make_unique<Handshake>(std::move(handshake))) {}
+    : context_(context),
+      id_(id),
+      remote_(remote),
+      queue_(context.config.send_queue),
+      state_(std::make_unique<Handshake>(std::move(handshake))) {}
 
 Connection::Connection(Instant now, const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
                        Session session, std::vector<std::vector<std::uint8_t>> leftovers)
@@ -153,7 +157,9 @@ bool Connection::cancel(Instant now, MessageId message) {
   return cancelled;
 }
 
-std::uint32_t Connection::stream_id(MessageId message) const { return queue_.stream_id(message); }
+std::uint32_t Connection::stream_id(MessageId message) const {
+  return queue_.stream_id(message);
+}
 
 Status Connection::ping(Instant now) {
   Established* session = established();
@@ -193,7 +199,8 @@ void Connection::close(Instant now, CloseReason reason, std::string_view text) {
   if (!std::holds_alternative<Closed>(state_)) end(now, reason, text, true);
 }
 
-// W25: a deliberate close is an error ack under a fresh packet id; the words "expected version" would mean something else.
+// W25: a deliberate close is an error ack under a fresh packet id; the words "expected version" would mean something
+// else.
 std::vector<std::uint8_t> Connection::seal_farewell(Established& session, std::string_view text) {
   text = text.substr(0, kMaxFarewellText);
   if (text.empty() || wire::expected_version_in(text)) text = "connection closed";
@@ -250,9 +257,9 @@ bool Connection::is_finished() const {
 void Connection::report_failures(Instant now) {
   while (const auto failed = queue_.poll_failure(now)) {
     if (Established* session = established()) {
-      session->recovery.forget_owner(failed->kind == SendKind::kFragment ? PacketContent::Kind::kFragment
-                                                                         : PacketContent::Kind::kMessage,
-                                     failed->owner);
+      session->recovery.forget_owner(
+          failed->kind == SendKind::kFragment ? PacketContent::Kind::kFragment : PacketContent::Kind::kMessage,
+          failed->owner);
     }
     constexpr std::array<std::string_view, 4> kWhy = {"its bytes could not be read", "its deadline has passed",
                                                       "the peer did not receipt it", "cancelled"};
@@ -311,8 +318,9 @@ void Connection::apply_timeout(Instant now, Established& session) {
   const TimeoutOutcome& outcome = session.recovery.handle_timeout(now);
   for (const AbandonedPacket& packet : outcome.abandoned) {
     if (packet.content.kind == PacketContent::Kind::kControl) continue;
-    queue_.on_abandoned(packet.content.kind == PacketContent::Kind::kFragment ? SendKind::kFragment : SendKind::kMessage,
-                        packet.content.owner);
+    queue_.on_abandoned(
+        packet.content.kind == PacketContent::Kind::kFragment ? SendKind::kFragment : SendKind::kMessage,
+        packet.content.owner);
   }
   if (outcome.lost_packets > 0 || outcome.persistent_congestion) {
     apply_congestion_event(now, session, congestion_event_of(now, outcome, session.recovery), outcome, true);

@@ -1,6 +1,6 @@
-// One peer: a handshake, then an established session, then nothing. Pure: no I/O, no clock, no thread. Owned by Endpoint,
-// which routes runs to it and drives its timers. Parts (streams, recovery, congestion, receipts) decide and return
-// outcomes; only the connection applies them and emits events.
+// One peer: a handshake, then an established session, then nothing. Pure: no I/O, no clock, no thread. Owned by
+// Endpoint, which routes runs to it and drives its timers. Parts (streams, recovery, congestion, receipts) decide and
+// return outcomes; only the connection applies them and emits events.
 //
 //   IN    receive()       -> open -> decode -> duplicate filter -> receipts -> streams / control -> events
 //   OUT   poll_transmit() -> what goes next -> encode -> seal into the run -> recovery
@@ -75,8 +75,8 @@ class Connection final : private StreamSink {
   void receive_handshake_datagram(Instant now, MutableBytes datagram);
   // The packet that confirmed the challenger's handshake from which this connection began.
   void process_first(Instant now, const HandshakeStep& step, ByteView datagram);
-  // One symmetric datagram while another key may be its owner's: opens a copy first. False, with the datagram intact and
-  // nothing counted, when it does not authenticate here.
+  // One symmetric datagram while another key may be its owner's: opens a copy first. False, with the datagram intact
+  // and nothing counted, when it does not authenticate here.
   [[nodiscard]] bool receive_if_authentic(Instant now, MutableBytes datagram);
   void handle_timeout(Instant now);
   [[nodiscard]] Result<MessageId> send(Instant now, Body body, SendOptions options);
@@ -143,16 +143,16 @@ class Connection final : private StreamSink {
     std::array<std::uint64_t, kMaxPendingPongs> pongs{};
     std::size_t pong_count = 0;
     bool ping_due = false;
-    bool completion_due = false;            // a completion ack answers a success ack (wire spec 4.3, 5.8)
-    std::optional<std::uint32_t> decline;   // attempt of an Offer to decline (wire spec 4.8)
+    bool completion_due = false;           // a completion ack answers a success ack (wire spec 4.3, 5.8)
+    std::optional<std::uint32_t> decline;  // attempt of an Offer to decline (wire spec 4.8)
     std::optional<Instant> last_decline;
-    std::optional<Instant> paced_until;     // the pacer holds data back until then
-    bool ordinary_packet_seen = false;      // any packet but a handshake ack, and one of these with id 0 (wire spec 5.9)
+    std::optional<Instant> paced_until;  // the pacer holds data back until then
+    bool ordinary_packet_seen = false;   // any packet but a handshake ack, and one of these with id 0 (wire spec 5.9)
     bool ordinary_id_zero_seen = false;
-    Instant last_data{};                    // when data went out or came in
-    bool resting = false;                   // memory that only traffic needs has been given back since the last packet
+    Instant last_data{};   // when data went out or came in
+    bool resting = false;  // memory that only traffic needs has been given back since the last packet
     bool key_aging_told = false;
-    bool acknowledging = false;             // receipts of the current run are being collected
+    bool acknowledging = false;  // receipts of the current run are being collected
   };
   // Tells the peer once, then is finished.
   struct Closed {
@@ -194,7 +194,9 @@ class Connection final : private StreamSink {
   void receive_symmetric(Instant now, MutableBytes datagram);
   void process(Instant now, const Arrival& arrival);
   [[nodiscard]] RecvStreams& inbound_streams(Established& session) {
-    if (session.streams == nullptr) [[unlikely]] session.streams = std::make_unique<RecvStreams>(context_.config.streams);
+    if (session.streams == nullptr) [[unlikely]] {
+      session.streams = std::make_unique<RecvStreams>(context_.config.streams);
+    }
     return *session.streams;
   }
   [[nodiscard]] bool process_fragment(Instant now, Established& session, const Arrival& arrival);

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "congestion/event_of.h"
-
 #include "transport/connection.h"
 #include "transport/printable.h"
 
@@ -12,7 +11,9 @@ namespace godwit {
 
 bool Connection::receive(Instant now, const DatagramRun& run) {
   bool others = false;
-  if (Established* session = established(); session != nullptr && session->streams) session->streams->release_delivered();
+  if (Established* session = established(); session != nullptr && session->streams) {
+    session->streams->release_delivered();
+  }
   const std::size_t count = run.segment_count();
   for (std::size_t i = 0; i < count; ++i) {
     const MutableBytes datagram = run.segment(i);
@@ -152,7 +153,8 @@ void Connection::process_packet(Instant now, Established& session, const Arrival
   if (id == 0) session.ordinary_id_zero_seen = true;
   if (std::holds_alternative<wire::NoOp>(packet.message)) {
     if (session.session.peer_tracks_noops()) {
-      // An old peer may give a NoOp the id of a message that is still to come (wire spec 5.6): it is receipted, not recorded.
+      // An old peer may give a NoOp the id of a message that is still to come (wire spec 5.6): it is receipted, not
+      // recorded.
       session.keepalive.on_authentic(now);
       session.acks.queue_receipt(now, id);
     } else if (session.acks.on_packet(now, id) == Novelty::kNew) {
@@ -179,7 +181,8 @@ void Connection::process_packet(Instant now, Established& session, const Arrival
 }
 
 // ShortMessage, StreamFragment and Upgrade: receipted always, delivered once.
-void Connection::process_tracked(Instant now, Established& session, const Arrival& arrival, const wire::Packet& packet) {
+void Connection::process_tracked(Instant now, Established& session, const Arrival& arrival,
+                                 const wire::Packet& packet) {
   const std::uint32_t id = packet.packet_id;
   if (session.acks.is_duplicate(id)) {
     static_cast<void>(session.acks.on_packet(now, id));
@@ -205,7 +208,8 @@ void Connection::process_tracked(Instant now, Established& session, const Arriva
   }
 }
 
-void Connection::process_success_ack(Instant now, Established& session, const Arrival& arrival, const wire::AckOk& ack) {
+void Connection::process_success_ack(Instant now, Established& session, const Arrival& arrival,
+                                     const wire::AckOk& ack) {
   const AckReaction reaction =
       session.session.on_success_ack(now, {.ack = ack,
                                            .nonce = nonce_of(arrival.datagram),

@@ -67,11 +67,12 @@ std::optional<DatagramRun> Connection::transmit_established(Instant now, Establi
       .local = {}, .remote = remote_, .bytes = buffer.commit(run.bytes()), .segment_size = run.segment_size()};
 }
 
-// The limits of a key (decisions 3). The soft one ends the start of new streams; an acceptor, which cannot dial, closes with
-// a reason once its streams have ended. Before the hard one enough packets are kept back to say so.
+// The limits of a key (decisions 3). The soft one ends the start of new streams; an acceptor, which cannot dial, closes
+// with a reason once its streams have ended. Before the hard one enough packets are kept back to say so.
 bool Connection::key_exhausted(Instant now, Established& session) {
   const PacketSealer& sealer = session.session.sealer();
-  if (!sealer.soft_limit_reached()) [[likely]] return false;
+  if (!sealer.soft_limit_reached()) [[likely]]
+    return false;
   if (!std::exchange(session.key_aging_told, true)) emit(KeyAging{sealer.packets_sealed()});
   const bool drained = queue_.open_streams() == 0 && queue_.open_messages() == 0 &&
                        (session.streams == nullptr || session.streams->open_streams() == 0);
@@ -94,7 +95,8 @@ bool Connection::has_data(Established& session) const {
   return !queue_.idle() || session.recovery.has_retransmission();
 }
 
-// Towards a peer that receipts NoOps everything untracked shares id 0, so that nothing is receipted back for ever (W13).
+// Towards a peer that receipts NoOps everything untracked shares id 0, so that nothing is receipted back for ever
+// (W13).
 std::uint32_t Connection::untracked_id(Established& session) const {
   return session.session.peer_tracks_noops() ? wire::kHandshakePacketId : session.recovery.next_packet_id();
 }
@@ -129,7 +131,8 @@ void Connection::write_control(Instant now, Established& session, RunWriter& run
       static_cast<void>(wire::encode(scratch, id, {}, decline));
       run.append(ByteView(scratch).first(size - wire::kDatagramOverhead), {}, {});
       run.count_tracked(size);
-      session.recovery.on_sent(now, id, {.kind = PacketContent::Kind::kControl, .owner = decline.attempt, .fragment = 0},
+      session.recovery.on_sent(now, id,
+                               {.kind = PacketContent::Kind::kControl, .owner = decline.attempt, .fragment = 0},
                                static_cast<std::uint32_t>(size));
       session.decline.reset();
     }
@@ -163,8 +166,9 @@ void Connection::write_retransmissions(Instant now, Established& session, RunWri
     const bool control = lost->content.kind == PacketContent::Kind::kControl;
     std::optional<SendItem> item;
     if (!control) {
-      item = queue_.content(lost->content.kind == PacketContent::Kind::kFragment ? SendKind::kFragment : SendKind::kMessage,
-                            lost->content.owner, lost->content.fragment);
+      item = queue_.content(
+          lost->content.kind == PacketContent::Kind::kFragment ? SendKind::kFragment : SendKind::kMessage,
+          lost->content.owner, lost->content.fragment);
       if (!item) {
         session.recovery.discard(lost->id);
         report_failures(now);
@@ -226,14 +230,15 @@ void Connection::write_data(Instant now, Established& session, RunWriter& run) {
     if (!write_item(now, session, run, picked, id)) break;
     size = run.bytes() - before;
     queue_.take();
-    session.recovery.on_sent(now, id,
-                             {.kind = picked.kind == SendKind::kFragment ? PacketContent::Kind::kFragment
-                                                                         : PacketContent::Kind::kMessage,
-                              .owner = picked.owner,
-                              .fragment = picked.fragment},
-                             static_cast<std::uint32_t>(size));
+    session.recovery.on_sent(
+        now, id,
+        {.kind = picked.kind == SendKind::kFragment ? PacketContent::Kind::kFragment : PacketContent::Kind::kMessage,
+         .owner = picked.owner,
+         .fragment = picked.fragment},
+        static_cast<std::uint32_t>(size));
     counted_.payload_bytes_sent += picked.payload.size();
-    if (context_.sink != nullptr) [[unlikely]] trace_sent(now, id, trace_kind(picked), size, false);
+    if (context_.sink != nullptr) [[unlikely]]
+      trace_sent(now, id, trace_kind(picked), size, false);
     allowance -= std::min<std::uint64_t>(allowance, size);
     --room;
   }
@@ -289,10 +294,10 @@ trace::PacketKind Connection::trace_kind(const SendItem& item) {
 void Connection::trace_sent(Instant now, std::uint32_t id, trace::PacketKind kind, std::size_t bytes,
                             bool retransmission) const {
   if (context_.sink == nullptr) return;
-  trace(now, trace::PacketSent{.packet_id = id,
-                               .kind = kind,
-                               .bytes = static_cast<std::uint32_t>(bytes),
-                               .retransmission = retransmission});
+  trace(
+      now,
+      trace::PacketSent{
+          .packet_id = id, .kind = kind, .bytes = static_cast<std::uint32_t>(bytes), .retransmission = retransmission});
 }
 
 }  // namespace godwit

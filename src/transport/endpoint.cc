@@ -42,7 +42,12 @@ Endpoint::~Endpoint() = default;
 // --- Slots and names ---
 
 ConnectionContext Endpoint::context() {
-  return {.config = config_, .handshake = handshake_, .key_usage = key_usage_, .events = events_, .sink = sink_, .cost = cost_};
+  return {.config = config_,
+          .handshake = handshake_,
+          .key_usage = key_usage_,
+          .events = events_,
+          .sink = sink_,
+          .cost = cost_};
 }
 
 ConnectionId Endpoint::id_of(std::uint32_t slot) const {
@@ -60,7 +65,9 @@ Connection* Endpoint::find(ConnectionId connection) const {
   return slot ? routes_[*slot].connection.get() : nullptr;
 }
 
-const Connection* Endpoint::inspect(ConnectionId connection) const { return find(connection); }
+const Connection* Endpoint::inspect(ConnectionId connection) const {
+  return find(connection);
+}
 
 std::optional<std::uint32_t> Endpoint::take_slot(const SocketAddress& remote) {
   if (open_ >= config_.max_connections) return std::nullopt;
@@ -243,7 +250,8 @@ void Endpoint::receive(Instant now, const DatagramRun& run) {
   const bool others = route.connection->receive(now, run);
   GODWIT_MARK(cost_, kBookkeeping);
   settle(now, *slot);
-  if (!others) [[likely]] return;
+  if (!others) [[likely]]
+    return;
   for (std::size_t i = 0; i < run.segment_count(); ++i) {
     if (wire::classify(run.segment(i)) != wire::DatagramClass::kSymmetric) receive_datagram(now, run, run.segment(i));
   }
@@ -347,8 +355,8 @@ void Endpoint::challenge(Instant now, std::uint32_t slot, const IntroSeen& intro
   Route& route = routes_[slot];
   const Session& session = *route.connection->session();
   if (config_.handshake.require_authenticated_peer && session.dialled_key()) {
-    // A session that proves the peer yields to nobody who does not: a peer that has restarted is dialled again. One that
-    // answers pings has not restarted, and the intro is a late or a forged one.
+    // A session that proves the peer yields to nobody who does not: a peer that has restarted is dialled again. One
+    // that answers pings has not restarted, and the intro is a late or a forged one.
     const Duration unanswered = route.connection->unanswered_for(now);
     if (unanswered < kRestartPatience) {
       if (unanswered == Duration::zero()) static_cast<void>(route.connection->ping(now));
@@ -368,8 +376,8 @@ void Endpoint::challenge(Instant now, std::uint32_t slot, const IntroSeen& intro
   route.challenger = std::make_unique<Handshake>(std::move(*handshake));
 }
 
-// While a challenger lives, a datagram may be either's: the session tries on a copy, so that a wrong key destroys nothing
-// (decisions 2).
+// While a challenger lives, a datagram may be either's: the session tries on a copy, so that a wrong key destroys
+// nothing (decisions 2).
 void Endpoint::receive_beside_challenger(Instant now, std::uint32_t slot, const DatagramRun& run) {
   for (std::size_t i = 0; i < run.segment_count(); ++i) {
     const MutableBytes datagram = run.segment(i);
@@ -380,7 +388,8 @@ void Endpoint::receive_beside_challenger(Instant now, std::uint32_t slot, const 
     Route& route = routes_[slot];
     if (!route.connection) return;
     if (!route.challenger) {
-      const DatagramRun single{.local = run.local, .remote = run.remote, .bytes = datagram, .segment_size = datagram.size()};
+      const DatagramRun single{
+          .local = run.local, .remote = run.remote, .bytes = datagram, .segment_size = datagram.size()};
       static_cast<void>(route.connection->receive(now, single));
       continue;
     }
@@ -417,8 +426,8 @@ void Endpoint::replace_connection(Instant now, std::uint32_t slot, const Handsha
   ++route.generation;
   ++statistics_.connections_opened;
   ++statistics_.connections_closed;
-  route.connection = std::make_unique<Connection>(now, context(), id_of(slot), route.remote, std::move(session),
-                                                  std::move(leftovers));
+  route.connection =
+      std::make_unique<Connection>(now, context(), id_of(slot), route.remote, std::move(session), std::move(leftovers));
   route.connection->process_first(now, step, datagram);
   timers_.cancel(slot);
 }
@@ -433,7 +442,9 @@ void Endpoint::drop(Instant now, trace::DropReason reason, std::size_t bytes) {
 
 // --- Time ---
 
-std::optional<Instant> Endpoint::next_timeout() const { return timers_.next(); }
+std::optional<Instant> Endpoint::next_timeout() const {
+  return timers_.next();
+}
 
 void Endpoint::handle_timeout(Instant now) {
   while (const auto slot = timers_.pop_due(now)) {

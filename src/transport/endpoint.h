@@ -1,8 +1,9 @@
-// All connections of one socket: routes datagrams by address, admits handshakes, shares the transmit path and the timers
-// fairly. The whole core behind one object without I/O, clock or thread: a driver (runtime/Node, sim/Host, a user's own
-// poll loop) passes in what arrived and the time, and takes out what is to be sent and what happened.
+// All connections of one socket: routes datagrams by address, admits handshakes, shares the transmit path and the
+// timers fairly. The whole core behind one object without I/O, clock or thread: a driver (runtime/Node, sim/Host, a
+// user's own poll loop) passes in what arrived and the time, and takes out what is to be sent and what happened.
 //
-//   receive / handle_timeout / connect / send / close  ->  then drain poll_event() and, before sleeping, poll_transmit()
+//   receive / handle_timeout / connect / send / close  ->  then drain poll_event() and, before sleeping,
+//   poll_transmit()
 //
 // One driver at a time. Views in events point into the run given to receive() and die with the next input.
 #pragma once
@@ -56,10 +57,11 @@ class Endpoint {
   void receive(Instant now, const DatagramRun& run);
   void handle_timeout(Instant now);
 
-  // Queues a message. It may be queued before the connection is established. Errors: kNotFound for a connection that has
-  // ended, and those of SendQueue::send: kWouldBlock is followed by a Writable event.
+  // Queues a message. It may be queued before the connection is established. Errors: kNotFound for a connection that
+  // has ended, and those of SendQueue::send: kWouldBlock is followed by a Writable event.
   [[nodiscard]] Result<MessageId> send(Instant now, ConnectionId connection, Body body, SendOptions options = {});
-  // Bytes from the start of a stream that may be sent (credit of the layer above, decisions 1). False when it has ended.
+  // Bytes from the start of a stream that may be sent (credit of the layer above, decisions 1). False when it has
+  // ended.
   bool extend_send_limit(Instant now, ConnectionId connection, MessageId message, std::uint64_t limit_bytes);
   // Gives a message up; MessageFailed follows. False when it has ended.
   bool cancel(Instant now, ConnectionId connection, MessageId message);
@@ -147,10 +149,10 @@ class Endpoint {
   std::vector<Route> routes_;
   std::vector<std::uint32_t> free_slots_;
   AddressTable by_address_;
-  SocketAddress last_remote_;             // of the last run, and its slot: runs of one peer come together
+  SocketAddress last_remote_;  // of the last run, and its slot: runs of one peer come together
   std::uint32_t last_slot_ = 0;
   TimerQueue timers_;
-  FifoRing<std::uint32_t> ready_;         // slots with something to transmit, in turn
+  FifoRing<std::uint32_t> ready_;  // slots with something to transmit, in turn
   EventQueue events_;
   Admission admission_;
   FairShare budget_;

@@ -36,9 +36,9 @@ enum class CloseReason : std::uint8_t {
 struct Connected {
   SocketAddress remote;
   bool initiator = false;
-  bool peer_authenticated = false;                // the peer proved the public key it was dialled by (W3)
+  bool peer_authenticated = false;                 // the peer proved the public key it was dialled by (W3)
   std::optional<wire::VersionBytes> peer_version;  // absent where only a legacy acknowledgement was seen
-  SocketAddress observed_self;                    // this side's address as the peer sees it
+  SocketAddress observed_self;                     // this side's address as the peer sees it
 };
 
 // The last event of a connection, established or not.
@@ -96,7 +96,6 @@ struct MessageFailed {
 // A send that would have blocked can be tried again.
 struct Writable {};
 
-
 // A dialled peer that was connected unauthenticated has proved its key since (W3).
 struct PeerAuthenticated {};
 
@@ -117,8 +116,9 @@ struct Suspect {
   Duration silent_for{};
 };
 
-using Event = std::variant<Connected, Closed, MessageReceived, StreamChunk, StreamMessage, MetadataReceived, StreamAborted,
-                           MessageConfirmed, MessageFailed, Writable, PeerAuthenticated, KeyAging, PingAnswered, Suspect>;
+using Event =
+    std::variant<Connected, Closed, MessageReceived, StreamChunk, StreamMessage, MetadataReceived, StreamAborted,
+                 MessageConfirmed, MessageFailed, Writable, PeerAuthenticated, KeyAging, PingAnswered, Suspect>;
 
 struct EndpointEvent {
   // Built in place: a chunk of a stream is an event a packet.

@@ -1,5 +1,6 @@
-// Events of all connections of an endpoint in order, until the application polls them. Storage is reused: an event costs
-// no allocation in the steady state. Bounded by the work of one input, because the application drains it in between.
+// Events of all connections of an endpoint in order, until the application polls them. Storage is reused: an event
+// costs no allocation in the steady state. Bounded by the work of one input, because the application drains it in
+// between.
 #pragma once
 
 #include <cstddef>

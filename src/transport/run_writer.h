@@ -14,7 +14,8 @@ namespace godwit {
 
 class RunWriter {
  public:
-  // Most segments of one segmentation-offload call on every kernel that has it (UDP_MAX_SEGMENTS was 64 until Linux 6.9).
+  // Most segments of one segmentation-offload call on every kernel that has it (UDP_MAX_SEGMENTS was 64 until
+  // Linux 6.9).
   static constexpr std::size_t kMaxSegments = 64;
   // Most bytes of one: 54 full datagrams.
   static constexpr std::size_t kMaxBytes = 54 * wire::kMaxDatagram;

@@ -31,10 +31,10 @@ class DropCounts {
 // What a connection counts itself; the parts it owns count the rest.
 struct ConnectionCounters {
   // Sent.
-  std::uint64_t packets_sent = 0;            // datagrams of every kind
-  std::uint64_t bytes_sent = 0;              // datagram bytes
-  std::uint64_t payload_bytes_sent = 0;      // application bytes, first transmissions only
-  std::uint64_t receipt_packets_sent = 0;    // NoOps
+  std::uint64_t packets_sent = 0;          // datagrams of every kind
+  std::uint64_t bytes_sent = 0;            // datagram bytes
+  std::uint64_t payload_bytes_sent = 0;    // application bytes, first transmissions only
+  std::uint64_t receipt_packets_sent = 0;  // NoOps
   std::uint64_t runs_sent = 0;
   // Received.
   std::uint64_t packets_received = 0;        // authentic datagrams
@@ -48,15 +48,15 @@ struct ConnectionCounters {
 struct ConnectionStatistics : ConnectionCounters {
   // Sent, continued.
   std::uint64_t packets_retransmitted = 0;
-  std::uint64_t packets_lost = 0;            // declared lost, by receipts or by time
-  std::uint64_t losses_spurious = 0;         // declared lost and then receipted
+  std::uint64_t packets_lost = 0;     // declared lost, by receipts or by time
+  std::uint64_t losses_spurious = 0;  // declared lost and then receipted
   std::uint64_t packets_abandoned = 0;
   std::uint64_t tail_probes = 0;
-  std::uint64_t timeouts = 0;                // retransmission time-outs
-  std::uint64_t receipts_sent = 0;           // first-time receipts, in whatever packet
-  std::uint64_t receipts_repeated = 0;       // repeats that rode along
+  std::uint64_t timeouts = 0;           // retransmission time-outs
+  std::uint64_t receipts_sent = 0;      // first-time receipts, in whatever packet
+  std::uint64_t receipts_repeated = 0;  // repeats that rode along
   // Received, continued.
-  std::uint64_t receipts_unknown = 0;        // for packets never sent (decisions 7)
+  std::uint64_t receipts_unknown = 0;  // for packets never sent (decisions 7)
   // The path now.
   Duration latest_round_trip{};
   Duration smoothed_round_trip{};
@@ -65,10 +65,10 @@ struct ConnectionStatistics : ConnectionCounters {
   std::uint64_t bytes_in_flight = 0;
   std::uint64_t window_bytes = 0;
   Bandwidth pacing_rate;
-  std::string_view congestion;               // name of the controller
+  std::string_view congestion;  // name of the controller
   std::string_view congestion_state;
   std::string_view cipher;
-  std::uint64_t key_packets_sealed = 0;      // under the sending key (decisions 3)
+  std::uint64_t key_packets_sealed = 0;  // under the sending key (decisions 3)
 };
 
 struct EndpointStatistics {
@@ -76,11 +76,11 @@ struct EndpointStatistics {
   std::uint64_t runs_received = 0;
   std::uint64_t connections_opened = 0;
   std::uint64_t connections_closed = 0;
-  std::uint64_t handshakes_started = 0;      // both roles
+  std::uint64_t handshakes_started = 0;  // both roles
   std::uint64_t handshakes_failed = 0;
   std::uint64_t sessions_replaced = 0;
   std::uint64_t error_acknowledgements_sent = 0;
-  DropCounts drops;                          // that belong to no connection
+  DropCounts drops;  // that belong to no connection
 };
 
 }  // namespace godwit

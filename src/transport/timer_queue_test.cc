@@ -9,7 +9,9 @@
 namespace godwit {
 namespace {
 
-constexpr Instant at(std::int64_t nanoseconds) { return Instant{Duration{nanoseconds}}; }
+constexpr Instant at(std::int64_t nanoseconds) {
+  return Instant{Duration{nanoseconds}};
+}
 
 TEST(TimerQueue, KeepsTheEarlierOfTwoDeadlinesOfOneSlot) {
   TimerQueue timers;
