@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "base/assert.h"
 #include "measure/json.h"
@@ -138,8 +139,9 @@ Breakdown make_breakdown(const CostProfile& profile, const BreakdownInput& input
     breakdown.steps.push_back(step);
   }
   // What no mark claims comes last: it is read as a remainder.
-  std::stable_partition(breakdown.steps.begin(), breakdown.steps.end(),
-                        [](const BreakdownStep& step) { return step.step != CostStep::kOther; });
+  const auto other = std::find_if(breakdown.steps.begin(), breakdown.steps.end(),
+                                  [](const BreakdownStep& step) { return step.step == CostStep::kOther; });
+  if (other != breakdown.steps.end()) std::rotate(other, other + 1, breakdown.steps.end());
   for (BreakdownStep& step : breakdown.steps) {
     step.share = breakdown.sum_nanoseconds > 0 ? step.nanoseconds / breakdown.sum_nanoseconds : 0;
     step.free_packets_per_second = per_second(breakdown.sum_nanoseconds - step.nanoseconds);
@@ -170,8 +172,9 @@ std::vector<PipelineLimit> pipeline_limits(const Breakdown& sender, const Breakd
     const double without = receiver.sum_nanoseconds - step.nanoseconds;
     limits.push_back(limit(receiver.side, step.step, std::max(sender.sum_nanoseconds, without), now));
   }
-  std::stable_sort(limits.begin() + 1, limits.end(),
-                   [](const PipelineLimit& one, const PipelineLimit& other) { return one.gain > other.gain; });
+  std::sort(limits.begin() + 1, limits.end(), [](const PipelineLimit& one, const PipelineLimit& other) {
+    return std::tuple(-one.gain, other.side, one.step) < std::tuple(-other.gain, one.side, other.step);
+  });
   return limits;
 }
 

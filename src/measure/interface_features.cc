@@ -72,7 +72,8 @@ Result<InterfaceFeatures> read_interface_features(const std::string& interface) 
   if (const int error = control.ask(interface, names.data())) return failed(interface, error);
 
   const std::uint32_t blocks = (count + 31) / 32;
-  ethtool_gfeatures ask_states{};
+  ethtool_gfeatures ask_states;
+  std::memset(&ask_states, 0, sizeof ask_states);  // braces would initialise its array of no length
   ask_states.cmd = ETHTOOL_GFEATURES;
   ask_states.size = blocks;
   std::vector<std::uint8_t> states = make_request(ask_states, blocks * sizeof(ethtool_get_features_block));

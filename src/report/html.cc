@@ -159,12 +159,13 @@ std::string grid_section(const Results& results) {
 std::string comparison_section(const Results& results) {
   if (!results.comparison || results.comparison->rows.empty()) return "";
   // Changes first: they are what one looks for.
-  measure::Comparison ordered = *results.comparison;
-  const auto rank = [](const measure::RowVerdict& row) {
-    return row.verdict == measure::Verdict::kSlower ? 0 : row.verdict == measure::Verdict::kFaster ? 1 : 2;
-  };
-  std::stable_sort(ordered.rows.begin(), ordered.rows.end(),
-                   [&rank](const auto& one, const auto& other) { return rank(one) < rank(other); });
+  using measure::Verdict;
+  measure::Comparison ordered;
+  for (const Verdict verdict : {Verdict::kSlower, Verdict::kFaster, Verdict::kCannotTell, Verdict::kNoChange}) {
+    for (const measure::RowVerdict& row : results.comparison->rows) {
+      if (row.verdict == verdict) ordered.rows.push_back(row);
+    }
+  }
   return "<p class=\"note\">Points are medians of paired ratios, lines their 95 % intervals; the band is what this "
          "machine "
          "shows when a program is compared with itself.</p>\n" +
