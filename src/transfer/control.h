@@ -90,17 +90,17 @@ struct PerfStart {
 
   std::uint64_t session = 0;
   std::uint8_t flags = 0;
-  std::uint8_t congestion = 0;      // 0: the server's own choice, else 1 + CongestionKind
-  std::uint16_t streams = 0;        // logical streams a direction
-  std::uint64_t stream_bytes = 0;   // of each transport stream, without its header
+  std::uint8_t congestion = 0;     // 0: the server's own choice, else 1 + CongestionKind
+  std::uint16_t streams = 0;       // logical streams a direction
+  std::uint64_t stream_bytes = 0;  // of each transport stream, without its header
   std::uint32_t duration_ms = 0;
-  std::uint64_t rate = 0;           // application bits per second a direction; 0: no limit
-  std::uint64_t target_bytes = 0;   // a direction; 0: by time
-  std::uint64_t window = 0;         // of streams to the client
+  std::uint64_t rate = 0;          // application bits per second a direction; 0: no limit
+  std::uint64_t target_bytes = 0;  // a direction; 0: by time
+  std::uint64_t window = 0;        // of streams to the client
 };
 struct PerfReady {
   std::uint64_t session = 0;
-  std::uint64_t window = 0;         // of streams to the server
+  std::uint64_t window = 0;  // of streams to the server
 };
 struct PerfEnd {
   std::uint64_t session = 0;
@@ -129,13 +129,14 @@ struct EchoReply {
   ByteView padding;
 };
 
-using ControlMessage = std::variant<FileOffer, FileAccept, FileRefuse, StreamCredit, FileFinish, FileConfirm, FileCancel,
-                                    PerfStart, PerfReady, PerfEnd, PerfResult, PerfBusy, PerfRenew, EchoRequest, EchoReply>;
+using ControlMessage =
+    std::variant<FileOffer, FileAccept, FileRefuse, StreamCredit, FileFinish, FileConfirm, FileCancel, PerfStart,
+                 PerfReady, PerfEnd, PerfResult, PerfBusy, PerfRenew, EchoRequest, EchoReply>;
 
 enum class ControlError : std::uint8_t {
-  kNotControl,   // no magic: an application's own message
+  kNotControl,  // no magic: an application's own message
   kUnknownType,
-  kTruncated,    // shorter than its fields
+  kTruncated,  // shorter than its fields
 };
 
 [[nodiscard]] std::expected<ControlMessage, ControlError> decode_control(ByteView bytes);

@@ -1,5 +1,5 @@
-// The two hashes of the transfer layer. StreamDigest: XXH3, 64 bits, cheap enough to stand in the data path of a performance
-// run. FileHash: SHA-256, computed in the threads that read and write files.
+// The two hashes of the transfer layer. StreamDigest: XXH3, 64 bits, cheap enough to stand in the data path of a
+// performance run. FileHash: SHA-256, computed in the threads that read and write files.
 #pragma once
 
 #include <array>

@@ -58,7 +58,8 @@ void PingPong::on_turn(Instant now) {
 }
 
 std::optional<Instant> PingPong::next_timeout() const {
-  if (!started_ || stopped_ || !options_.interval || outstanding_.size() >= options_.most_outstanding) return std::nullopt;
+  if (!started_ || stopped_ || !options_.interval || outstanding_.size() >= options_.most_outstanding)
+    return std::nullopt;
   return next_due_;
 }
 

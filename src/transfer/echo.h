@@ -1,5 +1,5 @@
-// The echo of the transfer protocol (docs/file_transfer.md section 1): what `godwit perf client --ping-pong` measures and
-// every listening Godwit answers.
+// The echo of the transfer protocol (docs/file_transfer.md section 1): what `godwit perf client --ping-pong` measures
+// and every listening Godwit answers.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,8 @@ namespace godwit {
 // Sends the reply. A reply for which the queue has no room is dropped: the requester counts it as lost.
 void answer_echo(Instant now, Endpoint& endpoint, ConnectionId connection, const EchoRequest& request);
 
-// Requests of one size, one outstanding, or on a schedule whatever the replies do: then a reply's latency counts from the
-// time its request was due, so that a stall is not forgiven (no coordinated omission).
+// Requests of one size, one outstanding, or on a schedule whatever the replies do: then a reply's latency counts from
+// the time its request was due, so that a stall is not forgiven (no coordinated omission).
 class PingPong {
  public:
   struct Options {

@@ -87,7 +87,8 @@ void PerfClient::on_turn(Instant now) {
   run_->on_turn(now);
   if (!run_->wants_redial() || redialling_) return;
   redialling_ = true;
-  if (const Status dialled = start(now); !dialled) run_->fail("cannot renew the connection: " + dialled.error().message);
+  if (const Status dialled = start(now); !dialled)
+    run_->fail("cannot renew the connection: " + dialled.error().message);
 }
 
 std::optional<Instant> PerfClient::next_timeout() const {

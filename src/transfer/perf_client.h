@@ -1,5 +1,5 @@
-// The client of one performance run: dials the server, runs, dials anew when a key is used up, and ends with the results of both
-// sides or a reason. Beside or instead of bulk data it may measure an echo. Fed like PerfServer.
+// The client of one performance run: dials the server, runs, dials anew when a key is used up, and ends with the
+// results of both sides or a reason. Beside or instead of bulk data it may measure an echo. Fed like PerfServer.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ class PerfClient {
   struct Options {
     SocketAddress server;
     PublicKey server_key;
-    PerfRun::Options run;                       // role and session are set here
+    PerfRun::Options run;  // role and session are set here
     std::optional<PingPong::Options> ping_pong;
     Duration ping_pong_for = 10s;
   };

@@ -1,5 +1,5 @@
-// The receiving half of a performance run: digests what arrives on the spot, grants credit at once, counts the delivered bytes.
-// Owned by PerfRun, fed by the StreamInbox of its connection.
+// The receiving half of a performance run: digests what arrives on the spot, grants credit at once, counts the
+// delivered bytes. Owned by PerfRun, fed by the StreamInbox of its connection.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/time.h"
+#include "trace/cost.h"
 #include "transfer/digest.h"
 #include "transfer/stream_inbox.h"
-#include "trace/cost.h"
 
 namespace godwit {
 

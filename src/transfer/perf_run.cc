@@ -8,7 +8,7 @@
 namespace godwit {
 namespace {
 
-constexpr Duration kAnswerTimeout = 10s;   // of a server that understands the start
+constexpr Duration kAnswerTimeout = 10s;  // of a server that understands the start
 constexpr Duration kResultTimeout = 30s;
 constexpr Duration kRenewalTimeout = 30s;
 
@@ -51,8 +51,8 @@ void PerfRun::attach(Instant now, ConnectionId connection) {
   if (options_.receives) start.flags |= PerfStart::kServerSends;
   if (plan.digest) start.flags |= PerfStart::kDigest;
   start.stream_bytes = plan.stream_bytes;
-  start.duration_ms = static_cast<std::uint32_t>(
-      std::clamp<Duration::rep>(std::chrono::duration_cast<std::chrono::milliseconds>(plan.duration).count(), 0, UINT32_MAX));
+  start.duration_ms = static_cast<std::uint32_t>(std::clamp<Duration::rep>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(plan.duration).count(), 0, UINT32_MAX));
   start.rate = options_.rate ? options_.rate->bits_per_second() : 0;
   start.target_bytes = plan.target_bytes;
   start.window = options_.window;
@@ -83,7 +83,8 @@ void PerfRun::on_control(Instant now, const ControlMessage& message) {
     options_.peer_window = ready->window;
     begin(now);
   } else if (const auto* busy = std::get_if<PerfBusy>(&message)) {
-    if (options_.role == Role::kClient && busy->session == session()) fail("the server refuses: " + std::string(busy->text));
+    if (options_.role == Role::kClient && busy->session == session())
+      fail("the server refuses: " + std::string(busy->text));
   } else if (const auto* end = std::get_if<PerfEnd>(&message)) {
     if (end->session == session()) peer_ended_ = true;
   } else if (const auto* renewal = std::get_if<PerfRenew>(&message)) {

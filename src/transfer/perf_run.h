@@ -1,6 +1,6 @@
-// One side of one performance run (docs/file_transfer.md section 5): sends, receives or both, exchanges the results with the
-// other side and compares them. Survives its connection being renewed when a key has protected its share of packets
-// (decisions 3). Owned by PerfClient or PerfServer, which feed it the events of its connection.
+// One side of one performance run (docs/file_transfer.md section 5): sends, receives or both, exchanges the results
+// with the other side and compares them. Survives its connection being renewed when a key has protected its share of
+// packets (decisions 3). Owned by PerfClient or PerfServer, which feed it the events of its connection.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,7 @@ class PerfRun final : public StreamConsumer {
  public:
   enum class Role : std::uint8_t { kClient, kServer };
   enum class State : std::uint8_t {
-    kStarting,   // client: the server has not answered yet
+    kStarting,  // client: the server has not answered yet
     kRunning,
     kReporting,  // all data is through; results are being exchanged
     kDone,
@@ -55,10 +55,10 @@ class PerfRun final : public StreamConsumer {
     PerfPlan plan;
     bool sends = true;
     bool receives = false;
-    std::uint64_t window = 0;          // of streams to this side
-    std::uint64_t peer_window = 0;     // of streams to the other side; a client learns it from the server
-    std::optional<Bandwidth> rate;     // of either direction
-    std::uint8_t congestion = 0;       // as PerfStart::congestion
+    std::uint64_t window = 0;                 // of streams to this side
+    std::uint64_t peer_window = 0;            // of streams to the other side; a client learns it from the server
+    std::optional<Bandwidth> rate;            // of either direction
+    std::uint8_t congestion = 0;              // as PerfStart::congestion
     std::shared_ptr<const WorkingSet> bytes;  // when it sends
   };
 
@@ -126,7 +126,7 @@ class PerfRun final : public StreamConsumer {
   std::unique_ptr<StreamInbox> inbox_;
   std::unique_ptr<PerfSender> sender_;
   std::unique_ptr<PerfReceiver> receiver_;
-  std::optional<Instant> answer_deadline_;   // client: of the answer to the start; both: of the results
+  std::optional<Instant> answer_deadline_;  // client: of the answer to the start; both: of the results
   bool end_sent_ = false;
   bool peer_ended_ = false;
   std::optional<MessageId> result_message_;  // on its way
@@ -138,8 +138,8 @@ class PerfRun final : public StreamConsumer {
   bool peer_renewed_ = false;
   bool wants_redial_ = false;
   std::uint32_t renewals_ = 0;
-  ConnectionStatistics past_;      // of connections that this run has left
-  ConnectionStatistics latest_;    // of the present one, as last seen
+  ConnectionStatistics past_;    // of connections that this run has left
+  ConnectionStatistics latest_;  // of the present one, as last seen
 };
 
 }  // namespace godwit

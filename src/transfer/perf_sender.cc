@@ -11,8 +11,8 @@ namespace {
 
 // The next stream opens when less than this of the one before is unread, so that a turn never runs out of data.
 constexpr std::uint64_t kOverlap = std::uint64_t{2} << 20;
-// A run that ends by the clock still finishes its streams: they grow from the first length to the plan's only while one takes
-// less than kShortStream, and shrink above kLongStream, so that the finish is short on a slow path too.
+// A run that ends by the clock still finishes its streams: they grow from the first length to the plan's only while one
+// takes less than kShortStream, and shrink above kLongStream, so that the finish is short on a slow path too.
 constexpr std::uint64_t kFirstStreamBytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t kLeastStreamBytes = std::uint64_t{64} << 10;
 constexpr Duration kShortStream = 100ms;
@@ -28,7 +28,8 @@ struct PerfSender::Outgoing {
   std::uint32_t stream_id = 0;
   bool digesting = true;
   StreamDigest digest;
-  std::array<std::uint8_t, WorkingSet::kLongestRead> first{};  // header and the first bytes, where they are read together
+  std::array<std::uint8_t, WorkingSet::kLongestRead>
+      first{};  // header and the first bytes, where they are read together
 
   [[nodiscard]] std::uint64_t total() const { return header.length + kStreamHeaderSize; }
 };
@@ -40,7 +41,8 @@ class PerfSender::Source final : public BodySource {
       : stream_(std::move(stream)), bytes_(std::move(bytes)), cost_(cost) {}
 
   [[nodiscard]] std::optional<ByteView> read(std::uint64_t offset, std::size_t length) override {
-    if (offset < kStreamHeaderSize) [[unlikely]] return read_front(offset, length);
+    if (offset < kStreamHeaderSize) [[unlikely]]
+      return read_front(offset, length);
     const ByteView bytes = bytes_->read(stream_->position + offset - kStreamHeaderSize, length);
     if (offset == stream_->hashed) note(bytes, length);
     return bytes;
@@ -164,8 +166,7 @@ bool PerfSender::open(Instant now, std::uint32_t index) {
   std::uint64_t length = logical.next_bytes;
   if (plan_.target_bytes > 0) length = std::min(length, plan_.target_bytes - planned_);
   auto stream = std::make_shared<Outgoing>();
-  stream->header = {
-      .logical = index, .transfer = plan_.session, .offset = logical.next_sequence, .length = length};
+  stream->header = {.logical = index, .transfer = plan_.session, .offset = logical.next_sequence, .length = length};
   stream->position = position_;
   stream->digesting = plan_.digest;
   stream->opened_at = now;

@@ -1,6 +1,7 @@
-// The sending half of a performance run (docs/file_transfer.md section 5): logical streams, each a succession of data streams
-// back to back from a WorkingSet, within the receiver's credit; when time is up the begun ones are finished. Counts what the
-// transport has confirmed and sums the streams' digests. Owned by PerfRun, driven by its connection's events.
+// The sending half of a performance run (docs/file_transfer.md section 5): logical streams, each a succession of data
+// streams back to back from a WorkingSet, within the receiver's credit; when time is up the begun ones are finished.
+// Counts what the transport has confirmed and sums the streams' digests. Owned by PerfRun, driven by its connection's
+// events.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +12,10 @@
 #include <vector>
 
 #include "base/time.h"
+#include "trace/cost.h"
 #include "transfer/control.h"
 #include "transfer/stream_header.h"
 #include "transfer/working_set.h"
-#include "trace/cost.h"
 #include "transport/endpoint.h"
 
 namespace godwit {
@@ -24,7 +25,7 @@ struct PerfPlan {
   std::uint16_t streams = 1;
   std::uint64_t stream_bytes = kDataStreamBytes;  // of a data stream, at most
   Duration duration = 10s;
-  std::uint64_t target_bytes = 0;                 // instead of the duration, when not 0
+  std::uint64_t target_bytes = 0;  // instead of the duration, when not 0
   bool digest = true;
 };
 
@@ -68,12 +69,12 @@ class PerfSender {
   [[nodiscard]] Duration elapsed(Instant now) const;
 
  private:
-  struct Outgoing;   // shared with the body that the transport reads
+  struct Outgoing;  // shared with the body that the transport reads
   class Source;
   struct Logical {
     std::uint64_t next_sequence = 0;
-    std::uint64_t next_bytes = 0;           // length of its next stream
-    std::shared_ptr<Outgoing> current;      // the one being sent
+    std::uint64_t next_bytes = 0;       // length of its next stream
+    std::shared_ptr<Outgoing> current;  // the one being sent
   };
 
   [[nodiscard]] bool open(Instant now, std::uint32_t logical);

@@ -1,5 +1,5 @@
-// The server of performance runs: answers starts, one run at a time, and echoes of any connection. Fed with every event of its
-// endpoint by a driver (Node's handler in cli/, a test with two endpoints). Prints nothing; tells an Observer.
+// The server of performance runs: answers starts, one run at a time, and echoes of any connection. Fed with every event
+// of its endpoint by a driver (Node's handler in cli/, a test with two endpoints). Prints nothing; tells an Observer.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ namespace godwit {
 class PerfServer {
  public:
   struct Options {
-    std::size_t receive_buffer_bytes = 0;       // of the socket: the window follows it
-    std::optional<std::uint64_t> window;        // instead
+    std::size_t receive_buffer_bytes = 0;  // of the socket: the window follows it
+    std::optional<std::uint64_t> window;   // instead
     std::size_t working_set_bytes = std::size_t{64} << 20;
   };
   class Observer : public PerfObserver {

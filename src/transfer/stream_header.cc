@@ -19,7 +19,8 @@ std::optional<StreamHeader> read_stream_header(std::span<const std::uint8_t, kSt
                             .transfer = load_le<std::uint64_t>(bytes.data() + 8),
                             .offset = load_le<std::uint64_t>(bytes.data() + 16),
                             .length = load_le<std::uint64_t>(bytes.data() + 24)};
-  if (header.length == 0 || total < kStreamHeaderSize || header.length != total - kStreamHeaderSize) return std::nullopt;
+  if (header.length == 0 || total < kStreamHeaderSize || header.length != total - kStreamHeaderSize)
+    return std::nullopt;
   return header;
 }
 

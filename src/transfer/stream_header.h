@@ -1,5 +1,5 @@
-// The 32 bytes at the front of a data stream (docs/file_transfer.md section 2): whose bytes follow, from where, how many.
-// Written by the senders of this folder, read by StreamInbox.
+// The 32 bytes at the front of a data stream (docs/file_transfer.md section 2): whose bytes follow, from where, how
+// many. Written by the senders of this folder, read by StreamInbox.
 #pragma once
 
 #include <array>

@@ -64,7 +64,8 @@ bool StreamInbox::take_prefix(Instant now, Entry& entry, ByteView& bytes) {
     return true;
   }
   if (prefix.size() < kStreamHeaderSize) return !whole;
-  const auto header = read_stream_header(std::span<const std::uint8_t, kStreamHeaderSize>(entry.prefix), entry.stream.total);
+  const auto header =
+      read_stream_header(std::span<const std::uint8_t, kStreamHeaderSize>(entry.prefix), entry.stream.total);
   if (!header) return false;
   InboundStream& stream = entry.stream;
   stream.header = *header;
@@ -142,7 +143,9 @@ void StreamInbox::erase(std::uint32_t stream_id) {
   if (streams_.empty()) next_check_.reset();
 }
 
-std::optional<Instant> StreamInbox::next_timeout() const { return next_check_; }
+std::optional<Instant> StreamInbox::next_timeout() const {
+  return next_check_;
+}
 
 void StreamInbox::handle_timeout(Instant now) {
   if (!next_check_ || *next_check_ > now) return;

@@ -1,8 +1,8 @@
-// Incoming streams of one connection, told apart by their first bytes: data streams go to a StreamConsumer with their header
-// taken off, control messages in streams and streams of other applications are handed over as they are. Grants credit: how far
-// the sender of each stream may go (docs/file_transfer.md section 3).
-// Owned by whoever speaks the protocol on the connection; fed with its StreamChunk and StreamAborted events. Everything in a
-// stream is hostile: a stream that breaks a rule is refused, its connection lives on.
+// Incoming streams of one connection, told apart by their first bytes: data streams go to a StreamConsumer with their
+// header taken off, control messages in streams and streams of other applications are handed over as they are. Grants
+// credit: how far the sender of each stream may go (docs/file_transfer.md section 3). Owned by whoever speaks the
+// protocol on the connection; fed with its StreamChunk and StreamAborted events. Everything in a stream is hostile: a
+// stream that breaks a rule is refused, its connection lives on.
 #pragma once
 
 #include <array>
@@ -27,8 +27,8 @@ struct InboundStream {
   std::uint64_t window = 0;
   std::uint64_t received = 0;
   std::uint64_t consumed = 0;
-  std::uint64_t limit = 0;      // the credit that the sender has been told
-  void* tag = nullptr;          // the consumer's; null: nobody wants the stream any more
+  std::uint64_t limit = 0;  // the credit that the sender has been told
+  void* tag = nullptr;      // the consumer's; null: nobody wants the stream any more
 };
 
 class StreamConsumer {
@@ -36,8 +36,8 @@ class StreamConsumer {
   virtual ~StreamConsumer() = default;
   // A header has been read. The window of the stream, as the sender was told it; nothing refuses the stream.
   [[nodiscard]] virtual std::optional<std::uint64_t> on_stream_begin(Instant now, InboundStream& stream) = 0;
-  // The next bytes behind the header. The consumer calls StreamInbox::consume() when it has done with them, now or later.
-  // False refuses the rest of the stream.
+  // The next bytes behind the header. The consumer calls StreamInbox::consume() when it has done with them, now or
+  // later. False refuses the rest of the stream.
   [[nodiscard]] virtual bool on_stream_bytes(Instant now, InboundStream& stream, ByteView bytes) = 0;
   // All bytes have been handed over; the stream is forgotten after the call.
   virtual void on_stream_end(Instant now, InboundStream& stream) = 0;
@@ -61,7 +61,7 @@ class StreamConsumer {
 
 struct StreamInboxStatistics {
   std::uint64_t streams = 0;
-  std::uint64_t refused = 0;          // bad header, not wanted, or beyond its credit
+  std::uint64_t refused = 0;  // bad header, not wanted, or beyond its credit
   std::uint64_t aborted = 0;
   std::uint64_t credits_sent = 0;
 };
@@ -80,13 +80,14 @@ class StreamInbox {
   }
   void on_aborted(Instant now, std::uint32_t stream_id);
 
-  // The consumer has done with `bytes` more of a stream; tells the sender when a quarter of the window has been freed. A
-  // stream that has ended is ignored.
+  // The consumer has done with `bytes` more of a stream; tells the sender when a quarter of the window has been freed.
+  // A stream that has ended is ignored.
   void consume(Instant now, std::uint32_t stream_id, std::uint64_t bytes);
   // The same from within on_stream_bytes().
   void consume(Instant now, InboundStream& stream, std::uint64_t bytes) {
     stream.consumed += bytes;
-    if (stream.limit < stream.total && stream.consumed + stream.window - stream.limit >= stream.window / 4) grant(now, stream);
+    if (stream.limit < stream.total && stream.consumed + stream.window - stream.limit >= stream.window / 4)
+      grant(now, stream);
   }
   // Sets the tag of its streams to null: they are kept alive no longer.
   void forget(const void* tag);
@@ -121,7 +122,7 @@ class StreamInbox {
   ConnectionId connection_;
   StreamConsumer& consumer_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Entry>> streams_;
-  std::uint32_t last_id_ = 0;   // of the last chunk: runs come from one stream
+  std::uint32_t last_id_ = 0;  // of the last chunk: runs come from one stream
   Entry* last_ = nullptr;
   std::optional<Instant> next_check_;
   StreamInboxStatistics statistics_;

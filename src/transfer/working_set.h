@@ -1,5 +1,6 @@
-// Random bytes that a performance run sends again and again: more than the caches hold, so that plaintext comes from memory
-// as a real application's does. Made once a process, read by PerfSender's streams, each from its own position on.
+// Random bytes that a performance run sends again and again: more than the caches hold, so that plaintext comes from
+// memory as a real application's does. Made once a process, read by PerfSender's streams, each from its own position
+// on.
 #pragma once
 
 #include <cstddef>

@@ -1,0 +1,129 @@
+#include "benches/budget.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "benches/repetition.h"
+#include "measure/build_facts.h"
+
+namespace godwit::bench {
+namespace {
+
+constexpr std::uint64_t kFixedOperations = 4096;
+
+std::string build_of() {
+  const measure::BuildFacts facts = measure::build_facts();
+  return facts.compiler + ", " + facts.build_type;
+}
+
+}  // namespace
+
+CountTable count_all(const std::vector<const Row*>& rows, std::vector<std::string>& failures) {
+  CountTable table;
+  for (const Row* row : rows) {
+    if (row->level() > 1) continue;
+    const Repetition repetition =
+        execute(*row, {.iterations = row->name.find("handshake") != std::string::npos ? 16 : kFixedOperations});
+    if (!repetition.outcome.skipped.empty()) continue;
+    if (!repetition.error.empty() || !repetition.outcome.verified) {
+      failures.push_back(row->name + ": " +
+                         (repetition.error.empty() ? "not verified: " + repetition.outcome.proof : repetition.error));
+      continue;
+    }
+    for (const auto& [name, value] : repetition.outcome.counts) table[row->name][name] = value;
+  }
+  return table;
+}
+
+int run_under_callgrind(const std::vector<const Row*>& rows) {
+  for (const Row* row : rows) {
+    const Repetition repetition = execute(*row, {.iterations = 1, .mode = RunMode::kInstructions});
+    if (!repetition.error.empty()) fmt::print(stderr, "{}: {}\n", row->name, repetition.error);
+  }
+  return 0;
+}
+
+Result<CountTable> count_instructions_of(const std::string& program, const std::vector<const Row*>& rows) {
+  if (std::system("valgrind --version >/dev/null 2>&1") != 0)
+    return failure(ErrorCode::kUnsupported, "valgrind is not installed");
+  std::string pattern = (std::filesystem::temp_directory_path() / "godwit-callgrind-XXXXXX").string();
+  if (mkdtemp(pattern.data()) == nullptr) return failure(ErrorCode::kSystem, "no temporary folder");
+  const std::filesystem::path folder = pattern;
+  std::string names;
+  for (const Row* row : rows) {
+    if (row->level() == 0) names += row->name + "\n";
+  }
+  std::ofstream(folder / "rows") << names;
+  const std::string command = fmt::format(
+      "valgrind -q --tool=callgrind --collect-atstart=no --callgrind-out-file={}/out '{}' --under-callgrind {}/rows "
+      ">/dev/null 2>{}/log",
+      folder.string(), program, folder.string(), folder.string());
+  const int code = std::system(command.c_str());
+  CountTable table;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (!entry.path().filename().string().starts_with("out.")) continue;
+    std::ifstream file(entry.path());
+    std::string line;
+    std::string name;
+    while (std::getline(file, line)) {
+      constexpr std::string_view kTrigger = "desc: Trigger: Client Request: ";
+      if (line.starts_with(kTrigger)) name = line.substr(kTrigger.size());
+      for (const std::string_view label : {"summary: ", "totals: "}) {
+        if (!line.starts_with(label) || name.empty()) continue;
+        table[name]["instructions"] = std::strtod(line.c_str() + label.size(), nullptr) / Bench::kCountedOperations;
+      }
+    }
+  }
+  std::error_code error;
+  std::filesystem::remove_all(folder, error);
+  if (code != 0 && table.empty()) return failure(ErrorCode::kSystem, "callgrind did not finish");
+  return table;
+}
+
+measure::Json budget_to_json(const CountTable& counts) {
+  measure::Json rows = measure::Json::object();
+  for (const auto& [name, values] : counts) {
+    measure::Json entry = measure::Json::object();
+    for (const auto& [count, value] : values) entry[count] = value;
+    rows[name] = std::move(entry);
+  }
+  return {{"schema", "godwit-budget"}, {"schema_version", 1}, {"build", build_of()}, {"rows", std::move(rows)}};
+}
+
+std::vector<std::string> check_budget(const measure::Json& budget, const CountTable& counts,
+                                      std::vector<std::string>& notes, double tolerance) {
+  std::vector<std::string> problems;
+  const auto rows = budget.find("rows");
+  if (rows == budget.end() || !rows->is_object()) return {"the budget has no rows"};
+  const bool same_build = budget.value("build", "") == build_of();
+  if (!same_build)
+    notes.push_back("instructions are not compared: this is " + build_of() + ", the budget is of " +
+                    budget.value("build", "?"));
+  std::size_t compared = 0;
+  for (const auto& [name, values] : counts) {
+    const auto row = rows->find(name);
+    if (row == rows->end()) {
+      notes.push_back(name + " is not in the budget");
+      continue;
+    }
+    for (const auto& [count, value] : values) {
+      const auto allowed = row->find(count);
+      if (allowed == row->end() || !allowed->is_number()) continue;
+      const bool instructions = count == "instructions";
+      if (instructions && !same_build) continue;
+      const double limit = allowed->get<double>() * (instructions ? 1 + tolerance : 1) + 1e-9;
+      ++compared;
+      if (value > limit)
+        problems.push_back(fmt::format("{}: {} {:.4g}, allowed {:.4g}", name, count, value, allowed->get<double>()));
+    }
+  }
+  if (compared == 0) problems.emplace_back("nothing was compared");
+  notes.push_back(fmt::format("{} counts compared", compared));
+  return problems;
+}
+
+}  // namespace godwit::bench

@@ -1,0 +1,219 @@
+// Level 0: the ciphers, nonces, key agreement and the intro.
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstring>
+
+#include "base/random.h"
+#include "benches/suite.h"
+#include "crypto/intro_box.h"
+#include "crypto/packet_cipher.h"
+#include "crypto/packet_sealer.h"
+#include "runtime/system_random.h"
+#include "transport/address_table.h"
+
+namespace godwit::bench {
+namespace {
+
+constexpr std::size_t kSizes[] = {64, 256, 1024, 1171, 1364};
+// Packets that take turns, so that no branch predictor learns one by heart.
+constexpr std::size_t kPackets = 16;
+
+std::vector<std::uint8_t> random_bytes(std::size_t size, std::uint64_t seed) {
+  std::vector<std::uint8_t> bytes(size);
+  DeterministicRandom(seed).fill(bytes);
+  return bytes;
+}
+
+void cipher_row(Rows& rows, CipherKind kind, std::size_t size, bool seals) {
+  Row row{.name = fmt::format("level0/{}/{}/{}", seals ? "seal" : "open", cipher_name(kind), size),
+          .title = fmt::format("AES-128-GCM, {} {} bytes, key expanded once", seals ? "seal" : "open", size),
+          .parameters = {{"cipher", std::string(cipher_name(kind))}, {"bytes", std::to_string(size)}}};
+  row.body = [kind, size, seals](Bench& bench) {
+    if (!cipher_available(kind)) {
+      bench.outcome.skipped = fmt::format("{} is not available on this processor", cipher_name(kind));
+      return;
+    }
+    DeterministicRandom random(7);
+    const auto cipher = make_packet_cipher(kind, SymmetricKey::generate(random));
+    NonceCounter nonces(random);
+    std::vector<std::vector<std::uint8_t>> plain;
+    std::vector<std::vector<std::uint8_t>> sealed;
+    std::vector<Nonce> used;
+    std::vector<std::uint8_t> out(size + kTagSize);
+    bool right = true;
+    for (std::size_t i = 0; i < kPackets; ++i) {
+      plain.push_back(random_bytes(size, i + 1));
+      used.push_back(nonces.next());
+      cipher->seal(used[i], plain[i], out.data());
+      sealed.push_back(out);
+      right =
+          cipher->open(used[i], sealed[i], out.data()) && std::memcmp(out.data(), plain[i].data(), size) == 0 && right;
+      sealed[i][size / 2] ^= 1;
+      right = !cipher->open(used[i], sealed[i], out.data()) && right;
+      sealed[i][size / 2] ^= 1;
+    }
+    bench.outcome.verified = right;
+    bench.outcome.proof = "opens to what was sealed, and not with a bit changed";
+    bench.outcome.bytes = static_cast<double>(size);
+    std::size_t turn = 0;
+    if (seals) {
+      bench.measure([&] {
+        cipher->seal(nonces.next(), plain[turn++ % kPackets], out.data());
+        benchmark::DoNotOptimize(out.data());
+      });
+    } else {
+      bench.measure([&] {
+        const std::size_t i = turn++ % kPackets;
+        benchmark::DoNotOptimize(cipher->open(used[i], sealed[i], out.data()));
+      });
+    }
+  };
+  rows.push_back(std::move(row));
+}
+
+// A whole packet as the transport makes it: header, payload from the application, option byte, envelope.
+void packet_rows(Rows& rows) {
+  rows.push_back({.name = "level0/packet/copy-then-seal",
+                  .title = "one full packet: payload copied behind the header, then sealed in place",
+                  .parameters = {{"bytes", "1130"}},
+                  .body = [](Bench& bench) {
+                    DeterministicRandom random(7);
+                    PacketSealer sealer(make_packet_cipher(preferred_cipher(), SymmetricKey::generate(random)), random);
+                    const auto payload = random_bytes(1130, 1);
+                    std::vector<std::uint8_t> datagram(1200);
+                    bench.outcome.verified = sealer.seal_in_place(datagram);
+                    bench.outcome.proof = "sealed";
+                    bench.outcome.bytes = 1130;
+                    bench.measure([&] {
+                      std::memcpy(datagram.data() + kEnvelopePrefix + 40, payload.data(), payload.size());
+                      benchmark::DoNotOptimize(sealer.seal_in_place(datagram));
+                    });
+                  }});
+  rows.push_back({.name = "level0/packet/seal-pieces",
+                  .title = "one full packet: payload read once, from where the application holds it",
+                  .parameters = {{"bytes", "1130"}},
+                  .body = [](Bench& bench) {
+                    DeterministicRandom random(7);
+                    PacketSealer sealer(make_packet_cipher(preferred_cipher(), SymmetricKey::generate(random)), random);
+                    const auto payload = random_bytes(1130, 1);
+                    const std::array<std::uint8_t, 40> head{};
+                    const std::array<std::uint8_t, 1> tail{};
+                    std::vector<std::uint8_t> datagram(1200);
+                    bench.outcome.verified = sealer.seal_pieces(head, payload, tail, datagram) == 1200;
+                    bench.outcome.proof = "sealed to 1200 bytes";
+                    bench.outcome.bytes = 1130;
+                    bench.measure([&] { benchmark::DoNotOptimize(sealer.seal_pieces(head, payload, tail, datagram)); });
+                  }});
+}
+
+void nonce_rows(Rows& rows) {
+  rows.push_back(
+      {.name = "level0/nonce/counter", .title = "next nonce: a counter from a random start", .body = [](Bench& bench) {
+         DeterministicRandom random(7);
+         NonceCounter nonces(random);
+         bench.outcome.verified = nonces.next() != nonces.next();
+         bench.outcome.proof = "differs from the one before";
+         bench.measure([&] { benchmark::DoNotOptimize(nonces.next()); });
+       }});
+  rows.push_back({.name = "level0/nonce/random",
+                  .title = "next nonce: twelve bytes of the system's generator, as the analysed original drew them",
+                  .body = [](Bench& bench) {
+                    SystemRandom random;
+                    Nonce one;
+                    Nonce other;
+                    random.fill(one.bytes);
+                    random.fill(other.bytes);
+                    bench.outcome.verified = one != other;
+                    bench.outcome.proof = "differs from the one before";
+                    bench.measure([&] {
+                      random.fill(one.bytes);
+                      benchmark::DoNotOptimize(one);
+                    });
+                  }});
+}
+
+void intro_rows(Rows& rows) {
+  rows.push_back({.name = "level0/intro/x25519", .title = "one shared secret", .body = [](Bench& bench) {
+                    DeterministicRandom random(7);
+                    const KeyPair one = *KeyPair::generate(random);
+                    const KeyPair other = *KeyPair::generate(random);
+                    std::array<std::uint8_t, 32> first{};
+                    std::array<std::uint8_t, 32> second{};
+                    bench.outcome.verified = x25519(one.secret(), other.public_key(), first) &&
+                                             x25519(other.secret(), one.public_key(), second) && first == second;
+                    bench.outcome.proof = "both sides derive the same secret";
+                    bench.measure([&] { benchmark::DoNotOptimize(x25519(one.secret(), other.public_key(), first)); });
+                  }});
+  for (const bool seals : {true, false}) {
+    rows.push_back({.name = seals ? "level0/intro/seal" : "level0/intro/open",
+                    .title = seals ? "make an intro: ephemeral key, X25519, ChaCha20-Poly1305" : "open an intro",
+                    .body = [seals](Bench& bench) {
+                      DeterministicRandom random(7);
+                      const KeyPair recipient = *KeyPair::generate(random);
+                      const auto plaintext = random_bytes(24, 1);
+                      std::vector<std::uint8_t> datagram(plaintext.size() + kIntroOverhead);
+                      std::vector<std::uint8_t> opened(plaintext.size());
+                      bool right = seal_intro(recipient.public_key(), SecretKey::generate(random), plaintext, datagram);
+                      right =
+                          open_intro(recipient, datagram, opened) == plaintext.size() && opened == plaintext && right;
+                      bench.outcome.verified = right;
+                      bench.outcome.proof = "opens to what was sealed";
+                      if (seals) {
+                        bench.measure([&] {
+                          const SecretKey ephemeral = SecretKey::generate(random);
+                          benchmark::DoNotOptimize(seal_intro(recipient.public_key(), ephemeral, plaintext, datagram));
+                        });
+                      } else {
+                        bench.measure([&] { benchmark::DoNotOptimize(open_intro(recipient, datagram, opened)); });
+                      }
+                    }});
+  }
+}
+
+void route_rows(Rows& rows) {
+  for (const std::uint32_t count : {1U, 100U, 10'000U}) {
+    rows.push_back({.name = fmt::format("level0/route/{}", count),
+                    .title = fmt::format("find a connection by address among {}", count),
+                    .parameters = {{"connections", std::to_string(count)}},
+                    .body = [count](Bench& bench) {
+                      AddressTable table(7);
+                      std::vector<SocketAddress> addresses;
+                      for (std::uint32_t i = 0; i < count; ++i) {
+                        addresses.push_back(
+                            SocketAddress::ipv4({10, static_cast<std::uint8_t>(i >> 16U),
+                                                 static_cast<std::uint8_t>(i >> 8U), static_cast<std::uint8_t>(i)},
+                                                static_cast<std::uint16_t>(1024 + i % 60'000)));
+                        table.insert(addresses.back(), i);
+                      }
+                      bench.outcome.verified = true;
+                      for (std::uint32_t i = 0; i < count; ++i) {
+                        bench.outcome.verified = table.find(addresses[i]) == i && bench.outcome.verified;
+                      }
+                      bench.outcome.proof = "every address leads to its slot";
+                      std::size_t turn = 0;
+                      bench.measure([&] {
+                        turn = (turn + 7919) % count;
+                        benchmark::DoNotOptimize(table.find(addresses[turn]));
+                      });
+                    }});
+  }
+}
+
+}  // namespace
+
+void add_level0_cipher(Rows& rows) {
+  for (const CipherKind kind : {CipherKind::kOpenssl, CipherKind::kIpsecMb}) {
+    for (const std::size_t size : kSizes) {
+      cipher_row(rows, kind, size, true);
+      cipher_row(rows, kind, size, false);
+    }
+  }
+  packet_rows(rows);
+  nonce_rows(rows);
+  intro_rows(rows);
+  route_rows(rows);
+}
+
+}  // namespace godwit::bench

@@ -1,0 +1,110 @@
+// Level 1: what arrived and what is outstanding.
+
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include "base/random.h"
+#include "benches/suite.h"
+#include "recovery/ack_tracker.h"
+#include "recovery/recovery.h"
+
+namespace godwit::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+enum class Order { kInOrder, kReversed, kLossy };
+
+// Packet ids of a window of 512, in the order of arrival.
+std::vector<std::uint32_t> arrival(Order order) {
+  std::vector<std::uint32_t> ids(512);
+  std::iota(ids.begin(), ids.end(), 0U);
+  if (order == Order::kReversed) {
+    // Runs of eight backwards: what a path with reordering does.
+    for (std::size_t i = 0; i + 8 <= ids.size(); i += 8)
+      std::reverse(ids.begin() + static_cast<std::ptrdiff_t>(i), ids.begin() + static_cast<std::ptrdiff_t>(i + 8));
+  }
+  if (order == Order::kLossy)
+    std::stable_partition(ids.begin(), ids.end(), [](std::uint32_t id) { return id % 100 != 17; });
+  return ids;
+}
+
+Row ack_tracker_row(std::string name, std::string title, Order order) {
+  return {.name = "level1/receipts/" + name, .title = std::move(title), .body = [order](Bench& bench) {
+            const std::vector<std::uint32_t> ids = arrival(order);
+            AckTracker tracker;
+            Instant now{1000s};
+            std::array<std::uint32_t, 288> out;
+            std::uint32_t base = 1;
+            std::size_t at = 0;
+            std::uint64_t seen = 0;
+            std::uint64_t receipted = 0;
+            bool right = true;
+            bench.outcome.proof = "every packet is new once and receipted once";
+            bench.measure([&] {
+              const std::uint32_t id = base + ids[at];
+              right = tracker.on_packet(now, id) == Novelty::kNew && right;
+              tracker.queue_receipt(now, id);
+              ++seen;
+              if (++at % 64 == 0) {
+                now += 10us;
+                tracker.on_batch_end(now);
+                if (tracker.pending() >= 144) receipted += tracker.take(now, out, false);
+              }
+              if (at == ids.size()) {
+                at = 0;
+                base += static_cast<std::uint32_t>(ids.size());
+              }
+            });
+            bench.outcome.verified = right && receipted <= seen && receipted + 512 >= seen;
+          }};
+}
+
+// A packet's life at its sender: sent, and receipted in runs of 144 when 512 are outstanding.
+Row sent_ring_row(std::string name, std::string title, Order order) {
+  return {.name = "level1/sent/" + name, .title = std::move(title), .body = [order](Bench& bench) {
+            DeterministicRandom random(7);
+            Recovery recovery({.skip_ids = false}, random);
+            const std::vector<std::uint32_t> ids = arrival(order);
+            Instant now{1000s};
+            std::uint32_t fragment = 1;
+            std::uint64_t acked = 0;
+            std::uint64_t sent = 0;
+            std::uint32_t base = 1;
+            bench.outcome.proof = "every packet sent is acknowledged";
+            bench.measure([&] {
+              const std::uint32_t id = recovery.next_packet_id();
+              recovery.on_sent(now, id, {.kind = PacketContent::Kind::kFragment, .owner = 1, .fragment = fragment++},
+                               1200);
+              ++sent;
+              if (sent % 512 != 0) return;
+              now += 100us;
+              for (std::size_t at = 0; at < ids.size();) {
+                recovery.begin_acks(now);
+                for (const std::size_t end = std::min(at + 144, ids.size()); at < end; ++at)
+                  recovery.on_receipt(base + ids[at]);
+                acked += recovery.finish_acks().acked_packets;
+                now += 10us;
+              }
+              base += static_cast<std::uint32_t>(ids.size());
+              // What a gap made look lost has arrived meanwhile.
+              while (const auto lost = recovery.poll_retransmit()) recovery.discard(lost->id);
+            });
+            bench.outcome.verified = sent < 512 || acked + 512 >= sent;
+          }};
+}
+
+}  // namespace
+
+void add_level1_recovery(Rows& rows) {
+  rows.push_back(ack_tracker_row("in-order", "duplicate filter and receipt of a packet, in order", Order::kInOrder));
+  rows.push_back(ack_tracker_row("reordered", "the same, runs of eight backwards", Order::kReversed));
+  rows.push_back(ack_tracker_row("lossy", "the same, one in a hundred comes late", Order::kLossy));
+  rows.push_back(
+      sent_ring_row("in-order", "sent ring, loss detection and delivery rate of a packet, in order", Order::kInOrder));
+  rows.push_back(sent_ring_row("reordered", "the same, receipts of runs of eight backwards", Order::kReversed));
+  rows.push_back(sent_ring_row("lossy", "the same, receipts of one in a hundred come late", Order::kLossy));
+}
+
+}  // namespace godwit::bench

@@ -1,0 +1,130 @@
+#include "benches/perf_rows.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <random>
+
+namespace godwit::bench {
+namespace {
+
+double number(const measure::Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? found->get<double>() : 0;
+}
+
+}  // namespace
+
+double goodput_of(const measure::Json& run) {
+  return number(run.at("results").at(0), "goodput_bits_per_second");
+}
+
+std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan) {
+  cli::PerfPairOptions pair;
+  pair.server_program = pair.client_program = cli::sibling_program("godwit");
+  if (pair.server_program.empty()) {
+    bench.outcome.skipped = "there is no godwit beside transport_perf";
+    return std::nullopt;
+  }
+  pair.seconds = bench.seconds();
+  pair.server_arguments = plan.server_arguments;
+  pair.client_arguments = plan.client_arguments;
+  pair.bind = plan.bind;
+  pair.server_prefix = plan.server_prefix;
+  auto run = cli::run_perf_pair(pair);
+  if (!run) {
+    bench.outcome.skipped = "godwit perf: " + run.error().message;
+    return std::nullopt;
+  }
+  const measure::Json& result = run->at("results").at(0);
+  const double packets = number(result, "packets_sent");
+  const double bytes = number(result, "delivered_bytes");
+  const measure::Json& cpu = result.at("cpu_seconds");
+  bench.outcome.value = goodput_of(*run);
+  bench.outcome.verified = bytes > 0 && result.at("digest_match").is_boolean() && result.at("digest_match").get<bool>();
+  bench.outcome.proof = "byte count and XXH3 of both processes agree";
+  bench.outcome.metrics = {
+      {"datagrams_per_send_call", number(result, "datagrams_per_send_call")},
+      {"datagrams_per_receive_call", number(result, "datagrams_per_receive_call")},
+      {"system_calls_per_packet",
+       packets > 0 ? (number(result, "send_calls") + number(result, "receive_calls")) / packets : 0},
+      {"receipt_packets_per_packet", number(result, "receipt_packets_per_delivered_packet")},
+      {"cpu_seconds_per_gigabyte", bytes > 0 ? (number(cpu, "sender") + number(cpu, "receiver")) / bytes * 1e9 : 0}};
+  bench.outcome.evidence = {{"delivered_bytes", bytes},
+                            {"retransmissions", number(result, "retransmitted_packets")},
+                            {"drops", number(result.at("kernel_drops"), "receiver")}};
+  return std::move(*run);
+}
+
+std::optional<RawResult> run_raw(Bench& bench, RawConfig config) {
+  config.seconds = bench.seconds();
+  config.cipher = preferred_cipher();
+  auto result = run_raw_path(config);
+  if (!result) {
+    bench.outcome.skipped = result.error().message;
+    return std::nullopt;
+  }
+  return *result;
+}
+
+Row ratio_row(std::string name, std::string title, PerfRunPlan plan, RawConfig raw) {
+  return {.name = std::move(name),
+          .title = std::move(title),
+          .unit = "ratio",
+          .better = measure::Better::kHigher,
+          .whole = true,
+          .body = [plan = std::move(plan), raw](Bench& bench) {
+            bench.whole([&] {
+              static std::mt19937_64 order(std::random_device{}());
+              const bool raw_first = (order() & 1U) != 0;
+              std::optional<RawResult> ceiling;
+              if (raw_first) ceiling = run_raw(bench, raw);
+              const auto run = run_perf(bench, plan);
+              if (!raw_first) ceiling = run_raw(bench, raw);
+              if (!run || !ceiling) return;
+              const double goodput = goodput_of(*run);
+              bench.outcome.value = goodput / ceiling->goodput_bits_per_second;
+              bench.outcome.metrics.emplace_back("goodput_bits_per_second", goodput);
+              bench.outcome.metrics.emplace_back("against_bits_per_second", ceiling->goodput_bits_per_second);
+              bench.outcome.verified = bench.outcome.verified && ceiling->failures == 0;
+              bench.outcome.proof += "; every tag of the other side verified";
+            });
+          }};
+}
+
+namespace {
+bool shell(const std::string& command) {
+  return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
+}
+}  // namespace
+
+std::string VethPair::ensure(bool cut) {
+  if (geteuid() != 0) return "needs root, for two network namespaces";
+  const std::string space = kReceiverNamespace;
+  if (!shell("ip netns exec " + space + " true")) {
+    const bool made =
+        shell("ip netns add " + space) && shell("ip link add gwbench0 type veth peer name gwbench1 netns " + space) &&
+        shell(fmt::format("ip address add {}/24 dev gwbench0", kSenderAddress)) && shell("ip link set gwbench0 up") &&
+        shell(fmt::format("ip netns exec {} ip address add {}/24 dev gwbench1", space, kReceiverAddress)) &&
+        shell("ip netns exec " + space + " ip link set gwbench1 up") &&
+        shell("ip netns exec " + space + " ip link set lo up");
+    if (!made) {
+      remove();
+      return "the network namespace or its veth pair could not be made";
+    }
+  }
+  if (!shell(fmt::format("ethtool -K gwbench0 tx-udp-segmentation {}", cut ? "off" : "on"))) {
+    return "ethtool cannot switch tx-udp-segmentation of a veth interface here";
+  }
+  // Receive offload has to be asked for on a veth interface: NAPI on, so that what was cut can be merged.
+  shell(fmt::format("ip netns exec {} ethtool -K gwbench1 gro on", kReceiverNamespace));
+  return {};
+}
+
+void VethPair::remove() {
+  shell("ip link delete gwbench0");
+  shell(fmt::format("ip netns delete {}", kReceiverNamespace));
+}
+
+}  // namespace godwit::bench

@@ -1,0 +1,83 @@
+#include "benches/suite.h"
+
+#include <algorithm>
+
+#if __has_include(<valgrind/callgrind.h>)
+#include <valgrind/callgrind.h>
+#define GODWIT_CALLGRIND 1
+#endif
+
+namespace godwit::bench {
+
+const std::vector<Row>& all_rows() {
+  static const Rows kRows = [] {
+    Rows rows;
+    add_level0_cipher(rows);
+    add_level0_wire(rows);
+    add_level1_queues(rows);
+    add_level1_recovery(rows);
+    add_level1_endpoints(rows);
+    add_level2_raw(rows);
+    add_level2_backends(rows);
+    add_level2_transport(rows);
+    add_level2_veth(rows);
+    add_level3_limits(rows);
+    return rows;
+  }();
+  return kRows;
+}
+
+const Row* find_row(const std::string& name) {
+  const auto& rows = all_rows();
+  const auto found = std::find_if(rows.begin(), rows.end(), [&name](const Row& row) { return row.name == name; });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+std::vector<LadderPlan> all_ladders() {
+  return {
+      {.name = "backends",
+       .title = "Goodput of one encrypted stream over loopback, back end by back end",
+       .steps = {{"one call a datagram", "level2/transport/sendto", "sendto, recvfrom: the analysed system's shape"},
+                 {"connected socket", "level2/transport/connected", "the client's side only"},
+                 {"sendmmsg and recvmmsg", "level2/transport/mmsg", "many datagrams a call, each walks the stack"},
+                 {"segmentation offload", "level2/transport/gso-without-gro", "54 datagrams walk the stack once"},
+                 {"receive offload", "level2/transport/gso", "and arrive as one buffer"},
+                 {"io_uring", "level2/transport/uring", "queued sends, multishot receive"}}},
+      {.name = "cipher",
+       .title = "Goodput of one stream by cipher implementation",
+       .steps = {{"OpenSSL", "level2/transport/openssl", "portable"},
+                 {"IPsec-MB", "level2/transport/ipsec-mb", "widest vectors of this processor"}}},
+      {.name = "serialisation",
+       .title = "Serialise one fragment of 1130 bytes",
+       .steps = {{"element by element", "level0/serialise/fragment/original", "the analysed system's shape"},
+                 {"codec and copy", "level0/serialise/fragment/codec", ""},
+                 {"header template", "level0/serialise/fragment/template", ""},
+                 {"in place", "level0/serialise/fragment/in-place", "the payload is not copied"}}},
+      {.name = "capacity",
+       .title = "Messages through a bounded queue between two endpoints, by its capacity",
+       .steps = {{"1", "level1/queue/endpoint/1", "the analysed system's channel"},
+                 {"10", "level1/queue/endpoint/10", ""},
+                 {"100", "level1/queue/endpoint/100", ""},
+                 {"1000", "level1/queue/endpoint/1000", ""},
+                 {"8192", "level1/queue/endpoint/8192", "as shipped"}}},
+      {.name = "nonce",
+       .title = "A nonce for one packet",
+       .steps = {{"random", "level0/nonce/random", "twelve bytes of the system's generator"},
+                 {"counter", "level0/nonce/counter", "as shipped"}}},
+  };
+}
+
+void count_instructions(const std::string& name, const std::function<void()>& operations) {
+#ifdef GODWIT_CALLGRIND
+  CALLGRIND_ZERO_STATS;
+  CALLGRIND_TOGGLE_COLLECT;
+  operations();
+  CALLGRIND_TOGGLE_COLLECT;
+  CALLGRIND_DUMP_STATS_AT(name.c_str());
+#else
+  static_cast<void>(name);
+  operations();
+#endif
+}
+
+}  // namespace godwit::bench

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Sets up, builds the release preset, looks at the environment, runs the levels named and takes a packet apart.
+#   scripts/run_benchmarks.sh [level0 level1 level2 level3 | beginning of a row's name]... [options]
+#     --filter RE          only rows whose name matches
+#     --quick              three short repetitions; two rounds of `godwit analyze`
+#     --noise              compare the program with itself: the noise floor of this machine
+#     --instructions       count instructions of level 0 through callgrind
+#     --save-baseline N    store the result as N        --baseline N   compare with N (--force: of another machine)
+#     --compare REV        build another revision beside this one and run both interleaved
+#     --strict             refuse to measure on a machine that is not fit for it
+#     --no-analyze         leave out `godwit analyze`
+#     --no-setup           do not look for missing packages
+# Default: level0 level1, then `godwit analyze`. Results: build/results/*.json. Exit code: 0, 1 when a row failed or is slower
+# than what it is compared with, 2 for wrong arguments or a baseline that cannot be used.
+# On a machine that is busy with other work, root may run the whole under `chrt -f 5`: its processes then are not interrupted.
+# Repetitions last well below a second, so that the kernel's real-time limit of 95 % does not show.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+rows=() options=() analyze=() revision="" setup=yes run_analyze=yes
+while [ $# -gt 0 ]; do
+  case "$1" in
+    -h|--help) sed -n '2,19s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --filter|--save-baseline|--baseline|--repetitions|--seed) [ $# -ge 2 ] || { echo "run_benchmarks: $1 needs a value" >&2; exit 2; }
+      options+=("$1" "$2"); shift ;;
+    --compare) [ $# -ge 2 ] || { echo "run_benchmarks: --compare needs a revision" >&2; exit 2; }
+      revision="$2"; shift ;;
+    --quick) options+=(--quick); analyze+=(--quick) ;;
+    --strict) options+=(--strict); analyze+=(--strict) ;;
+    --noise|--instructions|--force) options+=("$1") ;;
+    --no-analyze) run_analyze=no ;;
+    --no-setup) setup=no ;;
+    -*) echo "run_benchmarks: unknown option $1 (--help lists them)" >&2; exit 2 ;;
+    *) rows+=("$1") ;;
+  esac
+  shift
+done
+[ "${#rows[@]}" -gt 0 ] || rows=(level0 level1)
+
+[ "$setup" = no ] || scripts/setup.sh
+targets=(godwit godwit-marked godwit-raw transport_perf)
+build() {  # source folder, build folder
+  cmake -S "$1" -B "$2" -G Ninja -DCMAKE_BUILD_TYPE=Release -DGODWIT_TESTS=ON >"$2.configure.log" 2>&1 || { cat "$2.configure.log" >&2; return 1; }
+  cmake --build "$2" -j "$(nproc)" --target "${targets[@]}" >"$2.build.log" 2>&1 || { tail -n 40 "$2.build.log" >&2; return 1; }
+}
+mkdir -p build/results
+echo "== building the release preset"
+build . build/release
+
+if [ -n "$revision" ]; then
+  commit="$(git rev-parse --verify --short=12 "$revision^{commit}")"
+  other="build/compare/$commit"
+  if [ ! -d "$other/source" ]; then
+    mkdir -p "$other"
+    git worktree add --detach "$PWD/$other/source" "$commit" >/dev/null
+  fi
+  echo "== building $revision ($commit) beside it"
+  targets=(godwit transport_perf)
+  build "$other/source" "$PWD/$other/build"
+  options+=(--against "$PWD/$other/build/transport_perf")
+fi
+
+echo "== environment"
+build/release/godwit doctor --complaints || true
+echo "== ${rows[*]}"
+code=0
+build/release/transport_perf "${rows[@]}" "${options[@]}" --json-file build/results/benchmarks.json || code=$?
+if [ "$run_analyze" = yes ]; then
+  echo "== where a packet's time goes"
+  build/release/godwit analyze "${analyze[@]}" --json-file build/results/analysis.json || code=$?
+fi
+echo "== results: build/results/*.json (godwit report build/results/benchmarks.json makes a page of them)"
+exit "$code"

@@ -1,0 +1,223 @@
+#include "cli/analysis.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "measure/statistics.h"
+
+namespace godwit::cli {
+namespace {
+
+using measure::Json;
+using trace::CostStep;
+
+// One side of one run, a packet.
+struct Reading {
+  double packets = 0;
+  double payload_bytes = 0;
+  double cpu = 0;  // ns
+  double waits = 0;
+  double system_calls = 0;
+  double busy = 0;  // ns, raw: with the cost of the marks
+  double marks = 0;
+  double loop_mark = 0;  // ns, of one mark
+  std::string clock;
+  struct Step {
+    double raw = 0;
+    double laps = 0;
+    double percentiles[4] = {};  // ns of single laps, without the loop's cost of a mark
+  };
+  std::map<CostStep, Step> steps;
+};
+
+double number(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? found->get<double>() : 0;
+}
+
+Reading read_side(const Json& run, const char* side_name) {
+  Reading reading;
+  const Json& direction = run.at("results").at(0);
+  const Json& side = run.at(side_name);
+  reading.packets = number(direction, "packets_sent");
+  reading.payload_bytes = number(direction, "delivered_bytes");
+  if (reading.packets <= 0) return reading;
+  const double n = reading.packets;
+  reading.cpu = (number(side, "cpu_user_seconds") + number(side, "cpu_system_seconds")) * 1e9 / n;
+  const Json& socket = side.at("socket");
+  reading.waits = number(socket, "waits") / n;
+  reading.system_calls = (number(socket, "send_calls") + number(socket, "receive_calls") + number(socket, "waits")) / n;
+  const auto cost = side.find("cost");
+  if (cost == side.end() || !cost->is_object()) return reading;
+  reading.marks = number(*cost, "marks") / n;
+  reading.loop_mark = number(*cost, "mark_nanoseconds");
+  if (const auto clock = cost->find("clock"); clock != cost->end() && clock->is_string()) {
+    reading.clock = clock->get<std::string>();
+  }
+  for (const Json& entry : cost->at("steps")) {
+    const auto step = measure::parse_cost_step(entry.at("step").get<std::string>());
+    if (!step) continue;
+    Reading::Step& target = reading.steps[*step];
+    target.raw = number(entry, "raw_nanoseconds") / n;
+    target.laps = number(entry, "laps") / n;
+    constexpr const char* kNames[] = {"lap_p50", "lap_p90", "lap_p99", "lap_p999"};
+    for (std::size_t i = 0; i < 4; ++i) target.percentiles[i] = number(entry, kNames[i]);
+    if (*step != CostStep::kIdle) reading.busy += target.raw;
+  }
+  return reading;
+}
+
+template <typename Get>
+double median_of(const std::vector<Reading>& readings, Get get) {
+  std::vector<double> values;
+  for (const Reading& reading : readings) values.push_back(get(reading));
+  return measure::median(values);
+}
+
+Result<SideAnalysis> analyze_side(const std::string& name, const std::string& side, const char* key,
+                                  const std::vector<AnalysisRound>& rounds) {
+  std::vector<Reading> plain;
+  std::vector<Reading> marked;
+  std::vector<Reading> doubled;
+  for (const AnalysisRound& round : rounds) {
+    plain.push_back(read_side(round.plain, key));
+    marked.push_back(read_side(round.marked, key));
+    doubled.push_back(read_side(round.doubled, key));
+    if (plain.back().packets <= 0 || marked.back().packets <= 0 || doubled.back().packets <= 0) {
+      return failure(ErrorCode::kProtocol, "a run moved no packets");
+    }
+    if (plain.back().marks > 0) return failure(ErrorCode::kProtocol, "the plain build has marks");
+    if (marked.back().marks <= 0) return failure(ErrorCode::kProtocol, "the marked build has no marks");
+  }
+
+  SideAnalysis analysis;
+  SideFacts& facts = analysis.facts;
+  facts.system_calls = median_of(plain, [](const Reading& r) { return r.system_calls; });
+  facts.waits = median_of(plain, [](const Reading& r) { return r.waits; });
+  facts.loop_mark_nanoseconds = median_of(marked, [](const Reading& r) { return r.loop_mark; });
+  facts.unmarked_nanoseconds = median_of(plain, [](const Reading& r) { return r.cpu; });
+  facts.marked_nanoseconds = median_of(marked, [](const Reading& r) { return r.cpu; });
+
+  // Processor time that is in no lap but idle ones: the system calls that wait. Where the side hardly ever sleeps there
+  // is nothing to take off.
+  constexpr double kHardlyEver = 1e-4;
+  std::vector<double> wholes;
+  std::vector<double> wait_costs;
+  std::vector<double> mark_costs;
+  for (std::size_t i = 0; i < rounds.size(); ++i) {
+    const double added = doubled[i].marks - marked[i].marks;
+    if (added > 0) mark_costs.push_back((doubled[i].busy - marked[i].busy) / added);
+    double wait = 0;
+    if (plain[i].waits > kHardlyEver && marked[i].waits > kHardlyEver) {
+      wait = std::max(0.0, marked[i].cpu - marked[i].busy) / marked[i].waits * plain[i].waits;
+    }
+    wait_costs.push_back(wait);
+    wholes.push_back(plain[i].cpu - wait);
+  }
+  facts.wait_nanoseconds = measure::median(wait_costs);
+  const double mark = mark_costs.empty() ? facts.loop_mark_nanoseconds
+                                         : std::clamp(measure::median(mark_costs), 0.0, facts.loop_mark_nanoseconds);
+
+  measure::Breakdown& breakdown = analysis.breakdown;
+  breakdown.name = name;
+  breakdown.side = side;
+  breakdown.mark_nanoseconds = mark;
+  breakdown.marks = median_of(marked, [](const Reading& r) { return r.marks; });
+  breakdown.clock = marked.front().clock;
+  breakdown.unmarked_nanoseconds = measure::bootstrap_median(wholes);
+  for (const Reading& reading : marked) {
+    breakdown.packets += static_cast<std::uint64_t>(reading.packets);
+    breakdown.payload_bytes += static_cast<std::uint64_t>(reading.payload_bytes);
+  }
+  for (std::size_t i = 0; i < trace::kCostSteps; ++i) {
+    const auto kind = static_cast<CostStep>(i);
+    const auto has_step = [kind](const Reading& r) { return r.steps.contains(kind); };
+    if (!std::all_of(marked.begin(), marked.end(), has_step)) continue;
+    const auto of = [kind](const Reading& r) -> const Reading::Step& { return r.steps.at(kind); };
+    const double nanoseconds =
+        median_of(marked, [&](const Reading& r) { return std::max(0.0, of(r).raw - of(r).laps * mark); });
+    if (kind == CostStep::kIdle) {
+      breakdown.idle_nanoseconds = nanoseconds;
+      continue;
+    }
+    measure::BreakdownStep step;
+    step.step = kind;
+    step.nanoseconds = nanoseconds;
+    step.laps = median_of(marked, [&](const Reading& r) { return of(r).laps; });
+    const auto percentile = [&](std::size_t index) {
+      return median_of(marked,
+                       [&](const Reading& r) { return std::max(0.0, of(r).percentiles[index] + r.loop_mark - mark); });
+    };
+    step.lap_p50 = percentile(0);
+    step.lap_p90 = percentile(1);
+    step.lap_p99 = percentile(2);
+    step.lap_p999 = percentile(3);
+    breakdown.sum_nanoseconds += nanoseconds;
+    breakdown.steps.push_back(step);
+  }
+  for (measure::BreakdownStep& step : breakdown.steps) {
+    step.share = breakdown.sum_nanoseconds > 0 ? step.nanoseconds / breakdown.sum_nanoseconds : 0;
+    const double rest = breakdown.sum_nanoseconds - step.nanoseconds;
+    step.free_packets_per_second = rest > 0 ? 1e9 / rest : 0;
+  }
+  return analysis;
+}
+
+double without_calls(const measure::Breakdown& breakdown) {
+  double sum = 0;
+  for (const measure::BreakdownStep& step : breakdown.steps) {
+    if (measure::group_of(step.step) != measure::CostGroup::kKernel) sum += step.nanoseconds;
+  }
+  return sum;
+}
+
+}  // namespace
+
+Result<Analysis> analyze_rounds(const std::string& name, const std::vector<AnalysisRound>& rounds) {
+  if (rounds.empty()) return failure(ErrorCode::kInvalidArgument, "no rounds");
+  try {
+    Analysis analysis;
+    auto sender = analyze_side(name, "sender", "client", rounds);
+    if (!sender) return std::unexpected(sender.error());
+    auto receiver = analyze_side(name, "receiver", "server", rounds);
+    if (!receiver) return std::unexpected(receiver.error());
+    analysis.sender = std::move(*sender);
+    analysis.receiver = std::move(*receiver);
+    std::vector<double> per_send;
+    std::vector<double> per_receive;
+    std::vector<double> receipts;
+    for (const AnalysisRound& round : rounds) {
+      const Json& plain = round.plain.at("results").at(0);
+      analysis.plain_goodput.push_back(number(plain, "goodput_bits_per_second"));
+      analysis.marked_goodput.push_back(number(round.marked.at("results").at(0), "goodput_bits_per_second"));
+      per_send.push_back(number(plain, "datagrams_per_send_call"));
+      per_receive.push_back(number(plain, "datagrams_per_receive_call"));
+      receipts.push_back(number(plain, "receipt_packets_per_delivered_packet"));
+      analysis.delivered_bytes += static_cast<std::uint64_t>(number(plain, "delivered_bytes"));
+      analysis.retransmitted_packets += static_cast<std::uint64_t>(number(plain, "retransmitted_packets"));
+      analysis.kernel_drops += static_cast<std::uint64_t>(number(plain.at("kernel_drops"), "receiver"));
+    }
+    analysis.datagrams_per_send_call = measure::median(per_send);
+    analysis.datagrams_per_receive_call = measure::median(per_receive);
+    analysis.receipt_packets = measure::median(receipts);
+    analysis.backend = rounds.front().plain.at("backend").get<std::string>();
+    analysis.cipher = rounds.front().plain.at("cipher").get<std::string>();
+    return analysis;
+  } catch (const Json::exception& error) {
+    return failure(ErrorCode::kProtocol, std::string("a run's JSON lacks a member: ") + error.what());
+  }
+}
+
+measure::PipelineLimit limit_without_system_calls(const Analysis& analysis) {
+  const double slower = std::max(without_calls(analysis.sender.breakdown), without_calls(analysis.receiver.breakdown));
+  const double now = std::max(analysis.sender.breakdown.sum_nanoseconds, analysis.receiver.breakdown.sum_nanoseconds);
+  measure::PipelineLimit limit;
+  if (slower <= 0) return limit;
+  limit.packets_per_second = 1e9 / slower;
+  limit.bits_per_second = limit.packets_per_second * analysis.sender.breakdown.payload_bytes_per_packet() * 8;
+  limit.gain = now / slower - 1;
+  return limit;
+}
+
+}  // namespace godwit::cli

@@ -1,0 +1,117 @@
+#include "cli/analysis.h"
+
+#include <gtest/gtest.h>
+
+namespace godwit::cli {
+namespace {
+
+using measure::Json;
+
+constexpr double kPackets = 1e6;
+
+// A side's JSON: `busy` ns a packet in seal, `idle` in idle laps, marks at `marks` a packet.
+Json side(double cpu, double waits, const Json& cost) {
+  return {{"cpu_user_seconds", cpu * kPackets * 1e-9},
+          {"cpu_system_seconds", 0.0},
+          {"socket", {{"waits", waits * kPackets}, {"send_calls", 0}, {"receive_calls", 0}}},
+          {"cost", cost}};
+}
+
+Json cost(double seal, double send, double marks, double idle) {
+  const auto step = [](const char* name, double nanoseconds, double laps) {
+    return Json{{"step", name},
+                {"nanoseconds", 0},
+                {"raw_nanoseconds", nanoseconds * kPackets},
+                {"laps", laps * kPackets},
+                {"lap_p50", 100},
+                {"lap_p90", 100},
+                {"lap_p99", 100},
+                {"lap_p999", 100}};
+  };
+  return {{"clock", "tsc"},
+          {"marks", marks * kPackets},
+          {"mark_nanoseconds", 12.0},
+          {"steps",
+           Json::array({step("seal", seal, marks / 2), step("send_call", send, marks / 2), step("idle", idle, 0)})}};
+}
+
+Json run(const Json& client, const Json& server, double goodput) {
+  return {{"backend", "gso"},
+          {"cipher", "openssl"},
+          {"client", client},
+          {"server", server},
+          {"results", Json::array({{{"packets_sent", kPackets},
+                                    {"delivered_bytes", kPackets * 1130},
+                                    {"goodput_bits_per_second", goodput},
+                                    {"datagrams_per_send_call", 54.0},
+                                    {"datagrams_per_receive_call", 54.0},
+                                    {"receipt_packets_per_delivered_packet", 0.01},
+                                    {"retransmitted_packets", 0},
+                                    {"kernel_drops", {{"sender", 0}, {"receiver", 0}}}}})}};
+}
+
+// True cost: 100 ns sealing, 60 ns sending, a mark 3 ns; the receiver also spends 20 ns a packet on sleeping and
+// waking.
+AnalysisRound perfect_round() {
+  AnalysisRound round;
+  round.plain = run(side(160, 0, nullptr), side(180, 0.01, nullptr), 20e9);
+  round.marked = run(side(172, 0, cost(106, 66, 4, 0)), side(192, 0.01, cost(106, 66, 4, 30)), 19e9);
+  round.doubled = run(side(184, 0, cost(112, 72, 8, 0)), side(204, 0.01, cost(112, 72, 8, 30)), 18e9);
+  return round;
+}
+
+TEST(Analysis, MeasuresAMarkByDoublingIt) {
+  const auto analysis = analyze_rounds("stream", {perfect_round(), perfect_round()});
+  ASSERT_TRUE(analysis);
+  EXPECT_NEAR(analysis->sender.breakdown.mark_nanoseconds, 3, 1e-6);
+  EXPECT_NEAR(analysis->sender.facts.loop_mark_nanoseconds, 12, 1e-6);
+}
+
+TEST(Analysis, PartsSumToThePlainWholeWithoutItsWaiting) {
+  const auto analysis = analyze_rounds("stream", {perfect_round()});
+  ASSERT_TRUE(analysis);
+  for (const SideAnalysis* half : {&analysis->sender, &analysis->receiver}) {
+    EXPECT_NEAR(half->breakdown.sum_nanoseconds, 160, 1e-6) << half->breakdown.side;
+    EXPECT_NEAR(half->breakdown.unmarked_nanoseconds->estimate, 160, 1e-6) << half->breakdown.side;
+    EXPECT_TRUE(half->breakdown.sums_up().value_or(false));
+  }
+  EXPECT_NEAR(analysis->receiver.facts.wait_nanoseconds, 20, 1e-6);
+}
+
+TEST(Analysis, SaysSoWhenThePartsDoNotSumUp) {
+  AnalysisRound round = perfect_round();
+  round.plain = run(side(260, 0, nullptr), side(180, 0.01, nullptr), 20e9);
+  const auto analysis = analyze_rounds("stream", {round});
+  ASSERT_TRUE(analysis);
+  EXPECT_FALSE(analysis->sender.breakdown.sums_up().value_or(true));
+  EXPECT_NEAR(*analysis->sender.breakdown.remainder_nanoseconds(), 100, 1e-6);
+}
+
+TEST(Analysis, RefusesAPlainBuildWithMarks) {
+  AnalysisRound round = perfect_round();
+  round.plain = round.marked;
+  EXPECT_FALSE(analyze_rounds("stream", {round}));
+}
+
+TEST(Analysis, RefusesAMarkedBuildWithout) {
+  AnalysisRound round = perfect_round();
+  round.marked = round.plain;
+  EXPECT_FALSE(analyze_rounds("stream", {round}));
+}
+
+TEST(Analysis, RefusesRunsThatLackMembers) {
+  AnalysisRound round = perfect_round();
+  round.plain["results"] = Json::array();
+  EXPECT_FALSE(analyze_rounds("stream", {round}));
+}
+
+TEST(Analysis, WithoutSystemCallsOnlyTheRestLimits) {
+  const auto analysis = analyze_rounds("stream", {perfect_round()});
+  ASSERT_TRUE(analysis);
+  const measure::PipelineLimit limit = limit_without_system_calls(*analysis);
+  EXPECT_NEAR(limit.packets_per_second, 1e7, 1);
+  EXPECT_NEAR(limit.gain, 0.6, 1e-6);
+}
+
+}  // namespace
+}  // namespace godwit::cli

@@ -1,0 +1,257 @@
+// `godwit analyze`: where the time of one packet goes, on either side, in the shipped pipeline. See analysis.h.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <random>
+
+#include "cli/analysis.h"
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/exit_code.h"
+#include "cli/json_output.h"
+#include "cli/perf_pair.h"
+#include "measure/environment.h"
+#include "measure/results.h"
+#include "measure/stopwatch.h"
+#include "report/format.h"
+#include "report/tables.h"
+#include "report/terminal.h"
+
+namespace godwit::cli {
+namespace {
+
+struct AnalyzeOptions {
+  double seconds = 0.7;
+  int rounds = 5;
+  bool quick = false;
+  std::vector<std::string> backends;
+  std::string cipher = "auto";
+  bool strict = false;
+  int sender_core = 1;
+  int receiver_core = 0;
+  std::uint64_t seed = 1;
+  OutputOptions output;
+};
+
+// One shape of traffic, twice: as it is shipped, and one datagram a system call as the analysed system had it.
+struct Scenario {
+  std::string backend;
+  std::string name;  // of the breakdown
+  std::string title;
+};
+
+Scenario scenario_of(const std::string& backend) {
+  const bool single = backend == "sendto" || backend == "connected";
+  return {.backend = backend,
+          .name = fmt::format("stream, {}", backend == "auto" ? "batched"
+                                            : single          ? "one datagram a call"
+                                                              : backend),
+          .title = fmt::format("one stream over loopback, back end {}", backend)};
+}
+
+class AnalyzeCommand {
+ public:
+  explicit AnalyzeCommand(const AnalyzeOptions& options)
+      : options_(options), terminal_(report::terminal_options(options.output.json ? STDERR_FILENO : STDOUT_FILENO)) {}
+
+  int run() {
+    plain_program_ = sibling_program("godwit");
+    marked_program_ = sibling_program("godwit-marked");
+    if (plain_program_.empty() || marked_program_.empty()) {
+      print_error("analyze needs godwit and godwit-marked beside each other; build the preset `release`");
+      return kUsage;
+    }
+    begin();
+    if (options_.strict && !results_.environment.fit_for(2)) {
+      print_error("--strict: this machine is not fit for level 2: " +
+                  fmt::format("{}", fmt::join(results_.environment.reasons_against(2), "; ")));
+      return kFailure;
+    }
+    for (const std::string& backend : options_.backends) {
+      const Scenario scenario = scenario_of(backend);
+      const auto analysis = measure_scenario(scenario);
+      if (!analysis) {
+        print_error(fmt::format("{}: {}", scenario.title, analysis.error().message));
+        return kFailure;
+      }
+      add(scenario, *analysis);
+      if (!options_.output.json) print(scenario, *analysis);
+    }
+    end();
+    return write_json(to_json(results_), options_.output) ? kSuccess : kFailure;
+  }
+
+ private:
+  void begin() {
+    results_.started_at = measure::utc_timestamp();
+    results_.mode = options_.quick ? "quick" : "full";
+    results_.version = measure::build_facts().version;
+    results_.seed = options_.seed;
+    results_.environment = measure::examine_environment();
+    before_ = measure::take_system_snapshot();
+    if (!results_.environment.fit_for(2)) results_.marks.emplace_back("environment unfit for level 2");
+    for (const std::string& reason : results_.environment.reasons_against(2)) {
+      print_note("not fit for level 2: " + reason);
+    }
+  }
+
+  void end() {
+    results_.system = measure::take_system_snapshot() - before_;
+    for (measure::Finding& finding : measure::run_findings(*results_.system)) {
+      results_.environment.findings.push_back(std::move(finding));
+    }
+    results_.seconds = static_cast<double>(watch_.elapsed().count()) * 1e-9;
+    results_.fingerprint = measure::take_fingerprint(cipher_);
+  }
+
+  Result<measure::Json> one_run(const std::string& backend, int mark_times) const {
+    PerfPairOptions pair;
+    pair.server_program = pair.client_program = mark_times == 0 ? plain_program_ : marked_program_;
+    pair.seconds = options_.seconds;
+    pair.sender_core = options_.sender_core;
+    pair.receiver_core = options_.receiver_core;
+    pair.server_arguments = {"--backend", backend, "--cipher", options_.cipher};
+    if (mark_times > 0) {
+      pair.server_arguments.insert(pair.server_arguments.end(), {"--cost", "--mark-times", std::to_string(mark_times)});
+    }
+    pair.client_arguments = pair.server_arguments;
+    return run_perf_pair(pair);
+  }
+
+  Result<Analysis> measure_scenario(const Scenario& scenario) {
+    std::vector<AnalysisRound> rounds(static_cast<std::size_t>(options_.rounds));
+    std::mt19937_64 random(options_.seed);
+    const std::size_t all = rounds.size() * 3;
+    std::size_t done = 0;
+    const measure::Stopwatch watch;
+    const report::TerminalOptions progress = report::terminal_options(STDERR_FILENO);
+    for (AnalysisRound& round : rounds) {
+      std::vector<std::pair<measure::Json*, int>> runs = {{&round.plain, 0}, {&round.marked, 1}, {&round.doubled, 2}};
+      std::shuffle(runs.begin(), runs.end(), random);
+      for (const auto& [target, mark_times] : runs) {
+        if (progress.width > 0) {
+          fmt::print(stderr, "{}",
+                     report::print_progress(done, all, scenario.name,
+                                            static_cast<double>(watch.elapsed().count()) * 1e-9, progress));
+        }
+        ++done;
+        auto json = one_run(scenario.backend, mark_times);
+        if (!json) return std::unexpected(json.error());
+        *target = std::move(*json);
+      }
+    }
+    if (progress.width > 0) fmt::print(stderr, "\r\033[K");
+    return analyze_rounds(scenario.name, rounds);
+  }
+
+  void add(const Scenario& scenario, const Analysis& analysis) {
+    cipher_ = analysis.cipher;
+    results_.breakdowns.push_back(analysis.sender.breakdown);
+    results_.breakdowns.push_back(analysis.receiver.breakdown);
+    measure::BenchmarkResult row;
+    row.name = fmt::format("level2/analyze/{}", scenario.backend);
+    row.level = 2;
+    row.title = scenario.title;
+    row.parameters = {{"backend", analysis.backend}, {"cipher", analysis.cipher}, {"datagram", "1200"}};
+    row.unit = "bit/s";
+    row.better = measure::Better::kHigher;
+    row.samples = analysis.plain_goodput;
+    measure::summarize_samples(row);
+    row.metrics = {{"datagrams_per_send_call", analysis.datagrams_per_send_call},
+                   {"datagrams_per_receive_call", analysis.datagrams_per_receive_call},
+                   {"receipt_packets_per_packet", analysis.receipt_packets},
+                   {"sender_system_calls_per_packet", analysis.sender.facts.system_calls},
+                   {"receiver_system_calls_per_packet", analysis.receiver.facts.system_calls},
+                   {"sender_nanoseconds_of_waiting", analysis.sender.facts.wait_nanoseconds},
+                   {"receiver_nanoseconds_of_waiting", analysis.receiver.facts.wait_nanoseconds},
+                   {"sender_nanoseconds_plain", analysis.sender.facts.unmarked_nanoseconds},
+                   {"receiver_nanoseconds_plain", analysis.receiver.facts.unmarked_nanoseconds},
+                   {"sender_nanoseconds_marked", analysis.sender.facts.marked_nanoseconds},
+                   {"receiver_nanoseconds_marked", analysis.receiver.facts.marked_nanoseconds},
+                   {"bits_per_second_without_system_calls", limit_without_system_calls(analysis).bits_per_second}};
+    row.verified = true;
+    row.proof = "byte count and XXH3 of both processes agree";
+    row.evidence = {{"delivered_bytes", static_cast<double>(analysis.delivered_bytes)},
+                    {"retransmissions", static_cast<double>(analysis.retransmitted_packets)},
+                    {"drops", static_cast<double>(analysis.kernel_drops)}};
+    if (!results_.environment.fit_for(2)) row.marks.emplace_back("environment unfit");
+    results_.benchmarks.push_back(std::move(row));
+  }
+
+  void print(const Scenario& scenario, const Analysis& analysis) {
+    const measure::Interval goodput = measure::bootstrap_median(analysis.plain_goodput);
+    print_line("");
+    print_line(report::paint(fmt::format("== {}: {} delivered and verified, cipher {} ==", scenario.title,
+                                         report::format_interval(goodput, "bit/s"), analysis.cipher),
+                             report::Tone::kStrong, terminal_));
+    print_line(fmt::format("{} a send call, {} a receive call (datagrams); {} retransmitted, {} dropped by the kernel",
+                           report::format_number(analysis.datagrams_per_send_call),
+                           report::format_number(analysis.datagrams_per_receive_call), analysis.retransmitted_packets,
+                           analysis.kernel_drops));
+    for (const SideAnalysis* side : {&analysis.sender, &analysis.receiver}) {
+      print_line("");
+      print_line(report::print_table(report::breakdown_table(side->breakdown), terminal_));
+      const SideFacts& facts = side->facts;
+      print_line(fmt::format(
+          "Plain build {} ns of processor time a packet, of which {} ns go to sleeping and waking ({} waits a packet); "
+          "marked "
+          "build {} ns. {} ns a packet the {} only waited. A loop of marks alone would have said {} ns a mark.",
+          report::format_number(facts.unmarked_nanoseconds), report::format_number(facts.wait_nanoseconds),
+          report::format_number(facts.waits), report::format_number(facts.marked_nanoseconds),
+          report::format_number(side->breakdown.idle_nanoseconds), side->breakdown.side,
+          report::format_number(facts.loop_mark_nanoseconds)));
+    }
+    print_line("");
+    print_line(report::print_table(report::limits_table(results_, scenario.name), terminal_));
+    const measure::PipelineLimit limit = limit_without_system_calls(analysis);
+    print_line(fmt::format("Without any system call: {}, {} ({}).",
+                           report::format_value(limit.packets_per_second, "packets/s"),
+                           report::format_value(limit.bits_per_second, "bit/s"), report::format_change(limit.gain)));
+  }
+
+  const AnalyzeOptions& options_;
+  report::TerminalOptions terminal_;
+  std::string plain_program_;
+  std::string marked_program_;
+  std::string cipher_;
+  measure::Results results_;
+  measure::SystemSnapshot before_;
+  measure::Stopwatch watch_;
+};
+
+}  // namespace
+
+void add_analyze_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<AnalyzeOptions>();
+  CLI::App* const command = app.add_subcommand(
+      "analyze", "Shows where a packet's time goes, step by step, in a sender and a receiver over loopback");
+  command->add_option("-t,--time", options->seconds, "seconds of each run")
+      ->check(CLI::Range(0.05, 60.0))
+      ->capture_default_str();
+  command->add_option("--rounds", options->rounds, "rounds of three interleaved runs: plain, marked, marks doubled")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  command->add_flag("--quick", options->quick, "two short rounds");
+  command->add_option("--backend", options->backends, "back ends to take apart (default: auto, then sendto)");
+  command->add_option("--cipher", options->cipher, "auto, ipsec-mb or openssl")->capture_default_str();
+  command->add_option("--sender-core", options->sender_core, "processor of the sender; -1: not pinned")
+      ->capture_default_str();
+  command->add_option("--receiver-core", options->receiver_core, "processor of the receiver")->capture_default_str();
+  command->add_option("--seed", options->seed, "of the order of the runs")->capture_default_str();
+  command->add_flag("--strict", options->strict, "refuse to measure on a machine that is not fit for it");
+  add_output_options(*command, options->output);
+  command->callback([options, &exit_code] {
+    if (options->quick) {
+      options->rounds = 2;
+      options->seconds = 0.25;
+    }
+    if (options->backends.empty()) options->backends = {"auto", "sendto"};
+    exit_code = AnalyzeCommand(*options).run();
+  });
+}
+
+}  // namespace godwit::cli

@@ -1,0 +1,25 @@
+// The subcommands of `godwit`, one file each. add_* registers one with its options; parsing runs it, and its exit code
+// (exit_code.h) is left in `exit_code`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace godwit::cli {
+
+void add_keygen_command(CLI::App& app, int& exit_code);
+void add_listen_command(CLI::App& app, int& exit_code);
+void add_send_command(CLI::App& app, int& exit_code);
+void add_ping_command(CLI::App& app, int& exit_code);
+void add_perf_command(CLI::App& app, int& exit_code);
+void add_analyze_command(CLI::App& app, int& exit_code);
+void add_bench_command(CLI::App& app, int& exit_code);
+void add_doctor_command(CLI::App& app, int& exit_code);
+void add_report_command(CLI::App& app, int& exit_code);
+void add_sim_command(CLI::App& app, int& exit_code);
+void add_version_command(CLI::App& app, int& exit_code);
+
+// Of `perf`.
+void add_perf_server_command(CLI::App& app, int& exit_code);
+void add_perf_client_command(CLI::App& app, int& exit_code);
+
+}  // namespace godwit::cli

@@ -1,0 +1,37 @@
+// `godwit doctor`: is this machine fit to measure on, what does it cost, and how is it mended? (measure/environment.h)
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/json_output.h"
+#include "measure/environment.h"
+#include "report/terminal.h"
+
+namespace godwit::cli {
+
+void add_doctor_command(CLI::App& app, int& exit_code) {
+  struct Options {
+    bool complaints = false;
+    OutputOptions output;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* const command = app.add_subcommand(
+      "doctor",
+      "Looks at all that makes figures of this machine worse, noisier or void. Exit code 0: well, 1: costs, 2: void");
+  command->add_flag("--complaints", options->complaints, "leave out what is in order");
+  add_output_options(*command, options->output);
+  command->callback([options, &exit_code] {
+    const measure::EnvironmentReport report = measure::examine_environment();
+    if (!options->output.json) {
+      fmt::print("{}",
+                 report::print_environment(report, report::terminal_options(STDOUT_FILENO), !options->complaints));
+    }
+    exit_code = write_json(to_json(report), options->output) ? report.exit_code() : kFailure;
+  });
+}
+
+}  // namespace godwit::cli

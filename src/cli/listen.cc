@@ -1,0 +1,279 @@
+// `godwit listen`: receives files into a folder, and tells of messages, until Ctrl-C.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/exit_code.h"
+#include "cli/json_output.h"
+#include "cli/loop.h"
+#include "cli/network_options.h"
+#include "cli/values.h"
+#include "runtime/clock.h"
+#include "transfer/credit_window.h"
+#include "transfer/file_receiver.h"
+
+namespace godwit::cli {
+namespace {
+
+struct ListenOptions {
+  NetworkOptions network;
+  OutputOptions output;
+  std::string folder = ".";
+  std::string largest_file;
+  std::string all_bytes;
+  std::vector<std::string> allow;
+  std::vector<std::string> dial;  // HEX@ADDR:PORT
+  bool once = false;
+  bool sync = false;
+};
+
+// A peer that this side dials, so that it can be authenticated: whoever dials here proves no key on this wire.
+struct DialledPeer {
+  SocketAddress address;
+  PublicKey key;
+};
+
+Result<std::vector<DialledPeer>> parse_dials(const std::vector<std::string>& texts) {
+  std::vector<DialledPeer> peers;
+  for (const std::string& text : texts) {
+    const std::size_t at = text.find('@');
+    const auto key = PublicKey::from_hex(text.substr(0, at));
+    if (at == std::string::npos || !key) {
+      return failure(ErrorCode::kInvalidArgument, "'" + text + "' is not a peer to dial (HEX@ADDR:PORT)");
+    }
+    const auto address = resolve_peer(text.substr(at + 1));
+    if (!address) return std::unexpected(address.error());
+    peers.push_back({*address, *key});
+  }
+  return peers;
+}
+
+class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
+ public:
+  ListenCommand(const ListenOptions& options, std::vector<DialledPeer> dials, Node& node, FileStore& store)
+      : options_(options),
+        node_(node),
+        dials_(std::move(dials)),
+        receiver_(node.endpoint(), store, make_receiver_options(), *this) {
+    for (const std::string& text : options.allow) allowed_.push_back(*PublicKey::from_hex(text));
+  }
+
+  void on_event(Instant now, ConnectionId connection, Event& event) override {
+    if (const auto* connected = std::get_if<Connected>(&event)) {
+      remotes_[connection] = connected->remote;
+      if (connected->peer_authenticated) note_authenticated(connection);
+    } else if (std::holds_alternative<PeerAuthenticated>(event)) {
+      note_authenticated(connection);
+    } else if (std::holds_alternative<Closed>(event)) {
+      receiver_.on_event(now, connection, event);
+      remotes_.erase(connection);
+      authenticated_.erase(connection);
+      if (connection == last_connection_) sender_left_ = true;
+      return;
+    }
+    receiver_.on_event(now, connection, event);
+  }
+
+  void on_turn(Instant now) override {
+    dial(now);
+    receiver_.on_turn(now);
+    if (const auto progress = receiver_.progress(); progress && bar_.visible()) {
+      if (progress->name != shown_) {
+        shown_ = progress->name;
+        bar_.restart(now);
+      }
+      bar_.update(now, progress->name, progress->received, progress->size);
+    }
+    now_ = now;
+  }
+
+  [[nodiscard]] std::optional<Instant> next_timeout() const override {
+    std::optional<Instant> next = earliest(receiver_.next_timeout(), next_dial_);
+    if (finished_at_) next = earliest(next, *finished_at_ + kLinger);
+    return next;
+  }
+  // With --once: the confirmation has had the time to arrive.
+  [[nodiscard]] bool done() const override { return finished_at_ && (sender_left_ || now_ >= *finished_at_ + kLinger); }
+  [[nodiscard]] bool failed() const { return failed_; }
+  void cancel(Instant now) { receiver_.cancel_all(now, "the receiver ends"); }
+
+  void on_file_received(ConnectionId connection, const ReceivedFile& file) override {
+    const double seconds = to_seconds(file.elapsed);
+    const double rate = seconds > 0 ? static_cast<double>(file.size) * 8 / seconds : 0;
+    say(fmt::format("received {}: {} from {} in {:.2f} s, {}, sha256 {}", file.name, format_bytes(file.size),
+                    name_of(connection), seconds, format_rate(rate), to_hex(file.hash)));
+    add(files_, {{"name", file.name},
+                 {"offered_name", file.offered},
+                 {"bytes", file.size},
+                 {"sha256", to_hex(file.hash)},
+                 {"seconds", seconds}});
+    end_once(connection, false);
+  }
+  void on_file_failed(ConnectionId connection, const std::string& name, const std::string& why) override {
+    bar_.clear();
+    print_error("'" + name + "' from " + name_of(connection) + " was not received: " + why);
+    add(failures_, {{"name", printable_text(name)}, {"reason", printable_text(why)}});
+    end_once(connection, true);
+  }
+  void on_file_refused(ConnectionId connection, std::string_view name, std::string_view why) override {
+    bar_.clear();
+    print_warning("refused '" + printable_text(name, 80) + "' from " + name_of(connection) + ": " + std::string(why));
+    add(refusals_, {{"name", printable_text(name)}, {"reason", std::string(why)}});
+  }
+  void on_message(ConnectionId connection, std::uint64_t bytes, const std::array<std::uint8_t, kSha256Size>& hash,
+                  bool stream) override {
+    say(fmt::format("{} from {}: {} bytes, sha256 {}", stream ? "stream" : "message", name_of(connection), bytes,
+                    to_hex(hash)));
+    add(messages_, {{"bytes", bytes}, {"sha256", to_hex(hash)}, {"stream", stream}});
+  }
+
+  [[nodiscard]] measure::Json to_json() const {
+    return {{"schema", "godwit-listen"}, {"schema_version", 1},  {"files", files_},
+            {"failed", failures_},       {"refused", refusals_}, {"messages", messages_}};
+  }
+
+ private:
+  static constexpr Duration kLinger = 2s;
+  static constexpr Duration kDialInterval = 20s;
+  static constexpr std::size_t kMostEntries = 10'000;
+
+  [[nodiscard]] FileReceiver::Options make_receiver_options() {
+    FileReceiver::Options result;
+    FileReceiverLimits& limits = result.limits;
+    if (const auto bytes = parse_size(options_.largest_file)) limits.largest_file = *bytes;
+    limits.all_bytes = parse_size(options_.all_bytes);
+    const std::size_t buffer = node_.backend().socket().receive_buffer_bytes();
+    limits.window = options_.network.window_bytes().value_or(credit_window(buffer, 2));
+    if (!options_.allow.empty()) {
+      result.may_send = [this](ConnectionId connection) { return authenticated_.contains(connection); };
+    }
+    return result;
+  }
+
+  void note_authenticated(ConnectionId connection) {
+    const auto dialled = dialled_.find(connection);
+    if (dialled == dialled_.end() || std::ranges::find(allowed_, dialled->second) == allowed_.end()) return;
+    authenticated_[connection] = dialled->second;
+  }
+
+  // Peers that are to be authenticated are dialled again and again: they may not be there yet.
+  void dial(Instant now) {
+    if (dials_.empty() || (next_dial_ && now < *next_dial_)) return;
+    next_dial_ = now + kDialInterval;
+    for (const DialledPeer& peer : dials_) {
+      const bool connected =
+          std::ranges::any_of(remotes_, [&peer](const auto& each) { return each.second == peer.address; });
+      if (connected) continue;
+      if (const auto connection = node_.endpoint().connect(now, peer.address, peer.key))
+        dialled_[*connection] = peer.key;
+    }
+  }
+
+  [[nodiscard]] std::string name_of(ConnectionId connection) const {
+    const auto found = remotes_.find(connection);
+    return found == remotes_.end() ? "a peer that has left" : found->second.to_string();
+  }
+  void say(const std::string& line) {
+    bar_.clear();
+    options_.output.json ? print_note(line) : print_line(line);
+  }
+  static void add(measure::Json& list, measure::Json entry) {
+    if (list.size() < kMostEntries) list.push_back(std::move(entry));
+  }
+  void end_once(ConnectionId connection, bool failed) {
+    if (!options_.once || finished_at_) return;
+    failed_ = failed;
+    finished_at_ = now_;
+    last_connection_ = connection;
+    sender_left_ = !remotes_.contains(connection);
+  }
+
+  const ListenOptions& options_;
+  Node& node_;
+  std::vector<DialledPeer> dials_;
+  std::vector<PublicKey> allowed_;
+  std::unordered_map<ConnectionId, SocketAddress> remotes_;
+  std::unordered_map<ConnectionId, PublicKey> dialled_;
+  std::unordered_map<ConnectionId, PublicKey> authenticated_;  // and allowed
+  std::optional<Instant> next_dial_;
+  FileReceiver receiver_;
+  ProgressBar bar_;
+  std::string shown_;
+  Instant now_ = boot_time_now();
+  std::optional<Instant> finished_at_;  // --once: its file has ended
+  ConnectionId last_connection_ = 0;
+  bool sender_left_ = false;
+  bool failed_ = false;
+  measure::Json files_ = measure::Json::array();
+  measure::Json failures_ = measure::Json::array();
+  measure::Json refusals_ = measure::Json::array();
+  measure::Json messages_ = measure::Json::array();
+};
+
+int run_listen(const ListenOptions& options) {
+  auto dials = parse_dials(options.dial);
+  if (!dials) {
+    print_error(dials.error().message);
+    return kUsage;
+  }
+  if (!options.allow.empty() && dials->empty()) {
+    print_warning("whoever dials here proves no key: with --allow alone every file is refused; --dial the peers");
+  }
+  auto opened = open_server(options.network, make_node_config(options.network));
+  if (!opened) {
+    print_error(opened.error().message);
+    return kUsage;
+  }
+  Node& node = *opened->node;
+  auto store = FileStore::open({.folder = options.folder, .sync = options.sync, .wake = [&node] { node.wake(); }});
+  if (!store) {
+    print_error(store.error().message);
+    return kUsage;
+  }
+  ListenCommand command(options, std::move(*dials), node, **store);
+  Loop loop(node, command);
+  print_listening(node, options.output);
+  const bool finished = loop.run();
+  if (!finished) command.cancel(boot_time_now());
+  loop.close_all("the receiver ends");
+  if (!write_json(command.to_json(), options.output)) return kFailure;
+  return finished && command.failed() ? kFailure : kSuccess;
+}
+
+}  // namespace
+
+void add_listen_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<ListenOptions>();
+  CLI::App* const command = app.add_subcommand("listen", "Receives files and messages until Ctrl-C");
+  command->add_option("--output", options->folder, "folder for received files; none is ever overwritten")
+      ->type_name("DIR")
+      ->capture_default_str();
+  command->add_flag("--once", options->once,
+                    "end after the first file: code 0 when it is complete and verified, else 1");
+  command->add_option("--allow", options->allow, "refuse files from all but authenticated peers with these keys")
+      ->check(check_public_key())
+      ->type_name("HEX");
+  command->add_option("--dial", options->dial, "dial this peer, so that it can be authenticated")
+      ->type_name("HEX@ADDR:PORT");
+  command->add_option("--max-file", options->largest_file, "refuse larger files; default 1T")
+      ->check(check_size())
+      ->type_name("SIZE");
+  command->add_option("--max-total", options->all_bytes, "refuse files beyond so many bytes in all; default: no limit")
+      ->check(check_size())
+      ->type_name("SIZE");
+  command->add_flag("--sync", options->sync, "confirm a file only when the disk holds it, not the system's cache");
+  add_output_options(*command, options->output);
+  add_network_options(*command, options->network);
+  command->callback([options, &exit_code] { exit_code = run_listen(*options); });
+}
+
+}  // namespace godwit::cli

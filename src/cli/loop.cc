@@ -1,0 +1,39 @@
+#include "cli/loop.h"
+
+#include "runtime/clock.h"
+
+namespace godwit::cli {
+namespace {
+
+constexpr Duration kFarewellTime = 1s;
+
+}  // namespace
+
+bool Loop::run() {
+  while (!command_.done()) {
+    if (interrupt_.requested()) return false;
+    node_.turn(*this);
+  }
+  return true;
+}
+
+void Loop::close_all(std::string_view text) {
+  node_.endpoint().close_all(boot_time_now(), text);
+  const Instant deadline = boot_time_now() + kFarewellTime;
+  while (node_.endpoint().connection_count() > 0 && boot_time_now() < deadline) node_.turn(*this, 10ms);
+}
+
+void Loop::on_event(Node& node, ConnectionId connection, Event& event) {
+  command_.on_event(node.now(), connection, event);
+  // The command sees to it in its on_turn(), which this turn has had already.
+  if (node.statistics().turns == last_turn_) node.wake_at(node.now());
+}
+
+void Loop::on_turn(Node& node) {
+  last_turn_ = node.statistics().turns;
+  command_.on_turn(node.now());
+  if (command_.done() || interrupt_.requested()) return node.wake_at(node.now());
+  if (const auto deadline = command_.next_timeout()) node.wake_at(*deadline);
+}
+
+}  // namespace godwit::cli

@@ -1,0 +1,201 @@
+#include "cli/network_options.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "cli/console.h"
+#include "cli/values.h"
+#include "wire/limits.h"
+
+namespace godwit::cli {
+namespace {
+
+constexpr const char* kNetworkGroup = "Network";
+constexpr const char* kFaultGroup = "Faults injected into what this process sends";
+
+// A stream of a transfer may stand still for as long as its receiver's disk needs, and lasts as long as the path takes.
+constexpr std::uint64_t kSlowestRate = 16;  // bytes per second
+// Two Godwits hand streams on as they arrive: the memory that a deployed receiver charges for them is not used.
+constexpr std::uint64_t kMaxStreamCharge = std::uint64_t{64} << 30;
+
+std::vector<std::string> backend_names() {
+  std::vector<std::string> names;
+  for (const BackendKind kind : kAllBackendKinds) names.emplace_back(to_string(kind));
+  return names;
+}
+
+Result<LoadedKey> load_keys(const NetworkOptions& options) {
+  SystemRandom random;
+  auto loaded = load_or_create_key(options.key_file, random);
+  if (!loaded) return loaded;
+  if (loaded->created) print_note("godwit: made a new key in " + loaded->path.string());
+  if (loaded->loose) {
+    print_warning("others may read the key file " + loaded->path.string() + ": chmod 600 it");
+  }
+  return loaded;
+}
+
+}  // namespace
+
+std::optional<Bandwidth> NetworkOptions::rate_limit() const {
+  return parse_rate(rate);
+}
+std::optional<std::uint64_t> NetworkOptions::window_bytes() const {
+  return parse_size(window);
+}
+
+void add_network_options(CLI::App& app, NetworkOptions& options) {
+  const auto add = [&app](const char* name, auto& value, const char* text) {
+    return app.add_option(name, value, text)->group(kNetworkGroup);
+  };
+  add("--bind", options.bind, "address and port of the socket")->check(check_bind())->type_name("ADDR:PORT");
+  add("--key", options.key_file, "file of this side's secret key; default ~/.config/godwit/key, made on first use")
+      ->type_name("FILE");
+  add("--backend", options.backend, "how datagrams reach the kernel")
+      ->check(CLI::IsMember(backend_names()))
+      ->capture_default_str();
+  add("--cipher", options.cipher, "implementation of AES-128-GCM")
+      ->check(CLI::IsMember({"auto", "ipsec-mb", "openssl"}))
+      ->capture_default_str();
+  add("--congestion", options.congestion, "congestion controller")
+      ->check(CLI::IsMember({"cubic", "newreno", "bbr", "ledbat", "fixed"}))
+      ->capture_default_str();
+  add("--rate", options.rate, "most application bits per second (100M); the rate itself with --congestion fixed")
+      ->check(check_rate())
+      ->type_name("BITS");
+  add("--idle", options.idle, "what the loop does without work: block, spin a while and then block, spin")
+      ->check(CLI::IsMember({"block", "spin-block", "spin"}))
+      ->capture_default_str();
+  add("--receive-buffer", options.receive_buffer,
+      "bytes of the socket's receive buffer; default 16M, as far as granted")
+      ->check(check_size())
+      ->type_name("SIZE");
+  add("--send-buffer", options.send_buffer, "bytes of the socket's send buffer; default 4M")
+      ->check(check_size())
+      ->type_name("SIZE");
+  add("--window", options.window, "credit of each stream to this side; default: after the granted receive buffer")
+      ->check(check_size())
+      ->type_name("SIZE");
+  add("--idle-timeout", options.idle_timeout, "a peer is gone after so long a silence; default 120 s")
+      ->check(check_duration())
+      ->type_name("TIME");
+  add("--soft-packet-limit", options.soft_packet_limit, "packets under one key before the connection is renewed")
+      ->group("");
+
+  const auto fault = [&app](const char* name, std::string& value, const char* text) {
+    return app.add_option(name, value, text)->group(kFaultGroup);
+  };
+  fault("--drop", options.drop, "share of datagrams lost (0.01 or 1%)")->check(check_probability())->type_name("P");
+  fault("--reorder", options.reorder, "share of datagrams overtaken by later ones")
+      ->check(check_probability())
+      ->type_name("P");
+  fault("--duplicate", options.duplicate, "share of datagrams sent twice")->check(check_probability())->type_name("P");
+  fault("--corrupt", options.corrupt, "share of datagrams with a flipped bit")
+      ->check(check_probability())
+      ->type_name("P");
+  fault("--delay", options.delay, "everything leaves this much later (25ms)")
+      ->check(check_duration())
+      ->type_name("TIME");
+  app.add_option("--fault-seed", options.fault_seed, "equal seeds strike equal datagrams")
+      ->group(kFaultGroup)
+      ->capture_default_str();
+}
+
+void add_peer_options(CLI::App& app, PeerOptions& options) {
+  app.add_option("--to", options.to, "the peer: ADDR:PORT, [ADDR]:PORT or NAME:PORT; default port 31337")
+      ->required()
+      ->type_name("ADDR:PORT");
+  app.add_option("--peer-key", options.key, "the peer's public key, 64 hexadecimal digits, as `listen` prints it")
+      ->required()
+      ->check(check_public_key())
+      ->type_name("HEX");
+  app.add_flag("--allow-unauthenticated", options.allow_unauthenticated,
+               "go on with a peer that does not prove its key (an old one that was given a wrong first key)");
+  app.add_option("--connect-timeout", options.connect_timeout, "give up after this long; default 15 s")
+      ->check(check_duration())
+      ->type_name("TIME");
+}
+
+void add_output_options(CLI::App& app, OutputOptions& options) {
+  app.add_flag("--json", options.json, "print one JSON object (docs/json.md)");
+  app.add_option("--json-file", options.json_file, "write the JSON object to this file as well")->type_name("FILE");
+}
+
+NodeConfig make_node_config(const NetworkOptions& options) {
+  NodeConfig config;
+  Config& endpoint = config.endpoint;
+  endpoint.streams.delivery = DeliveryMode::kChunks;
+  endpoint.streams.slowest_rate = kSlowestRate;
+  endpoint.send_queue.max_stream_charge = kMaxStreamCharge;
+  endpoint.congestion = options.congestion_kind().value_or(endpoint.congestion);
+  endpoint.connection_rate_limit = options.rate_limit();
+  if (const auto rate = options.rate_limit()) {
+    // The controller's rate counts datagrams.
+    endpoint.controller.fixed_rate =
+        rate->scaled(static_cast<double>(wire::kMaxDatagram) / static_cast<double>(wire::kFragmentPayload));
+  }
+  if (options.cipher == "openssl") endpoint.cipher = CipherKind::kOpenssl;
+  if (options.cipher == "ipsec-mb") endpoint.cipher = CipherKind::kIpsecMb;
+  if (options.soft_packet_limit) endpoint.soft_packet_limit = *options.soft_packet_limit;
+
+  if (const auto silence = parse_duration(options.idle_timeout)) endpoint.keepalive.idle_timeout = *silence;
+
+  config.backend = parse_backend_kind(options.backend).value_or(BackendKind::kAuto);
+  config.idle = parse_idle_strategy(options.idle).value_or(IdleStrategy::kBlock);
+  if (const auto bytes = parse_size(options.receive_buffer)) config.socket.receive_buffer_bytes = *bytes;
+  if (const auto bytes = parse_size(options.send_buffer)) config.socket.send_buffer_bytes = *bytes;
+  config.faults.drop = parse_probability(options.drop).value_or(0);
+  config.faults.reorder = parse_probability(options.reorder).value_or(0);
+  config.faults.duplicate = parse_probability(options.duplicate).value_or(0);
+  config.faults.corrupt = parse_probability(options.corrupt).value_or(0);
+  config.faults.delay = parse_duration(options.delay).value_or(Duration::zero());
+  config.faults.seed = options.fault_seed;
+  return config;
+}
+
+Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions& peer, NodeConfig config,
+                               trace::CostSink* cost) {
+  if (config.endpoint.cipher && !cipher_available(*config.endpoint.cipher)) {
+    return failure(ErrorCode::kUnsupported, "the cipher " + options.cipher + " is not available on this machine");
+  }
+  const auto address = resolve_peer(peer.to);
+  if (!address) return std::unexpected(address.error());
+  auto keys = load_keys(options);
+  if (!keys) return std::unexpected(keys.error());
+  config.endpoint.accept_incoming = false;
+  config.endpoint.handshake.require_authenticated_peer = !peer.allow_unauthenticated;
+  if (const auto timeout = parse_duration(peer.connect_timeout)) config.endpoint.handshake.connect_timeout = *timeout;
+  config.backend_config.peer = *address;
+  config.socket.bind = address->is_ipv6() ? SocketAddress::ipv6({}, 0) : SocketAddress::ipv4({}, 0);
+  if (!options.bind.empty()) config.socket.bind = *parse_bind(options.bind);
+  auto node = Node::open(config, std::move(keys->keys), nullptr, cost);
+  if (!node) return std::unexpected(node.error());
+  return OpenedNode{.node = std::move(*node), .peer = *address, .peer_key = *PublicKey::from_hex(peer.key)};
+}
+
+Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config, trace::CostSink* cost) {
+  if (config.endpoint.cipher && !cipher_available(*config.endpoint.cipher)) {
+    return failure(ErrorCode::kUnsupported, "the cipher " + options.cipher + " is not available on this machine");
+  }
+  if (config.backend == BackendKind::kConnected) {
+    return failure(ErrorCode::kInvalidArgument, "the back end 'connected' is for clients: it has one peer only");
+  }
+  auto keys = load_keys(options);
+  if (!keys) return std::unexpected(keys.error());
+  config.socket.bind = SocketAddress().with_port(wire::kDefaultPort);
+  if (!options.bind.empty()) config.socket.bind = *parse_bind(options.bind);
+  auto node = Node::open(config, std::move(keys->keys), nullptr, cost);
+  if (!node) return std::unexpected(node.error());
+  return OpenedNode{.node = std::move(*node), .peer = {}, .peer_key = {}};
+}
+
+void print_listening(const Node& node, const OutputOptions& output) {
+  const auto print = output.json ? print_note : print_line;
+  print("listening on " + node.local_address().to_string());
+  print("public key " + node.endpoint().public_key().to_hex());
+}
+
+}  // namespace godwit::cli

@@ -1,0 +1,77 @@
+// The options that every command with a socket shares, in one place, and how they become a NodeConfig and an open Node.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/key_file.h"
+#include "runtime/node.h"
+
+namespace godwit::cli {
+
+struct NetworkOptions {
+  std::string bind;  // empty: the command's own default
+  std::string key_file;
+  std::string backend = "auto";
+  std::string cipher = "auto";
+  std::string congestion = "cubic";
+  std::string rate;
+  std::string idle = "block";
+  std::string receive_buffer;
+  std::string send_buffer;
+  std::string window;
+  std::string idle_timeout;
+  std::string drop;
+  std::string reorder;
+  std::string duplicate;
+  std::string corrupt;
+  std::string delay;
+  std::uint64_t fault_seed = 1;
+  std::optional<std::uint64_t> soft_packet_limit;
+
+  [[nodiscard]] std::optional<Bandwidth> rate_limit() const;
+  [[nodiscard]] std::optional<std::uint64_t> window_bytes() const;
+  [[nodiscard]] std::optional<CongestionKind> congestion_kind() const { return parse_congestion_kind(congestion); }
+};
+
+// Which peer a client talks to.
+struct PeerOptions {
+  std::string to;
+  std::string key;
+  bool allow_unauthenticated = false;
+  std::string connect_timeout;
+};
+
+struct OutputOptions {
+  bool json = false;
+  std::string json_file;
+};
+
+void add_network_options(CLI::App& app, NetworkOptions& options);
+void add_peer_options(CLI::App& app, PeerOptions& options);
+void add_output_options(CLI::App& app, OutputOptions& options);
+
+// Everything of `options` but addresses and keys. The data path is set for two Godwits: streams in chunks.
+[[nodiscard]] NodeConfig make_node_config(const NetworkOptions& options);
+
+struct OpenedNode {
+  std::unique_ptr<Node> node;
+  SocketAddress peer;  // clients
+  PublicKey peer_key;
+};
+// Loads the key (warning about loose permissions), binds and opens. A client's socket has the peer's family, an
+// ephemeral port and accepts nobody.
+[[nodiscard]] Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions& peer, NodeConfig config,
+                                             trace::CostSink* cost = nullptr);
+[[nodiscard]] Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config,
+                                             trace::CostSink* cost = nullptr);
+
+// The two lines that every listening command begins with: `listening on ADDR:PORT` and `public key HEX`; on standard
+// error when standard output is for JSON.
+void print_listening(const Node& node, const OutputOptions& output);
+
+}  // namespace godwit::cli

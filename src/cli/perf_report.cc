@@ -1,0 +1,249 @@
+#include "cli/perf_report.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "cli/console.h"
+#include "measure/build_facts.h"
+#include "transfer/digest.h"
+#include "wire/limits.h"
+
+namespace godwit::cli {
+namespace {
+
+using measure::Json;
+
+double ratio(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+Json counts(const std::map<std::string, std::uint64_t>& values) {
+  Json result = Json::object();
+  for (const auto& [name, count] : values) result[name] = count;
+  return result;
+}
+
+Json drops(const PerfSide& side) {
+  return {{"connection", counts(side.drops)}, {"endpoint", counts(side.endpoint_drops)}};
+}
+
+double cpu_seconds(const PerfSide& side) {
+  return side.cpu_user_seconds + side.cpu_system_seconds;
+}
+
+Json direction_to_json(const PerfReport& report, const PerfDirection& direction) {
+  const PerfSide& sender = *direction.sender;
+  const PerfSide& receiver = *direction.receiver;
+  const ConnectionStatistics& path = sender.connection;
+  const double delivered_packets =
+      static_cast<double>(direction.delivered_bytes) / static_cast<double>(wire::kFragmentPayload);
+  Json entry;
+  entry["direction"] = direction.name;
+  entry["goodput_bits_per_second"] = direction.goodput_bits_per_second();
+  entry["delivered_bytes"] = direction.delivered_bytes;
+  entry["seconds"] = direction.seconds();
+  entry["streams"] = report.streams;
+  entry["digest"] = report.digest ? Json(fmt::format("{:016x}", direction.digest)) : Json();
+  // A result with different digests is an error and has no entry: without a digest nothing was compared.
+  entry["digest_match"] = report.digest ? Json(true) : Json();
+  entry["retransmitted_packets"] = path.packets_retransmitted;
+  entry["lost_packets"] = path.packets_lost;
+  entry["spurious_losses"] = path.losses_spurious;
+  entry["packets_sent"] = path.packets_sent;
+  entry["packets_received"] = receiver.connection.packets_received;
+  entry["bytes_per_packet"] = ratio(path.bytes_sent, path.packets_sent);
+  entry["datagrams_per_run"] = ratio(path.packets_sent, path.runs_sent);
+  entry["datagrams_per_send_call"] = direction.datagrams_per_send_call();
+  entry["datagrams_per_receive_call"] = ratio(receiver.socket.datagrams_received, receiver.socket.receive_calls);
+  entry["send_calls"] = sender.socket.send_calls;
+  entry["receive_calls"] = receiver.socket.receive_calls;
+  entry["receipt_packets"] = receiver.connection.receipt_packets_sent;
+  entry["receipt_packets_per_delivered_packet"] =
+      delivered_packets > 0 ? static_cast<double>(receiver.connection.receipt_packets_sent) / delivered_packets : 0;
+  entry["cpu_seconds"] = {{"sender", cpu_seconds(sender)}, {"receiver", cpu_seconds(receiver)}};
+  entry["cpu_system_seconds"] = {{"sender", sender.cpu_system_seconds}, {"receiver", receiver.cpu_system_seconds}};
+  entry["round_trip_seconds"] = {{"latest", to_seconds(path.latest_round_trip)},
+                                 {"smoothed", to_seconds(path.smoothed_round_trip)},
+                                 {"minimum", to_seconds(path.minimum_round_trip)},
+                                 {"variance", to_seconds(path.round_trip_variance)}};
+  entry["congestion"] = {
+      {"controller", sender.congestion},
+      {"state", sender.congestion_state},
+      {"window_bytes", path.window_bytes},
+      {"pacing_bits_per_second", path.pacing_rate.is_unlimited() ? Json() : Json(path.pacing_rate.bits_per_second())}};
+  entry["credit_window_bytes"] = receiver.window_bytes;
+  entry["drops"] = {{"sender", drops(sender)}, {"receiver", drops(receiver)}};
+  entry["kernel_drops"] = {{"sender", sender.socket.kernel_drops}, {"receiver", receiver.socket.kernel_drops}};
+  entry["truncated_datagrams"] = {{"sender", sender.socket.truncated_datagrams},
+                                  {"receiver", receiver.socket.truncated_datagrams}};
+  entry["send_refusals"] = sender.socket.send_refusals;
+  entry["injected_faults"] = {{"sender", counts(sender.faults)}, {"receiver", counts(receiver.faults)}};
+  entry["renewals"] = sender.renewals;
+  return entry;
+}
+
+Json ping_pong_to_json(const PerfPingPong& measured) {
+  Json result;
+  result["bytes"] = measured.bytes;
+  result["interval_seconds"] = measured.interval ? Json(to_seconds(*measured.interval)) : Json();
+  result["sent"] = measured.sent;
+  result["answered"] = measured.answered;
+  result["late"] = measured.late;
+  const auto seconds = [](double nanoseconds) { return nanoseconds * 1e-9; };
+  const measure::Histogram& latency = measured.latency;
+  result["latency_seconds"] = {{"minimum", seconds(static_cast<double>(latency.minimum()))},
+                               {"mean", seconds(latency.mean())},
+                               {"p50", seconds(static_cast<double>(latency.percentile(50)))},
+                               {"p90", seconds(static_cast<double>(latency.percentile(90)))},
+                               {"p99", seconds(static_cast<double>(latency.percentile(99)))},
+                               {"p99.9", seconds(static_cast<double>(latency.percentile(99.9)))},
+                               {"p99.99", seconds(static_cast<double>(latency.percentile(99.99)))},
+                               {"maximum", seconds(static_cast<double>(latency.maximum()))}};
+  result["histogram"] = to_json(latency);
+  return result;
+}
+
+Json build_to_json() {
+  const measure::BuildFacts build = measure::build_facts();
+  return {{"version", build.version},      {"commit", build.commit_known ? Json(build.commit) : Json()},
+          {"dirty", build.dirty},          {"compiler", build.compiler},
+          {"type", build.build_type},      {"flags", build.flags},
+          {"sanitizers", build.sanitizers}};
+}
+
+Json side_to_json(const PerfSide& side) {
+  Json result = to_json(side);
+  return result;
+}
+
+}  // namespace
+
+double PerfDirection::goodput_bits_per_second() const {
+  return seconds() > 0 ? static_cast<double>(delivered_bytes) * 8 / seconds() : 0;
+}
+
+double PerfDirection::datagrams_per_send_call() const {
+  return ratio(sender->socket.datagrams_sent, sender->socket.send_calls);
+}
+
+std::vector<PerfDirection> PerfReport::directions() const {
+  std::vector<PerfDirection> result;
+  if (sends) {
+    result.push_back({.name = "client_to_server",
+                      .delivered_bytes = server.received_bytes,
+                      .digest = sent_digest,
+                      .sender = &client,
+                      .receiver = &server});
+  }
+  if (receives) {
+    result.push_back({.name = "server_to_client",
+                      .delivered_bytes = client.received_bytes,
+                      .digest = received_digest,
+                      .sender = &server,
+                      .receiver = &client});
+  }
+  return result;
+}
+
+Json to_json(const PerfReport& report) {
+  Json result;
+  result["schema"] = "godwit-perf";
+  result["schema_version"] = 1;
+  result["backend"] = report.client.backend;
+  result["cipher"] = report.client.cipher;
+  result["build"] = build_to_json();
+  result["congestion"] = report.client.congestion;
+  result["digest"] = report.digest ? Json(StreamDigest::name()) : Json();
+  result["idle"] = report.client.idle;
+  result["rate_bits_per_second"] = report.rate ? Json(report.rate->bits_per_second()) : Json();
+  Json results = Json::array();
+  for (const PerfDirection& direction : report.directions()) results.push_back(direction_to_json(report, direction));
+  result["results"] = std::move(results);
+  result["ping_pong"] = report.ping_pong ? ping_pong_to_json(*report.ping_pong) : Json();
+  Json intervals = Json::array();
+  for (const PerfInterval& interval : report.intervals) {
+    intervals.push_back({{"start_seconds", interval.start_seconds},
+                         {"end_seconds", interval.end_seconds},
+                         {"sent_bytes", interval.sent_bytes},
+                         {"received_bytes", interval.received_bytes},
+                         {"retransmitted_packets", interval.retransmitted_packets},
+                         {"window_bytes", interval.window_bytes},
+                         {"round_trip_seconds", to_seconds(interval.round_trip)}});
+  }
+  result["intervals"] = std::move(intervals);
+  result["client"] = side_to_json(report.client);
+  result["server"] = side_to_json(report.server);
+  return result;
+}
+
+void print_interval(const PerfInterval& interval, bool sends, bool receives) {
+  const double seconds = interval.end_seconds - interval.start_seconds;
+  const auto rate = [seconds](std::uint64_t bytes) {
+    return format_rate(seconds > 0 ? static_cast<double>(bytes) * 8 / seconds : 0);
+  };
+  std::string line = fmt::format("{:7.2f}-{:<7.2f} s", interval.start_seconds, interval.end_seconds);
+  if (sends) line += fmt::format("  sent {:>10} {:>13}", format_bytes(interval.sent_bytes), rate(interval.sent_bytes));
+  if (receives) {
+    line +=
+        fmt::format("  received {:>10} {:>13}", format_bytes(interval.received_bytes), rate(interval.received_bytes));
+  }
+  if (sends) {
+    line += fmt::format("  resent {:<5} window {:>10}  rtt {}", interval.retransmitted_packets,
+                        format_bytes(interval.window_bytes), format_duration(interval.round_trip));
+  }
+  print_line(line);
+}
+
+void print_report(const PerfReport& report) {
+  print_line(fmt::format("back end {} / {} (client / server), cipher {}, congestion {}", report.client.backend,
+                         printable_text(report.server.backend), report.client.cipher, report.client.congestion));
+  for (const PerfDirection& direction : report.directions()) {
+    const PerfSide& sender = *direction.sender;
+    const PerfSide& receiver = *direction.receiver;
+    print_line(fmt::format("{}:", direction.name == "client_to_server" ? "client to server" : "server to client"));
+    print_line(fmt::format("  goodput       {} at the receiver: {} in {:.2f} s, {} stream{}",
+                           format_rate(direction.goodput_bits_per_second()), format_bytes(direction.delivered_bytes),
+                           direction.seconds(), report.streams, report.streams == 1 ? "" : "s"));
+    if (report.digest) {
+      print_line(fmt::format("  digest        {:016x} on both ends ({})", direction.digest, StreamDigest::name()));
+    } else {
+      print_line("  digest        none (--no-digest): nobody knows what was delivered");
+    }
+    print_line(fmt::format("  packets       {} sent, {} lost, {} resent, {} needlessly; {:.0f} bytes each",
+                           sender.connection.packets_sent, sender.connection.packets_lost,
+                           sender.connection.packets_retransmitted, sender.connection.losses_spurious,
+                           ratio(sender.connection.bytes_sent, sender.connection.packets_sent)));
+    print_line(fmt::format(
+        "  batching      {:.1f} datagrams a send call, {:.1f} a receive call; {:.4f} receipt packets a packet",
+        direction.datagrams_per_send_call(), ratio(receiver.socket.datagrams_received, receiver.socket.receive_calls),
+        ratio(receiver.connection.receipt_packets_sent * wire::kFragmentPayload, direction.delivered_bytes)));
+    print_line(fmt::format("  dropped       {} by the receiver's kernel, {} by the receiver",
+                           receiver.socket.kernel_drops, [&receiver] {
+                             std::uint64_t sum = 0;
+                             for (const auto& [name, count] : receiver.drops) sum += count;
+                             return sum;
+                           }()));
+    print_line(fmt::format("  path          round trip {} (least {}), congestion window {}, {}",
+                           format_duration(sender.connection.smoothed_round_trip),
+                           format_duration(sender.connection.minimum_round_trip),
+                           format_bytes(sender.connection.window_bytes), printable_text(sender.congestion_state)));
+    const auto load = [](const PerfSide& side, double seconds) {
+      return seconds > 0 ? 100 * cpu_seconds(side) / seconds : 0;
+    };
+    print_line(fmt::format("  processor     sender {:.2f} s ({:.0f} %), receiver {:.2f} s ({:.0f} %)",
+                           cpu_seconds(sender), load(sender, direction.seconds()), cpu_seconds(receiver),
+                           load(receiver, direction.seconds())));
+  }
+  if (report.client.renewals > 0) print_line(fmt::format("keys renewed {} times", report.client.renewals));
+  if (!report.ping_pong) return;
+  const PerfPingPong& echo = *report.ping_pong;
+  const auto at = [&echo](double percentile) {
+    return format_duration(Duration(static_cast<Duration::rep>(echo.latency.percentile(percentile))));
+  };
+  print_line(fmt::format("ping-pong of {} bytes: {} of {} answered", echo.bytes, echo.answered, echo.sent));
+  print_line(fmt::format("  latency       p50 {}, p99 {}, p99.9 {}, p99.99 {}, largest {}", at(50), at(99), at(99.9),
+                         at(99.99), at(100)));
+}
+
+}  // namespace godwit::cli

@@ -1,0 +1,67 @@
+// The result of a performance run, put together from what both sides measured: as JSON (docs/json.md) and as lines for
+// a person. Goodput is what the receiver counted; a result exists only where byte counts and digests of both ends
+// agree.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/perf_side.h"
+#include "measure/histogram.h"
+
+namespace godwit::cli {
+
+struct PerfInterval {
+  double start_seconds = 0;
+  double end_seconds = 0;
+  std::uint64_t sent_bytes = 0;      // handed to the transport
+  std::uint64_t received_bytes = 0;  // delivered here
+  std::uint64_t retransmitted_packets = 0;
+  std::uint64_t window_bytes = 0;
+  Duration round_trip{};
+};
+
+// One direction.
+struct PerfDirection {
+  std::string name;  // "client_to_server", "server_to_client"
+  std::uint64_t delivered_bytes = 0;
+  std::uint64_t digest = 0;
+  const PerfSide* sender = nullptr;
+  const PerfSide* receiver = nullptr;
+
+  [[nodiscard]] double seconds() const { return receiver->receive_seconds; }
+  [[nodiscard]] double goodput_bits_per_second() const;
+  [[nodiscard]] double datagrams_per_send_call() const;
+};
+
+struct PerfPingPong {
+  measure::Histogram latency;  // nanoseconds
+  std::size_t bytes = 0;
+  std::optional<Duration> interval;
+  std::uint64_t sent = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t late = 0;
+};
+
+struct PerfReport {
+  PerfSide client;
+  PerfSide server;
+  bool digest = true;
+  std::uint16_t streams = 1;
+  std::optional<Bandwidth> rate;
+  std::uint64_t sent_digest = 0;  // of this side
+  std::uint64_t received_digest = 0;
+  bool sends = false;
+  bool receives = false;
+  std::vector<PerfInterval> intervals;
+  std::optional<PerfPingPong> ping_pong;
+
+  [[nodiscard]] std::vector<PerfDirection> directions() const;
+};
+
+[[nodiscard]] measure::Json to_json(const PerfReport& report);
+void print_report(const PerfReport& report);
+void print_interval(const PerfInterval& interval, bool sends, bool receives);
+
+}  // namespace godwit::cli

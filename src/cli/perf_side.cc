@@ -1,0 +1,287 @@
+#include "cli/perf_side.h"
+
+#include <utility>
+#include <vector>
+
+#include "measure/build_facts.h"
+#include "measure/fingerprint.h"
+
+namespace godwit::cli {
+namespace {
+
+using measure::Json;
+using measure::JsonReader;
+
+BackendFigures read_backend(const Node& node) {
+  const BackendStatistics& counted = node.backend().statistics();
+  return {.runs_sent = counted.runs_sent,
+          .datagrams_sent = counted.datagrams_sent,
+          .bytes_sent = counted.bytes_sent,
+          .send_calls = counted.send_calls,
+          .blocked_sends = counted.blocked_sends,
+          .datagrams_discarded = counted.datagrams_discarded,
+          .offloaded_datagrams = counted.offloaded_datagrams,
+          .offload_fallbacks = counted.offload_fallbacks,
+          .runs_received = counted.runs_received,
+          .datagrams_received = counted.datagrams_received,
+          .bytes_received = counted.bytes_received,
+          .receive_calls = counted.receive_calls,
+          .truncated_datagrams = counted.truncated_datagrams,
+          .kernel_drops = counted.kernel_drops,
+          .send_refusals = counted.send_refusals.total(),
+          .receive_errors = counted.receive_errors.total(),
+          .waits = counted.wait_calls};
+}
+
+// Names of members, once for both directions of the conversion.
+struct BackendMember {
+  const char* name;
+  std::uint64_t BackendFigures::* member;
+};
+constexpr BackendMember kBackendMembers[] = {
+    {"runs_sent", &BackendFigures::runs_sent},
+    {"datagrams_sent", &BackendFigures::datagrams_sent},
+    {"bytes_sent", &BackendFigures::bytes_sent},
+    {"send_calls", &BackendFigures::send_calls},
+    {"blocked_sends", &BackendFigures::blocked_sends},
+    {"datagrams_discarded", &BackendFigures::datagrams_discarded},
+    {"offloaded_datagrams", &BackendFigures::offloaded_datagrams},
+    {"offload_fallbacks", &BackendFigures::offload_fallbacks},
+    {"runs_received", &BackendFigures::runs_received},
+    {"datagrams_received", &BackendFigures::datagrams_received},
+    {"bytes_received", &BackendFigures::bytes_received},
+    {"receive_calls", &BackendFigures::receive_calls},
+    {"truncated_datagrams", &BackendFigures::truncated_datagrams},
+    {"kernel_drops", &BackendFigures::kernel_drops},
+    {"send_refusals", &BackendFigures::send_refusals},
+    {"receive_errors", &BackendFigures::receive_errors},
+    {"waits", &BackendFigures::waits},
+};
+
+struct ConnectionMember {
+  const char* name;
+  std::uint64_t ConnectionStatistics::* member;
+};
+constexpr ConnectionMember kConnectionMembers[] = {
+    {"packets_sent", &ConnectionStatistics::packets_sent},
+    {"bytes_sent", &ConnectionStatistics::bytes_sent},
+    {"payload_bytes_sent", &ConnectionStatistics::payload_bytes_sent},
+    {"packets_retransmitted", &ConnectionStatistics::packets_retransmitted},
+    {"packets_lost", &ConnectionStatistics::packets_lost},
+    {"losses_spurious", &ConnectionStatistics::losses_spurious},
+    {"packets_abandoned", &ConnectionStatistics::packets_abandoned},
+    {"tail_probes", &ConnectionStatistics::tail_probes},
+    {"timeouts", &ConnectionStatistics::timeouts},
+    {"receipt_packets_sent", &ConnectionStatistics::receipt_packets_sent},
+    {"receipts_sent", &ConnectionStatistics::receipts_sent},
+    {"receipts_repeated", &ConnectionStatistics::receipts_repeated},
+    {"runs_sent", &ConnectionStatistics::runs_sent},
+    {"packets_received", &ConnectionStatistics::packets_received},
+    {"bytes_received", &ConnectionStatistics::bytes_received},
+    {"payload_bytes_received", &ConnectionStatistics::payload_bytes_received},
+    {"receipts_received", &ConnectionStatistics::receipts_received},
+    {"receipts_unknown", &ConnectionStatistics::receipts_unknown},
+    {"runs_received", &ConnectionStatistics::runs_received},
+    {"window_bytes", &ConnectionStatistics::window_bytes},
+    {"key_packets_sealed", &ConnectionStatistics::key_packets_sealed},
+};
+
+struct RoundTripMember {
+  const char* name;
+  Duration ConnectionStatistics::* member;
+};
+constexpr RoundTripMember kRoundTripMembers[] = {
+    {"latest_round_trip_seconds", &ConnectionStatistics::latest_round_trip},
+    {"smoothed_round_trip_seconds", &ConnectionStatistics::smoothed_round_trip},
+    {"minimum_round_trip_seconds", &ConnectionStatistics::minimum_round_trip},
+    {"round_trip_variance_seconds", &ConnectionStatistics::round_trip_variance},
+};
+
+std::map<std::string, std::uint64_t> by_reason(const DropCounts& counts, const DropCounts& before) {
+  std::map<std::string, std::uint64_t> result;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(trace::DropReason::kCount); ++i) {
+    const auto reason = static_cast<trace::DropReason>(i);
+    if (counts.of(reason) > before.of(reason)) {
+      result.emplace(trace::drop_reason_name(reason), counts.of(reason) - before.of(reason));
+    }
+  }
+  return result;
+}
+
+Json counts_to_json(const std::map<std::string, std::uint64_t>& counts) {
+  Json result = Json::object();
+  for (const auto& [name, count] : counts) result[name] = count;
+  return result;
+}
+
+std::map<std::string, std::uint64_t> counts_from_json(const Json& value, const char* key) {
+  constexpr std::size_t kMost = 64;
+  std::map<std::string, std::uint64_t> result;
+  const auto found = value.find(key);
+  if (found == value.end() || !found->is_object()) return result;
+  for (const auto& [name, count] : found->items()) {
+    if (count.is_number_unsigned() && result.size() < kMost)
+      result.emplace(name.substr(0, 64), count.get<std::uint64_t>());
+  }
+  return result;
+}
+
+}  // namespace
+
+BackendFigures operator-(const BackendFigures& after, const BackendFigures& before) {
+  BackendFigures difference;
+  for (const auto& [name, member] : kBackendMembers) difference.*member = after.*member - before.*member;
+  return difference;
+}
+
+PerfSideMeter::PerfSideMeter(const Node& node, std::string idle, measure::CostProbe* probe)
+    : node_(node), idle_(std::move(idle)), probe_(probe) {}
+
+void PerfSideMeter::begin() {
+  backend_before_ = read_backend(node_);
+  drops_before_ = node_.endpoint().statistics().drops;
+  turns_before_ = node_.statistics().turns;
+  cpu_before_ = measure::cpu_usage_of_this_process();
+  if (probe_ != nullptr) probe_->reset();
+}
+
+PerfSide PerfSideMeter::end(Instant now, const PerfRun& run) const {
+  PerfSide side;
+  const measure::CpuUsage cpu = measure::cpu_usage_of_this_process() - cpu_before_;
+  side.cpu_user_seconds = to_seconds(cpu.user);
+  side.cpu_system_seconds = to_seconds(cpu.system);
+  side.largest_resident_bytes = cpu.largest_resident_bytes;
+  if (probe_ != nullptr) {
+    probe_->mark(trace::CostStep::kOther);
+    side.cost = to_json(probe_->profile());
+  }
+  side.socket = read_backend(node_) - backend_before_;
+  side.turns = node_.statistics().turns - turns_before_;
+  side.backend = to_string(node_.backend().kind());
+  side.backend_choice = node_.backend().choice();
+  side.connection = run.statistics();
+  side.cipher = side.connection.cipher;
+  side.congestion = side.connection.congestion;
+  side.congestion_state = side.connection.congestion_state;
+  side.drops = by_reason(side.connection.drops, {});
+  side.endpoint_drops = by_reason(node_.endpoint().statistics().drops, drops_before_);
+  if (const auto faults = node_.faults()) {
+    side.faults = {{"dropped", faults->dropped},     {"duplicated", faults->duplicated},
+                   {"reordered", faults->reordered}, {"corrupted", faults->corrupted},
+                   {"delayed", faults->delayed},     {"queue_overflow", faults->queue_overflow}};
+  }
+  const measure::BuildFacts build = measure::build_facts();
+  side.build = build.version + ", commit " + build.commit + (build.dirty ? " (dirty), " : ", ") + build.compiler +
+               ", " + build.build_type + (build.sanitizers.empty() ? "" : ", sanitizers " + build.sanitizers);
+  side.idle = idle_;
+  side.receive_buffer_bytes = node_.backend().socket().receive_buffer_bytes();
+  side.window_bytes = run.options().window;
+  if (const PerfReceiver* const receiver = run.receiver()) {
+    side.received_bytes = receiver->bytes();
+    side.receive_seconds = to_seconds(receiver->elapsed());
+  }
+  if (const PerfSender* const sender = run.sender()) {
+    side.sent_bytes = sender->bytes();
+    side.send_seconds = to_seconds(sender->elapsed(now));
+  }
+  side.renewals = run.renewals();
+  return side;
+}
+
+Json to_json(const measure::CostProfile& profile) {
+  Json steps = Json::array();
+  for (const measure::StepProfile& step : profile.steps) {
+    if (step.laps == 0) continue;
+    const measure::Histogram& laps = step.lap_nanoseconds;
+    steps.push_back({{"step", trace::cost_step_name(step.step)},
+                     {"nanoseconds", step.nanoseconds},
+                     {"raw_nanoseconds", step.raw_nanoseconds},
+                     {"laps", step.laps},
+                     {"lap_p50", laps.percentile(50)},
+                     {"lap_p90", laps.percentile(90)},
+                     {"lap_p99", laps.percentile(99)},
+                     {"lap_p999", laps.percentile(99.9)}});
+  }
+  return {{"clock", profile.clock},
+          {"marks", profile.marks},
+          {"mark_nanoseconds", profile.mark_nanoseconds},
+          {"steps", std::move(steps)}};
+}
+
+Json to_json(const PerfSide& side) {
+  Json socket = Json::object();
+  for (const auto& [name, member] : kBackendMembers) socket[name] = side.socket.*member;
+  Json connection = Json::object();
+  for (const auto& [name, member] : kConnectionMembers) connection[name] = side.connection.*member;
+  for (const auto& [name, member] : kRoundTripMembers) connection[name] = to_seconds(side.connection.*member);
+  const Bandwidth pacing = side.connection.pacing_rate;
+  connection["pacing_bits_per_second"] = pacing.is_unlimited() ? Json() : Json(pacing.bits_per_second());
+  return {{"backend", side.backend},
+          {"backend_choice", side.backend_choice},
+          {"cipher", side.cipher},
+          {"congestion", side.congestion},
+          {"congestion_state", side.congestion_state},
+          {"build", side.build},
+          {"idle", side.idle},
+          {"receive_buffer_bytes", side.receive_buffer_bytes},
+          {"window_bytes", side.window_bytes},
+          {"cpu_user_seconds", side.cpu_user_seconds},
+          {"cpu_system_seconds", side.cpu_system_seconds},
+          {"largest_resident_bytes", side.largest_resident_bytes},
+          {"received_bytes", side.received_bytes},
+          {"receive_seconds", side.receive_seconds},
+          {"sent_bytes", side.sent_bytes},
+          {"send_seconds", side.send_seconds},
+          {"renewals", side.renewals},
+          {"turns", side.turns},
+          {"socket", std::move(socket)},
+          {"connection", std::move(connection)},
+          {"drops", counts_to_json(side.drops)},
+          {"endpoint_drops", counts_to_json(side.endpoint_drops)},
+          {"faults", counts_to_json(side.faults)},
+          {"cost", side.cost}};
+}
+
+std::optional<PerfSide> perf_side_from_json(std::string_view text) {
+  const auto parsed = measure::parse_json(text);
+  if (!parsed || !parsed->is_object()) return std::nullopt;
+  std::vector<std::string> problems;
+  JsonReader reader(*parsed, "", problems);
+  PerfSide side;
+  side.backend = reader.text("backend");
+  side.backend_choice = reader.text("backend_choice");
+  side.cipher = reader.text("cipher");
+  side.congestion = reader.text("congestion");
+  side.congestion_state = reader.text("congestion_state");
+  side.build = reader.text("build");
+  side.idle = reader.text("idle");
+  side.receive_buffer_bytes = reader.count("receive_buffer_bytes");
+  side.window_bytes = reader.count("window_bytes");
+  side.cpu_user_seconds = reader.number("cpu_user_seconds");
+  side.cpu_system_seconds = reader.number("cpu_system_seconds");
+  side.largest_resident_bytes = reader.count("largest_resident_bytes");
+  side.received_bytes = reader.count("received_bytes");
+  side.receive_seconds = reader.number("receive_seconds");
+  side.sent_bytes = reader.count("sent_bytes");
+  side.send_seconds = reader.number("send_seconds");
+  side.renewals = static_cast<std::uint32_t>(reader.count("renewals"));
+  side.turns = reader.count("turns");
+  JsonReader socket = reader.object("socket");
+  for (const auto& [name, member] : kBackendMembers) side.socket.*member = socket.count(name);
+  JsonReader connection = reader.object("connection");
+  for (const auto& [name, member] : kConnectionMembers) side.connection.*member = connection.count(name);
+  for (const auto& [name, member] : kRoundTripMembers) side.connection.*member = from_seconds(connection.number(name));
+  if (const auto pacing = connection.optional_number("pacing_bits_per_second");
+      pacing && *pacing >= 0 && *pacing < 1e18) {
+    side.connection.pacing_rate = Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(*pacing));
+  } else {
+    side.connection.pacing_rate = Bandwidth::unlimited();
+  }
+  side.drops = counts_from_json(*parsed, "drops");
+  side.endpoint_drops = counts_from_json(*parsed, "endpoint_drops");
+  side.faults = counts_from_json(*parsed, "faults");
+  if (const auto cost = parsed->find("cost"); cost != parsed->end() && cost->is_object()) side.cost = *cost;
+  return side;
+}
+
+}  // namespace godwit::cli

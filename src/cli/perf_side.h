@@ -1,0 +1,95 @@
+// What one side of a performance run measured about itself: read from a Node at the run's begin and end, sent to the
+// other side as JSON, put together with the other side's in the result (perf_report.h). The other side's is hostile
+// input.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "measure/cost_probe.h"
+#include "measure/cpu_time.h"
+#include "measure/json.h"
+#include "runtime/node.h"
+#include "transfer/perf_run.h"
+
+namespace godwit::cli {
+
+// Counters of the socket's back end, between two readings.
+struct BackendFigures {
+  std::uint64_t runs_sent = 0;
+  std::uint64_t datagrams_sent = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t send_calls = 0;
+  std::uint64_t blocked_sends = 0;
+  std::uint64_t datagrams_discarded = 0;
+  std::uint64_t offloaded_datagrams = 0;
+  std::uint64_t offload_fallbacks = 0;
+  std::uint64_t runs_received = 0;
+  std::uint64_t datagrams_received = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint64_t receive_calls = 0;
+  std::uint64_t truncated_datagrams = 0;
+  std::uint64_t kernel_drops = 0;
+  std::uint64_t send_refusals = 0;
+  std::uint64_t receive_errors = 0;
+  std::uint64_t waits = 0;
+};
+[[nodiscard]] BackendFigures operator-(const BackendFigures& after, const BackendFigures& before);
+
+struct PerfSide {
+  std::string backend;
+  std::string backend_choice;
+  std::string cipher;
+  std::string congestion;
+  std::string congestion_state;
+  std::string build;  // "commit, compiler, type" in one line
+  std::string idle;
+  std::uint64_t receive_buffer_bytes = 0;
+  std::uint64_t window_bytes = 0;  // of each stream to this side
+
+  double cpu_user_seconds = 0;
+  double cpu_system_seconds = 0;
+  std::uint64_t largest_resident_bytes = 0;
+  BackendFigures socket;
+  std::uint64_t turns = 0;
+  ConnectionStatistics connection;                      // of the whole run, handshake included
+  std::map<std::string, std::uint64_t> drops;           // of the connection, by reason, without zeros
+  std::map<std::string, std::uint64_t> endpoint_drops;  // that belong to no connection
+  std::map<std::string, std::uint64_t> faults;          // injected
+  std::uint64_t received_bytes = 0;
+  double receive_seconds = 0;  // from the first delivered byte to the last
+  std::uint64_t sent_bytes = 0;
+  double send_seconds = 0;  // from the start to the last confirmation
+  std::uint32_t renewals = 0;
+  measure::Json cost;  // where the time went, in a marked build; else null
+};
+
+// Reads a side's figures as differences over a run.
+class PerfSideMeter {
+ public:
+  // `probe` may be null.
+  PerfSideMeter(const Node& node, std::string idle, measure::CostProbe* probe);
+  void begin();
+  [[nodiscard]] PerfSide end(Instant now, const PerfRun& run) const;
+
+ private:
+  const Node& node_;
+  std::string idle_;
+  measure::CostProbe* probe_;
+  BackendFigures backend_before_;
+  DropCounts drops_before_;
+  std::uint64_t turns_before_ = 0;
+  measure::CpuUsage cpu_before_;
+};
+
+[[nodiscard]] measure::Json to_json(const PerfSide& side);
+// Whatever is missing or of another kind keeps its default. Nothing when the text is not a JSON object.
+[[nodiscard]] std::optional<PerfSide> perf_side_from_json(std::string_view text);
+
+// The steps with their time, whole run: {"clock", "marks", "mark_nanoseconds", "steps": […]}.
+[[nodiscard]] measure::Json to_json(const measure::CostProfile& profile);
+
+}  // namespace godwit::cli

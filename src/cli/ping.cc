@@ -1,0 +1,200 @@
+// `godwit ping`: round trips of the transport's own Ping and Pong over the encrypted connection (wire spec 7). Every
+// peer of the wire answers them, not only a Godwit.
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/exit_code.h"
+#include "cli/json_output.h"
+#include "cli/loop.h"
+#include "cli/network_options.h"
+#include "cli/values.h"
+#include "measure/histogram.h"
+#include "runtime/clock.h"
+
+namespace godwit::cli {
+namespace {
+
+struct PingOptions {
+  NetworkOptions network;
+  PeerOptions peer;
+  OutputOptions output;
+  std::uint64_t count = 0;
+  std::string interval = "1";
+  std::string timeout = "2s";
+  bool quiet = false;
+};
+
+class PingCommand final : public LoopCommand {
+ public:
+  PingCommand(const PingOptions& options, const OpenedNode& opened)
+      : options_(options),
+        node_(*opened.node),
+        peer_(opened.peer),
+        interval_(*parse_duration(options.interval)),
+        timeout_(*parse_duration(options.timeout)) {}
+
+  void on_event(Instant now, ConnectionId connection, Event& event) override {
+    if (const auto* connected = std::get_if<Connected>(&event)) {
+      connection_ = connection;
+      authenticated_ = connected->peer_authenticated;
+      next_ = now;
+    } else if (std::get_if<PeerAuthenticated>(&event) != nullptr) {
+      authenticated_ = true;
+    } else if (const auto* answer = std::get_if<PingAnswered>(&event)) {
+      on_answer(*answer);
+    } else if (auto* closed = std::get_if<Closed>(&event)) {
+      closed_ = std::move(*closed);
+    }
+  }
+
+  void on_turn(Instant now) override {
+    if (connection_ == 0 || closed_) return;
+    if (waiting_since_ && now - *waiting_since_ >= timeout_) {
+      waiting_since_.reset();
+      if (!options_.quiet && !options_.output.json) print_line(fmt::format("no answer to ping {}", sent_));
+    }
+    if (waiting_since_ || now < next_ || all_sent()) return;
+    if (!node_.endpoint().ping(now, connection_)) return;
+    ++sent_;
+    waiting_since_ = now;
+    next_ = std::max(next_ + interval_, now);
+  }
+
+  [[nodiscard]] bool done() const override { return closed_.has_value() || (all_sent() && !waiting_since_); }
+  [[nodiscard]] std::optional<Instant> next_timeout() const override {
+    if (connection_ == 0 || done()) return std::nullopt;
+    return waiting_since_ ? *waiting_since_ + timeout_ : next_;
+  }
+  [[nodiscard]] bool connected() const { return connection_ != 0; }
+  [[nodiscard]] const std::optional<Closed>& closed() const { return closed_; }
+  [[nodiscard]] std::uint64_t answered() const { return round_trips_.count(); }
+
+  void print_summary() const {
+    print_line(fmt::format("{} pings, {} answered, {:.1f} % lost", sent_, answered(), 100 * lost_share()));
+    if (answered() == 0) return;
+    print_line(fmt::format("round trip least {}, mean {}, p50 {}, p99 {}, largest {}, deviation {}", shown(smallest()),
+                           shown(mean()), shown(percentile(50)), shown(percentile(99)), shown(largest()),
+                           shown(deviation())));
+  }
+  [[nodiscard]] measure::Json to_json() const {
+    const bool any = answered() > 0;
+    const auto figure = [any](double seconds) { return any ? measure::Json(seconds) : measure::Json(); };
+    return {{"schema", "godwit-ping"},
+            {"schema_version", 1},
+            {"peer_authenticated", authenticated_},
+            {"sent", sent_},
+            {"answered", answered()},
+            {"lost_share", lost_share()},
+            {"round_trip_seconds",
+             {{"minimum", figure(smallest())},
+              {"mean", figure(mean())},
+              {"p50", figure(percentile(50))},
+              {"p90", figure(percentile(90))},
+              {"p99", figure(percentile(99))},
+              {"maximum", figure(largest())},
+              {"deviation", figure(deviation())}}}};
+  }
+
+ private:
+  void on_answer(const PingAnswered& answer) {
+    // Keep-alive pings are answered as well: only those that were asked for here count.
+    if (!waiting_since_) return;
+    waiting_since_.reset();
+    const double seconds = to_seconds(answer.round_trip);
+    round_trips_.record(static_cast<std::uint64_t>(std::max<Duration::rep>(answer.round_trip.count(), 0)));
+    sum_ += seconds;
+    sum_of_squares_ += seconds * seconds;
+    if (options_.quiet || options_.output.json) return;
+    print_line(
+        fmt::format("answer from {}: ping {} in {}", peer_.to_string(), sent_, format_duration(answer.round_trip)));
+  }
+
+  [[nodiscard]] bool all_sent() const { return options_.count > 0 && sent_ >= options_.count; }
+  [[nodiscard]] double lost_share() const {
+    const std::uint64_t settled = sent_ - (waiting_since_ ? 1 : 0);
+    return settled == 0 ? 0 : 1 - static_cast<double>(std::min(answered(), settled)) / static_cast<double>(settled);
+  }
+  [[nodiscard]] static std::string shown(double seconds) { return format_duration(from_seconds(seconds)); }
+  [[nodiscard]] double smallest() const { return static_cast<double>(round_trips_.minimum()) * 1e-9; }
+  [[nodiscard]] double largest() const { return static_cast<double>(round_trips_.maximum()) * 1e-9; }
+  [[nodiscard]] double percentile(double value) const {
+    return static_cast<double>(round_trips_.percentile(value)) * 1e-9;
+  }
+  [[nodiscard]] double mean() const { return answered() == 0 ? 0 : sum_ / static_cast<double>(answered()); }
+  [[nodiscard]] double deviation() const {
+    if (answered() < 2) return 0;
+    const auto count = static_cast<double>(answered());
+    return std::sqrt(std::max(0.0, sum_of_squares_ / count - mean() * mean()));
+  }
+
+  const PingOptions& options_;
+  Node& node_;
+  SocketAddress peer_;
+  Duration interval_;
+  Duration timeout_;
+  ConnectionId connection_ = 0;
+  bool authenticated_ = false;
+  std::optional<Closed> closed_;
+  Instant next_{};
+  std::optional<Instant> waiting_since_;
+  std::uint64_t sent_ = 0;
+  measure::Histogram round_trips_{10};  // nanoseconds
+  double sum_ = 0;
+  double sum_of_squares_ = 0;
+};
+
+int run_ping(const PingOptions& options) {
+  auto opened = open_client(options.network, options.peer, make_node_config(options.network));
+  if (!opened) {
+    print_error(opened.error().message);
+    return kUsage;
+  }
+  Node& node = *opened->node;
+  PingCommand command(options, *opened);
+  if (const auto dialled = node.endpoint().connect(boot_time_now(), opened->peer, opened->peer_key); !dialled) {
+    print_error(dialled.error().message);
+    return kUnreachable;
+  }
+  Loop loop(node, command);
+  // Ctrl-C is how an endless ping ends.
+  static_cast<void>(loop.run());
+  loop.close_all("done");
+  if (!command.connected()) {
+    print_error(command.closed() ? "cannot connect to " + opened->peer.to_string() + ": " + command.closed()->text
+                                 : std::string("interrupted"));
+    return command.closed() ? kUnreachable : kInterrupted;
+  }
+  if (!options.output.json) command.print_summary();
+  if (!write_json(command.to_json(), options.output)) return kFailure;
+  return command.answered() > 0 ? kSuccess : kFailure;
+}
+
+}  // namespace
+
+void add_ping_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<PingOptions>();
+  CLI::App* const command = app.add_subcommand("ping", "Measures round trips over an encrypted connection");
+  add_peer_options(*command, options->peer);
+  command->add_option("-c,--count", options->count, "pings to send; 0: until Ctrl-C")->capture_default_str();
+  command->add_option("-i,--interval", options->interval, "time between pings")
+      ->check(check_duration())
+      ->type_name("TIME")
+      ->capture_default_str();
+  command->add_option("-W,--timeout", options->timeout, "a ping without an answer for this long is lost")
+      ->check(check_duration())
+      ->type_name("TIME")
+      ->capture_default_str();
+  command->add_flag("-q,--quiet", options->quiet, "print the summary only");
+  add_output_options(*command, options->output);
+  add_network_options(*command, options->network);
+  command->callback([options, &exit_code] { exit_code = run_ping(*options); });
+}
+
+}  // namespace godwit::cli

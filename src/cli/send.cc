@@ -1,0 +1,181 @@
+// `godwit send`: files and messages to one peer; done when the receiver has confirmed each.
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/exit_code.h"
+#include "cli/json_output.h"
+#include "cli/loop.h"
+#include "cli/network_options.h"
+#include "runtime/clock.h"
+#include "transfer/file_name.h"
+#include "transfer/file_send_session.h"
+#include "wire/limits.h"
+
+namespace godwit::cli {
+namespace {
+
+struct SendCommandOptions {
+  NetworkOptions network;
+  PeerOptions peer;
+  OutputOptions output;
+  std::vector<std::string> files;
+  std::vector<std::string> messages;
+};
+
+class SendCommand final : public LoopCommand {
+ public:
+  SendCommand(const SendCommandOptions& options, const OpenedNode& opened)
+      : options_(options),
+        session_(opened.node->endpoint(), opened.node->random(), make_session_options(options, opened)) {}
+
+  [[nodiscard]] Status start() { return session_.start(boot_time_now()); }
+  void cancel() { session_.cancel(boot_time_now(), "interrupted"); }
+  [[nodiscard]] const FileSendSession& session() const { return session_; }
+
+  void on_event(Instant now, ConnectionId connection, Event& event) override {
+    session_.on_event(now, connection, event);
+  }
+  void on_turn(Instant now) override {
+    session_.on_turn(now);
+    for (; reported_ < session_.results().size(); ++reported_) report(session_.results()[reported_]);
+    if (const FileSender* const sender = session_.front()) {
+      bar_.update(now, sender->file().name(), session_.sent_bytes(), session_.total_bytes());
+    }
+  }
+  [[nodiscard]] std::optional<Instant> next_timeout() const override { return session_.next_timeout(); }
+  [[nodiscard]] bool done() const override { return session_.ended(); }
+  void clear_progress() { bar_.clear(); }
+
+ private:
+  static FileSendSession::Options make_session_options(const SendCommandOptions& options, const OpenedNode& opened) {
+    FileSendSession::Options session{.peer = opened.peer, .peer_key = opened.peer_key};
+    for (const std::string& file : options.files) session.files.emplace_back(file);
+    for (const std::string& text : options.messages) session.messages.emplace_back(text.begin(), text.end());
+    session.wake = [node = opened.node.get()] { node->wake(); };
+    return session;
+  }
+
+  void report(const SentFile& file) {
+    bar_.clear();
+    if (file.failure) {
+      print_error(*file.failure);
+    } else if (!options_.output.json) {
+      const double seconds = to_seconds(file.elapsed);
+      print_line(fmt::format(
+          "sent {}: {} in {:.2f} s, {}, sha256 {}, confirmed", printable_text(file.name), format_bytes(file.size),
+          seconds, format_rate(seconds > 0 ? static_cast<double>(file.size) * 8 / seconds : 0), to_hex(file.hash)));
+    }
+  }
+
+  const SendCommandOptions& options_;
+  FileSendSession session_;
+  ProgressBar bar_;
+  std::size_t reported_ = 0;
+};
+
+measure::Json to_json(const FileSendSession& session) {
+  measure::Json files = measure::Json::array();
+  for (const SentFile& file : session.results()) {
+    const double seconds = to_seconds(file.elapsed);
+    const bool confirmed = !file.failure;
+    files.push_back(
+        {{"name", printable_text(file.name)},
+         {"bytes", file.size},
+         {"confirmed", confirmed},
+         {"sha256", confirmed ? measure::Json(to_hex(file.hash)) : measure::Json()},
+         {"seconds", confirmed ? measure::Json(seconds) : measure::Json()},
+         {"goodput_bits_per_second",
+          confirmed && seconds > 0 ? measure::Json(static_cast<double>(file.size) * 8 / seconds) : measure::Json()},
+         {"reason", confirmed ? measure::Json() : measure::Json(printable_text(*file.failure))}});
+  }
+  const ConnectionStatistics path = session.statistics();
+  return {{"schema", "godwit-send"},           {"schema_version", 1},
+          {"files", std::move(files)},         {"messages_confirmed", session.messages_confirmed()},
+          {"packets_sent", path.packets_sent}, {"retransmitted_packets", path.packets_retransmitted},
+          {"lost_packets", path.packets_lost}, {"round_trip_seconds", to_seconds(path.smoothed_round_trip)}};
+}
+
+// What can be known to be wrong before anything is dialled.
+Status check(const SendCommandOptions& options) {
+  if (options.files.empty() && options.messages.empty()) {
+    return failure(ErrorCode::kInvalidArgument, "nothing to send: name a FILE or a --message");
+  }
+  for (const std::string& text : options.messages) {
+    if (text.empty() || text.size() > wire::kShortMessageLimit) {
+      return failure(ErrorCode::kInvalidArgument,
+                     fmt::format("a message has 1 to {} bytes, not {}", wire::kShortMessageLimit, text.size()));
+    }
+  }
+  for (const std::string& file : options.files) {
+    const std::string name = std::filesystem::path(file).filename().string();
+    const auto opened = FileReader::open(file, [] {});
+    if (!opened) return std::unexpected(opened.error());
+    if (const auto why = refuse_file_name(name)) {
+      return failure(ErrorCode::kInvalidArgument, "no receiver takes '" + name + "': " + std::string(*why));
+    }
+  }
+  return {};
+}
+
+int run_send(const SendCommandOptions& options) {
+  if (const Status fine = check(options); !fine) {
+    print_error(fine.error().message);
+    return kUsage;
+  }
+  auto opened = open_client(options.network, options.peer, make_node_config(options.network));
+  if (!opened) {
+    print_error(opened.error().message);
+    return kUsage;
+  }
+  SendCommand command(options, *opened);
+  if (const Status started = command.start(); !started) {
+    print_error(started.error().message);
+    return kUsage;
+  }
+  Loop loop(*opened->node, command);
+  const bool finished = loop.run();
+  if (!finished) command.cancel();
+  command.clear_progress();
+  loop.close_all(finished ? "done" : "interrupted");
+  const FileSendSession& session = command.session();
+  bool confirmed = !session.failure();
+  for (const SentFile& file : session.results()) confirmed = confirmed && !file.failure;
+  if (!finished) {
+    print_error("interrupted");
+  } else if (session.failure() && session.results().empty()) {
+    print_error(*session.failure());
+  }
+  if (confirmed && !options.output.json) {
+    const ConnectionStatistics path = session.statistics();
+    if (!options.messages.empty()) print_line(fmt::format("{} messages confirmed", session.messages_confirmed()));
+    print_line(fmt::format("{} packets, {} resent, round trip {}", path.packets_sent, path.packets_retransmitted,
+                           format_duration(path.smoothed_round_trip)));
+  }
+  if (!write_json(to_json(session), options.output)) return kFailure;
+  if (!finished) return kInterrupted;
+  if (!session.connected()) return kUnreachable;
+  return confirmed ? kSuccess : kFailure;
+}
+
+}  // namespace
+
+void add_send_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<SendCommandOptions>();
+  CLI::App* const command = app.add_subcommand("send", "Sends files; ends well when the receiver has confirmed each");
+  add_peer_options(*command, options->peer);
+  command->add_option("FILE", options->files, "files to send");
+  command->add_option("--message", options->messages, "a text to send as one short message, before the files")
+      ->type_name("TEXT");
+  add_output_options(*command, options->output);
+  add_network_options(*command, options->network);
+  command->callback([options, &exit_code] { exit_code = run_send(*options); });
+}
+
+}  // namespace godwit::cli

@@ -1,0 +1,40 @@
+// The values of options as people write them: addresses with names, rates, sizes, times, probabilities. Every parser
+// returns nothing for what it does not understand, and check_* turn one into a validator of CLI11.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/address.h"
+#include "base/bandwidth.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace godwit::cli {
+
+// "100M", "2.5G", "64k": decimal bits per second; a plain number is bits. Nothing for zero.
+[[nodiscard]] std::optional<Bandwidth> parse_rate(std::string_view text);
+// "64M", "1.5G", "100k": binary bytes; a plain number is bytes.
+[[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text);
+// "25ms", "100us", "1.5s", "500ns"; a plain number is seconds.
+[[nodiscard]] std::optional<Duration> parse_duration(std::string_view text);
+// 0 … 1, or "1%".
+[[nodiscard]] std::optional<double> parse_probability(std::string_view text);
+
+// "192.0.2.7:31337", "[2001:db8::1]:31337", "host:31337"; without a port the default one. Names are looked up. Errors:
+// kInvalidArgument for what is no address, kNotFound for a name that does not resolve.
+[[nodiscard]] Result<SocketAddress> resolve_peer(const std::string& text);
+// As above without names, where "*" and an empty host stand for every address: "0.0.0.0:0", ":31337", "[::1]".
+[[nodiscard]] Result<SocketAddress> parse_bind(const std::string& text);
+
+[[nodiscard]] CLI::Validator check_rate();
+[[nodiscard]] CLI::Validator check_size();
+[[nodiscard]] CLI::Validator check_duration();
+[[nodiscard]] CLI::Validator check_probability();
+[[nodiscard]] CLI::Validator check_bind();
+[[nodiscard]] CLI::Validator check_public_key();
+
+}  // namespace godwit::cli

@@ -1,0 +1,118 @@
+#include "transfer/control.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace godwit {
+namespace {
+
+template <typename Message>
+Message round_trip(const Message& message) {
+  static std::vector<std::uint8_t> bytes;  // views of the result point into it
+  bytes = encode_control(message);
+  const auto decoded = decode_control(bytes);
+  EXPECT_TRUE(decoded.has_value());
+  const auto* found = std::get_if<Message>(&*decoded);
+  EXPECT_NE(found, nullptr);
+  return *found;
+}
+
+std::array<std::uint8_t, kSha256Size> some_hash() {
+  std::array<std::uint8_t, kSha256Size> hash{};
+  for (std::size_t i = 0; i < hash.size(); ++i) hash[i] = static_cast<std::uint8_t>(3 * i);
+  return hash;
+}
+
+TEST(Control, EveryMessageSurvivesARoundTrip) {
+  const auto offer = round_trip(FileOffer{.transfer = 1, .size = 1ull << 40, .name = "a name.txt"});
+  EXPECT_EQ(offer.transfer, 1U);
+  EXPECT_EQ(offer.size, 1ull << 40);
+  EXPECT_EQ(offer.name, "a name.txt");
+  EXPECT_EQ(round_trip(FileAccept{2, 77}).window, 77U);
+  const auto refusal = round_trip(FileRefuse{3, RefuseCode::kNoSpace, "full"});
+  EXPECT_EQ(refusal.code, RefuseCode::kNoSpace);
+  EXPECT_EQ(refusal.text, "full");
+  const auto credit = round_trip(StreamCredit{.stream = 0x80000001, .limit = 1ull << 33});
+  EXPECT_EQ(credit.stream, 0x80000001U);
+  EXPECT_EQ(credit.limit, 1ull << 33);
+  EXPECT_EQ(round_trip(FileFinish{4, some_hash()}).hash, some_hash());
+  EXPECT_EQ(round_trip(FileConfirm{5, some_hash()}).hash, some_hash());
+  EXPECT_EQ(round_trip(FileCancel{6, "why"}).text, "why");
+  const auto start = round_trip(PerfStart{.session = 7,
+                                          .flags = 5,
+                                          .congestion = 3,
+                                          .streams = 9,
+                                          .stream_bytes = 16 << 20,
+                                          .duration_ms = 10'000,
+                                          .rate = 100'000'000,
+                                          .target_bytes = 12,
+                                          .window = 13});
+  EXPECT_EQ(start.session, 7U);
+  EXPECT_EQ(start.flags, 5U);
+  EXPECT_EQ(start.congestion, 3U);
+  EXPECT_EQ(start.streams, 9U);
+  EXPECT_EQ(start.stream_bytes, 16U << 20);
+  EXPECT_EQ(start.duration_ms, 10'000U);
+  EXPECT_EQ(start.rate, 100'000'000U);
+  EXPECT_EQ(start.target_bytes, 12U);
+  EXPECT_EQ(start.window, 13U);
+  EXPECT_EQ(round_trip(PerfReady{8, 9}).window, 9U);
+  EXPECT_EQ(round_trip(PerfEnd{10}).session, 10U);
+  const auto result = round_trip(PerfResult{11, 1, 2, 3, 4, "{}"});
+  EXPECT_EQ(result.received_digest, 4U);
+  EXPECT_EQ(result.details, "{}");
+  EXPECT_EQ(round_trip(PerfBusy{12, "busy"}).text, "busy");
+  EXPECT_EQ(round_trip(PerfRenew{13}).session, 13U);
+  const std::array<std::uint8_t, 3> padding = {1, 2, 3};
+  EXPECT_EQ(round_trip(EchoRequest{14, padding}).padding.size(), 3U);
+  EXPECT_EQ(round_trip(EchoReply{15, {}}).sequence, 15U);
+}
+
+TEST(Control, BytesAreThoseOfTheDocument) {
+  EXPECT_EQ(to_hex(encode_control(StreamCredit{.stream = 0x01020304, .limit = 5})), "475754010404030201" "0500000000000000");
+  EXPECT_EQ(to_hex(encode_control(FileOffer{.transfer = 1, .size = 2, .name = "ab"})),
+            "4757540101" "0100000000000000" "0200000000000000" "0200" "6162");
+  EXPECT_EQ(to_hex(encode_control(PerfEnd{9})), "4757540112" "0900000000000000");
+}
+
+TEST(Control, EveryTruncationIsTruncatedAndNothingElse) {
+  const std::vector<ControlMessage> messages = {
+      FileOffer{1, 2, "name"},     FileAccept{1, 2},    FileRefuse{1, RefuseCode::kName, "x"}, StreamCredit{1, 2},
+      FileFinish{1, some_hash()},  FileCancel{1, "x"},  FileConfirm{1, some_hash()},           PerfStart{},
+      PerfReady{1, 2},             PerfEnd{1},          PerfResult{1, 2, 3, 4, 5, ""},         PerfBusy{1, "x"},
+      PerfRenew{1},                EchoRequest{1, {}},  EchoReply{1, {}}};
+  for (const ControlMessage& message : messages) {
+    const std::vector<std::uint8_t> bytes = encode_control(message);
+    for (std::size_t length = 0; length < bytes.size(); ++length) {
+      const auto decoded = decode_control(ByteView(bytes).first(length));
+      ASSERT_FALSE(decoded.has_value()) << message.index() << " " << length;
+      EXPECT_EQ(decoded.error(), length < 4 ? ControlError::kNotControl : ControlError::kTruncated);
+    }
+  }
+}
+
+TEST(Control, RandomBytesBehindTheMagicAreHarmless) {
+  DeterministicRandom random(1);
+  for (int round = 0; round < 20'000; ++round) {
+    std::vector<std::uint8_t> bytes(5 + random.below(80));
+    random.fill(bytes);
+    std::copy(kControlMagic.begin(), kControlMagic.end(), bytes.begin());
+    if (const auto decoded = decode_control(bytes)) static_cast<void>(encode_control(*decoded));
+  }
+}
+
+TEST(Control, AnUnknownTypeIsSaidToBeOne) {
+  std::vector<std::uint8_t> bytes(kControlMagic.begin(), kControlMagic.end());
+  bytes.push_back(99);
+  EXPECT_EQ(decode_control(bytes).error(), ControlError::kUnknownType);
+}
+
+TEST(Control, TextsAreCutAndNeverTooLongForOneMessage) {
+  const std::string text(5000, 'x');
+  EXPECT_LE(encode_control(FileCancel{1, text}).size(), 1106U);
+  EXPECT_EQ(round_trip(FileCancel{1, text}).text.size(), kMaxControlText);
+}
+
+}  // namespace
+}  // namespace godwit

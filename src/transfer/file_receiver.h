@@ -1,0 +1,116 @@
+// Receives files from every connection of an endpoint (docs/file_transfer.md section 4): judges offers, takes data
+// streams apart into blocks for a FileStore, grants credit as blocks reach the disk, confirms what was verified.
+// Messages and streams of other applications are handed over as well. Everything a peer says is hostile: a broken rule
+// fails its transfer. Fed with the endpoint's events like PerfServer; prints nothing, tells an Observer.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/time.h"
+#include "crypto/keypair.h"
+#include "transfer/control.h"
+#include "transfer/file_store.h"
+#include "transfer/stream_inbox.h"
+
+namespace godwit {
+
+struct FileReceiverLimits {
+  std::uint64_t largest_file = std::uint64_t{1} << 40;
+  std::optional<std::uint64_t> all_bytes;                 // of all files accepted in this process; absent: no limit
+  std::size_t files_of_a_peer = 64;                       // unfinished
+  std::size_t files = 256;                                // unfinished
+  std::uint64_t window = std::uint64_t{4} << 20;          // of a stream, at most
+  std::uint64_t block_memory = std::uint64_t{256} << 20;  // what windows may add up to before they shrink
+};
+
+struct ReceivedFile {
+  std::string name;     // the final one
+  std::string offered;  // what the sender called it
+  std::uint64_t size = 0;
+  std::array<std::uint8_t, kSha256Size> hash{};
+  Duration elapsed{};
+};
+
+class FileReceiver {
+ public:
+  class Observer {
+   public:
+    virtual ~Observer() = default;
+    virtual void on_file_received(ConnectionId connection, const ReceivedFile& file) = 0;
+    // `name` has been accepted; `why` may hold the peer's own words.
+    virtual void on_file_failed(ConnectionId connection, const std::string& name, const std::string& why) = 0;
+    virtual void on_file_refused(ConnectionId connection, std::string_view name, std::string_view why) = 0;
+    // A short message, or a whole stream, that is none of this protocol's.
+    virtual void on_message(ConnectionId connection, std::uint64_t bytes,
+                            const std::array<std::uint8_t, kSha256Size>& hash, bool stream) = 0;
+  };
+  struct Options {
+    FileReceiverLimits limits;
+    // Whether a connection may send files; null: every one may.
+    std::function<bool(ConnectionId)> may_send;
+  };
+  // All outlive it.
+  FileReceiver(Endpoint& endpoint, FileStore& store, Options options, Observer& observer);
+  ~FileReceiver();
+
+  void on_event(Instant now, ConnectionId connection, Event& event);
+  // Takes what the store has done; once a turn.
+  void on_turn(Instant now);
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
+  // Fails what is unfinished, with a word to its senders.
+  void cancel_all(Instant now, std::string_view why);
+
+  [[nodiscard]] std::size_t unfinished() const { return transfers_.size(); }
+  // For a progress bar: the unfinished transfer that was begun first.
+  struct Progress {
+    std::string name;
+    std::uint64_t received = 0;
+    std::uint64_t size = 0;
+  };
+  [[nodiscard]] std::optional<Progress> progress() const;
+  [[nodiscard]] std::uint64_t malformed() const { return malformed_; }
+
+ private:
+  class Peer;
+  struct Transfer;
+  struct Piece;
+
+  void on_control(Instant now, Peer& peer, const ControlMessage& message);
+  void on_offer(Instant now, Peer& peer, const FileOffer& offer);
+  void on_finish(Instant now, Peer& peer, const FileFinish& finish);
+  void on_completion(Instant now, const FileStore::Completion& completion);
+  [[nodiscard]] std::optional<std::pair<RefuseCode, std::string>> judge(const Peer& peer, const FileOffer& offer) const;
+  [[nodiscard]] std::uint64_t choose_window() const;
+  [[nodiscard]] Transfer* find(ConnectionId connection, std::uint64_t id);
+  [[nodiscard]] bool begin_piece(Instant now, Peer& peer, InboundStream& stream);
+  [[nodiscard]] bool add_bytes(InboundStream& stream, ByteView bytes);
+  void flush(Piece& piece);
+  void end_piece(Instant now, Piece& piece);
+  void check_complete(Transfer& transfer);
+  void fail(Instant now, Transfer& transfer, std::string why, bool tell_peer);
+  void erase(Transfer& transfer);
+  [[nodiscard]] Peer& peer_of(ConnectionId connection);
+  void on_closed(Instant now, ConnectionId connection, const Closed& closed);
+
+  Endpoint& endpoint_;
+  FileStore& store_;
+  Options options_;
+  Observer& observer_;
+  std::unordered_map<ConnectionId, std::unique_ptr<Peer>> peers_;
+  std::map<FileStore::FileId, std::unique_ptr<Transfer>> transfers_;  // in order of their beginning
+  FileStore::FileId next_file_ = 1;
+  std::uint64_t reserved_ = 0;  // memory that the windows of all transfers add up to
+  std::uint64_t accepted_bytes_ = 0;
+  std::uint64_t malformed_ = 0;
+  Instant next_scan_{};
+  std::vector<FileStore::Completion> completions_;
+};
+
+}  // namespace godwit

@@ -1,0 +1,190 @@
+#include "transfer/file_sender.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "transfer/stream_header.h"
+
+namespace godwit {
+namespace {
+
+constexpr Duration kAcceptTimeout = 30s;
+// A receiver with a slow disk writes what is left and reads back what came out of order.
+constexpr Duration kConfirmTimeout = 300s;
+
+}  // namespace
+
+// One stream's body: 32 bytes of header, then the file from its base on.
+class FileSender::Source final : public BodySource {
+ public:
+  Source(std::shared_ptr<FileReader> file, const StreamHeader& header) : file_(std::move(file)), base_(header.offset) {
+    write_stream_header(header, std::span(front_).first<kStreamHeaderSize>());
+  }
+
+  [[nodiscard]] std::optional<ByteView> read(std::uint64_t offset, std::size_t length) override {
+    if (offset >= kStreamHeaderSize) [[likely]]
+      return file_->read(base_ + offset - kStreamHeaderSize, length);
+    if (offset + length > front_.size()) return std::nullopt;
+    if (offset + length > kStreamHeaderSize) {
+      const std::size_t payload = static_cast<std::size_t>(offset) + length - kStreamHeaderSize;
+      const auto bytes = file_->read(base_, payload);
+      if (!bytes) return std::nullopt;
+      std::memcpy(front_.data() + kStreamHeaderSize, bytes->data(), payload);
+    }
+    return ByteView(front_).subspan(static_cast<std::size_t>(offset), length);
+  }
+
+ private:
+  std::shared_ptr<FileReader> file_;
+  std::uint64_t base_;
+  std::array<std::uint8_t, FileReader::kLongestRead> front_{};
+};
+
+FileSender::FileSender(Endpoint& endpoint, std::uint64_t transfer, std::unique_ptr<FileReader> file)
+    : endpoint_(endpoint), transfer_(transfer), file_(std::move(file)) {}
+
+void FileSender::attach(Instant now, ConnectionId connection) {
+  if (ended()) return;
+  if (connection_ == 0) started_at_ = now;
+  connection_ = connection;
+  accepted_ = paused_ = wants_renewal_ = false;
+  current_.reset();
+  const FileOffer offer{.transfer = transfer_, .size = file_->size(), .name = file_->name()};
+  if (const Status sent = send_control(now, endpoint_, connection_, offer); !sent) return fail(sent.error().message);
+  deadline_ = now + kAcceptTimeout;
+}
+
+void FileSender::on_control(Instant now, const ControlMessage& message) {
+  if (ended()) return;
+  if (const auto* credit = std::get_if<StreamCredit>(&message)) {
+    for (auto& [id, stream] : streams_) {
+      if (stream.id != credit->stream) continue;
+      stream.credit = std::max(stream.credit, credit->limit);
+      raise_limit(now, id, stream);
+    }
+  } else if (const auto* accept = std::get_if<FileAccept>(&message)) {
+    if (accept->transfer == transfer_ && !accepted_) on_accept(now, *accept);
+  } else if (const auto* refusal = std::get_if<FileRefuse>(&message)) {
+    if (refusal->transfer == transfer_)
+      fail("the receiver refuses '" + file_->name() + "': " + std::string(refusal->text));
+  } else if (const auto* cancelled = std::get_if<FileCancel>(&message)) {
+    if (cancelled->transfer == transfer_)
+      fail("the receiver gave '" + file_->name() + "' up: " + std::string(cancelled->text));
+  } else if (const auto* confirmation = std::get_if<FileConfirm>(&message)) {
+    if (confirmation->transfer != transfer_ || state_ != State::kConfirming) return;
+    if (confirmation->hash != hash_) return fail("the receiver's SHA-256 of '" + file_->name() + "' differs");
+    state_ = State::kDone;
+    ended_at_ = now;
+    deadline_.reset();
+  }
+}
+
+void FileSender::on_accept(Instant now, const FileAccept& accept) {
+  accepted_ = true;
+  deadline_.reset();
+  window_ = accept.window;
+  if (state_ == State::kConfirming) return finish(now);
+  state_ = State::kSending;
+  file_->start();
+}
+
+void FileSender::on_confirmed(Instant now, MessageId message) {
+  static_cast<void>(now);
+  const auto found = streams_.find(message);
+  if (found == streams_.end()) return;
+  confirmed_ += found->second.length;
+  if (current_ == message) current_.reset();
+  streams_.erase(found);
+}
+
+void FileSender::on_failed(Instant now, const MessageFailed& failed) {
+  if (ended() || streams_.erase(failed.message) == 0) return;
+  if (current_ == failed.message) current_.reset();
+  cancel(now, file_->failure().value_or("a stream of '" + file_->name() + "' failed: " + failed.why));
+}
+
+void FileSender::on_turn(Instant now) {
+  if (ended()) return;
+  if (deadline_ && *deadline_ <= now) {
+    return cancel(now, state_ == State::kConfirming
+                           ? "the receiver does not confirm '" + file_->name() + "'"
+                           : "the receiver does not answer the offer of '" + file_->name() + "'");
+  }
+  if (auto why = file_->failure()) return cancel(now, std::move(*why));
+  if (state_ != State::kSending || !accepted_) return;
+  if (current_) {
+    const auto found = streams_.find(*current_);
+    raise_limit(now, found->first, found->second);
+    // The next stream follows when the last byte of this one has been taken, so that the file is read in one go.
+    if (file_->taken() >= found->second.base + found->second.length) current_.reset();
+  }
+  open_streams(now);
+  if (confirmed_ == file_->size()) finish(now);
+}
+
+void FileSender::open_streams(Instant now) {
+  if (current_ || paused_ || wants_renewal_ || next_base_ == file_->size()) return;
+  if (streams_.size() >= kMaxStreams || file_->available() <= next_base_) return;
+  static_cast<void>(open_stream(now));
+}
+
+bool FileSender::open_stream(Instant now) {
+  const std::uint64_t length = std::min(kDataStreamBytes, file_->size() - next_base_);
+  const StreamHeader header{.logical = 0, .transfer = transfer_, .offset = next_base_, .length = length};
+  const auto message = endpoint_.send(
+      now, connection_, Body::from_source(std::make_unique<Source>(file_, header), length + kStreamHeaderSize),
+      {.as = SendAs::kStream, .send_limit = 0});
+  if (!message) {
+    if (message.error().code == ErrorCode::kClosed) wants_renewal_ = true;
+    return false;
+  }
+  Stream stream{
+      .id = endpoint_.stream_id(connection_, *message), .base = next_base_, .length = length, .credit = window_};
+  raise_limit(now, *message, stream);
+  streams_.emplace(*message, stream);
+  current_ = *message;
+  next_base_ += length;
+  return true;
+}
+
+// As far as both the receiver and the disk let it.
+void FileSender::raise_limit(Instant now, MessageId message, Stream& stream) {
+  const std::uint64_t read = std::min(file_->available(), stream.base + stream.length);
+  const std::uint64_t here = read > stream.base ? read - stream.base + kStreamHeaderSize : 0;
+  const std::uint64_t limit = std::min(here, stream.credit);
+  if (limit <= stream.limit) return;
+  stream.limit = limit;
+  endpoint_.extend_send_limit(now, connection_, message, limit);
+}
+
+void FileSender::finish(Instant now) {
+  const auto hash = file_->hash();
+  if (!hash) return;
+  hash_ = *hash;
+  if (const Status sent = send_control(now, endpoint_, connection_, FileFinish{.transfer = transfer_, .hash = hash_});
+      !sent) {
+    return fail(sent.error().message);
+  }
+  state_ = State::kConfirming;
+  deadline_ = now + kConfirmTimeout;
+}
+
+void FileSender::cancel(Instant now, std::string why) {
+  if (ended()) return;
+  static_cast<void>(send_control(now, endpoint_, connection_, FileCancel{.transfer = transfer_, .text = why}));
+  fail(std::move(why));
+  ended_at_ = now;
+  // Their bodies read from the file, which may go now.
+  const auto streams = std::exchange(streams_, {});
+  for (const auto& [message, stream] : streams) endpoint_.cancel(now, connection_, message);
+}
+
+void FileSender::fail(std::string why) {
+  if (ended()) return;
+  state_ = State::kFailed;
+  failure_ = std::move(why);
+  deadline_.reset();
+}
+
+}  // namespace godwit

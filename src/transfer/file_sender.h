@@ -1,0 +1,101 @@
+// One file to one peer (docs/file_transfer.md section 4): offer, data streams one after another within the receiver's
+// credit and as far as the file has been read, the hash, the receiver's confirmation. A state machine without I/O but
+// for its FileReader. Owned by FileSendSession, which feeds it the events of the connection.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "base/time.h"
+#include "transfer/control.h"
+#include "transfer/file_reader.h"
+#include "transport/endpoint.h"
+
+namespace godwit {
+
+class FileSender {
+ public:
+  enum class State : std::uint8_t {
+    kOffered,  // the receiver has not answered
+    kSending,
+    kConfirming,  // all is sent, the receiver compares
+    kDone,
+    kFailed,
+  };
+  // Streams of a transfer that may be unconfirmed at a time, here and at the receiver.
+  static constexpr std::size_t kMaxStreams = 4;
+
+  // `transfer` names it and is hard to guess: it is also what finds the transfer again after the connection was
+  // renewed.
+  FileSender(Endpoint& endpoint, std::uint64_t transfer, std::unique_ptr<FileReader> file);
+
+  // Offers the file on this connection: at the start, and again after a renewal.
+  void attach(Instant now, ConnectionId connection);
+  void on_control(Instant now, const ControlMessage& message);
+  void on_confirmed(Instant now, MessageId message);
+  void on_failed(Instant now, const MessageFailed& failed);
+  void on_turn(Instant now);
+  [[nodiscard]] std::optional<Instant> next_timeout() const { return deadline_; }
+  // Gives up and tells the receiver.
+  void cancel(Instant now, std::string why);
+  // Gives up without a word: the connection is gone.
+  void fail(std::string why);
+
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool ended() const { return state_ == State::kDone || state_ == State::kFailed; }
+  [[nodiscard]] const std::string& failure() const { return failure_; }
+  // No stream is sent any more until the connection has been renewed.
+  [[nodiscard]] bool wants_renewal() const { return wants_renewal_; }
+  void pause() { paused_ = true; }
+  [[nodiscard]] bool drained() const { return streams_.empty(); }
+
+  [[nodiscard]] const FileReader& file() const { return *file_; }
+  [[nodiscard]] std::uint64_t transfer() const { return transfer_; }
+  [[nodiscard]] std::uint64_t confirmed_bytes() const { return confirmed_; }
+  // Handed to the transport for the first time.
+  [[nodiscard]] std::uint64_t sent_bytes() const { return file_->taken(); }
+  // Set in kDone.
+  [[nodiscard]] const std::array<std::uint8_t, kSha256Size>& hash() const { return hash_; }
+  [[nodiscard]] Duration elapsed() const { return ended_at_ - started_at_; }
+
+ private:
+  class Source;
+  struct Stream {
+    std::uint32_t id = 0;
+    std::uint64_t base = 0;  // in the file
+    std::uint64_t length = 0;
+    std::uint64_t credit = 0;  // bytes of the stream, header included
+    std::uint64_t limit = 0;   // what the transport has been told
+  };
+
+  void on_accept(Instant now, const FileAccept& accept);
+  void open_streams(Instant now);
+  [[nodiscard]] bool open_stream(Instant now);
+  void raise_limit(Instant now, MessageId message, Stream& stream);
+  void finish(Instant now);
+
+  Endpoint& endpoint_;
+  std::uint64_t transfer_;
+  std::shared_ptr<FileReader> file_;
+  ConnectionId connection_ = 0;
+  State state_ = State::kOffered;
+  std::string failure_;
+  bool accepted_ = false;  // on this connection
+  bool paused_ = false;
+  bool wants_renewal_ = false;
+  std::uint64_t window_ = 0;
+  std::uint64_t next_base_ = 0;
+  std::uint64_t confirmed_ = 0;
+  std::unordered_map<MessageId, Stream> streams_;
+  std::optional<MessageId> current_;  // the stream whose bytes are read next
+  std::array<std::uint8_t, kSha256Size> hash_{};
+  std::optional<Instant> deadline_;  // of the receiver's answer
+  Instant started_at_{};
+  Instant ended_at_{};
+};
+
+}  // namespace godwit

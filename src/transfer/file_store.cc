@@ -1,0 +1,158 @@
+#include "transfer/file_store.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "transfer/partial_file.h"
+
+namespace godwit {
+namespace {
+
+constexpr std::size_t kMostSpareBlocks = 64;
+
+}  // namespace
+
+Result<std::unique_ptr<FileStore>> FileStore::open(Options options) {
+  std::error_code made;
+  std::filesystem::create_directories(options.folder, made);
+  const int folder = ::open(options.folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0 || ::faccessat(folder, ".", W_OK | X_OK, 0) != 0) {
+    const int error = errno;
+    if (folder >= 0) ::close(folder);
+    const ErrorCode code = error == EACCES ? ErrorCode::kPermission : ErrorCode::kSystem;
+    return failure(code, "cannot write into the folder '" + options.folder.string() + "': " + std::strerror(error));
+  }
+  return std::unique_ptr<FileStore>(new FileStore(std::move(options), folder));
+}
+
+FileStore::FileStore(Options options, int folder) : options_(std::move(options)), folder_(folder) {
+  thread_ = std::thread([this] { run(); });
+}
+
+FileStore::~FileStore() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_one();
+  thread_.join();
+  files_.clear();
+  ::close(folder_);
+}
+
+void FileStore::create(FileId file, std::string name, std::uint64_t size) {
+  queue({.kind = Task::Kind::kCreate, .file = file, .name = std::move(name), .size = size});
+}
+void FileStore::write(FileId file, std::uint64_t offset, FileBlock block, std::uint32_t tag) {
+  queue({.kind = Task::Kind::kWrite, .file = file, .offset = offset, .block = std::move(block), .tag = tag});
+}
+void FileStore::finish(FileId file, const std::array<std::uint8_t, kSha256Size>& hash) {
+  queue({.kind = Task::Kind::kFinish, .file = file, .hash = hash});
+}
+void FileStore::discard(FileId file) { queue({.kind = Task::Kind::kDiscard, .file = file}); }
+
+void FileStore::queue(Task task) {
+  {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  work_.notify_one();
+}
+
+void FileStore::take_completions(std::vector<Completion>& out) {
+  const std::lock_guard lock(mutex_);
+  for (Completion& completion : completions_) out.push_back(std::move(completion));
+  completions_.clear();
+}
+
+FileBlock FileStore::new_block() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!spare_.empty()) {
+      FileBlock block{.bytes = std::move(spare_.back())};
+      spare_.pop_back();
+      return block;
+    }
+  }
+  return {.bytes = std::make_unique_for_overwrite<std::uint8_t[]>(FileBlock::kBytes)};
+}
+
+std::optional<std::uint64_t> FileStore::free_bytes() const {
+  struct statvfs status {};
+  if (::fstatvfs(folder_, &status) != 0) return std::nullopt;
+  return std::uint64_t{status.f_bavail} * status.f_frsize;
+}
+
+// The writing thread.
+void FileStore::run() {
+  while (true) {
+    Task task;
+    {
+      std::unique_lock lock(mutex_);
+      work_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+      // What is unfinished now will not be finished: its files remove themselves.
+      if (stopping_) return;
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+    }
+    perform(task);
+  }
+}
+
+void FileStore::perform(Task& task) {
+  if (task.kind == Task::Kind::kCreate) {
+    auto created = PartialFile::create(folder_, std::move(task.name), task.size);
+    if (!created) return fail(task.file, created.error().message);
+    files_[task.file] = std::move(*created);
+    return complete({.file = task.file, .kind = Completion::Kind::kCreated});
+  }
+  const auto found = files_.find(task.file);
+  if (found == files_.end()) {
+    // It has failed before; its other work falls away.
+    if (task.block.bytes) recycle(std::move(task.block));
+    return;
+  }
+  switch (task.kind) {
+    case Task::Kind::kCreate: return;
+    case Task::Kind::kWrite: {
+      const std::size_t bytes = task.block.used;
+      const Status written = found->second->write(task.offset, {task.block.bytes.get(), bytes});
+      recycle(std::move(task.block));
+      if (!written) return fail(task.file, written.error().message);
+      return complete({.file = task.file, .kind = Completion::Kind::kWritten, .bytes = bytes, .tag = task.tag});
+    }
+    case Task::Kind::kFinish: {
+      auto name = found->second->finish(task.hash, options_.sync);
+      if (!name) return fail(task.file, name.error().message);
+      files_.erase(found);
+      return complete(
+          {.file = task.file, .kind = Completion::Kind::kFinished, .text = std::move(*name), .hash = task.hash});
+    }
+    case Task::Kind::kDiscard: files_.erase(found); return;
+  }
+}
+
+void FileStore::complete(Completion completion) {
+  {
+    const std::lock_guard lock(mutex_);
+    completions_.push_back(std::move(completion));
+  }
+  options_.wake();
+}
+
+void FileStore::fail(FileId file, std::string why) {
+  files_.erase(file);
+  complete({.file = file, .kind = Completion::Kind::kFailed, .text = std::move(why)});
+}
+
+void FileStore::recycle(FileBlock block) {
+  const std::lock_guard lock(mutex_);
+  if (spare_.size() < kMostSpareBlocks) spare_.push_back(std::move(block.bytes));
+}
+
+}  // namespace godwit

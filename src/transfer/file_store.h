@@ -1,0 +1,118 @@
+// Received files on disk: one thread writes, hashes, compares and renames, so that the data path waits for no disk. The
+// loop's thread queues work and takes completions; what may be queued is bounded by the credit its caller grants. A
+// file has a temporary name until it is complete and verified; then it gets its own without replacing any other
+// (docs/file_transfer.md section 4). What is unfinished at the end is removed. Owned by whoever owns FileReceiver.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "transfer/control.h"
+
+namespace godwit {
+
+// A piece of a file on its way to the disk.
+struct FileBlock {
+  static constexpr std::size_t kBytes = std::size_t{256} << 10;
+  std::unique_ptr<std::uint8_t[]> bytes;
+  std::size_t used = 0;
+};
+
+class PartialFile;
+
+class FileStore {
+ public:
+  using FileId = std::uint64_t;  // the caller's, unique while the file is open
+
+  struct Completion {
+    enum class Kind : std::uint8_t {
+      kCreated,
+      kWritten,
+      kFinished,  // compared, named and closed
+      kFailed,    // removed; nothing more follows
+    };
+    FileId file = 0;
+    Kind kind = Kind::kFailed;
+    std::uint64_t bytes = 0;                       // kWritten
+    std::uint32_t tag = 0;                         // kWritten: as given
+    std::string text;                              // kFinished: the final name; kFailed: why, for a person
+    std::array<std::uint8_t, kSha256Size> hash{};  // kFinished
+  };
+
+  struct Options {
+    std::filesystem::path folder;  // made when it does not exist
+    bool sync = false;             // a confirmed file is on the disk, not only in the system's cache
+    std::function<void()> wake;    // from the thread, when completions wait
+  };
+  // Errors name the folder.
+  [[nodiscard]] static Result<std::unique_ptr<FileStore>> open(Options options);
+  ~FileStore();
+  FileStore(const FileStore&) = delete;
+  FileStore& operator=(const FileStore&) = delete;
+
+  // --- The loop's thread ---
+  // Answered by kCreated or kFailed. `name` is an accepted name (file_name.h).
+  void create(FileId file, std::string name, std::uint64_t size);
+  // Bytes that no other write of the file covers. Answered by kWritten.
+  void write(FileId file, std::uint64_t offset, FileBlock block, std::uint32_t tag);
+  // After the last write: compares with the sender's hash. Answered by kFinished or kFailed.
+  void finish(FileId file, const std::array<std::uint8_t, kSha256Size>& hash);
+  // Removes the file. No answer; completions of earlier work may still come.
+  void discard(FileId file);
+  // Moves what has been completed to `out`.
+  void take_completions(std::vector<Completion>& out);
+
+  [[nodiscard]] FileBlock new_block();
+  // Bytes that the folder's file system has left for this user; nothing when it does not say.
+  [[nodiscard]] std::optional<std::uint64_t> free_bytes() const;
+
+ private:
+  struct Task {
+    enum class Kind : std::uint8_t { kCreate, kWrite, kFinish, kDiscard };
+    Kind kind = Kind::kDiscard;
+    FileId file = 0;
+    std::string name;
+    std::uint64_t size = 0;
+    std::uint64_t offset = 0;
+    FileBlock block;
+    std::uint32_t tag = 0;
+    std::array<std::uint8_t, kSha256Size> hash{};
+  };
+
+  FileStore(Options options, int folder);
+  void queue(Task task);
+  void run();
+  void perform(Task& task);
+  void complete(Completion completion);
+  void fail(FileId file, std::string why);
+  void recycle(FileBlock block);
+
+  const Options options_;
+  const int folder_;
+
+  // The thread's alone.
+  std::unordered_map<FileId, std::unique_ptr<PartialFile>> files_;
+
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::deque<Task> tasks_;
+  std::vector<Completion> completions_;
+  std::vector<std::unique_ptr<std::uint8_t[]>> spare_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace godwit

@@ -1,0 +1,148 @@
+#include "transfer/partial_file.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "transfer/file_name.h"
+
+namespace godwit {
+namespace {
+
+constexpr std::size_t kReadBack = std::size_t{1} << 20;
+constexpr unsigned kMostNumbers = 10'000;
+
+std::unexpected<Error> disk_failure(std::string_view what, int error) {
+  const ErrorCode code = error == EACCES || error == EPERM ? ErrorCode::kPermission : ErrorCode::kSystem;
+  return failure(code, std::string(what) + ": " + std::strerror(error));
+}
+
+std::string random_suffix() {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz234567";
+  std::array<std::uint8_t, 6> bytes{};
+  // Not a secret: O_EXCL is what keeps names apart.
+  static_cast<void>(::getrandom(bytes.data(), bytes.size(), 0));
+  std::string result;
+  for (const std::uint8_t byte : bytes) result += kLetters[byte % kLetters.size()];
+  return result;
+}
+
+// Gives `from` the name `to`, which must not exist. 0 or an errno value.
+int rename_new(int folder, const std::string& from, const std::string& to) {
+  if (::renameat2(folder, from.c_str(), folder, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return errno;
+  // A file system without the flag: a second name does not replace either.
+  if (::linkat(folder, from.c_str(), folder, to.c_str(), 0) != 0) return errno;
+  ::unlinkat(folder, from.c_str(), 0);
+  return 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PartialFile>> PartialFile::create(int folder, std::string name, std::uint64_t size) {
+  constexpr int kAttempts = 8;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    std::string temporary = partial_file_name(name, random_suffix());
+    const int descriptor =
+        ::openat(folder, temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0666);
+    if (descriptor >= 0) {
+      return std::unique_ptr<PartialFile>(
+          new PartialFile(folder, descriptor, std::move(name), std::move(temporary), size));
+    }
+    if (errno != EEXIST) return disk_failure("the file cannot be created", errno);
+  }
+  return failure(ErrorCode::kSystem, "the file cannot be created: no free temporary name");
+}
+
+PartialFile::PartialFile(int folder, int descriptor, std::string name, std::string temporary, std::uint64_t size)
+    : folder_(folder), descriptor_(descriptor), name_(std::move(name)), temporary_(std::move(temporary)), size_(size) {}
+
+PartialFile::~PartialFile() {
+  ::close(descriptor_);
+  if (!named_) ::unlinkat(folder_, temporary_.c_str(), 0);
+}
+
+Status PartialFile::write(std::uint64_t offset, ByteView bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t written =
+        ::pwrite(descriptor_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return disk_failure("the file cannot be written", errno);
+    if (written == 0) return disk_failure("the file cannot be written", ENOSPC);
+    done += static_cast<std::size_t>(written);
+  }
+  const std::uint64_t end = offset + bytes.size();
+  if (offset == hashed_) {
+    hash_.update(bytes);
+    hashed_ = end;
+    return hash_what_follows();
+  }
+  // Neighbours join, so that pieces of one stream are one entry.
+  auto next = ahead_.lower_bound(offset);
+  if (next != ahead_.begin() && std::prev(next)->second == offset) {
+    const auto before = std::prev(next);
+    before->second = end;
+    if (next != ahead_.end() && next->first == end) {
+      before->second = next->second;
+      ahead_.erase(next);
+    }
+    return {};
+  }
+  if (next != ahead_.end() && next->first == end) {
+    const std::uint64_t last = next->second;
+    ahead_.erase(next);
+    ahead_.emplace(offset, last);
+    return {};
+  }
+  ahead_.emplace(offset, end);
+  return {};
+}
+
+Status PartialFile::hash_what_follows() {
+  while (!ahead_.empty() && ahead_.begin()->first == hashed_) {
+    const std::uint64_t end = ahead_.begin()->second;
+    scratch_.resize(kReadBack);
+    while (hashed_ < end) {
+      const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(end - hashed_, scratch_.size()));
+      const ssize_t got = ::pread(descriptor_, scratch_.data(), wanted, static_cast<off_t>(hashed_));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return disk_failure("the file cannot be read back", errno);
+      if (got == 0) return failure(ErrorCode::kSystem, "the file cannot be read back: somebody cut it");
+      hash_.update(ByteView(scratch_).first(static_cast<std::size_t>(got)));
+      hashed_ += static_cast<std::uint64_t>(got);
+    }
+    ahead_.erase(ahead_.begin());
+  }
+  return {};
+}
+
+Result<std::string> PartialFile::finish(const std::array<std::uint8_t, kSha256Size>& expected, bool sync) {
+  if (hashed_ != size_) return failure(ErrorCode::kProtocol, "bytes are missing");
+  if (hash_.finish() != expected) return failure(ErrorCode::kProtocol, "the SHA-256 differs from the sender's");
+  if (sync && ::fsync(descriptor_) != 0) return disk_failure("the file cannot be written", errno);
+  return give_name();
+}
+
+Result<std::string> PartialFile::give_name() {
+  for (unsigned number = 0; number < kMostNumbers; ++number) {
+    std::string name = number == 0 ? name_ : numbered_file_name(name_, number);
+    const int error = rename_new(folder_, temporary_, name);
+    if (error == 0) {
+      named_ = true;
+      return name;
+    }
+    if (error != EEXIST) return disk_failure("the file cannot be given its name", error);
+  }
+  return failure(ErrorCode::kSystem, "the file cannot be given its name: too many of that name exist");
+}
+
+}  // namespace godwit

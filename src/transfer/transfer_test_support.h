@@ -1,0 +1,107 @@
+// Two endpoints joined in memory, in virtual time, for tests of the state machines of this folder: what one transmits the other
+// receives a fixed delay later, perhaps not at all.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include "base/random.h"
+#include "transport/endpoint.h"
+
+namespace godwit {
+
+class EndpointPair {
+ public:
+  struct Side {
+    std::unique_ptr<Endpoint> endpoint;
+    SocketAddress address;
+    std::function<void(Instant, ConnectionId, Event&)> on_event = [](Instant, ConnectionId, Event&) {};
+    std::function<void(Instant)> on_turn = [](Instant) {};
+    std::function<std::optional<Instant>()> next_timeout = [] { return std::nullopt; };
+  };
+
+  explicit EndpointPair(const Config& client_config = chunk_config(), const Config& server_config = chunk_config()) {
+    client.endpoint = std::make_unique<Endpoint>(client_config, *KeyPair::generate(random), random);
+    server.endpoint = std::make_unique<Endpoint>(server_config, *KeyPair::generate(random), random);
+    client.address = *SocketAddress::parse("10.0.0.1:1000");
+    server.address = *SocketAddress::parse("10.0.0.2:2000");
+  }
+  static Config chunk_config() {
+    Config config;
+    config.streams.delivery = DeliveryMode::kChunks;
+    return config;
+  }
+
+  // Turns of both sides until `done`, or until `limit` of virtual time is over; true when done.
+  [[nodiscard]] bool run_until(const std::function<bool()>& done, Duration limit = 60s) {
+    const Instant end = now + limit;
+    while (!done()) {
+      turn(client);
+      turn(server);
+      if (done()) return true;
+      if (now >= end) return false;
+      now = std::min(next(), end);
+    }
+    return true;
+  }
+
+  DeterministicRandom random{7};
+  Instant now{1h};
+  Duration delay = 100us;
+  double drop = 0;
+  Side client;
+  Side server;
+
+ private:
+  struct Flying {
+    Instant due;
+    Side* to;
+    SocketAddress from;
+    std::size_t segment_size;
+    std::vector<std::uint8_t> bytes;
+  };
+
+  void turn(Side& side) {
+    while (!flying_.empty() && flying_.front().due <= now && flying_.front().to == &side) {
+      Flying run = std::move(flying_.front());
+      flying_.pop_front();
+      side.endpoint->receive(now, {.local = side.address, .remote = run.from, .bytes = run.bytes, .segment_size = run.segment_size});
+      deliver(side);
+    }
+    if (const auto deadline = side.endpoint->next_timeout(); deadline && *deadline <= now) side.endpoint->handle_timeout(now);
+    deliver(side);
+    side.on_turn(now);
+    deliver(side);
+    buffer_.reset();
+    Side& peer = &side == &client ? server : client;
+    while (const auto run = side.endpoint->poll_transmit(now, buffer_)) {
+      for (std::size_t i = 0; i < run->segment_count(); ++i) {
+        if (drop > 0 && random.unit() < drop) continue;
+        const MutableBytes segment = run->segment(i);
+        flying_.push_back({now + delay, &peer, side.address, segment.size(), {segment.begin(), segment.end()}});
+      }
+    }
+    deliver(side);
+  }
+  void deliver(Side& side) {
+    while (EndpointEvent* const event = side.endpoint->poll_event()) side.on_event(now, event->connection, event->event);
+  }
+  [[nodiscard]] Instant next() const {
+    Instant earliest = now + 1s;
+    const auto consider = [&earliest](std::optional<Instant> at) {
+      if (at) earliest = std::min(earliest, *at);
+    };
+    if (!flying_.empty()) consider(flying_.front().due);
+    for (const Side* side : {&client, &server}) {
+      consider(side->endpoint->next_timeout());
+      consider(side->next_timeout());
+    }
+    return std::max(earliest, now + 1us);
+  }
+
+  TransmitBuffer buffer_;
+  std::deque<Flying> flying_;
+};
+
+}  // namespace godwit
