@@ -70,18 +70,36 @@ TEST(Control, EveryMessageSurvivesARoundTrip) {
 }
 
 TEST(Control, BytesAreThoseOfTheDocument) {
-  EXPECT_EQ(to_hex(encode_control(StreamCredit{.stream = 0x01020304, .limit = 5})), "475754010404030201" "0500000000000000");
+  EXPECT_EQ(to_hex(encode_control(StreamCredit{.stream = 0x01020304, .limit = 5})),
+            "475754010404030201"
+            "0500000000000000");
   EXPECT_EQ(to_hex(encode_control(FileOffer{.transfer = 1, .size = 2, .name = "ab"})),
-            "4757540101" "0100000000000000" "0200000000000000" "0200" "6162");
-  EXPECT_EQ(to_hex(encode_control(PerfEnd{9})), "4757540112" "0900000000000000");
+            "4757540101"
+            "0100000000000000"
+            "0200000000000000"
+            "0200"
+            "6162");
+  EXPECT_EQ(to_hex(encode_control(PerfEnd{9})),
+            "4757540112"
+            "0900000000000000");
 }
 
 TEST(Control, EveryTruncationIsTruncatedAndNothingElse) {
-  const std::vector<ControlMessage> messages = {
-      FileOffer{1, 2, "name"},     FileAccept{1, 2},    FileRefuse{1, RefuseCode::kName, "x"}, StreamCredit{1, 2},
-      FileFinish{1, some_hash()},  FileCancel{1, "x"},  FileConfirm{1, some_hash()},           PerfStart{},
-      PerfReady{1, 2},             PerfEnd{1},          PerfResult{1, 2, 3, 4, 5, ""},         PerfBusy{1, "x"},
-      PerfRenew{1},                EchoRequest{1, {}},  EchoReply{1, {}}};
+  const std::vector<ControlMessage> messages = {FileOffer{1, 2, "name"},
+                                                FileAccept{1, 2},
+                                                FileRefuse{1, RefuseCode::kName, "x"},
+                                                StreamCredit{1, 2},
+                                                FileFinish{1, some_hash()},
+                                                FileCancel{1, "x"},
+                                                FileConfirm{1, some_hash()},
+                                                PerfStart{},
+                                                PerfReady{1, 2},
+                                                PerfEnd{1},
+                                                PerfResult{1, 2, 3, 4, 5, ""},
+                                                PerfBusy{1, "x"},
+                                                PerfRenew{1},
+                                                EchoRequest{1, {}},
+                                                EchoReply{1, {}}};
   for (const ControlMessage& message : messages) {
     const std::vector<std::uint8_t> bytes = encode_control(message);
     for (std::size_t length = 0; length < bytes.size(); ++length) {

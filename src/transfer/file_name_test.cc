@@ -9,7 +9,8 @@ namespace godwit {
 namespace {
 
 TEST(FileName, OrdinaryNamesAreAccepted) {
-  for (const char* name : {"a", "report.pdf", ".hidden", "with space", "größe.txt", "日本語", "-rf", "a..b", "...", "~", "$(x)"}) {
+  for (const char* name :
+       {"a", "report.pdf", ".hidden", "with space", "größe.txt", "日本語", "-rf", "a..b", "...", "~", "$(x)"}) {
     EXPECT_FALSE(refuse_file_name(name).has_value()) << name;
   }
   EXPECT_FALSE(refuse_file_name(std::string(255, 'x')).has_value());

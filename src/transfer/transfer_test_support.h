@@ -1,5 +1,5 @@
-// Two endpoints joined in memory, in virtual time, for tests of the state machines of this folder: what one transmits the other
-// receives a fixed delay later, perhaps not at all.
+// Two endpoints joined in memory, in virtual time, for tests of the state machines of this folder: what one transmits
+// the other receives a fixed delay later, perhaps not at all.
 #pragma once
 
 #include <deque>
@@ -66,10 +66,12 @@ class EndpointPair {
     while (!flying_.empty() && flying_.front().due <= now && flying_.front().to == &side) {
       Flying run = std::move(flying_.front());
       flying_.pop_front();
-      side.endpoint->receive(now, {.local = side.address, .remote = run.from, .bytes = run.bytes, .segment_size = run.segment_size});
+      side.endpoint->receive(
+          now, {.local = side.address, .remote = run.from, .bytes = run.bytes, .segment_size = run.segment_size});
       deliver(side);
     }
-    if (const auto deadline = side.endpoint->next_timeout(); deadline && *deadline <= now) side.endpoint->handle_timeout(now);
+    if (const auto deadline = side.endpoint->next_timeout(); deadline && *deadline <= now)
+      side.endpoint->handle_timeout(now);
     deliver(side);
     side.on_turn(now);
     deliver(side);
@@ -85,7 +87,8 @@ class EndpointPair {
     deliver(side);
   }
   void deliver(Side& side) {
-    while (EndpointEvent* const event = side.endpoint->poll_event()) side.on_event(now, event->connection, event->event);
+    while (EndpointEvent* const event = side.endpoint->poll_event())
+      side.on_event(now, event->connection, event->event);
   }
   [[nodiscard]] Instant next() const {
     Instant earliest = now + 1s;
