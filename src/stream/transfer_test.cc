@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -26,7 +27,7 @@ class Transfer {
 
   void send(std::size_t size, SendOptions options) {
     Bytes bytes = random_bytes(random_, size);
-    if (options.metadata) metadata_.insert(*options.metadata);
+    if (options.metadata) metadata_.push_back(*options.metadata);
     const auto id = sender_.send(kStart, Body::owned(bytes), std::move(options));
     ASSERT_TRUE(id);
     sent_.emplace(*id, std::pair{sender_.stream_id(*id), std::move(bytes)});
@@ -51,7 +52,7 @@ class Transfer {
     EXPECT_EQ(receiver_.memory().reorder_bytes(), 0U);
     EXPECT_EQ(sender_.charge().bytes(), 0U);
     EXPECT_EQ(sink_.metadata.size(), metadata_.size());
-    for (const auto& [id, bytes] : sink_.metadata) EXPECT_TRUE(metadata_.contains(bytes));
+    for (const auto& [id, bytes] : sink_.metadata) EXPECT_EQ(std::ranges::count(metadata_, bytes), 1);
     for (const auto& [id, bytes] : expected_) EXPECT_EQ(sink_.streams[id], bytes);
   }
 
@@ -97,7 +98,7 @@ class Transfer {
   RecvStreams receiver_;
   RecordingSink sink_;
   std::vector<Flight> flights_;
-  std::set<Bytes> metadata_;
+  std::vector<Bytes> metadata_;
   std::map<MessageId, std::pair<std::uint32_t, Bytes>> sent_;
   std::vector<std::pair<std::uint32_t, Bytes>> expected_;
 };
