@@ -196,13 +196,19 @@ TEST(ConformanceReliability, Item46IgnoresReceiptsForPacketsNeverSent) {
   EXPECT_TRUE(session.open());
 }
 
+// Of an old peer, and of one that wrongly announces a newer version (wire spec W31).
 TEST(ConformanceReliability, Item47DeliversAMessageWhoseIdAReceiptPacketShares) {
-  for (const bool noop_first : {true, false}) {
-    ScriptedSession session({}, release(141));
+  struct Case {
+    std::uint16_t patch;
+    bool noop_first;
+  };
+  for (const auto& [patch, noop_first] : {Case{141, true}, Case{141, false}, Case{154, true}, Case{154, false}}) {
+    ScriptedSession session({}, release(patch));
     ASSERT_TRUE(session.accept_peer());
     send_messages(session, 1);
     const std::array receipts = {message_ids(session).at(0)};
     if (noop_first) session.say(9, wire::NoOp{}, receipts);
+    session.say_text(9, "overflowing");
     session.say_text(9, "overflowing");
     if (!noop_first) session.say(9, wire::NoOp{}, receipts);
     session.run(100ms);

@@ -6,6 +6,23 @@ namespace godwit {
 
 AckTracker::AckTracker(AckPolicy policy) : policy_(policy), queue_(policy.queue), delay_(policy.initial_delay) {}
 
+Novelty AckTracker::on_noop(Instant now, std::uint32_t id) {
+  if (ids_.is_duplicate(id)) {
+    ++duplicates_;
+    return Novelty::kDuplicate;
+  }
+  noops_.add(id);
+  static_cast<void>(ids_.insert(now, id));
+  ++new_packets_;
+  return Novelty::kNew;
+}
+
+Novelty AckTracker::on_tracked_noop(std::uint32_t id) {
+  if (tracked_noops_.contains(id)) return Novelty::kDuplicate;
+  tracked_noops_.add(id);
+  return Novelty::kNew;
+}
+
 void AckTracker::set_rtt(Duration smoothed) {
   delay_ = std::clamp(smoothed / 8, policy_.min_delay, policy_.max_delay);
 }
@@ -43,6 +60,8 @@ std::size_t AckTracker::take(Instant now, std::span<std::uint32_t> out, bool rep
 
 void AckTracker::trim() {
   queue_.trim();
+  noops_.trim();
+  tracked_noops_.trim();
 }
 
 AckStatistics AckTracker::statistics() const {

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "base/time.h"
+#include "recovery/noop_ids.h"
 #include "recovery/receipt_queue.h"
 #include "recovery/received_ids.h"
 
@@ -44,7 +45,10 @@ class AckTracker {
 
   // Records a packet that authenticated and decoded. Constant time in order.
   Novelty on_packet(Instant now, std::uint32_t id) {
-    const Novelty novelty = ids_.insert(now, id);
+    Novelty novelty = ids_.insert(now, id);
+    if (novelty == Novelty::kDuplicate && noops_.erase(id)) [[unlikely]] {
+      novelty = Novelty::kNew;
+    }
     latest_new_ = novelty == Novelty::kNew;
     latest_id_ = id;
     new_packets_ += latest_new_ ? 1 : 0;
@@ -52,7 +56,12 @@ class AckTracker {
     return novelty;
   }
   // What on_packet would answer, without recording anything.
-  [[nodiscard]] bool is_duplicate(std::uint32_t id) const { return ids_.is_duplicate(id); }
+  [[nodiscard]] bool is_duplicate(std::uint32_t id) const { return ids_.is_duplicate(id) && !noops_.contains(id); }
+  // Records a NoOp. Another message under the same id is new all the same (wire spec 5.6, W31).
+  Novelty on_noop(Instant now, std::uint32_t id);
+  // A NoOp of a peer whose NoOps may have the ids of messages: recorded apart, so that these leave no gap. kNew unless
+  // it is a replay of a recent one.
+  Novelty on_tracked_noop(std::uint32_t id);
 
   // Queues a receipt; an id already waiting is not queued twice. Any id may be queued (wire spec 5.9), on_packet or
   // not.
@@ -89,6 +98,8 @@ class AckTracker {
  private:
   AckPolicy policy_;
   ReceivedIds ids_;
+  NoOpIds noops_;          // in ids_ by a NoOp alone
+  NoOpIds tracked_noops_;  // not in ids_
   ReceiptQueue queue_;
   Duration delay_;
   std::uint32_t latest_id_ = 0;

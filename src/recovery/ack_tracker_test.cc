@@ -63,6 +63,28 @@ TEST_F(AckTrackerTest, AsksWithoutRecording) {
   EXPECT_EQ(tracker_.on_packet(kStart, 9), Novelty::kNew);
 }
 
+// wire spec 5.6 and W31.
+TEST_F(AckTrackerTest, ANoOpDoesNotMakeTheMessageWithItsIdADuplicate) {
+  for (std::uint32_t id = 1; id <= 1000; ++id) {
+    EXPECT_EQ(tracker_.on_noop(kStart, id), Novelty::kNew);
+    EXPECT_EQ(tracker_.on_noop(kStart, id), Novelty::kDuplicate) << "a replay";
+    if (id % 3 == 0) continue;
+    EXPECT_FALSE(tracker_.is_duplicate(id));
+    EXPECT_EQ(tracker_.on_packet(kStart, id), Novelty::kNew);
+    EXPECT_TRUE(tracker_.is_duplicate(id));
+    EXPECT_EQ(tracker_.on_packet(kStart, id), Novelty::kDuplicate);
+    EXPECT_EQ(tracker_.on_noop(kStart, id), Novelty::kDuplicate);
+    EXPECT_TRUE(tracker_.is_duplicate(id)) << "a replayed NoOp opens no second door";
+  }
+  EXPECT_LE(tracker_.gap_count(), 1U) << "the one below the first id";
+}
+
+TEST_F(AckTrackerTest, ReportsTheReplayOfANoOpThatItsPeerTracks) {
+  EXPECT_EQ(tracker_.on_tracked_noop(7), Novelty::kNew);
+  EXPECT_EQ(tracker_.on_tracked_noop(7), Novelty::kDuplicate);
+  EXPECT_EQ(tracker_.on_packet(kStart, 7), Novelty::kNew) << "the message with its id";
+}
+
 TEST_F(AckTrackerTest, ReceiptsEveryBatchOfAYoungConnection) {
   receive_batch(kStart, 1, 10);
   EXPECT_TRUE(tracker_.due(kStart));

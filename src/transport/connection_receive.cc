@@ -155,9 +155,9 @@ void Connection::process_packet(Instant now, Established& session, const Arrival
     if (session.session.peer_tracks_noops()) {
       // An old peer may give a NoOp the id of a message that is still to come (wire spec 5.6): it is receipted, not
       // recorded.
-      session.keepalive.on_authentic(now);
+      if (session.acks.on_tracked_noop(id) == Novelty::kNew) session.keepalive.on_authentic(now);
       session.acks.queue_receipt(now, id);
-    } else if (session.acks.on_packet(now, id) == Novelty::kNew) {
+    } else if (session.acks.on_noop(now, id) == Novelty::kNew) {
       session.keepalive.on_authentic(now);
     }
     return;
