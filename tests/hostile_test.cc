@@ -7,7 +7,7 @@
 #include <functional>
 #include <map>
 
-#include "tests/counted_allocations.h"
+#include "base/counted_allocations_test_support.h"
 #include "tests/scripted_session.h"
 
 namespace godwit::testing {
@@ -102,7 +102,7 @@ TEST(Hostile, Item72SurvivesManyRandomDatagramsInEveryState) {
     ScriptedSession session;
     reach(session, state);
     DeterministicRandom random(6);
-    const std::uint64_t live = counts.live_bytes;
+    const std::uint64_t live = allocation_counts.live_bytes;
     for (int i = 0; i < kManyDatagrams; ++i) {
       Bytes datagram(random.below(1501));
       random.fill(datagram);
@@ -110,7 +110,7 @@ TEST(Hostile, Item72SurvivesManyRandomDatagramsInEveryState) {
       if (!datagram.empty() && random.below(2) == 0) datagram[0] = static_cast<std::uint8_t>(1 + random.below(2));
       session.deliver(std::move(datagram));
     }
-    EXPECT_LE(counts.live_bytes, live + (1 << 20));
+    EXPECT_LE(allocation_counts.live_bytes, live + (1 << 20));
     expect_works(session, state);
   }
 }
@@ -123,7 +123,7 @@ TEST(Hostile, Item73SurvivesAHundredThousandIntrosFromSpoofedPorts) {
   for (int i = 0; i < 1000; ++i) intros.push_back(session.peer.intro(session.endpoint().public_key()));
   session.run(1s);
   std::uint64_t most = 0;
-  const std::uint64_t live = counts.live_bytes;
+  const std::uint64_t live = allocation_counts.live_bytes;
   for (std::uint32_t i = 0; i < 100'000; ++i) {
     const auto host = static_cast<std::uint8_t>(i % 64);
     const SocketAddress from = SocketAddress::ipv4({198, 18, 0, host}, static_cast<std::uint16_t>(1 + i / 64));
@@ -139,7 +139,7 @@ TEST(Hostile, Item73SurvivesAHundredThousandIntrosFromSpoofedPorts) {
     session.others.clear();
     session.heard.clear();
     session.events.clear();
-    most = std::max(most, counts.live_bytes.load());
+    most = std::max(most, allocation_counts.live_bytes.load());
     ASSERT_LE(session.endpoint().connection_count(), 1025U);
   }
   EXPECT_LE(most - std::min(live, most), 8U << 20) << "bytes held for strangers";
@@ -248,7 +248,7 @@ TEST(Hostile, ALateRetransmissionIsDeliveredNineMinutesAfterItsNeighbours) {
 TEST(Hostile, LengthsOfTwoToThe64AreNoTrouble) {
   ScriptedSession session;
   ASSERT_TRUE(session.dial_peer());
-  const std::uint64_t live = counts.live_bytes;
+  const std::uint64_t live = allocation_counts.live_bytes;
   const auto deliver = [&](std::uint32_t variant, const std::function<void(Bytes&)>& rest, std::uint64_t receipts = 0) {
     Bytes plaintext;
     const auto put = [&plaintext](auto value) {
@@ -287,7 +287,7 @@ TEST(Hostile, LengthsOfTwoToThe64AreNoTrouble) {
   }
   EXPECT_TRUE(session.open());
   EXPECT_GE(session.statistics().drops.of(trace::DropReason::kUndecodable), 28U);
-  EXPECT_LE(counts.live_bytes, live + (1 << 20));
+  EXPECT_LE(allocation_counts.live_bytes, live + (1 << 20));
   session.say_text(1, "x");
   EXPECT_EQ(session.messages.size(), 1U);
 }
@@ -336,7 +336,7 @@ TEST(Hostile, ThousandsOfStreamsBegunAndNeverFinishedStayWithinTheBound) {
     config.streams.memory = {.reorder_bytes = 1 << 20, .buffer_bytes = 4 << 20};
     ScriptedSession session(config);
     ASSERT_TRUE(session.dial_peer());
-    const std::uint64_t live = counts.live_bytes;
+    const std::uint64_t live = allocation_counts.live_bytes;
     std::uint64_t most = live;
     std::uint32_t id = 1;
     const Bytes payload = pattern(1130);
@@ -347,14 +347,14 @@ TEST(Hostile, ThousandsOfStreamsBegunAndNeverFinishedStayWithinTheBound) {
       session.events.clear();
       session.heard.clear();
       session.chunks.clear();
-      most = std::max(most, counts.live_bytes.load());
+      most = std::max(most, allocation_counts.live_bytes.load());
     }
     EXPECT_TRUE(session.open());
     EXPECT_LE(most - live, 10U << 20);
     session.say_text(id, "x");
     EXPECT_EQ(session.messages.size(), 1U);
     session.run(60s);
-    const std::uint64_t settled = counts.live_bytes;
+    const std::uint64_t settled = allocation_counts.live_bytes;
     EXPECT_LE(settled, live + (2U << 20)) << "evicted streams give their memory back";
   }
 }

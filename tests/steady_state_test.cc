@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "tests/counted_allocations.h"
+#include "base/counted_allocations_test_support.h"
 #include "transport/connection.h"
 #include "transport/endpoint.h"
 
@@ -140,11 +140,11 @@ void expect_allocations(std::uint64_t lose_every, std::uint64_t most) {
   ASSERT_TRUE(bulk[1].send(bulk.now(), bulk[1].connections().at(0),
                            Body::from_source(std::make_unique<Endless>(), 160'000'000)));
   bulk.run(5s);  // grows what has to grow
-  const std::uint64_t before = counts.allocations;
+  const std::uint64_t before = allocation_counts.allocations;
   const auto delivered = bulk.delivered;
   const auto sent = bulk.datagrams;
   bulk.run(2s);
-  const std::uint64_t allocations = counts.allocations - before;
+  const std::uint64_t allocations = allocation_counts.allocations - before;
   const std::uint64_t packets = bulk.datagrams[0] - sent[0] + bulk.datagrams[1] - sent[1];
   EXPECT_GT(bulk.delivered[0] - delivered[0], 10'000'000U);
   EXPECT_GT(bulk.delivered[1] - delivered[1], 10'000'000U);
@@ -161,13 +161,13 @@ TEST(SteadyState, AllocatesNothingPerPacketWhileRunsAreLost) {
 }
 
 TEST(SteadyState, TheCounterOfThisTestCounts) {
-  const std::uint64_t before = counts.allocations;
-  const std::uint64_t live = counts.live_bytes;
+  const std::uint64_t before = allocation_counts.allocations;
+  const std::uint64_t live = allocation_counts.live_bytes;
   auto bytes = std::make_unique<std::vector<std::uint8_t>>(1000);
-  EXPECT_EQ(counts.allocations - before, 2U);
-  EXPECT_GE(counts.live_bytes - live, 1000U);
+  EXPECT_EQ(allocation_counts.allocations - before, 2U);
+  EXPECT_GE(allocation_counts.live_bytes - live, 1000U);
   bytes.reset();
-  EXPECT_EQ(counts.live_bytes, live);
+  EXPECT_EQ(allocation_counts.live_bytes, live);
 }
 
 TEST(SteadyState, AnIdleConnectionWakesForItsKeepAliveAlone) {
@@ -202,10 +202,10 @@ TEST(SteadyState, MemoryIsFlatOverManyStreams) {
     bulk.run(200ms);
   };
   for (int i = 0; i < 5; ++i) stream();
-  const std::uint64_t before = counts.live_bytes;
+  const std::uint64_t before = allocation_counts.live_bytes;
   for (int i = 0; i < 45; ++i) stream();
   EXPECT_EQ(bulk.delivered[1], 50'000'000U);
-  EXPECT_LE(counts.live_bytes, before + 4096);
+  EXPECT_LE(allocation_counts.live_bytes, before + 4096);
 }
 
 // --- The idle connection ---
@@ -240,9 +240,9 @@ class Crowd {
   // All that the server holds, tables and timers included.
   std::uint64_t server_bytes() {
     EXPECT_EQ(server_->connection_count(), clients_.size());
-    const std::uint64_t before = counts.live_bytes;
+    const std::uint64_t before = allocation_counts.live_bytes;
     server_.reset();
-    return before - counts.live_bytes;
+    return before - allocation_counts.live_bytes;
   }
 
  private:

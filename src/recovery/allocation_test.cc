@@ -3,45 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <atomic>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <vector>
 
+#include "base/counted_allocations_test_support.h"
 #include "base/random.h"
 #include "recovery/ack_tracker.h"
 #include "recovery/pacer.h"
 #include "recovery/recovery.h"
-
-namespace {
-std::atomic<std::uint64_t> allocations{0};
-
-void* counted(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc{};
-}
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return counted(size);
-}
-void* operator new[](std::size_t size) {
-  return counted(size);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace godwit {
 namespace {
@@ -117,10 +86,10 @@ class Loop {
 TEST(Allocation, NothingAllocatesInTheSteadyState) {
   Loop loop;
   for (int turn = 0; turn < 20'000; ++turn) loop.turn();
-  const std::uint64_t before = allocations.load();
+  const std::uint64_t before = allocation_counts.allocations.load();
   const std::uint64_t packets = loop.recovery().statistics().packets_sent;
   for (int turn = 0; turn < 40'000; ++turn) loop.turn();
-  EXPECT_EQ(allocations.load(), before);
+  EXPECT_EQ(allocation_counts.allocations.load(), before);
   EXPECT_GT(loop.recovery().statistics().packets_sent - packets, 1'500'000u);
   EXPECT_GT(loop.recovery().statistics().packets_retransmitted, 10'000u);
 }

@@ -1,44 +1,11 @@
 // Nothing allocates per packet in the steady state: counted by this program's own operator new.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <memory>
-#include <new>
 
+#include "base/counted_allocations_test_support.h"
 #include "udp/conformance_fixture.h"
 #include "udp/faulty_backend.h"
-
-namespace {
-
-std::atomic<std::uint64_t> allocations{0};
-
-void* counted(std::size_t bytes) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) {
-  return counted(bytes);
-}
-void* operator new[](std::size_t bytes) {
-  return counted(bytes);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace godwit {
 namespace {
@@ -48,7 +15,7 @@ class BackendAllocation : public BackendConformance {
   // Allocations over `rounds` of sending, waiting and receiving.
   static std::uint64_t allocations_of(Backend& from, Backend& to, std::span<const DatagramRun> runs,
                                       ReceiveBatch& inbox, int rounds) {
-    const std::uint64_t before = allocations.load();
+    const std::uint64_t before = allocation_counts.allocations.load();
     for (int round = 0; round < rounds; ++round) {
       static_cast<void>(from.send(runs));
       from.wait(Duration::zero());
@@ -57,7 +24,7 @@ class BackendAllocation : public BackendConformance {
         to.receive(inbox);
       } while (!inbox.empty());
     }
-    return allocations.load() - before;
+    return allocation_counts.allocations.load() - before;
   }
 };
 

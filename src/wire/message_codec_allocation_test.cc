@@ -4,41 +4,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 
+#include "base/counted_allocations_test_support.h"
 #include "wire/intro.h"
 #include "wire/message_codec.h"
 #include "wire/wire_test_support.h"
-
-namespace {
-std::size_t allocations = 0;
-
-void* counted(std::size_t size) {
-  ++allocations;
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  std::abort();
-}
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return counted(size);
-}
-void* operator new[](std::size_t size) {
-  return counted(size);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace godwit::wire {
 namespace {
@@ -51,14 +21,14 @@ TEST(MessageCodec, AllocatesNothingInEitherDirection) {
       const Receipts receipts = generator.receipts();
       const Message message = generator.message(kind);
 
-      const std::size_t before = allocations;
+      const std::size_t before = allocation_counts.allocations.load();
       const std::size_t size = encode(out, 1, receipts, message);
       const ByteView plaintext = ByteView(out).first(size);
       const bool whole = decode(plaintext).has_value();
       const bool cut = decode(plaintext.first(size - 1)).has_value();
       const bool quick = peek_fragment(plaintext).has_value();
       const bool intro = decode_intro_plaintext(plaintext).has_value();
-      const std::size_t after = allocations;
+      const std::size_t after = allocation_counts.allocations.load();
 
       EXPECT_EQ(after, before) << kind;
       EXPECT_TRUE(whole);
@@ -70,11 +40,11 @@ TEST(MessageCodec, AllocatesNothingInEitherDirection) {
 }
 
 TEST(MessageCodec, TheCounterOfThisTestCounts) {
-  const std::size_t before = allocations;
+  const std::size_t before = allocation_counts.allocations.load();
   delete ::new int(1);
-  EXPECT_GE(allocations, before);
+  EXPECT_GE(allocation_counts.allocations.load(), before);
   const test::Bytes bytes(100);
-  EXPECT_GT(allocations, before);
+  EXPECT_GT(allocation_counts.allocations.load(), before);
 }
 
 }  // namespace

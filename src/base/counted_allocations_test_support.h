@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <new>
 
-namespace godwit::testing {
+namespace godwit {
 
 struct AllocationCounts {
   std::atomic<std::uint64_t> allocations{0};
@@ -30,43 +30,43 @@ struct AllocationCounts {
     std::free(memory);
   }
 };
-inline AllocationCounts counts;
+inline AllocationCounts allocation_counts;
 
-}  // namespace godwit::testing
+}  // namespace godwit
 
 void* operator new(std::size_t size) {
-  return godwit::testing::counts.allocate(size, 1);
+  return godwit::allocation_counts.allocate(size, 1);
 }
 void* operator new[](std::size_t size) {
-  return godwit::testing::counts.allocate(size, 1);
+  return godwit::allocation_counts.allocate(size, 1);
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
-  return godwit::testing::counts.allocate(size, static_cast<std::size_t>(alignment));
+  return godwit::allocation_counts.allocate(size, static_cast<std::size_t>(alignment));
 }
 void* operator new[](std::size_t size, std::align_val_t alignment) {
-  return godwit::testing::counts.allocate(size, static_cast<std::size_t>(alignment));
+  return godwit::allocation_counts.allocate(size, static_cast<std::size_t>(alignment));
 }
 void operator delete(void* memory) noexcept {
-  godwit::testing::counts.free(memory);
+  godwit::allocation_counts.free(memory);
 }
 void operator delete[](void* memory) noexcept {
-  godwit::testing::counts.free(memory);
+  godwit::allocation_counts.free(memory);
 }
 void operator delete(void* memory, std::size_t) noexcept {
-  godwit::testing::counts.free(memory);
+  godwit::allocation_counts.free(memory);
 }
 void operator delete[](void* memory, std::size_t) noexcept {
-  godwit::testing::counts.free(memory);
+  godwit::allocation_counts.free(memory);
 }
 void operator delete(void* memory, std::align_val_t) noexcept {
-  godwit::testing::counts.free(memory);
+  godwit::allocation_counts.free(memory);
 }
 void operator delete[](void* memory, std::align_val_t) noexcept {
-  godwit::testing::counts.free(memory);
+  godwit::allocation_counts.free(memory);
 }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  godwit::testing::counts.free(memory);
+  godwit::allocation_counts.free(memory);
 }
 void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
-  godwit::testing::counts.free(memory);
+  godwit::allocation_counts.free(memory);
 }
