@@ -95,7 +95,9 @@ TEST(ConformanceHandshake, Item28And29CompletesUnderTheAcksKeyAndPingsAtOnce) {
 }
 
 TEST(ConformanceHandshake, Item29PingsUntilProvenAndFailsAfterFiveSeconds) {
-  ScriptedSession session;
+  Config config;
+  config.handshake.connect_timeout = 5s;
+  ScriptedSession session(config);
   session.answer_pings = false;
   ASSERT_TRUE(session.dial_peer());
   const Instant established = session.now();
@@ -116,6 +118,51 @@ TEST(ConformanceHandshake, Item29PingsUntilProvenAndFailsAfterFiveSeconds) {
   session.run(200ms);
   ASSERT_TRUE(session.has_event<Closed>());
   EXPECT_EQ(session.last_event<Closed>()->reason, CloseReason::kHandshakeFailed);
+}
+
+// wire spec W9: the acceptor's wait has ended in vain. What was sent meanwhile is not lost.
+TEST(ConformanceHandshake, Item29StartsOverWhileThereIsTimeToConnect) {
+  ScriptedSession session;
+  session.answer_pings = false;
+  ASSERT_TRUE(session.dial_peer());
+  const auto text = as_bytes("sent to nobody");
+  ASSERT_TRUE(session.endpoint().send(session.now(), session.connection, Body::owned({text.begin(), text.end()})));
+  session.run(4900ms);
+  EXPECT_GE(session.count_heard<wire::ShortMessage>(), 1U);
+  session.others.clear();
+  session.run(200ms);
+  ASSERT_TRUE(session.take_endpoint_intro()) << "a fresh intro";
+  EXPECT_TRUE(session.open());
+  const std::size_t heard = session.heard.size();
+  session.answer_pings = true;
+  session.deliver(session.peer.seal(0, session.peer.success_ack(true)));
+  session.run(5s);
+  EXPECT_TRUE(session.open());
+  EXPECT_EQ(session.count_events<Connected>(), 1U);
+  EXPECT_GE(session.count_heard<wire::ShortMessage>(heard), 1U);
+  for (const Heard& packet : session.heard) {
+    if (!packet.is<wire::ShortMessage>()) continue;
+    session.say(7, wire::NoOp{}, std::array{packet.id()});
+    break;
+  }
+  EXPECT_EQ(session.count_events<MessageConfirmed>(), 1U);
+  session.run(20s);
+  EXPECT_TRUE(session.open());
+}
+
+TEST(ConformanceHandshake, Item29GivesUpWhenTheTimeToConnectIsOver) {
+  ScriptedSession session;
+  session.answer_pings = false;
+  ASSERT_TRUE(session.dial_peer());
+  const auto text = as_bytes("sent to nobody");
+  ASSERT_TRUE(session.endpoint().send(session.now(), session.connection, Body::owned({text.begin(), text.end()})));
+  session.run(14s);
+  EXPECT_TRUE(session.open());
+  session.run(2s);
+  ASSERT_EQ(session.count_events<Closed>(), 1U);
+  EXPECT_EQ(session.last_event<Closed>()->reason, CloseReason::kHandshakeFailed);
+  ASSERT_EQ(session.count_events<MessageFailed>(), 1U);
+  EXPECT_TRUE(session.last_event<MessageFailed>()->may_have_arrived);
 }
 
 TEST(ConformanceHandshake, Item29AReceiptOrAPongProvesThePeer) {

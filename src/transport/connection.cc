@@ -85,6 +85,7 @@ void Connection::trace(Instant now, trace::EventData data) const {
 }
 
 void Connection::establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers) {
+  if (unanswered_) return resume(now, std::move(session), std::move(leftovers));
   auto started = std::make_unique<Established>(now, context_, std::move(session));
   started->leftovers = std::move(leftovers);
   update_rate(now, *started);
@@ -96,6 +97,42 @@ void Connection::establish(Instant now, Session session, std::vector<std::vector
                  .observed_self = keys.observed_self()});
   trace(now, trace::ConnectionStateChanged{"established", remote_});
   state_ = std::move(started);
+}
+
+// W9: the acceptor has acknowledged the intro, never heard the completion, and has given up by now. A fresh intro
+// starts over; what was sent in vain is sent again. False when the time to connect is over.
+bool Connection::start_over(Instant now, Established& session) {
+  const Session& keys = session.session;
+  if (!keys.dialled_key() || now >= keys.dial_deadline()) return false;
+  auto handshake = Handshake::initiate(now, context_.handshake, remote_, *keys.dialled_key(), keys.dial_deadline());
+  if (!handshake) return false;
+  context_.key_usage.record(keys.sending_key(), keys.sealer().packets_sealed());
+  trace(now, trace::ConnectionStateChanged{"dialling again", remote_});
+  unanswered_ = std::move(std::get<std::unique_ptr<Established>>(state_));
+  state_ = std::make_unique<Handshake>(std::move(*handshake));
+  return true;
+}
+
+// The end of start_over(): fresh keys under the same packets, whose ids go on as in wire spec 5.8.
+void Connection::resume(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers) {
+  auto resumed = std::move(unanswered_);
+  const bool was_authenticated = resumed->session.peer_authenticated();
+  const ProofRule rule = session.initiator() ? ProofRule::kPingOrFail : ProofRule::kProven;
+  resumed->session = std::move(session);
+  resumed->acks = AckTracker(context_.config.acknowledgement);
+  resumed->keepalive = KeepAlive(context_.config.keepalive, now, rule, *context_.handshake.random);
+  resumed->leftovers = std::move(leftovers);
+  resumed->pong_count = 0;
+  resumed->completion_due = false;
+  resumed->key_aging_told = false;
+  const bool authenticated = resumed->session.peer_authenticated();
+  state_ = std::move(resumed);
+  trace(now, trace::ConnectionStateChanged{"established", remote_});
+  if (was_authenticated && !authenticated) {
+    // The application was told that this is the peer it has dialled.
+    return end(now, CloseReason::kUnauthenticated, "the peer did not prove its key again", true);
+  }
+  if (!was_authenticated && authenticated) emit(PeerAuthenticated{});
 }
 
 std::vector<std::vector<std::uint8_t>> drain_datagrams(Instant now, Handshake& handshake) {
@@ -130,7 +167,9 @@ void Connection::apply_step(Instant now, const HandshakeStep& step, ByteView dat
 }
 
 void Connection::process_first(Instant now, const HandshakeStep& step, ByteView datagram) {
-  established()->keepalive.on_authentic(now, step.confirmed_by_ack);
+  Established* session = established();
+  if (session == nullptr) return;
+  session->keepalive.on_authentic(now, step.confirmed_by_ack);
   if (step.plaintext.empty()) return;
   process(now, {.datagram = datagram, .opened = {.plaintext = step.plaintext}});
   finish_run(now);
@@ -225,6 +264,7 @@ void Connection::end(Instant now, CloseReason reason, std::string_view text, boo
   }
   queue_.cancel_all();
   state_ = std::move(closed);
+  unanswered_.reset();
   report_failures(now);
   trace(now, trace::ConnectionClosed{close_reason_name(reason)});
   emit(godwit::Closed{.reason = reason, .text = std::move(words)});
@@ -256,7 +296,7 @@ bool Connection::is_finished() const {
 
 void Connection::report_failures(Instant now) {
   while (const auto failed = queue_.poll_failure(now)) {
-    if (Established* session = established()) {
+    if (Established* session = unanswered_ ? unanswered_.get() : established()) {
       session->recovery.forget_owner(
           failed->kind == SendKind::kFragment ? PacketContent::Kind::kFragment : PacketContent::Kind::kMessage,
           failed->owner);
@@ -301,6 +341,7 @@ void Connection::handle_timeout(Instant now) {
   const KeepAlive::Outcome alive = session->keepalive.handle_timeout(now);
   if (alive.idle_expired) return end(now, CloseReason::kIdleTimeout, {}, true);
   if (alive.proof_failed) {
+    if (start_over(now, *session)) return;
     return end(now, CloseReason::kHandshakeFailed, "the peer acknowledged the handshake and then stayed silent", true);
   }
   if (alive.ping || alive.suspended) session->ping_due = true;

@@ -165,6 +165,8 @@ class Connection final : private StreamSink {
   [[nodiscard]] Established* established();
   [[nodiscard]] const Established* established() const;
   void establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers);
+  [[nodiscard]] bool start_over(Instant now, Established& session);
+  void resume(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers);
   void apply_step(Instant now, const HandshakeStep& step, ByteView datagram);
   void end(Instant now, CloseReason reason, std::string_view text, bool tell_peer);
   [[nodiscard]] std::vector<std::uint8_t> seal_farewell(Established& session, std::string_view text);
@@ -233,6 +235,8 @@ class Connection final : private StreamSink {
   SocketAddress remote_;
   SendQueue queue_;  // takes messages before the handshake has finished
   std::variant<std::unique_ptr<Handshake>, std::unique_ptr<Established>, Closed> state_;
+  // While start_over() shakes hands again: the session that nobody answered, with all it has under way.
+  std::unique_ptr<Established> unanswered_;
   std::optional<Bandwidth> rate_limit_ = context_.config.connection_rate_limit;
   std::optional<Bandwidth> rate_cap_;
   ConnectionCounters counted_;

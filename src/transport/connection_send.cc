@@ -12,6 +12,8 @@ namespace {
 
 // Without data for so long a connection counts as idle.
 constexpr Duration kRestAfter = 1s;
+// How long an acceptor whose key is used up waits for the peer to dial anew.
+constexpr Duration kRenewalGrace = 2s;
 // Of a key's hard limit: more than one run and the farewell.
 constexpr std::uint64_t kReservedPackets = 2 * RunWriter::kMaxSegments;
 
@@ -68,14 +70,17 @@ std::optional<DatagramRun> Connection::transmit_established(Instant now, Establi
 }
 
 // The limits of a key (decisions 3). The soft one ends the start of new streams; an acceptor, which cannot dial, closes
-// with a reason once its streams have ended. Before the hard one enough packets are kept back to say so.
+// with a reason once its streams have ended and nothing has moved for a while: an application that has finished its
+// streams may be about to say so, and its peer about to dial. Before the hard one enough packets are kept back to
+// close.
 bool Connection::key_exhausted(Instant now, Established& session) {
   const PacketSealer& sealer = session.session.sealer();
   if (!sealer.soft_limit_reached()) [[likely]]
     return false;
   if (!std::exchange(session.key_aging_told, true)) emit(KeyAging{sealer.packets_sealed()});
   const bool drained = queue_.open_streams() == 0 && queue_.open_messages() == 0 &&
-                       (session.streams == nullptr || session.streams->open_streams() == 0);
+                       (session.streams == nullptr || session.streams->open_streams() == 0) &&
+                       now - session.last_data >= kRenewalGrace;
   const bool nearly_used_up = sealer.packets_sealed() + kReservedPackets >= context_.config.hard_packet_limit;
   if (!nearly_used_up && (session.session.initiator() || !drained)) return false;
   end(now, CloseReason::kKeyExhausted, "the key has protected its share of packets: dial again", true);

@@ -261,5 +261,25 @@ TEST(Endpoint, ClosesBeforeTheHardLimitOfAKeyAndTellsThePeer) {
   EXPECT_TRUE(pair.last<MessageFailed>(0)->may_have_arrived);
 }
 
+TEST(Endpoint, AnAcceptorWithAUsedUpKeyClosesOnlyWhenItsPeerDoesNotDial) {
+  Config config;
+  config.soft_packet_limit = 500;
+  config.hard_packet_limit = 5000;
+  Pair pair(config);
+  const auto bytes = pattern(1'200'000);
+  pair.dial();
+  ASSERT_TRUE(pair.run(5s, [&] { return pair.count<Connected>(1) == 1; }));
+  const ConnectionId accepted = pair[1].connections().front();
+  ASSERT_TRUE(pair[1].send(pair.now(), accepted, Body::borrowed(bytes)));
+  ASSERT_TRUE(pair.run(30s, [&] { return pair.count<MessageConfirmed>(1) == 1; }));
+  // Its application has time for a last word about the stream.
+  pair.run(1s);
+  ASSERT_EQ(pair.count<Closed>(1), 0U);
+  ASSERT_TRUE(pair[1].send(pair.now(), accepted, Body::owned({'x'})));
+  ASSERT_TRUE(pair.run(1s, [&] { return pair.short_messages.size() == 1; }));
+  ASSERT_TRUE(pair.run(60s, [&] { return pair.count<Closed>(0) == 1 && pair.count<Closed>(1) == 1; }));
+  EXPECT_EQ(pair.last<Closed>(1)->reason, CloseReason::kKeyExhausted);
+}
+
 }  // namespace
 }  // namespace godwit

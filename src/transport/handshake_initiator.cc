@@ -265,6 +265,7 @@ Session::Parts HandshakeInitiator::begin_session(Instant now, DialAttempt& attem
   parts.initiator = true;
   parts.remote = remote_;
   parts.dialled_key = peer_;
+  parts.dial_deadline = deadline_;
   parts.others_expire = now + context_->config->former_key_lifetime;
   parts.inbound = std::move(by_first ? attempt.first : attempt.remote->second);
 

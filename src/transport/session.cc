@@ -37,6 +37,7 @@ Session::Session(Parts parts)
       others_expire_(parts.others_expire),
       founding_intro_(parts.founding_intro),
       dialled_key_(parts.dialled_key),
+      dial_deadline_(parts.dial_deadline),
       remote_(parts.remote),
       observed_self_(parts.observed_self),
       initiator_(parts.initiator),

@@ -60,6 +60,7 @@ class Session {
     std::optional<SymmetricKey> peer_second_key;     // that a simultaneous opener's ack has named beside sending_key
     std::optional<IntroFingerprint> founding_intro;  // of the peer
     std::optional<PublicKey> dialled_key;            // of an initiator: the key it asked for
+    Instant dial_deadline = Instant::min();          // of an initiator: connect_timeout after the dial
   };
   explicit Session(Parts parts);
 
@@ -119,6 +120,8 @@ class Session {
   [[nodiscard]] bool initiator() const { return initiator_; }
   // The public key this side dialled the peer by; nothing on the accepting side.
   [[nodiscard]] const std::optional<PublicKey>& dialled_key() const { return dialled_key_; }
+  // Until then an initiator whose peer turns out not to be established starts over (wire spec W9).
+  [[nodiscard]] Instant dial_deadline() const { return dial_deadline_; }
   [[nodiscard]] const SocketAddress& remote() const { return remote_; }
   [[nodiscard]] const SocketAddress& observed_self() const { return observed_self_; }
   [[nodiscard]] Instant established_at() const { return established_at_; }
@@ -141,6 +144,7 @@ class Session {
   std::optional<wire::VersionBytes> peer_version_;
   std::optional<IntroFingerprint> founding_intro_;
   std::optional<PublicKey> dialled_key_;
+  Instant dial_deadline_;
   SocketAddress remote_;
   SocketAddress observed_self_;
   bool initiator_ = false;
