@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
 
 #include "transport/handshake_initiator_test_support.h"
 #include "transport/key_usage.h"
@@ -68,12 +69,12 @@ TEST_F(InitiatorTest, Item4UsesAFreshEphemeralKeyForEveryAttempt) {
   const auto sent = test::run_alone(handshake, kStart, kStart + 1min);
   // Five attempts of twelve within the 15 s of a connect.
   ASSERT_EQ(sent.size(), 60u);
-  std::set<Bytes> ephemerals;
-  std::set<Bytes> keys;
+  std::set<std::string> ephemerals;
+  std::set<std::string> keys;
   for (const test::Sent& intro : sent) {
-    ephemerals.insert(Bytes(intro.datagram.begin() + 1, intro.datagram.begin() + 33));
+    ephemerals.insert(std::string(intro.datagram.begin() + 1, intro.datagram.begin() + 33));
     const SymmetricKey key = first_key(intro.datagram);
-    keys.insert(Bytes(key.bytes().begin(), key.bytes().end()));
+    keys.insert(std::string(key.bytes().begin(), key.bytes().end()));
   }
   EXPECT_EQ(ephemerals.size(), 5u);
   EXPECT_EQ(keys.size(), 5u);
