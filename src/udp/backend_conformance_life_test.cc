@@ -158,9 +158,9 @@ TEST_P(BackendLife, AWildcardSocketAnswersFromTheAddressThatReceived) {
 
 TEST_P(BackendLife, SeveralSocketsShareAPortWhenAllAskForIt) {
   if (single_peer()) GTEST_SKIP() << "a client's socket";
-  auto first = Socket::open({.bind = loopback(family()), .reuse_port = true});
+  auto first = Socket::open({.bind = loopback(family()), .group = SocketOptions::Group::kFirst});
   ASSERT_TRUE(first);
-  auto second = Socket::open({.bind = first->local_address(), .reuse_port = true});
+  auto second = Socket::open({.bind = first->local_address(), .group = SocketOptions::Group::kFurther});
   ASSERT_TRUE(second);
   const SocketAddress address = first->local_address();
   const auto one = open(*std::move(first), {});

@@ -63,6 +63,10 @@ Result<Socket> Socket::open_at(const SocketAddress& bind, const SocketOptions& o
 
   const KernelAddress name = to_kernel(bind, family);
   if (::bind(descriptor, &name.generic, name.size) != 0) return system_failure("cannot bind", bind, errno);
+  // Asked for before the bind, it would let this socket join a group of others.
+  if (options.group == SocketOptions::Group::kFirst && !set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)) {
+    return system_failure("cannot set SO_REUSEPORT for", bind, errno);
+  }
   KernelAddress bound;
   socklen_t size = sizeof bound.ipv6;
   if (::getsockname(descriptor, &bound.generic, &size) != 0)
@@ -76,7 +80,7 @@ Status Socket::configure(const SocketOptions& options, bool dual_stack) {
     if (set_option(descriptor_, level, name, value)) return {};
     return system_failure(std::string("cannot set ") + what + " for", options.bind, errno);
   };
-  if (options.reuse_port) {
+  if (options.group == SocketOptions::Group::kFurther) {
     if (auto status = required(SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT"); !status) return status;
   }
   if (family_ == SocketFamily::kIpv6) {

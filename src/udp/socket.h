@@ -17,9 +17,9 @@ struct SocketOptions {
   // "[::]" takes IPv4 too (dual stack) unless `ipv6_only`.
   SocketAddress bind;
   bool ipv6_only = false;
-  // Several sockets on one port, each with its own share of the flows: the kernel's choice is stable per flow while
-  // the group does not change. Every socket of the group asks for it.
-  bool reuse_port = false;
+  // Several sockets of this process on one port, each with its own share of the flows (port_steering.h). The first one
+  // opens the group: it refuses a port that others hold already, whose group it would join without a word.
+  enum class Group : std::uint8_t { kNone, kFirst, kFurther } group = Group::kNone;
   std::size_t receive_buffer_bytes = std::size_t{16} << 20;
   std::size_t send_buffer_bytes = std::size_t{4} << 20;
 };
