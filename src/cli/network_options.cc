@@ -66,7 +66,7 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
   add("--rate", options.rate, "most application bits per second (100M); the rate itself with --congestion fixed")
       ->check(check_rate())
       ->type_name("BITS");
-  add("--idle", options.idle, "what the loop does without work: block, spin a while and then block, spin")
+  add("--idle", options.idle, "what the loop does without work: block, poll through pauses below 50 us, spin")
       ->check(CLI::IsMember({"block", "spin-block", "spin"}))
       ->capture_default_str();
   add("--receive-buffer", options.receive_buffer,

@@ -20,7 +20,7 @@ struct NetworkOptions {
   std::string cipher = "auto";
   std::string congestion = "cubic";
   std::string rate;
-  std::string idle = "block";
+  std::string idle = "spin-block";
   std::string receive_buffer;
   std::string send_buffer;
   std::string window;

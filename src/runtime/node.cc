@@ -92,7 +92,7 @@ bool Node::receive(Handler& handler) {
     const std::size_t count = backend_->receive(inbox_);
     GODWIT_MARK(cost_, kRoute);
     if (count == 0) return false;
-    last_work_ = now_;
+    note_work();
     for (const DatagramRun& run : inbox_.runs()) {
       endpoint_->receive(now_, run);
       deliver_events(handler);
@@ -123,7 +123,7 @@ bool Node::transmit() {
       buffer_.reset();
       while (auto run = endpoint_->poll_transmit(now_, buffer_)) unsent_.push_back(*run);
       if (unsent_.empty()) return false;
-      last_work_ = now_;
+      note_work();
     }
     GODWIT_MARK(cost_, kSendCall);
     const std::span<const DatagramRun> runs = std::span<const DatagramRun>(unsent_).subspan(unsent_begin_);
@@ -145,10 +145,22 @@ void Node::run_posted() {
   for (const auto& call : calls) call(*this);
 }
 
+void Node::note_work() {
+  if (idle_since_) short_pauses_ = now_ - *idle_since_ < config_.spin_for;
+  idle_since_.reset();
+}
+
+// A peer in the middle of something pauses for as long as it did before: polling then saves the sleep and, on the
+// peer's side, the call that ends it, which on a virtual machine costs more than a run of packets. After one pause
+// beyond `spin_for` the loop sleeps at once, so that rare events (keep-alives of many peers) cost no polling.
+bool Node::keeps_polling() {
+  if (config_.idle == IdleStrategy::kSpin) return true;
+  if (!idle_since_) idle_since_ = now_;
+  return config_.idle == IdleStrategy::kSpinBlock && short_pauses_ && now_ - *idle_since_ < config_.spin_for;
+}
+
 void Node::wait(std::optional<Duration> longest_wait, bool busy) {
-  if (busy || stopping()) return;
-  if (config_.idle == IdleStrategy::kSpin) return;
-  if (config_.idle == IdleStrategy::kSpinBlock && now_ - last_work_ < config_.spin_for) return;
+  if (busy || stopping() || keeps_polling()) return;
   std::optional<Duration> timeout = longest_wait;
   if (const auto deadline = endpoint_->next_timeout()) {
     const Duration until = std::max(*deadline - now_, Duration::zero());

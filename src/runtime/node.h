@@ -24,7 +24,7 @@ namespace godwit {
 // What a loop does when there is nothing to do.
 enum class IdleStrategy : std::uint8_t {
   kBlock,      // sleeps in the kernel at once: no cycles while idle
-  kSpinBlock,  // polls the socket for `spin_for` after the last work, then sleeps: asleep when idle
+  kSpinBlock,  // polls the socket while pauses are shorter than `spin_for`, else sleeps at once
   kSpin        // never sleeps: one core, the least latency
 };
 [[nodiscard]] std::optional<IdleStrategy> parse_idle_strategy(std::string_view text);
@@ -36,7 +36,7 @@ struct NodeConfig {
   BackendConfig backend_config;
   FaultPlan faults;  // of what this process sends; none by default
   IdleStrategy idle = IdleStrategy::kSpinBlock;
-  Duration spin_for = 50us;         // of kSpinBlock
+  Duration spin_for = 50us;         // of kSpinBlock: what it costs at most to poll in vain
   std::size_t receive_rounds = 4;   // receive calls a turn, at most
   std::size_t transmit_rounds = 4;  // buffers of 256 KiB sent a turn, at most
 };
@@ -107,6 +107,8 @@ class Node {
   bool transmit();
   void run_posted();
   void wait(std::optional<Duration> longest_wait, bool busy);
+  void note_work();
+  [[nodiscard]] bool keeps_polling();
 
   NodeConfig config_;
   SystemRandom random_;
@@ -120,8 +122,9 @@ class Node {
   std::vector<DatagramRun> unsent_;  // runs in buffer_ that the socket has not taken
   std::size_t unsent_begin_ = 0;
   Instant now_{};
-  Instant last_work_{};
-  std::optional<Instant> wake_at_;  // of this turn
+  std::optional<Instant> idle_since_;  // the first turn without work; none while there is some
+  bool short_pauses_ = false;          // the last pause was worth polling through
+  std::optional<Instant> wake_at_;     // of this turn
   NodeStatistics statistics_;
 
   std::atomic<bool> stopping_{false};
