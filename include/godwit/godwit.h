@@ -3,4 +3,5 @@
 
 #include "godwit/endpoint.h"
 #include "godwit/node.h"
+#include "godwit/node_group.h"
 #include "godwit/types.h"

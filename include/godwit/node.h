@@ -20,6 +20,8 @@ struct NodeOptions {
   std::size_t receive_buffer_bytes = std::size_t{16} << 20;
 };
 
+class NodeGroup;
+
 class Node {
  public:
   using Handler = std::function<void(Node&, const Event&)>;
@@ -34,7 +36,7 @@ class Node {
   [[nodiscard]] std::string public_key() const;
 
   // Dials `address` ("192.0.2.7:31337"), known by its public key (64 hexadecimal digits). kConnected or kClosed
-  // follows.
+  // follows. A group's Node dials the peers of its own shard only (node_group.h).
   [[nodiscard]] Result<ConnectionId> connect(std::string_view address, std::string_view public_key);
   // Sends a message of any size up to 165,675,008 bytes. The first copies, the second takes over, the third borrows:
   // the bytes stay alive and unchanged until kConfirmed or kFailed names the message.
@@ -55,6 +57,7 @@ class Node {
   [[nodiscard]] bool post(std::function<void(Node&)> call);
 
  private:
+  friend class NodeGroup;
   class Implementation;
   explicit Node(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;

@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
+#include <atomic>
+#include <thread>
 
 #include "godwit/godwit.h"
 
@@ -62,6 +63,61 @@ TEST(PublicNode, SaysWhatIsWrongWithItsOptions) {
   ASSERT_TRUE(node);
   EXPECT_EQ((*node)->connect("127.0.0.1:1", "zz").error().code, gw::ErrorCode::kInvalidArgument);
   EXPECT_EQ((*node)->send(12345, std::vector<std::uint8_t>{1}).error().code, gw::ErrorCode::kNotFound);
+}
+
+TEST(PublicNodeGroup, EchoesOnEveryShard) {
+  const auto key = gw::SecretKey::generate();
+  gw::NodeGroupOptions options{.shards = 2};
+  options.node.bind = "127.0.0.1:0";
+  const auto group = gw::NodeGroup::open(options, *key);
+  ASSERT_TRUE(group) << group.error().message;
+  EXPECT_EQ((*group)->size(), 2U);
+  std::thread loop([&] {
+    (*group)->run([](gw::Node& shard, const gw::Event& event) {
+      if (event.kind == gw::Event::Kind::kMessage) static_cast<void>(shard.send(event.connection, event.bytes));
+    });
+  });
+  gw::NodeOptions client;
+  client.bind = "127.0.0.1:0";
+  int answered = 0;
+  const gw::Node::Handler count = [&](gw::Node&, const gw::Event& event) {
+    if (event.kind == gw::Event::Kind::kMessage) ++answered;
+  };
+  std::vector<std::unique_ptr<gw::Node>> nodes;
+  for (int i = 0; i < 6; ++i) {
+    auto node = gw::Node::open(client, *gw::SecretKey::generate());
+    ASSERT_TRUE(node);
+    EXPECT_LT((*group)->shard_of((*node)->local_address()).value(), 2U);
+    const auto connection = (*node)->connect((*group)->local_address(), (*group)->public_key());
+    ASSERT_TRUE(connection && (*node)->send(*connection, std::vector<std::uint8_t>{1, 2, 3}));
+    nodes.push_back(std::move(*node));
+  }
+  for (int turn = 0; turn < 20'000 && answered < 6; ++turn) {
+    for (const auto& node : nodes) node->turn(count, 100us);
+  }
+  EXPECT_EQ(answered, 6);
+
+  // A dial of the group's own leaves from the shard that the peer belongs to.
+  std::atomic<int> dialled = 0;
+  const auto listener = gw::Node::open(client, *gw::SecretKey::generate());
+  ASSERT_TRUE((*group)->connect((*listener)->local_address(), (*listener)->public_key(),
+                                [&](gw::Node& shard, gw::Result<gw::ConnectionId> connection) {
+                                  EXPECT_TRUE(connection);
+                                  EXPECT_TRUE(shard.send(*connection, std::vector<std::uint8_t>{4}));
+                                  ++dialled;
+                                }));
+  for (int turn = 0; turn < 20'000 && answered < 7; ++turn) (*listener)->turn(count, 100us);
+  EXPECT_EQ(answered, 7);
+  EXPECT_EQ(dialled, 1);
+  EXPECT_EQ((*group)->connect("nowhere", "", {}).error().code, gw::ErrorCode::kInvalidArgument);
+
+  (*group)->stop();
+  loop.join();
+  (*group)->collect([](const gw::GroupStatistics& sum) {
+    EXPECT_EQ(sum.connections_opened, 6U);
+    EXPECT_EQ(sum.connections.size(), 2U);
+    EXPECT_EQ(sum.refused_datagrams, 0U);
+  });
 }
 
 TEST(PublicEndpoint, RunsWithoutASocketOrAClock) {

@@ -131,6 +131,12 @@ Result<PublicKey> to_public_key(std::string_view hex) {
   return *key;
 }
 
+Result<SocketAddress> to_socket_address(std::string_view text) {
+  const auto address = SocketAddress::parse(text);
+  if (!address) return invalid(fmt::format("'{}' is no ADDR:PORT", text));
+  return *address;
+}
+
 // --- SecretKey ---
 
 Result<SecretKey> SecretKey::generate() {

@@ -25,5 +25,7 @@ template <typename T>
 [[nodiscard]] Result<Config> to_config(const Options& options);
 [[nodiscard]] Result<KeyPair> to_key_pair(const SecretKey& key);
 [[nodiscard]] Result<PublicKey> to_public_key(std::string_view hex);
+// "ADDR:PORT".
+[[nodiscard]] Result<SocketAddress> to_socket_address(std::string_view text);
 
 }  // namespace godwit::v1

@@ -2,24 +2,9 @@
 
 #include <utility>
 
-#include "api/convert.h"
-#include "godwit/node.h"
-#include "runtime/node.h"
+#include "api/node_implementation.h"
 
 namespace godwit::v1 {
-
-class Node::Implementation final : public ::godwit::Node::Handler {
- public:
-  explicit Implementation(std::unique_ptr<::godwit::Node> opened) : node(std::move(opened)) {}
-
-  void on_event(::godwit::Node&, ::godwit::ConnectionId connection, ::godwit::Event& event) override {
-    if (const auto happened = to_public(connection, event)) (*handler)(*owner, *happened);
-  }
-
-  std::unique_ptr<::godwit::Node> node;
-  Node* owner = nullptr;
-  const Node::Handler* handler = nullptr;  // during run() and turn()
-};
 
 Node::Node(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {
   implementation_->owner = this;
@@ -27,14 +12,11 @@ Node::Node(std::unique_ptr<Implementation> implementation) : implementation_(std
 
 Node::~Node() = default;
 
-Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options, const SecretKey& key) {
+Result<NodeConfig> to_node_config(const NodeOptions& options) {
   auto config = to_config(options.transport);
   if (!config) return std::unexpected(config.error());
-  auto keys = to_key_pair(key);
-  if (!keys) return std::unexpected(keys.error());
-  const auto bind = SocketAddress::parse(options.bind);
-  if (!bind)
-    return std::unexpected(Error{ErrorCode::kInvalidArgument, fmt::format("'{}' is no ADDR:PORT", options.bind)});
+  const auto bind = to_socket_address(options.bind);
+  if (!bind) return std::unexpected(bind.error());
   const auto backend = parse_backend_kind(options.backend);
   if (!backend)
     return std::unexpected(Error{ErrorCode::kInvalidArgument, fmt::format("no back end '{}'", options.backend)});
@@ -43,7 +25,15 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options, const Secre
   node_config.socket.bind = *bind;
   node_config.socket.receive_buffer_bytes = options.receive_buffer_bytes;
   node_config.backend = *backend;
-  auto node = ::godwit::Node::open(node_config, std::move(*keys));
+  return node_config;
+}
+
+Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options, const SecretKey& key) {
+  const auto config = to_node_config(options);
+  if (!config) return std::unexpected(config.error());
+  auto keys = to_key_pair(key);
+  if (!keys) return std::unexpected(keys.error());
+  auto node = ::godwit::Node::open(*config, std::move(*keys));
   if (!node) return to_public(node.error());
   return std::unique_ptr<Node>(new Node(std::make_unique<Implementation>(std::move(*node))));
 }
@@ -56,8 +46,8 @@ std::string Node::public_key() const {
 }
 
 Result<ConnectionId> Node::connect(std::string_view address, std::string_view public_key) {
-  const auto remote = SocketAddress::parse(address);
-  if (!remote) return std::unexpected(Error{ErrorCode::kInvalidArgument, fmt::format("'{}' is no ADDR:PORT", address)});
+  const auto remote = to_socket_address(address);
+  if (!remote) return std::unexpected(remote.error());
   const auto peer = to_public_key(public_key);
   if (!peer) return std::unexpected(peer.error());
   return to_public(implementation_->node->connect(*remote, *peer));

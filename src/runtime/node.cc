@@ -19,7 +19,12 @@ Result<std::unique_ptr<Node>> Node::open(const NodeConfig& config, KeyPair keys,
                                          trace::CostSink* cost) {
   auto socket = Socket::open(config.socket);
   if (!socket) return std::unexpected(socket.error());
-  auto backend = make_backend(config.backend, std::move(*socket), config.backend_config);
+  return open_on(std::move(*socket), config, std::move(keys), nullptr, sink, cost);
+}
+
+Result<std::unique_ptr<Node>> Node::open_on(Socket socket, const NodeConfig& config, KeyPair keys, ShardLink* link,
+                                            trace::Sink* sink, trace::CostSink* cost) {
+  auto backend = make_backend(config.backend, std::move(socket), config.backend_config);
   if (!backend) return std::unexpected(backend.error());
   FaultyBackend* faulty = nullptr;
   std::unique_ptr<Backend> driven = std::move(*backend);
@@ -28,14 +33,15 @@ Result<std::unique_ptr<Node>> Node::open(const NodeConfig& config, KeyPair keys,
     faulty = decorated.get();
     driven = std::move(decorated);
   }
-  std::unique_ptr<Node> node(new Node(config, std::move(driven), faulty, cost));
+  std::unique_ptr<Node> node(new Node(config, std::move(driven), faulty, link, cost));
   node->now_ = boot_time_now();
   node->endpoint_ = std::make_unique<Endpoint>(config.endpoint, std::move(keys), node->random_, sink, cost);
   return node;
 }
 
-Node::Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBackend* faulty, trace::CostSink* cost)
-    : config_(config), backend_(std::move(backend)), faulty_(faulty), cost_(cost) {}
+Node::Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBackend* faulty, ShardLink* link,
+           trace::CostSink* cost)
+    : config_(config), backend_(std::move(backend)), faulty_(faulty), link_(link), cost_(cost) {}
 
 Node::~Node() = default;
 
@@ -45,6 +51,9 @@ std::optional<FaultStatistics> Node::faults() const {
 }
 
 Result<ConnectionId> Node::connect(const SocketAddress& remote, const PublicKey& peer) {
+  if (link_ != nullptr && !link_->owns(remote)) {
+    return failure(ErrorCode::kInvalidArgument, remote.to_string() + " is another shard's peer");
+  }
   return endpoint_->connect(now_, remote, peer);
 }
 
@@ -72,6 +81,7 @@ void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
     endpoint_->handle_timeout(now_);
     deliver_events(handler);
   }
+  if (link_ != nullptr && link_->mailbox().any()) receive_forwarded(handler);
   if (has_posted_.load(std::memory_order_acquire)) run_posted();
   GODWIT_MARK(cost_, kApplication);
   handler.on_turn(*this);
@@ -94,12 +104,26 @@ bool Node::receive(Handler& handler) {
     if (count == 0) return false;
     note_work();
     for (const DatagramRun& run : inbox_.runs()) {
+      if (link_ != nullptr && !link_->owns(run.remote)) [[unlikely]] {
+        link_->forward(run);
+        continue;
+      }
       endpoint_->receive(now_, run);
       deliver_events(handler);
     }
     if (!inbox_.stopped_at_bound()) return false;
   }
   return true;
+}
+
+void Node::receive_forwarded(Handler& handler) {
+  link_->mailbox().take(parcels_);
+  note_work();
+  for (const ShardMailbox::Parcel& parcel : parcels_) {
+    ++link_->statistics.received_runs;
+    endpoint_->receive(now_, parcel.run);
+    deliver_events(handler);
+  }
 }
 
 // True when there was any.

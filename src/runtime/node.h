@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "crypto/keypair.h"
+#include "runtime/shard_link.h"
 #include "runtime/system_random.h"
 #include "transport/endpoint.h"
 #include "udp/backend.h"
@@ -62,6 +63,10 @@ class Node {
   // Errors: those of Socket::open and make_backend, as one line each.
   [[nodiscard]] static Result<std::unique_ptr<Node>> open(const NodeConfig& config, KeyPair keys,
                                                           trace::Sink* sink = nullptr, trace::CostSink* cost = nullptr);
+  // On a socket that is bound already (NodeConfig::socket is not read); `link`, of a shard, outlives the node.
+  [[nodiscard]] static Result<std::unique_ptr<Node>> open_on(Socket socket, const NodeConfig& config, KeyPair keys,
+                                                             ShardLink* link = nullptr, trace::Sink* sink = nullptr,
+                                                             trace::CostSink* cost = nullptr);
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -77,7 +82,8 @@ class Node {
   [[nodiscard]] std::optional<FaultStatistics> faults() const;
   [[nodiscard]] const NodeStatistics& statistics() const { return statistics_; }
 
-  // Shorthands for endpoint() with the turn's time.
+  // Shorthands for endpoint() with the turn's time. A shard refuses to dial another shard's peer (kInvalidArgument):
+  // its answers would not come here.
   [[nodiscard]] Result<ConnectionId> connect(const SocketAddress& remote, const PublicKey& peer);
   [[nodiscard]] Result<MessageId> send(ConnectionId connection, Body body, SendOptions options = {});
   void close(ConnectionId connection, std::string_view text = {});
@@ -100,9 +106,11 @@ class Node {
   static constexpr std::size_t kMaxPostedCalls = 4096;
 
  private:
-  Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBackend* faulty, trace::CostSink* cost);
+  Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBackend* faulty, ShardLink* link,
+       trace::CostSink* cost);
 
   bool receive(Handler& handler);
+  void receive_forwarded(Handler& handler);
   bool deliver_events(Handler& handler);
   bool transmit();
   void run_posted();
@@ -115,9 +123,11 @@ class Node {
   std::unique_ptr<Backend> backend_;
   FaultyBackend* faulty_ = nullptr;  // backend_ itself, when it injects faults
   std::unique_ptr<Endpoint> endpoint_;
+  ShardLink* link_;  // null unless a shard
   trace::CostSink* cost_;
 
   ReceiveBatch inbox_;
+  std::vector<ShardMailbox::Parcel> parcels_;  // runs that other shards passed on
   TransmitBuffer buffer_{128 * 1024};
   std::vector<DatagramRun> unsent_;  // runs in buffer_ that the socket has not taken
   std::size_t unsent_begin_ = 0;

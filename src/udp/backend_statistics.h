@@ -17,19 +17,17 @@ class ErrnoCounts {
   };
   static constexpr std::size_t kCapacity = 16;
 
-  void add(int error) {
+  void add(int error, std::uint64_t count = 1) {
     for (std::size_t i = 0; i < size_; ++i) {
       if (entries_[i].error == error) {
-        ++entries_[i].count;
+        entries_[i].count += count;
         return;
       }
     }
-    if (size_ == kCapacity) {
-      ++other_;
-      return;
-    }
-    entries_[size_++] = Entry{error, 1};
+    if (size_ == kCapacity) return add_other(count);
+    entries_[size_++] = Entry{error, count};
   }
+  void add_other(std::uint64_t count) { other_ += count; }
   [[nodiscard]] std::uint64_t of(int error) const {
     for (const Entry& entry : entries()) {
       if (entry.error == error) return entry.count;

@@ -1,0 +1,79 @@
+// Several Nodes on one port, one for each core. Every peer belongs to one of them by its address, and all its datagrams
+// come there; the Nodes share nothing, so that each core works for itself. Handlers and posted calls run on the thread
+// of their shard, with its Node; connection ids are unique within a shard only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "godwit/node.h"
+#include "godwit/types.h"
+
+namespace godwit::v1 {
+
+struct NodeGroupOptions {
+  // Of each shard. endpoint_bits_per_second is divided among them; max_connections holds for each.
+  NodeOptions node;
+  // 0: one for each processor. At most 64.
+  std::size_t shards = 0;
+  // Each shard's thread to a processor of its own.
+  bool pin_threads = false;
+};
+
+// Sums over all shards.
+struct GroupStatistics {
+  std::vector<std::size_t> connections;  // open, by shard
+  std::uint64_t connections_opened = 0;
+  std::uint64_t connections_closed = 0;
+  std::uint64_t datagrams_sent = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t datagrams_received = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint64_t kernel_drops = 0;
+  // Datagrams that reached another shard's socket and were passed on, and those for which there was no room.
+  std::uint64_t forwarded_datagrams = 0;
+  std::uint64_t refused_datagrams = 0;
+};
+
+class NodeGroup {
+ public:
+  using Handler = std::function<void(Node&, const Event&)>;
+
+  // Errors: those of Node::open, and kInvalidArgument for too many shards or the back end "connected".
+  [[nodiscard]] static Result<std::unique_ptr<NodeGroup>> open(const NodeGroupOptions& options, const SecretKey& key);
+  ~NodeGroup();
+  NodeGroup(const NodeGroup&) = delete;
+  NodeGroup& operator=(const NodeGroup&) = delete;
+
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::string local_address() const;
+  [[nodiscard]] std::string public_key() const;
+  // The shard that a peer belongs to. Node::connect() of another one refuses it.
+  [[nodiscard]] Result<std::size_t> shard_of(std::string_view address) const;
+
+  // Calls `handler` for every shard's events, each on its own thread, until stop().
+  void run(const Handler& handler);
+
+  // From any thread, also before run():
+  void stop();
+  // Dials on the shard that the peer belongs to; `then` gets that shard and the connection. kWouldBlock when too many
+  // calls wait.
+  [[nodiscard]] Result<void> connect(std::string_view address, std::string_view public_key,
+                                     std::function<void(Node&, Result<ConnectionId>)> then);
+  // Runs `call` on the shard's thread. False when the shard has ended or too many wait.
+  [[nodiscard]] bool post(std::size_t shard, std::function<void(Node&)> call);
+  // Closes one shard with its connections; its peers belong to the others from now on. False for the last one.
+  [[nodiscard]] bool retire(std::size_t shard, std::string_view text = {});
+  // Asks every shard and calls `then`, on the thread of the last one that answers.
+  void collect(std::function<void(const GroupStatistics&)> then) const;
+
+ private:
+  class Implementation;
+  explicit NodeGroup(std::unique_ptr<Implementation> implementation);
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace godwit::v1

@@ -1,0 +1,50 @@
+#include "runtime/statistics_sum.h"
+
+namespace godwit {
+namespace {
+
+template <typename T, std::size_t N>
+void add_members(T& sum, const T& more, std::uint64_t T::* const (&counters)[N]) {
+  for (const auto counter : counters) sum.*counter += more.*counter;
+}
+
+void add(ErrnoCounts& sum, const ErrnoCounts& more) {
+  for (const ErrnoCounts::Entry& entry : more.entries()) sum.add(entry.error, entry.count);
+  sum.add_other(more.other());
+}
+
+}  // namespace
+
+void add_counters(EndpointStatistics& sum, const EndpointStatistics& more) {
+  using S = EndpointStatistics;
+  add_members(sum, more,
+              {&S::datagrams_received, &S::runs_received, &S::connections_opened, &S::connections_closed,
+               &S::handshakes_started, &S::handshakes_failed, &S::sessions_replaced, &S::error_acknowledgements_sent});
+  for (std::size_t i = 0; i < static_cast<std::size_t>(trace::DropReason::kCount); ++i) {
+    const auto reason = static_cast<trace::DropReason>(i);
+    sum.drops.add(reason, more.drops.of(reason));
+  }
+}
+
+void add_counters(BackendStatistics& sum, const BackendStatistics& more) {
+  using S = BackendStatistics;
+  add_members(sum, more,
+              {&S::runs_sent, &S::datagrams_sent, &S::bytes_sent, &S::send_calls, &S::blocked_sends,
+               &S::datagrams_discarded, &S::offloaded_datagrams, &S::offload_fallbacks, &S::offload_resent_runs,
+               &S::batch_fallbacks, &S::runs_received, &S::datagrams_received, &S::bytes_received, &S::receive_calls,
+               &S::truncated_datagrams, &S::empty_datagrams, &S::foreign_datagrams, &S::kernel_drops, &S::wait_calls});
+  add(sum.send_refusals, more.send_refusals);
+  add(sum.receive_errors, more.receive_errors);
+}
+
+void add_counters(NodeStatistics& sum, const NodeStatistics& more) {
+  using S = NodeStatistics;
+  add_members(sum, more, {&S::turns, &S::waits, &S::posted_calls});
+}
+
+void add_counters(ShardLinkStatistics& sum, const ShardLinkStatistics& more) {
+  using S = ShardLinkStatistics;
+  add_members(sum, more, {&S::forwarded_runs, &S::forwarded_datagrams, &S::refused_datagrams, &S::received_runs});
+}
+
+}  // namespace godwit
