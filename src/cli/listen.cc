@@ -104,6 +104,8 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   // With --once: the confirmation has had the time to arrive.
   [[nodiscard]] bool done() const override { return finished_at_ && (sender_left_ || now_ >= *finished_at_ + kLinger); }
   [[nodiscard]] bool failed() const { return failed_; }
+  // A signal is how a listener ends; but a file, or the one that --once waits for, was cut off by it.
+  [[nodiscard]] bool has_work() const { return options_.once || receiver_.unfinished() > 0; }
   void cancel(Instant now) { receiver_.cancel_all(now, "the receiver ends"); }
 
   void on_file_received(ConnectionId connection, const ReceivedFile& file) override {
@@ -231,7 +233,7 @@ int run_listen(const ListenOptions& options) {
   auto opened = open_server(options.network, make_node_config(options.network));
   if (!opened) {
     print_error(opened.error().message);
-    return kUsage;
+    return exit_code_of(opened.error());
   }
   Node& node = *opened->node;
   auto store = FileStore::open({.folder = options.folder, .sync = options.sync, .wake = [&node] { node.wake(); }});
@@ -243,9 +245,11 @@ int run_listen(const ListenOptions& options) {
   Loop loop(node, command);
   print_listening(node, options.output);
   const bool finished = loop.run();
+  const bool interrupted = !finished && command.has_work();
   if (!finished) command.cancel(boot_time_now());
   loop.close_all("the receiver ends");
   if (!write_json(command.to_json(), options.output)) return kFailure;
+  if (interrupted) return kInterrupted;
   return finished && command.failed() ? kFailure : kSuccess;
 }
 

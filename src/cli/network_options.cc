@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/console.h"
+#include "cli/exit_code.h"
 #include "cli/values.h"
 #include "wire/limits.h"
 
@@ -30,7 +31,8 @@ std::vector<std::string> backend_names() {
 Result<LoadedKey> load_keys(const NetworkOptions& options) {
   SystemRandom random;
   auto loaded = load_or_create_key(options.key_file, random);
-  if (!loaded) return loaded;
+  // Not found is the peer's name alone: exit_code_of() tells them apart.
+  if (!loaded) return failure(ErrorCode::kInvalidArgument, loaded.error().message);
   if (loaded->created) print_note("godwit: made a new key in " + loaded->path.string());
   if (loaded->loose) {
     print_warning("others may read the key file " + loaded->path.string() + ": chmod 600 it");
@@ -190,6 +192,10 @@ Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config,
   auto node = Node::open(config, std::move(keys->keys), nullptr, cost);
   if (!node) return std::unexpected(node.error());
   return OpenedNode{.node = std::move(*node), .peer = {}, .peer_key = {}};
+}
+
+int exit_code_of(const Error& error) {
+  return error.code == ErrorCode::kNotFound ? kUnreachable : kUsage;
 }
 
 void print_listening(const Node& node, const OutputOptions& output) {

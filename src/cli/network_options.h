@@ -70,6 +70,9 @@ struct OpenedNode {
 [[nodiscard]] Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config,
                                              trace::CostSink* cost = nullptr);
 
+// What a command ends with whose node could not be opened: nobody knows the peer's name, or the arguments are unusable.
+[[nodiscard]] int exit_code_of(const Error& error);
+
 // The two lines that every listening command begins with: `listening on ADDR:PORT` and `public key HEX`; on standard
 // error when standard output is for JSON.
 void print_listening(const Node& node, const OutputOptions& output);

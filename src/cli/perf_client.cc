@@ -211,7 +211,7 @@ int run_perf_client(const PerfClientOptions& options) {
   auto opened = open_client(options.network, options.peer, make_node_config(options.network), marks.sink());
   if (!opened) {
     print_error(opened.error().message);
-    return kUsage;
+    return exit_code_of(opened.error());
   }
   PerfClientCommand command(options, *opened, cost, marks.sink());
   if (const Status dialled = command.start(); !dialled) {

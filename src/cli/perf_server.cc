@@ -120,17 +120,19 @@ int run_perf_server(const PerfServerOptions& options) {
   auto opened = open_server(options.network, make_node_config(options.network), marks.sink());
   if (!opened) {
     print_error(opened.error().message);
-    return kUsage;
+    return exit_code_of(opened.error());
   }
   Node& node = *opened->node;
   PerfServerCommand command(options, node, cost, marks.sink());
   Loop loop(node, command);
   print_listening(node, options.output);
-  static_cast<void>(loop.run());
+  const bool finished = loop.run();
   loop.close_all("the server ends");
   const measure::Json result = {
       {"schema", "godwit-perf-server"}, {"schema_version", 1}, {"results", command.results()}};
   if (!write_json(result, options.output)) return kFailure;
+  // A signal is how a server ends, but not one that waits for its one client.
+  if (options.once && !finished) return kInterrupted;
   return options.once && command.failed() ? kFailure : kSuccess;
 }
 

@@ -154,7 +154,7 @@ int run_ping(const PingOptions& options) {
   auto opened = open_client(options.network, options.peer, make_node_config(options.network));
   if (!opened) {
     print_error(opened.error().message);
-    return kUsage;
+    return exit_code_of(opened.error());
   }
   Node& node = *opened->node;
   PingCommand command(options, *opened);

@@ -63,6 +63,8 @@ class SendCommand final : public LoopCommand {
   }
 
   void report(const SentFile& file) {
+    // What ended the session is said once, not for every file that it left behind.
+    if (file.failure && file.failure == session_.failure()) return;
     bar_.clear();
     if (file.failure) {
       print_error(*file.failure);
@@ -114,11 +116,10 @@ Status check(const SendCommandOptions& options) {
     }
   }
   for (const std::string& file : options.files) {
-    const std::string name = std::filesystem::path(file).filename().string();
-    const auto opened = FileReader::open(file, [] {});
-    if (!opened) return std::unexpected(opened.error());
-    if (const auto why = refuse_file_name(name)) {
-      return failure(ErrorCode::kInvalidArgument, "no receiver takes '" + name + "': " + std::string(*why));
+    const auto facts = FileReader::inspect(file);
+    if (!facts) return std::unexpected(facts.error());
+    if (const auto why = refuse_file_name(facts->name)) {
+      return failure(ErrorCode::kInvalidArgument, "no receiver takes '" + facts->name + "': " + std::string(*why));
     }
   }
   return {};
@@ -132,7 +133,7 @@ int run_send(const SendCommandOptions& options) {
   auto opened = open_client(options.network, options.peer, make_node_config(options.network));
   if (!opened) {
     print_error(opened.error().message);
-    return kUsage;
+    return exit_code_of(opened.error());
   }
   SendCommand command(options, *opened);
   if (const Status started = command.start(); !started) {
@@ -147,11 +148,7 @@ int run_send(const SendCommandOptions& options) {
   const FileSendSession& session = command.session();
   bool confirmed = !session.failure();
   for (const SentFile& file : session.results()) confirmed = confirmed && !file.failure;
-  if (!finished) {
-    print_error("interrupted");
-  } else if (session.failure() && session.results().empty()) {
-    print_error(*session.failure());
-  }
+  if (session.failure()) print_error(*session.failure());
   if (confirmed && !options.output.json) {
     const ConnectionStatistics path = session.statistics();
     if (!options.messages.empty()) print_line(fmt::format("{} messages confirmed", session.messages_confirmed()));

@@ -77,7 +77,9 @@ class FieldWriter {
   std::vector<std::uint8_t> bytes_;
 };
 
-std::string_view as_text(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string_view as_text(ByteView bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 // Braced initialisation evaluates left to right, so members are read in the order of the format.
 std::optional<ControlMessage> read_fields(ControlType type, FieldReader& in) {
@@ -178,7 +180,9 @@ std::expected<ControlMessage, ControlError> decode_control(ByteView bytes) {
   return *message;
 }
 
-std::vector<std::uint8_t> encode_control(const ControlMessage& message) { return std::visit(Encoder{}, message); }
+std::vector<std::uint8_t> encode_control(const ControlMessage& message) {
+  return std::visit(Encoder{}, message);
+}
 
 Status send_control(Instant now, Endpoint& endpoint, ConnectionId connection, const ControlMessage& message) {
   const auto sent = endpoint.send(now, connection, Body::owned(encode_control(message)));

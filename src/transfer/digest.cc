@@ -30,10 +30,18 @@ StreamDigest::~StreamDigest() = default;
 StreamDigest::StreamDigest(StreamDigest&&) noexcept = default;
 StreamDigest& StreamDigest::operator=(StreamDigest&&) noexcept = default;
 
-void StreamDigest::reset() { XXH3_64bits_reset(state_->xxh.get()); }
-void StreamDigest::update(ByteView bytes) { XXH3_64bits_update(state_->xxh.get(), bytes.data(), bytes.size()); }
-std::uint64_t StreamDigest::value() const { return XXH3_64bits_digest(state_->xxh.get()); }
-const char* StreamDigest::name() { return GODWIT_XXH_NAME; }
+void StreamDigest::reset() {
+  XXH3_64bits_reset(state_->xxh.get());
+}
+void StreamDigest::update(ByteView bytes) {
+  XXH3_64bits_update(state_->xxh.get(), bytes.data(), bytes.size());
+}
+std::uint64_t StreamDigest::value() const {
+  return XXH3_64bits_digest(state_->xxh.get());
+}
+const char* StreamDigest::name() {
+  return GODWIT_XXH_NAME;
+}
 
 struct FileHash::Context {
   struct Free {

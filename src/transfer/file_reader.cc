@@ -56,6 +56,12 @@ Result<std::unique_ptr<FileReader>> FileReader::open(const std::filesystem::path
                                                     path.filename().string(), std::move(wake)));
 }
 
+Result<FileReader::Facts> FileReader::inspect(const std::filesystem::path& path) {
+  const auto opened = open(path, [] {});
+  if (!opened) return std::unexpected(opened.error());
+  return Facts{.name = (*opened)->name(), .size = (*opened)->size()};
+}
+
 FileReader::FileReader(int descriptor, std::uint64_t size, std::string name, std::function<void()> wake)
     : descriptor_(descriptor), size_(size), name_(std::move(name)), wake_(std::move(wake)) {}
 
@@ -71,7 +77,8 @@ FileReader::~FileReader() {
 
 void FileReader::start() {
   if (thread_.joinable()) return;
-  ring_ = std::make_unique_for_overwrite<std::uint8_t[]>(kBlocks * kBlockBytes);
+  const std::uint64_t blocks = std::min<std::uint64_t>(kBlocks, (size_ + kBlockBytes - 1) / kBlockBytes);
+  ring_ = std::make_unique_for_overwrite<std::uint8_t[]>(static_cast<std::size_t>(blocks) * kBlockBytes);
   thread_ = std::thread([this] { run(); });
 }
 

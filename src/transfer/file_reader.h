@@ -25,6 +25,12 @@ namespace godwit {
 
 class FileReader {
  public:
+  struct Facts {
+    std::string name;  // the last component of the path
+    std::uint64_t size = 0;
+  };
+  // What open() would find now.
+  [[nodiscard]] static Result<Facts> inspect(const std::filesystem::path& path);
   // Opens a regular file; its size is fixed from now on. `wake` is called from the thread when more is available, when
   // all has been hashed and when reading has failed. Errors name the file.
   [[nodiscard]] static Result<std::unique_ptr<FileReader>> open(const std::filesystem::path& path,
@@ -70,7 +76,7 @@ class FileReader {
   const std::uint64_t size_;
   const std::string name_;
   const std::function<void()> wake_;
-  std::unique_ptr<std::uint8_t[]> ring_;
+  std::unique_ptr<std::uint8_t[]> ring_;  // kBlocks, fewer for a small file
   std::atomic<std::uint64_t> available_{0};
 
   // The loop's thread alone.

@@ -23,6 +23,8 @@ constexpr Duration kRenewalLimit = 30s;
 // Deadlines are looked at this often while a transfer is unfinished, and not at all otherwise.
 constexpr Duration kScanInterval = 1s;
 constexpr std::size_t kMaxForeignStreams = 64;
+// Beyond so much unbegun work of the disk no offer is taken: a peer that offers and cancels must not pile it up.
+constexpr std::size_t kMaxDiskBacklog = 4096;
 
 }  // namespace
 
@@ -173,7 +175,8 @@ std::optional<std::pair<RefuseCode, std::string>> FileReceiver::judge(const Peer
   if (limits.all_bytes && offer.size > *limits.all_bytes - std::min(accepted_bytes_, *limits.all_bytes)) {
     return Refusal{RefuseCode::kTooLarge, "this receiver takes no more bytes"};
   }
-  if (peer.transfers >= limits.files_of_a_peer || transfers_.size() >= limits.files) {
+  if (peer.transfers >= limits.files_of_a_peer || transfers_.size() >= limits.files ||
+      store_.pending() >= kMaxDiskBacklog) {
     return Refusal{RefuseCode::kTooMany, "too many files are under way"};
   }
   if (const auto free = store_.free_bytes(); free && offer.size > *free) {

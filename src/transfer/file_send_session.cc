@@ -11,14 +11,16 @@ FileSendSession::FileSendSession(Endpoint& endpoint, RandomSource& random, Optio
 FileSendSession::~FileSendSession() = default;
 
 Status FileSendSession::start(Instant now) {
-  if (waiting_.empty()) {
-    for (const auto& path : options_.files) {
-      auto file = FileReader::open(path, options_.wake);
-      if (!file) return std::unexpected(file.error());
-      total_bytes_ += (*file)->size();
-      waiting_.push_back(std::move(*file));
-    }
+  for (const auto& path : options_.files) {
+    auto facts = FileReader::inspect(path);
+    if (!facts) return std::unexpected(facts.error());
+    total_bytes_ += facts->size;
+    facts_.push_back(std::move(*facts));
   }
+  return dial(now);
+}
+
+Status FileSendSession::dial(Instant now) {
   const auto dialled = endpoint_.connect(now, options_.peer, options_.peer_key);
   if (!dialled) return std::unexpected(dialled.error());
   connection_ = *dialled;
@@ -37,9 +39,7 @@ void FileSendSession::on_event(Instant now, ConnectionId connection, Event& even
     messages_confirmed_ += messages_open_.erase(id);
     for (const Active& active : active_) active.sender->on_confirmed(now, id);
   } else if (auto* failed = std::get_if<MessageFailed>(&event)) {
-    const MessageFailed copy = std::move(*failed);
-    if (messages_open_.erase(copy.message) > 0) return end("a message was not delivered: " + copy.why);
-    for (const Active& active : active_) active.sender->on_failed(now, copy);
+    failed_.push_back(std::move(*failed));
   } else if (const auto* chunk = std::get_if<StreamChunk>(&event)) {
     // A receiver has no streams to send.
     const std::uint32_t id = chunk->stream_id;
@@ -48,6 +48,9 @@ void FileSendSession::on_event(Instant now, ConnectionId connection, Event& even
     begin(now);
   } else if (auto* closed = std::get_if<Closed>(&event)) {
     const std::string text = std::move(closed->text);
+    // A receiver may leave as soon as it has confirmed.
+    settle();
+    if (connected_ && all_settled()) return end(std::nullopt);
     end(connected_ ? "the connection has ended: " + text
                    : "cannot connect to " + options_.peer.to_string() + ": " + text);
   }
@@ -57,36 +60,66 @@ void FileSendSession::begin(Instant now) {
   connected_ = true;
   redialling_ = false;
   for (const Active& active : active_) active.sender->attach(now, connection_);
-  if (std::exchange(messages_sent_, true)) return;
-  for (auto& bytes : options_.messages) {
-    const auto sent = endpoint_.send(now, connection_, Body::owned(std::move(bytes)));
+}
+
+void FileSendSession::on_turn(Instant now) {
+  if (ended_ || !connected_ || redialling_) return;
+  settle_failures(now);
+  send_messages(now);
+  for (const Active& active : active_) active.sender->on_turn(now);
+  settle();
+  start_files(now);
+  renew(now);
+  if (!all_settled()) return;
+  static_cast<void>(statistics());
+  end(std::nullopt);
+}
+
+bool FileSendSession::all_settled() const {
+  return active_.empty() && next_ == facts_.size() && next_message_ == options_.messages.size() &&
+         messages_open_.empty();
+}
+
+// A connection that ends fails all its messages before it says so: what is still open now has failed by itself.
+void FileSendSession::settle_failures(Instant now) {
+  for (const MessageFailed& failed : std::exchange(failed_, {})) {
+    if (messages_open_.erase(failed.message) > 0) return end("a message was not delivered: " + failed.why);
+    for (const Active& active : active_) active.sender->on_failed(now, failed);
+  }
+}
+
+// As many as the queue takes; its Writable event brings the turn that goes on.
+void FileSendSession::send_messages(Instant now) {
+  for (; next_message_ < options_.messages.size(); ++next_message_) {
+    const auto& bytes = options_.messages[next_message_];
+    const auto sent = endpoint_.send(now, connection_, Body::owned(bytes));
+    if (!sent && sent.error().code == ErrorCode::kWouldBlock) return;
     if (!sent) return end("a message could not be sent: " + sent.error().message);
     messages_open_.insert(*sent);
   }
 }
 
-void FileSendSession::on_turn(Instant now) {
-  if (ended_ || !connected_ || redialling_) return;
-  for (const Active& active : active_) active.sender->on_turn(now);
-  settle(now);
-  start_files(now);
-  renew(now);
-  if (active_.empty() && next_ == waiting_.size() && messages_open_.empty()) {
-    static_cast<void>(statistics());
-    end(std::nullopt);
-  }
-}
-
 void FileSendSession::start_files(Instant now) {
-  while (active_.size() < options_.parallel && next_ < waiting_.size()) {
-    auto sender = std::make_unique<FileSender>(endpoint_, random_.next_u64(), std::move(waiting_[next_]));
+  if (next_message_ < options_.messages.size()) return;
+  while (!ended_ && active_.size() < options_.parallel && next_ < facts_.size()) {
+    auto file = FileReader::open(options_.files[next_], options_.wake);
+    if (!file) {
+      // It has gone since start().
+      results_.push_back({.path = options_.files[next_],
+                          .name = facts_[next_].name,
+                          .size = facts_[next_].size,
+                          .failure = file.error().message});
+      total_bytes_ -= facts_[next_++].size;
+      continue;
+    }
+    total_bytes_ += (*file)->size() - facts_[next_].size;
+    auto sender = std::make_unique<FileSender>(endpoint_, random_.next_u64(), std::move(*file));
     sender->attach(now, connection_);
     active_.push_back({next_++, std::move(sender)});
   }
 }
 
-void FileSendSession::settle(Instant now) {
-  static_cast<void>(now);
+void FileSendSession::settle() {
   std::erase_if(active_, [this](const Active& active) {
     if (!active.sender->ended()) return false;
     record(active);
@@ -120,7 +153,7 @@ void FileSendSession::renew(Instant now) {
   past_ = statistics();
   latest_ = {};
   redialling_ = true;
-  if (const Status dialled = start(now); !dialled) end("cannot renew the connection: " + dialled.error().message);
+  if (const Status dialled = dial(now); !dialled) end("cannot renew the connection: " + dialled.error().message);
 }
 
 void FileSendSession::cancel(Instant now, std::string_view why) {
@@ -137,10 +170,10 @@ void FileSendSession::end(std::optional<std::string> failure) {
     record(active);
   }
   active_.clear();
-  for (; next_ < waiting_.size(); ++next_) {
+  for (; next_ < facts_.size(); ++next_) {
     results_.push_back({.path = options_.files[next_],
-                        .name = waiting_[next_]->name(),
-                        .size = waiting_[next_]->size(),
+                        .name = facts_[next_].name,
+                        .size = facts_[next_].size,
                         .failure = failure_.value_or("not sent")});
   }
 }

@@ -41,7 +41,7 @@ class FileSendSession {
   FileSendSession(Endpoint& endpoint, RandomSource& random, Options options);
   ~FileSendSession();
 
-  // Opens every file, so that a wrong name is found before anything is sent, and dials. Errors name the file.
+  // Looks at every file, so that a wrong name is found before anything is sent, and dials. Errors name the file.
   [[nodiscard]] Status start(Instant now);
   void on_event(Instant now, ConnectionId connection, Event& event);
   void on_turn(Instant now);
@@ -51,7 +51,7 @@ class FileSendSession {
 
   [[nodiscard]] bool connected() const { return connected_; }
   [[nodiscard]] bool ended() const { return ended_; }
-  // Why the session ended early; the files that were not confirmed say so too.
+  // Why the session ended before everything was confirmed; the files that it left behind say the same.
   [[nodiscard]] const std::optional<std::string>& failure() const { return failure_; }
   [[nodiscard]] const std::vector<SentFile>& results() const { return results_; }
   [[nodiscard]] std::size_t messages_confirmed() const { return messages_confirmed_; }
@@ -68,9 +68,13 @@ class FileSendSession {
     std::unique_ptr<FileSender> sender;
   };
 
+  [[nodiscard]] Status dial(Instant now);
   void begin(Instant now);
+  void settle_failures(Instant now);
+  void send_messages(Instant now);
   void start_files(Instant now);
-  void settle(Instant now);
+  [[nodiscard]] bool all_settled() const;
+  void settle();
   void renew(Instant now);
   void end(std::optional<std::string> failure);
   void record(const Active& active);
@@ -84,15 +88,16 @@ class FileSendSession {
   bool ended_ = false;
   std::optional<std::string> failure_;
 
-  std::vector<std::unique_ptr<FileReader>> waiting_;  // by index; null once begun
-  std::size_t next_ = 0;
+  std::vector<FileReader::Facts> facts_;  // by index; a file is open only while it is sent
+  std::size_t next_ = 0;                  // file to begin
   std::vector<Active> active_;
   std::vector<SentFile> results_;
   std::uint64_t total_bytes_ = 0;
   std::uint64_t finished_bytes_ = 0;
+  std::size_t next_message_ = 0;  // to send
   std::unordered_set<MessageId> messages_open_;
   std::size_t messages_confirmed_ = 0;
-  bool messages_sent_ = false;
+  std::vector<MessageFailed> failed_;  // since the last turn
   ConnectionStatistics past_;
   mutable ConnectionStatistics latest_;
 };

@@ -12,6 +12,8 @@ namespace {
 constexpr Duration kAcceptTimeout = 30s;
 // A receiver with a slow disk writes what is left and reads back what came out of order.
 constexpr Duration kConfirmTimeout = 300s;
+// Without any credit, confirmation or byte: as long as a receiver waits for a sender.
+constexpr Duration kStallTimeout = 600s;
 
 }  // namespace
 
@@ -59,9 +61,10 @@ void FileSender::on_control(Instant now, const ControlMessage& message) {
   if (ended()) return;
   if (const auto* credit = std::get_if<StreamCredit>(&message)) {
     for (auto& [id, stream] : streams_) {
-      if (stream.id != credit->stream) continue;
-      stream.credit = std::max(stream.credit, credit->limit);
+      if (stream.id != credit->stream || credit->limit <= stream.credit) continue;
+      stream.credit = credit->limit;
       raise_limit(now, id, stream);
+      if (state_ == State::kSending) deadline_ = now + kStallTimeout;
     }
   } else if (const auto* accept = std::get_if<FileAccept>(&message)) {
     if (accept->transfer == transfer_ && !accepted_) on_accept(now, *accept);
@@ -82,17 +85,17 @@ void FileSender::on_control(Instant now, const ControlMessage& message) {
 
 void FileSender::on_accept(Instant now, const FileAccept& accept) {
   accepted_ = true;
-  deadline_.reset();
   window_ = accept.window;
   if (state_ == State::kConfirming) return finish(now);
   state_ = State::kSending;
+  deadline_ = now + kStallTimeout;
   file_->start();
 }
 
 void FileSender::on_confirmed(Instant now, MessageId message) {
-  static_cast<void>(now);
   const auto found = streams_.find(message);
   if (found == streams_.end()) return;
+  deadline_ = now + kStallTimeout;
   confirmed_ += found->second.length;
   if (current_ == message) current_.reset();
   streams_.erase(found);
@@ -106,11 +109,7 @@ void FileSender::on_failed(Instant now, const MessageFailed& failed) {
 
 void FileSender::on_turn(Instant now) {
   if (ended()) return;
-  if (deadline_ && *deadline_ <= now) {
-    return cancel(now, state_ == State::kConfirming
-                           ? "the receiver does not confirm '" + file_->name() + "'"
-                           : "the receiver does not answer the offer of '" + file_->name() + "'");
-  }
+  if (deadline_ && *deadline_ <= now) return cancel(now, what_is_late() + " '" + file_->name() + "'");
   if (auto why = file_->failure()) return cancel(now, std::move(*why));
   if (state_ != State::kSending || !accepted_) return;
   if (current_) {
@@ -121,6 +120,11 @@ void FileSender::on_turn(Instant now) {
   }
   open_streams(now);
   if (confirmed_ == file_->size()) finish(now);
+}
+
+std::string FileSender::what_is_late() const {
+  if (state_ == State::kConfirming) return "the receiver does not confirm";
+  return accepted_ ? "the receiver takes no more of" : "the receiver does not answer the offer of";
 }
 
 void FileSender::open_streams(Instant now) {

@@ -77,6 +77,7 @@ class FileSender {
   [[nodiscard]] bool open_stream(Instant now);
   void raise_limit(Instant now, MessageId message, Stream& stream);
   void finish(Instant now);
+  [[nodiscard]] std::string what_is_late() const;
 
   Endpoint& endpoint_;
   std::uint64_t transfer_;
@@ -93,7 +94,7 @@ class FileSender {
   std::unordered_map<MessageId, Stream> streams_;
   std::optional<MessageId> current_;  // the stream whose bytes are read next
   std::array<std::uint8_t, kSha256Size> hash_{};
-  std::optional<Instant> deadline_;  // of the receiver's answer
+  std::optional<Instant> deadline_;  // of the receiver's next sign of life
   Instant started_at_{};
   Instant ended_at_{};
 };

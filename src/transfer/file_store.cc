@@ -54,9 +54,12 @@ void FileStore::write(FileId file, std::uint64_t offset, FileBlock block, std::u
 void FileStore::finish(FileId file, const std::array<std::uint8_t, kSha256Size>& hash) {
   queue({.kind = Task::Kind::kFinish, .file = file, .hash = hash});
 }
-void FileStore::discard(FileId file) { queue({.kind = Task::Kind::kDiscard, .file = file}); }
+void FileStore::discard(FileId file) {
+  queue({.kind = Task::Kind::kDiscard, .file = file});
+}
 
 void FileStore::queue(Task task) {
+  pending_.fetch_add(1, std::memory_order_relaxed);
   {
     const std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));
@@ -83,7 +86,7 @@ FileBlock FileStore::new_block() {
 }
 
 std::optional<std::uint64_t> FileStore::free_bytes() const {
-  struct statvfs status {};
+  struct statvfs status{};
   if (::fstatvfs(folder_, &status) != 0) return std::nullopt;
   return std::uint64_t{status.f_bavail} * status.f_frsize;
 }
@@ -101,6 +104,7 @@ void FileStore::run() {
       tasks_.pop_front();
     }
     perform(task);
+    pending_.fetch_sub(1, std::memory_order_release);
   }
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -76,6 +77,8 @@ class FileStore {
   void take_completions(std::vector<Completion>& out);
 
   [[nodiscard]] FileBlock new_block();
+  // Work that the thread has not finished.
+  [[nodiscard]] std::size_t pending() const { return pending_.load(std::memory_order_acquire); }
   // Bytes that the folder's file system has left for this user; nothing when it does not say.
   [[nodiscard]] std::optional<std::uint64_t> free_bytes() const;
 
@@ -106,6 +109,7 @@ class FileStore {
   // The thread's alone.
   std::unordered_map<FileId, std::unique_ptr<PartialFile>> files_;
 
+  std::atomic<std::size_t> pending_{0};
   std::mutex mutex_;
   std::condition_variable work_;
   std::deque<Task> tasks_;

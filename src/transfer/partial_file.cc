@@ -129,7 +129,10 @@ Result<std::string> PartialFile::finish(const std::array<std::uint8_t, kSha256Si
   if (hashed_ != size_) return failure(ErrorCode::kProtocol, "bytes are missing");
   if (hash_.finish() != expected) return failure(ErrorCode::kProtocol, "the SHA-256 differs from the sender's");
   if (sync && ::fsync(descriptor_) != 0) return disk_failure("the file cannot be written", errno);
-  return give_name();
+  auto name = give_name();
+  // The name is the folder's.
+  if (name && sync && ::fsync(folder_) != 0) return disk_failure("the folder cannot be written", errno);
+  return name;
 }
 
 Result<std::string> PartialFile::give_name() {

@@ -45,9 +45,8 @@ void PerfClient::on_event(Instant now, ConnectionId connection, Event& event) {
     run_->attach(now, connection);
   } else if (const auto* confirmed = std::get_if<MessageConfirmed>(&event)) {
     run_->on_confirmed(now, confirmed->message);
-  } else if (auto* failed = std::get_if<MessageFailed>(&event)) {
-    const MessageFailed copy = std::move(*failed);
-    run_->on_failed(now, copy);
+  } else if (const auto* failed = std::get_if<MessageFailed>(&event)) {
+    run_->on_failed(*failed);
   } else if (const auto* aborted = std::get_if<StreamAborted>(&event)) {
     run_->on_aborted(now, aborted->stream_id);
   } else if (auto* closed = std::get_if<Closed>(&event)) {

@@ -114,13 +114,18 @@ void PerfRun::on_confirmed(Instant now, MessageId message) {
   if (sender_) static_cast<void>(sender_->on_confirmed(now, message));
 }
 
-void PerfRun::on_failed(Instant now, const MessageFailed& failed) {
-  if (ended() || wants_redial_) return;
+// A connection that ends fails all its messages before it says so: judged in the turn, when it is known.
+void PerfRun::on_failed(const MessageFailed& failed) {
+  if (!ended() && !wants_redial_) failed_.push_back(failed);
+}
+
+void PerfRun::apply_failure(Instant now, const MessageFailed& failed) {
   if (result_message_ == failed.message) return fail("the result could not be delivered: " + failed.why);
   if (sender_ && sender_->on_failed(now, failed)) fail(*sender_->failure());
 }
 
 void PerfRun::on_closed(Instant now, const Closed& closed) {
+  failed_.clear();
   if (ended()) return;
   // The other side has all it waited for and has left.
   if (options_.role == Role::kServer && state_ == State::kReporting && peer_result_) {
@@ -136,6 +141,8 @@ void PerfRun::on_closed(Instant now, const Closed& closed) {
 }
 
 void PerfRun::on_turn(Instant now) {
+  if (ended()) return;
+  for (const MessageFailed& failed : std::exchange(failed_, {})) apply_failure(now, failed);
   if (ended()) return;
   if (answer_deadline_ && *answer_deadline_ <= now) {
     return fail(state_ == State::kStarting ? "the peer does not answer: no godwit perf server, or an old one"

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/bandwidth.h"
 #include "base/time.h"
@@ -74,7 +75,7 @@ class PerfRun final : public StreamConsumer {
   }
   void on_aborted(Instant now, std::uint32_t stream_id);
   void on_confirmed(Instant now, MessageId message);
-  void on_failed(Instant now, const MessageFailed& failed);
+  void on_failed(const MessageFailed& failed);
   void on_closed(Instant now, const Closed& closed);
   void on_turn(Instant now);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
@@ -112,6 +113,7 @@ class PerfRun final : public StreamConsumer {
   void start_sender(Instant now);
   void renew(Instant now);
   void send_or_fail(Instant now, const ControlMessage& message);
+  void apply_failure(Instant now, const MessageFailed& failed);
   void report(Instant now);
   void finish_if_settled();
 
@@ -127,6 +129,7 @@ class PerfRun final : public StreamConsumer {
   std::unique_ptr<PerfSender> sender_;
   std::unique_ptr<PerfReceiver> receiver_;
   std::optional<Instant> answer_deadline_;  // client: of the answer to the start; both: of the results
+  std::vector<MessageFailed> failed_;       // since the last turn
   bool end_sent_ = false;
   bool peer_ended_ = false;
   std::optional<MessageId> result_message_;  // on its way

@@ -94,7 +94,10 @@ void PerfSender::attach(Instant now, ConnectionId connection) {
   wants_renewal_ = false;
   if (!started_) started_ = now;
   by_stream_.clear();
-  for (Logical& logical : logical_) logical.current.reset();
+  for (Logical& logical : logical_) {
+    logical.current.reset();
+    logical.former.reset();
+  }
 }
 
 void PerfSender::on_credit(Instant now, const StreamCredit& credit) {
@@ -142,10 +145,11 @@ void PerfSender::on_turn(Instant now) {
   }
   for (std::uint32_t index = 0; index < logical_.size(); ++index) {
     Logical& logical = logical_[index];
-    if (logical.current && logical.current->total() - logical.current->hashed > kOverlap) continue;
     if (logical.current) {
-      // The tail of a short stream counts as sent only when it is: one stream ahead at most.
-      if (logical.current->hashed == 0) continue;
+      // Two unread streams at most: short ones would pile up otherwise, since all that are open take turns.
+      const bool former_unread = logical.former && logical.former->hashed < logical.former->total();
+      const std::uint64_t unread = logical.current->total() - logical.current->hashed;
+      if (former_unread || logical.current->hashed == 0 || unread > kOverlap) continue;
       adapt(now, logical);
     }
     if (!may_open(now) || !open(now, index)) return;
@@ -183,7 +187,7 @@ bool PerfSender::open(Instant now, std::uint32_t index) {
   stream->stream_id = endpoint_.stream_id(connection_, *message);
   by_stream_.emplace(stream->stream_id, *message);
   open_.emplace(*message, stream);
-  logical.current = std::move(stream);
+  logical.former = std::exchange(logical.current, std::move(stream));
   ++logical.next_sequence;
   planned_ += length;
   position_ = (position_ + length) % bytes_source_->size();

@@ -74,7 +74,8 @@ class PerfSender {
   struct Logical {
     std::uint64_t next_sequence = 0;
     std::uint64_t next_bytes = 0;       // length of its next stream
-    std::shared_ptr<Outgoing> current;  // the one being sent
+    std::shared_ptr<Outgoing> current;  // the latest
+    std::shared_ptr<Outgoing> former;   // the one before it
   };
 
   [[nodiscard]] bool open(Instant now, std::uint32_t logical);

@@ -29,9 +29,8 @@ void PerfServer::on_event(Instant now, ConnectionId connection, Event& event) {
     if (const auto control = decode_control(message->payload)) on_control(now, connection, *control);
   } else if (const auto* confirmed = std::get_if<MessageConfirmed>(&event)) {
     if (own) run_->on_confirmed(now, confirmed->message);
-  } else if (auto* failed = std::get_if<MessageFailed>(&event)) {
-    const MessageFailed copy = std::move(*failed);
-    if (own) run_->on_failed(now, copy);
+  } else if (const auto* failed = std::get_if<MessageFailed>(&event)) {
+    if (own) run_->on_failed(*failed);
   } else if (const auto* aborted = std::get_if<StreamAborted>(&event)) {
     if (own) run_->on_aborted(now, aborted->stream_id);
   } else if (auto* closed = std::get_if<Closed>(&event)) {
@@ -90,6 +89,8 @@ void PerfServer::on_turn(Instant now) {
   run_.reset();
 }
 
-std::optional<Instant> PerfServer::next_timeout() const { return run_ ? run_->next_timeout() : std::nullopt; }
+std::optional<Instant> PerfServer::next_timeout() const {
+  return run_ ? run_->next_timeout() : std::nullopt;
+}
 
 }  // namespace godwit

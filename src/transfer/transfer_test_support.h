@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <functional>
+#include <thread>
 #include <vector>
 
 #include "base/random.h"
@@ -41,7 +42,10 @@ class EndpointPair {
       turn(server);
       if (done()) return true;
       if (now >= end) return false;
-      now = std::min(next(), end);
+      // Virtual time does not leap over what a thread is doing.
+      const bool working = threads_work();
+      if (working) std::this_thread::sleep_for(20us);
+      now = std::min(working ? std::min(next(), now + 50us) : next(), end);
     }
     return true;
   }
@@ -50,6 +54,8 @@ class EndpointPair {
   Instant now{1h};
   Duration delay = 100us;
   double drop = 0;
+  // Whether a thread of a side has something to do.
+  std::function<bool()> threads_work = [] { return false; };
   Side client;
   Side server;
 

@@ -1,0 +1,144 @@
+#include "transfer/file_reader.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <chrono>
+
+#include "transfer/file_test_support.h"
+
+namespace godwit {
+namespace {
+
+// Real threads: waits for what they do, for as long as a busy machine may need.
+bool eventually(const std::function<bool()>& done) {
+  for (int i = 0; i < 30'000; ++i) {
+    if (done()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return false;
+}
+
+class FileReaderTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<FileReader> open(const std::vector<std::uint8_t>& bytes) {
+    write_file(folder_ / "file", bytes);
+    auto reader = FileReader::open(folder_ / "file", [this] { ++wakes_; });
+    EXPECT_TRUE(reader.has_value());
+    return std::move(*reader);
+  }
+  // Takes everything in fragments of `length`, as a stream does.
+  static std::vector<std::uint8_t> take_all(FileReader& reader, std::size_t length) {
+    std::vector<std::uint8_t> taken;
+    while (taken.size() < reader.size()) {
+      const std::size_t wanted = std::min<std::size_t>(length, reader.size() - taken.size());
+      if (!eventually([&] { return reader.available() >= taken.size() + wanted; })) return {};
+      const auto bytes = reader.read(taken.size(), wanted);
+      if (!bytes || bytes->size() != wanted) return {};
+      taken.insert(taken.end(), bytes->begin(), bytes->end());
+    }
+    return taken;
+  }
+
+  TemporaryFolder folder_;
+  std::atomic<int> wakes_{0};
+};
+
+TEST_F(FileReaderTest, WhatIsNoReadableFileIsNamedInTheError) {
+  std::filesystem::create_directory(folder_ / "folder");
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  for (const auto& [name, words] : {std::pair("missing", "No such file"), std::pair("folder", "is a directory"),
+                                    std::pair("pipe", "is not a regular file")}) {
+    const auto reader = FileReader::open(folder_ / name, [] {});
+    ASSERT_FALSE(reader.has_value()) << name;
+    EXPECT_NE(reader.error().message.find(name), std::string::npos) << reader.error().message;
+    EXPECT_NE(reader.error().message.find(words), std::string::npos) << reader.error().message;
+  }
+}
+
+TEST_F(FileReaderTest, FactsAreThoseOfTheFile) {
+  write_file(folder_ / "file", random_bytes(1234));
+  const auto facts = FileReader::inspect(folder_ / "file");
+  ASSERT_TRUE(facts.has_value());
+  EXPECT_EQ(facts->name, "file");
+  EXPECT_EQ(facts->size, 1234U);
+  EXPECT_FALSE(FileReader::inspect(folder_ / "missing").has_value());
+}
+
+TEST_F(FileReaderTest, ReadsInOrderAndHashesInPassing) {
+  const std::size_t block = FileReader::kBlockBytes;
+  for (const std::size_t size : {std::size_t{1}, std::size_t{1130}, block - 1, block, block + 1, 40 * block + 7}) {
+    const auto bytes = random_bytes(size);
+    auto reader = open(bytes);
+    EXPECT_FALSE(reader->hash().has_value());
+    reader->start();
+    EXPECT_EQ(take_all(*reader, 1130), bytes) << size;
+    EXPECT_EQ(reader->taken(), size);
+    ASSERT_TRUE(eventually([&] { return reader->hash().has_value(); }));
+    EXPECT_EQ(*reader->hash(), sha256(bytes));
+    EXPECT_FALSE(reader->failure().has_value());
+  }
+  EXPECT_GT(wakes_, 40);
+}
+
+TEST_F(FileReaderTest, AnEmptyFileHasAHashAtOnce) {
+  auto reader = open({});
+  reader->start();
+  ASSERT_TRUE(eventually([&] { return reader->hash().has_value(); }));
+  EXPECT_EQ(*reader->hash(), sha256({}));
+}
+
+TEST_F(FileReaderTest, ReadsAheadOnlyAsFarAsItsRingReaches) {
+  const auto bytes = random_bytes((FileReader::kBlocks + 4) * FileReader::kBlockBytes);
+  auto reader = open(bytes);
+  reader->start();
+  const std::uint64_t ring = FileReader::kBlocks * FileReader::kBlockBytes;
+  ASSERT_TRUE(eventually([&] { return reader->available() == ring; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(reader->available(), ring);
+  EXPECT_FALSE(reader->read(ring - 10, 11).has_value());
+}
+
+TEST_F(FileReaderTest, WhatHasLeftTheRingIsReadAgainFromTheFile) {
+  const auto bytes = random_bytes(3 * FileReader::kBlockBytes);
+  auto reader = open(bytes);
+  reader->start();
+  ASSERT_EQ(take_all(*reader, 1130), bytes);
+  for (const std::size_t offset : {std::size_t{0}, FileReader::kBlockBytes - 500, 2 * FileReader::kBlockBytes + 1}) {
+    const auto again = reader->read(offset, 1130);
+    ASSERT_TRUE(again.has_value());
+    EXPECT_TRUE(std::equal(again->begin(), again->end(), bytes.begin() + static_cast<std::ptrdiff_t>(offset)));
+  }
+}
+
+TEST_F(FileReaderTest, AFileThatShrinksFailsAndSaysSo) {
+  auto reader = open(random_bytes(4 * FileReader::kBlockBytes));
+  std::filesystem::resize_file(folder_ / "file", FileReader::kBlockBytes + 10);
+  reader->start();
+  ASSERT_TRUE(eventually([&] { return reader->failure().has_value(); }));
+  EXPECT_EQ(*reader->failure(), "'file' shrank while it was being sent");
+  EXPECT_FALSE(reader->hash().has_value());
+  EXPECT_EQ(reader->available(), FileReader::kBlockBytes);
+}
+
+TEST_F(FileReaderTest, ARetransmissionFromAFileThatHasShrunkFailsTheRead) {
+  const auto bytes = random_bytes(3 * FileReader::kBlockBytes);
+  auto reader = open(bytes);
+  reader->start();
+  ASSERT_EQ(take_all(*reader, 1130), bytes);
+  std::filesystem::resize_file(folder_ / "file", 100);
+  EXPECT_TRUE(reader->read(0, 100).has_value());
+  EXPECT_FALSE(reader->read(0, 1130).has_value());
+  EXPECT_EQ(reader->failure().value_or(""), "'file' shrank while it was being sent");
+}
+
+TEST_F(FileReaderTest, MayBeDroppedWhileItsThreadWaitsForRoom) {
+  for (int i = 0; i < 20; ++i) {
+    auto reader = open(random_bytes(20 * FileReader::kBlockBytes, static_cast<std::uint64_t>(i)));
+    reader->start();
+    if (i % 2 == 0) static_cast<void>(eventually([&] { return reader->available() > 0; }));
+  }
+}
+
+}  // namespace
+}  // namespace godwit

@@ -1,0 +1,228 @@
+// Whole performance runs between a PerfClient and a PerfServer on two endpoints in memory, in virtual time.
+
+#include "transfer/perf_run.h"
+
+#include <gtest/gtest.h>
+
+#include "transfer/perf_client.h"
+#include "transfer/perf_server.h"
+#include "transfer/transfer_test_support.h"
+
+namespace godwit {
+namespace {
+
+class CountingObserver : public PerfServer::Observer {
+ public:
+  void on_perf_running(Instant, PerfRun&) override { ++running; }
+  std::string perf_details(Instant, PerfRun&) override { return "{\"detail\":1}"; }
+  void on_perf_ended(Instant, PerfRun& run) override {
+    ++ended;
+    state = run.state();
+    failure = run.failure();
+    if (run.peer_result()) disagreement = run.disagreement();
+    if (run.receiver() != nullptr) received = run.receiver()->bytes();
+  }
+  int running = 0;
+  int ended = 0;
+  PerfRun::State state = PerfRun::State::kStarting;
+  std::string failure;
+  std::optional<std::string> disagreement;
+  std::uint64_t received = 0;
+};
+
+struct RunScene {
+  explicit RunScene(PerfClient::Options options, const Config& client_config = EndpointPair::chunk_config(),
+                    const Config& server_config = EndpointPair::chunk_config())
+      : pair(client_config, server_config),
+        server(*pair.server.endpoint, pair.random, {.receive_buffer_bytes = 16 << 20, .working_set_bytes = 1 << 20},
+               server_observer) {
+    options.server = pair.server.address;
+    options.server_key = pair.server.endpoint->public_key();
+    options.run.window = std::max<std::uint64_t>(options.run.window, 256 << 10);
+    options.run.bytes = std::make_shared<const WorkingSet>(std::size_t{1} << 20, pair.random);
+    client = std::make_unique<PerfClient>(*pair.client.endpoint, pair.random, options, client_observer);
+    client->set_echo([this] { return pair.now; }, [this](Duration latency) { latencies.push_back(latency); });
+    pair.client.on_event = [this](Instant now, ConnectionId id, Event& event) { client->on_event(now, id, event); };
+    pair.client.on_turn = [this](Instant now) { client->on_turn(now); };
+    pair.client.next_timeout = [this] { return client->next_timeout(); };
+    pair.server.on_event = [this](Instant now, ConnectionId id, Event& event) { server.on_event(now, id, event); };
+    pair.server.on_turn = [this](Instant now) { server.on_turn(now); };
+    pair.server.next_timeout = [this] { return server.next_timeout(); };
+  }
+  [[nodiscard]] bool run(Duration limit = 120s) {
+    EXPECT_TRUE(client->start(pair.now).has_value());
+    return pair.run_until([this] { return client->ended() && (server_observer.ended > 0 || server.run() == nullptr); },
+                          limit);
+  }
+  void expect_success(std::uint64_t bytes) {
+    ASSERT_EQ(client->run().state(), PerfRun::State::kDone) << client->run().failure();
+    EXPECT_EQ(client->run().disagreement().value_or("none"), "none");
+    EXPECT_EQ(client->run().peer_result()->details, "{\"detail\":1}");
+    EXPECT_EQ(server_observer.state, PerfRun::State::kDone) << server_observer.failure;
+    EXPECT_EQ(server_observer.disagreement.value_or("none"), "none");
+    if (client->run().sender() != nullptr) {
+      EXPECT_EQ(client->run().sender()->bytes(), bytes);
+    }
+    if (client->run().receiver() != nullptr) {
+      EXPECT_EQ(client->run().receiver()->bytes(), bytes);
+    }
+  }
+
+  EndpointPair pair;
+  CountingObserver client_observer;
+  CountingObserver server_observer;
+  PerfServer server;
+  std::unique_ptr<PerfClient> client;
+  std::vector<Duration> latencies;
+};
+
+PerfClient::Options options_for(bool sends, bool receives, std::uint64_t bytes, std::uint16_t streams = 1) {
+  PerfClient::Options options;
+  options.run.sends = sends;
+  options.run.receives = receives;
+  options.run.plan.streams = streams;
+  options.run.plan.stream_bytes = 1 << 20;
+  options.run.plan.target_bytes = bytes;
+  return options;
+}
+
+TEST(PerfRun, ClientSends) {
+  RunScene scene(options_for(true, false, 10 << 20));
+  ASSERT_TRUE(scene.run());
+  scene.expect_success(10 << 20);
+  EXPECT_EQ(scene.server_observer.received, 10U << 20);
+  EXPECT_EQ(scene.client_observer.running, 1);
+}
+
+TEST(PerfRun, ServerSends) {
+  RunScene scene(options_for(false, true, 10 << 20));
+  ASSERT_TRUE(scene.run());
+  scene.expect_success(10 << 20);
+}
+
+TEST(PerfRun, BothSendOverSeveralStreamsWithLoss) {
+  RunScene scene(options_for(true, true, 3'000'001, 5));
+  scene.pair.drop = 0.01;
+  ASSERT_TRUE(scene.run());
+  scene.expect_success(3'000'001);
+}
+
+TEST(PerfRun, ARunByTimeEndsByTheClock) {
+  PerfClient::Options options = options_for(true, false, 0);
+  options.run.plan.duration = 500ms;
+  options.run.rate = Bandwidth::from_bits_per_second(100'000'000);
+  options.run.plan.stream_bytes = 64 << 10;
+  RunScene scene(options);
+  ASSERT_TRUE(scene.run());
+  const std::uint64_t bytes = scene.client->run().sender()->bytes();
+  scene.expect_success(bytes);
+  EXPECT_NEAR(static_cast<double>(bytes), 0.5 * 100e6 / 8, 0.05 * 0.5 * 100e6 / 8);
+}
+
+TEST(PerfRun, TheSmallestWindowStillGoesOn) {
+  PerfClient::Options options = options_for(false, true, 2 << 20);
+  RunScene scene(options);
+  ASSERT_TRUE(scene.run());
+  scene.expect_success(2 << 20);
+}
+
+TEST(PerfRun, SurvivesRenewedKeysInEveryDirection) {
+  for (const auto& [sends, receives] : {std::pair(true, false), std::pair(false, true), std::pair(true, true)}) {
+    SCOPED_TRACE(::testing::Message() << "sends " << sends << ", receives " << receives);
+    Config config = EndpointPair::chunk_config();
+    config.soft_packet_limit = 3000;
+    RunScene scene(options_for(sends, receives, 20 << 20, 2), config, config);
+    ASSERT_TRUE(scene.run()) << sends << receives << scene.client->run().failure();
+    scene.expect_success(20 << 20);
+    EXPECT_GT(scene.client->run().renewals(), 2U);
+    // Counters of connections that are gone are not lost.
+    EXPECT_GT(scene.client->run().statistics().packets_sent + scene.client->run().statistics().packets_received,
+              18'000U);
+  }
+}
+
+TEST(PerfRun, EchoesAreMeasuredWithoutBulk) {
+  PerfClient::Options options = options_for(false, false, 0);
+  options.ping_pong = PingPong::Options{};
+  options.ping_pong_for = 1s;
+  RunScene scene(options);
+  ASSERT_TRUE(scene.run());
+  ASSERT_EQ(scene.client->run().state(), PerfRun::State::kDone) << scene.client->run().failure();
+  ASSERT_GT(scene.latencies.size(), 1000U);
+  for (const Duration latency : scene.latencies) EXPECT_GE(latency, 200us);
+}
+
+TEST(PerfRun, AScheduleOfEchoesCountsFromWhenTheyWereDue) {
+  PerfClient::Options options = options_for(false, false, 0);
+  options.ping_pong = PingPong::Options{.interval = 1ms};
+  options.ping_pong_for = 1s;
+  RunScene scene(options);
+  scene.pair.delay = 20ms;
+  ASSERT_TRUE(scene.run());
+  EXPECT_NEAR(static_cast<double>(scene.client->ping_pong()->sent()), 1000, 5);
+  EXPECT_EQ(scene.client->ping_pong()->answered(), scene.client->ping_pong()->sent());
+  for (const Duration latency : scene.latencies) EXPECT_GE(latency, 40ms);
+}
+
+TEST(PerfRun, EchoesGoBesideBulk) {
+  PerfClient::Options options = options_for(true, false, 5 << 20);
+  options.ping_pong = PingPong::Options{};
+  options.ping_pong_for = 100ms;
+  RunScene scene(options);
+  ASSERT_TRUE(scene.run());
+  scene.expect_success(5 << 20);
+  EXPECT_GT(scene.latencies.size(), 10U);
+}
+
+TEST(PerfRun, ASecondClientIsRefused) {
+  RunScene scene(options_for(true, false, 50 << 20));
+  ASSERT_TRUE(scene.client->start(scene.pair.now).has_value());
+  ASSERT_TRUE(scene.pair.run_until([&scene] { return scene.server.run() != nullptr; }));
+  std::optional<std::string> answer;
+  DeterministicRandom random(9);
+  const PerfStart other{.session = 1234, .flags = PerfStart::kClientSends, .streams = 1, .stream_bytes = 1};
+  scene.pair.client.on_event = [&](Instant now, ConnectionId id, Event& event) {
+    if (const auto* message = std::get_if<MessageReceived>(&event)) {
+      const auto control = decode_control(message->payload);
+      if (const auto* busy = control ? std::get_if<PerfBusy>(&*control) : nullptr) answer = std::string(busy->text);
+    }
+    scene.client->on_event(now, id, event);
+  };
+  ASSERT_TRUE(
+      send_control(scene.pair.now, *scene.pair.client.endpoint, scene.client->run().connection(), other).has_value());
+  ASSERT_TRUE(scene.pair.run_until([&answer] { return answer.has_value(); }));
+  EXPECT_EQ(*answer, "another run is going on");
+  ASSERT_TRUE(scene.pair.run_until([&scene] { return scene.client->ended() && scene.server_observer.ended > 0; }));
+  scene.expect_success(50 << 20);
+}
+
+TEST(PerfRun, AServerThatDoesNotAnswerFailsTheRun) {
+  RunScene scene(options_for(true, false, 1 << 20));
+  scene.pair.server.on_event = [](Instant, ConnectionId, Event&) {};
+  EXPECT_TRUE(scene.run(60s));
+  EXPECT_EQ(scene.client->run().state(), PerfRun::State::kFailed);
+  EXPECT_NE(scene.client->run().failure().find("does not answer"), std::string::npos);
+}
+
+TEST(PerfRun, BytesThatDifferAreADisagreement) {
+  RunScene scene(options_for(true, false, 5 << 20));
+  // A chunk is changed behind the transport's back, as a defect of it would.
+  int chunks = 0;
+  scene.pair.server.on_event = [&](Instant now, ConnectionId id, Event& event) {
+    if (auto* chunk = std::get_if<StreamChunk>(&event); chunk != nullptr && ++chunks == 100) {
+      std::vector<std::uint8_t> bytes(chunk->bytes.begin(), chunk->bytes.end());
+      bytes[0] ^= 1;
+      Event changed =
+          StreamChunk{.stream_id = chunk->stream_id, .offset = chunk->offset, .total = chunk->total, .bytes = bytes};
+      return scene.server.on_event(now, id, changed);
+    }
+    scene.server.on_event(now, id, event);
+  };
+  ASSERT_TRUE(scene.run());
+  ASSERT_EQ(scene.client->run().state(), PerfRun::State::kDone);
+  EXPECT_EQ(scene.client->run().disagreement().value_or("none"), "to the peer: the digests differ");
+  EXPECT_EQ(scene.server_observer.disagreement.value_or("none"), "from the peer: the digests differ");
+}
+
+}  // namespace
+}  // namespace godwit
