@@ -2,9 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+
 #include "benches/endpoint_pair.h"
 #include "benches/suite.h"
 #include "trace/events.h"
+#include "trace/qlog_sink.h"
 #include "wire/limits.h"
 
 namespace godwit::bench {
@@ -24,72 +30,121 @@ class CountingTrace final : public trace::Sink {
   std::uint64_t events = 0;
 };
 
+// A whole number of full runs, so that every packet of a stream is full and every operation the same.
+constexpr std::uint64_t kRunPackets = 54;
+constexpr std::uint64_t kRunBytes = kRunPackets * wire::kFragmentPayload;
+
 const std::vector<std::uint8_t>& payload() {
   static const std::vector<std::uint8_t> kBytes = [] {
-    std::vector<std::uint8_t> bytes(std::size_t{8} << 20);
+    std::vector<std::uint8_t> bytes(130 * kRunBytes);
     DeterministicRandom(5).fill(bytes);
     return bytes;
   }();
   return kBytes;
 }
 
-// An operation is one full packet: sealed, sent, opened, delivered and in the end acknowledged.
+// Streams back to back, a run at a time: an operation gives credit for exactly one run and moves datagrams until it has
+// been delivered.
+class RunByRun {
+ public:
+  explicit RunByRun(EndpointNet& net) : net_(net) {}
+
+  bool one_run() {
+    if (sent_ % payload().size() == 0) {
+      auto message = net_.client().send(net_.now(), net_.connection(0), Body::borrowed(payload()),
+                                        {.as = SendAs::kStream, .send_limit = kRunBytes});
+      if (!message) return false;
+      message_ = *message;
+    } else {
+      net_.client().extend_send_limit(net_.now(), net_.connection(0), message_, sent_ % payload().size() + kRunBytes);
+    }
+    sent_ += kRunBytes;
+    for (int round = 0; net_.delivered_bytes < sent_; ++round) {
+      if (round == kPatience) return false;
+      net_.exchange();
+    }
+    return true;
+  }
+  [[nodiscard]] std::uint64_t sent() const { return sent_; }
+
+ private:
+  static constexpr int kPatience = 10'000;  // rounds of 100 us
+  EndpointNet& net_;
+  MessageId message_ = 0;
+  std::uint64_t sent_ = 0;
+};
+
 void stream_body(Bench& bench, trace::Sink* sink) {
   EndpointNet net(chunk_config(), 1, sink);
-  if (!net.connect()) {
-    bench.outcome.proof = "the endpoints did not connect";
-    return;
-  }
-  // Past slow start: a run is full.
-  std::uint64_t sent_bytes = 0;
-  std::uint64_t open = 0;
-  const auto feed = [&] {
-    if (net.confirmed < open) return;
-    if (net.client(0).send(net.now(), net.connection(0), Body::borrowed(payload()), {.as = SendAs::kStream})) {
-      ++open;
-      sent_bytes += payload().size();
-    }
-  };
-  std::uint64_t target = 0;
-  const auto packets = [&net] { return net.delivered_bytes / wire::kFragmentPayload; };
-  const auto advance = [&](std::uint64_t count) {
-    target += count;
-    while (packets() < target) {
-      feed();
-      net.exchange_with(0, 100us);
-    }
-  };
-  advance(20'000);
+  bench.outcome.proof = "every packet was delivered in order, and a whole stream compared byte by byte";
+  if (!net.connect()) return;
+  RunByRun streams(net);
+  bool right = true;
+  // Past slow start, and all storage grown.
+  for (int i = 0; i < 400; ++i) right = streams.one_run() && right;
   const std::uint64_t datagrams = net.datagrams;
   const std::uint64_t wire = net.wire_bytes;
   const std::uint64_t delivered = net.delivered_bytes;
   bench.outcome.bytes = static_cast<double>(wire::kFragmentPayload);
-  bench.measure([&] { advance(1); });
-  const auto bytes = static_cast<double>(net.delivered_bytes - delivered);
-  bench.outcome.metrics.emplace_back("datagrams_per_packet", static_cast<double>(net.datagrams - datagrams) /
-                                                                 (bytes / static_cast<double>(wire::kFragmentPayload)));
-  bench.outcome.evidence.emplace_back("delivered_bytes", bytes);
+  bench.outcome.per = kRunPackets;
+  bench.measure([&] { right = streams.one_run() && right; });
+  const double packets = static_cast<double>(net.delivered_bytes - delivered) / wire::kFragmentPayload;
+  bench.outcome.metrics.emplace_back("datagrams_per_packet", static_cast<double>(net.datagrams - datagrams) / packets);
+  bench.outcome.evidence.emplace_back("delivered_packets", packets);
   bench.outcome.evidence.emplace_back("wire_bytes", static_cast<double>(net.wire_bytes - wire));
-  bench.outcome.verified = net.delivered_bytes <= sent_bytes && net.closed == 0 && bytes > 0;
-  bench.outcome.proof = "every packet was delivered in order";
+  net.expect(payload());
+  for (std::uint64_t i = 0; i < 2 * payload().size() / kRunBytes; ++i) right = streams.one_run() && right;
+  bench.outcome.verified = right && net.delivered_bytes == streams.sent() && net.closed == 0 && net.failed == 0 &&
+                           net.differences == 0 && net.compared_bytes == 2 * payload().size();
+}
+
+Row stream_row(std::string name, std::string title, std::function<void(Bench&)> body) {
+  return {.name = "level1/endpoints/" + std::move(name),
+          .title = std::move(title),
+          .parameters = {{"bytes", "1130"}},
+          .body = std::move(body)};
+}
+
+void stream_rows(Rows& rows) {
+  rows.push_back(stream_row("stream",
+                            "a full packet of a stream through two endpoints, both sides together, without a kernel",
+                            [](Bench& bench) { stream_body(bench, nullptr); }));
+  rows.push_back(stream_row("stream-traced", "the same with a trace sink that counts events", [](Bench& bench) {
+    CountingTrace sink;
+    stream_body(bench, &sink);
+    bench.outcome.evidence.emplace_back("trace_events", static_cast<double>(sink.events));
+    bench.outcome.verified = bench.outcome.verified && sink.events > 0;
+  }));
+  rows.push_back(stream_row("stream-qlog", "the same with every event written as qlog into memory", [](Bench& bench) {
+    double written = 0;
+    trace::QlogSink sink([&written](std::string_view record) {
+      written += static_cast<double>(record.size());
+      benchmark::DoNotOptimize(record.data());
+    });
+    stream_body(bench, &sink);
+    bench.outcome.evidence.emplace_back("qlog_bytes", written);
+    bench.outcome.verified = bench.outcome.verified && written > 0;
+  }));
 }
 
 // What goes over the wire for a delivered byte: exact, since time is virtual.
 Row wire_bytes_row() {
   return {.name = "level1/endpoints/wire-bytes",
-          .title = "bytes on the wire, both directions, for one delivered byte of a stream of 8 MiB",
+          .title = "bytes on the wire, both directions, for one delivered byte of a stream of 7.6 MiB",
           .unit = "bytes",
           .whole = true,
           .body = [](Bench& bench) {
             bench.whole([&bench] {
               EndpointNet net(chunk_config());
               if (!net.connect()) return;
+              net.expect(payload());
               const std::uint64_t before = net.wire_bytes;
               static_cast<void>(
-                  net.client(0).send(net.now(), net.connection(0), Body::borrowed(payload()), {.as = SendAs::kStream}));
-              for (int round = 0; round < 20'000 && net.confirmed == 0; ++round) net.exchange_with(0, 100us);
-              bench.outcome.verified = net.delivered_bytes == payload().size() && net.confirmed == 1;
-              bench.outcome.proof = "the whole stream was delivered and confirmed";
+                  net.client().send(net.now(), net.connection(0), Body::borrowed(payload()), {.as = SendAs::kStream}));
+              for (int round = 0; round < 20'000 && net.confirmed == 0; ++round) net.exchange();
+              bench.outcome.verified =
+                  net.compared_bytes == payload().size() && net.differences == 0 && net.confirmed == 1;
+              bench.outcome.proof = "the whole stream was delivered, compared and confirmed";
               const double ratio = static_cast<double>(net.wire_bytes - before) / static_cast<double>(payload().size());
               bench.outcome.value = ratio;
               bench.outcome.counts.emplace_back("wire_bytes", ratio);
@@ -99,50 +154,106 @@ Row wire_bytes_row() {
 
 Row handshake_row() {
   return {.name = "level1/endpoints/handshake",
-          .title = "a handshake, both sides, until both are connected, and the end of the connection",
+          .title = "a connection's whole life, both sides: intro, acks, keys, proof, and its end",
           .body = [](Bench& bench) {
-            Config config = chunk_config();
-            EndpointNet net(config);
+            EndpointNet net(chunk_config());
             bool right = net.connect();
-            bench.outcome.proof = "both sides report each connection";
-            std::uint64_t expected = net.connected;
-            bench.measure([&] {
-              net.client(0).close(net.now(), net.connection(0));
-              net.exchange_with(0, 2s);
-              EndpointNet fresh(config);
-              right = fresh.connect() && right;
-              expected += 2;
-            });
+            std::uint64_t lives = 0;
+            // Addresses take turns: admission decrypts one intro of an address in a quarter of a second.
+            constexpr std::size_t kAddresses = 256;
+            const auto live = [&] {
+              const std::uint64_t connected = net.connected;
+              const std::uint64_t closed = net.closed;
+              const auto id = net.dial(1 + lives++ % kAddresses);
+              for (int round = 0; round < 20 && net.connected < connected + 2; ++round) net.exchange(1ms);
+              if (id) net.client().close(net.now(), *id);
+              for (int round = 0; round < 20 && net.closed < closed + 2; ++round) net.exchange(1ms);
+              right = right && id && net.connected == connected + 2 && net.closed == closed + 2;
+            };
+            for (int i = 0; i < 8; ++i) live();
+            bench.outcome.rate = "handshakes_per_second";
+            bench.outcome.proof = "both sides reported each connection and its end";
+            const std::uint64_t before = net.wire_bytes;
+            const std::uint64_t first = lives;
+            bench.measure(live);
+            bench.outcome.counts.emplace_back(
+                "wire_bytes", static_cast<double>(net.wire_bytes - before) / static_cast<double>(lives - first));
             bench.outcome.verified = right;
-            bench.outcome.marks.emplace_back("includes making two endpoints and three keys");
           }};
 }
 
-// 16 connections send one message each in turn, among many that are open.
+// Short messages one after another, a hundred at a time, so that they share runs and receipts as a busy sender's do.
+Row message_row(std::size_t bytes) {
+  return {.name = fmt::format("level1/endpoints/message/{}", bytes),
+          .title = fmt::format("a short message of {} bytes through two endpoints, both sides together", bytes),
+          .parameters = {{"bytes", std::to_string(bytes)}},
+          .body = [bytes](Bench& bench) {
+            EndpointNet net(chunk_config());
+            if (!net.connect()) return;
+            const ByteView content = ByteView(payload()).first(bytes);
+            constexpr std::uint64_t kAtOnce = 100;
+            std::uint64_t sent = 0;
+            bool right = true;
+            const auto hundred = [&] {
+              for (std::uint64_t i = 0; i < kAtOnce; ++i) {
+                right = net.client().send(net.now(), net.connection(0), Body::borrowed(content)).has_value() && right;
+              }
+              sent += kAtOnce;
+              for (int round = 0; round < 10'000 && net.delivered_messages < sent; ++round) net.exchange();
+            };
+            for (int i = 0; i < 100; ++i) hundred();
+            bench.outcome.bytes = static_cast<double>(bytes);
+            bench.outcome.per = kAtOnce;
+            bench.outcome.rate = "packets_per_second";
+            bench.measure(hundred);
+            net.expect(content);
+            for (int i = 0; i < 10; ++i) hundred();
+            for (int round = 0; round < 1000 && net.confirmed < sent; ++round) net.exchange(1ms);
+            bench.outcome.verified = right && net.delivered_messages == sent && net.confirmed == sent &&
+                                     net.differences == 0 && net.compared_bytes == 10 * kAtOnce * bytes;
+            bench.outcome.proof = "every message was delivered and confirmed, a thousand were compared";
+          }};
+}
+
+// 16 connections send one message each in turn, among many that are open. The connections are made once a process.
 Row many_connections_row(std::size_t open) {
   return {.name = fmt::format("level1/endpoints/connections/{}", open),
-          .title = fmt::format("a short message to one of 16 active among {} open connections, both sides", open),
-          .parameters = {{"connections", std::to_string(open)}},
+          .title = fmt::format("a short message on one of {} active among {} open connections, both sides",
+                               std::min<std::size_t>(16, open), open),
+          .parameters = {{"active", "16"}, {"connections", std::to_string(open)}},
           .body = [open](Bench& bench) {
-            Config config = chunk_config();
-            config.admission = {};
-            EndpointNet net(config, open);
-            if (!net.connect()) {
-              bench.outcome.proof = fmt::format("{} of {} connected", net.connected / 2, open);
-              return;
+            static std::map<std::size_t, std::unique_ptr<EndpointNet>> nets;
+            std::unique_ptr<EndpointNet>& kept = nets[open];
+            if (!kept) {
+              kept = std::make_unique<EndpointNet>(chunk_config(), open);
+              if (!kept->connect()) {
+                bench.outcome.proof = fmt::format("{} of {} connected", kept->connected / 2, open);
+                kept.reset();
+                return;
+              }
             }
-            static const std::vector<std::uint8_t> kMessage(64, 9);
-            std::size_t turn = 0;
-            std::uint64_t sent = 0;
+            EndpointNet& net = *kept;
+            const ByteView content = ByteView(payload()).first(64);
+            std::uint64_t sent = net.delivered_messages;
             const std::size_t active = std::min<std::size_t>(16, open);
-            bench.measure([&] {
-              const std::size_t client = turn++ % active;
-              if (net.client(client).send(net.now(), net.connection(client), Body::borrowed(kMessage))) ++sent;
-              net.exchange_with(client, 1us);
-            });
-            for (int round = 0; round < 100; ++round) net.exchange_with(static_cast<std::size_t>(round) % active, 2ms);
-            bench.outcome.verified = net.delivered_messages == sent && sent > 0;
-            bench.outcome.proof = "every message was delivered";
+            std::size_t turn = 0;
+            bool right = true;
+            const auto one = [&] {
+              right =
+                  net.client().send(net.now(), net.connection(turn++ % active), Body::borrowed(content)).has_value() &&
+                  right;
+              ++sent;
+              net.exchange(10us);
+            };
+            for (int i = 0; i < 2000; ++i) one();
+            bench.measure(one);
+            net.expect(content);
+            for (int i = 0; i < 100; ++i) one();
+            for (int round = 0; round < 1000 && net.delivered_messages < sent; ++round) net.exchange(1ms);
+            net.expect({});
+            bench.outcome.verified =
+                right && net.delivered_messages == sent && net.differences == 0 && net.closed == 0 && net.failed == 0;
+            bench.outcome.proof = "every message was delivered, a hundred were compared";
             bench.outcome.evidence.emplace_back("delivered_messages", static_cast<double>(net.delivered_messages));
           }};
 }
@@ -157,19 +268,33 @@ Row capacity_row(std::uint32_t capacity) {
             config.send_queue.max_messages = capacity;
             EndpointNet net(config);
             if (!net.connect()) return;
-            static const std::vector<std::uint8_t> kMessage(1000, 9);
+            const ByteView content = ByteView(payload()).first(1000);
             std::uint64_t sent = 0;
-            bench.outcome.bytes = 1000;
+            std::uint64_t waited = 0;
+            // The application sends whenever the queue takes a message, and runs the loop when it does not.
             const auto one = [&] {
-              while (!net.client(0).send(net.now(), net.connection(0), Body::borrowed(kMessage)))
-                net.exchange_with(0, 100us);
+              while (!net.client().send(net.now(), net.connection(0), Body::borrowed(content))) {
+                net.exchange();
+                ++waited;
+              }
               ++sent;
             };
-            for (int i = 0; i < 5000; ++i) one();
+            for (int i = 0; i < 20'000; ++i) one();
+            bench.outcome.bytes = 1000;
+            const std::uint64_t sent_before = sent;
+            const std::uint64_t waited_before = waited;
             bench.measure(one);
-            for (int round = 0; round < 200; ++round) net.exchange_with(0, 2ms);
-            bench.outcome.verified = net.delivered_messages == sent;
-            bench.outcome.proof = "every message was delivered";
+            if (waited > waited_before) {
+              bench.outcome.metrics.emplace_back("messages_a_turn", static_cast<double>(sent - sent_before) /
+                                                                        static_cast<double>(waited - waited_before));
+            }
+            for (int round = 0; round < 10'000 && net.confirmed < sent; ++round) net.exchange();
+            net.expect(content);
+            for (int i = 0; i < 100; ++i) one();
+            for (int round = 0; round < 10'000 && net.confirmed < sent; ++round) net.exchange();
+            bench.outcome.verified = net.delivered_messages == sent && net.confirmed == sent && net.differences == 0 &&
+                                     net.compared_bytes == 100'000;
+            bench.outcome.proof = "every message was delivered and confirmed, a hundred were compared";
           }};
 }
 
@@ -177,22 +302,11 @@ Row capacity_row(std::uint32_t capacity) {
 
 void add_level1_endpoints(Rows& rows) {
   for (const std::uint32_t capacity : {1U, 10U, 100U, 1000U, 8192U}) rows.push_back(capacity_row(capacity));
-  rows.push_back({.name = "level1/endpoints/stream",
-                  .title = "a full packet of a stream through two endpoints, both sides together, without a kernel",
-                  .parameters = {{"bytes", "1130"}},
-                  .body = [](Bench& bench) { stream_body(bench, nullptr); }});
-  rows.push_back({.name = "level1/endpoints/stream-traced",
-                  .title = "the same with a trace sink that counts events",
-                  .parameters = {{"bytes", "1130"}},
-                  .body = [](Bench& bench) {
-                    CountingTrace sink;
-                    stream_body(bench, &sink);
-                    bench.outcome.evidence.emplace_back("trace_events", static_cast<double>(sink.events));
-                    bench.outcome.verified = bench.outcome.verified && sink.events > 0;
-                  }});
+  stream_rows(rows);
+  for (const std::size_t bytes : {std::size_t{64}, wire::kShortMessageLimit}) rows.push_back(message_row(bytes));
   rows.push_back(wire_bytes_row());
   rows.push_back(handshake_row());
-  for (const std::size_t open : {std::size_t{16}, std::size_t{100}, std::size_t{1000}})
+  for (const std::size_t open : {std::size_t{1}, std::size_t{100}, std::size_t{1000}, std::size_t{10'000}})
     rows.push_back(many_connections_row(open));
 }
 

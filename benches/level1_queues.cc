@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "benches/suite.h"
+#include "recovery/receipt_queue.h"
 #include "stream/recv_streams.h"
 #include "stream/send_queue.h"
 #include "wire/limits.h"
@@ -40,6 +41,7 @@ Row message_queue_row(std::uint32_t capacity) {
             refill();
             bench.outcome.verified = accepted == capacity && owners.size() == capacity;
             bench.outcome.proof = "takes as many as its capacity and confirms each";
+            bench.outcome.rate = "messages_per_second";
             std::size_t next = 0;
             bench.measure([&] {
               confirmed += queue.on_acknowledged(SendKind::kMessage, owners[next], 0, 1).has_value() ? 1U : 0U;
@@ -82,6 +84,33 @@ Row send_streams_row(std::uint32_t streams) {
               ++taken;
             });
             bench.outcome.verified = right && taken > 0;
+          }};
+}
+
+// Receipts wait until so many are there, and leave together.
+Row receipt_queue_row(std::uint32_t capacity) {
+  return {.name = fmt::format("level1/queue/receipts/{}", capacity),
+          .title = fmt::format("a receipt through a queue of {} that is emptied when full", capacity),
+          .parameters = {{"capacity", std::to_string(capacity)}},
+          .body = [capacity](Bench& bench) {
+            ReceiptQueue queue({.pending_limit = capacity, .repetitions = 0});
+            std::vector<std::uint32_t> out(capacity);
+            std::uint32_t id = 1;
+            std::uint64_t sum_in = 0;
+            std::uint64_t sum_out = 0;
+            bool right = true;
+            const auto one = [&] {
+              right = queue.push(kStart, id, true) && right;
+              sum_in += id++;
+              if (queue.size() < capacity) return;
+              right = queue.take(kStart, out, false) == capacity && right;
+              sum_out += std::accumulate(out.begin(), out.end(), std::uint64_t{0});
+            };
+            for (std::uint32_t i = 0; i < 2 * capacity; ++i) one();
+            bench.measure(one);
+            while (!queue.empty()) one();
+            bench.outcome.verified = right && sum_in == sum_out && queue.overflowed() == 0;
+            bench.outcome.proof = "every receipt comes out once";
           }};
 }
 
@@ -151,7 +180,8 @@ Row reassembly_row(std::string name, std::string title, Order order) {
 
 void add_level1_queues(Rows& rows) {
   for (const std::uint32_t capacity : {1U, 10U, 100U, 1000U}) rows.push_back(message_queue_row(capacity));
-  for (const std::uint32_t streams : {1U, 100U, 1000U, 10'000U}) rows.push_back(send_streams_row(streams));
+  for (const std::uint32_t capacity : {1U, 10U, 100U, 1000U}) rows.push_back(receipt_queue_row(capacity));
+  for (const std::uint32_t streams : {1U, 10U, 100U, 1000U, 10'000U}) rows.push_back(send_streams_row(streams));
   rows.push_back(reassembly_row("in-order", "a fragment of a stream that arrives in order", Order::kInOrder));
   rows.push_back(reassembly_row("reversed", "a fragment of a stream that arrives backwards", Order::kReversed));
   rows.push_back(reassembly_row("lossy", "a fragment of a stream of which one in sixteen comes late", Order::kLossy));

@@ -99,11 +99,11 @@ Row sent_ring_row(std::string name, std::string title, Order order) {
 
 void add_level1_recovery(Rows& rows) {
   rows.push_back(ack_tracker_row("in-order", "duplicate filter and receipt of a packet, in order", Order::kInOrder));
-  rows.push_back(ack_tracker_row("reordered", "the same, runs of eight backwards", Order::kReversed));
+  rows.push_back(ack_tracker_row("reversed", "the same, runs of eight backwards", Order::kReversed));
   rows.push_back(ack_tracker_row("lossy", "the same, one in a hundred comes late", Order::kLossy));
   rows.push_back(
       sent_ring_row("in-order", "sent ring, loss detection and delivery rate of a packet, in order", Order::kInOrder));
-  rows.push_back(sent_ring_row("reordered", "the same, receipts of runs of eight backwards", Order::kReversed));
+  rows.push_back(sent_ring_row("reversed", "the same, receipts of runs of eight backwards", Order::kReversed));
   rows.push_back(sent_ring_row("lossy", "the same, receipts of one in a hundred come late", Order::kLossy));
 }
 

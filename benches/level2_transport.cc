@@ -1,5 +1,5 @@
 // Level 2: the whole transport between two processes over loopback, by back end, cipher and buffer; its ratios to the
-// ceiling, to its own one-call back end, to TCP and TLS; latency.
+// ceiling, to its own one-call back end, to TCP and TLS.
 
 #include <fmt/format.h>
 
@@ -44,45 +44,6 @@ Row own_ratio_row(std::string name, std::string title, PerfRunPlan plan, PerfRun
           }};
 }
 
-Row ping_pong_row(std::string idle, bool beside_bulk) {
-  return {.name = fmt::format("level2/latency/{}{}", idle, beside_bulk ? "-beside-bulk" : ""),
-          .title = fmt::format("round trip of 64 bytes, idle strategy {}{}", idle,
-                               beside_bulk ? ", beside a bulk stream, on a schedule" : ""),
-          .unit = "ns",
-          .whole = true,
-          .body = [idle, beside_bulk](Bench& bench) {
-            bench.whole([&] {
-              PerfRunPlan plan = both({"--idle", idle});
-              plan.client_arguments.insert(plan.client_arguments.end(), {"--ping-pong", "--size", "64"});
-              if (beside_bulk)
-                plan.client_arguments.insert(plan.client_arguments.end(), {"-P", "1", "--interval", "1ms"});
-              cli::PerfPairOptions pair;
-              pair.server_program = pair.client_program = cli::sibling_program("godwit");
-              pair.seconds = bench.seconds();
-              pair.server_arguments = plan.server_arguments;
-              pair.client_arguments = plan.client_arguments;
-              const auto run = cli::run_perf_pair(pair);
-              if (!run || !run->at("ping_pong").is_object()) {
-                bench.outcome.skipped = run ? "no latency in the result" : run.error().message;
-                return;
-              }
-              const measure::Json& echo = run->at("ping_pong");
-              const measure::Json& latency = echo.at("latency_seconds");
-              bench.outcome.value = latency.at("p50").get<double>() * 1e9;
-              bench.outcome.metrics = {{"p99_nanoseconds", latency.at("p99").get<double>() * 1e9},
-                                       {"p99.9_nanoseconds", latency.at("p99.9").get<double>() * 1e9}};
-              std::vector<std::string> problems;
-              bench.outcome.distribution =
-                  measure::histogram_from_json(measure::JsonReader(echo.at("histogram"), "", problems));
-              bench.outcome.distribution_unit = "ns";
-              const auto answered = echo.at("answered").get<double>();
-              bench.outcome.evidence = {{"sent", echo.at("sent").get<double>()}, {"answered", answered}};
-              bench.outcome.verified = answered > 0;
-              bench.outcome.proof = "each echo came back";
-            });
-          }};
-}
-
 }  // namespace
 
 void add_level2_transport(Rows& rows) {
@@ -101,16 +62,17 @@ void add_level2_transport(Rows& rows) {
     rows.push_back(
         perf_row(cipher, fmt::format("one stream over loopback, cipher {}", cipher), both({"--cipher", cipher})));
   }
-  PerfRunPlan small_buffer = both({});
-  small_buffer.server_arguments = {"--receive-buffer", "208k"};
-  rows.push_back(perf_row("buffer-208k", "one stream over loopback, receive buffer of 208 KiB as the system's default",
-                          small_buffer));
+  for (const char* size : {"208k", "1m", "4m", "16m"}) {
+    PerfRunPlan buffer = both({});
+    buffer.server_arguments = {"--receive-buffer", size};
+    Row row = perf_row(fmt::format("buffer-{}", size),
+                       fmt::format("one stream over loopback, receive buffer of {} asked for", size), buffer);
+    row.parameters = {{"buffer", size}};
+    rows.push_back(std::move(row));
+  }
   PerfRunPlan parallel = both({});
   parallel.client_arguments = {"-P", "8"};
   rows.push_back(perf_row("streams-8", "eight streams over loopback", parallel));
-  PerfRunPlan bidirectional = both({});
-  bidirectional.client_arguments = {"--bidir"};
-  rows.push_back(perf_row("bidirectional", "both directions at once; the figure is the client's", bidirectional));
 
   rows.push_back(ratio_row("level2/ratio/ceiling", "godwit perf against the ceiling of the same minute", both({}),
                            {.path = RawPath::kCeiling}));
@@ -122,9 +84,6 @@ void add_level2_transport(Rows& rows) {
                            both({"--backend", "sendto"}), {.path = RawPath::kSealSendto}));
   rows.push_back(own_ratio_row("sendto", "godwit perf against its own one-call back end", both({}),
                                both({"--backend", "sendto"})));
-
-  for (const char* idle : {"block", "spin-block", "spin"}) rows.push_back(ping_pong_row(idle, false));
-  rows.push_back(ping_pong_row("block", true));
 }
 
 }  // namespace godwit::bench

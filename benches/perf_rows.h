@@ -16,10 +16,11 @@ struct PerfRunPlan {
   std::vector<std::string> client_arguments;
   std::string bind = "127.0.0.1:0";
   std::vector<std::string> server_prefix;
+  double seconds = 0;  // instead of bench.seconds()
 };
 
 // Runs for bench.seconds() and fills the outcome: goodput as its value, counts, proof and evidence. Nothing when it
-// failed, with the reason in `outcome.skipped`.
+// failed: the row is then not verified, with the reason as its proof.
 [[nodiscard]] std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan);
 
 // Goodput of a run in bit/s.

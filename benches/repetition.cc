@@ -76,9 +76,12 @@ Repetition execute(const Row& row, const RepetitionOptions& options) {
   repetition.iterations = timed.iterations;
   if (!repetition.error.empty() || !repetition.outcome.skipped.empty()) return repetition;
   const double each = timed.iterations > 0 ? timed.seconds * 1e9 / static_cast<double>(timed.iterations) : 0;
-  repetition.value = repetition.outcome.value.value_or(each);
+  repetition.value = repetition.outcome.value.value_or(each / repetition.outcome.per);
   if (repetition.outcome.bytes > 0 && row.unit == "ns" && repetition.value > 0) {
     repetition.outcome.metrics.emplace_back("bits_per_second", repetition.outcome.bytes * 8e9 / repetition.value);
+  }
+  if (!repetition.outcome.rate.empty() && row.unit == "ns" && repetition.value > 0) {
+    repetition.outcome.metrics.emplace_back(repetition.outcome.rate, 1e9 / repetition.value);
   }
   return repetition;
 }

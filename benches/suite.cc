@@ -21,7 +21,11 @@ const std::vector<Row>& all_rows() {
     add_level2_backends(rows);
     add_level2_transport(rows);
     add_level2_veth(rows);
+    add_level2_messages(rows);
+    add_level2_latency(rows);
     add_level3_limits(rows);
+    add_level3_connections(rows);
+    add_level3_stress(rows);
     return rows;
   }();
   return kRows;

@@ -19,7 +19,9 @@ namespace godwit::bench {
 // What one repetition found beside its time.
 struct Outcome {
   std::optional<double> value;  // of rows that measure a whole run: in the row's unit
-  double bytes = 0;             // an operation moves: gives bits_per_second
+  double per = 1;               // packets (messages, …) of one operation: the figure is of one of them
+  double bytes = 0;             // one of them carries: gives bits_per_second
+  std::string rate;             // a name for how many of them go in a second: gives a metric
   bool verified = false;        // set by the row once it has checked that the operation does what it claims
   std::string proof;
   std::string skipped;      // why this machine cannot run it; nothing else counts then
@@ -79,7 +81,8 @@ class Bench {
     }
     const std::uint64_t before = allocations_so_far();
     for (int i = 0; i < kCountedOperations; ++i) operation();
-    outcome.counts.emplace_back("allocations", static_cast<double>(allocations_so_far() - before) / kCountedOperations);
+    outcome.counts.emplace_back("allocations",
+                                static_cast<double>(allocations_so_far() - before) / kCountedOperations / outcome.per);
   }
   // For rows that measure a whole run of about seconds() by themselves: outcome.value is the figure.
   template <typename Run>
@@ -137,6 +140,10 @@ void add_level2_raw(Rows& rows);
 void add_level2_backends(Rows& rows);
 void add_level2_transport(Rows& rows);
 void add_level2_veth(Rows& rows);
+void add_level2_messages(Rows& rows);
+void add_level2_latency(Rows& rows);
 void add_level3_limits(Rows& rows);
+void add_level3_connections(Rows& rows);
+void add_level3_stress(Rows& rows);
 
 }  // namespace godwit::bench

@@ -45,7 +45,9 @@ void pin(int core) {
   sched_setaffinity(0, sizeof cores, &cores);  // where there is no such core, the scheduler chooses
 }
 
-double seconds_of(const measure::Stopwatch& watch) { return static_cast<double>(watch.elapsed().count()) * 1e-9; }
+double seconds_of(const measure::Stopwatch& watch) {
+  return static_cast<double>(watch.elapsed().count()) * 1e-9;
+}
 
 }  // namespace
 
@@ -141,8 +143,8 @@ Result<measure::Json> run_perf_pair(const PerfPairOptions& options) {
   const std::string address = server.read_word("listening on", kStart);
   const std::string key = server.read_word("public key", kStart);
   if (key.empty()) return failure(ErrorCode::kSystem, "the server did not start");
-  command = {options.client_program, "perf", "client", "--to", address, "--peer-key", key, "--json",
-             "-t", fmt::format("{:.3f}", options.seconds)};
+  command = {options.client_program, "perf", "client", "--to", address,
+             "--peer-key",           key,    "--json", "-t",   fmt::format("{:.3f}", options.seconds)};
   command.insert(command.end(), options.client_arguments.begin(), options.client_arguments.end());
   ChildProgram client(command, options.sender_core, folder.path());
   const std::optional<int> code = client.finish(options.seconds + options.patience_seconds);
@@ -150,7 +152,7 @@ Result<measure::Json> run_perf_pair(const PerfPairOptions& options) {
   if (*code != 0) return failure(ErrorCode::kSystem, fmt::format("the client ended with code {}", *code));
   auto json = measure::parse_json(client.text());
   if (!json) return std::unexpected(json.error());
-  static_cast<void>(server.finish(5));
+  static_cast<void>(server.finish(options.farewell_seconds));
   return json;
 }
 

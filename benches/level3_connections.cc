@@ -1,0 +1,251 @@
+// Level 3: many connections on one socket: what a packet costs among them, who gets how much, what idle ones take, and
+// how fast they come and go.
+
+#include <dirent.h>
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "benches/endpoint_pair.h"
+#include "benches/node_pair.h"
+#include "benches/suite.h"
+
+namespace godwit::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+Duration run_time(const Bench& bench) {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(bench.seconds()));
+}
+
+// `active` of `open` connections send streams back to back; the processor time of both ends together.
+Row active_row(std::size_t open, bool all) {
+  const std::size_t active = all ? open : std::min<std::size_t>(open, 16);
+  return {.name = fmt::format("level3/connections/{}/{}", all ? "all-active" : "active-16", open),
+          .title = fmt::format("processor time of a full packet, both ends, {} of {} connections on one socket active",
+                               active, open),
+          .parameters = {{"active", all ? "all" : "16"}, {"connections", std::to_string(open)}},
+          .whole = true,
+          .body = [open, active](Bench& bench) {
+            bench.whole([&] {
+              const NodeConfig config = loopback_config();
+              auto server = BenchServer::start(config);
+              auto client = server ? BenchClient::open(config, *server) : nullptr;
+              if (!client) {
+                bench.outcome.skipped = "no sockets";
+                return;
+              }
+              bench.outcome.proof = "every stream arrived whole, compared byte by byte, and was confirmed";
+              if (!client->connect(open)) return;
+              // Spread over the table, not neighbours.
+              std::vector<std::size_t> chosen;
+              for (std::size_t i = 0; i < active; ++i) chosen.push_back(i * (open / active));
+              std::vector<bool> going(open, false);
+              bool feeding = true;
+              client->on_event = [&](std::size_t index, Event& event) {
+                if (!std::holds_alternative<MessageConfirmed>(event)) return;
+                going[index] = feeding && client->send_stream(index);
+              };
+              for (const std::size_t index : chosen) client->send_stream(index);
+              client->run_for(run_time(bench) / 4);
+              const ServerTotals before = server->totals();
+              const double own_before = thread_cpu_seconds();
+              client->run_for(run_time(bench));
+              const double own = thread_cpu_seconds() - own_before;
+              const ServerTotals after = server->totals();
+              feeding = false;
+              const bool done = client->run_until([&] { return client->confirmed == client->sent_streams; });
+              const ServerTotals end = server->totals();
+              const double packets = static_cast<double>(after.stream_bytes - before.stream_bytes) / 1130;
+              if (packets <= 0) return;
+              const double serving = after.cpu_seconds - before.cpu_seconds;
+              bench.outcome.value = (own + serving) * 1e9 / packets;
+              bench.outcome.metrics = {{"client_nanoseconds", own * 1e9 / packets},
+                                       {"server_nanoseconds", serving * 1e9 / packets},
+                                       {"packets_per_second", packets / bench.seconds()}};
+              bench.outcome.evidence = {{"delivered_bytes", static_cast<double>(end.stream_bytes)},
+                                        {"drops", static_cast<double>(end.kernel_drops)}};
+              bench.outcome.verified = done && end.differences == 0 && client->failed == 0 &&
+                                       end.streams_finished == client->sent_streams &&
+                                       end.stream_bytes == client->sent_streams * kPatternBytes;
+            });
+          }};
+}
+
+Row fairness_row(std::size_t connections) {
+  return {.name = fmt::format("level3/fairness/{}", connections),
+          .title = fmt::format("Jain's index of what {} busy connections on one socket got", connections),
+          .parameters = {{"connections", std::to_string(connections)}},
+          .unit = "index",
+          .better = measure::Better::kHigher,
+          .whole = true,
+          .body = [connections](Bench& bench) {
+            bench.whole([&] {
+              const NodeConfig config = loopback_config();
+              auto server = BenchServer::start(config);
+              auto client = server ? BenchClient::open(config, *server) : nullptr;
+              if (!client) {
+                bench.outcome.skipped = "no sockets";
+                return;
+              }
+              bench.outcome.proof = "every stream arrived whole and compared; the index is at least 0.9";
+              if (!client->connect(connections)) return;
+              // Two streams each, so that none pauses between the end of one and the start of the next.
+              bool feeding = true;
+              client->on_event = [&](std::size_t index, Event& event) {
+                if (feeding && std::holds_alternative<MessageConfirmed>(event)) client->send_stream(index);
+              };
+              for (std::size_t i = 0; i < connections; ++i) {
+                client->send_stream(i);
+                client->send_stream(i);
+              }
+              client->run_for(run_time(bench) / 2);
+              const ServerTotals before = server->totals();
+              client->run_for(std::max<Duration>(run_time(bench), 400ms));
+              const ServerTotals after = server->totals();
+              feeding = false;
+              const bool done = client->run_until([&] { return client->confirmed == client->sent_streams; });
+              const ServerTotals end = server->totals();
+              double sum = 0;
+              double squares = 0;
+              double least = 1e300;
+              double most = 0;
+              for (const auto& [id, bytes] : after.stream_bytes_of) {
+                const auto then = before.stream_bytes_of.find(id);
+                const double got =
+                    static_cast<double>(bytes - (then == before.stream_bytes_of.end() ? 0 : then->second));
+                sum += got;
+                squares += got * got;
+                least = std::min(least, got);
+                most = std::max(most, got);
+              }
+              if (squares <= 0) return;
+              const double jain = sum * sum / (static_cast<double>(connections) * squares);
+              bench.outcome.value = jain;
+              bench.outcome.metrics = {{"least_share", least * static_cast<double>(connections) / sum},
+                                       {"greatest_share", most * static_cast<double>(connections) / sum}};
+              bench.outcome.evidence = {{"delivered_bytes", static_cast<double>(end.stream_bytes)}};
+              bench.outcome.verified = done && jain >= 0.9 && end.differences == 0 &&
+                                       end.streams_finished == client->sent_streams && client->failed == 0;
+            });
+          }};
+}
+
+std::size_t open_descriptors() {
+  std::size_t count = 0;
+  if (DIR* const folder = opendir("/proc/self/fd")) {
+    while (readdir(folder) != nullptr) ++count;
+    closedir(folder);
+  }
+  return count;
+}
+
+// Connections come, deliver one message and go, 32 at a time.
+Row churn_row() {
+  return {.name = "level3/churn",
+          .title = "connections that dial, deliver a message, hear that it arrived, and close; over loopback",
+          .unit = "connections/s",
+          .better = measure::Better::kHigher,
+          .whole = true,
+          .body = [](Bench& bench) {
+            bench.whole([&] {
+              const NodeConfig config = loopback_config();
+              auto server = BenchServer::start(config);
+              auto client = server ? BenchClient::open(config, *server) : nullptr;
+              if (!client) {
+                bench.outcome.skipped = "no sockets";
+                return;
+              }
+              constexpr std::size_t kAtOnce = 32;
+              client->on_event = [&](std::size_t index, Event& event) {
+                if (std::holds_alternative<Connected>(event)) client->send_message(index, 64);
+                if (std::holds_alternative<MessageConfirmed>(event))
+                  client->endpoint().close(client->now(), client->id(index));
+              };
+              const std::size_t descriptors = open_descriptors();
+              const Instant begin = client->now();
+              bool dialling = true;
+              client->run_for(run_time(bench), [&] {
+                while (dialling && client->dialled() - client->closed < kAtOnce) dialling = client->dial().has_value();
+              });
+              const bool done = client->run_until([&] { return client->closed == client->dialled(); });
+              const double seconds = std::chrono::duration<double>(client->now() - begin).count();
+              ServerTotals end = server->totals();
+              for (int wait = 0; wait < 100 && end.closed < end.connected; ++wait) {
+                client->run_for(10ms);
+                end = server->totals();
+              }
+              bench.outcome.value = static_cast<double>(client->confirmed) / seconds;
+              bench.outcome.metrics = {
+                  {"server_microseconds",
+                   end.cpu_seconds * 1e6 / static_cast<double>(std::max<std::uint64_t>(1, end.connected))}};
+              bench.outcome.evidence = {{"connections", static_cast<double>(end.connected)},
+                                        {"left_open", static_cast<double>(end.open)},
+                                        {"descriptors_gained", static_cast<double>(open_descriptors() - descriptors)}};
+              bench.outcome.verified =
+                  done && client->confirmed > 0 && client->failed == 0 && client->confirmed == client->dialled() &&
+                  end.messages == client->sent_messages && end.message_sum == client->sent_sum &&
+                  end.differences == 0 && end.closed == end.connected && open_descriptors() == descriptors;
+              bench.outcome.proof = "every one connected, delivered its message and was closed on both sides";
+            });
+          }};
+}
+
+// Idle for a minute of virtual time. Heap bytes of one end: what its destruction gives back.
+Row idle_row(std::size_t connections) {
+  return {
+      .name = fmt::format("level3/connections/idle/{}", connections),
+      .title = fmt::format("heap of one end for each of {} connections that have been idle for a minute", connections),
+      .parameters = {{"connections", std::to_string(connections)}},
+      .unit = "bytes",
+      .whole = true,
+      .body = [connections](Bench& bench) {
+        bench.whole([&] {
+          EndpointNet net({}, connections);
+          if (!net.connect()) {
+            bench.outcome.proof = "not all were connected";
+            return;
+          }
+          const Instant settled = net.now() + 20s;
+          while (net.sleep_until_next_timer(settled)) {
+          }
+          const std::uint64_t datagrams = net.datagrams;
+          const std::uint64_t timers = net.timers;
+          const Instant end = settled + 60s;
+          while (net.sleep_until_next_timer(end)) {
+          }
+          const auto minutes = static_cast<double>(connections);
+          const double packets = static_cast<double>(net.datagrams - datagrams) / minutes;
+          const double wakes = static_cast<double>(net.timers - timers) / minutes;
+          const std::size_t before = mallinfo2().uordblks;
+          net.destroy_server();
+          const double bytes = static_cast<double>(before - mallinfo2().uordblks) / static_cast<double>(connections);
+          bench.outcome.value = bytes;
+          bench.outcome.counts = {{"datagrams_a_minute", packets}, {"wake_ups_a_minute", wakes}};
+          bench.outcome.metrics = {{"bytes", bytes}};
+          // Each side pings on its schedule and answers the other's pings. A ping is a wake-up at most, shared by the
+          // connections whose pings are due together; another one is a deadline that has moved.
+          const double pings =
+              2 * std::chrono::duration<double>(60s) / std::chrono::duration<double>(KeepAliveConfig{}.ping_interval);
+          bench.outcome.verified = net.closed == 0 && bytes > 100 && packets <= 2.1 * pings && wakes <= 2 * pings;
+          bench.outcome.proof = "all stay connected; nothing wakes or is sent beyond keep-alive";
+        });
+      }};
+}
+
+}  // namespace
+
+void add_level3_connections(Rows& rows) {
+  for (const std::size_t open :
+       {std::size_t{1}, std::size_t{16}, std::size_t{100}, std::size_t{1000}, std::size_t{10'000}})
+    rows.push_back(active_row(open, false));
+  for (const std::size_t open : {std::size_t{100}, std::size_t{1000}}) rows.push_back(active_row(open, true));
+  rows.push_back(fairness_row(100));
+  rows.push_back(churn_row());
+  for (const std::size_t connections : {std::size_t{1000}, std::size_t{10'000}}) rows.push_back(idle_row(connections));
+}
+
+}  // namespace godwit::bench
