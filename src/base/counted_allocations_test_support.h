@@ -15,7 +15,8 @@ struct AllocationCounts {
   std::atomic<std::uint64_t> allocations{0};
   std::atomic<std::uint64_t> live_bytes{0};  // as the allocator rounds them
 
-  void* allocate(std::size_t size, std::size_t alignment) {
+  // Not inlined: g++ 12 would see std::free of what operator new returned, and warn.
+  [[gnu::noinline]] void* allocate(std::size_t size, std::size_t alignment) {
     void* memory = alignment <= alignof(std::max_align_t)
                        ? std::malloc(size == 0 ? 1 : size)
                        : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
@@ -24,7 +25,7 @@ struct AllocationCounts {
     live_bytes.fetch_add(malloc_usable_size(memory), std::memory_order_relaxed);
     return memory;
   }
-  void free(void* memory) noexcept {
+  [[gnu::noinline]] void free(void* memory) noexcept {
     if (memory == nullptr) return;
     live_bytes.fetch_sub(malloc_usable_size(memory), std::memory_order_relaxed);
     std::free(memory);
