@@ -40,6 +40,12 @@ std::uint64_t Pacer::budget(Instant now) {
   return static_cast<std::uint64_t>(credit_ / kNano);
 }
 
+Duration Pacer::until_credit(Instant now, std::uint64_t bytes) {
+  if (rate_.is_unlimited()) return Duration::zero();
+  refill(now);
+  return until(static_cast<std::int64_t>(std::min(bytes, burst_)) * kNano);
+}
+
 void Pacer::on_sent(Instant now, std::uint64_t bytes) {
   if (rate_.is_unlimited()) return;
   refill(now);
@@ -52,9 +58,14 @@ void Pacer::on_sent(Instant now, std::uint64_t bytes) {
 
 Duration Pacer::until_release(Instant now) {
   if (budget(now) > 0) return Duration::zero();
+  return until(wanted());
+}
+
+Duration Pacer::until(std::int64_t credit) const {
   const std::uint64_t rate = rate_.bytes_per_second();
+  const Wide missing = static_cast<Wide>(credit) - credit_;
+  if (missing <= 0) return Duration::zero();
   if (rate == 0) return Duration::max();
-  const Wide missing = static_cast<Wide>(wanted()) - credit_;
   return Duration{static_cast<Duration::rep>((missing + rate - 1) / rate)};
 }
 

@@ -35,6 +35,9 @@ class Pacer {
   // Bytes that may go now. Once the credit has fallen below one datagram it is 0 until a whole run may go, so that
   // receipts coming in do not cut runs into single packets.
   [[nodiscard]] std::uint64_t budget(Instant now);
+  // How long until `bytes`, at most burst(), may go by themselves: a short message does not wait until budget() has
+  // saved up a whole run. Zero if they may go now, Duration::max() at a rate of zero.
+  [[nodiscard]] Duration until_credit(Instant now, std::uint64_t bytes);
   // Bytes sent, granted or not: what does not wait still counts. The debt it can leave is bounded to one second.
   void on_sent(Instant now, std::uint64_t bytes);
   // How long until budget() is not 0; zero if it is not 0 now, Duration::max() at a rate of zero.
@@ -50,6 +53,7 @@ class Pacer {
  private:
   void apply(Bandwidth rate);
   void refill(Instant now);
+  [[nodiscard]] Duration until(std::int64_t credit) const;
   [[nodiscard]] std::int64_t capacity() const;  // of credit
   [[nodiscard]] std::int64_t wanted() const;    // credit until which a used-up bucket waits
 

@@ -174,5 +174,28 @@ TEST(Pacer, NeverExceedsTheGreatestOfChangingRates) {
   }
 }
 
+TEST(Pacer, LetsAShortMessageGoBeforeAWholeRunHasBeenSavedUp) {
+  Pacer pacer(Bandwidth::from_bytes_per_second(1'000'000), {});
+  Instant now{1s};
+  pacer.on_sent(now, pacer.budget(now));  // a run has used up the credit
+  EXPECT_EQ(pacer.budget(now), 0U);
+  EXPECT_EQ(pacer.until_credit(now, 100), 100us);
+  now += 100us;
+  EXPECT_EQ(pacer.budget(now), 0U) << "runs wait on";
+  EXPECT_EQ(pacer.until_credit(now, 100), Duration::zero());
+  pacer.on_sent(now, 100);
+  EXPECT_EQ(pacer.until_credit(now, 100), 100us);
+}
+
+TEST(Pacer, AMessageLargerThanTheBucketWaitsForAFullOne) {
+  Pacer pacer(Bandwidth::from_bytes_per_second(1'000'000), {});
+  Instant now{1s};
+  pacer.on_sent(now, pacer.budget(now));
+  const Duration full = pacer.until_credit(now, std::uint64_t{1} << 40);
+  EXPECT_EQ(full, pacer.until_credit(now, pacer.burst()));
+  EXPECT_LT(full, 1s);
+  EXPECT_EQ(Pacer(Bandwidth::unlimited()).until_credit(now, 1000), Duration::zero());
+}
+
 }  // namespace
 }  // namespace godwit

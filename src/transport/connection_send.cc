@@ -17,6 +17,20 @@ constexpr Duration kRenewalGrace = 2s;
 // Of a key's hard limit: more than one run and the farewell.
 constexpr std::uint64_t kReservedPackets = 2 * RunWriter::kMaxSegments;
 
+// Beyond what the pacer grants for runs: short messages, as far as there is credit for `bytes` at all. Else false, and
+// when the item may go.
+bool may_go_alone(Instant now, Pacer& pacer, const SendItem& item, std::uint64_t bytes,
+                  std::optional<Instant>& paced_until) {
+  if (item.kind == SendKind::kFragment) {
+    paced_until = pacer.next_release(now);
+    return false;
+  }
+  const Duration wait = pacer.until_credit(now, bytes);
+  if (wait == Duration::zero()) return true;
+  if (wait != Duration::max()) paced_until = now + wait;
+  return false;
+}
+
 }  // namespace
 
 std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer& buffer) {
@@ -208,26 +222,20 @@ void Connection::write_data(Instant now, Established& session, RunWriter& run) {
   const std::uint64_t in_flight = session.recovery.bytes_in_flight();
   const std::uint64_t window = session.controller->window_bytes();
   std::uint64_t allowance = window > in_flight ? window - in_flight : 0;
-  const std::uint64_t paced = session.pacer.budget(now);
-  bool pacing = false;
-  if (paced != Pacer::kUnlimited) {
-    const std::uint64_t left = paced > run.bytes() ? paced - run.bytes() : 0;
-    pacing = left < allowance;
-    allowance = std::min(allowance, left);
-  }
+  // What the pacer grants comes as whole runs, but a short message does not wait for one.
+  std::uint64_t paced = session.pacer.budget(now);
+  if (paced != Pacer::kUnlimited) paced -= std::min<std::uint64_t>(paced, run.bytes());
   std::uint32_t room = session.recovery.new_packet_room();
   while (true) {
     GODWIT_MARK(context_.cost, kEncode);
     const SendItem* item = queue_.peek();
     if (item == nullptr) {
-      if (allowance > 0 && room > 0) session.recovery.on_application_limited();
+      if (allowance > 0 && paced > 0 && room > 0) session.recovery.on_application_limited();
       break;
     }
     std::size_t size = item->datagram_bytes();
-    if (size > allowance) {
-      if (pacing) session.paced_until = session.pacer.next_release(now);
-      break;
-    }
+    if (size > allowance) break;
+    if (size > paced && !may_go_alone(now, session.pacer, *item, run.bytes() + size, session.paced_until)) break;
     if (room == 0 || !run.fits(size)) break;
     const SendItem picked = *item;
     const std::uint32_t id = session.recovery.next_packet_id();
@@ -245,6 +253,7 @@ void Connection::write_data(Instant now, Established& session, RunWriter& run) {
     if (context_.sink != nullptr) [[unlikely]]
       trace_sent(now, id, trace_kind(picked), size, false);
     allowance -= std::min<std::uint64_t>(allowance, size);
+    if (paced != Pacer::kUnlimited) paced -= std::min<std::uint64_t>(paced, size);
     --room;
   }
   report_failures(now);
