@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kFullCharge = wire::kMaxDatagram + kIpUdpOverhead;
 constexpr std::uint64_t kDefaultQueue = 64 * 1228;
+constexpr std::uint64_t kBurst = 10 * 1228;  // PacerConfig::min_burst_datagrams
 
 template <typename F>
 void for_each_link(const Scenario& scenario, std::uint32_t from, std::uint32_t to, F f) {
@@ -101,6 +102,17 @@ bool Scenario::gentle() const {
     const auto opposite = [&](const FlowSpec& other) { return other.from == flow.to && other.to == flow.from; };
     if (std::any_of(flows.begin(), flows.end(), opposite)) return false;
   }
+  // A sender that keeps a rate its path does not carry loses most of what it sends, and some packets every time.
+  for (const FlowSpec& flow : flows) {
+    const auto overruns = [&](std::uint32_t from, std::uint32_t to) {
+      const Config& config = hosts[from].config;
+      if (config.congestion != CongestionKind::kFixedRate) return false;
+      Bandwidth carried = Bandwidth::unlimited();
+      for_each_link(*this, from, to, [&](const LinkSpec& link) { carried = std::min(carried, slowest(link)); });
+      return config.controller.fixed_rate > carried;
+    };
+    if (overruns(flow.from, flow.to) || overruns(flow.to, flow.from)) return false;
+  }
   double loss = 0;
   for (const LinkSpec& link : links) {
     loss += link.loss.expected() + link.corrupt;
@@ -129,6 +141,9 @@ Duration Scenario::bound() const {
     double loss = 0;
     Bandwidth rate = Bandwidth::unlimited();
     const auto look = [&](const LinkSpec& link) {
+      // A queue shorter than a burst of the pacer: the rest of each burst is lost, time-out by time-out.
+      if (!link.rate.is_unlimited() && link.queue.bytes < kBurst)
+        total += static_cast<Duration::rep>(flow.count) * Duration(8s);
       // Where full datagrams vanish, each message ends by twelve time-outs with back-off.
       if (link.mtu < kFullCharge) total += static_cast<Duration::rep>(flow.count) * Duration(800s);
       loss += link.loss.expected() + link.corrupt + 0.2 * link.reorder;
@@ -152,6 +167,8 @@ Duration Scenario::bound() const {
     const double tails = static_cast<double>(flow.count) * std::min(1.0, 6 * loss) + (loss > 0 ? 4 : 0);
     total += from_seconds(tails * (4 * to_seconds(trip) + 1.5));
     total += static_cast<Duration::rep>(flow.count) * 4 * trip;
+    // Where a quarter is lost and more, bursts of losses end whole sessions, one message after the other.
+    if (loss > 0.25) total += static_cast<Duration::rep>(flow.count) * Duration(130s);
   }
   // What may end sessions leaves it to time-outs: idle 120 s, or twelve retransmissions with back-off to 60 s.
   if (!gentle()) total += 900s;

@@ -41,6 +41,24 @@ TEST(Seeds, ReportWhatACrossedDialReplaces) {
   for (const std::uint64_t seed : {344u, 668u, 749u, 1198u, 2163u}) expect_clean(seed);
 }
 
+// In a simultaneous open a late ack under the key of the intro looks like a peer that begins anew; the ordinary packets
+// that came under that key before it show that it is the same session.
+TEST(Seeds, TakeALateAckOfASimultaneousOpenForWhatItIs) {
+  for (const std::uint64_t seed : {129023u, 210201u}) expect_clean(seed);
+}
+
+// A peer that begins a new session has a new duplicate filter: what may have arrived is not sent to it again, and what
+// it sent in the former session does not mix with the streams of the new one.
+TEST(Seeds, RepeatNothingIntoANewSessionOfThePeer) {
+  for (const std::uint64_t seed : {243488u, 831u, 8341u, 11693u}) expect_clean(seed);
+}
+
+// A fixed rate beyond what the path carries, a queue shorter than a burst, two links that lose every third packet in
+// bursts: messages may fail there, and take their time to.
+TEST(Seeds, EndWithinTheBoundsOfWhatTheirPathsAllow) {
+  for (const std::uint64_t seed : {118670u, 156660u, 185258u, 350980u, 366791u, 392154u}) expect_clean(seed);
+}
+
 TEST(Seeds, FiveHundredFreshOnesBreakNoRule) {
   for (std::uint64_t seed = 1; seed <= 500; ++seed) expect_clean(seed);
 }

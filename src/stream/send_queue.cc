@@ -123,6 +123,16 @@ void SendQueue::cancel_all() {
   }
 }
 
+void SendQueue::fail_started() {
+  constexpr auto kReason = SendFailure::Reason::kNewSession;
+  for (std::uint32_t index = 0; index < messages_.capacity(); ++index) {
+    if (messages_.used(index) && messages_[index].sent) fail(SendKind::kMessage, index, kReason);
+  }
+  for (std::uint32_t index = 0; index < streams_.capacity(); ++index) {
+    if (streams_.used(index) && streams_[index].stream.started()) fail(SendKind::kFragment, index, kReason);
+  }
+}
+
 bool SendQueue::poll_writable() {
   return std::exchange(writable_, false);
 }

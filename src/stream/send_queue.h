@@ -79,9 +79,10 @@ struct SendItem {
   }
 };
 
-// A message that was given up: unreadable body, deadline, abandoned packets or cancelled. Its body has been released.
+// A message that was given up: unreadable body, deadline, abandoned packets, cancelled or overtaken by a new session of
+// the receiver. Its body has been released.
 struct SendFailure {
-  enum class Reason : std::uint8_t { kBodyUnreadable, kDeadline, kAbandoned, kCancelled };
+  enum class Reason : std::uint8_t { kBodyUnreadable, kDeadline, kAbandoned, kCancelled, kNewSession };
   MessageId message = 0;
   SendKind kind = SendKind::kMessage;
   SlotHandle owner = 0;  // stale by now: recovery is to forget its packets
@@ -116,6 +117,9 @@ class SendQueue {
   // Gives a message up. Reported by poll_failure(). False when it has ended already.
   bool cancel(MessageId message);
   void cancel_all();
+  // The receiver has begun a new session: what packets of it were handed out may have arrived in the former one, and a
+  // stream's first fragments are gone with it. What has not begun goes into the new session.
+  void fail_started();
   // True once after a refusal, when half of the message queue is free again, or the refused stream fits.
   [[nodiscard]] bool poll_writable();
 

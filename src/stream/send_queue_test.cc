@@ -443,6 +443,27 @@ TEST_F(SendQueueTest, CancelsEverythingWhenTheConnectionEnds) {
   EXPECT_EQ(queue_.peek(), nullptr);
 }
 
+TEST_F(SendQueueTest, FailsWhatHasBegunWhenTheReceiverBeginsANewSession) {
+  const MessageId message = send(10);
+  const MessageId stream = send(3000);
+  static_cast<void>(queue_.peek());
+  queue_.take();
+  static_cast<void>(queue_.peek());
+  queue_.take();
+  const MessageId waiting = send(20);
+  queue_.fail_started();
+  std::vector<MessageId> failed;
+  while (const auto failure = queue_.poll_failure(kStart)) {
+    EXPECT_EQ(failure->reason, SendFailure::Reason::kNewSession);
+    EXPECT_TRUE(failure->may_have_arrived);
+    failed.push_back(failure->message);
+  }
+  EXPECT_EQ(failed, (std::vector{message, stream}));
+  for (const SendItem& item : take_all()) EXPECT_EQ(item.payload.size(), 20U);
+  EXPECT_FALSE(queue_.cancel(stream));
+  EXPECT_TRUE(queue_.cancel(waiting));
+}
+
 TEST_F(SendQueueTest, FailsWhatMissesItsDeadline) {
   const MessageId late = send(10, {.deadline = kStart + 2s});
   const MessageId stream = send(3000, {.deadline = kStart + 1s});

@@ -28,9 +28,9 @@ struct AckReplyFacts {
 
 // Which of a session's inbound keys opened a packet.
 enum class InboundKeyAge : std::uint8_t {
-  kCurrent,
-  kNewer,   // handed out after the one in use: what opens under it was sealed in a later session of the peer
-  kFormer,  // in use before
+  kCurrent,  // of the present session
+  kNewer,    // handed out after the one in use: what opens under it was sealed in a later session of the peer
+  kFormer,   // of a session that the peer has ended
 };
 
 // What the connection knows about the ack.

@@ -100,7 +100,7 @@ void Connection::establish(Instant now, Session session, std::vector<std::vector
 }
 
 // W9: the acceptor has acknowledged the intro, never heard the completion, and has given up by now. A fresh intro
-// starts over; what was sent in vain is sent again. False when the time to connect is over.
+// starts over, for what has not been sent yet. False when the time to connect is over.
 bool Connection::start_over(Instant now, Established& session) {
   const Session& keys = session.session;
   if (!keys.dialled_key() || now >= keys.dial_deadline()) return false;
@@ -113,7 +113,8 @@ bool Connection::start_over(Instant now, Established& session) {
   return true;
 }
 
-// The end of start_over(): fresh keys under the same packets, whose ids go on as in wire spec 5.8.
+// The end of start_over(): fresh keys, and packet ids that go on as in wire spec 5.8. The silence proves nothing: the
+// acceptor may have received and delivered what was sent to it, and its new session would deliver it once more.
 void Connection::resume(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers) {
   auto resumed = std::move(unanswered_);
   const bool was_authenticated = resumed->session.peer_authenticated();
@@ -128,6 +129,8 @@ void Connection::resume(Instant now, Session session, std::vector<std::vector<st
   const bool authenticated = resumed->session.peer_authenticated();
   state_ = std::move(resumed);
   trace(now, trace::ConnectionStateChanged{"established", remote_});
+  queue_.fail_started();
+  report_failures(now);
   if (was_authenticated && !authenticated) {
     // The application was told that this is the peer it has dialled.
     return end(now, CloseReason::kUnauthenticated, "the peer did not prove its key again", true);
@@ -301,8 +304,9 @@ void Connection::report_failures(Instant now) {
           failed->kind == SendKind::kFragment ? PacketContent::Kind::kFragment : PacketContent::Kind::kMessage,
           failed->owner);
     }
-    constexpr std::array<std::string_view, 4> kWhy = {"its bytes could not be read", "its deadline has passed",
-                                                      "the peer did not receipt it", "cancelled"};
+    constexpr std::array<std::string_view, 5> kWhy = {"its bytes could not be read", "its deadline has passed",
+                                                      "the peer did not receipt it", "cancelled",
+                                                      "the peer began a new session"};
     emit(MessageFailed{.message = failed->message,
                        .may_have_arrived = failed->may_have_arrived,
                        .why = std::string(kWhy[static_cast<std::size_t>(failed->reason)])});

@@ -195,6 +195,7 @@ class Connection final : private StreamSink {
   };
   void receive_symmetric(Instant now, MutableBytes datagram);
   void process(Instant now, const Arrival& arrival);
+  void note_ordinary(Instant now, Established& session, const Arrival& arrival, std::uint32_t id);
   [[nodiscard]] RecvStreams& inbound_streams(Established& session) {
     if (session.streams == nullptr) [[unlikely]] {
       session.streams = std::make_unique<RecvStreams>(context_.config.streams);

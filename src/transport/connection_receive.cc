@@ -79,12 +79,13 @@ void Connection::receive_symmetric(Instant now, MutableBytes datagram) {
 
 // The short path of nearly all traffic: a fragment without receipts and metadata. False when it is anything else.
 bool Connection::process_fragment(Instant now, Established& session, const Arrival& arrival) {
+  if (arrival.opened.age == InboundKeyAge::kFormer) [[unlikely]]
+    return false;
   const auto fragment = wire::peek_fragment(arrival.plaintext());
   if (!fragment) return false;
   ++counted_.packets_received;
   counted_.bytes_received += arrival.bytes();
-  session.ordinary_packet_seen = true;
-  if (fragment->packet_id == 0) session.ordinary_id_zero_seen = true;
+  note_ordinary(now, session, arrival, fragment->packet_id);
   if (context_.sink != nullptr) [[unlikely]] {
     trace(now, trace::PacketReceived{.packet_id = fragment->packet_id,
                                      .kind = trace::PacketKind::kStreamFragment,
@@ -104,6 +105,14 @@ bool Connection::process_fragment(Instant now, Established& session, const Arriv
   GODWIT_MARK(context_.cost, kAcknowledge);
   apply_fragment_outcome(now, session, outcome, fragment->packet_id, arrival.bytes());
   return true;
+}
+
+void Connection::note_ordinary(Instant now, Established& session, const Arrival& arrival, std::uint32_t id) {
+  session.ordinary_packet_seen = true;
+  if (id == 0) session.ordinary_id_zero_seen = true;
+  if (arrival.opened.age == InboundKeyAge::kNewer) [[unlikely]] {
+    session.session.on_ordinary_under_newer_key(now, context_.handshake, arrival.opened);
+  }
 }
 
 void Connection::apply_fragment_outcome(Instant now, Established& session, const FragmentOutcome& outcome,
@@ -149,8 +158,9 @@ void Connection::process_packet(Instant now, Established& session, const Arrival
   if (const auto* error = std::get_if<wire::AckError>(&packet.message)) {
     return end(now, CloseReason::kRemote, printable(error->text), false);
   }
-  session.ordinary_packet_seen = true;
-  if (id == 0) session.ordinary_id_zero_seen = true;
+  // What was sealed in a session that the peer has ended: its ids and its streams are not those of the present one.
+  if (arrival.opened.age == InboundKeyAge::kFormer) return drop(now, trace::DropReason::kClosed, arrival.bytes());
+  note_ordinary(now, session, arrival, id);
   if (std::holds_alternative<wire::NoOp>(packet.message)) {
     if (session.session.peer_tracks_noops()) {
       // An old peer may give a NoOp the id of a message that is still to come (wire spec 5.6): it is receipted, not
@@ -220,11 +230,14 @@ void Connection::process_success_ack(Instant now, Established& session, const Ar
   if (reaction.receipt_zero) session.acks.queue_receipt(now, 0);
   if (reaction.ping) session.ping_due = true;
   if (!reaction.new_session) return;
-  // The peer began anew: its ids and streams restart, ours go on (wire spec 5.8).
+  // The peer began anew: its ids and streams restart, and our ids go on (wire spec 5.8). Its duplicate filter is as new
+  // as its session, so nothing that may have reached the old one is repeated to the new one.
   session.session.adopt(now, context_.handshake, ack, arrival.opened);
   session.acks = AckTracker(context_.config.acknowledgement);
   if (session.streams) session.streams->fail_all(*this);
   session.streams.reset();
+  queue_.fail_started();
+  report_failures(now);
   session.keepalive.restart_proof(now);
   session.completion_due = true;
   session.ping_due = true;

@@ -89,16 +89,30 @@ AckReaction Session::on_success_ack(Instant now, const SuccessAckSeen& seen) {
   return ack_replies_.on_success_ack(now, facts, seen);
 }
 
-void Session::adopt(Instant now, const HandshakeContext& context, const wire::AckOk& ack, const Opened& opened) {
-  if (opened.age != InboundKeyAge::kCurrent) {
-    GODWIT_ASSERT(opened.other < others_.size());
-    std::swap(inbound_, others_[opened.other]);
-    inbound_.age = InboundKeyAge::kCurrent;
-    others_[opened.other].age = InboundKeyAge::kFormer;
-    others_expire_ = now + context.config->former_key_lifetime;
-    // A key that proves the peer leaves nothing to one that does not (wire spec W3).
-    if (inbound_.proves_peer) std::erase_if(others_, [](const InboundKey& key) { return !key.proves_peer; });
+void Session::use_inbound_key(Instant now, const HandshakeContext& context, const Opened& opened) {
+  GODWIT_ASSERT(opened.other < others_.size());
+  std::swap(inbound_, others_[opened.other]);
+  inbound_.age = InboundKeyAge::kCurrent;
+  others_[opened.other].age = InboundKeyAge::kFormer;
+  others_expire_ = now + context.config->former_key_lifetime;
+  // A key that proves the peer leaves nothing to one that does not (wire spec W3).
+  if (inbound_.proves_peer) std::erase_if(others_, [](const InboundKey& key) { return !key.proves_peer; });
+}
+
+// A peer that begins anew says so in an ack and is silent until it is answered under the key that the ack names. The
+// key of its intro is not that key, so what is ordinary under our newer key belongs to the session there is: the peer
+// had our intro all the time, and only its first packets under that key were lost.
+void Session::on_ordinary_under_newer_key(Instant now, const HandshakeContext& context, const Opened& opened) {
+  if (!peer_intro_seen_) return;
+  use_inbound_key(now, context, opened);
+  // The one in use before is of the same session.
+  for (InboundKey& other : others_) {
+    if (other.age == InboundKeyAge::kFormer) other.age = InboundKeyAge::kCurrent;
   }
+}
+
+void Session::adopt(Instant now, const HandshakeContext& context, const wire::AckOk& ack, const Opened& opened) {
+  if (opened.age != InboundKeyAge::kCurrent) use_inbound_key(now, context, opened);
   // The same key value goes on under the same sealer: its nonces must not start again, nor its packet count.
   if (ack.key != sending_key_) {
     sending_key_ = ack.key;

@@ -89,6 +89,9 @@ class Session {
   // Forgets the other inbound keys once their time has passed. Cheap; call it on a timer of the connection.
   void expire_others(Instant now);
 
+  // A packet that is no handshake ack has been opened by an inbound key of age kNewer.
+  void on_ordinary_under_newer_key(Instant now, const HandshakeContext& context, const Opened& opened);
+
   // Frees the expanded keys of an idle session; the next packet of either direction expands them again.
   void rest();
 
@@ -132,6 +135,7 @@ class Session {
 
  private:
   [[nodiscard]] std::optional<Opened> open_with_several(MutableBytes datagram, MutableBytes scratch);
+  void use_inbound_key(Instant now, const HandshakeContext& context, const Opened& opened);
   void set_peer_version(const std::optional<wire::VersionBytes>& version);
 
   InboundKey inbound_;
