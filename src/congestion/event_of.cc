@@ -15,6 +15,19 @@ CongestionEvent state_of(Instant now, const Recovery& recovery) {
   return event;
 }
 
+// The loss that a tail-loss probe made good before it was declared: a reason to reduce like any other (RFC 8985 section
+// 7.4.2). A tail is what is left when the application has no more, so it says nothing about how much is too much.
+void add_repaired_tail(CongestionEvent& event, Instant sent_at) {
+  const std::uint64_t bytes = event.acked_packets > 0 ? event.acked_bytes / event.acked_packets : 0;
+  event.lost = {.packets = 1,
+                .ranges = 1,
+                .bytes = bytes,
+                .newest_sent_at = sent_at,
+                .tx_in_flight = event.prior_in_flight,
+                .lost_since_sent = bytes,
+                .is_app_limited = true};
+}
+
 }  // namespace
 
 LossSample loss_sample_of(std::span<const LostRecord> lost) {
@@ -43,6 +56,7 @@ CongestionEvent congestion_event_of(Instant now, const AckOutcome& outcome, cons
   event.prior_in_flight = outcome.prior_bytes_in_flight;
   event.latest_acked_sent_at = outcome.latest_acked_sent_at;
   event.spurious_loss = outcome.spurious_loss_undone;
+  if (outcome.probe_repaired_loss && event.lost.packets == 0) add_repaired_tail(event, *outcome.probe_repaired_loss);
   return event;
 }
 

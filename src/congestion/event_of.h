@@ -14,7 +14,8 @@ namespace godwit {
 // `lost` in send order. Packets whose ids follow one another make one range.
 [[nodiscard]] LossSample loss_sample_of(std::span<const LostRecord> lost);
 
-// After Recovery::finish_acks. Worth telling a controller if acked_bytes > 0, lost.packets > 0 or spurious_loss.
+// After Recovery::finish_acks. A loss that a probe repaired counts as one lost packet, whose bytes never left the
+// flight as lost. Worth telling a controller if acked_bytes > 0, lost.packets > 0 or spurious_loss.
 [[nodiscard]] CongestionEvent congestion_event_of(Instant now, const AckOutcome& outcome, const Recovery& recovery);
 
 // After Recovery::handle_timeout: losses only. Worth telling a controller if lost.packets > 0; on_persistent_timeout

@@ -97,5 +97,21 @@ TEST(CongestionEventOf, TellsTheLossesOfATimeOut) {
   FAIL() << "nothing was ever declared lost";
 }
 
+TEST(CongestionEventOf, TellsOfALossThatAProbeHasRepaired) {
+  DeterministicRandom random(1);
+  Recovery recovery(without_skipped_ids(), random);
+  AckOutcome outcome;
+  outcome.acked_packets = 1;
+  outcome.acked_bytes = 700;
+  outcome.prior_bytes_in_flight = 700;
+  EXPECT_EQ(congestion_event_of(Instant{2s}, outcome, recovery).lost.packets, 0u);
+  outcome.probe_repaired_loss = Instant{1s};
+  const CongestionEvent event = congestion_event_of(Instant{2s}, outcome, recovery);
+  EXPECT_EQ(event.lost.packets, 1u);
+  EXPECT_EQ(event.lost.bytes, 700u);
+  EXPECT_EQ(event.lost.newest_sent_at, Instant{1s});
+  EXPECT_TRUE(event.lost.is_app_limited);
+}
+
 }  // namespace
 }  // namespace godwit

@@ -91,6 +91,7 @@ void LedbatController::on_congestion_event(const CongestionEvent& event) {
   const bool round_ended = rounds_.on_congestion_event(event);
   usage_.on_congestion_event(event, round_ended);
   const std::optional<Duration> standing_delay = measure(event, round_ended);
+  if (standing_delay && *standing_delay > kTarget - kTarget / 8) queue_was_full_ = true;
   if (event.spurious_loss) undo();
   if (episode_.begins_with(event)) reduce(event.now);
   const bool may_adjust = episode_.on_acknowledgement(event);
@@ -110,34 +111,44 @@ void LedbatController::on_congestion_event(const CongestionEvent& event) {
 // So growth pauses while the delay is too long, and slow start ends only when no sample of a round trip was below that:
 // on a path of 300 ms the difference is between two thirds of the path and all of it.
 void LedbatController::slow_start(Instant now, double acked_bytes, std::optional<Duration> standing_delay) {
-  if (first_slow_start_ || phase_ == Phase::kSlowdownRamp) {
-    // The ramp back may go as far as the target, but a queue that filled meanwhile is somebody else's.
-    const Duration limit = phase_ == Phase::kSlowdownRamp ? kTarget : kSlowStartExitDelay;
-    if (standing_delay && *standing_delay > limit) {
+  if (first_slow_start_) {
+    if (standing_delay && *standing_delay > kSlowStartExitDelay) {
       // What the last round has overshot is taken back at once: in proportion to the round trip, the window that would
       // queue as long as the limit. Section 4.3 would halve it, and a segment a round trip takes hours to make good
       // half of a long path.
       const double base = to_seconds(base_delay_.minimum().value_or(Duration::zero()));
-      window_ = clamp(window_ * (base + to_seconds(limit)) / (base + to_seconds(*standing_delay)));
+      window_ = clamp(window_ * (base + to_seconds(kSlowStartExitDelay)) / (base + to_seconds(*standing_delay)));
       decreased_at_ = now;
       leave_slow_start(now);
       return;
     }
-    if (queueing_delay().value_or(Duration::zero()) > limit) return;
+    if (queueing_delay().value_or(Duration::zero()) > kSlowStartExitDelay) return;
+  } else if (phase_ == Phase::kSlowdownRamp && standing_delay && *standing_delay > kTarget) {
+    // The queue that filled during the slowdown is not of this flow's making. It gives way like the flows that made it,
+    // by a share of the window it had: where it comes back to shrinks, not what has come back. Leaving the ramp here
+    // would cost it everything for having looked at the path, and the others would keep what it gave up.
+    threshold_ = clamp(threshold_ + decrease(threshold_, *standing_delay));
+    decreased_at_ = now;
+    round_minimum_delay_.reset();
   }
   window_ = clamp(std::min(window_ + gain() * acked_bytes, threshold_));
   if (window_ >= threshold_) leave_slow_start(now);
 }
 
-// Section 4.2: below the target, a segment times the gain a round trip. Section 4.3: above it, once a round trip, less
-// in proportion to the excess, by half at most; the delay that counts is that of the whole round, its standing queue.
+// Section 4.3: above the target, once a round trip, less in proportion to the excess, by half at most.
+double LedbatController::decrease(double window, Duration standing_delay) const {
+  const double excess = to_seconds(standing_delay) / to_seconds(kTarget) - 1.0;
+  return std::min(std::max(gain() * segment_ - kDecreaseConstant * window * excess, -window / 2), 0.0);
+}
+
+// Section 4.2: below the target, a segment times the gain a round trip. Above it the delay that counts is that of the
+// whole round, its standing queue.
 void LedbatController::avoid_congestion(Instant now, double acked_bytes, std::optional<Duration> standing_delay) {
   if (standing_delay && *standing_delay > kTarget) {
-    const double excess = to_seconds(*standing_delay) / to_seconds(kTarget) - 1.0;
-    const double change = std::max(gain() * segment_ - kDecreaseConstant * window_ * excess, -window_ / 2);
-    window_ = clamp(window_ + std::min(change, 0.0));
+    window_ = clamp(window_ + decrease(window_, *standing_delay));
     decreased_at_ = now;
     round_minimum_delay_.reset();
+    queue_was_full_ = false;
     return;
   }
   if (queueing_delay().value_or(Duration::max()) > kTarget) return;
@@ -165,16 +176,28 @@ bool LedbatController::advance_slowdown(Instant now) {
     phase_ = Phase::kSlowdownRamp;
     return false;
   }
-  if (phase_ != Phase::kCongestionAvoidance || !slowdown_due_ || now < *slowdown_due_) return false;
+  if (phase_ != Phase::kCongestionAvoidance || !slowdown_due_) return false;
+  if (now < *slowdown_due_ && !others_slow_down(now)) return false;
   begin_slowdown(now);
   return true;
 }
 
+// A slowdown shows the bare path only where all flows of the link slow down together: each alone would take away its
+// own share of the queue and measure the others', and an error of a few milliseconds decides who gets how much. So a
+// flow whose own slowdown is due soon joins when a queue at the target falls without its doing.
+bool LedbatController::others_slow_down(Instant now) const {
+  if (!queue_was_full_ || now < *slowdown_due_ - slowdown_wait_ / 2) return false;
+  return queueing_delay().value_or(Duration::max()) < kTarget - kTarget / 6;
+}
+
 void LedbatController::begin_slowdown(Instant now) {
-  threshold_ = window_;
+  // A full queue is shared as it stands: additive growth alone evens shares out over minutes. So each slowdown gives up
+  // an eighth, which the queue made up for, and all grow back alike.
+  threshold_ = clamp(queue_was_full_ ? window_ * kSlowdownReturn : window_);
   window_ = clamp(0);
   slowdown_start_ = now;
   slowdown_due_.reset();
+  queue_was_full_ = false;
   phase_ = Phase::kSlowdown;
   undo_.reset();
 }
@@ -183,7 +206,8 @@ void LedbatController::begin_slowdown(Instant now) {
 void LedbatController::end_slowdown(Instant now) {
   phase_ = Phase::kCongestionAvoidance;
   threshold_ = window_;
-  slowdown_due_ = now + kSlowdownInterval * (now - *slowdown_start_);
+  slowdown_wait_ = kSlowdownInterval * (now - *slowdown_start_);
+  slowdown_due_ = now + slowdown_wait_;
   slowdown_start_.reset();
 }
 
@@ -193,9 +217,10 @@ void LedbatController::reduce(Instant now) {
   episode_.begin(now);
   decreased_at_ = now;
   round_minimum_delay_.reset();
-  if (phase_ == Phase::kSlowdown) {
-    // Nothing to give up but the way back.
+  if (in_slowdown()) {
+    // What there is to give up is the way back.
     threshold_ = clamp(threshold_ / 2);
+    window_ = std::min(window_, threshold_);
     return;
   }
   window_ = clamp(window_ / 2);

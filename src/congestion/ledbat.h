@@ -52,6 +52,7 @@ class LedbatController final : public CongestionController {
   static constexpr double kDecreaseConstant = 1.0;       // section 4.3
   static constexpr int kSlowdownRounds = 2;              // section 4.4
   static constexpr int kSlowdownInterval = 9;            // section 4.4: times the duration of the last one
+  static constexpr double kSlowdownReturn = 7.0 / 8.0;   // of the window, where the queue was at the target
 
   explicit LedbatController(const ControllerConfig& config);
 
@@ -87,10 +88,12 @@ class LedbatController final : public CongestionController {
   // `acked_bytes`: zero while the window is not used. `standing_delay`: of the round that this event has ended.
   void slow_start(Instant now, double acked_bytes, std::optional<Duration> standing_delay);
   void avoid_congestion(Instant now, double acked_bytes, std::optional<Duration> standing_delay);
+  [[nodiscard]] double decrease(double window, Duration standing_delay) const;
   void leave_slow_start(Instant now);
   void begin_slowdown(Instant now);
   void end_slowdown(Instant now);
   [[nodiscard]] bool advance_slowdown(Instant now);
+  [[nodiscard]] bool others_slow_down(Instant now) const;
 
   ControllerConfig config_;
   double segment_;
@@ -108,6 +111,8 @@ class LedbatController final : public CongestionController {
   std::optional<Duration> round_minimum_delay_;  // least queueing delay in the current round
   std::optional<Instant> slowdown_due_;
   std::optional<Instant> slowdown_start_;
+  Duration slowdown_wait_{};     // from the end of the last one to slowdown_due_
+  bool queue_was_full_ = false;  // near the target, since the last slowdown or decrease
 
   LossEpisode episode_;
   struct Undo {

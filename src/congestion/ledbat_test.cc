@@ -213,6 +213,37 @@ TEST(Ledbat, SlowStartsFromTheLeastWindowAfterPersistentCongestion) {
   EXPECT_EQ(controller.snapshot().state, "slowdown");
 }
 
+TEST(Ledbat, KeepsItsPlaceWhenOthersFillTheQueueDuringItsSlowdown) {
+  LedbatController controller(ControllerConfig{});
+  ControllerScript script(controller, 50ms);
+  settle(script, controller, 200);
+  const auto before = static_cast<double>(script.window());
+  while (controller.snapshot().state != "slowdown") script.round(2);
+  script.set_round_trip(50ms + 63ms);  // a twentieth beyond the target
+  while (controller.snapshot().state != "congestion_avoidance") script.round(2);
+  EXPECT_GT(static_cast<double>(script.window()), 0.3 * before);
+}
+
+// Else each measures the queue of the others as part of the path (draft section 4.4 has two flows in mind).
+TEST(Ledbat, SlowsDownWithTheOthersWhenAFullQueueFalls) {
+  for (const bool full : {true, false}) {
+    LedbatController controller(ControllerConfig{});
+    ControllerScript script(controller, 50ms);
+    settle(script, controller, 200);
+    const Instant settled = script.now;
+    while (controller.snapshot().state != "slowdown") script.round(2);
+    const Duration interval = script.now - settled;
+    while (controller.snapshot().state != "congestion_avoidance") script.round(2);
+    const Instant again = script.now;
+    script.set_round_trip(full ? 50ms + 56ms : 50ms + 40ms);
+    while (script.now < again + interval * 3 / 4) script.round(2);
+    EXPECT_EQ(controller.snapshot().state, "congestion_avoidance");
+    script.set_round_trip(50ms + 30ms);
+    script.rounds(2, 8);
+    EXPECT_EQ(controller.snapshot().state == "slowdown", full);
+  }
+}
+
 TEST(Ledbat, KeepsAStandingQueueNearButBelowItsTarget) {
   for (const Duration round_trip : {Duration{10ms}, Duration{50ms}, Duration{150ms}}) {
     const ModelResult result = run_alone({.rate = 10_mbps, .round_trip = round_trip, .queue_time = 200ms},
