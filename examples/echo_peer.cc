@@ -1,55 +1,49 @@
-// A whole peer in about 40 lines: an encrypted echo.
+// A peer in forty lines: sends every message back, or dials such a peer and prints what comes back.
 //
-//   echo_peer                              listens, prints its address and public key, answers messages
-//   echo_peer ADDR:PORT PUBLIC_KEY TEXT    sends TEXT and prints the answer
+//   echo_peer                        prints its address and public key, and listens
+//   echo_peer ADDR:PORT KEY MESSAGE  dials
+#include <godwit/godwit.h>
 
 #include <cstdio>
-#include <string>
+#include <string_view>
 
-#include "runtime/node.h"
+namespace gw = godwit::v1;
 
-using namespace godwit;
+int fail(std::string_view why) {
+  std::fprintf(stderr, "echo_peer: %.*s\n", static_cast<int>(why.size()), why.data());
+  return 1;
+}
 
-class Echo final : public Node::Handler {
- public:
-  explicit Echo(std::string text) : text_(std::move(text)) {}
-
-  void on_event(Node& node, ConnectionId connection, Event& event) override {
-    if (std::holds_alternative<Connected>(event) && !text_.empty()) {
-      static_cast<void>(node.send(connection, Body::owned({text_.begin(), text_.end()})));
-    } else if (const auto* message = std::get_if<MessageReceived>(&event)) {
-      const std::string text(message->payload.begin(), message->payload.end());
-      std::printf("%s\n", text.c_str());
-      if (!text_.empty()) return node.stop();
-      static_cast<void>(node.send(connection, Body::owned({text.begin(), text.end()})));
-    } else if (const auto* closed = std::get_if<Closed>(&event); closed != nullptr && !text_.empty()) {
-      std::fprintf(stderr, "%s\n", closed->text.c_str());
-      node.stop();
-    }
-  }
-
- private:
-  std::string text_;  // empty: the listening side
-};
-
-int main(int count, char** arguments) {
+int main(int count, char** words) {
   const bool dials = count == 4;
-  NodeConfig config;
-  config.socket.bind = *SocketAddress::parse("127.0.0.1:0");
-  SystemRandom random;
-  auto node = Node::open(config, *KeyPair::generate(random));
-  if (!node) return std::fprintf(stderr, "%s\n", node.error().message.c_str()), 1;
-  Echo echo(dials ? arguments[3] : "");
+  const auto key = gw::SecretKey::generate();
+  if (!key) return fail(key.error().message);
+  gw::NodeOptions options;
+  options.bind = "127.0.0.1:0";
+  options.transport.require_authenticated_peer = true;  // of the peer we dial
+  const auto node = gw::Node::open(options, *key);
+  if (!node) return fail(node.error().message);
+  if (!dials)
+    std::printf("listening on %s\npublic key %s\n", (*node)->local_address().c_str(), key->public_key().c_str());
+  std::fflush(stdout);
   if (dials) {
-    const auto address = SocketAddress::parse(arguments[1]);
-    const auto key = PublicKey::from_hex(arguments[2]);
-    if (!address || !key || !(*node)->connect(*address, *key)) return std::fprintf(stderr, "bad peer\n"), 2;
-  } else {
-    std::printf("%s %s\n", (*node)->local_address().to_string().c_str(),
-                (*node)->endpoint().public_key().to_hex().c_str());
-    std::fflush(stdout);
+    const auto dialled = (*node)->connect(words[1], words[2]);
+    if (!dialled) return fail(dialled.error().message);
   }
-  (*node)->run(echo);
-  (*node)->endpoint().close_all((*node)->now(), "bye");
-  (*node)->turn(echo, 0ms);
+  int result = 0;
+  (*node)->run([&](gw::Node& self, const gw::Event& event) {
+    if (event.kind == gw::Event::Kind::kConnected && dials) {
+      const std::string_view text = words[3];
+      (void)self.send(event.connection, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    } else if (event.kind == gw::Event::Kind::kMessage && !dials) {
+      (void)self.send(event.connection, event.bytes);
+    } else if (event.kind == gw::Event::Kind::kMessage) {
+      std::printf("%.*s\n", static_cast<int>(event.bytes.size()), reinterpret_cast<const char*>(event.bytes.data()));
+      self.close(event.connection, "thank you");
+    } else if (event.kind == gw::Event::Kind::kClosed && dials) {
+      if (event.text != "thank you") result = fail(event.text);
+      self.stop();
+    }
+  });
+  return result;
 }

@@ -265,8 +265,10 @@ void add_listen_command(CLI::App& app, int& exit_code) {
                     "end after the first file: code 0 when it is complete and verified, else 1");
   command->add_option("--allow", options->allow, "refuse files from all but authenticated peers with these keys")
       ->check(check_public_key())
+      ->allow_extra_args(false)
       ->type_name("HEX");
   command->add_option("--dial", options->dial, "dial this peer, so that it can be authenticated")
+      ->allow_extra_args(false)
       ->type_name("HEX@ADDR:PORT");
   command->add_option("--max-file", options->largest_file, "refuse larger files; default 1T")
       ->check(check_size())

@@ -6,6 +6,7 @@ namespace godwit::cli {
 namespace {
 
 constexpr Duration kFarewellTime = 1s;
+constexpr Duration kTurn = 10ms;
 
 }  // namespace
 
@@ -18,9 +19,20 @@ bool Loop::run() {
 }
 
 void Loop::close_all(std::string_view text) {
-  node_.endpoint().close_all(boot_time_now(), text);
+  // What was said last, as why a file will not come, is to arrive before the connection ends.
   const Instant deadline = boot_time_now() + kFarewellTime;
-  while (node_.endpoint().connection_count() > 0 && boot_time_now() < deadline) node_.turn(*this, 10ms);
+  node_.turn(*this, Duration::zero());
+  while (bytes_in_flight() > 0 && boot_time_now() < deadline) node_.turn(*this, kTurn);
+  node_.endpoint().close_all(boot_time_now(), text);
+  while (node_.endpoint().connection_count() > 0 && boot_time_now() < deadline + kTurn) node_.turn(*this, kTurn);
+}
+
+std::uint64_t Loop::bytes_in_flight() const {
+  std::uint64_t sum = 0;
+  for (const ConnectionId connection : node_.endpoint().connections()) {
+    if (const auto statistics = node_.endpoint().statistics(connection)) sum += statistics->bytes_in_flight;
+  }
+  return sum;
 }
 
 void Loop::on_event(Node& node, ConnectionId connection, Event& event) {

@@ -35,10 +35,11 @@ class Loop final : private Node::Handler {
 
   // Turns until the command is done; false when a signal came first.
   [[nodiscard]] bool run();
-  // Closes every connection and gives what is queued a moment to leave.
+  // Gives what is queued and on its way a moment to arrive, then closes every connection.
   void close_all(std::string_view text);
 
  private:
+  [[nodiscard]] std::uint64_t bytes_in_flight() const;
   void on_event(Node& node, ConnectionId connection, Event& event) override;
   void on_turn(Node& node) override;
 

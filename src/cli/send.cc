@@ -151,7 +151,8 @@ int run_send(const SendCommandOptions& options) {
   if (session.failure()) print_error(*session.failure());
   if (confirmed && !options.output.json) {
     const ConnectionStatistics path = session.statistics();
-    if (!options.messages.empty()) print_line(fmt::format("{} messages confirmed", session.messages_confirmed()));
+    if (const std::size_t count = session.messages_confirmed(); count > 0)
+      print_line(fmt::format("{} message{} confirmed", count, count == 1 ? "" : "s"));
     print_line(fmt::format("{} packets, {} resent, round trip {}", path.packets_sent, path.packets_retransmitted,
                            format_duration(path.smoothed_round_trip)));
   }
@@ -169,6 +170,7 @@ void add_send_command(CLI::App& app, int& exit_code) {
   add_peer_options(*command, options->peer);
   command->add_option("FILE", options->files, "files to send");
   command->add_option("--message", options->messages, "a text to send as one short message, before the files")
+      ->allow_extra_args(false)  // what follows are files
       ->type_name("TEXT");
   add_output_options(*command, options->output);
   add_network_options(*command, options->network);

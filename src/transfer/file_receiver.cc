@@ -39,6 +39,7 @@ struct FileReceiver::Transfer {
   std::uint64_t reserved = 0;
   bool created = false;
   bool finishing = false;
+  bool broken = false;  // a stream of it broke off
   std::uint64_t received = 0;
   std::map<std::uint64_t, std::uint64_t> ranges;  // claimed by streams: begin to end, neighbours joined
   std::vector<std::unique_ptr<Piece>> pieces;
@@ -73,10 +74,11 @@ class FileReceiver::Peer final : public StreamConsumer {
     if (stream.tag != nullptr) owner_.end_piece(now, *static_cast<Piece*>(stream.tag));
   }
   void on_stream_aborted(Instant now, InboundStream& stream) override {
+    static_cast<void>(now);
     if (stream.tag == nullptr) return;
-    Transfer& transfer = *static_cast<Piece*>(stream.tag)->transfer;
-    stream.tag = nullptr;
-    owner_.fail(now, transfer, "a stream of it broke off", true);
+    // A connection that ends aborts all its streams before it says so: judged in the turn, when that is known.
+    static_cast<Piece*>(stream.tag)->transfer->broken = true;
+    owner_.any_broken_ = true;
   }
   void on_foreign_bytes(Instant now, std::uint32_t stream_id, ByteView bytes, bool finished) override {
     static_cast<void>(now);
@@ -322,12 +324,20 @@ void FileReceiver::on_turn(Instant now) {
   store_.take_completions(completions_);
   for (const FileStore::Completion& completion : completions_) on_completion(now, completion);
   completions_.clear();
+  if (std::exchange(any_broken_, false)) fail_broken(now);
   if (transfers_.empty() || now < next_scan_) return;
   next_scan_ = now + kScanInterval;
   for (const auto& [connection, peer] : peers_) peer->inbox.handle_timeout(now);
   for (auto next = transfers_.begin(); next != transfers_.end();) {
     Transfer& transfer = *(next++)->second;
     if (transfer.deadline <= now && !transfer.finishing) fail(now, transfer, "its sender has fallen silent", true);
+  }
+}
+
+void FileReceiver::fail_broken(Instant now) {
+  for (auto next = transfers_.begin(); next != transfers_.end();) {
+    Transfer& transfer = *(next++)->second;
+    if (transfer.broken) fail(now, transfer, "a stream of it broke off", true);
   }
 }
 

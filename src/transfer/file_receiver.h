@@ -94,6 +94,7 @@ class FileReceiver {
   void flush(Piece& piece);
   void end_piece(Instant now, Piece& piece);
   void check_complete(Transfer& transfer);
+  void fail_broken(Instant now);
   void fail(Instant now, Transfer& transfer, std::string why, bool tell_peer);
   void erase(Transfer& transfer);
   [[nodiscard]] Peer& peer_of(ConnectionId connection);
@@ -109,6 +110,7 @@ class FileReceiver {
   std::uint64_t reserved_ = 0;  // memory that the windows of all transfers add up to
   std::uint64_t accepted_bytes_ = 0;
   std::uint64_t malformed_ = 0;
+  bool any_broken_ = false;  // since the last turn
   Instant next_scan_{};
   std::vector<FileStore::Completion> completions_;
 };

@@ -1,0 +1,90 @@
+"""The JSON objects of the commands against docs/json.md: what is printed is documented, what is documented is printed."""
+import json
+import pathlib
+import re
+
+from harness import Case, Server, random_file, sha256
+
+DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "json.md"
+
+
+def documented():
+    """Members by schema: the first column of the table under each heading that names a schema in code."""
+    members, current = {}, None
+    for line in DOCUMENT.read_text().splitlines():
+        if line.startswith("#"):
+            heading = re.search(r"`(godwit-[a-z-]+)`", line)
+            current = members.setdefault(heading.group(1), set()) if heading else None
+        elif current is not None and line.startswith("| `"):
+            current.update(re.findall(r"`([a-z_0-9.]+)`", line.split("|")[1]))
+    return members
+
+
+class Schemas(Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.members = documented()
+
+    def check(self, result, schema):
+        self.assertEqual((result["schema"], result["schema_version"]), (schema, 1))
+        self.assertEqual(set(result), self.members[schema] | {"schema", "schema_version"})
+
+    def test_keygen(self):
+        result = json.loads(self.run_godwit("keygen", "--out", "key", "--json").stdout)
+        self.check(result, "godwit-key")
+        self.assertEqual(len(result["public_key"]), 64)
+
+    def test_version(self):
+        self.check(json.loads(self.run_godwit("version", "--json").stdout), "godwit-version")
+
+    def test_send_and_listen(self):
+        source = random_file(self.folder / "data.bin", 1 << 20)
+        server = self.listen("--once", "--json", json_lines=True)
+        result = self.send(server, source, "--message", "hello", "--json", "--json-file", "sent.json")
+        self.assertEqual(result.returncode, 0, result)
+        sent = json.loads(result.stdout)
+        self.assertEqual(sent, json.loads((self.folder / "sent.json").read_text()))
+        self.check(sent, "godwit-send")
+        file = sent["files"][0]
+        self.assertIs(file["confirmed"], True)
+        self.assertIsNone(file["reason"])
+        self.assertEqual((file["name"], file["bytes"], file["sha256"]), ("data.bin", 1 << 20, sha256(source)))
+        self.assertGreater(file["goodput_bits_per_second"], 0)
+        self.assertEqual(sent["messages_confirmed"], 1)
+        self.assertEqual(server.finish(), 0)
+        received = json.loads(server.output)
+        self.check(received, "godwit-listen")
+        self.assertEqual(received["files"][0]["sha256"], sha256(source))
+        self.assertEqual([entry["bytes"] for entry in received["messages"]], [5])
+
+    def test_send_that_fails(self):
+        source = random_file(self.folder / "data.bin", 2000)
+        server = self.listen("--max-file", "1k", "--json", json_lines=True)
+        result = self.send(server, source, "--json")
+        self.assertEqual(result.returncode, 1)
+        sent = json.loads(result.stdout)
+        self.check(sent, "godwit-send")
+        self.assertIs(sent["files"][0]["confirmed"], False)
+        self.assertIn("larger", sent["files"][0]["reason"])
+
+    def test_ping(self):
+        result = self.run_godwit(*self.listen().client("ping"), "-c", "3", "-i", "10ms", "--json")
+        self.check(json.loads(result.stdout), "godwit-ping")
+
+    def test_perf(self):
+        server = Server(self, "perf", "server", "--once", "--json", json_lines=True)
+        result = self.run_godwit(*server.client("perf", "client"), "-t", "0.3", "-i", "0.1", "--json")
+        self.assertEqual(result.returncode, 0, result)
+        measured = json.loads(result.stdout)
+        self.check(measured, "godwit-perf")
+        entry = measured["results"][0]
+        for member in ("goodput_bits_per_second", "delivered_bytes", "digest_match", "retransmitted_packets",
+                       "datagrams_per_send_call"):
+            self.assertIn(member, entry)
+        self.assertEqual(set(entry["cpu_seconds"]), {"sender", "receiver"})
+        self.assertEqual(server.finish(), 0)
+        self.check(json.loads(server.output), "godwit-perf-server")
+
+    def test_a_json_file_that_cannot_be_written_is_an_error(self):
+        result = self.run_godwit("keygen", "--out", "key", "--json-file", "no/such/folder.json")
+        self.assert_one_error(result, 1, "cannot write no/such/folder.json")
