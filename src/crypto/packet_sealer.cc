@@ -8,15 +8,10 @@
 namespace godwit {
 
 NonceCounter::NonceCounter(RandomSource& random) {
-  random.fill(prefix_);
+  std::array<std::uint8_t, 4> prefix;
+  random.fill(prefix);
+  prefix_ = load_le<std::uint32_t>(prefix.data());
   counter_ = random.next_u64();
-}
-
-Nonce NonceCounter::next() noexcept {
-  Nonce nonce;
-  std::copy(prefix_.begin(), prefix_.end(), nonce.bytes.begin());
-  store_le(nonce.bytes.data() + prefix_.size(), counter_++);
-  return nonce;
 }
 
 PacketSealer::PacketSealer(std::unique_ptr<PacketCipher> cipher, RandomSource& random, const SealerLimits& limits)
