@@ -224,7 +224,7 @@ std::size_t ShardsStatistics::open_connections() const {
 
 void Shards::add(ShardsStatistics& sum, const Shard& shard) {
   sum.connections.resize(std::max(sum.connections.size(), shard.index + 1));
-  if (!shard.retired) sum.connections[shard.index] += shard.node->endpoint().connection_count();
+  if (!shard.ends_by) sum.connections[shard.index] += shard.node->endpoint().connection_count();
   add_counters(sum.endpoint, shard.node->endpoint().statistics());
   add_counters(sum.backend, shard.node->backend().statistics());
   add_counters(sum.node, shard.node->statistics());

@@ -57,6 +57,7 @@ class Shards {
   [[nodiscard]] Node* node(std::size_t shard);
   [[nodiscard]] SocketAddress local_address() const { return local_address_; }
   [[nodiscard]] std::size_t shard_of(const SocketAddress& remote) const { return map_.owner(remote); }
+  // Of the latest change of the group. To be read while no shard runs.
   [[nodiscard]] const Status& steering_error() const { return steering_error_; }
 
   // Makes a handler for each shard (called on this thread), runs every shard on a thread of its own and returns when
