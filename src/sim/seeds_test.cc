@@ -59,6 +59,11 @@ TEST(Seeds, EndWithinTheBoundsOfWhatTheirPathsAllow) {
   for (const std::uint64_t seed : {118670u, 156660u, 185258u, 350980u, 366791u, 392154u}) expect_clean(seed);
 }
 
+// A run of short messages that is longer than the pacer's bucket: credit for the bucket is not credit for the run.
+TEST(Seeds, FillNoRunBeyondThePacersBucket) {
+  for (const std::uint64_t seed : {2326u, 2648u, 4731u, 23740u}) expect_clean(seed);
+}
+
 TEST(Seeds, FiveHundredFreshOnesBreakNoRule) {
   for (std::uint64_t seed = 1; seed <= 500; ++seed) expect_clean(seed);
 }

@@ -21,7 +21,9 @@ constexpr std::uint64_t kReservedPackets = 2 * RunWriter::kMaxSegments;
 // when the item may go.
 bool may_go_alone(Instant now, Pacer& pacer, const SendItem& item, std::uint64_t bytes,
                   std::optional<Instant>& paced_until) {
-  if (item.kind == SendKind::kFragment) {
+  // A run that holds as much as there can ever be credit for goes first: what is next is asked for with it paid.
+  const bool run_is_full = bytes > pacer.burst() && bytes > item.datagram_bytes();
+  if (item.kind == SendKind::kFragment || run_is_full) {
     paced_until = pacer.next_release(now);
     return false;
   }
