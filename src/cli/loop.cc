@@ -5,6 +5,7 @@
 namespace godwit::cli {
 namespace {
 
+constexpr Duration kLastWordsTime = 500ms;
 constexpr Duration kFarewellTime = 1s;
 constexpr Duration kTurn = 10ms;
 
@@ -20,11 +21,15 @@ bool Loop::run() {
 
 void Loop::close_all(std::string_view text) {
   // What was said last, as why a file will not come, is to arrive before the connection ends.
-  const Instant deadline = boot_time_now() + kFarewellTime;
+  Instant deadline = boot_time_now() + kLastWordsTime;
   node_.turn(*this, Duration::zero());
   while (bytes_in_flight() > 0 && boot_time_now() < deadline) node_.turn(*this, kTurn);
   node_.endpoint().close_all(boot_time_now(), text);
-  while (node_.endpoint().connection_count() > 0 && boot_time_now() < deadline + kTurn) node_.turn(*this, kTurn);
+  deadline = boot_time_now() + kFarewellTime;
+  // However late it is, the farewell leaves: without it the peer would wait for its idle time-out.
+  do {
+    node_.turn(*this, kTurn);
+  } while (node_.endpoint().connection_count() > 0 && boot_time_now() < deadline);
 }
 
 std::uint64_t Loop::bytes_in_flight() const {

@@ -108,7 +108,7 @@ class Perf(Case):
         first = subprocess.Popen([GODWIT, *server.client("perf", "client"), "-t", "3"], stdout=subprocess.DEVNULL,
                                  env=self.environment)
         self.addCleanup(first.wait)
-        time.sleep(1)
+        self.assertIn("begins", server.process.stdout.readline())
         second = self.run_godwit(*server.client("perf", "client"), "-t", "1")
         self.assert_one_error(second, 1, "another run is going on")
         self.assertEqual(first.wait(PATIENCE), 0)
@@ -117,7 +117,7 @@ class Perf(Case):
         server = Server(self, "perf", "server")
         client = subprocess.Popen([GODWIT, *server.client("perf", "client"), "-t", "60", "--idle-timeout", "3", "--json"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment)
-        time.sleep(1)
+        self.assertIn("begins", server.process.stdout.readline())
         server.process.kill()
         output, errors = client.communicate(timeout=PATIENCE)
         self.assertEqual(client.returncode, 1)
