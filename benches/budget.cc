@@ -20,12 +20,17 @@ std::string build_of() {
   return facts.compiler + ", " + facts.build_type;
 }
 
+// Pure computation and virtual time, and the back ends by themselves, whose system calls follow from the runs.
+bool has_exact_counts(const Row& row) {
+  return row.level() <= 1 || row.name.starts_with("level2/backend/") || row.name == "level3/connections/idle/1000";
+}
+
 }  // namespace
 
 CountTable count_all(const std::vector<const Row*>& rows, std::vector<std::string>& failures) {
   CountTable table;
   for (const Row* row : rows) {
-    if (row->level() > 1) continue;
+    if (!has_exact_counts(*row)) continue;
     const Repetition repetition =
         execute(*row, {.iterations = row->name.find("handshake") != std::string::npos ? 16 : kFixedOperations});
     if (!repetition.outcome.skipped.empty()) continue;
@@ -115,7 +120,9 @@ std::vector<std::string> check_budget(const measure::Json& budget, const CountTa
       if (allowed == row->end() || !allowed->is_number()) continue;
       const bool instructions = count == "instructions";
       if (instructions && !same_build) continue;
-      const double limit = allowed->get<double>() * (instructions ? 1 + tolerance : 1) + 1e-9;
+      // A full socket buffer may cost a send call more now and then; everything else is exact.
+      const double slack = instructions ? tolerance : count == "send_calls" ? 0.05 : 0;
+      const double limit = allowed->get<double>() * (1 + slack) + 1e-9;
       ++compared;
       if (value > limit)
         problems.push_back(fmt::format("{}: {} {:.4g}, allowed {:.4g}", name, count, value, allowed->get<double>()));

@@ -12,11 +12,12 @@
 
 namespace godwit::bench {
 
-// Counts of one row by name: "allocations", "wire_bytes", "instructions".
+// Counts of one row by name: "allocations", "wire_bytes", "send_calls", "instructions".
 using Counts = std::map<std::string, double>;
 using CountTable = std::map<std::string, Counts>;
 
-// Runs each row of levels 0 and 1 once, in this process, with a fixed number of operations.
+// Runs each row whose counts are exact once, in this process, with a fixed number of operations: levels 0 and 1, the
+// back ends by themselves, idle connections.
 [[nodiscard]] CountTable count_all(const std::vector<const Row*>& rows, std::vector<std::string>& failures);
 
 // Instructions an operation through callgrind; kUnsupported where valgrind is missing.

@@ -202,6 +202,7 @@ Row idle_row(std::size_t connections) {
       .parameters = {{"connections", std::to_string(connections)}},
       .unit = "bytes",
       .whole = true,
+      .heavy = connections > 1000,
       .body = [connections](Bench& bench) {
         bench.whole([&] {
           EndpointNet net({}, connections);

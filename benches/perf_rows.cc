@@ -119,6 +119,8 @@ std::string VethPair::ensure(bool cut) {
   if (!shell(fmt::format("ethtool -K gwbench0 tx-udp-segmentation {}", cut ? "off" : "on"))) {
     return "ethtool cannot switch tx-udp-segmentation of a veth interface here";
   }
+  // TCP is cut alike: otherwise its super-packets cross whole, and the comparison is with another path.
+  shell(fmt::format("ethtool -K gwbench0 tx-tcp-segmentation {}", cut ? "off" : "on"));
   // Receive offload has to be asked for on a veth interface: NAPI on, so that what was cut can be merged.
   shell(fmt::format("ip netns exec {} ethtool -K gwbench1 gro on", kReceiverNamespace));
   return {};

@@ -217,13 +217,23 @@ std::vector<measure::Curves> make_curves(const std::vector<measure::BenchmarkRes
     const char* line;
     const char* x;
     const char* x_label;
-    const char* only;  // "key=value" or null
+    const char* only;  // value of the other parameter, bytes or batch; or null
   };
   constexpr Plan kPlans[] = {
       {"seal-by-size", "Sealing by size of the plaintext", "level0/seal/", "cipher", "bytes", "bytes", nullptr},
       {"open-by-size", "Opening by size of the plaintext", "level0/open/", "cipher", "bytes", "bytes", nullptr},
       {"backend-by-batch", "A datagram of 1200 bytes through each back end, by datagrams a run", "level2/backend/",
        "backend", "batch", "datagrams a run", "1200"},
+      {"whole-by-batch", "A full packet of a stream through the whole transport, by datagrams a run", "level2/whole/",
+       "backend", "batch", "datagrams a run", "1200"},
+      {"whole-by-size", "A packet through the whole transport in runs of 54, by bytes it carries", "level2/whole/",
+       "backend", "bytes", "bytes", "54"},
+      {"by-connections", "A message on one of 16 active connections in memory, by connections open",
+       "level1/endpoints/connections/", "active", "connections", "connections", nullptr},
+      {"many-connections", "Processor time of a full packet on one socket, both ends, by connections open",
+       "level3/connections/a", "active", "connections", "connections", nullptr},
+      {"buffers", "Share of a burst that a receive buffer keeps, by its size", "level2/buffer/", "backend", "buffer",
+       "KiB", nullptr},
   };
   std::vector<measure::Curves> all;
   for (const Plan& plan : kPlans) {
@@ -232,7 +242,8 @@ std::vector<measure::Curves> make_curves(const std::vector<measure::BenchmarkRes
     std::map<std::string, std::map<double, measure::Interval>> lines;
     for (const measure::BenchmarkResult& row : rows) {
       if (!row.name.starts_with(plan.prefix)) continue;
-      if (plan.only != nullptr && parameter(row, "bytes") != plan.only) continue;
+      const char* const other = std::string_view(plan.x) == "batch" ? "bytes" : "batch";
+      if (plan.only != nullptr && parameter(row, other) != plan.only) continue;
       lines[parameter(row, plan.line)][std::stod(parameter(row, plan.x))] = row.summary.median;
       curves.unit = row.unit;
       curves.better = row.better;

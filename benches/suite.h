@@ -108,6 +108,7 @@ struct Row {
   std::string unit = "ns";
   measure::Better better = measure::Better::kLower;
   bool whole = false;  // measures a run of its own instead of a repeated operation
+  bool heavy = false;  // takes seconds to set up: left out of --quick
   std::function<void(Bench&)> body;
 
   [[nodiscard]] int level() const { return name.size() > 5 ? name[5] - '0' : 0; }

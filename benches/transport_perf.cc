@@ -12,6 +12,7 @@
 #include <regex>
 
 #include "benches/budget.h"
+#include "benches/merge.h"
 #include "benches/perf_rows.h"
 #include "benches/repetition.h"
 #include "benches/runner.h"
@@ -54,6 +55,7 @@ struct Options {
   bool worker = false;
   int repeat_every = 0;
   std::string under_callgrind;
+  std::vector<std::string> merge;
 };
 
 std::string own_program() {
@@ -70,7 +72,7 @@ std::vector<const Row*> selected_rows(const Options& options) {
                             ? row.level() <= 1
                             : std::any_of(options.patterns.begin(), options.patterns.end(),
                                           [&row](const std::string& pattern) { return row.name.starts_with(pattern); });
-    if (wanted && std::regex_search(row.name, filter)) rows.push_back(&row);
+    if (wanted && !(options.quick && row.heavy) && std::regex_search(row.name, filter)) rows.push_back(&row);
   }
   return rows;
 }
@@ -293,7 +295,31 @@ int gate_on_budget(const Options& options, const std::vector<const Row*>& rows) 
   return failures.empty() ? 0 : 1;
 }
 
+int merge_files(const Options& options) {
+  std::vector<measure::Results> runs;
+  for (const std::string& path : options.merge) {
+    auto results = measure::load_results(path);
+    if (!results) {
+      fmt::print(stderr, "transport_perf: {}: {}\n", path, results.error().message);
+      return 2;
+    }
+    runs.push_back(std::move(*results));
+  }
+  const auto merged = merge_results(runs);
+  const Status saved = !merged ? Status(std::unexpected(merged.error()))
+                       : options.json_file.empty()
+                           ? Status(failure(ErrorCode::kInvalidArgument, "--json-file is missing"))
+                           : measure::save_results(*merged, options.json_file);
+  if (!saved) {
+    fmt::print(stderr, "transport_perf: --merge: {}\n", saved.error().message);
+    return 2;
+  }
+  fmt::print("{} rows in {}\n", merged->benchmarks.size(), options.json_file);
+  return 0;
+}
+
 int run(const Options& options) {
+  if (!options.merge.empty()) return merge_files(options);
   if (options.worker) return serve_requests(options.repeat_every);
   if (!options.under_callgrind.empty()) {
     std::ifstream file(options.under_callgrind);
@@ -334,7 +360,7 @@ int main(int argc, char** argv) {
                "transport_perf");
   app.add_option("rows", options.patterns, "beginnings of names: level0, level2/transport (default: level0 level1)");
   app.add_option("--filter", options.filter, "regular expression that names must match");
-  app.add_flag("--quick", options.quick, "three short repetitions");
+  app.add_flag("--quick", options.quick, "three short repetitions, without the rows that take seconds to set up");
   app.add_flag("--check", options.check, "each row once, for tests: is every result verified?");
   app.add_flag("--list", options.list, "only print the rows");
   app.add_flag("--strict", options.strict, "refuse to measure on a machine that is not fit for it");
@@ -354,6 +380,7 @@ int main(int argc, char** argv) {
   app.add_option("--write-budget", options.write_budget, "write them");
   app.add_flag("--json", options.json, "the result on standard output");
   app.add_option("--json-file", options.json_file, "the result into a file");
+  app.add_option("--merge", options.merge, "result files of one machine and build, as one into --json-file");
   app.add_option("--inject-slowdown", options.inject_slowdown, "percent of work done twice in levels 0 and 1")
       ->group("");
   app.add_flag("--worker", options.worker)->group("");

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <iostream>
 #include <sstream>
@@ -133,12 +134,12 @@ Result<Repetition> Worker::run(const std::string& row, std::uint64_t iterations,
       send(channel_, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) {
     return failure(ErrorCode::kSystem, "the worker has died");
   }
-  constexpr int kPatienceMilliseconds = 120'000;
+  // A soak lasts several times as long as it is told.
+  const int patience_milliseconds = 120'000 + static_cast<int>(std::min(seconds, 86'400.0) * 20'000);
   std::size_t end = 0;
   while ((end = received_.find('\n')) == std::string::npos) {
     pollfd waiting{.fd = channel_, .events = POLLIN, .revents = 0};
-    if (poll(&waiting, 1, kPatienceMilliseconds) <= 0)
-      return failure(ErrorCode::kTimeout, row + ": no answer in two minutes");
+    if (poll(&waiting, 1, patience_milliseconds) <= 0) return failure(ErrorCode::kTimeout, row + ": no answer in time");
     std::array<char, 65536> buffer;
     const ssize_t count = read(channel_, buffer.data(), buffer.size());
     if (count <= 0) return failure(ErrorCode::kSystem, row + ": the worker has died");

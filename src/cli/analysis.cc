@@ -79,12 +79,10 @@ Result<SideAnalysis> analyze_side(const std::string& name, const std::string& si
                                   const std::vector<AnalysisRound>& rounds) {
   std::vector<Reading> plain;
   std::vector<Reading> marked;
-  std::vector<Reading> doubled;
   for (const AnalysisRound& round : rounds) {
     plain.push_back(read_side(round.plain, key));
     marked.push_back(read_side(round.marked, key));
-    doubled.push_back(read_side(round.doubled, key));
-    if (plain.back().packets <= 0 || marked.back().packets <= 0 || doubled.back().packets <= 0) {
+    if (plain.back().packets <= 0 || marked.back().packets <= 0) {
       return failure(ErrorCode::kProtocol, "a run moved no packets");
     }
     if (plain.back().marks > 0) return failure(ErrorCode::kProtocol, "the plain build has marks");
@@ -100,24 +98,33 @@ Result<SideAnalysis> analyze_side(const std::string& name, const std::string& si
   facts.marked_nanoseconds = median_of(marked, [](const Reading& r) { return r.cpu; });
 
   // Processor time that is in no lap but idle ones: the system calls that wait. Where the side hardly ever sleeps there
-  // is nothing to take off.
+  // is nothing to take off, and such time is missing from the sum, as it should be.
+  // Laps are wall time: where a side is kept off its processor amid its work, they are longer than what it used, all
+  // steps alike.
   constexpr double kHardlyEver = 1e-4;
   std::vector<double> wholes;
   std::vector<double> wait_costs;
   std::vector<double> mark_costs;
+  std::vector<double> held_up;
   for (std::size_t i = 0; i < rounds.size(); ++i) {
-    const double added = doubled[i].marks - marked[i].marks;
-    if (added > 0) mark_costs.push_back((doubled[i].busy - marked[i].busy) / added);
-    double wait = 0;
+    double plain_wait = 0;
+    double marked_wait = 0;
     if (plain[i].waits > kHardlyEver && marked[i].waits > kHardlyEver) {
-      wait = std::max(0.0, marked[i].cpu - marked[i].busy) / marked[i].waits * plain[i].waits;
+      marked_wait = std::max(0.0, marked[i].cpu - marked[i].busy);
+      plain_wait = marked_wait / marked[i].waits * plain[i].waits;
     }
-    wait_costs.push_back(wait);
-    wholes.push_back(plain[i].cpu - wait);
+    mark_costs.push_back((marked[i].cpu - marked_wait - (plain[i].cpu - plain_wait)) / marked[i].marks);
+    wait_costs.push_back(plain_wait);
+    wholes.push_back(plain[i].cpu - plain_wait);
+    const double used = marked[i].busy > 0 ? std::min(1.0, marked[i].cpu / marked[i].busy) : 1;
+    held_up.push_back(1 - used);
+    for (auto& [kind, step] : marked[i].steps) {
+      if (kind != CostStep::kIdle) step.raw *= used;
+    }
   }
   facts.wait_nanoseconds = measure::median(wait_costs);
-  const double mark = mark_costs.empty() ? facts.loop_mark_nanoseconds
-                                         : std::clamp(measure::median(mark_costs), 0.0, facts.loop_mark_nanoseconds);
+  facts.held_up_share = measure::median(held_up);
+  const double mark = std::clamp(measure::median(mark_costs), 0.0, facts.loop_mark_nanoseconds);
 
   measure::Breakdown& breakdown = analysis.breakdown;
   breakdown.name = name;

@@ -1,8 +1,9 @@
-// From runs of `godwit perf` to the breakdown of a packet: interleaved runs of the plain build, of the marked build,
-// and of the marked build with every mark doubled. What a mark costs is the growth from the second to the third,
-// divided by the marks added: measured where the marks stand, on each side by itself. The whole that the parts must sum
-// up to is the processor time of the plain runs, without what was spent on going to sleep and waking. Pure computation;
-// analyze_command.cc takes the runs.
+// From runs of `godwit perf` to the breakdown of a packet: interleaved runs of the plain and of the marked build. What
+// a mark costs is the processor time by which the marked build exceeds the plain one, divided by the marks: measured
+// where they stand, on each side by itself, and never more than a loop of marks says. (Doubling every mark instead
+// tells what the second of two costs, which has no work left to overlap with: twice too much.) The whole that the parts
+// must sum up to is the processor time of the plain runs, without what was spent on going to sleep and waking; what no
+// lap covers is missing from the sum. Pure computation; analyze_command.cc takes the runs.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +16,10 @@
 
 namespace godwit::cli {
 
-// One round: three runs (docs/json.md, godwit-perf), taken in random order.
+// One round: two runs (docs/json.md, godwit-perf), taken in random order.
 struct AnalysisRound {
   measure::Json plain;
   measure::Json marked;
-  measure::Json doubled;
 };
 
 // What belongs to a side beside its steps, a packet.
@@ -30,6 +30,7 @@ struct SideFacts {
   double loop_mark_nanoseconds = 0;  // what a loop of marks alone says a mark costs
   double unmarked_nanoseconds = 0;   // plain, with the waiting
   double marked_nanoseconds = 0;     // the same of the marked build: the slow-down by the marks
+  double held_up_share = 0;          // of the laps' time, in which others had the processor: taken off every step alike
 };
 
 struct SideAnalysis {

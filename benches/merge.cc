@@ -1,0 +1,65 @@
+#include "benches/merge.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "benches/runner.h"
+#include "benches/suite.h"
+
+namespace godwit::bench {
+
+Result<measure::Results> merge_results(const std::vector<measure::Results>& runs) {
+  if (runs.empty()) return failure(ErrorCode::kInvalidArgument, "there is nothing to merge");
+  measure::Results merged = runs.back();
+  merged.started_at = runs.front().started_at;
+  merged.seconds = 0;
+  merged.system.reset();  // counters of the pieces; what they complained of stays in the findings
+  merged.comparison.reset();
+  merged.benchmarks.clear();
+  merged.breakdowns.clear();
+  merged.marks.clear();
+  for (const measure::Results& run : runs) {
+    const auto differences = measure::fingerprint_differences(run.fingerprint, merged.fingerprint);
+    if (!differences.empty())
+      return failure(ErrorCode::kInvalidArgument, fmt::format("the runs differ: {}", fmt::join(differences, "; ")));
+    merged.seconds += run.seconds;
+    for (const std::string& mark : run.marks) {
+      if (std::find(merged.marks.begin(), merged.marks.end(), mark) == merged.marks.end()) merged.marks.push_back(mark);
+    }
+    for (const measure::Breakdown& breakdown : run.breakdowns) {
+      const auto same = std::find_if(
+          merged.breakdowns.begin(), merged.breakdowns.end(),
+          [&breakdown](const auto& other) { return other.name == breakdown.name && other.side == breakdown.side; });
+      if (same == merged.breakdowns.end()) {
+        merged.breakdowns.push_back(breakdown);
+      } else {
+        *same = breakdown;
+      }
+    }
+    for (const measure::BenchmarkResult& row : run.benchmarks) {
+      const auto same = std::find_if(merged.benchmarks.begin(), merged.benchmarks.end(),
+                                     [&row](const auto& other) { return other.name == row.name; });
+      if (same == merged.benchmarks.end()) {
+        merged.benchmarks.push_back(row);
+      } else {
+        *same = row;
+      }
+    }
+  }
+  // As the suite has them.
+  const auto& order = all_rows();
+  const auto place = [&order](const measure::BenchmarkResult& row) {
+    return std::find_if(order.begin(), order.end(), [&row](const Row& known) { return known.name == row.name; }) -
+           order.begin();
+  };
+  std::stable_sort(merged.benchmarks.begin(), merged.benchmarks.end(),
+                   [&place](const auto& one, const auto& other) { return place(one) < place(other); });
+  if (runs.size() > 1) merged.marks.push_back(fmt::format("taken in {} pieces", runs.size()));
+  merged.ladders = make_ladders(merged.benchmarks);
+  merged.curves = make_curves(merged.benchmarks);
+  merged.grids = make_grids(merged.benchmarks);
+  return merged;
+}
+
+}  // namespace godwit::bench
