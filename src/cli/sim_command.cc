@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
+#include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,11 +17,13 @@
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
+#include "report/connection_plot.h"
 #include "sim/campaign.h"
 #include "sim/scenario_random.h"
 #include "sim/scenario_toml.h"
 #include "sim/shrink.h"
 #include "sim/table.h"
+#include "trace/qlog_sink.h"
 
 namespace godwit::cli {
 namespace {
@@ -34,23 +39,96 @@ struct SimOptions {
   bool full = false;
   std::string subset;
   std::string only;
+  std::string store;
+  std::string qlog;
+  std::string plot;
+  std::string out;
 };
 
-int report(const std::string& name, const sim::SimulationResult& result) {
+std::string describe(const sim::SimulationResult& result) {
+  return fmt::format(
+      "{} in {:.3f} simulated seconds (bound {:.1f}), {} datagrams, {} of {} messages confirmed, trace {:016x}",
+      result.clean() ? "no rule broken" : "BROKEN", to_seconds(result.simulated), to_seconds(result.bound),
+      result.datagrams, result.confirmed, result.messages, result.trace_hash);
+}
+
+// Everything a run can leave behind: a line an event, one qlog a host, and a page of charts.
+class Recorder {
+ public:
+  Recorder(const SimOptions& options, std::size_t hosts) : options_(options) {
+    for (std::size_t i = 0; i < hosts; ++i) {
+      std::vector<trace::Sink*> wanted;
+      if (!options.qlog.empty()) {
+        files_.push_back(std::make_unique<std::ofstream>(fmt::format("{}.host{}.qlog", options.qlog, i)));
+        std::ofstream& file = *files_.back();
+        qlogs_.push_back(std::make_unique<trace::QlogSink>([&file](std::string_view record) { file << record; },
+                                                           trace::QlogOptions{.title = fmt::format("host {}", i)}));
+        wanted.push_back(qlogs_.back().get());
+      }
+      if (!options.plot.empty()) {
+        plots_.push_back(std::make_unique<report::ConnectionPlot>(fmt::format("host {}", i)));
+        wanted.push_back(plots_.back().get());
+      }
+      if (!wanted.empty()) tees_.push_back(std::make_unique<Tee>(std::move(wanted)));
+    }
+  }
+
+  [[nodiscard]] sim::SimulatorOptions simulator_options() const {
+    sim::SimulatorOptions result;
+    if (options_.trace) result.trace = [](std::string_view line) { print_line(std::string(line)); };
+    for (const auto& tee : tees_) result.sinks.push_back(tee.get());
+    return result;
+  }
+
+  // Writes what is written at the end. False, with a message, when a file could not be written.
+  [[nodiscard]] bool finish(const std::string& name, const std::string& outcome) {
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      files_[i]->close();
+      if (*files_[i]) continue;
+      print_error(fmt::format("{}.host{}.qlog: cannot be written", options_.qlog, i));
+      return false;
+    }
+    if (options_.plot.empty()) return true;
+    std::string sections;
+    // Each host has a clock of its own; its first event stands for the beginning.
+    for (const auto& plot : plots_) sections += plot->sections(plot->began().value_or(Instant{}));
+    std::ofstream file(options_.plot, std::ios::trunc);
+    file << report::plot_page(name, outcome, sections);
+    file.close();
+    if (file) return true;
+    print_error(options_.plot + ": cannot be written");
+    return false;
+  }
+
+ private:
+  class Tee final : public trace::Sink {
+   public:
+    explicit Tee(std::vector<trace::Sink*> sinks) : sinks_(std::move(sinks)) {}
+    void on_event(const trace::Event& event) override {
+      for (trace::Sink* sink : sinks_) sink->on_event(event);
+    }
+
+   private:
+    std::vector<trace::Sink*> sinks_;
+  };
+
+  const SimOptions& options_;
+  std::vector<std::unique_ptr<std::ofstream>> files_;
+  std::vector<std::unique_ptr<trace::QlogSink>> qlogs_;
+  std::vector<std::unique_ptr<report::ConnectionPlot>> plots_;
+  std::vector<std::unique_ptr<Tee>> tees_;
+};
+
+int run_one(const SimOptions& options, const std::string& name, sim::Scenario scenario) {
+  Recorder recorder(options, scenario.hosts.size());
+  const sim::SimulationResult result = sim::Simulator(std::move(scenario), recorder.simulator_options()).run();
+  const std::string outcome = describe(result);
   for (const sim::Violation& violation : result.violations) {
     print_line(fmt::format("{}: {}: {}", name, sim::rule_name(violation.rule), violation.text));
   }
-  print_line(fmt::format(
-      "{}: {} in {:.3f} simulated seconds (bound {:.1f}), {} datagrams, {} of {} messages confirmed, trace {:016x}",
-      name, result.clean() ? "no rule broken" : "BROKEN", to_seconds(result.simulated), to_seconds(result.bound),
-      result.datagrams, result.confirmed, result.messages, result.trace_hash));
+  print_line(fmt::format("{}: {}", name, outcome));
+  if (!recorder.finish(name, outcome)) return kUsage;
   return result.clean() ? kSuccess : kFailure;
-}
-
-sim::SimulatorOptions simulator_options(const SimOptions& options) {
-  sim::SimulatorOptions result;
-  if (options.trace) result.trace = [](std::string_view line) { print_line(std::string(line)); };
-  return result;
 }
 
 int run_seeds(const SimOptions& options) {
@@ -73,7 +151,8 @@ int run_seeds(const SimOptions& options) {
       result.scenarios, result.failing.size(), static_cast<double>(result.scenarios) / seconds,
       result.simulated_seconds / seconds, result.datagrams, result.confirmed, result.messages, faults, result.corrupted,
       result.duplicated, result.reordered, result.disturbances));
-  for (const std::uint64_t seed : result.failing) print_line(fmt::format("godwit sim replay {} --trace", seed));
+  for (const std::uint64_t seed : result.failing)
+    print_line(fmt::format("godwit sim replay {} --trace --plot seed-{}.html", seed, seed));
   return result.failing.empty() ? kSuccess : kFailure;
 }
 
@@ -89,14 +168,13 @@ int run_sim(const SimOptions& options) {
     return kUsage;
   }
   const std::string name = scenario->name.empty() ? options.file : scenario->name;
-  return report(name, sim::Simulator(std::move(*scenario), simulator_options(options)).run());
+  return run_one(options, name, std::move(*scenario));
 }
 
 int run_replay(const SimOptions& options) {
   sim::Scenario scenario = sim::random_scenario(options.seed);
   if (options.trace) print_line(sim::print_scenario(scenario));
-  return report(fmt::format("seed {}", options.seed),
-                sim::Simulator(std::move(scenario), simulator_options(options)).run());
+  return run_one(options, fmt::format("seed {}", options.seed), std::move(scenario));
 }
 
 int run_shrink(const SimOptions& options) {
@@ -110,24 +188,78 @@ int run_shrink(const SimOptions& options) {
   print_line(fmt::format("# {}: {}\n# {} reductions in {} runs", sim::rule_name(small.violation.rule),
                          small.violation.text, small.steps, small.runs));
   print_line(sim::print_scenario(small.scenario));
+  if (!options.out.empty()) {
+    std::ofstream file(options.out, std::ios::trunc);
+    file << sim::print_scenario(small.scenario) << '\n';
+    file.close();
+    if (!file) {
+      print_error(options.out + ": cannot be written");
+      return kUsage;
+    }
+  }
   return kFailure;
 }
 
+// A stored table: a JSON list with one cell a line, so that a run which was interrupted goes on where it stopped.
+class TableStore {
+ public:
+  explicit TableStore(std::string path) : path_(std::move(path)) {
+    std::ifstream file(path_);
+    for (std::string line; std::getline(file, line);) {
+      if (!line.starts_with("{")) continue;
+      if (line.ends_with(",")) line.pop_back();
+      lines_.push_back(line);
+    }
+  }
+
+  [[nodiscard]] bool has(const sim::Cell& cell) const {
+    const std::string start = fmt::format("{{\"cell\":\"{}\",", cell.name());
+    return std::ranges::any_of(lines_, [&](const std::string& line) { return line.starts_with(start); });
+  }
+  // The whole file, beside it first: what is there stays whole.
+  [[nodiscard]] bool add(const std::string& line) {
+    lines_.push_back(line);
+    const std::string beside = path_ + ".new";
+    std::ofstream file(beside, std::ios::trunc);
+    file << "[\n";
+    for (std::size_t i = 0; i < lines_.size(); ++i) file << lines_[i] << (i + 1 < lines_.size() ? ",\n" : "\n");
+    file << "]\n";
+    file.close();
+    return file && std::rename(beside.c_str(), path_.c_str()) == 0;
+  }
+
+ private:
+  std::string path_;
+  std::vector<std::string> lines_;
+};
+
 int run_table(const SimOptions& options) {
   const std::vector<sim::Cell> cells = options.subset == "ci" ? sim::ci_table() : sim::whole_table();
-  sim::CellChoice choice;
-  if (options.full) choice = {.blackout = true, .against_cubic = true, .flows = {2, 8, 32}};
+  std::optional<TableStore> store;
+  if (!options.store.empty()) store.emplace(options.store);
   if (!options.json) print_line(sim::table_header());
   bool good = true;
   std::string separator = "[\n";
   for (const sim::Cell& cell : cells) {
     if (cell.name().find(options.only) == std::string::npos) continue;
-    const sim::CellResult result = sim::measure_cell(cell, choice);
+    if (store && store->has(cell)) continue;
+    const sim::CellResult result = sim::measure_cell(cell, options.full ? sim::full_choice(cell) : sim::CellChoice{});
     good = good && result.within_bounds();
     print_line(options.json ? std::exchange(separator, ",\n") + sim::table_json(result) : sim::table_line(result));
+    if (store && !store->add(sim::table_json(result))) {
+      print_error(options.store + ": cannot be written");
+      return kUsage;
+    }
   }
   if (options.json) print_line("]");
   return good ? kSuccess : kFailure;
+}
+
+void add_recordings(CLI::App& command, SimOptions& options) {
+  command.add_option("--qlog", options.qlog, "write the core's trace: PREFIX.host0.qlog and so on")
+      ->type_name("PREFIX");
+  command.add_option("--plot", options.plot, "write a page: window, in flight, rate and round trip over time")
+      ->type_name("FILE");
 }
 
 }  // namespace
@@ -144,16 +276,19 @@ void add_sim_command(CLI::App& app, int& exit_code) {
   run->add_option("--first", options->first, "the first seed; default 1");
   run->add_option("--jobs", options->jobs, "threads; default one a processor")->check(CLI::Range(1, 1024));
   run->add_flag("--trace", options->trace, "print every event (a scenario file)");
+  add_recordings(*run, *options);
   run->callback([options, &exit_code] { exit_code = run_sim(*options); });
 
   CLI::App* const replay = command->add_subcommand("replay", "Runs the random scenario of one seed");
   replay->add_option("seed", options->seed, "the seed")->required();
   replay->add_flag("--trace", options->trace, "print the scenario and every event");
+  add_recordings(*replay, *options);
   replay->callback([options, &exit_code] { exit_code = run_replay(*options); });
 
   CLI::App* const small =
       command->add_subcommand("shrink", "Makes a failing random scenario small and prints it as TOML");
   small->add_option("seed", options->seed, "the seed")->required();
+  small->add_option("-o,--output", options->out, "write the scenario to this file as well")->type_name("FILE");
   small->callback([options, &exit_code] { exit_code = run_shrink(*options); });
 
   CLI::App* const table = command->add_subcommand("table", "Measures controllers over paths");
@@ -162,6 +297,8 @@ void add_sim_command(CLI::App& app, int& exit_code) {
   table->add_option("--only", options->only, "cells whose name contains this");
   table->add_flag("--full", options->full, "fairness, coexistence and black-outs besides");
   table->add_flag("--json", options->json, "a JSON list");
+  table->add_option("--store", options->store, "a file of cells: measures those it lacks and adds them")
+      ->type_name("FILE");
   table->callback([options, &exit_code] { exit_code = run_table(*options); });
 }
 

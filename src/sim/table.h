@@ -55,9 +55,11 @@ struct CellResult {
 };
 
 [[nodiscard]] CellResult measure_cell(const Cell& cell, const CellChoice& choice = {});
-// The 960 cells, and the named subset of at most 40 that runs with the tests.
+// The 768 cells, and the named subset of at most 40 that runs with the tests.
 [[nodiscard]] std::vector<Cell> whole_table();
 [[nodiscard]] std::vector<Cell> ci_table();
+// What is measured of a cell when the whole table is recorded.
+[[nodiscard]] CellChoice full_choice(const Cell& cell);
 // The share of the limit that a controller must reach at least, from its own law.
 [[nodiscard]] double least_share(const Cell& cell);
 
