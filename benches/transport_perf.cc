@@ -189,6 +189,7 @@ class Suite {
       return 2;
     }
     for (const std::string& mark : comparison->marks) results_.marks.push_back(mark);
+    for (const std::string& line : comparison->skipped) fmt::print(stderr, "not compared  {}\n", line);
     results_.comparison = std::move(comparison->comparison);
     return results_.comparison->exit_code();
   }
