@@ -44,8 +44,10 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
                 *this, marks) {}
 
   void on_event(Instant now, ConnectionId connection, Event& event) override {
-    if (std::holds_alternative<Closed>(event) && connection == ended_) left_ = true;
+    // Looked at before the event is moved from, and used after it: the end of a connection may itself end the run.
+    const bool closed = std::holds_alternative<Closed>(event);
     server_.on_event(now, connection, event);
+    if (closed && connection == ended_) left_ = true;
   }
   void on_turn(Instant now) override { server_.on_turn(now); }
 
