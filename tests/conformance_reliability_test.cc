@@ -218,6 +218,23 @@ TEST(ConformanceReliability, Item47DeliversAMessageWhoseIdAReceiptPacketShares) 
   }
 }
 
+// A receiver's few messages (its credit, say) pass between the receipts of what it receives, however slow its own
+// sending is.
+TEST(ConformanceReliability, ReceiptsDoNotUseUpThePacingOfMessages) {
+  Config config;
+  config.connection_rate_limit = Bandwidth::from_bits_per_second(100'000);
+  ScriptedSession session(config);
+  ASSERT_TRUE(session.accept_peer());
+  for (std::uint32_t id = 1; id <= 6000; ++id) {
+    session.say_text(id, "in");
+    if (id % 20 == 0) session.run(1ms);
+  }
+  EXPECT_GE(session.count_heard<wire::NoOp>(), 20U);
+  send_messages(session, 1);
+  session.run(50ms);
+  EXPECT_EQ(session.count_heard<wire::ShortMessage>(), 1U);
+}
+
 TEST(ConformanceReliability, Item48RetransmitsUnderTheSameIdAfterOneSecond) {
   ScriptedSession session;
   ASSERT_TRUE(session.accept_peer());

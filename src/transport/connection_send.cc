@@ -72,7 +72,9 @@ std::optional<DatagramRun> Connection::transmit_established(Instant now, Establi
   counted_.packets_sent += run.count();
   counted_.bytes_sent += run.bytes();
   ++counted_.runs_sent;
-  session.pacer.on_sent(now, run.bytes());
+  // Receipts and pings are not paced (RFC 9002 7.7): charged for, those of a fast download would use up all the credit
+  // of the few messages that go the other way.
+  session.pacer.on_sent(now, run.tracked_bytes());
   if (run.tracked_bytes() > 0) {
     session.last_data = now;
     if (was_idle) session.controller->on_idle_restart(now);
@@ -201,7 +203,7 @@ void Connection::write_retransmissions(Instant now, Established& session, RunWri
     if (!run.fits(size)) return;
     if (!lost->is_probe) {
       if (session.recovery.bytes_in_flight() + size > session.controller->window_bytes()) return;
-      if (session.pacer.budget(now) < run.bytes() + size) {
+      if (session.pacer.budget(now) < run.tracked_bytes() + size) {
         session.paced_until = session.pacer.next_release(now);
         if (!session.paced_until || *session.paced_until > now) return;
       }
@@ -226,7 +228,7 @@ void Connection::write_data(Instant now, Established& session, RunWriter& run) {
   std::uint64_t allowance = window > in_flight ? window - in_flight : 0;
   // What the pacer grants comes as whole runs, but a short message does not wait for one.
   std::uint64_t paced = session.pacer.budget(now);
-  if (paced != Pacer::kUnlimited) paced -= std::min<std::uint64_t>(paced, run.bytes());
+  if (paced != Pacer::kUnlimited) paced -= std::min<std::uint64_t>(paced, run.tracked_bytes());
   std::uint32_t room = session.recovery.new_packet_room();
   while (true) {
     GODWIT_MARK(context_.cost, kEncode);
@@ -237,7 +239,8 @@ void Connection::write_data(Instant now, Established& session, RunWriter& run) {
     }
     std::size_t size = item->datagram_bytes();
     if (size > allowance) break;
-    if (size > paced && !may_go_alone(now, session.pacer, *item, run.bytes() + size, session.paced_until)) break;
+    if (size > paced && !may_go_alone(now, session.pacer, *item, run.tracked_bytes() + size, session.paced_until))
+      break;
     if (room == 0 || !run.fits(size)) break;
     const SendItem picked = *item;
     const std::uint32_t id = session.recovery.next_packet_id();
