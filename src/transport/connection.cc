@@ -85,57 +85,44 @@ void Connection::trace(Instant now, trace::EventData data) const {
 }
 
 void Connection::establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers) {
-  if (unanswered_) return resume(now, std::move(session), std::move(leftovers));
   auto started = std::make_unique<Established>(now, context_, std::move(session));
   started->leftovers = std::move(leftovers);
   update_rate(now, *started);
   const Session& keys = started->session;
-  emit(Connected{.remote = remote_,
-                 .initiator = keys.initiator(),
-                 .peer_authenticated = keys.peer_authenticated(),
-                 .peer_version = keys.peer_version(),
-                 .observed_self = keys.observed_self()});
+  const bool authenticated = keys.peer_authenticated();
+  if (!unanswered_) {
+    emit(Connected{.remote = remote_,
+                   .initiator = keys.initiator(),
+                   .peer_authenticated = authenticated,
+                   .peer_version = keys.peer_version(),
+                   .observed_self = keys.observed_self()});
+  }
   trace(now, trace::ConnectionStateChanged{"established", remote_});
   state_ = std::move(started);
+  const auto unanswered = std::exchange(unanswered_, std::nullopt);
+  if (!unanswered) return;
+  if (unanswered->told_authenticated && !authenticated) {
+    // The application was told that this is the peer it has dialled.
+    return end(now, CloseReason::kUnauthenticated, "the peer did not prove its key again", true);
+  }
+  if (!unanswered->told_authenticated && authenticated) emit(PeerAuthenticated{});
 }
 
 // W9: the acceptor has acknowledged the intro, never heard the completion, and has given up by now. A fresh intro
-// starts over, for what has not been sent yet. False when the time to connect is over.
+// starts over, for what has not been sent yet: the silence proves nothing, and the acceptor's new session would deliver
+// once more what it may have received in this one. False when the time to connect is over.
 bool Connection::start_over(Instant now, Established& session) {
   const Session& keys = session.session;
   if (!keys.dialled_key() || now >= keys.dial_deadline()) return false;
   auto handshake = Handshake::initiate(now, context_.handshake, remote_, *keys.dialled_key(), keys.dial_deadline());
   if (!handshake) return false;
   context_.key_usage.record(keys.sending_key(), keys.sealer().packets_sealed());
-  trace(now, trace::ConnectionStateChanged{"dialling again", remote_});
-  unanswered_ = std::move(std::get<std::unique_ptr<Established>>(state_));
-  state_ = std::make_unique<Handshake>(std::move(*handshake));
-  return true;
-}
-
-// The end of start_over(): fresh keys, and packet ids that go on as in wire spec 5.8. The silence proves nothing: the
-// acceptor may have received and delivered what was sent to it, and its new session would deliver it once more.
-void Connection::resume(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers) {
-  auto resumed = std::move(unanswered_);
-  const bool was_authenticated = resumed->session.peer_authenticated();
-  const ProofRule rule = session.initiator() ? ProofRule::kPingOrFail : ProofRule::kProven;
-  resumed->session = std::move(session);
-  resumed->acks = AckTracker(context_.config.acknowledgement);
-  resumed->keepalive = KeepAlive(context_.config.keepalive, now, rule, *context_.handshake.random);
-  resumed->leftovers = std::move(leftovers);
-  resumed->pong_count = 0;
-  resumed->completion_due = false;
-  resumed->key_aging_told = false;
-  const bool authenticated = resumed->session.peer_authenticated();
-  state_ = std::move(resumed);
-  trace(now, trace::ConnectionStateChanged{"established", remote_});
   queue_.fail_started();
   report_failures(now);
-  if (was_authenticated && !authenticated) {
-    // The application was told that this is the peer it has dialled.
-    return end(now, CloseReason::kUnauthenticated, "the peer did not prove its key again", true);
-  }
-  if (!was_authenticated && authenticated) emit(PeerAuthenticated{});
+  trace(now, trace::ConnectionStateChanged{"dialling again", remote_});
+  unanswered_ = Unanswered{.told_authenticated = keys.peer_authenticated()};
+  state_ = std::make_unique<Handshake>(std::move(*handshake));
+  return true;
 }
 
 std::vector<std::vector<std::uint8_t>> drain_datagrams(Instant now, Handshake& handshake) {
@@ -267,7 +254,6 @@ void Connection::end(Instant now, CloseReason reason, std::string_view text, boo
   }
   queue_.cancel_all();
   state_ = std::move(closed);
-  unanswered_.reset();
   report_failures(now);
   trace(now, trace::ConnectionClosed{close_reason_name(reason)});
   emit(godwit::Closed{.reason = reason, .text = std::move(words)});
@@ -299,7 +285,7 @@ bool Connection::is_finished() const {
 
 void Connection::report_failures(Instant now) {
   while (const auto failed = queue_.poll_failure(now)) {
-    if (Established* session = unanswered_ ? unanswered_.get() : established()) {
+    if (Established* session = established()) {
       session->recovery.forget_owner(
           failed->kind == SendKind::kFragment ? PacketContent::Kind::kFragment : PacketContent::Kind::kMessage,
           failed->owner);

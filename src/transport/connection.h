@@ -154,6 +154,10 @@ class Connection final : private StreamSink {
     bool key_aging_told = false;
     bool acknowledging = false;  // receipts of the current run are being collected
   };
+  // What is left of a session that nobody answered.
+  struct Unanswered {
+    bool told_authenticated = false;  // its Connected event said so
+  };
   // Tells the peer once, then is finished.
   struct Closed {
     std::vector<std::uint8_t> farewell;  // a sealed datagram, empty when it has been sent or there is none
@@ -166,7 +170,6 @@ class Connection final : private StreamSink {
   [[nodiscard]] const Established* established() const;
   void establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers);
   [[nodiscard]] bool start_over(Instant now, Established& session);
-  void resume(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers);
   void apply_step(Instant now, const HandshakeStep& step, ByteView datagram);
   void end(Instant now, CloseReason reason, std::string_view text, bool tell_peer);
   [[nodiscard]] std::vector<std::uint8_t> seal_farewell(Established& session, std::string_view text);
@@ -236,8 +239,7 @@ class Connection final : private StreamSink {
   SocketAddress remote_;
   SendQueue queue_;  // takes messages before the handshake has finished
   std::variant<std::unique_ptr<Handshake>, std::unique_ptr<Established>, Closed> state_;
-  // While start_over() shakes hands again: the session that nobody answered, with all it has under way.
-  std::unique_ptr<Established> unanswered_;
+  std::optional<Unanswered> unanswered_;  // while start_over() shakes hands again
   std::optional<Bandwidth> rate_limit_ = context_.config.connection_rate_limit;
   std::optional<Bandwidth> rate_cap_;
   ConnectionCounters counted_;
