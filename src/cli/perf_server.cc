@@ -44,10 +44,9 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
                 *this, marks) {}
 
   void on_event(Instant now, ConnectionId connection, Event& event) override {
-    // Looked at before the event is moved from, and used after it: the end of a connection may itself end the run.
-    const bool closed = std::holds_alternative<Closed>(event);
+    const ConnectionId own = server_.run() != nullptr ? server_.run()->connection() : ended_;
+    if (connection == own && std::holds_alternative<Closed>(event)) departed_ = connection;
     server_.on_event(now, connection, event);
-    if (closed && connection == ended_) left_ = true;
   }
   void on_turn(Instant now) override { server_.on_turn(now); }
 
@@ -62,7 +61,6 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
   void on_perf_ended(Instant now, PerfRun& run) override {
     ++runs_;
     ended_ = run.connection();
-    left_ = !node_.endpoint().remote_address(ended_).has_value();
     failed_ = run.state() == PerfRun::State::kFailed;
     if (!failed_) {
       if (const auto problem = run.disagreement()) {
@@ -75,7 +73,8 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
     report(now, run);
   }
 
-  [[nodiscard]] bool done() const override { return options_.once && runs_ > 0 && left_; }
+  // Its client has what it waits for once it has closed the connection.
+  [[nodiscard]] bool done() const override { return options_.once && runs_ > 0 && departed_ == ended_; }
   [[nodiscard]] bool failed() const { return failed_; }
   [[nodiscard]] std::optional<Instant> next_timeout() const override { return server_.next_timeout(); }
   [[nodiscard]] const measure::Json& results() const { return results_; }
@@ -108,8 +107,8 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
   PerfSideMeter meter_;
   PerfServer server_;
   std::uint64_t runs_ = 0;
-  ConnectionId ended_ = 0;  // of the last run
-  bool left_ = false;       // its client has closed the connection
+  ConnectionId ended_ = 0;     // of the last run
+  ConnectionId departed_ = 0;  // closed last, of those that runs were on
   bool failed_ = false;
   measure::Json results_ = measure::Json::array();
 };

@@ -102,9 +102,10 @@ std::optional<ControlMessage> read_fields(ControlType type, FieldReader& in) {
     case ControlType::kPerfEnd: return PerfEnd{in.number<U64>()};
     case ControlType::kPerfResult:
       return PerfResult{in.number<U64>(), in.number<U64>(), in.number<U64>(),
-                        in.number<U64>(), in.number<U64>(), as_text(in.rest())};
+                        in.number<U64>(), in.number<U64>(), in.number<U16>()};
     case ControlType::kPerfBusy: return PerfBusy{in.number<U64>(), in.text()};
     case ControlType::kPerfRenew: return PerfRenew{in.number<U64>()};
+    case ControlType::kPerfDetails: return PerfDetails{in.number<U64>(), in.number<U16>(), as_text(in.rest())};
     case ControlType::kEchoRequest: return EchoRequest{in.number<U64>(), in.rest()};
     case ControlType::kEchoReply: return EchoReply{in.number<U64>(), in.rest()};
   }
@@ -149,12 +150,15 @@ struct Encoder {
   Bytes operator()(const PerfResult& m) const {
     FieldWriter out(ControlType::kPerfResult);
     out.number(m.session).number(m.sent_bytes).number(m.sent_digest).number(m.received_bytes).number(m.received_digest);
-    return out.bytes(as_bytes(m.details)).take();
+    return out.number(m.details).take();
   }
   Bytes operator()(const PerfBusy& m) const {
     return FieldWriter(ControlType::kPerfBusy).number(m.session).text(m.text).take();
   }
   Bytes operator()(const PerfRenew& m) const { return FieldWriter(ControlType::kPerfRenew).number(m.session).take(); }
+  Bytes operator()(const PerfDetails& m) const {
+    return FieldWriter(ControlType::kPerfDetails).number(m.session).number(m.index).bytes(as_bytes(m.text)).take();
+  }
   Bytes operator()(const EchoRequest& m) const {
     return FieldWriter(ControlType::kEchoRequest).number(m.sequence).bytes(m.padding).take();
   }

@@ -25,6 +25,9 @@ inline constexpr std::size_t kMaxControlBytes = 64 * 1024;
 // Most bytes of a text for a person in a refusal or a cancellation.
 inline constexpr std::size_t kMaxControlText = 512;
 inline constexpr std::size_t kSha256Size = 32;
+// The details of a performance run's result travel as short messages: a stream would need a key below its soft limit.
+inline constexpr std::size_t kPerfDetailBytes = 1000;
+inline constexpr std::uint16_t kMaxPerfDetails = 16;
 
 enum class ControlType : std::uint8_t {
   kOffer = 1,
@@ -40,6 +43,7 @@ enum class ControlType : std::uint8_t {
   kPerfResult = 19,
   kPerfBusy = 20,
   kPerfRenew = 21,
+  kPerfDetails = 22,
   kEchoRequest = 32,
   kEchoReply = 33,
 };
@@ -111,7 +115,13 @@ struct PerfResult {
   std::uint64_t sent_digest = 0;
   std::uint64_t received_bytes = 0;
   std::uint64_t received_digest = 0;
-  std::string_view details;  // JSON
+  std::uint16_t details = 0;  // number of PerfDetails
+};
+// A piece of the JSON text that goes with a result; pieces may overtake each other and the result.
+struct PerfDetails {
+  std::uint64_t session = 0;
+  std::uint16_t index = 0;
+  std::string_view text;
 };
 struct PerfBusy {
   std::uint64_t session = 0;
@@ -131,7 +141,7 @@ struct EchoReply {
 
 using ControlMessage =
     std::variant<FileOffer, FileAccept, FileRefuse, StreamCredit, FileFinish, FileConfirm, FileCancel, PerfStart,
-                 PerfReady, PerfEnd, PerfResult, PerfBusy, PerfRenew, EchoRequest, EchoReply>;
+                 PerfReady, PerfEnd, PerfResult, PerfBusy, PerfRenew, PerfDetails, EchoRequest, EchoReply>;
 
 enum class ControlError : std::uint8_t {
   kNotControl,  // no magic: an application's own message

@@ -59,9 +59,12 @@ TEST(Control, EveryMessageSurvivesARoundTrip) {
   EXPECT_EQ(start.window, 13U);
   EXPECT_EQ(round_trip(PerfReady{8, 9}).window, 9U);
   EXPECT_EQ(round_trip(PerfEnd{10}).session, 10U);
-  const auto result = round_trip(PerfResult{11, 1, 2, 3, 4, "{}"});
+  const auto result = round_trip(PerfResult{11, 1, 2, 3, 4, 5});
   EXPECT_EQ(result.received_digest, 4U);
-  EXPECT_EQ(result.details, "{}");
+  EXPECT_EQ(result.details, 5U);
+  const auto details = round_trip(PerfDetails{11, 6, "{}"});
+  EXPECT_EQ(details.index, 6U);
+  EXPECT_EQ(details.text, "{}");
   EXPECT_EQ(round_trip(PerfBusy{12, "busy"}).text, "busy");
   EXPECT_EQ(round_trip(PerfRenew{13}).session, 13U);
   const std::array<std::uint8_t, 3> padding = {1, 2, 3};
@@ -95,7 +98,8 @@ TEST(Control, EveryTruncationIsTruncatedAndNothingElse) {
                                                 PerfStart{},
                                                 PerfReady{1, 2},
                                                 PerfEnd{1},
-                                                PerfResult{1, 2, 3, 4, 5, ""},
+                                                PerfResult{1, 2, 3, 4, 5, 6},
+                                                PerfDetails{1, 2, ""},
                                                 PerfBusy{1, "x"},
                                                 PerfRenew{1},
                                                 EchoRequest{1, {}},

@@ -22,6 +22,11 @@ void PingPong::start(Instant now) {
   next_due_ = now;
 }
 
+void PingPong::attach(ConnectionId connection) {
+  connection_ = connection;
+  outstanding_.clear();
+}
+
 bool PingPong::send(Instant now, Instant due) {
   const EchoRequest request{.sequence = sent_, .padding = padding_};
   if (!send_control(now, endpoint_, connection_, request)) return false;

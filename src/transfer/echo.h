@@ -34,6 +34,8 @@ class PingPong {
   PingPong(Endpoint& endpoint, ConnectionId connection, const Options& options, Clock clock, OnSample on_sample);
 
   void start(Instant now);
+  // The connection was renewed: what was outstanding on the former one is lost.
+  void attach(ConnectionId connection);
   void on_reply(Instant now, const EchoReply& reply);
   // Sends what is due; once a turn.
   void on_turn(Instant now);

@@ -62,7 +62,9 @@ void PerfClient::on_control(Instant now, const ControlMessage& message) {
     return;
   }
   run_->on_control(now, message);
-  if (options_.ping_pong && !ping_pong_ && std::holds_alternative<PerfReady>(message)) begin_ping_pong(now);
+  if (!options_.ping_pong || !std::holds_alternative<PerfReady>(message)) return;
+  if (ping_pong_) return ping_pong_->attach(connection_);
+  begin_ping_pong(now);
 }
 
 void PerfClient::begin_ping_pong(Instant now) {

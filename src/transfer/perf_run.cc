@@ -91,15 +91,26 @@ void PerfRun::on_control(Instant now, const ControlMessage& message) {
     if (renewal->session != session()) return;
     renewing_ = true;
     peer_renewed_ = true;
+  } else if (const auto* details = std::get_if<PerfDetails>(&message)) {
+    if (details->session == session()) on_details(*details);
   } else if (const auto* result = std::get_if<PerfResult>(&message)) {
     if (result->session != session() || peer_result_) return;
+    if (result->details > kMaxPerfDetails) return fail("the peer's result is too long");
     peer_result_ = PerfPeerResult{.sent_bytes = result->sent_bytes,
                                   .sent_digest = result->sent_digest,
                                   .received_bytes = result->received_bytes,
                                   .received_digest = result->received_digest,
-                                  .details = std::string(result->details)};
+                                  .details = {}};
+    details_expected_ = result->details;
     finish_if_settled();
   }
+}
+
+void PerfRun::on_details(const PerfDetails& details) {
+  if (details.index >= kMaxPerfDetails || details.text.empty() || details.text.size() > kPerfDetailBytes) return;
+  if (peer_details_.size() <= details.index) peer_details_.resize(std::size_t{details.index} + 1);
+  peer_details_[details.index] = details.text;
+  finish_if_settled();
 }
 
 void PerfRun::on_aborted(Instant now, std::uint32_t stream_id) {
@@ -107,10 +118,7 @@ void PerfRun::on_aborted(Instant now, std::uint32_t stream_id) {
 }
 
 void PerfRun::on_confirmed(Instant now, MessageId message) {
-  if (result_message_ == message) {
-    result_confirmed_ = true;
-    return finish_if_settled();
-  }
+  if (std::erase(unconfirmed_, message) > 0) return finish_if_settled();
   if (sender_) static_cast<void>(sender_->on_confirmed(now, message));
 }
 
@@ -120,7 +128,8 @@ void PerfRun::on_failed(const MessageFailed& failed) {
 }
 
 void PerfRun::apply_failure(Instant now, const MessageFailed& failed) {
-  if (result_message_ == failed.message) return fail("the result could not be delivered: " + failed.why);
+  if (std::ranges::find(unconfirmed_, failed.message) != unconfirmed_.end())
+    return fail("the result could not be delivered: " + failed.why);
   if (sender_ && sender_->on_failed(now, failed)) fail(*sender_->failure());
 }
 
@@ -129,8 +138,9 @@ void PerfRun::on_closed(Instant now, const Closed& closed) {
   if (ended()) return;
   // The other side has all it waited for and has left.
   if (options_.role == Role::kServer && state_ == State::kReporting && peer_result_) {
-    result_confirmed_ = true;
-    return finish_if_settled();
+    unconfirmed_.clear();
+    finish_if_settled();
+    if (ended()) return;
   }
   if (options_.role == Role::kServer && closed.reason == CloseReason::kReplaced) {
     // The client dials anew to renew the keys; it has to come back soon.
@@ -149,7 +159,9 @@ void PerfRun::on_turn(Instant now) {
                                            : "the peer has stopped answering");
   }
   if (inbox_) inbox_->handle_timeout(now);
-  if (state_ != State::kRunning) return;
+  // Between its dialling anew and the server's answer a client has no connection to send on.
+  const bool attaching = options_.role == Role::kClient && answer_deadline_.has_value();
+  if (state_ != State::kRunning || attaching) return;
   if (sender_) {
     sender_->on_turn(now);
     if (sender_->failure()) return fail(*sender_->failure());
@@ -183,7 +195,9 @@ void PerfRun::report(Instant now) {
   state_ = State::kReporting;
   answer_deadline_ = now + kResultTimeout;
   const std::string details = observer_.perf_details(now, *this);
-  PerfResult result{.session = session(), .details = details};
+  const std::size_t pieces = (details.size() + kPerfDetailBytes - 1) / kPerfDetailBytes;
+  if (pieces > kMaxPerfDetails) return fail("the details of this run are too long");
+  PerfResult result{.session = session(), .details = static_cast<std::uint16_t>(pieces)};
   if (sender_) {
     result.sent_bytes = sender_->bytes();
     result.sent_digest = sender_->digest();
@@ -192,13 +206,24 @@ void PerfRun::report(Instant now) {
     result.received_bytes = receiver_->bytes();
     result.received_digest = receiver_->digest();
   }
-  const auto sent = endpoint_.send(now, connection_, Body::owned(encode_control(result)));
+  send_result(now, result);
+  for (std::size_t index = 0; index < pieces && !ended(); ++index) {
+    const std::string_view text = std::string_view(details).substr(index * kPerfDetailBytes, kPerfDetailBytes);
+    send_result(now, PerfDetails{.session = session(), .index = static_cast<std::uint16_t>(index), .text = text});
+  }
+}
+
+void PerfRun::send_result(Instant now, const ControlMessage& message) {
+  const auto sent = endpoint_.send(now, connection_, Body::owned(encode_control(message)));
   if (!sent) return fail("the result could not be sent: " + sent.error().message);
-  result_message_ = *sent;
+  unconfirmed_.push_back(*sent);
 }
 
 void PerfRun::finish_if_settled() {
-  if (ended() || state_ != State::kReporting || !result_confirmed_ || !peer_result_) return;
+  if (ended() || state_ != State::kReporting || !unconfirmed_.empty() || !peer_result_) return;
+  const auto there = std::ranges::count_if(peer_details_, [](const std::string& text) { return !text.empty(); });
+  if (static_cast<std::size_t>(there) < details_expected_) return;
+  for (const std::string& text : peer_details_) peer_result_->details += text;
   state_ = State::kDone;
   answer_deadline_.reset();
   if (const auto current = endpoint_.statistics(connection_)) latest_ = *current;

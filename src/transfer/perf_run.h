@@ -38,7 +38,7 @@ struct PerfPeerResult {
   std::uint64_t sent_digest = 0;
   std::uint64_t received_bytes = 0;
   std::uint64_t received_digest = 0;
-  std::string details;  // hostile
+  std::string details;  // JSON text, hostile
 };
 
 class PerfRun final : public StreamConsumer {
@@ -110,11 +110,12 @@ class PerfRun final : public StreamConsumer {
 
  private:
   void begin(Instant now);
-  void start_sender(Instant now);
   void renew(Instant now);
   void send_or_fail(Instant now, const ControlMessage& message);
   void apply_failure(Instant now, const MessageFailed& failed);
   void report(Instant now);
+  void send_result(Instant now, const ControlMessage& message);
+  void on_details(const PerfDetails& details);
   void finish_if_settled();
 
   Endpoint& endpoint_;
@@ -132,9 +133,10 @@ class PerfRun final : public StreamConsumer {
   std::vector<MessageFailed> failed_;       // since the last turn
   bool end_sent_ = false;
   bool peer_ended_ = false;
-  std::optional<MessageId> result_message_;  // on its way
-  bool result_confirmed_ = false;
+  std::vector<MessageId> unconfirmed_;  // of the result and its details
   std::optional<PerfPeerResult> peer_result_;
+  std::size_t details_expected_ = 0;
+  std::vector<std::string> peer_details_;  // by index; empty: not there yet
 
   bool renewing_ = false;
   bool renew_sent_ = false;

@@ -14,19 +14,25 @@ namespace {
 class CountingObserver : public PerfServer::Observer {
  public:
   void on_perf_running(Instant, PerfRun&) override { ++running; }
-  std::string perf_details(Instant, PerfRun&) override { return "{\"detail\":1}"; }
+  std::string perf_details(Instant, PerfRun&) override { return details; }
   void on_perf_ended(Instant, PerfRun& run) override {
     ++ended;
     state = run.state();
     failure = run.failure();
-    if (run.peer_result()) disagreement = run.disagreement();
+    if (run.peer_result()) {
+      disagreement = run.disagreement();
+      peer_details = run.peer_result()->details;
+    }
     if (run.receiver() != nullptr) received = run.receiver()->bytes();
   }
+  // Longer than one message.
+  std::string details = "{\"detail\":\"" + std::string(3500, 'd') + "\"}";
   int running = 0;
   int ended = 0;
   PerfRun::State state = PerfRun::State::kStarting;
   std::string failure;
   std::optional<std::string> disagreement;
+  std::string peer_details;
   std::uint64_t received = 0;
 };
 
@@ -57,7 +63,8 @@ struct RunScene {
   void expect_success(std::uint64_t bytes) {
     ASSERT_EQ(client->run().state(), PerfRun::State::kDone) << client->run().failure();
     EXPECT_EQ(client->run().disagreement().value_or("none"), "none");
-    EXPECT_EQ(client->run().peer_result()->details, "{\"detail\":1}");
+    EXPECT_EQ(client->run().peer_result()->details, server_observer.details);
+    EXPECT_EQ(server_observer.peer_details, client_observer.details);
     EXPECT_EQ(server_observer.state, PerfRun::State::kDone) << server_observer.failure;
     EXPECT_EQ(server_observer.disagreement.value_or("none"), "none");
     if (client->run().sender() != nullptr) {
@@ -139,6 +146,41 @@ TEST(PerfRun, SurvivesRenewedKeysInEveryDirection) {
     EXPECT_GT(scene.client->run().statistics().packets_sent + scene.client->run().statistics().packets_received,
               18'000U);
   }
+}
+
+// The limit falls anywhere in the exchange: in the data, between the end and the results.
+TEST(PerfRun, ReportsThoughTheKeyIsPastItsSoftLimit) {
+  for (std::uint64_t limit = 16; limit < 1200; limit += limit / 16) {
+    SCOPED_TRACE(::testing::Message() << "limit " << limit);
+    Config config = EndpointPair::chunk_config();
+    config.soft_packet_limit = limit;
+    RunScene scene(options_for(true, true, 1 << 20), config, config);
+    scene.pair.drop = limit % 2 == 0 ? 0.02 : 0;
+    ASSERT_TRUE(scene.run());
+    scene.expect_success(1 << 20);
+  }
+}
+
+TEST(PerfRun, AResultBeyondTheBoundFailsTheRun) {
+  RunScene scene(options_for(true, false, 1 << 20));
+  scene.client_observer.details.assign(kMaxPerfDetails * kPerfDetailBytes + 1, 'd');
+  ASSERT_TRUE(scene.run());
+  EXPECT_EQ(scene.client->run().failure(), "the details of this run are too long");
+}
+
+TEST(PerfRun, EchoesGoOnOverRenewedKeys) {
+  PerfClient::Options options = options_for(true, false, 20 << 20);
+  options.ping_pong = PingPong::Options{};
+  options.ping_pong_for = 30s;
+  Config config = EndpointPair::chunk_config();
+  config.soft_packet_limit = 3000;
+  RunScene scene(options, config, config);
+  ASSERT_TRUE(scene.run());
+  scene.expect_success(20 << 20);
+  const PingPong& echo = *scene.client->ping_pong();
+  EXPECT_GT(scene.client->run().renewals(), 2U);
+  EXPECT_GT(echo.answered(), 10U * scene.client->run().renewals());
+  EXPECT_LE(echo.sent() - echo.answered(), scene.client->run().renewals() + 1);
 }
 
 TEST(PerfRun, EchoesAreMeasuredWithoutBulk) {

@@ -175,7 +175,7 @@ TEST_F(StreamInboxTest, AMagicWithoutRoomForAHeaderIsRefused) {
 
 TEST_F(StreamInboxTest, ControlMessagesMayComeAsStreams) {
   const std::string text(3000, 'j');
-  const auto bytes = encode_control(PerfResult{.session = 5, .details = text});
+  const auto bytes = encode_control(PerfDetails{.session = 5, .index = 0, .text = text});
   send(bytes);
   ASSERT_TRUE(pair_.run_until([this] { return !recorder_.controls.empty(); }));
   EXPECT_EQ(recorder_.controls.front(), bytes);
