@@ -64,6 +64,12 @@ TEST(Seeds, FillNoRunBeyondThePacersBucket) {
   for (const std::uint64_t seed : {2326u, 2648u, 4731u, 23740u}) expect_clean(seed);
 }
 
+// A simultaneous open in which only one side demands proof: a key that was answered once may be given up by its owner
+// the moment after.
+TEST(Seeds, SendUnderTheKeyThatThePeerKeeps) {
+  expect_clean(136087);
+}
+
 TEST(Seeds, FiveHundredFreshOnesBreakNoRule) {
   for (std::uint64_t seed = 1; seed <= 500; ++seed) expect_clean(seed);
 }

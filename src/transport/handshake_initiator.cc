@@ -197,11 +197,12 @@ std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, D
       establish_with_intro_key(now, attempt, true, true, acked ? &*acked : nullptr);
       return established_step(false, datagram, plaintext);
     }
+    if (remote.probe->confirming()) return HandshakeStep{.kind = HandshakeStep::Kind::kProgress};
   }
   if (!must_prove) return std::nullopt;
   if (const auto* ping = message ? std::get_if<wire::Ping>(message) : nullptr) {
     begin_probe(now, attempt).on_ping(ping->sequence);
-  } else if (context_->config->require_authenticated_peer) {
+  } else if (context_->config->require_authenticated_peer || remote.probe->confirming()) {
     // Not receipted, so that it comes again once there is a session to receive it.
     begin_probe(now, attempt);
   } else if (message == nullptr) {

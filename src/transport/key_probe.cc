@@ -15,14 +15,25 @@ void KeyProbe::on_ack(Acked acked) {
   ping();
 }
 
-void KeyProbe::on_ping(std::uint64_t sequence) {
-  pong_sequence_ = sequence;
-  pong_due_ = all_keys();
+void KeyProbe::ping() {
+  // An answer to this confirmation that still comes must not count for the next one.
+  if (confirming() && --confirmations_left_ == 0) ++confirmation_;
+  ping_due_ = keys_in_use();
 }
 
-std::optional<KeyProbe::Key> KeyProbe::on_pong(std::uint64_t sequence) const {
-  for (const Key key : {Key::kIntro, Key::kAcked}) {
-    if (sequence == sequences_[static_cast<std::size_t>(key)] && (all_keys() & bit(key)) != 0) return key;
+void KeyProbe::on_ping(std::uint64_t sequence) {
+  pong_sequence_ = sequence;
+  pong_due_ = keys_in_use();
+}
+
+std::optional<KeyProbe::Key> KeyProbe::on_pong(std::uint64_t sequence) {
+  if (sequence == sequences_[static_cast<std::size_t>(Key::kIntro)]) return Key::kIntro;
+  if (!acked_) return std::nullopt;
+  if (confirming() && sequence == confirmation_) return Key::kAcked;
+  if (!confirming() && sequence == sequences_[static_cast<std::size_t>(Key::kAcked)]) {
+    confirmations_left_ = kConfirmations;
+    ping_due_ = bit(Key::kAcked);
+    pong_due_ = static_cast<KeySet>(pong_due_ & bit(Key::kAcked));
   }
   return std::nullopt;
 }
@@ -38,7 +49,8 @@ std::size_t KeyProbe::poll_transmit(PacketSealer& intro_sealer, const SymmetricK
   for (const Key key : {Key::kAcked, Key::kIntro}) {
     if ((ping_due_ & bit(key)) != 0) {
       ping_due_ = static_cast<KeySet>(ping_due_ & ~bit(key));
-      return seal(intro_sealer, key, wire::Ping{sequences_[static_cast<std::size_t>(key)]}, out);
+      const std::uint64_t sequence = confirming() ? confirmation_ : sequences_[static_cast<std::size_t>(key)];
+      return seal(intro_sealer, key, wire::Ping{sequence}, out);
     }
   }
   for (const Key key : {Key::kAcked, Key::kIntro}) {
@@ -50,7 +62,8 @@ std::size_t KeyProbe::poll_transmit(PacketSealer& intro_sealer, const SymmetricK
   return 0;
 }
 
-KeyProbe::KeySet KeyProbe::all_keys() const {
+KeyProbe::KeySet KeyProbe::keys_in_use() const {
+  if (confirming()) return bit(Key::kAcked);
   return static_cast<KeySet>(bit(Key::kIntro) | (acked_ ? bit(Key::kAcked) : 0));
 }
 

@@ -56,6 +56,31 @@ TEST_F(KeyProbeTest, BelievesTheFirstAckOnly) {
   EXPECT_EQ(probe_.acked()->key, acked_key_);
 }
 
+TEST_F(KeyProbeTest, ConfirmsTheAckedKeyWithPingsOfItsOwn) {
+  probe_.on_ack(acked());
+  const auto sent = drain();
+  const std::uint64_t first = test::message_in<wire::Ping>(acked_key_, sent.at(1))->sequence;
+  EXPECT_EQ(probe_.on_pong(first), std::nullopt);
+  EXPECT_TRUE(probe_.confirming());
+  EXPECT_EQ(probe_.on_pong(first), std::nullopt) << "an answer that comes twice";
+  std::uint64_t confirmation = 0;
+  for (int round = 0; round < 3; ++round) {
+    const auto pings = drain();
+    ASSERT_EQ(pings.size(), 1u);
+    confirmation = test::message_in<wire::Ping>(acked_key_, pings[0])->sequence;
+    EXPECT_NE(confirmation, first);
+    probe_.ping();
+  }
+  // Unanswered: both keys have another chance, and a late answer no longer counts.
+  EXPECT_FALSE(probe_.confirming());
+  EXPECT_EQ(drain().size(), 2u);
+  EXPECT_EQ(probe_.on_pong(confirmation), std::nullopt);
+  EXPECT_EQ(probe_.on_pong(first), std::nullopt);
+  EXPECT_TRUE(probe_.confirming());
+  EXPECT_EQ(probe_.on_pong(confirmation), std::nullopt);
+  EXPECT_EQ(probe_.on_pong(test::message_in<wire::Ping>(acked_key_, drain().at(0))->sequence), KeyProbe::Key::kAcked);
+}
+
 TEST_F(KeyProbeTest, AllItsPacketsHaveIdZero) {
   probe_.on_ack(acked());
   probe_.on_ping(5);
