@@ -70,6 +70,11 @@ TEST(Seeds, SendUnderTheKeyThatThePeerKeeps) {
   expect_clean(136087);
 }
 
+// A connection that ends with the input that completed stored fragments: the events that show them are polled later.
+TEST(Seeds, KeepStoredFragmentsUntilTheirEventsArePolled) {
+  for (const std::uint64_t seed : {478770u, 804864u, 906518u}) expect_clean(seed);
+}
+
 TEST(Seeds, FiveHundredFreshOnesBreakNoRule) {
   for (std::uint64_t seed = 1; seed <= 500; ++seed) expect_clean(seed);
 }

@@ -59,13 +59,15 @@ void add_flow(Scenario& scenario, const Cell& cell, std::uint32_t from, std::uin
   scenario.hosts[to].receive_interval = 50us;
   scenario.hosts[from].receive_interval = 50us;
   scenario.hosts[to].socket_buffer = 16 << 20;
+  // A stream is confirmed a round trip after its end: enough of them keep the path busy meanwhile.
+  const std::uint64_t product = cell.rate.bytes_in(cell.round_trip);
   scenario.flows.push_back({.kind = FlowKind::kStreams,
                             .from = from,
                             .to = to,
                             .start = start,
                             .count = 1'000'000,
                             .bytes = kStreamBytes,
-                            .window = 2});
+                            .window = static_cast<std::uint32_t>(2 + 4 * product / kStreamBytes)});
 }
 
 SimulatorOptions unchecked() {

@@ -121,6 +121,7 @@ bool Connection::start_over(Instant now, Established& session) {
   report_failures(now);
   trace(now, trace::ConnectionStateChanged{"dialling again", remote_});
   unanswered_ = Unanswered{.told_authenticated = keys.peer_authenticated()};
+  context_.events.keep(std::move(session.streams));
   state_ = std::make_unique<Handshake>(std::move(*handshake));
   return true;
 }
@@ -248,6 +249,7 @@ void Connection::end(Instant now, CloseReason reason, std::string_view text, boo
   if (Established* session = established()) {
     if (tell_peer) closed.farewell = seal_farewell(*session, text);
     if (session->streams) session->streams->fail_all(*this);
+    context_.events.keep(std::move(session->streams));
     context_.key_usage.record(session->session.sending_key(), session->session.sealer().packets_sealed());
     closed.statistics = std::make_unique<ConnectionStatistics>(statistics());
     closed.statistics->bytes_in_flight = 0;

@@ -235,7 +235,7 @@ void Connection::process_success_ack(Instant now, Established& session, const Ar
   session.session.adopt(now, context_.handshake, ack, arrival.opened);
   session.acks = AckTracker(context_.config.acknowledgement);
   if (session.streams) session.streams->fail_all(*this);
-  session.streams.reset();
+  context_.events.keep(std::move(session.streams));
   queue_.fail_started();
   report_failures(now);
   session.keepalive.restart_proof(now);

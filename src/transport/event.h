@@ -1,5 +1,6 @@
 // What an endpoint tells its application: values polled after every input. Byte views point into the datagrams of the
-// last receive() and stay valid until the next input to the endpoint; what must live longer is owned.
+// last receive(), or into memory of the streams, and stay valid until all events have been polled, even where a
+// connection ends in between; what must live longer is owned.
 #pragma once
 
 #include <cstdint>
