@@ -29,7 +29,7 @@ struct ControllerConfig {
   std::uint32_t datagram_bytes = 1200;                             // the segment size of all formulas
   std::uint32_t initial_window_datagrams = 10;                     // RFC 6928, RFC 9002 section 7.2
   std::uint32_t minimum_window_datagrams = 2;                      // RFC 9002 section 7.2; BBR never goes below 4
-  std::uint64_t maximum_window_bytes = std::uint64_t{1200} << 17;  // what the ring of sent packets can hold
+  std::uint64_t maximum_window_bytes = std::uint64_t{1200} << 16;  // what the ring of sent packets can hold
   Bandwidth fixed_rate = 10_mbps;                                  // of CongestionKind::kFixedRate
   std::uint64_t seed = 0;                                          // of the jitter in BBR's probing schedule; any value
 

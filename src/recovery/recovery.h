@@ -27,10 +27,12 @@ struct RecoveryConfig {
   RttConfig rtt;
   LossConfig loss;
   std::uint32_t first_packet_id = 1;    // wire spec 5.9: ordinary packets start at 1
-  std::uint32_t span_limit = 1u << 17;  // ids from the oldest unsettled to the next one; a power of two
+  std::uint32_t span_limit = 1u << 16;  // ids from the oldest unsettled to the next one; a power of two
   std::uint8_t max_timeouts = 12;       // retransmissions by time-out until a packet is abandoned
-  bool skip_ids = true;                 // wire spec W20
-  std::uint32_t skip_least = 500;       // packets between two skipped ids: uniform in [least, most]
+  // A receiver forgets after ten minutes which ids are missing and receipts them unread: nothing is sent again so late.
+  Duration max_packet_age = std::chrono::minutes(9);
+  bool skip_ids = true;            // wire spec W20
+  std::uint32_t skip_least = 500;  // packets between two skipped ids: uniform in [least, most]
   std::uint32_t skip_most = 1500;
   Duration skip_interval = 250ms;  // and at least this long: the receiver keeps each as a gap for ten minutes
 };
@@ -198,7 +200,7 @@ class Recovery {
   void on_probe_timeout();
   void check_stubborn(Instant now);
   [[nodiscard]] Instant stubborn_deadline(const SentPacket& packet) const;
-  void count_timeouts(std::size_t first);
+  void count_timeouts(Instant now, std::size_t first);
 
   RecoveryConfig config_;
   RandomSource* random_;
@@ -207,7 +209,7 @@ class Recovery {
   LossDetector losses_;
   DeliveryRate rate_;
   RecoveryStatistics statistics_;
-  std::unique_ptr<AckOutcome> outcome_;    // from the first run on; an idle connection does without
+  std::unique_ptr<AckOutcome> outcome_;  // from the first run on; an idle connection does without
   std::unique_ptr<TimeoutOutcome> timeout_;
   AckRun run_;
 

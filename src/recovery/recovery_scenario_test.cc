@@ -203,6 +203,20 @@ TEST(RecoveryScenario, AbandonsAPacketAfterTwelveTimeOuts) {
   EXPECT_FALSE(path.recovery.next_timeout());
 }
 
+// After ten minutes the receiver no longer knows that the id is missing, and would receipt the packet unread.
+TEST(RecoveryScenario, SendsNothingAgainThatTheReceiverWouldTakeForADuplicate) {
+  RecoveryConfig config;
+  config.max_timeouts = 100;
+  TestPath path(config);
+  path.lose_packet = [](const TestPath::Transmission&) { return true; };
+  const Instant sent_at = path.now;
+  path.send(1);
+  EXPECT_TRUE(path.settle(3600s));
+  ASSERT_EQ(path.abandoned.size(), 1u);
+  EXPECT_GT(path.transmissions.size(), 13u);
+  EXPECT_LT(path.transmissions.back().at - sent_at, config.max_packet_age + 1ms);
+}
+
 TEST(RecoveryScenario, AbandonsAPacketThatIsNeverConfirmedWhileOthersAre) {
   TestPath path;
   path.ping();

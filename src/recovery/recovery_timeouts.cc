@@ -92,7 +92,7 @@ void Recovery::on_retransmission_timeout(Instant now) {
   const std::size_t first = timeout_->lost.size();
   losses_.detect_on_timeout(now, patience, rtt_, sent_, *timeout_);
   book_losses(*timeout_, first);
-  count_timeouts(first);
+  count_timeouts(now, first);
 
   backoff_ = static_cast<std::uint8_t>(std::min<std::uint32_t>(backoff_ + 1u, kMostDoublings));
   probe_pending_ = false;
@@ -135,15 +135,17 @@ void Recovery::check_stubborn(Instant now) {
     return false;
   });
   book_losses(*timeout_, first);
-  count_timeouts(first);
+  count_timeouts(now, first);
 }
 
-// Of the packets lost from record `first` on, those whose time-outs are used up are given up (wire spec 5.4).
-void Recovery::count_timeouts(std::size_t first) {
+// Of the packets lost from record `first` on, those whose time-outs are used up, or that are too old to be sent again,
+// are given up (wire spec 5.4).
+void Recovery::count_timeouts(Instant now, std::size_t first) {
   for (std::size_t i = first; i < timeout_->lost.size(); ++i) {
     const std::uint32_t id = timeout_->lost[i].id;
     SentPacket& packet = *sent_.find(id);
-    if (++packet.timeouts <= config_.max_timeouts) continue;
+    const bool too_old = now - packet.first_transmission_at() > config_.max_packet_age;
+    if (++packet.timeouts <= config_.max_timeouts && !too_old) continue;
     timeout_->abandoned.push_back({.id = id, .content = packet.content(), .bytes = packet.bytes});
     sent_.settle(packet);
     ++statistics_.packets_abandoned;

@@ -19,15 +19,15 @@ constexpr std::array kControllers = {CongestionKind::kCubic, CongestionKind::kNe
                                      CongestionKind::kLedbat};
 constexpr Duration kBlackout = 2s;
 
-// At 1 Gbit/s a second is a hundred thousand packets: fewer of them do.
+// At 1 Gbit/s a second is a hundred thousand packets.
 bool is_fast(const Cell& cell) {
   return cell.rate > 500_mbps;
 }
 Duration warm_up(const Cell& cell) {
-  return is_fast(cell) ? std::max<Duration>(2s, 20 * cell.round_trip) : std::max<Duration>(4s, 25 * cell.round_trip);
+  return std::max<Duration>(4s, 25 * cell.round_trip);
 }
 Duration measured(const Cell& cell) {
-  return is_fast(cell) ? std::max<Duration>(3s, 15 * cell.round_trip) : std::max<Duration>(10s, 50 * cell.round_trip);
+  return std::max<Duration>(10s, 50 * cell.round_trip);
 }
 
 double limit(const Cell& cell) {
@@ -189,7 +189,10 @@ double least_share(const Cell& cell) {
   const double rate = static_cast<double>(cell.rate.bytes_per_second());
   const double burst = std::clamp(rate * 1e-3, 12'000.0, 65'536.0);
   const bool short_queue = rate * to_seconds(cell.round_trip) * cell.queue_bdp < 2 * burst;
-  const double most = short_queue ? 0.2 : 1.0;
+  // What is sent beyond the oldest lost packet is bounded; of the packets of one round trip some are lost so often.
+  const double losses = cell.loss > 0 ? std::ceil(std::log(bdp) / -std::log(cell.loss)) : 0;
+  const double span = 0.85 * RecoveryConfig{}.span_limit / (std::max(losses, 1.0) * bdp);
+  const double most = std::min(short_queue ? 0.2 : 1.0, span);
   // Mathis et al. 1997, as a share of the path; below it for time-outs, and for runs of few round trips.
   const double reno = cell.loss > 0 ? std::sqrt(1.5 / cell.loss) / (segment_rate * trip) : 1.0;
   const double slack = is_fast(cell) ? 0.35 : 0.5;
