@@ -74,7 +74,7 @@ struct Options {
   bool accept_incoming = true;
   std::size_t max_connections = 16'384;
   // "cubic", "newreno", "bbr", "ledbat", "fixed".
-  std::string congestion = "cubic";
+  std::string congestion = "bbr";
   // "auto", "ipsec-mb", "openssl".
   std::string cipher = "auto";
   // Application bits per second; 0: no limit.

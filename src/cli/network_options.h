@@ -18,7 +18,7 @@ struct NetworkOptions {
   std::string key_file;
   std::string backend = "auto";
   std::string cipher = "auto";
-  std::string congestion = "cubic";
+  std::string congestion = "bbr";
   std::string rate;
   std::string idle = "spin-block";
   std::string receive_buffer;

@@ -29,30 +29,29 @@ class MaxBandwidthFilter {
   Bandwidth current_;
 };
 
-// The largest value of the last `window` rounds, at most kRounds (section 5.5.9, ExtraAckedFilterLen).
+// The largest value of the last `window` rounds, at most kRounds (section 5.5.9, ExtraAckedFilterLen). Values beyond 32
+// bits saturate: an idle connection keeps them.
 class RoundMaxFilter {
  public:
   static constexpr std::size_t kRounds = 10;
 
   // Rounds never decrease. Returns the maximum over rounds (round - window, round].
   std::uint64_t update(std::uint64_t round, std::uint64_t value, std::size_t window) {
-    Slot& slot = slots_[round % kRounds];
-    if (slot.round != round || !slot.used) slot = Slot{.round = round, .value = 0, .used = true};
-    slot.value = std::max(slot.value, value);
-    std::uint64_t maximum = 0;
-    for (const Slot& each : slots_) {
-      if (each.used && round - each.round < window) maximum = std::max(maximum, each.value);
+    const std::uint64_t passed = std::min<std::uint64_t>(round - latest_, kRounds);
+    for (std::uint64_t i = 0; i < passed; ++i) values_[(round - i) % kRounds] = 0;
+    latest_ = round;
+    std::uint32_t& present = values_[round % kRounds];
+    present = std::max(present, static_cast<std::uint32_t>(std::min<std::uint64_t>(value, UINT32_MAX)));
+    std::uint32_t maximum = 0;
+    for (std::uint64_t i = 0; i < window && i <= round; ++i) {
+      maximum = std::max(maximum, values_[(round - i) % kRounds]);
     }
     return maximum;
   }
 
  private:
-  struct Slot {
-    std::uint64_t round = 0;
-    std::uint64_t value = 0;
-    bool used = false;
-  };
-  std::array<Slot, kRounds> slots_{};
+  std::uint64_t latest_ = 0;
+  std::array<std::uint32_t, kRounds> values_{};
 };
 
 }  // namespace godwit

@@ -42,8 +42,8 @@ void Recovery::note_doubtful(const SentPacket& packet) {
 }
 
 // Which copy arrived? A receipt much sooner after the retransmission than any round trip speaks of an earlier one (RFC
-// 8985 section 6.2.1); every other receipt is taken for the retransmission and measures nothing (Karn). Much sooner: the
-// least sample is not the least possible round trip, and taking a repair for a late receipt makes an hour of a second.
+// 8985 section 6.2.1); every other receipt is taken for the retransmission and measures nothing (Karn). Much sooner:
+// the least sample is not the least possible round trip, and a repair taken for a late receipt makes time-outs grow.
 void Recovery::on_resent_receipt(std::uint32_t id, SentPacket& packet) {
   const bool was_lost = packet.loss_episode != 0;
   const bool too_soon = rtt_.has_sample() && run_.now - packet.sent_at < rtt_.minimum() - rtt_.minimum() / 8;

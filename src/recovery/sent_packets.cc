@@ -7,9 +7,7 @@
 
 namespace godwit {
 SentPackets::SentPackets(std::uint32_t first_id, std::size_t capacity_limit, std::uint8_t fast_transmissions)
-    : capacity_limit_(capacity_limit),
-      fast_transmissions_(fast_transmissions),
-      ring_(first_id, capacity_limit, 0) {}
+    : capacity_limit_(capacity_limit), fast_transmissions_(fast_transmissions), ring_(first_id, capacity_limit, 0) {}
 
 // Ids that no tracked packet has hold their place, but only behind a packet that is not settled.
 void SentPackets::fill_up_to(std::uint32_t id) {

@@ -30,7 +30,7 @@ struct Config {
 
   // Data path.
   std::optional<CipherKind> cipher;  // absent: the preferred one of this CPU
-  CongestionKind congestion = CongestionKind::kCubic;
+  CongestionKind congestion = CongestionKind::kBbr;
   ControllerConfig controller;
   RecoveryConfig recovery;
   PacerConfig pacer;

@@ -234,7 +234,7 @@ class Connection final : private StreamSink {
   void rest_if_idle(Instant now, Established& session);
   [[nodiscard]] bool key_exhausted(Instant now, Established& session);
 
-  ConnectionContext context_;
+  const ConnectionContext& context_;
   ConnectionId id_;
   SocketAddress remote_;
   SendQueue queue_;  // takes messages before the handshake has finished

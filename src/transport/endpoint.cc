@@ -35,20 +35,17 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                 .cipher = config_.cipher.value_or(preferred_cipher()),
                 .key_limits = {.soft = config_.soft_packet_limit, .hard = config_.hard_packet_limit},
                 .key_usage = &key_usage_};
+  context_ = std::make_unique<const ConnectionContext>(ConnectionContext{.config = config_,
+                                                                         .handshake = handshake_,
+                                                                         .key_usage = key_usage_,
+                                                                         .events = events_,
+                                                                         .sink = sink_,
+                                                                         .cost = cost_});
 }
 
 Endpoint::~Endpoint() = default;
 
 // --- Slots and names ---
-
-ConnectionContext Endpoint::context() {
-  return {.config = config_,
-          .handshake = handshake_,
-          .key_usage = key_usage_,
-          .events = events_,
-          .sink = sink_,
-          .cost = cost_};
-}
 
 ConnectionId Endpoint::id_of(std::uint32_t slot) const {
   return std::uint64_t{routes_[slot].generation} << 32 | slot;
@@ -152,7 +149,7 @@ Result<ConnectionId> Endpoint::connect(Instant now, const SocketAddress& remote,
   if (!slot) return failure(ErrorCode::kWouldBlock, "the connection table is full");
   ++statistics_.handshakes_started;
   Route& route = routes_[*slot];
-  route.connection = std::make_unique<Connection>(context(), id_of(*slot), remote, std::move(*handshake));
+  route.connection = std::make_unique<Connection>(*context_, id_of(*slot), remote, std::move(*handshake));
   settle(now, *slot);
   return id_of(*slot);
 }
@@ -328,7 +325,7 @@ void Endpoint::answer_intro(Instant now, const DatagramRun& run, const IntroSeen
   ++statistics_.handshakes_started;
   Route& route = routes_[*slot];
   route.local = run.local;
-  route.connection = std::make_unique<Connection>(context(), id_of(*slot), run.remote, std::move(*handshake));
+  route.connection = std::make_unique<Connection>(*context_, id_of(*slot), run.remote, std::move(*handshake));
   route.half_open = true;
   if (const auto oldest = admission_.on_half_open(id_of(*slot))) {
     if (const auto victim = slot_of(*oldest)) {
@@ -427,7 +424,7 @@ void Endpoint::replace_connection(Instant now, std::uint32_t slot, const Handsha
   ++statistics_.connections_opened;
   ++statistics_.connections_closed;
   route.connection =
-      std::make_unique<Connection>(now, context(), id_of(slot), route.remote, std::move(session), std::move(leftovers));
+      std::make_unique<Connection>(now, *context_, id_of(slot), route.remote, std::move(session), std::move(leftovers));
   route.connection->process_first(now, step, datagram);
   timers_.cancel(slot);
 }

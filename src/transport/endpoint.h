@@ -118,7 +118,6 @@ class Endpoint {
   [[nodiscard]] Connection* find(ConnectionId connection) const;
   [[nodiscard]] std::optional<std::uint32_t> take_slot(const SocketAddress& remote);
   [[nodiscard]] ConnectionId id_of(std::uint32_t slot) const;
-  [[nodiscard]] ConnectionContext context();
 
   void receive_datagram(Instant now, const DatagramRun& run, MutableBytes datagram);
   void receive_intro(Instant now, const DatagramRun& run, MutableBytes datagram);
@@ -154,6 +153,7 @@ class Endpoint {
   TimerQueue timers_;
   FifoRing<std::uint32_t> ready_;  // slots with something to transmit, in turn
   EventQueue events_;
+  std::unique_ptr<const ConnectionContext> context_;  // what all connections share
   Admission admission_;
   FairShare budget_;
   std::size_t open_ = 0;

@@ -86,7 +86,7 @@ class KeepAlive {
 
  private:
   enum class Proof : std::uint8_t { kNone, kPinging, kPingingOrFail };
-  static constexpr std::size_t kRememberedPings = 32;
+  static constexpr std::size_t kRememberedPings = 16;
   static constexpr Instant kNotOutstanding{Duration::min()};
 
   void forget_pings();

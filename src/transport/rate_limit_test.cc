@@ -131,7 +131,7 @@ TEST(RateLimit, OfAnEndpointIsSharedFairlyAndWholly) {
   Config config;
   config.endpoint_rate_limit = Bandwidth::from_bits_per_second(8'000'000);
   Star star(config, 4);
-  for (std::size_t peer = 1; peer <= 4; ++peer) star.send(peer, 2'000'000);
+  for (std::size_t peer = 1; peer <= 4; ++peer) star.send(peer, 6'000'000);
   const auto measure = [&](Duration time) {
     std::vector<double> rates;
     std::map<std::size_t, std::uint64_t> before;
@@ -147,7 +147,7 @@ TEST(RateLimit, OfAnEndpointIsSharedFairlyAndWholly) {
   // What two leave, the others take.
   star.hub().close(star.now(), star.connection(1));
   star.hub().close(star.now(), star.connection(2));
-  star.run(1s);
+  star.run(5s);
   const std::vector<double> two = measure(1s);
   EXPECT_NEAR(two[2], 4e6, 0.02 * 4e6);
   EXPECT_NEAR(two[3], 4e6, 0.02 * 4e6);

@@ -32,7 +32,7 @@ class Perf(Case):
         self.assertEqual(code, 0)
         self.assertEqual((result["schema"], result["schema_version"]), ("godwit-perf", 1))
         self.assertIn(result["backend"], ["sendto", "mmsg", "gso"])
-        self.assertEqual(result["congestion"], "cubic")
+        self.assertEqual(result["congestion"], "bbr")
         self.assertIn("type", result["build"])
         self.assertTrue(result["cipher"])
         self.assertEqual(len(result["results"]), 1)
