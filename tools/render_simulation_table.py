@@ -46,29 +46,27 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
-def by_loss_and_trip(cells: list[Cell], key: str) -> str:
-    """Means over queues and rates, a row for each loss and round trip."""
+def crossed(cells: list[Cell], key: str, outer: tuple[str, str], inner: tuple[str, str]) -> str:
+    """Means over everything else, a row for each pair of values. Of a pair: the attribute, and its unit."""
     rows = []
-    for loss in sorted({cell.loss for cell in cells}):
-        for trip in sorted({cell.trip for cell in cells}):
-            row = [f"{loss:g} %", f"{trip:g} ms"]
+    for first in sorted({getattr(cell, outer[0]) for cell in cells}):
+        for second in sorted({getattr(cell, inner[0]) for cell in cells}):
+            row = [f"{first:g} {outer[1]}", f"{second:g} {inner[1]}"]
             for controller in CONTROLLERS:
-                chosen = [c for c in cells if (c.controller, c.loss, c.trip) == (controller, loss, trip)]
+                chosen = [c for c in cells if c.controller == controller
+                          and (getattr(c, outer[0]), getattr(c, inner[0])) == (first, second)]
                 row.append(number(present(chosen, key)))
             rows.append(row)
-    return table(["loss", "round trip"] + [NAMES[c] for c in CONTROLLERS], rows)
+    heads = [{"trip": "round trip"}.get(name, name) for name, _ in (outer, inner)]
+    return table(heads + [NAMES[c] for c in CONTROLLERS], rows)
+
+
+def by_loss_and_trip(cells: list[Cell], key: str) -> str:
+    return crossed(cells, key, ("loss", "%"), ("trip", "ms"))
 
 
 def by_rate(cells: list[Cell], key: str) -> str:
-    rows = []
-    for rate in sorted({cell.rate for cell in cells}):
-        for loss in sorted({cell.loss for cell in cells}):
-            row = [f"{rate:g} Mbit/s", f"{loss:g} %"]
-            for controller in CONTROLLERS:
-                chosen = [c for c in cells if (c.controller, c.loss, c.rate) == (controller, loss, rate)]
-                row.append(number(present(chosen, key)))
-            rows.append(row)
-    return table(["rate", "loss"] + [NAMES[c] for c in CONTROLLERS], rows)
+    return crossed(cells, key, ("rate", "Mbit/s"), ("loss", "%"))
 
 
 def queue_delay(cell: Cell) -> float:
