@@ -19,7 +19,7 @@ namespace godwit {
 struct ReassemblyLimits {
   // Fragments out of order and their indices. What Recovery sends beyond a lost packet (RecoveryConfig::span_limit)
   // fits: a fragment refused for want of room is sent again, and refused again, until the connection stands still.
-  std::uint64_t reorder_bytes = 80 * 1024 * 1024;
+  std::uint64_t reorder_bytes = 96 * 1024 * 1024;
   // Buffers of incomplete streams (DeliveryMode::kWhole). The deployed charge: who keeps to that is never refused.
   std::uint64_t buffer_bytes = wire::kDeployedMaxChargedBytes;
 };

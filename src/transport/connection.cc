@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "congestion/event_of.h"
+#include "transport/send_kind.h"
 
 namespace godwit {
 namespace {
@@ -288,9 +289,7 @@ bool Connection::is_finished() const {
 void Connection::report_failures(Instant now) {
   while (const auto failed = queue_.poll_failure(now)) {
     if (Established* session = established()) {
-      session->recovery.forget_owner(
-          failed->kind == SendKind::kFragment ? PacketContent::Kind::kFragment : PacketContent::Kind::kMessage,
-          failed->owner);
+      session->recovery.forget_owner(content_kind_of(failed->kind), failed->owner);
     }
     constexpr std::array<std::string_view, 5> kWhy = {"its bytes could not be read", "its deadline has passed",
                                                       "the peer did not receipt it", "cancelled",
@@ -351,9 +350,7 @@ void Connection::apply_timeout(Instant now, Established& session) {
   const TimeoutOutcome& outcome = session.recovery.handle_timeout(now);
   for (const AbandonedPacket& packet : outcome.abandoned) {
     if (packet.content.kind == PacketContent::Kind::kControl) continue;
-    queue_.on_abandoned(
-        packet.content.kind == PacketContent::Kind::kFragment ? SendKind::kFragment : SendKind::kMessage,
-        packet.content.owner);
+    queue_.on_abandoned(send_kind_of(packet.content.kind), packet.content.owner);
   }
   if (outcome.lost_packets > 0 || outcome.persistent_congestion) {
     apply_congestion_event(now, session, congestion_event_of(now, outcome, session.recovery), outcome, true);

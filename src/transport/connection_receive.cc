@@ -6,6 +6,7 @@
 #include "congestion/event_of.h"
 #include "transport/connection.h"
 #include "transport/printable.h"
+#include "transport/send_kind.h"
 
 namespace godwit {
 
@@ -261,7 +262,7 @@ void Connection::apply_acknowledgements(Instant now, Established& session) {
   const AckOutcome& outcome = session.recovery.finish_acks();
   for (const AckedRange& range : outcome.acked) {
     if (range.kind == PacketContent::Kind::kControl) continue;
-    const SendKind kind = range.kind == PacketContent::Kind::kFragment ? SendKind::kFragment : SendKind::kMessage;
+    const SendKind kind = send_kind_of(range.kind);
     if (const auto confirmed = queue_.on_acknowledged(kind, range.owner, range.first_fragment, range.count)) {
       emit(MessageConfirmed{*confirmed});
     }

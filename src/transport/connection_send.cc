@@ -6,6 +6,7 @@
 
 #include "transport/connection.h"
 #include "transport/run_writer.h"
+#include "transport/send_kind.h"
 
 namespace godwit {
 namespace {
@@ -189,9 +190,7 @@ void Connection::write_retransmissions(Instant now, Established& session, RunWri
     const bool control = lost->content.kind == PacketContent::Kind::kControl;
     std::optional<SendItem> item;
     if (!control) {
-      item = queue_.content(
-          lost->content.kind == PacketContent::Kind::kFragment ? SendKind::kFragment : SendKind::kMessage,
-          lost->content.owner, lost->content.fragment);
+      item = queue_.content(send_kind_of(lost->content.kind), lost->content.owner, lost->content.fragment);
       if (!item) {
         session.recovery.discard(lost->id);
         report_failures(now);
@@ -248,12 +247,9 @@ void Connection::write_data(Instant now, Established& session, RunWriter& run) {
     if (!write_item(now, session, run, picked, id)) break;
     size = run.bytes() - before;
     queue_.take();
-    session.recovery.on_sent(
-        now, id,
-        {.kind = picked.kind == SendKind::kFragment ? PacketContent::Kind::kFragment : PacketContent::Kind::kMessage,
-         .owner = picked.owner,
-         .fragment = picked.fragment},
-        static_cast<std::uint32_t>(size));
+    session.recovery.on_sent(now, id,
+                             {.kind = content_kind_of(picked.kind), .owner = picked.owner, .fragment = picked.fragment},
+                             static_cast<std::uint32_t>(size));
     counted_.payload_bytes_sent += picked.payload.size();
     if (context_.sink != nullptr) [[unlikely]]
       trace_sent(now, id, trace_kind(picked), size, false);
