@@ -7,10 +7,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include "benches/endpoint_pair.h"
 #include "benches/node_pair.h"
 #include "benches/suite.h"
+#include "congestion/jain_index.h"
 
 namespace godwit::bench {
 namespace {
@@ -76,62 +79,58 @@ Row active_row(std::size_t open, bool all) {
 }
 
 Row fairness_row(std::size_t connections) {
-  return {.name = fmt::format("level3/fairness/{}", connections),
-          .title = fmt::format("Jain's index of what {} busy connections on one socket got", connections),
-          .parameters = {{"connections", std::to_string(connections)}},
-          .unit = "index",
-          .better = measure::Better::kHigher,
-          .whole = true,
-          .body = [connections](Bench& bench) {
-            bench.whole([&] {
-              const NodeConfig config = loopback_config();
-              auto server = BenchServer::start(config);
-              auto client = server ? BenchClient::open(config, *server) : nullptr;
-              if (!client) {
-                bench.outcome.skipped = "no sockets";
-                return;
-              }
-              bench.outcome.proof = "every stream arrived whole and compared; the index is at least 0.9";
-              if (!client->connect(connections)) return;
-              // Two streams each, so that none pauses between the end of one and the start of the next.
-              bool feeding = true;
-              client->on_event = [&](std::size_t index, Event& event) {
-                if (feeding && std::holds_alternative<MessageConfirmed>(event)) client->send_stream(index);
-              };
-              for (std::size_t i = 0; i < connections; ++i) {
-                client->send_stream(i);
-                client->send_stream(i);
-              }
-              client->run_for(run_time(bench) / 2);
-              const ServerTotals before = server->totals();
-              client->run_for(std::max<Duration>(run_time(bench), 400ms));
-              const ServerTotals after = server->totals();
-              feeding = false;
-              const bool done = client->run_until([&] { return client->confirmed == client->sent_streams; });
-              const ServerTotals end = server->totals();
-              double sum = 0;
-              double squares = 0;
-              double least = 1e300;
-              double most = 0;
-              for (const auto& [id, bytes] : after.stream_bytes_of) {
-                const auto then = before.stream_bytes_of.find(id);
-                const double got =
-                    static_cast<double>(bytes - (then == before.stream_bytes_of.end() ? 0 : then->second));
-                sum += got;
-                squares += got * got;
-                least = std::min(least, got);
-                most = std::max(most, got);
-              }
-              if (squares <= 0) return;
-              const double jain = sum * sum / (static_cast<double>(connections) * squares);
-              bench.outcome.value = jain;
-              bench.outcome.metrics = {{"least_share", least * static_cast<double>(connections) / sum},
-                                       {"greatest_share", most * static_cast<double>(connections) / sum}};
-              bench.outcome.evidence = {{"delivered_bytes", static_cast<double>(end.stream_bytes)}};
-              bench.outcome.verified = done && jain >= 0.9 && end.differences == 0 &&
-                                       end.streams_finished == client->sent_streams && client->failed == 0;
-            });
-          }};
+  return {
+      .name = fmt::format("level3/fairness/{}", connections),
+      .title = fmt::format("Jain's index of what {} busy connections on one socket got", connections),
+      .parameters = {{"connections", std::to_string(connections)}},
+      .unit = "index",
+      .better = measure::Better::kHigher,
+      .whole = true,
+      .body = [connections](Bench& bench) {
+        bench.whole([&] {
+          const NodeConfig config = loopback_config();
+          auto server = BenchServer::start(config);
+          auto client = server ? BenchClient::open(config, *server) : nullptr;
+          if (!client) {
+            bench.outcome.skipped = "no sockets";
+            return;
+          }
+          bench.outcome.proof = "every stream arrived whole and compared; the index is at least 0.9";
+          if (!client->connect(connections)) return;
+          // Two streams each, so that none pauses between the end of one and the start of the next.
+          bool feeding = true;
+          client->on_event = [&](std::size_t index, Event& event) {
+            if (feeding && std::holds_alternative<MessageConfirmed>(event)) client->send_stream(index);
+          };
+          for (std::size_t i = 0; i < connections; ++i) {
+            client->send_stream(i);
+            client->send_stream(i);
+          }
+          client->run_for(run_time(bench) / 2);
+          const ServerTotals before = server->totals();
+          client->run_for(std::max<Duration>(run_time(bench), 400ms));
+          const ServerTotals after = server->totals();
+          feeding = false;
+          const bool done = client->run_until([&] { return client->confirmed == client->sent_streams; });
+          const ServerTotals end = server->totals();
+          std::vector<double> shares;
+          for (const auto& [id, bytes] : after.stream_bytes_of) {
+            const auto then = before.stream_bytes_of.find(id);
+            shares.push_back(static_cast<double>(bytes - (then == before.stream_bytes_of.end() ? 0 : then->second)));
+          }
+          const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+          if (sum <= 0) return;
+          const auto [least, most] = std::ranges::minmax(shares);
+          shares.resize(connections);  // who got nothing counts
+          const double jain = jain_index(shares);
+          bench.outcome.value = jain;
+          bench.outcome.metrics = {{"least_share", least * static_cast<double>(connections) / sum},
+                                   {"greatest_share", most * static_cast<double>(connections) / sum}};
+          bench.outcome.evidence = {{"delivered_bytes", static_cast<double>(end.stream_bytes)}};
+          bench.outcome.verified = done && jain >= 0.9 && end.differences == 0 &&
+                                   end.streams_finished == client->sent_streams && client->failed == 0;
+        });
+      }};
 }
 
 std::size_t open_descriptors() {

@@ -8,6 +8,20 @@
 #include "benches/suite.h"
 
 namespace godwit::bench {
+namespace {
+
+// In place of the one that is the same, or at the end.
+template <typename T, typename Same>
+void put(std::vector<T>& items, const T& item, const Same& same) {
+  const auto found = std::find_if(items.begin(), items.end(), same);
+  if (found == items.end()) {
+    items.push_back(item);
+  } else {
+    *found = item;
+  }
+}
+
+}  // namespace
 
 Result<measure::Results> merge_results(const std::vector<measure::Results>& runs) {
   if (runs.empty()) return failure(ErrorCode::kInvalidArgument, "there is nothing to merge");
@@ -28,23 +42,11 @@ Result<measure::Results> merge_results(const std::vector<measure::Results>& runs
       if (std::find(merged.marks.begin(), merged.marks.end(), mark) == merged.marks.end()) merged.marks.push_back(mark);
     }
     for (const measure::Breakdown& breakdown : run.breakdowns) {
-      const auto same = std::find_if(
-          merged.breakdowns.begin(), merged.breakdowns.end(),
-          [&breakdown](const auto& other) { return other.name == breakdown.name && other.side == breakdown.side; });
-      if (same == merged.breakdowns.end()) {
-        merged.breakdowns.push_back(breakdown);
-      } else {
-        *same = breakdown;
-      }
+      put(merged.breakdowns, breakdown,
+          [&](const auto& other) { return other.name == breakdown.name && other.side == breakdown.side; });
     }
     for (const measure::BenchmarkResult& row : run.benchmarks) {
-      const auto same = std::find_if(merged.benchmarks.begin(), merged.benchmarks.end(),
-                                     [&row](const auto& other) { return other.name == row.name; });
-      if (same == merged.benchmarks.end()) {
-        merged.benchmarks.push_back(row);
-      } else {
-        *same = row;
-      }
+      put(merged.benchmarks, row, [&](const auto& other) { return other.name == row.name; });
     }
   }
   // As the suite has them.

@@ -6,16 +6,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <vector>
 
+#include "congestion/jain_index.h"
 #include "sim/simulator.h"
 #include "sim/table.h"
 
 namespace godwit::sim {
 namespace {
-
-constexpr double kPayloadShare = 1130.0 / 1228.0;
 
 struct Path {
   Duration round_trip{};
@@ -32,17 +32,8 @@ Scenario flows_on(const Path& path, CongestionKind kind, std::uint32_t flows) {
   there.loss.every = path.lose_every;
   Scenario scenario = dumbbell(there, {.delay = path.round_trip / 2}, flows);
   for (std::uint32_t i = 0; i < flows; ++i) {
-    HostSpec& sender = scenario.hosts[std::size_t{2} * i];
-    HostSpec& receiver = scenario.hosts[std::size_t{2} * i + 1];
-    sender.config.congestion = kind;
-    sender.config.controller.seed = i;
-    sender.config.recovery.rtt.min_rto = 200ms;
-    sender.receive_interval = 50us;
-    receiver.config.streams.delivery = DeliveryMode::kChunks;
-    receiver.receive_interval = 50us;
-    receiver.socket_buffer = 16 << 20;
-    scenario.flows.push_back(
-        {.from = 2 * i, .to = 2 * i + 1, .start = i * 137ms, .count = 1'000'000, .bytes = 16 << 20, .window = 2});
+    scenario.hosts[std::size_t{2} * i].config.controller.seed = i;
+    add_bulk_flow(scenario, kind, 2 * i, 2 * i + 1, i * 137ms, path.rate.bytes_in(path.round_trip));
   }
   scenario.duration = 24h;
   return scenario;
@@ -164,14 +155,10 @@ TEST_P(Fairness, HoldsAmongEquals) {
   for (std::uint32_t i = 0; i < flows; ++i) before.push_back(run.delivered(i));
   const Duration measured = flows > 8 ? 180s : 60s;
   run.run_until(60s + measured);
-  double sum = 0;
-  double squares = 0;
-  for (std::uint32_t i = 0; i < flows; ++i) {
-    const double own = run.delivered(i) - before[i];
-    sum += own;
-    squares += own * own;
-  }
-  const double jain = sum * sum / (flows * squares);
+  std::vector<double> own;
+  for (std::uint32_t i = 0; i < flows; ++i) own.push_back(run.delivered(i) - before[i]);
+  const double sum = std::accumulate(own.begin(), own.end(), 0.0);
+  const double jain = jain_index(own);
   RecordProperty("jain", fmt::format("{:.3f}", jain));
   EXPECT_GE(jain, 0.95);
   EXPECT_GT(sum / carried(path, measured), 0.9);

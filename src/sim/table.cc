@@ -6,13 +6,13 @@
 #include <array>
 #include <cmath>
 
+#include "congestion/jain_index.h"
 #include "sim/simulator.h"
 #include "wire/limits.h"
 
 namespace godwit::sim {
 namespace {
 
-constexpr double kPayloadShare = 1130.0 / 1228.0;
 constexpr std::uint64_t kStreamBytes = 16 << 20;
 // A fixed rate has no law that a path could meet or miss.
 constexpr std::array kControllers = {CongestionKind::kCubic, CongestionKind::kNewReno, CongestionKind::kBbr,
@@ -51,23 +51,7 @@ LinkSpec way_back(const Cell& cell) {
 }
 
 void add_flow(Scenario& scenario, const Cell& cell, std::uint32_t from, std::uint32_t to, Duration start) {
-  Config& config = scenario.hosts[from].config;
-  config.congestion = cell.controller;
-  config.recovery.rtt.min_rto = 200ms;
-  scenario.hosts[to].config.streams.delivery = DeliveryMode::kChunks;
-  // What a receiving machine reads at once: a network card's interrupts, not each datagram alone.
-  scenario.hosts[to].receive_interval = 50us;
-  scenario.hosts[from].receive_interval = 50us;
-  scenario.hosts[to].socket_buffer = 16 << 20;
-  // A stream is confirmed a round trip after its end: enough of them keep the path busy meanwhile.
-  const std::uint64_t product = cell.rate.bytes_in(cell.round_trip);
-  scenario.flows.push_back({.kind = FlowKind::kStreams,
-                            .from = from,
-                            .to = to,
-                            .start = start,
-                            .count = 1'000'000,
-                            .bytes = kStreamBytes,
-                            .window = static_cast<std::uint32_t>(2 + 4 * product / kStreamBytes)});
+  add_bulk_flow(scenario, cell.controller, from, to, start, cell.rate.bytes_in(cell.round_trip));
 }
 
 SimulatorOptions unchecked() {
@@ -153,17 +137,34 @@ double measure_jain(const Cell& cell, std::uint32_t flows) {
     before.push_back(static_cast<double>(simulator.host(2 * i + 1).statistics().payload_received));
   }
   simulator.run_until(start + 4 * measured(cell));
-  double sum = 0;
-  double squares = 0;
+  std::vector<double> bytes;
   for (std::uint32_t i = 0; i < flows; ++i) {
-    const double bytes = static_cast<double>(simulator.host(2 * i + 1).statistics().payload_received) - before[i];
-    sum += bytes;
-    squares += bytes * bytes;
+    bytes.push_back(static_cast<double>(simulator.host(2 * i + 1).statistics().payload_received) - before[i]);
   }
-  return squares > 0 ? sum * sum / (flows * squares) : 0;
+  return jain_index(bytes);
 }
 
 }  // namespace
+
+void add_bulk_flow(Scenario& scenario, CongestionKind controller, std::uint32_t from, std::uint32_t to, Duration start,
+                   std::uint64_t product_bytes) {
+  HostSpec& sender = scenario.hosts[from];
+  HostSpec& receiver = scenario.hosts[to];
+  sender.config.congestion = controller;
+  sender.config.recovery.rtt.min_rto = 200ms;
+  receiver.config.streams.delivery = DeliveryMode::kChunks;
+  // What a receiving machine reads at once: a network card's interrupts, not each datagram alone.
+  sender.receive_interval = receiver.receive_interval = 50us;
+  receiver.socket_buffer = 16 << 20;
+  // A stream is confirmed a round trip after its end: enough of them keep the path busy meanwhile.
+  scenario.flows.push_back({.kind = FlowKind::kStreams,
+                            .from = from,
+                            .to = to,
+                            .start = start,
+                            .count = 1'000'000,
+                            .bytes = kStreamBytes,
+                            .window = static_cast<std::uint32_t>(2 + 4 * product_bytes / kStreamBytes)});
+}
 
 std::string Cell::name() const {
   return fmt::format("{} {:g}ms {:g}% {:g}bdp {:g}M", to_string(controller), to_seconds(round_trip) * 1e3, loss * 100,

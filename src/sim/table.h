@@ -54,6 +54,13 @@ struct CellResult {
   }
 };
 
+// Payload of what a link charges for a full datagram (decisions 13).
+inline constexpr double kPayloadShare = 1130.0 / 1228.0;
+// Two hosts of the scenario keep a path busy: streams back to back, more of them the larger its product of rate and
+// round trip is.
+void add_bulk_flow(Scenario& scenario, CongestionKind controller, std::uint32_t from, std::uint32_t to, Duration start,
+                   std::uint64_t product_bytes);
+
 [[nodiscard]] CellResult measure_cell(const Cell& cell, const CellChoice& choice = {});
 // The 768 cells, and the named subset of at most 40 that runs with the tests.
 [[nodiscard]] std::vector<Cell> whole_table();

@@ -122,7 +122,7 @@ bool Connection::start_over(Instant now, Established& session) {
   report_failures(now);
   trace(now, trace::ConnectionStateChanged{"dialling again", remote_});
   unanswered_ = Unanswered{.told_authenticated = keys.peer_authenticated()};
-  context_.events.keep(std::move(session.streams));
+  end_streams(session);
   state_ = std::make_unique<Handshake>(std::move(*handshake));
   return true;
 }
@@ -244,13 +244,19 @@ std::vector<std::uint8_t> Connection::seal_farewell(Established& session, std::s
   return datagram;
 }
 
+// Events in the queue may show what the streams have stored.
+void Connection::end_streams(Established& session) {
+  if (!session.streams) return;
+  session.streams->fail_all(*this);
+  context_.events.keep(std::move(session.streams));
+}
+
 void Connection::end(Instant now, CloseReason reason, std::string_view text, bool tell_peer) {
   Closed closed;
   std::string words(text.empty() ? close_reason_name(reason) : text);
   if (Established* session = established()) {
     if (tell_peer) closed.farewell = seal_farewell(*session, text);
-    if (session->streams) session->streams->fail_all(*this);
-    context_.events.keep(std::move(session->streams));
+    end_streams(*session);
     context_.key_usage.record(session->session.sending_key(), session->session.sealer().packets_sealed());
     closed.statistics = std::make_unique<ConnectionStatistics>(statistics());
     closed.statistics->bytes_in_flight = 0;

@@ -169,6 +169,7 @@ class Connection final : private StreamSink {
   [[nodiscard]] Established* established();
   [[nodiscard]] const Established* established() const;
   void establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers);
+  void end_streams(Established& session);
   [[nodiscard]] bool start_over(Instant now, Established& session);
   void apply_step(Instant now, const HandshakeStep& step, ByteView datagram);
   void end(Instant now, CloseReason reason, std::string_view text, bool tell_peer);

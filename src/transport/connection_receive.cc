@@ -235,8 +235,7 @@ void Connection::process_success_ack(Instant now, Established& session, const Ar
   // as its session, so nothing that may have reached the old one is repeated to the new one.
   session.session.adopt(now, context_.handshake, ack, arrival.opened);
   session.acks = AckTracker(context_.config.acknowledgement);
-  if (session.streams) session.streams->fail_all(*this);
-  context_.events.keep(std::move(session.streams));
+  end_streams(session);
   queue_.fail_started();
   report_failures(now);
   session.keepalive.restart_proof(now);

@@ -21,9 +21,7 @@ class EventQueue {
   }
 
   // The streams of a session that has ended: events in the queue may be views of their memory.
-  void keep(std::unique_ptr<RecvStreams> streams) {
-    if (streams) ended_streams_.push_back(std::move(streams));
-  }
+  void keep(std::unique_ptr<RecvStreams> streams) { ended_streams_.push_back(std::move(streams)); }
 
   // Null when there is none. Valid until the next call of any member.
   [[nodiscard]] EndpointEvent* poll() {

@@ -197,7 +197,6 @@ std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, D
       establish_with_intro_key(now, attempt, true, true, acked ? &*acked : nullptr);
       return established_step(false, datagram, plaintext);
     }
-    if (remote.probe->confirming()) return HandshakeStep{.kind = HandshakeStep::Kind::kProgress};
   }
   if (!must_prove) return std::nullopt;
   if (const auto* ping = message ? std::get_if<wire::Ping>(message) : nullptr) {

@@ -148,7 +148,7 @@ class GodwitHost {
       ++sessions;
       next_id_ = 1;
       ordinary_seen_ = false;
-      keepalive_.emplace(KeepAliveConfig{}, now, session_->initiator() ? ProofRule::kPingOrFail : ProofRule::kPing,
+      keepalive_.emplace(keepalive_config_, now, session_->initiator() ? ProofRule::kPingOrFail : ProofRule::kPing,
                          party.random);
       keepalive_->on_authentic(now, step.confirmed_by_ack);
       if (!step.plaintext.empty()) process(now, datagram, {.plaintext = step.plaintext});
@@ -214,6 +214,7 @@ class GodwitHost {
   std::optional<Handshake> handshake_;
   std::optional<Handshake> challenger_;
   std::optional<Session> session_;
+  KeepAliveConfig keepalive_config_;
   std::optional<KeepAlive> keepalive_;
   std::uint32_t next_id_ = 1;
   bool ordinary_seen_ = false;

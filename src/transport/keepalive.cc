@@ -15,7 +15,7 @@ constexpr Duration kSmallestInterval = 1ms;
 }  // namespace
 
 KeepAlive::KeepAlive(const KeepAliveConfig& config, Instant now, ProofRule rule, RandomSource& random)
-    : config_(config),
+    : config_(&config),
       random_(&random),
       last_authentic_(now),
       last_ping_(now),
@@ -31,11 +31,11 @@ KeepAlive::KeepAlive(const KeepAliveConfig& config, Instant now, ProofRule rule,
 
 KeepAlive::Outcome KeepAlive::handle_timeout(Instant now) {
   Outcome outcome;
-  if (now - next_timeout() > config_.suspension_gap) {
+  if (now - next_timeout() > config_->suspension_gap) {
     // Nobody drove this object: its silence was not the peer's. The peer gets as long to answer as a fresh session.
     outcome.suspended = true;
     if (proof_ == Proof::kNone) proof_ = Proof::kPinging;
-    proof_deadline_ = now + config_.proof_timeout;
+    proof_deadline_ = now + config_->proof_timeout;
     next_ping_ = now;
   }
   if (unanswered_ == 0) suspect_ = false;
@@ -55,7 +55,7 @@ KeepAlive::Outcome KeepAlive::handle_timeout(Instant now) {
   }
   outcome.ping = now >= next_ping_;
   // Asked again soon if the ping does not begin, and not at once: a timer that stays due would never let go.
-  if (outcome.ping) next_ping_ = now + config_.proof_interval;
+  if (outcome.ping) next_ping_ = now + config_->proof_interval;
   return outcome;
 }
 
@@ -68,7 +68,7 @@ Instant KeepAlive::next_timeout() const {
 
 void KeepAlive::restart_proof(Instant now) {
   proof_ = Proof::kPinging;
-  proof_deadline_ = now + config_.proof_timeout;
+  proof_deadline_ = now + config_->proof_timeout;
   next_ping_ = now;
   forget_pings();
 }
@@ -109,25 +109,25 @@ void KeepAlive::forget_pings() {
 }
 
 Duration KeepAlive::interval_after_ping() {
-  if (proof_pending()) return config_.proof_interval;
+  if (proof_pending()) return config_->proof_interval;
   const std::uint32_t factor =
       unanswered_ <= kPingsBeforeBackOff ? 1 : std::min(unanswered_ - kPingsBeforeBackOff + 1, kLargestFactor);
-  Duration interval = config_.ping_interval * factor;
-  if (config_.ping_jitter > Duration::zero()) {
-    const auto width = static_cast<std::uint64_t>(config_.ping_jitter.count()) * 2 + 1;
-    interval += Duration{static_cast<Duration::rep>(random_->below(width))} - config_.ping_jitter;
+  Duration interval = config_->ping_interval * factor;
+  if (config_->ping_jitter > Duration::zero()) {
+    const auto width = static_cast<std::uint64_t>(config_->ping_jitter.count()) * 2 + 1;
+    interval += Duration{static_cast<Duration::rep>(random_->below(width))} - config_->ping_jitter;
   }
   return std::clamp(interval, kSmallestInterval, wire::kMaxPingInterval);
 }
 
 Instant KeepAlive::idle_deadline() const {
-  const Instant deadline = last_authentic_ + config_.idle_timeout;
+  const Instant deadline = last_authentic_ + config_->idle_timeout;
   return proof_pending() ? std::max(deadline, proof_deadline_) : deadline;
 }
 
 Instant KeepAlive::suspect_deadline() const {
   if (unanswered_ == 0 || proof_pending()) return Instant::max();
-  return last_authentic_ + config_.suspect_after;
+  return last_authentic_ + config_->suspect_after;
 }
 
 }  // namespace godwit

@@ -38,8 +38,9 @@ enum class ProofRule : std::uint8_t {
 
 class KeepAlive {
  public:
-  // `random` outlives this object.
+  // `config` and `random` outlive this object.
   KeepAlive(const KeepAliveConfig& config, Instant now, ProofRule rule, RandomSource& random);
+  KeepAlive(const KeepAliveConfig&& config, Instant now, ProofRule rule, RandomSource& random) = delete;
 
   // An authentic, non-replayed datagram (wire spec W8). `success_ack`: an AckConnection Ok or V2, which does not
   // prove that the peer is established.
@@ -86,7 +87,7 @@ class KeepAlive {
 
  private:
   enum class Proof : std::uint8_t { kNone, kPinging, kPingingOrFail };
-  static constexpr std::size_t kRememberedPings = 16;
+  static constexpr std::size_t kRememberedPings = 32;
   static constexpr Instant kNotOutstanding{Duration::min()};
 
   void forget_pings();
@@ -94,7 +95,7 @@ class KeepAlive {
   [[nodiscard]] Instant idle_deadline() const;
   [[nodiscard]] Instant suspect_deadline() const;
 
-  KeepAliveConfig config_;
+  const KeepAliveConfig* config_;
   RandomSource* random_;
   Instant last_authentic_;
   Instant last_ping_;

@@ -201,7 +201,7 @@ TEST_F(KeepAliveTest, RemembersABoundedNumberOfPings) {
   KeepAlive alive(config_, kStart, ProofRule::kProven, random_);
   std::vector<std::uint64_t> sequences;
   for (int i = 0; i < 1000; ++i) sequences.push_back(alive.begin_ping(kStart + 1ms * i));
-  EXPECT_EQ(alive.outstanding_pings(), 16u);
+  EXPECT_EQ(alive.outstanding_pings(), 32u);
   EXPECT_EQ(alive.on_pong(kStart + 2s, sequences.front()), std::nullopt);
   EXPECT_TRUE(alive.on_pong(kStart + 2s, sequences.back()).has_value());
 }
