@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <random>
+
 #include "benches/perf_rows.h"
 #include "benches/suite.h"
 
@@ -23,6 +26,40 @@ RawConfig raw_through_veth(RawPath path) {
   return raw;
 }
 
+std::optional<double> goodput_at_loss(Bench& bench, const PerfRunPlan& plan, unsigned permille) {
+  if (std::string reason = VethPair::set_loss(permille); !reason.empty()) {
+    bench.outcome.skipped = std::move(reason);
+    return std::nullopt;
+  }
+  const auto run = run_perf(bench, plan);
+  VethPair::clear_loss();
+  if (!run) return std::nullopt;
+  const double lost = run->at("results").at(0).at("lost_packets").get<double>();
+  if ((lost > 0) != (permille > 0)) {
+    bench.outcome.verified = false;
+    bench.outcome.proof = fmt::format("{} packets were lost at a loss of {} in 1000", lost, permille);
+    return std::nullopt;
+  }
+  return goodput_of(*run);
+}
+
+void measure_loss(Bench& bench, const PerfRunPlan& plan) {
+  static std::mt19937_64 order(std::random_device{}());
+  std::array<unsigned, 2> permilles{0, 10};
+  if ((order() & 1U) != 0) std::swap(permilles[0], permilles[1]);
+  std::array<double, 2> goodput{};
+  bool verified = true;
+  for (const unsigned permille : permilles) {
+    const auto reached = goodput_at_loss(bench, plan, permille);
+    if (!reached) return;
+    verified = verified && bench.outcome.verified;
+    goodput[permille == 0 ? 0 : 1] = *reached;
+  }
+  bench.outcome.verified = verified;
+  bench.outcome.value = goodput[1] / goodput[0];
+  bench.outcome.metrics = {{"goodput_bits_per_second", goodput[1]}, {"lossless_bits_per_second", goodput[0]}};
+}
+
 Row prepared(Row row, bool cut) {
   row.body = [body = std::move(row.body), cut](Bench& bench) {
     if (const std::string reason = VethPair::ensure(cut); !reason.empty()) {
@@ -32,6 +69,21 @@ Row prepared(Row row, bool cut) {
     body(bench);
   };
   return row;
+}
+
+// Goodput with one datagram in a hundred dropped by the kernel at the receiver's interface, as a share of its own
+// without.
+Row loss_row(const std::string& controller) {
+  return prepared({.name = fmt::format("level2/veth/cut/loss-1-percent/{}", controller),
+                   .title = fmt::format("goodput at 1 % random loss as a share of the lossless one, {}", controller),
+                   .unit = "ratio",
+                   .better = measure::Better::kHigher,
+                   .whole = true,
+                   .body =
+                       [controller](Bench& bench) {
+                         bench.whole([&] { measure_loss(bench, through_veth({"--congestion", controller})); });
+                       }},
+                  true);
 }
 
 }  // namespace
@@ -53,6 +105,8 @@ void add_level2_veth(Rows& rows) {
                 .whole = true,
                 .body = [](Bench& bench) { bench.whole([&] { static_cast<void>(run_perf(bench, through_veth())); }); }},
                false));
+  rows.push_back(loss_row("bbr"));
+  rows.push_back(loss_row("cubic"));
   for (const auto& [name, path] :
        {std::pair{"ceiling", RawPath::kCeiling}, std::pair{"tcp", RawPath::kTcp}, std::pair{"tls", RawPath::kTls}}) {
     rows.push_back(prepared(ratio_row(fmt::format("level2/veth/cut/ratio/{}", name),

@@ -24,6 +24,11 @@ Duration run_time(const Bench& bench) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(bench.seconds()));
 }
 
+double per_run(const BackendStatistics& before, const BackendStatistics& after) {
+  const std::uint64_t runs = std::max<std::uint64_t>(after.runs_sent - before.runs_sent, 1);
+  return static_cast<double>(after.datagrams_sent - before.datagrams_sent) / static_cast<double>(runs);
+}
+
 // `active` of `open` connections send streams back to back; the processor time of both ends together.
 Row active_row(std::size_t open, bool all) {
   const std::size_t active = all ? open : std::min<std::size_t>(open, 16);
@@ -55,19 +60,24 @@ Row active_row(std::size_t open, bool all) {
               for (const std::size_t index : chosen) client->send_stream(index);
               client->run_for(run_time(bench) / 4);
               const ServerTotals before = server->totals();
+              const BackendStatistics sent_before = client->backend().statistics();
               const double own_before = thread_cpu_seconds();
               client->run_for(run_time(bench));
               const double own = thread_cpu_seconds() - own_before;
+              const BackendStatistics sent_after = client->backend().statistics();
               const ServerTotals after = server->totals();
               feeding = false;
               const bool done = client->run_until([&] { return client->confirmed == client->sent_streams; });
               const ServerTotals end = server->totals();
               const double packets = static_cast<double>(after.stream_bytes - before.stream_bytes) / 1130;
               if (packets <= 0) return;
+              const auto received = static_cast<double>(sent_after.datagrams_received - sent_before.datagrams_received);
               const double serving = after.cpu_seconds - before.cpu_seconds;
               bench.outcome.value = (own + serving) * 1e9 / packets;
               bench.outcome.metrics = {{"client_nanoseconds", own * 1e9 / packets},
                                        {"server_nanoseconds", serving * 1e9 / packets},
+                                       {"datagrams_per_run", per_run(sent_before, sent_after)},
+                                       {"receipt_packets_per_packet", received / packets},
                                        {"packets_per_second", packets / bench.seconds()}};
               bench.outcome.evidence = {{"delivered_bytes", static_cast<double>(end.stream_bytes)},
                                         {"drops", static_cast<double>(end.kernel_drops)}};

@@ -126,6 +126,24 @@ std::string VethPair::ensure(bool cut) {
   return {};
 }
 
+std::string VethPair::set_loss(unsigned permille) {
+  clear_loss();
+  // Receive offload would make one decision for a whole merged run.
+  shell(fmt::format("ip netns exec {} ethtool -K gwbench1 gro off", kReceiverNamespace));
+  // Numbers go to 999.
+  const std::string strikes = permille == 0 ? std::string("> 999") : fmt::format("< {}", permille);
+  const bool made = shell(fmt::format(
+      "ip netns exec {} nft 'table netdev godwit_loss {{ chain ingress {{ type filter hook ingress device gwbench1 "
+      "priority 0; policy accept; meta length > 200 numgen random mod 1000 {} drop; }}; }}'",
+      kReceiverNamespace, strikes));
+  return made ? std::string() : "nft cannot drop packets at random here";
+}
+
+void VethPair::clear_loss() {
+  shell(fmt::format("ip netns exec {} nft delete table netdev godwit_loss", kReceiverNamespace));
+  shell(fmt::format("ip netns exec {} ethtool -K gwbench1 gro on", kReceiverNamespace));
+}
+
 void VethPair::remove() {
   shell("ip link delete gwbench0");
   shell(fmt::format("ip netns delete {}", kReceiverNamespace));

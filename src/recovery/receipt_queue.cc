@@ -58,24 +58,29 @@ void ReceiptQueue::remember(Instant now, std::span<const std::uint32_t> ids) {
     if (recent_.size() < config_.recent_limit) recent_.emplace_back();
     if (recent_next_ == config_.recent_limit) recent_next_ = 0;
     Recent& entry = recent_[recent_next_++];
+    if (entry.repeats_left != 0) --repeatable_;
+    ++repeatable_;
     entry.id = id;
     entry.sent_ticks = sent & kTickMask;
     entry.repeats_left = repeats & 3u;
   }
 }
 
-// Backwards from the latest one, until they are too old.
+// Backwards from the latest one, until they are too old or all that may be repeated has been seen: most entries are
+// spent, and this runs for every receipt packet.
 std::size_t ReceiptQueue::repeat(Instant now, std::span<std::uint32_t> out) {
   const std::uint32_t now_ticks = ticks(now.time_since_epoch());
   const std::uint32_t window = ticks(config_.repetition_window);
   std::size_t written = 0;
   std::size_t position = recent_next_;
-  for (std::size_t left = recent_.size(); left > 0 && written < out.size(); --left) {
+  for (std::size_t left = repeatable_; left > 0 && written < out.size();) {
     if (position == 0) position = recent_.size();
     Recent& entry = recent_[--position];
     if (((now_ticks - entry.sent_ticks) & kTickMask) >= window) break;
     if (entry.repeats_left == 0) continue;
+    --left;
     entry.repeats_left = (entry.repeats_left - 1u) & 3u;
+    if (entry.repeats_left == 0) --repeatable_;
     out[written++] = entry.id;
   }
   repeated_ += written;
@@ -84,7 +89,9 @@ std::size_t ReceiptQueue::repeat(Instant now, std::span<std::uint32_t> out) {
 
 void ReceiptQueue::forget_recent(std::uint32_t id) {
   for (Recent& entry : recent_) {
-    if (entry.id == id) entry.repeats_left = 0;
+    if (entry.id != id || entry.repeats_left == 0) continue;
+    entry.repeats_left = 0;
+    --repeatable_;
   }
 }
 
@@ -93,6 +100,7 @@ void ReceiptQueue::trim() {
   pending_ = {};
   recent_ = {};
   recent_next_ = 0;
+  repeatable_ = 0;
 }
 
 }  // namespace godwit

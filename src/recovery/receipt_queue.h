@@ -67,6 +67,7 @@ class ReceiptQueue {
   Instant oldest_{};
   std::vector<Recent> recent_;   // circular once it has reached recent_limit
   std::size_t recent_next_ = 0;  // where the next one is written
+  std::size_t repeatable_ = 0;   // entries of recent_ with repeats left
   std::uint64_t overflowed_ = 0;
   std::uint64_t repeated_ = 0;
 };
