@@ -25,9 +25,10 @@ using CountTable = std::map<std::string, Counts>;
 // The side that runs under callgrind.
 int run_under_callgrind(const std::vector<const Row*>& rows);
 
-[[nodiscard]] measure::Json budget_to_json(const CountTable& counts);
-// What exceeds the budget, one line each. Instructions are compared only where compiler and flags are those of the
-// budget, and may exceed it by `tolerance`; everything else may not at all. Notes say what was not compared.
+// `former` is the budget that stands: instructions of other builds (compiler, build type, vectors) are kept from it.
+[[nodiscard]] measure::Json budget_to_json(const CountTable& counts, const measure::Json& former);
+// What exceeds the budget, one line each. Instructions are compared with those that the budget has of this build, and
+// may exceed them by `tolerance`; everything else may not at all. Notes say what was not compared.
 [[nodiscard]] std::vector<std::string> check_budget(const measure::Json& budget, const CountTable& counts,
                                                     std::vector<std::string>& notes, double tolerance = 0.03);
 

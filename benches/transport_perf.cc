@@ -280,11 +280,16 @@ int gate_on_budget(const Options& options, const std::vector<const Row*>& rows) 
       notes.push_back("no instructions: " + instructions.error().message);
     }
   }
+  const auto read = [](const std::string& path) {
+    std::ifstream file(path);
+    return measure::parse_json(std::string(std::istreambuf_iterator<char>(file), {}));
+  };
   if (!options.write_budget.empty()) {
-    std::ofstream(options.write_budget) << measure::print_json(budget_to_json(counts));
+    const auto former = read(options.write_budget);
+    const measure::Json budget = budget_to_json(counts, former ? *former : measure::Json::object());
+    std::ofstream(options.write_budget) << measure::print_json(budget);
   } else {
-    std::ifstream file(options.check_budget);
-    const auto budget = measure::parse_json(std::string(std::istreambuf_iterator<char>(file), {}));
+    const auto budget = read(options.check_budget);
     if (!budget) {
       fmt::print(stderr, "transport_perf: {}: {}\n", options.check_budget, budget.error().message);
       return 2;
