@@ -36,12 +36,54 @@ double number(const Json& object, const char* key) {
   return found != object.end() && found->is_number() ? found->get<double>() : 0;
 }
 
+// What a run moved: a stream one way, or messages and their replies, of which each is one packet a side.
+struct Traffic {
+  double packets = 0;
+  double payload_bytes = 0;
+  double goodput = 0;  // bit/s
+  double datagrams_per_send_call = 0;
+  double datagrams_per_receive_call = 0;
+  double receipt_packets = 0;  // a packet
+  double retransmitted = 0;
+};
+
+Traffic stream_traffic(const Json& direction) {
+  return {.packets = number(direction, "packets_sent"),
+          .payload_bytes = number(direction, "delivered_bytes"),
+          .goodput = number(direction, "goodput_bits_per_second"),
+          .datagrams_per_send_call = number(direction, "datagrams_per_send_call"),
+          .datagrams_per_receive_call = number(direction, "datagrams_per_receive_call"),
+          .receipt_packets = number(direction, "receipt_packets_per_delivered_packet"),
+          .retransmitted = number(direction, "retransmitted_packets")};
+}
+
+Traffic message_traffic(const Json& run) {
+  const Json& echo = run.at("ping_pong");
+  const Json& sent = run.at("client").at("socket");
+  const Json& received = run.at("server").at("socket");
+  const double packets = number(echo, "answered");
+  const double seconds = number(echo, "seconds");
+  const auto ratio = [](double of, double to) { return to > 0 ? of / to : 0; };
+  return {
+      .packets = packets,
+      .payload_bytes = packets * number(echo, "bytes"),
+      .goodput = ratio(packets * number(echo, "bytes") * 8, seconds),
+      .datagrams_per_send_call = ratio(number(sent, "datagrams_sent"), number(sent, "send_calls")),
+      .datagrams_per_receive_call = ratio(number(received, "datagrams_received"), number(received, "receive_calls")),
+      .receipt_packets = ratio(number(run.at("server").at("connection"), "receipt_packets_sent"), packets),
+      .retransmitted = number(run.at("client").at("connection"), "packets_retransmitted")};
+}
+
+Traffic traffic_of(const Json& run) {
+  return run.at("results").empty() ? message_traffic(run) : stream_traffic(run.at("results").at(0));
+}
+
 Reading read_side(const Json& run, const char* side_name) {
   Reading reading;
-  const Json& direction = run.at("results").at(0);
+  const Traffic traffic = traffic_of(run);
   const Json& side = run.at(side_name);
-  reading.packets = number(direction, "packets_sent");
-  reading.payload_bytes = number(direction, "delivered_bytes");
+  reading.packets = traffic.packets;
+  reading.payload_bytes = traffic.payload_bytes;
   if (reading.packets <= 0) return reading;
   const double n = reading.packets;
   reading.cpu = (number(side, "cpu_user_seconds") + number(side, "cpu_system_seconds")) * 1e9 / n;
@@ -195,15 +237,16 @@ Result<Analysis> analyze_rounds(const std::string& name, const std::vector<Analy
     std::vector<double> per_receive;
     std::vector<double> receipts;
     for (const AnalysisRound& round : rounds) {
-      const Json& plain = round.plain.at("results").at(0);
-      analysis.plain_goodput.push_back(number(plain, "goodput_bits_per_second"));
-      analysis.marked_goodput.push_back(number(round.marked.at("results").at(0), "goodput_bits_per_second"));
-      per_send.push_back(number(plain, "datagrams_per_send_call"));
-      per_receive.push_back(number(plain, "datagrams_per_receive_call"));
-      receipts.push_back(number(plain, "receipt_packets_per_delivered_packet"));
-      analysis.delivered_bytes += static_cast<std::uint64_t>(number(plain, "delivered_bytes"));
-      analysis.retransmitted_packets += static_cast<std::uint64_t>(number(plain, "retransmitted_packets"));
-      analysis.kernel_drops += static_cast<std::uint64_t>(number(plain.at("kernel_drops"), "receiver"));
+      const Traffic plain = traffic_of(round.plain);
+      analysis.plain_goodput.push_back(plain.goodput);
+      analysis.marked_goodput.push_back(traffic_of(round.marked).goodput);
+      per_send.push_back(plain.datagrams_per_send_call);
+      per_receive.push_back(plain.datagrams_per_receive_call);
+      receipts.push_back(plain.receipt_packets);
+      analysis.delivered_bytes += static_cast<std::uint64_t>(plain.payload_bytes);
+      analysis.retransmitted_packets += static_cast<std::uint64_t>(plain.retransmitted);
+      analysis.kernel_drops +=
+          static_cast<std::uint64_t>(number(round.plain.at("server").at("socket"), "kernel_drops"));
     }
     analysis.datagrams_per_send_call = measure::median(per_send);
     analysis.datagrams_per_receive_call = measure::median(per_receive);

@@ -77,6 +77,30 @@ TEST(Analysis, PartsSumToThePlainWholeWithoutItsWaiting) {
   EXPECT_NEAR(analysis->receiver.facts.wait_nanoseconds, 20, 1e-6);
 }
 
+TEST(Analysis, CountsMessagesWhereNoStreamWent) {
+  AnalysisRound round = perfect_round();
+  for (Json* of : {&round.plain, &round.marked}) {
+    (*of)["results"] = Json::array();
+    (*of)["ping_pong"] = {{"answered", kPackets}, {"bytes", 64}, {"seconds", 2.0}};
+    for (const char* side : {"client", "server"}) {
+      (*of)[side]["socket"].update({{"datagrams_sent", kPackets},
+                                    {"send_calls", kPackets / 4},
+                                    {"datagrams_received", kPackets},
+                                    {"receive_calls", kPackets / 2}});
+      (*of)[side]["connection"] = {{"receipt_packets_sent", kPackets / 10}, {"packets_retransmitted", 3}};
+    }
+  }
+  const auto analysis = analyze_rounds("messages", {round});
+  ASSERT_TRUE(analysis) << analysis.error().message;
+  EXPECT_EQ(analysis->delivered_bytes, static_cast<std::uint64_t>(kPackets) * 64);
+  EXPECT_DOUBLE_EQ(analysis->plain_goodput.front(), kPackets * 64.0 * 8 / 2);
+  EXPECT_DOUBLE_EQ(analysis->datagrams_per_send_call, 4);
+  EXPECT_DOUBLE_EQ(analysis->datagrams_per_receive_call, 2);
+  EXPECT_DOUBLE_EQ(analysis->receipt_packets, 0.1);
+  EXPECT_EQ(analysis->retransmitted_packets, 3U);
+  EXPECT_NEAR(analysis->sender.breakdown.sum_nanoseconds, 160, 1e-6);
+}
+
 TEST(Analysis, SaysSoWhenThePartsDoNotSumUp) {
   AnalysisRound round = perfect_round();
   round.plain = run(side(260, 0, nullptr), side(180, 0.01, nullptr), 20e9);

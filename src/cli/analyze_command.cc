@@ -24,11 +24,15 @@
 namespace godwit::cli {
 namespace {
 
+// Enough that neither side waits for the other.
+constexpr std::size_t kMessagesUnderWay = 512;
+
 struct AnalyzeOptions {
   double seconds = 0.7;
   int rounds = 5;
   bool quick = false;
   std::vector<std::string> backends;
+  std::vector<std::size_t> messages;
   std::string cipher = "auto";
   bool strict = false;
   int sender_core = 1;
@@ -37,20 +41,44 @@ struct AnalyzeOptions {
   OutputOptions output;
 };
 
-// One shape of traffic, twice: as it is shipped, and one datagram a system call as the analysed system had it.
+// One shape of traffic.
 struct Scenario {
   std::string backend;
+  std::string row;   // the row's name after level2/analyze/
   std::string name;  // of the breakdown
   std::string title;
+  std::vector<std::string> client_arguments;
+  std::vector<std::string> both_arguments;
+  bool serial = false;  // the sides take turns: neither limits the other's rate
+
+  [[nodiscard]] bool is_messages() const { return !client_arguments.empty(); }
 };
 
-Scenario scenario_of(const std::string& backend) {
+// As it is shipped, and one datagram a system call as the analysed system had it.
+Scenario stream_scenario(const std::string& backend) {
   const bool single = backend == "sendto" || backend == "connected";
   return {.backend = backend,
+          .row = backend,
           .name = fmt::format("stream, {}", backend == "auto" ? "batched"
                                             : single          ? "one datagram a call"
                                                               : backend),
-          .title = fmt::format("one stream over loopback, back end {}", backend)};
+          .title = fmt::format("one stream over loopback, back end {}", backend),
+          .client_arguments = {},
+          .both_arguments = {}};
+}
+
+// Messages and their replies. Sides that wait sleep, so that waiting can be told from work.
+Scenario message_scenario(std::size_t bytes, std::size_t outstanding) {
+  const std::string how = outstanding == 1 ? "one at a time" : "batched";
+  return {.backend = "auto",
+          .row = fmt::format("message-{}-{}", bytes, outstanding),
+          .name = fmt::format("messages of {} bytes, {}", bytes, how),
+          .title = fmt::format("messages of {} bytes and their replies over loopback, {}", bytes,
+                               outstanding == 1 ? how : fmt::format("{} under way", outstanding)),
+          .client_arguments = {"--ping-pong", "--size", std::to_string(bytes), "--outstanding",
+                               std::to_string(outstanding)},
+          .both_arguments = {"--idle", "block"},
+          .serial = outstanding == 1};
 }
 
 class AnalyzeCommand {
@@ -71,8 +99,7 @@ class AnalyzeCommand {
                   fmt::format("{}", fmt::join(results_.environment.reasons_against(2), "; ")));
       return kFailure;
     }
-    for (const std::string& backend : options_.backends) {
-      const Scenario scenario = scenario_of(backend);
+    for (const Scenario& scenario : scenarios()) {
       const auto analysis = measure_scenario(scenario);
       if (!analysis) {
         print_error(fmt::format("{}: {}", scenario.title, analysis.error().message));
@@ -108,18 +135,32 @@ class AnalyzeCommand {
     results_.fingerprint = measure::take_fingerprint(cipher_);
   }
 
-  Result<measure::Json> one_run(const std::string& backend, int mark_times) const {
+  [[nodiscard]] std::vector<Scenario> scenarios() const {
+    std::vector<Scenario> chosen;
+    for (const std::string& backend : options_.backends) chosen.push_back(stream_scenario(backend));
+    for (const std::size_t bytes : options_.messages) {
+      chosen.push_back(message_scenario(bytes, kMessagesUnderWay));
+      chosen.push_back(message_scenario(bytes, 1));
+    }
+    return chosen;
+  }
+
+  Result<measure::Json> one_run(const Scenario& scenario, int mark_times) const {
     PerfPairOptions pair;
     pair.server_program = pair.client_program = mark_times == 0 ? plain_program_ : marked_program_;
     pair.seconds = options_.seconds;
     pair.sender_core = options_.sender_core;
     pair.receiver_core = options_.receiver_core;
     pair.farewell_seconds = 0.2;  // its figures are with the client already
-    pair.server_arguments = {"--backend", backend, "--cipher", options_.cipher};
+    pair.server_arguments = {"--backend", scenario.backend, "--cipher", options_.cipher};
+    pair.server_arguments.insert(pair.server_arguments.end(), scenario.both_arguments.begin(),
+                                 scenario.both_arguments.end());
     if (mark_times > 0) {
       pair.server_arguments.insert(pair.server_arguments.end(), {"--cost", "--mark-times", std::to_string(mark_times)});
     }
     pair.client_arguments = pair.server_arguments;
+    pair.client_arguments.insert(pair.client_arguments.end(), scenario.client_arguments.begin(),
+                                 scenario.client_arguments.end());
     return run_perf_pair(pair);
   }
 
@@ -140,7 +181,7 @@ class AnalyzeCommand {
                                             static_cast<double>(watch.elapsed().count()) * 1e-9, progress));
         }
         ++done;
-        auto json = one_run(scenario.backend, mark_times);
+        auto json = one_run(scenario, mark_times);
         if (!json) return std::unexpected(json.error());
         *target = std::move(*json);
       }
@@ -154,7 +195,7 @@ class AnalyzeCommand {
     results_.breakdowns.push_back(analysis.sender.breakdown);
     results_.breakdowns.push_back(analysis.receiver.breakdown);
     measure::BenchmarkResult row;
-    row.name = fmt::format("level2/analyze/{}", scenario.backend);
+    row.name = fmt::format("level2/analyze/{}", scenario.row);
     row.level = 2;
     row.title = scenario.title;
     row.parameters = {{"backend", analysis.backend}, {"cipher", analysis.cipher}, {"datagram", "1200"}};
@@ -177,7 +218,8 @@ class AnalyzeCommand {
                    {"receiver_held_up_share", analysis.receiver.facts.held_up_share},
                    {"bits_per_second_without_system_calls", limit_without_system_calls(analysis).bits_per_second}};
     row.verified = analysis.delivered_bytes > 0;  // a run whose digests differ is an error
-    row.proof = "byte count and XXH3 of both processes agree";
+    row.proof = scenario.is_messages() ? "every reply counted holds the bytes of its message"
+                                       : "byte count and XXH3 of both processes agree";
     row.evidence = {{"delivered_bytes", static_cast<double>(analysis.delivered_bytes)},
                     {"retransmissions", static_cast<double>(analysis.retransmitted_packets)},
                     {"drops", static_cast<double>(analysis.kernel_drops)}};
@@ -195,6 +237,8 @@ class AnalyzeCommand {
                            report::format_number(analysis.datagrams_per_send_call),
                            report::format_number(analysis.datagrams_per_receive_call), analysis.retransmitted_packets,
                            analysis.kernel_drops));
+    if (scenario.is_messages())
+      print_line("A packet stands for a message and its reply: each side sends one and receives one.");
     for (const SideAnalysis* side : {&analysis.sender, &analysis.receiver}) {
       print_line("");
       print_line(report::print_table(report::breakdown_table(side->breakdown), terminal_));
@@ -211,6 +255,7 @@ class AnalyzeCommand {
           report::format_number(facts.loop_mark_nanoseconds), report::format_percent(facts.held_up_share)));
     }
     print_line("");
+    if (scenario.serial) return print_line("The sides take turns, so that the sum of both is what a round trip takes.");
     print_line(report::print_table(report::limits_table(results_, scenario.name), terminal_));
     const measure::PipelineLimit limit = limit_without_system_calls(analysis);
     print_line(fmt::format("Without any system call: {}, {} ({}).",
@@ -242,6 +287,8 @@ void add_analyze_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_flag("--quick", options->quick, "two short rounds");
   command->add_option("--backend", options->backends, "back ends to take apart (default: auto, then sendto)");
+  command->add_option("--messages", options->messages, "sizes of messages to take apart (default: 64 and 1106 bytes)")
+      ->check(CLI::Range(std::size_t{13}, std::size_t{1106}));
   command->add_option("--cipher", options->cipher, "auto, ipsec-mb or openssl")->capture_default_str();
   command->add_option("--sender-core", options->sender_core, "processor of the sender; -1: not pinned")
       ->capture_default_str();
@@ -254,7 +301,11 @@ void add_analyze_command(CLI::App& app, int& exit_code) {
       options->rounds = 2;
       options->seconds = 0.25;
     }
-    if (options->backends.empty()) options->backends = {"auto", "sendto"};
+    // What is named is taken apart alone.
+    if (options->backends.empty() && options->messages.empty()) {
+      options->backends = {"auto", "sendto"};
+      options->messages = {64, 1106};
+    }
     exit_code = AnalyzeCommand(*options).run();
   });
 }

@@ -44,6 +44,7 @@ struct PerfClientOptions {
   bool ping_pong = false;
   std::size_t size = 64;
   std::string ping_interval;
+  std::size_t outstanding = 1;
 
   // Bulk data runs beside an echo only when streams are asked for.
   [[nodiscard]] bool bulk() const {
@@ -82,7 +83,8 @@ PerfClient::Options make_client_options(const PerfClientOptions& options, const 
   }
   if (options.ping_pong) {
     client.ping_pong = PingPong::Options{.bytes = std::max(options.size, kEchoHeader),
-                                         .interval = parse_duration(options.ping_interval)};
+                                         .interval = parse_duration(options.ping_interval),
+                                         .outstanding = options.outstanding};
     client.ping_pong_for = run.plan.duration;
   }
   return client;
@@ -157,6 +159,8 @@ class PerfClientCommand final : public LoopCommand, public PerfObserver {
       report.ping_pong = PerfPingPong{.latency = latency_,
                                       .bytes = std::max(options_.size, kEchoHeader),
                                       .interval = parse_duration(options_.ping_interval),
+                                      .outstanding = options_.outstanding,
+                                      .elapsed = echo->elapsed(),
                                       .sent = echo->sent(),
                                       .answered = echo->answered(),
                                       .late = echo->late()};
@@ -264,9 +268,12 @@ void add_perf_client_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_flag("--no-digest", options->no_digest, "do not compare what was sent and received: for profiling only");
   command->add_flag("--ping-pong", options->ping_pong,
-                    "measure the latency of short messages, one at a time; beside bulk data when -P is given");
+                    "measure the latency of short messages and their replies; beside bulk data when -P is given");
   command->add_option("--size", options->size, "bytes of a ping-pong message")
       ->check(CLI::Range(std::size_t{13}, std::size_t{1106}))
+      ->capture_default_str();
+  command->add_option("--outstanding", options->outstanding, "ping-pong messages under way at any time")
+      ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   command->add_option("--interval", options->ping_interval, "ping-pong on a schedule, whatever the answers do (1ms)")
       ->check(check_duration())

@@ -87,6 +87,8 @@ Json ping_pong_to_json(const PerfPingPong& measured) {
   Json result;
   result["bytes"] = measured.bytes;
   result["interval_seconds"] = measured.interval ? Json(to_seconds(*measured.interval)) : Json();
+  result["outstanding"] = measured.outstanding;
+  result["seconds"] = to_seconds(measured.elapsed);
   result["sent"] = measured.sent;
   result["answered"] = measured.answered;
   result["late"] = measured.late;
@@ -241,7 +243,12 @@ void print_report(const PerfReport& report) {
   const auto at = [&echo](double percentile) {
     return format_duration(Duration(static_cast<Duration::rep>(echo.latency.percentile(percentile))));
   };
-  print_line(fmt::format("ping-pong of {} bytes: {} of {} answered", echo.bytes, echo.answered, echo.sent));
+  print_line(fmt::format("ping-pong of {} bytes, {}: {} of {} answered, {:.0f} a second", echo.bytes,
+                         echo.interval           ? "on a schedule"
+                         : echo.outstanding == 1 ? "one at a time"
+                                                 : fmt::format("{} at a time", echo.outstanding),
+                         echo.answered, echo.sent,
+                         static_cast<double>(echo.answered) / std::max(to_seconds(echo.elapsed), 1e-9)));
   print_line(fmt::format("  latency       p50 {}, p99 {}, p99.9 {}, p99.99 {}, largest {}", at(50), at(99), at(99.9),
                          at(99.99), at(100)));
 }

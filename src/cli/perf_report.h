@@ -39,6 +39,8 @@ struct PerfPingPong {
   measure::Histogram latency;  // nanoseconds
   std::size_t bytes = 0;
   std::optional<Duration> interval;
+  std::size_t outstanding = 1;
+  Duration elapsed{};  // from the start to the last reply
   std::uint64_t sent = 0;
   std::uint64_t answered = 0;
   std::uint64_t late = 0;

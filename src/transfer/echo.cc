@@ -20,17 +20,20 @@ PingPong::PingPong(Endpoint& endpoint, ConnectionId connection, const Options& o
 void PingPong::start(Instant now) {
   started_ = true;
   next_due_ = now;
+  started_at_ = clock_();
 }
 
 void PingPong::attach(ConnectionId connection) {
   connection_ = connection;
   outstanding_.clear();
+  unanswered_ = 0;
 }
 
 bool PingPong::send(Instant now, Instant due) {
   const EchoRequest request{.sequence = sent_, .padding = padding_};
   if (!send_control(now, endpoint_, connection_, request)) return false;
   outstanding_.push_back({.sequence = sent_++, .due = due});
+  ++unanswered_;
   return true;
 }
 
@@ -38,21 +41,30 @@ void PingPong::on_reply(Instant now, const EchoReply& reply) {
   if (outstanding_.empty() || reply.sequence < outstanding_.front().sequence) return;
   const std::uint64_t index = reply.sequence - outstanding_.front().sequence;
   if (index >= outstanding_.size() || outstanding_[index].answered) return;
+  if (!std::ranges::equal(reply.padding, padding_)) return;  // not what was asked: no answer
   outstanding_[index].answered = true;
+  --unanswered_;
   ++answered_;
   const Instant seen = clock_();
+  last_reply_ = seen;
   on_sample_(seen - outstanding_[index].due);
   while (!outstanding_.empty() && outstanding_.front().answered) outstanding_.pop_front();
-  if (options_.interval || stopped_ || !outstanding_.empty()) return;
+  // Several go out together at the end of the turn, one at once.
+  if (options_.interval || stopped_ || options_.outstanding > 1 || unanswered_ > 0) return;
   static_cast<void>(send(now, seen));
+}
+
+void PingPong::top_up(Instant now) {
+  const std::size_t wanted = std::min(options_.outstanding, options_.most_outstanding);
+  if (unanswered_ >= wanted) return;
+  const Instant due = clock_();
+  while (unanswered_ < wanted && outstanding_.size() < options_.most_outstanding && send(now, due)) {
+  }
 }
 
 void PingPong::on_turn(Instant now) {
   if (!started_ || stopped_) return;
-  if (!options_.interval) {
-    if (outstanding_.empty()) static_cast<void>(send(now, clock_()));
-    return;
-  }
+  if (!options_.interval) return top_up(now);
   while (next_due_ <= now) {
     if (outstanding_.size() >= options_.most_outstanding || !send(now, next_due_)) {
       ++late_;

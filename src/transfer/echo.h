@@ -18,13 +18,14 @@ namespace godwit {
 // Sends the reply. A reply for which the queue has no room is dropped: the requester counts it as lost.
 void answer_echo(Instant now, Endpoint& endpoint, ConnectionId connection, const EchoRequest& request);
 
-// Requests of one size, one outstanding, or on a schedule whatever the replies do: then a reply's latency counts from
-// the time its request was due, so that a stall is not forgiven (no coordinated omission).
+// Requests of one size, so many outstanding, or on a schedule whatever the replies do: then a reply's latency counts
+// from the time its request was due, so that a stall is not forgiven (no coordinated omission).
 class PingPong {
  public:
   struct Options {
     std::size_t bytes = 64;            // of a request, header included; at least kEchoHeader
-    std::optional<Duration> interval;  // of the schedule; absent: one outstanding
+    std::optional<Duration> interval;  // of the schedule; absent: `outstanding` at any time
+    std::size_t outstanding = 1;       // at most most_outstanding
     std::size_t most_outstanding = 4096;
   };
   // Reads the clock: replies are stamped when they are seen, not with the turn's time.
@@ -49,6 +50,8 @@ class PingPong {
   [[nodiscard]] std::uint64_t answered() const { return answered_; }
   // Of the schedule: requests that were due while too many were outstanding, or the queue was full. Sent late.
   [[nodiscard]] std::uint64_t late() const { return late_; }
+  // From the start to the last reply.
+  [[nodiscard]] Duration elapsed() const { return answered_ > 0 ? last_reply_ - started_at_ : Duration::zero(); }
 
  private:
   struct Outstanding {
@@ -57,6 +60,7 @@ class PingPong {
     bool answered = false;
   };
   [[nodiscard]] bool send(Instant now, Instant due);
+  void top_up(Instant now);
 
   Endpoint& endpoint_;
   ConnectionId connection_;
@@ -65,7 +69,10 @@ class PingPong {
   OnSample on_sample_;
   std::vector<std::uint8_t> padding_;
   std::deque<Outstanding> outstanding_;
+  std::size_t unanswered_ = 0;  // of outstanding_
   Instant next_due_{};
+  Instant started_at_{};
+  Instant last_reply_{};
   bool started_ = false;
   bool stopped_ = false;
   std::uint64_t sent_ = 0;

@@ -194,6 +194,19 @@ TEST(PerfRun, EchoesAreMeasuredWithoutBulk) {
   for (const Duration latency : scene.latencies) EXPECT_GE(latency, 200us);
 }
 
+TEST(PerfRun, KeepsSoManyEchoesUnderWay) {
+  PerfClient::Options options = options_for(false, false, 0);
+  options.ping_pong = PingPong::Options{.outstanding = 50};
+  options.ping_pong_for = 1s;
+  RunScene scene(options);
+  scene.pair.delay = 10ms;
+  ASSERT_TRUE(scene.run());
+  ASSERT_EQ(scene.client->run().state(), PerfRun::State::kDone) << scene.client->run().failure();
+  // A second of round trips of 20 ms.
+  EXPECT_NEAR(static_cast<double>(scene.client->ping_pong()->sent()), 2500, 250);
+  EXPECT_EQ(scene.client->ping_pong()->answered(), scene.client->ping_pong()->sent());
+}
+
 TEST(PerfRun, AScheduleOfEchoesCountsFromWhenTheyWereDue) {
   PerfClient::Options options = options_for(false, false, 0);
   options.ping_pong = PingPong::Options{.interval = 1ms};

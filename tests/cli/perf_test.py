@@ -94,13 +94,17 @@ class Perf(Case):
                     self.assertGreater(entry["renewals"], 0)
 
     def test_ping_pong_alone_on_a_schedule_and_beside_bulk(self):
-        for arguments, entries in ((["--size", "64"], 0), (["--interval", "1ms"], 0), (["-P", "1"], 1)):
+        for arguments, entries in ((["--size", "64"], 0), (["--interval", "1ms"], 0), (["-P", "1"], 1),
+                                   (["--outstanding", "100"], 0)):
             with self.subTest(arguments=arguments):
                 result, code, _ = self.run_perf("-t", "1", "--ping-pong", *arguments)
                 self.assertEqual(code, 0)
                 self.assertEqual(len(result["results"]), entries)
                 echo = result["ping_pong"]
                 self.assertGreater(echo["answered"], 10)
+                self.assertLessEqual(echo["answered"], echo["sent"])
+                self.assertEqual(echo["outstanding"], 100 if "--outstanding" in arguments else 1)
+                self.assertAlmostEqual(echo["seconds"], 1, delta=0.5)
                 latency = echo["latency_seconds"]
                 self.assertTrue(0 < latency["p50"] <= latency["p99"] <= latency["p99.9"] <= latency["p99.99"])
 
