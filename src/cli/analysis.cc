@@ -36,7 +36,7 @@ double number(const Json& object, const char* key) {
   return found != object.end() && found->is_number() ? found->get<double>() : 0;
 }
 
-// What a run moved: a stream one way, or messages and their replies, of which each is one packet a side.
+// What a run moved: a stream one way, or messages and their replies, of which each is a packet to either side.
 struct Traffic {
   double packets = 0;
   double payload_bytes = 0;
@@ -61,7 +61,8 @@ Traffic message_traffic(const Json& run) {
   const Json& echo = run.at("ping_pong");
   const Json& sent = run.at("client").at("socket");
   const Json& received = run.at("server").at("socket");
-  const double packets = number(echo, "answered");
+  const double messages = number(echo, "answered");
+  const double packets = messages * 2;
   const double seconds = number(echo, "seconds");
   const auto ratio = [](double of, double to) { return to > 0 ? of / to : 0; };
   return {
@@ -70,7 +71,7 @@ Traffic message_traffic(const Json& run) {
       .goodput = ratio(packets * number(echo, "bytes") * 8, seconds),
       .datagrams_per_send_call = ratio(number(sent, "datagrams_sent"), number(sent, "send_calls")),
       .datagrams_per_receive_call = ratio(number(received, "datagrams_received"), number(received, "receive_calls")),
-      .receipt_packets = ratio(number(run.at("server").at("connection"), "receipt_packets_sent"), packets),
+      .receipt_packets = ratio(number(run.at("server").at("connection"), "receipt_packets_sent"), messages),
       .retransmitted = number(run.at("client").at("connection"), "packets_retransmitted")};
 }
 

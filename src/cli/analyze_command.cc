@@ -238,7 +238,7 @@ class AnalyzeCommand {
                            report::format_number(analysis.datagrams_per_receive_call), analysis.retransmitted_packets,
                            analysis.kernel_drops));
     if (scenario.is_messages())
-      print_line("A packet stands for a message and its reply: each side sends one and receives one.");
+      print_line("A packet is a message or its reply: each side sends the one and receives the other.");
     for (const SideAnalysis* side : {&analysis.sender, &analysis.receiver}) {
       print_line("");
       print_line(report::print_table(report::breakdown_table(side->breakdown), terminal_));

@@ -14,7 +14,7 @@ constexpr Duration kTurn = 10ms;
 bool Loop::run() {
   while (!command_.done()) {
     if (interrupt_.requested()) return false;
-    node_.turn(*this);
+    node_.turn(handler_);
   }
   return true;
 }
@@ -22,13 +22,13 @@ bool Loop::run() {
 void Loop::close_all(std::string_view text) {
   // What was said last, as why a file will not come, is to arrive before the connection ends.
   Instant deadline = boot_time_now() + kLastWordsTime;
-  node_.turn(*this, Duration::zero());
-  while (bytes_in_flight() > 0 && boot_time_now() < deadline) node_.turn(*this, kTurn);
+  node_.turn(handler_, Duration::zero());
+  while (bytes_in_flight() > 0 && boot_time_now() < deadline) node_.turn(handler_, kTurn);
   node_.endpoint().close_all(boot_time_now(), text);
   deadline = boot_time_now() + kFarewellTime;
   // However late it is, the farewell leaves: without it the peer would wait for its idle time-out.
   do {
-    node_.turn(*this, kTurn);
+    node_.turn(handler_, kTurn);
   } while (node_.endpoint().connection_count() > 0 && boot_time_now() < deadline);
 }
 
@@ -40,16 +40,16 @@ std::uint64_t Loop::bytes_in_flight() const {
   return sum;
 }
 
-void Loop::on_event(Node& node, ConnectionId connection, Event& event) {
+void CommandHandler::on_event(Node& node, ConnectionId connection, Event& event) {
   command_.on_event(node.now(), connection, event);
   // The command sees to it in its on_turn(), which this turn has had already.
   if (node.statistics().turns == last_turn_) node.wake_at(node.now());
 }
 
-void Loop::on_turn(Node& node) {
+void CommandHandler::on_turn(Node& node) {
   last_turn_ = node.statistics().turns;
   command_.on_turn(node.now());
-  if (command_.done() || interrupt_.requested()) return node.wake_at(node.now());
+  if (over_()) return node.wake_at(node.now());
   if (const auto deadline = command_.next_timeout()) node.wake_at(*deadline);
 }
 

@@ -1,9 +1,11 @@
 // Runs a Node for a command: turns until its work is done or a signal asks for the end; then connections are closed and
-// the last words sent. The command says in its on_turn() when it is to be called again: Loop::on_turn() passes that on.
+// the last words sent. The command says in its next_timeout() when it is to be called again.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "cli/interrupt.h"
 #include "runtime/node.h"
@@ -28,10 +30,26 @@ class LoopCommand {
   [[nodiscard]] virtual bool done() const = 0;
 };
 
-class Loop final : private Node::Handler {
+// Feeds a Node's events and turns to a command; `over` is asked after each of its turns and ends the Node's sleep.
+class CommandHandler final : public Node::Handler {
+ public:
+  // `command` outlives it.
+  CommandHandler(LoopCommand& command, std::function<bool()> over) : command_(command), over_(std::move(over)) {}
+
+  void on_event(Node& node, ConnectionId connection, Event& event) override;
+  void on_turn(Node& node) override;
+
+ private:
+  LoopCommand& command_;
+  std::function<bool()> over_;
+  std::uint64_t last_turn_ = 0;  // in which on_turn() was called
+};
+
+class Loop {
  public:
   // Both outlive the loop.
-  Loop(Node& node, LoopCommand& command) : node_(node), command_(command), interrupt_(node) {}
+  Loop(Node& node, LoopCommand& command)
+      : node_(node), command_(command), interrupt_(node), handler_(command, [this] { return over(); }) {}
 
   // Turns until the command is done; false when a signal came first.
   [[nodiscard]] bool run();
@@ -39,14 +57,13 @@ class Loop final : private Node::Handler {
   void close_all(std::string_view text);
 
  private:
+  [[nodiscard]] bool over() const { return command_.done() || interrupt_.requested(); }
   [[nodiscard]] std::uint64_t bytes_in_flight() const;
-  void on_event(Node& node, ConnectionId connection, Event& event) override;
-  void on_turn(Node& node) override;
 
   Node& node_;
   LoopCommand& command_;
   InterruptWatch interrupt_;
-  std::uint64_t last_turn_ = 0;  // in which on_turn() was called
+  CommandHandler handler_;
 };
 
 }  // namespace godwit::cli

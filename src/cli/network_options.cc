@@ -178,7 +178,10 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
   return OpenedNode{.node = std::move(*node), .peer = *address, .peer_key = *PublicKey::from_hex(peer.key)};
 }
 
-Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config, trace::CostSink* cost) {
+namespace {
+
+// Completes a server's `config` and loads its keys.
+Result<KeyPair> prepare_server(const NetworkOptions& options, NodeConfig& config) {
   if (config.endpoint.cipher && !cipher_available(*config.endpoint.cipher)) {
     return failure(ErrorCode::kUnsupported, "the cipher " + options.cipher + " is not available on this machine");
   }
@@ -189,9 +192,23 @@ Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config,
   if (!keys) return std::unexpected(keys.error());
   config.socket.bind = SocketAddress().with_port(wire::kDefaultPort);
   if (!options.bind.empty()) config.socket.bind = *parse_bind(options.bind);
-  auto node = Node::open(config, std::move(keys->keys), nullptr, cost);
+  return std::move(keys->keys);
+}
+
+}  // namespace
+
+Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config, trace::CostSink* cost) {
+  auto keys = prepare_server(options, config);
+  if (!keys) return std::unexpected(keys.error());
+  auto node = Node::open(config, std::move(*keys), nullptr, cost);
   if (!node) return std::unexpected(node.error());
   return OpenedNode{.node = std::move(*node), .peer = {}, .peer_key = {}};
+}
+
+Result<std::unique_ptr<Shards>> open_shards(const NetworkOptions& options, NodeConfig config, std::size_t count) {
+  auto keys = prepare_server(options, config);
+  if (!keys) return std::unexpected(keys.error());
+  return Shards::open(config, *keys, {.count = count, .pin_threads = true});
 }
 
 int exit_code_of(const Error& error) {

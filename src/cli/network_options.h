@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "cli/key_file.h"
 #include "runtime/node.h"
+#include "runtime/shards.h"
 
 namespace godwit::cli {
 
@@ -69,6 +70,9 @@ struct OpenedNode {
                                              trace::CostSink* cost = nullptr);
 [[nodiscard]] Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config,
                                              trace::CostSink* cost = nullptr);
+// The same on `count` shards (runtime/shards.h); 0: one for each processor.
+[[nodiscard]] Result<std::unique_ptr<Shards>> open_shards(const NetworkOptions& options, NodeConfig config,
+                                                          std::size_t count);
 
 // What a command ends with whose node could not be opened: nobody knows the peer's name, or the arguments are unusable.
 [[nodiscard]] int exit_code_of(const Error& error);

@@ -4,8 +4,11 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/console.h"
@@ -27,6 +30,7 @@ struct PerfServerOptions {
   OutputOptions output;
   std::string working_set = "64M";
   bool once = false;
+  std::size_t shards = 1;
   bool cost = false;
   int mark_times = 1;
 };
@@ -80,6 +84,7 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
   [[nodiscard]] const measure::Json& results() const { return results_; }
 
  private:
+  // A line at a time: shards share the output.
   void note(const std::string& line) const { options_.output.json ? print_note(line) : print_line(line); }
 
   void report(Instant now, const PerfRun& run) {
@@ -113,6 +118,15 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
   measure::Json results_ = measure::Json::array();
 };
 
+int finish_perf_server(const PerfServerOptions& options, measure::Json result, bool finished, bool failed) {
+  result["schema"] = "godwit-perf-server";
+  result["schema_version"] = 1;
+  if (!write_json(result, options.output)) return kFailure;
+  // A signal is how a server ends, but not one that waits for its one client.
+  if (options.once && !finished) return kInterrupted;
+  return options.once && failed ? kFailure : kSuccess;
+}
+
 int run_perf_server(const PerfServerOptions& options) {
   std::optional<measure::CostProbe> probe;
   if (options.cost) probe.emplace(measure::TickClock::calibrate());
@@ -129,12 +143,59 @@ int run_perf_server(const PerfServerOptions& options) {
   print_listening(node, options.output);
   const bool finished = loop.run();
   loop.close_all("the server ends");
-  const measure::Json result = {
-      {"schema", "godwit-perf-server"}, {"schema_version", 1}, {"results", command.results()}};
-  if (!write_json(result, options.output)) return kFailure;
-  // A signal is how a server ends, but not one that waits for its one client.
-  if (options.once && !finished) return kInterrupted;
-  return options.once && command.failed() ? kFailure : kSuccess;
+  return finish_perf_server(options, measure::Json::object({{"results", command.results()}}), finished,
+                            command.failed());
+}
+
+// A Node for each processor on one port: every client belongs to one of them by its address, and each serves one run at
+// a time.
+int run_sharded_perf_server(const PerfServerOptions& options) {
+  auto opened = open_shards(options.network, make_node_config(options.network), options.shards);
+  if (!opened) {
+    print_error(opened.error().message);
+    return exit_code_of(opened.error());
+  }
+  Shards& shards = **opened;
+  if (!shards.steering_error()) {
+    print_note("datagrams are forwarded between shards: " + shards.steering_error().error().message);
+  }
+  std::vector<std::unique_ptr<PerfServerCommand>> commands;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    commands.push_back(std::make_unique<PerfServerCommand>(options, *shards.node(i), nullptr, nullptr));
+  }
+  print_listening(*shards.node(0), options.output);
+  bool finished = false;
+  {
+    const InterruptWatch interrupt(*shards.node(0));
+    std::atomic<bool> done{false};
+    shards.run([&](std::size_t shard) {
+      const PerfServerCommand& command = *commands[shard];
+      return std::make_unique<CommandHandler>(*commands[shard], [&shards, &interrupt, &done, &command] {
+        if (command.done()) done = true;
+        if (!done && !interrupt.requested()) return false;
+        shards.stop();
+        return true;
+      });
+    });
+    finished = done;
+  }
+  measure::Json results = measure::Json::array();
+  bool failed = false;
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    Loop(*shards.node(i), *commands[i]).close_all("the server ends");
+    for (measure::Json entry : commands[i]->results()) {
+      entry["shard"] = i;
+      results.push_back(std::move(entry));
+    }
+    failed = failed || commands[i]->failed();
+  }
+  const ShardLinkStatistics link = shards.statistics().link;
+  return finish_perf_server(options,
+                            measure::Json::object({{"results", std::move(results)},
+                                                   {"shards", commands.size()},
+                                                   {"forwarded_datagrams", link.forwarded_datagrams},
+                                                   {"refused_datagrams", link.refused_datagrams}}),
+                            finished, failed);
 }
 
 }  // namespace
@@ -143,17 +204,24 @@ void add_perf_server_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<PerfServerOptions>();
   CLI::App* const command = app.add_subcommand("server", "Serves performance runs, one at a time");
   command->add_flag("--once", options->once, "end after the first client");
+  CLI::Option* const shards =
+      command->add_option("--shards", options->shards, "nodes on this port, a thread each; 0: one for each processor")
+          ->check(CLI::Range(std::size_t{0}, Shards::kMaxShards))
+          ->capture_default_str();
   command->add_option("--working-set", options->working_set, "bytes that data is sent from")
       ->check(check_size())
       ->type_name("SIZE")
       ->capture_default_str();
-  command->add_flag("--cost", options->cost, "report where the time goes; figures only in godwit-marked");
+  command->add_flag("--cost", options->cost, "report where the time goes; figures only in godwit-marked")
+      ->excludes(shards);
   command->add_option("--mark-times", options->mark_times, "take each mark so often: shows what a mark costs")
       ->check(CLI::Range(1, 16))
       ->capture_default_str();
   add_output_options(*command, options->output);
   add_network_options(*command, options->network);
-  command->callback([options, &exit_code] { exit_code = run_perf_server(*options); });
+  command->callback([options, &exit_code] {
+    exit_code = options->shards == 1 ? run_perf_server(*options) : run_sharded_perf_server(*options);
+  });
 }
 
 }  // namespace godwit::cli

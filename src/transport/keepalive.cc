@@ -1,6 +1,7 @@
 #include "transport/keepalive.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace godwit {
 namespace {
@@ -11,6 +12,11 @@ constexpr std::uint32_t kLargestFactor = 3;
 // Pings older than this are forgotten (wire spec 7).
 constexpr Duration kPingMemory = 120s;
 constexpr Duration kSmallestInterval = 1ms;
+constexpr int kTickShift = 10;
+
+std::uint32_t ticks(Instant time) {
+  return static_cast<std::uint32_t>(time.time_since_epoch().count() >> kTickShift);
+}
 
 }  // namespace
 
@@ -78,8 +84,11 @@ std::uint64_t KeepAlive::begin_ping(Instant now) {
     suspect_ = false;
     first_unanswered_ = now;
   }
+  // Consecutive remembered pings are that close, so that ticks, which come round after 73 minutes, tell all of them.
+  if (now - last_ping_ > kPingMemory) outstanding_ = 0;
   const std::uint64_t number = pings_++;
-  sent_at_[number % kRememberedPings] = now;
+  sent_ticks_[number % kRememberedPings] = ticks(now);
+  outstanding_ |= bit(number);
   ++unanswered_;
   last_ping_ = now;
   hurried_ = proof_pending();
@@ -90,22 +99,24 @@ std::uint64_t KeepAlive::begin_ping(Instant now) {
 std::optional<Duration> KeepAlive::on_pong(Instant now, std::uint64_t sequence) {
   const std::uint64_t number = sequence - first_sequence_;
   if (number >= pings_ || pings_ - number > kRememberedPings) return std::nullopt;
-  Instant& sent_at = sent_at_[number % kRememberedPings];
-  if (sent_at == kNotOutstanding) return std::nullopt;
-  const Duration round_trip = now - sent_at;
-  sent_at = kNotOutstanding;
+  if ((outstanding_ & bit(number)) == 0) return std::nullopt;
+  outstanding_ &= ~bit(number);
+  const bool latest = number + 1 == pings_;
+  const Duration round_trip =
+      latest ? now - last_ping_
+             : Duration{static_cast<Duration::rep>(ticks(now) - sent_ticks_[number % kRememberedPings]) << kTickShift};
   if (round_trip > kPingMemory) return std::nullopt;
   return round_trip;
 }
 
 std::size_t KeepAlive::outstanding_pings() const {
-  return kRememberedPings - static_cast<std::size_t>(std::ranges::count(sent_at_, kNotOutstanding));
+  return static_cast<std::size_t>(std::popcount(outstanding_));
 }
 
 void KeepAlive::forget_pings() {
   first_sequence_ = random_->next_u64();
   pings_ = 0;
-  sent_at_.fill(kNotOutstanding);
+  outstanding_ = 0;
 }
 
 Duration KeepAlive::interval_after_ping() {

@@ -87,9 +87,9 @@ class KeepAlive {
 
  private:
   enum class Proof : std::uint8_t { kNone, kPinging, kPingingOrFail };
-  static constexpr std::size_t kRememberedPings = 32;
-  static constexpr Instant kNotOutstanding{Duration::min()};
+  static constexpr std::uint64_t kRememberedPings = 32;
 
+  [[nodiscard]] static std::uint32_t bit(std::uint64_t number) { return 1U << (number % kRememberedPings); }
   void forget_pings();
   [[nodiscard]] Duration interval_after_ping();
   [[nodiscard]] Instant idle_deadline() const;
@@ -108,7 +108,9 @@ class KeepAlive {
   Proof proof_ = Proof::kNone;
   bool hurried_ = false;  // the last ping asked for proof, and so did the interval behind it
   bool suspect_ = false;
-  std::array<Instant, kRememberedPings> sent_at_;  // by number of the ping, modulo
+  // By number of the ping, modulo. Ticks of 2^10 ns, modulo 2^32: coarse, since an idle connection is to be small.
+  std::uint32_t outstanding_ = 0;
+  std::array<std::uint32_t, kRememberedPings> sent_ticks_;
 };
 
 }  // namespace godwit

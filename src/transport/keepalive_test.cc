@@ -197,6 +197,23 @@ TEST_F(KeepAliveTest, ForgetsPingsAfter120Seconds) {
   EXPECT_EQ(alive.on_pong(kStart + 121s, sequence), std::nullopt);
 }
 
+TEST_F(KeepAliveTest, ForgetsEarlierPingsOverALongPause) {
+  KeepAlive alive(config_, kStart, ProofRule::kProven, random_);
+  const std::uint64_t earlier = alive.begin_ping(kStart);
+  static_cast<void>(alive.begin_ping(kStart + 75min));  // ticks have come round
+  EXPECT_EQ(alive.outstanding_pings(), 1u);
+  EXPECT_EQ(alive.on_pong(kStart + 75min + 1s, earlier), std::nullopt);
+}
+
+TEST_F(KeepAliveTest, MeasuresAnEarlierPingToAMicrosecond) {
+  KeepAlive alive(config_, kStart, ProofRule::kProven, random_);
+  const std::uint64_t earlier = alive.begin_ping(kStart + 333ns);
+  static_cast<void>(alive.begin_ping(kStart + 7ms));
+  const auto round_trip = alive.on_pong(kStart + 12345678ns, earlier);
+  ASSERT_TRUE(round_trip);
+  EXPECT_NEAR(static_cast<double>(round_trip->count()), 12345345, 1024);
+}
+
 TEST_F(KeepAliveTest, RemembersABoundedNumberOfPings) {
   KeepAlive alive(config_, kStart, ProofRule::kProven, random_);
   std::vector<std::uint64_t> sequences;

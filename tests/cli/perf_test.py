@@ -1,6 +1,7 @@
 """`godwit perf`: figures, and errors instead of figures."""
 import json
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -107,6 +108,20 @@ class Perf(Case):
                 self.assertAlmostEqual(echo["seconds"], 1, delta=0.5)
                 latency = echo["latency_seconds"]
                 self.assertTrue(0 < latency["p50"] <= latency["p99"] <= latency["p99.9"] <= latency["p99.99"])
+
+    def test_shards_share_a_port_and_serve_clients_each(self):
+        server = Server(self, "perf", "server", "--shards", "2", "--json", json_lines=True)
+        clients = 12
+        for _ in range(clients):
+            client = self.run_godwit(*server.client("perf", "client"), "-n", "1M", "--json")
+            self.assertEqual(client.returncode, 0, client.stderr)
+            self.assertIs(json.loads(client.stdout)["results"][0]["digest_match"], True)
+        self.assertEqual(server.finish(signal.SIGTERM), 0, server.errors)
+        result = json.loads(server.output)
+        self.assertEqual(result["shards"], 2)
+        self.assertEqual(len(result["results"]), clients)
+        self.assertEqual({entry["shard"] for entry in result["results"]}, {0, 1})
+        self.assertEqual(result["refused_datagrams"], 0)
 
     def test_a_second_client_is_told_that_the_server_is_busy(self):
         server = Server(self, "perf", "server")
