@@ -33,7 +33,10 @@ Result<measure::Results> merge_results(const std::vector<measure::Results>& runs
   merged.benchmarks.clear();
   merged.breakdowns.clear();
   merged.marks.clear();
+  std::vector<std::string> commits;
   for (const measure::Results& run : runs) {
+    const std::string commit = run.fingerprint.commit + (run.fingerprint.dirty ? " with changes" : "");
+    put(commits, commit, [&commit](const std::string& other) { return other == commit; });
     const auto differences = measure::fingerprint_differences(run.fingerprint, merged.fingerprint);
     if (!differences.empty())
       return failure(ErrorCode::kInvalidArgument, fmt::format("the runs differ: {}", fmt::join(differences, "; ")));
@@ -57,6 +60,7 @@ Result<measure::Results> merge_results(const std::vector<measure::Results>& runs
   };
   std::stable_sort(merged.benchmarks.begin(), merged.benchmarks.end(),
                    [&place](const auto& one, const auto& other) { return place(one) < place(other); });
+  if (commits.size() > 1) merged.marks.push_back(fmt::format("of several commits: {}", fmt::join(commits, ", ")));
   if (runs.size() > 1) merged.marks.push_back(fmt::format("taken in {} pieces", runs.size()));
   merged.ladders = make_ladders(merged.benchmarks);
   merged.curves = make_curves(merged.benchmarks);
