@@ -143,8 +143,9 @@ int run_perf_server(const PerfServerOptions& options) {
   print_listening(node, options.output);
   const bool finished = loop.run();
   loop.close_all("the server ends");
-  return finish_perf_server(options, measure::Json::object({{"results", command.results()}}), finished,
-                            command.failed());
+  const measure::Json result = {
+      {"results", command.results()}, {"shards", 1}, {"forwarded_datagrams", 0}, {"refused_datagrams", 0}};
+  return finish_perf_server(options, result, finished, command.failed());
 }
 
 // A Node for each processor on one port: every client belongs to one of them by its address, and each serves one run at

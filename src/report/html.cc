@@ -78,7 +78,7 @@ std::string tiles(const Results& results) {
   }
   const int code = results.environment.exit_code();
   out += tile(code == 0   ? "fit"
-              : code == 1 ? "with reservations"
+              : code == 1 ? "fit at a cost"
                           : "unfit",
               "the machine, says the doctor",
               code == 0   ? "good"
