@@ -146,6 +146,7 @@ std::optional<double> godwit_ping(Bench& bench, const std::string& idle, bool be
     pair.client_arguments.insert(pair.client_arguments.end(), {"-P", "1", "--interval", "1ms", "--stream-bytes", "1M"});
   const auto run = cli::run_perf_pair(pair);
   if (!run || !run->at("ping_pong").is_object()) {
+    bench.outcome.verified = false;
     bench.outcome.proof = run ? "no latency in the result" : run.error().message;
     return std::nullopt;
   }

@@ -5,8 +5,7 @@
 
 #include <algorithm>
 
-#include "benches/node_pair.h"
-#include "benches/suite.h"
+#include "benches/connected_pair.h"
 #include "runtime/clock.h"
 
 namespace godwit::bench {
@@ -30,44 +29,35 @@ Row whole_row(BackendKind kind, std::size_t batch, std::size_t bytes) {
       .whole = true,
       .body = [kind, batch, bytes](Bench& bench) {
         bench.whole([&] {
-          const NodeConfig config = loopback_config(kind);
-          auto server = BenchServer::start(config);
-          auto client = server ? BenchClient::open(config, *server, batch) : nullptr;
-          if (!client) {
-            bench.outcome.skipped = fmt::format("back end {} is not to be had", to_string(kind));
-            return;
-          }
+          auto pair = connected_pair(bench, {.backend = kind, .batch = batch});
+          if (!pair) return;
+          BenchServer& server = *pair->server;
+          BenchClient& client = *pair->client;
           bench.outcome.proof = "everything arrived once, compared, and was confirmed";
-          if (!client->connect(1)) return;
           bool feeding = true;
           std::function<void()> work;
           if (bytes == kStreamDatagram) {
-            client->on_event = [&](std::size_t index, Event& event) {
-              if (feeding && std::holds_alternative<MessageConfirmed>(event)) client->send_stream(index);
-            };
-            client->send_stream(0);
-            client->send_stream(0);
+            feed_streams(client, feeding);
           } else {
             work = [&] {
-              for (std::size_t i = 0; i < batch && client->send_message(0, bytes); ++i) {
+              for (std::size_t i = 0; i < batch && client.send_message(0, bytes); ++i) {
               }
             };
           }
-          const auto time = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(bench.seconds()));
-          client->run_for(time / 4, work);
-          const ServerTotals before = server->totals();
-          const BackendStatistics sent_before = client->backend().statistics();
+          const Duration time = run_time(bench);
+          client.run_for(time / 4, work);
+          const ServerTotals before = server.totals();
+          const BackendStatistics sent_before = client.backend().statistics();
           const double own_before = thread_cpu_seconds();
           const Instant begin = boot_time_now();
-          client->run_for(time, work);
+          client.run_for(time, work);
           const double own = thread_cpu_seconds() - own_before;
-          const ServerTotals after = server->totals();
-          const BackendStatistics sent_after = client->backend().statistics();
+          const ServerTotals after = server.totals();
+          const BackendStatistics sent_after = client.backend().statistics();
           const double nanoseconds = std::chrono::duration<double, std::nano>(boot_time_now() - begin).count();
           feeding = false;
-          const bool done =
-              client->run_until([&] { return client->confirmed == client->sent_streams + client->sent_messages; });
-          const ServerTotals end = server->totals();
+          const bool done = drained(client);
+          const ServerTotals end = server.totals();
           const double packets = bytes == kStreamDatagram
                                      ? static_cast<double>(after.stream_bytes - before.stream_bytes) / 1130
                                      : static_cast<double>(after.messages - before.messages);
@@ -83,9 +73,7 @@ Row whole_row(BackendKind kind, std::size_t batch, std::size_t bytes) {
                static_cast<double>(sent_after.datagrams_sent - sent_before.datagrams_sent) /
                    static_cast<double>(std::max<std::uint64_t>(1, sent_after.send_calls - sent_before.send_calls))}};
           bench.outcome.evidence = {{"delivered_packets", packets}, {"drops", static_cast<double>(end.kernel_drops)}};
-          bench.outcome.verified = done && client->failed == 0 && end.differences == 0 &&
-                                   end.streams_finished == client->sent_streams &&
-                                   end.messages == client->sent_messages && end.message_sum == client->sent_sum;
+          bench.outcome.verified = done && all_arrived(end, client);
         });
       }};
 }

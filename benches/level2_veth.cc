@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <random>
+#include <utility>
 
 #include "benches/perf_rows.h"
 #include "benches/suite.h"
@@ -44,9 +44,8 @@ std::optional<double> goodput_at_loss(Bench& bench, const PerfRunPlan& plan, uns
 }
 
 void measure_loss(Bench& bench, const PerfRunPlan& plan) {
-  static std::mt19937_64 order(std::random_device{}());
   std::array<unsigned, 2> permilles{0, 10};
-  if ((order() & 1U) != 0) std::swap(permilles[0], permilles[1]);
+  if (!first_goes_first()) std::swap(permilles[0], permilles[1]);
   std::array<double, 2> goodput{};
   bool verified = true;
   for (const unsigned permille : permilles) {

@@ -10,19 +10,14 @@
 #include <numeric>
 #include <vector>
 
+#include "benches/connected_pair.h"
 #include "benches/endpoint_pair.h"
-#include "benches/node_pair.h"
-#include "benches/suite.h"
 #include "congestion/jain_index.h"
 
 namespace godwit::bench {
 namespace {
 
 using namespace std::chrono_literals;
-
-Duration run_time(const Bench& bench) {
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(bench.seconds()));
-}
 
 double per_run(const BackendStatistics& before, const BackendStatistics& after) {
   const std::uint64_t runs = std::max<std::uint64_t>(after.runs_sent - before.runs_sent, 1);
@@ -39,36 +34,28 @@ Row active_row(std::size_t open, bool all) {
           .whole = true,
           .body = [open, active](Bench& bench) {
             bench.whole([&] {
-              const NodeConfig config = loopback_config();
-              auto server = BenchServer::start(config);
-              auto client = server ? BenchClient::open(config, *server) : nullptr;
-              if (!client) {
-                bench.outcome.skipped = "no sockets";
-                return;
-              }
+              auto pair = connected_pair(bench, {.connections = open});
+              if (!pair) return;
+              BenchServer& server = *pair->server;
+              BenchClient& client = *pair->client;
               bench.outcome.proof = "every stream arrived whole, compared byte by byte, and was confirmed";
-              if (!client->connect(open)) return;
-              // Spread over the table, not neighbours.
-              std::vector<std::size_t> chosen;
-              for (std::size_t i = 0; i < active; ++i) chosen.push_back(i * (open / active));
-              std::vector<bool> going(open, false);
               bool feeding = true;
-              client->on_event = [&](std::size_t index, Event& event) {
-                if (!std::holds_alternative<MessageConfirmed>(event)) return;
-                going[index] = feeding && client->send_stream(index);
+              client.on_event = [&](std::size_t index, Event& event) {
+                if (feeding && std::holds_alternative<MessageConfirmed>(event)) client.send_stream(index);
               };
-              for (const std::size_t index : chosen) client->send_stream(index);
-              client->run_for(run_time(bench) / 4);
-              const ServerTotals before = server->totals();
-              const BackendStatistics sent_before = client->backend().statistics();
+              // Spread over the table, not neighbours.
+              for (std::size_t i = 0; i < active; ++i) client.send_stream(i * (open / active));
+              client.run_for(run_time(bench) / 4);
+              const ServerTotals before = server.totals();
+              const BackendStatistics sent_before = client.backend().statistics();
               const double own_before = thread_cpu_seconds();
-              client->run_for(run_time(bench));
+              client.run_for(run_time(bench));
               const double own = thread_cpu_seconds() - own_before;
-              const BackendStatistics sent_after = client->backend().statistics();
-              const ServerTotals after = server->totals();
+              const BackendStatistics sent_after = client.backend().statistics();
+              const ServerTotals after = server.totals();
               feeding = false;
-              const bool done = client->run_until([&] { return client->confirmed == client->sent_streams; });
-              const ServerTotals end = server->totals();
+              const bool done = drained(client);
+              const ServerTotals end = server.totals();
               const double packets = static_cast<double>(after.stream_bytes - before.stream_bytes) / 1130;
               if (packets <= 0) return;
               const auto received = static_cast<double>(sent_after.datagrams_received - sent_before.datagrams_received);
@@ -81,9 +68,7 @@ Row active_row(std::size_t open, bool all) {
                                        {"packets_per_second", packets / bench.seconds()}};
               bench.outcome.evidence = {{"delivered_bytes", static_cast<double>(end.stream_bytes)},
                                         {"drops", static_cast<double>(end.kernel_drops)}};
-              bench.outcome.verified = done && end.differences == 0 && client->failed == 0 &&
-                                       end.streams_finished == client->sent_streams &&
-                                       end.stream_bytes == client->sent_streams * kPatternBytes;
+              bench.outcome.verified = done && all_arrived(end, client);
             });
           }};
 }
@@ -98,31 +83,20 @@ Row fairness_row(std::size_t connections) {
       .whole = true,
       .body = [connections](Bench& bench) {
         bench.whole([&] {
-          const NodeConfig config = loopback_config();
-          auto server = BenchServer::start(config);
-          auto client = server ? BenchClient::open(config, *server) : nullptr;
-          if (!client) {
-            bench.outcome.skipped = "no sockets";
-            return;
-          }
+          auto pair = connected_pair(bench, {.connections = connections});
+          if (!pair) return;
+          BenchServer& server = *pair->server;
+          BenchClient& client = *pair->client;
           bench.outcome.proof = "every stream arrived whole and compared; the index is at least 0.9";
-          if (!client->connect(connections)) return;
-          // Two streams each, so that none pauses between the end of one and the start of the next.
           bool feeding = true;
-          client->on_event = [&](std::size_t index, Event& event) {
-            if (feeding && std::holds_alternative<MessageConfirmed>(event)) client->send_stream(index);
-          };
-          for (std::size_t i = 0; i < connections; ++i) {
-            client->send_stream(i);
-            client->send_stream(i);
-          }
-          client->run_for(run_time(bench) / 2);
-          const ServerTotals before = server->totals();
-          client->run_for(std::max<Duration>(run_time(bench), 400ms));
-          const ServerTotals after = server->totals();
+          feed_streams(client, feeding, connections);
+          client.run_for(run_time(bench) / 2);
+          const ServerTotals before = server.totals();
+          client.run_for(std::max<Duration>(run_time(bench), 400ms));
+          const ServerTotals after = server.totals();
           feeding = false;
-          const bool done = client->run_until([&] { return client->confirmed == client->sent_streams; });
-          const ServerTotals end = server->totals();
+          const bool done = drained(client);
+          const ServerTotals end = server.totals();
           std::vector<double> shares;
           for (const auto& [id, bytes] : after.stream_bytes_of) {
             const auto then = before.stream_bytes_of.find(id);
@@ -130,15 +104,14 @@ Row fairness_row(std::size_t connections) {
           }
           const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
           if (sum <= 0) return;
-          const auto [least, most] = std::ranges::minmax(shares);
           shares.resize(connections);  // who got nothing counts
+          const auto [least, most] = std::ranges::minmax(shares);
           const double jain = jain_index(shares);
           bench.outcome.value = jain;
           bench.outcome.metrics = {{"least_share", least * static_cast<double>(connections) / sum},
                                    {"greatest_share", most * static_cast<double>(connections) / sum}};
           bench.outcome.evidence = {{"delivered_bytes", static_cast<double>(end.stream_bytes)}};
-          bench.outcome.verified = done && jain >= 0.9 && end.differences == 0 &&
-                                   end.streams_finished == client->sent_streams && client->failed == 0;
+          bench.outcome.verified = done && jain >= 0.9 && all_arrived(end, client);
         });
       }};
 }
@@ -161,43 +134,40 @@ Row churn_row() {
           .whole = true,
           .body = [](Bench& bench) {
             bench.whole([&] {
-              const NodeConfig config = loopback_config();
-              auto server = BenchServer::start(config);
-              auto client = server ? BenchClient::open(config, *server) : nullptr;
-              if (!client) {
-                bench.outcome.skipped = "no sockets";
-                return;
-              }
+              auto pair = connected_pair(bench, {.connections = 0});
+              if (!pair) return;
+              BenchServer& server = *pair->server;
+              BenchClient& client = *pair->client;
               constexpr std::size_t kAtOnce = 32;
-              client->on_event = [&](std::size_t index, Event& event) {
-                if (std::holds_alternative<Connected>(event)) client->send_message(index, 64);
+              client.on_event = [&](std::size_t index, Event& event) {
+                if (std::holds_alternative<Connected>(event)) client.send_message(index, 64);
                 if (std::holds_alternative<MessageConfirmed>(event))
-                  client->endpoint().close(client->now(), client->id(index));
+                  client.endpoint().close(client.now(), client.id(index));
               };
               const std::size_t descriptors = open_descriptors();
-              const Instant begin = client->now();
+              const Instant begin = client.now();
               bool dialling = true;
-              client->run_for(run_time(bench), [&] {
-                while (dialling && client->dialled() - client->closed < kAtOnce) dialling = client->dial().has_value();
+              client.run_for(run_time(bench), [&] {
+                while (dialling && client.dialled() - client.closed < kAtOnce) dialling = client.dial().has_value();
               });
-              const bool done = client->run_until([&] { return client->closed == client->dialled(); });
-              const double seconds = std::chrono::duration<double>(client->now() - begin).count();
-              ServerTotals end = server->totals();
+              const bool done = client.run_until([&] { return client.closed == client.dialled(); });
+              const double seconds = std::chrono::duration<double>(client.now() - begin).count();
+              ServerTotals end = server.totals();
               for (int wait = 0; wait < 100 && end.closed < end.connected; ++wait) {
-                client->run_for(10ms);
-                end = server->totals();
+                client.run_for(10ms);
+                end = server.totals();
               }
-              bench.outcome.value = static_cast<double>(client->confirmed) / seconds;
+              bench.outcome.value = static_cast<double>(client.confirmed) / seconds;
               bench.outcome.metrics = {
                   {"server_microseconds",
                    end.cpu_seconds * 1e6 / static_cast<double>(std::max<std::uint64_t>(1, end.connected))}};
               bench.outcome.evidence = {{"connections", static_cast<double>(end.connected)},
                                         {"left_open", static_cast<double>(end.open)},
                                         {"descriptors_gained", static_cast<double>(open_descriptors() - descriptors)}};
-              bench.outcome.verified =
-                  done && client->confirmed > 0 && client->failed == 0 && client->confirmed == client->dialled() &&
-                  end.messages == client->sent_messages && end.message_sum == client->sent_sum &&
-                  end.differences == 0 && end.closed == end.connected && open_descriptors() == descriptors;
+              bench.outcome.verified = done && client.confirmed > 0 && client.failed == 0 &&
+                                       client.confirmed == client.dialled() && end.messages == client.sent_messages &&
+                                       end.message_sum == client.sent_sum && end.differences == 0 &&
+                                       end.closed == end.connected && open_descriptors() == descriptors;
               bench.outcome.proof = "every one connected, delivered its message and was closed on both sides";
             });
           }};

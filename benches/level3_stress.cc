@@ -12,8 +12,7 @@
 #include <thread>
 
 #include "base/random.h"
-#include "benches/node_pair.h"
-#include "benches/suite.h"
+#include "benches/connected_pair.h"
 #include "runtime/clock.h"
 #include "udp/socket.h"
 
@@ -21,51 +20,6 @@ namespace godwit::bench {
 namespace {
 
 using namespace std::chrono_literals;
-
-Duration run_time(const Bench& bench) {
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(bench.seconds()));
-}
-
-struct Pair {
-  std::unique_ptr<BenchServer> server;
-  std::unique_ptr<BenchClient> client;
-};
-
-// One connection that is up, or nothing and the reason.
-std::optional<Pair> connected_pair(Bench& bench, const BenchServer::Options& options = {}) {
-  const NodeConfig config = loopback_config();
-  Pair pair;
-  pair.server = BenchServer::start(config, options);
-  if (pair.server) pair.client = BenchClient::open(config, *pair.server);
-  if (!pair.client) {
-    bench.outcome.skipped = "no sockets";
-    return std::nullopt;
-  }
-  if (!pair.client->connect(1)) {
-    bench.outcome.proof = "not connected";
-    return std::nullopt;
-  }
-  return pair;
-}
-
-// Streams back to back on connection 0 until `feeding` is false.
-void feed_streams(BenchClient& client, bool& feeding) {
-  client.on_event = [&client, &feeding](std::size_t index, Event& event) {
-    if (feeding && std::holds_alternative<MessageConfirmed>(event)) client.send_stream(index);
-  };
-  client.send_stream(0);
-  client.send_stream(0);
-}
-
-bool drained(BenchClient& client) {
-  return client.run_until([&] { return client.confirmed == client.sent_streams + client.sent_messages; });
-}
-
-bool all_arrived(const ServerTotals& end, const BenchClient& client) {
-  return end.differences == 0 && client.failed == 0 && end.streams_finished == client.sent_streams &&
-         end.stream_bytes == client.sent_streams * kPatternBytes && end.messages == client.sent_messages &&
-         end.message_sum == client.sent_sum;
-}
 
 Row packets_row(std::size_t bytes) {
   return {.name = fmt::format("level3/packets/{}", bytes),
@@ -208,7 +162,7 @@ Row slow_reader_row() {
           .whole = true,
           .body = [](Bench& bench) {
             bench.whole([&] {
-              auto pair = connected_pair(bench, {.slow_bytes = 65536});
+              auto pair = connected_pair(bench, {.server = {.slow_bytes = 65536}});
               if (!pair) return;
               BenchClient& client = *pair->client;
               static const std::vector<std::uint8_t> kSlow(BenchServer::kSlowStreamBytes, 3);

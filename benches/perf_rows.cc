@@ -16,6 +16,11 @@ double number(const measure::Json& object, const char* key) {
 
 }  // namespace
 
+bool first_goes_first() {
+  static std::mt19937_64 order(std::random_device{}());
+  return (order() & 1U) != 0;
+}
+
 double goodput_of(const measure::Json& run) {
   return number(run.at("results").at(0), "goodput_bits_per_second");
 }
@@ -36,7 +41,8 @@ std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan) {
   pair.farewell_seconds = 0.2;
   auto run = cli::run_perf_pair(pair);
   if (!run) {
-    bench.outcome.proof = "godwit perf: " + run.error().message;  // not verified: a run that fails is no skipped one
+    bench.outcome.verified = false;  // whatever ran before in this row; a run that fails is no skipped one
+    bench.outcome.proof = "godwit perf: " + run.error().message;
     return std::nullopt;
   }
   const measure::Json& result = run->at("results").at(0);
@@ -64,6 +70,7 @@ std::optional<RawResult> run_raw(Bench& bench, RawConfig config) {
   config.cipher = preferred_cipher();
   auto result = run_raw_path(config);
   if (!result) {
+    bench.outcome.verified = false;
     bench.outcome.proof = result.error().message;
     return std::nullopt;
   }
@@ -78,8 +85,7 @@ Row ratio_row(std::string name, std::string title, PerfRunPlan plan, RawConfig r
           .whole = true,
           .body = [plan = std::move(plan), raw](Bench& bench) {
             bench.whole([&] {
-              static std::mt19937_64 order(std::random_device{}());
-              const bool raw_first = (order() & 1U) != 0;
+              const bool raw_first = first_goes_first();
               std::optional<RawResult> ceiling;
               if (raw_first) ceiling = run_raw(bench, raw);
               const auto run = run_perf(bench, plan);

@@ -23,6 +23,9 @@ struct PerfRunPlan {
 // failed: the row is then not verified, with the reason as its proof.
 [[nodiscard]] std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan);
 
+// Which half of a pair goes first: drawn anew for each.
+[[nodiscard]] bool first_goes_first();
+
 // Goodput of a run in bit/s.
 [[nodiscard]] double goodput_of(const measure::Json& run);
 
