@@ -14,6 +14,7 @@
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
 #include "cli/perf_pair.h"
+#include "cli/values.h"
 #include "measure/environment.h"
 #include "measure/results.h"
 #include "measure/stopwatch.h"
@@ -49,9 +50,10 @@ struct Scenario {
   std::string title;
   std::vector<std::string> client_arguments;
   std::vector<std::string> both_arguments;
-  bool serial = false;  // the sides take turns: neither limits the other's rate
+  std::size_t message_bytes = 0;  // 0: a stream
+  bool serial = false;            // the sides take turns: neither limits the other's rate
 
-  [[nodiscard]] bool is_messages() const { return !client_arguments.empty(); }
+  [[nodiscard]] bool is_messages() const { return message_bytes > 0; }
 };
 
 // As it is shipped, and one datagram a system call as the analysed system had it.
@@ -78,6 +80,7 @@ Scenario message_scenario(std::size_t bytes, std::size_t outstanding) {
           .client_arguments = {"--ping-pong", "--size", std::to_string(bytes), "--outstanding",
                                std::to_string(outstanding)},
           .both_arguments = {"--idle", "block"},
+          .message_bytes = bytes,
           .serial = outstanding == 1};
 }
 
@@ -198,7 +201,12 @@ class AnalyzeCommand {
     row.name = fmt::format("level2/analyze/{}", scenario.row);
     row.level = 2;
     row.title = scenario.title;
-    row.parameters = {{"backend", analysis.backend}, {"cipher", analysis.cipher}, {"datagram", "1200"}};
+    row.parameters = {{"backend", analysis.backend}, {"cipher", analysis.cipher}};
+    if (scenario.is_messages()) {
+      row.parameters.emplace_back("message", std::to_string(scenario.message_bytes));
+    } else {
+      row.parameters.emplace_back("datagram", "1200");
+    }
     row.unit = "bit/s";
     row.better = measure::Better::kHigher;
     row.samples = analysis.plain_goodput;
@@ -255,7 +263,9 @@ class AnalyzeCommand {
           report::format_number(facts.loop_mark_nanoseconds), report::format_percent(facts.held_up_share)));
     }
     print_line("");
-    if (scenario.serial) return print_line("The sides take turns, so that the sum of both is what a round trip takes.");
+    if (scenario.serial)
+      return print_line(
+          "The sides take turns: a round trip is twice the sum of both, and the time that each takes to wake up.");
     print_line(report::print_table(report::limits_table(results_, scenario.name), terminal_));
     const measure::PipelineLimit limit = limit_without_system_calls(analysis);
     print_line(fmt::format("Without any system call: {}, {} ({}).",
@@ -288,7 +298,7 @@ void add_analyze_command(CLI::App& app, int& exit_code) {
   command->add_flag("--quick", options->quick, "two short rounds");
   command->add_option("--backend", options->backends, "back ends to take apart (default: auto, then sendto)");
   command->add_option("--messages", options->messages, "sizes of messages to take apart (default: 64 and 1106 bytes)")
-      ->check(CLI::Range(std::size_t{13}, std::size_t{1106}));
+      ->check(check_message_size());
   command->add_option("--cipher", options->cipher, "auto, ipsec-mb or openssl")->capture_default_str();
   command->add_option("--sender-core", options->sender_core, "processor of the sender; -1: not pinned")
       ->capture_default_str();

@@ -82,9 +82,8 @@ PerfClient::Options make_client_options(const PerfClientOptions& options, const 
                                                    opened.node->random());
   }
   if (options.ping_pong) {
-    client.ping_pong = PingPong::Options{.bytes = std::max(options.size, kEchoHeader),
-                                         .interval = parse_duration(options.ping_interval),
-                                         .outstanding = options.outstanding};
+    client.ping_pong = PingPong::Options{
+        .bytes = options.size, .interval = parse_duration(options.ping_interval), .outstanding = options.outstanding};
     client.ping_pong_for = run.plan.duration;
   }
   return client;
@@ -157,9 +156,7 @@ class PerfClientCommand final : public LoopCommand, public PerfObserver {
     if (const PingPong* const echo = client_.ping_pong()) {
       if (echo->answered() == 0) return failure(ErrorCode::kTimeout, "no echo was answered");
       report.ping_pong = PerfPingPong{.latency = latency_,
-                                      .bytes = std::max(options_.size, kEchoHeader),
-                                      .interval = parse_duration(options_.ping_interval),
-                                      .outstanding = options_.outstanding,
+                                      .options = echo->options(),
                                       .elapsed = echo->elapsed(),
                                       .sent = echo->sent(),
                                       .answered = echo->answered(),
@@ -270,7 +267,7 @@ void add_perf_client_command(CLI::App& app, int& exit_code) {
   command->add_flag("--ping-pong", options->ping_pong,
                     "measure the latency of short messages and their replies; beside bulk data when -P is given");
   command->add_option("--size", options->size, "bytes of a ping-pong message")
-      ->check(CLI::Range(std::size_t{13}, std::size_t{1106}))
+      ->check(check_message_size())
       ->capture_default_str();
   command->add_option("--outstanding", options->outstanding, "ping-pong messages under way at any time")
       ->check(CLI::Range(1, 4096))

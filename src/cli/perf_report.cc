@@ -85,9 +85,10 @@ Json direction_to_json(const PerfReport& report, const PerfDirection& direction)
 
 Json ping_pong_to_json(const PerfPingPong& measured) {
   Json result;
-  result["bytes"] = measured.bytes;
-  result["interval_seconds"] = measured.interval ? Json(to_seconds(*measured.interval)) : Json();
-  result["outstanding"] = measured.outstanding;
+  const PingPong::Options& asked = measured.options;
+  result["bytes"] = asked.bytes;
+  result["interval_seconds"] = asked.interval ? Json(to_seconds(*asked.interval)) : Json();
+  result["outstanding"] = asked.outstanding;
   result["seconds"] = to_seconds(measured.elapsed);
   result["sent"] = measured.sent;
   result["answered"] = measured.answered;
@@ -243,10 +244,10 @@ void print_report(const PerfReport& report) {
   const auto at = [&echo](double percentile) {
     return format_duration(Duration(static_cast<Duration::rep>(echo.latency.percentile(percentile))));
   };
-  print_line(fmt::format("ping-pong of {} bytes, {}: {} of {} answered, {:.0f} a second", echo.bytes,
-                         echo.interval           ? "on a schedule"
-                         : echo.outstanding == 1 ? "one at a time"
-                                                 : fmt::format("{} at a time", echo.outstanding),
+  print_line(fmt::format("ping-pong of {} bytes, {}: {} of {} answered, {:.0f} a second", echo.options.bytes,
+                         echo.options.interval           ? "on a schedule"
+                         : echo.options.outstanding == 1 ? "one at a time"
+                                                         : fmt::format("{} at a time", echo.options.outstanding),
                          echo.answered, echo.sent,
                          static_cast<double>(echo.answered) / std::max(to_seconds(echo.elapsed), 1e-9)));
   print_line(fmt::format("  latency       p50 {}, p99 {}, p99.9 {}, p99.99 {}, largest {}", at(50), at(99), at(99.9),

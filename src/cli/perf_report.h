@@ -9,6 +9,7 @@
 
 #include "cli/perf_side.h"
 #include "measure/histogram.h"
+#include "transfer/echo.h"
 
 namespace godwit::cli {
 
@@ -37,9 +38,7 @@ struct PerfDirection {
 
 struct PerfPingPong {
   measure::Histogram latency;  // nanoseconds
-  std::size_t bytes = 0;
-  std::optional<Duration> interval;
-  std::size_t outstanding = 1;
+  PingPong::Options options;
   Duration elapsed{};  // from the start to the last reply
   std::uint64_t sent = 0;
   std::uint64_t answered = 0;

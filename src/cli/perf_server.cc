@@ -118,9 +118,14 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
   measure::Json results_ = measure::Json::array();
 };
 
-int finish_perf_server(const PerfServerOptions& options, measure::Json result, bool finished, bool failed) {
-  result["schema"] = "godwit-perf-server";
-  result["schema_version"] = 1;
+int finish_perf_server(const PerfServerOptions& options, const measure::Json& results, std::size_t shards,
+                       const ShardLinkStatistics& link, bool finished, bool failed) {
+  const measure::Json result = {{"schema", "godwit-perf-server"},
+                                {"schema_version", 1},
+                                {"results", results},
+                                {"shards", shards},
+                                {"forwarded_datagrams", link.forwarded_datagrams},
+                                {"refused_datagrams", link.refused_datagrams}};
   if (!write_json(result, options.output)) return kFailure;
   // A signal is how a server ends, but not one that waits for its one client.
   if (options.once && !finished) return kInterrupted;
@@ -143,9 +148,7 @@ int run_perf_server(const PerfServerOptions& options) {
   print_listening(node, options.output);
   const bool finished = loop.run();
   loop.close_all("the server ends");
-  const measure::Json result = {
-      {"results", command.results()}, {"shards", 1}, {"forwarded_datagrams", 0}, {"refused_datagrams", 0}};
-  return finish_perf_server(options, result, finished, command.failed());
+  return finish_perf_server(options, command.results(), 1, {}, finished, command.failed());
 }
 
 // A Node for each processor on one port: every client belongs to one of them by its address, and each serves one run at
@@ -190,13 +193,7 @@ int run_sharded_perf_server(const PerfServerOptions& options) {
     }
     failed = failed || commands[i]->failed();
   }
-  const ShardLinkStatistics link = shards.statistics().link;
-  return finish_perf_server(options,
-                            measure::Json::object({{"results", std::move(results)},
-                                                   {"shards", commands.size()},
-                                                   {"forwarded_datagrams", link.forwarded_datagrams},
-                                                   {"refused_datagrams", link.refused_datagrams}}),
-                            finished, failed);
+  return finish_perf_server(options, results, commands.size(), shards.statistics().link, finished, failed);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "crypto/keypair.h"
+#include "transfer/control.h"
 #include "udp/sockaddr.h"
 #include "wire/limits.h"
 
@@ -179,6 +180,10 @@ Result<SocketAddress> parse_bind(const std::string& text) {
 CLI::Validator check_rate() {
   return check(parse_rate, "RATE", "a rate in bits per second (100M, 2.5G)");
 }
+CLI::Validator check_message_size() {
+  return CLI::Range(kEchoHeader, wire::kShortMessageLimit);
+}
+
 CLI::Validator check_size() {
   return check(parse_size, "SIZE", "a size in bytes (64M, 10G)");
 }

@@ -46,6 +46,7 @@ class PingPong {
   [[nodiscard]] bool stopped() const { return stopped_; }
   [[nodiscard]] bool idle() const { return outstanding_.empty(); }
 
+  [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] std::uint64_t answered() const { return answered_; }
   // Of the schedule: requests that were due while too many were outstanding, or the queue was full. Sent late.

@@ -21,9 +21,10 @@ packet headers with a second AES block, Godwit has no header protection. QUIC ac
 Godwit takes its AES-128-GCM from IPsec-MB where the processor has AVX2 and AES-NI, quinn and s2n-quic from AWS-LC.
 Godwit sends streams of 16 MiB back to back under credit of the application, the others one long stream under windows
 of 64 MiB. Congestion control is each one's default: BBR for Godwit, CUBIC for the others; over loopback it makes no
-difference that could be measured. All of them: receive buffers of 16 MiB, segmentation and receive offload, one thread a side (Godwit
-polls through pauses below 50 us, the others sleep in epoll), sender and receiver on a core each, bytes from 64 MiB of
-memory, XXH3 and the byte count compared at both ends, goodput between the receiver's first and last byte.
+difference that could be measured. All of them: receive buffers of 16 MiB, segmentation and receive offload, one
+thread a side (Godwit polls through pauses below 50 us, the others sleep in epoll), sender and receiver on a core each,
+bytes from 64 MiB of memory, XXH3 and the byte count compared at both ends, goodput between the receiver's first and
+last byte.
 """
 STACKS = ("godwit", "ceiling", "tcp", "tls", "quinn", "s2n-quic")
 
