@@ -40,6 +40,7 @@ struct ListenOptions {
 struct DialledPeer {
   SocketAddress address;
   PublicKey key;
+  std::optional<ConnectionId> connection;  // from the dial on, until it closes
 };
 
 Result<std::vector<DialledPeer>> parse_dials(const std::vector<std::string>& texts) {
@@ -52,7 +53,7 @@ Result<std::vector<DialledPeer>> parse_dials(const std::vector<std::string>& tex
     }
     const auto address = resolve_peer(text.substr(at + 1));
     if (!address) return std::unexpected(address.error());
-    peers.push_back({*address, *key});
+    peers.push_back({.address = *address, .key = *key});
   }
   return peers;
 }
@@ -70,13 +71,10 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   void on_event(Instant now, ConnectionId connection, Event& event) override {
     if (const auto* connected = std::get_if<Connected>(&event)) {
       remotes_[connection] = connected->remote;
-      if (connected->peer_authenticated) note_authenticated(connection);
-    } else if (std::holds_alternative<PeerAuthenticated>(event)) {
-      note_authenticated(connection);
     } else if (std::holds_alternative<Closed>(event)) {
       receiver_.on_event(now, connection, event);
       remotes_.erase(connection);
-      authenticated_.erase(connection);
+      on_dial_ended(now, connection);
       if (connection == last_connection_) sender_left_ = true;
       return;
     }
@@ -145,7 +143,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
 
  private:
   static constexpr Duration kLinger = 2s;
-  static constexpr Duration kDialInterval = 20s;
+  static constexpr Duration kDialInterval = 1s;
   static constexpr std::size_t kMostEntries = 10'000;
 
   [[nodiscard]] FileReceiver::Options make_receiver_options() {
@@ -156,28 +154,38 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     const std::size_t buffer = node_.backend().socket().receive_buffer_bytes();
     limits.window = options_.network.window_bytes().value_or(credit_window(buffer, 2));
     if (!options_.allow.empty()) {
-      result.may_send = [this](ConnectionId connection) { return authenticated_.contains(connection); };
+      result.may_send = [this](ConnectionId connection) { return is_allowed(connection); };
     }
     return result;
   }
 
-  void note_authenticated(ConnectionId connection) {
-    const auto dialled = dialled_.find(connection);
-    if (dialled == dialled_.end() || std::ranges::find(allowed_, dialled->second) == allowed_.end()) return;
-    authenticated_[connection] = dialled->second;
+  // A dialled connection comes about only when the peer has proved its key (run_listen demands it).
+  [[nodiscard]] bool is_allowed(ConnectionId connection) const {
+    const auto dialled = std::ranges::find(dials_, connection, &DialledPeer::connection);
+    return dialled != dials_.end() && std::ranges::find(allowed_, dialled->key) != allowed_.end();
   }
 
-  // Peers that are to be authenticated are dialled again and again: they may not be there yet.
+  // Peers that are to be authenticated are dialled again and again: they may not be there yet, and one that dials while
+  // it is not being dialled itself proves nothing.
   void dial(Instant now) {
-    if (dials_.empty() || (next_dial_ && now < *next_dial_)) return;
-    next_dial_ = now + kDialInterval;
-    for (const DialledPeer& peer : dials_) {
+    if (!next_dial_ || now < *next_dial_) return;
+    next_dial_.reset();
+    for (DialledPeer& peer : dials_) {
+      if (peer.connection) continue;
       const bool connected =
           std::ranges::any_of(remotes_, [&peer](const auto& each) { return each.second == peer.address; });
-      if (connected) continue;
-      if (const auto connection = node_.endpoint().connect(now, peer.address, peer.key))
-        dialled_[*connection] = peer.key;
+      if (!connected) {
+        if (const auto connection = node_.endpoint().connect(now, peer.address, peer.key))
+          peer.connection = *connection;
+      }
+      if (!peer.connection) next_dial_ = now + kDialInterval;
     }
+  }
+  void on_dial_ended(Instant now, ConnectionId connection) {
+    const auto dialled = std::ranges::find(dials_, connection, &DialledPeer::connection);
+    if (dialled == dials_.end()) return;
+    dialled->connection.reset();
+    next_dial_ = earliest(next_dial_, now + kDialInterval);
   }
 
   [[nodiscard]] std::string name_of(ConnectionId connection) const {
@@ -204,9 +212,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   std::vector<DialledPeer> dials_;
   std::vector<PublicKey> allowed_;
   std::unordered_map<ConnectionId, SocketAddress> remotes_;
-  std::unordered_map<ConnectionId, PublicKey> dialled_;
-  std::unordered_map<ConnectionId, PublicKey> authenticated_;  // and allowed
-  std::optional<Instant> next_dial_;
+  std::optional<Instant> next_dial_ = Instant::min();  // absent: every peer is dialled or connected
   FileReceiver receiver_;
   ProgressBar bar_;
   std::string shown_;
@@ -230,7 +236,9 @@ int run_listen(const ListenOptions& options) {
   if (!options.allow.empty() && dials->empty()) {
     print_warning("whoever dials here proves no key: with --allow alone every file is refused; --dial the peers");
   }
-  auto opened = open_server(options.network, make_node_config(options.network));
+  NodeConfig config = make_node_config(options.network);
+  config.endpoint.handshake.require_authenticated_peer = !dials->empty();
+  auto opened = open_server(options.network, std::move(config));
   if (!opened) {
     print_error(opened.error().message);
     return exit_code_of(opened.error());

@@ -7,7 +7,13 @@ import signal
 import socket
 import time
 
-from harness import SANITIZED, Case, random_file, sha256
+from harness import PATIENCE, SANITIZED, Case, random_file, sha256
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 class Files(Case):
@@ -124,11 +130,24 @@ class Files(Case):
         # Both know each other: the listener dials the sender's port, which proves the sender's key.
         source = random_file(self.folder / "data.bin", 1000)
         key = self.run_godwit("keygen", "--out", "sender.key").stdout.strip()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         server = self.listen("--once", "--allow", key, "--dial", f"{key}@127.0.0.1:{port}")
         result = self.send(server, "--key", "sender.key", "--bind", f"127.0.0.1:{port}", source)
-        self.assertEqual(result.returncode, 0, (result, server.errors))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(server.finish(), 0, server.errors)
+        self.assertEqual(self.received_names(), ["data.bin"])
+
+    def test_an_authenticated_peer_may_have_dialled_first(self):
+        source = random_file(self.folder / "data.bin", 1000)
+        sender_key = self.run_godwit("keygen", "--out", "sender.key").stdout.strip()
+        listener_key = self.run_godwit("keygen", "--out", "listener.key").stdout.strip()
+        sender_port, listener_port = free_port(), free_port()
+        sender = self.start("send", "--to", f"127.0.0.1:{listener_port}", "--peer-key", listener_key,
+                            "--key", "sender.key", "--bind", f"127.0.0.1:{sender_port}", source)
+        time.sleep(0.3)
+        server = self.listen("--once", "--key", "listener.key", "--allow", sender_key, "--dial",
+                             f"{sender_key}@127.0.0.1:{sender_port}", bind=f"127.0.0.1:{listener_port}")
+        _, errors = sender.communicate(timeout=PATIENCE)
+        self.assertEqual(sender.returncode, 0, errors)
         self.assertEqual(server.finish(), 0, server.errors)
         self.assertEqual(self.received_names(), ["data.bin"])
