@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "cli/analysis_path.h"
 #include "measure/statistics.h"
 
 namespace godwit::cli {
@@ -18,7 +19,6 @@ struct Reading {
   double payload_bytes = 0;
   double cpu = 0;  // ns
   double waits = 0;
-  double system_calls = 0;
   double busy = 0;  // ns, raw: with the cost of the marks
   double marks = 0;
   double loop_mark = 0;  // ns, of one mark
@@ -90,7 +90,6 @@ Reading read_side(const Json& run, const char* side_name) {
   reading.cpu = (number(side, "cpu_user_seconds") + number(side, "cpu_system_seconds")) * 1e9 / n;
   const Json& socket = side.at("socket");
   reading.waits = number(socket, "waits") / n;
-  reading.system_calls = (number(socket, "send_calls") + number(socket, "receive_calls") + number(socket, "waits")) / n;
   const auto cost = side.find("cost");
   if (cost == side.end() || !cost->is_object()) return reading;
   reading.marks = number(*cost, "marks") / n;
@@ -132,9 +131,13 @@ Result<SideAnalysis> analyze_side(const std::string& name, const std::string& si
     if (marked.back().marks <= 0) return failure(ErrorCode::kProtocol, "the marked build has no marks");
   }
 
+  std::vector<SideRun> plain_runs;
+  for (std::size_t i = 0; i < rounds.size(); ++i) {
+    plain_runs.push_back({.side = &rounds[i].plain.at(key), .packets = plain[i].packets});
+  }
+
   SideAnalysis analysis;
   SideFacts& facts = analysis.facts;
-  facts.system_calls = median_of(plain, [](const Reading& r) { return r.system_calls; });
   facts.waits = median_of(plain, [](const Reading& r) { return r.waits; });
   facts.loop_mark_nanoseconds = median_of(marked, [](const Reading& r) { return r.loop_mark; });
   facts.unmarked_nanoseconds = median_of(plain, [](const Reading& r) { return r.cpu; });
@@ -176,6 +179,7 @@ Result<SideAnalysis> analyze_side(const std::string& name, const std::string& si
   breakdown.marks = median_of(marked, [](const Reading& r) { return r.marks; });
   breakdown.clock = marked.front().clock;
   breakdown.unmarked_nanoseconds = measure::bootstrap_median(wholes);
+  breakdown.path = path_facts_of(plain_runs);
   for (const Reading& reading : marked) {
     breakdown.packets += static_cast<std::uint64_t>(reading.packets);
     breakdown.payload_bytes += static_cast<std::uint64_t>(reading.payload_bytes);
@@ -246,8 +250,9 @@ Result<Analysis> analyze_rounds(const std::string& name, const std::vector<Analy
       receipts.push_back(plain.receipt_packets);
       analysis.delivered_bytes += static_cast<std::uint64_t>(plain.payload_bytes);
       analysis.retransmitted_packets += static_cast<std::uint64_t>(plain.retransmitted);
-      analysis.kernel_drops +=
-          static_cast<std::uint64_t>(number(round.plain.at("server").at("socket"), "kernel_drops"));
+      for (const char* const side : {"client", "server"}) {
+        analysis.kernel_drops += static_cast<std::uint64_t>(number(round.plain.at(side).at("socket"), "kernel_drops"));
+      }
     }
     analysis.datagrams_per_send_call = measure::median(per_send);
     analysis.datagrams_per_receive_call = measure::median(per_receive);

@@ -24,7 +24,6 @@ struct AnalysisRound {
 
 // What belongs to a side beside its steps, a packet.
 struct SideFacts {
-  double system_calls = 0;
   double waits = 0;
   double wait_nanoseconds = 0;       // processor time of going to sleep and waking
   double loop_mark_nanoseconds = 0;  // what a loop of marks alone says a mark costs

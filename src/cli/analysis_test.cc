@@ -13,7 +13,19 @@ constexpr double kPackets = 1e6;
 Json side(double cpu, double waits, const Json& cost) {
   return {{"cpu_user_seconds", cpu * kPackets * 1e-9},
           {"cpu_system_seconds", 0.0},
-          {"socket", {{"waits", waits * kPackets}, {"send_calls", 0}, {"receive_calls", 0}}},
+          {"voluntary_switches", waits * kPackets},
+          {"involuntary_switches", 5},
+          {"counters", {{"instructions", 900 * kPackets}, {"cache_misses", nullptr}, {"available", "instructions"}}},
+          {"socket",
+           {{"waits", waits * kPackets},
+            {"send_calls", kPackets / 50},
+            {"receive_calls", kPackets / 100},
+            {"kernel_drops", 7U},
+            {"send_occupancy", Json::array({{{"most_datagrams", 64U}, {"calls", 20'000U}}})},
+            {"receive_occupancy",
+             Json::array({{{"most_datagrams", 0U}, {"calls", 1'000U}}, {{"most_datagrams", 2U}, {"calls", 9'000U}}})}}},
+          {"drops", {{"duplicate", 2U}}},
+          {"endpoint_drops", {{"duplicate", 1U}, {"unknown_address", 4U}}},
           {"cost", cost}};
 }
 
@@ -128,6 +140,36 @@ TEST(Analysis, TakesOffTheTimeThatOthersHadTheProcessor) {
   ASSERT_TRUE(analysis);
   EXPECT_NEAR(analysis->sender.facts.held_up_share, 0.5, 1e-6);
   EXPECT_NEAR(analysis->sender.breakdown.sum_nanoseconds, 160, 1e-6);
+}
+
+TEST(Analysis, TellsWhatAPacketCausesInThePlainRuns) {
+  const auto analysis = analyze_rounds("stream", {perfect_round(), perfect_round()});
+  ASSERT_TRUE(analysis) << analysis.error().message;
+  const measure::PathFacts& path = *analysis->receiver.breakdown.path;
+  EXPECT_NEAR(path.system_calls, 0.04, 1e-9);
+  EXPECT_NEAR(path.voluntary_switches, 0.01, 1e-9);
+  EXPECT_NEAR(path.involuntary_switches, 5 / kPackets, 1e-12);
+  EXPECT_DOUBLE_EQ(path.counter(measure::PerfEvent::kInstructions).value_or(0), 900);
+  EXPECT_FALSE(path.counter(measure::PerfEvent::kCacheMisses));
+  EXPECT_EQ(path.counters_description, "instructions");
+}
+
+TEST(Analysis, SumsOccupancyAndDropsOverThePlainRuns) {
+  const auto analysis = analyze_rounds("stream", {perfect_round(), perfect_round()});
+  ASSERT_TRUE(analysis) << analysis.error().message;
+  const measure::PathFacts& path = *analysis->sender.breakdown.path;
+  ASSERT_EQ(path.send_occupancy.size(), 1U);
+  EXPECT_EQ(path.send_occupancy[0].calls, 40'000U);
+  ASSERT_EQ(path.receive_occupancy.size(), 2U);
+  EXPECT_EQ(path.receive_occupancy[0].most_datagrams, 0U);
+  EXPECT_EQ(path.receive_occupancy[1].calls, 18'000U);
+  const std::vector<std::pair<std::string, std::uint64_t>> expected = {{"refused by the kernel on sending", 0},
+                                                                       {"receive buffer of the socket full", 14},
+                                                                       {"longer than any datagram of Godwit", 0},
+                                                                       {"transport: duplicate", 6},
+                                                                       {"transport: unknown_address", 8}};
+  EXPECT_EQ(path.drops, expected);
+  EXPECT_EQ(analysis->kernel_drops, 28U) << "of both sides";
 }
 
 TEST(Analysis, RefusesAPlainBuildWithMarks) {

@@ -214,8 +214,8 @@ class AnalyzeCommand {
     row.metrics = {{"datagrams_per_send_call", analysis.datagrams_per_send_call},
                    {"datagrams_per_receive_call", analysis.datagrams_per_receive_call},
                    {"receipt_packets_per_packet", analysis.receipt_packets},
-                   {"sender_system_calls_per_packet", analysis.sender.facts.system_calls},
-                   {"receiver_system_calls_per_packet", analysis.receiver.facts.system_calls},
+                   {"sender_system_calls_per_packet", analysis.sender.breakdown.path->system_calls},
+                   {"receiver_system_calls_per_packet", analysis.receiver.breakdown.path->system_calls},
                    {"sender_nanoseconds_of_waiting", analysis.sender.facts.wait_nanoseconds},
                    {"receiver_nanoseconds_of_waiting", analysis.receiver.facts.wait_nanoseconds},
                    {"sender_nanoseconds_plain", analysis.sender.facts.unmarked_nanoseconds},
@@ -261,6 +261,12 @@ class AnalyzeCommand {
           report::format_number(facts.waits), report::format_number(facts.marked_nanoseconds),
           report::format_number(side->breakdown.idle_nanoseconds), side->breakdown.side,
           report::format_number(facts.loop_mark_nanoseconds), report::format_percent(facts.held_up_share)));
+    }
+    for (const report::Table& table :
+         {report::path_table(results_, scenario.name), report::occupancy_table(results_, scenario.name),
+          report::drops_table(results_, scenario.name)}) {
+      print_line("");
+      print_line(report::print_table(table, terminal_));
     }
     print_line("");
     if (scenario.serial)

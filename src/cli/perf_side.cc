@@ -12,52 +12,6 @@ namespace {
 using measure::Json;
 using measure::JsonReader;
 
-BackendFigures read_backend(const Node& node) {
-  const BackendStatistics& counted = node.backend().statistics();
-  return {.runs_sent = counted.runs_sent,
-          .datagrams_sent = counted.datagrams_sent,
-          .bytes_sent = counted.bytes_sent,
-          .send_calls = counted.send_calls,
-          .blocked_sends = counted.blocked_sends,
-          .datagrams_discarded = counted.datagrams_discarded,
-          .offloaded_datagrams = counted.offloaded_datagrams,
-          .offload_fallbacks = counted.offload_fallbacks,
-          .runs_received = counted.runs_received,
-          .datagrams_received = counted.datagrams_received,
-          .bytes_received = counted.bytes_received,
-          .receive_calls = counted.receive_calls,
-          .truncated_datagrams = counted.truncated_datagrams,
-          .kernel_drops = counted.kernel_drops,
-          .send_refusals = counted.send_refusals.total(),
-          .receive_errors = counted.receive_errors.total(),
-          .waits = counted.wait_calls};
-}
-
-// Names of members, once for both directions of the conversion.
-struct BackendMember {
-  const char* name;
-  std::uint64_t BackendFigures::* member;
-};
-constexpr BackendMember kBackendMembers[] = {
-    {"runs_sent", &BackendFigures::runs_sent},
-    {"datagrams_sent", &BackendFigures::datagrams_sent},
-    {"bytes_sent", &BackendFigures::bytes_sent},
-    {"send_calls", &BackendFigures::send_calls},
-    {"blocked_sends", &BackendFigures::blocked_sends},
-    {"datagrams_discarded", &BackendFigures::datagrams_discarded},
-    {"offloaded_datagrams", &BackendFigures::offloaded_datagrams},
-    {"offload_fallbacks", &BackendFigures::offload_fallbacks},
-    {"runs_received", &BackendFigures::runs_received},
-    {"datagrams_received", &BackendFigures::datagrams_received},
-    {"bytes_received", &BackendFigures::bytes_received},
-    {"receive_calls", &BackendFigures::receive_calls},
-    {"truncated_datagrams", &BackendFigures::truncated_datagrams},
-    {"kernel_drops", &BackendFigures::kernel_drops},
-    {"send_refusals", &BackendFigures::send_refusals},
-    {"receive_errors", &BackendFigures::receive_errors},
-    {"waits", &BackendFigures::waits},
-};
-
 struct ConnectionMember {
   const char* name;
   std::uint64_t ConnectionStatistics::* member;
@@ -128,34 +82,39 @@ std::map<std::string, std::uint64_t> counts_from_json(const Json& value, const c
 
 }  // namespace
 
-BackendFigures operator-(const BackendFigures& after, const BackendFigures& before) {
-  BackendFigures difference;
-  for (const auto& [name, member] : kBackendMembers) difference.*member = after.*member - before.*member;
-  return difference;
-}
-
 PerfSideMeter::PerfSideMeter(const Node& node, std::string idle, measure::CostProbe* probe)
     : node_(node), idle_(std::move(idle)), probe_(probe) {}
 
 void PerfSideMeter::begin() {
-  backend_before_ = read_backend(node_);
+  backend_before_ = read_backend_figures(node_.backend());
   drops_before_ = node_.endpoint().statistics().drops;
   turns_before_ = node_.statistics().turns;
+  counters_.emplace();
+  counters_description_ = counters_->describe();
   cpu_before_ = measure::cpu_usage_of_this_process();
+  counters_->start();
   if (probe_ != nullptr) probe_->reset();
 }
 
-PerfSide PerfSideMeter::end(Instant now, const PerfRun& run) const {
+PerfSide PerfSideMeter::end(Instant now, const PerfRun& run) {
   PerfSide side;
+  if (counters_) {
+    counted_ = counters_->stop();
+    counters_.reset();
+  }
+  side.counters = counted_;
+  side.counters_description = counters_description_;
   const measure::CpuUsage cpu = measure::cpu_usage_of_this_process() - cpu_before_;
   side.cpu_user_seconds = to_seconds(cpu.user);
   side.cpu_system_seconds = to_seconds(cpu.system);
   side.largest_resident_bytes = cpu.largest_resident_bytes;
+  side.voluntary_switches = cpu.voluntary_switches;
+  side.involuntary_switches = cpu.involuntary_switches;
   if (probe_ != nullptr) {
     probe_->mark(trace::CostStep::kOther);
     side.cost = to_json(probe_->profile());
   }
-  side.socket = read_backend(node_) - backend_before_;
+  side.socket = read_backend_figures(node_.backend()) - backend_before_;
   side.turns = node_.statistics().turns - turns_before_;
   side.backend = to_string(node_.backend().kind());
   side.backend_choice = node_.backend().choice();
@@ -209,13 +168,13 @@ Json to_json(const measure::CostProfile& profile) {
 }
 
 Json to_json(const PerfSide& side) {
-  Json socket = Json::object();
-  for (const auto& [name, member] : kBackendMembers) socket[name] = side.socket.*member;
   Json connection = Json::object();
   for (const auto& [name, member] : kConnectionMembers) connection[name] = side.connection.*member;
   for (const auto& [name, member] : kRoundTripMembers) connection[name] = to_seconds(side.connection.*member);
   const Bandwidth pacing = side.connection.pacing_rate;
   connection["pacing_bits_per_second"] = pacing.is_unlimited() ? Json() : Json(pacing.bits_per_second());
+  Json counters = measure::to_json(side.counters);
+  counters["available"] = side.counters_description;
   return {{"backend", side.backend},
           {"backend_choice", side.backend_choice},
           {"cipher", side.cipher},
@@ -228,13 +187,16 @@ Json to_json(const PerfSide& side) {
           {"cpu_user_seconds", side.cpu_user_seconds},
           {"cpu_system_seconds", side.cpu_system_seconds},
           {"largest_resident_bytes", side.largest_resident_bytes},
+          {"voluntary_switches", side.voluntary_switches},
+          {"involuntary_switches", side.involuntary_switches},
+          {"counters", std::move(counters)},
           {"received_bytes", side.received_bytes},
           {"receive_seconds", side.receive_seconds},
           {"sent_bytes", side.sent_bytes},
           {"send_seconds", side.send_seconds},
           {"renewals", side.renewals},
           {"turns", side.turns},
-          {"socket", std::move(socket)},
+          {"socket", to_json(side.socket)},
           {"connection", std::move(connection)},
           {"drops", counts_to_json(side.drops)},
           {"endpoint_drops", counts_to_json(side.endpoint_drops)},
@@ -266,8 +228,12 @@ std::optional<PerfSide> perf_side_from_json(std::string_view text) {
   side.send_seconds = reader.number("send_seconds");
   side.renewals = static_cast<std::uint32_t>(reader.count("renewals"));
   side.turns = reader.count("turns");
-  JsonReader socket = reader.object("socket");
-  for (const auto& [name, member] : kBackendMembers) side.socket.*member = socket.count(name);
+  side.voluntary_switches = reader.count("voluntary_switches");
+  side.involuntary_switches = reader.count("involuntary_switches");
+  JsonReader counters = reader.object("counters");
+  side.counters = measure::perf_counts_from_json(counters);
+  side.counters_description = counters.text("available");
+  side.socket = backend_figures_from_json(reader.object("socket"));
   JsonReader connection = reader.object("connection");
   for (const auto& [name, member] : kConnectionMembers) side.connection.*member = connection.count(name);
   for (const auto& [name, member] : kRoundTripMembers) side.connection.*member = from_seconds(connection.number(name));

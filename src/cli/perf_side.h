@@ -9,35 +9,15 @@
 #include <string>
 #include <string_view>
 
+#include "cli/backend_figures.h"
 #include "measure/cost_probe.h"
 #include "measure/cpu_time.h"
 #include "measure/json.h"
+#include "measure/perf_counters.h"
 #include "runtime/node.h"
 #include "transfer/perf_run.h"
 
 namespace godwit::cli {
-
-// Counters of the socket's back end, between two readings.
-struct BackendFigures {
-  std::uint64_t runs_sent = 0;
-  std::uint64_t datagrams_sent = 0;
-  std::uint64_t bytes_sent = 0;
-  std::uint64_t send_calls = 0;
-  std::uint64_t blocked_sends = 0;
-  std::uint64_t datagrams_discarded = 0;
-  std::uint64_t offloaded_datagrams = 0;
-  std::uint64_t offload_fallbacks = 0;
-  std::uint64_t runs_received = 0;
-  std::uint64_t datagrams_received = 0;
-  std::uint64_t bytes_received = 0;
-  std::uint64_t receive_calls = 0;
-  std::uint64_t truncated_datagrams = 0;
-  std::uint64_t kernel_drops = 0;
-  std::uint64_t send_refusals = 0;
-  std::uint64_t receive_errors = 0;
-  std::uint64_t waits = 0;
-};
-[[nodiscard]] BackendFigures operator-(const BackendFigures& after, const BackendFigures& before);
 
 struct PerfSide {
   std::string backend;
@@ -53,6 +33,11 @@ struct PerfSide {
   double cpu_user_seconds = 0;
   double cpu_system_seconds = 0;
   std::uint64_t largest_resident_bytes = 0;
+  std::uint64_t voluntary_switches = 0;    // of the process: it went to sleep
+  std::uint64_t involuntary_switches = 0;  // the scheduler took the processor away
+  // Of the thread that drives the node, in user space; what is absent stands in the description.
+  measure::PerfCounts counters;
+  std::string counters_description;
   BackendFigures socket;
   std::uint64_t turns = 0;
   ConnectionStatistics connection;                      // of the whole run, handshake included
@@ -72,8 +57,9 @@ class PerfSideMeter {
  public:
   // `probe` may be null.
   PerfSideMeter(const Node& node, std::string idle, measure::CostProbe* probe);
+  // Both on the thread that drives the node; end() as often as the figures are wanted.
   void begin();
-  [[nodiscard]] PerfSide end(Instant now, const PerfRun& run) const;
+  [[nodiscard]] PerfSide end(Instant now, const PerfRun& run);
 
  private:
   const Node& node_;
@@ -83,6 +69,9 @@ class PerfSideMeter {
   DropCounts drops_before_;
   std::uint64_t turns_before_ = 0;
   measure::CpuUsage cpu_before_;
+  std::optional<measure::PerfCounters> counters_;  // counting
+  measure::PerfCounts counted_;
+  std::string counters_description_;
 };
 
 [[nodiscard]] measure::Json to_json(const PerfSide& side);

@@ -207,7 +207,8 @@ Json to_json(const Breakdown& breakdown) {
           {"sums_up", sums_up ? Json(*sums_up) : Json(nullptr)},
           {"mark_nanoseconds", breakdown.mark_nanoseconds},
           {"marks", breakdown.marks},
-          {"clock", breakdown.clock}};
+          {"clock", breakdown.clock},
+          {"path", breakdown.path ? to_json(*breakdown.path) : Json(nullptr)}};
 }
 
 Breakdown breakdown_from_json(JsonReader reader) {
@@ -244,6 +245,9 @@ Breakdown breakdown_from_json(JsonReader reader) {
   breakdown.mark_nanoseconds = reader.number("mark_nanoseconds");
   breakdown.marks = reader.number("marks");
   breakdown.clock = reader.text("clock");
+  if (reader.has("path") && !reader.value()["path"].is_null()) {
+    breakdown.path = path_facts_from_json(reader.object("path"));
+  }
   return breakdown;
 }
 

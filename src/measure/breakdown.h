@@ -12,6 +12,7 @@
 
 #include "measure/cost_probe.h"
 #include "measure/json_fwd.h"
+#include "measure/path_facts.h"
 #include "measure/statistics.h"
 #include "trace/cost.h"
 
@@ -51,6 +52,7 @@ struct Breakdown {
   double mark_nanoseconds = 0;
   double marks = 0;  // a packet
   std::string clock;
+  std::optional<PathFacts> path;  // of the plain runs
 
   [[nodiscard]] double own_nanoseconds() const;
   [[nodiscard]] double packets_per_second() const;

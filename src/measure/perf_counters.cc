@@ -195,4 +195,15 @@ Json to_json(const PerfCounts& counts) {
   return json;
 }
 
+PerfCounts perf_counts_from_json(JsonReader& reader) {
+  PerfCounts counts;
+  for (std::size_t i = 0; i < kPerfEvents; ++i) {
+    const std::string name(name_of(static_cast<PerfEvent>(i)));
+    const auto value = reader.optional_number(name);
+    if (value && *value >= 0 && *value < 1e18) counts.values[i] = static_cast<std::uint64_t>(*value);
+  }
+  counts.scaled = reader.flag("scaled");
+  return counts;
+}
+
 }  // namespace godwit::measure

@@ -56,5 +56,7 @@ class PerfCounters {
 
 // Member names as name_of, null for what is absent.
 [[nodiscard]] Json to_json(const PerfCounts& counts);
+// Whatever is missing or of another kind is absent.
+[[nodiscard]] PerfCounts perf_counts_from_json(JsonReader& reader);
 
 }  // namespace godwit::measure

@@ -12,6 +12,9 @@ namespace godwit::report {
 
 // Stacked bars, sides of one name on one scale, with a legend. Breakdowns of several names stand below each other.
 [[nodiscard]] std::string draw_breakdowns(const std::vector<measure::Breakdown>& breakdowns);
+// How full the system calls of the breakdowns of this name were: a bar for each side and direction, cut into shares of
+// the calls. Empty without path facts.
+[[nodiscard]] std::string draw_occupancy(const std::vector<measure::Breakdown>& breakdowns, const std::string& name);
 // Bars that shrink (or grow) from step to step.
 [[nodiscard]] std::string draw_ladder(const measure::Ladder& ladder);
 // Lines with points and intervals; the horizontal axis is logarithmic where it spans more than a factor of eight.

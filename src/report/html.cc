@@ -118,6 +118,24 @@ std::string breakdown_section(const Results& results) {
   return body + details("Limits of sender and receiver together", limits);
 }
 
+std::string path_section(const Results& results) {
+  std::string drawn;
+  std::string tables;
+  std::vector<std::string> seen;
+  for (const measure::Breakdown& breakdown : results.breakdowns) {
+    if (std::find(seen.begin(), seen.end(), breakdown.name) != seen.end()) continue;
+    seen.push_back(breakdown.name);
+    drawn += draw_occupancy(results.breakdowns, breakdown.name);
+    for (const Table& table : {path_table(results, breakdown.name), occupancy_table(results, breakdown.name),
+                               drops_table(results, breakdown.name)}) {
+      if (!table.empty()) tables += html_table(table);
+    }
+  }
+  if (tables.empty()) return "";
+  return "<p>Datagrams that one system call moved: the bar holds all calls, fuller ones are stronger.</p>\n" + drawn +
+         details("System calls, context switches, cache misses and drops", tables);
+}
+
 std::string throughput_section(const Results& results) {
   std::string body;
   for (const measure::Curves& curves : results.curves) {
@@ -283,6 +301,7 @@ std::string html_report(const std::vector<ReportRun>& runs) {
   const Results& results = runs.back().results;
   const std::vector<std::tuple<std::string, std::string, std::string>> parts = {
       {"breakdown", "Where a packet’s time goes", breakdown_section(results)},
+      {"path", "What a packet causes", path_section(results)},
       {"ladder", "What each measure is worth", ladder_section(results)},
       {"throughput", "Throughput", throughput_section(results)},
       {"latency", "Latency", latency_section(results)},

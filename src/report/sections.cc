@@ -51,6 +51,9 @@ Result<std::string> render_section(const measure::Results& results, std::string_
   if (kind == "noise") return filled(noise_table(results, argument), "noise floor", argument);
   if (kind == "breakdown") return render_breakdowns(results, argument);
   if (kind == "limits") return filled(limits_table(results, argument), "breakdown", argument);
+  if (kind == "path") return filled(path_table(results, argument), "path of the breakdown", argument);
+  if (kind == "occupancy") return filled(occupancy_table(results, argument), "path of the breakdown", argument);
+  if (kind == "drops") return filled(drops_table(results, argument), "path of the breakdown", argument);
   if (kind == "comparison") {
     if (!results.comparison) return missing("comparison", "");
     return to_markdown(comparison_table(*results.comparison));

@@ -14,11 +14,10 @@ using ::testing::IsEmpty;
 
 TEST(Sections, EveryKindRenders) {
   const measure::Results results = measure::make_sample_results();
-  const std::map<std::string_view, std::string_view> arguments = {{"breakdown", "stream, batched"},
-                                                                  {"limits", "stream, batched"},
-                                                                  {"ladder", "ablation"},
-                                                                  {"curves", "goodput_by_size"},
-                                                                  {"grid", "loss_delay"}};
+  const std::map<std::string_view, std::string_view> arguments = {
+      {"breakdown", "stream, batched"}, {"limits", "stream, batched"}, {"path", "stream, batched"},
+      {"occupancy", "stream, batched"}, {"drops", "stream, batched"},  {"ladder", "ablation"},
+      {"curves", "goodput_by_size"},    {"grid", "loss_delay"}};
   for (const SectionKind& kind : kSectionKinds) {
     const auto argument = arguments.find(kind.kind);
     const Result<std::string> text =

@@ -18,6 +18,13 @@ namespace godwit::report {
 [[nodiscard]] Table breakdown_table(const measure::Breakdown& breakdown);
 // "If this step were free": both sides when the results hold a breakdown of each under this name.
 [[nodiscard]] Table limits_table(const measure::Results& results, std::string_view name);
+// The path facts of both sides under this name: what a packet causes, how full the system calls were, where datagrams
+// were dropped. Empty where the results hold none.
+[[nodiscard]] Table path_table(const measure::Results& results, std::string_view name);
+[[nodiscard]] Table occupancy_table(const measure::Results& results, std::string_view name);
+[[nodiscard]] Table drops_table(const measure::Results& results, std::string_view name);
+// "33–64"
+[[nodiscard]] std::string occupancy_label(const measure::PathFacts::OccupancyClass& of);
 // `changes_only`: without the rows that claim nothing.
 [[nodiscard]] Table comparison_table(const measure::Comparison& comparison, bool changes_only = false);
 [[nodiscard]] Table ladder_table(const measure::Ladder& ladder);

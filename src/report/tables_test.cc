@@ -23,6 +23,9 @@ TEST(Tables, AreWellFormedForEveryKindOfResult) {
   expect_well_formed(latency_table(results));
   for (const measure::Breakdown& breakdown : results.breakdowns) expect_well_formed(breakdown_table(breakdown));
   expect_well_formed(limits_table(results, "stream, batched"));
+  expect_well_formed(path_table(results, "stream, batched"));
+  expect_well_formed(occupancy_table(results, "stream, batched"));
+  expect_well_formed(drops_table(results, "stream, batched"));
   expect_well_formed(comparison_table(*results.comparison));
   expect_well_formed(comparison_table(*results.comparison, true));
   expect_well_formed(ladder_table(results.ladders[0]));
@@ -31,6 +34,28 @@ TEST(Tables, AreWellFormedForEveryKindOfResult) {
   expect_well_formed(environment_table(results.environment));
   expect_well_formed(machine_table(results));
   expect_well_formed(noise_table(results));
+}
+
+TEST(Tables, SayHowFullCallsWereInSharesOfTheCalls) {
+  const measure::Results results = measure::make_sample_results();
+  const Table table = occupancy_table(results, "stream, batched");
+  ASSERT_EQ(table.columns.size(), 5U);  // the class, then sends and receives of both sides
+  std::vector<std::string> classes;
+  for (const std::vector<Cell>& row : table.rows) classes.push_back(row[0].text);
+  EXPECT_EQ(classes, (std::vector<std::string>{"none", "1", "2", "33–64"}));
+  EXPECT_EQ(table.rows[3][1].text, "90 %");
+  EXPECT_TRUE(occupancy_table(results, "stream, one call a datagram").empty()) << "no path facts were stored";
+}
+
+TEST(Tables, NamePlacesOfDropsAndWhichCountersAreAbsent) {
+  const measure::Results results = measure::make_sample_results();
+  const Table drops = drops_table(results, "stream, batched");
+  ASSERT_EQ(drops.rows.size(), 2U);
+  EXPECT_EQ(drops.rows[0][2].text, "12");
+  EXPECT_EQ(drops.rows[1][1].text, "0") << "a place that only the other side has";
+  const Table path = path_table(results, "stream, batched");
+  EXPECT_THAT(path.note, HasSubstr("no cycles, cache_misses"));
+  EXPECT_EQ(path.rows[5][1].text, "not counted");
 }
 
 TEST(Tables, SelectRowsByTheBeginningOfTheirName) {

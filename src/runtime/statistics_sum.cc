@@ -13,6 +13,10 @@ void add(ErrnoCounts& sum, const ErrnoCounts& more) {
   sum.add_other(more.other());
 }
 
+void add(CallOccupancy& sum, const CallOccupancy& more) {
+  for (std::size_t i = 0; i < CallOccupancy::kClasses; ++i) sum.add(CallOccupancy::most_of(i), more.calls(i));
+}
+
 }  // namespace
 
 void add_counters(EndpointStatistics& sum, const EndpointStatistics& more) {
@@ -33,6 +37,8 @@ void add_counters(BackendStatistics& sum, const BackendStatistics& more) {
                &S::datagrams_discarded, &S::offloaded_datagrams, &S::offload_fallbacks, &S::offload_resent_runs,
                &S::batch_fallbacks, &S::runs_received, &S::datagrams_received, &S::bytes_received, &S::receive_calls,
                &S::truncated_datagrams, &S::empty_datagrams, &S::foreign_datagrams, &S::kernel_drops, &S::wait_calls});
+  add(sum.send_occupancy, more.send_occupancy);
+  add(sum.receive_occupancy, more.receive_occupancy);
   add(sum.send_refusals, more.send_refusals);
   add(sum.receive_errors, more.receive_errors);
 }

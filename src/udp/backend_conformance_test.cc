@@ -132,6 +132,31 @@ TEST_P(BackendConformance, SystemCallsPerDatagramAreWhatTheBackEndPromises) {
   }
 }
 
+TEST_P(BackendConformance, EachCallIsCountedByTheDatagramsThatItMoved) {
+  const OwnedRun run = run_to_b(1200, 54 * 1200);
+  ASSERT_EQ(a_->send({&run.run, 1}), 1U);
+  ASSERT_EQ(collect(*b_, 54).size(), 54U);
+  const BackendStatistics& sent = a_->statistics();
+  const BackendStatistics& received = b_->statistics();
+  const auto calls_of = [](const CallOccupancy& occupancy) {
+    std::uint64_t calls = 0;
+    for (std::size_t i = 0; i < CallOccupancy::kClasses; ++i) calls += occupancy.calls(i);
+    return calls;
+  };
+  EXPECT_EQ(calls_of(sent.send_occupancy), sent.send_calls);
+  const bool single = kind() == BackendKind::kSendto || kind() == BackendKind::kConnected;
+  EXPECT_EQ(sent.send_occupancy.calls(CallOccupancy::class_of(single ? 1 : 54)), single ? 54U : 1U);
+  if (kind() != BackendKind::kUring) {
+    EXPECT_EQ(calls_of(received.receive_occupancy), received.receive_calls);
+  }
+  if (single) {
+    EXPECT_EQ(received.receive_occupancy.calls(1), 54U);
+  }
+  if (kind() == BackendKind::kMmsg || kind() == BackendKind::kGso) {
+    EXPECT_EQ(received.receive_occupancy.calls(CallOccupancy::class_of(54)), 1U);
+  }
+}
+
 TEST_P(BackendConformance, AnEmptySocketCostsOneSystemCall) {
   const std::uint64_t before = b_->statistics().receive_calls;
   ReceiveBatch inbox;

@@ -1,7 +1,9 @@
 // What a back end counted since it was made: plain integers, written by the thread that drives it.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -48,12 +50,34 @@ class ErrnoCounts {
   std::uint64_t other_ = 0;
 };
 
+// How full system calls were: calls by the datagrams that each moved, in classes that double: 0, 1, 2, up to 4, up to
+// 8, …; the last class also holds whatever is beyond.
+class CallOccupancy {
+ public:
+  static constexpr std::size_t kClasses = 14;
+
+  void add(std::uint64_t datagrams, std::uint64_t calls = 1) { calls_[class_of(datagrams)] += calls; }
+  [[nodiscard]] std::uint64_t calls(std::size_t index) const { return calls_[index]; }
+  [[nodiscard]] static constexpr std::size_t class_of(std::uint64_t datagrams) {
+    if (datagrams < 2) return static_cast<std::size_t>(datagrams);
+    return std::min<std::size_t>(static_cast<std::size_t>(std::bit_width(datagrams - 1)) + 1, kClasses - 1);
+  }
+  // The most datagrams that a call of this class moved (the last class: at least so many are possible).
+  [[nodiscard]] static constexpr std::uint64_t most_of(std::size_t index) {
+    return index < 2 ? index : std::uint64_t{1} << (index - 1);
+  }
+
+ private:
+  std::array<std::uint64_t, kClasses> calls_{};
+};
+
 struct BackendStatistics {
   // Sending. A run counts as sent when its last datagram was taken by the kernel or given up.
   std::uint64_t runs_sent = 0;
   std::uint64_t datagrams_sent = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t send_calls = 0;           // system calls that tried to send
+  CallOccupancy send_occupancy;           // of send_calls
   std::uint64_t blocked_sends = 0;        // the socket's send buffer was full; the rest goes later
   std::uint64_t datagrams_discarded = 0;  // given up after a refusal: lost datagrams to the transport
   ErrnoCounts send_refusals;              // every errno but would-block, also those that a fall-back repaired
@@ -66,7 +90,9 @@ struct BackendStatistics {
   std::uint64_t runs_received = 0;
   std::uint64_t datagrams_received = 0;
   std::uint64_t bytes_received = 0;
-  std::uint64_t receive_calls = 0;        // system calls that tried to receive
+  std::uint64_t receive_calls = 0;  // system calls that tried to receive
+  // Of receive_calls, by datagrams_received; with io_uring, where datagrams arrive without a call, of receive().
+  CallOccupancy receive_occupancy;
   ErrnoCounts receive_errors;             // every errno but would-block; among them ECONNREFUSED, which is ignored
   std::uint64_t truncated_datagrams = 0;  // longer than BackendConfig::largest_datagram_bytes: dropped
   std::uint64_t empty_datagrams = 0;      // of zero bytes: dropped

@@ -26,5 +26,25 @@ TEST(ErrnoCounts, WhatExceedsItsTableIsStillCounted) {
   EXPECT_EQ(counts.total(), 20U);
 }
 
+TEST(CallOccupancy, ClassesDouble) {
+  EXPECT_EQ(CallOccupancy::class_of(0), 0U);
+  EXPECT_EQ(CallOccupancy::class_of(1), 1U);
+  EXPECT_EQ(CallOccupancy::class_of(2), 2U);
+  for (std::size_t i = 3; i + 1 < CallOccupancy::kClasses; ++i) {
+    EXPECT_EQ(CallOccupancy::class_of(CallOccupancy::most_of(i - 1) + 1), i);
+    EXPECT_EQ(CallOccupancy::class_of(CallOccupancy::most_of(i)), i);
+  }
+  EXPECT_EQ(CallOccupancy::class_of(1'000'000), CallOccupancy::kClasses - 1) << "the last holds the rest";
+}
+
+TEST(CallOccupancy, CountsCalls) {
+  CallOccupancy occupancy;
+  occupancy.add(54);
+  occupancy.add(64);
+  occupancy.add(0, 3);
+  EXPECT_EQ(occupancy.calls(CallOccupancy::class_of(64)), 2U);
+  EXPECT_EQ(occupancy.calls(0), 3U);
+}
+
 }  // namespace
 }  // namespace godwit

@@ -74,6 +74,7 @@ void MessageReceiver::receive(ReceiveBatch& inbox) {
   int errors = 0;
   while (filled < asked_) {
     const int received = call(filled);
+    if (received <= 0) statistics_.receive_occupancy.add(0);
     if (received == 0 || received == -EAGAIN || received == -EWOULDBLOCK) return;
     if (received < 0) {
       if (received == -EINTR) continue;
@@ -81,6 +82,7 @@ void MessageReceiver::receive(ReceiveBatch& inbox) {
       if (++errors == kMaxErrorsPerCall) return;
       continue;
     }
+    const std::uint64_t datagrams_before = statistics_.datagrams_received;
     for (const std::size_t end = filled + static_cast<std::size_t>(received); filled < end; ++filled) {
       // Nothing is written to the slots before the next receive(), so they may be armed again at once.
       mmsghdr& message = headers_[filled];
@@ -89,6 +91,7 @@ void MessageReceiver::receive(ReceiveBatch& inbox) {
                    inbox);
       arm(filled);
     }
+    statistics_.receive_occupancy.add(statistics_.datagrams_received - datagrams_before);
     if (!options_.one_call_each) break;
   }
   if (filled == asked_) inbox.set_stopped_at_bound();

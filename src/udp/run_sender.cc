@@ -90,7 +90,9 @@ bool RunSender::advance(std::span<const DatagramRun> runs, Position& at) {
       continue;
     }
     const std::size_t prepared = prepare(runs, at);
+    const std::uint64_t calls_before = statistics_.send_calls;
     const TransmitOutcome outcome = transmitter_->transmit({storage_->messages.data(), prepared});
+    account_calls({storage_->pieces.data(), outcome.taken}, statistics_.send_calls - calls_before);
     account({storage_->pieces.data(), outcome.taken}, at);
     if (outcome.error == 0) {
       GODWIT_ASSERT(outcome.taken > 0);
@@ -193,6 +195,21 @@ void RunSender::account(std::span<const Piece> pieces, Position& at) {
     statistics_.runs_sent += piece.end.run - at.run;
     at = piece.end;
   }
+}
+
+void RunSender::account_calls(std::span<const Piece> taken, std::uint64_t calls) {
+  if (calls == 0) return;
+  // A call for all of them, or one a message; what is more of them moved nothing.
+  if (calls >= taken.size() && taken.size() > 1) {
+    for (const Piece& piece : taken) statistics_.send_occupancy.add(piece.datagrams);
+    calls -= taken.size();
+  } else {
+    std::uint64_t datagrams = 0;
+    for (const Piece& piece : taken) datagrams += piece.datagrams;
+    statistics_.send_occupancy.add(datagrams);
+    --calls;
+  }
+  if (calls > 0) statistics_.send_occupancy.add(0, calls);
 }
 
 void RunSender::on_refusal(const DatagramRun& run, Position& at, int error, bool was_cut) {

@@ -80,6 +80,7 @@ class RunSender {
   [[nodiscard]] bool prepare_run(const DatagramRun& run, std::size_t index, std::size_t offset, std::size_t& count);
   [[nodiscard]] std::size_t write_control(const DatagramRun& run, std::size_t slot, std::size_t segment_size);
   void account(std::span<const Piece> pieces, Position& at);
+  void account_calls(std::span<const Piece> taken, std::uint64_t calls);
   void on_refusal(const DatagramRun& run, Position& at, int error, bool was_cut);
   void discard_rest(const DatagramRun& run, Position& at);
   void keep_remainder(const DatagramRun& run, std::size_t offset);

@@ -219,7 +219,9 @@ void UringReceiver::receive(ReceiveBatch& inbox) {
     }
   }
   const std::size_t bound = options_.buffers / 2;
+  const std::uint64_t datagrams_before = statistics_.datagrams_received;
   while (next_arrival_ < arrivals_.size() && lent_.size() < bound) take(arrivals_[next_arrival_++], inbox);
+  statistics_.receive_occupancy.add(statistics_.datagrams_received - datagrams_before);
   if (next_arrival_ < arrivals_.size() || lent_.size() == bound) inbox.set_stopped_at_bound();
 }
 
