@@ -184,10 +184,20 @@ Row ratio_row_of(std::string name, std::string title, std::string idle, Bare bar
           .whole = true,
           .body = [idle = std::move(idle), bare](Bench& bench) {
             bench.whole([&] {
-              const auto base = bare_ping(bench, bare);
-              const bool base_right = bench.outcome.verified;
-              const auto own = base ? godwit_ping(bench, idle, false) : std::nullopt;
-              if (!own || *base <= 0) return;
+              std::optional<double> base;
+              bool base_right = false;
+              const auto run_bare = [&] {
+                base = bare_ping(bench, bare);
+                base_right = bench.outcome.verified;
+              };
+              const bool bare_first = first_goes_first();
+              if (bare_first) run_bare();
+              const auto own = bare_first && !base ? std::nullopt : godwit_ping(bench, idle, false);
+              if (!own) return;
+              const Outcome own_outcome = bench.outcome;  // the other one writes there as well
+              if (!bare_first) run_bare();
+              if (!base || *base <= 0) return;
+              bench.outcome = own_outcome;
               bench.outcome.value = *own / *base;
               bench.outcome.metrics.emplace_back("nanoseconds", *own);
               bench.outcome.metrics.emplace_back("against_nanoseconds", *base);

@@ -33,11 +33,14 @@ Row own_ratio_row(std::string name, std::string title, PerfRunPlan plan, PerfRun
           .whole = true,
           .body = [plan = std::move(plan), against = std::move(against)](Bench& bench) {
             bench.whole([&] {
-              const auto other = run_perf(bench, against);
-              if (!other) return;
-              const double base = goodput_of(*other);
+              const bool other_first = first_goes_first();
+              std::optional<measure::Json> other;
+              if (other_first) other = run_perf(bench, against);
               const auto run = run_perf(bench, plan);
-              if (!run || base <= 0) return;
+              if (!other_first) other = run_perf(bench, against);
+              if (!run || !other) return;
+              const double base = goodput_of(*other);
+              if (base <= 0) return;
               bench.outcome.value = goodput_of(*run) / base;
               bench.outcome.metrics.emplace_back("against_bits_per_second", base);
             });
@@ -62,6 +65,10 @@ void add_level2_transport(Rows& rows) {
     rows.push_back(
         perf_row(cipher, fmt::format("one stream over loopback, cipher {}", cipher), both({"--cipher", cipher})));
   }
+  rows.push_back(perf_row("copying", "one stream over loopback, every packet copied once more on either side",
+                          both({"--copying-cipher"})));
+  rows.push_back(perf_row("receipts-1", "one stream over loopback, a packet of receipts for each packet",
+                          both({"--receipts-per-packet", "1"})));
   for (const char* size : {"208k", "1m", "4m", "16m"}) {
     PerfRunPlan buffer = both({});
     buffer.server_arguments = {"--receive-buffer", size};

@@ -63,15 +63,31 @@ std::string own_program() {
   return std::filesystem::read_symlink("/proc/self/exe", error).string();
 }
 
+// "ladder" and "ladder/NAME" stand for the rows of all ladders or of one.
+std::vector<std::string> rows_of_ladders(const std::string& pattern) {
+  std::vector<std::string> names;
+  for (const LadderPlan& ladder : all_ladders()) {
+    if (pattern != "ladder" && pattern != "ladder/" + ladder.name) continue;
+    for (const LadderPlan::Step& step : ladder.steps) names.push_back(step.row);
+  }
+  return names;
+}
+
 // Words select by beginning: "level0", "level2/transport"; --filter is a regular expression on top.
 std::vector<const Row*> selected_rows(const Options& options) {
   const std::regex filter(options.filter.empty() ? ".*" : options.filter);
+  std::vector<std::string> in_ladders;
+  for (const std::string& pattern : options.patterns) {
+    const std::vector<std::string> names = rows_of_ladders(pattern);
+    in_ladders.insert(in_ladders.end(), names.begin(), names.end());
+  }
   std::vector<const Row*> rows;
   for (const Row& row : all_rows()) {
+    const auto begins = [&row](const std::string& pattern) { return row.name.starts_with(pattern); };
     const bool wanted = options.patterns.empty()
                             ? row.level() <= 1
-                            : std::any_of(options.patterns.begin(), options.patterns.end(),
-                                          [&row](const std::string& pattern) { return row.name.starts_with(pattern); });
+                            : std::any_of(options.patterns.begin(), options.patterns.end(), begins) ||
+                                  std::find(in_ladders.begin(), in_ladders.end(), row.name) != in_ladders.end();
     if (wanted && !(options.quick && row.heavy) && std::regex_search(row.name, filter)) rows.push_back(&row);
   }
   return rows;
@@ -364,7 +380,8 @@ int main(int argc, char** argv) {
   godwit::bench::Options options;
   CLI::App app("The benchmark suite: shipped code only, verified, paired, with its own noise beside it.",
                "transport_perf");
-  app.add_option("rows", options.patterns, "beginnings of names: level0, level2/transport (default: level0 level1)");
+  app.add_option("rows", options.patterns,
+                 "beginnings of names: level0, level2/transport; ladder, ladder/NAME (default: level0 level1)");
   app.add_option("--filter", options.filter, "regular expression that names must match");
   app.add_flag("--quick", options.quick, "three short repetitions, without the rows that take seconds to set up");
   app.add_flag("--check", options.check, "each row once, for tests: is every result verified?");

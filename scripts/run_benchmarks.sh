@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets up, builds the release preset, looks at the environment, runs the levels named and takes a packet apart.
-#   scripts/run_benchmarks.sh [level0 level1 level2 level3 | beginning of a row's name]... [options]
+#   scripts/run_benchmarks.sh [level0 level1 level2 level3 | beginning of a row's name | ladder | ladder/NAME]... [options]
+# A ladder (backends, copy, receipts, cipher, serialisation, nonce, capacity, buffer) measures a fix switched off and on.
 #     --filter RE          only rows whose name matches
 #     --quick              three short repetitions; two rounds of `godwit analyze`
 #     --noise              compare the program with itself: the noise floor of this machine
@@ -20,7 +21,7 @@ cd "$(dirname "$0")/.."
 rows=() options=() analyze=() revision="" setup=yes run_analyze=yes
 while [ $# -gt 0 ]; do
   case "$1" in
-    -h|--help) sed -n '2,19s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h|--help) sed -n '2,20s/^# \{0,1\}//p' "$0"; exit 0 ;;
     --filter|--save-baseline|--baseline|--repetitions|--seed) [ $# -ge 2 ] || { echo "run_benchmarks: $1 needs a value" >&2; exit 2; }
       options+=("$1" "$2"); shift ;;
     --compare) [ $# -ge 2 ] || { echo "run_benchmarks: --compare needs a revision" >&2; exit 2; }

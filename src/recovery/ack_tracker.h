@@ -26,6 +26,9 @@ struct AckPolicy {
   Duration max_delay = 20ms;
   Duration initial_delay = 1ms;       // before set_rtt
   std::uint32_t prompt_packets = 64;  // of a young connection: the sender's window is still small
+  // Most receipts of one packet of their own. 1, with a threshold of 1: a packet of receipts for each packet, as simple
+  // transports do.
+  std::uint32_t receipts_per_packet = 288;
   ReceiptQueueConfig queue;
 };
 
@@ -82,6 +85,8 @@ class AckTracker {
   [[nodiscard]] bool due(Instant now) const;
   // When due() becomes true by itself; nothing when no receipt waits.
   [[nodiscard]] std::optional<Instant> deadline() const;
+  // Most receipts that the caller is to put into one packet of their own.
+  [[nodiscard]] std::size_t receipts_per_packet() const { return policy_.receipts_per_packet; }
   // Receipts waiting, repetitions not counted.
   [[nodiscard]] std::size_t pending() const { return queue_.size(); }
 

@@ -20,6 +20,9 @@ std::string joined(const std::vector<std::string>& texts) {
   return fmt::format("{}", fmt::join(texts, ", "));
 }
 
+// Steps of the slower side alone move the limit: those that gain less are told in a sentence.
+constexpr double kNoGain = 0.001;
+
 // What makes a row less than a plain figure, in words.
 std::string remarks_of(const BenchmarkResult& row) {
   std::vector<std::string> remarks = row.marks;
@@ -189,8 +192,13 @@ Table limits_table(const measure::Results& results, std::string_view name) {
   const std::vector<measure::PipelineLimit> limits =
       sender == nullptr ? measure::pipeline_limits(*receiver, nothing)
                         : measure::pipeline_limits(*sender, receiver == nullptr ? nothing : *receiver);
+  bool others_gain_nothing = false;
   for (const measure::PipelineLimit& limit : limits) {
     const bool first = limit.side.empty();
+    if (!first && limit.gain < kNoGain) {
+      others_gain_nothing = true;
+      continue;
+    }
     table.rows.push_back(
         {{first ? "nothing: as it is" : fmt::format("{} of the {}", step_label(limit.step), limit.side),
           first ? Tone::kStrong : Tone::kPlain},
@@ -198,9 +206,12 @@ Table limits_table(const measure::Results& results, std::string_view name) {
          {format_value(limit.bits_per_second, "bit/s")},
          {first ? "" : format_change(limit.gain), limit.gain >= 0.05 ? Tone::kGood : Tone::kFaint}});
   }
+  const std::string others =
+      others_gain_nothing ? fmt::format(" Any other step, were it free: less than {}.", format_change(kNoGain)) : "";
   if (sender != nullptr && receiver != nullptr) {
     table.note = fmt::format("Each side has a processor to itself; the {} sets the pace.",
-                             sender->sum_nanoseconds >= receiver->sum_nanoseconds ? "sender" : "receiver");
+                             sender->sum_nanoseconds >= receiver->sum_nanoseconds ? "sender" : "receiver") +
+                 others;
   }
   return table;
 }

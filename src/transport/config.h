@@ -30,6 +30,7 @@ struct Config {
 
   // Data path.
   std::optional<CipherKind> cipher;  // absent: the preferred one of this CPU
+  bool copying_cipher = false;       // a buffer for each step (crypto/copying_cipher.h): for comparison only
   CongestionKind congestion = CongestionKind::kBbr;
   ControllerConfig controller;
   RecoveryConfig recovery;

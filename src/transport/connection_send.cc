@@ -171,7 +171,8 @@ void Connection::write_receipts(Instant now, Established& session, RunWriter& ru
     constexpr std::size_t kSmallest = wire::kSmallestDatagram + wire::kReceiptSize;
     const std::size_t room = run.room();
     if (room < kSmallest) return;
-    const std::size_t most = std::min((room - wire::kSmallestDatagram) / wire::kReceiptSize, receipts.size());
+    const std::size_t most = std::min(
+        {(room - wire::kSmallestDatagram) / wire::kReceiptSize, receipts.size(), session.acks.receipts_per_packet()});
     GODWIT_MARK(context_.cost, kAcknowledge);
     const std::size_t count = session.acks.take(now, std::span(receipts).first(most), true);
     if (count == 0) return;

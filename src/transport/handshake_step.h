@@ -26,6 +26,7 @@ struct HandshakeContext {
   const KeyPair* self = nullptr;
   RandomSource* random = nullptr;
   CipherKind cipher = CipherKind::kOpenssl;
+  bool copying_cipher = false;
   SealerLimits key_limits;              // `already_sealed` is looked up in key_usage
   const KeyUsage* key_usage = nullptr;  // absent: every key is taken to be unused
 };
