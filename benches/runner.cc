@@ -1,5 +1,7 @@
 #include "benches/runner.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -7,6 +9,7 @@
 #include <random>
 
 #include "benches/worker.h"
+#include "measure/system_snapshot.h"
 
 namespace godwit::bench {
 namespace {
@@ -14,6 +17,7 @@ namespace {
 struct Side {
   std::vector<double> samples;
   std::uint64_t iterations = 0;
+  std::uint64_t kernel_drops = 0;  // at any socket of the system, while its repetitions ran
   bool verified = true;
   bool seen = false;
   Outcome outcome;  // of the latest repetition; distributions merged, evidence summed
@@ -102,7 +106,13 @@ class Rounds {
     const double seconds = row.whole ? plan_.whole_seconds : plan_.seconds;
     // Both sides of a pair do the same number of operations.
     const std::uint64_t iterations = std::max(state.candidate.iterations, state.baseline.iterations);
+    const auto before = measure::read_udp_counters();
     auto repetition = worker.run(row.name, row.whole ? 1 : iterations, seconds);
+    if (const auto after = measure::read_udp_counters(); before && after) {
+      const std::uint64_t dropped = after->dropped() - before->dropped();
+      side.kernel_drops += dropped;
+      kernel_drops_ += dropped;
+    }
     if (!repetition) {
       if (is_baseline && repetition.error().code == ErrorCode::kNotFound) {
         state.baseline_missing = true;
@@ -150,6 +160,10 @@ class Rounds {
       result.verified = state.candidate.verified;
       result.proof = latest.proof;
       result.marks = std::move(latest.marks);
+      if (state.candidate.kernel_drops > 0) {
+        result.evidence.emplace_back("kernel_drops", static_cast<double>(state.candidate.kernel_drops));
+        result.marks.push_back(fmt::format("{} datagrams dropped by the kernel", state.candidate.kernel_drops));
+      }
       if (!result.verified) {
         outcome.failed.push_back(row.name + ": not verified: " + result.proof);
         result.marks.emplace_back("not verified");
@@ -165,6 +179,7 @@ class Rounds {
       }
       outcome.rows.push_back(std::move(result));
     }
+    outcome.kernel_drops = kernel_drops_;
     return outcome;
   }
 
@@ -173,6 +188,7 @@ class Rounds {
   std::vector<State> states_;
   std::unique_ptr<Worker> candidate_;
   std::unique_ptr<Worker> baseline_;
+  std::uint64_t kernel_drops_ = 0;
 };
 
 const measure::BenchmarkResult* find(const std::vector<measure::BenchmarkResult>& rows, const std::string& name) {

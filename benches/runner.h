@@ -29,6 +29,7 @@ struct RunOutcome {
   std::vector<measure::ComparisonRow> pairs;   // against the other, floors not set
   std::vector<std::string> skipped;            // "name: reason"
   std::vector<std::string> failed;             // "name: reason": not verified, died, hung
+  std::uint64_t kernel_drops = 0;              // datagrams, at any socket, while rows ran: each row tells its own
 };
 
 [[nodiscard]] RunOutcome run_rows(const RunPlan& plan);

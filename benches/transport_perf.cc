@@ -112,7 +112,7 @@ class Suite {
     if (options_.noise) set_floors(outcome.pairs);
     int code = outcome.failed.empty() ? 0 : 1;
     if (!outcome.pairs.empty()) code = std::max(code, compare(outcome.pairs));
-    end();
+    end(outcome);
     if (!options_.baseline.empty()) code = std::max(code, compare_with_stored());
     if (options_.instructions) add_instructions(rows);
     print(outcome);
@@ -222,11 +222,16 @@ class Suite {
     }
   }
 
-  void end() {
+  void end(const RunOutcome& outcome) {
     results_.system = measure::take_system_snapshot() - before_;
-    for (measure::Finding& finding : measure::run_findings(*results_.system)) {
-      results_.environment.findings.push_back(std::move(finding));
-    }
+    // Drops are told by the rows that caused them: only what is beyond speaks against all of them.
+    measure::SystemSnapshot beyond = *results_.system;
+    beyond.udp.memory_errors = 0;
+    beyond.udp.receive_buffer_errors =
+        results_.system->udp.dropped() - std::min(results_.system->udp.dropped(), outcome.kernel_drops);
+    during_.findings = measure::run_findings(beyond);
+    results_.environment.findings.insert(results_.environment.findings.end(), during_.findings.begin(),
+                                         during_.findings.end());
     results_.seconds = elapsed();
     results_.fingerprint = measure::take_fingerprint(std::string(cipher_name(preferred_cipher())));
     for (measure::BenchmarkResult& row : results_.benchmarks) {
@@ -247,6 +252,9 @@ class Suite {
     if (options_.noise) fmt::print(out, "{}\n", report::print_table(report::noise_table(results_), terminal_));
     if (results_.comparison) {
       fmt::print(out, "{}\n", report::print_table(report::comparison_table(*results_.comparison), terminal_));
+    }
+    if (during_.exit_code() != 0) {
+      fmt::print(out, "While it ran:\n{}\n", report::print_environment(during_, terminal_, false));
     }
     for (const std::string& line : outcome.skipped) fmt::print(out, "skipped  {}\n", line);
     for (const std::string& line : outcome.failed) fmt::print(stderr, "FAILED   {}\n", line);
@@ -280,6 +288,7 @@ class Suite {
   report::TerminalOptions terminal_;
   measure::Results results_;
   measure::SystemSnapshot before_;
+  measure::EnvironmentReport during_;  // what happened while the rows ran
   measure::Stopwatch watch_;
   std::vector<std::string> unfit_;
 };

@@ -131,9 +131,13 @@ class AnalyzeCommand {
 
   void end() {
     results_.system = measure::take_system_snapshot() - before_;
-    for (measure::Finding& finding : measure::run_findings(*results_.system)) {
-      results_.environment.findings.push_back(std::move(finding));
+    const measure::EnvironmentReport during{measure::run_findings(*results_.system)};
+    if (during.exit_code() != 0 && !options_.output.json) {
+      print_line("\nWhile it ran:");
+      print_line(report::print_environment(during, terminal_, false));
     }
+    results_.environment.findings.insert(results_.environment.findings.end(), during.findings.begin(),
+                                         during.findings.end());
     results_.seconds = static_cast<double>(watch_.elapsed().count()) * 1e-9;
     results_.fingerprint = measure::take_fingerprint(cipher_);
   }

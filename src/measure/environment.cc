@@ -37,8 +37,7 @@ std::vector<Finding> run_findings(const SystemSnapshot& difference) {
   Findings findings;
   if (!difference.udp_known) {
     findings.unknown("run.udp_drops", "the kernel's UDP counters cannot be read");
-  } else if (const std::uint64_t drops = difference.udp.receive_buffer_errors + difference.udp.memory_errors;
-             drops > 0) {
+  } else if (const std::uint64_t drops = difference.udp.dropped(); drops > 0) {
     findings.invalid("run.udp_drops", fmt::format("{} datagrams dropped at receive buffers", drops), {2, 3},
                      "what was dropped was paid for and is not in the goodput",
                      "larger socket buffers: see network.receive_buffer");

@@ -189,10 +189,20 @@ std::uint64_t later_minus_earlier(std::uint64_t after, std::uint64_t before) {
 
 }  // namespace
 
+std::optional<UdpCounters> read_udp_counters(const SystemFiles& files) {
+  UdpCounters udp;
+  const auto table = files.read("/proc/net/snmp");
+  if (!table || !read_snmp(*table, udp)) return std::nullopt;
+  if (const auto table6 = files.read("/proc/net/snmp6")) read_snmp6(*table6, udp);
+  return udp;
+}
+
 SystemSnapshot take_system_snapshot(const SystemFiles& files) {
   SystemSnapshot snapshot;
-  if (const auto table = files.read("/proc/net/snmp")) snapshot.udp_known = read_snmp(*table, snapshot.udp);
-  if (const auto table = files.read("/proc/net/snmp6")) read_snmp6(*table, snapshot.udp);
+  if (const auto udp = read_udp_counters(files)) {
+    snapshot.udp = *udp;
+    snapshot.udp_known = true;
+  }
   if (const auto table = files.read("/proc/stat")) read_stat(*table, snapshot);
   if (const auto table = files.read("/proc/net/softnet_stat")) snapshot.backlog_dropped = read_backlog(*table);
   if (const auto table = files.read("/proc/vmstat")) snapshot.pages_swapped = read_swapped(*table);

@@ -22,6 +22,9 @@ struct UdpCounters {
   std::uint64_t send_buffer_errors = 0;
   std::uint64_t checksum_errors = 0;
   std::uint64_t memory_errors = 0;
+
+  // Datagrams that reached a socket and found no room.
+  [[nodiscard]] std::uint64_t dropped() const { return receive_buffer_errors + memory_errors; }
 };
 
 struct SystemSnapshot {
@@ -43,6 +46,8 @@ struct SystemSnapshot {
   double seconds = 0;  // CLOCK_MONOTONIC_RAW
 };
 
+// Nothing where the kernel's table cannot be read.
+[[nodiscard]] std::optional<UdpCounters> read_udp_counters(const SystemFiles& files = {});
 [[nodiscard]] SystemSnapshot take_system_snapshot(const SystemFiles& files = {});
 
 // Differences of every counter; temperature is the later one; `seconds` is the time between.
