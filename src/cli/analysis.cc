@@ -19,7 +19,9 @@ struct Reading {
   double payload_bytes = 0;
   double cpu = 0;  // ns
   double waits = 0;
-  double busy = 0;  // ns, raw: with the cost of the marks
+  double pauses = 0;  // what is done without work: waits and receive calls that found nothing
+  double idle = 0;    // ns, raw
+  double busy = 0;    // ns, raw: with the cost of the marks
   double marks = 0;
   double loop_mark = 0;  // ns, of one mark
   std::string clock;
@@ -34,6 +36,16 @@ struct Reading {
 double number(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_number() ? found->get<double>() : 0;
+}
+
+// Most of the polling that a loop does in place of sleeping.
+double empty_receive_calls(const Json& socket) {
+  const auto classes = socket.find("receive_occupancy");
+  if (classes == socket.end()) return 0;
+  for (const Json& entry : *classes) {
+    if (number(entry, "most_datagrams") == 0) return number(entry, "calls");
+  }
+  return 0;
 }
 
 // What a run moved: a stream one way, or messages and their replies, of which each is a packet to either side.
@@ -90,6 +102,7 @@ Reading read_side(const Json& run, const char* side_name) {
   reading.cpu = (number(side, "cpu_user_seconds") + number(side, "cpu_system_seconds")) * 1e9 / n;
   const Json& socket = side.at("socket");
   reading.waits = number(socket, "waits") / n;
+  reading.pauses = reading.waits + empty_receive_calls(socket) / n;
   const auto cost = side.find("cost");
   if (cost == side.end() || !cost->is_object()) return reading;
   reading.marks = number(*cost, "marks") / n;
@@ -105,7 +118,7 @@ Reading read_side(const Json& run, const char* side_name) {
     target.laps = number(entry, "laps") / n;
     constexpr const char* kNames[] = {"lap_p50", "lap_p90", "lap_p99", "lap_p999"};
     for (std::size_t i = 0; i < 4; ++i) target.percentiles[i] = number(entry, kNames[i]);
-    if (*step != CostStep::kIdle) reading.busy += target.raw;
+    (*step == CostStep::kIdle ? reading.idle : reading.busy) += target.raw;
   }
   return reading;
 }
@@ -143,8 +156,8 @@ Result<SideAnalysis> analyze_side(const std::string& name, const std::string& si
   facts.unmarked_nanoseconds = median_of(plain, [](const Reading& r) { return r.cpu; });
   facts.marked_nanoseconds = median_of(marked, [](const Reading& r) { return r.cpu; });
 
-  // Processor time that is in no lap but idle ones: the system calls that wait. Where the side hardly ever sleeps there
-  // is nothing to take off, and such time is missing from the sum, as it should be.
+  // Processor time that is in no lap but idle ones: waiting and polling. Where the side hardly ever does there is
+  // nothing to take off, and such time is missing from the sum, as it should be.
   // Laps are wall time: where a side is kept off its processor amid its work, they are longer than what it used, all
   // steps alike.
   constexpr double kHardlyEver = 1e-4;
@@ -155,9 +168,10 @@ Result<SideAnalysis> analyze_side(const std::string& name, const std::string& si
   for (std::size_t i = 0; i < rounds.size(); ++i) {
     double plain_wait = 0;
     double marked_wait = 0;
-    if (plain[i].waits > kHardlyEver && marked[i].waits > kHardlyEver) {
-      marked_wait = std::max(0.0, marked[i].cpu - marked[i].busy);
-      plain_wait = marked_wait / marked[i].waits * plain[i].waits;
+    if (plain[i].pauses > kHardlyEver && marked[i].pauses > kHardlyEver) {
+      // Idle laps are wall time, and so at least what waiting took of the processor.
+      marked_wait = std::clamp(marked[i].cpu - marked[i].busy, 0.0, marked[i].idle);
+      plain_wait = marked_wait / marked[i].pauses * plain[i].pauses;
     }
     mark_costs.push_back((marked[i].cpu - marked_wait - (plain[i].cpu - plain_wait)) / marked[i].marks);
     wait_costs.push_back(plain_wait);

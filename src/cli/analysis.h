@@ -2,8 +2,8 @@
 // a mark costs is the processor time by which the marked build exceeds the plain one, divided by the marks: measured
 // where they stand, on each side by itself, and never more than a loop of marks says. (Doubling every mark instead
 // tells what the second of two costs, which has no work left to overlap with: twice too much.) The whole that the parts
-// must sum up to is the processor time of the plain runs, without what was spent on going to sleep and waking; what no
-// lap covers is missing from the sum. Pure computation; analyze_command.cc takes the runs.
+// must sum up to is the processor time of the plain runs, without what was spent on polling, going to sleep and waking;
+// what no lap covers is missing from the sum. Pure computation; analyze_command.cc takes the runs.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct AnalysisRound {
 // What belongs to a side beside its steps, a packet.
 struct SideFacts {
   double waits = 0;
-  double wait_nanoseconds = 0;       // processor time of going to sleep and waking
+  double wait_nanoseconds = 0;       // processor time of polling, going to sleep and waking
   double loop_mark_nanoseconds = 0;  // what a loop of marks alone says a mark costs
   double unmarked_nanoseconds = 0;   // plain, with the waiting
   double marked_nanoseconds = 0;     // the same of the marked build: the slow-down by the marks

@@ -152,9 +152,9 @@ class AnalyzeCommand {
     return chosen;
   }
 
-  Result<measure::Json> one_run(const Scenario& scenario, int mark_times) const {
+  Result<measure::Json> one_run(const Scenario& scenario, bool marked) const {
     PerfPairOptions pair;
-    pair.server_program = pair.client_program = mark_times == 0 ? plain_program_ : marked_program_;
+    pair.server_program = pair.client_program = marked ? marked_program_ : plain_program_;
     pair.seconds = options_.seconds;
     pair.sender_core = options_.sender_core;
     pair.receiver_core = options_.receiver_core;
@@ -162,9 +162,7 @@ class AnalyzeCommand {
     pair.server_arguments = {"--backend", scenario.backend, "--cipher", options_.cipher};
     pair.server_arguments.insert(pair.server_arguments.end(), scenario.both_arguments.begin(),
                                  scenario.both_arguments.end());
-    if (mark_times > 0) {
-      pair.server_arguments.insert(pair.server_arguments.end(), {"--cost", "--mark-times", std::to_string(mark_times)});
-    }
+    if (marked) pair.server_arguments.emplace_back("--cost");
     pair.client_arguments = pair.server_arguments;
     pair.client_arguments.insert(pair.client_arguments.end(), scenario.client_arguments.begin(),
                                  scenario.client_arguments.end());
@@ -179,16 +177,16 @@ class AnalyzeCommand {
     const measure::Stopwatch watch;
     const report::TerminalOptions progress = report::terminal_options(STDERR_FILENO);
     for (AnalysisRound& round : rounds) {
-      std::vector<std::pair<measure::Json*, int>> runs = {{&round.plain, 0}, {&round.marked, 1}};
+      std::vector<std::pair<measure::Json*, bool>> runs = {{&round.plain, false}, {&round.marked, true}};
       std::shuffle(runs.begin(), runs.end(), random);
-      for (const auto& [target, mark_times] : runs) {
+      for (const auto& [target, marked] : runs) {
         if (progress.width > 0) {
           fmt::print(stderr, "{}",
                      report::print_progress(done, all, scenario.name,
                                             static_cast<double>(watch.elapsed().count()) * 1e-9, progress));
         }
         ++done;
-        auto json = one_run(scenario, mark_times);
+        auto json = one_run(scenario, marked);
         if (!json) return std::unexpected(json.error());
         *target = std::move(*json);
       }
@@ -256,7 +254,7 @@ class AnalyzeCommand {
       print_line(report::print_table(report::breakdown_table(side->breakdown), terminal_));
       const SideFacts& facts = side->facts;
       print_line(fmt::format(
-          "Plain build {} ns of processor time a packet, of which {} ns go to sleeping and waking ({} waits a packet); "
+          "Plain build {} ns of processor time a packet, of which {} ns go to polling, sleeping and waking ({} waits a packet); "
           "marked "
           "build {} ns. {} ns a packet the {} only waited. A loop of marks alone would have said {} ns a mark. Others "
           "had the "

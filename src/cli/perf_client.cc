@@ -16,7 +16,6 @@
 #include "cli/loop.h"
 #include "cli/network_options.h"
 #include "cli/perf_report.h"
-#include "cli/repeated_marks.h"
 #include "cli/values.h"
 #include "measure/stopwatch.h"
 #include "runtime/clock.h"
@@ -40,7 +39,6 @@ struct PerfClientOptions {
   std::string working_set = "64M";
   bool no_digest = false;
   bool cost = false;
-  int mark_times = 1;
   bool ping_pong = false;
   std::size_t size = 64;
   std::string ping_interval;
@@ -208,13 +206,12 @@ int run_perf_client(const PerfClientOptions& options) {
   std::optional<measure::CostProbe> probe;
   if (options.cost) probe.emplace(measure::TickClock::calibrate());
   measure::CostProbe* const cost = probe ? &*probe : nullptr;
-  RepeatedMarks marks(cost, options.mark_times);
-  auto opened = open_client(options.network, options.peer, make_node_config(options.network), marks.sink());
+  auto opened = open_client(options.network, options.peer, make_node_config(options.network), cost);
   if (!opened) {
     print_error(opened.error().message);
     return exit_code_of(opened.error());
   }
-  PerfClientCommand command(options, *opened, cost, marks.sink());
+  PerfClientCommand command(options, *opened, cost, cost);
   if (const Status dialled = command.start(); !dialled) {
     print_error(dialled.error().message);
     return kUnreachable;
@@ -276,9 +273,6 @@ void add_perf_client_command(CLI::App& app, int& exit_code) {
       ->check(check_duration())
       ->type_name("TIME");
   command->add_flag("--cost", options->cost, "report where the time goes; figures only in godwit-marked");
-  command->add_option("--mark-times", options->mark_times, "take each mark so often: shows what a mark costs")
-      ->check(CLI::Range(1, 16))
-      ->capture_default_str();
   add_output_options(*command, options->output);
   add_network_options(*command, options->network);
   command->callback([options, &exit_code] { exit_code = run_perf_client(*options); });

@@ -18,7 +18,6 @@
 #include "cli/network_options.h"
 #include "cli/perf_report.h"
 #include "cli/perf_side.h"
-#include "cli/repeated_marks.h"
 #include "cli/values.h"
 #include "measure/stopwatch.h"
 
@@ -32,7 +31,6 @@ struct PerfServerOptions {
   bool once = false;
   std::size_t shards = 1;
   bool cost = false;
-  int mark_times = 1;
 };
 
 class PerfServerCommand final : public LoopCommand, public PerfServer::Observer {
@@ -136,14 +134,13 @@ int run_perf_server(const PerfServerOptions& options) {
   std::optional<measure::CostProbe> probe;
   if (options.cost) probe.emplace(measure::TickClock::calibrate());
   measure::CostProbe* const cost = probe ? &*probe : nullptr;
-  RepeatedMarks marks(cost, options.mark_times);
-  auto opened = open_server(options.network, make_node_config(options.network), marks.sink());
+  auto opened = open_server(options.network, make_node_config(options.network), cost);
   if (!opened) {
     print_error(opened.error().message);
     return exit_code_of(opened.error());
   }
   Node& node = *opened->node;
-  PerfServerCommand command(options, node, cost, marks.sink());
+  PerfServerCommand command(options, node, cost, cost);
   Loop loop(node, command);
   print_listening(node, options.output);
   const bool finished = loop.run();
@@ -212,9 +209,6 @@ void add_perf_server_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_flag("--cost", options->cost, "report where the time goes; figures only in godwit-marked")
       ->excludes(shards);
-  command->add_option("--mark-times", options->mark_times, "take each mark so often: shows what a mark costs")
-      ->check(CLI::Range(1, 16))
-      ->capture_default_str();
   add_output_options(*command, options->output);
   add_network_options(*command, options->network);
   command->callback([options, &exit_code] {

@@ -37,6 +37,7 @@ class CostProbe final : public trace::CostSink {
   explicit CostProbe(TickClock clock);
 
   void mark(trace::CostStep next) override;
+  void rename_lap(trace::CostStep step) override { current_ = step < trace::CostStep::kCount ? step : current_; }
   // Forgets everything; the next mark begins the first lap. For the end of a warm-up.
   void reset();
 

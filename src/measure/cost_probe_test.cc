@@ -35,6 +35,19 @@ TEST(CostProbe, GivesEachLapToTheStepThatBeganIt) {
   EXPECT_GE(step_of(profile, CostStep::kSendCall).raw_nanoseconds, 48'000);
 }
 
+TEST(CostProbe, ARenamedLapCountsForItsLastName) {
+  CostProbe probe(TickClock::calibrate(4ms));
+  probe.mark(CostStep::kIdle);
+  spin(50'000);
+  probe.rename_lap(CostStep::kReceiveCall);
+  probe.mark(CostStep::kOther);
+  const CostProfile profile = probe.profile();
+  EXPECT_EQ(profile.marks, 2U) << "a name is no mark";
+  EXPECT_EQ(step_of(profile, CostStep::kIdle).laps, 0U);
+  EXPECT_EQ(step_of(profile, CostStep::kReceiveCall).laps, 1U);
+  EXPECT_GE(step_of(profile, CostStep::kReceiveCall).raw_nanoseconds, 48'000);
+}
+
 TEST(CostProbe, LapsTileTheTimeBetweenFirstAndLastMark) {
   const TickClock clock = TickClock::calibrate(4ms);
   CostProbe probe(clock);

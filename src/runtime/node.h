@@ -115,6 +115,7 @@ class Node {
   bool transmit();
   void run_posted();
   void wait(std::optional<Duration> longest_wait, bool busy);
+  void poll_input();
   void note_work();
   [[nodiscard]] bool keeps_polling();
 
@@ -127,6 +128,7 @@ class Node {
   trace::CostSink* cost_;
 
   ReceiveBatch inbox_;
+  bool polled_input_ = false;                  // inbox_ holds what the end of the last turn found
   std::vector<ShardMailbox::Parcel> parcels_;  // runs that other shards passed on
   TransmitBuffer buffer_{128 * 1024};
   std::vector<DatagramRun> unsent_;  // runs in buffer_ that the socket has not taken

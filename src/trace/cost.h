@@ -37,6 +37,9 @@ class CostSink {
  public:
   virtual ~CostSink() = default;
   virtual void mark(CostStep next) = 0;
+  // The running lap belongs to `step` after all: what it was shows at its end, as with polling that has found
+  // something.
+  virtual void rename_lap(CostStep step) = 0;
 };
 
 }  // namespace godwit::trace
@@ -46,6 +49,11 @@ class CostSink {
   do {                                                                    \
     if ((sink) != nullptr) (sink)->mark(::godwit::trace::CostStep::step); \
   } while (false)
+#define GODWIT_RENAME_LAP(sink, step)                                           \
+  do {                                                                          \
+    if ((sink) != nullptr) (sink)->rename_lap(::godwit::trace::CostStep::step); \
+  } while (false)
 #else
 #define GODWIT_MARK(sink, step) static_cast<void>(0)
+#define GODWIT_RENAME_LAP(sink, step) static_cast<void>(0)
 #endif

@@ -109,7 +109,7 @@ class Backend {
   [[nodiscard]] virtual bool send_blocked() const = 0;
 
   // Takes what has arrived, up to a bound, and never blocks; returns the number of runs. Segments coalesced by the
-  // kernel stay one run.
+  // kernel stay one run. After calls in a row that found nothing, which is polling, one takes what comes first alone.
   virtual std::size_t receive(ReceiveBatch& inbox) = 0;
 
   // Sleeps until something arrives, a blocked send may go on, wake() is called, or the time-out (nanoseconds; zero

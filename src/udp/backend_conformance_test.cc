@@ -157,6 +157,28 @@ TEST_P(BackendConformance, EachCallIsCountedByTheDatagramsThatItMoved) {
   }
 }
 
+TEST_P(BackendConformance, WhoPolledGetsTheFirstAloneAndThenTheRest) {
+  ReceiveBatch inbox;
+  for (int i = 0; i < 4; ++i) b_->receive(inbox);
+  std::vector<OwnedRun> owned;
+  Datagrams expected;
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    owned.push_back(run_to_b(1200, 1200));
+    append_datagrams(owned.back().run, expected);
+    ASSERT_EQ(a_->send({&owned.back().run, 1}), 1U);
+  }
+  b_->receive(inbox);
+  Datagrams received;
+  for (const DatagramRun& run : inbox.runs()) append_datagrams(run, received);
+  if (kind() != BackendKind::kUring) {
+    EXPECT_EQ(received.size(), 1U);
+    EXPECT_FALSE(inbox.stopped_at_bound()) << "its caller goes on to wait, which finds the rest";
+  }
+  const Datagrams rest = collect(*b_, expected.size() - received.size());
+  received.insert(received.end(), rest.begin(), rest.end());
+  EXPECT_EQ(received, expected);
+}
+
 TEST_P(BackendConformance, AnEmptySocketCostsOneSystemCall) {
   const std::uint64_t before = b_->statistics().receive_calls;
   ReceiveBatch inbox;

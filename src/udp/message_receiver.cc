@@ -16,6 +16,9 @@ constexpr std::size_t kAlignment = 64;
 // until it is decrypted, a whole one does not, and the call is long paid for.
 constexpr std::size_t kLargeMessageBytes = 16384;
 constexpr std::size_t kFewMessages = 4;
+// After so many calls in a row that found nothing the caller polls, and what it waits for comes alone: a call for many
+// would look for a second one in vain before it hands over the first.
+constexpr std::uint32_t kPollingCalls = 2;
 
 std::size_t stride_of(std::size_t buffer_bytes) {
   return (buffer_bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -57,7 +60,7 @@ void MessageReceiver::arm(std::size_t slot) {
 
 int MessageReceiver::call(std::size_t first) {
   ++statistics_.receive_calls;
-  if (options_.one_call_each) {
+  if (options_.one_call_each || asked_ == 1) {
     const auto bytes = ::recvmsg(descriptor_, &headers_[first].msg_hdr, MSG_DONTWAIT);
     if (bytes < 0) return -errno;
     headers_[first].msg_len = static_cast<unsigned>(bytes);
@@ -75,11 +78,11 @@ void MessageReceiver::receive(ReceiveBatch& inbox) {
   while (filled < asked_) {
     const int received = call(filled);
     if (received <= 0) statistics_.receive_occupancy.add(0);
-    if (received == 0 || received == -EAGAIN || received == -EWOULDBLOCK) return;
+    if (received == 0 || received == -EAGAIN || received == -EWOULDBLOCK) break;
     if (received < 0) {
       if (received == -EINTR) continue;
       statistics_.receive_errors.add(-received);
-      if (++errors == kMaxErrorsPerCall) return;
+      if (++errors == kMaxErrorsPerCall) break;
       continue;
     }
     const std::uint64_t datagrams_before = statistics_.datagrams_received;
@@ -94,8 +97,14 @@ void MessageReceiver::receive(ReceiveBatch& inbox) {
     statistics_.receive_occupancy.add(statistics_.datagrams_received - datagrams_before);
     if (!options_.one_call_each) break;
   }
-  if (filled == asked_) inbox.set_stopped_at_bound();
-  asked_ = bytes >= filled * kLargeMessageBytes ? std::min(kFewMessages, options_.buffers) : options_.buffers;
+  const bool polled = empty_calls_ >= kPollingCalls;
+  if (filled == asked_ && !polled) inbox.set_stopped_at_bound();
+  empty_calls_ = filled == 0 ? empty_calls_ + 1 : 0;
+  if (empty_calls_ >= kPollingCalls) {
+    asked_ = 1;
+  } else if (filled > 0) {
+    asked_ = bytes >= filled * kLargeMessageBytes ? std::min(kFewMessages, options_.buffers) : options_.buffers;
+  }
 }
 
 }  // namespace godwit

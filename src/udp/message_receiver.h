@@ -46,7 +46,8 @@ class MessageReceiver {
   std::unique_ptr<std::uint8_t[]> pool_;
   std::vector<Slot> slots_;
   std::vector<mmsghdr> headers_;
-  std::size_t asked_;  // most messages of the next call
+  std::size_t asked_;              // most messages of the next call
+  std::uint32_t empty_calls_ = 0;  // of receive(), in a row
 };
 
 }  // namespace godwit
