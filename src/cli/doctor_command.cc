@@ -4,11 +4,14 @@
 #include <unistd.h>
 
 #include <memory>
+#include <string>
 
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
+#include "crypto/packet_cipher.h"
 #include "measure/environment.h"
+#include "measure/fingerprint.h"
 #include "report/terminal.h"
 
 namespace godwit::cli {
@@ -30,7 +33,9 @@ void add_doctor_command(CLI::App& app, int& exit_code) {
       fmt::print("{}",
                  report::print_environment(report, report::terminal_options(STDOUT_FILENO), !options->complaints));
     }
-    exit_code = write_json(to_json(report), options->output) ? report.exit_code() : kFailure;
+    const measure::Json json =
+        doctor_json(report, measure::take_fingerprint(std::string(cipher_name(preferred_cipher()))));
+    exit_code = write_json(json, options->output) ? report.exit_code() : kFailure;
   });
 }
 

@@ -36,6 +36,14 @@ TEST(Tables, AreWellFormedForEveryKindOfResult) {
   expect_well_formed(noise_table(results));
 }
 
+TEST(Tables, NameOnlyTheLimitsThatAFreeStepWouldMove) {
+  const measure::Results results = measure::make_sample_results();
+  const Table table = limits_table(results, "stream, batched");
+  EXPECT_EQ(table.rows[0][0].text, "nothing: as it is");
+  for (const std::vector<Cell>& row : table.rows) EXPECT_EQ(row[0].text.find("of the sender"), std::string::npos);
+  EXPECT_THAT(table.note, HasSubstr("the receiver sets the pace. Any other step, were it free: less than +0.1 %."));
+}
+
 TEST(Tables, SayHowFullCallsWereInSharesOfTheCalls) {
   const measure::Results results = measure::make_sample_results();
   const Table table = occupancy_table(results, "stream, batched");

@@ -37,6 +37,18 @@ class Schemas(Case):
     def test_version(self):
         self.check(json.loads(self.run_godwit("version", "--json").stdout), "godwit-version")
 
+    def test_doctor(self):
+        result = self.run_godwit("doctor", "--json", "--json-file", "doctor.json")
+        doctor = json.loads(result.stdout)
+        self.assertEqual(doctor, json.loads((self.folder / "doctor.json").read_text()))
+        self.assertEqual(set(doctor), {"schema", "schema_version", "fingerprint", "environment"})
+        self.assertEqual((doctor["schema"], doctor["schema_version"]), ("godwit-doctor", 1))
+        environment = doctor["environment"]
+        self.assertEqual(set(environment), {"exit_code", "fit_levels", "findings"})
+        self.assertEqual(environment["exit_code"], result.returncode)
+        self.assertGreater(len(environment["findings"]), 20)
+        self.assertTrue(doctor["fingerprint"]["machine"]["processor"])
+
     def test_send_and_listen(self):
         source = random_file(self.folder / "data.bin", 1 << 20)
         server = self.listen("--once", "--json", json_lines=True)

@@ -196,6 +196,12 @@ def summarize(samples, reference):
     return rows
 
 
+def fingerprint(build):
+    """The machine and the build, as `godwit doctor` tells them; its exit code is about fitness."""
+    run = subprocess.run([os.path.join(build, "godwit"), "doctor", "--json"], capture_output=True, text=True, check=False)
+    return json.loads(run.stdout)["fingerprint"]
+
+
 def print_table(rows, reference, pairs):
     print(f"\n{'':10} {'Gbit/s':>22} {'ns/packet':>10} {'CPU s/GB':>9}  {reference + ' is … times it':>26}")
     for row in rows:
@@ -264,6 +270,7 @@ def main():
             "rounds": rounds,
             "seed": seed,
             "reference": names[0],
+            "fingerprint": fingerprint(options.godwit_build),
             "rows": rows,
             "failures": failures,
             "differences": " ".join(DIFFERENCES.split()),
