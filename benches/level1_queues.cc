@@ -93,7 +93,8 @@ Row receipt_queue_row(std::uint32_t capacity) {
           .title = fmt::format("a receipt through a queue of {} that is emptied when full", capacity),
           .parameters = {{"capacity", std::to_string(capacity)}},
           .body = [capacity](Bench& bench) {
-            ReceiptQueue queue({.pending_limit = capacity, .repetitions = 0});
+            const ReceiptQueueConfig config = {.pending_limit = capacity, .repetitions = 0};
+            ReceiptQueue queue(config);
             std::vector<std::uint32_t> out(capacity);
             std::uint32_t id = 1;
             std::uint64_t sum_in = 0;

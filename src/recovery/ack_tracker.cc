@@ -4,7 +4,8 @@
 
 namespace godwit {
 
-AckTracker::AckTracker(AckPolicy policy) : policy_(policy), queue_(policy.queue), delay_(policy.initial_delay) {}
+AckTracker::AckTracker(const AckPolicy& policy)
+    : policy_(&policy), queue_(policy.queue), delay_(policy.initial_delay) {}
 
 Novelty AckTracker::on_noop(Instant now, std::uint32_t id) {
   if (ids_.is_duplicate(id)) {
@@ -24,13 +25,13 @@ Novelty AckTracker::on_tracked_noop(std::uint32_t id) {
 }
 
 void AckTracker::set_rtt(Duration smoothed) {
-  delay_ = std::clamp(smoothed / 8, policy_.min_delay, policy_.max_delay);
+  delay_ = std::clamp(smoothed / 8, policy_->min_delay, policy_->max_delay);
 }
 
 // A gap, a duplicate or a tail is news that the sender's loss recovery waits for; a young connection's window is too
 // small to fill the threshold.
 void AckTracker::on_batch_end(Instant now) {
-  const bool young = new_packets_at_batch_ < policy_.prompt_packets;
+  const bool young = new_packets_at_batch_ < policy_->prompt_packets;
   const bool duplicate = duplicates_ != duplicates_at_batch_;
   if ((young || duplicate || batch_is_tail_ || ids_.disorder()) && !queue_.empty()) flush_at_once_ = true;
   ids_.clear_disorder();
@@ -42,12 +43,12 @@ void AckTracker::on_batch_end(Instant now) {
 
 bool AckTracker::due(Instant now) const {
   if (queue_.empty()) return false;
-  return flush_at_once_ || queue_.size() >= policy_.threshold || now - queue_.oldest() >= delay_;
+  return flush_at_once_ || queue_.size() >= policy_->threshold || now - queue_.oldest() >= delay_;
 }
 
 std::optional<Instant> AckTracker::deadline() const {
   if (queue_.empty()) return std::nullopt;
-  const bool already = flush_at_once_ || queue_.size() >= policy_.threshold;
+  const bool already = flush_at_once_ || queue_.size() >= policy_->threshold;
   return already ? queue_.oldest() : queue_.oldest() + delay_;
 }
 

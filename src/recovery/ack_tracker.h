@@ -32,6 +32,8 @@ struct AckPolicy {
   ReceiptQueueConfig queue;
 };
 
+inline constexpr AckPolicy kDefaultAckPolicy;
+
 struct AckStatistics {
   std::uint64_t new_packets = 0;
   std::uint64_t duplicates = 0;
@@ -44,7 +46,9 @@ struct AckStatistics {
 
 class AckTracker {
  public:
-  explicit AckTracker(AckPolicy policy = {});
+  // `policy` outlives it: a connection keeps no copy of what all share.
+  explicit AckTracker(const AckPolicy& policy = kDefaultAckPolicy);
+  explicit AckTracker(const AckPolicy&& policy) = delete;
 
   // Records a packet that authenticated and decoded. Constant time in order.
   Novelty on_packet(Instant now, std::uint32_t id) {
@@ -86,7 +90,7 @@ class AckTracker {
   // When due() becomes true by itself; nothing when no receipt waits.
   [[nodiscard]] std::optional<Instant> deadline() const;
   // Most receipts that the caller is to put into one packet of their own.
-  [[nodiscard]] std::size_t receipts_per_packet() const { return policy_.receipts_per_packet; }
+  [[nodiscard]] std::size_t receipts_per_packet() const { return policy_->receipts_per_packet; }
   // Receipts waiting, repetitions not counted.
   [[nodiscard]] std::size_t pending() const { return queue_.size(); }
 
@@ -101,7 +105,7 @@ class AckTracker {
   [[nodiscard]] std::size_t gap_count() const { return ids_.gap_count(); }
 
  private:
-  AckPolicy policy_;
+  const AckPolicy* policy_;
   ReceivedIds ids_;
   NoOpIds noops_;          // in ids_ by a NoOp alone
   NoOpIds tracked_noops_;  // not in ids_

@@ -162,7 +162,8 @@ TEST_F(AckTrackerTest, StaysDueUntilAllReceiptsAreTaken) {
 }
 
 TEST_F(AckTrackerTest, IsDueWhenReceiptsOverflow) {
-  AckTracker small({.threshold = 100, .prompt_packets = 0, .queue = {.pending_limit = 3}});
+  constexpr AckPolicy kPolicy = {.threshold = 100, .prompt_packets = 0, .queue = {.pending_limit = 3}};
+  AckTracker small(kPolicy);
   for (std::uint32_t id = 1; id <= 4; ++id) {
     static_cast<void>(small.on_packet(kStart, id));
     small.queue_receipt(kStart, id);

@@ -18,7 +18,7 @@ bool ReceiptQueue::push_checked(Instant now, std::uint32_t id, bool known_new) {
     const auto waiting = pending_.begin() + static_cast<std::ptrdiff_t>(taken_);
     if (std::find(waiting, pending_.end(), id) != pending_.end()) return true;
   }
-  if (size() >= config_.pending_limit) {
+  if (size() >= config_->pending_limit) {
     ++overflowed_;
     return false;
   }
@@ -50,13 +50,13 @@ std::size_t ReceiptQueue::take(Instant now, std::span<std::uint32_t> out, bool r
 }
 
 void ReceiptQueue::remember(Instant now, std::span<const std::uint32_t> ids) {
-  if (config_.recent_limit == 0 || config_.repetitions == 0) return;
-  if (ids.size() > config_.recent_limit) ids = ids.last(config_.recent_limit);
+  if (config_->recent_limit == 0 || config_->repetitions == 0) return;
+  if (ids.size() > config_->recent_limit) ids = ids.last(config_->recent_limit);
   const std::uint32_t sent = ticks(now.time_since_epoch());
-  const std::uint32_t repeats = std::min<std::uint32_t>(config_.repetitions, 3);
+  const std::uint32_t repeats = std::min<std::uint32_t>(config_->repetitions, 3);
   for (const std::uint32_t id : ids) {
-    if (recent_.size() < config_.recent_limit) recent_.emplace_back();
-    if (recent_next_ == config_.recent_limit) recent_next_ = 0;
+    if (recent_.size() < config_->recent_limit) recent_.emplace_back();
+    if (recent_next_ == config_->recent_limit) recent_next_ = 0;
     Recent& entry = recent_[recent_next_++];
     if (entry.repeats_left != 0) --repeatable_;
     ++repeatable_;
@@ -70,7 +70,7 @@ void ReceiptQueue::remember(Instant now, std::span<const std::uint32_t> ids) {
 // spent, and this runs for every receipt packet.
 std::size_t ReceiptQueue::repeat(Instant now, std::span<std::uint32_t> out) {
   const std::uint32_t now_ticks = ticks(now.time_since_epoch());
-  const std::uint32_t window = ticks(config_.repetition_window);
+  const std::uint32_t window = ticks(config_->repetition_window);
   std::size_t written = 0;
   std::size_t position = recent_next_;
   for (std::size_t left = repeatable_; left > 0 && written < out.size();) {

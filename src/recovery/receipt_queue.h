@@ -19,13 +19,17 @@ struct ReceiptQueueConfig {
   Duration repetition_window = 1s;   // not repeated once this old
 };
 
+inline constexpr ReceiptQueueConfig kDefaultReceiptQueueConfig;
+
 class ReceiptQueue {
  public:
-  explicit ReceiptQueue(ReceiptQueueConfig config = {}) : config_(config) {}
+  // `config` outlives it: a connection keeps no copy of what all share.
+  explicit ReceiptQueue(const ReceiptQueueConfig& config = kDefaultReceiptQueueConfig) : config_(&config) {}
+  explicit ReceiptQueue(const ReceiptQueueConfig&& config) = delete;
 
   // `known_new`: the id cannot be waiting already, since the packet was never seen before. False if the list is full.
   bool push(Instant now, std::uint32_t id, bool known_new) {
-    if (known_new && !searching_ && pending_.size() < pending_.capacity() && size() < config_.pending_limit)
+    if (known_new && !searching_ && pending_.size() < pending_.capacity() && size() < config_->pending_limit)
         [[likely]] {
       if (empty()) oldest_ = now;
       pending_.push_back(id);
@@ -60,7 +64,7 @@ class ReceiptQueue {
   std::size_t repeat(Instant now, std::span<std::uint32_t> out);
   void forget_recent(std::uint32_t id);
 
-  ReceiptQueueConfig config_;
+  const ReceiptQueueConfig* config_;
   bool searching_ = false;  // an id that was not known to be new is waiting: look before adding
   std::vector<std::uint32_t> pending_;
   std::size_t taken_ = 0;  // entries of pending_ already taken

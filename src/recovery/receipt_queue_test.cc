@@ -52,7 +52,8 @@ TEST(ReceiptQueue, RemembersSinceWhenTheOldestWaits) {
 }
 
 TEST(ReceiptQueue, CountsWhatDoesNotFit) {
-  ReceiptQueue queue({.pending_limit = 4});
+  constexpr ReceiptQueueConfig kConfig = {.pending_limit = 4};
+  ReceiptQueue queue(kConfig);
   for (std::uint32_t id = 1; id <= 4; ++id) EXPECT_TRUE(queue.push(kStart, id, true));
   EXPECT_FALSE(queue.push(kStart, 5, true));
   EXPECT_TRUE(queue.push(kStart, 4, false));  // waits already
@@ -63,7 +64,8 @@ TEST(ReceiptQueue, CountsWhatDoesNotFit) {
 }
 
 TEST(ReceiptQueue, RepeatsRecentReceiptsAsLongAsAllowed) {
-  ReceiptQueue queue({.repetitions = 2});
+  constexpr ReceiptQueueConfig kConfig = {.repetitions = 2};
+  ReceiptQueue queue(kConfig);
   for (std::uint32_t id = 1; id <= 3; ++id) queue.push(kStart, id, true);
   EXPECT_THAT(take(queue, kStart, 10, true), ElementsAre(1, 2, 3));
   queue.push(kStart, 4, true);
@@ -93,7 +95,8 @@ TEST(ReceiptQueue, RepeatsNothingThatIsQueuedAgain) {
 }
 
 TEST(ReceiptQueue, RemembersAsManyAsItsLimit) {
-  ReceiptQueue queue({.recent_limit = 4});
+  constexpr ReceiptQueueConfig kConfig = {.recent_limit = 4};
+  ReceiptQueue queue(kConfig);
   for (std::uint32_t id = 1; id <= 3; ++id) queue.push(kStart, id, true);
   take(queue, kStart, 10, true);
   for (std::uint32_t id = 4; id <= 6; ++id) queue.push(kStart, id, true);

@@ -49,7 +49,7 @@ class TestPath {
   std::function<void(Instant, const AckOutcome&)> on_outcome = [](Instant, const AckOutcome&) {};
 
   explicit TestPath(RecoveryConfig config = {}, AckPolicy policy = {})
-      : random_(7), recovery(config, random_), tracker(policy) {}
+      : random_(7), policy_(policy), recovery(config, random_), tracker(policy_) {}
 
   // The connection starts with a ping, as transport does.
   void ping() {
@@ -100,6 +100,7 @@ class TestPath {
 
  private:
   DeterministicRandom random_;
+  AckPolicy policy_;
 
  public:
   Recovery recovery;
