@@ -166,14 +166,22 @@ Result<SideAnalysis> analyze_side(const std::string& name, const std::string& si
   std::vector<double> mark_costs;
   std::vector<double> held_up;
   for (std::size_t i = 0; i < rounds.size(); ++i) {
-    double plain_wait = 0;
+    // Waiting of the plain side is as much a pause as the marked one's, less the marks in it (idle_marks).
     double marked_wait = 0;
+    double pauses = 0;  // of the plain run, as a multiple of the marked one's
+    double idle_marks = 0;
     if (plain[i].pauses > kHardlyEver && marked[i].pauses > kHardlyEver) {
       // Idle laps are wall time, and so at least what waiting took of the processor.
       marked_wait = std::clamp(marked[i].cpu - marked[i].busy, 0.0, marked[i].idle);
-      plain_wait = marked_wait / marked[i].pauses * plain[i].pauses;
+      pauses = plain[i].pauses / marked[i].pauses;
+      idle_marks = marked[i].steps.contains(CostStep::kIdle) ? marked[i].steps.at(CostStep::kIdle).laps : 0;
     }
-    mark_costs.push_back((marked[i].cpu - marked_wait - (plain[i].cpu - plain_wait)) / marked[i].marks);
+    // What the marked build takes more: the marks of its work, and its pauses where they are more.
+    const double more = marked[i].cpu - marked_wait - (plain[i].cpu - pauses * marked_wait);
+    const double cost = more / (marked[i].marks - idle_marks + pauses * idle_marks);
+    const double plain_wait =
+        pauses * std::max(0.0, marked_wait - idle_marks * std::clamp(cost, 0.0, marked[i].loop_mark));
+    mark_costs.push_back(cost);
     wait_costs.push_back(plain_wait);
     wholes.push_back(plain[i].cpu - plain_wait);
     const double used = marked[i].busy > 0 ? std::min(1.0, marked[i].cpu / marked[i].busy) : 1;
