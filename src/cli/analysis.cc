@@ -178,9 +178,9 @@ Result<SideAnalysis> analyze_side(const std::string& name, const std::string& si
     }
     // What the marked build takes more: the marks of its work, and its pauses where they are more.
     const double more = marked[i].cpu - marked_wait - (plain[i].cpu - pauses * marked_wait);
-    const double cost = more / (marked[i].marks - idle_marks + pauses * idle_marks);
-    const double plain_wait =
-        pauses * std::max(0.0, marked_wait - idle_marks * std::clamp(cost, 0.0, marked[i].loop_mark));
+    const double cost =
+        std::clamp(more / (marked[i].marks - idle_marks + pauses * idle_marks), 0.0, marked[i].loop_mark);
+    const double plain_wait = pauses * std::max(0.0, marked_wait - idle_marks * cost);
     mark_costs.push_back(cost);
     wait_costs.push_back(plain_wait);
     wholes.push_back(plain[i].cpu - plain_wait);
@@ -192,7 +192,11 @@ Result<SideAnalysis> analyze_side(const std::string& name, const std::string& si
   }
   facts.wait_nanoseconds = measure::median(wait_costs);
   facts.held_up_share = measure::median(held_up);
-  const double mark = std::clamp(measure::median(mark_costs), 0.0, facts.loop_mark_nanoseconds);
+  // Marks of each round come off that round's laps: what the machine did meanwhile, it did to all of the round.
+  for (std::size_t i = 0; i < rounds.size(); ++i) {
+    for (auto& [kind, step] : marked[i].steps) step.raw = std::max(0.0, step.raw - step.laps * mark_costs[i]);
+  }
+  const double mark = measure::median(mark_costs);
 
   measure::Breakdown& breakdown = analysis.breakdown;
   breakdown.name = name;
@@ -211,8 +215,7 @@ Result<SideAnalysis> analyze_side(const std::string& name, const std::string& si
     const auto has_step = [kind](const Reading& r) { return r.steps.contains(kind); };
     if (!std::all_of(marked.begin(), marked.end(), has_step)) continue;
     const auto of = [kind](const Reading& r) -> const Reading::Step& { return r.steps.at(kind); };
-    const double nanoseconds =
-        median_of(marked, [&](const Reading& r) { return std::max(0.0, of(r).raw - of(r).laps * mark); });
+    const double nanoseconds = median_of(marked, [&](const Reading& r) { return of(r).raw; });
     if (kind == CostStep::kIdle) {
       breakdown.idle_nanoseconds = nanoseconds;
       continue;
