@@ -54,6 +54,6 @@ class CostSink {
     if ((sink) != nullptr) (sink)->rename_lap(::godwit::trace::CostStep::step); \
   } while (false)
 #else
-#define GODWIT_MARK(sink, step) static_cast<void>(0)
-#define GODWIT_RENAME_LAP(sink, step) static_cast<void>(0)
+#define GODWIT_MARK(sink, step) static_cast<void>(sink)
+#define GODWIT_RENAME_LAP(sink, step) static_cast<void>(sink)
 #endif
