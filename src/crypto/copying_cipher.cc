@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "crypto/piece_gathering.h"
+
 namespace godwit {
 namespace {
 
@@ -14,10 +16,10 @@ class CopyingCipher final : public PacketCipher {
   void seal(const Nonce& nonce, ByteView plaintext, std::uint8_t* out) override { inner_->seal(nonce, plaintext, out); }
 
   void seal_pieces(const Nonce& nonce, ByteView head, ByteView body, ByteView tail, std::uint8_t* out) override {
-    const std::size_t size = head.size() + body.size() + tail.size();
-    std::uint8_t* at = buffer_of(size);
-    for (const ByteView piece : {head, body, tail}) at = std::ranges::copy(piece, at).out;
-    inner_->seal(nonce, {buffer_.data(), size}, out);
+    // As every cipher gathers them, but for the copy that follows.
+    const MutableBytes plaintext = gather_pieces(head, body, tail, buffer_of(head.size() + body.size() + tail.size()));
+    std::ranges::copy(plaintext, out);
+    inner_->seal(nonce, {out, plaintext.size()}, out);
   }
 
   bool open(const Nonce& nonce, ByteView ciphertext_and_tag, std::uint8_t* out) override {

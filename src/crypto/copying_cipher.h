@@ -1,6 +1,6 @@
-// A cipher that works as pipelines do which keep a buffer for each step: the pieces of a packet are copied together
-// before they are sealed, and what was opened is copied back to where the packet stands. It measures what one pass over
-// the application's memory is worth in the whole transport; nothing else needs it.
+// A cipher that works as pipelines do which keep a buffer for each step: every packet is copied once more than need be,
+// between gathering its pieces and sealing them, and between opening it and reading it. It measures what a copy costs
+// the whole transport; nothing else needs it.
 #pragma once
 
 #include <memory>
