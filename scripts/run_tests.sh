@@ -27,6 +27,9 @@ else
   echo "** SKIPPING the tests against the deployed peer: it is not built here (scripts/run_interop.sh builds it) **"
 fi
 
+# Objects are shared between checkouts and build folders of this user: paths inside the checkout are hashed relative.
+export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}" CCACHE_NOHASHDIR=1
+
 for preset in "${presets[@]}"; do
   echo "== $preset: configure and build"
   cmake --preset "$preset" >"/tmp/godwit-configure.$$" 2>&1 || { cat "/tmp/godwit-configure.$$"; rm -f "/tmp/godwit-configure.$$"; exit 1; }

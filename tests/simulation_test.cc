@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/source_tree_test_support.h"
 #include "sim/campaign.h"
 #include "sim/scenario_toml.h"
 #include "sim/table.h"
@@ -25,7 +26,7 @@ struct Outcome {
 };
 
 Outcome run(const std::string& name, const std::function<void(Scenario&)>& without_remedy = {}) {
-  auto scenario = load_scenario(fmt::format("{}/testdata/scenarios/{}.toml", GODWIT_SOURCE_DIR, name));
+  auto scenario = load_scenario(fmt::format("{}/testdata/scenarios/{}.toml", godwit::test::source_tree(), name));
   EXPECT_TRUE(scenario) << scenario.error().message;
   if (without_remedy) without_remedy(*scenario);
   SimulatorOptions options;
@@ -140,7 +141,7 @@ TEST(FieldFailure, OneLossyPeerStarvesTheOthersWithoutASharedBudgetAndWithoutCon
 
 // Run scripts/run_simulation.sh record after a change of behaviour that is meant.
 TEST(SimulationTable, EveryCellOfTheSubsetIsWithinItsBoundAndAsRecorded) {
-  const std::string path = std::string(GODWIT_SOURCE_DIR) + "/testdata/simulation_table.json";
+  const std::string path = std::string(godwit::test::source_tree()) + "/testdata/simulation_table.json";
   std::ifstream file(path);
   ASSERT_TRUE(file) << path;
   std::map<std::string, nlohmann::json> recorded;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/source_tree_test_support.h"
 
 namespace godwit {
 
@@ -31,7 +32,7 @@ struct TestVector {
 };
 
 inline std::vector<TestVector> read_vectors(const std::string& file) {
-  std::ifstream stream(std::string(GODWIT_SOURCE_DIR) + "/testdata/crypto/" + file);
+  std::ifstream stream(std::string(test::source_tree()) + "/testdata/crypto/" + file);
   EXPECT_TRUE(stream.is_open()) << file;
   std::vector<TestVector> vectors;
   for (std::string line; std::getline(stream, line);) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/source_tree_test_support.h"
 #include "measure/fake_files.h"
 #include "measure/json.h"
 
@@ -99,9 +100,9 @@ TEST(Fingerprint, KnowsThisBuild) {
   EXPECT_FALSE(build.compiler.empty());
   EXPECT_FALSE(build.build_type.empty());
   EXPECT_TRUE(build.libraries.contains("fmt"));
-  EXPECT_EQ(build.flags.find(GODWIT_SOURCE_DIR), std::string::npos);
+  EXPECT_EQ(build.flags.find(godwit::test::source_tree()), std::string::npos);
   const Json json = to_json(take_fingerprint());
-  EXPECT_EQ(json.dump().find(GODWIT_SOURCE_DIR), std::string::npos);
+  EXPECT_EQ(json.dump().find(godwit::test::source_tree()), std::string::npos);
   EXPECT_FALSE(describe_machine(take_fingerprint()).empty());
   EXPECT_THAT(describe_build(take_fingerprint()), ::testing::StartsWith("commit "));
 }

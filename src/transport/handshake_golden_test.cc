@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/source_tree_test_support.h"
 #include "transport/handshake.h"
 #include "transport/handshake_test_support.h"
 
@@ -26,7 +27,7 @@ Bytes bytes_of(const json& object, const char* name) {
 }
 
 json recording(const std::string& file) {
-  std::ifstream stream(std::filesystem::path(GODWIT_SOURCE_DIR) / "testdata" / "vectors" / file);
+  std::ifstream stream(std::filesystem::path(test::source_tree()) / "testdata" / "vectors" / file);
   return json::parse(stream);
 }
 

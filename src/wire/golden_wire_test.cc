@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/source_tree_test_support.h"
 #include "crypto/intro_box.h"
 #include "crypto/packet_cipher.h"
 #include "crypto/packet_opener.h"
@@ -39,7 +40,7 @@ SymmetricKey symmetric_key(const Bytes& bytes) {
 }
 
 std::vector<json> vectors_of(const std::string& file) {
-  std::ifstream stream(std::filesystem::path(GODWIT_SOURCE_DIR) / "testdata" / "vectors" / file);
+  std::ifstream stream(std::filesystem::path(godwit::test::source_tree()) / "testdata" / "vectors" / file);
   return json::parse(stream).at("vectors").get<std::vector<json>>();
 }
 
@@ -282,7 +283,7 @@ TEST(GoldenWire, ReproducesTheReferencePeerAgainstADeployedGateway) {
 TEST(GoldenWire, EveryVectorFileIsChecked) {
   std::set<std::string> files;
   for (const auto& entry :
-       std::filesystem::directory_iterator(std::filesystem::path(GODWIT_SOURCE_DIR) / "testdata" / "vectors")) {
+       std::filesystem::directory_iterator(std::filesystem::path(godwit::test::source_tree()) / "testdata" / "vectors")) {
     if (entry.path().extension() == ".json") files.insert(entry.path().filename().string());
   }
   EXPECT_EQ(files, (std::set<std::string>{"gateway_short.json", "gateway_stream.json", "reference_vs_D.json",
