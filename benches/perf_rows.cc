@@ -7,22 +7,13 @@
 #include <random>
 
 namespace godwit::bench {
-namespace {
-
-double number(const measure::Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number() ? found->get<double>() : 0;
-}
-
-}  // namespace
-
 bool first_goes_first() {
   static std::mt19937_64 order(std::random_device{}());
   return (order() & 1U) != 0;
 }
 
 double goodput_of(const measure::Json& run) {
-  return number(run.at("results").at(0), "goodput_bits_per_second");
+  return measure::number_or_zero(run.at("results").at(0), "goodput_bits_per_second");
 }
 
 std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan) {
@@ -46,22 +37,26 @@ std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan) {
     return std::nullopt;
   }
   const measure::Json& result = run->at("results").at(0);
-  const double packets = number(result, "packets_sent");
-  const double bytes = number(result, "delivered_bytes");
+  const double packets = measure::number_or_zero(result, "packets_sent");
+  const double bytes = measure::number_or_zero(result, "delivered_bytes");
   const measure::Json& cpu = result.at("cpu_seconds");
   bench.outcome.value = goodput_of(*run);
   bench.outcome.verified = bytes > 0 && result.at("digest_match").is_boolean() && result.at("digest_match").get<bool>();
   bench.outcome.proof = "byte count and XXH3 of both processes agree";
   bench.outcome.metrics = {
-      {"datagrams_per_send_call", number(result, "datagrams_per_send_call")},
-      {"datagrams_per_receive_call", number(result, "datagrams_per_receive_call")},
-      {"system_calls_per_packet",
-       packets > 0 ? (number(result, "send_calls") + number(result, "receive_calls")) / packets : 0},
-      {"receipt_packets_per_packet", number(result, "receipt_packets_per_delivered_packet")},
-      {"cpu_seconds_per_gigabyte", bytes > 0 ? (number(cpu, "sender") + number(cpu, "receiver")) / bytes * 1e9 : 0}};
+      {"datagrams_per_send_call", measure::number_or_zero(result, "datagrams_per_send_call")},
+      {"datagrams_per_receive_call", measure::number_or_zero(result, "datagrams_per_receive_call")},
+      {"system_calls_per_packet", packets > 0 ? (measure::number_or_zero(result, "send_calls") +
+                                                 measure::number_or_zero(result, "receive_calls")) /
+                                                    packets
+                                              : 0},
+      {"receipt_packets_per_packet", measure::number_or_zero(result, "receipt_packets_per_delivered_packet")},
+      {"cpu_seconds_per_gigabyte",
+       bytes > 0 ? (measure::number_or_zero(cpu, "sender") + measure::number_or_zero(cpu, "receiver")) / bytes * 1e9
+                 : 0}};
   bench.outcome.evidence = {{"delivered_bytes", bytes},
-                            {"retransmissions", number(result, "retransmitted_packets")},
-                            {"drops", number(result.at("kernel_drops"), "receiver")}};
+                            {"retransmissions", measure::number_or_zero(result, "retransmitted_packets")},
+                            {"drops", measure::number_or_zero(result.at("kernel_drops"), "receiver")}};
   return std::move(*run);
 }
 

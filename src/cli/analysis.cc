@@ -11,6 +11,7 @@ namespace godwit::cli {
 namespace {
 
 using measure::Json;
+using measure::number_or_zero;
 using trace::CostStep;
 
 // One side of one run, a packet.
@@ -33,17 +34,12 @@ struct Reading {
   std::map<CostStep, Step> steps;
 };
 
-double number(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number() ? found->get<double>() : 0;
-}
-
 // Most of the polling that a loop does in place of sleeping.
 double empty_receive_calls(const Json& socket) {
   const auto classes = socket.find("receive_occupancy");
   if (classes == socket.end()) return 0;
   for (const Json& entry : *classes) {
-    if (number(entry, "most_datagrams") == 0) return number(entry, "calls");
+    if (number_or_zero(entry, "most_datagrams") == 0) return number_or_zero(entry, "calls");
   }
   return 0;
 }
@@ -60,31 +56,31 @@ struct Traffic {
 };
 
 Traffic stream_traffic(const Json& direction) {
-  return {.packets = number(direction, "packets_sent"),
-          .payload_bytes = number(direction, "delivered_bytes"),
-          .goodput = number(direction, "goodput_bits_per_second"),
-          .datagrams_per_send_call = number(direction, "datagrams_per_send_call"),
-          .datagrams_per_receive_call = number(direction, "datagrams_per_receive_call"),
-          .receipt_packets = number(direction, "receipt_packets_per_delivered_packet"),
-          .retransmitted = number(direction, "retransmitted_packets")};
+  return {.packets = number_or_zero(direction, "packets_sent"),
+          .payload_bytes = number_or_zero(direction, "delivered_bytes"),
+          .goodput = number_or_zero(direction, "goodput_bits_per_second"),
+          .datagrams_per_send_call = number_or_zero(direction, "datagrams_per_send_call"),
+          .datagrams_per_receive_call = number_or_zero(direction, "datagrams_per_receive_call"),
+          .receipt_packets = number_or_zero(direction, "receipt_packets_per_delivered_packet"),
+          .retransmitted = number_or_zero(direction, "retransmitted_packets")};
 }
 
 Traffic message_traffic(const Json& run) {
   const Json& echo = run.at("ping_pong");
   const Json& sent = run.at("client").at("socket");
   const Json& received = run.at("server").at("socket");
-  const double messages = number(echo, "answered");
+  const double messages = number_or_zero(echo, "answered");
   const double packets = messages * 2;
-  const double seconds = number(echo, "seconds");
+  const double seconds = number_or_zero(echo, "seconds");
   const auto ratio = [](double of, double to) { return to > 0 ? of / to : 0; };
-  return {
-      .packets = packets,
-      .payload_bytes = packets * number(echo, "bytes"),
-      .goodput = ratio(packets * number(echo, "bytes") * 8, seconds),
-      .datagrams_per_send_call = ratio(number(sent, "datagrams_sent"), number(sent, "send_calls")),
-      .datagrams_per_receive_call = ratio(number(received, "datagrams_received"), number(received, "receive_calls")),
-      .receipt_packets = ratio(number(run.at("server").at("connection"), "receipt_packets_sent"), messages),
-      .retransmitted = number(run.at("client").at("connection"), "packets_retransmitted")};
+  return {.packets = packets,
+          .payload_bytes = packets * number_or_zero(echo, "bytes"),
+          .goodput = ratio(packets * number_or_zero(echo, "bytes") * 8, seconds),
+          .datagrams_per_send_call = ratio(number_or_zero(sent, "datagrams_sent"), number_or_zero(sent, "send_calls")),
+          .datagrams_per_receive_call =
+              ratio(number_or_zero(received, "datagrams_received"), number_or_zero(received, "receive_calls")),
+          .receipt_packets = ratio(number_or_zero(run.at("server").at("connection"), "receipt_packets_sent"), messages),
+          .retransmitted = number_or_zero(run.at("client").at("connection"), "packets_retransmitted")};
 }
 
 Traffic traffic_of(const Json& run) {
@@ -99,14 +95,14 @@ Reading read_side(const Json& run, const char* side_name) {
   reading.payload_bytes = traffic.payload_bytes;
   if (reading.packets <= 0) return reading;
   const double n = reading.packets;
-  reading.cpu = (number(side, "cpu_user_seconds") + number(side, "cpu_system_seconds")) * 1e9 / n;
+  reading.cpu = (number_or_zero(side, "cpu_user_seconds") + number_or_zero(side, "cpu_system_seconds")) * 1e9 / n;
   const Json& socket = side.at("socket");
-  reading.waits = number(socket, "waits") / n;
+  reading.waits = number_or_zero(socket, "waits") / n;
   reading.pauses = reading.waits + empty_receive_calls(socket) / n;
   const auto cost = side.find("cost");
   if (cost == side.end() || !cost->is_object()) return reading;
-  reading.marks = number(*cost, "marks") / n;
-  reading.loop_mark = number(*cost, "mark_nanoseconds");
+  reading.marks = number_or_zero(*cost, "marks") / n;
+  reading.loop_mark = number_or_zero(*cost, "mark_nanoseconds");
   if (const auto clock = cost->find("clock"); clock != cost->end() && clock->is_string()) {
     reading.clock = clock->get<std::string>();
   }
@@ -114,10 +110,10 @@ Reading read_side(const Json& run, const char* side_name) {
     const auto step = measure::parse_cost_step(entry.at("step").get<std::string>());
     if (!step) continue;
     Reading::Step& target = reading.steps[*step];
-    target.raw = number(entry, "raw_nanoseconds") / n;
-    target.laps = number(entry, "laps") / n;
+    target.raw = number_or_zero(entry, "raw_nanoseconds") / n;
+    target.laps = number_or_zero(entry, "laps") / n;
     constexpr const char* kNames[] = {"lap_p50", "lap_p90", "lap_p99", "lap_p999"};
-    for (std::size_t i = 0; i < 4; ++i) target.percentiles[i] = number(entry, kNames[i]);
+    for (std::size_t i = 0; i < 4; ++i) target.percentiles[i] = number_or_zero(entry, kNames[i]);
     (*step == CostStep::kIdle ? reading.idle : reading.busy) += target.raw;
   }
   return reading;
@@ -276,7 +272,8 @@ Result<Analysis> analyze_rounds(const std::string& name, const std::vector<Analy
       analysis.delivered_bytes += static_cast<std::uint64_t>(plain.payload_bytes);
       analysis.retransmitted_packets += static_cast<std::uint64_t>(plain.retransmitted);
       for (const char* const side : {"client", "server"}) {
-        analysis.kernel_drops += static_cast<std::uint64_t>(number(round.plain.at(side).at("socket"), "kernel_drops"));
+        analysis.kernel_drops +=
+            static_cast<std::uint64_t>(number_or_zero(round.plain.at(side).at("socket"), "kernel_drops"));
       }
     }
     analysis.datagrams_per_send_call = measure::median(per_send);

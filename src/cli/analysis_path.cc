@@ -11,12 +11,8 @@ namespace godwit::cli {
 namespace {
 
 using measure::Json;
+using measure::number_or_zero;
 using measure::PathFacts;
-
-double number(const Json& object, std::string_view key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number() ? found->get<double>() : 0;
-}
 
 std::uint64_t count(const Json& object, std::string_view key) {
   const auto found = object.find(key);
@@ -90,11 +86,13 @@ PathFacts path_facts_of(std::span<const SideRun> runs) {
   PathFacts facts;
   facts.system_calls = median_a_packet(runs, [](const Json& side) {
     const Json& socket = side.at("socket");
-    return number(socket, "send_calls") + number(socket, "receive_calls") + number(socket, "waits");
+    return number_or_zero(socket, "send_calls") + number_or_zero(socket, "receive_calls") +
+           number_or_zero(socket, "waits");
   });
-  facts.voluntary_switches = median_a_packet(runs, [](const Json& side) { return number(side, "voluntary_switches"); });
+  facts.voluntary_switches =
+      median_a_packet(runs, [](const Json& side) { return number_or_zero(side, "voluntary_switches"); });
   facts.involuntary_switches =
-      median_a_packet(runs, [](const Json& side) { return number(side, "involuntary_switches"); });
+      median_a_packet(runs, [](const Json& side) { return number_or_zero(side, "involuntary_switches"); });
   for (std::size_t i = 0; i < measure::kPerfEvents; ++i) {
     facts.counters[i] = counter_a_packet(runs, measure::name_of(static_cast<measure::PerfEvent>(i)));
   }

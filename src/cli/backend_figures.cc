@@ -1,6 +1,6 @@
 #include "cli/backend_figures.h"
 
-#include <vector>
+#include "measure/path_facts.h"
 
 namespace godwit::cli {
 namespace {
@@ -8,101 +8,79 @@ namespace {
 using measure::Json;
 using measure::JsonReader;
 
-// Names of members, once for both directions of the conversion.
-struct BackendMember {
+// Names of members, once for the difference and for both directions of the conversion.
+template <typename T>
+struct Member {
   const char* name;
-  std::uint64_t BackendFigures::* member;
+  T BackendStatistics::* member;
 };
-constexpr BackendMember kBackendMembers[] = {
-    {"runs_sent", &BackendFigures::runs_sent},
-    {"datagrams_sent", &BackendFigures::datagrams_sent},
-    {"bytes_sent", &BackendFigures::bytes_sent},
-    {"send_calls", &BackendFigures::send_calls},
-    {"blocked_sends", &BackendFigures::blocked_sends},
-    {"datagrams_discarded", &BackendFigures::datagrams_discarded},
-    {"offloaded_datagrams", &BackendFigures::offloaded_datagrams},
-    {"offload_fallbacks", &BackendFigures::offload_fallbacks},
-    {"runs_received", &BackendFigures::runs_received},
-    {"datagrams_received", &BackendFigures::datagrams_received},
-    {"bytes_received", &BackendFigures::bytes_received},
-    {"receive_calls", &BackendFigures::receive_calls},
-    {"truncated_datagrams", &BackendFigures::truncated_datagrams},
-    {"kernel_drops", &BackendFigures::kernel_drops},
-    {"send_refusals", &BackendFigures::send_refusals},
-    {"receive_errors", &BackendFigures::receive_errors},
-    {"waits", &BackendFigures::waits},
+constexpr Member<std::uint64_t> kCounts[] = {
+    {"runs_sent", &BackendStatistics::runs_sent},
+    {"datagrams_sent", &BackendStatistics::datagrams_sent},
+    {"bytes_sent", &BackendStatistics::bytes_sent},
+    {"send_calls", &BackendStatistics::send_calls},
+    {"blocked_sends", &BackendStatistics::blocked_sends},
+    {"datagrams_discarded", &BackendStatistics::datagrams_discarded},
+    {"offloaded_datagrams", &BackendStatistics::offloaded_datagrams},
+    {"offload_fallbacks", &BackendStatistics::offload_fallbacks},
+    {"runs_received", &BackendStatistics::runs_received},
+    {"datagrams_received", &BackendStatistics::datagrams_received},
+    {"bytes_received", &BackendStatistics::bytes_received},
+    {"receive_calls", &BackendStatistics::receive_calls},
+    {"truncated_datagrams", &BackendStatistics::truncated_datagrams},
+    {"kernel_drops", &BackendStatistics::kernel_drops},
+    {"waits", &BackendStatistics::wait_calls},
+};
+constexpr Member<ErrnoCounts> kTotals[] = {
+    {"send_refusals", &BackendStatistics::send_refusals},
+    {"receive_errors", &BackendStatistics::receive_errors},
+};
+constexpr Member<CallOccupancy> kOccupancies[] = {
+    {"send_occupancy", &BackendStatistics::send_occupancy},
+    {"receive_occupancy", &BackendStatistics::receive_occupancy},
 };
 
-CallOccupancy difference(const CallOccupancy& after, const CallOccupancy& before) {
-  CallOccupancy result;
-  for (std::size_t i = 0; i < CallOccupancy::kClasses; ++i) {
-    result.add(CallOccupancy::most_of(i), after.calls(i) - before.calls(i));
-  }
-  return result;
-}
-
-Json occupancy_to_json(const CallOccupancy& occupancy) {
-  Json classes = Json::array();
+measure::PathFacts::Occupancy classes_of(const CallOccupancy& occupancy) {
+  measure::PathFacts::Occupancy classes;
   for (std::size_t i = 0; i < CallOccupancy::kClasses; ++i) {
     if (occupancy.calls(i) == 0) continue;
-    classes.push_back({{"most_datagrams", CallOccupancy::most_of(i)}, {"calls", occupancy.calls(i)}});
+    classes.push_back({.most_datagrams = CallOccupancy::most_of(i), .calls = occupancy.calls(i)});
   }
   return classes;
 }
 
-CallOccupancy occupancy_from_json(std::vector<JsonReader> classes) {
-  CallOccupancy occupancy;
-  for (JsonReader& entry : classes) occupancy.add(entry.count("most_datagrams"), entry.count("calls"));
-  return occupancy;
-}
-
 }  // namespace
 
-BackendFigures read_backend_figures(const Backend& backend) {
-  const BackendStatistics& counted = backend.statistics();
-  return {.runs_sent = counted.runs_sent,
-          .datagrams_sent = counted.datagrams_sent,
-          .bytes_sent = counted.bytes_sent,
-          .send_calls = counted.send_calls,
-          .blocked_sends = counted.blocked_sends,
-          .datagrams_discarded = counted.datagrams_discarded,
-          .offloaded_datagrams = counted.offloaded_datagrams,
-          .offload_fallbacks = counted.offload_fallbacks,
-          .runs_received = counted.runs_received,
-          .datagrams_received = counted.datagrams_received,
-          .bytes_received = counted.bytes_received,
-          .receive_calls = counted.receive_calls,
-          .truncated_datagrams = counted.truncated_datagrams,
-          .kernel_drops = counted.kernel_drops,
-          .send_refusals = counted.send_refusals.total(),
-          .receive_errors = counted.receive_errors.total(),
-          .waits = counted.wait_calls,
-          .send_occupancy = counted.send_occupancy,
-          .receive_occupancy = counted.receive_occupancy};
-}
-
-BackendFigures operator-(const BackendFigures& after, const BackendFigures& before) {
-  BackendFigures result;
-  for (const auto& [name, member] : kBackendMembers) result.*member = after.*member - before.*member;
-  result.send_occupancy = difference(after.send_occupancy, before.send_occupancy);
-  result.receive_occupancy = difference(after.receive_occupancy, before.receive_occupancy);
+BackendStatistics difference(const BackendStatistics& after, const BackendStatistics& before) {
+  BackendStatistics result;
+  for (const auto& [name, member] : kCounts) result.*member = after.*member - before.*member;
+  for (const auto& [name, member] : kTotals) {
+    (result.*member).add_other((after.*member).total() - (before.*member).total());
+  }
+  for (const auto& [name, member] : kOccupancies) {
+    for (std::size_t i = 0; i < CallOccupancy::kClasses; ++i) {
+      (result.*member).add(CallOccupancy::most_of(i), (after.*member).calls(i) - (before.*member).calls(i));
+    }
+  }
   return result;
 }
 
-Json to_json(const BackendFigures& figures) {
+Json to_json(const BackendStatistics& counted) {
   Json json = Json::object();
-  for (const auto& [name, member] : kBackendMembers) json[name] = figures.*member;
-  json["send_occupancy"] = occupancy_to_json(figures.send_occupancy);
-  json["receive_occupancy"] = occupancy_to_json(figures.receive_occupancy);
+  for (const auto& [name, member] : kCounts) json[name] = counted.*member;
+  for (const auto& [name, member] : kTotals) json[name] = (counted.*member).total();
+  for (const auto& [name, member] : kOccupancies) json[name] = measure::to_json(classes_of(counted.*member));
   return json;
 }
 
-BackendFigures backend_figures_from_json(JsonReader reader) {
-  BackendFigures figures;
-  for (const auto& [name, member] : kBackendMembers) figures.*member = reader.count(name);
-  figures.send_occupancy = occupancy_from_json(reader.objects("send_occupancy"));
-  figures.receive_occupancy = occupancy_from_json(reader.objects("receive_occupancy"));
-  return figures;
+BackendStatistics backend_statistics_from_json(JsonReader reader) {
+  BackendStatistics result;
+  for (const auto& [name, member] : kCounts) result.*member = reader.count(name);
+  for (const auto& [name, member] : kTotals) (result.*member).add_other(reader.count(name));
+  for (const auto& [name, member] : kOccupancies) {
+    for (const auto& [most, calls] : measure::occupancy_from_json(reader, name)) (result.*member).add(most, calls);
+  }
+  return result;
 }
 
 }  // namespace godwit::cli

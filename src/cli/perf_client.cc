@@ -89,12 +89,11 @@ PerfClient::Options make_client_options(const PerfClientOptions& options, const 
 
 class PerfClientCommand final : public LoopCommand, public PerfObserver {
  public:
-  PerfClientCommand(const PerfClientOptions& options, const OpenedNode& opened, measure::CostProbe* probe,
-                    trace::CostSink* marks)
+  PerfClientCommand(const PerfClientOptions& options, const OpenedNode& opened, measure::CostProbe* cost)
       : options_(options),
         node_(*opened.node),
-        meter_(node_, options.network.idle, probe),
-        client_(node_.endpoint(), node_.random(), make_client_options(options, opened), *this, marks) {
+        meter_(node_, options.network.idle, cost),
+        client_(node_.endpoint(), node_.random(), make_client_options(options, opened), *this, cost) {
     client_.set_echo(boot_time_now, [this](Duration latency) {
       latency_.record(static_cast<std::uint64_t>(std::max<Duration::rep>(latency.count(), 0)));
     });
@@ -211,7 +210,7 @@ int run_perf_client(const PerfClientOptions& options) {
     print_error(opened.error().message);
     return exit_code_of(opened.error());
   }
-  PerfClientCommand command(options, *opened, cost, cost);
+  PerfClientCommand command(options, *opened, cost);
   if (const Status dialled = command.start(); !dialled) {
     print_error(dialled.error().message);
     return kUnreachable;

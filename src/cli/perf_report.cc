@@ -77,7 +77,7 @@ Json direction_to_json(const PerfReport& report, const PerfDirection& direction)
   entry["kernel_drops"] = {{"sender", sender.socket.kernel_drops}, {"receiver", receiver.socket.kernel_drops}};
   entry["truncated_datagrams"] = {{"sender", sender.socket.truncated_datagrams},
                                   {"receiver", receiver.socket.truncated_datagrams}};
-  entry["send_refusals"] = sender.socket.send_refusals;
+  entry["send_refusals"] = sender.socket.send_refusals.total();
   entry["injected_faults"] = {{"sender", counts(sender.faults)}, {"receiver", counts(receiver.faults)}};
   entry["renewals"] = sender.renewals;
   return entry;

@@ -35,15 +35,15 @@ struct PerfServerOptions {
 
 class PerfServerCommand final : public LoopCommand, public PerfServer::Observer {
  public:
-  PerfServerCommand(const PerfServerOptions& options, Node& node, measure::CostProbe* probe, trace::CostSink* marks)
+  PerfServerCommand(const PerfServerOptions& options, Node& node, measure::CostProbe* cost)
       : options_(options),
         node_(node),
-        meter_(node, options.network.idle, probe),
+        meter_(node, options.network.idle, cost),
         server_(node.endpoint(), node.random(),
                 {.receive_buffer_bytes = node.backend().socket().receive_buffer_bytes(),
                  .window = options.network.window_bytes(),
                  .working_set_bytes = static_cast<std::size_t>(*parse_size(options.working_set))},
-                *this, marks) {}
+                *this, cost) {}
 
   void on_event(Instant now, ConnectionId connection, Event& event) override {
     const ConnectionId own = server_.run() != nullptr ? server_.run()->connection() : ended_;
@@ -140,7 +140,7 @@ int run_perf_server(const PerfServerOptions& options) {
     return exit_code_of(opened.error());
   }
   Node& node = *opened->node;
-  PerfServerCommand command(options, node, cost, cost);
+  PerfServerCommand command(options, node, cost);
   Loop loop(node, command);
   print_listening(node, options.output);
   const bool finished = loop.run();
@@ -162,7 +162,7 @@ int run_sharded_perf_server(const PerfServerOptions& options) {
   }
   std::vector<std::unique_ptr<PerfServerCommand>> commands;
   for (std::size_t i = 0; i < shards.size(); ++i) {
-    commands.push_back(std::make_unique<PerfServerCommand>(options, *shards.node(i), nullptr, nullptr));
+    commands.push_back(std::make_unique<PerfServerCommand>(options, *shards.node(i), nullptr));
   }
   print_listening(*shards.node(0), options.output);
   bool finished = false;

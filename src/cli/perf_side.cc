@@ -86,7 +86,7 @@ PerfSideMeter::PerfSideMeter(const Node& node, std::string idle, measure::CostPr
     : node_(node), idle_(std::move(idle)), probe_(probe) {}
 
 void PerfSideMeter::begin() {
-  backend_before_ = read_backend_figures(node_.backend());
+  backend_before_ = node_.backend().statistics();
   drops_before_ = node_.endpoint().statistics().drops;
   turns_before_ = node_.statistics().turns;
   counters_.emplace();
@@ -114,7 +114,7 @@ PerfSide PerfSideMeter::end(Instant now, const PerfRun& run) {
     probe_->mark(trace::CostStep::kOther);
     side.cost = to_json(probe_->profile());
   }
-  side.socket = read_backend_figures(node_.backend()) - backend_before_;
+  side.socket = difference(node_.backend().statistics(), backend_before_);
   side.turns = node_.statistics().turns - turns_before_;
   side.backend = to_string(node_.backend().kind());
   side.backend_choice = node_.backend().choice();
@@ -233,7 +233,7 @@ std::optional<PerfSide> perf_side_from_json(std::string_view text) {
   JsonReader counters = reader.object("counters");
   side.counters = measure::perf_counts_from_json(counters);
   side.counters_description = counters.text("available");
-  side.socket = backend_figures_from_json(reader.object("socket"));
+  side.socket = backend_statistics_from_json(reader.object("socket"));
   JsonReader connection = reader.object("connection");
   for (const auto& [name, member] : kConnectionMembers) side.connection.*member = connection.count(name);
   for (const auto& [name, member] : kRoundTripMembers) side.connection.*member = from_seconds(connection.number(name));

@@ -38,7 +38,7 @@ struct PerfSide {
   // Of the thread that drives the node, in user space; what is absent stands in the description.
   measure::PerfCounts counters;
   std::string counters_description;
-  BackendFigures socket;
+  BackendStatistics socket;
   std::uint64_t turns = 0;
   ConnectionStatistics connection;                      // of the whole run, handshake included
   std::map<std::string, std::uint64_t> drops;           // of the connection, by reason, without zeros
@@ -65,7 +65,7 @@ class PerfSideMeter {
   const Node& node_;
   std::string idle_;
   measure::CostProbe* probe_;
-  BackendFigures backend_before_;
+  BackendStatistics backend_before_;
   DropCounts drops_before_;
   std::uint64_t turns_before_ = 0;
   measure::CpuUsage cpu_before_;

@@ -73,6 +73,11 @@ Json number_or_null(const std::optional<double>& value) {
   return value ? number_or_null(*value) : Json(nullptr);
 }
 
+double number_or_zero(const Json& object, std::string_view key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? found->get<double>() : 0;
+}
+
 JsonReader::JsonReader(const Json& value, std::string path, std::vector<std::string>& problems)
     : value_(&value), path_(std::move(path)), problems_(&problems) {}
 

@@ -26,6 +26,9 @@ namespace godwit::measure {
 [[nodiscard]] Json number_or_null(double value);
 [[nodiscard]] Json number_or_null(const std::optional<double>& value);
 
+// A number of an object whose form is not in question; 0 where it is missing or of another kind.
+[[nodiscard]] double number_or_zero(const Json& object, std::string_view key);
+
 // One object under inspection. Accessors return a neutral value where the member is missing or of another kind, and
 // note the problem as "path.key: expected a number". Members not asked for are ignored: newer writers may add some.
 // `problems` outlives the reader, and so does the value.

@@ -3,9 +3,8 @@
 #include "measure/json.h"
 
 namespace godwit::measure {
-namespace {
 
-Json occupancy_to_json(const PathFacts::Occupancy& occupancy) {
+Json to_json(const PathFacts::Occupancy& occupancy) {
   Json classes = Json::array();
   for (const auto& [most, calls] : occupancy) classes.push_back({{"most_datagrams", most}, {"calls", calls}});
   return classes;
@@ -21,8 +20,6 @@ PathFacts::Occupancy occupancy_from_json(JsonReader& reader, std::string_view ke
   }
   return occupancy;
 }
-
-}  // namespace
 
 std::uint64_t PathFacts::calls_of(const Occupancy& occupancy) {
   std::uint64_t sum = 0;
@@ -42,8 +39,8 @@ Json to_json(const PathFacts& facts) {
           {"voluntary_switches", facts.voluntary_switches},
           {"involuntary_switches", facts.involuntary_switches},
           {"counters", std::move(counters)},
-          {"send_occupancy", occupancy_to_json(facts.send_occupancy)},
-          {"receive_occupancy", occupancy_to_json(facts.receive_occupancy)},
+          {"send_occupancy", to_json(facts.send_occupancy)},
+          {"receive_occupancy", to_json(facts.receive_occupancy)},
           {"drops", std::move(drops)}};
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -40,6 +41,8 @@ struct PathFacts {
   [[nodiscard]] static std::uint64_t calls_of(const Occupancy& occupancy);
 };
 
+[[nodiscard]] Json to_json(const PathFacts::Occupancy& occupancy);
+[[nodiscard]] PathFacts::Occupancy occupancy_from_json(JsonReader& reader, std::string_view key);
 [[nodiscard]] Json to_json(const PathFacts& facts);
 [[nodiscard]] PathFacts path_facts_from_json(JsonReader reader);
 

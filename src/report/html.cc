@@ -102,32 +102,32 @@ std::string warnings(const Results& results) {
   return "<div class=\"warning\" role=\"note\"><b>Not to be quoted without this:</b><ul>\n" + items + "</ul></div>\n";
 }
 
+// Each once, in their order.
+std::vector<std::string> breakdown_names(const Results& results) {
+  std::vector<std::string> names;
+  for (const measure::Breakdown& breakdown : results.breakdowns) {
+    if (std::find(names.begin(), names.end(), breakdown.name) == names.end()) names.push_back(breakdown.name);
+  }
+  return names;
+}
+
 std::string breakdown_section(const Results& results) {
   std::string body = draw_breakdowns(results.breakdowns);
   if (body.empty()) return "";
   std::string tables;
-  std::vector<std::string> seen;
-  for (const measure::Breakdown& breakdown : results.breakdowns) {
-    tables += html_table(breakdown_table(breakdown));
-    if (std::find(seen.begin(), seen.end(), breakdown.name) != seen.end()) continue;
-    seen.push_back(breakdown.name);
-  }
+  for (const measure::Breakdown& breakdown : results.breakdowns) tables += html_table(breakdown_table(breakdown));
   body += details("Every step in figures, with the limit if it were free", tables);
   std::string limits;
-  for (const std::string& name : seen) limits += html_table(limits_table(results, name));
+  for (const std::string& name : breakdown_names(results)) limits += html_table(limits_table(results, name));
   return body + details("Limits of sender and receiver together", limits);
 }
 
 std::string path_section(const Results& results) {
   std::string drawn;
   std::string tables;
-  std::vector<std::string> seen;
-  for (const measure::Breakdown& breakdown : results.breakdowns) {
-    if (std::find(seen.begin(), seen.end(), breakdown.name) != seen.end()) continue;
-    seen.push_back(breakdown.name);
-    drawn += draw_occupancy(results.breakdowns, breakdown.name);
-    for (const Table& table : {path_table(results, breakdown.name), occupancy_table(results, breakdown.name),
-                               drops_table(results, breakdown.name)}) {
+  for (const std::string& name : breakdown_names(results)) {
+    drawn += draw_occupancy(results.breakdowns, name);
+    for (const Table& table : {path_table(results, name), occupancy_table(results, name), drops_table(results, name)}) {
       if (!table.empty()) tables += html_table(table);
     }
   }
