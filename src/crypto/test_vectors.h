@@ -1,5 +1,5 @@
-// Reads the vectors of testdata/crypto, for the tests of this folder: paragraphs of `field = hexadecimal` lines, the
-// first of which is `name = text`; a line that begins with # is a comment.
+// Reads the vectors of testdata/crypto, nist and wycheproof, for the tests of this folder: paragraphs of `field =
+// hexadecimal` lines, the first of which is `name = text`; a line that begins with # is a comment.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -31,8 +31,8 @@ struct TestVector {
   }
 };
 
-inline std::vector<TestVector> read_vectors(const std::string& file) {
-  std::ifstream stream(std::string(test::source_tree()) + "/testdata/crypto/" + file);
+inline std::vector<TestVector> read_vectors(const std::string& file, const std::string& folder = "crypto") {
+  std::ifstream stream(std::string(test::source_tree()) + "/testdata/" + folder + "/" + file);
   EXPECT_TRUE(stream.is_open()) << file;
   std::vector<TestVector> vectors;
   for (std::string line; std::getline(stream, line);) {

@@ -1,0 +1,150 @@
+// The vectors that others publish to find faults in implementations: Project Wycheproof and the NIST validation
+// program, reduced to the shapes of this folder (tools/reduce_crypto_vectors.py). Every implementation of the packet
+// cipher that this build and this processor have is held to them, both in one piece and gathered from three.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "crypto/chacha20_poly1305.h"
+#include "crypto/keypair.h"
+#include "crypto/packet_cipher.h"
+#include "crypto/test_vectors.h"
+
+namespace godwit {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+std::vector<CipherKind> available_kinds() {
+  std::vector<CipherKind> kinds;
+  for (const CipherKind kind : kAllCipherKinds) {
+    if (cipher_available(kind)) kinds.push_back(kind);
+  }
+  return kinds;
+}
+
+bool is_valid(const TestVector& vector) {
+  return vector["valid"].at(0) == 1;
+}
+
+Bytes joined(const Bytes& left, const Bytes& right) {
+  Bytes all = left;
+  all.insert(all.end(), right.begin(), right.end());
+  return all;
+}
+
+// How many vectors of either verdict were judged: a file that has lost its failing vectors tests nothing.
+struct Judged {
+  std::size_t valid = 0;
+  std::size_t invalid = 0;
+};
+
+Judged judge_packet_cipher(CipherKind kind, const std::string& file, const std::string& folder) {
+  Judged judged;
+  for (const TestVector& vector : read_vectors(file, folder)) {
+    const auto cipher = make_packet_cipher(kind, SymmetricKey(vector.fixed<kSymmetricKeySize>("key")));
+    Nonce nonce;
+    std::ranges::copy(vector.fixed<kNonceSize>("nonce"), nonce.bytes.begin());
+    const Bytes sealed = joined(vector["ciphertext"], vector["tag"]);
+    Bytes opened(vector["ciphertext"].size());
+    EXPECT_EQ(cipher->open(nonce, sealed, opened.data()), is_valid(vector)) << vector.name;
+    if (!is_valid(vector)) {
+      ++judged.invalid;
+      continue;
+    }
+    ++judged.valid;
+    const Bytes& plaintext = vector["plaintext"];
+    EXPECT_EQ(opened, plaintext) << vector.name;
+
+    Bytes in_place = sealed;
+    EXPECT_TRUE(cipher->open(nonce, in_place, in_place.data())) << vector.name;
+    EXPECT_TRUE(std::equal(plaintext.begin(), plaintext.end(), in_place.begin())) << vector.name;
+
+    Bytes again(sealed.size());
+    cipher->seal(nonce, plaintext, again.data());
+    EXPECT_EQ(to_hex(again), to_hex(sealed)) << vector.name;
+
+    const ByteView whole(plaintext);
+    const std::size_t head = whole.size() / 3;
+    const std::size_t body = whole.size() / 2;
+    Bytes gathered(sealed.size());
+    cipher->seal_pieces(nonce, whole.first(head), whole.subspan(head, body), whole.subspan(head + body),
+                        gathered.data());
+    EXPECT_EQ(to_hex(gathered), to_hex(sealed)) << vector.name;
+  }
+  return judged;
+}
+
+class PublishedVectors : public testing::TestWithParam<CipherKind> {};
+
+INSTANTIATE_TEST_SUITE_P(PacketCipher, PublishedVectors, testing::ValuesIn(available_kinds()),
+                         [](const auto& parameter) {
+                           std::string name(cipher_name(parameter.param));
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+TEST_P(PublishedVectors, AgreesWithWycheproof) {
+  const Judged judged = judge_packet_cipher(GetParam(), "aes128_gcm.txt", "wycheproof");
+  EXPECT_EQ(judged.valid, 22U);
+  EXPECT_EQ(judged.invalid, 27U);
+}
+
+TEST_P(PublishedVectors, SealsAsNistDoes) {
+  const Judged judged = judge_packet_cipher(GetParam(), "aes128_gcm_encrypt.txt", "nist");
+  EXPECT_EQ(judged.valid, 75U);
+}
+
+TEST_P(PublishedVectors, OpensAndRefusesAsNistDoes) {
+  const Judged judged = judge_packet_cipher(GetParam(), "aes128_gcm_decrypt.txt", "nist");
+  EXPECT_GT(judged.valid, 20U);
+  EXPECT_GT(judged.invalid, 20U);
+  EXPECT_EQ(judged.valid + judged.invalid, 75U);
+}
+
+TEST(PublishedHandshakeVectors, ChachaAgreesWithWycheproof) {
+  Judged judged;
+  for (const TestVector& vector : read_vectors("chacha20_poly1305.txt", "wycheproof")) {
+    const auto key = vector.fixed<kChachaKeySize>("key");
+    const auto nonce = vector.fixed<kChachaNonceSize>("nonce");
+    const Bytes& associated_data = vector["associated_data"];
+    const Bytes sealed = joined(vector["ciphertext"], vector["tag"]);
+    Bytes opened(vector["ciphertext"].size());
+    EXPECT_EQ(chacha20_poly1305_open(key, nonce, associated_data, sealed, opened.data()), is_valid(vector))
+        << vector.name;
+    ++(is_valid(vector) ? judged.valid : judged.invalid);
+    if (!is_valid(vector)) continue;
+    EXPECT_EQ(opened, vector["plaintext"]) << vector.name;
+    Bytes again(sealed.size());
+    EXPECT_TRUE(chacha20_poly1305_seal(key, nonce, associated_data, vector["plaintext"], again.data()));
+    EXPECT_EQ(to_hex(again), to_hex(sealed)) << vector.name;
+  }
+  EXPECT_EQ(judged.valid, 256U);
+  EXPECT_EQ(judged.invalid, 60U);
+}
+
+// Non-canonical and twisted points are agreed with, points of low order are refused (RFC 7748 section 6.1).
+TEST(PublishedHandshakeVectors, X25519AgreesWithWycheproof) {
+  Judged judged;
+  for (const TestVector& vector : read_vectors("x25519.txt", "wycheproof")) {
+    const auto pair = KeyPair::from_secret(ByteView(vector["secret"]));
+    ASSERT_TRUE(pair.has_value()) << vector.name;
+    const PublicKey peer(vector.fixed<kPublicKeySize>("peer"));
+    std::array<std::uint8_t, kSharedSecretSize> shared{};
+    EXPECT_EQ(pair->agree(peer, shared), is_valid(vector)) << vector.name;
+    EXPECT_EQ(to_hex(ByteView(shared)), to_hex(vector["shared"])) << vector.name;
+    std::array<std::uint8_t, kSharedSecretSize> other{};
+    const SecretKey secret(vector.fixed<kSecretKeySize>("secret"));
+    EXPECT_EQ(x25519(secret, peer, other), is_valid(vector)) << vector.name;
+    EXPECT_EQ(other, shared) << vector.name;
+    ++(is_valid(vector) ? judged.valid : judged.invalid);
+  }
+  EXPECT_GT(judged.invalid, 10U);
+  EXPECT_EQ(judged.valid + judged.invalid, 518U);
+}
+
+}  // namespace
+}  // namespace godwit
