@@ -3,7 +3,13 @@
 #include <cstring>
 #include <utility>
 
+#include "base/poison.h"
+
 namespace godwit {
+
+ReassemblyMemory::~ReassemblyMemory() {
+  if (delivered_ != nullptr && !retired_.empty()) delivered_->remove(*this);
+}
 
 std::optional<std::uint32_t> ReassemblyMemory::store(ByteView payload) {
   if (payload.size() > kSlotPayload) return std::nullopt;
@@ -12,7 +18,10 @@ std::optional<std::uint32_t> ReassemblyMemory::store(ByteView payload) {
     // Not value-initialised: bytes of a slot are written before they are read.
     blocks_.push_back(std::make_unique_for_overwrite<Block>());
     const auto first = static_cast<std::uint32_t>((blocks_.size() - 1) * kSlotsPerBlock);
-    for (std::uint32_t i = kSlotsPerBlock; i-- > 0;) at(first + i).next_free = std::exchange(free_, first + i);
+    for (std::uint32_t i = kSlotsPerBlock; i-- > 0;) {
+      at(first + i).next_free = std::exchange(free_, first + i);
+      poison(at(first + i).bytes.data(), kSlotPayload);
+    }
   }
   const std::uint32_t slot = free_;
   Slot& entry = at(slot);
@@ -20,6 +29,7 @@ std::optional<std::uint32_t> ReassemblyMemory::store(ByteView payload) {
   ++used_;
   used_since_trim_ = true;
   entry.size = static_cast<std::uint32_t>(payload.size());
+  unpoison(entry.bytes.data(), payload.size());
   if (!payload.empty()) std::memcpy(entry.bytes.data(), payload.data(), payload.size());
   return slot;
 }
@@ -30,6 +40,7 @@ ByteView ReassemblyMemory::view(std::uint32_t slot) const {
 }
 
 void ReassemblyMemory::release(std::uint32_t slot) {
+  poison(at(slot).bytes.data(), at(slot).size);
   at(slot).next_free = std::exchange(free_, slot);
   --used_;
 }

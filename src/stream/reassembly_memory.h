@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "stream/delivered_memory.h"
 #include "wire/limits.h"
 
 namespace godwit {
@@ -29,7 +30,12 @@ class ReassemblyMemory {
   // The largest payload of a datagram that is accepted.
   static constexpr std::size_t kSlotPayload = wire::kMaxReceivedPlaintext - wire::kFragmentOverhead;
 
-  explicit ReassemblyMemory(ReassemblyLimits limits) : limits_(limits) {}
+  // `delivered`, where given, releases retired slots (DeliveredMemory); without it the owner calls release_retired().
+  explicit ReassemblyMemory(ReassemblyLimits limits, DeliveredMemory* delivered = nullptr)
+      : limits_(limits), delivered_(delivered) {}
+  ~ReassemblyMemory();
+  ReassemblyMemory(const ReassemblyMemory&) = delete;
+  ReassemblyMemory& operator=(const ReassemblyMemory&) = delete;
 
   // --- Slots ---
   // Copies a payload. Nothing when the bound is reached, or it is longer than kSlotPayload.
@@ -37,7 +43,10 @@ class ReassemblyMemory {
   [[nodiscard]] ByteView view(std::uint32_t slot) const;
   void release(std::uint32_t slot);
   // Its view has been handed out: released by the next release_retired().
-  void retire(std::uint32_t slot) { retired_.push_back(slot); }
+  void retire(std::uint32_t slot) {
+    if (retired_.empty() && delivered_ != nullptr) delivered_->add(*this);
+    retired_.push_back(slot);
+  }
   void release_retired() {
     if (!retired_.empty()) release_retired_slots();
   }
@@ -74,6 +83,7 @@ class ReassemblyMemory {
   [[nodiscard]] Slot& at(std::uint32_t slot) const { return (*blocks_[slot / kSlotsPerBlock])[slot % kSlotsPerBlock]; }
 
   ReassemblyLimits limits_;
+  DeliveredMemory* delivered_;
   std::vector<std::unique_ptr<Block>> blocks_;
   std::vector<std::uint32_t> retired_;
   std::uint32_t free_ = kNone;

@@ -8,9 +8,9 @@ namespace godwit {
 
 using Outcome = FragmentOutcome::Result;
 
-RecvStreams::RecvStreams(RecvStreamsConfig config)
+RecvStreams::RecvStreams(RecvStreamsConfig config, DeliveredMemory* delivered)
     : config_(config),
-      memory_(config.memory),
+      memory_(config.memory, delivered),
       streams_(config.max_streams),
       completed_(config.completed_remembered),
       refused_(config.refused_remembered) {

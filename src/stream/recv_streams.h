@@ -68,7 +68,9 @@ struct RecvStreamsStatistics {
 
 class RecvStreams {
  public:
-  explicit RecvStreams(RecvStreamsConfig config = {});
+  // `delivered` releases the memory behind chunk views and outlives it; without it the owner calls
+  // release_delivered().
+  explicit RecvStreams(RecvStreamsConfig config = {}, DeliveredMemory* delivered = nullptr);
 
   // One fragment of a packet that is no duplicate. Nothing in it has been checked.
   FragmentOutcome on_fragment(Instant now, const wire::StreamFragment& fragment, StreamSink& sink);
@@ -88,7 +90,7 @@ class RecvStreams {
                        sink);
   }
 
-  // Views handed out by on_chunk are no longer used: call before each new input.
+  // Views handed out by on_chunk are no longer used. For an owner without a DeliveredMemory.
   void release_delivered() { memory_.release_retired(); }
 
   // Streams admitted from now on are delivered this way; those begun keep theirs.

@@ -16,7 +16,7 @@ struct InboundChunk {
   std::uint32_t stream_id = 0;
   std::uint64_t offset = 0;  // of `bytes` in the stream
   std::uint64_t total = 0;   // length of the whole stream
-  // In the datagram passed to on_fragment, or in pooled memory that lives until RecvStreams::release_delivered.
+  // In the datagram passed to on_fragment, or in pooled memory that lives until DeliveredMemory::release.
   ByteView bytes;
 
   [[nodiscard]] bool operations() const { return wire::is_operations_stream(stream_id); }

@@ -202,7 +202,7 @@ class Connection final : private StreamSink {
   void note_ordinary(Instant now, Established& session, const Arrival& arrival, std::uint32_t id);
   [[nodiscard]] RecvStreams& inbound_streams(Established& session) {
     if (session.streams == nullptr) [[unlikely]] {
-      session.streams = std::make_unique<RecvStreams>(context_.config.streams);
+      session.streams = std::make_unique<RecvStreams>(context_.config.streams, &context_.events.delivered());
     }
     return *session.streams;
   }

@@ -12,9 +12,6 @@ namespace godwit {
 
 bool Connection::receive(Instant now, const DatagramRun& run) {
   bool others = false;
-  if (Established* session = established(); session != nullptr && session->streams) {
-    session->streams->release_delivered();
-  }
   const std::size_t count = run.segment_count();
   for (std::size_t i = 0; i < count; ++i) {
     const MutableBytes datagram = run.segment(i);
@@ -47,7 +44,6 @@ void Connection::receive_handshake_datagram(Instant now, MutableBytes datagram) 
 bool Connection::receive_if_authentic(Instant now, MutableBytes datagram) {
   Established* session = established();
   if (session == nullptr) return false;
-  if (session->streams) session->streams->release_delivered();
   std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
   const auto opened = session->session.open_keeping(datagram, scratch);
   if (!opened) return false;

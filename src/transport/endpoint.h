@@ -5,7 +5,8 @@
 //   receive / handle_timeout / connect / send / close  ->  then drain poll_event() and, before sleeping,
 //   poll_transmit()
 //
-// One driver at a time. Views in events point into the run given to receive() and die with the next input.
+// One driver at a time. Views in events stay valid until poll_event() has returned null: those into the datagrams given
+// to receive() as long as the driver keeps these, those into memory of the endpoint whatever arrives in between.
 #pragma once
 
 #include <cstdint>
@@ -84,7 +85,8 @@ class Endpoint {
   // The next run, carved from `buffer`; nothing when there is nothing to send now or the buffer is full. Connections
   // take turns, one run each.
   [[nodiscard]] std::optional<DatagramRun> poll_transmit(Instant now, TransmitBuffer& buffer);
-  // Null when nothing has happened. Valid until the next call of any member.
+  // Null when nothing has happened. The event stays valid until the next call of poll_event(): the members above may
+  // be called while it is read.
   [[nodiscard]] EndpointEvent* poll_event() { return events_.poll(); }
   [[nodiscard]] std::optional<Instant> next_timeout() const;
 
@@ -145,6 +147,7 @@ class Endpoint {
   KeyUsage key_usage_;
   HandshakeContext handshake_;
 
+  EventQueue events_;  // outlives the connections, whose memory its events show
   std::vector<Route> routes_;
   std::vector<std::uint32_t> free_slots_;
   AddressTable by_address_;
@@ -152,7 +155,6 @@ class Endpoint {
   std::uint32_t last_slot_ = 0;
   TimerQueue timers_;
   FifoRing<std::uint32_t> ready_;  // slots with something to transmit, in turn
-  EventQueue events_;
   std::unique_ptr<const ConnectionContext> context_;  // what all connections share
   Admission admission_;
   FairShare budget_;

@@ -1,6 +1,7 @@
-// What an endpoint tells its application: values polled after every input. Byte views point into the datagrams of the
-// last receive(), or into memory of the streams, and stay valid until all events have been polled, even where a
-// connection ends in between; what must live longer is owned.
+// What an endpoint tells its application: values polled after every input. Byte views point into the datagrams given to
+// receive(), or into memory of the streams, and stay valid until all events have been polled (poll_event() has returned
+// null), even where further input arrives or a connection ends in between. A driver that passes in several runs before
+// it polls keeps all of them until then. What must live longer is owned.
 #pragma once
 
 #include <cstdint>
