@@ -116,14 +116,16 @@ void Recovery::discard(std::uint32_t id) {
   sent_.release_front();
 }
 
-std::uint64_t Recovery::forget_owner(PacketContent::Kind kind, std::uint32_t owner) {
+std::uint64_t Recovery::forget_owner(PacketContent::Kind kind, std::uint32_t owner, PacketIdRange sent) {
+  // What is not in the ring any more is settled: all of it where that is true of the last packet.
+  if (sent_.find(sent.last) == nullptr) return 0;
   const std::uint64_t before = sent_.bytes_in_flight();
-  if (!sent_.empty()) {
-    for (std::uint32_t id = sent_.oldest_id(); id != sent_.next_id(); ++id) {
-      SentPacket& packet = *sent_.find(id);
-      const bool unsettled = packet.state == SentState::kInFlight || packet.state == SentState::kLost;
-      if (unsettled && packet.kind == kind && packet.owner == owner) sent_.settle(packet);
-    }
+  const std::uint32_t first = sent_.find(sent.first) == nullptr ? sent_.oldest_id() : sent.first;
+  statistics_.packets_searched += sent.last - first + 1;
+  for (std::uint32_t id = first; id != sent.last + 1; ++id) {
+    SentPacket& packet = *sent_.find(id);
+    const bool unsettled = packet.state == SentState::kInFlight || packet.state == SentState::kLost;
+    if (unsettled && packet.kind == kind && packet.owner == owner) sent_.settle(packet);
   }
   losses_.prune(sent_);
   sent_.release_front();

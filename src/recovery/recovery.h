@@ -37,6 +37,12 @@ struct RecoveryConfig {
   Duration skip_interval = 250ms;  // and at least this long: the receiver keeps each as a gap for ten minutes
 };
 
+// Ids of the first transmissions of one message, both included. Packets of others may lie in between.
+struct PacketIdRange {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+};
+
 struct RecoveryStatistics {
   std::uint64_t packets_sent = 0;           // tracked, first transmissions
   std::uint64_t packets_retransmitted = 0;  // probes included
@@ -51,6 +57,7 @@ struct RecoveryStatistics {
   std::uint64_t stale_receipts = 0;
   std::uint64_t untracked_receipts = 0;
   std::uint64_t misbehaving_receipts = 0;
+  std::uint64_t packets_searched = 0;  // by forget_owner()
 };
 
 class Recovery {
@@ -92,9 +99,9 @@ class Recovery {
   [[nodiscard]] bool has_retransmission() { return poll_retransmit().has_value(); }
   // This packet's content is gone: forget it. Unknown ids are ignored.
   void discard(std::uint32_t id);
-  // Forgets all packets of a failed or cancelled stream or message. Returns the bytes that left the flight.
-  // Walks the ring.
-  std::uint64_t forget_owner(PacketContent::Kind kind, std::uint32_t owner);
+  // Forgets all packets of a failed or cancelled stream or message, whose ids lie in `sent`. Returns the bytes that left
+  // the flight. Looks only at the packets in that range that are still in the ring: at one for a short message.
+  std::uint64_t forget_owner(PacketContent::Kind kind, std::uint32_t owner, PacketIdRange sent);
 
   // --- Receipts: one run of datagrams together, so that order within the run does not look like loss ---
   void begin_acks(Instant now);

@@ -165,12 +165,14 @@ class Model {
     const auto kind = random_.below(2) == 0 ? Kind::kFragment : Kind::kMessage;
     const auto owner = static_cast<std::uint32_t>(random_.below(4));
     std::uint64_t bytes = 0;
+    PacketIdRange sent{.first = first_, .last = first_};  // from the first packet of all: longer than need be
     for (auto it = unsettled_.begin(); it != unsettled_.end();) {
       const bool hit = it->second.content.kind == kind && it->second.content.owner == owner;
       if (hit && it->second.in_flight) bytes += it->second.bytes;
+      if (hit && it->first - first_ > sent.last - first_) sent.last = it->first;
       it = hit ? unsettled_.erase(it) : std::next(it);
     }
-    EXPECT_EQ(recovery_.forget_owner(kind, owner), bytes);
+    EXPECT_EQ(recovery_.forget_owner(kind, owner, sent), bytes);
   }
   void discard() {
     const std::uint32_t id = any_id();

@@ -398,14 +398,30 @@ TEST_F(RecoveryTest, ForgetsAFailedStream) {
   send_fragments(now, 6, 1, 4);      // ids 7 to 10
   acknowledge(now + 50ms, {6, 10});  // 3, 4, 5 and 7 are lost
   EXPECT_EQ(recovery_.bytes_in_flight(), 2000u);
-  EXPECT_EQ(recovery_.forget_owner(Kind::kMessage, 5), 0u);
-  EXPECT_EQ(recovery_.forget_owner(Kind::kFragment, 5), 0u);
+  EXPECT_EQ(recovery_.forget_owner(Kind::kMessage, 5, {3, 10}), 0u);
+  EXPECT_EQ(recovery_.forget_owner(Kind::kFragment, 5, {3, 6}), 0u);
   EXPECT_EQ(recovery_.poll_retransmit()->id, 7u);
-  EXPECT_EQ(recovery_.forget_owner(Kind::kFragment, 6), 2000u);
+  EXPECT_EQ(recovery_.forget_owner(Kind::kFragment, 6, {7, 10}), 2000u);
   EXPECT_EQ(recovery_.bytes_in_flight(), 0u);
   EXPECT_FALSE(recovery_.has_retransmission());
   EXPECT_FALSE(recovery_.outstanding());
   EXPECT_EQ(acknowledge(now + 60ms, {3, 8}).stale_receipts, 2u);
+}
+
+TEST_F(RecoveryTest, LooksOnlyAtTheFailedMessagesOwnPacketsInAFullRing) {
+  std::uint32_t newest = 0;
+  for (std::uint32_t message = 0; message < 50'000; ++message) {
+    newest = recovery_.next_packet_id();
+    recovery_.on_sent(kStart, newest, {Kind::kMessage, message, 0}, 100);
+  }
+  for (std::uint32_t message = 0; message < 50'000; ++message) {
+    const std::uint32_t id = newest - 49'999 + message;
+    EXPECT_EQ(recovery_.forget_owner(Kind::kMessage, message, {id, id}), 100u);
+  }
+  EXPECT_EQ(recovery_.statistics().packets_searched, 50'000u);
+  // A stream whose packets are all settled costs nothing, however wide its range was.
+  EXPECT_EQ(recovery_.forget_owner(Kind::kFragment, 1, {1, newest}), 0u);
+  EXPECT_EQ(recovery_.statistics().packets_searched, 50'000u);
 }
 
 TEST_F(RecoveryTest, MarksSamplesApplicationLimited) {

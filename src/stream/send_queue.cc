@@ -161,10 +161,11 @@ bool SendQueue::load_message() {
   return true;
 }
 
-void SendQueue::take_message() {
+void SendQueue::take_message(std::uint32_t packet_id) {
   const std::uint32_t index = message_head_;
   unlink_message(index);
   messages_[index].sent = true;
+  messages_[index].packet_id = packet_id;
   // Nobody waits: the burst is there in full for when somebody does.
   const auto bytes = static_cast<std::int64_t>(front_.payload.size());
   message_allowance_ = turns_.empty() ? kMessageBurst : message_allowance_ - kMessageOverhead - bytes;
@@ -281,6 +282,7 @@ void SendQueue::fail(SendKind kind, std::uint32_t index, SendFailure::Reason rea
   if (kind == SendKind::kMessage) {
     unreported.failure.owner = messages_.handle(index);
     unreported.failure.may_have_arrived = messages_[index].sent;
+    unreported.failure.first_packet = unreported.failure.last_packet = messages_[index].packet_id;
     if (!messages_[index].sent) unlink_message(index);
     erase_message(index);
   } else {
@@ -288,6 +290,8 @@ void SendQueue::fail(SendKind kind, std::uint32_t index, SendFailure::Reason rea
     const std::uint64_t cost = wire::deployed_charge(stream.total());
     unreported.failure.owner = streams_.handle(index);
     unreported.failure.may_have_arrived = stream.started();
+    unreported.failure.first_packet = streams_[index].first_packet;
+    unreported.failure.last_packet = streams_[index].last_packet;
     if (stream.started()) {
       unreported.lingering_charge = cost;
     } else {

@@ -88,6 +88,9 @@ struct SendFailure {
   SlotHandle owner = 0;  // stale by now: recovery is to forget its packets
   Reason reason = Reason::kCancelled;
   bool may_have_arrived = false;  // at least one packet of it was handed out
+  // The packets that were handed out, as take() was told; meaningless unless may_have_arrived.
+  std::uint32_t first_packet = 0;
+  std::uint32_t last_packet = 0;
 };
 
 struct SendQueueStatistics {
@@ -131,14 +134,15 @@ class SendQueue {
       has_front_ = load_fragment();
     return has_front_ ? &front_ : load_front();
   }
-  // The item of the last peek() goes into a packet. Requires peek() != nullptr.
-  void take() {
+  // The item of the last peek() goes into the packet `packet_id`, by which recovery finds it again when its message
+  // fails (SendFailure). Requires peek() != nullptr.
+  void take(std::uint32_t packet_id = 0) {
     GODWIT_ASSERT(has_front_);
     has_front_ = false;
     if (front_.kind == SendKind::kFragment) [[likely]] {
-      take_fragment();
+      take_fragment(packet_id);
     } else {
-      take_message();
+      take_message(packet_id);
     }
   }
   // The content of a packet sent before, for its retransmission. Nothing when its message has ended, or fails here.
@@ -179,11 +183,14 @@ class SendQueue {
     Instant deadline = Instant::max();  // max: none
     std::uint32_t next = kNone;         // in the queue of unsent messages
     std::uint32_t previous = kNone;
+    std::uint32_t packet_id = 0;
     bool sent = false;
   };
   struct StreamSlot {
     SendStream stream;
     Instant deadline = Instant::max();
+    std::uint32_t first_packet = 0;
+    std::uint32_t last_packet = 0;
   };
 
   [[nodiscard]] Result<MessageId> send_message(Body&& body, const SendOptions& options);
@@ -192,8 +199,8 @@ class SendQueue {
   [[nodiscard]] const SendItem* load_front();
   [[nodiscard]] bool load_message();
   [[nodiscard]] bool load_fragment();
-  void take_message();
-  void take_fragment();
+  void take_message(std::uint32_t packet_id);
+  void take_fragment(std::uint32_t packet_id);
 
   void append_message(std::uint32_t index);
   void unlink_message(std::uint32_t index);
@@ -264,9 +271,13 @@ inline bool SendQueue::load_fragment() {
   return true;
 }
 
-inline void SendQueue::take_fragment() {
+inline void SendQueue::take_fragment(std::uint32_t packet_id) {
   const std::uint32_t index = turns_.current();
-  SendStream& stream = streams_[index].stream;
+  StreamSlot& slot = streams_[index];
+  SendStream& stream = slot.stream;
+  if (!stream.started()) [[unlikely]]
+    slot.first_packet = packet_id;
+  slot.last_packet = packet_id;
   stream.on_sent();
   const std::size_t bytes = front_.payload.size();
   // Full while no messages are about: a store here would be waited for by the next fragment.

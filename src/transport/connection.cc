@@ -294,8 +294,9 @@ bool Connection::is_finished() const {
 
 void Connection::report_failures(Instant now) {
   while (const auto failed = queue_.poll_failure(now)) {
-    if (Established* session = established()) {
-      session->recovery.forget_owner(content_kind_of(failed->kind), failed->owner);
+    if (Established* session = established(); session != nullptr && failed->may_have_arrived) {
+      session->recovery.forget_owner(content_kind_of(failed->kind), failed->owner,
+                                     {.first = failed->first_packet, .last = failed->last_packet});
     }
     constexpr std::array<std::string_view, 5> kWhy = {"its bytes could not be read", "its deadline has passed",
                                                       "the peer did not receipt it", "cancelled",

@@ -247,7 +247,7 @@ void Connection::write_data(Instant now, Established& session, RunWriter& run) {
     const std::size_t before = run.bytes();
     if (!write_item(now, session, run, picked, id)) break;
     size = run.bytes() - before;
-    queue_.take();
+    queue_.take(id);
     session.recovery.on_sent(now, id,
                              {.kind = content_kind_of(picked.kind), .owner = picked.owner, .fragment = picked.fragment},
                              static_cast<std::uint32_t>(size));
