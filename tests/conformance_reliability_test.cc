@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
+#include <optional>
+#include <set>
+#include <span>
 
 #include "tests/scripted_session.h"
 
@@ -176,24 +180,81 @@ TEST(ConformanceReliability, Item46ProcessesReceiptsInEveryVariant) {
   EXPECT_TRUE(session.has_event<Closed>());
 }
 
-TEST(ConformanceReliability, Item46IgnoresReceiptsForPacketsNeverSent) {
-  ScriptedSession session;
-  ASSERT_TRUE(session.dial_peer());
-  send_messages(session, 3);
-  const ConnectionStatistics before = session.statistics();
-  std::vector<std::uint32_t> invented;
-  for (std::uint32_t i = 0; i < 200; ++i) invented.push_back(0x10000 + i * 7919);
-  invented.push_back(0xffffffff);
-  for (std::uint32_t id = 10; id < 20; ++id) session.say(id, wire::NoOp{}, invented);
-  const ConnectionStatistics after = session.statistics();
-  EXPECT_EQ(after.receipts_unknown - before.receipts_unknown, 2010U);
-  EXPECT_EQ(after.smoothed_round_trip, before.smoothed_round_trip);
-  EXPECT_EQ(after.latest_round_trip, before.latest_round_trip);
-  EXPECT_EQ(after.minimum_round_trip, before.minimum_round_trip);
-  EXPECT_EQ(after.bytes_in_flight, before.bytes_in_flight);
-  EXPECT_EQ(after.window_bytes, before.window_bytes);
-  EXPECT_EQ(session.count_events<MessageConfirmed>(), 0U);
-  EXPECT_TRUE(session.open());
+TEST(ConformanceReliability, Item46ClosesWhenAPacketNeverSentIsAcknowledged) {
+  // Ahead of all ids, far ahead, and just behind the first.
+  for (const std::uint32_t invented : {1'000U, 0x7000'0000U, 0xffff'ffffU}) {
+    SCOPED_TRACE(invented);
+    ScriptedSession session;
+    ASSERT_TRUE(session.dial_peer());
+    send_messages(session, 3);
+    const auto ids = message_ids(session);
+    ASSERT_EQ(ids.size(), 3U);
+    // What is true beside it counts as little.
+    session.say(10, wire::NoOp{}, std::array{ids[0], invented, ids[1]});
+    EXPECT_EQ(session.count_events<MessageConfirmed>(), 0U);
+    EXPECT_EQ(session.count_events<MessageFailed>(), 3U);
+    ASSERT_TRUE(session.has_event<Closed>());
+    EXPECT_EQ(session.last_event<Closed>()->reason, CloseReason::kProtocolViolation);
+    EXPECT_EQ(session.last_event<Closed>()->text, "the peer acknowledged a packet that was never sent");
+    ASSERT_NE(session.last_heard<wire::AckError>(), nullptr) << "the peer is told";
+  }
+}
+
+TEST(ConformanceReliability, Item46ClosesWhenASkippedIdIsAcknowledged) {
+  Config config;
+  config.recovery.skip_least = 20;
+  config.recovery.skip_most = 40;
+  config.recovery.skip_interval = 0s;
+  ScriptedSession session(config);
+  ASSERT_TRUE(session.accept_peer());
+  std::optional<std::uint32_t> skipped;
+  std::uint32_t answer = 10;
+  for (int round = 0; round < 100 && !skipped; ++round) {
+    send_messages(session, 5);
+    session.run(10ms);
+    const auto ids = message_ids(session);
+    std::set<std::uint32_t> sent(ids.begin(), ids.end());
+    for (const Heard& packet : session.heard) sent.insert(packet.id());
+    for (std::uint32_t id = 1; id < *sent.rbegin() && !skipped; ++id) {
+      if (!sent.contains(id)) skipped = id;
+    }
+    session.say(answer++, wire::NoOp{}, ids);
+    ASSERT_TRUE(session.open());
+  }
+  ASSERT_TRUE(skipped);
+  session.say(answer, wire::NoOp{}, std::array{*skipped});
+  ASSERT_TRUE(session.has_event<Closed>());
+  EXPECT_EQ(session.last_event<Closed>()->reason, CloseReason::kProtocolViolation);
+}
+
+// Of every kind, once and again, in any order, from a new peer and from one that acknowledges NoOps and handshake acks.
+TEST(ConformanceReliability, Item46NeverClosesForAcknowledgementsOfPacketsThatWereSent) {
+  for (const bool old_peer : {false, true}) {
+    SCOPED_TRACE(old_peer);
+    Config config;
+    config.recovery.skip_least = 20;
+    config.recovery.skip_most = 40;
+    config.recovery.skip_interval = 0s;
+    ScriptedSession session(config, release(old_peer ? 141 : 154));
+    ASSERT_TRUE(session.dial_peer(!old_peer));
+    std::uint32_t answer = 10;
+    for (int round = 0; round < 60; ++round) {
+      send_messages(session, 1 + static_cast<std::size_t>(round) % 7);
+      session.say(answer++, wire::Ping{static_cast<std::uint64_t>(round)});
+      session.say_text(answer++, "a text that is acknowledged in a NoOp");
+      session.say(answer++, wire::UpgradeOffer{static_cast<std::uint32_t>(round), 0});
+      session.run(round % 5 == 0 ? 3s : 20ms);  // retransmissions too
+      std::vector<std::uint32_t> all{0};
+      for (const Heard& packet : session.heard) all.push_back(packet.id());
+      if (round % 2 == 0) std::ranges::reverse(all);
+      for (std::size_t at = 0; at < all.size(); at += 200) {
+        session.say(answer++, wire::NoOp{}, std::span(all).subspan(at, std::min<std::size_t>(200, all.size() - at)));
+      }
+      ASSERT_TRUE(session.open());
+    }
+    EXPECT_GT(session.count_events<MessageConfirmed>(), 100U);
+    EXPECT_EQ(session.statistics().receipts_unknown, 0U);
+  }
 }
 
 // Of an old peer, and of one that wrongly announces a newer version (wire spec W31).

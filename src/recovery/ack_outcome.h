@@ -65,7 +65,7 @@ struct AckOutcome : LossOutcome {
   // Receipts that confirm nothing.
   std::uint32_t stale_receipts = 0;        // of packets settled before; repeats are normal
   std::uint32_t untracked_receipts = 0;    // of Ping, Pong, NoOp, or id 0
-  std::uint32_t misbehaving_receipts = 0;  // of ids never sent (wire spec W20, decision 7)
+  std::uint32_t misbehaving_receipts = 0;  // of ids never sent (wire spec W20): the connection ends
 
   // Empty again, capacity kept.
   void reset(std::uint64_t bytes_in_flight);

@@ -99,8 +99,8 @@ class Recovery {
   [[nodiscard]] bool has_retransmission() { return poll_retransmit().has_value(); }
   // This packet's content is gone: forget it. Unknown ids are ignored.
   void discard(std::uint32_t id);
-  // Forgets all packets of a failed or cancelled stream or message, whose ids lie in `sent`. Returns the bytes that left
-  // the flight. Looks only at the packets in that range that are still in the ring: at one for a short message.
+  // Forgets all packets of a failed or cancelled stream or message, whose ids lie in `sent`. Returns the bytes that
+  // left the flight. Looks only at the packets in that range that are still in the ring: at one for a short message.
   std::uint64_t forget_owner(PacketContent::Kind kind, std::uint32_t owner, PacketIdRange sent);
 
   // --- Receipts: one run of datagrams together, so that order within the run does not look like loss ---

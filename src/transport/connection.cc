@@ -25,6 +25,7 @@ std::string_view close_reason_name(CloseReason reason) {
     case CloseReason::kHandshakeFailed: return "handshake failed";
     case CloseReason::kKeyExhausted: return "packet limit of the key reached";
     case CloseReason::kUnauthenticated: return "peer not authenticated";
+    case CloseReason::kProtocolViolation: return "protocol violation by the peer";
   }
   return "unknown";
 }

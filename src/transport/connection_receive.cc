@@ -246,6 +246,8 @@ void Connection::finish_run(Instant now) {
   Established* session = established();
   if (session == nullptr) return;
   if (session->acknowledging) apply_acknowledgements(now, *session);
+  session = established();  // a peer that acknowledges what was never sent has lost its session
+  if (session == nullptr) return;
   session->acks.on_batch_end(now);
   session->resting = false;
   if (session->acks.pending() > 0) session->last_data = now;
@@ -255,6 +257,11 @@ void Connection::apply_acknowledgements(Instant now, Established& session) {
   GODWIT_MARK(context_.cost, kAcknowledge);
   session.acknowledging = false;
   const AckOutcome& outcome = session.recovery.finish_acks();
+  // Who acknowledges what was never sent acknowledges what has not arrived: congestion control, recovery and the
+  // confirmations of messages would all rest on invention (wire spec W20). Nothing of this batch counts.
+  if (outcome.misbehaving_receipts > 0) [[unlikely]] {
+    return end(now, CloseReason::kProtocolViolation, "the peer acknowledged a packet that was never sent", true);
+  }
   for (const AckedRange& range : outcome.acked) {
     if (range.kind == PacketContent::Kind::kControl) continue;
     const SendKind kind = send_kind_of(range.kind);

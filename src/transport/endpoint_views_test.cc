@@ -210,7 +210,7 @@ TEST(EndpointViews, SeveralBatchesMayArriveBeforeEventsArePolled) {
   const std::vector<Bytes> data(wire.begin(), wire.end());
   wire.assign(data.begin() + 1, data.begin() + 5);
   views.deliver(4);
-  for (const std::size_t next : {0, 6, 7, 8, 9}) {
+  for (const std::size_t next : {0U, 6U, 7U, 8U, 9U}) {
     wire.assign({data[next]});
     views.deliver(1);
   }

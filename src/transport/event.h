@@ -24,13 +24,14 @@ namespace godwit {
 using ConnectionId = std::uint64_t;
 
 enum class CloseReason : std::uint8_t {
-  kLocal,            // close() was called
-  kRemote,           // the peer sent an error acknowledgement (wire spec 5.8)
-  kIdleTimeout,      // nothing authentic for the idle time-out (wire spec 7)
-  kReplaced,         // the peer restarted or redialled: a new session took the route (wire spec 4.6)
-  kHandshakeFailed,  // never established
-  kKeyExhausted,     // the packet limit of a key is reached (decisions 3)
-  kUnauthenticated   // the peer could not prove the expected key and the policy demands it
+  kLocal,             // close() was called
+  kRemote,            // the peer sent an error acknowledgement (wire spec 5.8)
+  kIdleTimeout,       // nothing authentic for the idle time-out (wire spec 7)
+  kReplaced,          // the peer restarted or redialled: a new session took the route (wire spec 4.6)
+  kHandshakeFailed,   // never established
+  kKeyExhausted,      // the packet limit of a key is reached (decisions 3)
+  kUnauthenticated,   // the peer could not prove the expected key and the policy demands it
+  kProtocolViolation  // the peer acknowledged a packet that was never sent (wire spec W20)
 };
 [[nodiscard]] std::string_view close_reason_name(CloseReason reason);
 

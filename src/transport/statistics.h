@@ -56,7 +56,7 @@ struct ConnectionStatistics : ConnectionCounters {
   std::uint64_t receipts_sent = 0;      // first-time receipts, in whatever packet
   std::uint64_t receipts_repeated = 0;  // repeats that rode along
   // Received, continued.
-  std::uint64_t receipts_unknown = 0;  // for packets never sent (decisions 7)
+  std::uint64_t receipts_unknown = 0;  // for packets never sent: the first closes the connection
   // The path now.
   Duration latest_round_trip{};
   Duration smoothed_round_trip{};
