@@ -41,7 +41,8 @@ class Endpoint {
 
   [[nodiscard]] Result<ConnectionId> connect(Duration now, const Address& remote, std::string_view public_key);
   // `bytes` may hold several datagrams of one peer end to end (UDP_GRO), each of `segment_size`. They are decrypted in
-  // place and must stay until the events have been polled.
+  // place, and events point into them: they must stay until poll_event() has returned false. The same holds for each of
+  // several calls without polling in between.
   void receive(Duration now, const Address& remote, MutableBytes bytes, std::size_t segment_size);
   void handle_timeout(Duration now);
   [[nodiscard]] Result<MessageId> send(Duration now, ConnectionId connection, std::vector<std::uint8_t>&& bytes);

@@ -88,7 +88,8 @@ struct Options {
   Duration idle_timeout = std::chrono::seconds{120};
 };
 
-// What happened. Fields that a kind does not name are empty. `bytes` is valid while the event is being handled.
+// What happened. Fields that a kind does not name are empty. `bytes` is valid while the event is being handled (Node),
+// or until poll_event() has returned false (Endpoint), whatever is called or arrives in between.
 struct Event {
   enum class Kind : std::uint8_t {
     kConnected,  // remote, authenticated, initiator

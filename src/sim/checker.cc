@@ -18,6 +18,8 @@ std::string_view rule_name(Rule rule) {
     case Rule::kTimer: return "timer";
     case Rule::kLiveness: return "liveness";
     case Rule::kRetained: return "retained";
+    case Rule::kMemory: return "memory";
+    case Rule::kAccused: return "accused";
     case Rule::kCount: break;
   }
   return "none";
@@ -42,6 +44,8 @@ std::string_view mutation_name(Mutation mutation) {
     case Mutation::kPastTimer: return "past-timer";
     case Mutation::kStallForever: return "stall-forever";
     case Mutation::kRetainConnection: return "retain-connection";
+    case Mutation::kHoldMemory: return "hold-memory";
+    case Mutation::kAccusePeer: return "accuse-peer";
     case Mutation::kCount: break;
   }
   return "none";

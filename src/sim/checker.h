@@ -29,6 +29,8 @@ enum class Rule : std::uint8_t {
   kTimer,          // no timer in the past, no wake-ups without effect
   kLiveness,       // flows end within the bound derived from the path
   kRetained,       // nothing is kept after the end
+  kMemory,         // what inbound streams hold is in proportion to what the peer has sent
+  kAccused,        // no honest peer is closed as one that breaks the protocol, or for its share of memory
   kCount
 };
 [[nodiscard]] std::string_view rule_name(Rule rule);
@@ -58,6 +60,8 @@ enum class Mutation : std::uint8_t {
   kPastTimer,
   kStallForever,
   kRetainConnection,
+  kHoldMemory,
+  kAccusePeer,
   kCount
 };
 [[nodiscard]] std::string_view mutation_name(Mutation mutation);

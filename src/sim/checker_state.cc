@@ -16,6 +16,9 @@ constexpr std::uint32_t kShortRing = 256;
 constexpr std::uint32_t kSumEvery = 16;
 // So many wake-ups of a host within a millisecond that change nothing are a spin.
 constexpr std::uint32_t kMostIdleTurns = 200;
+// What inbound streams may hold: so many bytes for each that the peer has sent, a page for each open stream, one more.
+constexpr std::uint64_t kHeldPerByte = 4;
+constexpr std::uint64_t kPage = 4096;
 
 }  // namespace
 
@@ -111,6 +114,23 @@ void StateChecker::check_ring(Instant now, std::uint32_t host, ConnectionId id, 
   }
 }
 
+void StateChecker::check_memory(Instant now, std::uint32_t host, const Connection& connection) {
+  const RecvStreams* streams = connection.inbound_streams();
+  if (streams == nullptr) return;
+  const std::uint64_t held = streams->held_bytes() << (mutation_ == Mutation::kHoldMemory ? 10 : 0);
+  const std::uint64_t received = connection.bytes_received();
+  if (held > kHeldPerByte * received + kPage * (streams->open_streams() + 1)) {
+    judge_->report(Rule::kMemory, now,
+                   fmt::format("host {} holds {} bytes in {} inbound streams of a peer that has sent {}", host, held,
+                               streams->open_streams(), received));
+  }
+}
+
+void StateChecker::on_close_reason(Instant now, std::uint32_t host, CloseReason reason) {
+  if (reason != CloseReason::kProtocolViolation && reason != CloseReason::kMemory) return;
+  judge_->report(Rule::kAccused, now, fmt::format("host {} closed: {}", host, close_reason_name(reason)));
+}
+
 void StateChecker::after_turn(Instant now, std::uint32_t host, const Endpoint& endpoint, bool worked, bool shared) {
   const auto next = endpoint.next_timeout();
   const Instant floor = mutation_ == Mutation::kPastTimer ? now + 1h : now;
@@ -127,6 +147,7 @@ void StateChecker::after_turn(Instant now, std::uint32_t host, const Endpoint& e
     const Connection* connection = endpoint.inspect(id);
     if (connection == nullptr) continue;
     check_ring(now, host, id, *connection);
+    check_memory(now, host, *connection);
     if (shared) pacers_[{host, id}].pacer.on_rate(now, connection->statistics().pacing_rate);
   }
 }

@@ -43,6 +43,8 @@ class StateChecker {
                bool retransmission);
   void on_metrics(Instant now, std::uint32_t host, ConnectionId connection, Bandwidth rate, std::uint64_t window);
   void on_closed(std::uint32_t host, ConnectionId connection) { pacers_.erase({host, connection}); }
+  // Every peer of a scenario is honest.
+  void on_close_reason(Instant now, std::uint32_t host, CloseReason reason);
   void on_host_lost(std::uint32_t host);
   void check_link(Instant now, std::uint32_t index, const Link& link);
   void at_end(Instant now, std::uint32_t host, const Endpoint& endpoint);
@@ -56,6 +58,7 @@ class StateChecker {
   };
   using Key = std::pair<std::uint32_t, ConnectionId>;
   void check_ring(Instant now, std::uint32_t host, ConnectionId id, const Connection& connection);
+  void check_memory(Instant now, std::uint32_t host, const Connection& connection);
 
   Judge* judge_;
   Mutation mutation_;

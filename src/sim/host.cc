@@ -287,8 +287,10 @@ void Host::handle(Instant now, EndpointEvent& event) {
     simulator_.on_connected(clock, index_, id);
     const auto peer = simulator_.public_host_at(connected->remote);
     if (peer) peers_[*peer].connection = id;
-  } else if (std::holds_alternative<Closed>(event.event)) {
+  } else if (const auto* closed = std::get_if<Closed>(&event.event)) {
     ++statistics_.closed;
+    simulator_.state().on_close_reason(
+        clock, index_, mutation == Mutation::kAccusePeer ? CloseReason::kProtocolViolation : closed->reason);
     messages.on_closed(clock, index_, id);
     simulator_.on_closed(index_, id);
     drop_replies(now, id);

@@ -393,6 +393,7 @@ Mutation Simulator::take_mutation(const godwit::Event& event) {
     case Mutation::kHideConfirmation:
     case Mutation::kClaimUndelivered: fits = std::holds_alternative<MessageConfirmed>(event); break;
     case Mutation::kHideHalfReceived: fits = std::holds_alternative<StreamAborted>(event); break;
+    case Mutation::kAccusePeer: fits = std::holds_alternative<Closed>(event); break;
     default: break;
   }
   mutated_ = fits;

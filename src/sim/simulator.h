@@ -101,6 +101,7 @@ class Simulator {
   [[nodiscard]] Competitor& competitor(std::uint32_t index) { return *competitors_[index]; }
   [[nodiscard]] Judge& judge() { return judge_; }
   [[nodiscard]] MessageChecker& messages() { return messages_; }
+  [[nodiscard]] StateChecker& state() { return state_; }
   [[nodiscard]] const Application& application() const { return application_; }
   [[nodiscard]] std::uint64_t datagrams() const { return datagrams_; }
   [[nodiscard]] std::uint64_t trace_hash() const { return trace_hash_; }

@@ -93,7 +93,8 @@ INSTANTIATE_TEST_SUITE_P(
         Expectation{Mutation::kOverfillQueue, Rule::kQueueBound}, Expectation{Mutation::kRepeatNonce, Rule::kNonce},
         Expectation{Mutation::kOversizeDatagram, Rule::kDatagram}, Expectation{Mutation::kForeignType, Rule::kDatagram},
         Expectation{Mutation::kPastTimer, Rule::kTimer}, Expectation{Mutation::kStallForever, Rule::kLiveness},
-        Expectation{Mutation::kRetainConnection, Rule::kRetained}),
+        Expectation{Mutation::kRetainConnection, Rule::kRetained}, Expectation{Mutation::kHoldMemory, Rule::kMemory},
+        Expectation{Mutation::kAccusePeer, Rule::kAccused}),
     [](const testing::TestParamInfo<Expectation>& tested) {
       std::string name(mutation_name(tested.param.mutation));
       std::replace(name.begin(), name.end(), '-', '_');

@@ -1,7 +1,6 @@
 #include "stream/recv_stream.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 #include "base/assert.h"
@@ -9,20 +8,20 @@
 namespace godwit {
 namespace {
 
-constexpr std::uint32_t kNone = 0xffffffff;
-constexpr std::size_t kSmallestIndex = 64;                          // fragments, a power of two
-constexpr std::uint64_t kFirstBuffer = 4 * wire::kFragmentPayload;  // bytes
+constexpr std::uint64_t kFirstBuffer = 2 * wire::kFragmentPayload;  // bytes
+constexpr std::size_t kKeptIndex = 4096;                            // bytes, while nothing is held
 
 }  // namespace
 
-RecvStream::RecvStream(Instant now, std::uint32_t id, std::uint64_t total, DeliveryMode mode)
+RecvStream::RecvStream(Instant now, std::uint32_t id, std::uint64_t total, DeliveryMode mode, std::uint64_t hash_key)
     : id_(id),
       // One more than the fragments of a stream without metadata (wire spec 6.4).
       last_(static_cast<std::uint32_t>(wire::fragment_count(total) + 1)),
       total_(total),
       opened_at_(now),
       last_new_bytes_at_(now),
-      mode_(mode) {
+      mode_(mode),
+      index_(hash_key) {
   GODWIT_ASSERT(total >= 1 && total <= wire::kMaxStreamBytes);
 }
 
@@ -49,8 +48,8 @@ RecvStream::Result RecvStream::accept_in_order(ByteView payload, ReassemblyMemor
   received_ += payload.size();
   if (!pass_on(payload, memory, sink)) return Result::kNoMemory;
   while (held_ != 0) {
-    const std::uint32_t slot = std::exchange(index_[next_ & (index_.size() - 1)], kNone);
-    if (slot == kNone) break;
+    const std::uint32_t slot = index_.take(next_);
+    if (slot == IdMap::kNone) break;
     --held_;
     if (!pass_on(memory.view(slot), memory, sink)) {
       memory.release(slot);
@@ -63,6 +62,7 @@ RecvStream::Result RecvStream::accept_in_order(ByteView payload, ReassemblyMemor
       memory.release(slot);
     }
   }
+  if (held_ == 0 && index_.bytes() > kKeptIndex) drop_index(memory);
   if (contiguous_ != total_) return Result::kAccepted;
   GODWIT_ASSERT(held_ == 0);
   if (mode_ == DeliveryMode::kWhole) deliver_whole(memory, sink);
@@ -81,27 +81,24 @@ bool RecvStream::pass_on(ByteView payload, ReassemblyMemory& memory, StreamSink&
 }
 
 RecvStream::Result RecvStream::hold(std::uint32_t number, ByteView payload, ReassemblyMemory& memory) {
-  const std::uint32_t distance = number - next_;
-  if (distance < index_.size() && index_[number & (index_.size() - 1)] != kNone) return Result::kDuplicate;
+  if (held_ != 0 && index_.find(number) != IdMap::kNone) return Result::kDuplicate;
   if (payload.size() > total_ - received_) return Result::kBeyondTotal;
-  if (distance >= index_.size() && !grow_index(distance, memory)) return Result::kNoRoom;
   const std::optional<std::uint32_t> slot = memory.store(payload);
   if (!slot) return Result::kNoRoom;
-  index_[number & (index_.size() - 1)] = *slot;
+  const std::size_t growth = index_.growth();
+  if (growth != 0 && !memory.charge_index(growth)) {
+    memory.release(*slot);
+    return Result::kNoRoom;
+  }
+  index_.insert(number, *slot);
   ++held_;
   received_ += payload.size();
   return Result::kHeld;
 }
 
-bool RecvStream::grow_index(std::uint32_t distance, ReassemblyMemory& memory) {
-  const std::size_t size = std::max(kSmallestIndex, std::bit_ceil(std::size_t{distance} + 1));
-  if (!memory.charge_index((size - index_.size()) * sizeof(std::uint32_t))) return false;
-  const std::vector<std::uint32_t> old = std::exchange(index_, std::vector<std::uint32_t>(size, kNone));
-  for (std::size_t i = 0; i < old.size(); ++i) {
-    const std::size_t number = next_ + i;
-    index_[number & (size - 1)] = old[number & (old.size() - 1)];
-  }
-  return true;
+void RecvStream::drop_index(ReassemblyMemory& memory) {
+  memory.refund_index(index_.bytes());
+  index_.clear();
 }
 
 bool RecvStream::append(ByteView payload, ReassemblyMemory& memory) {
@@ -110,7 +107,10 @@ bool RecvStream::append(ByteView payload, ReassemblyMemory& memory) {
     // Doubling keeps the copies of growth below one a byte; the total caps it, so that a finished buffer has no slack.
     const std::uint64_t wanted = std::min(total_, std::max({needed, 2 * buffer_charge_, kFirstBuffer}));
     const std::uint64_t granted = std::min(wanted, buffer_charge_ + memory.buffer_room());
-    if (granted < needed) return false;
+    if (granted < needed) {
+      memory.note_buffer_refused();
+      return false;
+    }
     memory.charge_buffer(granted - buffer_charge_);
     buffer_charge_ = granted;
     buffer_.reserve(static_cast<std::size_t>(granted));
@@ -120,19 +120,14 @@ bool RecvStream::append(ByteView payload, ReassemblyMemory& memory) {
 }
 
 void RecvStream::deliver_whole(ReassemblyMemory& memory, StreamSink& sink) {
-  memory.refund_buffer(std::exchange(buffer_charge_, 0));
+  memory.retire_buffer(std::exchange(buffer_charge_, 0));
   sink.on_message({.stream_id = id_, .payload = std::move(buffer_)});
 }
 
 void RecvStream::clear(ReassemblyMemory& memory) {
-  if (held_ != 0) {
-    for (const std::uint32_t slot : index_) {
-      if (slot != kNone) memory.release(slot);
-    }
-    held_ = 0;
-  }
-  memory.refund_index(index_.size() * sizeof(std::uint32_t));
-  index_ = std::vector<std::uint32_t>();  // assigning {} would keep the memory
+  index_.for_each([&memory](std::uint32_t, std::uint32_t slot) { memory.release(slot); });
+  held_ = 0;
+  drop_index(memory);
   memory.refund_buffer(std::exchange(buffer_charge_, 0));
   buffer_ = std::vector<std::uint8_t>();
 }

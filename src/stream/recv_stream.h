@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "stream/id_map.h"
 #include "stream/reassembly_memory.h"
 #include "stream/stream_sink.h"
 
@@ -35,8 +36,8 @@ class RecvStream {
   };
 
   RecvStream() = default;  // an empty slot
-  // Requires 1 <= total <= wire::kMaxStreamBytes.
-  RecvStream(Instant now, std::uint32_t id, std::uint64_t total, DeliveryMode mode);
+  // Requires 1 <= total <= wire::kMaxStreamBytes. `hash_key`: see IdMap.
+  RecvStream(Instant now, std::uint32_t id, std::uint64_t total, DeliveryMode mode, std::uint64_t hash_key = 0);
 
   // Delivers what becomes contiguous. `metadata` of fragment 1 must have been looked at by the caller.
   [[nodiscard]] Result on_fragment(Instant now, std::uint32_t number, ByteView payload, ReassemblyMemory& memory,
@@ -79,7 +80,7 @@ class RecvStream {
   // Delivers or appends the bytes at the frontier; false when the buffer may not grow.
   [[nodiscard]] bool pass_on(ByteView payload, ReassemblyMemory& memory, StreamSink& sink);
   [[nodiscard]] bool append(ByteView payload, ReassemblyMemory& memory);
-  [[nodiscard]] bool grow_index(std::uint32_t distance, ReassemblyMemory& memory);
+  void drop_index(ReassemblyMemory& memory);
   void deliver_whole(ReassemblyMemory& memory, StreamSink& sink);
 
   std::uint32_t id_ = 0;
@@ -92,9 +93,7 @@ class RecvStream {
   Instant opened_at_{};
   Instant last_new_bytes_at_{};
   DeliveryMode mode_ = DeliveryMode::kChunks;
-  // Slot of fragment n at n modulo the size, a power of two; kNone where there is none. As long as the distance from
-  // the frontier to the farthest fragment held.
-  std::vector<std::uint32_t> index_;
+  IdMap index_;  // the slots of the fragments held, by number: as large as they are many, however far they lie apart
   std::vector<std::uint8_t> buffer_;  // kWhole
   std::uint64_t buffer_charge_ = 0;
 };

@@ -146,15 +146,28 @@ TEST_F(RecvStreamTest, LeavesNoTraceOfAFragmentThatFindsNoRoom) {
   EXPECT_EQ(sink_.streams[7], bytes_);
 }
 
-TEST_F(RecvStreamTest, ChargesTheIndexOfFarFragments) {
+TEST_F(RecvStreamTest, HoldsFarFragmentsAtTheCostOfNearOnes) {
   begin(1000);
-  ReassemblyMemory small{{.reorder_bytes = 64 * 1024}};
-  RecvStream far{kStart, 9, wire::kMaxStreamBytes, DeliveryMode::kChunks};
-  EXPECT_EQ(far.on_fragment(kStart, 146'000, Bytes(10), small, sink_), Result::kNoRoom);
-  EXPECT_EQ(small.reorder_bytes(), 0U);
-  EXPECT_EQ(far.on_fragment(kStart, 8000, Bytes(10), small, sink_), Result::kHeld);
-  far.clear(small);
-  EXPECT_EQ(small.reorder_bytes(), 0U);
+  for (const std::uint32_t step : {1U, 1000U}) {
+    RecvStream stream{kStart, 9, wire::kMaxStreamBytes, DeliveryMode::kChunks, 7};
+    ReassemblyMemory memory{{}};
+    for (std::uint32_t i = 1; i <= 140; ++i) {
+      ASSERT_EQ(stream.on_fragment(kStart, 1 + i * step, Bytes(1), memory, sink_), Result::kHeld);
+    }
+    EXPECT_EQ(memory.reorder_bytes(), 140U * 64 + 512 * 8) << "a slot each, and an index that is half full at most";
+    stream.clear(memory);
+    EXPECT_EQ(memory.reorder_bytes(), 0U);
+  }
+}
+
+TEST_F(RecvStreamTest, GivesALongIndexBackOnceNothingIsHeld) {
+  begin(1130 * 2000);
+  for (std::uint32_t number = 2000; number > 1; --number) ASSERT_EQ(fragment(number), Result::kHeld);
+  EXPECT_GE(memory_.reorder_bytes(), 2000U * 1152);
+  EXPECT_EQ(fragment(1), Result::kFinished);
+  memory_.release_retired();
+  EXPECT_EQ(memory_.reorder_bytes(), 0U);
+  EXPECT_EQ(sink_.streams[7], bytes_);
 }
 
 TEST_F(RecvStreamTest, StopsWhenTheBufferOfTheWholeStreamExceedsItsBound) {

@@ -8,12 +8,13 @@ namespace godwit {
 
 using Outcome = FragmentOutcome::Result;
 
-RecvStreams::RecvStreams(RecvStreamsConfig config, DeliveredMemory* delivered)
+RecvStreams::RecvStreams(RecvStreamsConfig config, ReassemblyShared shared)
     : config_(config),
-      memory_(config.memory, delivered),
+      memory_(config.memory, shared),
       streams_(config.max_streams),
-      completed_(config.completed_remembered),
-      refused_(config.refused_remembered) {
+      by_id_(shared.hash_key),
+      completed_(config.completed_remembered, shared.hash_key),
+      refused_(config.refused_remembered, shared.hash_key) {
   GODWIT_ASSERT(config.max_stream_bytes <= wire::kMaxStreamBytes && config.slowest_rate > 0);
 }
 
@@ -42,6 +43,7 @@ FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& frag
     ++statistics_.opened;
     ++statistics_.finished;
     completed_.insert(id);
+    account_tables();
     surface_metadata(fragment, sink);
     if (config_.delivery == DeliveryMode::kChunks) {
       sink.on_chunk({.stream_id = id, .offset = 0, .total = total, .bytes = fragment.payload});
@@ -52,8 +54,9 @@ FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& frag
   }
 
   if (streams_.full()) return refuse_new(id);
-  const std::uint32_t index = streams_.insert(RecvStream{now, id, total, config_.delivery});
+  const std::uint32_t index = streams_.insert(RecvStream{now, id, total, config_.delivery, memory_.hash_key()});
   by_id_.insert(id, index);
+  account_tables();
   ++statistics_.opened;
   if (!next_check_) next_check_ = now + config_.check_interval;
 
@@ -80,6 +83,7 @@ FragmentOutcome RecvStreams::apply(Instant now, std::uint32_t index, std::uint32
     case RecvStream::Result::kFinished:
       ++statistics_.finished;
       completed_.insert(stream.id());
+      account_tables();
       stream.clear(memory_);
       erase(index);
       return {.result = Outcome::kAccepted, .finished = true};
@@ -99,6 +103,7 @@ FragmentOutcome RecvStreams::apply(Instant now, std::uint32_t index, std::uint32
 FragmentOutcome RecvStreams::refuse_new(std::uint32_t stream_id) {
   ++statistics_.refused;
   refused_.insert(stream_id);
+  account_tables();
   return {.result = Outcome::kRefused};
 }
 
@@ -124,6 +129,7 @@ bool RecvStreams::refuse(std::uint32_t stream_id) {
   if (index == kNone) return false;
   streams_[index].clear(memory_);
   refused_.insert(stream_id);
+  account_tables();
   erase(index);
   ++statistics_.refused;
   return true;
@@ -143,6 +149,7 @@ void RecvStreams::fail(std::uint32_t index, InboundFailure::Reason reason, Strea
   stream.clear(memory_);
   // Its late fragments could only open a stream that never completes: what came before has been receipted.
   refused_.insert(failure.stream_id);
+  account_tables();
   erase(index);
   ++statistics_.failed;
   sink.on_failure(failure);
@@ -178,6 +185,10 @@ void RecvStreams::handle_timeout(Instant now, StreamSink& sink) {
   memory_.trim();
   next_check_.reset();
   if (streams_.size() > 0 || memory_.holds_memory()) next_check_ = now + config_.check_interval;
+}
+
+void RecvStreams::account_tables() {
+  memory_.set_table_bytes(streams_.bytes() + by_id_.bytes() + completed_.bytes() + refused_.bytes());
 }
 
 Duration RecvStreams::age_limit(std::uint64_t total) const {

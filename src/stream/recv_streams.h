@@ -68,9 +68,8 @@ struct RecvStreamsStatistics {
 
 class RecvStreams {
  public:
-  // `delivered` releases the memory behind chunk views and outlives it; without it the owner calls
-  // release_delivered().
-  explicit RecvStreams(RecvStreamsConfig config = {}, DeliveredMemory* delivered = nullptr);
+  // `shared`: what it has in common with the other connections of an endpoint.
+  explicit RecvStreams(RecvStreamsConfig config = {}, ReassemblyShared shared = {});
 
   // One fragment of a packet that is no duplicate. Nothing in it has been checked.
   FragmentOutcome on_fragment(Instant now, const wire::StreamFragment& fragment, StreamSink& sink);
@@ -108,6 +107,8 @@ class RecvStreams {
 
   [[nodiscard]] std::size_t open_streams() const { return streams_.size(); }
   [[nodiscard]] const ReassemblyMemory& memory() const { return memory_; }
+  // All memory that is held for the peer: fragments, indices, buffers, and the tables of streams and recent ids.
+  [[nodiscard]] std::uint64_t held_bytes() const { return memory_.held_bytes(); }
   [[nodiscard]] const RecvStreamsStatistics& statistics() const { return statistics_; }
 
  private:
@@ -123,6 +124,8 @@ class RecvStreams {
   // Frees the slot; its memory must have been cleared.
   void erase(std::uint32_t index);
   [[nodiscard]] Duration age_limit(std::uint64_t total) const;
+  // After anything that may have made a table grow.
+  void account_tables();
 
   RecvStreamsConfig config_;
   ReassemblyMemory memory_;

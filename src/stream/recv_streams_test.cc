@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "stream/fragment_layout.h"
 #include "stream/stream_test_support.h"
 
@@ -41,6 +43,12 @@ class RecvStreamsTest : public testing::Test {
       streams_.handle_timeout(now_, sink_);
     }
     now_ = end;
+  }
+
+  // Anew, with this configuration.
+  void begin(const RecvStreamsConfig& config) {
+    std::destroy_at(&streams_);
+    std::construct_at(&streams_, config);
   }
 
   DeterministicRandom random_{1};
@@ -186,14 +194,14 @@ TEST_F(RecvStreamsTest, BoundsAThousandStreamsBegunAndNeverFinished) {
 }
 
 TEST_F(RecvStreamsTest, ChargesArrivalAndNotDeclaration) {
-  streams_ = RecvStreams{{.delivery = DeliveryMode::kWhole}};
+  begin({.delivery = DeliveryMode::kWhole});
   for (std::uint32_t id = 1; id <= 1000; ++id) give(id, wire::kMaxStreamBytes, 1, Bytes(1));
   EXPECT_EQ(streams_.open_streams(), 1000U) << "165 GB declared";
   EXPECT_LE(streams_.memory().buffer_bytes(), 1000U * 4520);
 }
 
 TEST_F(RecvStreamsTest, RefusesTheStreamThatExceedsTheBufferBound) {
-  streams_ = RecvStreams{{.delivery = DeliveryMode::kWhole, .memory = {.buffer_bytes = 50'000}}};
+  begin({.delivery = DeliveryMode::kWhole, .memory = {.buffer_bytes = 50'000}});
   const Bytes small = random_bytes(random_, 5000);
   const Bytes large = random_bytes(random_, 80'000);
   give_piece(1, small, 1);
@@ -209,7 +217,7 @@ TEST_F(RecvStreamsTest, RefusesTheStreamThatExceedsTheBufferBound) {
 }
 
 TEST_F(RecvStreamsTest, AsksForAnotherCopyOfWhatItCannotHold) {
-  streams_ = RecvStreams{{.memory = {.reorder_bytes = 4096}}};
+  begin({.memory = {.reorder_bytes = 4096}});
   const Bytes bytes = random_bytes(random_, 20'000);
   const auto opened = give_piece(1, bytes, 2);
   EXPECT_EQ(opened.result, Outcome::kAccepted);
@@ -345,7 +353,7 @@ TEST_F(RecvStreamsTest, StaysWithinItsBoundsUnderArbitraryInput) {
   for (const auto mode : {DeliveryMode::kChunks, DeliveryMode::kWhole}) {
     const RecvStreamsConfig config{
         .delivery = mode, .max_streams = 50, .memory = {.reorder_bytes = 300'000, .buffer_bytes = 400'000}};
-    streams_ = RecvStreams{config};
+    begin(config);
     const std::vector<std::uint64_t> totals{
         0, 1, 1130, 1131, 5000, 100'000, wire::kMaxStreamBytes, wire::kMaxStreamBytes + 1, kHuge};
     const std::vector<std::uint32_t> numbers{0,  1,  2,       3,       4,       5,          6,         88,

@@ -28,6 +28,9 @@ class SlotTable {
   // Slots ever used: indices are below this.
   [[nodiscard]] std::uint32_t capacity() const { return static_cast<std::uint32_t>(slots_.size()); }
 
+  // Memory that is held, without what the values hold.
+  [[nodiscard]] std::size_t bytes() const { return slots_.capacity() * sizeof(Slot); }
+
   // Requires !full(). Returns the index.
   std::uint32_t insert(T value) {
     GODWIT_ASSERT(!full());

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <string>
 
 #include "stream/recv_streams.h"
 #include "stream/send_queue.h"
@@ -125,6 +127,48 @@ TEST(SteadyState, CostsAnIdleConnectionNoHeapMemory) {
   const RecvStreams receiver;
   EXPECT_EQ(live_bytes - before, 0U);
   EXPECT_LE(sizeof sender + sizeof receiver, 1024U);
+}
+
+// Whatever a hostile peer sends, the memory it makes a receiver hold stays below four times the bytes of its datagrams,
+// and a page for each stream: numbers far apart, payloads of one byte or just above a slot, streams opened, refused and
+// completed in turns, in both modes. What is counted is what is allocated.
+TEST(SteadyState, HoldsMemoryInProportionToWhatAHostilePeerSends) {
+  constexpr std::array<std::size_t, 12> kPayloads{1, 2, 56, 57, 121, 249, 377, 505, 697, 921, 1130, 1430};
+  DeterministicRandom random{2};
+  double worst = 0;
+  for (int round = 0; round < 300; ++round) {
+    const auto mode = random.below(2) == 0 ? DeliveryMode::kChunks : DeliveryMode::kWhole;
+    const std::size_t one_size = kPayloads[random.below(kPayloads.size())];
+    const bool mixed = random.below(3) == 0;
+    const auto streams = static_cast<std::uint32_t>(1 + random.below(random.below(2) == 0 ? 3 : 3000));
+    const std::uint64_t spread = 1ULL << random.below(18);
+    const std::size_t steps = 1ULL << (4 + random.below(9));
+    const Bytes bytes(1430);
+    CountingSink sink;
+    const std::size_t before = live_bytes;
+    RecvStreams receiver{{.delivery = mode}};
+    std::uint64_t sent = 0;
+    std::uint64_t seen = 0;
+    for (std::size_t step = 0; step < steps; ++step) {
+      const std::size_t size = mixed ? kPayloads[random.below(kPayloads.size())] : one_size;
+      const std::uint64_t total = random.below(40) == 0 ? random.below(3) * size : wire::kMaxStreamBytes;
+      const wire::StreamFragment fragment{.stream_id = static_cast<std::uint32_t>(1 + random.below(streams)),
+                                          .total_length = total,
+                                          .number = static_cast<std::uint32_t>(1 + random.below(spread)),
+                                          .payload = ByteView(bytes).first(size)};
+      sent += wire::kDatagramOverhead + wire::kFragmentOverhead + size;
+      receiver.on_fragment(kStart, fragment, sink);
+      if (random.below(50) == 0) receiver.release_delivered();
+      if (random.below(100) == 0) receiver.refuse(fragment.stream_id);
+      seen = std::max<std::uint64_t>(seen, receiver.open_streams());
+      const std::size_t held = live_bytes - before;
+      ASSERT_LE(held, 4 * sent + 4096 * std::max<std::uint64_t>(seen, 1)) << "round " << round << ", step " << step;
+      ASSERT_LE(held, receiver.held_bytes() + receiver.held_bytes() / 8 + 1024) << "not counted";
+      if (sent > 1 << 20) worst = std::max(worst, static_cast<double>(held) / static_cast<double>(sent));
+    }
+  }
+  EXPECT_GT(worst, 0.5) << "the rounds hold nothing";
+  RecordProperty("bytes_held_per_byte_sent", std::to_string(worst));
 }
 
 // The bound is on memory, not on what is counted: all that a hostile peer makes a receiver allocate.

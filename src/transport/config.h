@@ -39,6 +39,9 @@ struct Config {
   SendQueueConfig send_queue;
   // Inbound streams: handed over whole, or in chunks as they arrive (DeliveryMode::kChunks).
   RecvStreamsConfig streams{.delivery = DeliveryMode::kWhole};
+  // Bytes that the unfinished inbound streams of all connections may hold together. Above seven eighths of it the
+  // connections that hold most for each byte they have sent are closed (CloseReason::kMemory).
+  std::uint64_t reassembly_bytes = std::uint64_t{512} << 20;
 
   // Application bits per second, per connection and for the whole endpoint (shared fairly); absent: no limit.
   std::optional<Bandwidth> connection_rate_limit;

@@ -25,6 +25,7 @@ std::string_view close_reason_name(CloseReason reason) {
     case CloseReason::kHandshakeFailed: return "handshake failed";
     case CloseReason::kKeyExhausted: return "packet limit of the key reached";
     case CloseReason::kUnauthenticated: return "peer not authenticated";
+    case CloseReason::kMemory: return "evicted for its share of memory";
     case CloseReason::kProtocolViolation: return "protocol violation by the peer";
   }
   return "unknown";
@@ -80,6 +81,11 @@ const Session* Connection::session() const {
 const Recovery* Connection::recovery() const {
   const Established* session = established();
   return session == nullptr ? nullptr : &session->recovery;
+}
+
+const RecvStreams* Connection::inbound_streams() const {
+  const Established* session = established();
+  return session == nullptr ? nullptr : session->streams.get();
 }
 
 void Connection::trace(Instant now, trace::EventData data) const {

@@ -48,6 +48,7 @@ struct ConnectionContext {
   const HandshakeContext& handshake;
   KeyUsage& key_usage;
   EventQueue& events;
+  ReassemblyShared reassembly;
   trace::Sink* sink;
   trace::CostSink* cost;
 };
@@ -122,6 +123,9 @@ class Connection final : private StreamSink {
   [[nodiscard]] ConnectionStatistics statistics() const;
   // For checkers; null before the handshake has finished and after the end.
   [[nodiscard]] const Recovery* recovery() const;
+  // The inbound streams; null until the first fragment has come.
+  [[nodiscard]] const RecvStreams* inbound_streams() const;
+  [[nodiscard]] std::uint64_t bytes_received() const { return counted_.bytes_received; }
   [[nodiscard]] const SendQueue& send_queue() const { return queue_; }
 
  private:
@@ -202,7 +206,7 @@ class Connection final : private StreamSink {
   void note_ordinary(Instant now, Established& session, const Arrival& arrival, std::uint32_t id);
   [[nodiscard]] RecvStreams& inbound_streams(Established& session) {
     if (session.streams == nullptr) [[unlikely]] {
-      session.streams = std::make_unique<RecvStreams>(context_.config.streams, &context_.events.delivered());
+      session.streams = std::make_unique<RecvStreams>(context_.config.streams, context_.reassembly);
     }
     return *session.streams;
   }

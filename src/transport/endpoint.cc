@@ -25,6 +25,7 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
       sink_(sink),
       cost_(cost),
       key_usage_(random),
+      reassembly_(config.reassembly_bytes),
       by_address_(random.next_u64()),
       admission_(config.admission, random),
       budget_(config.endpoint_rate_limit.value_or(Bandwidth::unlimited())) {
@@ -36,12 +37,14 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                 .copying_cipher = config_.copying_cipher,
                 .key_limits = {.soft = config_.soft_packet_limit, .hard = config_.hard_packet_limit},
                 .key_usage = &key_usage_};
-  context_ = std::make_unique<const ConnectionContext>(ConnectionContext{.config = config_,
-                                                                         .handshake = handshake_,
-                                                                         .key_usage = key_usage_,
-                                                                         .events = events_,
-                                                                         .sink = sink_,
-                                                                         .cost = cost_});
+  context_ = std::make_unique<const ConnectionContext>(ConnectionContext{
+      .config = config_,
+      .handshake = handshake_,
+      .key_usage = key_usage_,
+      .events = events_,
+      .reassembly = {.budget = &reassembly_, .delivered = &events_.delivered(), .hash_key = random_.next_u64()},
+      .sink = sink_,
+      .cost = cost_});
 }
 
 Endpoint::~Endpoint() = default;
@@ -228,6 +231,8 @@ void Endpoint::receive(Instant now, const DatagramRun& run) {
   ++statistics_.runs_received;
   statistics_.datagrams_received += run.segment_count();
   if (run.bytes.empty()) return drop(now, trace::DropReason::kEmpty, 0);
+  if (reassembly_.nearly_full()) [[unlikely]]
+    relieve_memory(now);
   std::optional<std::uint32_t> slot;
   if (run.remote == last_remote_) [[likely]] {
     slot = last_slot_;

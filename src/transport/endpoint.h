@@ -96,7 +96,7 @@ class Endpoint {
   [[nodiscard]] std::vector<ConnectionId> connections() const;
   [[nodiscard]] std::optional<ConnectionStatistics> statistics(ConnectionId connection) const;
   [[nodiscard]] std::optional<SocketAddress> remote_address(ConnectionId connection) const;
-  [[nodiscard]] const EndpointStatistics& statistics() const { return statistics_; }
+  [[nodiscard]] EndpointStatistics statistics() const;
   [[nodiscard]] const Admission& admission() const { return admission_; }
 
   // For the simulator's checkers, which look inside.
@@ -131,6 +131,9 @@ class Endpoint {
   void queue_error_ack(Instant now, const DatagramRun& run, const IntroSeen& intro);
   void drop(Instant now, trace::DropReason reason, std::size_t bytes);
 
+  // Closes connections while the memory of all inbound streams nears its bound: endpoint_memory.cc.
+  void relieve_memory(Instant now);
+
   // After any input to a slot: its timers, its place among the ready, its end.
   void settle(Instant now, std::uint32_t slot);
   void arm(std::uint32_t slot);
@@ -147,6 +150,7 @@ class Endpoint {
   KeyUsage key_usage_;
   HandshakeContext handshake_;
 
+  ReassemblyBudget reassembly_;
   EventQueue events_;  // outlives the connections, whose memory its events show
   std::vector<Route> routes_;
   std::vector<std::uint32_t> free_slots_;
@@ -154,7 +158,7 @@ class Endpoint {
   SocketAddress last_remote_;  // of the last run, and its slot: runs of one peer come together
   std::uint32_t last_slot_ = 0;
   TimerQueue timers_;
-  FifoRing<std::uint32_t> ready_;  // slots with something to transmit, in turn
+  FifoRing<std::uint32_t> ready_;                     // slots with something to transmit, in turn
   std::unique_ptr<const ConnectionContext> context_;  // what all connections share
   Admission admission_;
   FairShare budget_;

@@ -31,6 +31,7 @@ enum class CloseReason : std::uint8_t {
   kHandshakeFailed,   // never established
   kKeyExhausted,      // the packet limit of a key is reached (decisions 3)
   kUnauthenticated,   // the peer could not prove the expected key and the policy demands it
+  kMemory,            // the endpoint needed the memory that the peer's unfinished streams held
   kProtocolViolation  // the peer acknowledged a packet that was never sent (wire spec W20)
 };
 [[nodiscard]] std::string_view close_reason_name(CloseReason reason);

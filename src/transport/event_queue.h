@@ -30,7 +30,12 @@ class EventQueue {
   }
 
   // The streams of a session that has ended: events in the queue may be views of their memory.
-  void keep(std::unique_ptr<RecvStreams> streams) { ended_streams_.push_back(std::move(streams)); }
+  void keep(std::unique_ptr<RecvStreams> streams) {
+    ended_bytes_ += streams->held_bytes();
+    ended_streams_.push_back(std::move(streams));
+  }
+  // Memory that the next drain gives back.
+  [[nodiscard]] std::uint64_t ended_bytes() const { return ended_bytes_; }
   // Where the streams of connections register the memory that their events show.
   [[nodiscard]] DeliveredMemory& delivered() { return delivered_; }
 
@@ -56,6 +61,7 @@ class EventQueue {
   void release() {
     delivered_.release();
     ended_streams_.clear();
+    ended_bytes_ = 0;
     if (pushed_ == 0) return;
     const std::size_t used = (pushed_ + kPerBlock - 1) / kPerBlock;
     for (std::size_t i = 0; i < used; ++i) blocks_[i].clear();
@@ -69,6 +75,7 @@ class EventQueue {
   std::size_t pushed_ = 0;                          // since the last drain
   std::size_t polled_ = 0;
   std::vector<std::unique_ptr<RecvStreams>> ended_streams_;
+  std::uint64_t ended_bytes_ = 0;
 };
 
 }  // namespace godwit

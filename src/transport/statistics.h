@@ -80,7 +80,10 @@ struct EndpointStatistics {
   std::uint64_t handshakes_failed = 0;
   std::uint64_t sessions_replaced = 0;
   std::uint64_t error_acknowledgements_sent = 0;
-  DropCounts drops;  // that belong to no connection
+  std::uint64_t evicted_for_memory = 0;  // connections closed for the memory their inbound streams held
+  std::uint64_t reassembly_bytes = 0;    // memory held by the inbound streams of all connections, now
+  std::uint64_t reassembly_refused = 0;  // allocations for inbound streams that Config::reassembly_bytes refused
+  DropCounts drops;                      // that belong to no connection
 };
 
 }  // namespace godwit
