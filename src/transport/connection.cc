@@ -207,6 +207,13 @@ Status Connection::ping(Instant now) {
   return {};
 }
 
+void Connection::hold_data(Instant now) {
+  Established* session = established();
+  if (session == nullptr) return;
+  session->held_until = now + context_.config.handshake.confirmation_wait;
+  session->ping_due = true;
+}
+
 void Connection::set_congestion(Instant now, CongestionKind kind) {
   Established* session = established();
   if (session == nullptr || session->controller->kind() == kind) return;
@@ -331,6 +338,7 @@ std::optional<Instant> Connection::next_timeout() const {
   if (session->streams) consider(session->streams->next_timeout());
   consider(queue_.next_timeout());
   consider(session->paced_until);
+  consider(session->held_until);
   return earliest;
 }
 
@@ -342,6 +350,7 @@ void Connection::handle_timeout(Instant now) {
   Established* session = established();
   if (session == nullptr) return;
   if (session->paced_until && *session->paced_until <= now) session->paced_until.reset();
+  if (session->held_until && *session->held_until <= now) session->held_until.reset();
   session->session.expire_others(now);
   const KeepAlive::Outcome alive = session->keepalive.handle_timeout(now);
   if (alive.idle_expired) return end(now, CloseReason::kIdleTimeout, {}, true);

@@ -79,6 +79,10 @@ class Connection final : private StreamSink {
   // One symmetric datagram while another key may be its owner's: opens a copy first. False, with the datagram intact
   // and nothing counted, when it does not authenticate here.
   [[nodiscard]] bool receive_if_authentic(Instant now, MutableBytes datagram);
+  // A handshake runs beside this session: its peer may have restarted, and could not open what is sent here. Holds data
+  // back and asks with a ping, until an authentic packet shows that the session lives, or for as long as such a
+  // handshake may take.
+  void hold_data(Instant now);
   void handle_timeout(Instant now);
   [[nodiscard]] Result<MessageId> send(Instant now, Body body, SendOptions options);
   bool extend_send_limit(MessageId message, std::uint64_t limit_bytes);
@@ -151,6 +155,7 @@ class Connection final : private StreamSink {
     std::optional<std::uint32_t> decline;  // attempt of an Offer to decline (wire spec 4.8)
     std::optional<Instant> last_decline;
     std::optional<Instant> paced_until;  // the pacer holds data back until then
+    std::optional<Instant> held_until;   // hold_data(): only control messages and acknowledgements go out
     bool ordinary_packet_seen = false;   // any packet but a handshake ack, and one of these with id 0 (wire spec 5.9)
     bool ordinary_id_zero_seen = false;
     Instant last_data{};   // when data went out or came in
@@ -236,6 +241,10 @@ class Connection final : private StreamSink {
                                 std::uint32_t packet_id);
   [[nodiscard]] std::uint32_t untracked_id(Established& session) const;
   [[nodiscard]] bool has_data(Established& session) const;
+  // Ends hold_data(): the session lives.
+  void release_data() {
+    if (Established* session = established()) session->held_until.reset();
+  }
   void rest_if_idle(Instant now, Established& session);
   [[nodiscard]] bool key_exhausted(Instant now, Established& session);
 

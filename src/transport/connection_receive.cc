@@ -12,6 +12,7 @@ namespace godwit {
 
 bool Connection::receive(Instant now, const DatagramRun& run) {
   bool others = false;
+  const std::uint64_t authentic_before = counted_.packets_received;
   const std::size_t count = run.segment_count();
   for (std::size_t i = 0; i < count; ++i) {
     const MutableBytes datagram = run.segment(i);
@@ -22,6 +23,7 @@ bool Connection::receive(Instant now, const DatagramRun& run) {
     }
   }
   ++counted_.runs_received;
+  if (counted_.packets_received != authentic_before) release_data();
   finish_run(now);
   return others;
 }
@@ -47,6 +49,7 @@ bool Connection::receive_if_authentic(Instant now, MutableBytes datagram) {
   std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
   const auto opened = session->session.open_keeping(datagram, scratch);
   if (!opened) return false;
+  release_data();
   const Arrival arrival{.datagram = datagram, .opened = *opened};
   if (!process_fragment(now, *session, arrival)) process(now, arrival);
   finish_run(now);

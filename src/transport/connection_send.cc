@@ -61,8 +61,10 @@ std::optional<DatagramRun> Connection::transmit_established(Instant now, Establi
   RunWriter run(buffer.space(), session.session.sealer());
   const bool was_idle = !session.recovery.outstanding();
   write_control(now, session, run);
-  write_retransmissions(now, session, run);
-  write_data(now, session, run);
+  if (!session.held_until) [[likely]] {
+    write_retransmissions(now, session, run);
+    write_data(now, session, run);
+  }
   write_receipts(now, session, run);
   GODWIT_MARK(context_.cost, kBookkeeping);
   if (run.empty()) {
@@ -116,7 +118,7 @@ void Connection::rest_if_idle(Instant now, Established& session) {
 }
 
 bool Connection::has_data(Established& session) const {
-  return !queue_.idle() || session.recovery.has_retransmission();
+  return !session.held_until && (!queue_.idle() || session.recovery.has_retransmission());
 }
 
 // Towards a peer that receipts NoOps everything untracked shares id 0, so that nothing is receipted back for ever

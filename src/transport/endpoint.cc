@@ -370,13 +370,14 @@ void Endpoint::challenge(Instant now, std::uint32_t slot, const IntroSeen& intro
     ++statistics_.handshakes_started;
     route.challenger = std::make_unique<Handshake>(std::move(*redial));
     route.challenger->receive_intro(now, intro);
-    return;
+    return route.connection->hold_data(now);
   }
   auto handshake = Handshake::accept(now, handshake_, route.remote, intro);
   if (!handshake) return drop(now, handshake.error(), intro.datagram_bytes);
   admission_.on_answered(intro.fingerprint);
   ++statistics_.handshakes_started;
   route.challenger = std::make_unique<Handshake>(std::move(*handshake));
+  route.connection->hold_data(now);
 }
 
 // While a challenger lives, a datagram may be either's: the session tries on a copy, so that a wrong key destroys
