@@ -27,6 +27,15 @@ struct DatagramRun {
     GODWIT_ASSERT(begin < bytes.size());
     return bytes.subspan(begin, std::min(segment_size, bytes.size() - begin));
   }
+  // `count` segments from `first` on, of the same two addresses.
+  [[nodiscard]] DatagramRun part(std::size_t first, std::size_t count) const {
+    const std::size_t begin = first * segment_size;
+    GODWIT_ASSERT(count > 0 && begin < bytes.size());
+    DatagramRun result = *this;
+    result.bytes = bytes.subspan(begin, std::min(count * segment_size, bytes.size() - begin));
+    if (count == 1) result.segment_size = result.bytes.size();
+    return result;
+  }
 };
 
 }  // namespace godwit

@@ -51,9 +51,9 @@ Connection::Connection(const ConnectionContext& context, ConnectionId id, const 
       state_(std::make_unique<Handshake>(std::move(handshake))) {}
 
 Connection::Connection(Instant now, const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
-                       Session session, std::vector<std::vector<std::uint8_t>> leftovers)
+                       Session session, std::vector<std::vector<std::uint8_t>> handshake_tail)
     : context_(context), id_(id), remote_(remote), queue_(context.config.send_queue), state_(Closed{}) {
-  establish(now, std::move(session), std::move(leftovers));
+  establish(now, std::move(session), std::move(handshake_tail));
 }
 
 Connection::~Connection() = default;
@@ -92,9 +92,9 @@ void Connection::trace(Instant now, trace::EventData data) const {
   if (context_.sink != nullptr) context_.sink->on_event({.at = now, .connection = id_, .data = std::move(data)});
 }
 
-void Connection::establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers) {
+void Connection::establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> handshake_tail) {
   auto started = std::make_unique<Established>(now, context_, std::move(session));
-  started->leftovers = std::move(leftovers);
+  started->handshake_tail = std::move(handshake_tail);
   update_rate(now, *started);
   const Session& keys = started->session;
   const bool authenticated = keys.peer_authenticated();
@@ -158,8 +158,8 @@ void Connection::apply_step(Instant now, const HandshakeStep& step, ByteView dat
     case HandshakeStep::Kind::kEstablished: {
       Handshake* handshake = shaking_hands();
       // What the handshake still has to say goes first.
-      auto leftovers = drain_datagrams(now, *handshake);
-      establish(now, handshake->take_session(), std::move(leftovers));
+      auto handshake_tail = drain_datagrams(now, *handshake);
+      establish(now, handshake->take_session(), std::move(handshake_tail));
       return process_first(now, step, datagram);
     }
   }

@@ -59,22 +59,22 @@ class Connection final : private StreamSink {
  public:
   // Begins with a handshake of either role.
   Connection(const ConnectionContext& context, ConnectionId id, const SocketAddress& remote, Handshake handshake);
-  // Begins established: a challenger has proved itself and takes over the route.
+  // Begins established: a pending handshake has proved itself and takes over the route.
   Connection(Instant now, const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
-             Session session, std::vector<std::vector<std::uint8_t>> leftovers);
+             Session session, std::vector<std::vector<std::uint8_t>> handshake_tail);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   // --- Inputs. After each, drain the outputs before the next. ---
-  // Takes the symmetric datagrams of the run. True when there were others, which are the endpoint's: left untouched.
-  [[nodiscard]] bool receive(Instant now, const DatagramRun& run);
+  // Datagrams that are symmetric by wire::classify(), all of them.
+  void receive(Instant now, const DatagramRun& batch);
   // An intro that the endpoint has opened, for a connection that is still shaking hands.
   // True when it was of use.
   [[nodiscard]] bool receive_intro(Instant now, const IntroSeen& intro);
   // A repeat of the intro that the handshake answers; costs no decryption.
   void receive_handshake_datagram(Instant now, MutableBytes datagram);
-  // The packet that confirmed the challenger's handshake from which this connection began.
+  // The packet that confirmed the pending handshake from which this connection began.
   void process_first(Instant now, const HandshakeStep& step, ByteView datagram);
   // One symmetric datagram while another key may be its owner's: opens a copy first. False, with the datagram intact
   // and nothing counted, when it does not authenticate here.
@@ -147,7 +147,7 @@ class Connection final : private StreamSink {
     std::unique_ptr<RecvStreams> streams;  // from the first fragment on: inbound_streams()
     KeepAlive keepalive;
     // Control messages that wait for the next transmission, each bounded.
-    std::vector<std::vector<std::uint8_t>> leftovers;  // sealed datagrams of the handshake
+    std::vector<std::vector<std::uint8_t>> handshake_tail;  // sealed datagrams of the handshake
     std::array<std::uint64_t, kMaxPendingPongs> pongs{};
     std::size_t pong_count = 0;
     bool ping_due = false;
@@ -177,7 +177,7 @@ class Connection final : private StreamSink {
   [[nodiscard]] Handshake* shaking_hands();
   [[nodiscard]] Established* established();
   [[nodiscard]] const Established* established() const;
-  void establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> leftovers);
+  void establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> handshake_tail);
   void end_streams(Established& session);
   [[nodiscard]] bool start_over(Instant now, Established& session);
   void apply_step(Instant now, const HandshakeStep& step, ByteView datagram);

@@ -10,22 +10,13 @@
 
 namespace godwit {
 
-bool Connection::receive(Instant now, const DatagramRun& run) {
-  bool others = false;
+void Connection::receive(Instant now, const DatagramRun& batch) {
   const std::uint64_t authentic_before = counted_.packets_received;
-  const std::size_t count = run.segment_count();
-  for (std::size_t i = 0; i < count; ++i) {
-    const MutableBytes datagram = run.segment(i);
-    if (wire::classify(datagram) == wire::DatagramClass::kSymmetric) [[likely]] {
-      receive_symmetric(now, datagram);
-    } else {
-      others = true;
-    }
-  }
+  const std::size_t count = batch.segment_count();
+  for (std::size_t i = 0; i < count; ++i) receive_symmetric(now, batch.segment(i));
   ++counted_.runs_received;
   if (counted_.packets_received != authentic_before) release_data();
   finish_run(now);
-  return others;
 }
 
 bool Connection::receive_intro(Instant now, const IntroSeen& intro) {

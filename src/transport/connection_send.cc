@@ -129,8 +129,8 @@ std::uint32_t Connection::untracked_id(Established& session) const {
 
 void Connection::write_control(Instant now, Established& session, RunWriter& run) {
   std::array<std::uint8_t, wire::kMaxDatagram> scratch;
-  while (!session.leftovers.empty() && run.append_sealed(session.leftovers.front())) {
-    session.leftovers.erase(session.leftovers.begin());
+  while (!session.handshake_tail.empty() && run.append_sealed(session.handshake_tail.front())) {
+    session.handshake_tail.erase(session.handshake_tail.begin());
   }
   if (session.completion_due) {
     const std::size_t size = session.session.write_completion_ack(scratch);

@@ -39,7 +39,9 @@
 namespace godwit {
 
 class Connection;
+class Route;
 struct ConnectionContext;
+struct RouteContext;
 
 class Endpoint {
  public:
@@ -103,43 +105,37 @@ class Endpoint {
   [[nodiscard]] const Connection* inspect(ConnectionId connection) const;
 
  private:
-  // One address: a connection and at most one challenger, a handshake beside an established session until it has
-  // proved itself (wire spec W5).
-  struct Route {
-    SocketAddress remote;
-    SocketAddress local;  // where the peer's datagrams arrive: replies leave from there
-    std::unique_ptr<Connection> connection;
-    std::unique_ptr<Handshake> challenger;
-    std::uint32_t generation = 0;
-    std::optional<FairShare::Member> member;  // of the shared budget
-    bool ready = false;                       // in ready_
-    bool half_open = false;                   // in admission's list
-  };
-
   [[nodiscard]] std::optional<std::uint32_t> slot_of(ConnectionId connection) const;
-  [[nodiscard]] Connection* find(ConnectionId connection) const;
-  [[nodiscard]] std::optional<std::uint32_t> take_slot(const SocketAddress& remote);
-  [[nodiscard]] ConnectionId id_of(std::uint32_t slot) const;
+  [[nodiscard]] std::optional<std::uint32_t> slot_of(const SocketAddress& remote);
+  [[nodiscard]] const Connection* find(ConnectionId connection) const;
 
-  void receive_datagram(Instant now, const DatagramRun& run, MutableBytes datagram);
+  // The only ways to change a route: `use` gets it, and what depends on its state (its timers, its place among the
+  // ready, its half-open entry) is brought up to date afterwards. Returns what `use` returns.
+  template <typename Use>
+  auto with_slot(std::uint32_t slot, Use use);
+  // The same for the connection of that name, `absent` when it has ended.
+  template <typename T, typename Use>
+  T with_connection(ConnectionId connection, T absent, Use use);
+  void update_after_use(std::uint32_t slot);
+
+  // A slot for a new connection to `remote`; nothing when the table is full.
+  [[nodiscard]] std::optional<std::uint32_t> open_slot(const SocketAddress& remote, const SocketAddress& local,
+                                                       Handshake handshake);
+  void retire(std::uint32_t slot);
+  // Tells the peer and the application.
+  void end_connection(Instant now, std::uint32_t slot, CloseReason reason, std::string_view text);
+
+  void receive_symmetric(Instant now, const DatagramRun& batch);
   void receive_intro(Instant now, const DatagramRun& run, MutableBytes datagram);
   void answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro);
-  void challenge(Instant now, std::uint32_t slot, const IntroSeen& intro);
-  void receive_beside_challenger(Instant now, std::uint32_t slot, const DatagramRun& run);
-  void advance_challenger(Instant now, std::uint32_t slot, const HandshakeStep& step, ByteView datagram);
-  void replace_connection(Instant now, std::uint32_t slot, const HandshakeStep& step, ByteView datagram);
   void queue_error_ack(Instant now, const DatagramRun& run, const IntroSeen& intro);
-  void drop(Instant now, trace::DropReason reason, std::size_t bytes);
 
   // Closes connections while the memory of all inbound streams nears its bound: endpoint_memory.cc.
   void relieve_memory(Instant now);
 
-  // After any input to a slot: its timers, its place among the ready, its end.
-  void settle(Instant now, std::uint32_t slot);
   void arm(std::uint32_t slot);
   void mark_ready(std::uint32_t slot);
   void end_half_open(std::uint32_t slot);
-  void retire(std::uint32_t slot);
   void share_budget(Instant now, std::uint32_t slot);
 
   Config config_;
@@ -151,8 +147,8 @@ class Endpoint {
   HandshakeContext handshake_;
 
   ReassemblyBudget reassembly_;
-  EventQueue events_;  // outlives the connections, whose memory its events show
-  std::vector<Route> routes_;
+  EventQueue events_;          // outlives the connections, whose memory its events show
+  std::vector<Route> routes_;  // by slot
   std::vector<std::uint32_t> free_slots_;
   AddressTable by_address_;
   SocketAddress last_remote_;  // of the last run, and its slot: runs of one peer come together
@@ -161,17 +157,18 @@ class Endpoint {
   FifoRing<std::uint32_t> ready_;                     // slots with something to transmit, in turn
   std::unique_ptr<const ConnectionContext> context_;  // what all connections share
   Admission admission_;
+  std::unique_ptr<const RouteContext> route_context_;
   FairShare budget_;
   std::size_t open_ = 0;
   EndpointStatistics statistics_;
 
   // Error acks to strangers, which have no connection to send them.
-  struct LooseDatagram {
+  struct StatelessDatagram {
     SocketAddress local;
     SocketAddress remote;
     std::vector<std::uint8_t> bytes;
   };
-  std::deque<LooseDatagram> loose_;
+  std::deque<StatelessDatagram> stateless_;
 };
 
 }  // namespace godwit

@@ -6,6 +6,7 @@
 
 #include "transport/connection.h"
 #include "transport/endpoint.h"
+#include "transport/route.h"
 
 namespace godwit {
 namespace {
@@ -40,9 +41,7 @@ void Endpoint::relieve_memory(Instant now) {
   for (const Holder& holder : holders) {
     if (remaining() <= low) break;
     ++statistics_.evicted_for_memory;
-    const auto slot = slot_of(holder.connection);
-    find(holder.connection)->close(now, CloseReason::kMemory, {});
-    settle(now, *slot);
+    end_connection(now, *slot_of(holder.connection), CloseReason::kMemory, {});
   }
 }
 

@@ -1,11 +1,11 @@
 // The endpoint's timers, its way out and its numbers (endpoint.h).
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "transport/connection.h"
 #include "transport/endpoint.h"
+#include "transport/route.h"
 #include "transport/run_writer.h"
 
 namespace godwit {
@@ -19,19 +19,11 @@ std::optional<Instant> Endpoint::next_timeout() const {
 void Endpoint::handle_timeout(Instant now) {
   while (const auto slot = timers_.pop_due(now)) {
     Route& route = routes_[*slot];
-    if (!route.connection) continue;
-    if (route.challenger) {
-      if (const auto deadline = route.challenger->next_timeout(); deadline && *deadline <= now) {
-        advance_challenger(now, *slot, route.challenger->handle_timeout(now), {});
-      }
-    }
-    if (const auto deadline = route.connection->next_timeout(); deadline && *deadline <= now) {
-      const bool was_handshaking = route.connection->is_handshaking();
-      route.connection->handle_timeout(now);
-      if (was_handshaking && route.connection->is_finished()) ++statistics_.handshakes_failed;
-    }
-    // What is due now may be due for transmission: poll_transmit() arms the timer again when nothing is left to send.
-    if (route.half_open && !route.connection->is_handshaking()) end_half_open(*slot);
+    if (!route.in_use()) continue;
+    route.handle_timeout(now);
+    if (route.half_open && !route.connection()->is_handshaking()) end_half_open(*slot);
+    // Not armed again here, because what is due now may be due for transmission: poll_transmit() arms the timer when
+    // nothing is left to send.
     mark_ready(*slot);
   }
 }
@@ -41,14 +33,14 @@ void Endpoint::handle_timeout(Instant now) {
 void Endpoint::share_budget(Instant now, std::uint32_t slot) {
   Route& route = routes_[slot];
   if (!route.member) return;
-  budget_.set_demand(*route.member, route.connection->demand());
-  route.connection->set_rate_cap(now, budget_.share(now, *route.member));
+  budget_.set_demand(*route.member, route.connection()->demand());
+  route.connection()->set_rate_cap(now, budget_.share(now, *route.member));
 }
 
 std::optional<DatagramRun> Endpoint::poll_transmit(Instant now, TransmitBuffer& buffer) {
-  if (!loose_.empty() && buffer.space().size() >= loose_.front().bytes.size()) {
-    const LooseDatagram datagram = std::move(loose_.front());
-    loose_.pop_front();
+  if (!stateless_.empty() && buffer.space().size() >= stateless_.front().bytes.size()) {
+    const StatelessDatagram datagram = std::move(stateless_.front());
+    stateless_.pop_front();
     std::copy(datagram.bytes.begin(), datagram.bytes.end(), buffer.space().begin());
     return DatagramRun{.local = datagram.local,
                        .remote = datagram.remote,
@@ -62,28 +54,18 @@ std::optional<DatagramRun> Endpoint::poll_transmit(Instant now, TransmitBuffer& 
     ready_.pop_front();
     Route& route = routes_[slot];
     route.ready = false;
-    if (!route.connection) continue;
+    if (!route.in_use()) continue;
     share_budget(now, slot);
-    if (route.challenger) {
-      const MutableBytes space = buffer.space();
-      if (const std::size_t size = route.challenger->poll_transmit(now, space.first(wire::kMaxDatagram))) {
-        mark_ready(slot);
-        return DatagramRun{
-            .local = route.local, .remote = route.remote, .bytes = buffer.commit(size), .segment_size = size};
-      }
-    }
-    auto run = route.connection->poll_transmit(now, buffer);
-    if (run) {
+    if (auto run = route.poll_transmit(now, buffer)) {
       // Its next run waits until the others had one.
-      run->local = route.local;
       mark_ready(slot);
       return run;
     }
-    if (route.connection->is_finished()) {
+    if (route.connection()->is_finished()) {
       retire(slot);
-      continue;
+    } else {
+      arm(slot);
     }
-    arm(slot);
   }
   return std::nullopt;
 }
@@ -93,7 +75,7 @@ std::optional<DatagramRun> Endpoint::poll_transmit(Instant now, TransmitBuffer& 
 std::vector<ConnectionId> Endpoint::connections() const {
   std::vector<ConnectionId> result;
   for (std::uint32_t slot = 0; slot < routes_.size(); ++slot) {
-    if (routes_[slot].connection) result.push_back(id_of(slot));
+    if (routes_[slot].in_use()) result.push_back(routes_[slot].id());
   }
   return result;
 }
