@@ -13,8 +13,10 @@ class IdMap {
  public:
   static constexpr std::uint32_t kNone = 0xffffffff;
 
-  // `key`: drawn at random where a stranger chooses the ids.
-  explicit IdMap(std::uint64_t key = 0) : multiplier_((key ^ kGolden) | 1) {}
+  // `key`: drawn at random where a stranger chooses the ids. `smallest`: entries of the first allocation, a power of
+  // two; half of them may be used before it grows.
+  explicit IdMap(std::uint64_t key = 0, std::uint32_t smallest = 8)
+      : multiplier_((key ^ kGolden) | 1), smallest_(smallest) {}
 
   // kNone when the id is not there.
   [[nodiscard]] std::uint32_t find(std::uint32_t id) const {
@@ -39,7 +41,8 @@ class IdMap {
   [[nodiscard]] std::size_t size() const { return size_; }
   // The longest run of entries in use, which bounds what a look-up costs. For tests; walks the table.
   [[nodiscard]] std::size_t longest_chain() const;
-  // Memory that is held: at most 32 bytes an entry beyond the first two, once no entry was ever erased.
+  // Memory that is held: that of the first allocation, or at most 32 bytes for each of the most entries there ever
+  // were.
   [[nodiscard]] std::size_t bytes() const { return entries_.size() * sizeof(Entry); }
   // By how much the next insert will make it more.
   [[nodiscard]] std::size_t growth() const {
@@ -48,7 +51,6 @@ class IdMap {
 
  private:
   static constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15;  // a good multiplier by itself
-  static constexpr std::size_t kSmallest = 8;                   // entries, a power of two
   static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
 
   struct Entry {
@@ -61,11 +63,12 @@ class IdMap {
   }
   [[nodiscard]] std::size_t locate(std::uint32_t id) const;
   [[nodiscard]] bool must_grow() const { return (size_ + 1) * 2 > entries_.size(); }
-  [[nodiscard]] std::size_t next_capacity() const { return entries_.empty() ? kSmallest : entries_.size() * 2; }
+  [[nodiscard]] std::size_t next_capacity() const { return entries_.empty() ? smallest_ : entries_.size() * 2; }
   void place(std::uint32_t id, std::uint32_t value);
   void grow();
 
   std::uint64_t multiplier_;
+  std::uint32_t smallest_;
   std::vector<Entry> entries_;  // a power of two, at most half full
   std::size_t size_ = 0;
 };

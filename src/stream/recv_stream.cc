@@ -9,7 +9,10 @@ namespace godwit {
 namespace {
 
 constexpr std::uint64_t kFirstBuffer = 2 * wire::kFragmentPayload;  // bytes
-constexpr std::size_t kKeptIndex = 4096;                            // bytes, while nothing is held
+// Entries of the first index, 1 KiB: a stream is allowed a page, and one that loses a packet now and then needs no
+// more.
+constexpr std::uint32_t kFirstIndex = 128;
+constexpr std::size_t kKeptIndex = 4096;  // bytes, while nothing is held
 
 }  // namespace
 
@@ -21,7 +24,7 @@ RecvStream::RecvStream(Instant now, std::uint32_t id, std::uint64_t total, Deliv
       opened_at_(now),
       last_new_bytes_at_(now),
       mode_(mode),
-      index_(hash_key) {
+      index_(hash_key, kFirstIndex) {
   GODWIT_ASSERT(total >= 1 && total <= wire::kMaxStreamBytes);
 }
 

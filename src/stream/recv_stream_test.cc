@@ -154,7 +154,8 @@ TEST_F(RecvStreamTest, HoldsFarFragmentsAtTheCostOfNearOnes) {
     for (std::uint32_t i = 1; i <= 140; ++i) {
       ASSERT_EQ(stream.on_fragment(kStart, 1 + i * step, Bytes(1), memory, sink_), Result::kHeld);
     }
-    EXPECT_EQ(memory.reorder_bytes(), 140U * 64 + 512 * 8) << "a slot each, and an index that is half full at most";
+    EXPECT_EQ(memory.reorder_bytes(), 140U * 64 + 512 * 8)
+        << "a slot each, and an index that is a quarter full at least";
     stream.clear(memory);
     EXPECT_EQ(memory.reorder_bytes(), 0U);
   }
