@@ -12,6 +12,14 @@ namespace {
 // Error acks that may wait for transmission; admission limits their rate well below.
 constexpr std::size_t kMaxStatelessDatagrams = 64;
 
+// Another secret from one that is drawn anyway: the finaliser of SplitMix64, which does not show what it was made from.
+std::uint64_t derived_key(std::uint64_t secret) {
+  secret += 0x9e3779b97f4a7c15;
+  secret = (secret ^ secret >> 30) * 0xbf58476d1ce4e5b9;
+  secret = (secret ^ secret >> 27) * 0x94d049bb133111eb;
+  return secret ^ secret >> 31;
+}
+
 }  // namespace
 
 Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, trace::Sink* sink, trace::CostSink* cost)
@@ -33,14 +41,16 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                 .copying_cipher = config_.copying_cipher,
                 .key_limits = {.soft = config_.soft_packet_limit, .hard = config_.hard_packet_limit},
                 .key_usage = &key_usage_};
-  context_ = std::make_unique<const ConnectionContext>(ConnectionContext{
-      .config = config_,
-      .handshake = handshake_,
-      .key_usage = key_usage_,
-      .events = events_,
-      .reassembly = {.budget = &reassembly_, .delivered = &events_.delivered(), .hash_key = random_.next_u64()},
-      .sink = sink_,
-      .cost = cost_});
+  context_ = std::make_unique<const ConnectionContext>(
+      ConnectionContext{.config = config_,
+                        .handshake = handshake_,
+                        .key_usage = key_usage_,
+                        .events = events_,
+                        .reassembly = {.budget = &reassembly_,
+                                       .delivered = &events_.delivered(),
+                                       .hash_key = derived_key(config_.controller.seed)},
+                        .sink = sink_,
+                        .cost = cost_});
   route_context_ = std::make_unique<const RouteContext>(
       RouteContext{.connection = *context_, .admission = admission_, .statistics = statistics_});
 }
