@@ -12,6 +12,9 @@ namespace {
 using measure::Json;
 using measure::JsonReader;
 
+// A peer's own text: twice what this version writes, and as deep.
+constexpr measure::JsonLimits kHostileLimits{.depth = 8, .elements = 2000};
+
 struct ConnectionMember {
   const char* name;
   std::uint64_t ConnectionStatistics::* member;
@@ -205,7 +208,7 @@ Json to_json(const PerfSide& side) {
 }
 
 std::optional<PerfSide> perf_side_from_json(std::string_view text) {
-  const auto parsed = measure::parse_json(text);
+  const auto parsed = measure::parse_json(text, kHostileLimits);
   if (!parsed || !parsed->is_object()) return std::nullopt;
   std::vector<std::string> problems;
   JsonReader reader(*parsed, "", problems);

@@ -50,9 +50,34 @@ void print_value(const Json& value, std::size_t indentation, std::string& out) {
   }
 }
 
+// Whether `text`, if it is JSON, stays within the limits: brackets and commas outside of strings are counted.
+bool is_within(std::string_view text, const JsonLimits& limits) {
+  std::size_t depth = 0;
+  std::size_t elements = 1;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      ++elements;
+      if (++depth > limits.depth) return false;
+    } else if (c == ']' || c == '}') {
+      if (depth > 0) --depth;
+    } else if (c == ',') {
+      ++elements;
+    }
+  }
+  return elements <= limits.elements;
+}
+
 }  // namespace
 
-Result<Json> parse_json(std::string_view text) {
+Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
+  if (!is_within(text, limits)) return failure(ErrorCode::kTooLarge, "the JSON text is nested too deeply or too large");
   Json value = Json::parse(text, nullptr, false);
   if (value.is_discarded()) return failure(ErrorCode::kInvalidArgument, "the text is not JSON");
   return value;

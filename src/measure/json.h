@@ -16,8 +16,14 @@
 
 namespace godwit::measure {
 
-// Nothing but an Error for text that is not JSON.
-[[nodiscard]] Result<Json> parse_json(std::string_view text);
+// What a text may become. Every level of nesting is indented when it is printed, so that a short text of brackets would
+// be a long one.
+struct JsonLimits {
+  std::size_t depth = 64;           // arrays and objects in one another
+  std::size_t elements = SIZE_MAX;  // values in all
+};
+// Nothing but an Error for text that is not JSON, or beyond the limits. Allocates in proportion to the text only.
+[[nodiscard]] Result<Json> parse_json(std::string_view text, const JsonLimits& limits = {});
 
 // Two spaces of indentation, arrays of plain numbers on one line, a line feed at the end.
 [[nodiscard]] std::string print_json(const Json& value);

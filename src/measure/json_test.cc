@@ -35,6 +35,20 @@ TEST(Json, RefusesTextThatIsNotJson) {
   EXPECT_FALSE(parse_json("").has_value());
 }
 
+TEST(Json, RefusesWhatWouldGrowBeyondItsLimits) {
+  const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  EXPECT_TRUE(parse_json(nested(64)).has_value());
+  EXPECT_FALSE(parse_json(nested(65)).has_value());
+  EXPECT_FALSE(parse_json(nested(1'000'000)).has_value());
+  EXPECT_FALSE(parse_json(std::string(1'000'000, '[')).has_value());
+  EXPECT_TRUE(parse_json("[[],[[1]]]", {.depth = 3}).has_value());
+  EXPECT_FALSE(parse_json("[[],[[1]]]", {.depth = 2}).has_value());
+  EXPECT_TRUE(parse_json("[1,2,3]", {.elements = 4}).has_value());
+  EXPECT_FALSE(parse_json("[1,2,3,4]", {.elements = 4}).has_value());
+  // Brackets and commas within a text are neither.
+  EXPECT_TRUE(parse_json("\"[[[[,,,,\\\"[[[\"", {.depth = 1, .elements = 1}).has_value());
+}
+
 TEST(Json, WritesAnInfinityAsNull) {
   EXPECT_TRUE(number_or_null(std::numeric_limits<double>::infinity()).is_null());
   EXPECT_TRUE(number_or_null(std::nan("")).is_null());
