@@ -28,6 +28,7 @@ struct PerfServerOptions {
   NetworkOptions network;
   OutputOptions output;
   std::string working_set = "64M";
+  std::string max_time = "3600";
   bool once = false;
   std::size_t shards = 1;
   bool cost = false;
@@ -42,7 +43,8 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
         server_(node.endpoint(), node.random(),
                 {.receive_buffer_bytes = node.backend().socket().receive_buffer_bytes(),
                  .window = options.network.window_bytes(),
-                 .working_set_bytes = static_cast<std::size_t>(*parse_size(options.working_set))},
+                 .working_set_bytes = static_cast<std::size_t>(*parse_size(options.working_set)),
+                 .max_time = parse_duration(options.max_time).value_or(std::chrono::hours(1))},
                 *this, cost) {}
 
   void on_event(Instant now, ConnectionId connection, Event& event) override {
@@ -206,6 +208,10 @@ void add_perf_server_command(CLI::App& app, int& exit_code) {
   command->add_option("--working-set", options->working_set, "bytes that data is sent from")
       ->check(check_size())
       ->type_name("SIZE")
+      ->capture_default_str();
+  command->add_option("--max-time", options->max_time, "no run lasts longer; seconds, or 10m")
+      ->check(check_duration())
+      ->type_name("TIME")
       ->capture_default_str();
   command->add_flag("--cost", options->cost, "report where the time goes; figures only in godwit-marked")
       ->excludes(shards);

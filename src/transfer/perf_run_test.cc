@@ -161,6 +161,72 @@ TEST(PerfRun, ReportsThoughTheKeyIsPastItsSoftLimit) {
   }
 }
 
+TEST(PerfRun, ARunThatWouldLastLongerThanTheServerAllowsIsRefused) {
+  PerfClient::Options options = options_for(true, false, 0);
+  options.run.plan.duration = 3601s;
+  RunScene scene(options);
+  ASSERT_TRUE(scene.run());
+  EXPECT_EQ(scene.client->run().failure(), "the server refuses: a run may last 3600 s at most");
+  EXPECT_EQ(scene.server.run(), nullptr);
+}
+
+// What one packet starts must not hold the server.
+TEST(PerfRun, AClientThatSaysNothingMoreIsGivenUp) {
+  for (const std::uint8_t flags : {PerfStart::kClientSends, PerfStart::kServerSends, std::uint8_t{0}}) {
+    RunScene scene(options_for(true, false, 1 << 20));
+    ConnectionId connection = 0;
+    scene.pair.client.on_event = [&connection](Instant, ConnectionId id, Event& event) {
+      if (std::holds_alternative<Connected>(event)) connection = id;
+    };
+    scene.pair.client.on_turn = [](Instant) {};
+    scene.pair.client.next_timeout = [] { return std::nullopt; };
+    ASSERT_TRUE(scene.client->start(scene.pair.now).has_value());
+    ASSERT_TRUE(scene.pair.run_until([&connection] { return connection != 0; }));
+    const PerfStart start{.session = 1,
+                          .flags = flags,
+                          .streams = 256,
+                          .stream_bytes = 1,
+                          .duration_ms = 3'600'000,
+                          .rate = 0,
+                          .window = UINT64_MAX};
+    ASSERT_TRUE(send_control(scene.pair.now, *scene.pair.client.endpoint, connection, start).has_value());
+    ASSERT_TRUE(scene.pair.run_until([&scene] { return scene.server.run() != nullptr; }));
+    if (flags == PerfStart::kServerSends) scene.pair.drop = 1;  // the client has gone
+    ASSERT_TRUE(scene.pair.run_until([&scene] { return scene.server.run() == nullptr; }, 200s)) << int{flags};
+    EXPECT_EQ(scene.server_observer.state, PerfRun::State::kFailed);
+  }
+}
+
+TEST(PerfRun, NumbersBeyondTheirBoundsAreRefused) {
+  const PerfStart fine{.session = 1, .flags = PerfStart::kClientSends, .streams = 1, .stream_bytes = 1000};
+  std::vector<PerfStart> wrong(7, fine);
+  wrong[0].streams = 257;
+  wrong[1].congestion = 200;
+  wrong[2].stream_bytes = 0;
+  wrong[3].stream_bytes = UINT64_MAX;
+  wrong[4].rate = UINT64_MAX;
+  wrong[5].target_bytes = UINT64_MAX;
+  wrong[6].duration_ms = UINT32_MAX;
+  RunScene scene(options_for(true, false, 1 << 20));
+  ConnectionId connection = 0;
+  std::size_t refused = 0;
+  scene.pair.client.on_event = [&](Instant, ConnectionId id, Event& event) {
+    if (std::holds_alternative<Connected>(event)) connection = id;
+    const auto* message = std::get_if<MessageReceived>(&event);
+    if (message == nullptr) return;
+    const auto control = decode_control(message->payload);
+    if (control && std::holds_alternative<PerfBusy>(*control)) ++refused;
+  };
+  scene.pair.client.on_turn = [](Instant) {};
+  ASSERT_TRUE(scene.client->start(scene.pair.now).has_value());
+  ASSERT_TRUE(scene.pair.run_until([&connection] { return connection != 0; }));
+  for (const PerfStart& start : wrong) {
+    ASSERT_TRUE(send_control(scene.pair.now, *scene.pair.client.endpoint, connection, start).has_value());
+  }
+  ASSERT_TRUE(scene.pair.run_until([&] { return refused == wrong.size(); }));
+  EXPECT_EQ(scene.server.run(), nullptr);
+}
+
 TEST(PerfRun, AResultBeyondTheBoundFailsTheRun) {
   RunScene scene(options_for(true, false, 1 << 20));
   scene.client_observer.details.assign(kMaxPerfDetails * kPerfDetailBytes + 1, 'd');

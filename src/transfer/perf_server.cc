@@ -10,6 +10,13 @@ namespace godwit {
 namespace {
 
 constexpr std::uint16_t kMaxStreams = 256;
+// Bounds of what a client asks for, far above what any run needs.
+constexpr std::uint64_t kGreatestRate = 1'000'000'000'000'000;
+constexpr std::uint64_t kGreatestTarget = std::uint64_t{1} << 50;
+constexpr std::uint64_t kGreatestPeerWindow = std::uint64_t{1} << 30;
+// A client that neither sends, nor takes, nor says anything for so long has left.
+constexpr Duration kSilence = 60s;
+constexpr Duration kLookInterval = 1s;
 constexpr std::uint8_t kLastCongestion = 1 + static_cast<std::uint8_t>(CongestionKind::kFixedRate);
 
 }  // namespace
@@ -40,6 +47,7 @@ void PerfServer::on_event(Instant now, ConnectionId connection, Event& event) {
 }
 
 void PerfServer::on_control(Instant now, ConnectionId connection, const ControlMessage& message) {
+  if (run_ && run_->connection() == connection) silent_until_ = now + kSilence;
   if (const auto* echo = std::get_if<EchoRequest>(&message)) return answer_echo(now, endpoint_, connection, *echo);
   if (const auto* start = std::get_if<PerfStart>(&message)) return on_start(now, connection, *start);
   if (run_ && run_->connection() == connection) run_->on_control(now, message);
@@ -52,12 +60,10 @@ void PerfServer::on_start(Instant now, ConnectionId connection, const PerfStart&
   };
   if (run_ && run_->session() == start.session) return run_->attach(now, connection);
   if (run_) return refuse("another run is going on");
-  if (start.streams > kMaxStreams) return refuse("too many streams");
-  if (start.congestion > kLastCongestion) return refuse("unknown congestion controller");
+  if (const auto why = judge(start)) return refuse(*why);
   const bool client_sends = (start.flags & PerfStart::kClientSends) != 0;
   const bool server_sends = (start.flags & PerfStart::kServerSends) != 0;
   const bool moves = start.streams > 0 && (client_sends || server_sends);
-  if (moves && (start.stream_bytes == 0 || start.stream_bytes > kDataStreamBytes)) return refuse("bad stream length");
 
   PerfRun::Options run{.role = PerfRun::Role::kServer};
   run.plan = {.session = start.session,
@@ -69,7 +75,7 @@ void PerfServer::on_start(Instant now, ConnectionId connection, const PerfStart&
   run.sends = moves && server_sends;
   run.receives = moves && client_sends;
   run.window = options_.window.value_or(credit_window(options_.receive_buffer_bytes, start.streams));
-  run.peer_window = start.window;
+  run.peer_window = std::min(start.window, kGreatestPeerWindow);
   run.congestion = start.congestion;
   if (start.rate > 0) run.rate = Bandwidth::from_bits_per_second(start.rate);
   if (run.sends) {
@@ -77,12 +83,48 @@ void PerfServer::on_start(Instant now, ConnectionId connection, const PerfStart&
     run.bytes = bytes_;
   }
   run_ = std::make_unique<PerfRun>(endpoint_, run, observer_, cost_);
+  run_until_ = now + options_.max_time;
+  silent_until_ = now + kSilence;
+  next_look_ = now;
+  run_bytes_ = 0;
   run_->attach(now, connection);
+}
+
+std::optional<std::string> PerfServer::judge(const PerfStart& start) const {
+  if (start.streams > kMaxStreams) return "too many streams";
+  if (start.congestion > kLastCongestion) return "unknown congestion controller";
+  const bool moves = start.streams > 0 && (start.flags & (PerfStart::kClientSends | PerfStart::kServerSends)) != 0;
+  if (!moves) return std::nullopt;
+  if (start.stream_bytes == 0 || start.stream_bytes > kDataStreamBytes) return "bad stream length";
+  if (start.rate > kGreatestRate) return "the rate is beyond every network's";
+  if (start.target_bytes > kGreatestTarget) return "too many bytes for one run";
+  if (start.target_bytes == 0 && std::chrono::milliseconds(start.duration_ms) > options_.max_time) {
+    return "a run may last " +
+           std::to_string(std::chrono::duration_cast<std::chrono::seconds>(options_.max_time).count()) + " s at most";
+  }
+  return std::nullopt;
+}
+
+// Whoever says one word must not hold the server: a run needs progress, and has an end.
+bool PerfServer::goes_on(Instant now) {
+  if (now >= next_look_) {
+    next_look_ = now + kLookInterval;
+    const std::uint64_t bytes = (run_->sender() != nullptr ? run_->sender()->handed_out() : 0) +
+                                (run_->receiver() != nullptr ? run_->receiver()->bytes() : 0);
+    if (bytes != run_bytes_) silent_until_ = now + kSilence;
+    run_bytes_ = bytes;
+  }
+  if (now >= run_until_) {
+    run_->fail("the run lasts longer than this server allows");
+  } else if (now >= silent_until_) {
+    run_->fail("the run makes no progress");
+  }
+  return !run_->ended();
 }
 
 void PerfServer::on_turn(Instant now) {
   if (!run_) return;
-  run_->on_turn(now);
+  if (goes_on(now)) run_->on_turn(now);
   if (!run_->ended()) return;
   if (run_->state() == PerfRun::State::kFailed) endpoint_.close(now, run_->connection(), run_->failure());
   observer_.on_perf_ended(now, *run_);
@@ -90,7 +132,9 @@ void PerfServer::on_turn(Instant now) {
 }
 
 std::optional<Instant> PerfServer::next_timeout() const {
-  return run_ ? run_->next_timeout() : std::nullopt;
+  if (!run_) return std::nullopt;
+  const Instant end = std::min(run_until_, silent_until_);
+  return std::min(run_->next_timeout().value_or(end), end);
 }
 
 }  // namespace godwit

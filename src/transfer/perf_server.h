@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "base/random.h"
 #include "transfer/echo.h"
@@ -18,6 +19,8 @@ class PerfServer {
     std::size_t receive_buffer_bytes = 0;  // of the socket: the window follows it
     std::optional<std::uint64_t> window;   // instead
     std::size_t working_set_bytes = std::size_t{64} << 20;
+    // Of one run, from its start. A longer one is refused, and one that does not end in time is ended.
+    Duration max_time = std::chrono::hours(1);
   };
   class Observer : public PerfObserver {
    public:
@@ -38,6 +41,9 @@ class PerfServer {
  private:
   void on_control(Instant now, ConnectionId connection, const ControlMessage& message);
   void on_start(Instant now, ConnectionId connection, const PerfStart& start);
+  // Why a start is refused whatever else goes on; nothing when each of its numbers is within its bounds.
+  [[nodiscard]] std::optional<std::string> judge(const PerfStart& start) const;
+  [[nodiscard]] bool goes_on(Instant now);
 
   Endpoint& endpoint_;
   RandomSource& random_;
@@ -47,6 +53,10 @@ class PerfServer {
   std::unique_ptr<PerfRun> run_;
   std::shared_ptr<const WorkingSet> bytes_;
   std::uint64_t refused_ = 0;
+  Instant run_until_{};          // the run ends then at the latest
+  Instant silent_until_{};       // and then, unless its client says or takes something
+  Instant next_look_{};          // at how many bytes have moved
+  std::uint64_t run_bytes_ = 0;  // as of the last look
 };
 
 }  // namespace godwit
