@@ -1,7 +1,6 @@
 #include "cli/key_file.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,9 +8,12 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "cli/download_folder.h"
 
 namespace godwit::cli {
 namespace {
@@ -52,24 +54,46 @@ class NewFile {
   std::filesystem::path path_;
 };
 
+// Others can exchange a file in a folder that they can write, unless it is theirs alone to remove (sticky).
+bool others_may_replace(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  struct stat status{};
+  if (::stat(folder.c_str(), &status) != 0) return false;
+  return (status.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (status.st_mode & S_ISVTX) == 0;
+}
+
+// Why a file is no place for a secret, and what to do; nothing when it is one. `status` is that of the open file: what
+// a symbolic link leads to counts, and so do both folders.
+std::optional<std::string> distrust(const std::filesystem::path& path, const struct stat& status) {
+  const unsigned mode = status.st_mode & 07777U;
+  const bool written = (mode & (S_IWGRP | S_IWOTH)) != 0;
+  const uid_t self = ::geteuid();
+  if (status.st_uid != self && status.st_uid != 0 && self != 0) return "belongs to another user: use a key of your own";
+  if ((mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return std::string(written ? "can be changed by others" : "can be read by others") + ": chmod 600 it";
+  }
+  std::error_code failed;
+  const std::filesystem::path real = std::filesystem::canonical(path, failed);
+  if (others_may_replace(path) || (!failed && others_may_replace(real))) {
+    return "is in a folder where others can replace it: chmod go-w the folder";
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<std::filesystem::path> default_key_path() {
   if (const char* const folder = std::getenv("XDG_CONFIG_HOME"); folder != nullptr && *folder == '/') {
     return std::filesystem::path(folder) / "godwit" / "key";
   }
-  const char* home = std::getenv("HOME");
-  if (home == nullptr || *home == '\0') {
-    const passwd* const entry = ::getpwuid(::getuid());
-    home = entry == nullptr ? nullptr : entry->pw_dir;
-  }
-  if (home == nullptr || *home == '\0') {
+  const std::string home = home_folder();
+  if (home.empty()) {
     return failure(ErrorCode::kNotFound, "no place for a key: neither XDG_CONFIG_HOME nor HOME is set; use --key FILE");
   }
   return std::filesystem::path(home) / ".config" / "godwit" / "key";
 }
 
-Result<LoadedKey> load_key(const std::filesystem::path& path) {
+Result<LoadedKey> load_key(const std::filesystem::path& path, KeyFileTrust trust) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (descriptor < 0) return file_failure("cannot read the key file", path, errno);
   struct stat status{};
@@ -80,6 +104,13 @@ Result<LoadedKey> load_key(const std::filesystem::path& path) {
   ::close(descriptor);
   if (!regular) return failure(ErrorCode::kInvalidArgument, "the key file " + path.string() + " is not a regular file");
   if (size < 0) return file_failure("cannot read the key file", path, error);
+  if (trust == KeyFileTrust::kOwnerOnly) {
+    if (const auto why = distrust(path, status)) {
+      wipe(text);
+      return failure(ErrorCode::kPermission,
+                     "the key file " + path.string() + " " + *why + ", or say --insecure-key if that does not matter");
+    }
+  }
   std::size_t digits = static_cast<std::size_t>(size);
   while (digits > 0 && (text[digits - 1] == '\n' || text[digits - 1] == '\r')) --digits;
   auto secret = from_hex({reinterpret_cast<const char*>(text.data()), digits});
@@ -92,17 +123,18 @@ Result<LoadedKey> load_key(const std::filesystem::path& path) {
   auto keys = KeyPair::from_secret(*secret);
   wipe(*secret);
   if (!keys) return std::unexpected(keys.error());
-  return LoadedKey{.keys = std::move(*keys), .path = path, .loose = (status.st_mode & (S_IRWXG | S_IRWXO)) != 0};
+  return LoadedKey{.keys = std::move(*keys), .path = path};
 }
 
 Result<LoadedKey> create_key(const std::filesystem::path& path, RandomSource& random, bool replace) {
   auto keys = KeyPair::generate(random);
   if (!keys) return std::unexpected(keys.error());
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  std::error_code ignored;
-  if (!std::filesystem::exists(folder, ignored)) {
-    std::filesystem::create_directories(folder, ignored);
-    if (!ignored) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, ignored);
+  std::error_code problem;
+  if (!std::filesystem::exists(folder, problem)) {
+    std::filesystem::create_directories(folder, problem);
+    if (problem) return file_failure("cannot make a folder for the key file", path, problem.value());
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, problem);
   }
   std::string temporary = (folder / ".key.XXXXXX").string();
   // mkostemp makes the file with mode 0600.
@@ -120,17 +152,29 @@ Result<LoadedKey> create_key(const std::filesystem::path& path, RandomSource& ra
   return LoadedKey{.keys = std::move(*keys), .path = path, .created = true};
 }
 
-Result<LoadedKey> load_or_create_key(const std::filesystem::path& path, RandomSource& random) {
-  if (!path.empty()) return load_key(path);
+Result<LoadedKey> load_or_create_key(const std::filesystem::path& path, RandomSource& random, KeyFileTrust trust) {
+  if (!path.empty()) return load_key(path, trust);
   const auto standard = default_key_path();
   if (!standard) return std::unexpected(standard.error());
-  auto loaded = load_key(*standard);
+  auto loaded = load_key(*standard, trust);
   if (loaded || loaded.error().code != ErrorCode::kNotFound) return loaded;
   auto created = create_key(*standard, random);
   if (created) return created;
   // Somebody else was faster.
-  auto theirs = load_key(*standard);
+  auto theirs = load_key(*standard, trust);
   return theirs ? std::move(theirs) : std::move(created);
+}
+
+Result<LoadedKey> load_or_make_key(const std::filesystem::path& path, RandomSource& random, KeyFileTrust trust) {
+  auto loaded = load_or_create_key(path, random, trust);
+  if (loaded || !path.empty()) return loaded;
+  // A file that is there is meant: what is wrong with it is said.
+  std::error_code unknown;
+  const auto standard = default_key_path();
+  if (standard && std::filesystem::exists(std::filesystem::symlink_status(*standard, unknown))) return loaded;
+  auto keys = KeyPair::generate(random);
+  if (!keys) return std::unexpected(keys.error());
+  return LoadedKey{.keys = std::move(*keys), .path = {}, .ephemeral_because = loaded.error().message};
 }
 
 }  // namespace godwit::cli

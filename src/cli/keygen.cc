@@ -17,7 +17,10 @@ struct KeygenOptions {
   std::string out;
   bool force = false;
   bool show = false;
+  bool insecure = false;
   OutputOptions output;
+
+  [[nodiscard]] KeyFileTrust trust() const { return insecure ? KeyFileTrust::kAnybody : KeyFileTrust::kOwnerOnly; }
 };
 
 int run_keygen(const KeygenOptions& options) {
@@ -31,7 +34,7 @@ int run_keygen(const KeygenOptions& options) {
     path = *standard;
   }
   SystemRandom random;
-  auto key = options.show ? load_key(path) : create_key(path, random, options.force);
+  auto key = options.show ? load_key(path, options.trust()) : create_key(path, random, options.force);
   if (!key) {
     std::error_code ignored;
     const bool exists = !options.show && std::filesystem::exists(path, ignored);
@@ -39,7 +42,6 @@ int run_keygen(const KeygenOptions& options) {
                        : key.error().message);
     return kUsage;
   }
-  if (key->loose) print_warning("others may read the key file " + path.string() + ": chmod 600 it");
   const std::string text = key->keys.public_key().to_hex();
   if (!options.output.json) print_line(text);
   return write_json({{"schema", "godwit-key"}, {"schema_version", 1}, {"public_key", text}}, options.output) ? kSuccess
@@ -55,6 +57,7 @@ void add_keygen_command(CLI::App& app, int& exit_code) {
   command->add_option("--out", options->out, "file to write; default ~/.config/godwit/key")->type_name("FILE");
   command->add_flag("--force", options->force, "replace a file that exists");
   command->add_flag("--show", options->show, "print the public key of the file instead of making one");
+  command->add_flag("--insecure-key", options->insecure, "show a key of a file that others may read or change");
   add_output_options(*command, options->output);
   command->callback([options, &exit_code] { exit_code = run_keygen(*options); });
 }

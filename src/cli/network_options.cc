@@ -28,14 +28,19 @@ std::vector<std::string> backend_names() {
   return names;
 }
 
-Result<LoadedKey> load_keys(const NetworkOptions& options) {
+enum class Role : std::uint8_t { kClient, kServer };
+
+Result<LoadedKey> load_keys(const NetworkOptions& options, Role role) {
   SystemRandom random;
-  auto loaded = load_or_create_key(options.key_file, random);
+  const KeyFileTrust trust = options.insecure_key ? KeyFileTrust::kAnybody : KeyFileTrust::kOwnerOnly;
+  // A server that had another key each time could not be found again.
+  auto loaded = role == Role::kClient ? load_or_make_key(options.key_file, random, trust)
+                                      : load_or_create_key(options.key_file, random, trust);
   // Not found is the peer's name alone: exit_code_of() tells them apart.
   if (!loaded) return failure(ErrorCode::kInvalidArgument, loaded.error().message);
   if (loaded->created) print_note("godwit: made a new key in " + loaded->path.string());
-  if (loaded->loose) {
-    print_warning("others may read the key file " + loaded->path.string() + ": chmod 600 it");
+  if (!loaded->ephemeral_because.empty()) {
+    print_note("godwit: with a key for this time only: " + loaded->ephemeral_because);
   }
   return loaded;
 }
@@ -56,6 +61,8 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
   add("--bind", options.bind, "address and port of the socket")->check(check_bind())->type_name("ADDR:PORT");
   add("--key", options.key_file, "file of this side's secret key; default ~/.config/godwit/key, made on first use")
       ->type_name("FILE");
+  app.add_flag("--insecure-key", options.insecure_key, "use a key file that others may read or change")
+      ->group(kNetworkGroup);
   add("--backend", options.backend, "how datagrams reach the kernel")
       ->check(CLI::IsMember(backend_names()))
       ->capture_default_str();
@@ -174,7 +181,7 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
   }
   const auto address = resolve_peer(peer.to);
   if (!address) return std::unexpected(address.error());
-  auto keys = load_keys(options);
+  auto keys = load_keys(options, Role::kClient);
   if (!keys) return std::unexpected(keys.error());
   config.endpoint.accept_incoming = false;
   config.endpoint.handshake.require_authenticated_peer = !peer.allow_unauthenticated;
@@ -197,7 +204,7 @@ Result<KeyPair> prepare_server(const NetworkOptions& options, NodeConfig& config
   if (config.backend == BackendKind::kConnected) {
     return failure(ErrorCode::kInvalidArgument, "the back end 'connected' is for clients: it has one peer only");
   }
-  auto keys = load_keys(options);
+  auto keys = load_keys(options, Role::kServer);
   if (!keys) return std::unexpected(keys.error());
   config.socket.bind = SocketAddress().with_port(wire::kDefaultPort);
   if (!options.bind.empty()) config.socket.bind = *parse_bind(options.bind);

@@ -17,6 +17,7 @@ namespace godwit::cli {
 struct NetworkOptions {
   std::string bind;  // empty: the command's own default
   std::string key_file;
+  bool insecure_key = false;
   std::string backend = "auto";
   std::string cipher = "auto";
   std::string congestion = "bbr";
@@ -67,8 +68,8 @@ struct OpenedNode {
   SocketAddress peer;  // clients
   PublicKey peer_key;
 };
-// Loads the key (warning about loose permissions), binds and opens. A client's socket has the peer's family, an
-// ephemeral port and accepts nobody.
+// Loads the key, binds and opens. A client's socket has the peer's family, an
+// ephemeral port and accepts nobody; it needs no key file.
 [[nodiscard]] Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions& peer, NodeConfig config,
                                              trace::CostSink* cost = nullptr);
 [[nodiscard]] Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config,

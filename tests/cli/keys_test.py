@@ -3,8 +3,10 @@ import json
 import os
 import signal
 import stat
+import subprocess
+import unittest
 
-from harness import Case
+from harness import Case, random_file
 
 
 class Keys(Case):
@@ -35,16 +37,69 @@ class Keys(Case):
         self.assertEqual(stat.S_IMODE(key.stat().st_mode), 0o600)
         self.assertEqual(self.listen().key, first.key)
 
-    def test_loose_permissions_warn(self):
+    def test_a_key_file_of_others_is_refused_unless_the_user_insists(self):
         self.run_godwit("keygen", "--out", "key")
-        (self.folder / "key").chmod(0o644)
-        server = self.listen("--key", "key")
-        server.finish(signal.SIGINT)
-        self.assertIn("warning: others may read the key file", server.errors)
+        for mode, words in ((0o644, "can be read by others"), (0o640, "can be read by others"),
+                            (0o602, "can be changed by others"), (0o666, "can be changed by others")):
+            (self.folder / "key").chmod(mode)
+            for command in (["listen", "--bind", "127.0.0.1:0"], ["ping", "--to", "127.0.0.1:9", "--peer-key", "ab" * 32]):
+                with self.subTest(mode=oct(mode), command=command[0]):
+                    self.assert_one_error(self.run_godwit(*command, "--key", "key"), 2, words, "chmod 600", "--insecure-key")
+            self.assert_one_error(self.run_godwit("keygen", "--show", "--out", "key"), 2, words)
+            self.assertEqual(self.run_godwit("keygen", "--show", "--out", "key", "--insecure-key").returncode, 0)
+        server = self.listen("--key", "key", "--insecure-key")
+        self.assertEqual(server.finish(signal.SIGINT), 0)
+
+    def test_a_key_file_that_others_can_replace_is_refused(self):
+        folder = self.folder / "open"
+        folder.mkdir()
+        self.run_godwit("keygen", "--out", "open/key")
+        (self.folder / "link").symlink_to("open/key")
+        folder.chmod(0o777)
+        for name in ("open/key", "link"):
+            with self.subTest(name):
+                result = self.run_godwit("listen", "--bind", "127.0.0.1:0", "--key", name)
+                self.assert_one_error(result, 2, "others can replace it")
+        # Where everybody has files, as in /tmp, nobody can remove another's.
+        folder.chmod(0o1777)
+        self.assertEqual(self.run_godwit("keygen", "--show", "--out", "open/key").returncode, 0)
+
+    def test_a_client_needs_no_key_file(self):
+        source = random_file(self.folder / "data.bin", 10)
+        server = self.listen()
+        (self.folder / "file").write_text("")
+        for environment in ({"XDG_CONFIG_HOME": str(self.folder / "file" / "inside")}, {"XDG_CONFIG_HOME": "/proc/nowhere"}):
+            with self.subTest(**environment):
+                result = self.send(server, source, environment={**self.environment, **environment})
+                self.assertEqual(result.returncode, 0, result)
+                self.assertIn("with a key for this time only", result.stderr)
+        # A server without a key of its own could not be found again.
+        result = self.run_godwit("listen", "--bind", "127.0.0.1:0",
+                                 environment={**self.environment, "XDG_CONFIG_HOME": str(self.folder / "file" / "inside")})
+        self.assert_one_error(result, 2, "the key file", "Not a directory")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can mount a read-only disk")
+    def test_a_read_only_home_is_named_as_what_it_is(self):
+        home = self.folder / "home"
+        home.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(home)]
+        if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+            self.skipTest("mounting is not allowed here")
+        self.addCleanup(subprocess.run, ["umount", "-l", str(home)], check=False)
+        environment = {**self.environment, "HOME": str(home)}
+        del environment["XDG_CONFIG_HOME"]
+        server = self.listen()
+        result = self.send(server, random_file(self.folder / "data.bin", 10), environment=environment)
+        self.assertEqual(result.returncode, 0, result)
+        self.assertIn("Read-only file system", result.stderr)
+        self.assert_one_error(self.run_godwit("listen", "--bind", "127.0.0.1:0", environment=environment), 2,
+                              "Read-only file system")
 
     def test_bad_key_files_are_one_clear_line(self):
         (self.folder / "text").write_text("not a key\n")
         (self.folder / "short").write_text("ab" * 31 + "\n")
+        for name in ("text", "short"):
+            (self.folder / name).chmod(0o600)
         (self.folder / "folder").mkdir()
         for name, words in {"missing": "No such file", "text": "64 hexadecimal", "short": "64 hexadecimal",
                             "folder": "not a regular file"}.items():
