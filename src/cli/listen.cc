@@ -3,15 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/download_folder.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
 #include "cli/loop.h"
@@ -27,10 +30,12 @@ namespace {
 struct ListenOptions {
   NetworkOptions network;
   OutputOptions output;
-  std::string folder = ".";
+  std::string folder;  // empty: the default one
   std::string largest_file;
   std::string all_bytes;
+  std::uint64_t all_files = 100'000;
   std::vector<std::string> allow;
+  bool anyone = false;
   std::vector<std::string> dial;  // HEX@ADDR:PORT
   bool once = false;
   bool sync = false;
@@ -41,6 +46,10 @@ struct DialledPeer {
   SocketAddress address;
   PublicKey key;
   std::optional<ConnectionId> connection;  // from the dial on, until it closes
+  std::optional<Instant> dialled_at;       // last
+  bool proven = false;                     // the present connection is established: the peer has the key
+  std::optional<Instant> failed_at;        // a dial that answered this peer's own did not prove it
+  bool answering = false;                  // the present dial is one of that kind
 };
 
 Result<std::vector<DialledPeer>> parse_dials(const std::vector<std::string>& texts) {
@@ -71,13 +80,17 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   void on_event(Instant now, ConnectionId connection, Event& event) override {
     if (const auto* connected = std::get_if<Connected>(&event)) {
       remotes_[connection] = connected->remote;
+      on_connected(now, connection, *connected);
     } else if (std::holds_alternative<Closed>(event)) {
       receiver_.on_event(now, connection, event);
+      superseded_.erase(connection);
       remotes_.erase(connection);
       on_dial_ended(now, connection);
       if (connection == last_connection_) sender_left_ = true;
       return;
     }
+    // Nothing that it said is judged: its sender says it again when it has proved its key.
+    if (superseded_.contains(connection)) return;
     receiver_.on_event(now, connection, event);
   }
 
@@ -144,6 +157,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
  private:
   static constexpr Duration kLinger = 2s;
   static constexpr Duration kDialInterval = 1s;
+  static constexpr Duration kDistrust = 60s;
   static constexpr std::size_t kMostEntries = 10'000;
 
   [[nodiscard]] FileReceiver::Options make_receiver_options() {
@@ -151,6 +165,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     FileReceiverLimits& limits = result.limits;
     if (const auto bytes = parse_size(options_.largest_file)) limits.largest_file = *bytes;
     limits.all_bytes = parse_size(options_.all_bytes);
+    limits.all_files = options_.all_files;
     const std::size_t buffer = node_.backend().socket().receive_buffer_bytes();
     limits.window = options_.network.window_bytes().value_or(credit_window(buffer, 2));
     if (!options_.allow.empty()) {
@@ -165,27 +180,49 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     return dialled != dials_.end() && std::ranges::find(allowed_, dialled->key) != allowed_.end();
   }
 
-  // Peers that are to be authenticated are dialled again and again: they may not be there yet, and one that dials while
-  // it is not being dialled itself proves nothing.
+  // Whoever connects here proves no key on this wire. Where the address is that of a peer to be authenticated, its
+  // offers are not judged yet: it is dialled back over this connection, which proves its key or fails.
+  void on_connected(Instant now, ConnectionId connection, const Connected& connected) {
+    const auto dialled = std::ranges::find(dials_, connection, &DialledPeer::connection);
+    if (dialled != dials_.end()) {
+      dialled->proven = true;
+      dialled->failed_at.reset();
+      return;
+    }
+    const auto known = std::ranges::find(dials_, connected.remote, &DialledPeer::address);
+    if (known == dials_.end()) return;
+    // It has failed to prove the key a moment ago: it is judged as what it is, a stranger.
+    if (known->failed_at && now < *known->failed_at + kDistrust) return;
+    superseded_.insert(connection);
+    dial_peer(now, *known);
+    known->answering = known->connection.has_value();
+  }
+
+  // Peers that are to be authenticated are dialled again and again: they may not be there yet.
   void dial(Instant now) {
     if (!next_dial_ || now < *next_dial_) return;
     next_dial_.reset();
     for (DialledPeer& peer : dials_) {
       if (peer.connection) continue;
+      const Instant due = peer.dialled_at ? *peer.dialled_at + kDialInterval : now;
       const bool connected =
           std::ranges::any_of(remotes_, [&peer](const auto& each) { return each.second == peer.address; });
-      if (!connected) {
-        if (const auto connection = node_.endpoint().connect(now, peer.address, peer.key))
-          peer.connection = *connection;
-      }
-      if (!peer.connection) next_dial_ = now + kDialInterval;
+      if (now >= due && !connected) dial_peer(now, peer);
+      if (!peer.connection) next_dial_ = earliest(next_dial_, std::max(due, now + kDialInterval / 10));
     }
+  }
+  void dial_peer(Instant now, DialledPeer& peer) {
+    peer.dialled_at = now;
+    peer.proven = peer.answering = false;
+    if (const auto connection = node_.endpoint().connect(now, peer.address, peer.key)) peer.connection = *connection;
   }
   void on_dial_ended(Instant now, ConnectionId connection) {
     const auto dialled = std::ranges::find(dials_, connection, &DialledPeer::connection);
     if (dialled == dials_.end()) return;
+    if (dialled->answering && !dialled->proven) dialled->failed_at = now;
     dialled->connection.reset();
-    next_dial_ = earliest(next_dial_, now + kDialInterval);
+    // At once, unless the one before was begun just now: a peer that comes back meanwhile would have to wait.
+    next_dial_ = now;
   }
 
   [[nodiscard]] std::string name_of(ConnectionId connection) const {
@@ -212,6 +249,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   std::vector<DialledPeer> dials_;
   std::vector<PublicKey> allowed_;
   std::unordered_map<ConnectionId, SocketAddress> remotes_;
+  std::unordered_set<ConnectionId> superseded_;        // dialled back, and about to close
   std::optional<Instant> next_dial_ = Instant::min();  // absent: every peer is dialled or connected
   FileReceiver receiver_;
   ProgressBar bar_;
@@ -227,24 +265,42 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   measure::Json messages_ = measure::Json::array();
 };
 
+// Who may send is the first thing to know about a receiver that strangers can reach.
+void say_who_may_send(const ListenOptions& options, bool dials) {
+  if (!options.allow.empty()) {
+    if (!dials) {
+      print_warning("whoever dials here proves no key: with --allow alone every file is refused; --dial the peers");
+    }
+  } else if (!options.anyone) {
+    print_warning("anyone who knows this address and key can send files; --allow HEX restricts it, --anyone says so");
+  }
+}
+
 int run_listen(const ListenOptions& options) {
   auto dials = parse_dials(options.dial);
   if (!dials) {
     print_error(dials.error().message);
     return kUsage;
   }
-  if (!options.allow.empty() && dials->empty()) {
-    print_warning("whoever dials here proves no key: with --allow alone every file is refused; --dial the peers");
+  std::filesystem::path folder = options.folder;
+  if (folder.empty()) {
+    auto standard = default_output_folder();
+    if (!standard) {
+      print_error(standard.error().message);
+      return kUsage;
+    }
+    folder = std::move(*standard);
   }
+  const bool authenticates = !dials->empty();
   NodeConfig config = make_node_config(options.network);
-  config.endpoint.handshake.require_authenticated_peer = !dials->empty();
+  config.endpoint.handshake.require_authenticated_peer = authenticates;
   auto opened = open_server(options.network, std::move(config));
   if (!opened) {
     print_error(opened.error().message);
     return exit_code_of(opened.error());
   }
   Node& node = *opened->node;
-  auto store = FileStore::open({.folder = options.folder, .sync = options.sync, .wake = [&node] { node.wake(); }});
+  auto store = FileStore::open({.folder = folder, .sync = options.sync, .wake = [&node] { node.wake(); }});
   if (!store) {
     print_error(store.error().message);
     return kUsage;
@@ -252,6 +308,10 @@ int run_listen(const ListenOptions& options) {
   ListenCommand command(options, std::move(*dials), node, **store);
   Loop loop(node, command);
   print_listening(node, options.output);
+  if (options.folder.empty()) {
+    (options.output.json ? print_note : print_line)("files go to " + printable_text(folder.string()));
+  }
+  say_who_may_send(options, authenticates);
   const bool finished = loop.run();
   const bool interrupted = !finished && command.has_work();
   if (!finished) command.cancel(boot_time_now());
@@ -266,15 +326,18 @@ int run_listen(const ListenOptions& options) {
 void add_listen_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ListenOptions>();
   CLI::App* const command = app.add_subcommand("listen", "Receives files and messages until Ctrl-C");
-  command->add_option("--output", options->folder, "folder for received files; none is ever overwritten")
-      ->type_name("DIR")
-      ->capture_default_str();
+  command
+      ->add_option("--output", options->folder,
+                   "folder for received files; none is ever overwritten; default: godwit in your download folder")
+      ->type_name("DIR");
   command->add_flag("--once", options->once,
                     "end after the first file: code 0 when it is complete and verified, else 1");
-  command->add_option("--allow", options->allow, "refuse files from all but authenticated peers with these keys")
-      ->check(check_public_key())
-      ->allow_extra_args(false)
-      ->type_name("HEX");
+  CLI::Option* const allow =
+      command->add_option("--allow", options->allow, "refuse files from all but authenticated peers with these keys")
+          ->check(check_public_key())
+          ->allow_extra_args(false)
+          ->type_name("HEX");
+  command->add_flag("--anyone", options->anyone, "take files from anyone, without a warning")->excludes(allow);
   command->add_option("--dial", options->dial, "dial this peer, so that it can be authenticated")
       ->allow_extra_args(false)
       ->type_name("HEX@ADDR:PORT");
@@ -284,6 +347,9 @@ void add_listen_command(CLI::App& app, int& exit_code) {
   command->add_option("--max-total", options->all_bytes, "refuse files beyond so many bytes in all; default: no limit")
       ->check(check_size())
       ->type_name("SIZE");
+  command->add_option("--max-files", options->all_files, "refuse files beyond so many in all")
+      ->type_name("N")
+      ->capture_default_str();
   command->add_flag("--sync", options->sync, "confirm a file only when the disk holds it, not the system's cache");
   add_output_options(*command, options->output);
   add_network_options(*command, options->network);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,7 +15,6 @@
 #include "cli/loop.h"
 #include "cli/network_options.h"
 #include "runtime/clock.h"
-#include "transfer/file_name.h"
 #include "transfer/file_send_session.h"
 #include "wire/limits.h"
 
@@ -26,6 +26,7 @@ struct SendCommandOptions {
   PeerOptions peer;
   OutputOptions output;
   std::vector<std::string> files;
+  std::string name;
   std::vector<std::string> messages;
 };
 
@@ -46,7 +47,7 @@ class SendCommand final : public LoopCommand {
     session_.on_turn(now);
     for (; reported_ < session_.results().size(); ++reported_) report(session_.results()[reported_]);
     if (const FileSender* const sender = session_.front()) {
-      bar_.update(now, sender->file().name(), session_.sent_bytes(), session_.total_bytes());
+      bar_.update(now, sender->name(), session_.sent_bytes(), session_.total_bytes());
     }
   }
   [[nodiscard]] std::optional<Instant> next_timeout() const override { return session_.next_timeout(); }
@@ -57,6 +58,7 @@ class SendCommand final : public LoopCommand {
   static FileSendSession::Options make_session_options(const SendCommandOptions& options, const OpenedNode& opened) {
     FileSendSession::Options session{.peer = opened.peer, .peer_key = opened.peer_key};
     for (const std::string& file : options.files) session.files.emplace_back(file);
+    if (!options.name.empty()) session.name = options.name;
     for (const std::string& text : options.messages) session.messages.emplace_back(text.begin(), text.end());
     session.wake = [node = opened.node.get()] { node->wake(); };
     return session;
@@ -68,7 +70,13 @@ class SendCommand final : public LoopCommand {
     bar_.clear();
     if (file.failure) {
       print_error(*file.failure);
-    } else if (!options_.output.json) {
+      return;
+    }
+    const std::string own = file.path.filename().string();
+    if (file.name != own && file.path != "-" && options_.name.empty()) {
+      print_note("'" + printable_text(own, 80) + "' was sent as '" + file.name + "'");
+    }
+    if (!options_.output.json) {
       const double seconds = to_seconds(file.elapsed);
       print_line(fmt::format(
           "sent {}: {} in {:.2f} s, {}, sha256 {}, confirmed", printable_text(file.name), format_bytes(file.size),
@@ -115,14 +123,26 @@ Status check(const SendCommandOptions& options) {
                      fmt::format("a message has 1 to {} bytes, not {}", wire::kShortMessageLimit, text.size()));
     }
   }
-  for (const std::string& file : options.files) {
-    const auto facts = FileReader::inspect(file);
-    if (!facts) return std::unexpected(facts.error());
-    if (const auto why = refuse_file_name(facts->name)) {
-      return failure(ErrorCode::kInvalidArgument, "no receiver takes '" + facts->name + "': " + std::string(*why));
-    }
+  if (!options.name.empty() && options.files.size() != 1) {
+    return failure(ErrorCode::kInvalidArgument, "--name is for one FILE");
+  }
+  if (std::ranges::count(options.files, "-") > 1) {
+    return failure(ErrorCode::kInvalidArgument, "standard input ('-') can be sent once");
   }
   return {};
+}
+
+// Each file succeeds or fails by itself; where none can be read there is nobody to connect to.
+bool nothing_readable(const SendCommandOptions& options) {
+  if (!options.messages.empty()) return false;
+  std::vector<Error> problems;
+  for (const std::string& file : options.files) {
+    auto facts = FileReader::inspect(file);
+    if (facts) return false;
+    problems.push_back(std::move(facts.error()));
+  }
+  for (const Error& problem : problems) print_error(problem.message);
+  return true;
 }
 
 int run_send(const SendCommandOptions& options) {
@@ -130,6 +150,7 @@ int run_send(const SendCommandOptions& options) {
     print_error(fine.error().message);
     return kUsage;
   }
+  if (nothing_readable(options)) return kUsage;
   auto opened = open_client(options.network, options.peer, make_node_config(options.network));
   if (!opened) {
     print_error(opened.error().message);
@@ -158,7 +179,7 @@ int run_send(const SendCommandOptions& options) {
   }
   if (!write_json(to_json(session), options.output)) return kFailure;
   if (!finished) return kInterrupted;
-  if (!session.connected()) return kUnreachable;
+  if (!session.connected() && session.failure()) return kUnreachable;
   return confirmed ? kSuccess : kFailure;
 }
 
@@ -168,7 +189,8 @@ void add_send_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<SendCommandOptions>();
   CLI::App* const command = app.add_subcommand("send", "Sends files; ends well when the receiver has confirmed each");
   add_peer_options(*command, options->peer);
-  command->add_option("FILE", options->files, "files to send");
+  command->add_option("FILE", options->files, "files to send; - is standard input");
+  command->add_option("--name", options->name, "name of the one FILE for the receiver")->type_name("TEXT");
   command->add_option("--message", options->messages, "a text to send as one short message, before the files")
       ->allow_extra_args(false)  // what follows are files
       ->type_name("TEXT");

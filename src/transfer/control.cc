@@ -17,6 +17,12 @@ class FieldReader {
     const ByteView bytes = take(sizeof(T));
     return bytes.size() == sizeof(T) ? load_le<T>(bytes.data()) : T{0};
   }
+  // Zero where the message ends before it.
+  template <std::unsigned_integral T>
+  [[nodiscard]] T optional_number() {
+    return has(sizeof(T)) ? number<T>() : T{0};
+  }
+  [[nodiscard]] bool has(std::size_t bytes) const { return complete_ && left_.size() >= bytes; }
   [[nodiscard]] std::string_view text() {
     const std::size_t length = number<std::uint16_t>();
     const ByteView bytes = take(length);
@@ -81,6 +87,23 @@ std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+constexpr std::uint8_t kHasMode = 1;
+constexpr std::uint8_t kHasTime = 2;
+constexpr std::size_t kAttributeBytes = 1 + 2 + 8 + 4;
+
+// Behind the fields of an offer, all or nothing. Values that make no sense are left out: they are the peer's mistake.
+FileAttributes read_attributes(FieldReader& in) {
+  FileAttributes result;
+  if (!in.has(kAttributeBytes)) return result;
+  const auto present = in.number<std::uint8_t>();
+  const auto mode = in.number<std::uint16_t>();
+  const FileTime time{.seconds = static_cast<std::int64_t>(in.number<std::uint64_t>()),
+                      .nanoseconds = in.number<std::uint32_t>()};
+  if ((present & kHasMode) != 0) result.mode = mode & FileAttributes::kPermissionBits;
+  if ((present & kHasTime) != 0 && time.nanoseconds < 1'000'000'000) result.modified = time;
+  return result;
+}
+
 // Braced initialisation evaluates left to right, so members are read in the order of the format.
 std::optional<ControlMessage> read_fields(ControlType type, FieldReader& in) {
   using U8 = std::uint8_t;
@@ -88,8 +111,8 @@ std::optional<ControlMessage> read_fields(ControlType type, FieldReader& in) {
   using U32 = std::uint32_t;
   using U64 = std::uint64_t;
   switch (type) {
-    case ControlType::kOffer: return FileOffer{in.number<U64>(), in.number<U64>(), in.text()};
-    case ControlType::kAccept: return FileAccept{in.number<U64>(), in.number<U64>()};
+    case ControlType::kOffer: return FileOffer{in.number<U64>(), in.number<U64>(), in.text(), read_attributes(in)};
+    case ControlType::kAccept: return FileAccept{in.number<U64>(), in.number<U64>(), in.optional_number<U16>()};
     case ControlType::kRefuse: return FileRefuse{in.number<U64>(), static_cast<RefuseCode>(in.number<U8>()), in.text()};
     case ControlType::kCredit: return StreamCredit{in.number<U32>(), in.number<U64>()};
     case ControlType::kFinish: return FileFinish{in.number<U64>(), in.hash()};
@@ -117,10 +140,19 @@ struct Encoder {
 
   Bytes operator()(const FileOffer& m) const {
     FieldWriter out(ControlType::kOffer);
-    return out.number(m.transfer).number(m.size).text(m.name).take();
+    out.number(m.transfer).number(m.size).text(m.name);
+    const FileAttributes& attributes = m.attributes;
+    if (!attributes.mode && !attributes.modified) return out.take();
+    const FileTime time = attributes.modified.value_or(FileTime{});
+    out.number(static_cast<std::uint8_t>((attributes.mode ? kHasMode : 0) | (attributes.modified ? kHasTime : 0)));
+    out.number(static_cast<std::uint16_t>(attributes.mode.value_or(0) & FileAttributes::kPermissionBits));
+    return out.number(static_cast<std::uint64_t>(time.seconds)).number(time.nanoseconds).take();
   }
   Bytes operator()(const FileAccept& m) const {
-    return FieldWriter(ControlType::kAccept).number(m.transfer).number(m.window).take();
+    FieldWriter out(ControlType::kAccept);
+    out.number(m.transfer).number(m.window);
+    if (m.files > 0) out.number(m.files);
+    return out.take();
   }
   Bytes operator()(const FileRefuse& m) const {
     FieldWriter out(ControlType::kRefuse);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -57,14 +58,34 @@ enum class RefuseCode : std::uint8_t {
   kOther = 6,
 };
 
+// A file's time of modification, since 1970; nanoseconds below 1e9.
+struct FileTime {
+  std::int64_t seconds = 0;
+  std::uint32_t nanoseconds = 0;
+
+  friend bool operator==(const FileTime&, const FileTime&) = default;
+};
+// What a file has beside its name and its bytes. Optional on the wire: absent where the sender does not say it.
+struct FileAttributes {
+  static constexpr std::uint16_t kPermissionBits = 0777;
+
+  std::optional<std::uint16_t> mode{};  // kPermissionBits alone
+  std::optional<FileTime> modified{};
+
+  friend bool operator==(const FileAttributes&, const FileAttributes&) = default;
+};
+
 struct FileOffer {
   std::uint64_t transfer = 0;
   std::uint64_t size = 0;
   std::string_view name;
+  FileAttributes attributes{};
 };
 struct FileAccept {
   std::uint64_t transfer = 0;
   std::uint64_t window = 0;  // of each of its streams, bytes
+  // Files that this receiver lets one connection have unfinished; 0 where it does not say (optional on the wire).
+  std::uint16_t files = 0;
 };
 struct FileRefuse {
   std::uint64_t transfer = 0;

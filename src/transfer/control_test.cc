@@ -87,6 +87,47 @@ TEST(Control, BytesAreThoseOfTheDocument) {
             "0900000000000000");
 }
 
+TEST(Control, OptionalFieldsTravelAndMayBeMissing) {
+  const FileAttributes attributes{.mode = 0755, .modified = FileTime{.seconds = -5, .nanoseconds = 999'999'999}};
+  const FileOffer offer{.transfer = 1, .size = 2, .name = "ab", .attributes = attributes};
+  EXPECT_EQ(round_trip(offer).attributes, attributes);
+  EXPECT_EQ(to_hex(encode_control(offer)),
+            "4757540101"
+            "0100000000000000"
+            "0200000000000000"
+            "0200"
+            "6162"
+            "03"
+            "ed01"
+            "fbffffffffffffff"
+            "ffc99a3b");
+  const FileOffer mode_alone{.transfer = 1, .size = 2, .name = "ab", .attributes = {.mode = 0600}};
+  EXPECT_EQ(round_trip(mode_alone).attributes, mode_alone.attributes);
+  // An offer that is cut within them is one without them: an older sender says nothing of the kind.
+  std::vector<std::uint8_t> bytes = encode_control(offer);
+  while (bytes.size() > encode_control(FileOffer{.transfer = 1, .size = 2, .name = "ab"}).size()) {
+    bytes.pop_back();
+    const auto decoded = decode_control(bytes);
+    ASSERT_TRUE(decoded.has_value());
+    EXPECT_EQ(std::get<FileOffer>(*decoded).attributes, FileAttributes{});
+  }
+  EXPECT_EQ(round_trip(FileAccept{.transfer = 1, .window = 2, .files = 64}).files, 64U);
+  EXPECT_EQ(round_trip(FileAccept{.transfer = 1, .window = 2}).files, 0U);
+}
+
+TEST(Control, NoSpecialPermissionAndNoImpossibleTimeIsRead) {
+  const FileOffer offer{.transfer = 1, .size = 2, .name = "ab", .attributes = {.mode = 0, .modified = FileTime{}}};
+  std::vector<std::uint8_t> bytes = encode_control(offer);
+  const std::size_t mode = bytes.size() - 14;
+  bytes[mode] = bytes[mode + 1] = 0xff;  // setuid, setgid, sticky and bits that mean nothing
+  for (std::size_t i = 1; i <= 4; ++i) bytes[bytes.size() - i] = 0xff;
+  const auto decoded = decode_control(bytes);
+  ASSERT_TRUE(decoded.has_value());
+  const FileAttributes read = std::get<FileOffer>(*decoded).attributes;
+  EXPECT_EQ(read.mode, 0777);
+  EXPECT_FALSE(read.modified.has_value());
+}
+
 TEST(Control, EveryTruncationIsTruncatedAndNothingElse) {
   const std::vector<ControlMessage> messages = {FileOffer{1, 2, "name"},
                                                 FileAccept{1, 2},

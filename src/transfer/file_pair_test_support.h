@@ -80,14 +80,7 @@ class FilePair : public ::testing::Test {
     start_session(std::move(options));
     return pair_.run_until([this] { return session_->ended(); }, limit);
   }
-  [[nodiscard]] bool reading() const {
-    const FileSender* const front = session_ && !session_->ended() ? session_->front() : nullptr;
-    if (front == nullptr || front->state() != FileSender::State::kSending) return false;
-    const FileReader& file = front->file();
-    if (file.failure() || file.hash()) return false;
-    const std::uint64_t ahead = file.available() - file.taken();
-    return file.available() == file.size() || ahead < (FileReader::kBlocks - 1) * FileReader::kBlockBytes;
-  }
+  [[nodiscard]] bool reading() const { return session_ && !session_->ended() && session_->reading(); }
 
   // --- A sender of the test's own ---
   // Connects; what the receiver answers gathers in answers_.

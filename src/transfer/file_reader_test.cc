@@ -1,9 +1,11 @@
 #include "transfer/file_reader.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <chrono>
+#include <thread>
 
 #include "transfer/file_test_support.h"
 
@@ -29,6 +31,8 @@ class FileReaderTest : public ::testing::Test {
   }
   // Takes everything in fragments of `length`, as a stream does.
   static std::vector<std::uint8_t> take_all(FileReader& reader, std::size_t length) {
+    if (!eventually([&] { return reader.prepared(); })) return {};
+    reader.start();
     std::vector<std::uint8_t> taken;
     while (taken.size() < reader.size()) {
       const std::size_t wanted = std::min<std::size_t>(length, reader.size() - taken.size());
@@ -46,14 +50,90 @@ class FileReaderTest : public ::testing::Test {
 
 TEST_F(FileReaderTest, WhatIsNoReadableFileIsNamedInTheError) {
   std::filesystem::create_directory(folder_ / "folder");
-  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
-  for (const auto& [name, words] : {std::pair("missing", "No such file"), std::pair("folder", "is a directory"),
-                                    std::pair("pipe", "is not a regular file")}) {
-    const auto reader = FileReader::open(folder_ / name, [] {});
-    ASSERT_FALSE(reader.has_value()) << name;
-    EXPECT_NE(reader.error().message.find(name), std::string::npos) << reader.error().message;
-    EXPECT_NE(reader.error().message.find(words), std::string::npos) << reader.error().message;
+  for (const auto& [path, words] :
+       {std::pair(folder_ / "missing", "No such file"), std::pair(folder_ / "folder", "is a directory"),
+        std::pair(std::filesystem::path("/dev/zero"), "is a device")}) {
+    for (const auto& problem : {FileReader::open(path, [] {}).error(), FileReader::inspect(path).error()}) {
+      EXPECT_NE(problem.message.find(path.filename().string()), std::string::npos) << problem.message;
+      EXPECT_NE(problem.message.find(words), std::string::npos) << problem.message;
+    }
   }
+}
+
+TEST_F(FileReaderTest, APipeIsReadToItsEndHoweverLongItsWriterTakes) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{5}, FileReader::kSmallBytes + 1, std::size_t{20'000'000}}) {
+    const auto path = folder_ / ("pipe" + std::to_string(size));
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    auto reader = FileReader::open(path, [] {});
+    ASSERT_TRUE(reader.has_value());
+    EXPECT_FALSE((*reader)->prepared());
+    const auto bytes = random_bytes(size);
+    std::thread writer([&] { write_file(path, bytes); });
+    EXPECT_EQ(take_all(**reader, 1130), bytes) << size;
+    writer.join();
+    EXPECT_EQ((*reader)->size(), size);
+    ASSERT_TRUE(eventually([&] { return (*reader)->hash().has_value(); }));
+    EXPECT_EQ(*(*reader)->hash(), sha256(bytes));
+    EXPECT_FALSE((*reader)->change().has_value());
+  }
+}
+
+TEST_F(FileReaderTest, APipeWithoutAWriterIsLetGo) {
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  auto reader = FileReader::open(folder_ / "pipe", [] {});
+  ASSERT_TRUE(reader.has_value());
+  EXPECT_TRUE(FileReader::inspect(folder_ / "pipe").has_value());
+}
+
+// Their folders say 0 bytes, or a page; /proc/kallsyms is larger than any small file.
+TEST_F(FileReaderTest, FilesOfTheKernelAreReadToTheirEnd) {
+  for (const char* const path :
+       {"/proc/cpuinfo", "/proc/self/status", "/proc/kallsyms", "/sys/kernel/mm/transparent_hugepage/enabled"}) {
+    if (!std::filesystem::exists(path)) continue;
+    auto reader = FileReader::open(path, [] {});
+    ASSERT_TRUE(reader.has_value()) << reader.error().message;
+    const auto bytes = take_all(**reader, 1130);
+    EXPECT_FALSE(bytes.empty()) << path;
+    EXPECT_EQ(bytes.size(), (*reader)->size());
+    EXPECT_FALSE((*reader)->change().has_value()) << *(*reader)->change();
+  }
+}
+
+TEST_F(FileReaderTest, AFileThatIsNoLongerWhatWasReadSaysSo) {
+  for (const std::size_t size : {std::size_t{100}, FileReader::kSmallBytes + 1}) {
+    for (const bool grows : {true, false}) {
+      auto reader = open(random_bytes(size));
+      ASSERT_EQ(take_all(*reader, 1130).size(), size);
+      EXPECT_FALSE(reader->change().has_value());
+      std::filesystem::resize_file(folder_ / "file", grows ? size + 1 : size - 1);
+      EXPECT_EQ(reader->change().value_or(""),
+                std::string("'file' ") + (grows ? "grew" : "shrank") + " while it was being sent");
+    }
+  }
+  auto reader = open(random_bytes(FileReader::kSmallBytes + 1));
+  std::filesystem::last_write_time(folder_ / "file", std::filesystem::file_time_type::clock::now() - 1h);
+  EXPECT_EQ(reader->change().value_or(""), "'file' changed while it was being sent");
+}
+
+TEST_F(FileReaderTest, ASmallFileThatWasReplacedIsSentAsItWas) {
+  const auto bytes = random_bytes(100);
+  auto reader = open(bytes);
+  EXPECT_EQ(take_all(*reader, 64), bytes);
+  write_file(folder_ / "new", random_bytes(200));
+  std::filesystem::rename(folder_ / "new", folder_ / "file");
+  EXPECT_FALSE(reader->change().has_value());
+}
+
+TEST_F(FileReaderTest, AttributesAreThoseOfTheFile) {
+  write_file(folder_ / "file", random_bytes(10));
+  ASSERT_EQ(::chmod((folder_ / "file").c_str(), 04751), 0);
+  const timespec times[2] = {{.tv_sec = 5, .tv_nsec = 6}, {.tv_sec = 1'577'836'800, .tv_nsec = 7}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, (folder_ / "file").c_str(), times, 0), 0);
+  auto reader = FileReader::open(folder_ / "file", [] {});
+  ASSERT_TRUE(reader.has_value());
+  EXPECT_EQ((*reader)->attributes(),
+            (FileAttributes{.mode = 0751, .modified = FileTime{.seconds = 1'577'836'800, .nanoseconds = 7}}));
 }
 
 TEST_F(FileReaderTest, FactsAreThoseOfTheFile) {
@@ -70,8 +150,6 @@ TEST_F(FileReaderTest, ReadsInOrderAndHashesInPassing) {
   for (const std::size_t size : {std::size_t{1}, std::size_t{1130}, block - 1, block, block + 1, 40 * block + 7}) {
     const auto bytes = random_bytes(size);
     auto reader = open(bytes);
-    EXPECT_FALSE(reader->hash().has_value());
-    reader->start();
     EXPECT_EQ(take_all(*reader, 1130), bytes) << size;
     EXPECT_EQ(reader->taken(), size);
     ASSERT_TRUE(eventually([&] { return reader->hash().has_value(); }));
@@ -83,7 +161,6 @@ TEST_F(FileReaderTest, ReadsInOrderAndHashesInPassing) {
 
 TEST_F(FileReaderTest, AnEmptyFileHasAHashAtOnce) {
   auto reader = open({});
-  reader->start();
   ASSERT_TRUE(eventually([&] { return reader->hash().has_value(); }));
   EXPECT_EQ(*reader->hash(), sha256({}));
 }

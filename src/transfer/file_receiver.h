@@ -1,5 +1,7 @@
 // Receives files from every connection of an endpoint (docs/file_transfer.md section 4): judges offers, takes data
-// streams apart into blocks for a FileStore, grants credit as blocks reach the disk, confirms what was verified.
+// streams apart into blocks for a FileStore, grants credit as blocks reach the disk, confirms what was verified. An
+// offer costs its sender next to nothing, so it takes a bounded place: of the peer, of its address, of the disk, for a
+// limited time until its first byte.
 // Messages and streams of other applications are handed over as well. Everything a peer says is hostile: a broken rule
 // fails its transfer. Fed with the endpoint's events like PerfServer; prints nothing, tells an Observer.
 #pragma once
@@ -17,14 +19,18 @@
 #include "crypto/keypair.h"
 #include "transfer/control.h"
 #include "transfer/file_store.h"
+#include "transfer/place_quota.h"
 #include "transfer/stream_inbox.h"
 
 namespace godwit {
 
 struct FileReceiverLimits {
   std::uint64_t largest_file = std::uint64_t{1} << 40;
-  std::optional<std::uint64_t> all_bytes;                 // of all files accepted in this process; absent: no limit
-  std::size_t files_of_a_peer = 64;                       // unfinished
+  // Of all files accepted in this process; absent: no limit. When they are used up nothing is accepted any more, not
+  // even what is empty.
+  std::optional<std::uint64_t> all_bytes{};
+  std::optional<std::uint64_t> all_files{};
+  std::size_t files_of_a_peer = 64;                       // unfinished, as far as PlaceQuota leaves places
   std::size_t files = 256;                                // unfinished
   std::uint64_t window = std::uint64_t{4} << 20;          // of a stream, at most
   std::uint64_t block_memory = std::uint64_t{256} << 20;  // what windows may add up to before they shrink
@@ -32,7 +38,7 @@ struct FileReceiverLimits {
 
 struct ReceivedFile {
   std::string name;     // the final one
-  std::string offered;  // what the sender called it
+  std::string offered;  // what the sender called it: hostile
   std::uint64_t size = 0;
   std::array<std::uint8_t, kSha256Size> hash{};
   Duration elapsed{};
@@ -44,7 +50,7 @@ class FileReceiver {
    public:
     virtual ~Observer() = default;
     virtual void on_file_received(ConnectionId connection, const ReceivedFile& file) = 0;
-    // `name` has been accepted; `why` may hold the peer's own words.
+    // `name` is acceptable (file_name.h); `why` may hold the peer's own words.
     virtual void on_file_failed(ConnectionId connection, const std::string& name, const std::string& why) = 0;
     virtual void on_file_refused(ConnectionId connection, std::string_view name, std::string_view why) = 0;
     // A short message, or a whole stream, that is none of this protocol's.
@@ -76,6 +82,8 @@ class FileReceiver {
   };
   [[nodiscard]] std::optional<Progress> progress() const;
   [[nodiscard]] std::uint64_t malformed() const { return malformed_; }
+  // Times that the file system was asked how much it has left.
+  [[nodiscard]] std::uint64_t space_asked() const { return space_asked_; }
 
  private:
   class Peer;
@@ -86,8 +94,16 @@ class FileReceiver {
   void on_offer(Instant now, Peer& peer, const FileOffer& offer);
   void on_finish(Instant now, Peer& peer, const FileFinish& finish);
   void on_completion(Instant now, const FileStore::Completion& completion);
-  [[nodiscard]] std::optional<std::pair<RefuseCode, std::string>> judge(const Peer& peer, const FileOffer& offer) const;
-  [[nodiscard]] std::uint64_t choose_window() const;
+  using Refusal = std::pair<RefuseCode, std::string>;
+  [[nodiscard]] std::optional<Refusal> judge(Instant now, const Peer& peer, const FileOffer& offer);
+  [[nodiscard]] std::optional<Refusal> judge_totals(const FileOffer& offer) const;
+  [[nodiscard]] bool has_place(Instant now, const Peer& peer);
+  [[nodiscard]] bool has_space(Instant now, const Peer& peer, std::uint64_t bytes);
+  void ask_for_space(Instant now);
+  void evict(Instant now, Transfer& transfer);
+  void accept(Instant now, Peer& peer, const FileOffer& offer);
+  void send_accept(Instant now, const Transfer& transfer);
+  [[nodiscard]] std::uint64_t choose_window(std::uint64_t size) const;
   [[nodiscard]] Transfer* find(ConnectionId connection, std::uint64_t id);
   [[nodiscard]] bool begin_piece(Instant now, Peer& peer, InboundStream& stream);
   [[nodiscard]] bool add_bytes(InboundStream& stream, ByteView bytes);
@@ -96,6 +112,7 @@ class FileReceiver {
   void check_complete(Transfer& transfer);
   void fail_broken(Instant now);
   void fail(Instant now, Transfer& transfer, std::string why, bool tell_peer);
+  void drop(Transfer& transfer, const std::string& why);
   void erase(Transfer& transfer);
   [[nodiscard]] Peer& peer_of(ConnectionId connection);
   void on_closed(Instant now, ConnectionId connection, const Closed& closed);
@@ -108,7 +125,14 @@ class FileReceiver {
   std::map<FileStore::FileId, std::unique_ptr<Transfer>> transfers_;  // in order of their beginning
   FileStore::FileId next_file_ = 1;
   std::uint64_t reserved_ = 0;  // memory that the windows of all transfers add up to
+  PlaceQuota places_;
   std::uint64_t accepted_bytes_ = 0;
+  std::uint64_t accepted_files_ = 0;
+  // Bytes of the disk that nobody has been promised, as of the last time the system was asked, less what has been
+  // promised since. Absent: the system does not say.
+  std::optional<std::uint64_t> space_left_;
+  std::optional<Instant> space_asked_at_;
+  std::uint64_t space_asked_ = 0;
   std::uint64_t malformed_ = 0;
   bool any_broken_ = false;  // since the last turn
   Instant next_scan_{};

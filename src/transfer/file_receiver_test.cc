@@ -63,17 +63,145 @@ TEST_F(FileReceiverTest, HostileNamesAreRefusedAndTouchNoDisk) {
 }
 
 TEST_F(FileReceiverTest, LimitsRefuse) {
-  make_receiver({.largest_file = 1000, .all_bytes = 1500, .files_of_a_peer = 2});
+  make_receiver({.largest_file = 1000, .all_bytes = 1501, .files_of_a_peer = 2});
   EXPECT_EQ(refusal_of(1001, "a"), "2");
   EXPECT_EQ(refusal_of(UINT64_MAX, "a"), "2");
   begin(1, 1000);
-  EXPECT_EQ(refusal_of(501, "a"), "2");
+  EXPECT_EQ(refusal_of(502, "a"), "2");
   begin(2, 500);
   EXPECT_EQ(refusal_of(0, "a"), "4");
   // What failed is not counted against the total.
   say(FileCancel{.transfer = 1, .text = "changed my mind"});
   ASSERT_TRUE(wait([this] { return observer_.failed.size() == 1; }));
   begin(3, 1000);
+}
+
+TEST_F(FileReceiverTest, ATotalOfNothingMeansNothing) {
+  make_receiver({.all_bytes = 0});
+  EXPECT_EQ(refusal_of(0, "a"), "2");
+  make_receiver({.all_files = 0});
+  EXPECT_EQ(refusal_of(0, "a"), "2");
+  make_receiver({.all_bytes = 1000, .all_files = 2});
+  begin(1, 0, "empty");
+  say(FileFinish{.transfer = 1, .hash = sha256({})});
+  ASSERT_TRUE(answered<FileConfirm>());
+  begin(2, 10);
+  EXPECT_EQ(refusal_of(0, "third"), "2");
+  // One that fails is not counted.
+  say(FileCancel{.transfer = 2, .text = "no"});
+  ASSERT_TRUE(wait([this] { return observer_.failed.size() == 1; }));
+  begin(3, 0, "third");
+}
+
+TEST_F(FileReceiverTest, StrangeNamesAreKeptUnderSafeOnes) {
+  std::uint64_t transfer = 1;
+  for (const auto& [offered, kept] : {std::pair(".bash_login", "%2Ebash_login"), std::pair("-rf", "%2Drf"),
+                                      std::pair("a\u202eb", "a%E2%80%AEb"), std::pair("CON", "_CON")}) {
+    begin(transfer, 0, offered);
+    say(FileFinish{.transfer = transfer++, .hash = sha256({})});
+    ASSERT_TRUE(answered<FileConfirm>());
+    ASSERT_TRUE(wait([&] { return observer_.received.size() + 1 == transfer; }));
+    EXPECT_EQ(observer_.received.back().name, kept);
+    EXPECT_EQ(observer_.received.back().offered, offered);
+    EXPECT_TRUE(std::filesystem::exists(output_ / kept));
+  }
+}
+
+TEST_F(FileReceiverTest, OffersWithoutBytesHoldTheirPlacesForAMinuteOnly) {
+  for (std::uint64_t transfer = 1; transfer <= 600; ++transfer) {
+    say(FileOffer{.transfer = transfer, .size = 10, .name = "a"});
+    if (transfer % 50 == 0) static_cast<void>(pair_.run_until([] { return false; }, 10ms));
+  }
+  ASSERT_TRUE(wait([this] { return observer_.refused.size() == 600 - 64; }));
+  EXPECT_EQ(receiver_->unfinished(), 64U);
+  ASSERT_TRUE(pair_.run_until([this] { return receiver_->unfinished() == 0; }, 70s));
+  begin(1000, 10);
+}
+
+TEST_F(FileReceiverTest, OffersDoNotAskTheFileSystemOneByOne) {
+  for (std::uint64_t transfer = 1; transfer <= 1000; ++transfer) {
+    say(FileOffer{.transfer = transfer, .size = 10, .name = "a"});
+    say(FileCancel{.transfer = transfer, .text = "no"});
+    if (transfer % 100 == 0) static_cast<void>(pair_.run_until([] { return false; }, 5ms));
+  }
+  ASSERT_TRUE(wait([this] { return receiver_->unfinished() == 0; }));
+  EXPECT_GE(observer_.failed.size() + observer_.refused.size(), 1000U);
+  EXPECT_LE(receiver_->space_asked(), 3U);
+}
+
+TEST_F(FileReceiverTest, PromisedSpaceIsNotPromisedTwice) {
+  make_receiver({.largest_file = UINT64_MAX});
+  const std::uint64_t free = store_->free_bytes().value_or(0);
+  ASSERT_GT(free, std::uint64_t{64} << 20);
+  begin(1, free / 5 * 3, "first");
+  EXPECT_EQ(refusal_of(free / 5 * 3, "second"), "3");
+  // Files that exist only as promises occupy nothing.
+  EXPECT_GT(store_->free_bytes().value_or(0), free / 5 * 4);
+}
+
+TEST_F(FileReceiverTest, ANameThatIsTakenThousandsOfTimesIsStillGiven) {
+  write_file(output_ / "data.bin", {});
+  for (int i = 1; i <= 10'001; ++i) write_file(output_ / ("data." + std::to_string(i) + ".bin"), {});
+  const auto bytes = random_bytes(1000);
+  begin(1, bytes.size());
+  send_piece({.transfer = 1, .offset = 0, .length = 1000}, bytes);
+  say(FileFinish{.transfer = 1, .hash = sha256(bytes)});
+  ASSERT_TRUE(answered<FileConfirm>());
+  EXPECT_EQ(read_file(output_ / "data.10002.bin"), bytes);
+}
+
+// A second client, which occupies what it can.
+class OccupiedReceiverTest : public FileReceiverTest {
+ protected:
+  void occupy(const SocketAddress& from, std::size_t offers, std::uint64_t size = 10) {
+    EndpointPair::Side& side = pair_.add_third(from);
+    bool connected = false;
+    side.on_event = [&connected](Instant, ConnectionId, Event& event) {
+      connected = connected || std::holds_alternative<Connected>(event);
+    };
+    const ConnectionId own = accepted_;
+    const auto id = side.endpoint->connect(pair_.now, pair_.server.address, pair_.server.endpoint->public_key());
+    ASSERT_TRUE(id.has_value());
+    ASSERT_TRUE(wait([&connected] { return connected; }));
+    side.on_event = [](Instant, ConnectionId, Event&) {};
+    for (std::size_t i = 0; i < offers; ++i) {
+      const FileOffer message{.transfer = 1'000'000 + i, .size = size, .name = "junk"};
+      ASSERT_TRUE(send_control(pair_.now, *side.endpoint, *id, message).has_value());
+      if (i % 50 == 49) static_cast<void>(pair_.run_until([] { return false; }, 10ms));
+    }
+    static_cast<void>(pair_.run_until([] { return false; }, 100ms));
+    accepted_ = own;
+  }
+};
+
+TEST_F(OccupiedReceiverTest, OnePeersOffersLeavePlacesForAnother) {
+  occupy(*SocketAddress::parse("10.0.0.3:3000"), 1000);
+  EXPECT_EQ(receiver_->unfinished(), 64U);
+  begin(1, 10);
+}
+
+TEST_F(OccupiedReceiverTest, PlacesWithoutAByteMakeRoomForAPeerThatHasFewer) {
+  // So few that one peer can have them all.
+  make_receiver({.files_of_a_peer = 64, .files = 2});
+  occupy(*SocketAddress::parse("10.0.0.1:3000"), 10);
+  ASSERT_EQ(receiver_->unfinished(), 1U);
+  EXPECT_EQ(refusal_of(10, "early"), "4");
+  static_cast<void>(pair_.run_until([] { return false; }, 6s));
+  begin(1, 10);
+  EXPECT_EQ(receiver_->unfinished(), 1U) << "the other's place";
+  ASSERT_EQ(observer_.failed.size(), 1U);
+  EXPECT_NE(observer_.failed[0].second.find("another sender needed its place"), std::string::npos);
+}
+
+TEST_F(OccupiedReceiverTest, SpaceThatIsPromisedWithoutAByteIsTakenBack) {
+  make_receiver({.largest_file = UINT64_MAX});
+  const std::uint64_t free = store_->free_bytes().value_or(0);
+  occupy(*SocketAddress::parse("10.0.0.3:3000"), 1, free / 10 * 9);
+  ASSERT_EQ(receiver_->unfinished(), 1U);
+  EXPECT_EQ(refusal_of(free / 2, "large"), "3");
+  static_cast<void>(pair_.run_until([] { return false; }, 6s));
+  begin(1, free / 2, "large");
+  EXPECT_EQ(receiver_->unfinished(), 1U);
 }
 
 TEST_F(FileReceiverTest, MoreThanTheDiskHoldsIsRefused) {
@@ -155,14 +283,17 @@ TEST_F(FileReceiverTest, AStreamBeyondItsCreditFailsTheTransfer) {
 TEST_F(FileReceiverTest, AStreamThatItsSenderGivesUpFailsTheTransfer) {
   begin(1, 1'000'000);
   const MessageId piece =
-      send_piece({.transfer = 1, .offset = 0, .length = 1'000'000}, random_bytes(1'000'000), 50'000);
-  ASSERT_TRUE(wait([this] { return receiver_->progress() && store_->pending() == 0; }));
+      send_piece({.transfer = 1, .offset = 0, .length = 1'000'000}, random_bytes(1'000'000), 300'000);
+  ASSERT_TRUE(wait([this] { return receiver_->progress()->received > 0 && store_->pending() == 0; }));
   pair_.client.endpoint->cancel(pair_.now, raw_, piece);
-  EXPECT_EQ(cancellation(1000s), "its sender has fallen silent");
+  EXPECT_EQ(cancellation(1000s), "a stream of it broke off");
 }
 
 TEST_F(FileReceiverTest, ASenderThatSaysNothingMoreIsGivenUp) {
   begin(1, 1'000'000);
+  EXPECT_EQ(cancellation(70s), "its sender has sent nothing");
+  begin(2, 1'000'000);
+  send_piece({.transfer = 2, .offset = 0, .length = 10}, random_bytes(10));
   EXPECT_EQ(cancellation(1000s), "its sender has fallen silent");
 }
 

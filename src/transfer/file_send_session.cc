@@ -3,19 +3,50 @@
 #include <algorithm>
 #include <utility>
 
+#include "transfer/file_name.h"
+
 namespace godwit {
+namespace {
+
+// Files under way at a time, and the least that any receiver has places for (docs/file_transfer.md section 4).
+constexpr std::size_t kMostFiles = 64;
+constexpr std::size_t kPlacesOfUnknownReceiver = 32;
+// What small files under way may have in memory besides the first few.
+constexpr std::uint64_t kMostSmallBytes = std::uint64_t{4} << 20;
+// A receiver whose places others hold is asked again, for as long as it would have to answer an offer.
+constexpr Duration kRetryInterval = 500ms;
+constexpr Duration kPlaceTimeout = 30s;
+// A peer that connects back has to finish within the time of a handshake.
+constexpr Duration kReplacementTimeout = 15s;
+
+}  // namespace
 
 FileSendSession::FileSendSession(Endpoint& endpoint, RandomSource& random, Options options)
-    : endpoint_(endpoint), random_(random), options_(std::move(options)) {}
+    : endpoint_(endpoint),
+      random_(random),
+      options_(std::move(options)),
+      places_(kPlacesOfUnknownReceiver),
+      allowed_(kMostFiles) {}
 
 FileSendSession::~FileSendSession() = default;
 
 Status FileSendSession::start(Instant now) {
-  for (const auto& path : options_.files) {
-    auto facts = FileReader::inspect(path);
-    if (!facts) return std::unexpected(facts.error());
+  facts_.resize(options_.files.size());
+  for (std::size_t index = 0; index < options_.files.size(); ++index) {
+    auto facts = FileReader::inspect(options_.files[index]);
+    if (!facts) {
+      facts_[index].name = options_.files[index].filename().string();
+      record_failure(index, facts.error().message);
+      continue;
+    }
     total_bytes_ += facts->size;
-    facts_.push_back(std::move(*facts));
+    facts_[index] = std::move(*facts);
+    waiting_.push_back(index);
+  }
+  for (std::size_t index = 0; index < options_.messages.size(); ++index) messages_waiting_.push_back(index);
+  if (all_settled()) {
+    end(std::nullopt);
+    return {};
   }
   return dial(now);
 }
@@ -28,7 +59,9 @@ Status FileSendSession::dial(Instant now) {
 }
 
 void FileSendSession::on_event(Instant now, ConnectionId connection, Event& event) {
-  if (connection != connection_ || ended_) return;
+  if (ended_) return;
+  if (replaced_until_ && std::holds_alternative<Connected>(event)) connection_ = connection;
+  if (connection != connection_) return;
   // Copied out: sending below may move the queue that the event lies in.
   if (const auto* message = std::get_if<MessageReceived>(&event)) {
     const auto control = decode_control(message->payload);
@@ -47,37 +80,62 @@ void FileSendSession::on_event(Instant now, ConnectionId connection, Event& even
   } else if (std::holds_alternative<Connected>(event)) {
     begin(now);
   } else if (auto* closed = std::get_if<Closed>(&event)) {
-    const std::string text = std::move(closed->text);
-    // A receiver may leave as soon as it has confirmed.
-    settle();
-    if (connected_ && all_settled()) return end(std::nullopt);
-    end(connected_ ? "the connection has ended: " + text
-                   : "cannot connect to " + options_.peer.to_string() + ": " + text);
+    Closed copy = std::move(*closed);
+    on_closed(now, copy);
   }
+}
+
+void FileSendSession::on_closed(Instant now, Closed& closed) {
+  settle(now);
+  // A receiver may leave as soon as it has confirmed.
+  if (connected_ && all_settled()) return end(std::nullopt);
+  // A receiver that demands a proof of this side's key connects back; its session takes the place of this one.
+  if (connected_ && closed.reason == CloseReason::kReplaced) return await_replacement(now);
+  end(connected_ ? "the connection has ended: " + closed.text
+                 : "cannot connect to " + options_.peer.to_string() + ": " + closed.text);
+}
+
+// What was on its way may or may not have arrived: files that the receiver had begun to take start anew.
+void FileSendSession::await_replacement(Instant now) {
+  past_ = statistics();
+  latest_ = {};
+  connection_ = 0;
+  redialling_ = true;
+  replaced_until_ = now + kReplacementTimeout;
+  failed_.clear();
+  std::erase_if(active_, [this, now](const Active& active) {
+    if (active.sender->untouched()) return false;
+    put_back(now, active);
+    return true;
+  });
+  for (const auto& [message, index] : std::exchange(messages_open_, {})) messages_waiting_.push_front(index);
 }
 
 void FileSendSession::begin(Instant now) {
   connected_ = true;
   redialling_ = false;
+  replaced_until_.reset();
   for (const Active& active : active_) active.sender->attach(now, connection_);
 }
 
 void FileSendSession::on_turn(Instant now) {
-  if (ended_ || !connected_ || redialling_) return;
+  if (ended_) return;
+  if (replaced_until_ && *replaced_until_ <= now)
+    return end("the connection has ended: the peer took it over and left");
+  if (!connected_ || redialling_) return;
   settle_failures(now);
   send_messages(now);
   for (const Active& active : active_) active.sender->on_turn(now);
-  settle();
+  settle(now);
   start_files(now);
   renew(now);
-  if (!all_settled()) return;
+  if (ended_ || !all_settled()) return;
   static_cast<void>(statistics());
   end(std::nullopt);
 }
 
 bool FileSendSession::all_settled() const {
-  return active_.empty() && next_ == facts_.size() && next_message_ == options_.messages.size() &&
-         messages_open_.empty();
+  return active_.empty() && waiting_.empty() && messages_waiting_.empty() && messages_open_.empty();
 }
 
 // A connection that ends fails all its messages before it says so: what is still open now has failed by itself.
@@ -90,46 +148,94 @@ void FileSendSession::settle_failures(Instant now) {
 
 // As many as the queue takes; its Writable event brings the turn that goes on.
 void FileSendSession::send_messages(Instant now) {
-  for (; next_message_ < options_.messages.size(); ++next_message_) {
-    const auto& bytes = options_.messages[next_message_];
-    const auto sent = endpoint_.send(now, connection_, Body::owned(bytes));
+  while (!messages_waiting_.empty()) {
+    const std::size_t index = messages_waiting_.front();
+    const auto sent = endpoint_.send(now, connection_, Body::owned(options_.messages[index]));
     if (!sent && sent.error().code == ErrorCode::kWouldBlock) return;
     if (!sent) return end("a message could not be sent: " + sent.error().message);
-    messages_open_.insert(*sent);
+    messages_open_.emplace(*sent, index);
+    messages_waiting_.pop_front();
   }
 }
+
+// --- Files ---
 
 void FileSendSession::start_files(Instant now) {
-  if (next_message_ < options_.messages.size()) return;
-  while (!ended_ && active_.size() < options_.parallel && next_ < facts_.size()) {
-    auto file = FileReader::open(options_.files[next_], options_.wake);
-    if (!file) {
-      // It has gone since start().
-      results_.push_back({.path = options_.files[next_],
-                          .name = facts_[next_].name,
-                          .size = facts_[next_].size,
-                          .failure = file.error().message});
-      total_bytes_ -= facts_[next_++].size;
-      continue;
-    }
-    total_bytes_ += (*file)->size() - facts_[next_].size;
-    auto sender = std::make_unique<FileSender>(endpoint_, random_.next_u64(), std::move(*file));
-    sender->attach(now, connection_);
-    active_.push_back({next_++, std::move(sender)});
+  if (!messages_waiting_.empty() || (retry_at_ && now < *retry_at_)) return;
+  retry_at_.reset();
+  while (!ended_ && !waiting_.empty() && may_start(waiting_.front())) {
+    const std::size_t index = waiting_.front();
+    waiting_.pop_front();
+    start_file(now, index);
   }
 }
 
-void FileSendSession::settle() {
-  std::erase_if(active_, [this](const Active& active) {
+bool FileSendSession::may_start(std::size_t index) const {
+  if (active_.size() >= std::min(places_, allowed_)) return false;
+  const auto is_small = [](const FileReader::Facts& facts) {
+    return facts.regular && facts.size <= FileReader::kSmallBytes;
+  };
+  if (!is_small(facts_[index])) {
+    const auto large = std::ranges::count(active_, false, &Active::small);
+    return static_cast<std::size_t>(large) < options_.parallel;
+  }
+  std::uint64_t bytes = 0;
+  for (const Active& active : active_) bytes += active.small ? facts_[active.index].size : 0;
+  return active_.size() < options_.parallel || bytes + facts_[index].size <= kMostSmallBytes;
+}
+
+void FileSendSession::start_file(Instant now, std::size_t index) {
+  auto file = FileReader::open(options_.files[index], options_.wake);
+  if (!file) {
+    // It has gone since start().
+    total_bytes_ -= facts_[index].size;
+    return record_failure(index, file.error().message);
+  }
+  const bool small = facts_[index].regular && facts_[index].size <= FileReader::kSmallBytes;
+  auto sender = std::make_unique<FileSender>(endpoint_, random_.next_u64(), std::move(*file), name_of(index));
+  sender->attach(now, connection_);
+  active_.push_back({index, small, std::move(sender)});
+}
+
+std::string FileSendSession::name_of(std::size_t index) const {
+  return acceptable_file_name(options_.name && index == 0 ? *options_.name : facts_[index].name);
+}
+
+void FileSendSession::settle(Instant now) {
+  bool turned_away = false;
+  std::erase_if(active_, [this, now, &turned_away](const Active& active) {
+    if (const auto places = active.sender->places()) places_ = *places;
     if (!active.sender->ended()) return false;
-    record(active);
+    if (active.sender->state() == FileSender::State::kTurnedAway &&
+        (!turned_away_since_ || now < *turned_away_since_ + kPlaceTimeout)) {
+      turned_away = true;
+      put_back(now, active);
+    } else {
+      if (active.sender->state() == FileSender::State::kDone) {
+        turned_away_since_.reset();
+        allowed_ = std::min(allowed_ + 1, kMostFiles);
+      }
+      record(active);
+    }
     return true;
   });
+  if (!turned_away) return;
+  // Others share the places: as many as were given are enough, and one more is tried for each that is done.
+  allowed_ = std::max<std::size_t>(active_.size(), 1);
+  if (!turned_away_since_) turned_away_since_ = now;
+  if (active_.empty()) retry_at_ = now + kRetryInterval;
+}
+
+// To be sent again from its beginning.
+void FileSendSession::put_back(Instant now, const Active& active) {
+  active.sender->cancel(now, "it starts anew");
+  waiting_.push_front(active.index);
 }
 
 void FileSendSession::record(const Active& active) {
   const FileSender& sender = *active.sender;
-  SentFile result{.path = options_.files[active.index], .name = sender.file().name(), .size = sender.file().size()};
+  SentFile result{.path = options_.files[active.index], .name = sender.name(), .size = sender.file().size()};
+  total_bytes_ += result.size - facts_[active.index].size;
   if (sender.state() == FileSender::State::kDone) {
     result.hash = sender.hash();
     result.elapsed = sender.elapsed();
@@ -140,6 +246,11 @@ void FileSendSession::record(const Active& active) {
   results_.push_back(std::move(result));
 }
 
+void FileSendSession::record_failure(std::size_t index, std::string why) {
+  results_.push_back(
+      {.path = options_.files[index], .name = name_of(index), .size = facts_[index].size, .failure = std::move(why)});
+}
+
 // A key has protected its share of packets: when no stream is open and nothing awaits an answer, the peer is dialled
 // anew.
 void FileSendSession::renew(Instant now) {
@@ -147,7 +258,8 @@ void FileSendSession::renew(Instant now) {
   if (!wanted || !messages_open_.empty()) return;
   for (const Active& active : active_) active.sender->pause();
   const bool quiet = std::ranges::all_of(active_, [](const Active& active) {
-    return active.sender->drained() && active.sender->state() == FileSender::State::kSending;
+    const FileSender::State state = active.sender->state();
+    return state == FileSender::State::kPreparing || (active.sender->drained() && state == FileSender::State::kSending);
   });
   if (!quiet) return;
   past_ = statistics();
@@ -155,6 +267,8 @@ void FileSendSession::renew(Instant now) {
   redialling_ = true;
   if (const Status dialled = dial(now); !dialled) end("cannot renew the connection: " + dialled.error().message);
 }
+
+// --- The end ---
 
 void FileSendSession::cancel(Instant now, std::string_view why) {
   for (const Active& active : active_) active.sender->cancel(now, std::string(why));
@@ -170,21 +284,21 @@ void FileSendSession::end(std::optional<std::string> failure) {
     record(active);
   }
   active_.clear();
-  for (; next_ < facts_.size(); ++next_) {
-    results_.push_back({.path = options_.files[next_],
-                        .name = facts_[next_].name,
-                        .size = facts_[next_].size,
-                        .failure = failure_.value_or("not sent")});
-  }
+  for (const std::size_t index : std::exchange(waiting_, {})) record_failure(index, failure_.value_or("not sent"));
 }
 
 std::optional<Instant> FileSendSession::next_timeout() const {
-  std::optional<Instant> earliest;
-  for (const Active& active : active_) {
-    const auto deadline = active.sender->next_timeout();
+  std::optional<Instant> earliest = replaced_until_;
+  const auto consider = [&earliest](std::optional<Instant> deadline) {
     if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
-  }
+  };
+  consider(retry_at_);
+  for (const Active& active : active_) consider(active.sender->next_timeout());
   return earliest;
+}
+
+bool FileSendSession::reading() const {
+  return std::ranges::any_of(active_, [](const Active& active) { return active.sender->file().working(); });
 }
 
 std::uint64_t FileSendSession::sent_bytes() const {

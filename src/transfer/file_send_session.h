@@ -1,14 +1,17 @@
-// Sends a list of files, and messages, to one peer over one connection: a few files at a time, the connection renewed
-// when a key is used up. Fed with the events of its endpoint like PerfClient; ends with a result for each file.
+// Sends a list of files, and messages, to one peer over one connection: a few large files at a time and as many small
+// ones as the receiver has places for. The connection is renewed when a key is used up, and followed when the peer
+// connects back over it to prove who this side is. Each file succeeds or fails by itself. Fed with the events of its
+// endpoint like PerfClient; ends with a result for each file.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "base/random.h"
@@ -20,7 +23,7 @@ namespace godwit {
 
 struct SentFile {
   std::filesystem::path path;
-  std::string name;
+  std::string name;  // under which it was offered
   std::uint64_t size = 0;
   std::array<std::uint8_t, kSha256Size> hash{};
   Duration elapsed{};
@@ -33,15 +36,17 @@ class FileSendSession {
     SocketAddress peer;
     PublicKey peer_key;
     std::vector<std::filesystem::path> files;
+    std::optional<std::string> name;                  // for the receiver, in place of the first file's own
     std::vector<std::vector<std::uint8_t>> messages;  // sent as they are, before the files
-    std::size_t parallel = 4;
+    std::size_t parallel = 4;                         // files that are large, or of unknown size, at a time
     // From the threads that read files: makes the loop take a turn.
     std::function<void()> wake;
   };
   FileSendSession(Endpoint& endpoint, RandomSource& random, Options options);
   ~FileSendSession();
 
-  // Looks at every file, so that a wrong name is found before anything is sent, and dials. Errors name the file.
+  // Looks at every file, so that one that cannot be read has its result before anything is sent, and connects. With
+  // nothing left to send it ends at once. Errors: those of Endpoint::connect.
   [[nodiscard]] Status start(Instant now);
   void on_event(Instant now, ConnectionId connection, Event& event);
   void on_turn(Instant now);
@@ -59,25 +64,35 @@ class FileSendSession {
   [[nodiscard]] std::uint64_t sent_bytes() const;
   // The file under way that was begun first; null between files.
   [[nodiscard]] const FileSender* front() const { return active_.empty() ? nullptr : active_.front().sender.get(); }
+  // Whether a thread reads a file now; for tests in virtual time.
+  [[nodiscard]] bool reading() const;
   // Of all connections of the session.
   [[nodiscard]] ConnectionStatistics statistics() const;
 
  private:
   struct Active {
     std::size_t index;  // in files
+    bool small;         // needs no ring and no descriptor of its own
     std::unique_ptr<FileSender> sender;
   };
 
   [[nodiscard]] Status dial(Instant now);
   void begin(Instant now);
+  void on_closed(Instant now, Closed& closed);
+  void await_replacement(Instant now);
   void settle_failures(Instant now);
   void send_messages(Instant now);
   void start_files(Instant now);
+  [[nodiscard]] bool may_start(std::size_t index) const;
+  void start_file(Instant now, std::size_t index);
+  [[nodiscard]] std::string name_of(std::size_t index) const;
   [[nodiscard]] bool all_settled() const;
-  void settle();
+  void settle(Instant now);
+  void put_back(Instant now, const Active& active);
   void renew(Instant now);
   void end(std::optional<std::string> failure);
   void record(const Active& active);
+  void record_failure(std::size_t index, std::string why);
 
   Endpoint& endpoint_;
   RandomSource& random_;
@@ -85,17 +100,23 @@ class FileSendSession {
   ConnectionId connection_ = 0;
   bool connected_ = false;
   bool redialling_ = false;
+  std::optional<Instant> replaced_until_;  // the peer connects back: its new session is awaited
   bool ended_ = false;
   std::optional<std::string> failure_;
 
   std::vector<FileReader::Facts> facts_;  // by index; a file is open only while it is sent
-  std::size_t next_ = 0;                  // file to begin
+  std::deque<std::size_t> waiting_;       // indexes of files to begin
   std::vector<Active> active_;
   std::vector<SentFile> results_;
+  std::size_t places_;   // files that the receiver lets this side have unfinished, as far as it is known
+  std::size_t allowed_;  // of them, while others share its places
+  // No place was left although none of ours was taken: again then, and not for ever.
+  std::optional<Instant> retry_at_;
+  std::optional<Instant> turned_away_since_;
   std::uint64_t total_bytes_ = 0;
   std::uint64_t finished_bytes_ = 0;
-  std::size_t next_message_ = 0;  // to send
-  std::unordered_set<MessageId> messages_open_;
+  std::deque<std::size_t> messages_waiting_;
+  std::unordered_map<MessageId, std::size_t> messages_open_;
   std::size_t messages_confirmed_ = 0;
   std::vector<MessageFailed> failed_;  // since the last turn
   ConnectionStatistics past_;

@@ -2,7 +2,11 @@
 
 #include "transfer/file_send_session.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <thread>
 
 #include "transfer/file_pair_test_support.h"
 
@@ -74,16 +78,17 @@ TEST_F(FileSendSessionTest, TheSmallestWindowStillGoesOn) {
 TEST_F(FileSendSessionTest, ManyFilesNeedFewDescriptorsAndEqualNamesGetNumbers) {
   rlimit before{};
   ::getrlimit(RLIMIT_NOFILE, &before);
-  const rlimit few{64, before.rlim_max};
+  // Both sides are this process: the receiver has a file open for each that it has accepted.
+  const rlimit few{192, before.rlim_max};
   ::setrlimit(RLIMIT_NOFILE, &few);
   std::vector<std::filesystem::path> files;
-  for (int i = 0; i < 200; ++i) files.push_back(add_file("f" + std::to_string(i), random_bytes(10)));
+  for (int i = 0; i < 600; ++i) files.push_back(add_file("f" + std::to_string(i), random_bytes(10)));
   files.push_back(files.front());
   EXPECT_TRUE(run_session({.files = files}));
   ::setrlimit(RLIMIT_NOFILE, &before);
   expect_all_confirmed();
-  EXPECT_EQ(session_->results().size(), 201U);
-  EXPECT_EQ(output_.names().size(), 201U);
+  EXPECT_EQ(session_->results().size(), 601U);
+  EXPECT_EQ(output_.names().size(), 601U);
   EXPECT_EQ(read_file(output_ / "f0.1"), random_bytes(10));
 }
 
@@ -99,16 +104,118 @@ TEST_F(FileSendSessionTest, MoreMessagesThanTheQueueHoldsGoBeforeTheFiles) {
   EXPECT_EQ(observer_.received.size(), 1U);
 }
 
-TEST_F(FileSendSessionTest, AMissingFileIsFoundBeforeAnythingIsSent) {
-  FileSendSession session(*pair_.client.endpoint, pair_.random,
-                          {.peer = pair_.server.address,
-                           .peer_key = pair_.server.endpoint->public_key(),
-                           .files = {add_file("one", random_bytes(10)), input_ / "two"},
-                           .wake = [] {}});
-  const Status started = session.start(pair_.now);
-  ASSERT_FALSE(started.has_value());
-  EXPECT_NE(started.error().message.find("two"), std::string::npos);
+TEST_F(FileSendSessionTest, EachFileSucceedsOrFailsByItself) {
+  std::filesystem::create_directory(input_ / "folder");
+  ASSERT_TRUE(run_session({.files = {add_file("one", random_bytes(10)), input_ / "missing", input_ / "folder",
+                                     add_file("two", random_bytes(10))}}));
+  EXPECT_FALSE(session_->failure().has_value());
+  ASSERT_EQ(session_->results().size(), 4U);
+  EXPECT_NE(session_->results()[0].failure.value_or("").find("No such file"), std::string::npos);
+  EXPECT_NE(session_->results()[1].failure.value_or("").find("is a directory"), std::string::npos);
+  EXPECT_EQ(output_.names(), (std::vector<std::string>{"one", "two"}));
+}
+
+TEST_F(FileSendSessionTest, WithNothingReadableNobodyIsConnectedTo) {
+  start_session({.files = {input_ / "missing"}});
+  EXPECT_TRUE(session_->ended());
+  EXPECT_EQ(session_->results().size(), 1U);
   EXPECT_EQ(pair_.client.endpoint->connection_count(), 0U);
+}
+
+TEST_F(FileSendSessionTest, ManySmallFilesTakeAFewRoundTripsMoreThanTheirBytes) {
+  pair_.delay = 20ms;
+  std::vector<std::filesystem::path> files;
+  for (int i = 0; i < 400; ++i) files.push_back(add_file("f" + std::to_string(i), random_bytes(1000)));
+  const Instant began = pair_.now;
+  ASSERT_TRUE(run_session({.files = files}));
+  expect_all_confirmed();
+  EXPECT_EQ(output_.names().size(), 400U);
+  // Virtual time: 400 files one after another would take 48 s, four at a time 12 s.
+  EXPECT_LT(pair_.now - began, 1s);
+}
+
+TEST_F(FileSendSessionTest, AReceiverWithFewPlacesGetsEveryFileToo) {
+  make_receiver({.files_of_a_peer = 3});
+  std::vector<std::filesystem::path> files;
+  for (int i = 0; i < 100; ++i) files.push_back(add_file("f" + std::to_string(i), random_bytes(1000)));
+  ASSERT_TRUE(run_session({.files = files}));
+  expect_all_confirmed();
+  EXPECT_EQ(output_.names().size(), 100U);
+}
+
+TEST_F(FileSendSessionTest, SizesThatNoFolderSaysAreSentToTheirEnd) {
+  const auto bytes = random_bytes(1'000'000);
+  ASSERT_EQ(::mkfifo((input_ / "pipe").c_str(), 0600), 0);
+  std::thread writer([&] { write_file(input_ / "pipe", bytes); });
+  const bool ended = run_session({.files = {"/proc/cpuinfo", input_ / "pipe", add_file("plain", random_bytes(10))}});
+  writer.join();
+  ASSERT_TRUE(ended);
+  expect_all_confirmed();
+  EXPECT_EQ(read_file(output_ / "pipe"), bytes);
+  EXPECT_FALSE(read_file(output_ / "cpuinfo").empty());
+  EXPECT_EQ(output_.names().size(), 3U);
+}
+
+TEST_F(FileSendSessionTest, AFileThatGrowsIsNeverConfirmedWithItsOldSize) {
+  for (const std::size_t size : {std::size_t{3'000'000}, std::size_t{1000}}) {
+    const auto path = add_file("data.bin", random_bytes(size));
+    pair_.delay = 20ms;
+    start_session({.files = {path, add_file("other", random_bytes(10))}});
+    ASSERT_TRUE(pair_.run_until([this] { return session_->sent_bytes() > 100; }));
+    std::filesystem::resize_file(path, size + 1000);
+    ASSERT_TRUE(pair_.run_until([this] { return session_->ended(); }));
+    ASSERT_EQ(session_->results().size(), 2U);
+    for (const SentFile& file : session_->results()) {
+      EXPECT_EQ(file.failure.value_or(""), file.name == "other" ? "" : "'data.bin' grew while it was being sent");
+    }
+  }
+}
+
+TEST_F(FileSendSessionTest, StrangeNamesAreOfferedUnderAcceptableOnes) {
+  ASSERT_TRUE(run_session({.files = {add_file("caf\xe9.txt", random_bytes(10)), add_file(".hidden", random_bytes(10)),
+                                     add_file("a\\b", random_bytes(10)), add_file("good", random_bytes(10))}}));
+  expect_all_confirmed();
+  EXPECT_EQ(output_.names(), (std::vector<std::string>{"%2Ehidden", "a%5Cb", "caf%E9.txt", "good"}));
+}
+
+TEST_F(FileSendSessionTest, TheUserMayNameTheFile) {
+  ASSERT_TRUE(run_session({.files = {add_file("stdin", random_bytes(10))}, .name = "report.txt"}));
+  expect_all_confirmed();
+  EXPECT_EQ(output_.names(), std::vector<std::string>{"report.txt"});
+}
+
+TEST_F(FileSendSessionTest, ModeAndTimeTravel) {
+  const auto path = add_file("tool", random_bytes(10));
+  ASSERT_EQ(::chmod(path.c_str(), 06755), 0);
+  const timespec times[2] = {{.tv_sec = 5, .tv_nsec = 0}, {.tv_sec = 1'577'836'800, .tv_nsec = 7}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+  ASSERT_TRUE(run_session({.files = {path}}));
+  expect_all_confirmed();
+  struct stat status{};
+  ASSERT_EQ(::stat((output_ / "tool").c_str(), &status), 0);
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  EXPECT_EQ(status.st_mode & 07777U, 0755U & ~mask);
+  EXPECT_EQ(status.st_mtim.tv_sec, 1'577'836'800);
+  EXPECT_EQ(status.st_mtim.tv_nsec, 7);
+}
+
+// A receiver that demands a proof of the sender's key connects back over the connection that it has.
+TEST_F(FileSendSessionTest, AReceiverThatConnectsBackGetsTheFiles) {
+  FileSendSession::Options options;
+  for (int i = 0; i < 20; ++i) options.files.push_back(add_file(std::to_string(i), random_bytes(1000)));
+  options.messages = {{'h', 'i'}};
+  pair_.server.on_event = [this, back = ConnectionId{0}](Instant now, ConnectionId id, Event& event) mutable {
+    if (back == 0 && std::holds_alternative<Connected>(event)) {
+      back = *pair_.server.endpoint->connect(now, pair_.client.address, pair_.client.endpoint->public_key());
+    }
+    // Nothing that the first connection says is heard.
+    if (id == back) receiver_->on_event(now, id, event);
+  };
+  ASSERT_TRUE(run_session(std::move(options)));
+  expect_all_confirmed();
+  EXPECT_EQ(session_->messages_confirmed(), 1U);
+  EXPECT_EQ(output_.names().size(), 20U);
 }
 
 TEST_F(FileSendSessionTest, AFileThatGoesBeforeItsTurnFailsAlone) {
@@ -264,6 +371,20 @@ TEST_F(ScriptedReceiver, ARefusalIsPassedOn) {
     if (offer != nullptr) answer_with(now, id, FileRefuse{offer->transfer, RefuseCode::kTooLarge, "no \x1b[2J room"});
   });
   EXPECT_NE(failure_of({.files = {add_file("a", random_bytes(10))}}).find("refuses 'a': no"), std::string::npos);
+}
+
+TEST_F(ScriptedReceiver, OneWithoutAPlaceIsAskedAgainAndNotForEver) {
+  int offers = 0;
+  script([this, &offers](Instant now, ConnectionId id, const ControlMessage& message) {
+    const auto* offer = std::get_if<FileOffer>(&message);
+    if (offer == nullptr) return;
+    ++offers;
+    answer_with(now, id, FileRefuse{offer->transfer, RefuseCode::kTooMany, "come back later"});
+  });
+  EXPECT_NE(failure_of({.files = {add_file("a", random_bytes(10))}}).find("refuses 'a': come back later"),
+            std::string::npos);
+  EXPECT_GT(offers, 10);
+  EXPECT_LT(offers, 200);
 }
 
 TEST_F(ScriptedReceiver, AnotherHashThanItsOwnIsNoConfirmation) {

@@ -43,8 +43,8 @@ class FileSender::Source final : public BodySource {
   std::array<std::uint8_t, FileReader::kLongestRead> front_{};
 };
 
-FileSender::FileSender(Endpoint& endpoint, std::uint64_t transfer, std::unique_ptr<FileReader> file)
-    : endpoint_(endpoint), transfer_(transfer), file_(std::move(file)) {}
+FileSender::FileSender(Endpoint& endpoint, std::uint64_t transfer, std::unique_ptr<FileReader> file, std::string name)
+    : endpoint_(endpoint), transfer_(transfer), file_(std::move(file)), name_(std::move(name)) {}
 
 void FileSender::attach(Instant now, ConnectionId connection) {
   if (ended()) return;
@@ -52,7 +52,12 @@ void FileSender::attach(Instant now, ConnectionId connection) {
   connection_ = connection;
   accepted_ = paused_ = wants_renewal_ = false;
   current_.reset();
-  const FileOffer offer{.transfer = transfer_, .size = file_->size(), .name = file_->name()};
+  if (file_->prepared()) offer(now);
+}
+
+void FileSender::offer(Instant now) {
+  if (state_ == State::kPreparing) state_ = State::kOffered;
+  const FileOffer offer{.transfer = transfer_, .size = file_->size(), .name = name_, .attributes = file_->attributes()};
   if (const Status sent = send_control(now, endpoint_, connection_, offer); !sent) return fail(sent.error().message);
   deadline_ = now + kAcceptTimeout;
 }
@@ -69,23 +74,36 @@ void FileSender::on_control(Instant now, const ControlMessage& message) {
   } else if (const auto* accept = std::get_if<FileAccept>(&message)) {
     if (accept->transfer == transfer_ && !accepted_) on_accept(now, *accept);
   } else if (const auto* refusal = std::get_if<FileRefuse>(&message)) {
-    if (refusal->transfer == transfer_)
-      fail("the receiver refuses '" + file_->name() + "': " + std::string(refusal->text));
+    if (refusal->transfer == transfer_) on_refusal(now, *refusal);
   } else if (const auto* cancelled = std::get_if<FileCancel>(&message)) {
-    if (cancelled->transfer == transfer_)
-      fail("the receiver gave '" + file_->name() + "' up: " + std::string(cancelled->text));
+    if (cancelled->transfer == transfer_) fail("the receiver gave '" + name_ + "' up: " + std::string(cancelled->text));
   } else if (const auto* confirmation = std::get_if<FileConfirm>(&message)) {
-    if (confirmation->transfer != transfer_ || state_ != State::kConfirming) return;
-    if (confirmation->hash != hash_) return fail("the receiver's SHA-256 of '" + file_->name() + "' differs");
-    state_ = State::kDone;
-    ended_at_ = now;
-    deadline_.reset();
+    if (confirmation->transfer == transfer_) on_confirmation(now, *confirmation);
   }
+}
+
+void FileSender::on_refusal(Instant now, const FileRefuse& refusal) {
+  fail("the receiver refuses '" + name_ + "': " + std::string(refusal.text));
+  if (refusal.code == RefuseCode::kTooMany) state_ = State::kTurnedAway;
+  ended_at_ = now;
+  const auto streams = std::exchange(streams_, {});
+  for (const auto& [message, stream] : streams) endpoint_.cancel(now, connection_, message);
+}
+
+void FileSender::on_confirmation(Instant now, const FileConfirm& confirmation) {
+  if (state_ != State::kConfirming) return;
+  if (confirmation.hash != hash_) return fail("the receiver's SHA-256 of '" + name_ + "' differs");
+  ended_at_ = now;
+  // What the receiver has is not the file any more.
+  if (auto why = file_->change()) return fail(std::move(*why));
+  state_ = State::kDone;
+  deadline_.reset();
 }
 
 void FileSender::on_accept(Instant now, const FileAccept& accept) {
   accepted_ = true;
   window_ = accept.window;
+  if (accept.files > 0) places_ = accept.files;
   if (state_ == State::kConfirming) return finish(now);
   state_ = State::kSending;
   deadline_ = now + kStallTimeout;
@@ -104,13 +122,14 @@ void FileSender::on_confirmed(Instant now, MessageId message) {
 void FileSender::on_failed(Instant now, const MessageFailed& failed) {
   if (ended() || streams_.erase(failed.message) == 0) return;
   if (current_ == failed.message) current_.reset();
-  cancel(now, file_->failure().value_or("a stream of '" + file_->name() + "' failed: " + failed.why));
+  cancel(now, file_->failure().value_or("a stream of '" + name_ + "' failed: " + failed.why));
 }
 
 void FileSender::on_turn(Instant now) {
   if (ended()) return;
-  if (deadline_ && *deadline_ <= now) return cancel(now, what_is_late() + " '" + file_->name() + "'");
+  if (deadline_ && *deadline_ <= now) return cancel(now, what_is_late() + " '" + name_ + "'");
   if (auto why = file_->failure()) return cancel(now, std::move(*why));
+  if (state_ == State::kPreparing && connection_ != 0 && file_->prepared()) return offer(now);
   if (state_ != State::kSending || !accepted_) return;
   if (current_) {
     const auto found = streams_.find(*current_);
@@ -119,7 +138,8 @@ void FileSender::on_turn(Instant now) {
     if (file_->taken() >= found->second.base + found->second.length) current_.reset();
   }
   open_streams(now);
-  if (confirmed_ == file_->size()) finish(now);
+  // Bytes in memory neither change nor fail: their hash need not wait until they have arrived.
+  if (confirmed_ == file_->size() || (file_->whole() && next_base_ == file_->size())) finish(now);
 }
 
 std::string FileSender::what_is_late() const {
@@ -165,6 +185,7 @@ void FileSender::raise_limit(Instant now, MessageId message, Stream& stream) {
 void FileSender::finish(Instant now) {
   const auto hash = file_->hash();
   if (!hash) return;
+  if (auto why = file_->change()) return cancel(now, std::move(*why));
   hash_ = *hash;
   if (const Status sent = send_control(now, endpoint_, connection_, FileFinish{.transfer = transfer_, .hash = hash_});
       !sent) {
@@ -176,7 +197,9 @@ void FileSender::finish(Instant now) {
 
 void FileSender::cancel(Instant now, std::string why) {
   if (ended()) return;
-  static_cast<void>(send_control(now, endpoint_, connection_, FileCancel{.transfer = transfer_, .text = why}));
+  if (state_ != State::kPreparing) {
+    static_cast<void>(send_control(now, endpoint_, connection_, FileCancel{.transfer = transfer_, .text = why}));
+  }
   fail(std::move(why));
   ended_at_ = now;
   // Their bodies read from the file, which may go now.

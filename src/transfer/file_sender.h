@@ -1,5 +1,6 @@
 // One file to one peer (docs/file_transfer.md section 4): offer, data streams one after another within the receiver's
-// credit and as far as the file has been read, the hash, the receiver's confirmation. A state machine without I/O but
+// credit and as far as the file has been read, the hash, the receiver's confirmation. The hash of a small file follows
+// its bytes without waiting for them to be acknowledged: two round trips in all. A state machine without I/O but
 // for its FileReader. Owned by FileSendSession, which feeds it the events of the connection.
 #pragma once
 
@@ -20,18 +21,20 @@ namespace godwit {
 class FileSender {
  public:
   enum class State : std::uint8_t {
-    kOffered,  // the receiver has not answered
+    kPreparing,  // its size is not known yet
+    kOffered,    // the receiver has not answered
     kSending,
-    kConfirming,  // all is sent, the receiver compares
+    kConfirming,  // the hash is sent, the receiver compares
     kDone,
     kFailed,
+    kTurnedAway,  // the receiver has no place for another file now: to be offered again later
   };
   // Streams of a transfer that may be unconfirmed at a time, here and at the receiver.
   static constexpr std::size_t kMaxStreams = 4;
 
   // `transfer` names it and is hard to guess: it is also what finds the transfer again after the connection was
-  // renewed.
-  FileSender(Endpoint& endpoint, std::uint64_t transfer, std::unique_ptr<FileReader> file);
+  // renewed. `name` is an acceptable name (file_name.h).
+  FileSender(Endpoint& endpoint, std::uint64_t transfer, std::unique_ptr<FileReader> file, std::string name);
 
   // Offers the file on this connection: at the start, and again after a renewal.
   void attach(Instant now, ConnectionId connection);
@@ -46,7 +49,11 @@ class FileSender {
   void fail(std::string why);
 
   [[nodiscard]] State state() const { return state_; }
-  [[nodiscard]] bool ended() const { return state_ == State::kDone || state_ == State::kFailed; }
+  [[nodiscard]] bool ended() const { return state_ >= State::kDone; }
+  // Nothing of it has been taken by the receiver: it may be offered on another connection as it is.
+  [[nodiscard]] bool untouched() const { return state_ == State::kPreparing || state_ == State::kOffered; }
+  // Files that the receiver lets one connection have unfinished, once it has said so.
+  [[nodiscard]] std::optional<std::uint16_t> places() const { return places_; }
   [[nodiscard]] const std::string& failure() const { return failure_; }
   // No stream is sent any more until the connection has been renewed.
   [[nodiscard]] bool wants_renewal() const { return wants_renewal_; }
@@ -54,6 +61,8 @@ class FileSender {
   [[nodiscard]] bool drained() const { return streams_.empty(); }
 
   [[nodiscard]] const FileReader& file() const { return *file_; }
+  // Under which it is offered.
+  [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::uint64_t transfer() const { return transfer_; }
   [[nodiscard]] std::uint64_t confirmed_bytes() const { return confirmed_; }
   // Handed to the transport for the first time.
@@ -72,7 +81,10 @@ class FileSender {
     std::uint64_t limit = 0;   // what the transport has been told
   };
 
+  void offer(Instant now);
   void on_accept(Instant now, const FileAccept& accept);
+  void on_refusal(Instant now, const FileRefuse& refusal);
+  void on_confirmation(Instant now, const FileConfirm& confirmation);
   void open_streams(Instant now);
   [[nodiscard]] bool open_stream(Instant now);
   void raise_limit(Instant now, MessageId message, Stream& stream);
@@ -82,12 +94,14 @@ class FileSender {
   Endpoint& endpoint_;
   std::uint64_t transfer_;
   std::shared_ptr<FileReader> file_;
+  const std::string name_;
   ConnectionId connection_ = 0;
-  State state_ = State::kOffered;
+  State state_ = State::kPreparing;
   std::string failure_;
   bool accepted_ = false;  // on this connection
   bool paused_ = false;
   bool wants_renewal_ = false;
+  std::optional<std::uint16_t> places_;
   std::uint64_t window_ = 0;
   std::uint64_t next_base_ = 0;
   std::uint64_t confirmed_ = 0;

@@ -1,19 +1,25 @@
 #include "transfer/file_store.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "transfer/folder_names.h"
 #include "transfer/partial_file.h"
 
 namespace godwit {
 namespace {
 
 constexpr std::size_t kMostSpareBlocks = 64;
+// What received files leave to everybody else on the disk.
+constexpr std::uint64_t kMarginShare = 64;
+constexpr std::uint64_t kLargestMargin = std::uint64_t{256} << 20;
 
 }  // namespace
 
@@ -27,10 +33,14 @@ Result<std::unique_ptr<FileStore>> FileStore::open(Options options) {
     const ErrorCode code = error == EACCES ? ErrorCode::kPermission : ErrorCode::kSystem;
     return failure(code, "cannot write into the folder '" + options.folder.string() + "': " + std::strerror(error));
   }
-  return std::unique_ptr<FileStore>(new FileStore(std::move(options), folder));
+  // The system tells the mask only to whoever sets it.
+  const mode_t mask = ::umask(077);
+  ::umask(mask);
+  return std::unique_ptr<FileStore>(new FileStore(std::move(options), folder, mask));
 }
 
-FileStore::FileStore(Options options, int folder) : options_(std::move(options)), folder_(folder) {
+FileStore::FileStore(Options options, int folder, mode_t mask)
+    : options_(std::move(options)), folder_(folder), mask_(mask), names_(std::make_unique<FolderNames>(folder)) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -45,8 +55,8 @@ FileStore::~FileStore() {
   ::close(folder_);
 }
 
-void FileStore::create(FileId file, std::string name, std::uint64_t size) {
-  queue({.kind = Task::Kind::kCreate, .file = file, .name = std::move(name), .size = size});
+void FileStore::create(FileId file, std::string name, std::uint64_t size, const FileAttributes& attributes) {
+  queue({.kind = Task::Kind::kCreate, .file = file, .name = std::move(name), .size = size, .attributes = attributes});
 }
 void FileStore::write(FileId file, std::uint64_t offset, FileBlock block, std::uint32_t tag) {
   queue({.kind = Task::Kind::kWrite, .file = file, .offset = offset, .block = std::move(block), .tag = tag});
@@ -73,22 +83,25 @@ void FileStore::take_completions(std::vector<Completion>& out) {
   completions_.clear();
 }
 
-FileBlock FileStore::new_block() {
-  {
+FileBlock FileStore::new_block(std::size_t capacity) {
+  capacity = std::clamp<std::size_t>(capacity, 1, FileBlock::kBytes);
+  if (capacity == FileBlock::kBytes) {
     const std::lock_guard lock(mutex_);
     if (!spare_.empty()) {
-      FileBlock block{.bytes = std::move(spare_.back())};
+      FileBlock block{.bytes = std::move(spare_.back()), .capacity = capacity};
       spare_.pop_back();
       return block;
     }
   }
-  return {.bytes = std::make_unique_for_overwrite<std::uint8_t[]>(FileBlock::kBytes)};
+  return {.bytes = std::make_unique_for_overwrite<std::uint8_t[]>(capacity), .capacity = capacity};
 }
 
 std::optional<std::uint64_t> FileStore::free_bytes() const {
   struct statvfs status{};
   if (::fstatvfs(folder_, &status) != 0) return std::nullopt;
-  return std::uint64_t{status.f_bavail} * status.f_frsize;
+  const std::uint64_t total = std::uint64_t{status.f_blocks} * status.f_frsize;
+  const std::uint64_t free = std::uint64_t{status.f_bavail} * status.f_frsize;
+  return free - std::min(free, std::min(total / kMarginShare, kLargestMargin));
 }
 
 // The writing thread.
@@ -110,7 +123,8 @@ void FileStore::run() {
 
 void FileStore::perform(Task& task) {
   if (task.kind == Task::Kind::kCreate) {
-    auto created = PartialFile::create(folder_, std::move(task.name), task.size);
+    auto created = PartialFile::create(
+        *names_, {.name = std::move(task.name), .size = task.size, .attributes = task.attributes, .mask = mask_});
     if (!created) return fail(task.file, created.error().message);
     files_[task.file] = std::move(*created);
     return complete({.file = task.file, .kind = Completion::Kind::kCreated});
@@ -128,7 +142,11 @@ void FileStore::perform(Task& task) {
       const Status written = found->second->write(task.offset, {task.block.bytes.get(), bytes});
       recycle(std::move(task.block));
       if (!written) return fail(task.file, written.error().message);
-      return complete({.file = task.file, .kind = Completion::Kind::kWritten, .bytes = bytes, .tag = task.tag});
+      return complete({.file = task.file,
+                       .kind = Completion::Kind::kWritten,
+                       .bytes = bytes,
+                       .set_aside = found->second->set_aside(),
+                       .tag = task.tag});
     }
     case Task::Kind::kFinish: {
       auto name = found->second->finish(task.hash, options_.sync);
@@ -155,6 +173,7 @@ void FileStore::fail(FileId file, std::string why) {
 }
 
 void FileStore::recycle(FileBlock block) {
+  if (block.capacity != FileBlock::kBytes) return;
   const std::lock_guard lock(mutex_);
   if (spare_.size() < kMostSpareBlocks) spare_.push_back(std::move(block.bytes));
 }

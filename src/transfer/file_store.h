@@ -1,8 +1,11 @@
 // Received files on disk: one thread writes, hashes, compares and renames, so that the data path waits for no disk. The
 // loop's thread queues work and takes completions; what may be queued is bounded by the credit its caller grants. A
-// file has a temporary name until it is complete and verified; then it gets its own without replacing any other
-// (docs/file_transfer.md section 4). What is unfinished at the end is removed. Owned by whoever owns FileReceiver.
+// file has a temporary name until it is complete and verified; then it gets the one that was reserved when it began,
+// without replacing any other (docs/file_transfer.md section 4). What is unfinished at the end is removed. Owned by
+// whoever owns FileReceiver.
 #pragma once
+
+#include <sys/types.h>
 
 #include <array>
 #include <atomic>
@@ -29,9 +32,11 @@ namespace godwit {
 struct FileBlock {
   static constexpr std::size_t kBytes = std::size_t{256} << 10;
   std::unique_ptr<std::uint8_t[]> bytes;
+  std::size_t capacity = 0;
   std::size_t used = 0;
 };
 
+class FolderNames;
 class PartialFile;
 
 class FileStore {
@@ -48,6 +53,7 @@ class FileStore {
     FileId file = 0;
     Kind kind = Kind::kFailed;
     std::uint64_t bytes = 0;                       // kWritten
+    std::uint64_t set_aside = 0;                   // kWritten: bytes of the file that the disk has or keeps for it
     std::uint32_t tag = 0;                         // kWritten: as given
     std::string text;                              // kFinished: the final name; kFailed: why, for a person
     std::array<std::uint8_t, kSha256Size> hash{};  // kFinished
@@ -65,8 +71,8 @@ class FileStore {
   FileStore& operator=(const FileStore&) = delete;
 
   // --- The loop's thread ---
-  // Answered by kCreated or kFailed. `name` is an accepted name (file_name.h).
-  void create(FileId file, std::string name, std::uint64_t size);
+  // Answered by kCreated or kFailed. `name` is an acceptable name (file_name.h).
+  void create(FileId file, std::string name, std::uint64_t size, const FileAttributes& attributes = {});
   // Bytes that no other write of the file covers. Answered by kWritten.
   void write(FileId file, std::uint64_t offset, FileBlock block, std::uint32_t tag);
   // After the last write: compares with the sender's hash. Answered by kFinished or kFailed.
@@ -76,10 +82,12 @@ class FileStore {
   // Moves what has been completed to `out`.
   void take_completions(std::vector<Completion>& out);
 
-  [[nodiscard]] FileBlock new_block();
+  // An empty block; of at most FileBlock::kBytes.
+  [[nodiscard]] FileBlock new_block(std::size_t capacity = FileBlock::kBytes);
   // Work that the thread has not finished.
   [[nodiscard]] std::size_t pending() const { return pending_.load(std::memory_order_acquire); }
-  // Bytes that the folder's file system has left for this user; nothing when it does not say.
+  // Bytes that the folder's file system has left for this user, less a margin that received files leave to others (a
+  // 64th of its size, at most 256 MiB); nothing when it does not say. Asks the system each time.
   [[nodiscard]] std::optional<std::uint64_t> free_bytes() const;
 
  private:
@@ -89,13 +97,14 @@ class FileStore {
     FileId file = 0;
     std::string name;
     std::uint64_t size = 0;
+    FileAttributes attributes{};
     std::uint64_t offset = 0;
     FileBlock block;
     std::uint32_t tag = 0;
     std::array<std::uint8_t, kSha256Size> hash{};
   };
 
-  FileStore(Options options, int folder);
+  FileStore(Options options, int folder, mode_t mask);
   void queue(Task task);
   void run();
   void perform(Task& task);
@@ -106,7 +115,10 @@ class FileStore {
   const Options options_;
   const int folder_;
 
+  const mode_t mask_;  // the process's umask
+
   // The thread's alone.
+  const std::unique_ptr<FolderNames> names_;
   std::unordered_map<FileId, std::unique_ptr<PartialFile>> files_;
 
   std::atomic<std::size_t> pending_{0};

@@ -88,10 +88,11 @@ TEST_F(FileStoreTest, SeveralFilesAtOnceKeepApart) {
   store_->finish(2, sha256(two));
   store_->finish(1, sha256(one));
   for (int i = 0; i < 2; ++i) EXPECT_EQ(next().kind, Kind::kCreated);
-  EXPECT_EQ(next().text, "same");
+  // Names are those of the order in which the files began, whichever ends first.
   EXPECT_EQ(next().text, "same.1");
-  EXPECT_EQ(read_file(folder_ / "made/same"), two);
-  EXPECT_EQ(read_file(folder_ / "made/same.1"), one);
+  EXPECT_EQ(next().text, "same");
+  EXPECT_EQ(read_file(folder_ / "made/same"), one);
+  EXPECT_EQ(read_file(folder_ / "made/same.1"), two);
 }
 
 TEST_F(FileStoreTest, AMismatchFailsAndKeepsNothing) {

@@ -18,7 +18,10 @@ namespace godwit {
 namespace {
 
 constexpr std::size_t kReadBack = std::size_t{1} << 20;
-constexpr unsigned kMostNumbers = 10'000;
+// Somebody else takes the reserved name, again and again.
+constexpr int kNamingAttempts = 16;
+// Room is set aside for as many bytes again as have come, and a little more.
+constexpr std::uint64_t kLeastSetAside = std::uint64_t{4} << 20;
 
 std::unexpected<Error> disk_failure(std::string_view what, int error) {
   const ErrorCode code = error == EACCES || error == EPERM ? ErrorCode::kPermission : ErrorCode::kSystem;
@@ -47,30 +50,56 @@ int rename_new(int folder, const std::string& from, const std::string& to) {
 
 }  // namespace
 
-Result<std::unique_ptr<PartialFile>> PartialFile::create(int folder, std::string name, std::uint64_t size) {
+Result<std::unique_ptr<PartialFile>> PartialFile::create(FolderNames& names, Description description) {
   constexpr int kAttempts = 8;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    std::string temporary = partial_file_name(name, random_suffix());
-    const int descriptor =
-        ::openat(folder, temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0666);
+    std::string temporary = partial_file_name(description.name, random_suffix());
+    // Nobody else reads what has not been verified.
+    const int descriptor = ::openat(names.folder(), temporary.c_str(),
+                                    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
     if (descriptor >= 0) {
+      std::string reserved = names.reserve(description.name);
       return std::unique_ptr<PartialFile>(
-          new PartialFile(folder, descriptor, std::move(name), std::move(temporary), size));
+          new PartialFile(names, descriptor, std::move(description), std::move(reserved), std::move(temporary)));
     }
     if (errno != EEXIST) return disk_failure("the file cannot be created", errno);
   }
   return failure(ErrorCode::kSystem, "the file cannot be created: no free temporary name");
 }
 
-PartialFile::PartialFile(int folder, int descriptor, std::string name, std::string temporary, std::uint64_t size)
-    : folder_(folder), descriptor_(descriptor), name_(std::move(name)), temporary_(std::move(temporary)), size_(size) {}
+PartialFile::PartialFile(FolderNames& names, int descriptor, Description description, std::string reserved,
+                         std::string temporary)
+    : names_(names),
+      descriptor_(descriptor),
+      description_(std::move(description)),
+      reserved_(std::move(reserved)),
+      temporary_(std::move(temporary)) {}
 
 PartialFile::~PartialFile() {
   ::close(descriptor_);
-  if (!named_) ::unlinkat(folder_, temporary_.c_str(), 0);
+  if (!named_) ::unlinkat(names_.folder(), temporary_.c_str(), 0);
+  names_.release(reserved_);
+}
+
+// Where the file system cannot do it, or the size is beyond a limit that the write itself will meet, the receiver's own
+// account of promised bytes has to do (FileReceiver).
+Status PartialFile::set_space_aside(std::uint64_t end) {
+  const std::uint64_t wanted = std::min(description_.size, 2 * written_ + kLeastSetAside);
+  if (!can_set_aside_ || wanted <= set_aside_ || end <= set_aside_) return {};
+  const int result = ::fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(set_aside_),
+                                 static_cast<off_t>(wanted - set_aside_));
+  if (result == 0) {
+    set_aside_ = wanted;
+  } else if (errno == ENOSPC || errno == EDQUOT) {
+    return disk_failure("the file cannot be written", errno);
+  } else if (errno != EINTR) {
+    can_set_aside_ = false;
+  }
+  return {};
 }
 
 Status PartialFile::write(std::uint64_t offset, ByteView bytes) {
+  if (const Status room = set_space_aside(offset + bytes.size()); !room) return room;
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t written =
@@ -80,6 +109,7 @@ Status PartialFile::write(std::uint64_t offset, ByteView bytes) {
     if (written == 0) return disk_failure("the file cannot be written", ENOSPC);
     done += static_cast<std::size_t>(written);
   }
+  written_ += bytes.size();
   const std::uint64_t end = offset + bytes.size();
   if (offset == hashed_) {
     hash_.update(bytes);
@@ -126,26 +156,40 @@ Status PartialFile::hash_what_follows() {
 }
 
 Result<std::string> PartialFile::finish(const std::array<std::uint8_t, kSha256Size>& expected, bool sync) {
-  if (hashed_ != size_) return failure(ErrorCode::kProtocol, "bytes are missing");
+  if (hashed_ != description_.size) return failure(ErrorCode::kProtocol, "bytes are missing");
   if (hash_.finish() != expected) return failure(ErrorCode::kProtocol, "the SHA-256 differs from the sender's");
+  apply_attributes();
   if (sync && ::fsync(descriptor_) != 0) return disk_failure("the file cannot be written", errno);
   auto name = give_name();
   // The name is the folder's.
-  if (name && sync && ::fsync(folder_) != 0) return disk_failure("the folder cannot be written", errno);
+  if (name && sync && ::fsync(names_.folder()) != 0) return disk_failure("the folder cannot be written", errno);
   return name;
 }
 
+// A file whose mode or time cannot be set, as on a FAT file system, is received all the same.
+void PartialFile::apply_attributes() const {
+  const FileAttributes& attributes = description_.attributes;
+  const mode_t mode = attributes.mode ? (*attributes.mode & FileAttributes::kPermissionBits) : 0666;
+  // Its owner can read it whatever the sender says.
+  static_cast<void>(::fchmod(descriptor_, (mode & ~description_.mask) | S_IRUSR));
+  if (!attributes.modified) return;
+  const timespec time{.tv_sec = attributes.modified->seconds, .tv_nsec = attributes.modified->nanoseconds};
+  const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, time};
+  static_cast<void>(::futimens(descriptor_, times));
+}
+
 Result<std::string> PartialFile::give_name() {
-  for (unsigned number = 0; number < kMostNumbers; ++number) {
-    std::string name = number == 0 ? name_ : numbered_file_name(name_, number);
-    const int error = rename_new(folder_, temporary_, name);
+  for (int attempt = 0; attempt < kNamingAttempts; ++attempt) {
+    const int error = rename_new(names_.folder(), temporary_, reserved_);
     if (error == 0) {
       named_ = true;
-      return name;
+      return reserved_;
     }
     if (error != EEXIST) return disk_failure("the file cannot be given its name", error);
+    names_.release(reserved_);
+    reserved_ = names_.reserve(description_.name);
   }
-  return failure(ErrorCode::kSystem, "the file cannot be given its name: too many of that name exist");
+  return failure(ErrorCode::kSystem, "the file cannot be given its name: somebody takes every one");
 }
 
 }  // namespace godwit

@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <tuple>
 
 #include "transfer/file_test_support.h"
 
@@ -10,17 +13,20 @@ namespace {
 
 class PartialFileTest : public ::testing::Test {
  protected:
-  PartialFileTest() : descriptor_(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
+  PartialFileTest()
+      : descriptor_(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), names_(descriptor_) {}
   ~PartialFileTest() override { ::close(descriptor_); }
 
-  std::unique_ptr<PartialFile> create(const std::string& name, std::uint64_t size) {
-    auto file = PartialFile::create(descriptor_, name, size);
+  std::unique_ptr<PartialFile> create(const std::string& name, std::uint64_t size,
+                                      const FileAttributes& attributes = {}, mode_t mask = 022) {
+    auto file = PartialFile::create(names_, {.name = name, .size = size, .attributes = attributes, .mask = mask});
     EXPECT_TRUE(file.has_value()) << (file ? "" : file.error().message);
     return std::move(*file);
   }
 
   TemporaryFolder folder_;
   int descriptor_;
+  FolderNames names_;
 };
 
 TEST_F(PartialFileTest, HasATemporaryNameUntilItIsVerified) {
@@ -57,6 +63,76 @@ TEST_F(PartialFileTest, NeverReplacesAFileNorALink) {
   }
   EXPECT_EQ(read_file(folder_ / "a.txt"), random_bytes(3));
   EXPECT_TRUE(std::filesystem::is_symlink(folder_ / "a.1.txt"));
+}
+
+TEST_F(PartialFileTest, NamesAreReservedFromTheStart) {
+  const auto bytes = random_bytes(100);
+  auto first = create("a", bytes.size());
+  auto second = create("a", bytes.size());
+  ASSERT_TRUE(first->write(0, bytes).has_value());
+  ASSERT_TRUE(second->write(0, bytes).has_value());
+  EXPECT_EQ(second->finish(sha256(bytes), false).value_or("failed"), "a.1");
+  EXPECT_EQ(first->finish(sha256(bytes), false).value_or("failed"), "a");
+}
+
+TEST_F(PartialFileTest, AReservedNameThatSomebodyTakesIsReplacedByTheNext) {
+  const auto bytes = random_bytes(100);
+  auto file = create("a", bytes.size());
+  ASSERT_TRUE(file->write(0, bytes).has_value());
+  write_file(folder_ / "a", random_bytes(3));
+  write_file(folder_ / "a.1", random_bytes(3));
+  EXPECT_EQ(file->finish(sha256(bytes), false).value_or("failed"), "a.2");
+  EXPECT_EQ(read_file(folder_ / "a"), random_bytes(3));
+}
+
+TEST_F(PartialFileTest, TheTenThousandAndFirstCopyIsNamedToo) {
+  for (int i = 0; i <= 10'000; ++i) {
+    auto file = create("a", 0);
+    ASSERT_TRUE(file->finish(sha256({}), false).has_value()) << i;
+  }
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "a.10000"));
+  EXPECT_LT(names_.lookups(), 5U * 10'001);
+}
+
+TEST_F(PartialFileTest, ModeAndTimeAreTheSendersWithinTheMask) {
+  const FileAttributes attributes{.mode = 0777, .modified = FileTime{.seconds = 1'577'836'800, .nanoseconds = 5}};
+  for (const auto& [sent, mask, expected] : {std::tuple<int, mode_t, mode_t>{0777, 022, 0755},
+                                             {07777, 022, 0755},
+                                             {0640, 022, 0640},
+                                             {0644, 077, 0600},
+                                             {0000, 022, 0400}}) {
+    auto file = create("data", 0, {.mode = static_cast<std::uint16_t>(sent), .modified = attributes.modified}, mask);
+    const auto name = file->finish(sha256({}), false);
+    ASSERT_TRUE(name.has_value());
+    struct stat status{};
+    ASSERT_EQ(::stat((folder_ / *name).c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777U, expected);
+    EXPECT_EQ(status.st_mtim.tv_sec, 1'577'836'800);
+    EXPECT_EQ(status.st_mtim.tv_nsec, 5);
+  }
+  auto plain = create("plain", 0);
+  ASSERT_TRUE(plain->finish(sha256({}), false).has_value());
+  struct stat status{};
+  ASSERT_EQ(::stat((folder_ / "plain").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777U, 0644U);
+}
+
+TEST_F(PartialFileTest, RoomIsSetAsideAheadOfTheBytesAndNoneForAnOfferAlone) {
+  constexpr std::uint64_t kSize = std::uint64_t{64} << 20;
+  auto file = create("data.bin", kSize);
+  const auto blocks = [this] {
+    struct stat status{};
+    EXPECT_EQ(::stat((folder_ / folder_.names().front()).c_str(), &status), 0);
+    return static_cast<std::uint64_t>(status.st_blocks) * 512;
+  };
+  EXPECT_EQ(blocks(), 0U);
+  EXPECT_EQ(file->set_aside(), 0U);
+  ASSERT_TRUE(file->write(0, random_bytes(100'000)).has_value());
+  if (file->set_aside() == 100'000) GTEST_SKIP() << "this file system sets no room aside";
+  EXPECT_GE(blocks(), file->set_aside());
+  EXPECT_GE(file->set_aside(), std::uint64_t{4} << 20);
+  EXPECT_LE(file->set_aside(), std::uint64_t{5} << 20);
+  EXPECT_EQ(std::filesystem::file_size(folder_ / folder_.names().front()), 100'000U);
 }
 
 TEST_F(PartialFileTest, AHashThatDiffersAndMissingBytesKeepNothing) {
@@ -121,7 +197,7 @@ TEST_F(PartialFileTest, BytesThatSomebodyCutAwayAreMissed) {
 
 TEST_F(PartialFileTest, AFolderThatHasGoneIsAnError) {
   std::filesystem::remove_all(folder_.path());
-  const auto file = PartialFile::create(descriptor_, "data.bin", 10);
+  const auto file = PartialFile::create(names_, {.name = "data.bin", .size = 10});
   ASSERT_FALSE(file.has_value());
   EXPECT_NE(file.error().message.find("cannot be created"), std::string::npos);
 }

@@ -1,9 +1,11 @@
-// Two endpoints joined in memory, in virtual time, for tests of the state machines of this folder: what one transmits
-// the other receives a fixed delay later, perhaps not at all.
+// Two endpoints joined in memory, and a third one where a test adds it, in virtual time, for tests of the state
+// machines of this folder: what one transmits the other receives a fixed delay later, perhaps not at all.
 #pragma once
 
 #include <deque>
 #include <functional>
+#include <initializer_list>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -34,12 +36,21 @@ class EndpointPair {
     return config;
   }
 
-  // Turns of both sides until `done`, or until `limit` of virtual time is over; true when done.
+  // A further client of the server.
+  Side& add_third(const SocketAddress& address) {
+    third = std::make_unique<Side>();
+    third->endpoint = std::make_unique<Endpoint>(chunk_config(), *KeyPair::generate(random), random);
+    third->address = address;
+    return *third;
+  }
+
+  // Turns of all sides until `done`, or until `limit` of virtual time is over; true when done.
   [[nodiscard]] bool run_until(const std::function<bool()>& done, Duration limit = 60s) {
     const Instant end = now + limit;
     while (!done()) {
       turn(client);
       turn(server);
+      if (third) turn(*third);
       if (done()) return true;
       if (now >= end) return false;
       // Virtual time does not leap over what a thread is doing.
@@ -58,6 +69,7 @@ class EndpointPair {
   std::function<bool()> threads_work = [] { return false; };
   Side client;
   Side server;
+  std::unique_ptr<Side> third;
 
  private:
   struct Flying {
@@ -82,8 +94,8 @@ class EndpointPair {
     side.on_turn(now);
     deliver(side);
     buffer_.reset();
-    Side& peer = &side == &client ? server : client;
     while (const auto run = side.endpoint->poll_transmit(now, buffer_)) {
+      Side& peer = run->remote == server.address ? server : run->remote == client.address ? client : *third;
       for (std::size_t i = 0; i < run->segment_count(); ++i) {
         if (drop > 0 && random.unit() < drop) continue;
         const MutableBytes segment = run->segment(i);
@@ -102,7 +114,8 @@ class EndpointPair {
       if (at) earliest = std::min(earliest, *at);
     };
     if (!flying_.empty()) consider(flying_.front().due);
-    for (const Side* side : {&client, &server}) {
+    for (const Side* const side : std::initializer_list<const Side*>{&client, &server, third.get()}) {
+      if (side == nullptr) continue;
       consider(side->endpoint->next_timeout());
       consider(side->next_timeout());
     }

@@ -5,9 +5,10 @@ import os
 import pathlib
 import signal
 import socket
+import subprocess
 import time
 
-from harness import PATIENCE, SANITIZED, Case, random_file, sha256
+from harness import GODWIT, PATIENCE, SANITIZED, Case, Server, random_file, sha256
 
 
 def free_port():
@@ -151,3 +152,120 @@ class Files(Case):
         self.assertEqual(sender.returncode, 0, errors)
         self.assertEqual(server.finish(), 0, server.errors)
         self.assertEqual(self.received_names(), ["data.bin"])
+
+    def test_an_allowed_peer_is_taken_every_time(self):
+        # Less than a second apart: the listener has not always dialled the sender when the sender dials.
+        source = random_file(self.folder / "data.bin", 1000)
+        key = self.run_godwit("keygen", "--out", "sender.key").stdout.strip()
+        port = free_port()
+        server = self.listen("--allow", key, "--dial", f"{key}@127.0.0.1:{port}")
+        for pause in (0, 0, 0.3, 0.3, 0.8, 0.8):
+            time.sleep(pause)
+            result = self.send(server, "--key", "sender.key", "--bind", f"127.0.0.1:{port}", source)
+            self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(len(self.received_names()), 6)
+        server.finish(signal.SIGINT)
+        self.assertNotIn("refused", server.errors)
+
+    def test_another_key_at_an_allowed_address_sends_nothing(self):
+        source = random_file(self.folder / "data.bin", 1000)
+        allowed = self.run_godwit("keygen", "--out", "allowed.key").stdout.strip()
+        self.run_godwit("keygen", "--out", "other.key")
+        port = free_port()
+        server = self.listen("--allow", allowed, "--dial", f"{allowed}@127.0.0.1:{port}")
+        result = self.send(server, "--key", "other.key", "--bind", f"127.0.0.1:{port}", "--idle-timeout", "10", source)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertEqual(self.received_names(), [])
+
+    def test_the_default_folder_is_one_of_its_own(self):
+        source = random_file(self.folder / ".bash_login", 10)
+        chosen = self.folder / "chosen"
+        settings = self.folder / "config"
+        settings.mkdir()
+        cases = [({}, self.folder / "Downloads" / "godwit")]
+        cases.append(({"user-dirs": 'XDG_DOWNLOAD_DIR="$HOME/Got it"\n'}, self.folder / "Got it" / "godwit"))
+        cases.append(({"XDG_DOWNLOAD_DIR": str(chosen)}, chosen / "godwit"))
+        for environment, folder in cases:
+            with self.subTest(str(folder)):
+                if text := environment.pop("user-dirs", None):
+                    (settings / "user-dirs.dirs").write_text("# a comment\nXDG_DESKTOP_DIR=\"$HOME/Desktop\"\n" + text)
+                self.environment.update(environment)
+                server = Server(self, "listen", "--anyone")
+                self.assertEqual(self.send(server, source).returncode, 0)
+                self.assertEqual([path.name for path in folder.iterdir()], ["%2Ebash_login"])
+                server.finish(signal.SIGINT)
+
+    def test_who_may_send_is_said_at_the_start(self):
+        for options, warned in (([], True), (["--anyone"], False), (["--allow", "ab" * 32, "--dial", "ab" * 32 + "@127.0.0.1:9"], False)):
+            with self.subTest(options=options):
+                server = self.listen(*options)
+                server.finish(signal.SIGINT)
+                self.assertEqual("anyone who knows this address and key can send" in server.errors, warned, server.errors)
+        both = self.run_godwit("listen", "--anyone", "--allow", "ab" * 32)
+        self.assert_one_error(both, 2, "--anyone")
+
+    def test_totals_of_nothing_take_nothing(self):
+        empty = random_file(self.folder / "empty", 0)
+        for options, words in ((["--max-total", "0"], "no more bytes"), (["--max-files", "0"], "no more files")):
+            server = self.listen(*options)
+            self.assert_one_error(self.send(server, empty), 1, words)
+        server = self.listen("--max-files", "2")
+        result = self.send(server, empty, empty, empty)
+        self.assertEqual(result.returncode, 1, result)
+        self.assertEqual(self.received_names(), ["empty", "empty.1"])
+
+    def test_standard_input_pipes_and_files_of_the_kernel_are_sent_to_their_end(self):
+        server = self.listen()
+        data = os.urandom(3_000_000)
+        for arguments, name in ((["-"], "stdin"), (["-", "--name", "data.bin"], "data.bin"), (["/dev/stdin"], "stdin.1")):
+            result = subprocess.run([GODWIT, *server.client("send"), *arguments], input=data, capture_output=True,
+                                    env=self.environment, timeout=PATIENCE, check=False)
+            self.assertEqual(result.returncode, 0, result)
+            self.assertEqual((self.output / name).read_bytes(), data)
+        result = self.send(server, "/proc/cpuinfo", "/sys/kernel/mm/transparent_hugepage/enabled")
+        self.assertEqual(result.returncode, 0, result)
+        self.assertGreater((self.output / "cpuinfo").stat().st_size, 0)
+
+    def test_a_file_that_grows_is_an_error(self):
+        source = random_file(self.folder / "grows", 2_000_000)
+        server = self.listen()
+        sender = self.start(*server.client("send"), "--rate", "10M", source)
+        self.wait_for_partial_file("grows")
+        with open(source, "ab") as file:
+            file.write(b"more")
+        _, errors = sender.communicate(timeout=PATIENCE)
+        self.assertEqual(sender.returncode, 1, errors)
+        self.assertIn("'grows' grew while it was being sent", errors)
+
+    def test_one_bad_file_stops_no_other(self):
+        (self.folder / "folder").mkdir()
+        strange = os.fsencode(self.folder) + b"/caf\xe9.txt"
+        with open(strange, "wb") as file:
+            file.write(b"x")
+        good = random_file(self.folder / "good", 10)
+        server = self.listen()
+        result = self.run_godwit(*server.client("send"), self.folder / "folder", os.fsdecode(strange), self.folder / "missing", good)
+        self.assertEqual(result.returncode, 1, result)
+        self.assertIn("is a directory", result.stderr)
+        self.assertIn("No such file", result.stderr)
+        self.assertIn("was sent as 'caf%E9.txt'", result.stderr)
+        self.assertEqual(self.received_names(), ["caf%E9.txt", "good"])
+
+    def test_mode_and_time_travel(self):
+        source = random_file(self.folder / "tool", 10)
+        source.chmod(0o4755)
+        os.utime(source, ns=(1_577_836_800_000_000_001, 1_577_836_800_000_000_001))
+        server = self.listen(preexec=lambda: os.umask(0o027))
+        self.assertEqual(self.send(server, source).returncode, 0)
+        status = (self.output / "tool").stat()
+        self.assertEqual((status.st_mode & 0o7777, status.st_mtime_ns), (0o750, 1_577_836_800_000_000_001))
+
+    def test_many_small_files_over_a_long_path(self):
+        files = [random_file(self.folder / f"{i:03}.bin", 1000) for i in range(400)]
+        server = self.listen("--delay", "20ms")
+        began = time.monotonic()
+        result = self.send(server, "--delay", "20ms", *files)
+        self.assertEqual(result.returncode, 0, result)
+        self.assertEqual(len(self.received_names()), 400)
+        # Four at a time would take 12 s at the least; a busy machine may need a few.
+        self.assertLess(time.monotonic() - began, 10)

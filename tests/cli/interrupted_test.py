@@ -78,7 +78,7 @@ class Interrupted(Case):
         self.assertIn(server.finish(), (0, -signal.SIGINT))
 
     def test_ctrl_c_ends_an_idle_listener_well_and_a_waiting_one_not(self):
-        server = self.listen()
+        server = self.listen("--anyone")
         self.assertEqual(server.finish(signal.SIGINT), 0)
         self.assertEqual(server.errors, f"godwit: made a new key in {self.folder / 'config/godwit/key'}\n")
         self.assertEqual(self.listen("--once").finish(signal.SIGINT), 130)

@@ -1,0 +1,119 @@
+// What a FileReceiver keeps of its transfers and connections. Included by its two .cc files alone.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "transfer/digest.h"
+#include "transfer/file_receiver.h"
+#include "transfer/file_sender.h"
+
+namespace godwit {
+
+// Streams of a transfer: what a sender may have unconfirmed, and as many that are confirmed there but not read here.
+inline constexpr std::size_t kMaxPieces = 2 * FileSender::kMaxStreams;
+inline constexpr std::size_t kMaxForeignStreams = 64;
+inline constexpr std::uint64_t kSmallestWindow = std::uint64_t{64} << 10;
+// A transfer without any progress, one whose sender has sent nothing since it was accepted, and one whose connection is
+// being renewed.
+inline constexpr Duration kIdleLimit = 600s;
+inline constexpr Duration kFirstByteLimit = 60s;
+inline constexpr Duration kRenewalLimit = 30s;
+
+// One file that is being received.
+struct FileReceiver::Transfer {
+  FileStore::FileId file = 0;
+  std::uint64_t id = 0;         // the sender's
+  ConnectionId connection = 0;  // 0 while its connection is being renewed
+  SocketAddress address;        // of its sender
+  std::string name;             // acceptable
+  std::string offered;          // as the sender calls it
+  std::uint64_t size = 0;
+  std::uint64_t window = 0;
+  std::uint64_t reserved = 0;
+  bool created = false;
+  bool begun = false;  // its sender has sent a byte, or the hash of an empty file
+  bool finishing = false;
+  bool broken = false;  // a stream of it broke off
+  std::uint64_t received = 0;
+  std::uint64_t set_aside = 0;                    // of the disk
+  std::map<std::uint64_t, std::uint64_t> ranges;  // claimed by streams: begin to end, neighbours joined
+  std::vector<std::unique_ptr<Piece>> pieces;
+  std::optional<std::array<std::uint8_t, kSha256Size>> expected;
+  Instant began_at{};
+  Instant deadline{};
+};
+
+// One data stream that is being received: the block that its bytes gather in.
+struct FileReceiver::Piece {
+  Transfer* transfer = nullptr;
+  std::uint32_t stream = 0;
+  std::uint64_t offset = 0;  // in the file, of the block's first byte
+  std::size_t flush_at = FileBlock::kBytes;
+  FileBlock block;
+};
+
+// One connection.
+class FileReceiver::Peer final : public StreamConsumer {
+ public:
+  Peer(FileReceiver& owner, ConnectionId id)
+      : inbox(owner.endpoint_, id, *this),
+        connection(id),
+        address(owner.endpoint_.remote_address(id).value_or(SocketAddress())),
+        owner_(owner) {}
+
+  [[nodiscard]] std::optional<std::uint64_t> on_stream_begin(Instant now, InboundStream& stream) override {
+    if (!owner_.begin_piece(now, *this, stream)) return std::nullopt;
+    return static_cast<Piece*>(stream.tag)->transfer->window;
+  }
+  [[nodiscard]] bool on_stream_bytes(Instant now, InboundStream& stream, ByteView bytes) override {
+    static_cast<void>(now);
+    return stream.tag != nullptr && owner_.add_bytes(stream, bytes);
+  }
+  void on_stream_end(Instant now, InboundStream& stream) override {
+    if (stream.tag != nullptr) owner_.end_piece(now, *static_cast<Piece*>(stream.tag));
+  }
+  void on_stream_aborted(Instant now, InboundStream& stream) override {
+    static_cast<void>(now);
+    if (stream.tag == nullptr) return;
+    // A connection that ends aborts all its streams before it says so: judged in the turn, when that is known.
+    static_cast<Piece*>(stream.tag)->transfer->broken = true;
+    owner_.any_broken_ = true;
+  }
+  void on_foreign_bytes(Instant now, std::uint32_t stream_id, ByteView bytes, bool finished) override {
+    static_cast<void>(now);
+    if (!foreign_.contains(stream_id) && foreign_.size() >= kMaxForeignStreams) return;
+    Foreign& foreign = foreign_[stream_id];
+    foreign.hash.update(bytes);
+    foreign.bytes += bytes.size();
+    if (!finished) return;
+    owner_.observer_.on_message(connection, foreign.bytes, foreign.hash.finish(), true);
+    foreign_.erase(stream_id);
+  }
+  void on_foreign_aborted(Instant now, std::uint32_t stream_id) override {
+    static_cast<void>(now);
+    foreign_.erase(stream_id);
+  }
+  void on_control_stream(Instant now, ByteView message) override {
+    if (const auto control = decode_control(message)) owner_.on_control(now, *this, *control);
+  }
+
+  StreamInbox inbox;
+  const ConnectionId connection;
+  const SocketAddress address;
+
+ private:
+  struct Foreign {
+    FileHash hash;
+    std::uint64_t bytes = 0;
+  };
+  FileReceiver& owner_;
+  std::unordered_map<std::uint32_t, Foreign> foreign_;
+};
+
+}  // namespace godwit
