@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "transfer/digest.h"
@@ -63,6 +64,16 @@ int open_unnamed_file() {
 
 FileTime time_of(const struct stat& status) {
   return {.seconds = status.st_mtim.tv_sec, .nanoseconds = static_cast<std::uint32_t>(status.st_mtim.tv_nsec)};
+}
+
+// One that cannot be joined where the system has no thread left: the file fails, not the process.
+template <typename Work>
+std::thread begin_thread(Work work) {
+  try {
+    return std::thread(std::move(work));
+  } catch (const std::system_error&) {
+    return {};
+  }
 }
 
 std::unexpected<Error> unreadable(const std::string& shown, int error) {
@@ -139,7 +150,8 @@ FileReader::FileReader(Source source, std::function<void()> wake)
     return;
   }
   working_.store(true, std::memory_order_release);
-  thread_ = std::thread([this] { run(); });
+  thread_ = begin_thread([this] { run(); });
+  if (!thread_.joinable()) fail("cannot read " + shown() + ": no thread left");
 }
 
 FileReader::~FileReader() {
@@ -161,7 +173,8 @@ void FileReader::start() {
   if (thread_.joinable()) {
     room_.notify_one();
   } else {
-    thread_ = std::thread([this] { run(); });
+    thread_ = begin_thread([this] { run(); });
+    if (!thread_.joinable()) fail("cannot read " + shown() + ": no thread left");
   }
 }
 
