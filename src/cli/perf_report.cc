@@ -28,6 +28,11 @@ Json drops(const PerfSide& side) {
   return {{"connection", counts(side.drops)}, {"endpoint", counts(side.endpoint_drops)}};
 }
 
+std::uint64_t received_twice(const PerfSide& side) {
+  const auto duplicates = side.drops.find(std::string(trace::drop_reason_name(trace::DropReason::kDuplicate)));
+  return duplicates == side.drops.end() ? 0 : duplicates->second;
+}
+
 double cpu_seconds(const PerfSide& side) {
   return side.cpu_user_seconds + side.cpu_system_seconds;
 }
@@ -50,6 +55,7 @@ Json direction_to_json(const PerfReport& report, const PerfDirection& direction)
   entry["retransmitted_packets"] = path.packets_retransmitted;
   entry["lost_packets"] = path.packets_lost;
   entry["spurious_losses"] = path.losses_spurious;
+  entry["duplicate_packets"] = received_twice(receiver);
   entry["packets_sent"] = path.packets_sent;
   entry["packets_received"] = receiver.connection.packets_received;
   entry["bytes_per_packet"] = ratio(path.bytes_sent, path.packets_sent);
@@ -213,10 +219,11 @@ void print_report(const PerfReport& report) {
     } else {
       print_line("  digest        none (--no-digest): nobody knows what was delivered");
     }
-    print_line(fmt::format("  packets       {} sent, {} lost, {} resent, {} needlessly; {:.0f} bytes each",
-                           sender.connection.packets_sent, sender.connection.packets_lost,
-                           sender.connection.packets_retransmitted, sender.connection.losses_spurious,
-                           ratio(sender.connection.bytes_sent, sender.connection.packets_sent)));
+    print_line(
+        fmt::format("  packets       {} sent, {} lost, {} resent, {} needlessly, {} received twice; {:.0f} bytes each",
+                    sender.connection.packets_sent, sender.connection.packets_lost,
+                    sender.connection.packets_retransmitted, sender.connection.losses_spurious,
+                    received_twice(receiver), ratio(sender.connection.bytes_sent, sender.connection.packets_sent)));
     print_line(fmt::format(
         "  batching      {:.1f} datagrams a send call, {:.1f} a receive call; {:.4f} receipt packets a packet",
         direction.datagrams_per_send_call(), ratio(receiver.socket.datagrams_received, receiver.socket.receive_calls),
