@@ -23,6 +23,7 @@ struct Outcome {
   SimulationResult result;
   std::vector<FlowProgress> flows;
   ConnectionStatistics sender;  // of host 0 towards host 1
+  std::uint64_t receiver_duplicates = 0;
 };
 
 Outcome run(const std::string& name, const std::function<void(Scenario&)>& without_remedy = {}) {
@@ -39,6 +40,8 @@ Outcome run(const std::string& name, const std::function<void(Scenario&)>& witho
   while (!measured.application().finished() && measured.elapsed() < bound)
     measured.run_until(measured.elapsed() + 10ms);
   if (const auto numbers = measured.host(0).connection_statistics(1)) outcome.sender = *numbers;
+  if (const auto numbers = measured.host(1).connection_statistics(0))
+    outcome.receiver_duplicates = numbers->drops.of(trace::DropReason::kDuplicate);
   outcome.flows = measured.application().progress();
   outcome.result = Simulator(*scenario, options).run();
   return outcome;
@@ -137,6 +140,73 @@ TEST(FieldFailure, OneLossyPeerStarvesTheOthersWithoutASharedBudgetAndWithoutCon
     config.controller.fixed_rate = 20_mbps;
   });
   EXPECT_GT(length(outcome.flows[1]), 40 * 100ms + 40 * 100ms);
+}
+
+// Of the rate that the link's payload share allows (decisions 13), over the whole flow, slow start included.
+double share_of_path(const Outcome& outcome, const Scenario& scenario) {
+  const FlowSpec& flow = scenario.flows[0];
+  const double bits = static_cast<double>(flow.bytes) * flow.count * 8;
+  const double rate = static_cast<double>(scenario.links[0].rate.bytes_per_second()) * 8 * kPayloadShare;
+  return bits / to_seconds(length(outcome.flows[0])) / rate;
+}
+
+struct WayBack {
+  CongestionKind congestion;
+  bool adapts = true;
+  double loss = 0;
+};
+double share_with(const std::string& name, const WayBack& way_back) {
+  Scenario ran;
+  const Outcome outcome = run(name, [&](Scenario& scenario) {
+    scenario.hosts[0].config.congestion = way_back.congestion;
+    if (scenario.links[1].loss.rate > 0) scenario.links[1].loss.rate = way_back.loss;
+    AckPolicy& policy = scenario.hosts[1].config.acknowledgement;
+    if (!way_back.adapts) {
+      policy.max_repetitions = policy.queue.repetitions;
+      policy.max_queue_delay = Duration::zero();
+      policy.max_delay = scenario.round_trip(0, 1) / 8;
+    }
+    ran = scenario;
+  });
+  if (way_back.adapts) expect_clean(outcome);
+  return share_of_path(outcome, ran);
+}
+
+TEST(FieldFailure, LostAcknowledgementsCostLessThanATenthOfTheRate) {
+  for (const CongestionKind congestion : {CongestionKind::kCubic, CongestionKind::kBbr}) {
+    const double whole = share_with("lossy_way_back", {.congestion = congestion, .loss = 0});
+    EXPECT_GT(whole, 0.9) << to_string(congestion);
+    EXPECT_GT(share_with("lossy_way_back", {.congestion = congestion, .loss = 0.2}), 0.9 * whole)
+        << to_string(congestion);
+  }
+}
+
+TEST(FieldFailure, LostAcknowledgementsSlowTheDataDownWhenEachIsRepeatedOnce) {
+  for (const CongestionKind congestion : {CongestionKind::kCubic, CongestionKind::kBbr}) {
+    EXPECT_LT(share_with("lossy_way_back", {.congestion = congestion, .adapts = false, .loss = 0.2}), 0.8)
+        << to_string(congestion);
+  }
+}
+
+TEST(FieldFailure, WhatWasSentNeedlesslyIsKnown) {
+  const Outcome outcome = run("lossy_way_back");
+  EXPECT_GT(outcome.sender.losses_spurious, 0U);
+  // The path's own queue loses some as well; each of those was needed.
+  EXPECT_GE(outcome.sender.packets_lost, outcome.sender.losses_spurious);
+  EXPECT_NEAR(static_cast<double>(outcome.receiver_duplicates), static_cast<double>(outcome.sender.losses_spurious),
+              0.1 * static_cast<double>(outcome.receiver_duplicates) + 2);
+}
+
+TEST(FieldFailure, ANarrowWayBackCarriesTheAcknowledgements) {
+  for (const CongestionKind congestion : {CongestionKind::kCubic, CongestionKind::kBbr}) {
+    EXPECT_GT(share_with("narrow_way_back", {.congestion = congestion}), 0.8) << to_string(congestion);
+  }
+}
+
+TEST(FieldFailure, ANarrowWayBackSlowsTheDataDownWhenAcknowledgementsDoNotYield) {
+  for (const CongestionKind congestion : {CongestionKind::kCubic, CongestionKind::kBbr}) {
+    EXPECT_LT(share_with("narrow_way_back", {.congestion = congestion, .adapts = false}), 0.8) << to_string(congestion);
+  }
 }
 
 // Run scripts/run_simulation.sh record after a change of behaviour that is meant.

@@ -4,8 +4,7 @@
 
 namespace godwit {
 
-AckTracker::AckTracker(const AckPolicy& policy)
-    : policy_(&policy), queue_(policy.queue), delay_(policy.initial_delay) {}
+AckTracker::AckTracker(const AckPolicy& policy) : policy_(&policy), queue_(policy.queue), path_(policy) {}
 
 Novelty AckTracker::on_noop(Instant now, std::uint32_t id) {
   if (ids_.is_duplicate(id)) {
@@ -24,42 +23,68 @@ Novelty AckTracker::on_tracked_noop(std::uint32_t id) {
   return Novelty::kNew;
 }
 
-void AckTracker::set_rtt(Duration smoothed) {
-  delay_ = std::clamp(smoothed / 8, policy_->min_delay, policy_->max_delay);
+void AckTracker::queue_duplicate(Instant now, std::uint32_t id) {
+  latest_duplicate_ = false;
+  switch (queue_.push_duplicate(now, id, path_.soonest_reaction())) {
+    case ReceiptQueue::Duplicate::kWaiting:
+    case ReceiptQueue::Duplicate::kCopy: return;
+    case ReceiptQueue::Duplicate::kFull: flush_at_ = now; return;
+    case ReceiptQueue::Duplicate::kNeedless: ++needless_duplicates_; path_.on_needless_duplicate(now);
+  }
 }
 
-// A gap, a duplicate or a tail is news that the sender's loss recovery waits for; a young connection's window is too
-// small to fill the threshold.
+// A gap, a duplicate or a tail is news that the sender's loss recovery waits for; where acknowledgements queue up, gaps
+// and duplicates do not get a packet each. A young connection's window is too small to fill the threshold: its packets
+// do not wait for the delay, but none follows another sooner, so that the first flights do not fill a narrow path back.
 void AckTracker::on_batch_end(Instant now) {
   const bool young = new_packets_at_batch_ < policy_->prompt_packets;
   const bool duplicate = duplicates_ != duplicates_at_batch_;
-  if ((young || duplicate || batch_is_tail_ || ids_.disorder()) && !queue_.empty()) flush_at_once_ = true;
+  if (!queue_.empty()) {
+    if (batch_is_tail_) flush_at_ = now;
+    if (young) flush_at_ = std::min(flush_at_, std::max(now, taken_at_ + path_.delay()));
+    if (duplicate || ids_.disorder()) flush_at_ = std::min(flush_at_, std::max(now, taken_at_ + path_.spacing()));
+  }
   ids_.clear_disorder();
   ids_.expire(now);
+  path_.on_batch_end(now, new_packets_ - new_packets_at_batch_);
   batch_is_tail_ = false;
   duplicates_at_batch_ = duplicates_;
   new_packets_at_batch_ = new_packets_;
 }
 
 bool AckTracker::due(Instant now) const {
-  if (queue_.empty()) return false;
-  return flush_at_once_ || queue_.size() >= policy_->threshold || now - queue_.oldest() >= delay_;
+  const auto when = deadline();
+  return when && now >= *when;
 }
 
+// The last acknowledgements before a silence have no later packet to be repeated in. Where some get lost they are
+// repeated in packets of their own, a quarter of a round trip apart: before the sender's probe.
 std::optional<Instant> AckTracker::deadline() const {
-  if (queue_.empty()) return std::nullopt;
-  const bool already = flush_at_once_ || queue_.size() >= policy_->threshold;
-  return already ? queue_.oldest() : queue_.oldest() + delay_;
+  if (queue_.empty()) {
+    if (tail_repeats_left_ == 0) return std::nullopt;
+    return taken_at_ + 2 * path_.delay();
+  }
+  if (queue_.size() >= path_.threshold()) return queue_.oldest();
+  return std::min(flush_at_, queue_.oldest() + path_.delay());
 }
 
 std::size_t AckTracker::take(Instant now, std::span<std::uint32_t> out, bool repeat_recent) {
-  const std::size_t written = queue_.take(now, out, repeat_recent);
+  const std::size_t fresh = std::min(out.size(), queue_.size());
+  const std::size_t written = queue_.take(now, out, repeat_recent, path_.repetitions());
   taken_ += written;
-  if (queue_.empty()) flush_at_once_ = false;
+  taken_at_ = now;
+  if (queue_.empty()) flush_at_ = kNever;
+  if (fresh > 0) {
+    tail_repeats_left_ = static_cast<std::uint8_t>(path_.lossy() ? path_.repetitions() : 0);
+  } else if (tail_repeats_left_ > 0) {
+    tail_repeats_left_ = static_cast<std::uint8_t>(written > 0 ? tail_repeats_left_ - 1 : 0);
+  }
+  if (written > 0) path_.on_packet_sent();
   return written;
 }
 
 void AckTracker::trim() {
+  tail_repeats_left_ = 0;
   queue_.trim();
   noops_.trim();
   tracked_noops_.trim();
@@ -70,6 +95,7 @@ AckStatistics AckTracker::statistics() const {
           .duplicates = duplicates_,
           .receipts_taken = taken_,
           .receipts_repeated = queue_.repeated(),
+          .needless_duplicates = needless_duplicates_,
           .receipts_overflowed = queue_.overflowed(),
           .ids_passed_by_age = ids_.ids_passed_by_age(),
           .ids_passed_by_limit = ids_.ids_passed_by_limit()};

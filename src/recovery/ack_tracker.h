@@ -11,34 +11,20 @@
 #include <span>
 
 #include "base/time.h"
+#include "recovery/ack_path.h"
+#include "recovery/ack_policy.h"
 #include "recovery/noop_ids.h"
 #include "recovery/receipt_queue.h"
 #include "recovery/received_ids.h"
 
 namespace godwit {
 
-// When receipts are due: at `threshold` waiting ones, at the end of a batch that opened or filled a gap, held a
-// duplicate or a hinted tail, at the end of each of the first batches, or once the oldest has waited
-// clamp(round trip / 8, min_delay, max_delay).
-struct AckPolicy {
-  std::uint32_t threshold = 144;  // half of what one NoOp carries: the other half repeats
-  Duration min_delay = 250us;
-  Duration max_delay = 20ms;
-  Duration initial_delay = 1ms;       // before set_rtt
-  std::uint32_t prompt_packets = 64;  // of a young connection: the sender's window is still small
-  // Most receipts of one packet of their own. 1, with a threshold of 1: a packet of receipts for each packet, as simple
-  // transports do.
-  std::uint32_t receipts_per_packet = 288;
-  ReceiptQueueConfig queue;
-};
-
-inline constexpr AckPolicy kDefaultAckPolicy;
-
 struct AckStatistics {
   std::uint64_t new_packets = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t receipts_taken = 0;  // written into packets, repetitions included
   std::uint64_t receipts_repeated = 0;
+  std::uint64_t needless_duplicates = 0;  // the sender had missed their receipts
   std::uint64_t receipts_overflowed = 0;
   std::uint64_t ids_passed_by_age = 0;
   std::uint64_t ids_passed_by_limit = 0;
@@ -57,6 +43,7 @@ class AckTracker {
       novelty = Novelty::kNew;
     }
     latest_new_ = novelty == Novelty::kNew;
+    latest_duplicate_ = !latest_new_;
     latest_id_ = id;
     new_packets_ += latest_new_ ? 1 : 0;
     duplicates_ += latest_new_ ? 0 : 1;
@@ -73,21 +60,31 @@ class AckTracker {
   // Queues a receipt; an id already waiting is not queued twice. Any id may be queued (wire spec 5.9), on_packet or
   // not.
   void queue_receipt(Instant now, std::uint32_t id) {
-    const bool known_new = latest_new_ && id == latest_id_;
+    const bool latest = id == latest_id_;
+    const bool known_new = latest_new_ && latest;
     latest_new_ = false;
-    if (!queue_.push(now, id, known_new)) flush_at_once_ = true;
+    if (latest && latest_duplicate_) [[unlikely]] {
+      queue_duplicate(now, id);
+    } else if (!queue_.push(now, id, known_new)) {
+      flush_at_ = now;
+    }
   }
 
   // The sender is likely to wait for what has just arrived (end of a stream, a message): no delay after this batch.
   void hint_tail() { batch_is_tail_ = true; }
-  // The round trip that the delay follows.
-  void set_rtt(Duration smoothed);
+  // The least round trip: the delay follows it.
+  void set_rtt(Duration minimum) { path_.set_minimum(minimum); }
+  // A ping was answered after `round_trip`: the delay grows while that is long (AckPath). `minimum`: the least one.
+  void on_round_trip(Duration round_trip, Duration minimum) { path_.on_round_trip(round_trip, minimum); }
+  // Whether enough acknowledgements have gone out since the last one that the connection should send a ping.
+  [[nodiscard]] bool probe_due(Instant now) const { return path_.probe_due(now); }
+  void on_probe_sent(Instant now) { path_.on_probe_sent(now); }
 
   // Once after each received run, before due().
   void on_batch_end(Instant now);
   // Whether receipts should be sent now even if nothing else is.
   [[nodiscard]] bool due(Instant now) const;
-  // When due() becomes true by itself; nothing when no receipt waits.
+  // When due() becomes true by itself; nothing when no receipt waits and none has to be repeated without new ones.
   [[nodiscard]] std::optional<Instant> deadline() const;
   // Most receipts that the caller is to put into one packet of their own.
   [[nodiscard]] std::size_t receipts_per_packet() const { return policy_->receipts_per_packet; }
@@ -103,23 +100,33 @@ class AckTracker {
 
   [[nodiscard]] AckStatistics statistics() const;
   [[nodiscard]] std::size_t gap_count() const { return ids_.gap_count(); }
+  // In how many later packets each receipt is repeated at present.
+  [[nodiscard]] std::uint32_t repetitions() const { return path_.repetitions(); }
+  [[nodiscard]] Duration delay() const { return path_.delay(); }
 
  private:
+  static constexpr Instant kNever = Instant::max();
+  void queue_duplicate(Instant now, std::uint32_t id);
+
   const AckPolicy* policy_;
   ReceivedIds ids_;
   NoOpIds noops_;          // in ids_ by a NoOp alone
   NoOpIds tracked_noops_;  // not in ids_
   ReceiptQueue queue_;
-  Duration delay_;
+  AckPath path_;
+  Instant flush_at_ = kNever;  // what has just arrived is urgent
+  Instant taken_at_{};         // the latest receipts
   std::uint32_t latest_id_ = 0;
   bool latest_new_ = false;
+  bool latest_duplicate_ = false;
   bool batch_is_tail_ = false;
-  bool flush_at_once_ = false;
+  std::uint8_t tail_repeats_left_ = 0;  // packets of repetitions alone, should nothing new come
   std::uint64_t duplicates_at_batch_ = 0;
   std::uint64_t new_packets_at_batch_ = 0;
   std::uint64_t new_packets_ = 0;
   std::uint64_t duplicates_ = 0;
   std::uint64_t taken_ = 0;
+  std::uint64_t needless_duplicates_ = 0;
 };
 
 }  // namespace godwit

@@ -5,7 +5,8 @@
 namespace godwit {
 namespace {
 
-constexpr std::uint32_t kTickMask = (1u << 30) - 1;
+constexpr std::uint32_t kMostRepetitions = 15;
+constexpr std::uint32_t kTickMask = (1u << 28) - 1;
 
 std::uint32_t ticks(Duration time) {
   return static_cast<std::uint32_t>(time.count() >> 20) & kTickMask;
@@ -14,10 +15,7 @@ std::uint32_t ticks(Duration time) {
 }  // namespace
 
 bool ReceiptQueue::push_checked(Instant now, std::uint32_t id, bool known_new) {
-  if (!known_new || searching_) {
-    const auto waiting = pending_.begin() + static_cast<std::ptrdiff_t>(taken_);
-    if (std::find(waiting, pending_.end(), id) != pending_.end()) return true;
-  }
+  if ((!known_new || searching_) && is_waiting(id)) return true;
   if (size() >= config_->pending_limit) {
     ++overflowed_;
     return false;
@@ -31,7 +29,25 @@ bool ReceiptQueue::push_checked(Instant now, std::uint32_t id, bool known_new) {
   return true;
 }
 
-std::size_t ReceiptQueue::take(Instant now, std::span<std::uint32_t> out, bool repeat_recent) {
+bool ReceiptQueue::is_waiting(std::uint32_t id) const {
+  const auto waiting = pending_.begin() + static_cast<std::ptrdiff_t>(taken_);
+  return std::find(waiting, pending_.end(), id) != pending_.end();
+}
+
+ReceiptQueue::Duplicate ReceiptQueue::push_duplicate(Instant now, std::uint32_t id, Duration soonest_reaction) {
+  if (is_waiting(id)) return Duplicate::kWaiting;
+  const std::uint32_t now_ticks = ticks(now.time_since_epoch());
+  const bool copy = std::ranges::any_of(recent_, [&](const Recent& entry) {
+    return entry.id == id && ((now_ticks - entry.sent_ticks) & kTickMask) < ticks(soonest_reaction);
+  });
+  if (!push_checked(now, id, false)) return Duplicate::kFull;
+  if (copy) return Duplicate::kCopy;
+  if (size() < config_->pending_limit) pending_.push_back(id);
+  return Duplicate::kNeedless;
+}
+
+std::size_t ReceiptQueue::take(Instant now, std::span<std::uint32_t> out, bool repeat_recent,
+                               std::uint32_t repetitions) {
   const std::size_t fresh = std::min(out.size(), size());
   std::copy_n(pending_.begin() + static_cast<std::ptrdiff_t>(taken_), fresh, out.begin());
   taken_ += fresh;
@@ -45,24 +61,24 @@ std::size_t ReceiptQueue::take(Instant now, std::span<std::uint32_t> out, bool r
   }
   // Repetitions first: what is remembered below is in this very packet.
   const std::size_t repeats = repeat_recent ? repeat(now, out.subspan(fresh)) : 0;
-  remember(now, out.first(fresh));
+  remember(now, out.first(fresh), repetitions);
   return fresh + repeats;
 }
 
-void ReceiptQueue::remember(Instant now, std::span<const std::uint32_t> ids) {
-  if (config_->recent_limit == 0 || config_->repetitions == 0) return;
+void ReceiptQueue::remember(Instant now, std::span<const std::uint32_t> ids, std::uint32_t repetitions) {
+  if (config_->recent_limit == 0 || (repetitions == 0 && config_->repetitions == 0)) return;
   if (ids.size() > config_->recent_limit) ids = ids.last(config_->recent_limit);
   const std::uint32_t sent = ticks(now.time_since_epoch());
-  const std::uint32_t repeats = std::min<std::uint32_t>(config_->repetitions, 3);
+  const std::uint32_t repeats = std::min(repetitions, kMostRepetitions);
   for (const std::uint32_t id : ids) {
     if (recent_.size() < config_->recent_limit) recent_.emplace_back();
     if (recent_next_ == config_->recent_limit) recent_next_ = 0;
     Recent& entry = recent_[recent_next_++];
     if (entry.repeats_left != 0) --repeatable_;
-    ++repeatable_;
+    if (repeats != 0) ++repeatable_;
     entry.id = id;
     entry.sent_ticks = sent & kTickMask;
-    entry.repeats_left = repeats & 3u;
+    entry.repeats_left = repeats & 15u;
   }
 }
 
@@ -79,7 +95,7 @@ std::size_t ReceiptQueue::repeat(Instant now, std::span<std::uint32_t> out) {
     if (((now_ticks - entry.sent_ticks) & kTickMask) >= window) break;
     if (entry.repeats_left == 0) continue;
     --left;
-    entry.repeats_left = (entry.repeats_left - 1u) & 3u;
+    entry.repeats_left = (entry.repeats_left - 1u) & 15u;
     if (entry.repeats_left == 0) --repeatable_;
     out[written++] = entry.id;
   }

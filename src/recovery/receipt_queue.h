@@ -1,6 +1,7 @@
 // Receipts waiting to be sent, and those sent lately, which are repeated while a packet has room so that one lost
 // receipt packet causes no retransmission. Part of AckTracker.
-// Invariants: no id stands twice among the waiting ones; both lists are bounded.
+// Invariants: no id stands twice among the waiting ones, but for two in a row, which report a duplicate; both lists are
+// bounded.
 #pragma once
 
 #include <cstddef>
@@ -9,17 +10,9 @@
 #include <vector>
 
 #include "base/time.h"
+#include "recovery/ack_policy.h"
 
 namespace godwit {
-
-struct ReceiptQueueConfig {
-  std::size_t pending_limit = 4096;  // a receipt beyond is dropped and counted: the peer's retransmission asks again
-  std::size_t recent_limit = 288;    // receipts remembered for repetition
-  std::uint8_t repetitions = 1;      // how often a receipt is repeated, at most 3
-  Duration repetition_window = 1s;   // not repeated once this old
-};
-
-inline constexpr ReceiptQueueConfig kDefaultReceiptQueueConfig;
 
 class ReceiptQueue {
  public:
@@ -38,9 +31,19 @@ class ReceiptQueue {
     return push_checked(now, id, known_new);
   }
 
-  // Fills `out` with waiting receipts, oldest first, then, if asked to, with recent ones, latest first.
-  // Returns how many were written.
-  std::size_t take(Instant now, std::span<std::uint32_t> out, bool repeat_recent);
+  // The receipt of a packet that has come again. Twice in a row, which tells a Godwit that it was sent needlessly (any
+  // other peer ignores the second), unless the id is waiting or its receipt went out less than `soonest_reaction` ago:
+  // then it is the network's copy.
+  enum class Duplicate : std::uint8_t { kWaiting, kCopy, kNeedless, kFull };
+  Duplicate push_duplicate(Instant now, std::uint32_t id, Duration soonest_reaction);
+
+  // Fills `out` with waiting receipts, oldest first, then, if asked to, with recent ones, latest first. What is waiting
+  // now will be repeated in `repetitions` later packets. Returns how many were written.
+  std::size_t take(Instant now, std::span<std::uint32_t> out, bool repeat_recent, std::uint32_t repetitions);
+  // With the configured number of repetitions.
+  std::size_t take(Instant now, std::span<std::uint32_t> out, bool repeat_recent) {
+    return take(now, out, repeat_recent, config_->repetitions);
+  }
 
   [[nodiscard]] bool empty() const { return taken_ == pending_.size(); }
   [[nodiscard]] std::size_t size() const { return pending_.size() - taken_; }
@@ -55,12 +58,13 @@ class ReceiptQueue {
  private:
   struct Recent {
     std::uint32_t id = 0;
-    std::uint32_t sent_ticks : 30 = 0;  // ticks of 2^20 ns, modulo 2^30
-    std::uint32_t repeats_left : 2 = 0;
+    std::uint32_t sent_ticks : 28 = 0;  // ticks of 2^20 ns, modulo 2^28: three days
+    std::uint32_t repeats_left : 4 = 0;
   };
 
   bool push_checked(Instant now, std::uint32_t id, bool known_new);
-  void remember(Instant now, std::span<const std::uint32_t> ids);
+  [[nodiscard]] bool is_waiting(std::uint32_t id) const;
+  void remember(Instant now, std::span<const std::uint32_t> ids, std::uint32_t repetitions);
   std::size_t repeat(Instant now, std::span<std::uint32_t> out);
   void forget_recent(std::uint32_t id);
 

@@ -63,6 +63,49 @@ TEST(ReceiptQueue, CountsWhatDoesNotFit) {
   EXPECT_TRUE(queue.push(kStart, 5, true));
 }
 
+TEST(ReceiptQueue, ReportsADuplicateByItsIdTwiceInARow) {
+  ReceiptQueue queue;
+  for (std::uint32_t id = 1; id <= 3; ++id) queue.push(kStart, id, true);
+  take(queue, kStart, 10);
+  EXPECT_EQ(queue.push_duplicate(kStart + 50ms, 2, 10ms), ReceiptQueue::Duplicate::kNeedless);
+  queue.push(kStart + 50ms, 4, true);
+  EXPECT_THAT(take(queue, kStart + 50ms, 10), ElementsAre(2, 2, 4));
+  EXPECT_THAT(take(queue, kStart + 51ms, 10, true), ElementsAre(4, 2, 2, 3, 1)) << "and its repetition";
+}
+
+// What the sender cannot have sent again for want of a receipt: it did not have the time to miss one.
+TEST(ReceiptQueue, TakesAnEarlyDuplicateForACopyByTheNetwork) {
+  ReceiptQueue queue;
+  queue.push(kStart, 1, true);
+  EXPECT_EQ(queue.push_duplicate(kStart, 1, 10ms), ReceiptQueue::Duplicate::kWaiting);
+  EXPECT_THAT(take(queue, kStart, 10), ElementsAre(1));
+  EXPECT_EQ(queue.push_duplicate(kStart + 5ms, 1, 10ms), ReceiptQueue::Duplicate::kCopy);
+  EXPECT_THAT(take(queue, kStart + 5ms, 10), ElementsAre(1));
+}
+
+TEST(ReceiptQueue, KeepsItsLimitWithDuplicates) {
+  constexpr ReceiptQueueConfig kConfig = {.pending_limit = 4};
+  ReceiptQueue queue(kConfig);
+  for (std::uint32_t id = 1; id <= 3; ++id) queue.push(kStart, id, true);
+  EXPECT_EQ(queue.push_duplicate(kStart, 9, 0ns), ReceiptQueue::Duplicate::kNeedless);
+  EXPECT_EQ(queue.size(), 4u);
+  EXPECT_EQ(queue.push_duplicate(kStart, 8, 0ns), ReceiptQueue::Duplicate::kFull);
+  EXPECT_EQ(queue.size(), 4u);
+}
+
+TEST(ReceiptQueue, RepeatsInAsManyLaterPacketsAsAskedFor) {
+  ReceiptQueue queue;
+  std::uint32_t id = 1;
+  for (const std::uint32_t repetitions : {0u, 1u, 5u}) {
+    queue.push(kStart, id, true);
+    std::vector<std::uint32_t> out(10);
+    EXPECT_EQ(queue.take(kStart, out, true, repetitions), 1u);
+    for (std::uint32_t i = 0; i < repetitions; ++i) EXPECT_THAT(take(queue, kStart, 10, true), ElementsAre(id));
+    EXPECT_THAT(take(queue, kStart, 10, true), IsEmpty());
+    ++id;
+  }
+}
+
 TEST(ReceiptQueue, RepeatsRecentReceiptsAsLongAsAllowed) {
   constexpr ReceiptQueueConfig kConfig = {.repetitions = 2};
   ReceiptQueue queue(kConfig);

@@ -114,6 +114,9 @@ class Recovery {
     note_original(id, packet->send_number);
     confirm(*packet);
   }
+  // A receipt that stands twice in a row: the packet has come to the peer again, so a transmission before the latest had
+  // arrived. What no receipt alone can tell (a retransmission keeps its id) a Godwit says so.
+  void on_duplicate_receipt(std::uint32_t id);
   // Valid until the next call of a method that is not const.
   [[nodiscard]] const AckOutcome& finish_acks();
 
@@ -188,6 +191,8 @@ class Recovery {
 
   void on_unusual_receipt(std::uint32_t id, SentPacket* packet);
   void on_resent_receipt(std::uint32_t id, SentPacket& packet);
+  void note_resent(std::uint32_t id, const SentPacket& packet);
+  void note_needless(const SentPacket& packet);
   void note_doubtful(const SentPacket& packet);
   void on_answered_probe(const SentPacket& packet);
   void on_unsent_receipt(std::uint32_t id);

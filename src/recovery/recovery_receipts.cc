@@ -49,13 +49,7 @@ void Recovery::on_resent_receipt(std::uint32_t id, SentPacket& packet) {
   const bool too_soon = rtt_.has_sample() && run_.now - packet.sent_at < rtt_.minimum() - rtt_.minimum() / 8;
   if (too_soon) {
     note_doubtful(packet);
-    if (was_lost) {
-      ++outcome_->spurious_packets;
-      outcome_->spurious_bytes += packet.bytes;
-      outcome_->spurious_loss_undone |= losses_.on_spurious_loss(packet);
-    } else {
-      ++statistics_.needless_probes;
-    }
+    note_needless(packet);
     if (packet.transmissions == 2) {
       // The one measurement that a late receipt allows; it makes the next probe or time-out wait longer.
       const Duration sample = run_.now - packet.first_transmission_at();
@@ -69,11 +63,36 @@ void Recovery::on_resent_receipt(std::uint32_t id, SentPacket& packet) {
   } else {
     on_answered_probe(packet);
   }
-  if (!run_.any_resent || sent_before(run_.newest_resent, packet.send_number)) {
-    run_.any_resent = true;
-    run_.newest_resent = packet.send_number;
-    run_.newest_resent_id = id;
+  note_resent(id, packet);
+}
+
+// The latest transmission has arrived.
+void Recovery::note_resent(std::uint32_t id, const SentPacket& packet) {
+  if (run_.any_resent && !sent_before(run_.newest_resent, packet.send_number)) return;
+  run_.any_resent = true;
+  run_.newest_resent = packet.send_number;
+  run_.newest_resent_id = id;
+}
+
+// An earlier transmission than the latest had arrived.
+void Recovery::note_needless(const SentPacket& packet) {
+  if (packet.loss_episode == 0) {
+    ++statistics_.needless_probes;
+    return;
   }
+  ++outcome_->spurious_packets;
+  outcome_->spurious_bytes += packet.bytes;
+  outcome_->spurious_loss_undone |= losses_.on_spurious_loss(packet);
+}
+
+// Of a packet sent only once it is a copy that the network made. One that counts as lost again is spurious whichever
+// transmission arrived: on_receipt() does the same.
+void Recovery::on_duplicate_receipt(std::uint32_t id) {
+  SentPacket* packet = sent_.find(id);
+  if (packet == nullptr || packet->state != SentState::kInFlight || packet->transmissions == 1) return on_receipt(id);
+  note_needless(*packet);
+  note_resent(id, *packet);
+  confirm(*packet);
 }
 
 // Either the probe has repaired a loss, or it was sent while the peer held the original's receipt. The time it took to

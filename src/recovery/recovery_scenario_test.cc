@@ -306,5 +306,24 @@ TEST_P(RandomPath, DeliversAndConfirmsEverything) {
 
 INSTANTIATE_TEST_SUITE_P(Peers, RandomPath, testing::Combine(testing::Bool(), testing::Bool()));
 
+// One packet of receipts in three, at random: within a few round trips no more packets are sent twice for it, and what
+// was is known for needless.
+TEST(RecoveryScenario, LostReceiptsAreMadeGoodByRepetitionsAndNeedlessRetransmissionsAreKnown) {
+  TestPath path;
+  path.ping();
+  path.send_paced(100, 1ms);
+  path.run_for(200ms);
+  DeterministicRandom dice(3);
+  path.lose_receipts = [&](std::size_t) { return dice.unit() < 0.33; };
+  path.send_paced(2000, 1ms);
+  const std::uint64_t learning = path.lost;
+  path.send_paced(8000, 1ms);
+  EXPECT_GE(path.tracker.repetitions(), 3u);
+  EXPECT_TRUE(path.settle());
+  EXPECT_LE(path.lost - learning, 8000u / 100);
+  EXPECT_GE(path.spurious * 10, path.lost * 9);
+  EXPECT_EQ(deliveries_in_all(path), 10'100u);
+}
+
 }  // namespace
 }  // namespace godwit

@@ -55,6 +55,7 @@ class TestPath {
   void ping() {
     recovery.rtt().on_ping_sample(now, 2 * one_way);
     tracker.set_rtt(2 * one_way);
+    tracker.on_round_trip(2 * one_way, 2 * one_way);
   }
   // Sends `count` fragments of one stream at this moment. Returns the id of the last one.
   std::uint32_t send(std::uint32_t count, std::uint32_t owner = 1) {
@@ -190,7 +191,15 @@ class TestPath {
     while (!receipts_.empty() && receipts_.begin()->first <= now) {
       if (!any) recovery.begin_acks(now);
       any = true;
-      for (const std::uint32_t id : receipts_.begin()->second) recovery.on_receipt(id);
+      const std::vector<std::uint32_t>& list = receipts_.begin()->second;
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        const bool twice = i + 1 < list.size() && list[i] == list[i + 1];
+        if (twice) {
+          recovery.on_duplicate_receipt(list[i++]);
+        } else {
+          recovery.on_receipt(list[i]);
+        }
+      }
       receipts_.erase(receipts_.begin());
     }
     if (!any) return;

@@ -136,7 +136,16 @@ void Connection::process_receipts(Instant now, Established& session, const wire:
     session.recovery.begin_acks(now);
   }
   counted_.receipts_received += receipts.size();
-  for (const std::uint32_t id : receipts) session.recovery.on_receipt(id);
+  // An id twice in a row reports a duplicate (docs/wire_format.md).
+  for (auto receipt = receipts.begin(); receipt != receipts.end();) {
+    const std::uint32_t id = *receipt++;
+    if (receipt != receipts.end() && *receipt == id) [[unlikely]] {
+      session.recovery.on_duplicate_receipt(id);
+      ++receipt;
+    } else {
+      session.recovery.on_receipt(id);
+    }
+  }
 }
 
 void Connection::process_packet(Instant now, Established& session, const Arrival& arrival, const wire::Packet& packet) {
@@ -174,6 +183,7 @@ void Connection::process_packet(Instant now, Established& session, const Arrival
     if (!round_trip) return;
     session.recovery.rtt().on_ping_sample(now, *round_trip);
     session.recovery.on_path_proven();
+    session.acks.on_round_trip(*round_trip, session.recovery.rtt().minimum());
     if (session.session.on_ping_answered(arrival.opened.proves_peer)) emit(PeerAuthenticated{});
     emit(PingAnswered{.sequence = pong->sequence, .round_trip = *round_trip});
     return;

@@ -142,8 +142,11 @@ void Connection::write_control(Instant now, Established& session, RunWriter& run
     run.append(ByteView(scratch).first(size), {}, {});
     trace_sent(now, 0, trace::PacketKind::kPong, size, false);
   }
+  // Measures the path that acknowledgements take, while many of them do.
+  if (session.acks.probe_due(now)) session.ping_due = true;
   if (session.ping_due && run.fits(wire::kPingSize + wire::kDatagramOverhead)) {
     session.ping_due = false;
+    session.acks.on_probe_sent(now);
     const wire::Ping ping{session.keepalive.begin_ping(now)};
     const std::size_t size = wire::encode(scratch, untracked_id(session), {}, ping);
     run.append(ByteView(scratch).first(size), {}, {});

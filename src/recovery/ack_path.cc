@@ -1,0 +1,74 @@
+#include "recovery/ack_path.h"
+
+#include <algorithm>
+
+namespace godwit {
+namespace {
+
+constexpr std::uint32_t kIdsPerPacket = 288;  // wire spec 2.8
+// Growth of the round trip up to half of its least value, or this much, is what bursts of data and the peer's scheduler
+// explain.
+constexpr Duration kOrdinaryGrowth = 5ms;
+// Needless duplicates of one packet in so many are few enough: each costs one retransmission.
+constexpr std::uint64_t kTolerated = 512;
+
+}  // namespace
+
+void AckPath::set_minimum(Duration round_trip) {
+  minimum_ = round_trip;
+  path_delay_ = std::clamp(round_trip / 8, policy_->min_delay, policy_->max_delay);
+}
+
+// Up by half, and at least to a quarter of the growth, at each measurement that shows a queue and down by a quarter at
+// each that shows none: the delay settles where the queue has just gone, whatever the path carries. The queue may be
+// that of the data, which no delay of acknowledgements shortens; then the bounds keep acknowledgements coming two to
+// three times per round trip.
+void AckPath::on_round_trip(Duration round_trip, Duration minimum) {
+  round_trip_ = round_trip;
+  minimum_ = minimum;
+  if (round_trip > minimum_ + std::max(minimum_ / 2, kOrdinaryGrowth)) {
+    const Duration most = std::min(policy_->max_queue_delay, std::max(minimum_ / 2, round_trip / 3));
+    const Duration grown = round_trip - minimum_;
+    queue_delay_ = std::min(most, std::max(queue_delay_ + queue_delay_ / 2 + path_delay_, grown / 4));
+  } else {
+    queue_delay_ -= queue_delay_ / 4;
+  }
+}
+
+// At most once per round trip: the sender needs as long to show what the last change was good for.
+void AckPath::on_needless_duplicate(Instant now) {
+  calm_since_ = now;
+  ++duplicates_since_change_;
+  if (raised_ >= policy_->max_repetitions) return;
+  if (duplicates_since_change_ * kTolerated < packets_since_change_) return;
+  if (now - changed_at_ < std::max(round_trip_, delay())) return;
+  change_repetitions(now, raised_ + 1u);
+}
+
+void AckPath::on_batch_end(Instant now, std::uint64_t new_packets) {
+  packets_since_change_ += new_packets;
+  if (!lossy() || now - calm_since_ < policy_->repetition_memory) return;
+  change_repetitions(now, raised_ - 1u);
+}
+
+void AckPath::change_repetitions(Instant now, std::uint32_t repetitions) {
+  raised_ = static_cast<std::uint8_t>(repetitions);
+  changed_at_ = calm_since_ = now;
+  packets_since_change_ = duplicates_since_change_ = 0;
+}
+
+std::uint32_t AckPath::repetitions() const {
+  const bool crowded = queue_delay_ > path_delay_;
+  return crowded && raised_ > 0 ? raised_ - 1u : raised_;
+}
+
+std::uint32_t AckPath::threshold() const {
+  return std::min(policy_->threshold, kIdsPerPacket / (1 + repetitions()));
+}
+
+bool AckPath::probe_due(Instant now) const {
+  return packets_since_probe_ >= policy_->packets_per_probe &&
+         now - probed_at_ >= std::max(policy_->probe_interval, round_trip_);
+}
+
+}  // namespace godwit

@@ -1,0 +1,72 @@
+// What the receiver of data has learned about the path that its acknowledgements take, from two signs. A duplicate that
+// the sender had reason to send means that acknowledgements were lost: each id is then repeated in more of the
+// following packets. A round trip of pings that has grown means that a queue is filling, perhaps with acknowledgements:
+// they then wait for one another, in fewer and fuller packets, until the queue has gone or a bound is reached. Part of
+// AckTracker.
+// Invariants: repetitions() is at most AckPolicy::max_repetitions or the configured least number; delay() is at most
+// max_delay + max_queue_delay.
+#pragma once
+
+#include <cstdint>
+
+#include "base/time.h"
+#include "recovery/ack_policy.h"
+
+namespace godwit {
+
+class AckPath {
+ public:
+  // `policy` outlives it.
+  explicit AckPath(const AckPolicy& policy)
+      : policy_(&policy), path_delay_(policy.initial_delay), raised_(policy.queue.repetitions) {}
+
+  // The least round trip, known from packets of our own: without a queue the delay is an eighth of it.
+  void set_minimum(Duration round_trip);
+  // A ping was answered after `round_trip`; `minimum` is the least one.
+  void on_round_trip(Duration round_trip, Duration minimum);
+  // A packet came again although its acknowledgement had been sent long enough ago to be known to the sender.
+  void on_needless_duplicate(Instant now);
+  // Once per batch, with the packets in it that were new.
+  void on_batch_end(Instant now, std::uint64_t new_packets);
+  // A packet of acknowledgements went out.
+  void on_packet_sent() { ++packets_since_probe_; }
+
+  // How long the oldest acknowledgement waits at most.
+  [[nodiscard]] Duration delay() const { return path_delay_ + queue_delay_; }
+  // Least time between two packets of acknowledgements, the prompt ones included. Zero while no queue shows.
+  [[nodiscard]] Duration spacing() const { return queue_delay_ / 2; }
+  // In how many later packets each acknowledgement is repeated: one less than duplicates ask for where a queue holds
+  // acknowledgements back, since repetitions make it longer.
+  [[nodiscard]] std::uint32_t repetitions() const;
+  // Whether acknowledgements are known to get lost.
+  [[nodiscard]] bool lossy() const { return raised_ > policy_->queue.repetitions; }
+  // Of acknowledgements waiting: half of a packet, or less when the rest of it is needed for repetitions.
+  [[nodiscard]] std::uint32_t threshold() const;
+  // An acknowledgement sent less than this ago cannot have been missed by the sender yet.
+  [[nodiscard]] Duration soonest_reaction() const { return minimum_ / 2; }
+
+  // Whether the round trip should be measured again by a ping.
+  [[nodiscard]] bool probe_due(Instant now) const;
+  void on_probe_sent(Instant now) {
+    probed_at_ = now;
+    packets_since_probe_ = 0;
+  }
+
+ private:
+  void change_repetitions(Instant now, std::uint32_t repetitions);
+
+  const AckPolicy* policy_;
+  Duration minimum_{};      // zero: not known
+  Duration round_trip_{};   // of the latest ping answered; zero: none was
+  Duration path_delay_;     // what acknowledgements wait without a queue
+  Duration queue_delay_{};  // and besides because the round trip has grown
+  Instant changed_at_{};    // the repetitions
+  Instant calm_since_{};    // no needless duplicate since
+  Instant probed_at_{};
+  std::uint64_t packets_since_change_ = 0;
+  std::uint64_t duplicates_since_change_ = 0;
+  std::uint32_t packets_since_probe_ = 0;
+  std::uint8_t raised_;  // repetitions that duplicates ask for
+};
+
+}  // namespace godwit
