@@ -1,5 +1,6 @@
 // The transport without I/O, for a loop of your own: bytes and time go in, bytes and events come out. Times are
-// nanoseconds on a clock of yours that never goes back (CLOCK_BOOTTIME is a good one).
+// nanoseconds on a clock of yours that never goes back (CLOCK_BOOTTIME is a good one). An Endpoint does not survive
+// fork(): in a child, poll_transmit() aborts, as the parent goes on with the same keys and nonces.
 //
 //   on input:        receive(now, …), or handle_timeout(now) when next_timeout() has come
 //   after any input: while (poll_event(event)) …;  while (poll_transmit(now, …)) send it

@@ -1,5 +1,7 @@
 // A peer with its own event loop: one socket, one thread, all its connections. The easy way to use Godwit; for a loop
 // of your own see endpoint.h. Only stop(), wake() and post() may be called from other threads.
+// A Node does not survive fork(): used in a child it aborts, as its parent goes on with the same keys and nonces. Open
+// a Node after the fork, or exec another program.
 #pragma once
 
 #include <functional>

@@ -1,7 +1,9 @@
 #include <utility>
 
 #include "api/convert.h"
+#include "base/assert.h"
 #include "godwit/endpoint.h"
+#include "runtime/fork_guard.h"
 #include "runtime/system_random.h"
 #include "transport/endpoint.h"
 
@@ -38,6 +40,7 @@ class Endpoint::Implementation {
  public:
   Implementation(const Config& config, KeyPair keys) : endpoint(config, std::move(keys), random) {}
 
+  ForkGuard guard;
   SystemRandom random;
   ::godwit::Endpoint endpoint;
   TransmitBuffer buffer{64 * 1024};
@@ -81,6 +84,7 @@ void Endpoint::close(Duration now, ConnectionId connection, std::string_view tex
 }
 
 bool Endpoint::poll_transmit(Duration now, Transmit& transmit) {
+  GODWIT_ASSERT(!implementation_->guard.in_child());
   implementation_->buffer.reset();
   const auto run = implementation_->endpoint.poll_transmit(at(now), implementation_->buffer);
   if (!run) return false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
 #include "runtime/clock.h"
 
 namespace godwit {
@@ -59,6 +60,7 @@ std::optional<FaultStatistics> Node::faults() const {
 }
 
 Result<ConnectionId> Node::connect(const SocketAddress& remote, const PublicKey& peer) {
+  GODWIT_ASSERT(!guard_.in_child());
   if (link_ != nullptr && !link_->owns(remote)) {
     return failure(ErrorCode::kInvalidArgument, remote.to_string() + " is another shard's peer");
   }
@@ -66,6 +68,7 @@ Result<ConnectionId> Node::connect(const SocketAddress& remote, const PublicKey&
 }
 
 Result<MessageId> Node::send(ConnectionId connection, Body body, SendOptions options) {
+  GODWIT_ASSERT(!guard_.in_child());
   return endpoint_->send(now_, connection, std::move(body), std::move(options));
 }
 
@@ -80,6 +83,7 @@ void Node::run(Handler& handler) {
 }
 
 void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
+  GODWIT_ASSERT(!guard_.in_child());
   ++statistics_.turns;
   now_ = boot_time_now();
   wake_at_.reset();

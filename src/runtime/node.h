@@ -1,7 +1,9 @@
 // One event loop on one socket: owns the back end, the endpoint, the randomness and the clock, and drives the sans-I/O
 // core with them. A turn reads the clock once, receives first, does a bounded amount of work and sleeps when there is
 // none. One thread runs a Node; more cores are more Nodes on one port (shards.h). Only stop(), wake() and post() may be
-// called from other threads, stop() and wake() from signal handlers too.
+// called from other threads, stop() and wake() from signal handlers too. A Node does not survive fork(): in a child,
+// turn(), connect() and send() abort, since the parent goes on with the same keys and nonces; a child opens a Node of
+// its own.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +16,7 @@
 
 #include "base/result.h"
 #include "crypto/keypair.h"
+#include "runtime/fork_guard.h"
 #include "runtime/shard_link.h"
 #include "runtime/system_random.h"
 #include "transport/endpoint.h"
@@ -120,6 +123,7 @@ class Node {
   [[nodiscard]] bool keeps_polling();
 
   NodeConfig config_;
+  ForkGuard guard_;
   SystemRandom random_;
   std::unique_ptr<Backend> backend_;
   FaultyBackend* faulty_ = nullptr;  // backend_ itself, when it injects faults

@@ -32,8 +32,9 @@ void SystemRandom::fill(MutableBytes bytes) {
     draw(bytes);
     return;
   }
-  if (bytes.size() > buffer_.size() - used_) {
+  if (bytes.size() > buffer_.size() - used_ || guard_.in_child()) {
     draw(buffer_);
+    guard_ = ForkGuard{};
     used_ = 0;
   }
   const MutableBytes taken = MutableBytes(buffer_).subspan(used_, bytes.size());

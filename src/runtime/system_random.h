@@ -2,11 +2,12 @@
 #pragma once
 
 #include "base/random.h"
+#include "runtime/fork_guard.h"
 
 namespace godwit {
 
 // Draws from getrandom(2) through a small buffer, which is wiped as it is used. Aborts if the system has no randomness
-// to give: there is nothing safe to do without it.
+// to give: there is nothing safe to do without it. What was drawn ahead is not used in a child by fork().
 class SystemRandom final : public RandomSource {
  public:
   ~SystemRandom() override;
@@ -15,6 +16,7 @@ class SystemRandom final : public RandomSource {
  private:
   std::array<std::uint8_t, 256> buffer_{};
   std::size_t used_ = sizeof(buffer_);
+  ForkGuard guard_;  // of the buffer
 };
 
 }  // namespace godwit
