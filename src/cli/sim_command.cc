@@ -19,9 +19,12 @@
 #include "cli/exit_code.h"
 #include "report/connection_plot.h"
 #include "sim/campaign.h"
+#include "sim/live_memory.h"
+#include "sim/scenario_attack.h"
 #include "sim/scenario_random.h"
 #include "sim/scenario_toml.h"
 #include "sim/shrink.h"
+#include "sim/soak.h"
 #include "sim/table.h"
 #include "trace/qlog_sink.h"
 
@@ -34,6 +37,8 @@ struct SimOptions {
   std::uint64_t first = 1;
   std::uint32_t jobs = std::max(1u, std::thread::hardware_concurrency());
   std::uint64_t seed = 0;
+  std::uint32_t hours = 24;
+  bool attack = false;
   bool trace = false;
   bool json = false;
   bool full = false;
@@ -119,6 +124,10 @@ class Recorder {
   std::vector<std::unique_ptr<Tee>> tees_;
 };
 
+sim::Scenario scenario_of(const SimOptions& options) {
+  return options.attack ? sim::random_attack(options.seed) : sim::random_scenario(options.seed);
+}
+
 int run_one(const SimOptions& options, const std::string& name, sim::Scenario scenario) {
   Recorder recorder(options, scenario.hosts.size());
   const sim::SimulationResult result = sim::Simulator(std::move(scenario), recorder.simulator_options()).run();
@@ -131,12 +140,27 @@ int run_one(const SimOptions& options, const std::string& name, sim::Scenario sc
   return result.clean() ? kSuccess : kFailure;
 }
 
+// False when fewer legitimate attempts to connect have succeeded than must.
+bool report_attacks(const sim::CampaignResult& result) {
+  const sim::AttackNumbers& numbers = result.attack;
+  const std::string memory = sim::LiveMemory::counted
+                                 ? fmt::format("at most {} bytes held by one endpoint", numbers.peak_memory)
+                                 : "memory not judged, as this program does not count it (godwit-counted does)";
+  print_line(fmt::format(
+      "attacker: {} datagrams, {} connections; {} of {} legitimate attempts to connect succeeded; at most {} datagrams "
+      "of a peer not opened within 30 s; {} bytes to unproven addresses for {} from them; {}",
+      result.attack_datagrams, result.attack_connections, numbers.connected, numbers.connects, numbers.most_unopened,
+      numbers.unproven_sent, numbers.unproven_received, memory));
+  return numbers.connected * 100 >= numbers.connects * 99;
+}
+
 int run_seeds(const SimOptions& options) {
   const auto began = std::chrono::steady_clock::now();
   const sim::CampaignResult result = sim::run_campaign(
       {.first = options.first,
        .count = options.seeds,
        .jobs = options.jobs,
+       .attacks = options.attack,
        .on_failure = [](std::uint64_t seed, const sim::Violation& violation) {
          print_line(fmt::format("seed {}: {}: {}", seed, sim::rule_name(violation.rule), violation.text));
        }});
@@ -151,9 +175,12 @@ int run_seeds(const SimOptions& options) {
       result.scenarios, result.failing.size(), static_cast<double>(result.scenarios) / seconds,
       result.simulated_seconds / seconds, result.datagrams, result.confirmed, result.messages, faults, result.corrupted,
       result.duplicated, result.reordered, result.disturbances));
-  for (const std::uint64_t seed : result.failing)
-    print_line(fmt::format("godwit sim replay {} --trace --plot seed-{}.html", seed, seed));
-  return result.failing.empty() ? kSuccess : kFailure;
+  for (const std::uint64_t seed : result.failing) {
+    print_line(fmt::format("godwit sim replay {}{} --trace --plot seed-{}.html", seed,
+                           options.attack ? " --attack" : "", seed));
+  }
+  const bool connects = !options.attack || report_attacks(result);
+  return result.failing.empty() && connects ? kSuccess : kFailure;
 }
 
 int run_sim(const SimOptions& options) {
@@ -172,13 +199,13 @@ int run_sim(const SimOptions& options) {
 }
 
 int run_replay(const SimOptions& options) {
-  sim::Scenario scenario = sim::random_scenario(options.seed);
+  sim::Scenario scenario = scenario_of(options);
   if (options.trace) print_line(sim::print_scenario(scenario));
   return run_one(options, fmt::format("seed {}", options.seed), std::move(scenario));
 }
 
 int run_shrink(const SimOptions& options) {
-  const sim::Scenario scenario = sim::random_scenario(options.seed);
+  const sim::Scenario scenario = scenario_of(options);
   const sim::SimulationResult result = sim::Simulator(scenario).run();
   if (result.clean()) {
     print_line(fmt::format("seed {} breaks no rule", options.seed));
@@ -198,6 +225,25 @@ int run_shrink(const SimOptions& options) {
     }
   }
   return kFailure;
+}
+
+int run_soak_command(const SimOptions& options) {
+  const sim::SoakResult result =
+      sim::run_soak({.length = std::chrono::hours(options.hours), .seed = std::max<std::uint64_t>(options.seed, 1)});
+  print_line("    hours   memory  connections  admission  events  packets");
+  const std::size_t step = std::max<std::size_t>(result.samples.size() / 12, 1);
+  for (std::size_t i = step - 1; i < result.samples.size(); i += step) {
+    const sim::SoakSample& sample = result.samples[i];
+    print_line(fmt::format("{:9.1f} {:8} {:12} {:10} {:7} {:8}", to_seconds(sample.at) / 3600, sample.memory,
+                           sample.connections, sample.admission_bytes, sample.pending_events, sample.live_packets));
+  }
+  if (!sim::LiveMemory::counted) print_line("memory is not counted by this program; godwit-counted does");
+  for (const std::string& growing : result.growing) print_line("GROWS: " + growing);
+  for (const sim::Violation& violation : result.simulation.violations)
+    print_line(fmt::format("{}: {}", sim::rule_name(violation.rule), violation.text));
+  print_line(fmt::format("soak: {}, {} datagrams of the attacker", describe(result.simulation),
+                         result.simulation.attack_datagrams));
+  return result.good() ? kSuccess : kFailure;
 }
 
 // A stored table: a JSON list with one cell a line, so that a run which was interrupted goes on where it stopped.
@@ -255,6 +301,10 @@ int run_table(const SimOptions& options) {
   return good ? kSuccess : kFailure;
 }
 
+void add_attack(CLI::App& command, SimOptions& options) {
+  command.add_flag("--attack", options.attack, "small networks with an attacker who sees and forges everything");
+}
+
 void add_recordings(CLI::App& command, SimOptions& options) {
   command.add_option("--qlog", options.qlog, "write the core's trace: PREFIX.host0.qlog and so on")
       ->type_name("PREFIX");
@@ -276,20 +326,28 @@ void add_sim_command(CLI::App& app, int& exit_code) {
   run->add_option("--first", options->first, "the first seed; default 1");
   run->add_option("--jobs", options->jobs, "threads; default one a processor")->check(CLI::Range(1, 1024));
   run->add_flag("--trace", options->trace, "print every event (a scenario file)");
+  add_attack(*run, *options);
   add_recordings(*run, *options);
   run->callback([options, &exit_code] { exit_code = run_sim(*options); });
 
   CLI::App* const replay = command->add_subcommand("replay", "Runs the random scenario of one seed");
   replay->add_option("seed", options->seed, "the seed")->required();
   replay->add_flag("--trace", options->trace, "print the scenario and every event");
+  add_attack(*replay, *options);
   add_recordings(*replay, *options);
   replay->callback([options, &exit_code] { exit_code = run_replay(*options); });
 
   CLI::App* const small =
       command->add_subcommand("shrink", "Makes a failing random scenario small and prints it as TOML");
   small->add_option("seed", options->seed, "the seed")->required();
+  add_attack(*small, *options);
   small->add_option("-o,--output", options->out, "write the scenario to this file as well")->type_name("FILE");
   small->callback([options, &exit_code] { exit_code = run_shrink(*options); });
+
+  CLI::App* const soak = command->add_subcommand("soak", "A long virtual time with an attacker: nothing may grow");
+  soak->add_option("--hours", options->hours, "virtual hours; default 24")->check(CLI::Range(1, 10'000));
+  soak->add_option("--seed", options->seed, "another run");
+  soak->callback([options, &exit_code] { exit_code = run_soak_command(*options); });
 
   CLI::App* const table = command->add_subcommand("table", "Measures controllers over paths");
   table->add_option("--subset", options->subset, "ci: the forty cells that run with the tests")

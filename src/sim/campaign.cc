@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "sim/scenario_attack.h"
 #include "sim/scenario_random.h"
 
 namespace godwit::sim {
@@ -13,24 +14,9 @@ namespace {
 // Seeds a thread takes at once.
 constexpr std::uint64_t kBatch = 32;
 
-void add(CampaignResult& sum, const SimulationResult& result) {
-  ++sum.scenarios;
-  sum.simulated_seconds += to_seconds(result.simulated);
-  sum.events += result.events;
-  sum.datagrams += result.datagrams;
-  sum.messages += result.messages;
-  sum.confirmed += result.confirmed;
-  for (std::size_t i = 0; i < sum.drops.size(); ++i) sum.drops[i] += result.drops[i];
-  sum.corrupted += result.corrupted;
-  sum.duplicated += result.duplicated;
-  sum.reordered += result.reordered;
-  sum.disturbances += result.disturbances;
-}
-
-void add(CampaignResult& sum, const CampaignResult& part) {
-  sum.scenarios += part.scenarios;
-  sum.failing.insert(sum.failing.end(), part.failing.begin(), part.failing.end());
-  sum.simulated_seconds += part.simulated_seconds;
+// What a result of one scenario and one of many have in common.
+template <typename Part>
+void add_counts(CampaignResult& sum, const Part& part) {
   sum.events += part.events;
   sum.datagrams += part.datagrams;
   sum.messages += part.messages;
@@ -40,6 +26,27 @@ void add(CampaignResult& sum, const CampaignResult& part) {
   sum.duplicated += part.duplicated;
   sum.reordered += part.reordered;
   sum.disturbances += part.disturbances;
+  sum.attack_datagrams += part.attack_datagrams;
+  sum.attack_connections += part.attack_connections;
+  sum.attack.connects += part.attack.connects;
+  sum.attack.connected += part.attack.connected;
+  sum.attack.unproven_received += part.attack.unproven_received;
+  sum.attack.unproven_sent += part.attack.unproven_sent;
+  sum.attack.most_unopened = std::max(sum.attack.most_unopened, part.attack.most_unopened);
+  sum.attack.peak_memory = std::max(sum.attack.peak_memory, part.attack.peak_memory);
+}
+
+void add(CampaignResult& sum, const SimulationResult& result) {
+  ++sum.scenarios;
+  sum.simulated_seconds += to_seconds(result.simulated);
+  add_counts(sum, result);
+}
+
+void add(CampaignResult& sum, const CampaignResult& part) {
+  sum.scenarios += part.scenarios;
+  sum.failing.insert(sum.failing.end(), part.failing.begin(), part.failing.end());
+  sum.simulated_seconds += part.simulated_seconds;
+  add_counts(sum, part);
 }
 
 }  // namespace
@@ -56,7 +63,7 @@ CampaignResult run_campaign(const CampaignOptions& options) {
       const std::uint64_t end = std::min(begin + kBatch, options.count);
       for (std::uint64_t offset = begin; offset < end; ++offset) {
         const std::uint64_t seed = options.first + offset;
-        const SimulationResult result = Simulator(random_scenario(seed)).run();
+        const SimulationResult result = Simulator(options.attacks ? random_attack(seed) : random_scenario(seed)).run();
         add(part, result);
         if (result.clean()) continue;
         part.failing.push_back(seed);

@@ -15,6 +15,7 @@ struct CampaignOptions {
   std::uint64_t first = 1;
   std::uint64_t count = 1000;
   std::uint32_t jobs = 1;
+  bool attacks = false;  // random_attack() in place of random_scenario()
   // Told of each failing seed as it is found, under a lock. May be empty.
   std::function<void(std::uint64_t seed, const Violation&)> on_failure;
 };
@@ -32,6 +33,9 @@ struct CampaignResult {
   std::uint64_t duplicated = 0;
   std::uint64_t reordered = 0;
   std::uint64_t disturbances = 0;
+  std::uint64_t attack_datagrams = 0;
+  std::uint64_t attack_connections = 0;
+  AttackNumbers attack;  // sums, and the largest of what is a most
 };
 
 [[nodiscard]] CampaignResult run_campaign(const CampaignOptions& options);

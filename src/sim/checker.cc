@@ -20,6 +20,11 @@ std::string_view rule_name(Rule rule) {
     case Rule::kRetained: return "retained";
     case Rule::kMemory: return "memory";
     case Rule::kAccused: return "accused";
+    case Rule::kDelay: return "delay";
+    case Rule::kFootprint: return "footprint";
+    case Rule::kConnect: return "connect";
+    case Rule::kUnopened: return "unopened";
+    case Rule::kAmplification: return "amplification";
     case Rule::kCount: break;
   }
   return "none";
@@ -46,6 +51,11 @@ std::string_view mutation_name(Mutation mutation) {
     case Mutation::kRetainConnection: return "retain-connection";
     case Mutation::kHoldMemory: return "hold-memory";
     case Mutation::kAccusePeer: return "accuse-peer";
+    case Mutation::kDelayMessages: return "delay-messages";
+    case Mutation::kHoardMemory: return "hoard-memory";
+    case Mutation::kFailConnects: return "fail-connects";
+    case Mutation::kSpoilDatagrams: return "spoil-datagrams";
+    case Mutation::kAmplify: return "amplify";
     case Mutation::kCount: break;
   }
   return "none";

@@ -31,6 +31,12 @@ enum class Rule : std::uint8_t {
   kRetained,       // nothing is kept after the end
   kMemory,         // what inbound streams hold is in proportion to what the peer has sent
   kAccused,        // no honest peer is closed as one that breaks the protocol, or for its share of memory
+  // With an attacker:
+  kDelay,          // a message of a live session arrives within a bound derived from its path
+  kFootprint,      // all that an endpoint allocates is proportional to what strangers have sent, plus constants
+  kConnect,        // a legitimate attempt to connect succeeds
+  kUnopened,       // a peer gets at most 10 datagrams within 30 s from the other end that it cannot open
+  kAmplification,  // at most 3 bytes to an unproven address for each byte from it
   kCount
 };
 [[nodiscard]] std::string_view rule_name(Rule rule);
@@ -62,6 +68,11 @@ enum class Mutation : std::uint8_t {
   kRetainConnection,
   kHoldMemory,
   kAccusePeer,
+  kDelayMessages,
+  kHoardMemory,
+  kFailConnects,
+  kSpoilDatagrams,  // what a peer sends counts as unopened
+  kAmplify,
   kCount
 };
 [[nodiscard]] std::string_view mutation_name(Mutation mutation);

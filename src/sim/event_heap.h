@@ -20,6 +20,8 @@ enum class EventKind : std::uint8_t {
   kDisturbance,  // target: index into Scenario::disturbances
   kDisturbanceEnd,
   kCompetitor,  // target: competitor; packet: 0 start, 1 retransmission time-out
+  kAttack,      // target: index into Scenario::attacks; its next step
+  kForged,      // target: host; packet: what the attacker delivers past the links
 };
 
 struct Event {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "sim/key_cache.h"
 #include "sim/simulator.h"
+#include "transport/connection.h"
 
 namespace godwit::sim {
 namespace {
@@ -24,6 +26,7 @@ Host::Host(Simulator& simulator, std::uint32_t index, const HostSpec& spec, std:
       spec_(&spec),
       random_(seed),
       address_(simulator.inside_address(index)),
+      other_address_(SocketAddress::ipv4({172, 16, 0, 1}, address_.port())),
       keys_(make_keys()),
       buffer_(64 * 1024 + 2048),
       // Every machine has been up for another while.
@@ -33,7 +36,10 @@ Host::Host(Simulator& simulator, std::uint32_t index, const HostSpec& spec, std:
 Host::~Host() = default;
 
 KeyPair Host::make_keys() {
-  return *KeyPair::generate(random_);
+  if (simulator_.scenario().attacks.empty()) return *KeyPair::generate(random_);
+  // Another one for each host.
+  key_index_ = static_cast<std::uint32_t>(random_.below(kCachedKeys / 8)) * 8 + index_ % 8;
+  return cached_key_pair(key_index_);
 }
 
 // --- Life ---
@@ -41,12 +47,14 @@ KeyPair Host::make_keys() {
 void Host::start(Instant now) {
   endpoint_ = std::make_unique<Endpoint>(spec_->config, *KeyPair::from_secret(keys_.secret().bytes()), random_,
                                          static_cast<trace::Sink*>(this));
+  memory_ = 0;
   turn(now);
 }
 
 void Host::kill(Instant now) {
   endpoint_.reset();
   for (Peer& peer : peers_) peer = {};
+  hostile_.clear();
   drop_replies(now, std::nullopt);
   for (const std::uint32_t packet : inbox_) simulator_.release(packet);
   inbox_.clear();
@@ -78,21 +86,41 @@ void Host::redial(Instant now) {
   if (!endpoint_) return;
   for (std::uint32_t peer = 0; peer < peers_.size(); ++peer) {
     if (peers_[peer].connection == 0 || simulator_.scenario().hosts[peer].nat) continue;
-    const auto dialled =
-        endpoint_->connect(local(now), simulator_.outside_address(peer), simulator_.host(peer).public_key());
+    const auto dialled = dial(now, peer);
     drain_events(now);
     if (dialled) peers_[peer].connection = *dialled;
   }
   turn(now);
 }
 
+std::optional<ConnectionId> Host::dial(Instant now, std::uint32_t peer) {
+  const SocketAddress remote = simulator_.outside_address(peer);
+  const auto dialled = [&] {
+    const MemoryMeter meter(memory_);
+    return endpoint_->connect(local(now), remote, simulator_.host(peer).public_key());
+  }();
+  if (!dialled) {
+    simulator_.on_refused_dial(now, index_, dialled.error().message);
+    return std::nullopt;
+  }
+  simulator_.on_dialled(now, index_, remote, *dialled);
+  return *dialled;
+}
+
 // --- Network and time ---
+
+SocketAddress Host::local_of(const Packet& packet) const {
+  return packet.other_interface ? other_address_ : address_;
+}
 
 void Host::on_datagram(Instant now, std::uint32_t packet) {
   Packet& arrived = simulator_.packet(packet);
   if (!endpoint_) return simulator_.release(packet);
   if (!stalled_ && spec_->receive_interval == Duration::zero()) {
-    receive(now, {.local = address_, .remote = arrived.source, .bytes = arrived.view(), .segment_size = arrived.size});
+    receive(
+        now,
+        {.local = local_of(arrived), .remote = arrived.source, .bytes = arrived.view(), .segment_size = arrived.size},
+        arrived.forged ? 1 : 0);
     simulator_.release(packet);
     return turn(now);
   }
@@ -118,24 +146,37 @@ void Host::read_inbox(Instant now) {
     const Packet& first = simulator_.packet(arrived[at]);
     const SocketAddress remote = first.source;
     const std::size_t segment = first.size;
+    const SocketAddress local = local_of(first);
+    std::size_t forged = 0;
     arena_.clear();
     while (at < arrived.size() && endpoint_) {
       Packet& next = simulator_.packet(arrived[at]);
       if (next.source != remote || next.size > segment || arena_.size() + next.size > kMostRunBytes) break;
+      if (local_of(next) != local) break;
+      forged += next.forged ? 1 : 0;
       arena_.insert(arena_.end(), next.bytes.begin(), next.bytes.begin() + next.size);
       const bool last = next.size < segment;
       simulator_.release(arrived[at++]);
       if (last) break;
     }
-    receive(now, {.local = address_, .remote = remote, .bytes = arena_, .segment_size = segment});
+    receive(now, {.local = local, .remote = remote, .bytes = arena_, .segment_size = segment}, forged);
   }
   turn(now);
 }
 
-void Host::receive(Instant now, const DatagramRun& run) {
+void Host::receive(Instant now, const DatagramRun& run, std::size_t forged) {
   worked_ = true;
   statistics_.datagrams_read += run.segment_count();
-  endpoint_->receive(local(now), run);
+  const auto peer = simulator_.public_host_at(run.remote);
+  const Connection* session =
+      peer && peers_[*peer].connection != 0 ? endpoint_->inspect(peers_[*peer].connection) : nullptr;
+  const bool established = session != nullptr && session->is_established();
+  const std::uint64_t unopened = unopened_ + forged;
+  {
+    const MemoryMeter meter(memory_);
+    endpoint_->receive(local(now), run);
+  }
+  if (established && unopened_ > unopened) simulator_.on_unopened(now, index_, *peer, unopened_ - unopened);
   drain_events(now);
 }
 
@@ -154,7 +195,10 @@ void Host::turn(Instant now) {
     const bool expired = due && *due <= local(now);
     if (!expired && round > 0) break;
     if (expired) {
-      endpoint_->handle_timeout(local(now));
+      {
+        const MemoryMeter meter(memory_);
+        endpoint_->handle_timeout(local(now));
+      }
       drain_events(now);
     }
     flush(now);
@@ -165,7 +209,7 @@ void Host::turn(Instant now) {
       if (replies_.size() >= before) break;
     }
   }
-  simulator_.after_turn(now, index_, worked_);
+  simulator_.after_turn(now, index_, worked_, memory_);
   worked_ = false;
   arm(now);
 }
@@ -184,7 +228,10 @@ void Host::flush(Instant now) {
   for (std::size_t runs = 0;; ++runs) {
     buffer_.reset();
     sent_data_.clear();
-    const auto run = endpoint_->poll_transmit(local(now), buffer_);
+    const auto run = [&] {
+      const MemoryMeter meter(memory_);
+      return endpoint_->poll_transmit(local(now), buffer_);
+    }();
     if (run) {
       worked_ = true;
       ++statistics_.runs_sent;
@@ -202,7 +249,8 @@ void Host::flush(Instant now) {
       }
       if (fresh > 0) simulator_.on_data(local(now), index_, owner, fresh, false);
       for (std::size_t i = 0; i < run->segment_count(); ++i) {
-        simulator_.transmit(now, index_, run->remote, run->segment(i));
+        const bool nowhere = run->local.is_specified() && run->local != address_;
+        simulator_.transmit(now, index_, run->remote, run->segment(i), nowhere);
       }
     }
     drain_events(now);
@@ -222,13 +270,18 @@ void Host::on_event(const trace::Event& event) {
     }
   } else if (const auto* metrics = std::get_if<trace::MetricsUpdated>(&event.data)) {
     simulator_.on_metrics(event.at, index_, event.connection, metrics->pacing_rate, metrics->window_bytes);
+  } else if (const auto* dropped = std::get_if<trace::PacketDropped>(&event.data)) {
+    if (dropped->reason == trace::DropReason::kAuthenticationFailed) ++unopened_;
   }
   simulator_.on_trace(index_, event);
 }
 
 void Host::drain_events(Instant now) {
   while (endpoint_) {
-    EndpointEvent* event = endpoint_->poll_event();
+    EndpointEvent* event = [&] {
+      const MemoryMeter meter(memory_);
+      return endpoint_->poll_event();
+    }();
     if (event == nullptr) return;
     worked_ = true;
     handle(now, *event);
@@ -239,8 +292,9 @@ void Host::handle(Instant now, EndpointEvent& event) {
   MessageChecker& messages = simulator_.messages();
   const Instant clock = local(now);
   const ConnectionId id = event.connection;
-  const Mutation mutation = simulator_.take_mutation(event.event);
   simulator_.note_event(now, index_, event);
+  if (handle_hostile(now, event)) return;
+  const Mutation mutation = simulator_.take_mutation(event.event);
   if (auto* chunk = std::get_if<StreamChunk>(&event.event)) {
     statistics_.payload_received += chunk->bytes.size();
     std::vector<std::uint8_t> altered;
@@ -284,24 +338,42 @@ void Host::handle(Instant now, EndpointEvent& event) {
     if (mutation != Mutation::kHideHalfReceived) messages.on_aborted(clock, index_, id, *aborted);
   } else if (const auto* connected = std::get_if<Connected>(&event.event)) {
     ++statistics_.connected;
-    simulator_.on_connected(clock, index_, id);
+    simulator_.on_connected(now, index_, connected->remote, id);
     const auto peer = simulator_.public_host_at(connected->remote);
     if (peer) peers_[*peer].connection = id;
   } else if (const auto* closed = std::get_if<Closed>(&event.event)) {
-    ++statistics_.closed;
     simulator_.state().on_close_reason(
         clock, index_, mutation == Mutation::kAccusePeer ? CloseReason::kProtocolViolation : closed->reason);
-    messages.on_closed(clock, index_, id);
-    simulator_.on_closed(index_, id);
-    drop_replies(now, id);
-    for (std::uint32_t peer = 0; peer < peers_.size(); ++peer) {
-      if (peers_[peer].connection != id) continue;
-      peers_[peer] = {.connection = 0, .redial_at = now + kRedialAfter};
-      simulator_.on_disconnected(now, index_, peer);
-    }
+    handle_end(now, id, closed->reason);
   } else if (std::holds_alternative<Writable>(event.event)) {
     simulator_.on_writable(now, index_);
   }
+}
+
+void Host::handle_end(Instant now, ConnectionId connection, CloseReason reason) {
+  ++statistics_.closed;
+  simulator_.messages().on_closed(local(now), index_, connection);
+  simulator_.on_closed(now, index_, connection, reason);
+  drop_replies(now, connection);
+  for (std::uint32_t peer = 0; peer < peers_.size(); ++peer) {
+    if (peers_[peer].connection != connection) continue;
+    peers_[peer] = {.connection = 0, .redial_at = now + kRedialAfter};
+    simulator_.on_disconnected(now, index_, peer);
+  }
+}
+
+bool Host::handle_hostile(Instant now, const EndpointEvent& event) {
+  if (const auto* connected = std::get_if<Connected>(&event.event)) {
+    if (simulator_.is_host_address(connected->remote)) return false;
+    hostile_.insert(event.connection);
+    simulator_.on_connected(now, index_, connected->remote, event.connection);
+  }
+  if (!hostile_.contains(event.connection)) return false;
+  if (const auto* closed = std::get_if<Closed>(&event.event)) {
+    simulator_.on_closed(now, index_, event.connection, closed->reason);
+    hostile_.erase(event.connection);
+  }
+  return true;
 }
 
 void Host::on_delivered(Instant now, ConnectionId connection, std::uint64_t number) {
@@ -342,8 +414,7 @@ Host::SendOutcome Host::send(Instant now, std::uint64_t number) {
   Peer& peer = peers_[to];
   if (peer.connection == 0) {
     if (now < peer.redial_at) return SendOutcome::kNoConnection;
-    const auto dialled =
-        endpoint_->connect(local(now), simulator_.outside_address(to), simulator_.host(to).public_key());
+    const auto dialled = dial(now, to);
     if (!dialled) return SendOutcome::kNoConnection;
     peer.connection = *dialled;
   }
@@ -353,7 +424,10 @@ Host::SendOutcome Host::send(Instant now, std::uint64_t number) {
 Host::SendOutcome Host::post(Instant now, ConnectionId connection, std::uint64_t number) {
   MessageChecker& messages = simulator_.messages();
   const std::uint64_t size = messages.record(number).size;
-  const auto id = endpoint_->send(local(now), connection, messages.payload().body(number, size));
+  const auto id = [&] {
+    const MemoryMeter meter(memory_);
+    return endpoint_->send(local(now), connection, messages.payload().body(number, size));
+  }();
   if (id) {
     messages.on_accepted(index_, connection, *id, number, endpoint_->stream_id(connection, *id));
     worked_ = true;

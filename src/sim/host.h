@@ -7,10 +7,12 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <vector>
 
 #include "base/random.h"
+#include "sim/live_memory.h"
 #include "sim/scenario.h"
 #include "transport/endpoint.h"
 
@@ -63,11 +65,15 @@ class Host final : private trace::Sink {
   [[nodiscard]] bool running() const { return endpoint_ != nullptr; }
   [[nodiscard]] Endpoint* endpoint() { return endpoint_.get(); }
   [[nodiscard]] const PublicKey& public_key() const { return keys_.public_key(); }
+  // Of the cached key pair (key_cache.h), in scenarios with an attacker.
+  [[nodiscard]] std::uint32_t key_index() const { return key_index_; }
   [[nodiscard]] const SocketAddress& address() const { return address_; }
   [[nodiscard]] const HostSpec& spec() const { return *spec_; }
   [[nodiscard]] const HostStatistics& statistics() const { return statistics_; }
   // Of the connection to a peer; nothing without one.
   [[nodiscard]] std::optional<ConnectionStatistics> connection_statistics(std::uint32_t peer) const;
+  // Bytes that the endpoint has allocated since its start, in a program that counts them (live_memory.h).
+  [[nodiscard]] std::int64_t memory() const { return memory_; }
   [[nodiscard]] Instant local(Instant now) const { return now + offset_; }
 
  private:
@@ -93,7 +99,13 @@ class Host final : private trace::Sink {
   // Of one connection, or all.
   void drop_replies(Instant now, std::optional<ConnectionId> connection);
   void flush(Instant now);
-  void receive(Instant now, const DatagramRun& run);
+  // `forged`: datagrams of the run that the attacker made.
+  void receive(Instant now, const DatagramRun& run, std::size_t forged);
+  [[nodiscard]] SocketAddress local_of(const Packet& packet) const;
+  [[nodiscard]] std::optional<ConnectionId> dial(Instant now, std::uint32_t peer);
+  // Whether an event belongs to a connection of the attacker; then nothing more is to be done with it.
+  [[nodiscard]] bool handle_hostile(Instant now, const EndpointEvent& event);
+  void handle_end(Instant now, ConnectionId connection, CloseReason reason);
   void arm(Instant now);
   [[nodiscard]] SendOutcome post(Instant now, ConnectionId connection, std::uint64_t number);
   [[nodiscard]] KeyPair make_keys();
@@ -103,6 +115,8 @@ class Host final : private trace::Sink {
   const HostSpec* spec_;
   DeterministicRandom random_;
   SocketAddress address_;
+  SocketAddress other_address_;  // of an interface that leads nowhere
+  std::uint32_t key_index_ = 0;
   KeyPair keys_;
   std::unique_ptr<Endpoint> endpoint_;
   TransmitBuffer buffer_;
@@ -117,6 +131,9 @@ class Host final : private trace::Sink {
   bool inbox_scheduled_ = false;
   std::vector<std::uint8_t> arena_;  // a run that arrived in pieces
   std::vector<SentData> sent_data_;
+  std::set<ConnectionId> hostile_;  // connections with the attacker
+  std::int64_t memory_ = 0;         // that the endpoint allocated since its start
+  std::uint64_t unopened_ = 0;      // datagrams that failed to authenticate, as its trace says
   HostStatistics statistics_;
 };
 

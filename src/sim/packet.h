@@ -28,6 +28,8 @@ struct Packet {
   std::uint32_t competitor = 0;  // 1 + index; 0: a datagram of a host
   bool inbound = false;          // on the links of the receiver's side
   bool acknowledgement = false;  // of a competitor
+  bool forged = false;           // made or copied by an attacker
+  bool other_interface = false;  // arrives at the receiver's second address, which leads nowhere
   std::uint16_t hop = 0;         // index into the side's list of links
   std::uint64_t sequence = 0;    // of a competitor
   Instant sent_at{};

@@ -170,8 +170,35 @@ Duration Scenario::bound() const {
     // Where a quarter is lost and more, bursts of losses end whole sessions, one message after the other.
     if (loss > 0.25) total += static_cast<Duration::rep>(flow.count) * Duration(130s);
   }
+  for (const AttackSpec& attack : attacks) {
+    if (attack.kind == AttackKind::kDelay) total += static_cast<Duration::rep>(attack.count) * (attack.delay + 1s);
+  }
   // What may end sessions leaves it to time-outs: idle 120 s, or twelve retransmissions with back-off to 60 s.
   if (!gentle()) total += 900s;
+  return total;
+}
+
+Duration Scenario::message_bound(std::uint32_t flow) const {
+  const FlowSpec& spec = flows[flow];
+  const Duration trip = longest_round_trip(spec.from, spec.to);
+  double loss = 0;
+  Bandwidth rate = Bandwidth::unlimited();
+  const auto look = [&](const LinkSpec& link) {
+    loss += link.loss.expected() + link.corrupt + link.reorder;
+    rate = std::min(rate, slowest(link).scaled(1.0 / static_cast<double>(flows.size() + competitors.size())));
+  };
+  for_each_link(*this, spec.from, spec.to, look);
+  for_each_link(*this, spec.to, spec.from, look);
+  // A handshake that repeats its intro, slow start from ten datagrams, a quarter of the fair share at worst.
+  Duration total = 2s + 12 * trip + rate.scaled(0.25).time_for(spec.window * (spec.bytes + 1228) + spec.reply_bytes);
+  // What was lost waits for a time-out, an intro whose answer was lost for as long as handshakes are remembered.
+  if (loss > 0) total += 12s + 8 * trip;
+  for (const LinkSpec& link : links) total += 2 * interruption(link);
+  for (const Disturbance& disturbance : disturbances) total += 2 * disturbance.duration;
+  // Whoever holds datagrams back makes time-outs of them, one behind the other.
+  for (const AttackSpec& attack : attacks) {
+    if (attack.kind == AttackKind::kDelay) total += 4s + 8 * attack.delay;
+  }
   return total;
 }
 
@@ -197,6 +224,12 @@ std::optional<std::string> Scenario::problem() const {
   for (const Disturbance& disturbance : disturbances) {
     const std::size_t most = disturbance.kind == DisturbanceKind::kRebindNat ? nats.size() : hosts.size();
     if (disturbance.target >= most) return "a disturbance's target is not there";
+  }
+  for (const AttackSpec& attack : attacks) {
+    if (attack.victim >= hosts.size() || attack.peer >= hosts.size() || attack.victim == attack.peer)
+      return "an attack's hosts are wrong";
+    if (hosts[attack.victim].nat) return "an attack's victim must have a public address";
+    if (attack.interval <= Duration::zero()) return "an attack needs an interval";
   }
   return std::nullopt;
 }

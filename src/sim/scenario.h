@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "sim/attack.h"
 #include "sim/link.h"
 #include "sim/nat.h"
 #include "transport/config.h"
@@ -83,6 +84,7 @@ struct Scenario {
   std::vector<FlowSpec> flows;
   std::vector<CompetitorSpec> competitors;
   std::vector<Disturbance> disturbances;
+  std::vector<AttackSpec> attacks;
   // Ends the run although flows are unfinished; absent: they must finish within the bound derived from the path.
   std::optional<Duration> duration;
 
@@ -96,6 +98,9 @@ struct Scenario {
   [[nodiscard]] bool gentle() const;
   // When every flow has ended at the latest: derived from rates, round trips, losses and interruptions.
   [[nodiscard]] Duration bound() const;
+  // How long a message of a flow may take on a gentle path, its connection included, whatever an attacker does besides
+  // holding datagrams back: derived from rates, round trips, losses, and the attacker's delays.
+  [[nodiscard]] Duration message_bound(std::uint32_t flow) const;
   // Nothing, or what is wrong with it.
   [[nodiscard]] std::optional<std::string> problem() const;
 };

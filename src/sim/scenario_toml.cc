@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <fstream>
@@ -216,6 +217,8 @@ void read_host(Reader& in, HostSpec& host) {
   in.read("max_streams", host.config.send_queue.max_streams);
   in.read("idle_timeout", host.config.keepalive.idle_timeout);
   in.read("require_authenticated", host.config.handshake.require_authenticated_peer);
+  in.read("max_connections", host.config.max_connections);
+  in.read("max_half_open", host.config.admission.max_half_open);
 }
 
 void read_flow(Reader& in, FlowSpec& flow) {
@@ -244,6 +247,27 @@ void read_disturbance(Reader& in, Disturbance& disturbance) {
   in.read("duration", disturbance.duration);
 }
 
+template <typename T, std::size_t N>
+T read_word(Reader& in, std::string_view key, const std::array<T, N>& all, std::string_view (*name)(T)) {
+  std::string word;
+  in.read(key, word);
+  const auto found = std::ranges::find_if(all, [&](T candidate) { return name(candidate) == word; });
+  if (found == all.end()) in.fail(key, fmt::format("knows no \"{}\"", word));
+  return *found;
+}
+
+void read_attack(Reader& in, AttackSpec& attack) {
+  attack.kind = read_word(in, "kind", kAllAttackKinds, attack_kind_name);
+  attack.source = read_word(in, "source", kAllAttackSources, attack_source_name);
+  in.read("victim", attack.victim);
+  in.read("peer", attack.peer);
+  in.read("start", attack.start);
+  in.read("interval", attack.interval);
+  in.read("count", attack.count);
+  in.read("delay", attack.delay);
+  in.read("other_interface", attack.other_interface);
+}
+
 Scenario read_scenario(const toml::table& table) {
   Scenario scenario;
   Reader in(table, "scenario");
@@ -268,6 +292,7 @@ Scenario read_scenario(const toml::table& table) {
     competitor.read("stop", spec.stop);
   });
   in.tables("disturbance", [&](Reader& reader) { read_disturbance(reader, scenario.disturbances.emplace_back()); });
+  in.tables("attack", [&](Reader& reader) { read_attack(reader, scenario.attacks.emplace_back()); });
   in.finish();
   if (const auto problem = scenario.problem()) throw Wrong{*problem};
   scenario.resolve();
@@ -368,7 +393,12 @@ std::string print_host(const HostSpec& host) {
     out += fmt::format("max_streams = {}\n", config.send_queue.max_streams);
   if (config.keepalive.idle_timeout != usual.keepalive.idle_timeout)
     out += fmt::format("idle_timeout = {}\n", time_text(config.keepalive.idle_timeout));
-  if (config.handshake.require_authenticated_peer) out += "require_authenticated = true\n";
+  if (config.handshake.require_authenticated_peer != usual.handshake.require_authenticated_peer)
+    out += fmt::format("require_authenticated = {}\n", config.handshake.require_authenticated_peer);
+  if (config.max_connections != usual.max_connections)
+    out += fmt::format("max_connections = {}\n", config.max_connections);
+  if (config.admission.max_half_open != usual.admission.max_half_open)
+    out += fmt::format("max_half_open = {}\n", config.admission.max_half_open);
   return out;
 }
 
@@ -400,6 +430,14 @@ std::string print_scenario(const Scenario& scenario) {
     out += fmt::format("\n[[disturbance]]\nkind = \"{}\"\nat = {}\ntarget = {}\nduration = {}\n",
                        disturbance_name(disturbance.kind), time_text(disturbance.at), disturbance.target,
                        time_text(disturbance.duration));
+  }
+  for (const AttackSpec& attack : scenario.attacks) {
+    out += fmt::format(
+        "\n[[attack]]\nkind = \"{}\"\nsource = \"{}\"\nvictim = {}\npeer = {}\nstart = {}\ninterval = {}\n"
+        "count = {}\ndelay = {}\nother_interface = {}\n",
+        attack_kind_name(attack.kind), attack_source_name(attack.source), attack.victim, attack.peer,
+        time_text(attack.start), time_text(attack.interval), attack.count, time_text(attack.delay),
+        attack.other_interface);
   }
   return out;
 }

@@ -52,8 +52,21 @@ void reduce_flow(std::vector<Reduction>& out, std::size_t i, const FlowSpec& flo
   add(flow.interval > Duration::zero() && flow.kind != FlowKind::kMessages, [](FlowSpec& f) { f.interval = {}; });
 }
 
+void reduce_attack(std::vector<Reduction>& out, std::size_t i, const AttackSpec& attack) {
+  const auto add = [&](bool present, void (*change)(AttackSpec&)) {
+    if (present) out.push_back([i, change](Scenario& s) { change(s.attacks[i]); });
+  };
+  add(attack.count > 1, [](AttackSpec& a) { a.count = 1; });
+  add(attack.count > 1, [](AttackSpec& a) { a.count /= 2; });
+  add(attack.count > 1, [](AttackSpec& a) { --a.count; });
+  add(attack.start > Duration::zero(), [](AttackSpec& a) { a.start = {}; });
+  add(attack.other_interface, [](AttackSpec& a) { a.other_interface = false; });
+}
+
 std::vector<Reduction> reductions(const Scenario& scenario) {
   std::vector<Reduction> out;
+  // Without any attack there is another scenario, whose hosts have other keys.
+  if (scenario.attacks.size() > 1) without_each(out, scenario, &Scenario::attacks);
   without_each(out, scenario, &Scenario::disturbances);
   without_each(out, scenario, &Scenario::flows);
   without_each(out, scenario, &Scenario::competitors);
@@ -68,6 +81,7 @@ std::vector<Reduction> reductions(const Scenario& scenario) {
   }
   for (std::size_t i = 0; i < scenario.links.size(); ++i) reduce_link(out, i, scenario.links[i]);
   for (std::size_t i = 0; i < scenario.flows.size(); ++i) reduce_flow(out, i, scenario.flows[i]);
+  for (std::size_t i = 0; i < scenario.attacks.size(); ++i) reduce_attack(out, i, scenario.attacks[i]);
   return out;
 }
 

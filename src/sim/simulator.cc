@@ -35,6 +35,10 @@ Simulator::Simulator(Scenario scenario, SimulatorOptions options)
   for (std::uint32_t i = 0; i < scenario_.competitors.size(); ++i) {
     competitors_.push_back(std::make_unique<Competitor>(*this, i, scenario_.competitors[i]));
   }
+  if (!scenario_.attacks.empty()) {
+    attacker_.emplace(*this);
+    if (options_.check) attack_checker_.emplace(scenario_, judge_, options_.mutation);
+  }
   if (options_.mutation == Mutation::kOverfillQueue) {
     for (auto& link : links_) link->break_queue_bound();
   }
@@ -59,6 +63,10 @@ std::optional<std::uint32_t> Simulator::public_host_at(const SocketAddress& addr
   return host;
 }
 
+bool Simulator::is_host_address(const SocketAddress& address) const {
+  return public_host_at(address).has_value() || address.octets()[0] == 203;
+}
+
 // --- The loop ---
 
 void Simulator::run_until(Duration until) {
@@ -66,6 +74,7 @@ void Simulator::run_until(Duration until) {
     started_ = true;
     for (auto& host : hosts_) host->start(now_);
     application_.start(now_);
+    if (attacker_) attacker_->start(now_);
     for (std::uint32_t i = 0; i < scenario_.disturbances.size(); ++i) {
       ++pending_disturbances_;
       schedule(kStart + scenario_.disturbances[i].at, EventKind::kDisturbance, i);
@@ -100,6 +109,8 @@ void Simulator::dispatch(const Event& event) {
     case EventKind::kDisturbance: return disturb(now_, scenario_.disturbances[event.target]);
     case EventKind::kDisturbanceEnd: return end_disturbance(now_, scenario_.disturbances[event.target]);
     case EventKind::kCompetitor: return competitors_[event.target]->on_timer(now_, event.packet);
+    case EventKind::kAttack: return attacker_->on_timer(now_, event.target);
+    case EventKind::kForged: return arrive(now_, event.packet);
   }
 }
 
@@ -147,6 +158,9 @@ SimulationResult Simulator::run() {
   }
   for (const auto& nat : nats_) result.nat_drops += nat->dropped();
   result.disturbances = scenario_.disturbances.size() - pending_disturbances_;
+  if (attacker_) result.attack_datagrams = attacker_->datagrams();
+  if (attacker_) result.attack_connections = attacker_->connections();
+  if (attack_checker_) result.attack = attack_checker_->numbers();
   return result;
 }
 
@@ -154,6 +168,8 @@ SimulationResult Simulator::run() {
 void Simulator::finish() {
   if (stopped()) return;
   application_.stop();
+  if (attacker_) attacker_->stop();
+  if (attack_checker_) attack_checker_->stop();
   for (auto& host : hosts_) host->close_all(now_);
   run_until(elapsed() + kEpilogue);
   if (stopped()) return;
@@ -165,7 +181,8 @@ void Simulator::finish() {
 
 // --- The network ---
 
-void Simulator::transmit(Instant now, std::uint32_t host, const SocketAddress& remote, ByteView datagram) {
+void Simulator::transmit(Instant now, std::uint32_t host, const SocketAddress& remote, ByteView datagram,
+                         bool nowhere) {
   ++datagrams_;
   std::vector<std::uint8_t> falsified;
   if (options_.mutation != Mutation::kNone) {
@@ -175,7 +192,8 @@ void Simulator::transmit(Instant now, std::uint32_t host, const SocketAddress& r
   }
   if (options_.check) wire_.on_datagram(now, host, datagram);
   note("send", host, datagram.size(), load_le<std::uint64_t>(datagram.data() + datagram.size() - 8));
-  if (datagram.size() > Packet::kCapacity) return;
+  if (attack_checker_) attack_checker_->on_sent(now, host, remote, datagram.size());
+  if (nowhere || datagram.size() > Packet::kCapacity) return;
   const std::uint32_t index = pool_.take();
   Packet& packet = pool_[index];
   packet.source = hosts_[host]->address();
@@ -185,10 +203,28 @@ void Simulator::transmit(Instant now, std::uint32_t host, const SocketAddress& r
   packet.sender = host;
   packet.competitor = 0;
   packet.inbound = false;
+  packet.forged = packet.other_interface = false;
   packet.hop = 0;
   packet.sent_at = now;
   std::copy(datagram.begin(), datagram.end(), packet.bytes.begin());
   enter_path(now, index);
+}
+
+void Simulator::forge(Instant now, std::uint32_t host, const SocketAddress& source, ByteView datagram,
+                      bool other_interface) {
+  note("forge", host, datagram.size(), source.port());
+  const std::uint32_t index = pool_.take();
+  Packet& packet = pool_[index];
+  packet.source = source;
+  packet.destination = hosts_[host]->address();
+  packet.size = static_cast<std::uint32_t>(datagram.size());
+  packet.receiver = host;
+  packet.competitor = 0;
+  packet.inbound = packet.forged = true;
+  packet.other_interface = other_interface;
+  std::copy(datagram.begin(), datagram.end(), packet.bytes.begin());
+  // Not from within the turn of a host.
+  schedule(now, EventKind::kForged, host, index);
 }
 
 void Simulator::transmit_model(Instant now, std::uint32_t competitor, bool acknowledgement, std::uint64_t sequence,
@@ -226,6 +262,16 @@ void Simulator::enter_path(Instant now, std::uint32_t index) {
     return acknowledgement ? owner.on_acknowledgement(now, sequence) : owner.on_segment(now, sequence);
   }
   if (!packet.inbound) return cross_the_world(now, index);
+  arrive(now, index);
+}
+
+void Simulator::arrive(Instant now, std::uint32_t index) {
+  Packet& packet = pool_[index];
+  // Of the checkers' tests: two of three datagrams to the first host arrive spoiled, once the sessions are there.
+  if (options_.mutation == Mutation::kSpoilDatagrams && packet.receiver == 0 && datagrams_ > 20 && datagrams_ % 3 > 0) {
+    packet.bytes[packet.size - 1] ^= 1;
+  }
+  if (attack_checker_) attack_checker_->on_received(packet.receiver, packet.source, packet.size, packet.forged);
   hosts_[packet.receiver]->on_datagram(now, index);
 }
 
@@ -272,10 +318,12 @@ void Simulator::cross_the_world(Instant now, std::uint32_t index) {
   } else if (const auto host = public_host_at(packet.destination)) {
     packet.receiver = *host;
   } else {
+    if (attacker_) attacker_->on_reply(now, packet);
     return pool_.release(index);
   }
   packet.inbound = true;
   packet.hop = 0;
+  if (attacker_ && attacker_->on_passing(now, index)) return;
   enter_path(now, index);
 }
 
@@ -284,6 +332,7 @@ void Simulator::cross_the_world(Instant now, std::uint32_t index) {
 void Simulator::stop_host(Instant now, std::uint32_t host) {
   hosts_[host]->kill(now);
   state_.on_host_lost(host);
+  if (attack_checker_) attack_checker_->on_host_lost(host);
   for (const std::uint64_t number : messages_.on_host_lost(host)) application_.on_ended(now, number);
   application_.on_host_lost(now, host);
 }
@@ -329,18 +378,44 @@ void Simulator::on_metrics(Instant local, std::uint32_t host, ConnectionId conne
   if (options_.check) state_.on_metrics(local, host, connection, rate, window);
 }
 
-void Simulator::on_connected(Instant local, std::uint32_t host, ConnectionId connection) {
+void Simulator::on_dialled(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection) {
+  if (attack_checker_) attack_checker_->on_dialled(now, host, remote, connection);
+}
+
+void Simulator::on_refused_dial(Instant now, std::uint32_t host, std::string_view why) {
+  if (attack_checker_) attack_checker_->on_refused_dial(now, host, why);
+}
+
+void Simulator::on_connected(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection) {
   if (!options_.check) return;
+  if (attack_checker_) attack_checker_->on_connected(now, host, remote, connection);
   const auto numbers = hosts_[host]->endpoint()->statistics(connection);
-  if (numbers) state_.on_metrics(local, host, connection, numbers->pacing_rate, numbers->window_bytes);
+  if (!numbers) return;
+  state_.on_metrics(hosts_[host]->local(now), host, connection, numbers->pacing_rate, numbers->window_bytes);
+}
+
+void Simulator::on_closed(Instant now, std::uint32_t host, ConnectionId connection, CloseReason reason) {
+  state_.on_closed(host, connection);
+  if (attack_checker_) attack_checker_->on_closed(now, host, connection, reason);
+}
+
+void Simulator::on_unopened(Instant now, std::uint32_t host, std::uint32_t peer, std::uint64_t datagrams) {
+  if (attack_checker_) attack_checker_->on_unopened(now, host, peer, datagrams);
+}
+
+std::uint64_t Simulator::on_delivered(Instant now, std::uint64_t number) {
+  const MessageRecord& message = messages_.record(number);
+  if (attack_checker_) attack_checker_->on_delivered(now, message.flow, message.sent_at);
+  return application_.on_delivered(now, number);
 }
 
 void Simulator::on_disconnected(Instant now, std::uint32_t host, std::uint32_t peer) {
   note("disconnected", host, peer, static_cast<std::uint64_t>(now.time_since_epoch().count()));
 }
 
-void Simulator::after_turn(Instant now, std::uint32_t host, bool worked) {
+void Simulator::after_turn(Instant now, std::uint32_t host, bool worked, std::int64_t memory) {
   if (!options_.check) return;
+  if (attack_checker_) attack_checker_->on_memory(now, host, memory, attacker_->streams(host));
   const bool shared = scenario_.hosts[host].config.endpoint_rate_limit.has_value();
   state_.after_turn(hosts_[host]->local(now), host, *hosts_[host]->endpoint(), worked, shared);
 }

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "sim/application.h"
+#include "sim/attacker.h"
 #include "sim/checker.h"
+#include "sim/checker_attack.h"
 #include "sim/checker_messages.h"
 #include "sim/checker_state.h"
 #include "sim/checker_wire.h"
@@ -50,6 +52,9 @@ struct SimulationResult {
   std::uint64_t reordered = 0;
   std::uint64_t disturbances = 0;
   std::uint64_t nat_drops = 0;
+  std::uint64_t attack_datagrams = 0;    // that the attacker sent
+  std::uint64_t attack_connections = 0;  // that it opened
+  AttackNumbers attack;
   [[nodiscard]] bool clean() const { return violations.empty(); }
 };
 
@@ -70,7 +75,10 @@ class Simulator {
   void schedule(Instant at, EventKind kind, std::uint32_t target, std::uint32_t packet = 0) {
     heap_.push(at, kind, target, packet);
   }
-  void transmit(Instant now, std::uint32_t host, const SocketAddress& remote, ByteView datagram);
+  // `nowhere`: out of an interface that leads to nobody.
+  void transmit(Instant now, std::uint32_t host, const SocketAddress& remote, ByteView datagram, bool nowhere);
+  // An attacker's datagram: it reaches the host at once.
+  void forge(Instant now, std::uint32_t host, const SocketAddress& source, ByteView datagram, bool other_interface);
   // A competitor's packet; it has no bytes.
   void transmit_model(Instant now, std::uint32_t competitor, bool acknowledgement, std::uint64_t sequence,
                       std::uint32_t charge);
@@ -79,15 +87,18 @@ class Simulator {
   void on_data(Instant local, std::uint32_t host, ConnectionId connection, std::uint64_t bytes, bool retransmission);
   void on_metrics(Instant local, std::uint32_t host, ConnectionId connection, Bandwidth rate, std::uint64_t window);
   void on_trace(std::uint32_t host, const trace::Event& event);
-  void on_connected(Instant local, std::uint32_t host, ConnectionId connection);
-  void on_closed(std::uint32_t host, ConnectionId connection) { state_.on_closed(host, connection); }
+  void on_dialled(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection);
+  void on_refused_dial(Instant now, std::uint32_t host, std::string_view why);
+  void on_connected(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection);
+  void on_closed(Instant now, std::uint32_t host, ConnectionId connection, CloseReason reason);
+  // `host` could not open datagrams of `peer`, with which it has a session.
+  void on_unopened(Instant now, std::uint32_t host, std::uint32_t peer, std::uint64_t datagrams);
   void on_disconnected(Instant now, std::uint32_t host, std::uint32_t peer);
   void on_ended(Instant now, std::uint64_t number) { application_.on_ended(now, number); }
-  [[nodiscard]] std::uint64_t on_delivered(Instant now, std::uint64_t number) {
-    return application_.on_delivered(now, number);
-  }
+  [[nodiscard]] std::uint64_t on_delivered(Instant now, std::uint64_t number);
   void on_writable(Instant now, std::uint32_t host) { application_.on_writable(now, host); }
-  void after_turn(Instant now, std::uint32_t host, bool worked);
+  // `memory`: bytes that the host's endpoint has allocated since its start.
+  void after_turn(Instant now, std::uint32_t host, bool worked, std::int64_t memory);
   void note_event(Instant now, std::uint32_t host, const EndpointEvent& event);
   // The mutation, if it is this event's turn to be falsified; once.
   [[nodiscard]] Mutation take_mutation(const godwit::Event& event);
@@ -95,6 +106,7 @@ class Simulator {
   // --- To look at ---
   [[nodiscard]] const Scenario& scenario() const { return scenario_; }
   [[nodiscard]] Instant now() const { return now_; }
+  [[nodiscard]] static Instant start() { return kStart; }
   [[nodiscard]] Duration elapsed() const { return now_ - kStart; }
   [[nodiscard]] Host& host(std::uint32_t index) { return *hosts_[index]; }
   [[nodiscard]] Link& link(std::uint32_t index) { return *links_[index]; }
@@ -104,6 +116,8 @@ class Simulator {
   [[nodiscard]] StateChecker& state() { return state_; }
   [[nodiscard]] const Application& application() const { return application_; }
   [[nodiscard]] std::uint64_t datagrams() const { return datagrams_; }
+  [[nodiscard]] std::size_t pending_events() const { return heap_.size(); }
+  [[nodiscard]] std::size_t live_packets() const { return pool_.live(); }
   [[nodiscard]] std::uint64_t trace_hash() const { return trace_hash_; }
 
   // --- Addresses ---
@@ -111,6 +125,8 @@ class Simulator {
   // Where others reach a public host.
   [[nodiscard]] SocketAddress outside_address(std::uint32_t host) const { return inside_address(host); }
   [[nodiscard]] std::optional<std::uint32_t> public_host_at(const SocketAddress& address) const;
+  // Of a host, or of the NAT box before it; all others are the attacker's.
+  [[nodiscard]] bool is_host_address(const SocketAddress& address) const;
 
  private:
   static constexpr Instant kStart{1h};
@@ -141,12 +157,14 @@ class Simulator {
   MessageChecker messages_;
   WireChecker wire_;
   StateChecker state_;
+  std::optional<AttackChecker> attack_checker_;  // in scenarios with an attacker
   DeterministicRandom network_random_;
   std::vector<std::unique_ptr<Link>> links_;
   std::vector<std::unique_ptr<Nat>> nats_;
   Application application_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<std::unique_ptr<Competitor>> competitors_;
+  std::optional<Attacker> attacker_;
   std::vector<std::uint32_t> scratch_dropped_;
   std::size_t pending_disturbances_ = 0;
   bool started_ = false;
