@@ -1,7 +1,10 @@
 #!/bin/sh
-# What is too long for the tests. Needs a Release build of `godwit` (GODWIT, or build/release/godwit).
+# What is too long for the tests. Needs a Release build of `godwit` (GODWIT, or build/release/godwit). JOBS is the number of
+# threads; one a processor unless set.
 #
 #   scripts/run_simulation.sh seeds [COUNT [FIRST]]   random scenarios, a million unless told otherwise
+#   scripts/run_simulation.sh attack [COUNT [FIRST]]  the same with an attacker; GODWIT is godwit-counted, which also
+#                                                     judges memory, unless set
 #   scripts/run_simulation.sh table [OPTION...]       the cells that docs/results/simulation_table.json lacks, and the
 #                                                     tables in the documents; remove the file to begin anew.
 #                                                     --full: fairness, coexistence and black-outs besides
@@ -9,10 +12,12 @@
 #   scripts/run_simulation.sh record                  writes testdata/simulation_table.json anew
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-godwit=${GODWIT:-$root/build/release/godwit}
+case ${1:-} in attack) program=godwit-counted ;; *) program=godwit ;; esac
+godwit=${GODWIT:-$root/build/release/$program}
 [ -x "$godwit" ] || { echo "run_simulation.sh: no program at $godwit; set GODWIT" >&2; exit 2; }
 case ${1:-} in
-  seeds) exec "$godwit" sim run --seeds "${2:-1000000}" --first "${3:-1}" ;;
+  seeds) exec "$godwit" sim run --seeds "${2:-1000000}" --first "${3:-1}" ${JOBS:+--jobs "$JOBS"} ;;
+  attack) exec "$godwit" sim run --attack --seeds "${2:-1000000}" --first "${3:-1}" ${JOBS:+--jobs "$JOBS"} ;;
   table)
     shift
     mkdir -p "$root/docs/results"
@@ -25,5 +30,5 @@ case ${1:-} in
     "$godwit" sim table --subset ci --json > "$root/testdata/simulation_table.json.new" || true
     mv "$root/testdata/simulation_table.json.new" "$root/testdata/simulation_table.json"
     ;;
-  *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
