@@ -92,6 +92,11 @@ if [ -e "$state/joblog" ]; then
   awk -F'\t' 'NR == 1 || ($8 == 0 && ($7 == 0 || $7 == 1))' "$state/joblog" >"$state/joblog.new"
   mv "$state/joblog.new" "$state/joblog"
 fi
+# GNU parallel takes a job with a result for one that has ended: what a killed job left behind goes.
+for result in "$state"/results/*/; do
+  number=$(basename "$result")
+  if [ -d "$result" ] && ! { [ -e "$state/joblog" ] && cut -f1 "$state/joblog" | grep -qx "$number"; }; then rm -r "$result"; fi
+done
 options=(--will-cite --colsep ' ' --jobs "$jobs" --joblog "$state/joblog" --resume --results "$state/results/{#}/" --nice 10)
 if [ -n "$sshlogin" ]; then
   options+=(--sshlogin "$sshlogin" --env GODWIT)

@@ -27,7 +27,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="godwit-campaign-") as folder:
         state = pathlib.Path(folder) / "state"
         command = [str(root / "scripts/run_campaign.sh"), "--attack", str(JOBS // 2 * BATCH), "--seeds",
-                   str(JOBS // 2 * BATCH), "--batch", str(BATCH), "--jobs", "1", "--state", str(state)]
+                   str(JOBS // 2 * BATCH), "--first", "201", "--batch", str(BATCH), "--jobs", "1", "--state", str(state)]
         environment = {**os.environ, "HOME": folder}
 
         def joblog():
@@ -58,7 +58,7 @@ def main():
         # A third time there is nothing left to do, and another campaign does not take the place of this one.
         again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert again.returncode == 0 and joblog() == after, again
-        other = subprocess.run([*command, "--first", "7"], env=environment, capture_output=True, text=True, timeout=60, check=False)
+        other = subprocess.run([*command, "--batch", "7"], env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert other.returncode == 2 and "another campaign" in other.stderr, other
         # A job that did not do its work is no success.
         results = state / "results" / "3" / "stdout"
