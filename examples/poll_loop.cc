@@ -74,7 +74,6 @@ int main(int count, char** words) {
   const auto key = gw::SecretKey::generate();
   if (descriptor < 0 || !key) return fail("no socket, or no randomness");
   gw::Options options;
-  options.require_authenticated_peer = true;
   const auto made = gw::Endpoint::make(options, *key);
   if (!made) return fail(made.error().message);
   gw::Endpoint& endpoint = **made;

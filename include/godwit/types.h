@@ -80,8 +80,9 @@ struct Options {
   // Application bits per second; 0: no limit.
   std::uint64_t connection_bits_per_second = 0;
   std::uint64_t endpoint_bits_per_second = 0;
-  // A dialled peer must prove the public key it was dialled by.
-  bool require_authenticated_peer = false;
+  // A dialled peer must prove the public key it was dialled by, or is not connected to. When false, whoever can answer
+  // from the dialled address may receive what was sent before Event::authenticated told otherwise.
+  bool require_authenticated_peer = true;
   // Messages above 1106 bytes arrive as kChunk events as they come in, instead of one kMessage when complete.
   bool stream_in_chunks = false;
   Duration connect_timeout = std::chrono::seconds{15};

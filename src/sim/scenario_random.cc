@@ -74,7 +74,7 @@ Config random_config(Dice& dice) {
   config.controller.fixed_rate = Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(dice.spread(5e5, 2e7)));
   config.streams.delivery = dice.chance(0.5) ? DeliveryMode::kWhole : DeliveryMode::kChunks;
   if (dice.chance(0.3)) config.recovery.rtt.min_rto = 200ms;
-  if (dice.chance(0.2)) config.handshake.require_authenticated_peer = true;
+  if (dice.chance(0.2)) config.handshake.require_authenticated_peer = false;
   if (dice.chance(0.1))
     config.connection_rate_limit = Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(dice.spread(3e5, 3e7)));
   if (dice.chance(0.1))

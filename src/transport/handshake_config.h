@@ -15,8 +15,9 @@ struct HandshakeConfig {
   wire::VersionBytes version = wire::kAnnouncedVersion;
 
   // A dialled peer must prove the public key it was dialled by, or is not connected to (wire spec W3): a simultaneous
-  // open then hands out no second key. Peers that dial this side never prove an identity, whatever this says.
-  bool require_authenticated_peer = false;
+  // open then hands out no second key. Peers that dial this side never prove an identity, whatever this says. Without
+  // it an attacker on the path receives what was queued before the connection was there.
+  bool require_authenticated_peer = true;
 
   // --- Initiator (wire spec 4.4) ---
   // Gives up after this long. An acceptor whose ack was lost ignores intros for 5 s after the one it took, so that this

@@ -41,6 +41,8 @@ inline wire::VersionBytes version(std::uint16_t patch, std::uint16_t minimum = 1
 class Party {
  public:
   explicit Party(std::uint64_t seed) : random(seed), keys(*KeyPair::generate(random)) {
+    // Both policies are tested; what most tests are about is the deployed peer's, which asks for no proof.
+    config.require_authenticated_peer = false;
     context.config = &config;
     context.self = &keys;
     context.random = &random;
