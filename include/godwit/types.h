@@ -72,6 +72,8 @@ using MessageId = std::uint64_t;
 
 struct Options {
   bool accept_incoming = true;
+  // Connections that others begin; a sixteenth as many places more are kept for those that this side begins. When all
+  // are taken, a newcomer takes the place of the longest idle one of the address prefix that holds most.
   std::size_t max_connections = 16'384;
   // "cubic", "newreno", "bbr", "ledbat", "fixed".
   std::string congestion = "bbr";

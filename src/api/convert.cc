@@ -100,6 +100,8 @@ Result<Config> to_config(const Options& options) {
   Config config;
   config.accept_incoming = options.accept_incoming;
   config.max_connections = options.max_connections;
+  config.max_connections_per_host = std::max<std::size_t>(1, options.max_connections / 4 * 3);
+  config.reserved_connections = std::max<std::size_t>(1, options.max_connections / 16);
   const auto congestion = parse_congestion_kind(options.congestion);
   if (!congestion) return invalid(fmt::format("no congestion controller '{}'", options.congestion));
   config.congestion = *congestion;

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/bytes.h"
+#include "base/keyed_hash.h"
 
 namespace godwit {
 namespace {
@@ -154,6 +155,12 @@ SocketAddress SocketAddress::prefix() const {
   return address;
 }
 
+SocketAddress SocketAddress::network() const {
+  SocketAddress address = prefix();
+  if (is_ipv6()) std::fill(address.octets_.begin() + 6, address.octets_.end(), std::uint8_t{0});
+  return address;
+}
+
 std::string SocketAddress::to_string() const {
   switch (family_) {
     case Family::kIpv4: return fmt::format("{}.{}.{}.{}:{}", octets_[0], octets_[1], octets_[2], octets_[3], port_);
@@ -163,16 +170,16 @@ std::string SocketAddress::to_string() const {
   return "unspecified";
 }
 
+std::uint64_t SocketAddress::hash(const HashKey& key) const noexcept {
+  std::array<std::uint8_t, 19> bytes{};
+  std::ranges::copy(octets_, bytes.begin());
+  store_le<std::uint16_t>(bytes.data() + 16, port_);
+  bytes[18] = static_cast<std::uint8_t>(family_);
+  return key.hash(bytes);
+}
+
 std::size_t SocketAddress::hash() const noexcept {
-  // Two rounds of a multiply-xor mix (the finaliser of MurmurHash3): ports of one host must spread over the table.
-  const auto mix = [](std::uint64_t value) {
-    value = (value ^ (value >> 33)) * 0xff51afd7ed558ccdULL;
-    return value ^ (value >> 29);
-  };
-  const std::uint64_t high = load_le<std::uint64_t>(octets_.data());
-  const std::uint64_t low = load_le<std::uint64_t>(octets_.data() + 8);
-  const std::uint64_t rest = static_cast<std::uint64_t>(port_) << 8 | static_cast<std::uint64_t>(family_);
-  return static_cast<std::size_t>(mix(mix(high ^ (low * 0x9e3779b97f4a7c15ULL)) ^ (rest * 0xc4ceb9fe1a85ec53ULL)));
+  return static_cast<std::size_t>(hash(HashKey(0, 0)));
 }
 
 }  // namespace godwit

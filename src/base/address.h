@@ -13,6 +13,8 @@
 
 namespace godwit {
 
+class HashKey;
+
 class SocketAddress {
  public:
   enum class Family : std::uint8_t { kNone, kIpv4, kIpv6 };
@@ -40,7 +42,13 @@ class SocketAddress {
   // The address without its port and, for IPv6, without its lower 64 bits: what rate limits count by.
   [[nodiscard]] SocketAddress prefix() const;
 
+  // One level above, as providers hand it out to one customer: an IPv6 /48. An IPv4 address is one by itself.
+  [[nodiscard]] SocketAddress network() const;
+
   [[nodiscard]] std::string to_string() const;
+  // A hash of the whole address under a secret key: for every table that holds addresses a stranger chooses.
+  [[nodiscard]] std::uint64_t hash(const HashKey& key) const noexcept;
+  // The same under a key that everybody knows: for tables of addresses that no stranger chooses, and for tests.
   [[nodiscard]] std::size_t hash() const noexcept;
 
   friend auto operator<=>(const SocketAddress&, const SocketAddress&) = default;

@@ -24,7 +24,8 @@ void add_counters(EndpointStatistics& sum, const EndpointStatistics& more) {
   add_members(sum, more,
               {&S::datagrams_received, &S::runs_received, &S::connections_opened, &S::connections_closed,
                &S::handshakes_started, &S::handshakes_failed, &S::sessions_replaced, &S::error_acknowledgements_sent,
-               &S::evicted_for_memory, &S::reassembly_bytes, &S::reassembly_refused});
+               &S::evicted_for_memory, &S::reassembly_bytes, &S::reassembly_refused,
+               &S::connections_evicted, &S::replies_withheld, &S::unopenable_withheld});
   for (std::size_t i = 0; i < static_cast<std::size_t>(trace::DropReason::kCount); ++i) {
     const auto reason = static_cast<trace::DropReason>(i);
     sum.drops.add(reason, more.drops.of(reason));

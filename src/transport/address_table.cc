@@ -1,13 +1,12 @@
 #include "transport/address_table.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace godwit {
 
 std::size_t AddressTable::home(const SocketAddress& address) const {
-  std::uint64_t mixed = (address.hash() ^ seed_) * 0x9e3779b97f4a7c15ULL;
-  mixed ^= mixed >> 32;
-  return static_cast<std::size_t>(mixed) & (entries_.size() - 1);
+  return static_cast<std::size_t>(address.hash(key_)) & (entries_.size() - 1);
 }
 
 std::optional<std::uint32_t> AddressTable::find(const SocketAddress& address) const {
@@ -41,6 +40,17 @@ void AddressTable::erase(const SocketAddress& address) {
     }
   }
   entries_[hole] = {};
+}
+
+std::size_t AddressTable::longest_probe() const {
+  std::size_t longest = 0;
+  std::size_t run = 0;
+  // Twice around, for the run that goes over the end.
+  for (std::size_t i = 0; i < 2 * entries_.size(); ++i) {
+    run = entries_[i & (entries_.size() - 1)].address.is_specified() ? run + 1 : 0;
+    longest = std::max(longest, run);
+  }
+  return longest;
 }
 
 void AddressTable::grow() {

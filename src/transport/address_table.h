@@ -9,18 +9,22 @@
 #include <vector>
 
 #include "base/address.h"
+#include "base/keyed_hash.h"
 
 namespace godwit {
 
 class AddressTable {
  public:
-  explicit AddressTable(std::uint64_t seed = 0) : entries_(16), seed_(seed) {}
+  // `seed` is secret and random: a stranger chooses addresses, and must not choose where they fall.
+  explicit AddressTable(std::uint64_t seed = 0) : entries_(16), key_(seed, ~seed) {}
 
   [[nodiscard]] std::optional<std::uint32_t> find(const SocketAddress& address) const;
   // Inserts or replaces.
   void insert(const SocketAddress& address, std::uint32_t slot);
   void erase(const SocketAddress& address);
   [[nodiscard]] std::size_t size() const { return size_; }
+  // Entries that the worst look-up of an absent address compares; for tests. Walks the table.
+  [[nodiscard]] std::size_t longest_probe() const;
 
  private:
   struct Entry {
@@ -32,7 +36,7 @@ class AddressTable {
 
   std::vector<Entry> entries_;  // a power of two, at most half full
   std::size_t size_ = 0;
-  std::uint64_t seed_;  // random per endpoint: a peer cannot choose addresses that collide
+  HashKey key_;
 };
 
 }  // namespace godwit

@@ -3,22 +3,12 @@
 #include <algorithm>
 
 namespace godwit {
-namespace {
-
-std::uint64_t hash_address(const HashKey& key, const SocketAddress& address) {
-  std::array<std::uint8_t, 19> bytes{};
-  std::ranges::copy(address.octets(), bytes.begin());
-  store_le<std::uint16_t>(bytes.data() + 16, address.port());
-  bytes[18] = static_cast<std::uint8_t>(address.family());
-  return key.hash(bytes);
-}
-
-}  // namespace
 
 std::string_view admission_verdict_name(AdmissionVerdict verdict) {
   switch (verdict) {
     case AdmissionVerdict::kDecrypt: return "decrypt";
     case AdmissionVerdict::kReplay: return "replay";
+    case AdmissionVerdict::kJunk: return "junk";
     case AdmissionVerdict::kAddressLimited: return "address limited";
     case AdmissionVerdict::kPrefixLimited: return "prefix limited";
     case AdmissionVerdict::kGloballyLimited: return "globally limited";
@@ -29,12 +19,16 @@ std::string_view admission_verdict_name(AdmissionVerdict verdict) {
 
 Admission::Admission(const AdmissionConfig& config, RandomSource& random)
     : hash_key_(random),
-      addresses_(config.address_entries, Rate::one_per(config.address_interval)),
+      addresses_(config.address_entries, Rate::per_second(config.address_rate, config.address_burst)),
+      repeats_(config.address_entries, Rate::per_second(config.address_rate, config.address_burst)),
       prefixes_(config.prefix_entries, Rate::per_second(config.prefix_rate, config.prefix_burst)),
       strangers_(Rate::per_second(config.stranger_rate, config.stranger_burst)),
       known_(Rate::per_second(config.known_rate, config.known_burst)),
       error_acks_(Rate::per_second(config.error_ack_rate, config.error_ack_burst)),
       answered_(config.replay_entries),
+      junk_(config.junk_entries),
+      refused_(config.junk_entries),
+      replies_(config.reply_entries, config.amplification_limit),
       half_open_(config.max_half_open) {}
 
 AdmissionVerdict Admission::admit_intro(Instant now, const SocketAddress& remote, ByteView datagram,
@@ -45,28 +39,53 @@ AdmissionVerdict Admission::admit_intro(Instant now, const SocketAddress& remote
 }
 
 AdmissionVerdict Admission::judge(Instant now, const SocketAddress& remote, ByteView datagram, IntroSource source) {
-  const ByteView ephemeral = datagram.subspan(1, kPublicKeySize);
-  if (answered_.contains(hash_key_.hash(ephemeral))) return AdmissionVerdict::kReplay;
+  if (answered_.contains(hash_from(remote, datagram.subspan(1, kPublicKeySize)))) return AdmissionVerdict::kReplay;
+  const std::uint64_t bytes = hash_from(remote, datagram);
+  if (junk_.contains(bytes)) return AdmissionVerdict::kJunk;
 
-  const std::uint64_t address = hash_address(hash_key_, remote);
-  if (!addresses_.would_admit(now, address)) return AdmissionVerdict::kAddressLimited;
+  const std::uint64_t address = remote.hash(hash_key_);
+  HashedLimiter* allowance = &addresses_;
+  if (!addresses_.would_admit(now, address)) {
+    // insert() says no where the same bytes were refused before.
+    if (refused_.insert(bytes) || !repeats_.would_admit(now, address)) return AdmissionVerdict::kAddressLimited;
+    allowance = &repeats_;
+  }
 
   if (source == IntroSource::kKnown) {
     // Its neighbours' flood is not its fault: only the address itself and the budget of its kind count.
     if (!known_.admit(now)) return AdmissionVerdict::kGloballyLimited;
   } else {
     // A spoofed source has 65,535 ports (wire spec W18), so that addresses alone limit nothing.
-    const std::uint64_t prefix = hash_address(hash_key_, remote.prefix());
+    const std::uint64_t prefix = remote.prefix().hash(hash_key_);
     if (!prefixes_.would_admit(now, prefix)) return AdmissionVerdict::kPrefixLimited;
     if (!strangers_.admit(now)) return AdmissionVerdict::kGloballyLimited;
     prefixes_.record(now, prefix);
   }
-  addresses_.record(now, address);
+  allowance->record(now, address);
   return AdmissionVerdict::kDecrypt;
 }
 
-void Admission::on_answered(const IntroFingerprint& intro) {
-  answered_.insert(hash_key_.hash(intro.ephemeral));
+void Admission::on_junk(const SocketAddress& remote, ByteView datagram) {
+  junk_.insert(hash_from(remote, datagram));
+}
+
+void Admission::on_answered(const SocketAddress& remote, const IntroFingerprint& intro) {
+  answered_.insert(hash_from(remote, intro.ephemeral));
+}
+
+std::uint64_t Admission::hash_from(const SocketAddress& remote, ByteView bytes) const {
+  std::array<std::uint8_t, 2 * sizeof(std::uint64_t)> both{};
+  store_le(both.data(), remote.hash(hash_key_));
+  store_le(both.data() + sizeof(std::uint64_t), hash_key_.hash(bytes));
+  return hash_key_.hash(both);
+}
+
+void Admission::on_unproven_intro(Instant now, const SocketAddress& remote, std::size_t bytes) {
+  replies_.on_received(now, remote.hash(hash_key_), bytes);
+}
+
+bool Admission::may_reply(Instant now, const SocketAddress& remote, std::size_t bytes) {
+  return replies_.take(now, remote.hash(hash_key_), bytes);
 }
 
 bool Admission::may_send_error_ack(Instant now) {
@@ -75,10 +94,18 @@ bool Admission::may_send_error_ack(Instant now) {
   return allowed;
 }
 
-std::optional<std::uint64_t> Admission::on_half_open(std::uint64_t owner) {
+void Admission::on_half_open(std::uint64_t owner) {
   const std::optional<std::uint64_t> evicted = half_open_.add(owner);
-  if (evicted) ++statistics_.half_open_dropped;
-  return evicted;
+  if (!evicted) return;
+  ++statistics_.half_open_dropped;
+  evicted_.push_back(*evicted);
+}
+
+std::optional<std::uint64_t> Admission::poll_evicted() {
+  if (evicted_.empty()) return std::nullopt;
+  const std::uint64_t owner = evicted_.back();
+  evicted_.pop_back();
+  return owner;
 }
 
 void Admission::on_half_open_ended(std::uint64_t owner) {
@@ -86,7 +113,8 @@ void Admission::on_half_open_ended(std::uint64_t owner) {
 }
 
 std::size_t Admission::memory_bytes() const {
-  return sizeof(*this) + addresses_.memory_bytes() + prefixes_.memory_bytes() + answered_.memory_bytes() +
+  return sizeof(*this) + addresses_.memory_bytes() + repeats_.memory_bytes() + prefixes_.memory_bytes() +
+         answered_.memory_bytes() + junk_.memory_bytes() + refused_.memory_bytes() + replies_.memory_bytes() +
          half_open_.memory_bytes();
 }
 

@@ -9,23 +9,27 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/keyed_hash.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "transport/half_open_list.h"
 #include "transport/intro_seen.h"
-#include "transport/keyed_hash.h"
 #include "transport/rate_limiter.h"
 #include "transport/recent_set.h"
-#include "wire/limits.h"
+#include "transport/reply_budget.h"
 
 namespace godwit {
 
 struct AdmissionConfig {
-  // Decryptions of intros from one address and port (wire spec 9.1: the deployed initiator repeats every 250 ms).
-  Duration address_interval = wire::kAsymmetricInterval;
+  // Decryptions of intros from one address and port, per second and in one burst. The deployed initiator repeats every
+  // intro each 250 ms (wire spec 9.1) and needs one. What has been refused once has as much again when it comes
+  // another time, as an initiator's intro does and fresh junk does not.
+  std::size_t address_rate = 16;
+  std::size_t address_burst = 32;
   std::size_t address_entries = 4096;
   // From one IPv4 address or one IPv6 /64, all ports together; per second, and in one burst.
   std::size_t prefix_rate = 256;
@@ -39,6 +43,11 @@ struct AdmissionConfig {
   std::size_t known_burst = 1000;
   // Answered intros that are remembered, oldest forgotten first (wire spec W5).
   std::size_t replay_entries = 8192;
+  // Intros that were no intros, which are not decrypted again, and intros that were refused: so many of each.
+  std::size_t junk_entries = 8192;
+  // Bytes sent in reply to an unproven address are at most this many times the bytes of the intros from it.
+  std::size_t amplification_limit = 3;
+  std::size_t reply_entries = 4096;
   // Handshakes that wait for confirmation; one more drops the oldest (wire spec W18).
   std::size_t max_half_open = 1024;
   // Error acks to incompatible versions, per second (wire spec W18: initiators merely time out without one).
@@ -49,6 +58,7 @@ struct AdmissionConfig {
 enum class AdmissionVerdict : std::uint8_t {
   kDecrypt,  // go ahead; the attempt is recorded
   kReplay,   // already answered: drop
+  kJunk,     // the same bytes have failed to decrypt before: drop
   kAddressLimited,
   kPrefixLimited,
   kGloballyLimited,
@@ -80,16 +90,27 @@ class Admission {
   [[nodiscard]] AdmissionVerdict admit_intro(Instant now, const SocketAddress& remote, ByteView datagram,
                                              IntroSource source);
 
-  // The intro was answered, with a success ack or an error ack: repeats of it are kReplay from now on.
-  void on_answered(const IntroFingerprint& intro);
+  // The datagram was no intro to this endpoint: its repeats are kJunk from now on.
+  void on_junk(const SocketAddress& remote, ByteView datagram);
+
+  // The intro was answered, with a success ack or an error ack: repeats of it from the same address are kReplay from
+  // now on. From another address it is another intro: a copy that somebody else sent first, or a NAT that gave the
+  // peer a new port, must not leave the peer without an answer.
+  void on_answered(const SocketAddress& remote, const IntroFingerprint& intro);
 
   // Whether one more error ack may go out now; a yes is recorded.
   [[nodiscard]] bool may_send_error_ack(Instant now);
 
-  // An acceptor's handshake has begun; `owner` is the endpoint's name for it, unique among those open. Returns the
-  // owner of the oldest one when there are too many: the endpoint drops it without a further call to
-  // on_half_open_ended().
-  [[nodiscard]] std::optional<std::uint64_t> on_half_open(std::uint64_t owner);
+  // A valid intro of so many bytes came from an address that nothing proves, and a reply would go there. A yes to the
+  // second is recorded.
+  void on_unproven_intro(Instant now, const SocketAddress& remote, std::size_t bytes);
+  [[nodiscard]] bool may_reply(Instant now, const SocketAddress& remote, std::size_t bytes);
+
+  // A handshake that waits for confirmation has begun; `owner` is the endpoint's name for it, unique among those open.
+  void on_half_open(std::uint64_t owner);
+  // The owner of a handshake that had to make room for newer ones: the endpoint drops it without a further call to
+  // on_half_open_ended(). Nothing when there is none (left).
+  [[nodiscard]] std::optional<std::uint64_t> poll_evicted();
   // It was confirmed, timed out or was dropped for another reason. Unknown owners are ignored.
   void on_half_open_ended(std::uint64_t owner);
   [[nodiscard]] std::size_t half_open() const { return half_open_.size(); }
@@ -100,15 +121,22 @@ class Admission {
 
  private:
   [[nodiscard]] AdmissionVerdict judge(Instant now, const SocketAddress& remote, ByteView datagram, IntroSource source);
+  // Of bytes that came from an address.
+  [[nodiscard]] std::uint64_t hash_from(const SocketAddress& remote, ByteView bytes) const;
 
   HashKey hash_key_;
   HashedLimiter addresses_;
+  HashedLimiter repeats_;  // by address too
   HashedLimiter prefixes_;
   RateLimiter strangers_;
   RateLimiter known_;
   RateLimiter error_acks_;
   RecentSet answered_;
+  RecentSet junk_;
+  RecentSet refused_;
+  ReplyBudget replies_;
   HalfOpenList half_open_;
+  std::vector<std::uint64_t> evicted_;
   AdmissionStatistics statistics_;
 };
 

@@ -23,7 +23,15 @@ namespace godwit {
 struct Config {
   // Which handshakes are answered.
   bool accept_incoming = true;
-  std::size_t max_connections = 16'384;  // established and dialling; a further dial is refused, a further intro dropped
+  // Connections that others begin. When so many are open, a newcomer takes the place of the longest idle one of the
+  // address prefix that holds most (transport/prefix_shares.h), or is not answered when no prefix holds more than its
+  // own. Handshakes that wait for confirmation count apart: AdmissionConfig::max_half_open.
+  std::size_t max_connections = 16'384;
+  // Of these, at most so many from one IPv4 address or IPv6 /64.
+  std::size_t max_connections_per_host = 12'288;
+  // Places beside them for connections that this side begins, and for peers it has authenticated before, which nobody
+  // else can use up. This side may use the others too, and when all are taken, takes one from the largest prefix.
+  std::size_t reserved_connections = 1024;
   HandshakeConfig handshake;
   AdmissionConfig admission;
   KeepAliveConfig keepalive;

@@ -27,6 +27,7 @@ std::string_view close_reason_name(CloseReason reason) {
     case CloseReason::kUnauthenticated: return "peer not authenticated";
     case CloseReason::kMemory: return "evicted for its share of memory";
     case CloseReason::kProtocolViolation: return "protocol violation by the peer";
+    case CloseReason::kEvicted: return "connection table full";
   }
   return "unknown";
 }

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "base/datagram_run.h"
@@ -118,6 +119,14 @@ class Connection final : private StreamSink {
     return held == nullptr ? nullptr : held->get();
   }
   [[nodiscard]] const Session* session() const;
+  // Whether a packet newer than all before it has been authenticated since the last call: only then may what belongs
+  // to the path change, so that neither forged nor delayed datagrams move it.
+  [[nodiscard]] bool take_newer_packet() {
+    Established* session = established();
+    return session != nullptr && std::exchange(session->newer_packet, false);
+  }
+  // Time since the last authentic packet that was no duplicate. Requires an established session.
+  [[nodiscard]] Duration silent_for(Instant now) const { return established()->keepalive.silent_for(now); }
   // How long the oldest ping has waited for an answer; zero when none waits.
   [[nodiscard]] Duration unanswered_for(Instant now) const;
   // Closed, and its last datagram has been handed out.
@@ -158,8 +167,10 @@ class Connection final : private StreamSink {
     std::optional<Instant> held_until;   // hold_data(): only control messages and acknowledgements go out
     bool ordinary_packet_seen = false;   // any packet but a handshake ack, and one of these with id 0 (wire spec 5.9)
     bool ordinary_id_zero_seen = false;
-    Instant last_data{};   // when data went out or came in
-    bool resting = false;  // memory that only traffic needs has been given back since the last packet
+    std::optional<std::uint32_t> newest_id;  // of ordinary packets of the peer
+    bool newer_packet = false;               // since take_newer_packet()
+    Instant last_data{};                     // when data went out or came in
+    bool resting = false;                    // memory that only traffic needs has been given back since the last packet
     bool key_aging_told = false;
     bool acknowledging = false;  // receipts of the current run are being collected
   };

@@ -101,6 +101,11 @@ bool Connection::process_fragment(Instant now, Established& session, const Arriv
 void Connection::note_ordinary(Instant now, Established& session, const Arrival& arrival, std::uint32_t id) {
   session.ordinary_packet_seen = true;
   if (id == 0) session.ordinary_id_zero_seen = true;
+  // Ids wrap: the newer one is ahead by less than half their range.
+  if (!session.newest_id || static_cast<std::int32_t>(id - *session.newest_id) > 0) {
+    session.newest_id = id;
+    session.newer_packet = true;
+  }
   if (arrival.opened.age == InboundKeyAge::kNewer) [[unlikely]] {
     session.session.on_ordinary_under_newer_key(now, context_.handshake, arrival.opened);
   }
@@ -243,6 +248,7 @@ void Connection::process_success_ack(Instant now, Established& session, const Ar
   session.ping_due = true;
   session.ordinary_packet_seen = false;
   session.ordinary_id_zero_seen = false;
+  session.newest_id.reset();
   trace(now, trace::ConnectionStateChanged{"new session at the peer", remote_});
 }
 

@@ -11,6 +11,8 @@ namespace {
 
 // Error acks that may wait for transmission; admission limits their rate well below.
 constexpr std::size_t kMaxStatelessDatagrams = 64;
+// Addresses of authenticated peers that are remembered after their connection, the latest ones.
+constexpr std::size_t kKnownPeers = 4096;
 
 // Another secret from one that is drawn anyway: the finaliser of SplitMix64, which does not show what it was made from.
 std::uint64_t derived_key(std::uint64_t secret) {
@@ -30,8 +32,12 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
       cost_(cost),
       key_usage_(random),
       reassembly_(config.reassembly_bytes),
-      by_address_(random.next_u64()),
+      table_secret_(random.next_u64()),
+      by_address_(table_secret_),
       admission_(config.admission, random),
+      inbound_(HashKey(derived_key(table_secret_), derived_key(~table_secret_))),
+      known_key_(derived_key(table_secret_ + 1), derived_key(~table_secret_ - 1)),
+      known_peers_(kKnownPeers),
       budget_(config.endpoint_rate_limit.value_or(Bandwidth::unlimited())) {
   config_.controller.seed = random.next_u64();
   handshake_ = {.config = &config_.handshake,
@@ -52,7 +58,7 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                         .sink = sink_,
                         .cost = cost_});
   route_context_ = std::make_unique<const RouteContext>(
-      RouteContext{.connection = *context_, .admission = admission_, .statistics = statistics_});
+      RouteContext{.connection = *context_, .admission = admission_, .statistics = statistics_, .random = random_});
 }
 
 Endpoint::~Endpoint() = default;
@@ -61,7 +67,8 @@ Endpoint::~Endpoint() = default;
 
 std::optional<std::uint32_t> Endpoint::slot_of(ConnectionId connection) const {
   const auto slot = static_cast<std::uint32_t>(connection);
-  if (slot >= routes_.size() || !routes_[slot].in_use() || routes_[slot].id() != connection) return std::nullopt;
+  if (slot >= routes_.size() || routes_[slot].connection() == nullptr) return std::nullopt;
+  if (routes_[slot].id() != connection) return std::nullopt;
   return slot;
 }
 
@@ -100,19 +107,21 @@ T Endpoint::with_connection(ConnectionId connection, T absent, Use use) {
 }
 
 void Endpoint::update_after_use(std::uint32_t slot) {
-  const Route& route = routes_[slot];
-  if (!route.in_use()) return;
-  if (route.half_open && !route.connection()->is_handshaking()) {
-    if (route.connection()->is_established()) ++statistics_.connections_opened;
-    end_half_open(slot);
+  // Handshakes that made room for newer ones may belong to any route. One that is left without any ends in its turn.
+  while (const auto evicted = admission_.poll_evicted()) {
+    const auto owner = static_cast<std::uint32_t>(*evicted);
+    routes_[owner].drop_half_open(static_cast<std::uint32_t>(*evicted >> 32));
+    statistics_.drops.add(trace::DropReason::kHandshakeTableFull);
+    mark_ready(owner);
   }
+  Route& route = routes_[slot];
+  if (!route.in_use()) return;
+  route.count_transitions();
   arm(slot);
   mark_ready(slot);
 }
 
-std::optional<std::uint32_t> Endpoint::open_slot(const SocketAddress& remote, const SocketAddress& local,
-                                                 Handshake handshake) {
-  if (open_ >= config_.max_connections) return std::nullopt;
+std::uint32_t Endpoint::open_slot(const SocketAddress& remote) {
   std::uint32_t slot = 0;
   if (free_slots_.empty()) {
     slot = static_cast<std::uint32_t>(routes_.size());
@@ -122,7 +131,7 @@ std::optional<std::uint32_t> Endpoint::open_slot(const SocketAddress& remote, co
     free_slots_.pop_back();
   }
   Route& route = routes_[slot];
-  route.open(remote, local, std::move(handshake));
+  route.open(remote);
   if (!budget_.budget().is_unlimited()) route.member = budget_.join();
   by_address_.insert(remote, slot);
   last_remote_ = {};
@@ -132,7 +141,8 @@ std::optional<std::uint32_t> Endpoint::open_slot(const SocketAddress& remote, co
 
 void Endpoint::retire(std::uint32_t slot) {
   Route& route = routes_[slot];
-  end_half_open(slot);
+  route.count_transitions();
+  give_up_place(slot);
   by_address_.erase(route.remote());
   last_remote_ = {};
   timers_.cancel(slot);
@@ -141,12 +151,6 @@ void Endpoint::retire(std::uint32_t slot) {
   route.clear();
   free_slots_.push_back(slot);
   --open_;
-  ++statistics_.connections_closed;
-}
-
-void Endpoint::end_half_open(std::uint32_t slot) {
-  if (!std::exchange(routes_[slot].half_open, false)) return;
-  admission_.on_half_open_ended(routes_[slot].id());
 }
 
 void Endpoint::mark_ready(std::uint32_t slot) {
@@ -168,13 +172,16 @@ Result<ConnectionId> Endpoint::connect(Instant now, const SocketAddress& remote,
   if (!handshake) return std::unexpected(handshake.error());
   if (const auto old = by_address_.find(remote)) {
     // A local dial supersedes what was there (wire spec 4.6); the peer follows the new intro.
-    routes_[*old].connection()->close(now, CloseReason::kReplaced, {});
+    if (Connection* connection = routes_[*old].connection()) connection->close(now, CloseReason::kReplaced, {});
     retire(*old);
   }
-  const auto slot = open_slot(remote, {}, std::move(*handshake));
-  if (!slot) return failure(ErrorCode::kWouldBlock, "the connection table is full");
-  update_after_use(*slot);
-  return routes_[*slot].id();
+  if (!make_own_place(now)) return failure(ErrorCode::kWouldBlock, "the connection table is full");
+  return with_slot(open_slot(remote), [&](Route& route) {
+    route.reserved = true;
+    ++reserved_;
+    route.connect(std::move(*handshake));
+    return route.id();
+  });
 }
 
 Result<MessageId> Endpoint::send(Instant now, ConnectionId connection, Body body, SendOptions options) {
@@ -280,6 +287,8 @@ void Endpoint::receive_symmetric(Instant now, const DatagramRun& batch) {
     GODWIT_MARK(cost_, kBookkeeping);
     return true;
   });
+  if (!routes_[*slot].has_place) [[unlikely]]
+    take_place(now, *slot);
 }
 
 void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes datagram) {
@@ -288,46 +297,46 @@ void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes d
     return route_context_->drop(now, trace::DropReason::kUnknownSource, datagram.size());
   }
   // A repeat costs no decryption.
-  if (slot && with_slot(*slot, [&](Route& route) { return route.receive_repeated_intro(now, run.local, datagram); })) {
+  if (slot && with_slot(*slot, [&](Route& route) { return route.receive_repeated_intro(now, datagram); })) {
     return;
   }
   // A half-open route proves nothing about its address.
-  const bool known = slot && !routes_[*slot].half_open;
+  const bool known = slot && routes_[*slot].connection() != nullptr;
   const IntroSource source = known ? IntroSource::kKnown : IntroSource::kStranger;
   switch (admission_.admit_intro(now, run.remote, datagram, source)) {
     case AdmissionVerdict::kDecrypt: break;
     case AdmissionVerdict::kReplay:
-      return route_context_->drop(now, trace::DropReason::kReplayedIntro, datagram.size());
+    case AdmissionVerdict::kJunk: return route_context_->drop(now, trace::DropReason::kReplayedIntro, datagram.size());
     default: return route_context_->drop(now, trace::DropReason::kRateLimited, datagram.size());
   }
   const auto intro = open_intro_datagram(keys_, datagram);
-  if (!intro) return route_context_->drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
-  if (slot) {
+  if (!intro) {
+    admission_.on_junk(run.remote, datagram);
+    return route_context_->drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
+  }
+  if (known) {
     if (with_slot(*slot, [&](Route& route) { return route.receive_intro(now, run.local, *intro); })) return;
     retire(*slot);
   }
   answer_intro(now, run, *intro);
 }
 
-// A stranger's intro becomes a half-open connection.
+// A stranger's intro makes its address half-open; so does each further one.
 void Endpoint::answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro) {
   auto handshake = Handshake::accept(now, handshake_, run.remote, intro);
   if (!handshake) {
     if (handshake.error() == trace::DropReason::kIncompatibleVersion) queue_error_ack(now, run, intro);
     return route_context_->drop(now, handshake.error(), intro.datagram_bytes);
   }
-  const auto slot = open_slot(run.remote, run.local, std::move(*handshake));
-  if (!slot) return route_context_->drop(now, trace::DropReason::kConnectionTableFull, intro.datagram_bytes);
-  admission_.on_answered(intro.fingerprint);
-  routes_[*slot].half_open = true;
-  if (const auto oldest = admission_.on_half_open(routes_[*slot].id())) {
-    if (const auto victim = slot_of(*oldest)) {
-      routes_[*victim].half_open = false;
-      retire(*victim);
-      route_context_->drop(now, trace::DropReason::kHandshakeTableFull, 0);
-    }
+  if (!would_admit(run.remote)) {
+    return route_context_->drop(now, trace::DropReason::kConnectionTableFull, intro.datagram_bytes);
   }
-  update_after_use(*slot);
+  auto slot = slot_of(run.remote);
+  if (!slot) slot = open_slot(run.remote);
+  with_slot(*slot, [&](Route& route) {
+    route.add_half_open(now, run.local, intro, std::move(*handshake));
+    return true;
+  });
 }
 
 void Endpoint::queue_error_ack(Instant now, const DatagramRun& run, const IntroSeen& intro) {
@@ -335,7 +344,12 @@ void Endpoint::queue_error_ack(Instant now, const DatagramRun& run, const IntroS
   std::vector<std::uint8_t> datagram(wire::kMaxDatagram);
   datagram.resize(write_error_ack(handshake_, intro.intro, datagram));
   if (datagram.empty()) return;
-  admission_.on_answered(intro.fingerprint);
+  admission_.on_answered(run.remote, intro.fingerprint);
+  admission_.on_unproven_intro(now, run.remote, intro.datagram_bytes);
+  if (!admission_.may_reply(now, run.remote, datagram.size())) {
+    ++statistics_.replies_withheld;
+    return;
+  }
   stateless_.push_back({run.local, run.remote, std::move(datagram)});
   ++statistics_.error_acknowledgements_sent;
 }

@@ -32,6 +32,8 @@
 #include "transport/event_queue.h"
 #include "transport/handshake.h"
 #include "transport/key_usage.h"
+#include "transport/prefix_shares.h"
+#include "transport/recent_set.h"
 #include "transport/statistics.h"
 #include "transport/timer_queue.h"
 #include "transport/transmit_buffer.h"
@@ -54,7 +56,7 @@ class Endpoint {
 
   // --- Inputs ---
   // Dials a peer known by its public key; both sides may dial each other (wire spec 4.5). An established connection to
-  // the address is closed in favour of the new one. Errors: kWouldBlock when the connection table is full,
+  // the address is closed in favour of the new one. Errors: kWouldBlock when own connections fill the whole table,
   // kInvalidArgument for an unspecified address.
   [[nodiscard]] Result<ConnectionId> connect(Instant now, const SocketAddress& remote, const PublicKey& peer);
   void receive(Instant now, const DatagramRun& run);
@@ -110,7 +112,7 @@ class Endpoint {
   [[nodiscard]] const Connection* find(ConnectionId connection) const;
 
   // The only ways to change a route: `use` gets it, and what depends on its state (its timers, its place among the
-  // ready, its half-open entry) is brought up to date afterwards. Returns what `use` returns.
+  // ready, what is counted) is brought up to date afterwards. Returns what `use` returns.
   template <typename Use>
   auto with_slot(std::uint32_t slot, Use use);
   // The same for the connection of that name, `absent` when it has ended.
@@ -118,12 +120,23 @@ class Endpoint {
   T with_connection(ConnectionId connection, T absent, Use use);
   void update_after_use(std::uint32_t slot);
 
-  // A slot for a new connection to `remote`; nothing when the table is full.
-  [[nodiscard]] std::optional<std::uint32_t> open_slot(const SocketAddress& remote, const SocketAddress& local,
-                                                       Handshake handshake);
+  [[nodiscard]] std::uint32_t open_slot(const SocketAddress& remote);
   void retire(std::uint32_t slot);
   // Tells the peer and the application.
   void end_connection(Instant now, std::uint32_t slot, CloseReason reason, std::string_view text);
+
+  // --- Places in the connection table (endpoint_places.cc) ---
+  [[nodiscard]] bool is_known_peer(const SocketAddress& remote) const;
+  [[nodiscard]] bool inbound_full() const;
+  // Whether a connection that somebody begins at `remote` would find a place. Changes nothing: the address is unproven.
+  [[nodiscard]] bool would_admit(const SocketAddress& remote) const;
+  // A place for a connection that this side begins. False when this side holds all of them.
+  [[nodiscard]] bool make_own_place(Instant now);
+  // The route may have become established: it takes a place, another one may have to give way, or it is closed again.
+  void take_place(Instant now, std::uint32_t slot);
+  void give_up_place(std::uint32_t slot);
+  void evict(Instant now, std::uint32_t slot);
+  [[nodiscard]] Instant last_heard(Instant now, std::uint32_t slot) const;
 
   void receive_symmetric(Instant now, const DatagramRun& batch);
   void receive_intro(Instant now, const DatagramRun& run, MutableBytes datagram);
@@ -135,7 +148,6 @@ class Endpoint {
 
   void arm(std::uint32_t slot);
   void mark_ready(std::uint32_t slot);
-  void end_half_open(std::uint32_t slot);
   void share_budget(Instant now, std::uint32_t slot);
 
   Config config_;
@@ -150,6 +162,7 @@ class Endpoint {
   EventQueue events_;          // outlives the connections, whose memory its events show
   std::vector<Route> routes_;  // by slot
   std::vector<std::uint32_t> free_slots_;
+  std::uint64_t table_secret_;  // the keys of all tables of addresses come from it
   AddressTable by_address_;
   SocketAddress last_remote_;  // of the last run, and its slot: runs of one peer come together
   std::uint32_t last_slot_ = 0;
@@ -158,6 +171,10 @@ class Endpoint {
   std::unique_ptr<const ConnectionContext> context_;  // what all connections share
   Admission admission_;
   std::unique_ptr<const RouteContext> route_context_;
+  PrefixShares inbound_;  // connections that others have begun
+  std::size_t reserved_ = 0;
+  HashKey known_key_;
+  RecentSet known_peers_;  // addresses that were dialled and have proved their key
   FairShare budget_;
   std::size_t open_ = 0;
   EndpointStatistics statistics_;

@@ -281,5 +281,22 @@ TEST(Endpoint, AnAcceptorWithAUsedUpKeyClosesOnlyWhenItsPeerDoesNotDial) {
   EXPECT_EQ(pair.last<Closed>(1)->reason, CloseReason::kKeyExhausted);
 }
 
+TEST(Endpoint, AChangedRateLimitIsFollowedWithoutAFurtherInput) {
+  Config config;
+  config.connection_rate_limit = Bandwidth::from_bits_per_second(8'000);
+  Pair pair(config);
+  const ConnectionId id = pair.dial();
+  ASSERT_TRUE(pair.run(2s, [&] { return pair.count<Connected>(1) == 1; }));
+  const auto bytes = pattern(200'000);
+  ASSERT_TRUE(pair[0].send(pair.now(), id, Body::borrowed(bytes)));
+  pair.run(3s);
+  TransmitBuffer buffer;
+  ASSERT_FALSE(pair[0].poll_transmit(pair.now(), buffer));
+  pair[0].set_rate_limit(pair.now(), id, std::nullopt);
+  // It sends at once, or as soon as the new rate gives credit.
+  const bool sends = pair[0].poll_transmit(pair.now(), buffer).has_value();
+  EXPECT_TRUE(sends || *pair[0].next_timeout() <= pair.now() + 20ms);
+}
+
 }  // namespace
 }  // namespace godwit

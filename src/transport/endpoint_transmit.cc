@@ -21,7 +21,8 @@ void Endpoint::handle_timeout(Instant now) {
     Route& route = routes_[*slot];
     if (!route.in_use()) continue;
     route.handle_timeout(now);
-    if (route.half_open && !route.connection()->is_handshaking()) end_half_open(*slot);
+    route.count_transitions();
+    if (!route.has_place) take_place(now, *slot);
     // Not armed again here, because what is due now may be due for transmission: poll_transmit() arms the timer when
     // nothing is left to send.
     mark_ready(*slot);
@@ -32,7 +33,7 @@ void Endpoint::handle_timeout(Instant now) {
 
 void Endpoint::share_budget(Instant now, std::uint32_t slot) {
   Route& route = routes_[slot];
-  if (!route.member) return;
+  if (!route.member || route.connection() == nullptr) return;
   budget_.set_demand(*route.member, route.connection()->demand());
   route.connection()->set_rate_cap(now, budget_.share(now, *route.member));
 }
@@ -61,7 +62,7 @@ std::optional<DatagramRun> Endpoint::poll_transmit(Instant now, TransmitBuffer& 
       mark_ready(slot);
       return run;
     }
-    if (route.connection()->is_finished()) {
+    if (route.finished()) {
       retire(slot);
     } else {
       arm(slot);
@@ -75,7 +76,7 @@ std::optional<DatagramRun> Endpoint::poll_transmit(Instant now, TransmitBuffer& 
 std::vector<ConnectionId> Endpoint::connections() const {
   std::vector<ConnectionId> result;
   for (std::uint32_t slot = 0; slot < routes_.size(); ++slot) {
-    if (routes_[slot].in_use()) result.push_back(routes_[slot].id());
+    if (routes_[slot].connection() != nullptr) result.push_back(routes_[slot].id());
   }
   return result;
 }

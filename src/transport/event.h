@@ -24,15 +24,16 @@ namespace godwit {
 using ConnectionId = std::uint64_t;
 
 enum class CloseReason : std::uint8_t {
-  kLocal,             // close() was called
-  kRemote,            // the peer sent an error acknowledgement (wire spec 5.8)
-  kIdleTimeout,       // nothing authentic for the idle time-out (wire spec 7)
-  kReplaced,          // the peer restarted or redialled: a new session took the route (wire spec 4.6)
-  kHandshakeFailed,   // never established
-  kKeyExhausted,      // the packet limit of a key is reached (decisions 3)
-  kUnauthenticated,   // the peer could not prove the expected key and the policy demands it
-  kMemory,            // the endpoint needed the memory that the peer's unfinished streams held
-  kProtocolViolation  // the peer acknowledged a packet that was never sent (wire spec W20)
+  kLocal,              // close() was called
+  kRemote,             // the peer sent an error acknowledgement (wire spec 5.8)
+  kIdleTimeout,        // nothing authentic for the idle time-out (wire spec 7)
+  kReplaced,           // the peer restarted or redialled: a new session took the route (wire spec 4.6)
+  kHandshakeFailed,    // never established
+  kKeyExhausted,       // the packet limit of a key is reached (decisions 3)
+  kUnauthenticated,    // the peer could not prove the expected key and the policy demands it
+  kMemory,             // the endpoint needed the memory that the peer's unfinished streams held
+  kProtocolViolation,  // the peer acknowledged a packet that was never sent (wire spec W20)
+  kEvicted             // the connection table is full, and others with fewer connections wanted a place
 };
 [[nodiscard]] std::string_view close_reason_name(CloseReason reason);
 

@@ -44,12 +44,12 @@ class GodwitHost {
       if (other && (!next || *other < *next)) next = other;
     };
     if (handshake_) earlier(handshake_->next_timeout());
-    if (challenger_) earlier(challenger_->next_timeout());
+    if (beside_) earlier(beside_->next_timeout());
     if (keepalive_) earlier(keepalive_->next_timeout());
     return next;
   }
   void handle_timeout(Instant now) {
-    for (auto* pending : {&challenger_, &handshake_}) {
+    for (auto* pending : {&beside_, &handshake_}) {
       if (*pending) apply(now, *pending, (*pending)->handle_timeout(now), {});
     }
     if (keepalive_) {
@@ -89,7 +89,7 @@ class GodwitHost {
 
   void receive_intro(Instant now, Bytes& datagram) {
     std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
-    for (auto* pending : {&challenger_, &handshake_}) {
+    for (auto* pending : {&beside_, &handshake_}) {
       if (*pending && (*pending)->repeats_intro(datagram)) {
         (*pending)->receive(now, datagram, scratch);
         return;
@@ -102,11 +102,11 @@ class GodwitHost {
     if (!intro) return;
     if (handshake_) {
       if (handshake_->receive_intro(now, *intro).kind == HandshakeStep::Kind::kProgress)
-        admission_.on_answered(intro->fingerprint);
+        admission_.on_answered(remote_, intro->fingerprint);
       return;
     }
     if (session_ && session_->is_stale_intro(now, *intro)) return;
-    auto& place = session_ ? challenger_ : handshake_;
+    auto& place = session_ ? beside_ : handshake_;
     if (session_ && party.config.require_authenticated_peer && session_->dialled_key()) {
       // A session that proves the peer yields to nobody who does not: an acceptor's would not, so that a peer that has
       // restarted is dialled. One that answers pings has not restarted; its intro is a late one.
@@ -123,7 +123,7 @@ class GodwitHost {
       if (!accepted) return;
       place.emplace(std::move(*accepted));
     }
-    admission_.on_answered(intro->fingerprint);
+    admission_.on_answered(remote_, intro->fingerprint);
   }
 
   void receive_symmetric(Instant now, Bytes& datagram) {
@@ -131,7 +131,7 @@ class GodwitHost {
     if (session_) {
       if (const auto opened = session_->open_keeping(datagram, scratch)) return process(now, datagram, *opened);
     }
-    for (auto* pending : {&challenger_, &handshake_}) {
+    for (auto* pending : {&beside_, &handshake_}) {
       if (!*pending) continue;
       return apply(now, *pending, (*pending)->receive(now, datagram, scratch), datagram);
     }
@@ -203,7 +203,7 @@ class GodwitHost {
     outbox_.push_back(std::move(datagram));
   }
   void collect(Instant now) {
-    for (auto* pending : {&handshake_, &challenger_}) {
+    for (auto* pending : {&handshake_, &beside_}) {
       if (!*pending) continue;
       for (Bytes& datagram : test::drain(now, **pending)) outbox_.push_back(std::move(datagram));
     }
@@ -212,7 +212,7 @@ class GodwitHost {
   SocketAddress remote_;
   Admission admission_;
   std::optional<Handshake> handshake_;
-  std::optional<Handshake> challenger_;
+  std::optional<Handshake> beside_;
   std::optional<Session> session_;
   KeepAliveConfig keepalive_config_;
   std::optional<KeepAlive> keepalive_;

@@ -9,7 +9,7 @@
 
 #include "base/random.h"
 #include "crypto/keypair.h"
-#include "transport/keyed_hash.h"
+#include "base/keyed_hash.h"
 
 namespace godwit {
 

@@ -1,5 +1,6 @@
 #include "transport/route.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -8,7 +9,12 @@
 namespace godwit {
 namespace {
 
-// An authenticated peer that leaves a ping unanswered for so long may have restarted.
+// How long a session is given to answer before it is taken for one that its peer has forgotten: so many round trips,
+// and no less than this.
+constexpr int kPatienceRoundTrips = 2;
+constexpr Duration kLeastPatience = 100ms;
+// The same for a session that this side has to dial anew. An intro of ours resets a deployed peer (wire spec 4.6), so
+// that one lost ping must not be enough.
 constexpr Duration kRestartPatience = 1s;
 
 }  // namespace
@@ -22,166 +28,318 @@ void RouteContext::drop(Instant now, trace::DropReason reason, std::size_t bytes
        .data = trace::PacketDropped{.reason = reason, .bytes = static_cast<std::uint32_t>(bytes)}});
 }
 
-void Route::open(const SocketAddress& remote, const SocketAddress& local, Handshake handshake) {
+// --- Life ---
+
+void Route::open(const SocketAddress& remote) {
   remote_ = remote;
-  local_ = local;
+  local_ = {};
   ++generation_;
+}
+
+void Route::connect(Handshake handshake) {
   ++context_->statistics.handshakes_started;
-  connection_ = std::make_unique<Connection>(context_->connection, id(), remote, std::move(handshake));
+  connection_ = std::make_unique<Connection>(context_->connection, id(), remote_, std::move(handshake));
+  counted_open_ = counted_end_ = false;
 }
 
 void Route::clear() {
+  clear_pending();
   connection_.reset();
-  pending_.reset();
+  question_.reset();
+  beside_.reset();
   remote_ = {};
 }
 
-void Route::receive(Instant now, const DatagramRun& batch) {
-  local_ = batch.local;
-  if (pending_) [[unlikely]]
-    return receive_beside_pending(now, batch);
-  connection_->receive(now, batch);
+void Route::count_transitions() {
+  if (!connection_ || connection_->is_handshaking()) return;
+  EndpointStatistics& statistics = context_->statistics;
+  if (connection_->is_established()) {
+    if (!std::exchange(counted_open_, true)) ++statistics.connections_opened;
+  } else if (!std::exchange(counted_end_, true)) {
+    ++(counted_open_ ? statistics.connections_closed : statistics.handshakes_failed);
+  }
 }
 
-// While a handshake is pending, a datagram may be of either party: the session tries on a copy, so that a wrong key
-// destroys nothing (decisions 2).
-void Route::receive_beside_pending(Instant now, const DatagramRun& batch) {
+// --- Symmetric datagrams ---
+
+void Route::receive(Instant now, const DatagramRun& batch) {
+  if (!connection_ || !pending_.empty()) [[unlikely]]
+    return receive_with_pending(now, batch);
+  const bool was_handshaking = connection_->is_handshaking();
+  connection_->receive(now, batch);
+  const bool established_now = was_handshaking && connection_->is_established();
+  if (connection_->take_newer_packet() || established_now) local_ = batch.local;
+}
+
+// A datagram may be of any party: the session tries on a copy, so that a wrong key destroys nothing (decisions 2), and
+// then each handshake.
+void Route::receive_with_pending(Instant now, const DatagramRun& batch) {
+  std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
   for (std::size_t i = 0; i < batch.segment_count(); ++i) {
     const MutableBytes datagram = batch.segment(i);
-    if (!pending_) {
-      return connection_->receive(now, batch.part(i, batch.segment_count() - i));
+    if (connection_ && pending_.empty()) return receive(now, batch.part(i, batch.segment_count() - i));
+    if (connection_ && connection_->receive_if_authentic(now, datagram)) {
+      if (connection_->take_newer_packet()) local_ = batch.local;
+      if (!heard_since(now, now)) continue;
+      // The session lives, and the intros were forged or late. An own attempt goes on: its intro may have reset the
+      // peer already.
+      for (std::size_t n = pending_.size(); n-- > 0;) {
+        if (!pending_[n]->initiates) remove_pending(n);
+      }
+      continue;
     }
-    if (connection_->receive_if_authentic(now, datagram)) continue;
-    std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
-    advance_pending(now, pending_->receive(now, datagram, scratch), datagram);
+    bool used = false;
+    for (std::size_t n = 0; n < pending_.size() && !used; ++n) {
+      const HandshakeStep step = pending_[n]->handshake.receive(now, datagram, scratch);
+      used = step.kind != HandshakeStep::Kind::kNothing || step.drop != trace::DropReason::kAuthenticationFailed;
+      if (used) advance_pending(now, n, step, datagram, batch.local);
+    }
+    if (!used) context_->drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
   }
 }
 
-bool Route::receive_repeated_intro(Instant now, const SocketAddress& local, MutableBytes datagram) {
-  static_cast<void>(local);
-  const Handshake* handshake = pending_ ? pending_.get() : connection_->handshake();
-  if (handshake != nullptr && handshake->repeats_intro(datagram)) {
-    std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
-    if (pending_) {
-      advance_pending(now, pending_->receive(now, datagram, scratch), datagram);
-    } else {
-      connection_->receive_handshake_datagram(now, datagram);
-    }
+// --- Intros ---
+
+bool Route::receive_repeated_intro(Instant now, MutableBytes datagram) {
+  std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
+  for (std::size_t n = 0; n < pending_.size(); ++n) {
+    if (!pending_[n]->handshake.repeats_intro(datagram)) continue;
+    if (!connection_) context_->admission.on_unproven_intro(now, remote_, datagram.size());
+    advance_pending(now, n, pending_[n]->handshake.receive(now, datagram, scratch), datagram, pending_[n]->local);
     return true;
   }
+  if (!connection_) return false;
+  if (const Handshake* handshake = connection_->handshake(); handshake && handshake->repeats_intro(datagram)) {
+    connection_->receive_handshake_datagram(now, datagram);
+    return true;
+  }
+  const IntroFingerprint fingerprint = IntroFingerprint::of(datagram);
   const Session* session = connection_->session();
-  if (session == nullptr || !session->knows_intro(IntroFingerprint::of(datagram))) return false;
-  context_->drop(now, trace::DropReason::kReplayedIntro, datagram.size());
-  return true;
+  const bool known = session != nullptr &&
+                     (session->knows_intro(fingerprint) || (question_ && question_->intro.fingerprint == fingerprint));
+  if (known) context_->drop(now, trace::DropReason::kReplayedIntro, datagram.size());
+  return known;
 }
 
 bool Route::receive_intro(Instant now, const SocketAddress& local, const IntroSeen& intro) {
   if (connection_->is_handshaking()) {
-    local_ = local;
     // An intro that the handshake had no use for may be of use to the next attempt.
-    if (connection_->receive_intro(now, intro)) context_->admission.on_answered(intro.fingerprint);
+    if (connection_->receive_intro(now, intro)) context_->admission.on_answered(remote_, intro.fingerprint);
     return true;
   }
   const Session* session = connection_->session();
   if (session == nullptr) return false;
-  local_ = local;
   if (session->is_stale_intro(now, intro)) {
     context_->drop(now, trace::DropReason::kReplayedIntro, intro.datagram_bytes);
   } else {
-    begin_pending(now, intro);
+    question_session(now, local, intro);
   }
   return true;
 }
 
-void Route::begin_pending(Instant now, const IntroSeen& intro) {
-  const Session& session = *connection_->session();
-  if (context_->config().handshake.require_authenticated_peer && session.dialled_key()) {
-    // A session that proves the peer yields to nobody who does not: a peer that has restarted is dialled again. One
-    // that answers pings has not restarted, and the intro is a late or a forged one.
-    const Duration unanswered = connection_->unanswered_for(now);
-    if (unanswered < kRestartPatience) {
-      if (unanswered == Duration::zero()) static_cast<void>(connection_->ping(now));
-      return context_->drop(now, trace::DropReason::kReplayedIntro, intro.datagram_bytes);
-    }
-    auto redial = Handshake::initiate(now, context_->handshake(), remote_, *session.dialled_key());
-    if (!redial) return context_->drop(now, trace::DropReason::kAuthenticationFailed, intro.datagram_bytes);
-    ++context_->statistics.handshakes_started;
-    pending_ = std::make_unique<Handshake>(std::move(*redial));
-    pending_->receive_intro(now, intro);
-    return connection_->hold_data(now);
-  }
-  auto handshake = Handshake::accept(now, context_->handshake(), remote_, intro);
-  if (!handshake) return context_->drop(now, handshake.error(), intro.datagram_bytes);
-  context_->admission.on_answered(intro.fingerprint);
-  ++context_->statistics.handshakes_started;
-  pending_ = std::make_unique<Handshake>(std::move(*handshake));
-  connection_->hold_data(now);
+bool Route::must_prove_again() const {
+  return context_->config().handshake.require_authenticated_peer && connection_->session()->dialled_key().has_value();
 }
 
-void Route::advance_pending(Instant now, const HandshakeStep& step, ByteView datagram) {
+bool Route::heard_since(Instant now, Instant then) const {
+  return connection_->is_established() && connection_->silent_for(now) <= now - then;
+}
+
+Duration Route::patience() const {
+  return std::max(connection_->recovery()->rtt().smoothed() * kPatienceRoundTrips, kLeastPatience);
+}
+
+// From the address of a session an intro triggers a ping and nothing else: who answers it has not restarted, and the
+// intro is a late or a forged one. A peer that has restarted repeats its intro and is silent under the old key.
+void Route::question_session(Instant now, const SocketAddress& local, const IntroSeen& intro) {
+  const Duration silence = connection_->unanswered_for(now);
+  if (silence >= (must_prove_again() ? std::max(patience(), kRestartPatience) : patience())) {
+    connection_->hold_data(now);
+    return begin_beside(now, local, intro);
+  }
+  context_->drop(now, trace::DropReason::kReplayedIntro, intro.datagram_bytes);
+  if (question_) {
+    // Forged ones and the peer's own take turns: one of them, each with the same chance.
+    if (context_->random.below(++question_->intros) == 0) {
+      question_->intro = intro;
+      question_->local = local;
+    }
+    return;
+  }
+  // Data waits for the answer: a peer that has restarted could not open it.
+  connection_->hold_data(now);
+  question_ = std::make_unique<Question>(
+      Question{.intro = intro, .local = local, .asked_at = now, .decide_at = now + patience()});
+}
+
+void Route::decide(Instant now) {
+  const auto question = std::exchange(question_, nullptr);
+  if (!connection_ || !connection_->is_established() || heard_since(now, question->asked_at)) return;
+  const Instant last = question->asked_at + std::max(patience(), kRestartPatience);
+  if (must_prove_again() && now < last) {
+    if (!std::exchange(question->asked_again, true)) static_cast<void>(connection_->ping(now));
+    question_ = std::make_unique<Question>(*question);
+    question_->decide_at = last;
+    return;
+  }
+  begin_beside(now, question->local, question->intro);
+}
+
+// The session has not answered: the handshake runs beside it until one of the two has proved itself.
+void Route::begin_beside(Instant now, const SocketAddress& local, const IntroSeen& intro) {
+  const bool initiates = must_prove_again();
+  if (initiates && !pending_.empty()) {
+    return context_->drop(now, trace::DropReason::kReplayedIntro, intro.datagram_bytes);
+  }
+  if (initiates) {
+    // A session that proves the peer yields to nobody who does not: the peer is dialled again.
+    auto attempt = Handshake::initiate(now, context_->handshake(), remote_, *connection_->session()->dialled_key());
+    if (!attempt) return context_->drop(now, trace::DropReason::kAuthenticationFailed, intro.datagram_bytes);
+    attempt->receive_intro(now, intro);
+    add_pending(local_, intro, std::move(*attempt)).initiates = true;
+  } else {
+    auto handshake = Handshake::accept(now, context_->handshake(), remote_, intro);
+    if (!handshake) return context_->drop(now, handshake.error(), intro.datagram_bytes);
+    if (pending_.size() >= kMostBesideSession) remove_pending(0);
+    add_pending(local, intro, std::move(*handshake));
+  }
+  if (!beside_) beside_ = std::make_unique<UnopenableBudget>();
+}
+
+// --- Pending handshakes ---
+
+void Route::add_half_open(Instant now, const SocketAddress& local, const IntroSeen& intro, Handshake handshake) {
+  if (pending_.size() >= kMostHalfOpen) remove_pending(0);
+  context_->admission.on_unproven_intro(now, remote_, intro.datagram_bytes);
+  add_pending(local, intro, std::move(handshake));
+}
+
+Route::Pending& Route::add_pending(const SocketAddress& local, const IntroSeen& intro, Handshake handshake) {
+  ++context_->statistics.handshakes_started;
+  pending_.push_back(std::make_unique<Pending>(
+      Pending{.handshake = std::move(handshake), .local = local, .number = ++handshakes_, .intro = intro.fingerprint}));
+  context_->admission.on_half_open(std::uint64_t{handshakes_} << 32 | slot_);
+  return *pending_.back();
+}
+
+void Route::remove_pending(std::size_t index) {
+  context_->admission.on_half_open_ended(std::uint64_t{pending_[index]->number} << 32 | slot_);
+  pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
+void Route::clear_pending() {
+  while (!pending_.empty()) remove_pending(pending_.size() - 1);
+}
+
+void Route::drop_half_open(std::uint32_t number) {
+  std::erase_if(pending_, [number](const auto& pending) { return pending->number == number; });
+}
+
+bool Route::advance_pending(Instant now, std::size_t index, const HandshakeStep& step, ByteView datagram,
+                            const SocketAddress& local) {
   switch (step.kind) {
     case HandshakeStep::Kind::kNothing:
       if (step.drop) context_->drop(now, *step.drop, datagram.size());
-      return;
-    case HandshakeStep::Kind::kProgress: return;
+      return true;
+    case HandshakeStep::Kind::kProgress: return true;
     case HandshakeStep::Kind::kFailed:
-      pending_.reset();
+      // Its intro had its chance. One that gave way to others, or to a session that lived, may come again.
+      context_->admission.on_answered(remote_, pending_[index]->intro);
+      remove_pending(index);
       ++context_->statistics.handshakes_failed;
-      return;
-    case HandshakeStep::Kind::kEstablished: return replace_connection(now, step, datagram);
+      return false;
+    case HandshakeStep::Kind::kEstablished: establish(now, index, step, datagram, local); return false;
   }
+  return true;
 }
 
-// The pending handshake has proved itself: the peer restarted, and its old session is gone (wire spec 4.6).
-void Route::replace_connection(Instant now, const HandshakeStep& step, ByteView datagram) {
-  auto handshake_tail = drain_datagrams(now, *pending_);
-  Session session = pending_->take_session();
-  pending_.reset();
-  ++context_->statistics.sessions_replaced;
-  // Told to nobody but the application: the peer that would hear it is gone.
-  connection_->abandon(now, CloseReason::kReplaced);
-  ++generation_;
-  ++context_->statistics.connections_opened;
-  ++context_->statistics.connections_closed;
+// The first pending handshake to prove itself becomes the connection. Where there was a session, the peer has
+// restarted and that session is gone (wire spec 4.6).
+void Route::establish(Instant now, std::size_t index, const HandshakeStep& step, ByteView datagram,
+                      const SocketAddress& local) {
+  Handshake& handshake = pending_[index]->handshake;
+  auto handshake_tail = drain_datagrams(now, handshake);
+  Session session = handshake.take_session();
+  context_->admission.on_answered(remote_, pending_[index]->intro);
+  clear_pending();
+  question_.reset();
+  if (connection_) {
+    ++context_->statistics.sessions_replaced;
+    // Told to nobody but the application: the peer that would hear it is gone.
+    connection_->abandon(now, CloseReason::kReplaced);
+    count_transitions();
+    ++generation_;
+  }
+  local_ = local;
+  counted_open_ = counted_end_ = false;
   connection_ = std::make_unique<Connection>(now, context_->connection, id(), remote_, std::move(session),
                                              std::move(handshake_tail));
+  count_transitions();
   connection_->process_first(now, step, datagram);
 }
 
+// --- The rest ---
+
 void Route::close(Instant now, CloseReason reason, std::string_view text) {
   connection_->close(now, reason, text);
-  pending_.reset();
+  question_.reset();
+  clear_pending();
 }
 
 void Route::handle_timeout(Instant now) {
-  if (pending_) {
-    if (const auto deadline = pending_->next_timeout(); deadline && *deadline <= now) {
-      advance_pending(now, pending_->handle_timeout(now), {});
-    }
+  for (std::size_t n = 0; n < pending_.size();) {
+    const auto deadline = pending_[n]->handshake.next_timeout();
+    const bool due = deadline && *deadline <= now;
+    if (!due || advance_pending(now, n, pending_[n]->handshake.handle_timeout(now), {}, pending_[n]->local)) ++n;
   }
+  if (question_ && question_->decide_at <= now) decide(now);
+  if (!connection_) return;
   if (const auto deadline = connection_->next_timeout(); deadline && *deadline <= now) {
-    const bool was_handshaking = connection_->is_handshaking();
     connection_->handle_timeout(now);
-    if (was_handshaking && connection_->is_finished()) ++context_->statistics.handshakes_failed;
   }
 }
 
-std::optional<DatagramRun> Route::poll_transmit(Instant now, TransmitBuffer& buffer) {
-  if (pending_) {
-    if (const std::size_t size = pending_->poll_transmit(now, buffer.space().first(wire::kMaxDatagram))) {
-      return DatagramRun{.local = local_, .remote = remote_, .bytes = buffer.commit(size), .segment_size = size};
+// Whether a datagram of a pending handshake may go out; a yes is recorded.
+bool Route::may_send(Instant now, ByteView datagram) {
+  if (!connection_) {
+    if (context_->admission.may_reply(now, remote_, datagram.size())) return true;
+    ++context_->statistics.replies_withheld;
+    return false;
+  }
+  // An intro is sealed to the peer's own key.
+  if (wire::classify(datagram) == wire::DatagramClass::kIntro || beside_->take(now)) return true;
+  ++context_->statistics.unopenable_withheld;
+  return false;
+}
+
+std::optional<DatagramRun> Route::poll_pending(Instant now, TransmitBuffer& buffer) {
+  for (const auto& pending : pending_) {
+    const MutableBytes space = buffer.space().first(wire::kMaxDatagram);
+    while (const std::size_t size = pending->handshake.poll_transmit(now, space)) {
+      if (!may_send(now, space.first(size))) continue;
+      return DatagramRun{
+          .local = pending->local, .remote = remote_, .bytes = buffer.commit(size), .segment_size = size};
     }
   }
+  return std::nullopt;
+}
+
+std::optional<DatagramRun> Route::poll_transmit(Instant now, TransmitBuffer& buffer) {
+  if (auto run = poll_pending(now, buffer)) return run;
+  if (!connection_) return std::nullopt;
   auto run = connection_->poll_transmit(now, buffer);
   if (run) run->local = local_;
   return run;
 }
 
 std::optional<Instant> Route::next_timeout() const {
-  std::optional<Instant> next = connection_->next_timeout();
-  if (pending_) {
-    if (const auto deadline = pending_->next_timeout(); deadline && (!next || *deadline < *next)) next = deadline;
-  }
+  std::optional<Instant> next;
+  const auto consider = [&next](std::optional<Instant> deadline) {
+    if (deadline && (!next || *deadline < *next)) next = deadline;
+  };
+  if (connection_) consider(connection_->next_timeout());
+  for (const auto& pending : pending_) consider(pending->handshake.next_timeout());
+  if (question_) consider(question_->decide_at);
   return next;
 }
 

@@ -1,6 +1,11 @@
-// One address and everything that speaks from it: a connection, and at most one pending handshake beside its
-// established session, until that handshake has proved itself (wire spec W5). The protocol between the two is here;
-// Endpoint finds the route of a datagram, asks Admission, and arms the timers afterwards.
+// One address and everything that speaks from it: a connection, and handshakes that have not proved themselves yet
+// (pending). Where there is no connection the address is half-open: anybody may have written it on an intro, so several
+// handshakes are pending at once and the first that is confirmed becomes the connection. Beside an established session
+// an intro is at first a question to that session; only one that does not answer gets a handshake beside it (wire spec
+// W5). Endpoint finds the route of a datagram, asks Admission, and arms the timers afterwards.
+//
+// Nothing here follows a datagram that has not been authenticated: replies leave from the local address that the newest
+// authentic packet came to, those of a handshake from where its intro came to.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/datagram_run.h"
 #include "congestion/fair_share.h"
@@ -16,6 +22,7 @@
 #include "transport/handshake.h"
 #include "transport/statistics.h"
 #include "transport/transmit_buffer.h"
+#include "transport/unopenable_budget.h"
 
 namespace godwit {
 
@@ -24,6 +31,7 @@ struct RouteContext {
   const ConnectionContext& connection;
   Admission& admission;
   EndpointStatistics& statistics;
+  RandomSource& random;
 
   [[nodiscard]] const Config& config() const { return connection.config; }
   [[nodiscard]] const HandshakeContext& handshake() const { return connection.handshake; }
@@ -33,32 +41,48 @@ struct RouteContext {
 
 class Route {
  public:
+  // Handshakes pending at once. Each intro that is decrypted begins one, the oldest gives way: the limit times the
+  // interval between decryptions (AdmissionConfig::address_rate) is what a peer far away has to confirm its own.
+  static constexpr std::size_t kMostHalfOpen = 16;
+  static constexpr std::size_t kMostBesideSession = 4;
+
   // `slot` is the endpoint's number for this object, which serves one address after another.
   Route(const RouteContext& context, std::uint32_t slot) : context_(&context), slot_(slot) {}
 
   // --- Life ---
-  // Begins a connection to `remote`, under a new id, with a handshake of either role. Replies leave from `local`.
-  void open(const SocketAddress& remote, const SocketAddress& local, Handshake handshake);
-  // Forgets both parties; the slot is free.
+  // Begins to serve `remote`, half-open and without a handshake.
+  void open(const SocketAddress& remote);
+  // Begins a connection under a new id with the handshake of an initiator.
+  void connect(Handshake handshake);
+  // Forgets all parties; the slot is free.
   void clear();
-  [[nodiscard]] bool in_use() const { return connection_ != nullptr; }
+  [[nodiscard]] bool in_use() const { return remote_.is_specified(); }
+  // Nothing is left to do for the address.
+  [[nodiscard]] bool finished() const { return pending_.empty() && (!connection_ || connection_->is_finished()); }
   [[nodiscard]] ConnectionId id() const { return std::uint64_t{generation_} << 32 | slot_; }
   [[nodiscard]] const SocketAddress& remote() const { return remote_; }
-  // Null when the slot is free.
+  // Null while the route is half-open.
   [[nodiscard]] Connection* connection() { return connection_.get(); }
   [[nodiscard]] const Connection* connection() const { return connection_.get(); }
+  [[nodiscard]] std::size_t pending_handshakes() const { return pending_.size(); }
 
   // --- Inputs. After each, the endpoint brings the route's timers and readiness up to date. ---
   // Datagrams that are symmetric by wire::classify(), all of them. `batch.remote` is remote().
   void receive(Instant now, const DatagramRun& batch);
-  // Takes an intro that needs no decryption: a repeat of the one that a handshake here answers, or the one that the
-  // session was founded on. False for every other one.
-  [[nodiscard]] bool receive_repeated_intro(Instant now, const SocketAddress& local, MutableBytes datagram);
-  // An intro that the endpoint has opened. False when the connection has ended and only waits to send its close packet:
-  // the address is then as good as unknown.
+  // Takes an intro that needs no decryption: a repeat of one that a handshake here answers, or of one that waits for
+  // the session's answer, or the one that the session was founded on. False for every other one.
+  [[nodiscard]] bool receive_repeated_intro(Instant now, MutableBytes datagram);
+  // An intro that the endpoint has opened, at a route with a connection. False when that has ended and only waits to
+  // send its close packet: the address is then as good as unknown.
   [[nodiscard]] bool receive_intro(Instant now, const SocketAddress& local, const IntroSeen& intro);
+  // One more handshake at a half-open route.
+  void add_half_open(Instant now, const SocketAddress& local, const IntroSeen& intro, Handshake handshake);
+  // Admission has made room for a newer handshake.
+  void drop_half_open(std::uint32_t number);
   void close(Instant now, CloseReason reason, std::string_view text);
   void handle_timeout(Instant now);
+  // Counts what has become of the connection: opened, closed, failed.
+  void count_transitions();
 
   // --- Outputs ---
   [[nodiscard]] std::optional<DatagramRun> poll_transmit(Instant now, TransmitBuffer& buffer);
@@ -67,22 +91,58 @@ class Route {
   // --- The endpoint's own notes about this slot ---
   std::optional<FairShare::Member> member;  // of the shared budget
   bool ready = false;                       // waits for its turn to transmit
-  bool half_open = false;                   // in admission's list
+  bool has_place = false;                   // counted in the connection table as established
+  bool reserved = false;                    // holds one of the places for own connections and known peers
 
  private:
-  void receive_beside_pending(Instant now, const DatagramRun& batch);
-  // A new intro from the address of a session: the handshake runs beside it.
-  void begin_pending(Instant now, const IntroSeen& intro);
-  void advance_pending(Instant now, const HandshakeStep& step, ByteView datagram);
-  void replace_connection(Instant now, const HandshakeStep& step, ByteView datagram);
+  struct Pending {
+    Handshake handshake;
+    SocketAddress local;  // where the intro came to: the answers leave from there
+    std::uint32_t number = 0;
+    IntroFingerprint intro;
+    bool initiates = false;  // dials a peer that may have restarted
+  };
+  // A valid intro has come from the address of a session, which has been pinged: did the peer restart?
+  struct Question {
+    IntroSeen intro;  // one of those that have come since, each with the same chance
+    SocketAddress local;
+    Instant asked_at;
+    Instant decide_at;
+    std::uint32_t intros = 1;
+    bool asked_again = false;
+  };
+
+  // A session established by dialling, under the policy: it yields only to a peer that proves its key again.
+  [[nodiscard]] bool must_prove_again() const;
+  [[nodiscard]] bool heard_since(Instant now, Instant then) const;
+  [[nodiscard]] Duration patience() const;
+  void receive_with_pending(Instant now, const DatagramRun& batch);
+  void question_session(Instant now, const SocketAddress& local, const IntroSeen& intro);
+  void decide(Instant now);
+  void begin_beside(Instant now, const SocketAddress& local, const IntroSeen& intro);
+  Pending& add_pending(const SocketAddress& local, const IntroSeen& intro, Handshake handshake);
+  void remove_pending(std::size_t index);
+  void clear_pending();
+  // True while the pending handshake `index` is still there.
+  bool advance_pending(Instant now, std::size_t index, const HandshakeStep& step, ByteView datagram,
+                       const SocketAddress& local);
+  void establish(Instant now, std::size_t index, const HandshakeStep& step, ByteView datagram,
+                 const SocketAddress& local);
+  [[nodiscard]] bool may_send(Instant now, ByteView datagram);
+  [[nodiscard]] std::optional<DatagramRun> poll_pending(Instant now, TransmitBuffer& buffer);
 
   const RouteContext* context_;
   std::uint32_t slot_;
   std::uint32_t generation_ = 0;
+  std::uint32_t handshakes_ = 0;  // numbers given out
   SocketAddress remote_;
-  SocketAddress local_;  // where the peer's datagrams arrive: replies leave from there
+  SocketAddress local_;
   std::unique_ptr<Connection> connection_;
-  std::unique_ptr<Handshake> pending_;
+  bool counted_open_ = false;
+  bool counted_end_ = false;
+  std::vector<std::unique_ptr<Pending>> pending_;  // oldest first
+  std::unique_ptr<Question> question_;
+  std::unique_ptr<UnopenableBudget> beside_;  // from the first handshake beside a session on
 };
 
 }  // namespace godwit

@@ -74,16 +74,19 @@ struct ConnectionStatistics : ConnectionCounters {
 struct EndpointStatistics {
   std::uint64_t datagrams_received = 0;
   std::uint64_t runs_received = 0;
-  std::uint64_t connections_opened = 0;
-  std::uint64_t connections_closed = 0;
+  std::uint64_t connections_opened = 0;  // became established
+  std::uint64_t connections_closed = 0;  // ended after that
   std::uint64_t handshakes_started = 0;  // both roles
-  std::uint64_t handshakes_failed = 0;
+  std::uint64_t handshakes_failed = 0;   // ended without a session; not those that gave way to others
   std::uint64_t sessions_replaced = 0;
   std::uint64_t error_acknowledgements_sent = 0;
-  std::uint64_t evicted_for_memory = 0;  // connections closed for the memory their inbound streams held
-  std::uint64_t reassembly_bytes = 0;    // memory held by the inbound streams of all connections, now
-  std::uint64_t reassembly_refused = 0;  // allocations for inbound streams that Config::reassembly_bytes refused
-  DropCounts drops;                      // that belong to no connection
+  std::uint64_t evicted_for_memory = 0;   // connections closed for the memory their inbound streams held
+  std::uint64_t reassembly_bytes = 0;     // memory held by the inbound streams of all connections, now
+  std::uint64_t reassembly_refused = 0;   // allocations for inbound streams that Config::reassembly_bytes refused
+  std::uint64_t connections_evicted = 0;  // closed so that others find a place
+  std::uint64_t replies_withheld = 0;     // an unproven address had been sent enough for what came from it
+  std::uint64_t unopenable_withheld = 0;  // of handshakes beside a session that may be alive
+  DropCounts drops;                       // that belong to no connection
 };
 
 }  // namespace godwit

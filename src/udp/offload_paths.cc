@@ -1,9 +1,24 @@
 #include "udp/offload_paths.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace godwit {
+namespace {
+
+HashKey random_key() {
+  std::array<std::uint64_t, 2> words{};
+  // Without randomness the table works, and its places can be foretold.
+  if (::getrandom(words.data(), sizeof words, 0) != static_cast<ssize_t>(sizeof words)) words = {};
+  return {words[0], words[1]};
+}
+
+}  // namespace
+
+OffloadPaths::OffloadPaths(std::uint32_t retry_runs) : retry_runs_(retry_runs), refused_(0, Hash{random_key()}) {}
 
 bool OffloadPaths::admits_known(const SocketAddress& remote) {
   const auto found = refused_.find(remote);

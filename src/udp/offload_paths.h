@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "base/address.h"
+#include "base/keyed_hash.h"
 
 namespace godwit {
 
@@ -19,7 +20,7 @@ class OffloadPaths {
   static constexpr std::uint32_t kShortRetryRuns = 256;
 
   // `retry_runs`: runs that a path spends without offload before it is tried again; 0: never.
-  explicit OffloadPaths(std::uint32_t retry_runs) : retry_runs_(retry_runs) {}
+  explicit OffloadPaths(std::uint32_t retry_runs);
 
   // Whether the next run to `remote` may use offload. Call once a run: it counts down to the retry.
   [[nodiscard]] bool admits(const SocketAddress& remote) { return refused_.empty() || admits_known(remote); }
@@ -37,8 +38,13 @@ class OffloadPaths {
  private:
   [[nodiscard]] bool admits_known(const SocketAddress& remote);
 
+  struct Hash {
+    HashKey key;
+    std::size_t operator()(const SocketAddress& address) const { return static_cast<std::size_t>(address.hash(key)); }
+  };
+
   std::uint32_t retry_runs_;
-  std::unordered_map<SocketAddress, std::uint32_t> refused_;  // runs left until the retry; 0: never
+  std::unordered_map<SocketAddress, std::uint32_t, Hash> refused_;  // runs left until the retry; 0: never
 };
 
 }  // namespace godwit

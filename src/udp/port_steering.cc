@@ -8,12 +8,11 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/keyed_hash.h"
 
 namespace godwit {
 namespace {
 
-constexpr std::uint32_t kPortMultiplier = 0x9e3779b1;
-constexpr std::uint32_t kLastMultiplier = 0x85ebca6b;
 constexpr std::uint32_t kNetworkHeader = static_cast<std::uint32_t>(SKF_NET_OFF);
 // Beyond every group: the kernel then chooses by its own hash.
 constexpr std::uint32_t kNoSelection = 0xffffffff;
@@ -23,11 +22,12 @@ constexpr std::uint32_t kIpv6NextHeader = 6;
 constexpr std::uint32_t kIpv6Source = 8;
 constexpr std::uint32_t kIpv6Payload = 40;
 constexpr std::uint32_t kProtocolUdp = 17;
+constexpr std::uint32_t kFirstSum = 0;  // word of the program's memory
 
-std::uint32_t word(const SocketAddress& address, std::size_t index) {
+// Half-word `index` of the source as it stands in the network header.
+std::uint32_t half_word(const SocketAddress& address, std::size_t index) {
   const auto& octets = address.octets();
-  return std::uint32_t{octets[4 * index]} << 24 | std::uint32_t{octets[4 * index + 1]} << 16 |
-         std::uint32_t{octets[4 * index + 2]} << 8 | std::uint32_t{octets[4 * index + 3]};
+  return std::uint32_t{octets[2 * index]} << 8 | std::uint32_t{octets[2 * index + 1]};
 }
 
 // A classic BPF program under construction: an accumulator A, an index register X.
@@ -42,23 +42,33 @@ class Program {
   void when_equal(std::uint32_t value, std::uint8_t over) {
     instructions_.push_back(make(BPF_JMP | BPF_JEQ | BPF_K, value, over, 0));
   }
-  // A = (A ^ X) * multiplier
-  void mix(std::uint32_t multiplier) {
+  // X = X + A * factor, where A is a half-word that has just been loaded.
+  void accumulate(std::uint32_t factor) {
+    add(BPF_ALU | BPF_MUL | BPF_K, factor);
+    add(BPF_ALU | BPF_ADD | BPF_X);
+    add(BPF_MISC | BPF_TAX);
+  }
+  // The program's tail: X is the second sum, the upper half of the first is in memory.
+  void finish(std::uint32_t multiplier, std::uint32_t slots, std::span<const std::size_t> position_of_slot) {
+    add(BPF_MISC | BPF_TXA);
+    add(BPF_ALU | BPF_RSH | BPF_K, 15);
     add(BPF_ALU | BPF_XOR | BPF_X);
     add(BPF_ALU | BPF_MUL | BPF_K, multiplier);
-  }
-  // The program's tail: what ends the hash of both families.
-  void finish(std::uint32_t slots, std::span<const std::size_t> position_of_slot) {
-    add(BPF_MISC | BPF_TAX);
-    add(BPF_ALU | BPF_RSH | BPF_K, 15);
-    mix(kLastMultiplier);
     add(BPF_ALU | BPF_RSH | BPF_K, 16);
+    add(BPF_LDX | BPF_MEM, kFirstSum);
+    add(BPF_ALU | BPF_XOR | BPF_X);
     add(BPF_ALU | BPF_MOD | BPF_K, slots);
     for (std::uint32_t slot = 0; slot < slots; ++slot) {
       unless_equal(slot, 1);
       add(BPF_RET | BPF_K, static_cast<std::uint32_t>(position_of_slot[slot]));
     }
     add(BPF_RET | BPF_K, kNoSelection);
+  }
+  // X is the first sum.
+  void keep_first_sum() {
+    add(BPF_MISC | BPF_TXA);
+    add(BPF_ALU | BPF_RSH | BPF_K, 16);
+    add(BPF_ST, kFirstSum);
   }
   [[nodiscard]] std::size_t size() const { return instructions_.size(); }
   [[nodiscard]] std::vector<sock_filter> take() { return std::move(instructions_); }
@@ -73,18 +83,36 @@ class Program {
 
 }  // namespace
 
-PortSteering::PortSteering(std::uint64_t seed, std::size_t slots)
-    : seed_(static_cast<std::uint32_t>(seed)), multiplier_(static_cast<std::uint32_t>(seed >> 32) | 1U), slots_(slots) {
+PortSteering::PortSteering(std::uint64_t seed, std::size_t slots) : slots_(slots) {
   GODWIT_ASSERT(slots >= 1 && slots <= kMaxSlots);
+  // The theorem asks for independent keys: those of a pseudo-random function.
+  const HashKey expand(seed, ~seed);
+  std::uint8_t counter = 0;
+  const auto next = [&] { return static_cast<std::uint32_t>(expand.hash(std::array{counter++})); };
+  const auto fill = [&](auto& keys) {
+    for (auto& sum : keys) {
+      sum.offset = next();
+      for (std::uint32_t& factor : sum.factors) factor = next();
+    }
+  };
+  fill(ipv4_);
+  fill(ipv6_);
+  multiplier_ = next() | 1U;
 }
 
 std::size_t PortSteering::slot_of(const SocketAddress& remote) const {
-  std::uint32_t hash = (word(remote, 0) ^ remote.port() * kPortMultiplier ^ seed_) * multiplier_;
-  if (remote.is_ipv6()) {
-    for (std::size_t i = 1; i < 4; ++i) hash = (hash ^ word(remote, i)) * multiplier_;
-  }
-  hash = (hash ^ hash >> 15) * kLastMultiplier;
-  return (hash >> 16) % slots_;
+  const auto sum = [&](const auto& key) {
+    const std::size_t address_words = key.factors.size() - 1;
+    std::uint32_t result = key.offset + key.factors[address_words] * remote.port();
+    for (std::size_t i = 0; i < address_words; ++i) result += key.factors[i] * half_word(remote, i);
+    return result;
+  };
+  const auto choose = [&](const auto& keys) {
+    const std::uint32_t first = sum(keys[0]);
+    const std::uint32_t second = sum(keys[1]);
+    return ((first >> 16) ^ ((second ^ second >> 15) * multiplier_ >> 16)) % slots_;
+  };
+  return remote.is_ipv6() ? choose(ipv6_) : choose(ipv4_);
 }
 
 std::vector<sock_filter> PortSteering::program(std::span<const std::size_t> position_of_slot) const {
@@ -96,30 +124,38 @@ std::vector<sock_filter> PortSteering::program(std::span<const std::size_t> posi
   const std::size_t to_ipv6 = program.size();
   program.unless_equal(4, 0);
 
-  // IPv4: the port stands behind a header of varying length.
-  program.add(BPF_LDX | BPF_B | BPF_MSH, kNetworkHeader);
-  program.add(BPF_LD | BPF_H | BPF_IND, kNetworkHeader);
-  program.add(BPF_ALU | BPF_MUL | BPF_K, kPortMultiplier);
-  program.add(BPF_ALU | BPF_XOR | BPF_K, seed_);
-  program.add(BPF_MISC | BPF_TAX);
-  program.add(BPF_LD | BPF_W | BPF_ABS, kNetworkHeader + kIpv4Source);
-  program.mix(multiplier_);
-  program.finish(slots, position_of_slot);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const SumKey<kIpv4HalfWords>& key = ipv4_[i];
+    // The port stands behind a header of varying length, which X holds first.
+    program.add(BPF_LDX | BPF_B | BPF_MSH, kNetworkHeader);
+    program.add(BPF_LD | BPF_H | BPF_IND, kNetworkHeader);
+    program.add(BPF_LDX | BPF_IMM, key.offset);
+    program.accumulate(key.factors.back());
+    for (std::uint32_t word = 0; word + 1 < kIpv4HalfWords; ++word) {
+      program.add(BPF_LD | BPF_H | BPF_ABS, kNetworkHeader + kIpv4Source + 2 * word);
+      program.accumulate(key.factors[word]);
+    }
+    if (i == 0) program.keep_first_sum();
+  }
+  program.finish(multiplier_, slots, position_of_slot);
   program.set_jump(to_ipv6, program.size() - to_ipv6 - 1);
 
   program.unless_equal(6, 2);
   program.add(BPF_LD | BPF_B | BPF_ABS, kNetworkHeader + kIpv6NextHeader);
   program.when_equal(kProtocolUdp, 1);
   program.add(BPF_RET | BPF_K, kNoSelection);
-  program.add(BPF_LD | BPF_H | BPF_ABS, kNetworkHeader + kIpv6Payload);
-  program.add(BPF_ALU | BPF_MUL | BPF_K, kPortMultiplier);
-  program.add(BPF_ALU | BPF_XOR | BPF_K, seed_);
-  for (std::uint32_t i = 0; i < 4; ++i) {
-    program.add(BPF_MISC | BPF_TAX);
-    program.add(BPF_LD | BPF_W | BPF_ABS, kNetworkHeader + kIpv6Source + 4 * i);
-    program.mix(multiplier_);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const SumKey<kIpv6HalfWords>& key = ipv6_[i];
+    program.add(BPF_LDX | BPF_IMM, key.offset);
+    program.add(BPF_LD | BPF_H | BPF_ABS, kNetworkHeader + kIpv6Payload);
+    program.accumulate(key.factors.back());
+    for (std::uint32_t word = 0; word + 1 < kIpv6HalfWords; ++word) {
+      program.add(BPF_LD | BPF_H | BPF_ABS, kNetworkHeader + kIpv6Source + 2 * word);
+      program.accumulate(key.factors[word]);
+    }
+    if (i == 0) program.keep_first_sum();
   }
-  program.finish(slots, position_of_slot);
+  program.finish(multiplier_, slots, position_of_slot);
   return program.take();
 }
 

@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <vector>
+
+#include "base/random.h"
 
 namespace godwit {
 namespace {
@@ -89,6 +92,49 @@ TEST(PortSteering, SpreadsAddressesThatDifferInOneThing) {
     EXPECT_NEAR(by_port[slot], 1000, 250);
     EXPECT_NEAR(by_address[slot], 1000, 250);
     EXPECT_NEAR(by_ipv6[slot], 1000, 250);
+  }
+}
+
+// Sources that a stranger has computed to fall into one slot of a hash without a key, or with a key it can cancel.
+std::vector<std::vector<SocketAddress>> chosen_sets() {
+  const auto ipv4 = [](std::uint32_t address, std::uint32_t port) {
+    return SocketAddress::ipv4({static_cast<std::uint8_t>(address >> 24), static_cast<std::uint8_t>(address >> 16),
+                                static_cast<std::uint8_t>(address >> 8), static_cast<std::uint8_t>(address)},
+                               static_cast<std::uint16_t>(port));
+  };
+  std::vector<std::vector<SocketAddress>> sets(5);
+  for (std::uint32_t port = 1024; port < 9216; ++port) {
+    // The port's contribution to a multiplicative mix cancelled in the address; the same with sums, and with steps.
+    sets[0].push_back(ipv4(0x0a000001U ^ 1024U * 0x9e3779b1U ^ port * 0x9e3779b1U, port));
+    sets[1].push_back(ipv4(0x0a000001U - port, port));
+    sets[2].push_back(ipv4(0x0a000000U + (port << 4), 31337));
+    sets[3].push_back(ipv4(0x0a000001U ^ port << 16, port));
+    std::array<std::uint8_t, 16> octets{0x20, 0x01, 0x0d, 0xb8};
+    for (std::size_t i = 0; i < 6; ++i) {
+      octets[4 + 2 * i] = static_cast<std::uint8_t>(port >> 8);
+      octets[5 + 2 * i] = static_cast<std::uint8_t>(port);
+    }
+    sets[4].push_back(SocketAddress::ipv6(octets, static_cast<std::uint16_t>(~port)));
+  }
+  return sets;
+}
+
+TEST(PortSteering, NoSetOfSourcesFallsIntoFewSlotsUnderManyKeys) {
+  constexpr std::size_t kSlots = 16;
+  DeterministicRandom random(11);
+  const auto sets = chosen_sets();
+  for (std::size_t set = 0; set < sets.size(); ++set) {
+    std::size_t uneven = 0;
+    for (int key = 0; key < 100; ++key) {
+      const PortSteering steering(random.next_u64(), kSlots);
+      std::array<std::size_t, kSlots> counts{};
+      for (const SocketAddress& source : sets[set]) ++counts[steering.slot_of(source)];
+      // Twice the even share, or a third of it, is sixteen standard deviations away for independent throws.
+      const auto [least, most] = std::ranges::minmax(counts);
+      const std::size_t share = sets[set].size() / kSlots;
+      if (most > 2 * share || least < share / 3) ++uneven;
+    }
+    EXPECT_LE(uneven, 3U) << "set " << set;
   }
 }
 

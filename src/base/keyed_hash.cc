@@ -1,4 +1,4 @@
-#include "transport/keyed_hash.h"
+#include "base/keyed_hash.h"
 
 #include <bit>
 

@@ -1,0 +1,79 @@
+// The endpoint's connection table: who gets a place in it, and who gives way when it is full (endpoint.h).
+
+#include <utility>
+
+#include "transport/connection.h"
+#include "transport/endpoint.h"
+#include "transport/route.h"
+
+namespace godwit {
+
+bool Endpoint::is_known_peer(const SocketAddress& remote) const {
+  return known_peers_.contains(remote.hash(known_key_));
+}
+
+bool Endpoint::inbound_full() const {
+  return inbound_.size() >= config_.max_connections ||
+         inbound_.size() + reserved_ >= config_.max_connections + config_.reserved_connections;
+}
+
+bool Endpoint::would_admit(const SocketAddress& remote) const {
+  if (is_known_peer(remote) && reserved_ < config_.reserved_connections) return true;
+  if (inbound_.of_host(remote) >= config_.max_connections_per_host) return false;
+  return !inbound_full() || inbound_.has_victim(remote);
+}
+
+bool Endpoint::make_own_place(Instant now) {
+  if (inbound_.size() + reserved_ < config_.max_connections + config_.reserved_connections) return true;
+  const auto victim = inbound_.victim([&](std::uint32_t slot) { return last_heard(now, slot); });
+  if (!victim) return false;
+  evict(now, *victim);
+  return true;
+}
+
+void Endpoint::take_place(Instant now, std::uint32_t slot) {
+  Route& route = routes_[slot];
+  const Connection* connection = route.connection();
+  if (connection == nullptr || !connection->is_established()) return;
+  const SocketAddress remote = route.remote();
+  if (route.reserved) {
+    // A peer that has to prove itself later is not remembered: its address is only as good as its key.
+    if (connection->session()->peer_authenticated()) known_peers_.insert(remote.hash(known_key_));
+    route.has_place = true;
+    return;
+  }
+  if (is_known_peer(remote) && reserved_ < config_.reserved_connections) {
+    route.has_place = route.reserved = true;
+    ++reserved_;
+    return;
+  }
+  if (!would_admit(remote)) return evict(now, slot);
+  if (inbound_full()) {
+    const auto victim = inbound_.victim(remote, [&](std::uint32_t other) { return last_heard(now, other); });
+    if (victim) evict(now, *victim);
+  }
+  inbound_.add(slot, remote, now);
+  routes_[slot].has_place = true;
+}
+
+void Endpoint::give_up_place(std::uint32_t slot) {
+  Route& route = routes_[slot];
+  inbound_.remove(slot);
+  if (std::exchange(route.reserved, false)) --reserved_;
+  route.has_place = false;
+}
+
+// Its place is free at once; the close packet goes out in its turn.
+void Endpoint::evict(Instant now, std::uint32_t slot) {
+  ++statistics_.connections_evicted;
+  inbound_.remove(slot);
+  end_connection(now, slot, CloseReason::kEvicted, "too many connections");
+}
+
+Instant Endpoint::last_heard(Instant now, std::uint32_t slot) const {
+  const Connection* connection = routes_[slot].connection();
+  const bool alive = connection != nullptr && connection->is_established();
+  return alive ? now - connection->silent_for(now) : Instant::min();
+}
+
+}  // namespace godwit

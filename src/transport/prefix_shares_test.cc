@@ -1,0 +1,101 @@
+#include "transport/prefix_shares.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/random.h"
+
+namespace godwit {
+namespace {
+
+const Instant kStart{1h};
+
+SocketAddress ipv4(std::uint8_t network, std::uint8_t host, std::uint16_t port) {
+  return SocketAddress::ipv4({10, 0, network, host}, port);
+}
+
+class PrefixSharesTest : public ::testing::Test {
+ protected:
+  void add(std::uint32_t slot, const SocketAddress& remote, Duration heard) {
+    heard_[slot] = kStart + heard;
+    shares_.add(slot, remote, kStart + heard);
+  }
+  std::optional<std::uint32_t> victim(const SocketAddress& remote) {
+    return shares_.victim(remote, [this](std::uint32_t slot) { return heard_.at(slot); });
+  }
+
+  DeterministicRandom random_{1};
+  PrefixShares shares_{HashKey(random_)};
+  std::map<std::uint32_t, Instant> heard_;
+};
+
+TEST_F(PrefixSharesTest, TheLongestIdleConnectionOfTheLargestHostGivesWay) {
+  add(0, ipv4(1, 1, 1), 5s);
+  add(1, ipv4(1, 1, 2), 3s);
+  add(2, ipv4(1, 1, 3), 4s);
+  add(3, ipv4(1, 2, 1), 1s);
+  add(4, ipv4(2, 1, 1), 0s);
+  EXPECT_EQ(victim(ipv4(3, 1, 1)), 1U);
+  // It is heard again, and another one is idle for longer.
+  heard_[1] = kStart + 9s;
+  EXPECT_EQ(victim(ipv4(3, 1, 1)), 2U);
+  shares_.remove(2);
+  EXPECT_EQ(victim(ipv4(3, 1, 1)), 0U);
+}
+
+TEST_F(PrefixSharesTest, NobodyGivesWayToANewcomerWhoseShareIsAsLarge) {
+  for (std::uint32_t i = 0; i < 50; ++i) add(i, ipv4(static_cast<std::uint8_t>(i), 1, 1), 0s);
+  EXPECT_FALSE(shares_.has_victim(ipv4(200, 1, 1)));
+  EXPECT_EQ(victim(ipv4(200, 1, 1)), std::nullopt);
+  // A host does not push out its own connections by opening more.
+  for (std::uint32_t i = 50; i < 100; ++i) add(i, ipv4(100, 1, static_cast<std::uint16_t>(i)), 0s);
+  EXPECT_FALSE(shares_.has_victim(ipv4(100, 1, 999)));
+  // But another host of its network, and everybody else, do.
+  EXPECT_TRUE(shares_.has_victim(ipv4(100, 2, 1)));
+  EXPECT_TRUE(shares_.has_victim(ipv4(200, 1, 1)));
+}
+
+TEST_F(PrefixSharesTest, AnIpv6NetworkCountsAsOneHoweverManySubnetsItUses) {
+  const auto ipv6 = [](std::uint8_t network, std::uint8_t subnet) {
+    return SocketAddress::ipv6({0x20, 1, 0xd, 0xb8, 0, network, 0, subnet, 1}, 7);
+  };
+  for (std::uint8_t subnet = 0; subnet < 40; ++subnet) add(subnet, ipv6(1, subnet), Duration{1s} * (40 - subnet));
+  add(40, ipv6(2, 0), 0s);
+  const auto chosen = victim(ipv6(3, 0));
+  ASSERT_TRUE(chosen);
+  EXPECT_LT(*chosen, 40U);
+}
+
+TEST_F(PrefixSharesTest, AgreesWithAModelUnderRandomOperations) {
+  std::map<std::uint32_t, SocketAddress> model;
+  for (int step = 0; step < 20'000; ++step) {
+    const auto slot = static_cast<std::uint32_t>(random_.below(300));
+    if (model.contains(slot)) {
+      shares_.remove(slot);
+      model.erase(slot);
+    } else {
+      const SocketAddress remote = ipv4(static_cast<std::uint8_t>(random_.below(5)),
+                                        static_cast<std::uint8_t>(random_.below(4)), static_cast<std::uint16_t>(slot));
+      add(slot, remote, Duration{static_cast<Duration::rep>(random_.below(1000))});
+      model.emplace(slot, remote);
+    }
+    ASSERT_EQ(shares_.size(), model.size());
+    if (step % 50 != 0) continue;
+    std::map<SocketAddress, std::size_t> networks;
+    for (const auto& [unused, remote] : model) ++networks[remote.network()];
+    std::size_t most = 0;
+    for (const auto& [unused, count] : networks) most = std::max(most, count);
+    const auto chosen = victim(ipv4(99, 1, 1));
+    ASSERT_EQ(chosen.has_value(), most > 1);
+    if (!chosen) continue;
+    EXPECT_EQ(networks[model.at(*chosen).network()], most);
+    for (const auto& [other, remote] : model) {
+      if (remote.prefix() != model.at(*chosen).prefix()) continue;
+      EXPECT_LE(heard_[*chosen], heard_[other]);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace godwit
