@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "measure/statistics.h"
+#include "report/text_width.h"
 
 namespace godwit::report {
 
@@ -37,7 +38,5 @@ struct Scale {
 [[nodiscard]] std::string escape_html(std::string_view text);
 // The same, and the name of a benchmark may be broken after a slash or an underscore.
 [[nodiscard]] std::string breakable_html(std::string_view text);
-// Code points, which is columns for everything that stands in tables here.
-[[nodiscard]] std::size_t display_width(std::string_view text);
 
 }  // namespace godwit::report

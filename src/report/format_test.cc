@@ -62,10 +62,5 @@ TEST(Format, EscapesWhatHtmlWouldRead) {
   EXPECT_EQ(escape_html("<a href=\"x\">&'"), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;");
 }
 
-TEST(Format, CountsColumnsNotBytes) {
-  EXPECT_EQ(display_width("µs – x"), 6U);
-  EXPECT_EQ(display_width(""), 0U);
-}
-
 }  // namespace
 }  // namespace godwit::report

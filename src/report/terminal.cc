@@ -207,10 +207,7 @@ std::string print_progress(std::size_t done, std::size_t all, std::string_view w
     line += fmt::format("  {}", format_duration(elapsed_seconds));
   }
   if (options.width == 0) return line + "\n";
-  while (display_width(line) >= options.width && !line.empty()) {
-    line.pop_back();
-    while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0xC0U) == 0x80U) line.pop_back();
-  }
+  line = cut_to_columns(line, options.width - 1);
   return "\r\033[K" + line + (done >= all ? "\n" : "");
 }
 
