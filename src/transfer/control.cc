@@ -34,6 +34,7 @@ class FieldReader {
     std::copy(bytes.begin(), bytes.end(), value.begin());
     return value;
   }
+  [[nodiscard]] std::size_t left() const { return left_.size(); }
   [[nodiscard]] ByteView rest() { return take(left_.size()); }
   [[nodiscard]] bool complete() const { return complete_; }
 
@@ -104,6 +105,30 @@ FileAttributes read_attributes(FieldReader& in) {
   return result;
 }
 
+PerfCut read_cut(FieldReader& in) {
+  constexpr std::size_t kEntryBytes = 18;
+  PerfCut cut{.session = in.number<std::uint64_t>(),
+              .index = in.number<std::uint16_t>(),
+              .pieces = in.number<std::uint16_t>(),
+              .entries = {}};
+  while (in.left() >= kEntryBytes && cut.entries.size() < kMaxCutEntries) {
+    cut.entries.push_back({in.number<std::uint16_t>(), in.number<std::uint64_t>(), in.number<std::uint64_t>()});
+  }
+  return cut;
+}
+
+PerfProgress read_progress(FieldReader& in) {
+  PerfProgress progress{.session = in.number<std::uint64_t>(),
+                        .bytes = in.number<std::uint64_t>(),
+                        .elapsed_ns = in.number<std::uint64_t>(),
+                        .first_logical = in.number<std::uint16_t>(),
+                        .logical_bytes = {}};
+  while (in.left() >= sizeof(std::uint64_t) && progress.logical_bytes.size() < kMaxProgressStreams) {
+    progress.logical_bytes.push_back(in.number<std::uint64_t>());
+  }
+  return progress;
+}
+
 // Braced initialisation evaluates left to right, so members are read in the order of the format.
 std::optional<ControlMessage> read_fields(ControlType type, FieldReader& in) {
   using U8 = std::uint8_t;
@@ -119,16 +144,20 @@ std::optional<ControlMessage> read_fields(ControlType type, FieldReader& in) {
     case ControlType::kConfirm: return FileConfirm{in.number<U64>(), in.hash()};
     case ControlType::kCancel: return FileCancel{in.number<U64>(), in.text()};
     case ControlType::kPerfStart:
-      return PerfStart{in.number<U64>(), in.number<U8>(),  in.number<U8>(),  in.number<U16>(), in.number<U64>(),
-                       in.number<U32>(), in.number<U64>(), in.number<U64>(), in.number<U64>()};
+      return PerfStart{in.number<U64>(), in.number<U8>(),          in.number<U8>(),  in.number<U16>(),
+                       in.number<U64>(), in.number<U32>(),         in.number<U64>(), in.number<U64>(),
+                       in.number<U64>(), in.optional_number<U32>()};
     case ControlType::kPerfReady: return PerfReady{in.number<U64>(), in.number<U64>()};
-    case ControlType::kPerfEnd: return PerfEnd{in.number<U64>()};
+    case ControlType::kPerfEnd: return PerfEnd{in.number<U64>(), in.optional_number<U8>()};
     case ControlType::kPerfResult:
       return PerfResult{in.number<U64>(), in.number<U64>(), in.number<U64>(),
                         in.number<U64>(), in.number<U64>(), in.number<U16>()};
     case ControlType::kPerfBusy: return PerfBusy{in.number<U64>(), in.text()};
     case ControlType::kPerfRenew: return PerfRenew{in.number<U64>()};
     case ControlType::kPerfDetails: return PerfDetails{in.number<U64>(), in.number<U16>(), as_text(in.rest())};
+    case ControlType::kPerfStop: return PerfStop{in.number<U64>()};
+    case ControlType::kPerfCut: return read_cut(in);
+    case ControlType::kPerfProgress: return read_progress(in);
     case ControlType::kEchoRequest: return EchoRequest{in.number<U64>(), in.rest()};
     case ControlType::kEchoReply: return EchoReply{in.number<U64>(), in.rest()};
   }
@@ -173,12 +202,19 @@ struct Encoder {
   Bytes operator()(const PerfStart& m) const {
     FieldWriter out(ControlType::kPerfStart);
     out.number(m.session).number(m.flags).number(m.congestion).number(m.streams).number(m.stream_bytes);
-    return out.number(m.duration_ms).number(m.rate).number(m.target_bytes).number(m.window).take();
+    out.number(m.duration_ms).number(m.rate).number(m.target_bytes).number(m.window);
+    if (m.progress_ms > 0) out.number(m.progress_ms);
+    return out.take();
   }
   Bytes operator()(const PerfReady& m) const {
     return FieldWriter(ControlType::kPerfReady).number(m.session).number(m.window).take();
   }
-  Bytes operator()(const PerfEnd& m) const { return FieldWriter(ControlType::kPerfEnd).number(m.session).take(); }
+  Bytes operator()(const PerfEnd& m) const {
+    FieldWriter out(ControlType::kPerfEnd);
+    out.number(m.session);
+    if (m.cut > 0) out.number(m.cut);
+    return out.take();
+  }
   Bytes operator()(const PerfResult& m) const {
     FieldWriter out(ControlType::kPerfResult);
     out.number(m.session).number(m.sent_bytes).number(m.sent_digest).number(m.received_bytes).number(m.received_digest);
@@ -190,6 +226,19 @@ struct Encoder {
   Bytes operator()(const PerfRenew& m) const { return FieldWriter(ControlType::kPerfRenew).number(m.session).take(); }
   Bytes operator()(const PerfDetails& m) const {
     return FieldWriter(ControlType::kPerfDetails).number(m.session).number(m.index).bytes(as_bytes(m.text)).take();
+  }
+  Bytes operator()(const PerfStop& m) const { return FieldWriter(ControlType::kPerfStop).number(m.session).take(); }
+  Bytes operator()(const PerfCut& m) const {
+    FieldWriter out(ControlType::kPerfCut);
+    out.number(m.session).number(m.index).number(m.pieces);
+    for (const PerfCutEntry& entry : m.entries) out.number(entry.logical).number(entry.sequence).number(entry.bytes);
+    return out.take();
+  }
+  Bytes operator()(const PerfProgress& m) const {
+    FieldWriter out(ControlType::kPerfProgress);
+    out.number(m.session).number(m.bytes).number(m.elapsed_ns).number(m.first_logical);
+    for (const std::uint64_t bytes : m.logical_bytes) out.number(bytes);
+    return out.take();
   }
   Bytes operator()(const EchoRequest& m) const {
     return FieldWriter(ControlType::kEchoRequest).number(m.sequence).bytes(m.padding).take();

@@ -29,6 +29,9 @@ inline constexpr std::size_t kSha256Size = 32;
 // The details of a performance run's result travel as short messages: a stream would need a key below its soft limit.
 inline constexpr std::size_t kPerfDetailBytes = 1000;
 inline constexpr std::uint16_t kMaxPerfDetails = 16;
+// Of one message each, which has to stay short for the same reason.
+inline constexpr std::size_t kMaxCutEntries = 55;
+inline constexpr std::size_t kMaxProgressStreams = 128;
 
 enum class ControlType : std::uint8_t {
   kOffer = 1,
@@ -45,6 +48,9 @@ enum class ControlType : std::uint8_t {
   kPerfBusy = 20,
   kPerfRenew = 21,
   kPerfDetails = 22,
+  kPerfStop = 23,
+  kPerfCut = 24,
+  kPerfProgress = 25,
   kEchoRequest = 32,
   kEchoReply = 33,
 };
@@ -122,6 +128,7 @@ struct PerfStart {
   std::uint64_t rate = 0;          // application bits per second a direction; 0: no limit
   std::uint64_t target_bytes = 0;  // a direction; 0: by time
   std::uint64_t window = 0;        // of streams to the client
+  std::uint32_t progress_ms = 0;   // between PerfProgress messages that the client wants; 0: none
 };
 struct PerfReady {
   std::uint64_t session = 0;
@@ -129,6 +136,8 @@ struct PerfReady {
 };
 struct PerfEnd {
   std::uint64_t session = 0;
+  // Streams were given up in the middle: the receiver counts nothing more, and says in PerfCut what it has of each.
+  std::uint8_t cut = 0;
 };
 struct PerfResult {
   std::uint64_t session = 0;
@@ -148,6 +157,35 @@ struct PerfBusy {
   std::uint64_t session = 0;
   std::string_view text;
 };
+// The client wants the server to stop sending now.
+struct PerfStop {
+  std::uint64_t session = 0;
+};
+// What the receiver has of the streams of each logical stream: all of those before the first that is named, `bytes` of
+// one that is named, nothing of the others. Pieces may overtake each other.
+struct PerfCutEntry {
+  static constexpr std::uint64_t kWhole = UINT64_MAX;
+
+  std::uint16_t logical = 0;
+  std::uint64_t sequence = 0;
+  std::uint64_t bytes = 0;
+
+  friend bool operator==(const PerfCutEntry&, const PerfCutEntry&) = default;
+};
+struct PerfCut {
+  std::uint64_t session = 0;
+  std::uint16_t index = 0;
+  std::uint16_t pieces = 0;
+  std::vector<PerfCutEntry> entries;
+};
+// What a server has received so far: in all, in which time since the first byte, and of a number of logical streams.
+struct PerfProgress {
+  std::uint64_t session = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t elapsed_ns = 0;
+  std::uint16_t first_logical = 0;
+  std::vector<std::uint64_t> logical_bytes;
+};
 struct PerfRenew {
   std::uint64_t session = 0;
 };
@@ -160,9 +198,9 @@ struct EchoReply {
   ByteView padding;
 };
 
-using ControlMessage =
-    std::variant<FileOffer, FileAccept, FileRefuse, StreamCredit, FileFinish, FileConfirm, FileCancel, PerfStart,
-                 PerfReady, PerfEnd, PerfResult, PerfBusy, PerfRenew, PerfDetails, EchoRequest, EchoReply>;
+using ControlMessage = std::variant<FileOffer, FileAccept, FileRefuse, StreamCredit, FileFinish, FileConfirm,
+                                    FileCancel, PerfStart, PerfReady, PerfEnd, PerfResult, PerfBusy, PerfRenew,
+                                    PerfDetails, PerfStop, PerfCut, PerfProgress, EchoRequest, EchoReply>;
 
 enum class ControlError : std::uint8_t {
   kNotControl,  // no magic: an application's own message

@@ -47,7 +47,8 @@ TEST(Control, EveryMessageSurvivesARoundTrip) {
                                           .duration_ms = 10'000,
                                           .rate = 100'000'000,
                                           .target_bytes = 12,
-                                          .window = 13});
+                                          .window = 13,
+                                          .progress_ms = 14});
   EXPECT_EQ(start.session, 7U);
   EXPECT_EQ(start.flags, 5U);
   EXPECT_EQ(start.congestion, 3U);
@@ -57,8 +58,20 @@ TEST(Control, EveryMessageSurvivesARoundTrip) {
   EXPECT_EQ(start.rate, 100'000'000U);
   EXPECT_EQ(start.target_bytes, 12U);
   EXPECT_EQ(start.window, 13U);
+  EXPECT_EQ(start.progress_ms, 14U);
   EXPECT_EQ(round_trip(PerfReady{8, 9}).window, 9U);
   EXPECT_EQ(round_trip(PerfEnd{10}).session, 10U);
+  EXPECT_EQ(round_trip(PerfEnd{10, 1}).cut, 1U);
+  EXPECT_EQ(round_trip(PerfStop{16}).session, 16U);
+  const std::vector<PerfCutEntry> entries(kMaxCutEntries, {3, 1ull << 40, PerfCutEntry::kWhole});
+  const auto cut = round_trip(PerfCut{.session = 17, .index = 1, .pieces = 2, .entries = entries});
+  EXPECT_EQ(cut.pieces, 2U);
+  EXPECT_EQ(cut.entries, entries);
+  const std::vector<std::uint64_t> of_streams(kMaxProgressStreams, 1ull << 41);
+  const auto progress = round_trip(PerfProgress{18, 1ull << 42, 5, 6, of_streams});
+  EXPECT_EQ(progress.bytes, 1ull << 42);
+  EXPECT_EQ(progress.first_logical, 6U);
+  EXPECT_EQ(progress.logical_bytes, of_streams);
   const auto result = round_trip(PerfResult{11, 1, 2, 3, 4, 5});
   EXPECT_EQ(result.received_digest, 4U);
   EXPECT_EQ(result.details, 5U);
@@ -143,6 +156,9 @@ TEST(Control, EveryTruncationIsTruncatedAndNothingElse) {
                                                 PerfDetails{1, 2, ""},
                                                 PerfBusy{1, "x"},
                                                 PerfRenew{1},
+                                                PerfStop{1},
+                                                PerfCut{1, 2, 3, {}},
+                                                PerfProgress{1, 2, 3, 4, {}},
                                                 EchoRequest{1, {}},
                                                 EchoReply{1, {}}};
   for (const ControlMessage& message : messages) {
@@ -175,6 +191,8 @@ TEST(Control, TextsAreCutAndNeverTooLongForOneMessage) {
   const std::string text(5000, 'x');
   EXPECT_LE(encode_control(FileCancel{1, text}).size(), 1106U);
   EXPECT_EQ(round_trip(FileCancel{1, text}).text.size(), kMaxControlText);
+  EXPECT_LE(encode_control(PerfCut{1, 2, 3, std::vector<PerfCutEntry>(kMaxCutEntries)}).size(), 1106U);
+  EXPECT_LE(encode_control(PerfProgress{1, 2, 3, 4, std::vector<std::uint64_t>(kMaxProgressStreams)}).size(), 1106U);
 }
 
 }  // namespace

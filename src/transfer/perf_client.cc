@@ -92,6 +92,11 @@ void PerfClient::on_turn(Instant now) {
     run_->fail("cannot renew the connection: " + dialled.error().message);
 }
 
+void PerfClient::stop(Instant now) {
+  if (ping_pong_until_) ping_pong_until_ = std::min(*ping_pong_until_, now);
+  run_->stop(now);
+}
+
 std::optional<Instant> PerfClient::next_timeout() const {
   std::optional<Instant> earliest = run_->next_timeout();
   const auto consider = [&earliest](std::optional<Instant> deadline) {

@@ -33,6 +33,8 @@ class PerfClient {
   [[nodiscard]] Status start(Instant now);
   void on_event(Instant now, ConnectionId connection, Event& event);
   void on_turn(Instant now);
+  // Ends the run before its time, with a result (PerfRun::stop).
+  void stop(Instant now);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
 
   [[nodiscard]] bool connected() const { return connected_.has_value(); }

@@ -9,7 +9,10 @@ namespace godwit {
 namespace {
 
 constexpr Duration kAnswerTimeout = 10s;  // of a server that understands the start
-constexpr Duration kResultTimeout = 30s;
+constexpr Duration kResultTimeout = 10s;
+constexpr Duration kLeastProgressInterval = 10ms;
+// Of PerfCut: the entries of kMaxStreams logical streams and all that may have been open.
+constexpr std::uint16_t kMaxCutPieces = 64;
 constexpr Duration kRenewalTimeout = 30s;
 
 }  // namespace
@@ -56,6 +59,8 @@ void PerfRun::attach(Instant now, ConnectionId connection) {
   start.rate = options_.rate ? options_.rate->bits_per_second() : 0;
   start.target_bytes = plan.target_bytes;
   start.window = options_.window;
+  start.progress_ms = static_cast<std::uint32_t>(
+      std::clamp<Duration::rep>(options_.progress_interval / std::chrono::milliseconds(1), 0, 60'000));
   send_or_fail(now, start);
   answer_deadline_ = now + kAnswerTimeout;
 }
@@ -64,6 +69,10 @@ void PerfRun::attach(Instant now, ConnectionId connection) {
 void PerfRun::begin(Instant now) {
   if (state_ == State::kStarting) {
     state_ = State::kRunning;
+    if (options_.role == Role::kServer && receiver_ && options_.progress_interval > Duration::zero()) {
+      options_.progress_interval = std::max(options_.progress_interval, kLeastProgressInterval);
+      next_progress_ = now + options_.progress_interval;
+    }
     observer_.on_perf_running(now, *this);
   }
   if (!options_.sends) return;
@@ -86,7 +95,15 @@ void PerfRun::on_control(Instant now, const ControlMessage& message) {
     if (options_.role == Role::kClient && busy->session == session())
       fail("the server refuses: " + std::string(busy->text));
   } else if (const auto* end = std::get_if<PerfEnd>(&message)) {
-    if (end->session == session()) peer_ended_ = true;
+    if (end->session != session()) return;
+    if (end->cut > 0) send_cut(now);
+    peer_ended_ = true;
+  } else if (const auto* cut = std::get_if<PerfCut>(&message)) {
+    if (cut->session == session()) on_cut(*cut);
+  } else if (const auto* stop = std::get_if<PerfStop>(&message)) {
+    if (stop->session == session() && options_.role == Role::kServer && sender_) sender_->cut(now);
+  } else if (const auto* progress = std::get_if<PerfProgress>(&message)) {
+    if (progress->session == session()) on_progress(*progress);
   } else if (const auto* renewal = std::get_if<PerfRenew>(&message)) {
     if (renewal->session != session()) return;
     renewing_ = true;
@@ -102,8 +119,76 @@ void PerfRun::on_control(Instant now, const ControlMessage& message) {
                                   .received_digest = result->received_digest,
                                   .details = {}};
     details_expected_ = result->details;
+    delivered_.bytes = result->received_bytes;
     finish_if_settled();
   }
+}
+
+// The connection may have been renewed since the streams were begun: what was handed over then counts as well.
+void PerfRun::send_cut(Instant now) {
+  if (!receiver_) return;
+  const std::vector<PerfCutEntry> entries = receiver_->freeze();
+  const std::size_t pieces = (entries.size() + kMaxCutEntries - 1) / kMaxCutEntries;
+  for (std::size_t index = 0; index < pieces && !ended(); ++index) {
+    const auto first = entries.begin() + static_cast<std::ptrdiff_t>(index * kMaxCutEntries);
+    const auto last =
+        first + static_cast<std::ptrdiff_t>(std::min(kMaxCutEntries, entries.size() - index * kMaxCutEntries));
+    send_or_fail(now, PerfCut{.session = session(),
+                              .index = static_cast<std::uint16_t>(index),
+                              .pieces = static_cast<std::uint16_t>(pieces),
+                              .entries = {first, last}});
+  }
+}
+
+void PerfRun::on_cut(const PerfCut& cut) {
+  if (!sender_ || !sender_->awaits_cut() || cut.pieces > kMaxCutPieces || cut.index >= cut.pieces) return;
+  if (cut_.size() < cut.pieces) cut_.resize(cut.pieces);
+  cut_[cut.index] = cut.entries;
+  if (!std::ranges::all_of(cut_, [](const auto& piece) { return piece.has_value(); })) return;
+  std::vector<PerfCutEntry> entries;
+  for (const auto& piece : cut_) entries.insert(entries.end(), piece->begin(), piece->end());
+  sender_->apply_cut(entries);
+  cut_deadline_.reset();
+}
+
+void PerfRun::on_progress(const PerfProgress& progress) {
+  if (options_.role != Role::kClient || !sender_ || peer_result_) return;
+  // Messages may overtake each other, and nothing is received backwards.
+  delivered_.logical_bytes.resize(options_.plan.streams);
+  for (std::size_t i = 0; i < progress.logical_bytes.size(); ++i) {
+    const std::size_t logical = std::size_t{progress.first_logical} + i;
+    if (logical >= delivered_.logical_bytes.size()) break;
+    std::uint64_t& bytes = delivered_.logical_bytes[logical];
+    bytes = std::max(bytes, progress.logical_bytes[i]);
+  }
+  if (progress.bytes < delivered_.bytes) return;
+  delivered_.bytes = progress.bytes;
+  delivered_.elapsed = Duration(
+      static_cast<Duration::rep>(std::min<std::uint64_t>(progress.elapsed_ns, static_cast<std::uint64_t>(INT64_MAX))));
+}
+
+void PerfRun::send_progress(Instant now) {
+  if (!next_progress_ || now < *next_progress_ || !receiver_) return;
+  next_progress_ = now + options_.progress_interval;
+  const std::vector<std::uint64_t>& all = receiver_->logical_bytes();
+  for (std::size_t first = 0; first < all.size(); first += kMaxProgressStreams) {
+    const auto begin = all.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end = begin + static_cast<std::ptrdiff_t>(std::min(kMaxProgressStreams, all.size() - first));
+    // Without room in the queue the next one says it.
+    static_cast<void>(send_control(now, endpoint_, connection_,
+                                   PerfProgress{.session = session(),
+                                                .bytes = receiver_->bytes(),
+                                                .elapsed_ns = static_cast<std::uint64_t>(receiver_->elapsed().count()),
+                                                .first_logical = static_cast<std::uint16_t>(first),
+                                                .logical_bytes = {begin, end}}));
+  }
+}
+
+void PerfRun::stop(Instant now) {
+  if (ended() || state_ == State::kReporting) return;
+  if (state_ == State::kStarting) return fail("interrupted");
+  if (sender_) sender_->cut(now);
+  stop_wanted_ = options_.receives;
 }
 
 void PerfRun::on_details(const PerfDetails& details) {
@@ -167,15 +252,22 @@ void PerfRun::on_turn(Instant now) {
     if (sender_->failure()) return fail(*sender_->failure());
     if (sender_->wants_renewal()) renewing_ = true;
   }
+  if (stop_wanted_ && !renewing_) {
+    stop_wanted_ = false;
+    send_or_fail(now, PerfStop{session()});
+  }
+  send_progress(now);
   if (renewing_) return renew(now);
   // Without data the run is the client's echo, and lasts until it says so.
   if (options_.role == Role::kServer && !options_.sends && !options_.receives && !peer_result_) return;
   const bool sent_all = !options_.sends || (sender_ && sender_->finished());
   if (sent_all && options_.sends && !end_sent_) {
     end_sent_ = true;
-    send_or_fail(now, PerfEnd{session()});
+    if (sender_->awaits_cut()) cut_deadline_ = now + kResultTimeout;
+    send_or_fail(now, PerfEnd{session(), sender_->awaits_cut() ? std::uint8_t{1} : std::uint8_t{0}});
   }
-  if (sent_all && (!options_.receives || peer_ended_)) report(now);
+  if (cut_deadline_ && now >= *cut_deadline_) return fail("the peer does not say what it has received");
+  if (sent_all && !(sender_ && sender_->awaits_cut()) && (!options_.receives || peer_ended_)) report(now);
 }
 
 // Both sides stop opening streams; when all have ended the server says so, and the client dials anew.
@@ -236,7 +328,11 @@ std::optional<Instant> PerfRun::next_timeout() const {
     if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
   };
   if (inbox_) consider(inbox_->next_timeout());
-  if (sender_ && state_ == State::kRunning && !renewing_) consider(sender_->next_timeout());
+  const bool attaching = options_.role == Role::kClient && answer_deadline_.has_value();
+  if (state_ != State::kRunning || attaching) return earliest;
+  if (sender_) consider(sender_->next_timeout());
+  consider(next_progress_);
+  consider(cut_deadline_);
   return earliest;
 }
 

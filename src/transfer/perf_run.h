@@ -60,6 +60,7 @@ class PerfRun final : public StreamConsumer {
     std::uint64_t peer_window = 0;            // of streams to the other side; a client learns it from the server
     std::optional<Bandwidth> rate;            // of either direction
     std::uint8_t congestion = 0;              // as PerfStart::congestion
+    Duration progress_interval{};             // of PerfProgress to the client; zero: none
     std::shared_ptr<const WorkingSet> bytes;  // when it sends
   };
 
@@ -79,6 +80,8 @@ class PerfRun final : public StreamConsumer {
   void on_closed(Instant now, const Closed& closed);
   void on_turn(Instant now);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
+  // A client ends the run before its time: both sides give up what they are sending and exchange results all the same.
+  void stop(Instant now);
   void fail(std::string why);
 
   [[nodiscard]] State state() const { return state_; }
@@ -96,6 +99,13 @@ class PerfRun final : public StreamConsumer {
   [[nodiscard]] const PerfReceiver* receiver() const { return receiver_.get(); }
   // Set in kDone.
   [[nodiscard]] const std::optional<PerfPeerResult>& peer_result() const { return peer_result_; }
+  // What the server has received so far: its last word on the way, and at the end its result.
+  struct Delivered {
+    std::uint64_t bytes = 0;
+    Duration elapsed{};  // since its first byte; not known from the result alone
+    std::vector<std::uint64_t> logical_bytes;
+  };
+  [[nodiscard]] const Delivered& delivered_to_server() const { return delivered_; }
   // Of all connections of the run; the state of the path is the last one's.
   [[nodiscard]] ConnectionStatistics statistics() const;
   // What a failed comparison of the results says; nothing when all agrees. Requires peer_result().
@@ -110,6 +120,10 @@ class PerfRun final : public StreamConsumer {
 
  private:
   void begin(Instant now);
+  void on_cut(const PerfCut& cut);
+  void on_progress(const PerfProgress& progress);
+  void send_cut(Instant now);
+  void send_progress(Instant now);
   void renew(Instant now);
   void send_or_fail(Instant now, const ControlMessage& message);
   void apply_failure(Instant now, const MessageFailed& failed);
@@ -132,6 +146,11 @@ class PerfRun final : public StreamConsumer {
   std::optional<Instant> answer_deadline_;  // client: of the answer to the start; both: of the results
   std::vector<MessageFailed> failed_;       // since the last turn
   bool end_sent_ = false;
+  bool stop_wanted_ = false;                                   // and not said yet
+  std::optional<Instant> cut_deadline_;                        // of PerfCut
+  std::vector<std::optional<std::vector<PerfCutEntry>>> cut_;  // its pieces, by index
+  std::optional<Instant> next_progress_;
+  Delivered delivered_;
   bool peer_ended_ = false;
   std::vector<MessageId> unconfirmed_;  // of the result and its details
   std::optional<PerfPeerResult> peer_result_;

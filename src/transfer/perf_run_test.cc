@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "transfer/perf_client.h"
 #include "transfer/perf_server.h"
 #include "transfer/transfer_test_support.h"
@@ -124,6 +126,99 @@ TEST(PerfRun, ARunByTimeEndsByTheClock) {
   const std::uint64_t bytes = scene.client->run().sender()->bytes();
   scene.expect_success(bytes);
   EXPECT_NEAR(static_cast<double>(bytes), 0.5 * 100e6 / 8, 0.05 * 0.5 * 100e6 / 8);
+}
+
+// Streams of 16 MiB at 2 Mbit/s: none would end within the time.
+PerfClient::Options slow_options(bool sends, bool receives, std::uint16_t streams) {
+  PerfClient::Options options = options_for(sends, receives, 0, streams);
+  options.run.plan.duration = 2s;
+  options.run.plan.stream_bytes = 16 << 20;
+  options.run.rate = Bandwidth::from_bits_per_second(2'000'000);
+  return options;
+}
+
+void expect_agreement(const RunScene& scene) {
+  const PerfRun& run = scene.client->run();
+  ASSERT_EQ(run.state(), PerfRun::State::kDone) << run.failure();
+  EXPECT_EQ(run.disagreement().value_or("none"), "none");
+  EXPECT_EQ(scene.server_observer.state, PerfRun::State::kDone) << scene.server_observer.failure;
+  EXPECT_EQ(scene.server_observer.disagreement.value_or("none"), "none");
+  if (run.sender() != nullptr) {
+    EXPECT_TRUE(run.sender()->was_cut());
+    EXPECT_EQ(run.sender()->bytes(), scene.server_observer.received);
+    EXPECT_GE(run.sender()->handed_out(), run.sender()->bytes());
+    std::uint64_t sum = 0;
+    for (const std::uint64_t bytes : run.sender()->logical_bytes()) sum += bytes;
+    EXPECT_EQ(sum, run.sender()->bytes());
+  }
+  if (run.receiver() != nullptr) {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t bytes : run.receiver()->logical_bytes()) sum += bytes;
+    EXPECT_EQ(sum, run.receiver()->bytes());
+  }
+}
+
+TEST(PerfRun, WhatASlowPathHasNotTakenByTheEndIsGivenUpAndBothCountTheSame) {
+  for (const auto& [sends, receives] : {std::pair(true, false), std::pair(false, true), std::pair(true, true)}) {
+    for (const double drop : {0.0, 0.05}) {
+      for (const std::uint16_t streams : {std::uint16_t{1}, std::uint16_t{7}, std::uint16_t{200}}) {
+        SCOPED_TRACE(::testing::Message() << sends << receives << " drop " << drop << " streams " << streams);
+        RunScene scene(slow_options(sends, receives, streams));
+        scene.pair.delay = 20ms;
+        scene.pair.drop = drop;
+        const Instant start = scene.pair.now;
+        ASSERT_TRUE(scene.run());
+        expect_agreement(scene);
+        EXPECT_LT(scene.pair.now - start, 2s + 1s + 1s);  // the time, its second, and round trips with losses
+        const PerfRun& run = scene.client->run();
+        const std::uint64_t bytes = sends ? run.sender()->bytes() : run.receiver()->bytes();
+        EXPECT_GT(bytes, 100'000U);
+      }
+    }
+  }
+}
+
+TEST(PerfRun, ARunThatIsStoppedHasAResult) {
+  for (const auto& [sends, receives] : {std::pair(true, false), std::pair(false, true), std::pair(true, true)}) {
+    SCOPED_TRACE(::testing::Message() << sends << receives);
+    PerfClient::Options options = slow_options(sends, receives, 2);
+    options.run.plan.duration = Duration::zero();  // until it is stopped
+    RunScene scene(options);
+    ASSERT_TRUE(scene.client->start(scene.pair.now).has_value());
+    EXPECT_FALSE(scene.pair.run_until([&scene] { return scene.client->ended(); }, 5s));
+    const Instant stopped = scene.pair.now;
+    scene.client->stop(stopped);
+    ASSERT_TRUE(scene.pair.run_until([&scene] { return scene.client->ended() && scene.server_observer.ended > 0; }));
+    expect_agreement(scene);
+    EXPECT_LT(scene.pair.now - stopped, 1s);
+  }
+}
+
+TEST(PerfRun, StoppedBeforeItBeganItFails) {
+  RunScene scene(slow_options(true, false, 1));
+  ASSERT_TRUE(scene.client->start(scene.pair.now).has_value());
+  scene.client->stop(scene.pair.now);
+  EXPECT_EQ(scene.client->run().failure(), "interrupted");
+}
+
+TEST(PerfRun, TheServerSaysOnTheWayWhatItHasReceivedAndItAddsUp) {
+  PerfClient::Options options = slow_options(true, false, 130);  // more streams than one message names
+  options.run.progress_interval = 100ms;
+  RunScene scene(options);
+  std::vector<std::uint64_t> seen;
+  auto turn = scene.pair.client.on_turn;
+  scene.pair.client.on_turn = [&](Instant now) {
+    turn(now);
+    const PerfRun::Delivered& delivered = scene.client->run().delivered_to_server();
+    if (!seen.empty() && seen.back() == delivered.bytes) return;
+    seen.push_back(delivered.bytes);
+  };
+  ASSERT_TRUE(scene.run());
+  expect_agreement(scene);
+  EXPECT_GT(seen.size(), 15U);
+  EXPECT_TRUE(std::ranges::is_sorted(seen));
+  EXPECT_EQ(seen.back(), scene.server_observer.received);
+  EXPECT_EQ(scene.client->run().delivered_to_server().logical_bytes.size(), 130U);
 }
 
 TEST(PerfRun, TheSmallestWindowStillGoesOn) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 #include "transfer/digest.h"
@@ -17,6 +18,8 @@ constexpr std::uint64_t kFirstStreamBytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t kLeastStreamBytes = std::uint64_t{64} << 10;
 constexpr Duration kShortStream = 100ms;
 constexpr Duration kLongStream = 400ms;
+// What has not been confirmed so long after the end is given up, so that a run by time ends in time on every path.
+constexpr Duration kFinishTime = 500ms;
 
 }  // namespace
 
@@ -32,6 +35,9 @@ struct PerfSender::Outgoing {
       first{};  // header and the first bytes, where they are read together
 
   [[nodiscard]] std::uint64_t total() const { return header.length + kStreamHeaderSize; }
+  [[nodiscard]] std::uint64_t payload_read() const {
+    return hashed - std::min<std::uint64_t>(hashed, kStreamHeaderSize);
+  }
 };
 
 // The body of one stream: first reads come in order and are digested, later ones are retransmissions.
@@ -83,7 +89,8 @@ PerfSender::PerfSender(Endpoint& endpoint, const PerfPlan& plan, std::shared_ptr
       bytes_source_(std::move(bytes)),
       window_(window),
       cost_(cost),
-      logical_(std::max<std::uint16_t>(plan.streams, 1)) {
+      logical_(std::max<std::uint16_t>(plan.streams, 1)),
+      logical_bytes_(logical_.size()) {
   for (Logical& logical : logical_) logical.next_bytes = std::min(plan_.stream_bytes, kFirstStreamBytes);
 }
 
@@ -111,7 +118,8 @@ bool PerfSender::on_confirmed(Instant now, MessageId message) {
   const std::shared_ptr<Outgoing> stream = found->second;
   bytes_ += stream->header.length;
   digest_ += stream->digesting ? stream->digest.value() : 0;
-  closed_bytes_ += stream->hashed - std::min<std::uint64_t>(stream->hashed, kStreamHeaderSize);
+  closed_bytes_ += stream->payload_read();
+  logical_bytes_[stream->header.logical] += stream->header.length;
   ++streams_confirmed_;
   last_confirmed_ = now;
   by_stream_.erase(stream->stream_id);
@@ -127,22 +135,71 @@ bool PerfSender::on_failed(Instant now, const MessageFailed& failed) {
   return true;
 }
 
-void PerfSender::stop(Instant now) {
-  static_cast<void>(now);
+void PerfSender::cut(Instant now) {
   ended_ = true;
+  if (open_.empty()) return;
+  was_cut_ = true;
+  last_confirmed_ = now;
+  const auto given_up = std::exchange(open_, {});
+  by_stream_.clear();
+  for (const auto& [message, stream] : given_up) {
+    closed_bytes_ += stream->payload_read();
+    cut_.push_back(stream);
+    static_cast<void>(endpoint_.cancel(now, connection_, message));
+  }
+}
+
+void PerfSender::apply_cut(const std::vector<PerfCutEntry>& entries) {
+  std::unordered_map<std::uint32_t, std::uint64_t> first_unfinished;
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> received;
+  for (const PerfCutEntry& entry : entries) {
+    const auto [first, is_new] = first_unfinished.try_emplace(entry.logical, entry.sequence);
+    if (!is_new) first->second = std::min(first->second, entry.sequence);
+    std::uint64_t& bytes = received[{entry.logical, entry.sequence}];
+    bytes = std::max(bytes, entry.bytes);
+  }
+  for (const std::shared_ptr<Outgoing>& stream : std::exchange(cut_, {})) {
+    const StreamHeader& header = stream->header;
+    const auto first = first_unfinished.find(header.logical);
+    const auto found = received.find({header.logical, header.offset});
+    std::uint64_t bytes = found == received.end() ? 0 : found->second;
+    if (first != first_unfinished.end() && header.offset < first->second) bytes = PerfCutEntry::kWhole;
+    bytes = std::min(bytes, header.length);
+    if (bytes == 0) continue;
+    bytes_ += bytes;
+    if (plan_.digest) digest_ += digest_of(*stream, bytes);
+    logical_bytes_[header.logical] += bytes;
+  }
+}
+
+std::uint64_t PerfSender::digest_of(const Outgoing& stream, std::uint64_t bytes) const {
+  StreamDigest digest;
+  for (std::uint64_t at = 0; at < bytes;) {
+    const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(bytes - at, WorkingSet::kLongestRead));
+    digest.update(bytes_source_->read(stream.position + at, length));
+    at += length;
+  }
+  return digest.value();
+}
+
+bool PerfSender::is_over(Instant now) const {
+  if (!started_) return false;
+  if (plan_.target_bytes > 0) return planned_ >= plan_.target_bytes;
+  return by_time() && now - *started_ >= plan_.duration;
 }
 
 bool PerfSender::may_open(Instant now) const {
-  if (ended_ || wants_renewal_ || !started_) return false;
-  return plan_.target_bytes > 0 ? planned_ < plan_.target_bytes : now - *started_ < plan_.duration;
+  return !ended_ && !wants_renewal_ && started_ && !is_over(now);
 }
 
 void PerfSender::on_turn(Instant now) {
-  if (connection_ == 0 || ended_ || wants_renewal_) return;
-  if (!may_open(now)) {
-    ended_ = true;
+  if (connection_ == 0) return;
+  if (is_over(now)) ended_ = true;
+  if (ended_) {
+    if (by_time() && !open_.empty() && now - *started_ >= plan_.duration + kFinishTime) cut(now);
     return;
   }
+  if (wants_renewal_) return;
   for (std::uint32_t index = 0; index < logical_.size(); ++index) {
     Logical& logical = logical_[index];
     if (logical.current) {
@@ -195,15 +252,15 @@ bool PerfSender::open(Instant now, std::uint32_t index) {
 }
 
 std::optional<Instant> PerfSender::next_timeout() const {
-  if (ended_ || !started_ || plan_.target_bytes > 0) return std::nullopt;
-  return *started_ + plan_.duration;
+  if (!started_ || !by_time()) return std::nullopt;
+  if (!ended_) return *started_ + plan_.duration;
+  if (open_.empty()) return std::nullopt;
+  return *started_ + plan_.duration + kFinishTime;
 }
 
 std::uint64_t PerfSender::handed_out() const {
   std::uint64_t sum = closed_bytes_;
-  for (const auto& [id, stream] : open_) {
-    sum += stream->hashed - std::min<std::uint64_t>(stream->hashed, kStreamHeaderSize);
-  }
+  for (const auto& [id, stream] : open_) sum += stream->payload_read();
   return sum;
 }
 

@@ -24,8 +24,8 @@ struct PerfPlan {
   std::uint64_t session = 0;
   std::uint16_t streams = 1;
   std::uint64_t stream_bytes = kDataStreamBytes;  // of a data stream, at most
-  Duration duration = 10s;
-  std::uint64_t target_bytes = 0;  // instead of the duration, when not 0
+  Duration duration = 10s;                        // zero: until cut()
+  std::uint64_t target_bytes = 0;                 // instead of the duration, when not 0
   bool digest = true;
 };
 
@@ -46,22 +46,30 @@ class PerfSender {
   bool on_failed(Instant now, const MessageFailed& failed);
   // Opens streams; once a turn.
   void on_turn(Instant now);
-  // When on_turn() has something to do without other events.
+  // When on_turn() has something to do without other events; null while it waits for events alone.
   [[nodiscard]] std::optional<Instant> next_timeout() const;
 
-  // No new streams: the user wants to stop.
-  void stop(Instant now);
+  // Ends now: streams that have not ended are given up, and count as far as the receiver has them (apply_cut).
+  void cut(Instant now);
+  // Streams were given up.
+  [[nodiscard]] bool was_cut() const { return was_cut_; }
+  [[nodiscard]] bool awaits_cut() const { return !cut_.empty(); }
+  // What the receiver has of the streams that were given up.
+  void apply_cut(const std::vector<PerfCutEntry>& entries);
 
   // The key's share of packets is used up: no new stream until attach().
   [[nodiscard]] bool wants_renewal() const { return wants_renewal_; }
   // The other side wants the connection renewed: as if the key were used up.
   void pause() { wants_renewal_ = !finished(); }
   [[nodiscard]] bool drained() const { return open_.empty(); }
+  // Nothing is being sent any more; what was given up may not have been counted yet.
   [[nodiscard]] bool finished() const { return ended_ && open_.empty(); }
   [[nodiscard]] const std::optional<std::string>& failure() const { return failure_; }
 
-  // Confirmed bytes, without headers.
+  // Confirmed bytes, without headers, and those that the receiver has of streams that were given up.
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  // The same of each logical stream.
+  [[nodiscard]] const std::vector<std::uint64_t>& logical_bytes() const { return logical_bytes_; }
   // Bytes handed to the transport for the first time.
   [[nodiscard]] std::uint64_t handed_out() const;
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
@@ -81,6 +89,9 @@ class PerfSender {
   [[nodiscard]] bool open(Instant now, std::uint32_t logical);
   [[nodiscard]] bool may_open(Instant now) const;
   void adapt(Instant now, Logical& logical);
+  [[nodiscard]] bool is_over(Instant now) const;
+  [[nodiscard]] bool by_time() const { return plan_.target_bytes == 0 && plan_.duration > Duration::zero(); }
+  [[nodiscard]] std::uint64_t digest_of(const Outgoing& stream, std::uint64_t bytes) const;
 
   Endpoint& endpoint_;
   PerfPlan plan_;
@@ -90,6 +101,7 @@ class PerfSender {
   ConnectionId connection_ = 0;
 
   std::vector<Logical> logical_;
+  std::vector<std::uint64_t> logical_bytes_;  // as bytes_
   std::unordered_map<MessageId, std::shared_ptr<Outgoing>> open_;
   std::unordered_map<std::uint32_t, MessageId> by_stream_;
   std::uint64_t position_ = 0;      // in the working set, of the next stream
@@ -101,6 +113,8 @@ class PerfSender {
   std::optional<Instant> started_;
   std::optional<Instant> last_confirmed_;
   bool ended_ = false;
+  std::vector<std::shared_ptr<Outgoing>> cut_;  // given up and not counted yet
+  bool was_cut_ = false;
   bool wants_renewal_ = false;
   std::optional<std::string> failure_;
 };

@@ -58,7 +58,11 @@ void PerfServer::on_start(Instant now, ConnectionId connection, const PerfStart&
     ++refused_;
     static_cast<void>(send_control(now, endpoint_, connection, PerfBusy{start.session, why}));
   };
-  if (run_ && run_->session() == start.session) return run_->attach(now, connection);
+  if (run_ && run_->session() == start.session) {
+    if (!begin_on_) return run_->attach(now, connection);
+    begin_on_ = connection;
+    return;
+  }
   if (run_) return refuse("another run is going on");
   if (const auto why = judge(start)) return refuse(*why);
   const bool client_sends = (start.flags & PerfStart::kClientSends) != 0;
@@ -77,7 +81,12 @@ void PerfServer::on_start(Instant now, ConnectionId connection, const PerfStart&
   run.window = options_.window.value_or(credit_window(options_.receive_buffer_bytes, start.streams));
   run.peer_window = std::min(start.window, kGreatestPeerWindow);
   run.congestion = start.congestion;
-  if (start.rate > 0) run.rate = Bandwidth::from_bits_per_second(start.rate);
+  run.rate = options_.rate_limit;
+  if (start.rate > 0) {
+    const Bandwidth asked = Bandwidth::from_bits_per_second(start.rate);
+    run.rate = run.rate ? std::min(*run.rate, asked) : asked;
+  }
+  run.progress_interval = std::chrono::milliseconds(start.progress_ms);
   if (run.sends) {
     if (!bytes_) bytes_ = std::make_shared<const WorkingSet>(options_.working_set_bytes, random_);
     run.bytes = bytes_;
@@ -87,7 +96,7 @@ void PerfServer::on_start(Instant now, ConnectionId connection, const PerfStart&
   silent_until_ = now + kSilence;
   next_look_ = now;
   run_bytes_ = 0;
-  run_->attach(now, connection);
+  begin_on_ = connection;
 }
 
 std::optional<std::string> PerfServer::judge(const PerfStart& start) const {
@@ -124,6 +133,7 @@ bool PerfServer::goes_on(Instant now) {
 
 void PerfServer::on_turn(Instant now) {
   if (!run_) return;
+  if (const auto connection = std::exchange(begin_on_, std::nullopt)) run_->attach(now, *connection);
   if (goes_on(now)) run_->on_turn(now);
   if (!run_->ended()) return;
   if (run_->state() == PerfRun::State::kFailed) endpoint_.close(now, run_->connection(), run_->failure());
@@ -133,6 +143,7 @@ void PerfServer::on_turn(Instant now) {
 
 std::optional<Instant> PerfServer::next_timeout() const {
   if (!run_) return std::nullopt;
+  if (begin_on_) return Instant::min();
   const Instant end = std::min(run_until_, silent_until_);
   return std::min(run_->next_timeout().value_or(end), end);
 }

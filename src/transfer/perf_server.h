@@ -21,6 +21,7 @@ class PerfServer {
     std::size_t working_set_bytes = std::size_t{64} << 20;
     // Of one run, from its start. A longer one is refused, and one that does not end in time is ended.
     Duration max_time = std::chrono::hours(1);
+    std::optional<Bandwidth> rate_limit{};  // of each run, whatever its client asks for
   };
   class Observer : public PerfObserver {
    public:
@@ -57,6 +58,9 @@ class PerfServer {
   Instant silent_until_{};       // and then, unless its client says or takes something
   Instant next_look_{};          // at how many bytes have moved
   std::uint64_t run_bytes_ = 0;  // as of the last look
+  // Where the run begins in the next turn: to make the bytes that it sends may have taken a second, which is no part of
+  // it.
+  std::optional<ConnectionId> begin_on_;
 };
 
 }  // namespace godwit
