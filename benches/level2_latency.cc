@@ -143,7 +143,8 @@ std::optional<double> godwit_ping(Bench& bench, const std::string& idle, bool be
   pair.server_arguments = {"--idle", idle};
   pair.client_arguments = {"--idle", idle, "--ping-pong", "--size", std::to_string(kBytes)};
   if (beside_bulk)
-    pair.client_arguments.insert(pair.client_arguments.end(), {"-P", "1", "--interval", "1ms", "--stream-bytes", "1M"});
+    pair.client_arguments.insert(pair.client_arguments.end(),
+                                 {"-P", "1", "--ping-interval", "1ms", "--stream-bytes", "1M"});
   const auto run = cli::run_perf_pair(pair);
   if (!run || !run->at("ping_pong").is_object()) {
     bench.outcome.verified = false;

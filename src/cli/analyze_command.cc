@@ -193,9 +193,8 @@ class AnalyzeCommand {
       std::shuffle(runs.begin(), runs.end(), random);
       for (const auto& [target, marked] : runs) {
         if (progress.width > 0) {
-          fmt::print(stderr, "{}",
-                     report::print_progress(done, all, scenario.name,
-                                            static_cast<double>(watch.elapsed().count()) * 1e-9, progress));
+          print_progress_text(report::print_progress(done, all, scenario.name,
+                                                     static_cast<double>(watch.elapsed().count()) * 1e-9, progress));
         }
         ++done;
         auto json = one_run(scenario, marked);
@@ -203,7 +202,7 @@ class AnalyzeCommand {
         *target = std::move(*json);
       }
     }
-    if (progress.width > 0) fmt::print(stderr, "\r\033[K");
+    if (progress.width > 0) print_progress_text("\r\033[K");
     return analyze_rounds(scenario.name, rounds);
   }
 

@@ -31,6 +31,7 @@ void add_bench_command(CLI::App& app, int& exit_code) {
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
+    restore_signals();
     execv(program.c_str(), arguments.data());
     print_error(program + ": " + std::strerror(errno));
     exit_code = kFailure;

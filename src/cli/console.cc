@@ -1,160 +1,186 @@
 #include "cli/console.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <cstdio>
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <iomanip>
+#include <mutex>
+#include <sstream>
 
-#include "wire/utf8.h"
+#include "cli/exit_code.h"
+#include "cli/output_stream.h"
 
 namespace godwit::cli {
 namespace {
 
-constexpr Duration kRedrawInterval = 100ms;
-constexpr Duration kRateInterval = 1s;
+// A reader that does not read is not waited for longer than this at the end.
+constexpr Duration kClosePatience = 5s;
+constexpr std::size_t kLongestLine = 500;  // columns of an error or a warning
 
-bool is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+OutputStream& results() {
+  static OutputStream stream(STDOUT_FILENO);
+  return stream;
+}
+
+OutputStream& notes() {
+  static OutputStream stream(STDERR_FILENO);
+  return stream;
+}
+
+struct Settings {
+  std::mutex mutex;
+  std::string timestamps;
+  std::optional<std::string> first_error;
+};
+
+Settings& settings() {
+  static Settings instance;
+  return instance;
+}
 
 bool wants_colour() {
   const char* const no_colour = std::getenv("NO_COLOR");
   const char* const terminal = std::getenv("TERM");
   const bool dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
-  return is_terminal() && !dumb && (no_colour == nullptr || *no_colour == '\0');
+  return ::isatty(STDERR_FILENO) == 1 && !dumb && (no_colour == nullptr || *no_colour == '\0');
 }
 
-std::size_t terminal_width() {
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
-  return size.ws_col;
+std::string timestamp() {
+  Settings& shared = settings();
+  const std::lock_guard lock(shared.mutex);
+  if (shared.timestamps.empty()) return {};
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  if (::localtime_r(&now, &parts) == nullptr) return {};
+  std::ostringstream text;
+  text << std::put_time(&parts, shared.timestamps.c_str());
+  return text.str();
 }
 
-void print_to(std::FILE* file, std::string_view line) {
-  fmt::print(file, "{}\n", line);
-  std::fflush(file);
+void print_judgement(std::string_view kind, std::string_view colour, std::string_view text) {
+  const bool coloured = wants_colour();
+  notes().write(fmt::format("{}godwit: {}{}:{} {}\n", timestamp(), coloured ? colour : "", kind,
+                            coloured ? "\033[0m" : "", printable_text(text, kLongestLine)));
 }
 
 }  // namespace
 
 void print_error(std::string_view text) {
-  const bool colour = wants_colour();
-  print_to(stderr, fmt::format("godwit: {}error:{} {}", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "",
-                               printable_text(text, 500)));
+  {
+    Settings& shared = settings();
+    const std::lock_guard lock(shared.mutex);
+    if (!shared.first_error) shared.first_error = printable_text(text, kLongestLine);
+  }
+  print_judgement("error", "\033[1;31m", text);
+}
+
+void print_peer_error(std::string_view text) {
+  print_judgement("error", "\033[1;31m", text);
 }
 
 void print_warning(std::string_view text) {
-  const bool colour = wants_colour();
-  print_to(stderr, fmt::format("godwit: {}warning:{} {}", colour ? "\033[1;33m" : "", colour ? "\033[0m" : "",
-                               printable_text(text, 500)));
+  print_judgement("warning", "\033[1;33m", text);
 }
 
-void print_line(std::string_view text) { print_to(stdout, text); }
-void print_note(std::string_view text) { print_to(stderr, text); }
+void print_line(std::string_view text) {
+  results().write(fmt::format("{}{}\n", timestamp(), text));
+}
 
-std::string format_bytes(std::uint64_t bytes) {
-  constexpr std::array<std::string_view, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
-  if (bytes < 1024) return fmt::format("{} B", bytes);
-  auto value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 1024 && unit + 1 < kUnits.size()) {
-    value /= 1024;
-    ++unit;
+void print_text(std::string_view text) {
+  results().write(text);
+}
+
+void print_note(std::string_view text) {
+  notes().write(fmt::format("{}{}\n", timestamp(), text));
+}
+
+void print_progress_text(std::string_view text) {
+  notes().write(text);
+}
+
+std::optional<std::string> first_error() {
+  Settings& shared = settings();
+  const std::lock_guard lock(shared.mutex);
+  return shared.first_error;
+}
+
+void set_timestamps(const std::string& format) {
+  Settings& shared = settings();
+  const std::lock_guard lock(shared.mutex);
+  shared.timestamps = format;
+}
+
+Status redirect_output(const std::string& path) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  const bool opened = file >= 0 && ::dup2(file, STDOUT_FILENO) >= 0 && ::dup2(file, STDERR_FILENO) >= 0;
+  const int error = errno;
+  if (file >= 0) ::close(file);
+  if (!opened) return failure(ErrorCode::kInvalidArgument, "cannot write " + path + ": " + std::strerror(error));
+  results().mark_closed_at_start(false);
+  notes().mark_closed_at_start(false);
+  return {};
+}
+
+bool output_lost() {
+  return results().error().has_value();
+}
+
+PromptOutput::PromptOutput() {
+  results().set_never_waits(true);
+  notes().set_never_waits(true);
+}
+
+PromptOutput::~PromptOutput() {
+  results().set_never_waits(false);
+  notes().set_never_waits(false);
+}
+
+bool flush_ready_output() {
+  results().flush_ready();
+  notes().flush_ready();
+  return results().pending() || notes().pending();
+}
+
+int close_output(int exit_code) {
+  notes().flush(kClosePatience);
+  results().close(kClosePatience);
+  const std::optional<int> error = results().error();
+  if (!error) return exit_code;
+  if (*error != EPIPE) {
+    const char* const why = *error == EBADF ? "it was closed when the program started" : std::strerror(*error);
+    print_error(fmt::format("cannot write to standard output: {}", why));
   }
-  return fmt::format("{:.2f} {}", value, kUnits[unit]);
+  return exit_code == kSuccess ? static_cast<int>(kOutputLost) : exit_code;
 }
 
-std::string format_rate(double bits_per_second) {
-  constexpr std::array<std::string_view, 4> kUnits = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s"};
-  std::size_t unit = 0;
-  while (bits_per_second >= 1000 && unit + 1 < kUnits.size()) {
-    bits_per_second /= 1000;
-    ++unit;
+void prepare_output() {
+  for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
+    if (::fcntl(descriptor, F_GETFD) != -1 || errno != EBADF) continue;
+    // The lowest free number is this one, since those below are open.
+    const int opened = ::open("/dev/null", descriptor == STDIN_FILENO ? O_RDONLY : O_WRONLY);
+    if (opened != descriptor) std::abort();  // no descriptor at all: nothing could be said about it either
+    if (descriptor == STDOUT_FILENO) results().mark_closed_at_start();
+    if (descriptor == STDERR_FILENO) notes().mark_closed_at_start();
   }
-  return fmt::format("{:.{}f} {}", bits_per_second, unit == 3 ? 2 : 1, kUnits[unit]);
+  struct sigaction ignore{};
+  ignore.sa_handler = SIG_IGN;
+  sigemptyset(&ignore.sa_mask);
+  ::sigaction(SIGPIPE, &ignore, nullptr);
+  ::sigaction(SIGXFSZ, &ignore, nullptr);
 }
 
-std::string format_clock(Duration duration) {
-  const auto seconds = static_cast<std::uint64_t>(std::max(0.0, to_seconds(duration)) + 0.5);
-  if (seconds < 3600) return fmt::format("{}:{:02}", seconds / 60, seconds % 60);
-  return fmt::format("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-}
-
-std::string format_duration(Duration duration) {
-  const double nanoseconds = static_cast<double>(duration.count());
-  if (nanoseconds < 1e3) return fmt::format("{:.0f} ns", nanoseconds);
-  if (nanoseconds < 1e6) return fmt::format("{:.1f} us", nanoseconds / 1e3);
-  if (nanoseconds < 1e9) return fmt::format("{:.3f} ms", nanoseconds / 1e6);
-  return fmt::format("{:.3f} s", nanoseconds / 1e9);
-}
-
-std::string printable_text(std::string_view text, std::size_t longest) {
-  std::string result(text.substr(0, longest));
-  const bool broken = !wire::is_valid_utf8(as_bytes(result));
-  for (char& character : result) {
-    const auto byte = static_cast<unsigned char>(character);
-    if (byte < 0x20 || byte == 0x7f || (broken && byte >= 0x80)) character = '?';
-  }
-  // The C1 controls, U+0080 to U+009F, move a terminal's cursor as well.
-  for (std::size_t i = 0; i + 1 < result.size(); ++i) {
-    const auto next = static_cast<unsigned char>(result[i + 1]);
-    if (static_cast<unsigned char>(result[i]) == 0xc2 && next >= 0x80 && next < 0xa0) {
-      result[i] = '?';
-      result[i + 1] = '?';
-    }
-  }
-  return result;
-}
-
-ProgressBar::ProgressBar(bool enabled) : visible_(enabled && is_terminal()), colour_(wants_colour()) {}
-
-ProgressBar::~ProgressBar() { clear(); }
-
-void ProgressBar::restart(Instant now) {
-  mark_at_ = now;
-  mark_done_ = 0;
-  rate_ = 0;
-  last_drawn_.reset();
-}
-
-void ProgressBar::update(Instant now, std::string_view name, std::uint64_t done, std::uint64_t total) {
-  if (!visible_ || (last_drawn_ && now - *last_drawn_ < kRedrawInterval)) return;
-  last_drawn_ = now;
-  if (now - mark_at_ >= kRateInterval || rate_ == 0) {
-    const double seconds = to_seconds(now - mark_at_);
-    if (seconds > 0 && done >= mark_done_) rate_ = static_cast<double>(done - mark_done_) / seconds;
-    if (now - mark_at_ >= kRateInterval) {
-      mark_at_ = now;
-      mark_done_ = done;
-    }
-  }
-  const double share = total == 0 ? 1.0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
-  const std::string left =
-      rate_ > 0 && total >= done ? format_clock(from_seconds(static_cast<double>(total - done) / rate_)) : "-:--";
-  const std::string tail = fmt::format(" {:3.0f} %  {}  {}  {} left", share * 100, format_bytes(done),
-                                       format_rate(rate_ * 8), left);
-  const std::size_t width = terminal_width();
-  const std::string shown = printable_text(name, 30);
-  const std::size_t used = shown.size() + tail.size() + 4;
-  const std::size_t bar = width > used + 10 ? std::min<std::size_t>(width - used, 40) : 0;
-  const auto filled = static_cast<std::size_t>(share * static_cast<double>(bar));
-  std::string line = shown;
-  if (bar > 0) {
-    line += fmt::format(" [{}{}{}{}]", colour_ ? "\033[32m" : "", std::string(filled, '='), colour_ ? "\033[0m" : "",
-                        std::string(bar - filled, ' '));
-  }
-  fmt::print(stderr, "\r{}{}\033[K", line, tail);
-  std::fflush(stderr);
-  drawn_ = true;
-}
-
-void ProgressBar::clear() {
-  if (!drawn_) return;
-  fmt::print(stderr, "\r\033[K");
-  std::fflush(stderr);
-  drawn_ = false;
+void restore_signals() {
+  struct sigaction standard{};
+  standard.sa_handler = SIG_DFL;
+  sigemptyset(&standard.sa_mask);
+  ::sigaction(SIGPIPE, &standard, nullptr);
+  ::sigaction(SIGXFSZ, &standard, nullptr);
 }
 
 }  // namespace godwit::cli

@@ -1,14 +1,33 @@
-// What a command tells the shell. The same table stands in `godwit --help`.
+// What a command tells the shell. One table: --help prints it, and docs/command_line.md is compared with it by a test.
 #pragma once
 
 namespace godwit::cli {
 
 enum ExitCode : int {
   kSuccess = 0,
-  kFailure = 1,        // the work failed: refused, cut off, not verified, nothing delivered
-  kUsage = 2,          // wrong arguments, unusable key or file, nothing was tried
-  kUnreachable = 3,    // the peer could not be reached, or is not who it should be
-  kInterrupted = 130,  // by a signal, before the work was done
+  kFailure = 1,
+  kUsage = 2,
+  kUnreachable = 3,
+  kOutputLost = 4,
+  kMachineCosts = 10,
+  kMachineUnfit = 11,
+  kInterrupted = 130,
+};
+
+struct ExitCodeText {
+  ExitCode code;
+  const char* meaning;
+};
+
+inline constexpr ExitCodeText kExitCodes[] = {
+    {kSuccess, "done"},
+    {kFailure, "the work failed: refused, cut off, not verified, nothing delivered"},
+    {kUsage, "wrong arguments, or a key or file that cannot be used; nothing was tried"},
+    {kUnreachable, "the peer could not be reached, or did not prove its key"},
+    {kOutputLost, "done, but the results could not be written"},
+    {kMachineCosts, "doctor: something of this machine costs, or is unknown"},
+    {kMachineUnfit, "doctor: figures measured on this machine are void"},
+    {kInterrupted, "interrupted by a signal before the work was done"},
 };
 
 }  // namespace godwit::cli

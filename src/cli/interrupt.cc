@@ -1,11 +1,13 @@
 #include "cli/interrupt.h"
 
-#include <csignal>
-
+#include <array>
 #include <atomic>
+#include <csignal>
 
 namespace godwit::cli {
 namespace {
+
+constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
 
 // A signal handler has no other way to reach its loop.
 std::atomic<Node*> watched_node{nullptr};
@@ -13,6 +15,8 @@ std::atomic<bool> interrupted{false};
 
 extern "C" void on_interrupt(int signal) {
   if (interrupted.exchange(true)) {
+    // Both the kernel and the shell say that a terminal has been closed.
+    if (signal == SIGHUP) return;
     std::signal(signal, SIG_DFL);
     std::raise(signal);
     return;
@@ -21,28 +25,35 @@ extern "C" void on_interrupt(int signal) {
 }
 
 void install(int signal, void (*handler)(int)) {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = handler;
   sigemptyset(&action.sa_mask);
   sigaction(signal, &action, nullptr);
+}
+
+bool is_ignored(int signal) {
+  struct sigaction present{};
+  return sigaction(signal, nullptr, &present) == 0 && present.sa_handler == SIG_IGN;
 }
 
 }  // namespace
 
 InterruptWatch::InterruptWatch(Node& node) {
   watched_node = &node;
-  install(SIGINT, on_interrupt);
-  install(SIGTERM, on_interrupt);
-  install(SIGPIPE, SIG_IGN);
-  install(SIGXFSZ, SIG_IGN);
+  for (const int signal : kSignals) {
+    if (signal != SIGHUP || !is_ignored(signal)) install(signal, on_interrupt);
+  }
 }
 
 InterruptWatch::~InterruptWatch() {
-  install(SIGINT, SIG_DFL);
-  install(SIGTERM, SIG_DFL);
+  for (const int signal : kSignals) {
+    if (!is_ignored(signal)) install(signal, SIG_DFL);
+  }
   watched_node = nullptr;
 }
 
-bool InterruptWatch::requested() const { return interrupted.load(); }
+bool InterruptWatch::requested() const {
+  return interrupted.load();
+}
 
 }  // namespace godwit::cli

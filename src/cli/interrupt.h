@@ -1,5 +1,6 @@
-// Ctrl-C and SIGTERM as a flag: the first signal asks the command to end cleanly and wakes its loop, a second one ends
-// the process at once. One watch at a time in a process.
+// Ctrl-C, SIGTERM and SIGHUP as a flag: the first signal asks the command to end cleanly and wakes its loop, a second
+// one ends the process at once, unless it is another SIGHUP: a closed terminal sends several. A SIGHUP that was ignored
+// when the program started (nohup) stays ignored. One watch at a time in a process.
 #pragma once
 
 #include "runtime/node.h"
@@ -8,7 +9,7 @@ namespace godwit::cli {
 
 class InterruptWatch {
  public:
-  // `node` outlives the watch. Also ignores SIGPIPE and SIGXFSZ, which become error codes of the calls that cause them.
+  // `node` outlives the watch.
   explicit InterruptWatch(Node& node);
   ~InterruptWatch();
   InterruptWatch(const InterruptWatch&) = delete;

@@ -1,7 +1,5 @@
 // `godwit listen`: receives files into a folder, and tells of messages, until Ctrl-C.
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <memory>
@@ -16,7 +14,7 @@
 #include "cli/console.h"
 #include "cli/download_folder.h"
 #include "cli/exit_code.h"
-#include "cli/json_output.h"
+#include "cli/listen_log.h"
 #include "cli/loop.h"
 #include "cli/network_options.h"
 #include "cli/values.h"
@@ -73,7 +71,8 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
       : options_(options),
         node_(node),
         dials_(std::move(dials)),
-        receiver_(node.endpoint(), store, make_receiver_options(), *this) {
+        receiver_(node.endpoint(), store, make_receiver_options(), *this),
+        log_(options.output) {
     for (const std::string& text : options.allow) allowed_.push_back(*PublicKey::from_hex(text));
   }
 
@@ -96,7 +95,9 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
 
   void on_turn(Instant now) override {
     dial(now);
+    now_ = now;
     receiver_.on_turn(now);
+    log_.on_turn(now);
     if (const auto progress = receiver_.progress(); progress && bar_.visible()) {
       if (progress->name != shown_) {
         shown_ = progress->name;
@@ -104,11 +105,11 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
       }
       bar_.update(now, progress->name, progress->received, progress->size);
     }
-    now_ = now;
   }
 
   [[nodiscard]] std::optional<Instant> next_timeout() const override {
     std::optional<Instant> next = earliest(receiver_.next_timeout(), next_dial_);
+    next = earliest(next, log_.next_timeout());
     if (finished_at_) next = earliest(next, *finished_at_ + kLinger);
     return next;
   }
@@ -120,45 +121,36 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   void cancel(Instant now) { receiver_.cancel_all(now, "the receiver ends"); }
 
   void on_file_received(ConnectionId connection, const ReceivedFile& file) override {
-    const double seconds = to_seconds(file.elapsed);
-    const double rate = seconds > 0 ? static_cast<double>(file.size) * 8 / seconds : 0;
-    say(fmt::format("received {}: {} from {} in {:.2f} s, {}, sha256 {}", file.name, format_bytes(file.size),
-                    name_of(connection), seconds, format_rate(rate), to_hex(file.hash)));
-    add(files_, {{"name", file.name},
-                 {"offered_name", file.offered},
-                 {"bytes", file.size},
-                 {"sha256", to_hex(file.hash)},
-                 {"seconds", seconds}});
+    bar_.clear();
+    log_.received(now_, remote_of(connection),
+                  {.name = file.name,
+                   .offered_name = file.offered,
+                   .bytes = file.size,
+                   .sha256 = to_hex(file.hash),
+                   .seconds = to_seconds(file.elapsed)});
     end_once(connection, false);
   }
   void on_file_failed(ConnectionId connection, const std::string& name, const std::string& why) override {
     bar_.clear();
-    print_error("'" + name + "' from " + name_of(connection) + " was not received: " + why);
-    add(failures_, {{"name", printable_text(name)}, {"reason", printable_text(why)}});
+    log_.failed(now_, remote_of(connection), name, why);
     end_once(connection, true);
   }
   void on_file_refused(ConnectionId connection, std::string_view name, std::string_view why) override {
     bar_.clear();
-    print_warning("refused '" + printable_text(name, 80) + "' from " + name_of(connection) + ": " + std::string(why));
-    add(refusals_, {{"name", printable_text(name)}, {"reason", std::string(why)}});
+    log_.refused(now_, remote_of(connection), name, why);
   }
   void on_message(ConnectionId connection, std::uint64_t bytes, const std::array<std::uint8_t, kSha256Size>& hash,
-                  bool stream) override {
-    say(fmt::format("{} from {}: {} bytes, sha256 {}", stream ? "stream" : "message", name_of(connection), bytes,
-                    to_hex(hash)));
-    add(messages_, {{"bytes", bytes}, {"sha256", to_hex(hash)}, {"stream", stream}});
+                  bool stream, ByteView text) override {
+    bar_.clear();
+    log_.message(now_, remote_of(connection), {.bytes = bytes, .sha256 = to_hex(hash), .stream = stream, .text = text});
   }
 
-  [[nodiscard]] measure::Json to_json() const {
-    return {{"schema", "godwit-listen"}, {"schema_version", 1},  {"files", files_},
-            {"failed", failures_},       {"refused", refusals_}, {"messages", messages_}};
-  }
+  [[nodiscard]] ListenLog& log() { return log_; }
 
  private:
   static constexpr Duration kLinger = 2s;
   static constexpr Duration kDialInterval = 1s;
   static constexpr Duration kDistrust = 60s;
-  static constexpr std::size_t kMostEntries = 10'000;
 
   [[nodiscard]] FileReceiver::Options make_receiver_options() {
     FileReceiver::Options result;
@@ -225,16 +217,9 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     next_dial_ = now;
   }
 
-  [[nodiscard]] std::string name_of(ConnectionId connection) const {
+  [[nodiscard]] SocketAddress remote_of(ConnectionId connection) const {
     const auto found = remotes_.find(connection);
-    return found == remotes_.end() ? "a peer that has left" : found->second.to_string();
-  }
-  void say(const std::string& line) {
-    bar_.clear();
-    options_.output.json ? print_note(line) : print_line(line);
-  }
-  static void add(measure::Json& list, measure::Json entry) {
-    if (list.size() < kMostEntries) list.push_back(std::move(entry));
+    return found == remotes_.end() ? SocketAddress() : found->second;
   }
   void end_once(ConnectionId connection, bool failed) {
     if (!options_.once || finished_at_) return;
@@ -252,6 +237,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   std::unordered_set<ConnectionId> superseded_;        // dialled back, and about to close
   std::optional<Instant> next_dial_ = Instant::min();  // absent: every peer is dialled or connected
   FileReceiver receiver_;
+  ListenLog log_;
   ProgressBar bar_;
   std::string shown_;
   Instant now_ = boot_time_now();
@@ -259,10 +245,6 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   ConnectionId last_connection_ = 0;
   bool sender_left_ = false;
   bool failed_ = false;
-  measure::Json files_ = measure::Json::array();
-  measure::Json failures_ = measure::Json::array();
-  measure::Json refusals_ = measure::Json::array();
-  measure::Json messages_ = measure::Json::array();
 };
 
 // Who may send is the first thing to know about a receiver that strangers can reach.
@@ -307,7 +289,7 @@ int run_listen(const ListenOptions& options) {
   }
   ListenCommand command(options, std::move(*dials), node, **store);
   Loop loop(node, command);
-  print_listening(node, options.output);
+  command.log().listening(node);
   if (options.folder.empty()) {
     (options.output.json ? print_note : print_line)("files go to " + printable_text(folder.string()));
   }
@@ -316,7 +298,10 @@ int run_listen(const ListenOptions& options) {
   const bool interrupted = !finished && command.has_work();
   if (!finished) command.cancel(boot_time_now());
   loop.close_all("the receiver ends");
-  if (!write_json(command.to_json(), options.output)) return kFailure;
+  std::optional<std::string> error;
+  if (interrupted) error = "interrupted";
+  if (finished && command.failed()) error = "the file was not received";
+  if (!command.log().finish(boot_time_now(), error)) return kFailure;
   if (interrupted) return kInterrupted;
   return finished && command.failed() ? kFailure : kSuccess;
 }

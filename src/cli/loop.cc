@@ -1,5 +1,6 @@
 #include "cli/loop.h"
 
+#include "cli/console.h"
 #include "runtime/clock.h"
 
 namespace godwit::cli {
@@ -8,6 +9,8 @@ namespace {
 constexpr Duration kLastWordsTime = 500ms;
 constexpr Duration kFarewellTime = 1s;
 constexpr Duration kTurn = 10ms;
+// A slow reader of the output is looked at this often.
+constexpr Duration kOutputRetry = 50ms;
 
 }  // namespace
 
@@ -17,6 +20,12 @@ bool Loop::run() {
     node_.turn(handler_);
   }
   return true;
+}
+
+void Loop::finish(Duration patience) {
+  finishing_ = true;
+  const Instant deadline = boot_time_now() + patience;
+  while (!command_.done() && boot_time_now() < deadline) node_.turn(handler_, kTurn);
 }
 
 void Loop::close_all(std::string_view text) {
@@ -30,6 +39,7 @@ void Loop::close_all(std::string_view text) {
   do {
     node_.turn(handler_, kTurn);
   } while (node_.endpoint().connection_count() > 0 && boot_time_now() < deadline);
+  prompt_.reset();
 }
 
 std::uint64_t Loop::bytes_in_flight() const {
@@ -49,6 +59,7 @@ void CommandHandler::on_event(Node& node, ConnectionId connection, Event& event)
 void CommandHandler::on_turn(Node& node) {
   last_turn_ = node.statistics().turns;
   command_.on_turn(node.now());
+  if (flush_ready_output()) node.wake_at(node.now() + kOutputRetry);
   if (over_()) return node.wake_at(node.now());
   if (const auto deadline = command_.next_timeout()) node.wake_at(*deadline);
 }

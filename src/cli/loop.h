@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cli/console.h"
 #include "cli/interrupt.h"
 #include "runtime/node.h"
 
@@ -53,16 +54,21 @@ class Loop {
 
   // Turns until the command is done; false when a signal came first.
   [[nodiscard]] bool run();
-  // Gives what is queued and on its way a moment to arrive, then closes every connection.
+  // After a signal: turns until the command is done, or for `patience` at most.
+  void finish(Duration patience);
+  // Gives what is queued and on its way a moment to arrive, then closes every connection. What is printed after it
+  // waits for whoever reads it.
   void close_all(std::string_view text);
 
  private:
-  [[nodiscard]] bool over() const { return command_.done() || interrupt_.requested(); }
+  [[nodiscard]] bool over() const { return command_.done() || (!finishing_ && interrupt_.requested()); }
   [[nodiscard]] std::uint64_t bytes_in_flight() const;
 
   Node& node_;
   LoopCommand& command_;
   InterruptWatch interrupt_;
+  std::optional<PromptOutput> prompt_{std::in_place};  // until close_all()
+  bool finishing_ = false;
   CommandHandler handler_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "cli/console.h"
 #include "cli/exit_code.h"
+#include "cli/json_output.h"
 #include "cli/values.h"
 #include "wire/limits.h"
 
@@ -134,7 +135,9 @@ void add_peer_options(CLI::App& app, PeerOptions& options) {
 
 void add_output_options(CLI::App& app, OutputOptions& options) {
   app.add_flag("--json", options.json, "print one JSON object (docs/json.md)");
-  app.add_option("--json-file", options.json_file, "write the JSON object to this file as well")->type_name("FILE");
+  app.add_option("--json-file", options.json_file, "write the JSON object to this file as well")
+      ->check(check_writable_file())
+      ->type_name("FILE");
 }
 
 NodeConfig make_node_config(const NetworkOptions& options) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "cli/console.h"
@@ -48,6 +49,9 @@ Json direction_to_json(const PerfReport& report, const PerfDirection& direction)
   entry["goodput_bits_per_second"] = direction.goodput_bits_per_second();
   entry["delivered_bytes"] = direction.delivered_bytes;
   entry["seconds"] = direction.seconds();
+  entry["omitted_bytes"] = direction.omitted.bytes;
+  entry["cancelled_bytes"] = sender.cancelled_bytes;
+  entry["stream_bytes"] = direction.stream_bytes;
   entry["streams"] = report.streams;
   entry["digest"] = report.digest ? Json(fmt::format("{:016x}", direction.digest)) : Json();
   // A result with different digests is an error and has no entry: without a digest nothing was compared.
@@ -128,6 +132,11 @@ Json side_to_json(const PerfSide& side) {
 
 }  // namespace
 
+double PerfDirection::seconds() const {
+  const double counted = receiver->receive_seconds - omitted.seconds;
+  return counted > 0 ? counted : std::max(sender->send_seconds - omitted.seconds, 0.0);
+}
+
 double PerfDirection::goodput_bits_per_second() const {
   return seconds() > 0 ? static_cast<double>(delivered_bytes) * 8 / seconds() : 0;
 }
@@ -140,17 +149,22 @@ std::vector<PerfDirection> PerfReport::directions() const {
   std::vector<PerfDirection> result;
   if (sends) {
     result.push_back({.name = "client_to_server",
-                      .delivered_bytes = server.received_bytes,
+                      .delivered_bytes = server.received_bytes - std::min(omitted_sent.bytes, server.received_bytes),
+                      .omitted = omitted_sent,
                       .digest = sent_digest,
                       .sender = &client,
-                      .receiver = &server});
+                      .receiver = &server,
+                      .stream_bytes = stream_sent_bytes});
   }
   if (receives) {
-    result.push_back({.name = "server_to_client",
-                      .delivered_bytes = client.received_bytes,
-                      .digest = received_digest,
-                      .sender = &server,
-                      .receiver = &client});
+    result.push_back(
+        {.name = "server_to_client",
+         .delivered_bytes = client.received_bytes - std::min(omitted_received.bytes, client.received_bytes),
+         .omitted = omitted_received,
+         .digest = received_digest,
+         .sender = &server,
+         .receiver = &client,
+         .stream_bytes = stream_received_bytes});
   }
   return result;
 }
@@ -172,13 +186,7 @@ Json to_json(const PerfReport& report) {
   result["ping_pong"] = report.ping_pong ? ping_pong_to_json(*report.ping_pong) : Json();
   Json intervals = Json::array();
   for (const PerfInterval& interval : report.intervals) {
-    intervals.push_back({{"start_seconds", interval.start_seconds},
-                         {"end_seconds", interval.end_seconds},
-                         {"sent_bytes", interval.sent_bytes},
-                         {"received_bytes", interval.received_bytes},
-                         {"retransmitted_packets", interval.retransmitted_packets},
-                         {"window_bytes", interval.window_bytes},
-                         {"round_trip_seconds", to_seconds(interval.round_trip)}});
+    intervals.push_back(to_json(interval));
   }
   result["intervals"] = std::move(intervals);
   result["client"] = side_to_json(report.client);
@@ -188,20 +196,29 @@ Json to_json(const PerfReport& report) {
 
 void print_interval(const PerfInterval& interval, bool sends, bool receives) {
   const double seconds = interval.end_seconds - interval.start_seconds;
-  const auto rate = [seconds](std::uint64_t bytes) {
-    return format_rate(seconds > 0 ? static_cast<double>(bytes) * 8 / seconds : 0);
+  const std::string time = fmt::format("{:7.2f}-{:<7.2f} s", interval.start_seconds, interval.end_seconds);
+  const auto part = [seconds](std::string_view verb, std::uint64_t bytes) {
+    const double rate = seconds > 0 ? static_cast<double>(bytes) * 8 / seconds : 0;
+    return fmt::format("  {} {:>10} {:>13}", verb, format_bytes(bytes), format_rate(rate));
   };
-  std::string line = fmt::format("{:7.2f}-{:<7.2f} s", interval.start_seconds, interval.end_seconds);
-  if (sends) line += fmt::format("  sent {:>10} {:>13}", format_bytes(interval.sent_bytes), rate(interval.sent_bytes));
-  if (receives) {
-    line +=
-        fmt::format("  received {:>10} {:>13}", format_bytes(interval.received_bytes), rate(interval.received_bytes));
+  const auto at = [](const std::vector<std::uint64_t>& bytes, std::size_t i) {
+    return i < bytes.size() ? bytes[i] : 0;
+  };
+  const std::size_t streams = std::max(interval.stream_sent_bytes.size(), interval.stream_received_bytes.size());
+  for (std::size_t i = 0; i < streams; ++i) {
+    std::string line = fmt::format("[{:>3}] {}", i, time);
+    if (sends) line += part("sent", at(interval.stream_sent_bytes, i));
+    if (receives) line += part("received", at(interval.stream_received_bytes, i));
+    print_line(line + (interval.omitted ? "  (omitted)" : ""));
   }
+  std::string line = (streams > 0 ? "[SUM] " : "") + time;
+  if (sends) line += part("sent", interval.sent_bytes);
+  if (receives) line += part("received", interval.received_bytes);
   if (sends) {
     line += fmt::format("  resent {:<5} window {:>10}  rtt {}", interval.retransmitted_packets,
                         format_bytes(interval.window_bytes), format_duration(interval.round_trip));
   }
-  print_line(line);
+  print_line(line + (interval.omitted ? "  (omitted)" : ""));
 }
 
 void print_report(const PerfReport& report) {
@@ -214,6 +231,17 @@ void print_report(const PerfReport& report) {
     print_line(fmt::format("  goodput       {} at the receiver: {} in {:.2f} s, {} stream{}",
                            format_rate(direction.goodput_bits_per_second()), format_bytes(direction.delivered_bytes),
                            direction.seconds(), report.streams, report.streams == 1 ? "" : "s"));
+    for (std::size_t i = 0; direction.stream_bytes.size() > 1 && i < direction.stream_bytes.size(); ++i) {
+      print_line(fmt::format("  stream {:<6} {}", i, format_bytes(direction.stream_bytes[i])));
+    }
+    if (direction.omitted.bytes > 0) {
+      print_line(fmt::format("  omitted       {} in the first {:.2f} s", format_bytes(direction.omitted.bytes),
+                             direction.omitted.seconds));
+    }
+    if (sender.cancelled_bytes > 0) {
+      print_line(fmt::format("  cancelled     {} that had been handed to the transport when the time was over",
+                             format_bytes(sender.cancelled_bytes)));
+    }
     if (report.digest) {
       print_line(fmt::format("  digest        {:016x} on both ends ({})", direction.digest, StreamDigest::name()));
     } else {

@@ -7,31 +7,26 @@
 #include <string>
 #include <vector>
 
+#include "cli/perf_intervals.h"
 #include "cli/perf_side.h"
 #include "measure/histogram.h"
 #include "transfer/echo.h"
 
 namespace godwit::cli {
 
-struct PerfInterval {
-  double start_seconds = 0;
-  double end_seconds = 0;
-  std::uint64_t sent_bytes = 0;      // handed to the transport
-  std::uint64_t received_bytes = 0;  // delivered here
-  std::uint64_t retransmitted_packets = 0;
-  std::uint64_t window_bytes = 0;
-  Duration round_trip{};
-};
-
 // One direction.
 struct PerfDirection {
-  std::string name;  // "client_to_server", "server_to_client"
-  std::uint64_t delivered_bytes = 0;
+  std::string name;                   // "client_to_server", "server_to_client"
+  std::uint64_t delivered_bytes = 0;  // in the time that counts
+  PerfOmitted omitted;                // before it
   std::uint64_t digest = 0;
   const PerfSide* sender = nullptr;
   const PerfSide* receiver = nullptr;
 
-  [[nodiscard]] double seconds() const { return receiver->receive_seconds; }
+  std::vector<std::uint64_t> stream_bytes;  // of each stream, of the whole run
+
+  // From the first byte to the last at the receiver; of what came in one piece, as long as the sender took.
+  [[nodiscard]] double seconds() const;
   [[nodiscard]] double goodput_bits_per_second() const;
   [[nodiscard]] double datagrams_per_send_call() const;
 };
@@ -55,7 +50,11 @@ struct PerfReport {
   std::uint64_t received_digest = 0;
   bool sends = false;
   bool receives = false;
+  std::vector<std::uint64_t> stream_sent_bytes;  // of each stream of this side
+  std::vector<std::uint64_t> stream_received_bytes;
   std::vector<PerfInterval> intervals;
+  PerfOmitted omitted_sent;
+  PerfOmitted omitted_received;
   std::optional<PerfPingPong> ping_pong;
 
   [[nodiscard]] std::vector<PerfDirection> directions() const;

@@ -14,12 +14,15 @@
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
+#include "cli/log_limit.h"
 #include "cli/loop.h"
 #include "cli/network_options.h"
 #include "cli/perf_report.h"
 #include "cli/perf_side.h"
+#include "cli/process_options.h"
 #include "cli/values.h"
 #include "measure/stopwatch.h"
+#include "runtime/clock.h"
 
 namespace godwit::cli {
 namespace {
@@ -32,6 +35,8 @@ struct PerfServerOptions {
   bool once = false;
   std::size_t shards = 1;
   bool cost = false;
+  bool daemon = false;
+  ProcessOptions process;
 };
 
 class PerfServerCommand final : public LoopCommand, public PerfServer::Observer {
@@ -44,7 +49,8 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
                 {.receive_buffer_bytes = node.backend().socket().receive_buffer_bytes(),
                  .window = options.network.window_bytes(),
                  .working_set_bytes = static_cast<std::size_t>(*parse_size(options.working_set)),
-                 .max_time = parse_duration(options.max_time).value_or(std::chrono::hours(1))},
+                 .max_time = parse_duration(options.max_time).value_or(std::chrono::hours(1)),
+                 .rate_limit = options.network.rate_limit()},
                 *this, cost) {}
 
   void on_event(Instant now, ConnectionId connection, Event& event) override {
@@ -52,42 +58,51 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
     if (connection == own && std::holds_alternative<Closed>(event)) departed_ = connection;
     server_.on_event(now, connection, event);
   }
-  void on_turn(Instant now) override { server_.on_turn(now); }
+  void on_turn(Instant now) override {
+    server_.on_turn(now);
+    say_left_out(now, false);
+  }
 
   void on_perf_running(Instant now, PerfRun& run) override {
-    static_cast<void>(now);
     meter_.begin();
-    const auto remote = node_.endpoint().remote_address(run.connection());
-    note(fmt::format("run for {} begins", remote ? remote->to_string() : "a client that has left"));
+    remote_ = node_.endpoint().remote_address(run.connection()).value_or(SocketAddress());
+    speaks_ = log_.allow(now, remote_);
+    note(fmt::format("run for {} begins", remote_.is_specified() ? remote_.to_string() : "a client that has left"));
   }
   std::string perf_details(Instant now, PerfRun& run) override { return to_json(meter_.end(now, run)).dump(); }
 
   void on_perf_ended(Instant now, PerfRun& run) override {
     ++runs_;
     ended_ = run.connection();
-    failed_ = run.state() == PerfRun::State::kFailed;
-    if (!failed_) {
-      if (const auto problem = run.disagreement()) {
-        failed_ = true;
-        print_error("the run ended without a result: " + *problem);
-      }
-    } else {
-      print_error("the run failed: " + run.failure());
+    std::optional<std::string> problem;
+    if (run.state() == PerfRun::State::kFailed) {
+      problem = "the run failed: " + run.failure();
+    } else if (const auto disagreement = run.disagreement()) {
+      problem = "the run ended without a result: " + *disagreement;
     }
-    report(now, run);
+    failed_ = problem.has_value();
+    if (problem && speaks_) print_peer_error(*problem);
+    report(now, run, problem);
   }
 
   // Its client has what it waits for once it has closed the connection.
   [[nodiscard]] bool done() const override { return options_.once && runs_ > 0 && departed_ == ended_; }
   [[nodiscard]] bool failed() const { return failed_; }
-  [[nodiscard]] std::optional<Instant> next_timeout() const override { return server_.next_timeout(); }
+  [[nodiscard]] std::optional<Instant> next_timeout() const override {
+    return earliest(server_.next_timeout(), log_.next_timeout());
+  }
   [[nodiscard]] const measure::Json& results() const { return results_; }
+  void say_left_out(Instant now, bool at_end) {
+    if (const auto left_out = log_.poll_left_out(now, at_end)) print_note("godwit: " + describe(*left_out));
+  }
 
  private:
-  // A line at a time: shards share the output.
-  void note(const std::string& line) const { options_.output.json ? print_note(line) : print_line(line); }
+  // Of the present run, unless its client has filled the log already.
+  void note(const std::string& line) const {
+    if (speaks_) options_.output.json ? print_note(line) : print_line(line);
+  }
 
-  void report(Instant now, const PerfRun& run) {
+  void report(Instant now, const PerfRun& run, const std::optional<std::string>& problem) {
     const PerfSide side = meter_.end(now, run);
     const auto rate = [](std::uint64_t bytes, double seconds) {
       return format_rate(seconds > 0 ? static_cast<double>(bytes) * 8 / seconds : 0);
@@ -102,10 +117,14 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
     }
     measure::Json entry = to_json(side);
     entry["failed"] = failed_;
+    entry["reason"] = problem ? measure::Json(*problem) : measure::Json();
     if (results_.size() < kMostResults) results_.push_back(std::move(entry));
   }
 
   static constexpr std::size_t kMostResults = 1000;
+  // Runs, of which each has three lines or four.
+  static constexpr LogLimit::Options kRunLimit{.network = Rate{.interval = 200ms, .tolerance = 20s},
+                                               .all = Rate{.interval = 50ms, .tolerance = 20s}};
 
   const PerfServerOptions& options_;
   Node& node_;
@@ -115,24 +134,32 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
   ConnectionId ended_ = 0;     // of the last run
   ConnectionId departed_ = 0;  // closed last, of those that runs were on
   bool failed_ = false;
+  LogLimit log_{kRunLimit};
+  bool speaks_ = true;
+  SocketAddress remote_;
   measure::Json results_ = measure::Json::array();
 };
 
 int finish_perf_server(const PerfServerOptions& options, const measure::Json& results, std::size_t shards,
                        const ShardLinkStatistics& link, bool finished, bool failed) {
+  const bool interrupted = options.once && !finished;
+  measure::Json error;
+  if (interrupted) error = "interrupted";
+  if (finished && failed) error = "the run failed";
   const measure::Json result = {{"schema", "godwit-perf-server"},
                                 {"schema_version", 1},
+                                {"error", error},
                                 {"results", results},
                                 {"shards", shards},
                                 {"forwarded_datagrams", link.forwarded_datagrams},
                                 {"refused_datagrams", link.refused_datagrams}};
   if (!write_json(result, options.output)) return kFailure;
   // A signal is how a server ends, but not one that waits for its one client.
-  if (options.once && !finished) return kInterrupted;
+  if (interrupted) return kInterrupted;
   return options.once && failed ? kFailure : kSuccess;
 }
 
-int run_perf_server(const PerfServerOptions& options) {
+int run_perf_server(const PerfServerOptions& options, Daemon* daemon) {
   std::optional<measure::CostProbe> probe;
   if (options.cost) probe.emplace(measure::TickClock::calibrate());
   measure::CostProbe* const cost = probe ? &*probe : nullptr;
@@ -145,14 +172,16 @@ int run_perf_server(const PerfServerOptions& options) {
   PerfServerCommand command(options, node, cost);
   Loop loop(node, command);
   print_listening(node, options.output);
+  if (daemon != nullptr) daemon->ready(!options.process.log_file.empty());
   const bool finished = loop.run();
   loop.close_all("the server ends");
+  command.say_left_out(boot_time_now(), true);
   return finish_perf_server(options, command.results(), 1, {}, finished, command.failed());
 }
 
 // A Node for each processor on one port: every client belongs to one of them by its address, and each serves one run at
 // a time.
-int run_sharded_perf_server(const PerfServerOptions& options) {
+int run_sharded_perf_server(const PerfServerOptions& options, Daemon* daemon) {
   auto opened = open_shards(options.network, make_node_config(options.network), options.shards);
   if (!opened) {
     print_error(opened.error().message);
@@ -167,9 +196,11 @@ int run_sharded_perf_server(const PerfServerOptions& options) {
     commands.push_back(std::make_unique<PerfServerCommand>(options, *shards.node(i), nullptr));
   }
   print_listening(*shards.node(0), options.output);
+  if (daemon != nullptr) daemon->ready(!options.process.log_file.empty());
   bool finished = false;
   {
     const InterruptWatch interrupt(*shards.node(0));
+    const PromptOutput prompt;
     std::atomic<bool> done{false};
     shards.run([&](std::size_t shard) {
       const PerfServerCommand& command = *commands[shard];
@@ -195,6 +226,35 @@ int run_sharded_perf_server(const PerfServerOptions& options) {
   return finish_perf_server(options, results, commands.size(), shards.statistics().link, finished, failed);
 }
 
+// What would be ignored, and what has to be in place before the socket.
+Status prepare_perf_server(const PerfServerOptions& options) {
+  const bool output_goes_on = !options.process.log_file.empty() || !options.output.json_file.empty();
+  if (options.daemon && options.output.json && !output_goes_on) {
+    return failure(ErrorCode::kInvalidArgument, "--daemon --json needs --logfile or --json-file");
+  }
+  if (options.network.congestion == "fixed" && options.network.rate.empty()) {
+    return failure(ErrorCode::kInvalidArgument, "--congestion fixed needs --rate");
+  }
+  return apply(options.process);
+}
+
+int serve(const PerfServerOptions& options) {
+  if (const Status prepared = prepare_perf_server(options); !prepared) {
+    print_error(prepared.error().message);
+    return kUsage;
+  }
+  std::optional<Daemon> daemon;
+  if (options.daemon) {
+    daemon.emplace();
+    if (const auto exit_code = daemon->parent_exit_code()) {
+      note_json_written();  // by the other process
+      return *exit_code;
+    }
+  }
+  Daemon* const started = daemon ? &*daemon : nullptr;
+  return options.shards == 1 ? run_perf_server(options, started) : run_sharded_perf_server(options, started);
+}
+
 }  // namespace
 
 void add_perf_server_command(CLI::App& app, int& exit_code) {
@@ -206,7 +266,7 @@ void add_perf_server_command(CLI::App& app, int& exit_code) {
           ->check(CLI::Range(std::size_t{0}, Shards::kMaxShards))
           ->capture_default_str();
   command->add_option("--working-set", options->working_set, "bytes that data is sent from")
-      ->check(check_size())
+      ->check(check_positive_size())
       ->type_name("SIZE")
       ->capture_default_str();
   command->add_option("--max-time", options->max_time, "no run lasts longer; seconds, or 10m")
@@ -215,11 +275,12 @@ void add_perf_server_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_flag("--cost", options->cost, "report where the time goes; figures only in godwit-marked")
       ->excludes(shards);
+  command->add_flag("-D,--daemon", options->daemon, "go on in the background once it listens");
   add_output_options(*command, options->output);
+  add_process_options(*command, options->process);
+  command->get_option("--affinity")->excludes(shards);
   add_network_options(*command, options->network);
-  command->callback([options, &exit_code] {
-    exit_code = options->shards == 1 ? run_perf_server(*options) : run_sharded_perf_server(*options);
-  });
+  command->callback([options, &exit_code] { exit_code = serve(*options); });
 }
 
 }  // namespace godwit::cli

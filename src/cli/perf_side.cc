@@ -1,5 +1,6 @@
 #include "cli/perf_side.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -145,6 +146,7 @@ PerfSide PerfSideMeter::end(Instant now, const PerfRun& run) {
   if (const PerfSender* const sender = run.sender()) {
     side.sent_bytes = sender->bytes();
     side.send_seconds = to_seconds(sender->elapsed(now));
+    side.cancelled_bytes = sender->handed_out() - std::min(sender->bytes(), sender->handed_out());
   }
   side.renewals = run.renewals();
   return side;
@@ -197,6 +199,7 @@ Json to_json(const PerfSide& side) {
           {"receive_seconds", side.receive_seconds},
           {"sent_bytes", side.sent_bytes},
           {"send_seconds", side.send_seconds},
+          {"cancelled_bytes", side.cancelled_bytes},
           {"renewals", side.renewals},
           {"turns", side.turns},
           {"socket", to_json(side.socket)},
@@ -229,6 +232,7 @@ std::optional<PerfSide> perf_side_from_json(std::string_view text) {
   side.receive_seconds = reader.number("receive_seconds");
   side.sent_bytes = reader.count("sent_bytes");
   side.send_seconds = reader.number("send_seconds");
+  side.cancelled_bytes = reader.count("cancelled_bytes");
   side.renewals = static_cast<std::uint32_t>(reader.count("renewals"));
   side.turns = reader.count("turns");
   side.voluntary_switches = reader.count("voluntary_switches");

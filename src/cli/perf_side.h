@@ -47,7 +47,8 @@ struct PerfSide {
   std::uint64_t received_bytes = 0;
   double receive_seconds = 0;  // from the first delivered byte to the last
   std::uint64_t sent_bytes = 0;
-  double send_seconds = 0;  // from the start to the last confirmation
+  double send_seconds = 0;            // from the start to the last confirmation
+  std::uint64_t cancelled_bytes = 0;  // handed to the transport and given up at the end
   std::uint32_t renewals = 0;
   measure::Json cost;  // where the time went, in a marked build; else null
 };

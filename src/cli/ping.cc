@@ -67,7 +67,9 @@ class PingCommand final : public LoopCommand {
     next_ = std::max(next_ + interval_, now);
   }
 
-  [[nodiscard]] bool done() const override { return closed_.has_value() || (all_sent() && !waiting_since_); }
+  [[nodiscard]] bool done() const override {
+    return closed_.has_value() || (all_sent() && !waiting_since_) || output_lost();
+  }
   [[nodiscard]] std::optional<Instant> next_timeout() const override {
     if (connection_ == 0 || done()) return std::nullopt;
     return waiting_since_ ? *waiting_since_ + timeout_ : next_;
@@ -151,6 +153,10 @@ class PingCommand final : public LoopCommand {
 };
 
 int run_ping(const PingOptions& options) {
+  if (parse_duration(options.timeout) == Duration::zero()) {
+    print_error("--timeout is more than 0");
+    return kUsage;
+  }
   auto opened = open_client(options.network, options.peer, make_node_config(options.network));
   if (!opened) {
     print_error(opened.error().message);
@@ -164,12 +170,12 @@ int run_ping(const PingOptions& options) {
   }
   Loop loop(node, command);
   // Ctrl-C is how an endless ping ends.
-  static_cast<void>(loop.run());
+  const bool finished = loop.run();
   loop.close_all("done");
   if (!command.connected()) {
-    print_error(command.closed() ? "cannot connect to " + opened->peer.to_string() + ": " + command.closed()->text
-                                 : std::string("interrupted"));
-    return command.closed() ? kUnreachable : kInterrupted;
+    print_error(finished ? "cannot connect to " + opened->peer.to_string() + ": " + command.closed()->text
+                         : std::string("interrupted"));
+    return finished ? kUnreachable : kInterrupted;
   }
   if (!options.output.json) command.print_summary();
   if (!write_json(command.to_json(), options.output)) return kFailure;
@@ -194,6 +200,7 @@ void add_ping_command(CLI::App& app, int& exit_code) {
   command->add_flag("-q,--quiet", options->quiet, "print the summary only");
   add_output_options(*command, options->output);
   add_network_options(*command, options->network);
+  command->remove_option(command->get_option("--window"));  // of streams, of which a ping has none
   command->callback([options, &exit_code] { exit_code = run_ping(*options); });
 }
 

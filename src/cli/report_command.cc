@@ -113,11 +113,15 @@ void add_report_command(CLI::App& app, int& exit_code) {
   command->add_option("results", options->results,
                       "result files, oldest first: the last is reported, the others are history");
   command->add_option("-o,--output", options->output, "the HTML file")->capture_default_str();
-  command->add_flag("--text", options->text, "print the last result's tables instead");
-  command->add_option("--markdown", options->documents, "documents whose generated tables are renewed");
+  command->add_flag("--text", options->text, "print the last result's tables instead")->excludes("--output");
+  command->add_option("--markdown", options->documents, "documents whose generated tables are renewed")
+      ->excludes("--output")
+      ->excludes("--text");
   command->add_option("--results-folder", options->folder, "where the documents' result files are")
+      ->needs("--markdown")
       ->capture_default_str();
-  command->add_flag("--check", options->check, "only say which tables do not come from their result file");
+  command->add_flag("--check", options->check, "only say which tables do not come from their result file")
+      ->needs("--markdown");
   command->callback([options, &exit_code] { exit_code = run_report(*options); });
 }
 

@@ -196,6 +196,7 @@ void add_send_command(CLI::App& app, int& exit_code) {
       ->type_name("TEXT");
   add_output_options(*command, options->output);
   add_network_options(*command, options->network);
+  command->remove_option(command->get_option("--window"));  // of streams to this side, of which there are none
   command->callback([options, &exit_code] { exit_code = run_send(*options); });
 }
 

@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
+#include "cli/json_output.h"
 #include "report/connection_plot.h"
 #include "sim/campaign.h"
 #include "sim/live_memory.h"
@@ -48,6 +49,7 @@ struct SimOptions {
   std::string qlog;
   std::string plot;
   std::string out;
+  const CLI::App* run = nullptr;  // which options of `sim run` were given
 };
 
 std::string describe(const sim::SimulationResult& result) {
@@ -183,9 +185,27 @@ int run_seeds(const SimOptions& options) {
   return result.failing.empty() && connects ? kSuccess : kFailure;
 }
 
+// An option that would change nothing, and what it needs.
+std::optional<std::string> ignored_run_option(const SimOptions& options) {
+  const bool many = options.seeds > 0;
+  for (const char* const name : {"--first", "--jobs"}) {
+    if (!many && options.run->get_option(name)->count() > 0) return std::string(name) + " needs --seeds";
+  }
+  for (const char* const name : {"--trace", "--qlog", "--plot"}) {
+    if (many && options.run->get_option(name)->count() > 0) {
+      return std::string(name) + " needs one scenario: a file, or `sim replay SEED`";
+    }
+  }
+  return std::nullopt;
+}
+
 int run_sim(const SimOptions& options) {
   if (options.file.empty() == (options.seeds == 0)) {
     print_error("sim run takes a scenario file or --seeds N");
+    return kUsage;
+  }
+  if (const auto ignored = ignored_run_option(options)) {
+    print_error(*ignored);
     return kUsage;
   }
   if (options.seeds > 0) return run_seeds(options);
@@ -280,24 +300,43 @@ class TableStore {
 };
 
 int run_table(const SimOptions& options) {
-  const std::vector<sim::Cell> cells = options.subset == "ci" ? sim::ci_table() : sim::whole_table();
+  std::vector<sim::Cell> cells = options.subset == "ci" ? sim::ci_table() : sim::whole_table();
+  std::erase_if(cells, [&](const sim::Cell& cell) { return cell.name().find(options.only) == std::string::npos; });
+  if (cells.empty()) {
+    print_error("no cell has '" + options.only + "' in its name; without --only all are listed as they are measured");
+    return kUsage;
+  }
   std::optional<TableStore> store;
   if (!options.store.empty()) store.emplace(options.store);
   if (!options.json) print_line(sim::table_header());
   bool good = true;
-  std::string separator = "[\n";
+  std::string error;
+  std::string separator;
+  if (options.json) {
+    // Whatever happens from here on, the list is closed.
+    print_text("[\n");
+    note_json_written();
+  }
   for (const sim::Cell& cell : cells) {
-    if (cell.name().find(options.only) == std::string::npos) continue;
+    if (output_lost()) break;
     if (store && store->has(cell)) continue;
     const sim::CellResult result = sim::measure_cell(cell, options.full ? sim::full_choice(cell) : sim::CellChoice{});
     good = good && result.within_bounds();
-    print_line(options.json ? std::exchange(separator, ",\n") + sim::table_json(result) : sim::table_line(result));
+    if (options.json) {
+      print_text(std::exchange(separator, ",\n") + sim::table_json(result));
+    } else {
+      print_line(sim::table_line(result));
+    }
     if (store && !store->add(sim::table_json(result))) {
-      print_error(options.store + ": cannot be written");
-      return kUsage;
+      error = options.store + ": cannot be written";
+      break;
     }
   }
-  if (options.json) print_line("]");
+  if (options.json) print_text(separator.empty() ? "]\n" : "\n]\n");
+  if (!error.empty()) {
+    print_error(error);
+    return kUsage;
+  }
   return good ? kSuccess : kFailure;
 }
 
@@ -321,6 +360,7 @@ void add_sim_command(CLI::App& app, int& exit_code) {
   command->require_subcommand(1);
 
   CLI::App* const run = command->add_subcommand("run", "Runs a scenario file, or many random scenarios");
+  options->run = run;
   run->add_option("file", options->file, "scenario in TOML")->type_name("FILE");
   run->add_option("--seeds", options->seeds, "random scenarios to run");
   run->add_option("--first", options->first, "the first seed; default 1");

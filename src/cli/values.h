@@ -32,6 +32,8 @@ namespace godwit::cli {
 
 [[nodiscard]] CLI::Validator check_rate();
 [[nodiscard]] CLI::Validator check_size();
+// The same without zero.
+[[nodiscard]] CLI::Validator check_positive_size();
 // Bytes of an echo that goes as one packet, its header included.
 [[nodiscard]] CLI::Validator check_message_size();
 [[nodiscard]] CLI::Validator check_duration();

@@ -1,5 +1,7 @@
 // `godwit version`: what this program was built from.
 
+#include "cli/version.h"
+
 #include <memory>
 
 #include "cli/commands.h"
@@ -42,6 +44,11 @@ int run_version(const OutputOptions& output) {
 }
 
 }  // namespace
+
+std::string version_line() {
+  const measure::BuildFacts build = measure::build_facts();
+  return "godwit " + build.version + " (commit " + build.commit + (build.dirty ? ", dirty)" : ")");
+}
 
 void add_version_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<OutputOptions>();

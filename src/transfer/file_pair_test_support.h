@@ -18,6 +18,7 @@ class FileObserver : public FileReceiver::Observer {
     std::uint64_t bytes;
     std::array<std::uint8_t, kSha256Size> hash;
     bool stream;
+    std::vector<std::uint8_t> text;
   };
   void on_file_received(ConnectionId, const ReceivedFile& file) override { received.push_back(file); }
   void on_file_failed(ConnectionId, const std::string& name, const std::string& why) override {
@@ -26,9 +27,9 @@ class FileObserver : public FileReceiver::Observer {
   void on_file_refused(ConnectionId, std::string_view name, std::string_view why) override {
     refused.emplace_back(name, why);
   }
-  void on_message(ConnectionId, std::uint64_t bytes, const std::array<std::uint8_t, kSha256Size>& hash,
-                  bool stream) override {
-    messages.push_back({bytes, hash, stream});
+  void on_message(ConnectionId, std::uint64_t bytes, const std::array<std::uint8_t, kSha256Size>& hash, bool stream,
+                  ByteView text) override {
+    messages.push_back({bytes, hash, stream, {text.begin(), text.end()}});
   }
   std::vector<ReceivedFile> received;
   std::vector<std::pair<std::string, std::string>> failed;

@@ -47,7 +47,7 @@ void FileReceiver::on_event(Instant now, ConnectionId connection, Event& event) 
     }
     FileHash hash;
     hash.update(payload);
-    observer_.on_message(connection, payload.size(), hash.finish(), false);
+    observer_.on_message(connection, payload.size(), hash.finish(), false, payload);
   } else if (const auto* aborted = std::get_if<StreamAborted>(&event)) {
     const std::uint32_t id = aborted->stream_id;
     if (const auto found = peers_.find(connection); found != peers_.end()) found->second->inbox.on_aborted(now, id);

@@ -54,8 +54,9 @@ class FileReceiver {
     virtual void on_file_failed(ConnectionId connection, const std::string& name, const std::string& why) = 0;
     virtual void on_file_refused(ConnectionId connection, std::string_view name, std::string_view why) = 0;
     // A short message, or a whole stream, that is none of this protocol's.
+    // `text`: the message itself, valid during the call; empty for a stream.
     virtual void on_message(ConnectionId connection, std::uint64_t bytes,
-                            const std::array<std::uint8_t, kSha256Size>& hash, bool stream) = 0;
+                            const std::array<std::uint8_t, kSha256Size>& hash, bool stream, ByteView text) = 0;
   };
   struct Options {
     FileReceiverLimits limits;

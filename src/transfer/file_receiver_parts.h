@@ -92,7 +92,7 @@ class FileReceiver::Peer final : public StreamConsumer {
     foreign.hash.update(bytes);
     foreign.bytes += bytes.size();
     if (!finished) return;
-    owner_.observer_.on_message(connection, foreign.bytes, foreign.hash.finish(), true);
+    owner_.observer_.on_message(connection, foreign.bytes, foreign.hash.finish(), true, {});
     foreign_.erase(stream_id);
   }
   void on_foreign_aborted(Instant now, std::uint32_t stream_id) override {

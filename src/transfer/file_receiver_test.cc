@@ -364,6 +364,7 @@ TEST_F(FileReceiverTest, MessagesAndStreamsOfOthersAreHandedOver) {
   ASSERT_TRUE(wait([this] { return observer_.messages.size() == 2; }));
   EXPECT_EQ(observer_.messages[0].hash, sha256(small));
   EXPECT_FALSE(observer_.messages[0].stream);
+  EXPECT_EQ(observer_.messages[0].text, small);
   EXPECT_EQ(observer_.messages[1].hash, sha256(large));
   EXPECT_TRUE(observer_.messages[1].stream);
 }

@@ -7,6 +7,7 @@ import hashlib
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -34,10 +35,14 @@ def sha256(path):
 class Server:
     """A listening godwit, with its address and key read from its first two lines."""
 
-    def __init__(self, case, *arguments, bind="127.0.0.1:0", preexec=None, json_lines=False):
+    def __init__(self, case, *arguments, bind="127.0.0.1:0", preexec=None, json_lines=False, stderr=None):
+        """`stderr`: a file for the log; without one it is read."""
+        log = open(stderr, "w") if stderr else subprocess.PIPE
         command = [GODWIT, *arguments, "--bind", bind]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True,
                                         env=case.environment, preexec_fn=preexec, cwd=case.folder)
+        if stderr:
+            log.close()
         case.addCleanup(self.stop)
         source = self.process.stderr if json_lines else self.process.stdout
         lines = []
@@ -51,6 +56,13 @@ class Server:
             raise AssertionError(f"{command} said {lines}: {self.process.communicate()}")
         self.address, self.key = lines
         self.output = self.errors = ""
+
+    @staticmethod
+    def free_port():
+        """A socket on a port that is free once it is closed."""
+        free = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        free.bind(("127.0.0.1", 0))
+        return free
 
     def client(self, *command):
         return [*command, "--to", self.address, "--peer-key", self.key]

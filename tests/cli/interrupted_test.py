@@ -92,8 +92,11 @@ class Interrupted(Case):
         self.assertIn(sender.returncode, (130, -signal.SIGINT), errors)
 
     def test_json_tells_what_was_cut_off(self):
-        server, sender = self.begin("--json", json_lines=True)
+        server, sender = self.begin("--json", "--json-file", "result.json", json_lines=True)
         self.assertEqual(server.finish(signal.SIGINT), 130)
-        result = json.loads(server.output)
+        events = [json.loads(line) for line in server.output.splitlines()]
+        self.assertEqual([event["event"] for event in events], ["listening", "failed", "end"])
+        self.assertEqual(events[-1]["error"], "interrupted")
+        result = json.loads((self.folder / "result.json").read_text())
         self.assertEqual([entry["name"] for entry in result["failed"]], ["data.bin"])
         sender.communicate(timeout=PATIENCE)

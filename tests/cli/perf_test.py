@@ -95,7 +95,7 @@ class Perf(Case):
                     self.assertGreater(entry["renewals"], 0)
 
     def test_ping_pong_alone_on_a_schedule_and_beside_bulk(self):
-        for arguments, entries in ((["--size", "64"], 0), (["--interval", "1ms"], 0), (["-P", "1"], 1),
+        for arguments, entries in ((["--size", "64"], 0), (["--ping-interval", "1ms"], 0), (["-P", "1"], 1),
                                    (["--outstanding", "100"], 0)):
             with self.subTest(arguments=arguments):
                 result, code, _ = self.run_perf("-t", "1", "--ping-pong", *arguments)
@@ -125,13 +125,15 @@ class Perf(Case):
 
     def test_a_second_client_is_told_that_the_server_is_busy(self):
         server = Server(self, "perf", "server")
-        first = subprocess.Popen([GODWIT, *server.client("perf", "client"), "-t", "3"], stdout=subprocess.DEVNULL,
-                                 env=self.environment)
+        first = subprocess.Popen([GODWIT, *server.client("perf", "client"), "-t", "0"], stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL, env=self.environment)
         self.addCleanup(first.wait)
+        self.addCleanup(first.kill)
         self.assertIn("begins", server.process.stdout.readline())
         second = self.run_godwit(*server.client("perf", "client"), "-t", "1")
         self.assert_one_error(second, 1, "another run is going on")
-        self.assertEqual(first.wait(PATIENCE), 0)
+        first.send_signal(signal.SIGINT)
+        self.assertEqual(first.wait(PATIENCE), 130)
 
     def test_a_server_that_dies_is_an_error_and_no_figure(self):
         server = Server(self, "perf", "server")
@@ -141,7 +143,9 @@ class Perf(Case):
         server.process.kill()
         output, errors = client.communicate(timeout=PATIENCE)
         self.assertEqual(client.returncode, 1)
-        self.assertEqual(output, "")
+        result = json.loads(output)
+        self.assertIn("the connection has ended", result["error"])
+        self.assertEqual(result["results"], [])
         self.assertIn("error: the connection has ended", errors)
 
     def test_listen_is_no_perf_server(self):

@@ -27,7 +27,7 @@ class Schemas(Case):
 
     def check(self, result, schema):
         self.assertEqual((result["schema"], result["schema_version"]), (schema, 1))
-        self.assertEqual(set(result), self.members[schema] | {"schema", "schema_version"})
+        self.assertEqual(set(result), self.members[schema] | {"schema", "schema_version", "error"})
 
     def test_keygen(self):
         result = json.loads(self.run_godwit("keygen", "--out", "key", "--json").stdout)
@@ -41,17 +41,17 @@ class Schemas(Case):
         result = self.run_godwit("doctor", "--json", "--json-file", "doctor.json")
         doctor = json.loads(result.stdout)
         self.assertEqual(doctor, json.loads((self.folder / "doctor.json").read_text()))
-        self.assertEqual(set(doctor), {"schema", "schema_version", "fingerprint", "environment"})
+        self.assertEqual(set(doctor), {"schema", "schema_version", "error", "fingerprint", "environment"})
         self.assertEqual((doctor["schema"], doctor["schema_version"]), ("godwit-doctor", 1))
         environment = doctor["environment"]
         self.assertEqual(set(environment), {"exit_code", "fit_levels", "findings"})
-        self.assertEqual(environment["exit_code"], result.returncode)
+        self.assertEqual({0: 0, 1: 10, 2: 11}[environment["exit_code"]], result.returncode)
         self.assertGreater(len(environment["findings"]), 20)
         self.assertTrue(doctor["fingerprint"]["machine"]["processor"])
 
     def test_send_and_listen(self):
         source = random_file(self.folder / "data.bin", 1 << 20)
-        server = self.listen("--once", "--json", json_lines=True)
+        server = self.listen("--once", "--json", "--json-file", "received.json", json_lines=True)
         result = self.send(server, source, "--message", "hello", "--json", "--json-file", "sent.json")
         self.assertEqual(result.returncode, 0, result)
         sent = json.loads(result.stdout)
@@ -64,8 +64,13 @@ class Schemas(Case):
         self.assertGreater(file["goodput_bits_per_second"], 0)
         self.assertEqual(sent["messages_confirmed"], 1)
         self.assertEqual(server.finish(), 0)
-        received = json.loads(server.output)
+        received = json.loads((self.folder / "received.json").read_text())
         self.check(received, "godwit-listen")
+        events = [json.loads(line) for line in server.output.splitlines()]
+        self.assertEqual([event["event"] for event in events], ["listening", "message", "received", "end"])
+        for event in events:
+            self.assertEqual((event["schema"], event["schema_version"]), ("godwit-listen-event", 1))
+            self.assertLessEqual(set(event) - {"schema", "schema_version", "error"}, self.members["godwit-listen-event"])
         self.assertEqual(received["files"][0]["sha256"], sha256(source))
         self.assertEqual([entry["bytes"] for entry in received["messages"]], [5])
 
@@ -98,5 +103,6 @@ class Schemas(Case):
         self.check(json.loads(server.output), "godwit-perf-server")
 
     def test_a_json_file_that_cannot_be_written_is_an_error(self):
-        result = self.run_godwit("keygen", "--out", "key", "--json-file", "no/such/folder.json")
-        self.assert_one_error(result, 1, "cannot write no/such/folder.json")
+        (self.folder / "folder.json").mkdir()
+        result = self.run_godwit("keygen", "--out", "key", "--json-file", "folder.json")
+        self.assert_one_error(result, 2, "cannot write folder.json")

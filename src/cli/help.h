@@ -1,0 +1,17 @@
+// How --help looks: each option with its type once, and the exit codes below every command.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+namespace godwit::cli {
+
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  [[nodiscard]] std::string make_option_opts(const CLI::Option* option) const override;
+};
+
+// The table of exit_code.h.
+[[nodiscard]] std::string exit_code_footer();
+
+}  // namespace godwit::cli
