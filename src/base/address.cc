@@ -116,7 +116,7 @@ SocketAddress SocketAddress::ipv4(std::array<std::uint8_t, 4> octets, std::uint1
   return address;
 }
 
-SocketAddress SocketAddress::ipv6(std::array<std::uint8_t, 16> octets, std::uint16_t port) {
+SocketAddress SocketAddress::ipv6(std::array<std::uint8_t, 16> octets, std::uint16_t port, std::uint32_t scope_id) {
   if (std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), octets.begin())) {
     return ipv4({octets[12], octets[13], octets[14], octets[15]}, port);
   }
@@ -124,7 +124,15 @@ SocketAddress SocketAddress::ipv6(std::array<std::uint8_t, 16> octets, std::uint
   address.octets_ = octets;
   address.port_ = port;
   address.family_ = Family::kIpv6;
+  if (address.is_link_local()) address.scope_id_ = scope_id;
   return address;
+}
+
+bool SocketAddress::is_multicast() const {
+  if (is_ipv6()) return octets_[0] == 0xff;
+  if (!is_ipv4()) return false;
+  return (octets_[0] & 0xf0) == 0xe0 ||
+         std::all_of(octets_.begin(), octets_.begin() + 4, [](std::uint8_t octet) { return octet == 0xff; });
 }
 
 std::optional<SocketAddress> SocketAddress::parse(std::string_view text) {
@@ -134,9 +142,16 @@ std::optional<SocketAddress> SocketAddress::parse(std::string_view text) {
   if (!port) return std::nullopt;
   const std::string_view host = text.substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    const auto octets = parse_ipv6(host.substr(1, host.size() - 2));
+    const std::string_view inner = host.substr(1, host.size() - 2);
+    const std::size_t zone = inner.find('%');
+    const auto octets = parse_ipv6(inner.substr(0, zone));
     if (!octets) return std::nullopt;
-    return ipv6(*octets, *port);
+    if (zone == std::string_view::npos) return ipv6(*octets, *port);
+    const auto scope_id = parse_number<std::uint32_t>(inner.substr(zone + 1), 10, 0xffffffff);
+    if (!scope_id) return std::nullopt;
+    const SocketAddress address = ipv6(*octets, *port, *scope_id);
+    // A zone on an address that has none is a mistake, not something to leave out.
+    return address.is_link_local() ? std::optional(address) : std::nullopt;
   }
   const auto octets = parse_ipv4(host);
   if (!octets) return std::nullopt;
@@ -164,17 +179,20 @@ SocketAddress SocketAddress::network() const {
 std::string SocketAddress::to_string() const {
   switch (family_) {
     case Family::kIpv4: return fmt::format("{}.{}.{}.{}:{}", octets_[0], octets_[1], octets_[2], octets_[3], port_);
-    case Family::kIpv6: return fmt::format("[{}]:{}", print_ipv6(octets_), port_);
+    case Family::kIpv6:
+      if (scope_id_ != 0) return fmt::format("[{}%{}]:{}", print_ipv6(octets_), scope_id_, port_);
+      return fmt::format("[{}]:{}", print_ipv6(octets_), port_);
     case Family::kNone: break;
   }
   return "unspecified";
 }
 
 std::uint64_t SocketAddress::hash(const HashKey& key) const noexcept {
-  std::array<std::uint8_t, 19> bytes{};
+  std::array<std::uint8_t, 23> bytes{};
   std::ranges::copy(octets_, bytes.begin());
   store_le<std::uint16_t>(bytes.data() + 16, port_);
   bytes[18] = static_cast<std::uint8_t>(family_);
+  store_le<std::uint32_t>(bytes.data() + 19, scope_id_);
   return key.hash(bytes);
 }
 

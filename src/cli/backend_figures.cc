@@ -29,6 +29,8 @@ constexpr Member<std::uint64_t> kCounts[] = {
     {"receive_calls", &BackendStatistics::receive_calls},
     {"truncated_datagrams", &BackendStatistics::truncated_datagrams},
     {"kernel_drops", &BackendStatistics::kernel_drops},
+    {"path_errors", &BackendStatistics::path_errors},
+    {"path_reports_dropped", &BackendStatistics::path_reports_dropped},
     {"waits", &BackendStatistics::wait_calls},
 };
 constexpr Member<ErrnoCounts> kTotals[] = {

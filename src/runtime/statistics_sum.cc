@@ -35,10 +35,12 @@ void add_counters(EndpointStatistics& sum, const EndpointStatistics& more) {
 void add_counters(BackendStatistics& sum, const BackendStatistics& more) {
   using S = BackendStatistics;
   add_members(sum, more,
-              {&S::runs_sent, &S::datagrams_sent, &S::bytes_sent, &S::send_calls, &S::blocked_sends,
-               &S::datagrams_discarded, &S::offloaded_datagrams, &S::offload_fallbacks, &S::offload_resent_runs,
-               &S::batch_fallbacks, &S::runs_received, &S::datagrams_received, &S::bytes_received, &S::receive_calls,
-               &S::truncated_datagrams, &S::empty_datagrams, &S::foreign_datagrams, &S::kernel_drops, &S::wait_calls});
+              {&S::runs_sent,           &S::datagrams_sent,      &S::bytes_sent,          &S::send_calls,
+               &S::blocked_sends,       &S::datagrams_discarded, &S::offloaded_datagrams, &S::offload_fallbacks,
+               &S::offload_resent_runs, &S::batch_fallbacks,     &S::runs_received,       &S::datagrams_received,
+               &S::bytes_received,      &S::receive_calls,       &S::truncated_datagrams, &S::empty_datagrams,
+               &S::foreign_datagrams,   &S::kernel_drops,        &S::path_errors,         &S::path_reports_dropped,
+               &S::wait_calls});
   add(sum.send_occupancy, more.send_occupancy);
   add(sum.receive_occupancy, more.receive_occupancy);
   add(sum.send_refusals, more.send_refusals);

@@ -15,6 +15,7 @@
 
 #include "base/address.h"
 #include "base/datagram_run.h"
+#include "base/path_problem.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "udp/backend_statistics.h"
@@ -92,6 +93,7 @@ struct WaitOutcome {
   bool readable = false;  // receive() finds something
   bool writable = false;  // a send that had blocked may go on
   bool woken = false;     // wake() was called
+  bool failed = false;    // an error waits on the socket; back ends read it themselves
 };
 
 class Backend {
@@ -102,8 +104,8 @@ class Backend {
   // after a wait() that reports writable. A run that the kernel took in part counts as taken: the back end copies its
   // remainder (of at most one run at a time) and sends it first, in send(), receive() or wait(). Nothing is sent twice.
   // Bytes need to live only for the call. A run of zero bytes is one empty datagram. A refusal other than would-block
-  // is counted by errno and the rest of that run is discarded: to the transport, lost datagrams. `local` is honoured
-  // on a wildcard socket and ignored elsewhere.
+  // is counted by errno, reported, and the rest of that run is discarded: to the transport, lost datagrams. `local` is
+  // honoured on a wildcard socket and ignored elsewhere.
   [[nodiscard]] virtual std::size_t send(std::span<const DatagramRun> runs) = 0;
   // The last send() ended in would-block, or a remainder is still unsent.
   [[nodiscard]] virtual bool send_blocked() const = 0;
@@ -117,6 +119,10 @@ class Backend {
   virtual WaitOutcome wait(std::optional<Duration> timeout) = 0;
   // Ends the current wait(), or the next one. From any thread and from signal handlers.
   virtual void wake() noexcept = 0;
+
+  // What the kernel and ICMP said about datagrams that this back end sent, one report for each peer; nothing when all
+  // has been read. Reports come up during send(), receive() and wait().
+  [[nodiscard]] virtual std::optional<PathReport> poll_path_report() = 0;
 
   // Readable when receive() finds something, once receive() has been called: for event loops of others. They also go on
   // while ReceiveBatch::stopped_at_bound(). With kUring it changes when another thread takes the back end over.

@@ -19,6 +19,11 @@ class BackendRefusals : public BackendConformance {
     ASSERT_EQ(a_->send({&run.run, 1}), 1U);
     ASSERT_EQ(collect(*b_, segments), datagrams_of(run));
   }
+  // Of a socket that has closed.
+  static std::uint16_t closed_port() {
+    const auto socket = Socket::open({.bind = loopback(family())});
+    return socket ? socket->local_address().port() : std::uint16_t{1};
+  }
   // Single datagrams on every back end, so that a refusal may strike in the middle of a run.
   Backend& sender_without_offload() {
     if (!cuts()) return *a_;
@@ -244,6 +249,48 @@ TEST_P(BackendRefusals, APortThatNobodyListensOnHarmsNothing) {
   }
   EXPECT_EQ(a_->statistics().datagrams_discarded, 0U);
   EXPECT_EQ(a_->statistics().datagrams_sent, 8U);
+}
+
+TEST_P(BackendRefusals, APortThatNobodyListensOnIsReportedAndCostsOtherPeersNothing) {
+  const SocketAddress gone = loopback(family(), closed_port());
+  std::optional<PathReport> report;
+  ReceiveBatch inbox;
+  constexpr std::uint32_t kTries = 50;
+  for (std::uint32_t i = 0; i < kTries && !report; ++i) {
+    const OwnedRun lost(single_peer() ? b_address_ : gone, 300, 300, i);
+    if (single_peer()) b_.reset();
+    static_cast<void>(a_->send({&lost.run, 1}));
+    a_->receive(inbox);
+    a_->wait(std::chrono::milliseconds{1});
+    report = a_->poll_path_report();
+  }
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->problem, PathProblem::kPortUnreachable);
+  EXPECT_EQ(report->remote, single_peer() ? b_address_ : gone);
+  EXPECT_GT(a_->statistics().path_errors, 0U);
+  if (single_peer()) return;
+  // Each of these sends may meet the error that an earlier one has left behind.
+  Datagrams expected;
+  for (std::uint32_t i = 0; i < 8; ++i) {
+    const OwnedRun lost(gone, 300, 300, i);
+    const OwnedRun run = run_to_b(300, 900, i);
+    const std::vector<DatagramRun> runs = {lost.run, run.run};
+    EXPECT_EQ(a_->send(runs), 2U);
+    append_datagrams(run.run, expected);
+  }
+  EXPECT_EQ(collect(*b_, expected.size()), expected);
+  EXPECT_EQ(a_->statistics().datagrams_discarded, 0U);
+}
+
+TEST_P(BackendRefusals, ARefusalIsReportedWithItsPeer) {
+  calls_->add({.error = ENETUNREACH});
+  const OwnedRun run = run_to_b(300, 900, 1);
+  EXPECT_EQ(a_->send({&run.run, 1}), 1U);
+  const auto report = a_->poll_path_report();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->problem, PathProblem::kNetworkUnreachable);
+  EXPECT_EQ(report->remote, b_address_);
+  EXPECT_FALSE(a_->poll_path_report());
 }
 
 INSTANTIATE_TEST_SUITE_P(All, BackendRefusals, all_back_ends(), conformance_name);

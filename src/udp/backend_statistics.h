@@ -93,11 +93,14 @@ struct BackendStatistics {
   std::uint64_t receive_calls = 0;  // system calls that tried to receive
   // Of receive_calls, by datagrams_received; with io_uring, where datagrams arrive without a call, of receive().
   CallOccupancy receive_occupancy;
-  ErrnoCounts receive_errors;             // every errno but would-block; among them ECONNREFUSED, which is ignored
-  std::uint64_t truncated_datagrams = 0;  // longer than BackendConfig::largest_datagram_bytes: dropped
-  std::uint64_t empty_datagrams = 0;      // of zero bytes: dropped
-  std::uint64_t foreign_datagrams = 0;    // from an address of no known family: dropped
-  std::uint64_t kernel_drops = 0;         // SO_RXQ_OVFL: buffers dropped because the receive buffer was full
+  std::uint64_t failed_receive_calls = 0;  // of receive_calls, for another reason than an empty socket
+  ErrnoCounts receive_errors;              // of them, by errno: what ICMP left on the socket, above all
+  std::uint64_t truncated_datagrams = 0;   // longer than BackendConfig::largest_datagram_bytes: dropped
+  std::uint64_t empty_datagrams = 0;       // of zero bytes: dropped
+  std::uint64_t foreign_datagrams = 0;     // from an address of no known family: dropped
+  std::uint64_t kernel_drops = 0;          // SO_RXQ_OVFL: buffers dropped because the receive buffer was full
+  std::uint64_t path_errors = 0;           // ICMP errors about datagrams that this socket sent
+  std::uint64_t path_reports_dropped = 0;  // of them and of refused sends: about more peers than ErrorQueue holds
 
   // Waiting.
   std::uint64_t wait_calls = 0;  // system calls that could sleep

@@ -7,6 +7,7 @@
 
 #if GODWIT_WITH_URING
 
+#include "udp/error_queue.h"
 #include "udp/run_sender.h"
 #include "udp/uring_receiver.h"
 #include "udp/uring_transmitter.h"
@@ -26,7 +27,8 @@ class UringBackend final : public Backend {
         choice_(std::move(choice)),
         receiver_({.buffers = receive_offload ? config.receive_runs : config.receive_datagrams,
                    .payload_bytes = receive_offload ? kCoalescedBytes : config.largest_datagram_bytes},
-                  socket_, waker_, config.largest_datagram_bytes, statistics_) {
+                  socket_, waker_, config.largest_datagram_bytes, statistics_),
+        errors_(socket_, statistics_) {
     auto transmitter =
         std::make_unique<UringTransmitter>(socket_.descriptor(), send_calls_or_system(config.send_calls), statistics_);
     transmitter_ = transmitter.get();
@@ -35,7 +37,7 @@ class UringBackend final : public Backend {
                                                              .segmentation_offload = segmentation_offload,
                                                              .offload_retry_runs = config.offload_retry_runs,
                                                              .connected_peer = {}},
-                                          std::move(transmitter), statistics_);
+                                          std::move(transmitter), statistics_, errors_);
   }
 
   [[nodiscard]] Status open() {
@@ -47,17 +49,22 @@ class UringBackend final : public Backend {
   [[nodiscard]] bool send_blocked() const override { return sender_->blocked(); }
   std::size_t receive(ReceiveBatch& inbox) override {
     if (sender_->has_remainder()) sender_->flush();
+    const std::uint64_t failed_calls = statistics_.failed_receive_calls;
     receiver_.receive(inbox);
+    if (statistics_.failed_receive_calls != failed_calls) errors_.drain();
     return inbox.runs().size();
   }
   WaitOutcome wait(std::optional<Duration> timeout) override {
     ++statistics_.wait_calls;
+    // The ring does not say that an error waits, and with one waiting a receive that finds nothing does not sleep.
+    errors_.drain();
     WaitOutcome outcome = receiver_.wait(sender_->blocked(), timeout);
     if (outcome.writable) outcome.writable = sender_->flush();
     outcome.woken = outcome.woken && waker_.drain();
     return outcome;
   }
   void wake() noexcept override { waker_.wake(); }
+  [[nodiscard]] std::optional<PathReport> poll_path_report() override { return errors_.poll(); }
   [[nodiscard]] int descriptor() const override { return receiver_.descriptor(); }
   [[nodiscard]] const Socket& socket() const override { return socket_; }
   [[nodiscard]] const BackendStatistics& statistics() const override { return statistics_; }
@@ -70,6 +77,7 @@ class UringBackend final : public Backend {
   std::string choice_;
   BackendStatistics statistics_;
   UringReceiver receiver_;
+  ErrorQueue errors_;
   std::unique_ptr<RunSender> sender_;
   UringTransmitter* transmitter_ = nullptr;  // owned by sender_
 };

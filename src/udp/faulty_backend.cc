@@ -55,6 +55,9 @@ WaitOutcome FaultyBackend::wait(std::optional<Duration> timeout) {
 void FaultyBackend::wake() noexcept {
   inner_->wake();
 }
+std::optional<PathReport> FaultyBackend::poll_path_report() {
+  return inner_->poll_path_report();
+}
 int FaultyBackend::descriptor() const {
   return inner_->descriptor();
 }

@@ -58,6 +58,7 @@ class FaultyBackend final : public Backend {
   std::size_t receive(ReceiveBatch& inbox) override;
   WaitOutcome wait(std::optional<Duration> timeout) override;
   void wake() noexcept override;
+  [[nodiscard]] std::optional<PathReport> poll_path_report() override;
   [[nodiscard]] int descriptor() const override;
   [[nodiscard]] const Socket& socket() const override;
   // Of what really left: dropped datagrams are not in it.

@@ -40,7 +40,9 @@ void Intake::take(msghdr& header, MutableBytes payload, ReceiveBatch& inbox) {
       if (read_control(*control, info)) run.local = from_kernel(info.ipi_addr, local_address_.port());
     } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
       in6_pktinfo info;
-      if (read_control(*control, info)) run.local = from_kernel(info.ipi6_addr, local_address_.port());
+      if (read_control(*control, info)) {
+        run.local = from_kernel(info.ipi6_addr, local_address_.port(), info.ipi6_ifindex);
+      }
     }
   }
 

@@ -81,6 +81,7 @@ void MessageReceiver::receive(ReceiveBatch& inbox) {
     if (received == 0 || received == -EAGAIN || received == -EWOULDBLOCK) break;
     if (received < 0) {
       if (received == -EINTR) continue;
+      ++statistics_.failed_receive_calls;
       statistics_.receive_errors.add(-received);
       if (++errors == kMaxErrorsPerCall) break;
       continue;

@@ -14,6 +14,10 @@ namespace {
 
 constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint16_t));
 
+// Pending errors of other datagrams that one message gets past. More of them means that they come as fast as they are
+// read, and then this message is lost, as a datagram may be.
+constexpr std::uint32_t kMaxRetries = 8;
+
 bool would_block(int error) {
   return error == EAGAIN || error == EWOULDBLOCK;
 }
@@ -52,10 +56,12 @@ struct RunSender::Storage {
   std::array<Control, 2 * kMaxMessagesPerCall> controls;
 };
 
-RunSender::RunSender(const Options& options, std::unique_ptr<Transmitter> transmitter, BackendStatistics& statistics)
+RunSender::RunSender(const Options& options, std::unique_ptr<Transmitter> transmitter, BackendStatistics& statistics,
+                     ErrorQueue& errors)
     : options_(options),
       transmitter_(std::move(transmitter)),
       statistics_(statistics),
+      errors_(errors),
       paths_(options.offload_retry_runs),
       storage_(std::make_unique<Storage>()) {}
 
@@ -86,7 +92,7 @@ bool RunSender::advance(std::span<const DatagramRun> runs, Position& at) {
   while (at.run < runs.size()) {
     if (const int error = refusal_of(runs[at.run]); error != 0) {
       statistics_.send_refusals.add(error);
-      discard_rest(runs[at.run], at);
+      discard_rest(runs[at.run], at, error);
       continue;
     }
     const std::size_t prepared = prepare(runs, at);
@@ -96,6 +102,9 @@ bool RunSender::advance(std::span<const DatagramRun> runs, Position& at) {
     account({storage_->pieces.data(), outcome.taken}, at);
     if (outcome.error == 0) {
       GODWIT_ASSERT(outcome.taken > 0);
+      // A call that sent some messages has lost the error that stopped it, and the error queue must not stay full: a
+      // wait would not sleep.
+      if (outcome.taken < prepared) errors_.drain();
       continue;
     }
     if (would_block(outcome.error)) {
@@ -170,7 +179,7 @@ std::size_t RunSender::write_control(const DatagramRun& run, std::size_t slot, s
   cmsghdr* at = reinterpret_cast<cmsghdr*>(begin);
   if (options_.is_wildcard && run.local.is_specified()) {
     if (options_.family == SocketFamily::kIpv6) {
-      at = append(at, IPPROTO_IPV6, IPV6_PKTINFO, in6_pktinfo{to_in6_addr(run.local), 0});
+      at = append(at, IPPROTO_IPV6, IPV6_PKTINFO, in6_pktinfo{to_in6_addr(run.local), run.local.scope_id()});
     } else if (run.local.is_ipv4()) {
       in_pktinfo info{};
       info.ipi_spec_dst = to_in_addr(run.local);
@@ -183,7 +192,7 @@ std::size_t RunSender::write_control(const DatagramRun& run, std::size_t slot, s
 
 void RunSender::account(std::span<const Piece> pieces, Position& at) {
   if (pieces.empty()) return;
-  retried_ = false;
+  retries_ = 0;
   if (suspect_) {
     ++statistics_.offload_fallbacks;
     suspect_.reset();
@@ -214,9 +223,11 @@ void RunSender::account_calls(std::span<const Piece> taken, std::uint64_t calls)
 
 void RunSender::on_refusal(const DatagramRun& run, Position& at, int error, bool was_cut) {
   statistics_.send_refusals.add(error);
-  // An answer about an earlier datagram, which the kernel clears by reporting it: this one has not been tried.
-  if (error == ECONNREFUSED && !retried_) {
-    retried_ = true;
+  // What ICMP said about an earlier datagram, perhaps of another peer, fails the next call, and the kernel clears it by
+  // reporting it: this message has not been tried. On a kernel that keeps no queue, ECONNREFUSED can be nothing else.
+  const bool about_earlier_one = errors_.drain() > 0 || (error == ECONNREFUSED && retries_ == 0);
+  if (about_earlier_one && retries_ < kMaxRetries) {
+    ++retries_;
     return;
   }
   if (was_cut && !is_about_the_peer(error)) {
@@ -227,15 +238,16 @@ void RunSender::on_refusal(const DatagramRun& run, Position& at, int error, bool
   }
   // The same place fails without offload too: offload is not to blame.
   if (suspect_) paths_.forgive(*suspect_);
-  discard_rest(run, at);
+  discard_rest(run, at, error);
 }
 
-void RunSender::discard_rest(const DatagramRun& run, Position& at) {
+void RunSender::discard_rest(const DatagramRun& run, Position& at, int error) {
+  errors_.add(run.remote, error);
   const std::size_t sent = run.segment_size == 0 ? 0 : at.offset / run.segment_size;
   statistics_.datagrams_discarded += datagrams_in(run) - sent;
   ++statistics_.runs_sent;
   suspect_.reset();
-  retried_ = false;
+  retries_ = 0;
   at = Position{at.run + 1, 0};
 }
 

@@ -16,6 +16,7 @@
 #include "base/address.h"
 #include "base/datagram_run.h"
 #include "udp/backend_statistics.h"
+#include "udp/error_queue.h"
 #include "udp/offload_paths.h"
 #include "udp/sockaddr.h"
 
@@ -49,7 +50,8 @@ class RunSender {
     SocketAddress connected_peer;  // specified: messages carry no name, other peers are refused (EISCONN)
   };
 
-  RunSender(const Options& options, std::unique_ptr<Transmitter> transmitter, BackendStatistics& statistics);
+  RunSender(const Options& options, std::unique_ptr<Transmitter> transmitter, BackendStatistics& statistics,
+            ErrorQueue& errors);
   ~RunSender();
 
   // As Backend::send.
@@ -82,19 +84,20 @@ class RunSender {
   void account(std::span<const Piece> pieces, Position& at);
   void account_calls(std::span<const Piece> taken, std::uint64_t calls);
   void on_refusal(const DatagramRun& run, Position& at, int error, bool was_cut);
-  void discard_rest(const DatagramRun& run, Position& at);
+  void discard_rest(const DatagramRun& run, Position& at, int error);
   void keep_remainder(const DatagramRun& run, std::size_t offset);
   [[nodiscard]] int refusal_of(const DatagramRun& run) const;
 
   Options options_;
   std::unique_ptr<Transmitter> transmitter_;
   BackendStatistics& statistics_;
+  ErrorQueue& errors_;
   OffloadPaths paths_;
   std::unique_ptr<Storage> storage_;
   // The path whose offloaded message was refused last, until its first single datagram shows whether offload was the
   // cause.
   std::optional<SocketAddress> suspect_;
-  bool retried_ = false;  // the message at hand has met a pending error of an earlier one
+  std::uint32_t retries_ = 0;  // of the message at hand, which met pending errors of earlier ones
   bool blocked_ = false;
   std::optional<DatagramRun> remainder_;  // its bytes are remainder_bytes_
   std::vector<std::uint8_t> remainder_bytes_;

@@ -27,6 +27,7 @@ KernelAddress to_kernel(const SocketAddress& address, SocketFamily family) noexc
   out.ipv6.sin6_family = AF_INET6;
   out.ipv6.sin6_port = htons(address.port());
   out.ipv6.sin6_addr = to_in6_addr(address);
+  out.ipv6.sin6_scope_id = address.scope_id();
   out.size = sizeof out.ipv6;
   return out;
 }
@@ -44,7 +45,7 @@ std::optional<SocketAddress> from_kernel(const sockaddr* address, socklen_t size
   if (family == AF_INET6 && size >= sizeof(sockaddr_in6)) {
     sockaddr_in6 ipv6;
     std::memcpy(&ipv6, address, sizeof ipv6);
-    return from_kernel(ipv6.sin6_addr, ntohs(ipv6.sin6_port));
+    return from_kernel(ipv6.sin6_addr, ntohs(ipv6.sin6_port), ipv6.sin6_scope_id);
   }
   return std::nullopt;
 }
@@ -55,10 +56,10 @@ SocketAddress from_kernel(const in_addr& address, std::uint16_t port) noexcept {
   return SocketAddress::ipv4(octets, port);
 }
 
-SocketAddress from_kernel(const in6_addr& address, std::uint16_t port) noexcept {
+SocketAddress from_kernel(const in6_addr& address, std::uint16_t port, std::uint32_t interface) noexcept {
   std::array<std::uint8_t, 16> octets;
   std::memcpy(octets.data(), &address, octets.size());
-  return SocketAddress::ipv6(octets, port);
+  return SocketAddress::ipv6(octets, port, interface);
 }
 
 in_addr to_in_addr(const SocketAddress& ipv4) noexcept {

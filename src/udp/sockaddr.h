@@ -1,6 +1,5 @@
 // SocketAddress <-> the kernel's sockaddr. A dual-stack IPv6 socket speaks IPv4 through mapped addresses (RFC 4291
 // section 2.5.5.2): the mapping happens here and nowhere else, so the rest of Godwit has one spelling per peer.
-// Scope ids of link-local addresses are not kept: base/address.h has no place for them.
 #pragma once
 
 #include <netinet/in.h>
@@ -37,7 +36,9 @@ struct KernelAddress {
 
 // Addresses without port, as IP_PKTINFO and IPV6_PKTINFO carry them.
 [[nodiscard]] SocketAddress from_kernel(const in_addr& address, std::uint16_t port) noexcept;
-[[nodiscard]] SocketAddress from_kernel(const in6_addr& address, std::uint16_t port) noexcept;
+// `interface` becomes the scope id of a link-local address.
+[[nodiscard]] SocketAddress from_kernel(const in6_addr& address, std::uint16_t port,
+                                        std::uint32_t interface = 0) noexcept;
 [[nodiscard]] in_addr to_in_addr(const SocketAddress& ipv4) noexcept;
 // An IPv4 address becomes mapped.
 [[nodiscard]] in6_addr to_in6_addr(const SocketAddress& address) noexcept;

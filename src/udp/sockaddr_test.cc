@@ -74,5 +74,13 @@ TEST(KernelAddress, OtherFamiliesAndShortSizesAreNoAddress) {
   EXPECT_FALSE(from_kernel(&kernel.generic, sizeof(sockaddr_in6) - 1));
 }
 
+TEST(KernelAddress, CarriesTheScopeOfALinkLocalAddressBothWays) {
+  const SocketAddress address = address_of("[fe80::1%7]:31337");
+  EXPECT_EQ(to_kernel(address, SocketFamily::kIpv6).ipv6.sin6_scope_id, 7U);
+  EXPECT_EQ(round_trip(address, SocketFamily::kIpv6), address);
+  EXPECT_EQ(from_kernel(to_in6_addr(address), 31337, 7), address);
+  EXPECT_EQ(from_kernel(to_in6_addr(address_of("[2001:db8::1]:5")), 5, 7), address_of("[2001:db8::1]:5"));
+}
+
 }  // namespace
 }  // namespace godwit

@@ -92,12 +92,16 @@ Status Socket::configure(const SocketOptions& options, bool dual_stack) {
                              : required(IPPROTO_IP, IP_PKTINFO, 1, "IP_PKTINFO");
     if (!status) return status;
   }
-  // The don't-fragment bit without the kernel's path MTU cache: a forged "fragmentation needed" could otherwise push
-  // the cached value below 1200 bytes and stop a connection. Absent options cost a fragment, not the socket.
-  if (family_ == SocketFamily::kIpv6) set_option(descriptor_, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+  // A full datagram is 1200 bytes, and the wire has no smaller one for a stream (docs/adr/0011-small-paths.md): where a
+  // link or a router cannot carry it, IP fragments it. Nothing is taken from the kernel's path MTU cache, which a
+  // forged "fragmentation needed" can push down. Absent options cost such paths, not the socket.
+  if (family_ == SocketFamily::kIpv6) set_option(descriptor_, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
   if (family_ == SocketFamily::kIpv4 || dual_stack) {
-    set_option(descriptor_, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+    set_option(descriptor_, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
   }
+  // ICMP errors, each with the peer it concerns (error_queue.h).
+  if (family_ == SocketFamily::kIpv6) set_option(descriptor_, IPPROTO_IPV6, IPV6_RECVERR, 1);
+  if (family_ == SocketFamily::kIpv4 || dual_stack) set_option(descriptor_, IPPROTO_IP, IP_RECVERR, 1);
   set_option(descriptor_, SOL_SOCKET, SO_RXQ_OVFL, 1);
   receive_buffer_bytes_ = set_buffer(descriptor_, SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer_bytes);
   send_buffer_bytes_ = set_buffer(descriptor_, SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer_bytes);

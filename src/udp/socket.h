@@ -1,7 +1,8 @@
 // One bound, non-blocking UDP socket with the options every back end relies on: large buffers (granted size read back),
-// overflow count (SO_RXQ_OVFL), no fragmentation, and on a wildcard address the destination of each datagram
-// (IP_PKTINFO, IPV6_RECVPKTINFO), so that a reply leaves from the address that received (wire spec checklist 33).
-// A back end takes the socket over and owns it. Invariant: descriptor() is open, except after a move from it.
+// overflow count (SO_RXQ_OVFL), fragmentation by IP where a path is too small, ICMP errors (IP_RECVERR), and on a
+// wildcard address the destination of each datagram (IP_PKTINFO, IPV6_RECVPKTINFO), so that a reply leaves from the
+// address that received (wire spec checklist 33). A back end takes the socket over and owns it. Invariant: descriptor()
+// is open, except after a move from it.
 #pragma once
 
 #include <cstddef>

@@ -45,12 +45,13 @@ SocketBackend::SocketBackend(Socket socket, const BackendConfig& config, Parts p
       waker_(std::move(waker)),
       kind_(parts.kind),
       choice_(std::move(parts.choice)),
+      errors_(socket_, statistics_),
       sender_({.family = socket_.family(),
                .is_wildcard = socket_.is_wildcard(),
                .segmentation_offload = parts.segmentation_offload,
                .offload_retry_runs = config.offload_retry_runs,
                .connected_peer = parts.connected_peer},
-              make_transmitter(socket_, config, parts.batched, statistics_), statistics_),
+              make_transmitter(socket_, config, parts.batched, statistics_), statistics_, errors_),
       receiver_(receiver_options(config, parts.batched, parts.receive_offload), socket_, config.largest_datagram_bytes,
                 statistics_) {}
 
@@ -60,13 +61,16 @@ std::size_t SocketBackend::send(std::span<const DatagramRun> runs) {
 
 std::size_t SocketBackend::receive(ReceiveBatch& inbox) {
   if (sender_.has_remainder()) sender_.flush();
+  const std::uint64_t failed_calls = statistics_.failed_receive_calls;
   receiver_.receive(inbox);
+  if (statistics_.failed_receive_calls != failed_calls) errors_.drain();
   return inbox.runs().size();
 }
 
 WaitOutcome SocketBackend::wait(std::optional<Duration> timeout) {
   ++statistics_.wait_calls;
   WaitOutcome outcome = waker_.wait(socket_.descriptor(), sender_.blocked(), timeout);
+  if (outcome.failed) errors_.drain();
   if (outcome.writable) outcome.writable = sender_.flush();
   return outcome;
 }

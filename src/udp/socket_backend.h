@@ -6,6 +6,7 @@
 #include <string>
 
 #include "udp/backend.h"
+#include "udp/error_queue.h"
 #include "udp/message_receiver.h"
 #include "udp/run_sender.h"
 #include "udp/waker.h"
@@ -31,6 +32,7 @@ class SocketBackend final : public Backend {
   std::size_t receive(ReceiveBatch& inbox) override;
   WaitOutcome wait(std::optional<Duration> timeout) override;
   void wake() noexcept override { waker_.wake(); }
+  [[nodiscard]] std::optional<PathReport> poll_path_report() override { return errors_.poll(); }
   [[nodiscard]] int descriptor() const override { return socket_.descriptor(); }
   [[nodiscard]] const Socket& socket() const override { return socket_; }
   [[nodiscard]] const BackendStatistics& statistics() const override { return statistics_; }
@@ -48,6 +50,7 @@ class SocketBackend final : public Backend {
   BackendKind kind_;
   std::string choice_;
   BackendStatistics statistics_;
+  ErrorQueue errors_;
   RunSender sender_;
   MessageReceiver receiver_;
 };

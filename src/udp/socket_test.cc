@@ -54,9 +54,9 @@ TEST(Socket, AsksForNoFragmentsAndTheOverflowCount) {
   const auto ipv6 = Socket::open({.bind = address_of("[::]:0")});
   ASSERT_TRUE(ipv4);
   ASSERT_TRUE(ipv6);
-  EXPECT_EQ(option(*ipv4, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_PROBE);
-  EXPECT_EQ(option(*ipv6, IPPROTO_IPV6, IPV6_MTU_DISCOVER), IPV6_PMTUDISC_PROBE);
-  EXPECT_EQ(option(*ipv6, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_PROBE);
+  EXPECT_EQ(option(*ipv4, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_OMIT);
+  EXPECT_EQ(option(*ipv6, IPPROTO_IPV6, IPV6_MTU_DISCOVER), IPV6_PMTUDISC_OMIT);
+  EXPECT_EQ(option(*ipv6, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_OMIT);
   EXPECT_EQ(option(*ipv4, IPPROTO_IP, IP_PKTINFO), 1);
   EXPECT_EQ(option(*ipv4, SOL_SOCKET, SO_RXQ_OVFL), 1);
   EXPECT_NE(::fcntl(ipv4->descriptor(), F_GETFL) & O_NONBLOCK, 0);

@@ -199,7 +199,9 @@ void UringReceiver::reap() {
 void UringReceiver::on_arrival(const io_uring_cqe& completion) {
   if (completion.res < 0) {
     // Out of buffers is how a multishot request ends under load: it is armed again when buffers come back.
-    if (completion.res != -ENOBUFS) statistics_.receive_errors.add(-completion.res);
+    if (completion.res == -ENOBUFS) return;
+    ++statistics_.failed_receive_calls;
+    statistics_.receive_errors.add(-completion.res);
     return;
   }
   if ((completion.flags & IORING_CQE_F_BUFFER) == 0) return;

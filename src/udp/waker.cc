@@ -48,6 +48,7 @@ WaitOutcome Waker::wait(int socket, bool for_writing, std::optional<Duration> ti
       .readable = (entries[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0,
       .writable = (entries[0].revents & POLLOUT) != 0,
       .woken = entries[1].revents != 0 && drain(),
+      .failed = (entries[0].revents & POLLERR) != 0,
   };
 }
 
