@@ -15,7 +15,8 @@ namespace godwit::v1 {
 
 struct NodeOptions {
   Options transport;
-  // "ADDR:PORT"; port 0 lets the system choose. "[::]:31337" takes IPv4 too.
+  // "ADDR:PORT"; port 0 lets the system choose. "[::]:31337" takes IPv4 too. A link-local address names its interface:
+  // "[fe80::1%eth0]:31337".
   std::string bind = "[::]:0";
   // "auto", "sendto", "connected", "mmsg", "gso", "uring".
   std::string backend = "auto";
@@ -41,7 +42,8 @@ class Node {
   // follows. A group's Node dials the peers of its own shard only (node_group.h).
   [[nodiscard]] Result<ConnectionId> connect(std::string_view address, std::string_view public_key);
   // Sends a message of any size up to 165,675,008 bytes. The first copies, the second takes over, the third borrows:
-  // the bytes stay alive and unchanged until kConfirmed or kFailed names the message.
+  // the bytes stay alive and unchanged until kConfirmed or kFailed names the message. When the second fails, `bytes` is
+  // as it was.
   [[nodiscard]] Result<MessageId> send(ConnectionId connection, ByteView bytes);
   [[nodiscard]] Result<MessageId> send(ConnectionId connection, std::vector<std::uint8_t>&& bytes);
   [[nodiscard]] Result<MessageId> send_borrowed(ConnectionId connection, ByteView bytes);

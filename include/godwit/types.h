@@ -72,14 +72,14 @@ using MessageId = std::uint64_t;
 
 struct Options {
   bool accept_incoming = true;
-  // Connections that others begin; a sixteenth as many places more are kept for those that this side begins. When all
-  // are taken, a newcomer takes the place of the longest idle one of the address prefix that holds most.
+  // Connections that others begin, 1 to 2^24; a sixteenth as many places more are kept for those that this side begins.
+  // When all are taken, a newcomer takes the place of the longest idle one of the address prefix that holds most.
   std::size_t max_connections = 16'384;
   // "cubic", "newreno", "bbr", "ledbat", "fixed".
   std::string congestion = "bbr";
   // "auto", "ipsec-mb", "openssl".
   std::string cipher = "auto";
-  // Application bits per second; 0: no limit.
+  // Application bits per second, 8 to 10^15; 0: no limit.
   std::uint64_t connection_bits_per_second = 0;
   std::uint64_t endpoint_bits_per_second = 0;
   // A dialled peer must prove the public key it was dialled by, or is not connected to. When false, whoever can answer
@@ -87,6 +87,7 @@ struct Options {
   bool require_authenticated_peer = true;
   // Messages above 1106 bytes arrive as kChunk events as they come in, instead of one kMessage when complete.
   bool stream_in_chunks = false;
+  // Both at least 10 ms and at most a year. Pings go out three times within the idle time-out, or more often.
   Duration connect_timeout = std::chrono::seconds{15};
   Duration idle_timeout = std::chrono::seconds{120};
 };

@@ -65,6 +65,78 @@ TEST(PublicNode, SaysWhatIsWrongWithItsOptions) {
   EXPECT_EQ((*node)->send(12345, std::vector<std::uint8_t>{1}).error().code, gw::ErrorCode::kNotFound);
 }
 
+TEST(PublicNode, NamesTheTimeThatNothingCouldWorkWith) {
+  const auto key = gw::SecretKey::generate();
+  for (const gw::Duration time : {gw::Duration::zero(), gw::Duration(-5s), gw::Duration::max(), gw::Duration::min()}) {
+    gw::NodeOptions options;
+    options.bind = "127.0.0.1:0";
+    options.transport.idle_timeout = time;
+    const auto node = gw::Node::open(options, *key);
+    ASSERT_FALSE(node);
+    EXPECT_EQ(node.error().code, gw::ErrorCode::kInvalidArgument);
+    EXPECT_NE(node.error().message.find("idle time-out"), std::string::npos) << node.error().message;
+    options.transport.idle_timeout = 120s;
+    options.transport.connect_timeout = time;
+    const auto endpoint = gw::Endpoint::make(options.transport, *key);
+    ASSERT_FALSE(endpoint);
+    EXPECT_NE(endpoint.error().message.find("connect time-out"), std::string::npos) << endpoint.error().message;
+  }
+  gw::NodeOptions options;
+  options.bind = "127.0.0.1:0";
+  options.receive_buffer_bytes = 0;
+  EXPECT_EQ(gw::Node::open(options, *key).error().code, gw::ErrorCode::kInvalidArgument);
+  options.receive_buffer_bytes = 1 << 20;
+  options.transport.max_connections = 0;
+  EXPECT_EQ(gw::Node::open(options, *key).error().code, gw::ErrorCode::kInvalidArgument);
+}
+
+TEST(PublicNode, LeavesTheBytesOfARefusedMessageWithTheCaller) {
+  const auto key = gw::SecretKey::generate();
+  gw::NodeOptions options;
+  options.bind = "127.0.0.1:0";
+  const auto node = gw::Node::open(options, *key);
+  ASSERT_TRUE(node);
+  std::vector<std::uint8_t> bytes(5000, 9);
+  const std::vector<std::uint8_t> original = bytes;
+  ASSERT_FALSE((*node)->send(12345, std::move(bytes)));
+  EXPECT_EQ(bytes, original);
+  // A queue that is full refuses as well; nobody answers here, so nothing leaves it.
+  const auto connection = (*node)->connect("127.0.0.1:9", key->public_key());
+  ASSERT_TRUE(connection);
+  bool refused = false;
+  for (int i = 0; i < 100'000 && !refused; ++i) {
+    bytes.assign(1000, 9);
+    const auto sent = (*node)->send(*connection, std::move(bytes));
+    refused = !sent;
+    if (!refused) continue;
+    EXPECT_EQ(sent.error().code, gw::ErrorCode::kWouldBlock);
+    EXPECT_EQ(bytes, std::vector<std::uint8_t>(1000, 9));
+  }
+  EXPECT_TRUE(refused);
+
+  auto endpoint = gw::Endpoint::make({}, *key);
+  ASSERT_TRUE(endpoint);
+  bytes = original;
+  ASSERT_FALSE((*endpoint)->send(1h, 12345, std::move(bytes)));
+  EXPECT_EQ(bytes, original);
+}
+
+TEST(PublicEndpoint, KeepsTheScopeOfALinkLocalAddress) {
+  const auto address = gw::Address::parse("[fe80::1%3]:41001");
+  ASSERT_TRUE(address);
+  EXPECT_EQ(address->scope_id, 3U);
+  EXPECT_EQ(address->to_string(), "[fe80::1%3]:41001");
+  const auto key = gw::SecretKey::generate();
+  const auto endpoint = gw::Endpoint::make({}, *key);
+  ASSERT_TRUE(endpoint);
+  ASSERT_TRUE((*endpoint)->connect(1h, *address, key->public_key()));
+  gw::Transmit transmit;
+  ASSERT_TRUE((*endpoint)->poll_transmit(1h, transmit));
+  EXPECT_EQ(transmit.remote.scope_id, 3U);
+  const auto without = gw::Address::parse("[fe80::1]:41001");
+  EXPECT_EQ((*endpoint)->connect(1h, *without, key->public_key()).error().code, gw::ErrorCode::kInvalidArgument);
+}
+
 TEST(PublicNodeGroup, EchoesOnEveryShard) {
   const auto key = gw::SecretKey::generate();
   gw::NodeGroupOptions options{.shards = 2};

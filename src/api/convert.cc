@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/address_text.h"
 #include "runtime/system_random.h"
 
 namespace godwit::v1 {
@@ -120,6 +121,7 @@ Result<Config> to_config(const Options& options) {
   config.handshake.connect_timeout = options.connect_timeout;
   config.keepalive.idle_timeout = options.idle_timeout;
   config.streams.delivery = options.stream_in_chunks ? DeliveryMode::kChunks : DeliveryMode::kWhole;
+  if (const Status fine = check_config(config); !fine) return to_public(fine.error());
   return config;
 }
 
@@ -134,7 +136,7 @@ Result<PublicKey> to_public_key(std::string_view hex) {
 }
 
 Result<SocketAddress> to_socket_address(std::string_view text) {
-  const auto address = SocketAddress::parse(text);
+  const auto address = parse_address_with_zone(text);
   if (!address) return invalid(fmt::format("'{}' is no ADDR:PORT", text));
   return *address;
 }

@@ -11,13 +11,14 @@ namespace godwit::v1 {
 namespace {
 
 SocketAddress to_socket_address(const Address& address) {
-  if (address.ipv6) return SocketAddress::ipv6(address.octets, address.port);
+  if (address.ipv6) return SocketAddress::ipv6(address.octets, address.port, address.scope_id);
   return SocketAddress::ipv4({address.octets[0], address.octets[1], address.octets[2], address.octets[3]},
                              address.port);
 }
 
 Address to_address(const SocketAddress& address) {
-  return {.octets = address.octets(), .port = address.port(), .ipv6 = address.is_ipv6()};
+  return {
+      .octets = address.octets(), .port = address.port(), .ipv6 = address.is_ipv6(), .scope_id = address.scope_id()};
 }
 
 Instant at(Duration now) {
@@ -73,7 +74,11 @@ void Endpoint::handle_timeout(Duration now) {
 }
 
 Result<MessageId> Endpoint::send(Duration now, ConnectionId connection, std::vector<std::uint8_t>&& bytes) {
-  return to_public(implementation_->endpoint.send(at(now), connection, Body::owned(std::move(bytes))));
+  Body body = Body::owned(std::move(bytes));
+  auto sent = implementation_->endpoint.send(at(now), connection, std::move(body));
+  // A refused message is still the caller's, who may try again.
+  if (!sent) bytes = body.take_owned();
+  return to_public(std::move(sent));
 }
 Result<MessageId> Endpoint::send_borrowed(Duration now, ConnectionId connection, ByteView bytes) {
   return to_public(implementation_->endpoint.send(at(now), connection, Body::borrowed(bytes)));

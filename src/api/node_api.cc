@@ -20,6 +20,9 @@ Result<NodeConfig> to_node_config(const NodeOptions& options) {
   const auto backend = parse_backend_kind(options.backend);
   if (!backend)
     return std::unexpected(Error{ErrorCode::kInvalidArgument, fmt::format("no back end '{}'", options.backend)});
+  if (options.receive_buffer_bytes == 0) {
+    return std::unexpected(Error{ErrorCode::kInvalidArgument, "a receive buffer has at least one byte"});
+  }
   NodeConfig node_config;
   node_config.endpoint = *config;
   node_config.socket.bind = *bind;
@@ -54,10 +57,15 @@ Result<ConnectionId> Node::connect(std::string_view address, std::string_view pu
 }
 
 Result<MessageId> Node::send(ConnectionId connection, ByteView bytes) {
-  return send(connection, std::vector<std::uint8_t>(bytes.begin(), bytes.end()));
+  std::vector<std::uint8_t> copy(bytes.begin(), bytes.end());
+  return send(connection, std::move(copy));
 }
 Result<MessageId> Node::send(ConnectionId connection, std::vector<std::uint8_t>&& bytes) {
-  return to_public(implementation_->node->send(connection, Body::owned(std::move(bytes))));
+  Body body = Body::owned(std::move(bytes));
+  auto sent = implementation_->node->send(connection, std::move(body));
+  // A refused message is still the caller's, who may try again.
+  if (!sent) bytes = body.take_owned();
+  return to_public(std::move(sent));
 }
 Result<MessageId> Node::send_borrowed(ConnectionId connection, ByteView bytes) {
   return to_public(implementation_->node->send(connection, Body::borrowed(bytes)));

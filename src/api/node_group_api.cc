@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "api/node_implementation.h"
+#include "base/connect_target.h"
 #include "godwit/node_group.h"
 #include "runtime/shards.h"
 
@@ -79,7 +80,9 @@ std::string NodeGroup::public_key() const {
 Result<std::size_t> NodeGroup::shard_of(std::string_view address) const {
   const auto remote = to_socket_address(address);
   if (!remote) return std::unexpected(remote.error());
-  return implementation_->shards->shard_of(*remote);
+  const auto target = connect_target(*remote);
+  if (!target) return v1::to_public(target.error());
+  return implementation_->shards->shard_of(*target);
 }
 
 void NodeGroup::run(const Handler& handler) {
@@ -98,8 +101,10 @@ Result<void> NodeGroup::connect(std::string_view address, std::string_view publi
   if (!remote) return std::unexpected(remote.error());
   const auto peer = to_public_key(public_key);
   if (!peer) return std::unexpected(peer.error());
-  const std::size_t shard = implementation_->shards->shard_of(*remote);
-  const bool posted = post(shard, [remote = *remote, peer = *peer, then = std::move(then)](Node& node) {
+  const auto target = connect_target(*remote);
+  if (!target) return v1::to_public(target.error());
+  const std::size_t shard = implementation_->shards->shard_of(*target);
+  const bool posted = post(shard, [remote = *target, peer = *peer, then = std::move(then)](Node& node) {
     then(node, v1::to_public(node.implementation_->node->connect(remote, peer)));
   });
   if (!posted) return std::unexpected(Error{ErrorCode::kWouldBlock, "too many calls wait for the shard"});

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/connect_target.h"
 #include "runtime/clock.h"
 
 namespace godwit {
@@ -33,6 +34,7 @@ Result<std::unique_ptr<Node>> Node::open(const NodeConfig& config, KeyPair keys,
 
 Result<std::unique_ptr<Node>> Node::open_on(Socket socket, const NodeConfig& config, KeyPair keys, ShardLink* link,
                                             trace::Sink* sink, trace::CostSink* cost) {
+  if (const Status fine = check_config(config.endpoint); !fine) return std::unexpected(fine.error());
   auto backend = make_backend(config.backend, std::move(socket), config.backend_config);
   if (!backend) return std::unexpected(backend.error());
   FaultyBackend* faulty = nullptr;
@@ -61,19 +63,21 @@ std::optional<FaultStatistics> Node::faults() const {
 
 Result<ConnectionId> Node::connect(const SocketAddress& remote, const PublicKey& peer) {
   GODWIT_ASSERT(!guard_.in_child());
-  if (link_ != nullptr && !link_->owns(remote)) {
-    return failure(ErrorCode::kInvalidArgument, remote.to_string() + " is another shard's peer");
+  const auto target = connect_target(remote);
+  if (!target) return std::unexpected(target.error());
+  if (link_ != nullptr && !link_->owns(*target)) {
+    return failure(ErrorCode::kInvalidArgument, target->to_string() + " is another shard's peer");
   }
-  return endpoint_->connect(now_, remote, peer);
+  return endpoint_->connect(read_clock(), *target, peer);
 }
 
-Result<MessageId> Node::send(ConnectionId connection, Body body, SendOptions options) {
+Result<MessageId> Node::send(ConnectionId connection, Body&& body, SendOptions options) {
   GODWIT_ASSERT(!guard_.in_child());
-  return endpoint_->send(now_, connection, std::move(body), std::move(options));
+  return endpoint_->send(read_clock(), connection, std::move(body), std::move(options));
 }
 
 void Node::close(ConnectionId connection, std::string_view text) {
-  endpoint_->close(now_, connection, text);
+  endpoint_->close(read_clock(), connection, text);
 }
 
 void Node::run(Handler& handler) {
@@ -85,7 +89,7 @@ void Node::run(Handler& handler) {
 void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
   GODWIT_ASSERT(!guard_.in_child());
   ++statistics_.turns;
-  now_ = boot_time_now();
+  read_clock();
   wake_at_.reset();
   bool busy = receive(handler);
   GODWIT_MARK(cost_, kBookkeeping);
@@ -98,6 +102,7 @@ void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
   GODWIT_MARK(cost_, kApplication);
   handler.on_turn(*this);
   GODWIT_MARK(cost_, kBookkeeping);
+  read_clock();
   deliver_events(handler);
   busy = transmit() || busy;
   // A body that cannot be read or a key used up shows only when it is sent from: whoever hears of it may send again.
@@ -115,7 +120,10 @@ bool Node::receive(Handler& handler) {
       backend_->receive(inbox_);
     }
     GODWIT_MARK(cost_, kRoute);
-    if (inbox_.runs().empty()) return false;
+    if (inbox_.runs().empty()) {
+      take_path_reports();
+      return false;
+    }
     note_work();
     for (const DatagramRun& run : inbox_.runs()) {
       if (link_ != nullptr && !link_->owns(run.remote)) [[unlikely]] {
@@ -125,6 +133,7 @@ bool Node::receive(Handler& handler) {
       endpoint_->receive(now_, run);
       deliver_events(handler);
     }
+    take_path_reports();
     if (!inbox_.stopped_at_bound()) return false;
   }
   return true;
@@ -149,6 +158,8 @@ bool Node::deliver_events(Handler& handler) {
     GODWIT_MARK(cost_, kReassemble);
     any = true;
   }
+  // Of however many events: chunks of a stream come one a packet, and a reading of the clock costs as much as one.
+  if (any) read_clock();
   return any;
 }
 
@@ -166,10 +177,20 @@ bool Node::transmit() {
     GODWIT_MARK(cost_, kSendCall);
     const std::span<const DatagramRun> runs = std::span<const DatagramRun>(unsent_).subspan(unsent_begin_);
     unsent_begin_ += backend_->send(runs);
+    take_path_reports();
     GODWIT_MARK(cost_, kBookkeeping);
     if (unsent_begin_ < unsent_.size() || backend_->send_blocked()) return false;
   }
   return true;
+}
+
+Instant Node::read_clock() {
+  now_ = boot_time_now();
+  return now_;
+}
+
+void Node::take_path_reports() {
+  while (const auto report = backend_->poll_path_report()) endpoint_->on_path_report(now_, *report);
 }
 
 void Node::run_posted() {
@@ -181,6 +202,7 @@ void Node::run_posted() {
   }
   statistics_.posted_calls += calls.size();
   for (const auto& call : calls) call(*this);
+  if (!calls.empty()) read_clock();
 }
 
 void Node::note_work() {
@@ -199,6 +221,7 @@ bool Node::keeps_polling() {
 
 void Node::wait(std::optional<Duration> longest_wait, bool busy) {
   if (busy || stopping()) return;
+  read_clock();
   const bool polls = keeps_polling();
   std::optional<Duration> timeout = longest_wait;
   if (const auto deadline = endpoint_->next_timeout()) {

@@ -1,9 +1,10 @@
 // One event loop on one socket: owns the back end, the endpoint, the randomness and the clock, and drives the sans-I/O
-// core with them. A turn reads the clock once, receives first, does a bounded amount of work and sleeps when there is
-// none. One thread runs a Node; more cores are more Nodes on one port (shards.h). Only stop(), wake() and post() may be
-// called from other threads, stop() and wake() from signal handlers too. A Node does not survive fork(): in a child,
-// turn(), connect() and send() abort, since the parent goes on with the same keys and nonces; a child opens a Node of
-// its own.
+// core with them. A turn reads the clock when it begins, after every call of the application and before it sends or
+// sleeps, so that the time an application takes is nobody's round trip. It receives first, does a bounded amount of
+// work and sleeps when there is none. One thread runs a Node; more cores are more Nodes on one port (shards.h). Only
+// stop(), wake() and post() may be called from other threads, stop() and wake() from signal handlers too. A Node does
+// not survive fork(): in a child, turn(), connect() and send() abort, since the parent goes on with the same keys and
+// nonces; a child opens a Node of its own.
 #pragma once
 
 #include <algorithm>
@@ -63,7 +64,7 @@ class Node {
     virtual void on_turn(Node& node) { static_cast<void>(node); }
   };
 
-  // Errors: those of Socket::open and make_backend, as one line each.
+  // Errors: those of check_config, Socket::open and make_backend, as one line each.
   [[nodiscard]] static Result<std::unique_ptr<Node>> open(const NodeConfig& config, KeyPair keys,
                                                           trace::Sink* sink = nullptr, trace::CostSink* cost = nullptr);
   // On a socket that is bound already (NodeConfig::socket is not read); `link`, of a shard, outlives the node.
@@ -79,16 +80,18 @@ class Node {
   [[nodiscard]] const Backend& backend() const { return *backend_; }
   [[nodiscard]] const SocketAddress& local_address() const { return backend_->socket().local_address(); }
   [[nodiscard]] RandomSource& random() { return random_; }
-  // The clock reading of this turn.
-  [[nodiscard]] Instant now() const { return now_; }
+  // The time, read now. Inputs of endpoint() take it; what the shorthands below need they read themselves.
+  [[nodiscard]] Instant now() { return read_clock(); }
+  // The latest reading of the clock, for what happens once a packet: at most as old as the present run of datagrams.
+  [[nodiscard]] Instant last_reading() const { return now_; }
   // What was injected, when NodeConfig::faults has anything.
   [[nodiscard]] std::optional<FaultStatistics> faults() const;
   [[nodiscard]] const NodeStatistics& statistics() const { return statistics_; }
 
-  // Shorthands for endpoint() with the turn's time. A shard refuses to dial another shard's peer (kInvalidArgument):
+  // Shorthands for endpoint() with the present time. A shard refuses to dial another shard's peer (kInvalidArgument):
   // its answers would not come here.
   [[nodiscard]] Result<ConnectionId> connect(const SocketAddress& remote, const PublicKey& peer);
-  [[nodiscard]] Result<MessageId> send(ConnectionId connection, Body body, SendOptions options = {});
+  [[nodiscard]] Result<MessageId> send(ConnectionId connection, Body&& body, SendOptions options = {});
   void close(ConnectionId connection, std::string_view text = {});
 
   // Turns until stop().
@@ -112,6 +115,8 @@ class Node {
   Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBackend* faulty, ShardLink* link,
        trace::CostSink* cost);
 
+  Instant read_clock();
+  void take_path_reports();
   bool receive(Handler& handler);
   void receive_forwarded(Handler& handler);
   bool deliver_events(Handler& handler);
@@ -137,7 +142,7 @@ class Node {
   TransmitBuffer buffer_{128 * 1024};
   std::vector<DatagramRun> unsent_;  // runs in buffer_ that the socket has not taken
   std::size_t unsent_begin_ = 0;
-  Instant now_{};
+  Instant now_{};                      // the last reading of the clock
   std::optional<Instant> idle_since_;  // the first turn without work; none while there is some
   bool short_pauses_ = false;          // the last pause was worth polling through
   std::optional<Instant> wake_at_;     // of this turn

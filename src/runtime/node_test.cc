@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
 #include <vector>
 
 #include "runtime/clock.h"
@@ -136,6 +137,118 @@ TEST(Node, PollsTheSocketAloneBetweenWholeTurns) {
   EXPECT_EQ(talker.turns, 10);
   EXPECT_GT((*node)->backend().statistics().receive_calls, 50U);
   EXPECT_EQ((*node)->statistics().waits, 0U);
+}
+
+// Relations, not figures: what the clock says when it is used, against what it said when a turn began.
+class NodeTime : public testing::Test {
+ protected:
+  static std::unique_ptr<Node> open(KeyPair keys, Duration connect_timeout = 15s) {
+    NodeConfig config;
+    config.socket.bind = SocketAddress::ipv4({127, 0, 0, 1}, 0);
+    config.idle = IdleStrategy::kBlock;
+    config.endpoint.handshake.connect_timeout = connect_timeout;
+    auto node = Node::open(config, std::move(keys));
+    return node ? std::move(*node) : nullptr;
+  }
+  template <typename Condition>
+  static void turn_until(Node& one, Node::Handler& of_one, Node& other, Node::Handler& of_other, Condition condition) {
+    const Instant deadline = boot_time_now() + 20s;
+    while (!condition() && boot_time_now() < deadline) {
+      one.turn(of_one, 1ms);
+      other.turn(of_other, 1ms);
+    }
+  }
+};
+
+TEST_F(NodeTime, AConnectAfterAPauseHasItsWholeTime) {
+  KeyPair server_keys = make_keys();
+  const PublicKey key = server_keys.public_key();
+  const auto server = open(std::move(server_keys));
+  // Shorter than the pause: an attempt that is timed from the opening is over before it begins.
+  const auto client = open(make_keys(), 400ms);
+  ASSERT_TRUE(server && client);
+  std::this_thread::sleep_for(600ms);
+  Talker server_talker;
+  Talker client_talker;
+  ASSERT_TRUE(client->connect(server->local_address(), key));
+  turn_until(*client, client_talker, *server, server_talker, [&] { return client_talker.connected != 0; });
+  EXPECT_NE(client_talker.connected, 0U);
+}
+
+// Works for a while whenever it hears something, before it answers and after.
+struct BusyTalker final : Node::Handler {
+  static constexpr Duration kWork = 150ms;
+  void on_event(Node& node, ConnectionId connection, Event& event) override {
+    if (std::holds_alternative<Connected>(event)) connected = connection;
+    if (!std::holds_alternative<MessageReceived>(event)) return;
+    std::this_thread::sleep_for(kWork);
+    times_advance = times_advance && node.now() - last_turn >= kWork;
+    static_cast<void>(node.send(connection, Body::owned({1})));
+    ++answered;
+  }
+  void on_turn(Node& node) override { last_turn = node.last_reading(); }
+  ConnectionId connected = 0;
+  Instant last_turn{};
+  bool times_advance = true;
+  int answered = 0;
+};
+
+TEST_F(NodeTime, TheWorkOfAHandlerIsNobodysRoundTrip) {
+  KeyPair server_keys = make_keys();
+  const PublicKey key = server_keys.public_key();
+  const auto server = open(std::move(server_keys));
+  const auto client = open(make_keys());
+  ASSERT_TRUE(server && client);
+  BusyTalker busy;
+  Talker client_talker;
+  ASSERT_TRUE(client->connect(server->local_address(), key));
+  turn_until(*client, client_talker, *server, busy,
+             [&] { return client_talker.connected != 0 && busy.connected != 0; });
+  for (std::size_t i = 1; i <= 3; ++i) {
+    ASSERT_TRUE(client->send(client_talker.connected, Body::owned({7})));
+    turn_until(*client, client_talker, *server, busy, [&] { return client_talker.received.size() == i; });
+  }
+  // The last answer's acknowledgement.
+  turn_until(*client, client_talker, *server, busy,
+             [&] { return server->endpoint().statistics(busy.connected)->bytes_in_flight == 0; });
+  ASSERT_EQ(busy.answered, 3);
+  EXPECT_TRUE(busy.times_advance);
+  const auto statistics = server->endpoint().statistics(busy.connected);
+  ASSERT_TRUE(statistics);
+  EXPECT_GT(statistics->latest_round_trip, Duration::zero());
+  EXPECT_LT(statistics->latest_round_trip, BusyTalker::kWork) << "the answer left when it was sent";
+}
+
+TEST(Node, RefusesTimesThatNothingCouldWorkWith) {
+  for (const Duration time : {Duration::zero(), Duration(-1), Duration::max(), Duration::min()}) {
+    NodeConfig config;
+    config.socket.bind = SocketAddress::ipv4({127, 0, 0, 1}, 0);
+    config.endpoint.keepalive.idle_timeout = time;
+    const auto node = Node::open(config, make_keys());
+    ASSERT_FALSE(node);
+    EXPECT_EQ(node.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_NE(node.error().message.find("idle time-out"), std::string::npos) << node.error().message;
+  }
+}
+
+TEST(Node, ConnectsToTheAddressThatAListenerIsBoundTo) {
+  NodeConfig config;
+  config.socket.bind = SocketAddress::ipv4({}, 0);
+  KeyPair server_keys = make_keys();
+  const PublicKey key = server_keys.public_key();
+  const auto server = Node::open(config, std::move(server_keys));
+  const auto client = Node::open(config, make_keys());
+  ASSERT_TRUE(server && client);
+  ASSERT_TRUE((*server)->local_address().is_wildcard());
+  Talker server_talker;
+  Talker client_talker;
+  ASSERT_TRUE((*client)->connect((*server)->local_address(), key));
+  const Instant deadline = boot_time_now() + 20s;
+  while (client_talker.connected == 0 && boot_time_now() < deadline) {
+    (*client)->turn(client_talker, 1ms);
+    (*server)->turn(server_talker, 1ms);
+  }
+  EXPECT_NE(client_talker.connected, 0U);
 }
 
 }  // namespace

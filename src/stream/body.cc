@@ -44,6 +44,14 @@ Body& Body::operator=(Body&& other) noexcept {
   return *this;
 }
 
+std::vector<std::uint8_t> Body::take_owned() {
+  if (!storage_.empty()) {
+    data_ = &kNothing;
+    size_ = 0;
+  }
+  return std::exchange(storage_, {});
+}
+
 const std::uint8_t* Body::read_source(std::uint64_t offset, std::size_t length) {
   const std::optional<ByteView> bytes = source_->read(offset, length);
   if (!bytes || bytes->size() != length) return nullptr;

@@ -39,6 +39,9 @@ class Body {
   Body& operator=(const Body&) = delete;
   ~Body() = default;
 
+  // Gives the bytes of an owned body back, and leaves no bytes; empty for any other body.
+  [[nodiscard]] std::vector<std::uint8_t> take_owned();
+
   [[nodiscard]] std::uint64_t size() const { return size_; }
 
   // Requires offset + length <= size(). Nothing when the source fails. See BodySource::read for how long the view

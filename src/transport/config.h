@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/bandwidth.h"
+#include "base/result.h"
 #include "base/time.h"
 #include "congestion/controller.h"
 #include "crypto/packet_cipher.h"
@@ -59,5 +60,9 @@ struct Config {
   std::uint64_t soft_packet_limit = kSoftPacketLimit;
   std::uint64_t hard_packet_limit = kHardPacketLimit;
 };
+
+// Names the first setting that nothing could work with: times that are zero, negative or beyond a year, no connections,
+// rates of less than a byte per second. kInvalidArgument.
+[[nodiscard]] Status check_config(const Config& config);
 
 }  // namespace godwit

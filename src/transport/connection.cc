@@ -13,6 +13,8 @@ namespace {
 constexpr double kWireShare = static_cast<double>(wire::kMaxDatagram) / static_cast<double>(wire::kFragmentPayload);
 // A bounded text fits the one datagram of a farewell with room to spare.
 constexpr std::size_t kMaxFarewellText = 256;
+// Without any sign of life while packets are outstanding, the peer is asked for one after this long.
+constexpr Duration kOverdue = 1s;
 
 }  // namespace
 
@@ -112,7 +114,7 @@ void Connection::establish(Instant now, Session session, std::vector<std::vector
   if (!unanswered) return;
   if (unanswered->told_authenticated && !authenticated) {
     // The application was told that this is the peer it has dialled.
-    return end(now, CloseReason::kUnauthenticated, "the peer did not prove its key again", true);
+    return end(now, CloseReason::kUnauthenticated, "the peer did not prove its key again", Telling::kClose);
   }
   if (!unanswered->told_authenticated && authenticated) emit(PeerAuthenticated{});
 }
@@ -153,8 +155,13 @@ void Connection::apply_step(Instant now, const HandshakeStep& step, ByteView dat
     case HandshakeStep::Kind::kFailed: {
       const Handshake* handshake = shaking_hands();
       const bool unauthenticated = handshake->failure() == HandshakeFailure::kUnauthenticated;
-      const std::string text = handshake->failure_text();
-      return end(now, unauthenticated ? CloseReason::kUnauthenticated : CloseReason::kHandshakeFailed, text, false);
+      std::string text = handshake->failure_text();
+      if (handshake->failure() == HandshakeFailure::kTimeout && path_problem() != PathProblem::kNone) {
+        text += ": ";
+        text += path_problem_name(path_problem());
+      }
+      return end(now, unauthenticated ? CloseReason::kUnauthenticated : CloseReason::kHandshakeFailed, text,
+                 Telling::kNothing);
     }
     case HandshakeStep::Kind::kEstablished: {
       Handshake* handshake = shaking_hands();
@@ -175,7 +182,7 @@ void Connection::process_first(Instant now, const HandshakeStep& step, ByteView 
   finish_run(now);
 }
 
-Result<MessageId> Connection::send(Instant now, Body body, SendOptions options) {
+Result<MessageId> Connection::send(Instant now, Body&& body, SendOptions options) {
   if (std::holds_alternative<Closed>(state_)) return failure(ErrorCode::kClosed, "the connection has ended");
   if (const Established* session = established()) {
     const bool becomes_stream = options.as != SendAs::kMessage || body.size() > wire::kShortMessageLimit;
@@ -242,7 +249,7 @@ void Connection::update_rate(Instant now, Established& session) {
 }
 
 void Connection::close(Instant now, CloseReason reason, std::string_view text) {
-  if (!std::holds_alternative<Closed>(state_)) end(now, reason, text, true);
+  if (!std::holds_alternative<Closed>(state_)) end(now, reason, text, Telling::kClose);
 }
 
 // W25: a deliberate close is an error ack under a fresh packet id; the words "expected version" would mean something
@@ -266,21 +273,30 @@ void Connection::end_streams(Established& session) {
   context_.events.keep(std::move(session.streams));
 }
 
-void Connection::end(Instant now, CloseReason reason, std::string_view text, bool tell_peer) {
+void Connection::end(Instant now, CloseReason reason, std::string_view text, Telling telling) {
   Closed closed;
   std::string words(text.empty() ? close_reason_name(reason) : text);
+  const PathProblem problem = path_problem();
+  if (reason == CloseReason::kIdleTimeout && problem != PathProblem::kNone) {
+    words += ": ";
+    words += path_problem_name(problem);
+  }
   if (Established* session = established()) {
-    if (tell_peer) closed.farewell = seal_farewell(*session, text);
+    if (telling != Telling::kNothing) {
+      closed.farewell = seal_farewell(*session, telling == Telling::kAnswer ? std::string_view() : text);
+    }
+    closed.told = closed.farewell.empty();
     end_streams(*session);
     context_.key_usage.record(session->session.sending_key(), session->session.sealer().packets_sealed());
     closed.statistics = std::make_unique<ConnectionStatistics>(statistics());
     closed.statistics->bytes_in_flight = 0;
+    if (telling == Telling::kClose) closed.session = std::make_unique<Session>(std::move(session->session));
   }
   queue_.cancel_all();
   state_ = std::move(closed);
   report_failures(now);
   trace(now, trace::ConnectionClosed{close_reason_name(reason)});
-  emit(godwit::Closed{.reason = reason, .text = std::move(words)});
+  emit(godwit::Closed{.reason = reason, .text = std::move(words), .problem = problem});
 }
 
 Duration Connection::unanswered_for(Instant now) const {
@@ -288,8 +304,41 @@ Duration Connection::unanswered_for(Instant now) const {
   return session == nullptr ? Duration::zero() : session->keepalive.unanswered_for(now);
 }
 
+void Connection::on_path_problem(Instant now, PathProblem problem) {
+  path_problem_ = problem;
+  path_problem_at_ = now;
+  // Others than these say nothing about whether the peer is there.
+  if (problem == PathProblem::kDatagramTooLong || problem == PathProblem::kForbidden) return;
+  expect_answer(now, Duration::zero());
+}
+
+void Connection::expect_answer(Instant now, Duration patience) {
+  if (Established* session = established()) session->keepalive.expect_answer(now, patience);
+}
+
+bool Connection::is_suspect() const {
+  const Established* session = established();
+  return session != nullptr && session->keepalive.suspect();
+}
+
+PathProblem Connection::path_problem() const {
+  const Established* session = established();
+  if (session != nullptr && path_problem_at_ < session->keepalive.last_authentic()) return PathProblem::kNone;
+  return path_problem_;
+}
+
+// Packets that nobody acknowledges, and no other sign of life: the peer may have gone, or the path has changed. It is
+// asked, long before the idle time-out.
+void Connection::watch_for_silence(Instant now, Established& session) {
+  if (!session.recovery.outstanding()) return;
+  constexpr int kProbeTimeouts = 3;
+  const Duration patience = session.recovery.rtt().probe_timeout() * kProbeTimeouts;
+  if (session.keepalive.silent_for(now) < std::max(kOverdue, patience)) return;
+  session.keepalive.expect_answer(now, patience);
+}
+
 void Connection::abandon(Instant now, CloseReason reason) {
-  if (!std::holds_alternative<Closed>(state_)) end(now, reason, {}, false);
+  if (!std::holds_alternative<Closed>(state_)) end(now, reason, {}, Telling::kNothing);
 }
 
 bool Connection::touch_stream(Instant now, std::uint32_t stream_id) {
@@ -304,7 +353,13 @@ bool Connection::refuse_stream(std::uint32_t stream_id) {
 
 bool Connection::is_finished() const {
   const Closed* closed = std::get_if<Closed>(&state_);
-  return closed != nullptr && closed->farewell.empty();
+  return closed != nullptr && closed->told;
+}
+
+std::optional<Connection::ClosePacket> Connection::take_close_packet() {
+  Closed* closed = std::get_if<Closed>(&state_);
+  if (closed == nullptr || !closed->session || closed->farewell.empty()) return std::nullopt;
+  return ClosePacket{.datagram = std::move(closed->farewell), .session = std::move(closed->session)};
 }
 
 void Connection::report_failures(Instant now) {
@@ -354,10 +409,11 @@ void Connection::handle_timeout(Instant now) {
   if (session->held_until && *session->held_until <= now) session->held_until.reset();
   session->session.expire_others(now);
   const KeepAlive::Outcome alive = session->keepalive.handle_timeout(now);
-  if (alive.idle_expired) return end(now, CloseReason::kIdleTimeout, {}, true);
+  if (alive.idle_expired) return end(now, CloseReason::kIdleTimeout, {}, Telling::kClose);
   if (alive.proof_failed) {
     if (start_over(now, *session)) return;
-    return end(now, CloseReason::kHandshakeFailed, "the peer acknowledged the handshake and then stayed silent", true);
+    return end(now, CloseReason::kHandshakeFailed, "the peer acknowledged the handshake and then stayed silent",
+               Telling::kClose);
   }
   if (alive.ping || alive.suspended) session->ping_due = true;
   if (alive.became_suspect) emit(Suspect{.silent_for = session->keepalive.silent_for(now)});
@@ -372,6 +428,7 @@ void Connection::apply_timeout(Instant now, Established& session) {
   const std::optional<Instant> due = session.recovery.next_timeout();
   if (!due || *due > now) return;
   const TimeoutOutcome& outcome = session.recovery.handle_timeout(now);
+  watch_for_silence(now, session);
   for (const AbandonedPacket& packet : outcome.abandoned) {
     if (packet.content.kind == PacketContent::Kind::kControl) continue;
     queue_.on_abandoned(send_kind_of(packet.content.kind), packet.content.owner);

@@ -85,12 +85,17 @@ class Connection final : private StreamSink {
   // handshake may take.
   void hold_data(Instant now);
   void handle_timeout(Instant now);
-  [[nodiscard]] Result<MessageId> send(Instant now, Body body, SendOptions options);
+  [[nodiscard]] Result<MessageId> send(Instant now, Body&& body, SendOptions options);
   bool extend_send_limit(MessageId message, std::uint64_t limit_bytes);
   bool cancel(Instant now, MessageId message);
   [[nodiscard]] std::uint32_t stream_id(MessageId message) const;
   // Sends a ping as soon as possible; PingAnswered follows its answer.
   [[nodiscard]] Status ping(Instant now);
+  // What the kernel or ICMP said about datagrams to this peer: named if the handshake gets no answer; of a session it
+  // only asks the peer.
+  void on_path_problem(Instant now, PathProblem problem);
+  // Pings at once, and reports Suspect when nothing answers within `patience` (KeepAlive::expect_answer).
+  void expect_answer(Instant now, Duration patience);
   bool touch_stream(Instant now, std::uint32_t stream_id);
   bool refuse_stream(std::uint32_t stream_id);
   // Ends the connection. When established the peer is told: one more datagram comes out of poll_transmit().
@@ -129,8 +134,19 @@ class Connection final : private StreamSink {
   [[nodiscard]] Duration silent_for(Instant now) const { return established()->keepalive.silent_for(now); }
   // How long the oldest ping has waited for an answer; zero when none waits.
   [[nodiscard]] Duration unanswered_for(Instant now) const;
+  // Suspect now, as the event says.
+  [[nodiscard]] bool is_suspect() const;
+  // The latest since the peer was last heard of.
+  [[nodiscard]] PathProblem path_problem() const;
   // Closed, and its last datagram has been handed out.
   [[nodiscard]] bool is_finished() const;
+  // Of a finished connection, once: the close packet, and the session in which an answer to it is authentic. Nothing
+  // when no answer is waited for.
+  struct ClosePacket {
+    std::vector<std::uint8_t> datagram;
+    std::unique_ptr<Session> session;
+  };
+  [[nodiscard]] std::optional<ClosePacket> take_close_packet();
   // Rate the connection would send at if it were alone; zero while it has nothing to send.
   [[nodiscard]] Bandwidth demand();
   [[nodiscard]] ConnectionStatistics statistics() const;
@@ -178,9 +194,11 @@ class Connection final : private StreamSink {
   struct Unanswered {
     bool told_authenticated = false;  // its Connected event said so
   };
-  // Tells the peer once, then is finished.
+  // Tells the peer once, then is finished; Endpoint repeats it (closing_sessions.h).
   struct Closed {
-    std::vector<std::uint8_t> farewell;  // a sealed datagram, empty when it has been sent or there is none
+    std::vector<std::uint8_t> farewell;                          // a sealed datagram; empty when there is none
+    bool told = true;                                            // it has been handed out, or there is none
+    std::unique_ptr<Session> session = nullptr;                  // to know the answer by; null when none is waited for
     std::unique_ptr<ConnectionStatistics> statistics = nullptr;  // of a session, at its end
   };
 
@@ -192,9 +210,15 @@ class Connection final : private StreamSink {
   void end_streams(Established& session);
   [[nodiscard]] bool start_over(Instant now, Established& session);
   void apply_step(Instant now, const HandshakeStep& step, ByteView datagram);
-  void end(Instant now, CloseReason reason, std::string_view text, bool tell_peer);
+  enum class Telling : std::uint8_t {
+    kNothing,
+    kAnswer,  // once: the peer has closed, and is to know that it was heard
+    kClose    // until the peer answers
+  };
+  void end(Instant now, CloseReason reason, std::string_view text, Telling telling);
   [[nodiscard]] std::vector<std::uint8_t> seal_farewell(Established& session, std::string_view text);
   void apply_timeout(Instant now, Established& session);
+  void watch_for_silence(Instant now, Established& session);
   void apply_congestion_event(Instant now, Established& session, const CongestionEvent& event,
                               const LossOutcome& losses, bool timed_out);
   void update_rate(Instant now, Established& session);
@@ -268,6 +292,8 @@ class Connection final : private StreamSink {
   std::optional<Bandwidth> rate_limit_ = context_.config.connection_rate_limit;
   std::optional<Bandwidth> rate_cap_;
   ConnectionCounters counted_;
+  PathProblem path_problem_ = PathProblem::kNone;
+  Instant path_problem_at_{};
 };
 
 // Datagrams that a finished handshake still has to send, before its session is taken.

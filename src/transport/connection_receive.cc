@@ -161,7 +161,7 @@ void Connection::process_packet(Instant now, Established& session, const Arrival
     return process_success_ack(now, session, arrival, *ack);
   }
   if (const auto* error = std::get_if<wire::AckError>(&packet.message)) {
-    return end(now, CloseReason::kRemote, printable(error->text), false);
+    return end(now, CloseReason::kRemote, printable(error->text), Telling::kAnswer);
   }
   // What was sealed in a session that the peer has ended: its ids and its streams are not those of the present one.
   if (arrival.opened.age == InboundKeyAge::kFormer) return drop(now, trace::DropReason::kClosed, arrival.bytes());
@@ -270,7 +270,8 @@ void Connection::apply_acknowledgements(Instant now, Established& session) {
   // Who acknowledges what was never sent acknowledges what has not arrived: congestion control, recovery and the
   // confirmations of messages would all rest on invention (wire spec W20). Nothing of this batch counts.
   if (outcome.misbehaving_receipts > 0) [[unlikely]] {
-    return end(now, CloseReason::kProtocolViolation, "the peer acknowledged a packet that was never sent", true);
+    return end(now, CloseReason::kProtocolViolation, "the peer acknowledged a packet that was never sent",
+               Telling::kClose);
   }
   for (const AckedRange& range : outcome.acked) {
     if (range.kind == PacketContent::Kind::kControl) continue;

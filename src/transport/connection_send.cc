@@ -45,10 +45,9 @@ std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer
   std::size_t size = 0;
   if (Handshake* handshake = shaking_hands()) {
     size = handshake->poll_transmit(now, space.first(wire::kMaxDatagram));
-  } else if (Closed* closed = std::get_if<Closed>(&state_)) {
+  } else if (Closed* closed = std::get_if<Closed>(&state_); closed != nullptr && !std::exchange(closed->told, true)) {
     size = closed->farewell.size();
     std::copy(closed->farewell.begin(), closed->farewell.end(), space.begin());
-    closed->farewell.clear();
   }
   if (size == 0) return std::nullopt;
   ++counted_.packets_sent;
@@ -104,7 +103,7 @@ bool Connection::key_exhausted(Instant now, Established& session) {
                        now - session.last_data >= kRenewalGrace;
   const bool nearly_used_up = sealer.packets_sealed() + kReservedPackets >= context_.config.hard_packet_limit;
   if (!nearly_used_up && (session.session.initiator() || !drained)) return false;
-  end(now, CloseReason::kKeyExhausted, "the key has protected its share of packets: dial again", true);
+  end(now, CloseReason::kKeyExhausted, "the key has protected its share of packets: dial again", Telling::kClose);
   return true;
 }
 

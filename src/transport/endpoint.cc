@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/connect_target.h"
 #include "transport/connection.h"
 #include "transport/route.h"
 #include "wire/datagram.h"
@@ -134,6 +135,7 @@ std::uint32_t Endpoint::open_slot(const SocketAddress& remote) {
   route.open(remote);
   if (!budget_.budget().is_unlimited()) route.member = budget_.join();
   by_address_.insert(remote, slot);
+  closing_.forget(remote);
   last_remote_ = {};
   ++open_;
   return slot;
@@ -164,10 +166,10 @@ void Endpoint::arm(std::uint32_t slot) {
 
 // --- The application's inputs ---
 
-Result<ConnectionId> Endpoint::connect(Instant now, const SocketAddress& remote, const PublicKey& peer) {
-  if (!remote.is_specified() || remote.port() == 0) {
-    return failure(ErrorCode::kInvalidArgument, "no address to connect to");
-  }
+Result<ConnectionId> Endpoint::connect(Instant now, const SocketAddress& given, const PublicKey& peer) {
+  const auto target = connect_target(given);
+  if (!target) return std::unexpected(target.error());
+  const SocketAddress& remote = *target;
   auto handshake = Handshake::initiate(now, handshake_, remote, peer);
   if (!handshake) return std::unexpected(handshake.error());
   if (const auto old = by_address_.find(remote)) {
@@ -184,7 +186,7 @@ Result<ConnectionId> Endpoint::connect(Instant now, const SocketAddress& remote,
   });
 }
 
-Result<MessageId> Endpoint::send(Instant now, ConnectionId connection, Body body, SendOptions options) {
+Result<MessageId> Endpoint::send(Instant now, ConnectionId connection, Body&& body, SendOptions options) {
   return with_connection<Result<MessageId>>(
       connection, failure(ErrorCode::kNotFound, "no such connection"),
       [&](Connection& found) { return found.send(now, std::move(body), std::move(options)); });
@@ -216,6 +218,28 @@ bool Endpoint::refuse_stream(ConnectionId connection, std::uint32_t stream_id) {
 Status Endpoint::ping(Instant now, ConnectionId connection) {
   return with_connection<Status>(connection, failure(ErrorCode::kNotFound, "no such connection"),
                                  [&](Connection& found) { return found.ping(now); });
+}
+
+void Endpoint::expect_answer(Instant now, ConnectionId connection, Duration patience) {
+  with_connection(connection, false, [&](Connection& found) {
+    found.expect_answer(now, patience);
+    return true;
+  });
+}
+
+Status Endpoint::reconnect(Instant now, ConnectionId connection) {
+  const auto slot = slot_of(connection);
+  if (!slot) return failure(ErrorCode::kNotFound, "no such connection");
+  return with_slot(*slot, [&](Route& route) { return route.reconnect(now); });
+}
+
+void Endpoint::on_path_report(Instant now, const PathReport& report) {
+  const auto slot = by_address_.find(report.remote);
+  if (!slot) return;
+  with_slot(*slot, [&](Route& route) {
+    route.connection()->on_path_problem(now, report.problem);
+    return true;
+  });
 }
 
 void Endpoint::close(Instant now, ConnectionId connection, std::string_view text) {
@@ -278,6 +302,7 @@ void Endpoint::receive_symmetric(Instant now, const DatagramRun& batch) {
   const auto slot = slot_of(batch.remote);
   if (!slot) {
     for (std::size_t i = 0; i < batch.segment_count(); ++i) {
+      if (closing_.receive(now, batch.remote, batch.segment(i))) continue;
       route_context_->drop(now, trace::DropReason::kUnknownSource, batch.segment(i).size());
     }
     return;

@@ -27,6 +27,7 @@
 #include "trace/events.h"
 #include "transport/address_table.h"
 #include "transport/admission.h"
+#include "transport/closing_sessions.h"
 #include "transport/config.h"
 #include "transport/event.h"
 #include "transport/event_queue.h"
@@ -56,15 +57,18 @@ class Endpoint {
 
   // --- Inputs ---
   // Dials a peer known by its public key; both sides may dial each other (wire spec 4.5). An established connection to
-  // the address is closed in favour of the new one. Errors: kWouldBlock when own connections fill the whole table,
-  // kInvalidArgument for an unspecified address.
+  // the address is closed in favour of the new one. A wildcard address means loopback (base/connect_target.h). Errors:
+  // kWouldBlock when own connections fill the whole table, kInvalidArgument for an address that no peer can have.
   [[nodiscard]] Result<ConnectionId> connect(Instant now, const SocketAddress& remote, const PublicKey& peer);
   void receive(Instant now, const DatagramRun& run);
   void handle_timeout(Instant now);
+  // What the kernel or ICMP said about a datagram to `report.remote` (base/path_problem.h). Nothing ends by it.
+  void on_path_report(Instant now, const PathReport& report);
 
-  // Queues a message. It may be queued before the connection is established. Errors: kNotFound for a connection that
-  // has ended, and those of SendQueue::send: kWouldBlock is followed by a Writable event.
-  [[nodiscard]] Result<MessageId> send(Instant now, ConnectionId connection, Body body, SendOptions options = {});
+  // Queues a message; `body` is moved from only when that succeeds. It may be queued before the connection is
+  // established. Errors: kNotFound for a connection that has ended, and those of SendQueue::send: kWouldBlock is
+  // followed by a Writable event.
+  [[nodiscard]] Result<MessageId> send(Instant now, ConnectionId connection, Body&& body, SendOptions options = {});
   // Bytes from the start of a stream that may be sent (credit of the layer above, decisions 1). False when it has
   // ended.
   bool extend_send_limit(Instant now, ConnectionId connection, MessageId message, std::uint64_t limit_bytes);
@@ -78,6 +82,14 @@ class Endpoint {
   bool refuse_stream(ConnectionId connection, std::uint32_t stream_id);
   // Pings at once; PingAnswered follows.
   [[nodiscard]] Status ping(Instant now, ConnectionId connection);
+  // Asks the peer for a sign of life, as a connection does by itself while packets wait for acknowledgements: Suspect
+  // follows when there is none for `patience` (at least KeepAliveConfig::prompt_suspect_after).
+  void expect_answer(Instant now, ConnectionId connection, Duration patience);
+  // Shakes hands with the peer anew beside the session, which stays in use until the handshake has succeeded, and goes
+  // on if the peer is heard of before: for a peer that is Suspect, because it has restarted or the path has changed. On
+  // success Closed{kReplaced} follows and then Connected, under a new name. To be called again while the peer stays
+  // suspect: without effect while a handshake runs. Errors: kNotFound; kInvalidArgument unless this side has connected.
+  [[nodiscard]] Status reconnect(Instant now, ConnectionId connection);
   // Tells the peer (one error acknowledgement with `text`) and ends the connection; Closed{kLocal} follows.
   void close(Instant now, ConnectionId connection, std::string_view text = {});
   void close_all(Instant now, std::string_view text = {});
@@ -97,9 +109,17 @@ class Endpoint {
   // --- Numbers ---
   [[nodiscard]] const PublicKey& public_key() const { return keys_.public_key(); }
   [[nodiscard]] std::size_t connection_count() const { return open_; }
+  // Connections that have ended and whose peer has not answered their close packet yet: worth a second before the
+  // socket closes.
+  [[nodiscard]] std::size_t closing_count() const { return closing_.size(); }
   [[nodiscard]] std::vector<ConnectionId> connections() const;
   [[nodiscard]] std::optional<ConnectionStatistics> statistics(ConnectionId connection) const;
   [[nodiscard]] std::optional<SocketAddress> remote_address(ConnectionId connection) const;
+  struct Liveness {
+    bool suspect = false;                      // Suspect was reported, and the peer has been silent since
+    PathProblem problem = PathProblem::kNone;  // the latest since the peer was last heard of
+  };
+  [[nodiscard]] Liveness liveness(ConnectionId connection) const;
   [[nodiscard]] EndpointStatistics statistics() const;
   [[nodiscard]] const Admission& admission() const { return admission_; }
 
@@ -186,6 +206,7 @@ class Endpoint {
     std::vector<std::uint8_t> bytes;
   };
   std::deque<StatelessDatagram> stateless_;
+  ClosingSessions closing_;
 };
 
 }  // namespace godwit

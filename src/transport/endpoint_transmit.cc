@@ -13,7 +13,10 @@ namespace godwit {
 // --- Time ---
 
 std::optional<Instant> Endpoint::next_timeout() const {
-  return timers_.next();
+  const auto timer = timers_.next();
+  const auto closing = closing_.next_timeout();
+  if (!timer || !closing) return timer ? timer : closing;
+  return std::min(*timer, *closing);
 }
 
 void Endpoint::handle_timeout(Instant now) {
@@ -48,6 +51,7 @@ std::optional<DatagramRun> Endpoint::poll_transmit(Instant now, TransmitBuffer& 
                        .bytes = buffer.commit(datagram.bytes.size()),
                        .segment_size = datagram.bytes.size()};
   }
+  if (auto run = closing_.poll_transmit(now, buffer)) return run;
   while (!ready_.empty()) {
     // A run needs room for itself; what is left over is not worth a cut one.
     if (buffer.space().size() < RunWriter::kMaxBytes) return std::nullopt;
@@ -63,7 +67,12 @@ std::optional<DatagramRun> Endpoint::poll_transmit(Instant now, TransmitBuffer& 
       return run;
     }
     if (route.finished()) {
+      std::optional<Connection::ClosePacket> packet;
+      if (route.connection() != nullptr) packet = route.connection()->take_close_packet();
+      const SocketAddress local = route.local();
+      const SocketAddress remote = route.remote();
       retire(slot);
+      if (packet) closing_.add(now, local, remote, std::move(packet->datagram), std::move(packet->session));
     } else {
       arm(slot);
     }
@@ -85,6 +94,12 @@ std::optional<ConnectionStatistics> Endpoint::statistics(ConnectionId connection
   const Connection* found = find(connection);
   if (found == nullptr) return std::nullopt;
   return found->statistics();
+}
+
+Endpoint::Liveness Endpoint::liveness(ConnectionId connection) const {
+  const Connection* found = find(connection);
+  if (found == nullptr) return {};
+  return {.suspect = found->is_suspect(), .problem = found->path_problem()};
 }
 
 std::optional<SocketAddress> Endpoint::remote_address(ConnectionId connection) const {

@@ -14,6 +14,7 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/path_problem.h"
 #include "base/time.h"
 #include "stream/send_queue.h"
 #include "wire/version.h"
@@ -50,6 +51,8 @@ struct Connected {
 struct Closed {
   CloseReason reason = CloseReason::kLocal;
   std::string text;  // one line for a person; the peer's own words where it gave some
+  // Of a connection that got no answer: what the kernel or ICMP last said about its datagrams. `text` names it too.
+  PathProblem problem = PathProblem::kNone;
 };
 
 // A short message, whole (at most 1147 bytes).
@@ -116,7 +119,8 @@ struct PingAnswered {
   Duration round_trip{};
 };
 
-// Unanswered pings and packets for longer than the suspicion time (W26); the connection stays open.
+// A ping and all packets have been unanswered for longer than the suspicion time (W26), or for a few round trips while
+// packets wait for their acknowledgement; the connection stays open. Endpoint::liveness() says when that is over.
 struct Suspect {
   Duration silent_for{};
 };

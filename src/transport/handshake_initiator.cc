@@ -312,7 +312,7 @@ HandshakeStep HandshakeInitiator::handle_timeout(Instant now) {
     if (intro_seen_ && context_->config->require_authenticated_peer) {
       return fail(HandshakeFailure::kUnauthenticated, "the peer did not prove the public key it was dialled by");
     }
-    return fail(HandshakeFailure::kTimeout, "no answer from " + remote_.to_string());
+    return fail(HandshakeFailure::kTimeout, "no answer");
   }
   if (now >= attempt_.deadline) {
     if (!begin_attempt(now)) return fail(HandshakeFailure::kLibrary, "an intro could not be sealed");

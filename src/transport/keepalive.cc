@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace godwit {
 namespace {
@@ -12,6 +13,8 @@ constexpr std::uint32_t kLargestFactor = 3;
 // Pings older than this are forgotten (wire spec 7).
 constexpr Duration kPingMemory = 120s;
 constexpr Duration kSmallestInterval = 1ms;
+// Between pings that overdue answers ask for.
+constexpr Duration kPromptInterval = 1s;
 constexpr int kTickShift = 10;
 
 std::uint32_t ticks(Instant time) {
@@ -72,6 +75,18 @@ Instant KeepAlive::next_timeout() const {
   return next;
 }
 
+void KeepAlive::expect_answer(Instant now, Duration patience) noexcept {
+  if (proof_pending()) return;
+  patience = std::max(patience, config_->prompt_suspect_after);
+  if (unanswered_ > 0) {
+    patience_ = std::min(patience_, patience);
+    return;
+  }
+  next_patience_ = std::min(next_patience_, patience);
+  next_ping_ = std::min(next_ping_, std::max(now, last_ping_ + kPromptInterval));
+  hurried_ = false;
+}
+
 void KeepAlive::restart_proof(Instant now) {
   proof_ = Proof::kPinging;
   proof_deadline_ = now + config_->proof_timeout;
@@ -83,6 +98,7 @@ std::uint64_t KeepAlive::begin_ping(Instant now) {
   if (unanswered_ == 0) {
     suspect_ = false;
     first_unanswered_ = now;
+    patience_ = std::exchange(next_patience_, Duration::max());
   }
   // Consecutive remembered pings are that close, so that ticks, which come round after 73 minutes, tell all of them.
   if (now - last_ping_ > kPingMemory) outstanding_ = 0;
@@ -123,12 +139,17 @@ Duration KeepAlive::interval_after_ping() {
   if (proof_pending()) return config_->proof_interval;
   const std::uint32_t factor =
       unanswered_ <= kPingsBeforeBackOff ? 1 : std::min(unanswered_ - kPingsBeforeBackOff + 1, kLargestFactor);
-  Duration interval = config_->ping_interval * factor;
+  Duration interval = base_interval() * factor;
   if (config_->ping_jitter > Duration::zero()) {
     const auto width = static_cast<std::uint64_t>(config_->ping_jitter.count()) * 2 + 1;
     interval += Duration{static_cast<Duration::rep>(random_->below(width))} - config_->ping_jitter;
   }
   return std::clamp(interval, kSmallestInterval, wire::kMaxPingInterval);
+}
+
+Duration KeepAlive::base_interval() const {
+  constexpr int kPingsPerIdleTimeout = 3;
+  return std::min(config_->ping_interval, config_->idle_timeout / kPingsPerIdleTimeout);
 }
 
 Instant KeepAlive::idle_deadline() const {
@@ -138,7 +159,8 @@ Instant KeepAlive::idle_deadline() const {
 
 Instant KeepAlive::suspect_deadline() const {
   if (unanswered_ == 0 || proof_pending()) return Instant::max();
-  return last_authentic_ + config_->suspect_after;
+  const Instant deadline = last_authentic_ + config_->suspect_after;
+  return patience_ == Duration::max() ? deadline : std::min(deadline, first_unanswered_ + patience_);
 }
 
 }  // namespace godwit

@@ -16,6 +16,7 @@
 namespace godwit {
 
 struct KeepAliveConfig {
+  // At most a third of `idle_timeout`, so that a lost ping does not end a healthy connection.
   Duration ping_interval = wire::kPingInterval;
   // Each interval is drawn from ping_interval ± this (wire spec W21), held within (0, 15 s).
   Duration ping_jitter = Duration::zero();
@@ -25,6 +26,8 @@ struct KeepAliveConfig {
   Duration proof_timeout = 5s;
   // Silence with an unanswered ping for this long makes the peer suspect (wire spec W26: 10 to 20 s).
   Duration suspect_after = 15s;
+  // The least time to wait for the answer to a ping that was sent because an answer to something else is overdue.
+  Duration prompt_suspect_after = 2s;
   // A timer that fires this late means that the process or the machine was suspended.
   Duration suspension_gap = 10s;
 };
@@ -67,6 +70,10 @@ class KeepAlive {
     next_ping_ = now;
     hurried_ = false;
   }
+  // An answer is overdue (packets wait for acknowledgements, or ICMP says that nobody is there): pings now, unless one
+  // waits already, and the peer is suspect when that ping is unanswered for `patience`, at least prompt_suspect_after.
+  // At most one such ping a second, whatever ICMP claims.
+  void expect_answer(Instant now, Duration patience) noexcept;
   // A new session at the peer (wire spec 5.8): pings until answered, without failing. Earlier pings are forgotten.
   void restart_proof(Instant now);
 
@@ -78,6 +85,7 @@ class KeepAlive {
 
   [[nodiscard]] bool suspect() const { return suspect_ && unanswered_ > 0; }
   [[nodiscard]] bool proof_pending() const { return proof_ != Proof::kNone; }
+  [[nodiscard]] Instant last_authentic() const { return last_authentic_; }
   [[nodiscard]] Duration silent_for(Instant now) const { return now - last_authentic_; }
   // How long the first ping since the last authentic datagram has waited for an answer; zero when none waits.
   [[nodiscard]] Duration unanswered_for(Instant now) const {
@@ -92,6 +100,7 @@ class KeepAlive {
   [[nodiscard]] static std::uint32_t bit(std::uint64_t number) { return 1U << (number % kRememberedPings); }
   void forget_pings();
   [[nodiscard]] Duration interval_after_ping();
+  [[nodiscard]] Duration base_interval() const;
   [[nodiscard]] Instant idle_deadline() const;
   [[nodiscard]] Instant suspect_deadline() const;
 
@@ -102,6 +111,8 @@ class KeepAlive {
   Instant first_unanswered_;
   Instant next_ping_;
   Instant proof_deadline_;
+  Duration next_patience_ = Duration::max();  // of the next first unanswered ping
+  Duration patience_ = Duration::max();       // of the present one
   std::uint64_t first_sequence_ = 0;
   std::uint64_t pings_ = 0;       // sequences given out
   std::uint32_t unanswered_ = 0;  // pings sent since the last authentic datagram

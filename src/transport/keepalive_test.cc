@@ -308,5 +308,54 @@ TEST_F(KeepAliveTest, ANewSessionIsPingedForProofAndOldPingsAreForgotten) {
   EXPECT_TRUE(alive.handle_timeout(kStart + 1s).ping);
 }
 
+TEST_F(KeepAliveTest, PingsAtLeastThreeTimesWithinTheIdleTimeout) {
+  for (const Duration idle : {Duration(300ms), Duration(3s), Duration(9s), Duration(120s)}) {
+    config_.idle_timeout = idle;
+    KeepAlive alive(config_, kStart, ProofRule::kProven, random_);
+    const std::vector<Duration> pings = pings_in_silence(alive, 10min);
+    EXPECT_EQ(expired_at_, idle);
+    EXPECT_GE(pings.size(), 2U) << "before the one that coincides with the end";
+    EXPECT_EQ(pings.front(), std::min(idle / 3, Duration(5s)));
+  }
+}
+
+TEST_F(KeepAliveTest, AnOverdueAnswerIsAskedForAndItsLackIsSuspectSoon) {
+  KeepAlive alive(config_, kStart, ProofRule::kProven, random_);
+  const Instant overdue = kStart + 1s;
+  alive.expect_answer(overdue, 500ms);
+  EXPECT_EQ(alive.next_timeout(), overdue);
+  const std::vector<Duration> pings = pings_in_silence(alive, 4s);
+  ASSERT_FALSE(pings.empty());
+  EXPECT_EQ(pings.front(), 1s);
+  EXPECT_EQ(suspected_at_, 1s + config_.prompt_suspect_after) << "the least patience, not 500 ms";
+}
+
+TEST_F(KeepAliveTest, AnAnswerEndsTheSuspicionAndTheNextSilenceIsAnOrdinaryOne) {
+  KeepAlive alive(config_, kStart, ProofRule::kProven, random_);
+  alive.expect_answer(kStart + 1s, 3s);
+  static_cast<void>(pings_in_silence(alive, 4s));
+  EXPECT_EQ(suspected_at_, 4s);
+  EXPECT_TRUE(alive.suspect());
+  alive.on_authentic(kStart + 4500ms);
+  EXPECT_FALSE(alive.suspect());
+  suspected_at_.reset();
+  static_cast<void>(pings_in_silence(alive, 60s));
+  EXPECT_EQ(suspected_at_, 4500ms + config_.suspect_after);
+}
+
+TEST_F(KeepAliveTest, ClaimsOfAnOverdueAnswerCauseOnePingASecondAtMost) {
+  KeepAlive alive(config_, kStart, ProofRule::kProven, random_);
+  std::size_t pings = 0;
+  for (Instant now = kStart; now < kStart + 10s; now += 1ms) {
+    alive.expect_answer(now, Duration::zero());
+    if (alive.next_timeout() > now || !alive.handle_timeout(now).ping) continue;
+    static_cast<void>(alive.begin_ping(now));
+    alive.on_authentic(now);
+    ++pings;
+  }
+  EXPECT_GE(pings, 2U);
+  EXPECT_LE(pings, 11U);
+}
+
 }  // namespace
 }  // namespace godwit

@@ -84,7 +84,9 @@ void Route::receive_with_pending(Instant now, const DatagramRun& batch) {
       // The session lives, and the intros were forged or late. An own attempt goes on: its intro may have reset the
       // peer already.
       for (std::size_t n = pending_.size(); n-- > 0;) {
-        if (!pending_[n]->initiates) remove_pending(n);
+        // The peer of a reconnecting session was away, and the session lives: it need not be replaced.
+        const bool ends = !pending_[n]->initiates || (pending_[n]->reconnects && !connection_->is_suspect());
+        if (ends) remove_pending(n);
       }
       continue;
     }
@@ -196,12 +198,12 @@ void Route::begin_beside(Instant now, const SocketAddress& local, const IntroSee
     auto attempt = Handshake::initiate(now, context_->handshake(), remote_, *connection_->session()->dialled_key());
     if (!attempt) return context_->drop(now, trace::DropReason::kAuthenticationFailed, intro.datagram_bytes);
     attempt->receive_intro(now, intro);
-    add_pending(local_, intro, std::move(*attempt)).initiates = true;
+    add_pending(local_, intro.fingerprint, std::move(*attempt)).initiates = true;
   } else {
     auto handshake = Handshake::accept(now, context_->handshake(), remote_, intro);
     if (!handshake) return context_->drop(now, handshake.error(), intro.datagram_bytes);
     if (pending_.size() >= kMostBesideSession) remove_pending(0);
-    add_pending(local, intro, std::move(*handshake));
+    add_pending(local, intro.fingerprint, std::move(*handshake));
   }
   if (!beside_) beside_ = std::make_unique<UnopenableBudget>();
 }
@@ -211,13 +213,13 @@ void Route::begin_beside(Instant now, const SocketAddress& local, const IntroSee
 void Route::add_half_open(Instant now, const SocketAddress& local, const IntroSeen& intro, Handshake handshake) {
   if (pending_.size() >= kMostHalfOpen) remove_pending(0);
   context_->admission.on_unproven_intro(now, remote_, intro.datagram_bytes);
-  add_pending(local, intro, std::move(handshake));
+  add_pending(local, intro.fingerprint, std::move(handshake));
 }
 
-Route::Pending& Route::add_pending(const SocketAddress& local, const IntroSeen& intro, Handshake handshake) {
+Route::Pending& Route::add_pending(const SocketAddress& local, const IntroFingerprint& intro, Handshake handshake) {
   ++context_->statistics.handshakes_started;
   pending_.push_back(std::make_unique<Pending>(
-      Pending{.handshake = std::move(handshake), .local = local, .number = ++handshakes_, .intro = intro.fingerprint}));
+      Pending{.handshake = std::move(handshake), .local = local, .number = ++handshakes_, .intro = intro}));
   context_->admission.on_half_open(std::uint64_t{handshakes_} << 32 | slot_);
   return *pending_.back();
 }
@@ -286,11 +288,31 @@ void Route::close(Instant now, CloseReason reason, std::string_view text) {
   clear_pending();
 }
 
+bool Route::reconnecting() const {
+  return std::any_of(pending_.begin(), pending_.end(), [](const auto& pending) { return pending->reconnects; });
+}
+
+Status Route::reconnect(Instant now) {
+  const Session* session = connection_ ? connection_->session() : nullptr;
+  if (session == nullptr || !session->dialled_key()) {
+    return failure(ErrorCode::kInvalidArgument, "only the side that has connected can connect again");
+  }
+  if (std::any_of(pending_.begin(), pending_.end(), [](const auto& pending) { return pending->initiates; })) return {};
+  auto handshake = Handshake::initiate(now, context_->handshake(), remote_, *session->dialled_key());
+  if (!handshake) return std::unexpected(handshake.error());
+  Pending& pending = add_pending(local_, {}, std::move(*handshake));
+  pending.initiates = pending.reconnects = true;
+  if (!beside_) beside_ = std::make_unique<UnopenableBudget>();
+  return connection_->ping(now);
+}
+
 void Route::handle_timeout(Instant now) {
   for (std::size_t n = 0; n < pending_.size();) {
     const auto deadline = pending_[n]->handshake.next_timeout();
     const bool due = deadline && *deadline <= now;
     if (!due || advance_pending(now, n, pending_[n]->handshake.handle_timeout(now), {}, pending_[n]->local)) ++n;
+    // The answer to a ping comes ahead of the answer to the handshake behind it.
+    if (due && connection_ && reconnecting()) static_cast<void>(connection_->ping(now));
   }
   if (question_ && question_->decide_at <= now) decide(now);
   if (!connection_) return;
@@ -325,9 +347,14 @@ std::optional<DatagramRun> Route::poll_pending(Instant now, TransmitBuffer& buff
 }
 
 std::optional<DatagramRun> Route::poll_transmit(Instant now, TransmitBuffer& buffer) {
-  if (auto run = poll_pending(now, buffer)) return run;
-  if (!connection_) return std::nullopt;
-  auto run = connection_->poll_transmit(now, buffer);
+  std::optional<DatagramRun> run;
+  // The question to the session goes ahead of the handshake that would replace it.
+  if (connection_ && reconnecting()) run = connection_->poll_transmit(now, buffer);
+  if (!run) {
+    if (auto handshake = poll_pending(now, buffer)) return handshake;
+    if (!connection_) return std::nullopt;
+    run = connection_->poll_transmit(now, buffer);
+  }
   if (run) run->local = local_;
   return run;
 }

@@ -61,6 +61,8 @@ class Route {
   [[nodiscard]] bool finished() const { return pending_.empty() && (!connection_ || connection_->is_finished()); }
   [[nodiscard]] ConnectionId id() const { return std::uint64_t{generation_} << 32 | slot_; }
   [[nodiscard]] const SocketAddress& remote() const { return remote_; }
+  // Where the peer's datagrams arrive: replies leave from there.
+  [[nodiscard]] const SocketAddress& local() const { return local_; }
   // Null while the route is half-open.
   [[nodiscard]] Connection* connection() { return connection_.get(); }
   [[nodiscard]] const Connection* connection() const { return connection_.get(); }
@@ -79,6 +81,8 @@ class Route {
   void add_half_open(Instant now, const SocketAddress& local, const IntroSeen& intro, Handshake handshake);
   // Admission has made room for a newer handshake.
   void drop_half_open(std::uint32_t number);
+  // Endpoint::reconnect() for the connection of this route.
+  [[nodiscard]] Status reconnect(Instant now);
   void close(Instant now, CloseReason reason, std::string_view text);
   void handle_timeout(Instant now);
   // Counts what has become of the connection: opened, closed, failed.
@@ -101,6 +105,8 @@ class Route {
     std::uint32_t number = 0;
     IntroFingerprint intro;
     bool initiates = false;  // dials a peer that may have restarted
+    // Of reconnect(): the session is asked before each datagram of the handshake, and keeps the route if it answers.
+    bool reconnects = false;
   };
   // A valid intro has come from the address of a session, which has been pinged: did the peer restart?
   struct Question {
@@ -120,7 +126,8 @@ class Route {
   void question_session(Instant now, const SocketAddress& local, const IntroSeen& intro);
   void decide(Instant now);
   void begin_beside(Instant now, const SocketAddress& local, const IntroSeen& intro);
-  Pending& add_pending(const SocketAddress& local, const IntroSeen& intro, Handshake handshake);
+  Pending& add_pending(const SocketAddress& local, const IntroFingerprint& intro, Handshake handshake);
+  [[nodiscard]] bool reconnecting() const;
   void remove_pending(std::size_t index);
   void clear_pending();
   // True while the pending handshake `index` is still there.
