@@ -60,7 +60,7 @@ Result<std::vector<DialledPeer>> parse_dials(const std::vector<std::string>& tex
     }
     const auto address = resolve_peer(text.substr(at + 1));
     if (!address) return std::unexpected(address.error());
-    peers.push_back({.address = *address, .key = *key});
+    peers.push_back({.address = address->front(), .key = *key});
   }
   return peers;
 }

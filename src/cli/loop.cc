@@ -35,10 +35,11 @@ void Loop::close_all(std::string_view text) {
   while (bytes_in_flight() > 0 && boot_time_now() < deadline) node_.turn(handler_, kTurn);
   node_.endpoint().close_all(boot_time_now(), text);
   deadline = boot_time_now() + kFarewellTime;
-  // However late it is, the farewell leaves: without it the peer would wait for its idle time-out.
+  // However late it is, the close packet leaves, again and again until it is answered: without it the peer would wait
+  // for its idle time-out.
   do {
     node_.turn(handler_, kTurn);
-  } while (node_.endpoint().connection_count() > 0 && boot_time_now() < deadline);
+  } while (node_.endpoint().connection_count() + node_.endpoint().closing_count() > 0 && boot_time_now() < deadline);
   prompt_.reset();
 }
 
@@ -51,16 +52,17 @@ std::uint64_t Loop::bytes_in_flight() const {
 }
 
 void CommandHandler::on_event(Node& node, ConnectionId connection, Event& event) {
-  command_.on_event(node.now(), connection, event);
+  const bool once_a_packet = std::holds_alternative<StreamChunk>(event);
+  command_.on_event(once_a_packet ? node.last_reading() : node.now(), connection, event);
   // The command sees to it in its on_turn(), which this turn has had already.
-  if (node.statistics().turns == last_turn_) node.wake_at(node.now());
+  if (node.statistics().turns == last_turn_) node.wake_at(node.last_reading());
 }
 
 void CommandHandler::on_turn(Node& node) {
   last_turn_ = node.statistics().turns;
   command_.on_turn(node.now());
-  if (flush_ready_output()) node.wake_at(node.now() + kOutputRetry);
-  if (over_()) return node.wake_at(node.now());
+  if (flush_ready_output()) node.wake_at(node.last_reading() + kOutputRetry);
+  if (over_()) return node.wake_at(node.last_reading());
   if (const auto deadline = command_.next_timeout()) node.wake_at(*deadline);
 }
 

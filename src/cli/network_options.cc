@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <utility>
@@ -177,24 +178,37 @@ NodeConfig make_node_config(const NetworkOptions& options) {
   return config;
 }
 
+namespace {
+
+SocketAddress client_bind(const std::vector<SocketAddress>& addresses) {
+  const auto ipv6 = static_cast<std::size_t>(std::ranges::count_if(addresses, &SocketAddress::is_ipv6));
+  if (ipv6 == 0) return SocketAddress::ipv4({}, 0);
+  return ipv6 == addresses.size() ? SocketAddress::ipv6({}, 0) : SocketAddress();
+}
+
+}  // namespace
+
 Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions& peer, NodeConfig config,
                                trace::CostSink* cost) {
   if (config.endpoint.cipher && !cipher_available(*config.endpoint.cipher)) {
     return failure(ErrorCode::kUnsupported, "the cipher " + options.cipher + " is not available on this machine");
   }
-  const auto address = resolve_peer(peer.to);
-  if (!address) return std::unexpected(address.error());
+  auto addresses = resolve_peer(peer.to);
+  if (!addresses) return std::unexpected(addresses.error());
+  // This back end has one peer for good.
+  if (config.backend == BackendKind::kConnected) addresses->resize(1);
   auto keys = load_keys(options, Role::kClient);
   if (!keys) return std::unexpected(keys.error());
   config.endpoint.accept_incoming = false;
   config.endpoint.handshake.require_authenticated_peer = !peer.allow_unauthenticated;
   if (const auto timeout = parse_duration(peer.connect_timeout)) config.endpoint.handshake.connect_timeout = *timeout;
-  config.backend_config.peer = *address;
-  config.socket.bind = address->is_ipv6() ? SocketAddress::ipv6({}, 0) : SocketAddress::ipv4({}, 0);
+  config.backend_config.peer = addresses->front();
+  config.socket.bind = client_bind(*addresses);
   if (!options.bind.empty()) config.socket.bind = *parse_bind(options.bind);
   auto node = Node::open(config, std::move(keys->keys), nullptr, cost);
   if (!node) return std::unexpected(node.error());
-  return OpenedNode{.node = std::move(*node), .peer = *address, .peer_key = *PublicKey::from_hex(peer.key)};
+  return OpenedNode{
+      .node = std::move(*node), .addresses = std::move(*addresses), .peer_key = *PublicKey::from_hex(peer.key)};
 }
 
 namespace {
@@ -221,7 +235,7 @@ Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config,
   if (!keys) return std::unexpected(keys.error());
   auto node = Node::open(config, std::move(*keys), nullptr, cost);
   if (!node) return std::unexpected(node.error());
-  return OpenedNode{.node = std::move(*node), .peer = {}, .peer_key = {}};
+  return OpenedNode{.node = std::move(*node), .addresses = {}, .peer_key = {}};
 }
 
 Result<std::unique_ptr<Shards>> open_shards(const NetworkOptions& options, NodeConfig config, std::size_t count) {

@@ -65,11 +65,11 @@ void add_output_options(CLI::App& app, OutputOptions& options);
 
 struct OpenedNode {
   std::unique_ptr<Node> node;
-  SocketAddress peer;  // clients
+  std::vector<SocketAddress> addresses;  // clients: of the peer, in order of preference
   PublicKey peer_key;
 };
-// Loads the key, binds and opens. A client's socket has the peer's family, an
-// ephemeral port and accepts nobody; it needs no key file.
+// Loads the key, binds and opens. A client's socket has the family of the peer's addresses (both where there are both),
+// an ephemeral port and accepts nobody; it needs no key file.
 [[nodiscard]] Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions& peer, NodeConfig config,
                                              trace::CostSink* cost = nullptr);
 [[nodiscard]] Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config,

@@ -118,7 +118,7 @@ Status check_perf_client_options(const PerfClientOptions& options) {
 }
 
 PerfClient::Options make_perf_client(const PerfClientOptions& options, const OpenedNode& opened) {
-  PerfClient::Options client{.server = opened.peer, .server_key = opened.peer_key};
+  PerfClient::Options client{.addresses = opened.addresses, .server_key = opened.peer_key};
   PerfRun::Options& run = client.run;
   run.sends = options.sends();
   run.receives = options.receives();

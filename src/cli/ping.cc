@@ -17,6 +17,7 @@
 #include "cli/values.h"
 #include "measure/histogram.h"
 #include "runtime/clock.h"
+#include "runtime/connector.h"
 
 namespace godwit::cli {
 namespace {
@@ -36,13 +37,17 @@ class PingCommand final : public LoopCommand {
   PingCommand(const PingOptions& options, const OpenedNode& opened)
       : options_(options),
         node_(*opened.node),
-        peer_(opened.peer),
+        connector_(node_.endpoint(), opened.addresses, opened.peer_key),
         interval_(*parse_duration(options.interval)),
         timeout_(*parse_duration(options.timeout)) {}
 
+  [[nodiscard]] Status start() { return connector_.start(boot_time_now()); }
+
   void on_event(Instant now, ConnectionId connection, Event& event) override {
+    if (connector_.on_event(now, connection, event) || connection != connector_.connection()) return;
     if (const auto* connected = std::get_if<Connected>(&event)) {
       connection_ = connection;
+      peer_ = connected->remote;
       authenticated_ = connected->peer_authenticated;
       next_ = now;
     } else if (std::get_if<PeerAuthenticated>(&event) != nullptr) {
@@ -51,10 +56,13 @@ class PingCommand final : public LoopCommand {
       on_answer(*answer);
     } else if (auto* closed = std::get_if<Closed>(&event)) {
       closed_ = std::move(*closed);
+      // Nobody is left to answer the ping that is on its way.
+      waiting_since_.reset();
     }
   }
 
   void on_turn(Instant now) override {
+    connector_.on_turn(now);
     if (connection_ == 0 || closed_) return;
     if (waiting_since_ && now - *waiting_since_ >= timeout_) {
       waiting_since_.reset();
@@ -68,13 +76,17 @@ class PingCommand final : public LoopCommand {
   }
 
   [[nodiscard]] bool done() const override {
-    return closed_.has_value() || (all_sent() && !waiting_since_) || output_lost();
+    return connector_.failure() || closed_.has_value() || (all_sent() && !waiting_since_) || output_lost();
   }
   [[nodiscard]] std::optional<Instant> next_timeout() const override {
-    if (connection_ == 0 || done()) return std::nullopt;
+    if (done()) return std::nullopt;
+    if (connection_ == 0) return connector_.next_timeout();
     return waiting_since_ ? *waiting_since_ + timeout_ : next_;
   }
   [[nodiscard]] bool connected() const { return connection_ != 0; }
+  // Why there is no connection.
+  [[nodiscard]] const std::optional<Error>& failure() const { return connector_.failure(); }
+  // The peer, or its silence, has ended the connection before the pings were over.
   [[nodiscard]] const std::optional<Closed>& closed() const { return closed_; }
   [[nodiscard]] std::uint64_t answered() const { return round_trips_.count(); }
 
@@ -138,7 +150,8 @@ class PingCommand final : public LoopCommand {
 
   const PingOptions& options_;
   Node& node_;
-  SocketAddress peer_;
+  Connector connector_;
+  SocketAddress peer_;  // the address that answered
   Duration interval_;
   Duration timeout_;
   ConnectionId connection_ = 0;
@@ -164,21 +177,26 @@ int run_ping(const PingOptions& options) {
   }
   Node& node = *opened->node;
   PingCommand command(options, *opened);
-  if (const auto dialled = node.endpoint().connect(boot_time_now(), opened->peer, opened->peer_key); !dialled) {
-    print_error(dialled.error().message);
+  if (const Status started = command.start(); !started) {
+    print_error(started.error().message);
     return kUnreachable;
   }
   Loop loop(node, command);
   // Ctrl-C is how an endless ping ends.
-  const bool finished = loop.run();
+  static_cast<void>(loop.run());
+  // By the peer, or by its silence; close_all() ends it as well.
+  const std::optional<Closed> lost = command.closed();
   loop.close_all("done");
   if (!command.connected()) {
-    print_error(finished ? "cannot connect to " + opened->peer.to_string() + ": " + command.closed()->text
-                         : std::string("interrupted"));
-    return finished ? kUnreachable : kInterrupted;
+    print_error(command.failure() ? command.failure()->message : std::string("interrupted"));
+    return command.failure() ? kUnreachable : kInterrupted;
   }
   if (!options.output.json) command.print_summary();
   if (!write_json(command.to_json(), options.output)) return kFailure;
+  if (lost) {
+    print_error("the connection has ended: " + lost->text);
+    return kFailure;
+  }
   return command.answered() > 0 ? kSuccess : kFailure;
 }
 

@@ -56,11 +56,12 @@ class SendCommand final : public LoopCommand {
 
  private:
   static FileSendSession::Options make_session_options(const SendCommandOptions& options, const OpenedNode& opened) {
-    FileSendSession::Options session{.peer = opened.peer, .peer_key = opened.peer_key};
+    FileSendSession::Options session{.addresses = opened.addresses, .peer_key = opened.peer_key};
     for (const std::string& file : options.files) session.files.emplace_back(file);
     if (!options.name.empty()) session.name = options.name;
     for (const std::string& text : options.messages) session.messages.emplace_back(text.begin(), text.end());
     session.wake = [node = opened.node.get()] { node->wake(); };
+    session.notice = [](const std::string& text) { print_note("godwit: " + text); };
     return session;
   }
 
@@ -106,10 +107,15 @@ measure::Json to_json(const FileSendSession& session) {
          {"reason", confirmed ? measure::Json() : measure::Json(printable_text(*file.failure))}});
   }
   const ConnectionStatistics path = session.statistics();
-  return {{"schema", "godwit-send"},           {"schema_version", 1},
-          {"files", std::move(files)},         {"messages_confirmed", session.messages_confirmed()},
-          {"packets_sent", path.packets_sent}, {"retransmitted_packets", path.packets_retransmitted},
-          {"lost_packets", path.packets_lost}, {"round_trip_seconds", to_seconds(path.smoothed_round_trip)}};
+  return {{"schema", "godwit-send"},
+          {"schema_version", 1},
+          {"files", std::move(files)},
+          {"messages_confirmed", session.messages_confirmed()},
+          {"packets_sent", path.packets_sent},
+          {"retransmitted_packets", path.packets_retransmitted},
+          {"lost_packets", path.packets_lost},
+          {"round_trip_seconds", to_seconds(path.smoothed_round_trip)},
+          {"reconnections", session.reconnections()}};
 }
 
 // What can be known to be wrong before anything is dialled.

@@ -67,7 +67,7 @@ class FilePair : public ::testing::Test {
     return input_ / name;
   }
   void start_session(FileSendSession::Options options) {
-    options.peer = pair_.server.address;
+    options.addresses = {pair_.server.address};
     options.peer_key = pair_.server.endpoint->public_key();
     options.wake = [] {};
     session_ = std::make_unique<FileSendSession>(*pair_.client.endpoint, pair_.random, std::move(options));

@@ -1,5 +1,7 @@
 #include "transfer/file_send_session.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -18,6 +20,12 @@ constexpr Duration kRetryInterval = 500ms;
 constexpr Duration kPlaceTimeout = 30s;
 // A peer that connects back has to finish within the time of a handshake.
 constexpr Duration kReplacementTimeout = 15s;
+// A silent peer is connected to again until it answers; each look takes up a handshake that has failed.
+constexpr Duration kPursuitInterval = 500ms;
+// A peer whose port is said to be closed may be about to restart. Mere silence may be an outage, and lasts until the
+// idle time-out.
+constexpr Duration kGoneAfter = 10s;
+constexpr std::uint32_t kMaxReconnections = 5;
 
 }  // namespace
 
@@ -25,6 +33,7 @@ FileSendSession::FileSendSession(Endpoint& endpoint, RandomSource& random, Optio
     : endpoint_(endpoint),
       random_(random),
       options_(std::move(options)),
+      connector_(endpoint, options_.addresses, options_.peer_key),
       places_(kPlacesOfUnknownReceiver),
       allowed_(kMostFiles) {}
 
@@ -52,15 +61,22 @@ Status FileSendSession::start(Instant now) {
 }
 
 Status FileSendSession::dial(Instant now) {
-  const auto dialled = endpoint_.connect(now, options_.peer, options_.peer_key);
-  if (!dialled) return std::unexpected(dialled.error());
-  connection_ = *dialled;
-  return {};
+  connection_ = 0;
+  return connector_.start(now);
 }
 
 void FileSendSession::on_event(Instant now, ConnectionId connection, Event& event) {
   if (ended_) return;
-  if (replaced_until_ && std::holds_alternative<Connected>(event)) connection_ = connection;
+  if (connector_.on_event(now, connection, event)) {
+    if (connector_.failure()) end(connector_.failure()->message);
+    return;
+  }
+  if (const auto* connected = std::get_if<Connected>(&event)) {
+    if (!replaced_until_ && connection != connector_.connection()) return;
+    connection_ = connection;
+    remote_ = connected->remote;
+    return begin(now);
+  }
   if (connection != connection_) return;
   // Copied out: sending below may move the queue that the event lies in.
   if (const auto* message = std::get_if<MessageReceived>(&event)) {
@@ -77,8 +93,8 @@ void FileSendSession::on_event(Instant now, ConnectionId connection, Event& even
     // A receiver has no streams to send.
     const std::uint32_t id = chunk->stream_id;
     static_cast<void>(endpoint_.refuse_stream(connection, id));
-  } else if (std::holds_alternative<Connected>(event)) {
-    begin(now);
+  } else if (const auto* suspect = std::get_if<Suspect>(&event)) {
+    on_suspect(now, suspect->silent_for);
   } else if (auto* closed = std::get_if<Closed>(&event)) {
     Closed copy = std::move(*closed);
     on_closed(now, copy);
@@ -88,15 +104,18 @@ void FileSendSession::on_event(Instant now, ConnectionId connection, Event& even
 void FileSendSession::on_closed(Instant now, Closed& closed) {
   settle(now);
   // A receiver may leave as soon as it has confirmed.
-  if (connected_ && all_settled()) return end(std::nullopt);
+  if (all_settled()) return end(std::nullopt);
   // A receiver that demands a proof of this side's key connects back; its session takes the place of this one.
-  if (connected_ && closed.reason == CloseReason::kReplaced) return await_replacement(now);
-  end(connected_ ? "the connection has ended: " + closed.text
-                 : "cannot connect to " + options_.peer.to_string() + ": " + closed.text);
+  if (closed.reason == CloseReason::kReplaced) return await_replacement(now);
+  end("the connection has ended: " + closed.text);
 }
 
 // What was on its way may or may not have arrived: files that the receiver had begun to take start anew.
 void FileSendSession::await_replacement(Instant now) {
+  if (std::exchange(suspect_since_, std::nullopt)) {
+    if (++reconnections_ > kMaxReconnections) return end("the connection was lost too often");
+    notice("connected to " + remote_.to_string() + " again: what was under way is sent from its beginning");
+  }
   past_ = statistics();
   latest_ = {};
   connection_ = 0;
@@ -111,6 +130,35 @@ void FileSendSession::await_replacement(Instant now) {
   for (const auto& [message, index] : std::exchange(messages_open_, {})) messages_waiting_.push_front(index);
 }
 
+// The peer may have restarted, or a NAT between may have forgotten the connection: a handshake beside the session finds
+// out.
+void FileSendSession::on_suspect(Instant now, Duration silence) {
+  if (suspect_since_) return;
+  suspect_since_ = now;
+  next_pursuit_ = now;
+  notice(
+      fmt::format("no sign of life from {} for {:.1f} s: connecting again", remote_.to_string(), to_seconds(silence)));
+  pursue(now);
+}
+
+void FileSendSession::pursue(Instant now) {
+  if (!suspect_since_ || now < next_pursuit_) return;
+  next_pursuit_ = now + kPursuitInterval;
+  const Endpoint::Liveness alive = endpoint_.liveness(connection_);
+  if (!alive.suspect) {
+    suspect_since_.reset();
+    return notice(remote_.to_string() + " answers again");
+  }
+  if (alive.problem == PathProblem::kPortUnreachable && now - *suspect_since_ >= kGoneAfter) {
+    return end("the peer has gone: " + std::string(path_problem_name(alive.problem)));
+  }
+  static_cast<void>(endpoint_.reconnect(now, connection_));
+}
+
+void FileSendSession::notice(const std::string& text) const {
+  if (options_.notice) options_.notice(text);
+}
+
 void FileSendSession::begin(Instant now) {
   connected_ = true;
   redialling_ = false;
@@ -119,6 +167,9 @@ void FileSendSession::begin(Instant now) {
 }
 
 void FileSendSession::on_turn(Instant now) {
+  connector_.on_turn(now);
+  if (connector_.failure() && !ended_) end(connector_.failure()->message);
+  pursue(now);
   if (ended_) return;
   if (replaced_until_ && *replaced_until_ <= now)
     return end("the connection has ended: the peer took it over and left");
@@ -292,6 +343,8 @@ std::optional<Instant> FileSendSession::next_timeout() const {
   const auto consider = [&earliest](std::optional<Instant> deadline) {
     if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
   };
+  consider(connector_.next_timeout());
+  if (suspect_since_) consider(next_pursuit_);
   consider(retry_at_);
   for (const Active& active : active_) consider(active.sender->next_timeout());
   return earliest;

@@ -16,6 +16,7 @@
 
 #include "base/random.h"
 #include "crypto/keypair.h"
+#include "runtime/connector.h"
 #include "transfer/file_sender.h"
 #include "transfer/statistics_sum.h"
 
@@ -33,7 +34,7 @@ struct SentFile {
 class FileSendSession {
  public:
   struct Options {
-    SocketAddress peer;
+    std::vector<SocketAddress> addresses;  // of the peer, in order of preference
     PublicKey peer_key;
     std::vector<std::filesystem::path> files;
     std::optional<std::string> name;                  // for the receiver, in place of the first file's own
@@ -41,6 +42,8 @@ class FileSendSession {
     std::size_t parallel = 4;                         // files that are large, or of unknown size, at a time
     // From the threads that read files: makes the loop take a turn.
     std::function<void()> wake;
+    // What a person should know on the way: the peer is silent, the connection has been made again. May be null.
+    std::function<void(const std::string&)> notice;
   };
   FileSendSession(Endpoint& endpoint, RandomSource& random, Options options);
   ~FileSendSession();
@@ -58,6 +61,8 @@ class FileSendSession {
   [[nodiscard]] bool ended() const { return ended_; }
   // Why the session ended before everything was confirmed; the files that it left behind say the same.
   [[nodiscard]] const std::optional<std::string>& failure() const { return failure_; }
+  // Times that the peer fell silent and a new connection took the old one's place.
+  [[nodiscard]] std::uint32_t reconnections() const { return reconnections_; }
   [[nodiscard]] const std::vector<SentFile>& results() const { return results_; }
   [[nodiscard]] std::size_t messages_confirmed() const { return messages_confirmed_; }
   [[nodiscard]] std::uint64_t total_bytes() const { return total_bytes_; }
@@ -80,6 +85,9 @@ class FileSendSession {
   void begin(Instant now);
   void on_closed(Instant now, Closed& closed);
   void await_replacement(Instant now);
+  void on_suspect(Instant now, Duration silence);
+  void pursue(Instant now);
+  void notice(const std::string& text) const;
   void settle_failures(Instant now);
   void send_messages(Instant now);
   void start_files(Instant now);
@@ -97,10 +105,15 @@ class FileSendSession {
   Endpoint& endpoint_;
   RandomSource& random_;
   Options options_;
-  ConnectionId connection_ = 0;
+  Connector connector_;
+  ConnectionId connection_ = 0;  // 0 while connecting
   bool connected_ = false;
   bool redialling_ = false;
   std::optional<Instant> replaced_until_;  // the peer connects back: its new session is awaited
+  std::optional<Instant> suspect_since_;   // the peer is silent, and connected to again beside the connection
+  Instant next_pursuit_{};
+  SocketAddress remote_;  // of the connection
+  std::uint32_t reconnections_ = 0;
   bool ended_ = false;
   std::optional<std::string> failure_;
 

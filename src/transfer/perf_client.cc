@@ -13,7 +13,7 @@ constexpr Duration kEchoPatience = 2s;
 
 PerfClient::PerfClient(Endpoint& endpoint, RandomSource& random, const Options& options, PerfObserver& observer,
                        trace::CostSink* cost)
-    : endpoint_(endpoint), options_(options) {
+    : endpoint_(endpoint), options_(options), connector_(endpoint, options.addresses, options.server_key) {
   options_.run.role = PerfRun::Role::kClient;
   options_.run.plan.session = random.next_u64();
   run_ = std::make_unique<PerfRun>(endpoint_, options_.run, observer, cost);
@@ -25,14 +25,15 @@ void PerfClient::set_echo(PingPong::Clock clock, PingPong::OnSample on_sample) {
 }
 
 Status PerfClient::start(Instant now) {
-  const auto dialled = endpoint_.connect(now, options_.server, options_.server_key);
-  if (!dialled) return std::unexpected(dialled.error());
-  connection_ = *dialled;
-  return {};
+  return connector_.start(now);
 }
 
 void PerfClient::on_event(Instant now, ConnectionId connection, Event& event) {
-  if (connection != connection_) return;  // one that was renewed
+  if (connector_.on_event(now, connection, event)) {
+    if (connector_.failure()) run_->fail(connector_.failure()->message);
+    return;
+  }
+  if (connection != connector_.connection()) return;  // one that was renewed
   // Copied out: sending below may move the queue that the event lies in.
   if (const auto* chunk = std::get_if<StreamChunk>(&event)) [[likely]] {
     const StreamChunk copy = *chunk;
@@ -51,8 +52,7 @@ void PerfClient::on_event(Instant now, ConnectionId connection, Event& event) {
     run_->on_aborted(now, aborted->stream_id);
   } else if (auto* closed = std::get_if<Closed>(&event)) {
     const Closed copy = std::move(*closed);
-    if (connected_) return run_->on_closed(now, copy);
-    run_->fail("cannot connect to " + options_.server.to_string() + ": " + copy.text);
+    run_->on_closed(now, copy);
   }
 }
 
@@ -63,12 +63,13 @@ void PerfClient::on_control(Instant now, const ControlMessage& message) {
   }
   run_->on_control(now, message);
   if (!options_.ping_pong || !std::holds_alternative<PerfReady>(message)) return;
-  if (ping_pong_) return ping_pong_->attach(connection_);
+  if (ping_pong_) return ping_pong_->attach(connector_.connection());
   begin_ping_pong(now);
 }
 
 void PerfClient::begin_ping_pong(Instant now) {
-  ping_pong_ = std::make_unique<PingPong>(endpoint_, connection_, *options_.ping_pong, echo_clock_, on_echo_);
+  ping_pong_ =
+      std::make_unique<PingPong>(endpoint_, connector_.connection(), *options_.ping_pong, echo_clock_, on_echo_);
   ping_pong_->start(now);
   ping_pong_until_ = now + options_.ping_pong_for;
 }
@@ -81,6 +82,7 @@ void PerfClient::advance_ping_pong(Instant now) {
 }
 
 void PerfClient::on_turn(Instant now) {
+  connector_.on_turn(now);
   if (ping_pong_ && !echo_over_) advance_ping_pong(now);
   // A run without bulk data would end at once: it lasts as long as the echo.
   const bool bulk = options_.run.sends || options_.run.receives;
@@ -102,6 +104,7 @@ std::optional<Instant> PerfClient::next_timeout() const {
   const auto consider = [&earliest](std::optional<Instant> deadline) {
     if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
   };
+  if (!ended()) consider(connector_.next_timeout());
   if (ping_pong_ && !echo_over_ && !ended()) {
     consider(ping_pong_->next_timeout());
     consider(ping_pong_->stopped() ? *ping_pong_until_ + kEchoPatience : *ping_pong_until_);

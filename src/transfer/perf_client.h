@@ -7,8 +7,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
+#include "runtime/connector.h"
 #include "transfer/echo.h"
 #include "transfer/perf_run.h"
 
@@ -17,7 +19,7 @@ namespace godwit {
 class PerfClient {
  public:
   struct Options {
-    SocketAddress server;
+    std::vector<SocketAddress> addresses;  // of the server, in order of preference
     PublicKey server_key;
     PerfRun::Options run;  // role and session are set here
     std::optional<PingPong::Options> ping_pong;
@@ -51,7 +53,7 @@ class PerfClient {
 
   Endpoint& endpoint_;
   Options options_;
-  ConnectionId connection_ = 0;
+  Connector connector_;
   std::optional<Connected> connected_;
   std::unique_ptr<PerfRun> run_;
   std::unique_ptr<PingPong> ping_pong_;

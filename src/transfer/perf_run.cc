@@ -243,6 +243,7 @@ void PerfRun::on_turn(Instant now) {
     return fail(state_ == State::kStarting ? "the peer does not answer: no godwit perf server, or an old one"
                                            : "the peer has stopped answering");
   }
+  if (auto gone = watch_.check(now, endpoint_, connection_)) return fail(*std::move(gone));
   if (inbox_) inbox_->handle_timeout(now);
   // Between its dialling anew and the server's answer a client has no connection to send on.
   const bool attaching = options_.role == Role::kClient && answer_deadline_.has_value();
@@ -324,6 +325,7 @@ void PerfRun::finish_if_settled() {
 std::optional<Instant> PerfRun::next_timeout() const {
   if (ended()) return std::nullopt;
   std::optional<Instant> earliest = answer_deadline_;
+  if (!earliest || watch_.next_timeout() < *earliest) earliest = watch_.next_timeout();
   const auto consider = [&earliest](std::optional<Instant> deadline) {
     if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
   };

@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "trace/cost.h"
 #include "transfer/control.h"
+#include "transfer/peer_watch.h"
 #include "transfer/perf_receiver.h"
 #include "transfer/perf_sender.h"
 #include "transfer/stream_inbox.h"
@@ -162,6 +163,7 @@ class PerfRun final : public StreamConsumer {
   bool peer_renewed_ = false;
   bool wants_redial_ = false;
   std::uint32_t renewals_ = 0;
+  PeerWatch watch_;
   ConnectionStatistics past_;    // of connections that this run has left
   ConnectionStatistics latest_;  // of the present one, as last seen
 };

@@ -44,7 +44,7 @@ struct RunScene {
       : pair(client_config, server_config),
         server(*pair.server.endpoint, pair.random, {.receive_buffer_bytes = 16 << 20, .working_set_bytes = 1 << 20},
                server_observer) {
-    options.server = pair.server.address;
+    options.addresses = {pair.server.address};
     options.server_key = pair.server.endpoint->public_key();
     options.run.window = std::max<std::uint64_t>(options.run.window, 256 << 10);
     options.run.bytes = std::make_shared<const WorkingSet>(std::size_t{1} << 20, pair.random);

@@ -63,6 +63,12 @@ void PerfServer::on_start(Instant now, ConnectionId connection, const PerfStart&
     begin_on_ = connection;
     return;
   }
+  if (run_ && endpoint_.liveness(run_->connection()).suspect) {
+    // Its client is silent, and this one is here.
+    begin_on_.reset();
+    run_->fail("the client does not answer, and another one has come");
+    on_turn(now);
+  }
   if (run_) return refuse("another run is going on");
   if (const auto why = judge(start)) return refuse(*why);
   const bool client_sends = (start.flags & PerfStart::kClientSends) != 0;

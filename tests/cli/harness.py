@@ -35,10 +35,10 @@ def sha256(path):
 class Server:
     """A listening godwit, with its address and key read from its first two lines."""
 
-    def __init__(self, case, *arguments, bind="127.0.0.1:0", preexec=None, json_lines=False, stderr=None):
+    def __init__(self, case, *arguments, bind="127.0.0.1:0", preexec=None, json_lines=False, stderr=None, prefix=()):
         """`stderr`: a file for the log; without one it is read."""
         log = open(stderr, "w") if stderr else subprocess.PIPE
-        command = [GODWIT, *arguments, "--bind", bind]
+        command = [*prefix, GODWIT, *arguments, "--bind", bind]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True,
                                         env=case.environment, preexec_fn=preexec, cwd=case.folder)
         if stderr:
