@@ -8,9 +8,9 @@
 # Files ending in _x86.cc are compiled on x86 only.
 
 add_library(godwit_flags INTERFACE)
-target_include_directories(godwit_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+target_include_directories(godwit_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
 target_compile_options(godwit_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Wall -Wextra -Wpedantic $<$<BOOL:${GODWIT_WERROR}>:-Werror> -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
   -Woverloaded-virtual -Wold-style-cast -Wcast-qual -Wformat=2 -Wimplicit-fallthrough
   -Wno-missing-field-initializers -fno-omit-frame-pointer -fstack-protector-strong)
 # Optimised, g++ 12 warns of overlapping copies in "text" + std::string that cannot be (GCC bug 105329).
@@ -39,15 +39,15 @@ function(_godwit_one_library target name suffix depends sources)
       target_link_libraries(${target} PUBLIC godwit_${depend})
     endif()
   endforeach()
-  if(EXISTS ${CMAKE_SOURCE_DIR}/src/${name}/libraries.cmake)
-    include(${CMAKE_SOURCE_DIR}/src/${name}/libraries.cmake)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/src/${name}/libraries.cmake)
+    include(${PROJECT_SOURCE_DIR}/src/${name}/libraries.cmake)
   endif()
 endfunction()
 
 function(godwit_library name)
   cmake_parse_arguments(arg "MARKED" "" "DEPENDS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
-  file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.h)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
+  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.h)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "_(test|benchmark)\\.cc$")
@@ -55,7 +55,7 @@ function(godwit_library name)
     list(FILTER sources EXCLUDE REGEX "_x86\\.cc$")
   endif()
   if(NOT sources)
-    set(sources ${CMAKE_SOURCE_DIR}/cmake/empty.cc)
+    set(sources ${PROJECT_SOURCE_DIR}/cmake/empty.cc)
   endif()
   _godwit_one_library(godwit_${name} ${name} "" "${arg_DEPENDS}" "${sources}")
   if(arg_MARKED AND GODWIT_MARKED)

@@ -10,18 +10,18 @@ string(REPLACE ";" " " _common "${_common}")
 string(REGEX REPLACE "(^| )-W[^ ]*" "" _flags "${_flags} ${_common}")
 string(REGEX REPLACE " +" " " _flags "${_flags}")
 string(STRIP "${_flags}" _flags)
-string(REPLACE "${CMAKE_SOURCE_DIR}" "." _flags "${_flags}")
+string(REPLACE "${PROJECT_SOURCE_DIR}" "." _flags "${_flags}")
 set(_libraries "openssl=${OPENSSL_VERSION},fmt=${fmt_VERSION},nlohmann_json=${nlohmann_json_VERSION},xxhash=${XXHASH_VERSION}")
 if(LIBURING_VERSION)
   string(APPEND _libraries ",liburing=${LIBURING_VERSION}")
 endif()
-set(_generated ${CMAKE_BINARY_DIR}/generated/measure_build_facts.cc)
+set(_generated ${PROJECT_BINARY_DIR}/generated/measure_build_facts.cc)
 if(NOT TARGET godwit_build_facts)
   add_custom_target(godwit_build_facts
-    COMMAND ${CMAKE_COMMAND} -D SOURCE_DIR=${CMAKE_SOURCE_DIR} -D OUTPUT=${_generated}
+    COMMAND ${CMAKE_COMMAND} -D SOURCE_DIR=${PROJECT_SOURCE_DIR} -D OUTPUT=${_generated}
       -D "COMPILER=${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}" -D "FLAGS=${_flags}"
       -D "BUILD_TYPE=${CMAKE_BUILD_TYPE}" -D "VERSION=${PROJECT_VERSION}" -D "LIBRARIES=${_libraries}"
-      -P ${CMAKE_SOURCE_DIR}/src/measure/build_facts.cmake
+      -P ${PROJECT_SOURCE_DIR}/src/measure/build_facts.cmake
     BYPRODUCTS ${_generated}
     COMMENT "Noting the commit and the flags" VERBATIM)
 endif()
