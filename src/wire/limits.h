@@ -55,7 +55,6 @@ static_assert(kFragmentPayload == 1130 && kShortMessageLimit == 1106);
 
 // --- Packet ids (wire spec 5.1, 5.9) ---
 inline constexpr std::uint32_t kHandshakePacketId = 0;      // handshake acks, and receipt-only packets of W13
-inline constexpr std::uint32_t kFirstOrdinaryPacketId = 1;  // a peer below 0.2.152 starts at 0
 
 // --- Streams (wire spec 6.2 to 6.5) ---
 inline constexpr std::uint32_t kOperationsBit = 0x80000000;  // of a stream id
@@ -77,8 +76,6 @@ inline constexpr std::size_t kDeployedCompletedStreams = 1024;
 inline constexpr Duration kDeployedStreamIdle = 30s;
 inline constexpr Duration kDeployedStreamAge = 300s;          // or total / kDeployedStreamRate if longer
 inline constexpr std::uint64_t kDeployedStreamRate = 32'768;  // bytes per second
-inline constexpr Duration kDeployedOperationsInactivity = 5s;
-inline constexpr std::uint64_t kDeployedStreamingThreshold = 65'536;  // operations payloads above it go as streams
 inline constexpr std::size_t kDeployedConnectionQueue = 2048;  // datagrams, dropped silently beyond (wire spec 9.1)
 
 // --- Handshake (wire spec 3.5, 4.2 to 4.4) ---
@@ -88,19 +85,8 @@ inline constexpr std::size_t kAttemptTransmissions = 40;     // most per attempt
 inline constexpr Duration kConfirmationWait = 5s;            // of an acceptor
 inline constexpr Duration kAsymmetricInterval = 1s;          // one decryption per address and port
 inline constexpr Duration kRecentlyClosed = 2s;              // a closed address accepts no attempt
-inline constexpr Duration kOutdatedFor = 600s;               // an address whose version was refused
-inline constexpr std::size_t kDeployedHandshakeQueue = 100;  // datagrams
 
 // --- Reliability (wire spec 5.2 to 5.6) ---
-inline constexpr Duration kInitialRetransmissionTimeout = 1s;
-inline constexpr Duration kMinRetransmissionTimeout = 500ms;
-inline constexpr Duration kMaxRetransmissionTimeout = 60s;
-inline constexpr std::uint32_t kMaxTimeoutBackOff = 512;
-inline constexpr std::uint32_t kMaxRetransmissions = 12;    // then a packet is abandoned
-inline constexpr Duration kDuplicateMemory = 60s;           // a packet replayed later counts as new at a deployed peer
-inline constexpr Duration kReceiptInterval = 100ms;         // the longest a deployed peer holds a receipt back
-inline constexpr Duration kReceiptDelayOfOldPeers = 700ms;  // tolerated from peers below 0.2.142 (wire spec 3.6)
-inline constexpr std::size_t kReceiptFlushCount = 20;
 
 // --- Keep-alive (wire spec 7) and QUIC upgrade (wire spec 4.8) ---
 inline constexpr Duration kPingInterval = 5s;
@@ -115,8 +101,6 @@ inline constexpr Duration kDeployedDecryptWindow = 30s;
 
 // --- Rate of the deployed default controller (wire spec 8.2, 8.3) ---
 inline constexpr std::uint64_t kDeployedRate = 1'250'000;      // bytes per second
-inline constexpr std::uint64_t kDeployedBurst = 125'000;       // bytes
-inline constexpr std::uint64_t kDeployedPauseMargin = 60'000;  // bytes
 
 inline constexpr std::uint16_t kDefaultPort = 31337;
 

@@ -116,9 +116,6 @@ struct UpgradeDecline {
   std::uint8_t reason = 0;
 };
 inline constexpr std::uint8_t kDeclineDisabled = 1;
-inline constexpr std::uint8_t kDeclineBackingOff = 2;
-inline constexpr std::uint8_t kDeclineBusy = 3;
-inline constexpr std::uint8_t kDeclineNotReady = 4;
 
 using Message = std::variant<NoOp, AckOk, AckError, ShortMessage, StreamFragment, Ping, Pong, UpgradeOffer,
                              UpgradeAccept, UpgradeDecline>;

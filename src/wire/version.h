@@ -36,7 +36,6 @@ inline constexpr VersionBytes kAnnouncedVersion{0xff, 0x00, 0x02, 0x00, 0x9a, 0x
 // Thresholds of the deployed history (wire spec 3.4, 3.6).
 inline constexpr Release kFirstWithV2Ack{0, 2, 120};
 inline constexpr Release kFirstWithUntrackedNoOps{0, 2, 142};
-inline constexpr Release kFirstWithUpgrade{0, 2, 149};
 inline constexpr Release kFirstWithIdsFromOne{0, 2, 152};
 
 // Reads either format; every eight bytes are a version (wire spec 3.2).
