@@ -114,8 +114,9 @@ class Recovery {
     note_original(id, packet->send_number);
     confirm(*packet);
   }
-  // A receipt that stands twice in a row: the packet has come to the peer again, so a transmission before the latest had
-  // arrived. What no receipt alone can tell (a retransmission keeps its id) a Godwit says so.
+  // An acknowledgement that stands twice in a row: the packet reached the peer more than once, so that an earlier
+  // transmission had arrived. A Godwit says in this way what an acknowledgement alone cannot tell, since a retransmission
+  // keeps its packet id.
   void on_duplicate_receipt(std::uint32_t id);
   // Valid until the next call of a method that is not const.
   [[nodiscard]] const AckOutcome& finish_acks();

@@ -282,8 +282,8 @@ TEST(GoldenWire, ReproducesTheReferencePeerAgainstADeployedGateway) {
 
 TEST(GoldenWire, EveryVectorFileIsChecked) {
   std::set<std::string> files;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::filesystem::path(godwit::test::source_tree()) / "testdata" / "vectors")) {
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(godwit::test::source_tree()) /
+                                                               "testdata" / "vectors")) {
     if (entry.path().extension() == ".json") files.insert(entry.path().filename().string());
   }
   EXPECT_EQ(files, (std::set<std::string>{"gateway_short.json", "gateway_stream.json", "reference_vs_D.json",
