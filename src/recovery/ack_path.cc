@@ -5,7 +5,7 @@
 namespace godwit {
 namespace {
 
-constexpr std::uint32_t kIdsPerPacket = 288;  // wire spec 2.8
+constexpr std::uint32_t kIdsPerPacket = 288;  // wire spec 2.4
 // Growth of the round trip up to half of its least value, or this much, is what bursts of data and the peer's scheduler
 // explain.
 constexpr Duration kOrdinaryGrowth = 5ms;

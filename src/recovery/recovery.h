@@ -115,8 +115,7 @@ class Recovery {
     confirm(*packet);
   }
   // An acknowledgement that stands twice in a row: the packet reached the peer more than once, so that an earlier
-  // transmission had arrived. A Godwit says in this way what an acknowledgement alone cannot tell, since a retransmission
-  // keeps its packet id.
+  // transmission had arrived. An acknowledgement alone cannot tell, since a retransmission keeps its packet id.
   void on_duplicate_receipt(std::uint32_t id);
   // Valid until the next call of a method that is not const.
   [[nodiscard]] const AckOutcome& finish_acks();

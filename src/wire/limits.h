@@ -54,7 +54,7 @@ static_assert(kLargestShortMessage == 1147 && kFragmentHeader == 40 && kFragment
 static_assert(kFragmentPayload == 1130 && kShortMessageLimit == 1106);
 
 // --- Packet ids (wire spec 5.1, 5.9) ---
-inline constexpr std::uint32_t kHandshakePacketId = 0;      // handshake acks, and receipt-only packets of W13
+inline constexpr std::uint32_t kHandshakePacketId = 0;  // handshake acks, and receipt-only packets of W13
 
 // --- Streams (wire spec 6.2 to 6.5) ---
 inline constexpr std::uint32_t kOperationsBit = 0x80000000;  // of a stream id
@@ -74,19 +74,17 @@ inline constexpr std::uint64_t kDeployedChargePerFragment = 360;  // times ⌈to
 inline constexpr std::size_t kDeployedRefusedStreams = 4096;      // one more refusal closes the connection
 inline constexpr std::size_t kDeployedCompletedStreams = 1024;
 inline constexpr Duration kDeployedStreamIdle = 30s;
-inline constexpr Duration kDeployedStreamAge = 300s;          // or total / kDeployedStreamRate if longer
-inline constexpr std::uint64_t kDeployedStreamRate = 32'768;  // bytes per second
+inline constexpr Duration kDeployedStreamAge = 300s;           // or total / kDeployedStreamRate if longer
+inline constexpr std::uint64_t kDeployedStreamRate = 32'768;   // bytes per second
 inline constexpr std::size_t kDeployedConnectionQueue = 2048;  // datagrams, dropped silently beyond (wire spec 9.1)
 
 // --- Handshake (wire spec 3.5, 4.2 to 4.4) ---
 inline constexpr Duration kAttemptDeadline = 3s;
-inline constexpr Duration kAttemptInterval = 250ms;          // receive window of 200 ms and pause of 50 ms
-inline constexpr std::size_t kAttemptTransmissions = 40;     // most per attempt
-inline constexpr Duration kConfirmationWait = 5s;            // of an acceptor
-inline constexpr Duration kAsymmetricInterval = 1s;          // one decryption per address and port
-inline constexpr Duration kRecentlyClosed = 2s;              // a closed address accepts no attempt
-
-// --- Reliability (wire spec 5.2 to 5.6) ---
+inline constexpr Duration kAttemptInterval = 250ms;       // receive window of 200 ms and pause of 50 ms
+inline constexpr std::size_t kAttemptTransmissions = 40;  // most per attempt
+inline constexpr Duration kConfirmationWait = 5s;         // of an acceptor
+inline constexpr Duration kAsymmetricInterval = 1s;       // one decryption per address and port
+inline constexpr Duration kRecentlyClosed = 2s;           // a closed address accepts no attempt
 
 // --- Keep-alive (wire spec 7) and QUIC upgrade (wire spec 4.8) ---
 inline constexpr Duration kPingInterval = 5s;
@@ -94,13 +92,8 @@ inline constexpr Duration kMaxPingInterval = 15s;
 inline constexpr Duration kIdleTimeout = 120s;
 inline constexpr Duration kDeclineInterval = 45s;  // at most one Decline per connection and interval
 
-// --- Defences (wire spec 9.2) ---
-// More undecryptable datagrams than this within the window close a deployed peer's connection.
-inline constexpr std::size_t kDeployedDecryptFailures = 40;
-inline constexpr Duration kDeployedDecryptWindow = 30s;
-
 // --- Rate of the deployed default controller (wire spec 8.2, 8.3) ---
-inline constexpr std::uint64_t kDeployedRate = 1'250'000;      // bytes per second
+inline constexpr std::uint64_t kDeployedRate = 1'250'000;  // bytes per second
 
 inline constexpr std::uint16_t kDefaultPort = 31337;
 
