@@ -83,7 +83,6 @@ inline constexpr Duration kAttemptDeadline = 3s;
 inline constexpr Duration kAttemptInterval = 250ms;       // receive window of 200 ms and pause of 50 ms
 inline constexpr std::size_t kAttemptTransmissions = 40;  // most per attempt
 inline constexpr Duration kConfirmationWait = 5s;         // of an acceptor
-inline constexpr Duration kAsymmetricInterval = 1s;       // one decryption per address and port
 inline constexpr Duration kRecentlyClosed = 2s;           // a closed address accepts no attempt
 
 // --- Keep-alive (wire spec 7) and QUIC upgrade (wire spec 4.8) ---
