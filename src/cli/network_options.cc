@@ -129,6 +129,8 @@ void add_peer_options(CLI::App& app, PeerOptions& options) {
       ->type_name("HEX");
   app.add_flag("--allow-unauthenticated", options.allow_unauthenticated,
                "go on with a peer that does not prove its key (an old one that was given a wrong first key)");
+  CLI::Option* const ipv4 = app.add_flag("-4,--ipv4", options.ipv4, "only IPv4 addresses of the peer's name");
+  app.add_flag("-6,--ipv6", options.ipv6, "only IPv6 addresses of the peer's name")->excludes(ipv4);
   app.add_option("--connect-timeout", options.connect_timeout, "give up after this long; default 15 s")
       ->check(check_duration())
       ->type_name("TIME");
@@ -195,6 +197,12 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
   }
   auto addresses = resolve_peer(peer.to);
   if (!addresses) return std::unexpected(addresses.error());
+  if (peer.ipv4 || peer.ipv6) {
+    std::erase_if(*addresses, [&](const SocketAddress& address) { return address.is_ipv4() != peer.ipv4; });
+    if (addresses->empty()) {
+      return failure(ErrorCode::kNotFound, "'" + peer.to + "' has no " + (peer.ipv4 ? "IPv4" : "IPv6") + " address");
+    }
+  }
   // This back end has one peer for good.
   if (config.backend == BackendKind::kConnected) addresses->resize(1);
   auto keys = load_keys(options, Role::kClient);

@@ -48,6 +48,8 @@ struct PeerOptions {
   std::string to;
   std::string key;
   bool allow_unauthenticated = false;
+  bool ipv4 = false;  // addresses of this family only
+  bool ipv6 = false;
   std::string connect_timeout;
 };
 

@@ -103,6 +103,7 @@ void PerfServer::on_start(Instant now, ConnectionId connection, const PerfStart&
   next_look_ = now;
   run_bytes_ = 0;
   begin_on_ = connection;
+  asked_at_ = now;
 }
 
 std::optional<std::string> PerfServer::judge(const PerfStart& start) const {
@@ -139,7 +140,10 @@ bool PerfServer::goes_on(Instant now) {
 
 void PerfServer::on_turn(Instant now) {
   if (!run_) return;
-  if (const auto connection = std::exchange(begin_on_, std::nullopt)) run_->attach(now, *connection);
+  if (begin_on_) {
+    if (now <= asked_at_ && !run_->ended()) return;
+    run_->attach(now, *std::exchange(begin_on_, std::nullopt));
+  }
   if (goes_on(now)) run_->on_turn(now);
   if (!run_->ended()) return;
   if (run_->state() == PerfRun::State::kFailed) endpoint_.close(now, run_->connection(), run_->failure());
@@ -149,7 +153,7 @@ void PerfServer::on_turn(Instant now) {
 
 std::optional<Instant> PerfServer::next_timeout() const {
   if (!run_) return std::nullopt;
-  if (begin_on_) return Instant::min();
+  if (begin_on_) return asked_at_;
   const Instant end = std::min(run_until_, silent_until_);
   return std::min(run_->next_timeout().value_or(end), end);
 }

@@ -61,6 +61,7 @@ class PerfServer {
   // Where the run begins in the next turn: to make the bytes that it sends may have taken a second, which is no part of
   // it.
   std::optional<ConnectionId> begin_on_;
+  Instant asked_at_{};
 };
 
 }  // namespace godwit

@@ -134,6 +134,16 @@ class Refused(Case):
         self.assertNotIn("did you mean", self.run_godwit("carrier-pigeon").stderr)
 
 
+class Families(Case):
+    def test_only_addresses_of_a_family_are_tried(self):
+        server = Server(self, "perf", "server")
+        result = self.run_godwit(*server.client("perf", "client"), "-4", "-n", "1k")
+        self.assertEqual(result.returncode, 0, result)
+        for command in (["perf", "client"], ["ping"], ["send", "--message", "x"]):
+            self.assert_one_error(self.run_godwit(*server.client(*command), "-6"), 3, "has no IPv6 address")
+            self.assert_one_error(self.run_godwit(*server.client(*command), "-6", "-4"), 2, "excludes")
+
+
 class ServersChoices(Case):
     def test_the_servers_rate_and_controller_count_unless_the_client_says_otherwise(self):
         server = Server(self, "perf", "server", "--rate", "20M", "--congestion", "cubic")
