@@ -186,10 +186,11 @@ int run_ping(const PingOptions& options) {
   static_cast<void>(loop.run());
   // By the peer, or by its silence; close_all() ends it as well.
   const std::optional<Closed> lost = command.closed();
+  const std::optional<Error> failure = command.failure();
   loop.close_all("done");
   if (!command.connected()) {
-    print_error(command.failure() ? command.failure()->message : std::string("interrupted"));
-    return command.failure() ? kUnreachable : kInterrupted;
+    print_error(failure ? failure->message : std::string("interrupted"));
+    return failure ? kUnreachable : kInterrupted;
   }
   if (!options.output.json) command.print_summary();
   if (!write_json(command.to_json(), options.output)) return kFailure;

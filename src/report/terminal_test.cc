@@ -99,7 +99,7 @@ TEST(Progress, EstimatesTheTimeLeft) {
 
 TEST(Progress, RewritesItsLineOnATerminal) {
   const std::string text = print_progress(1, 2, "a benchmark with a long name", 5, {.colour = false, .width = 20});
-  EXPECT_EQ(text, "\r\033[K[1/2] a benchmark w");
+  EXPECT_EQ(text, "\r\033[K[1/2] a benchmark …");
 }
 
 }  // namespace
