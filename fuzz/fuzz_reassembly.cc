@@ -1,20 +1,35 @@
 // Any sequence of fragments: honest ones of a few streams mixed with lies about totals, numbers and contents. Chunks
 // come in order and within the total, a stream of which only the truth was told arrives intact, memory keeps its
 // bounds.
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <map>
+#include <set>
 #include <vector>
 
-#include "base/assert.h"
+#include "fuzz/input.h"
 #include "stream/recv_streams.h"
 
+namespace godwit::fuzz {
 namespace {
 
-using namespace godwit;
+constexpr std::uint32_t kStreams = 16;
+constexpr std::size_t kLargestHonest = 20'000;
 
-std::uint8_t truth(std::uint32_t stream, std::uint64_t at) {
-  return static_cast<std::uint8_t>(stream * 131 + at * 7 + (at >> 8));
+// The bytes of an honest stream. Computed once: an execution looks at hundreds of kilobytes of them.
+ByteView truth(std::uint32_t stream) {
+  static const auto kContents = [] {
+    std::array<Bytes, kStreams> contents;
+    for (std::uint32_t i = 0; i < kStreams; ++i) {
+      contents[i].resize(1 + (std::size_t{i} * 2777) % kLargestHonest);
+      for (std::size_t at = 0; at < contents[i].size(); ++at)
+        contents[i][at] = static_cast<std::uint8_t>(i * 131 + at * 7 + (at >> 8));
+    }
+    return contents;
+  }();
+  return kContents[stream % kStreams];
 }
 
 class Checker final : public StreamSink {
@@ -26,27 +41,30 @@ class Checker final : public StreamSink {
     GODWIT_ASSERT(chunk.offset == offset);
     offset += chunk.bytes.size();
     GODWIT_ASSERT(offset <= chunk.total);
-    if (lied.contains(chunk.stream_id)) return;
-    for (std::size_t i = 0; i < chunk.bytes.size(); ++i)
-      GODWIT_ASSERT(chunk.bytes[i] == truth(chunk.stream_id, chunk.offset + i));
+    check(chunk.stream_id, chunk.offset, chunk.bytes);
   }
-  void on_message(InboundMessage&& message) override {
-    if (lied.contains(message.stream_id)) return;
-    for (std::size_t i = 0; i < message.payload.size(); ++i)
-      GODWIT_ASSERT(message.payload[i] == truth(message.stream_id, i));
-  }
+  void on_message(InboundMessage&& message) override { check(message.stream_id, 0, message.payload); }
   void on_metadata(std::uint32_t stream_id, ByteView) override { GODWIT_ASSERT(wire::is_operations_stream(stream_id)); }
   void on_failure(const InboundFailure& failure) override { GODWIT_ASSERT(failure.received <= failure.total); }
 
-  std::map<std::uint32_t, bool> lied;
+  std::set<std::uint32_t> lied;  // streams
 
  private:
+  void check(std::uint32_t stream, std::uint64_t offset, ByteView bytes) const {
+    if (lied.contains(stream)) return;
+    GODWIT_ASSERT(offset + bytes.size() <= truth(stream).size());
+    GODWIT_ASSERT(std::memcmp(bytes.data(), truth(stream).data() + offset, bytes.size()) == 0);
+  }
+
   std::map<std::uint32_t, std::uint64_t> offsets_;
 };
 
 }  // namespace
+}  // namespace godwit::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace godwit;
+  using namespace godwit::fuzz;
   if (size == 0) return 0;
   RecvStreamsConfig config{.delivery = data[0] & 1 ? DeliveryMode::kChunks : DeliveryMode::kWhole,
                            .max_streams = 8,
@@ -56,26 +74,26 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   RecvStreams streams(config);
   Checker checker;
   Instant now{1h};
-  std::vector<std::uint8_t> payload;
+  Bytes payload;
+  std::uint64_t received = 0;  // bytes of datagrams that such fragments would take
   for (std::size_t at = 1; at + 6 <= size; at += 6) {
     const std::uint8_t* op = data + at;
     const std::uint32_t stream = (op[0] & 15U) | (op[0] & 16 ? wire::kOperationsBit : 0U);
-    const std::uint64_t honest_total = 1 + (std::uint64_t{stream & 15} * 2777) % 20'000;
-    const std::uint32_t number = op[1] % 24U;
-    wire::StreamFragment fragment{.stream_id = stream, .total_length = honest_total, .number = number};
+    const ByteView whole = truth(stream);
+    wire::StreamFragment fragment{.stream_id = stream, .total_length = whole.size(), .number = op[1] % 24U};
     if (op[0] & 0x80) {
-      checker.lied[stream] = true;
+      checker.lied.insert(stream);
       fragment.total_length = std::uint64_t{load_le<std::uint16_t>(op + 2)} << (op[4] & 63);
       fragment.number = std::uint32_t{op[1]} << (op[5] & 31);
       payload.assign(op[3] * 5U, op[4]);
+      fragment.payload = payload;
       if (op[5] & 64) fragment.metadata = ByteView(op, 4);
     } else {
-      const std::uint64_t begin = std::uint64_t{number} * wire::kFragmentPayload - wire::kFragmentPayload;
-      if (number == 0 || begin >= honest_total) continue;
-      payload.resize(static_cast<std::size_t>(std::min<std::uint64_t>(wire::kFragmentPayload, honest_total - begin)));
-      for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = truth(stream, begin + i);
+      const std::size_t begin = std::size_t{fragment.number} * wire::kFragmentPayload - wire::kFragmentPayload;
+      if (fragment.number == 0 || begin >= whole.size()) continue;
+      fragment.payload = whole.subspan(begin, std::min(wire::kFragmentPayload, whole.size() - begin));
     }
-    fragment.payload = payload;
+    received += wire::kDatagramOverhead + wire::kFragmentOverhead + fragment.payload.size();
     streams.release_delivered();
     static_cast<void>(streams.on_fragment(now, fragment, checker));
     if ((op[5] & 15) == 15) {
@@ -85,6 +103,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     GODWIT_ASSERT(streams.open_streams() <= config.max_streams);
     GODWIT_ASSERT(streams.memory().reorder_bytes() <= config.memory.reorder_bytes + 64 * 1024);
     GODWIT_ASSERT(streams.memory().buffer_bytes() <= config.memory.buffer_bytes);
+    // Proportional to what was received: four times that, and a page for each stream.
+    GODWIT_ASSERT(streams.held_bytes() <= 4 * received + 4096 * (streams.open_streams() + 1));
   }
   streams.fail_all(checker);
   return 0;

@@ -107,9 +107,10 @@ def responses(path):
 
 def nist(folder):
     source = ["{file} of the NIST Cryptographic Algorithm Validation Program (CAVS 14.0; a work of the United States",
-              "government, not subject to copyright), reduced by tools/reduce_crypto_vectors.py to 96-bit nonces, 128-bit",
-              "tags and no associated data. `valid` is 00 where the tag is wrong."]
-    for file, output in (("gcmEncryptExtIV128.rsp", "aes128_gcm_encrypt.txt"), ("gcmDecrypt128.rsp", "aes128_gcm_decrypt.txt")):
+              "government, not subject to copyright), reduced by tools/reduce_crypto_vectors.py to 96-bit nonces,",
+              "128-bit tags and no associated data. `valid` is 00 where the tag is wrong."]
+    for file, output in (("gcmEncryptExtIV128.rsp", "aes128_gcm_encrypt.txt"),
+                         ("gcmDecrypt128.rsp", "aes128_gcm_decrypt.txt")):
         vectors = []
         for case in responses(folder / file):
             if case["IVlen"] != 96 or case["AADlen"] != 0 or case["Taglen"] != 128:

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <utility>
 
 namespace godwit::sim {
 namespace {
@@ -24,22 +26,30 @@ constexpr std::array<DisturbanceKind, 7> kDisturbances = {
     DisturbanceKind::kRestart,   DisturbanceKind::kRestartNewKeys, DisturbanceKind::kStall, DisturbanceKind::kClockJump,
     DisturbanceKind::kRebindNat, DisturbanceKind::kClose,          DisturbanceKind::kRedial};
 
+// Finite: "nan" and "inf" are numbers to from_chars, and cannot be converted to what is counted in whole units.
 double number_before_unit(std::string_view text, std::string_view& unit) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{}) throw Wrong{fmt::format("\"{}\" is no number with a unit", text)};
+  if (error != std::errc{} || !std::isfinite(value)) throw Wrong{fmt::format("\"{}\" is no number with a unit", text)};
   unit = text.substr(static_cast<std::size_t>(end - text.data()));
   return value;
 }
 
+// Rounded, so that the whole nanoseconds that print_scenario() writes are read as they were.
 Duration parse_time(std::string_view text) {
   std::string_view unit;
-  const double value = number_before_unit(text, unit);
-  if (unit == "ns") return from_seconds(value * 1e-9);
-  if (unit == "us") return from_seconds(value * 1e-6);
-  if (unit == "ms") return from_seconds(value * 1e-3);
-  if (unit == "s") return from_seconds(value);
-  throw Wrong{fmt::format("\"{}\" has no unit of time (ns, us, ms, s)", text)};
+  double nanoseconds = number_before_unit(text, unit);
+  if (unit == "us")
+    nanoseconds *= 1e3;
+  else if (unit == "ms")
+    nanoseconds *= 1e6;
+  else if (unit == "s")
+    nanoseconds *= 1e9;
+  else if (unit != "ns")
+    throw Wrong{fmt::format("\"{}\" has no unit of time (ns, us, ms, s)", text)};
+  constexpr double kMost = 9e18;
+  if (std::abs(nanoseconds) > kMost) throw Wrong{fmt::format("\"{}\" is out of range", text)};
+  return Duration{std::llround(nanoseconds)};
 }
 
 Bandwidth parse_rate(std::string_view text) {
@@ -54,7 +64,10 @@ Bandwidth parse_rate(std::string_view text) {
     factor = 1e9;
   else if (!unit.empty())
     throw Wrong{fmt::format("\"{}\" is no rate (bits per second, k, M, G)", text)};
-  return Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(value * factor));
+  constexpr double kMost = 1e18;
+  const double bits = value * factor;
+  if (bits < 0 || bits > kMost) throw Wrong{fmt::format("\"{}\" is out of range", text)};
+  return Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(bits));
 }
 
 // One table; complains about keys that nobody asked for.
@@ -77,9 +90,7 @@ class Reader {
     } else if constexpr (std::is_floating_point_v<T>) {
       out = value<double>(*node, key);
     } else {
-      const auto whole = value<std::int64_t>(*node, key);
-      if (whole < 0) fail(key, "must not be negative");
-      out = static_cast<T>(whole);
+      out = whole<T>(*node, key);
     }
   }
   template <typename T>
@@ -96,7 +107,7 @@ class Reader {
     const toml::array* array = node->as_array();
     if (array == nullptr) fail(key, "must be a list");
     out.clear();
-    for (const toml::node& element : *array) out.push_back(static_cast<T>(value<std::int64_t>(element, key)));
+    for (const toml::node& element : *array) out.push_back(whole<T>(element, key));
   }
   template <std::size_t N>
   std::optional<std::size_t> choice(std::string_view key, const std::array<std::string_view, N>& words) {
@@ -143,6 +154,14 @@ class Reader {
     const auto read_value = node.value<T>();
     if (!read_value) fail(key, "has the wrong type");
     return *read_value;
+  }
+  // A number that `T` can hold.
+  template <typename T>
+  T whole(const toml::node& node, std::string_view key) const {
+    const auto number = value<std::int64_t>(node, key);
+    if (number < 0) fail(key, "must not be negative");
+    if (!std::in_range<T>(number)) fail(key, "is too large");
+    return static_cast<T>(number);
   }
   std::string text(const toml::node& node, std::string_view key) const { return value<std::string>(node, key); }
 
@@ -330,6 +349,18 @@ std::string time_text(Duration time) {
 std::string rate_text(Bandwidth rate) {
   return fmt::format("\"{}\"", rate.bits_per_second());
 }
+// A basic string of TOML.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    else
+      out += c;
+  }
+  return out + '"';
+}
 template <typename T>
 std::string list_text(const std::vector<T>& values) {
   return fmt::format("[{}]", fmt::join(values, ", "));
@@ -405,7 +436,7 @@ std::string print_host(const HostSpec& host) {
 }  // namespace
 
 std::string print_scenario(const Scenario& scenario) {
-  std::string out = fmt::format("name = \"{}\"\nseed = {}\n", scenario.name, scenario.seed);
+  std::string out = fmt::format("name = {}\nseed = {}\n", quoted(scenario.name), scenario.seed);
   if (scenario.duration) out += fmt::format("duration = {}\n", time_text(*scenario.duration));
   for (const LinkSpec& link : scenario.links) out += print_link(link);
   for (const NatSpec& nat : scenario.nats) {

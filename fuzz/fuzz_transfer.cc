@@ -1,0 +1,374 @@
+// The protocols above the transport (docs/file_transfer.md) against a hostile peer that holds valid keys: it says any
+// control message at any time and opens any stream, while the other side is the receiver of files, the server of
+// performance runs, the sender of files or the client of a performance run, on real files in memory.
+//
+// Checked: nothing aborts; what is open, unfinished and named keeps its bounds; no file leaves its folder.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "fuzz/input.h"
+#include "transfer/file_receiver.h"
+#include "transfer/file_send_session.h"
+#include "transfer/perf_client.h"
+#include "transfer/perf_server.h"
+#include "transfer/stream_header.h"
+#include "transfer/transfer_test_support.h"
+
+namespace godwit::fuzz {
+namespace {
+
+constexpr int kMaxSteps = 50;
+constexpr std::size_t kMaxFiles = 6;
+
+// A folder in memory where there is one, with files to send; gone when the process ends.
+class Folder {
+ public:
+  Folder() {
+    const bool memory = std::filesystem::is_directory("/dev/shm");
+    std::string name = (memory ? "/dev/shm" : std::filesystem::temp_directory_path().string()) + "/godwit-fuzz-XXXXXX";
+    GODWIT_ASSERT(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+    std::filesystem::create_directory(path_ / "received");
+    std::ofstream(path_ / "some.bin") << std::string(20'000, 'x');
+    std::ofstream(path_ / "empty.bin");
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  [[nodiscard]] std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
+  void remove_received() const {
+    for (const auto& entry : std::filesystem::directory_iterator(path_ / "received"))
+      std::filesystem::remove_all(entry.path());
+  }
+  // Nothing but files, each directly in the folder of received ones.
+  void check() const {
+    std::size_t entries = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) entries += entry.is_regular_file() ? 1 : 0;
+    GODWIT_ASSERT(entries == 2);
+    for (const auto& entry : std::filesystem::directory_iterator(path_ / "received"))
+      GODWIT_ASSERT(entry.is_regular_file());
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+const Folder& folder() {
+  static const Folder instance;
+  return instance;
+}
+
+class Observer final : public FileReceiver::Observer, public PerfServer::Observer {
+ public:
+  void on_file_received(ConnectionId, const ReceivedFile& file) override {
+    GODWIT_ASSERT(file.name.find('/') == std::string::npos && !file.name.empty());
+    ++received;
+  }
+  void on_file_failed(ConnectionId, const std::string&, const std::string&) override {}
+  void on_file_refused(ConnectionId, std::string_view, std::string_view) override {}
+  void on_message(ConnectionId, std::uint64_t, const std::array<std::uint8_t, kSha256Size>&, bool) override {}
+  void on_perf_running(Instant, PerfRun&) override {}
+  std::string perf_details(Instant, PerfRun&) override { return "{}"; }
+  void on_perf_ended(Instant, PerfRun&) override {}
+  int received = 0;
+};
+
+enum class Role : std::uint8_t { kFileReceiver, kPerfServer, kFileSender, kPerfClient, kCount };
+
+// The side under test dials in the last two roles.
+bool dials(Role role) {
+  return role == Role::kFileSender || role == Role::kPerfClient;
+}
+
+class World {
+ public:
+  explicit World(Input input)
+      : input_(input),
+        role_(static_cast<Role>(input_.below(static_cast<std::size_t>(Role::kCount)))),
+        pair_(config(), config()),
+        hostile_(dials(role_) ? pair_.server : pair_.client),
+        tested_(dials(role_) ? pair_.client : pair_.server) {
+    hostile_.on_event = [this](Instant, ConnectionId connection, Event& event) { hear(connection, event); };
+    switch (role_) {
+      case Role::kFileReceiver: make_file_receiver(); break;
+      case Role::kPerfServer:
+        server_ =
+            std::make_unique<PerfServer>(*tested_.endpoint, pair_.random,
+                                         PerfServer::Options{.window = 65536, .working_set_bytes = 8192}, observer_);
+        feed(*server_);
+        break;
+      case Role::kFileSender:
+        sender_ = std::make_unique<FileSendSession>(
+            *tested_.endpoint, pair_.random,
+            FileSendSession::Options{.peer = hostile_.address,
+                                     .peer_key = hostile_.endpoint->public_key(),
+                                     .files = {folder() / "some.bin", folder() / "empty.bin"},
+                                     .messages = {},
+                                     .parallel = 2,
+                                     .wake = [] {}});
+        feed(*sender_);
+        break;
+      default: make_perf_client(); break;
+    }
+  }
+
+  void run() {
+    if (!start()) return;
+    for (int step = 0; step < kMaxSteps && !input_.empty() && connection_ != 0; ++step) {
+      act();
+      GODWIT_ASSERT(tested_.endpoint->connection_count() <= 2);
+      if (receiver_) GODWIT_ASSERT(receiver_->unfinished() <= kMaxFiles);
+    }
+    wait(100ms);
+    if (receiver_) receiver_->cancel_all(pair_.now, "the end");
+    receiver_.reset();
+    store_.reset();
+    if (role_ == Role::kFileReceiver) {
+      folder().check();
+      if (observer_.received > 0) folder().remove_received();
+    }
+  }
+
+ private:
+  static Config config() {
+    Config config = EndpointPair::chunk_config();
+    config.streams.memory = {.reorder_bytes = 1 << 20, .buffer_bytes = 1 << 20};
+    config.admission.address_entries = 64;
+    config.admission.prefix_entries = 64;
+    config.admission.reply_entries = 64;
+    return config;
+  }
+
+  template <typename T>
+  void feed(T& tested) {
+    tested_.on_event = [&tested](Instant now, ConnectionId id, Event& event) { tested.on_event(now, id, event); };
+    tested_.on_turn = [&tested](Instant now) { tested.on_turn(now); };
+    tested_.next_timeout = [&tested] { return tested.next_timeout(); };
+  }
+
+  void make_file_receiver() {
+    store_ = std::move(*FileStore::open({.folder = folder() / "received", .sync = false, .wake = [] {}}));
+    FileReceiver::Options options;
+    options.limits = {.largest_file = 100'000,
+                      .all_bytes = 1'000'000,
+                      .files_of_a_peer = 4,
+                      .files = kMaxFiles,
+                      .window = 65536,
+                      .block_memory = 8 << 20};
+    receiver_ = std::make_unique<FileReceiver>(*tested_.endpoint, *store_, options, observer_);
+    feed(*receiver_);
+    pair_.threads_work = [this] { return store_ && store_->pending() > 0; };
+  }
+
+  void make_perf_client() {
+    PerfClient::Options options{.server = hostile_.address, .server_key = hostile_.endpoint->public_key()};
+    const std::uint8_t shape = input_.byte();
+    options.run.plan.duration = 200ms;
+    options.run.plan.streams = static_cast<std::uint16_t>(1 + shape % 3);
+    options.run.plan.stream_bytes = 20'000;
+    options.run.sends = (shape & 8) != 0;
+    options.run.receives = !options.run.sends || (shape & 16) != 0;
+    options.run.window = 65536;
+    options.run.bytes = std::make_shared<const WorkingSet>(8192, pair_.random);
+    if ((shape & 32) != 0) options.ping_pong = PingPong::Options{.interval = 10ms};
+    client_ = std::make_unique<PerfClient>(*tested_.endpoint, pair_.random, options, observer_);
+    client_->set_echo([this] { return pair_.now; }, [](Duration) {});
+    feed(*client_);
+  }
+
+  [[nodiscard]] bool start() {
+    if (sender_) {
+      if (!sender_->start(pair_.now)) return false;
+    } else if (client_) {
+      if (!client_->start(pair_.now)) return false;
+    } else if (!dial()) {
+      return false;
+    }
+    return pair_.run_until([this] { return connection_ != 0; }, 3s);
+  }
+  [[nodiscard]] bool dial() {
+    return hostile_.endpoint->connect(pair_.now, tested_.address, tested_.endpoint->public_key()).has_value();
+  }
+  void wait(Duration time) {
+    static_cast<void>(pair_.run_until([] { return false; }, time));
+  }
+
+  void hear(ConnectionId connection, Event& event) {
+    if (std::holds_alternative<Connected>(event)) connection_ = connection;
+    if (const auto* const message = std::get_if<MessageReceived>(&event)) {
+      if (const auto control = decode_control(message->payload)) {
+        if (const auto* const offer = std::get_if<FileOffer>(&*control)) known_ = offer->transfer;
+        if (const auto* const start = std::get_if<PerfStart>(&*control)) known_ = start->session;
+        if (const auto* const ask = std::get_if<EchoRequest>(&*control)) echo_ = ask->sequence;
+      }
+    }
+    if (const auto* const chunk = std::get_if<StreamChunk>(&event)) stream_ = chunk->stream_id;
+  }
+
+  // --- What the hostile side says ---
+  std::uint64_t id() {
+    const std::uint8_t kind = input_.byte();
+    if (kind % 4 == 0) return input_.number();
+    return known_ != 0 ? known_ : kind % 6;
+  }
+  std::uint32_t stream() { return input_.coin() ? stream_ : input_.number32(); }
+
+  std::array<std::uint8_t, kSha256Size> hash() {
+    static const std::array<std::uint8_t, kSha256Size> kOfNothing = FileHash().finish();
+    if (input_.coin()) return kOfNothing;
+    std::array<std::uint8_t, kSha256Size> hash{};
+    hash[0] = input_.byte();
+    return hash;
+  }
+
+  std::string_view name() {
+    static constexpr std::array<std::string_view, 9> kNames{"a",
+                                                            "b.txt",
+                                                            ".x",
+                                                            "",
+                                                            "..",
+                                                            "a/b",
+                                                            "-rf",
+                                                            "con",
+                                                            "\xe2\x80\xae"
+                                                            "txt.exe"};
+    const std::uint8_t kind = input_.byte();
+    if (kind < 0xf0) return kNames[kind % kNames.size()];
+    const ByteView raw = input_.take(kind & 15);
+    text_.assign(raw.begin(), raw.end());
+    return text_;
+  }
+
+  Bytes control() {
+    const std::uint8_t kind = input_.byte();
+    const std::string text(input_.byte() % 40U, 'q');
+    ControlMessage message;
+    switch (kind % 17) {
+      case 0: {
+        const std::uint64_t size = input_.coin() ? input_.number() % 5000 : input_.number();
+        message = FileOffer{.transfer = id(), .size = size, .name = name()};
+        break;
+      }
+      case 1: message = FileAccept{.transfer = id(), .window = input_.number()}; break;
+      case 2: message = FileRefuse{.transfer = id(), .code = RefuseCode{input_.byte()}, .text = text}; break;
+      case 3: message = StreamCredit{.stream = stream(), .limit = input_.number()}; break;
+      case 4: message = FileFinish{.transfer = id(), .hash = hash()}; break;
+      case 5: message = FileConfirm{.transfer = id(), .hash = hash()}; break;
+      case 6: message = FileCancel{.transfer = id(), .text = text}; break;
+      case 7:
+        message = PerfStart{.session = id(),
+                            .flags = input_.byte(),
+                            .congestion = input_.byte(),
+                            .streams = static_cast<std::uint16_t>(input_.number()),
+                            .stream_bytes = input_.coin() ? 1000U + input_.byte() : input_.number(),
+                            .duration_ms = static_cast<std::uint32_t>(input_.number() % 1000),
+                            .rate = input_.coin() ? 0 : input_.number(),
+                            .target_bytes = input_.number(),
+                            .window = input_.number()};
+        break;
+      case 8: message = PerfReady{.session = id(), .window = input_.number()}; break;
+      case 9: message = PerfEnd{.session = id()}; break;
+      case 10:
+        message = PerfResult{.session = id(),
+                             .sent_bytes = input_.number(),
+                             .sent_digest = input_.number(),
+                             .received_bytes = input_.number(),
+                             .received_digest = input_.number(),
+                             .details = static_cast<std::uint16_t>(input_.number())};
+        break;
+      case 11: message = PerfBusy{.session = id(), .text = text}; break;
+      case 12: message = PerfRenew{.session = id()}; break;
+      case 13: message = PerfDetails{.session = id(), .index = input_.byte(), .text = text}; break;
+      case 14: message = EchoRequest{.sequence = input_.number(), .padding = as_bytes(text)}; break;
+      case 15:
+        message = EchoReply{.sequence = input_.coin() ? echo_ : input_.number(), .padding = as_bytes(text)};
+        break;
+      default: {
+        const ByteView raw = input_.take(input_.byte());
+        Bytes bytes(kControlMagic.begin(), kControlMagic.end());
+        bytes.insert(bytes.end(), raw.begin(), raw.end());
+        return bytes;
+      }
+    }
+    Bytes bytes = encode_control(message);
+    if (kind >= 240) bytes.resize(input_.byte() % (bytes.size() + 1));
+    return bytes;
+  }
+
+  Bytes data_stream() {
+    const std::uint8_t kind = input_.byte();
+    StreamHeader header{.logical = (kind & 3) != 0 ? 0 : input_.number32(),
+                        .transfer = (kind & 4) != 0 ? input_.number() : id(),
+                        .offset = (kind & 8) != 0 ? input_.number() % 5000 : input_.number(),
+                        .length = 0};
+    const std::size_t length = std::size_t{input_.byte()} * ((kind & 16) != 0 ? 24 : 1);
+    header.length = (kind & 0xe0) != 0 ? length : input_.number();
+    Bytes bytes(kStreamHeaderSize + length);
+    write_stream_header(header, std::span(bytes).first<kStreamHeaderSize>());
+    if (kind >= 250) bytes.resize(1 + input_.byte() % bytes.size());
+    return bytes;
+  }
+
+  void say(Bytes bytes, SendAs as) {
+    static_cast<void>(hostile_.endpoint->send(pair_.now, connection_, Body::owned(std::move(bytes)), {.as = as}));
+  }
+
+  void act() {
+    const std::uint8_t op = input_.byte();
+    if (op < 120) {
+      say(control(), op < 100 ? SendAs::kMessage : SendAs::kStream);
+    } else if (op < 190) {
+      say(data_stream(), op < 184 ? SendAs::kStream : SendAs::kOperationsStream);
+    } else if (op < 200) {
+      const ByteView raw = input_.take(input_.byte());
+      say(Bytes(raw.begin(), raw.end()), (op & 1) != 0 ? SendAs::kStream : SendAs::kMessage);
+    } else if (op < 204) {  // ends, or comes again
+      hostile_.endpoint->close(pair_.now, connection_, "closed");
+      connection_ = 0;
+      if (!dials(role_) && dial()) static_cast<void>(pair_.run_until([this] { return connection_ != 0; }, 8s));
+    } else if (op < 208) {  // dials anew over the living connection, as for a new key
+      if (dials(role_)) return;
+      connection_ = 0;
+      if (dial()) static_cast<void>(pair_.run_until([this] { return connection_ != 0; }, 8s));
+    } else if (op < 212) {
+      wait(Duration{1s} * (input_.byte() % 40));
+    } else {
+      wait(Duration{1ms} * (1 + op - 212));
+    }
+  }
+
+  Input input_;
+  Role role_;
+  EndpointPair pair_;
+  EndpointPair::Side& hostile_;
+  EndpointPair::Side& tested_;
+  Observer observer_;
+  std::unique_ptr<FileStore> store_;
+  std::unique_ptr<FileReceiver> receiver_;
+  std::unique_ptr<PerfServer> server_;
+  std::unique_ptr<FileSendSession> sender_;
+  std::unique_ptr<PerfClient> client_;
+  ConnectionId connection_ = 0;
+  std::uint64_t known_ = 0;  // transfer or session of the side under test
+  std::uint64_t echo_ = 0;
+  std::uint32_t stream_ = 0;
+  std::string text_;
+};
+
+}  // namespace
+}  // namespace godwit::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 4 || size > 1024) return 0;
+  godwit::fuzz::World(godwit::fuzz::Input(data, size)).run();
+  return 0;
+}
