@@ -9,6 +9,10 @@ constexpr std::uint32_t kIdsPerPacket = 288;  // wire spec 2.4
 // Growth of the round trip up to half of its least value, or this much, is what bursts of data and the peer's scheduler
 // explain.
 constexpr Duration kOrdinaryGrowth = 5ms;
+// So many measurements in a row with a queue, although acknowledgements wait longer for each other, show that the queue
+// is not theirs. That is looked at again after 32 measurements, then 64, and so on to 1024 (at ten per second at most).
+constexpr std::uint16_t kMostInVain = 8;
+constexpr std::uint16_t kMostIgnored = 1024;
 // Needless duplicates of one packet in so many are few enough: each costs one retransmission.
 constexpr std::uint64_t kTolerated = 512;
 
@@ -21,16 +25,28 @@ void AckPath::set_minimum(Duration round_trip) {
 
 // Up by half, and at least to a quarter of the growth, at each measurement that shows a queue and down by a quarter at
 // each that shows none: the delay settles where the queue has just gone, whatever the path carries. The queue may be
-// that of the data, which no delay of acknowledgements shortens; then the bounds keep acknowledgements coming two to
-// three times per round trip.
+// that of the data, which no delay of acknowledgements shortens: when several measurements have shown that, the delay
+// is given up for a while, since controllers that read delays (BBR, LEDBAT++) share the path less fairly with it.
 void AckPath::on_round_trip(Duration round_trip, Duration minimum) {
   round_trip_ = round_trip;
   minimum_ = minimum;
+  if (ignored_ > 0) {
+    --ignored_;
+    return;
+  }
   if (round_trip > minimum_ + std::max(minimum_ / 2, kOrdinaryGrowth)) {
+    if (queue_delay_ > Duration::zero() && ++in_vain_ > kMostInVain) {
+      queue_delay_ = Duration::zero();
+      in_vain_ = 0;
+      ignored_ = next_ignored_;
+      next_ignored_ = static_cast<std::uint16_t>(std::min<unsigned>(2U * next_ignored_, kMostIgnored));
+      return;
+    }
     const Duration most = std::min(policy_->max_queue_delay, std::max(minimum_ / 2, round_trip / 3));
     const Duration grown = round_trip - minimum_;
     queue_delay_ = std::min(most, std::max(queue_delay_ + queue_delay_ / 2 + path_delay_, grown / 4));
   } else {
+    in_vain_ = 0;
     queue_delay_ -= queue_delay_ / 4;
   }
 }

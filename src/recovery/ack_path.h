@@ -66,7 +66,10 @@ class AckPath {
   std::uint64_t packets_since_change_ = 0;
   std::uint64_t duplicates_since_change_ = 0;
   std::uint32_t packets_since_probe_ = 0;
-  std::uint8_t raised_;  // repetitions that duplicates ask for
+  std::uint16_t in_vain_ = 0;        // measurements in a row that showed a queue although acknowledgements waited
+  std::uint16_t ignored_ = 0;        // measurements still to be ignored: the queue was that of the data
+  std::uint16_t next_ignored_ = 32;  // how many the next time
+  std::uint8_t raised_;              // repetitions that duplicates ask for
 };
 
 }  // namespace godwit
