@@ -235,7 +235,8 @@ Status Endpoint::reconnect(Instant now, ConnectionId connection) {
 
 void Endpoint::on_path_report(Instant now, const PathReport& report) {
   const auto slot = by_address_.find(report.remote);
-  if (!slot) return;
+  // A half-open route has no connection to tell: its handshakes end by their own timers.
+  if (!slot || routes_[*slot].connection() == nullptr) return;
   with_slot(*slot, [&](Route& route) {
     route.connection()->on_path_problem(now, report.problem);
     return true;
