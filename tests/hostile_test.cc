@@ -370,7 +370,8 @@ TEST(Hostile, InventedAcknowledgementsMoveNothingAndEndTheConnection) {
   for (std::uint32_t i = 0; i < 288; ++i) invented[i] = 1 + i;  // all that is in flight, and what comes next
   for (int i = 0; i < 100; ++i) session.say(session.next_answer_id++, wire::NoOp{}, invented);
   session.run(10s);
-  EXPECT_EQ(session.datagrams, sent + 1) << "the close packet alone";
+  EXPECT_GE(session.datagrams, sent + 1) << "the close packet";
+  EXPECT_LE(session.datagrams, sent + 4) << "the close packet and its repetitions alone";
   EXPECT_EQ(session.count_events<MessageConfirmed>(), 0U);
   ASSERT_EQ(session.count_events<Closed>(), 1U);
   EXPECT_EQ(session.last_event<Closed>()->reason, CloseReason::kProtocolViolation);

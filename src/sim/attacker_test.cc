@@ -111,7 +111,10 @@ INSTANTIATE_TEST_SUITE_P(Mutations, AttackCheckersCanFail,
 // A setting that gives the rule up, in the system itself.
 TEST(AttackCheckers, SeeAnEndpointThatAmplifies) {
   Scenario scenario = attacked({.kind = AttackKind::kIntros, .source = AttackSource::kMany, .count = 3});
-  for (HostSpec& host : scenario.hosts) host.config.handshake.amplification_limit = 30;
+  for (HostSpec& host : scenario.hosts) {
+    host.config.handshake.amplification_limit = 30;
+    host.config.admission.amplification_limit = 30;
+  }
   const SimulationResult result = Simulator(scenario).run();
   ASSERT_FALSE(result.clean());
   EXPECT_EQ(rule_name(result.violations[0].rule), rule_name(Rule::kAmplification));
@@ -147,7 +150,10 @@ TEST(AttackSeeds, SurviveAsToml) {
 
 TEST(AttackSeeds, ShrinkToOneAttackThatStillBreaksTheRule) {
   Scenario scenario = random_attack(3);
-  for (HostSpec& host : scenario.hosts) host.config.handshake.amplification_limit = 30;
+  for (HostSpec& host : scenario.hosts) {
+    host.config.handshake.amplification_limit = 30;
+    host.config.admission.amplification_limit = 30;
+  }
   scenario.attacks.push_back({.kind = AttackKind::kIntros, .source = AttackSource::kMany, .count = 8});
   const SimulationResult result = Simulator(scenario).run();
   ASSERT_FALSE(result.clean());

@@ -315,8 +315,8 @@ void Simulator::cross_the_world(Instant now, std::uint32_t index) {
     const auto inside = nats_[octets[3] - 1u]->inbound(now, packet.destination, packet.source);
     if (!inside) return pool_.release(index);
     packet.receiver = static_cast<std::uint32_t>(inside->octets()[2]) << 8 | inside->octets()[3];
-  } else if (const auto host = public_host_at(packet.destination)) {
-    packet.receiver = *host;
+  } else if (const auto host = public_host_at(packet.destination); host && packet.destination.port() == kPort) {
+    packet.receiver = *host;  // what goes to another port of it finds no socket
   } else {
     if (attacker_) attacker_->on_reply(now, packet);
     return pool_.release(index);

@@ -97,7 +97,9 @@ Scenario soak_scenario(const SoakOptions& options) {
   attack(AttackKind::kReplay, AttackSource::kMany, 11s);
   attack(AttackKind::kFragments, AttackSource::kOwn, 4s);
   attack(AttackKind::kMessages, AttackSource::kOwn, 9s);
+  // The attacker answers pings, so that each of these stays: as many as it opens in a fifth of the time, and no more.
   attack(AttackKind::kConnections, AttackSource::kOwn, 120s);
+  scenario.attacks.back().count = times(length, 120s) / 5;
   scenario.resolve();
   return scenario;
 }
