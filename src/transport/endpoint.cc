@@ -187,9 +187,11 @@ Result<ConnectionId> Endpoint::connect(Instant now, const SocketAddress& given, 
 }
 
 Result<MessageId> Endpoint::send(Instant now, ConnectionId connection, Body&& body, SendOptions options) {
-  return with_connection<Result<MessageId>>(
-      connection, failure(ErrorCode::kNotFound, "no such connection"),
-      [&](Connection& found) { return found.send(now, std::move(body), std::move(options)); });
+  // The error text is only made when it is needed: it would be an allocation per message.
+  const auto slot = slot_of(connection);
+  if (!slot) return failure(ErrorCode::kNotFound, "no such connection");
+  return with_slot(*slot,
+                   [&](Route& route) { return route.connection()->send(now, std::move(body), std::move(options)); });
 }
 
 bool Endpoint::extend_send_limit(Instant /*now*/, ConnectionId connection, MessageId message,
@@ -216,8 +218,9 @@ bool Endpoint::refuse_stream(ConnectionId connection, std::uint32_t stream_id) {
 }
 
 Status Endpoint::ping(Instant now, ConnectionId connection) {
-  return with_connection<Status>(connection, failure(ErrorCode::kNotFound, "no such connection"),
-                                 [&](Connection& found) { return found.ping(now); });
+  const auto slot = slot_of(connection);
+  if (!slot) return failure(ErrorCode::kNotFound, "no such connection");
+  return with_slot(*slot, [&](Route& route) { return route.connection()->ping(now); });
 }
 
 void Endpoint::expect_answer(Instant now, ConnectionId connection, Duration patience) {
