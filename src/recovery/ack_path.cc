@@ -11,7 +11,7 @@ constexpr std::uint32_t kIdsPerPacket = 288;  // wire spec 2.4
 constexpr Duration kOrdinaryGrowth = 5ms;
 // So many measurements in a row with a queue, although acknowledgements wait longer for each other, show that the queue
 // is not theirs. That is looked at again after 32 measurements, then 64, and so on to 1024 (at ten per second at most).
-constexpr std::uint16_t kMostInVain = 8;
+constexpr std::uint16_t kMostInVain = 48;
 constexpr std::uint16_t kMostIgnored = 1024;
 // Needless duplicates of one packet in so many are few enough: each costs one retransmission.
 constexpr std::uint64_t kTolerated = 512;
@@ -23,10 +23,11 @@ void AckPath::set_minimum(Duration round_trip) {
   path_delay_ = std::clamp(round_trip / 8, policy_->min_delay, policy_->max_delay);
 }
 
-// Up by half, and at least to a quarter of the growth, at each measurement that shows a queue and down by a quarter at
-// each that shows none: the delay settles where the queue has just gone, whatever the path carries. The queue may be
-// that of the data, which no delay of acknowledgements shortens: when several measurements have shown that, the delay
-// is given up for a while, since controllers that read delays (BBR, LEDBAT++) share the path less fairly with it.
+// Only where acknowledgements are known to get lost. Up by half, and at least to a quarter of the growth, at each
+// measurement that shows a queue and down by a quarter at each that shows none: the delay settles where the queue has
+// just gone, whatever the path carries. The queue may be that of the data, which no delay of acknowledgements shortens:
+// when several measurements have shown that, the delay is given up for a while, since controllers that read delays
+// (BBR, LEDBAT++) share the path less fairly with it.
 void AckPath::on_round_trip(Duration round_trip, Duration minimum) {
   round_trip_ = round_trip;
   minimum_ = minimum;
@@ -34,7 +35,7 @@ void AckPath::on_round_trip(Duration round_trip, Duration minimum) {
     --ignored_;
     return;
   }
-  if (round_trip > minimum_ + std::max(minimum_ / 2, kOrdinaryGrowth)) {
+  if (lossy() && round_trip > minimum_ + std::max(minimum_ / 2, kOrdinaryGrowth)) {
     if (queue_delay_ > Duration::zero() && ++in_vain_ > kMostInVain) {
       queue_delay_ = Duration::zero();
       in_vain_ = 0;
