@@ -81,14 +81,32 @@ TEST_F(AckPathTest, WaitsAnEighthOfTheRoundTripWithoutAQueue) {
   EXPECT_EQ(path_.spacing(), 0ns);
 }
 
+TEST_F(AckPathTest, WaitsForNoQueueWhileNoAcknowledgementGetsLost) {
+  const Duration before = path_.delay();
+  for (int i = 0; i < 100; ++i) path_.on_round_trip(60ms, minimum_);
+  EXPECT_EQ(path_.delay(), before);
+}
+
+TEST_F(AckPathTest, GivesUpForAWhileWhenWaitingIsInVain) {
+  duplicates(1);
+  const Duration before = path_.delay();
+  for (int i = 0; i < 48; ++i) path_.on_round_trip(60ms, minimum_);
+  EXPECT_GT(path_.delay(), before);
+  for (int i = 0; i < 30; ++i) path_.on_round_trip(60ms, minimum_);
+  EXPECT_EQ(path_.delay(), before) << "the queue is that of the data";
+  for (int i = 0; i < 10; ++i) path_.on_round_trip(60ms, minimum_);
+  EXPECT_GT(path_.delay(), before) << "it is tried again";
+}
+
 TEST_F(AckPathTest, WaitsLongerAsLongAsAQueueShowsAndShorterOnceItHasGone) {
+  duplicates(1);
   Duration before = path_.delay();
   for (int i = 0; i < 3; ++i) {
     path_.on_round_trip(60ms, minimum_);
     EXPECT_GT(path_.delay(), before);
     before = path_.delay();
   }
-  for (int i = 0; i < 100; ++i) path_.on_round_trip(60ms, minimum_);
+  for (int i = 0; i < 40; ++i) path_.on_round_trip(60ms, minimum_);
   EXPECT_LE(path_.delay(), 2500us + 20ms) << "at most a third of the round trip besides";
   EXPECT_GT(path_.spacing(), 5ms) << "gaps and duplicates do not get a packet each";
   before = path_.delay();
@@ -107,9 +125,9 @@ TEST_F(AckPathTest, NeverWaitsLongerThanADeployedPeersTimer) {
 }
 
 TEST_F(AckPathTest, RepeatsOnceLessWhileAQueueHoldsAcknowledgementsBack) {
-  for (int i = 0; i < 10; ++i) path_.on_round_trip(100ms, minimum_);
-  EXPECT_EQ(path_.repetitions(), 0u);
   duplicates(1);
+  EXPECT_EQ(path_.repetitions(), 2u);
+  for (int i = 0; i < 10; ++i) path_.on_round_trip(100ms, minimum_);
   EXPECT_EQ(path_.repetitions(), 1u);
   duplicates(10);
   EXPECT_EQ(path_.repetitions(), 4u);

@@ -177,6 +177,9 @@ TEST_F(AckTrackerTest, SendsNothingForItsOwnSakeWhereNoReceiptWasLost) {
 TEST_F(AckTrackerTest, SpacesWhatIsUrgentWhereAQueueHoldsReceiptsBack) {
   grow_up();
   tracker_.set_rtt(40ms);
+  // Late duplicates show that receipts get lost.
+  for (std::uint32_t i = 1; i <= 8; ++i) receive_batch(kStart + 500ms + i * Duration{50ms}, i, 1);
+  take(kStart + 950ms);
   for (int i = 0; i < 20; ++i) tracker_.on_round_trip(120ms, 40ms);
   const Instant later = kStart + 1s;
   receive_batch(later, next_ + 1, 1);  // a gap
