@@ -12,6 +12,7 @@
 #include "godwit/node.h"
 #include "godwit/types.h"
 
+#pragma GCC visibility push(default)
 namespace godwit::v1 {
 
 struct NodeGroupOptions {
@@ -71,9 +72,10 @@ class NodeGroup {
   void collect(std::function<void(const GroupStatistics&)> then) const;
 
  private:
-  class Implementation;
+  class __attribute__((visibility("hidden"))) Implementation;
   explicit NodeGroup(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;
 };
 
 }  // namespace godwit::v1
+#pragma GCC visibility pop

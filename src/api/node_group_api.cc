@@ -35,6 +35,7 @@ class NodeGroup::Implementation {
     void on_event(::godwit::Node& node, ::godwit::ConnectionId connection, ::godwit::Event& event) override {
       node_.on_event(node, connection, event);
     }
+    void on_turn(::godwit::Node& node) override { node_.on_turn(node); }
 
    private:
     Node::Implementation& node_;

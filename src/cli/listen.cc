@@ -19,6 +19,7 @@
 #include "cli/network_options.h"
 #include "cli/values.h"
 #include "runtime/clock.h"
+#include "runtime/resolve.h"
 #include "transfer/credit_window.h"
 #include "transfer/file_receiver.h"
 

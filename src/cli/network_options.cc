@@ -11,6 +11,7 @@
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
 #include "cli/values.h"
+#include "runtime/resolve.h"
 #include "wire/limits.h"
 
 namespace godwit::cli {

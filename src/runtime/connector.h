@@ -40,6 +40,8 @@ class Connector {
   // The one that won; 0 while none has.
   [[nodiscard]] ConnectionId connection() const { return connection_; }
   [[nodiscard]] bool connecting() const { return connecting_; }
+  // No attempt runs and none is being closed: no further event is a connector's business.
+  [[nodiscard]] bool finished() const { return !connecting_ && running_.empty() && closing_.empty(); }
   // Set when every attempt has failed: one line, "cannot connect to ADDRESS: reason", that names them all.
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
   // Begun since start().
