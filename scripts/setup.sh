@@ -8,7 +8,7 @@ packages=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates
   libssl-dev libfmt-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libxxhash-dev liburing-dev
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev libsodium-dev
-  iproute2 ethtool nftables valgrind python3 parallel
+  iproute2 ethtool nftables valgrind python3 python3-cffi parallel
 )
 case "$(uname -m)" in
   x86_64) packages+=(libipsec-mb-dev) ;;  # the vector cipher; elsewhere OpenSSL alone does the work
