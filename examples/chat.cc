@@ -29,6 +29,27 @@ int wait_for(const gw::Node& node) {
   return static_cast<int>(std::min<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(*left).count(), 60'000));
 }
 
+struct Keyboard {
+  bool open = true;
+  std::string typed;  // an unfinished line
+
+  void read_lines(gw::Node& node, gw::ConnectionId peer) {
+    std::array<char, 4096> buffer;
+    const ssize_t bytes = read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (bytes <= 0) {
+      open = false;
+      (void)node.close_when_sent(peer, 5s, "good bye");
+      return;
+    }
+    typed.append(buffer.data(), static_cast<std::size_t>(bytes));
+    for (std::size_t end = typed.find('\n'); end != std::string::npos; end = typed.find('\n')) {
+      const auto sent = node.send(peer, {reinterpret_cast<const std::uint8_t*>(typed.data()), end});
+      if (!sent) std::printf("* not sent: %s\n", sent.error().message.c_str());
+      typed.erase(0, end + 1);
+    }
+  }
+};
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -76,29 +97,16 @@ int main(int count, char** words) {
     std::fflush(stdout);
   };
 
-  std::string typed;
-  bool keyboard = true;
+  Keyboard keyboard;
   while (!ended) {
     node.turn(on_event, 0ns);
     if (ended) break;
     // The keyboard waits until there is somebody to talk to.
-    std::array<pollfd, 2> inputs{{{.fd = node.descriptor(), .events = POLLIN, .revents = 0},
-                                  {.fd = keyboard && peer != 0 ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0}}};
+    std::array<pollfd, 2> inputs{
+        {{.fd = node.descriptor(), .events = POLLIN, .revents = 0},
+         {.fd = keyboard.open && peer != 0 ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0}}};
     poll(inputs.data(), inputs.size(), wait_for(node));
-    if (inputs[1].revents == 0) continue;
-    std::array<char, 4096> buffer;
-    const ssize_t bytes = read(STDIN_FILENO, buffer.data(), buffer.size());
-    if (bytes <= 0) {
-      keyboard = false;
-      (void)node.close_when_sent(peer, 5s, "good bye");
-      continue;
-    }
-    typed.append(buffer.data(), static_cast<std::size_t>(bytes));
-    for (std::size_t end = typed.find('\n'); end != std::string::npos; end = typed.find('\n')) {
-      const auto sent = node.send(peer, {reinterpret_cast<const std::uint8_t*>(typed.data()), end});
-      if (!sent) std::printf("* not sent: %s\n", sent.error().message.c_str());
-      typed.erase(0, end + 1);
-    }
+    if (inputs[1].revents != 0) keyboard.read_lines(node, peer);
   }
   node.shut_down(on_event, 1s);
   return result;

@@ -7,21 +7,21 @@
 #include <string.h>
 
 struct program {
-  const char *message; /* null when listening */
+  const char* message; /* null when listening */
   int result;
 };
 
-static int fail(const char *why) {
+static int fail(const char* why) {
   fprintf(stderr, "echo_c: %s\n", why);
   return 1;
 }
 
-static void on_event(godwit_node *node, const godwit_event *event, void *context) {
-  struct program *const program = context;
+static void on_event(godwit_node* node, const godwit_event* event, void* context) {
+  struct program* const program = context;
   const int connects = program->message != NULL;
   switch (event->kind) {
     case GODWIT_EVENT_CONNECTED:
-      if (connects && godwit_node_send(node, event->connection, (const uint8_t *)program->message,
+      if (connects && godwit_node_send(node, event->connection, (const uint8_t*)program->message,
                                        strlen(program->message), NULL, NULL) != GODWIT_OK) {
         program->result = fail(godwit_last_error());
         godwit_node_stop(node);
@@ -29,7 +29,7 @@ static void on_event(godwit_node *node, const godwit_event *event, void *context
       break;
     case GODWIT_EVENT_MESSAGE:
       if (connects) {
-        printf("%.*s\n", (int)event->length, (const char *)event->bytes);
+        printf("%.*s\n", (int)event->length, (const char*)event->bytes);
         godwit_node_close(node, event->connection, "thank you");
       } else if (godwit_node_send(node, event->connection, event->bytes, event->length, NULL, NULL) != GODWIT_OK) {
         fprintf(stderr, "echo_c: not answered: %s\n", godwit_last_error());
@@ -44,11 +44,11 @@ static void on_event(godwit_node *node, const godwit_event *event, void *context
   }
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   uint8_t secret[32];
   char public_key[65];
   godwit_options options;
-  godwit_node *node = NULL;
+  godwit_node* node = NULL;
   struct program program = {.message = count == 4 ? words[3] : NULL, .result = 0};
 
   if (godwit_generate_key(secret) != GODWIT_OK || godwit_public_key(secret, public_key) != GODWIT_OK) {

@@ -2,8 +2,8 @@
 // yet; the sender may send a stream up to SendOptions::send_limit, and each time the reader has used some bytes it says
 // how far the sender may go on.
 //
-//   stream_file OUTPUT [RATE]       prints its address and public key, and writes one stream to OUTPUT, RATE bytes a second
-//   stream_file ADDR:PORT KEY FILE  sends FILE, borrowed from a mapping: never copied by the application
+//   stream_file OUTPUT [RATE]       prints its address and public key, and writes one stream to OUTPUT, RATE bytes a
+//   second stream_file ADDR:PORT KEY FILE  sends FILE, borrowed from a mapping: never copied by the application
 #include <fcntl.h>
 #include <godwit/godwit.h>
 #include <sys/mman.h>
@@ -110,7 +110,7 @@ int receive(const char* path, double rate) {
 
 int send(const char* address, const char* public_key, const char* path) {
   const int file = open(path, O_RDONLY | O_CLOEXEC);
-  struct stat status {};
+  struct stat status{};
   if (file < 0 || fstat(file, &status) != 0 || status.st_size == 0) return fail(std::string("cannot read ") + path);
   const auto size = static_cast<std::size_t>(status.st_size);
   void* const mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);

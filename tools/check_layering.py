@@ -62,7 +62,7 @@ def check_file(path: pathlib.Path, root: pathlib.Path) -> list[str]:
     folder = parts[1] if parts[0] == "src" and len(parts) > 2 else None
     if len(lines) > MAX_LINES and not is_test:
         report(len(lines), f"{len(lines)} lines: more than {MAX_LINES} are two concepts")
-    if path.suffix == ".h" and not (lines and lines[0].startswith("//")):
+    if path.suffix == ".h" and not (lines and lines[0].startswith(("//", "/*"))):
         report(1, "a header opens with what it is and where it sits")
     if path.suffix == ".h" and "#pragma once" not in text:
         report(1, "no #pragma once")

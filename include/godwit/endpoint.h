@@ -49,8 +49,9 @@ class Endpoint {
   Endpoint& operator=(const Endpoint&) = delete;
 
   // A wildcard address means loopback; a link-local one needs its scope_id. kConnected or kClosed follows. An existing
-  // connection to the same address is closed in favour of the new one (CloseReason::kReplaced). Errors: kInvalidArgument
-  // for an address that no peer can have or what is no public key, kWouldBlock when the connection table is full.
+  // connection to the same address is closed in favour of the new one (CloseReason::kReplaced). Errors:
+  // kInvalidArgument for an address that no peer can have or what is no public key, kWouldBlock when the connection
+  // table is full.
   [[nodiscard]] Result<ConnectionId> connect(Duration now, const Address& remote, std::string_view public_key);
   // `bytes` may hold several datagrams of one peer end to end (UDP_GRO), each of `segment_size`. They are decrypted in
   // place, and events point into them: they must stay until poll_event() has returned false. The same holds for each of
@@ -63,7 +64,8 @@ class Endpoint {
   // Queues a message of up to 165,675,008 bytes, also before the connection is established. The first takes the bytes
   // over, and leaves `bytes` as it was when it fails; the second copies the pieces end to end; the third borrows: the
   // bytes stay alive and unchanged until kAcknowledged or kFailed names the message. Errors: kNotFound for a connection
-  // that has ended, kTooLarge, kWouldBlock (kWritable follows), kInvalidArgument for options that contradict each other.
+  // that has ended, kTooLarge, kWouldBlock (kWritable follows), kInvalidArgument for options that contradict each
+  // other.
   [[nodiscard]] Result<MessageId> send(Duration now, ConnectionId connection, std::vector<std::uint8_t>&& bytes,
                                        const SendOptions& options = {});
   [[nodiscard]] Result<MessageId> send_pieces(Duration now, ConnectionId connection, std::span<const ByteView> pieces,

@@ -45,22 +45,22 @@ class Node {
   [[nodiscard]] std::string public_key() const;
 
   // Connects to `address` ("192.0.2.7:31337", "[fe80::1%eth0]:31337"), whose peer is known by its public key (64
-  // hexadecimal digits). A wildcard address means loopback. kConnected or kClosed follows. An existing connection to the
-  // same address is closed in favour of the new one (CloseReason::kReplaced). A group's Node connects to the peers of its
-  // own shard only (node_group.h). Errors: kInvalidArgument, kWouldBlock when the connection table is full.
+  // hexadecimal digits). A wildcard address means loopback. kConnected or kClosed follows. An existing connection to
+  // the same address is closed in favour of the new one (CloseReason::kReplaced). A group's Node connects to the peers
+  // of its own shard only (node_group.h). Errors: kInvalidArgument, kWouldBlock when the connection table is full.
   [[nodiscard]] Result<ConnectionId> connect(std::string_view address, std::string_view public_key);
   // The same for a peer with several addresses, as RFC 8305 does: the next one is tried after 250 ms, or as soon as an
-  // attempt fails; the first that answers wins. `then` is called once, on the loop's thread: with the winner just before
-  // its kConnected event, or with what each address met. Events of the other attempts do not reach the handler. Errors:
-  // those of connect() for every address, and kInvalidArgument for no address.
+  // attempt fails; the first that answers wins. `then` is called once, on the loop's thread: with the winner just
+  // before its kConnected event, or with what each address met. Events of the other attempts do not reach the handler.
+  // Errors: those of connect() for every address, and kInvalidArgument for no address.
   [[nodiscard]] Result<void> connect(std::span<const std::string> addresses, std::string_view public_key,
                                      std::function<void(Node&, Result<ConnectionId>)> then);
 
-  // Queues a message of up to 165,675,008 bytes, also before the connection is established. The first copies, the second
-  // takes over and leaves `bytes` as it was when it fails, the third copies the pieces end to end, the fourth borrows:
-  // the bytes stay alive and unchanged until kAcknowledged or kFailed names the message. Errors: kNotFound for a
-  // connection that has ended, kTooLarge, kWouldBlock (kWritable follows), kInvalidArgument for options that contradict
-  // each other.
+  // Queues a message of up to 165,675,008 bytes, also before the connection is established. The first copies, the
+  // second takes over and leaves `bytes` as it was when it fails, the third copies the pieces end to end, the fourth
+  // borrows: the bytes stay alive and unchanged until kAcknowledged or kFailed names the message. Errors: kNotFound for
+  // a connection that has ended, kTooLarge, kWouldBlock (kWritable follows), kInvalidArgument for options that
+  // contradict each other.
   [[nodiscard]] Result<MessageId> send(ConnectionId connection, ByteView bytes, const SendOptions& options = {});
   [[nodiscard]] Result<MessageId> send(ConnectionId connection, std::vector<std::uint8_t>&& bytes,
                                        const SendOptions& options = {});
@@ -132,8 +132,8 @@ class Node {
   std::unique_ptr<Implementation> implementation_;
 };
 
-// The addresses of "NAME:PORT" or "ADDR:PORT", for Node::connect(): by the system's resolver, which may take seconds, in
-// its order of preference with the families in turn. Errors: kNotFound, kInvalidArgument.
+// The addresses of "NAME:PORT" or "ADDR:PORT", for Node::connect(): by the system's resolver, which may take seconds,
+// in its order of preference with the families in turn. Errors: kNotFound, kInvalidArgument.
 [[nodiscard]] Result<std::vector<std::string>> resolve(std::string_view name_and_port);
 
 }  // namespace godwit::v1

@@ -106,9 +106,9 @@ struct Options {
   // Bytes that the unfinished inbound streams of all connections may hold together, at least 1 MiB. Near the bound the
   // connections that hold most for each byte they have sent are closed (CloseReason::kMemory).
   std::uint64_t max_inbound_bytes = std::uint64_t{512} << 20;
-  // Called with each record of a trace in qlog format (a JSON text sequence, RFC 7464; draft-ietf-quic-qlog-main-schema)
-  // on the thread that drives the endpoint; the view is valid during the call. Must not call the endpoint, and must not
-  // throw. Empty: no trace is made, and none costs time.
+  // Called with each record of a trace in qlog format (a JSON text sequence, RFC 7464;
+  // draft-ietf-quic-qlog-main-schema) on the thread that drives the endpoint; the view is valid during the call. Must
+  // not call the endpoint, and must not throw. Empty: no trace is made, and none costs time.
   std::function<void(std::string_view record)> trace;
 };
 
@@ -143,8 +143,6 @@ enum class CloseReason : std::uint8_t {
 };
 // One lower-case word or two: "idle timeout".
 [[nodiscard]] std::string_view close_reason_name(CloseReason reason);
-
-
 
 // What happened. Fields that a kind does not name are empty. `bytes` is valid while the event is being handled (Node),
 // or until poll_event() has returned false (Endpoint), whatever is called or arrives in between.
@@ -186,15 +184,15 @@ struct Event {
 
 // A copy of one connection's counters.
 struct Statistics {
-  std::uint64_t packets_sent = 0;          // datagrams of every kind
-  std::uint64_t bytes_sent = 0;            // of these datagrams
-  std::uint64_t payload_bytes_sent = 0;    // application bytes, first transmissions only
-  std::uint64_t packets_received = 0;      // authentic datagrams
-  std::uint64_t bytes_received = 0;        // of these datagrams
+  std::uint64_t packets_sent = 0;            // datagrams of every kind
+  std::uint64_t bytes_sent = 0;              // of these datagrams
+  std::uint64_t payload_bytes_sent = 0;      // application bytes, first transmissions only
+  std::uint64_t packets_received = 0;        // authentic datagrams
+  std::uint64_t bytes_received = 0;          // of these datagrams
   std::uint64_t payload_bytes_received = 0;  // application bytes delivered
   std::uint64_t packets_retransmitted = 0;
-  std::uint64_t packets_lost = 0;      // declared lost, by acknowledgements or by time
-  std::uint64_t losses_spurious = 0;   // declared lost and then acknowledged
+  std::uint64_t packets_lost = 0;       // declared lost, by acknowledgements or by time
+  std::uint64_t losses_spurious = 0;    // declared lost and then acknowledged
   std::uint64_t packets_abandoned = 0;  // no longer wanted before they were acknowledged
   std::uint64_t timeouts = 0;           // retransmission time-outs
   std::uint64_t datagrams_dropped = 0;  // arrived and were not used
@@ -212,11 +210,11 @@ struct Statistics {
 
 // A copy of an endpoint's counters.
 struct EndpointStatistics {
-  std::uint64_t connections = 0;         // open now
-  std::uint64_t connections_opened = 0;  // became established
-  std::uint64_t connections_closed = 0;  // ended after that
-  std::uint64_t handshakes_started = 0;  // both roles
-  std::uint64_t handshakes_failed = 0;   // ended without a session
+  std::uint64_t connections = 0;          // open now
+  std::uint64_t connections_opened = 0;   // became established
+  std::uint64_t connections_closed = 0;   // ended after that
+  std::uint64_t handshakes_started = 0;   // both roles
+  std::uint64_t handshakes_failed = 0;    // ended without a session
   std::uint64_t connections_evicted = 0;  // closed so that others find a place
   std::uint64_t evicted_for_memory = 0;   // closed for the memory their inbound streams held
   std::uint64_t inbound_bytes = 0;        // memory that inbound streams hold now

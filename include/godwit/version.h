@@ -1,12 +1,9 @@
 // The version of these headers, for the preprocessor of C and C++. version() and godwit_version() name that of the
 // library that is linked.
-#ifndef GODWIT_VERSION_H
-#define GODWIT_VERSION_H
+#pragma once
 
 #define GODWIT_VERSION_MAJOR 0
 #define GODWIT_VERSION_MINOR 1
 #define GODWIT_VERSION_PATCH 0
 // 10,000 × major + 100 × minor + patch.
 #define GODWIT_VERSION_NUMBER (GODWIT_VERSION_MAJOR * 10000 + GODWIT_VERSION_MINOR * 100 + GODWIT_VERSION_PATCH)
-
-#endif

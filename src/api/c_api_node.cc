@@ -80,8 +80,8 @@ godwit_status godwit_node_connect_by_name(godwit_node* node, const char* name_an
 godwit_status godwit_node_send(godwit_node* node, godwit_connection connection, const uint8_t* bytes, size_t length,
                                const godwit_send_options* options, godwit_message* message) {
   return guarded([&] {
-    return put_message(
-        node->node->send(connection, ByteView(bytes, length), to_send_options(complete(options))), message);
+    return put_message(node->node->send(connection, ByteView(bytes, length), to_send_options(complete(options))),
+                       message);
   });
 }
 

@@ -79,7 +79,8 @@ Result<MessageId> ConnectionCalls::send_borrowed(Instant now, ConnectionId conne
 
 Result<void> ConnectionCalls::set_congestion(Instant now, ConnectionId connection, std::string_view name) {
   const auto kind = parse_congestion_kind(name);
-  if (!kind) return std::unexpected(Error{ErrorCode::kInvalidArgument, fmt::format("no congestion controller '{}'", name)});
+  if (!kind)
+    return std::unexpected(Error{ErrorCode::kInvalidArgument, fmt::format("no congestion controller '{}'", name)});
   if (!is_open(connection)) return not_found();
   endpoint_->set_congestion(now, connection, *kind);
   return {};

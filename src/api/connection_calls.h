@@ -37,7 +37,9 @@ class ConnectionCalls {
   // point where the event's do.
   [[nodiscard]] Event take(ConnectionId connection, const ::godwit::Event& event);
 
-  [[nodiscard]] bool is_open(ConnectionId connection) const { return endpoint_->remote_address(connection).has_value(); }
+  [[nodiscard]] bool is_open(ConnectionId connection) const {
+    return endpoint_->remote_address(connection).has_value();
+  }
   // Messages sent through this object that have been neither acknowledged nor given up.
   [[nodiscard]] std::uint64_t unacknowledged(ConnectionId connection) const;
 

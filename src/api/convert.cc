@@ -136,16 +136,12 @@ struct Converter {
     event.may_have_arrived = failed.may_have_arrived;
     event.text = failed.why;
   }
-  void operator()(const Writable&) const {
-    event.kind = Event::Kind::kWritable;
-  }
+  void operator()(const Writable&) const { event.kind = Event::Kind::kWritable; }
   void operator()(const PeerAuthenticated&) const {
     event.kind = Event::Kind::kAuthenticated;
     event.authenticated = true;
   }
-  void operator()(const KeyAging&) const {
-    event.kind = Event::Kind::kKeyAging;
-  }
+  void operator()(const KeyAging&) const { event.kind = Event::Kind::kKeyAging; }
   void operator()(const PingAnswered& pong) const {
     event.kind = Event::Kind::kRoundTrip;
     event.round_trip = pong.round_trip;

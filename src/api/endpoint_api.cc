@@ -49,7 +49,8 @@ Result<std::unique_ptr<Endpoint>> Endpoint::make(const Options& options, const S
   if (!config) return std::unexpected(config.error());
   auto keys = to_key_pair(key);
   if (!keys) return std::unexpected(keys.error());
-  return std::unique_ptr<Endpoint>(new Endpoint(std::make_unique<Implementation>(*config, std::move(*keys), make_trace(options))));
+  return std::unique_ptr<Endpoint>(
+      new Endpoint(std::make_unique<Implementation>(*config, std::move(*keys), make_trace(options))));
 }
 
 Result<ConnectionId> Endpoint::connect(Duration now, const Address& remote, std::string_view public_key) {
@@ -127,10 +128,8 @@ bool Endpoint::poll_transmit(Duration now, Transmit& transmit) {
   implementation_->buffer.reset();
   const auto run = implementation_->endpoint.poll_transmit(at(now), implementation_->buffer);
   if (!run) return false;
-  transmit = {.remote = to_address(run->remote),
-              .local = std::nullopt,
-              .bytes = run->bytes,
-              .segment_size = run->segment_size};
+  transmit = {
+      .remote = to_address(run->remote), .local = std::nullopt, .bytes = run->bytes, .segment_size = run->segment_size};
   if (run->local.is_specified()) transmit.local = to_address(run->local);
   return true;
 }

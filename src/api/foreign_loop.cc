@@ -14,7 +14,8 @@ namespace godwit::v1 {
   if (!waker) return std::unexpected(waker.error());
   const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
   if (epoll < 0) {
-    return ::godwit::failure(::godwit::ErrorCode::kSystem, std::string("cannot make an epoll descriptor: ") + std::strerror(errno));
+    return ::godwit::failure(::godwit::ErrorCode::kSystem,
+                             std::string("cannot make an epoll descriptor: ") + std::strerror(errno));
   }
   std::unique_ptr<ForeignLoop> loop(new ForeignLoop(epoll, std::move(*waker)));
   std::uint32_t none = 0;

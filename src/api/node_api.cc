@@ -32,7 +32,8 @@ Result<NodeConfig> to_node_config(const NodeOptions& options) {
   node_config.socket.receive_buffer_bytes = options.receive_buffer_bytes;
   node_config.backend = *backend;
   const auto idle = parse_idle_strategy(options.idle);
-  if (!idle) return std::unexpected(Error{ErrorCode::kInvalidArgument, fmt::format("no idle strategy '{}'", options.idle)});
+  if (!idle)
+    return std::unexpected(Error{ErrorCode::kInvalidArgument, fmt::format("no idle strategy '{}'", options.idle)});
   node_config.idle = *idle;
   return node_config;
 }

@@ -82,9 +82,8 @@ bool Node::Implementation::give_to_races(ConnectionId connection, const ::godwit
 
 void Node::Implementation::report(Race& race) {
   if (!race.then) return;
-  const std::optional<Error> failure = race.connector->failure()
-                                           ? std::optional<Error>(to_public(*race.connector->failure()).error())
-                                           : std::nullopt;
+  const std::optional<Error> failure =
+      race.connector->failure() ? std::optional<Error>(to_public(*race.connector->failure()).error()) : std::nullopt;
   const ConnectionId winner = race.connector->connection();
   if (!failure && winner == 0) return;
   const auto then = std::exchange(race.then, nullptr);
