@@ -20,7 +20,7 @@ def main() -> int:
     names = {re.sub(r"@@\w+$", "", line.split(" ", 2)[2]) for line in listing.splitlines()}
     names = {name for name in names if not re.fullmatch(r"GODWIT_\d+", name)}  # the versions themselves
     header = pathlib.Path(include, "godwit/godwit_c.h").read_text(encoding="utf-8")
-    declared = set(re.findall(r"^[a-z_0-9 ]+[ *](godwit_\w+)\(", re.sub(r"typedef[^;]*;", "", header), re.MULTILINE))
+    declared = set(re.findall(r"^[a-z_0-9 ]+[ *]+(godwit_\w+)\(", re.sub(r"typedef[^;]*;", "", header), re.MULTILINE))
     exported = {name for name in names if name.startswith("godwit_")}
     problems = [f"declared but not exported: {name}" for name in sorted(declared - exported)]
     problems += [f"exported but not declared: {name}" for name in sorted(exported - declared)]
