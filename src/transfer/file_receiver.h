@@ -105,6 +105,7 @@ class FileReceiver {
   void accept(Instant now, Peer& peer, const FileOffer& offer);
   void send_accept(Instant now, const Transfer& transfer);
   [[nodiscard]] std::uint64_t choose_window(std::uint64_t size) const;
+  [[nodiscard]] Transfer* find(std::uint64_t id);
   [[nodiscard]] Transfer* find(ConnectionId connection, std::uint64_t id);
   [[nodiscard]] bool begin_piece(Instant now, Peer& peer, InboundStream& stream);
   [[nodiscard]] bool add_bytes(InboundStream& stream, ByteView bytes);

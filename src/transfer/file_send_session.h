@@ -120,6 +120,7 @@ class FileSendSession {
   std::vector<FileReader::Facts> facts_;  // by index; a file is open only while it is sent
   std::deque<std::size_t> waiting_;       // indexes of files to begin
   std::vector<Active> active_;
+  std::vector<std::uint64_t> superseded_;  // transfers of a lost connection, to be taken back on the next one
   std::vector<SentFile> results_;
   std::size_t places_;   // files that the receiver lets this side have unfinished, as far as it is known
   std::size_t allowed_;  // of them, while others share its places

@@ -82,6 +82,7 @@ class FileSender {
   };
 
   void offer(Instant now);
+  void send_offer(Instant now);
   void on_accept(Instant now, const FileAccept& accept);
   void on_refusal(Instant now, const FileRefuse& refusal);
   void on_confirmation(Instant now, const FileConfirm& confirmation);
@@ -98,6 +99,7 @@ class FileSender {
   ConnectionId connection_ = 0;
   State state_ = State::kPreparing;
   std::string failure_;
+  MessageId offer_message_ = 0;
   bool accepted_ = false;  // on this connection
   bool paused_ = false;
   bool wants_renewal_ = false;

@@ -115,6 +115,7 @@ bool Connection::start_over(Instant now, Established& session) {
   queue_.fail_started();
   report_failures(now);
   trace(now, trace::ConnectionStateChanged{"dialling again", remote_});
+  emit(Suspect{.silent_for = session.keepalive.silent_for(now)});
   unanswered_ = Unanswered{.told_authenticated = keys.peer_authenticated()};
   end_streams(session);
   state_ = std::make_unique<Handshake>(std::move(*handshake));
@@ -140,10 +141,7 @@ void Connection::apply_step(Instant now, const HandshakeStep& step, ByteView dat
       const Handshake* handshake = shaking_hands();
       const bool unauthenticated = handshake->failure() == HandshakeFailure::kUnauthenticated;
       std::string text = handshake->failure_text();
-      if (handshake->failure() == HandshakeFailure::kTimeout && path_problem() != PathProblem::kNone) {
-        text += ": ";
-        text += path_problem_name(path_problem());
-      }
+      if (handshake->failure() == HandshakeFailure::kTimeout) text = with_path_problem(std::move(text));
       return end(now, unauthenticated ? CloseReason::kUnauthenticated : CloseReason::kHandshakeFailed, text,
                  Telling::kNothing);
     }
@@ -261,10 +259,7 @@ void Connection::end(Instant now, CloseReason reason, std::string_view text, Tel
   Closed closed;
   std::string words(text.empty() ? close_reason_name(reason) : text);
   const PathProblem problem = path_problem();
-  if (reason == CloseReason::kIdleTimeout && problem != PathProblem::kNone) {
-    words += ": ";
-    words += path_problem_name(problem);
-  }
+  if (reason == CloseReason::kIdleTimeout) words = with_path_problem(std::move(words));
   if (Established* session = established()) {
     if (telling != Telling::kNothing) {
       closed.farewell = seal_farewell(*session, telling == Telling::kAnswer ? std::string_view() : text);
@@ -302,13 +297,19 @@ void Connection::expect_answer(Instant now, Duration patience) {
 
 bool Connection::is_suspect() const {
   const Established* session = established();
-  return session != nullptr && session->keepalive.suspect();
+  return unanswered_ || (session != nullptr && session->keepalive.suspect());
 }
 
 PathProblem Connection::path_problem() const {
   const Established* session = established();
   if (session != nullptr && path_problem_at_ < session->keepalive.last_authentic()) return PathProblem::kNone;
   return path_problem_;
+}
+
+std::string Connection::with_path_problem(std::string text) const {
+  const PathProblem problem = path_problem();
+  if (problem != PathProblem::kNone) text.append(": ").append(path_problem_name(problem));
+  return text;
 }
 
 // Packets that nobody acknowledges, and no other sign of life: the peer may have gone, or the path has changed. It is
@@ -396,8 +397,8 @@ void Connection::handle_timeout(Instant now) {
   if (alive.idle_expired) return end(now, CloseReason::kIdleTimeout, {}, Telling::kClose);
   if (alive.proof_failed) {
     if (start_over(now, *session)) return;
-    return end(now, CloseReason::kHandshakeFailed, "the peer acknowledged the handshake and then stayed silent",
-               Telling::kClose);
+    return end(now, CloseReason::kHandshakeFailed,
+               with_path_problem("the peer acknowledged the handshake and then stayed silent"), Telling::kClose);
   }
   if (alive.ping || alive.suspended) session->ping_due = true;
   if (alive.became_suspect) emit(Suspect{.silent_for = session->keepalive.silent_for(now)});

@@ -208,6 +208,8 @@ class Connection final : private StreamSink {
   [[nodiscard]] const Established* established() const;
   void establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> handshake_tail);
   void end_streams(Established& session);
+  // Silence, in the words `text`, with what the kernel or ICMP says of the path.
+  [[nodiscard]] std::string with_path_problem(std::string text) const;
   [[nodiscard]] bool start_over(Instant now, Established& session);
   void apply_step(Instant now, const HandshakeStep& step, ByteView datagram);
   enum class Telling : std::uint8_t {
