@@ -14,12 +14,12 @@ import sys
 import tempfile
 
 MAX_FUNCTION_LINES = 70
-FOLDERS = ("src", "include", "tests", "benches", "fuzz", "examples")
+FOLDERS = ("src", "include", "lab", "tests", "fuzz", "examples")
 
 # Functions that were long when the rule came. A function that leaves the list stays out of it.
 KNOWN_LONG: dict[str, int] = {
-    "benches/level2_backends.cc:backend_row": 76,
-    "src/cli/analysis.cc:analyze_side": 112,
+    "lab/benches/level2_backends.cc:backend_row": 76,
+    "lab/commands/analysis.cc:analyze_side": 112,
     "src/stream/send_queue_model_test.cc:TEST_F": 106,
     "src/wire/message_codec_test.cc:worked_examples": 89,
 }
@@ -48,7 +48,7 @@ def unused_constants(texts: dict[str, str]) -> list[str]:
 def unused_headers(texts: dict[str, str]) -> list[str]:
     included = {target for text in texts.values() for target in INCLUDE.findall(text)}
     return [f"{name}: no file includes this header" for name in texts
-            if name.startswith("src/") and name.endswith(".h") and name.removeprefix("src/") not in included]
+            if name.startswith(("src/", "lab/")) and name.endswith(".h") and name.split("/", 1)[1] not in included]
 
 
 def long_functions(texts: dict[str, str], known: dict[str, int]) -> list[str]:

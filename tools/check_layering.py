@@ -24,9 +24,10 @@ ALLOWED = {
     "transfer": {"runtime", "transport", "udp", "trace", "base", "wire", "crypto", "recovery", "congestion", "stream"},
     "sim": {"transport", "congestion", "trace", "base", "wire", "crypto", "recovery", "stream"},
     "api": {"runtime", "transport", "udp", "base", "wire", "crypto", "recovery", "congestion", "stream", "trace"},
-    "measure": {"udp", "trace", "base"},
-    "report": {"measure", "trace", "base"},
-    "cli": {"transfer", "runtime", "sim", "measure", "report", "trace", "transport", "udp", "base", "wire", "crypto", "recovery",
+    "support": {"base"},
+    "measure": {"support", "udp", "trace", "base"},
+    "report": {"measure", "support", "trace", "base"},
+    "cli": {"transfer", "runtime", "sim", "measure", "report", "support", "trace", "transport", "udp", "base", "wire", "crypto", "recovery",
             "congestion", "stream"},
 }
 CORE = {"base", "crypto", "wire", "trace", "recovery", "congestion", "stream", "transport"}
@@ -59,7 +60,7 @@ def check_file(path: pathlib.Path, root: pathlib.Path) -> list[str]:
         problems.append(f"{relative}:{number}: {what}")
 
     is_test = path.stem.endswith(("_test", "_benchmark")) or "test" in path.stem
-    folder = parts[1] if parts[0] == "src" and len(parts) > 2 else None
+    folder = parts[1] if parts[0] in ("src", "lab") and len(parts) > 2 else None
     if len(lines) > MAX_LINES and not is_test:
         report(len(lines), f"{len(lines)} lines: more than {MAX_LINES} are two concepts")
     if path.suffix == ".h" and not (lines and lines[0].startswith(("//", "/*"))):
@@ -91,7 +92,7 @@ def check_file(path: pathlib.Path, root: pathlib.Path) -> list[str]:
 
 def check_tree(root: pathlib.Path) -> list[str]:
     problems = []
-    for top in ("src", "include", "tests", "benches", "fuzz", "examples"):
+    for top in ("src", "include", "lab", "tests", "fuzz", "examples"):
         for path in sorted((root / top).rglob("*")):
             if path.suffix in (".h", ".cc"):
                 problems += check_file(path, root)

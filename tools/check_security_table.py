@@ -17,7 +17,7 @@ PROPERTY = re.compile(r"\bRC_GTEST_(?:FIXTURE_)?PROP\(\s*(\w+)\s*,\s*(\w+)\s*,")
 
 def tests_of(root):
     names = set()
-    for top in ("src", "tests", "fuzz"):
+    for top in ("src", "lab", "tests", "fuzz"):
         for path in (root / top).rglob("*_test.cc"):
             text = path.read_text(encoding="utf-8")
             for pattern in (GOOGLE, TYPED, PROPERTY):

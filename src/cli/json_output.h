@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "cli/network_options.h"
-#include "measure/json.h"
+#include "support/json.h"
 
 namespace godwit::cli {
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "cli/console.h"
-#include "measure/build_facts.h"
+#include "support/build_facts.h"
 #include "transfer/digest.h"
 #include "wire/limits.h"
 

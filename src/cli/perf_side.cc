@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "measure/build_facts.h"
+#include "support/build_facts.h"
 #include "measure/fingerprint.h"
 
 namespace godwit::cli {

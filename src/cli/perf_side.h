@@ -12,7 +12,7 @@
 #include "cli/backend_figures.h"
 #include "measure/cost_probe.h"
 #include "measure/cpu_time.h"
-#include "measure/json.h"
+#include "support/json.h"
 #include "measure/perf_counters.h"
 #include "runtime/node.h"
 #include "transfer/perf_run.h"

@@ -10,7 +10,7 @@
 #include "cli/console.h"
 #include "cli/text_format.h"
 #include "report/terminal.h"
-#include "report/text_width.h"
+#include "support/text_width.h"
 
 namespace godwit::cli {
 namespace {
