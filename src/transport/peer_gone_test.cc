@@ -191,6 +191,32 @@ TEST_F(PeerGone, AHandshakeWithoutAnswerNamesWhatTheKernelSaid) {
   EXPECT_EQ(closed_[0]->problem, PathProblem::kNetworkUnreachable);
 }
 
+// Anybody can write an address on an intro, and the host that has it answers what it is sent with ICMP.
+TEST_F(PeerGone, WhatIcmpSaysOfAHalfOpenAddressLeavesItsHandshakesAsTheyAre) {
+  lost_ = [](std::size_t side) { return side == 1; };
+  connection_ = *endpoints_[0]->connect(now_, address(1), keys_[1].public_key());
+  run_for(50ms);
+  ASSERT_EQ(endpoints_[1]->admission().half_open(), 1U);
+  ASSERT_TRUE(endpoints_[1]->connections().empty()) << "a route without a connection";
+  for (auto problem = PathProblem::kNone; problem <= PathProblem::kOther;
+       problem = static_cast<PathProblem>(static_cast<int>(problem) + 1)) {
+    endpoints_[1]->on_path_report(now_, {.remote = address(0), .problem = problem});
+    endpoints_[1]->handle_timeout(now_);
+    collect(1);
+  }
+  EXPECT_EQ(endpoints_[1]->admission().half_open(), 1U);
+  lost_ = nullptr;
+  run_for(2s);
+  EXPECT_EQ(count<Connected>(0), 1U);
+  EXPECT_EQ(count<Connected>(1), 1U);
+  // The same of an address whose handshakes have all ended.
+  lost_ = [](std::size_t) { return true; };
+  endpoints_[1]->close(now_, connection_of_[1]);
+  run_for(20s);
+  endpoints_[1]->on_path_report(now_, {.remote = address(0), .problem = PathProblem::kPortUnreachable});
+  EXPECT_EQ(endpoints_[1]->connection_count(), 0U);
+}
+
 TEST_F(PeerGone, ARestartedPeerIsConnectedToAgainFromTheSameSocket) {
   connect();
   restart(1);
