@@ -111,9 +111,15 @@ std::optional<LostPacket> Recovery::poll_retransmit() {
 void Recovery::discard(std::uint32_t id) {
   SentPacket* packet = sent_.find(id);
   if (packet == nullptr || packet->state == SentState::kPlaceholder) return;
-  sent_.settle(*packet);
+  forget(*packet);
   losses_.prune(sent_);
   sent_.release_front();
+}
+
+void Recovery::forget(SentPacket& packet) {
+  if (packet.state != SentState::kInFlight && packet.state != SentState::kLost) return;
+  sent_.settle(packet);
+  ++statistics_.packets_forgotten;
 }
 
 std::uint64_t Recovery::forget_owner(PacketContent::Kind kind, std::uint32_t owner, PacketIdRange sent) {
@@ -124,8 +130,7 @@ std::uint64_t Recovery::forget_owner(PacketContent::Kind kind, std::uint32_t own
   statistics_.packets_searched += sent.last - first + 1;
   for (std::uint32_t id = first; id != sent.last + 1; ++id) {
     SentPacket& packet = *sent_.find(id);
-    const bool unsettled = packet.state == SentState::kInFlight || packet.state == SentState::kLost;
-    if (unsettled && packet.kind == kind && packet.owner == owner) sent_.settle(packet);
+    if (packet.kind == kind && packet.owner == owner) forget(packet);
   }
   losses_.prune(sent_);
   sent_.release_front();

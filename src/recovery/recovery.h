@@ -43,6 +43,8 @@ struct PacketIdRange {
   std::uint32_t last = 0;
 };
 
+// At every moment packets_sent is the sum of packets_acked, packets_abandoned, packets_forgotten and of the unsettled
+// packets in the ring, those in flight and those that wait to be sent again.
 struct RecoveryStatistics {
   std::uint64_t packets_sent = 0;           // tracked, first transmissions
   std::uint64_t packets_retransmitted = 0;  // probes included
@@ -50,6 +52,7 @@ struct RecoveryStatistics {
   std::uint64_t packets_lost = 0;  // declarations
   std::uint64_t packets_spuriously_lost = 0;
   std::uint64_t packets_abandoned = 0;
+  std::uint64_t packets_forgotten = 0;  // unsettled, of a message that had ended
   std::uint64_t probes = 0;
   std::uint64_t needless_probes = 0;
   std::uint64_t timeouts = 0;
@@ -189,6 +192,7 @@ class Recovery {
     outcome_->acked.push_back({packet.kind, packet.owner, packet.fragment, 1, packet.bytes});
   }
 
+  void forget(SentPacket& packet);
   void on_unusual_receipt(std::uint32_t id, SentPacket* packet);
   void on_resent_receipt(std::uint32_t id, SentPacket& packet);
   void note_resent(std::uint32_t id, const SentPacket& packet);

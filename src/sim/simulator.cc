@@ -388,6 +388,7 @@ void Simulator::on_refused_dial(Instant now, std::uint32_t host, std::string_vie
 
 void Simulator::on_connected(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection) {
   if (!options_.check) return;
+  state_.on_connected(host, connection);
   if (attack_checker_) attack_checker_->on_connected(now, host, remote, connection);
   const auto numbers = hosts_[host]->endpoint()->statistics(connection);
   if (!numbers) return;
@@ -395,7 +396,7 @@ void Simulator::on_connected(Instant now, std::uint32_t host, const SocketAddres
 }
 
 void Simulator::on_closed(Instant now, std::uint32_t host, ConnectionId connection, CloseReason reason) {
-  state_.on_closed(host, connection);
+  state_.on_closed(host, connection, reason);
   if (attack_checker_) attack_checker_->on_closed(now, host, connection, reason);
 }
 

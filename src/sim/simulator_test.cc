@@ -94,7 +94,10 @@ INSTANTIATE_TEST_SUITE_P(
         Expectation{Mutation::kOversizeDatagram, Rule::kDatagram}, Expectation{Mutation::kForeignType, Rule::kDatagram},
         Expectation{Mutation::kPastTimer, Rule::kTimer}, Expectation{Mutation::kStallForever, Rule::kLiveness},
         Expectation{Mutation::kRetainConnection, Rule::kRetained}, Expectation{Mutation::kHoldMemory, Rule::kMemory},
-        Expectation{Mutation::kAccusePeer, Rule::kAccused}),
+        Expectation{Mutation::kAccusePeer, Rule::kAccused},
+        Expectation{Mutation::kMiscountConnections, Rule::kCounted},
+        Expectation{Mutation::kMiscountHandshakes, Rule::kCounted},
+        Expectation{Mutation::kMiscountPackets, Rule::kCounted}),
     [](const testing::TestParamInfo<Expectation>& tested) {
       std::string name(mutation_name(tested.param.mutation));
       std::replace(name.begin(), name.end(), '-', '_');

@@ -34,16 +34,36 @@ Connection::Connection(const ConnectionContext& context, ConnectionId id, const 
     : context_(context),
       id_(id),
       remote_(remote),
-      queue_(context.config.send_queue),
-      state_(std::make_unique<Handshake>(std::move(handshake))) {}
+      queue_(context.config.send_queue) {
+  enter(std::make_unique<Handshake>(std::move(handshake)));
+}
 
 Connection::Connection(Instant now, const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
                        Session session, std::vector<std::vector<std::uint8_t>> handshake_tail)
-    : context_(context), id_(id), remote_(remote), queue_(context.config.send_queue), state_(Closed{}) {
+    : context_(context), id_(id), remote_(remote), queue_(context.config.send_queue) {
   establish(now, std::move(session), std::move(handshake_tail));
 }
 
 Connection::~Connection() = default;
+
+void Connection::enter(State next, CloseReason reason) {
+  EndpointStatistics& counts = context_.statistics;
+  const bool was_handshaking = is_handshaking();
+  // One that starts over has been reported as connected, and stays so until it is closed.
+  const bool was_open = is_established() || unanswered_.has_value();
+  state_ = std::move(next);
+  if (was_handshaking) {
+    const bool failed = reason == CloseReason::kHandshakeFailed || reason == CloseReason::kUnauthenticated;
+    counts.count(is_established() ? HandshakeEnd::kSucceeded : failed ? HandshakeEnd::kFailed : HandshakeEnd::kGivenUp);
+  }
+  if (is_handshaking()) {
+    ++counts.handshakes_started;
+  } else if (is_established()) {
+    if (!was_open) ++counts.connections_opened;
+  } else if (was_open) {
+    counts.connections_closed.add(reason);
+  }
+}
 
 Handshake* Connection::shaking_hands() {
   auto* held = std::get_if<std::unique_ptr<Handshake>>(&state_);
@@ -93,7 +113,7 @@ void Connection::establish(Instant now, Session session, std::vector<std::vector
                    .observed_self = keys.observed_self()});
   }
   trace(now, trace::ConnectionStateChanged{"established", remote_});
-  state_ = std::move(started);
+  enter(std::move(started));
   const auto unanswered = std::exchange(unanswered_, std::nullopt);
   if (!unanswered) return;
   if (unanswered->told_authenticated && !authenticated) {
@@ -117,7 +137,7 @@ bool Connection::start_over(Instant now, Established& session) {
   trace(now, trace::ConnectionStateChanged{"dialling again", remote_});
   unanswered_ = Unanswered{.told_authenticated = keys.peer_authenticated()};
   end_streams(session);
-  state_ = std::make_unique<Handshake>(std::move(*handshake));
+  enter(std::make_unique<Handshake>(std::move(*handshake)));
   return true;
 }
 
@@ -277,7 +297,7 @@ void Connection::end(Instant now, CloseReason reason, std::string_view text, Tel
     if (telling == Telling::kClose) closed.session = std::make_unique<Session>(std::move(session->session));
   }
   queue_.cancel_all();
-  state_ = std::move(closed);
+  enter(std::move(closed), reason);
   report_failures(now);
   trace(now, trace::ConnectionClosed{close_reason_name(reason)});
   emit(godwit::Closed{.reason = reason, .text = std::move(words), .problem = problem});

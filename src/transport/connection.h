@@ -49,6 +49,7 @@ struct ConnectionContext {
   const HandshakeContext& handshake;
   KeyUsage& key_usage;
   EventQueue& events;
+  EndpointStatistics& statistics;
   ReassemblyShared reassembly;
   trace::Sink* sink;
   trace::CostSink* cost;
@@ -202,7 +203,11 @@ class Connection final : private StreamSink {
     std::unique_ptr<ConnectionStatistics> statistics = nullptr;  // of a session, at its end
   };
 
+  using State = std::variant<std::unique_ptr<Handshake>, std::unique_ptr<Established>, Closed>;
+
   // connection.cc
+  // The one place where the state changes; what the endpoint counts of it is counted here. `reason` is that of a Closed.
+  void enter(State next, CloseReason reason = CloseReason::kLocal);
   [[nodiscard]] Handshake* shaking_hands();
   [[nodiscard]] Established* established();
   [[nodiscard]] const Established* established() const;
@@ -287,7 +292,7 @@ class Connection final : private StreamSink {
   ConnectionId id_;
   SocketAddress remote_;
   SendQueue queue_;  // takes messages before the handshake has finished
-  std::variant<std::unique_ptr<Handshake>, std::unique_ptr<Established>, Closed> state_;
+  State state_ = Closed{};
   std::optional<Unanswered> unanswered_;  // while start_over() shakes hands again
   std::optional<Bandwidth> rate_limit_ = context_.config.connection_rate_limit;
   std::optional<Bandwidth> rate_cap_;

@@ -53,6 +53,7 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                         .handshake = handshake_,
                         .key_usage = key_usage_,
                         .events = events_,
+                        .statistics = statistics_,
                         .reassembly = {.budget = &reassembly_,
                                        .delivered = &events_.delivered(),
                                        .hash_key = derived_key(config_.controller.seed)},
@@ -117,7 +118,6 @@ void Endpoint::update_after_use(std::uint32_t slot) {
   }
   Route& route = routes_[slot];
   if (!route.in_use()) return;
-  route.count_transitions();
   arm(slot);
   mark_ready(slot);
 }
@@ -143,7 +143,6 @@ std::uint32_t Endpoint::open_slot(const SocketAddress& remote) {
 
 void Endpoint::retire(std::uint32_t slot) {
   Route& route = routes_[slot];
-  route.count_transitions();
   give_up_place(slot);
   by_address_.erase(route.remote());
   last_remote_ = {};

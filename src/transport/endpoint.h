@@ -125,6 +125,8 @@ class Endpoint {
 
   // For the simulator's checkers, which look inside.
   [[nodiscard]] const Connection* inspect(ConnectionId connection) const;
+  // Of both roles. Walks all routes.
+  [[nodiscard]] std::size_t pending_handshakes() const;
 
  private:
   [[nodiscard]] std::optional<std::uint32_t> slot_of(ConnectionId connection) const;

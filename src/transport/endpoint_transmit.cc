@@ -24,7 +24,6 @@ void Endpoint::handle_timeout(Instant now) {
     Route& route = routes_[*slot];
     if (!route.in_use()) continue;
     route.handle_timeout(now);
-    route.count_transitions();
     if (!route.has_place) take_place(now, *slot);
     // Not armed again here, because what is due now may be due for transmission: poll_transmit() arms the timer when
     // nothing is left to send.
@@ -88,6 +87,15 @@ std::vector<ConnectionId> Endpoint::connections() const {
     if (routes_[slot].connection() != nullptr) result.push_back(routes_[slot].id());
   }
   return result;
+}
+
+std::size_t Endpoint::pending_handshakes() const {
+  std::size_t sum = 0;
+  for (const Route& route : routes_) {
+    sum += route.pending_handshakes();
+    if (route.connection() != nullptr && route.connection()->is_handshaking()) ++sum;
+  }
+  return sum;
 }
 
 std::optional<ConnectionStatistics> Endpoint::statistics(ConnectionId connection) const {

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <vector>
 
+#include "transport/connection.h"
 #include "transport/endpoint.h"
 
 namespace godwit {
@@ -16,6 +18,18 @@ class PeerGone : public testing::Test {
   PeerGone() : keys_{*KeyPair::generate(random_), *KeyPair::generate(random_)} {
     restart(0);
     restart(1);
+  }
+  // Whatever has happened: what was begun has ended or is still there.
+  void TearDown() override {
+    for (std::size_t side = 0; side < 2; ++side) {
+      const EndpointStatistics counts = endpoints_[side]->statistics();
+      EXPECT_EQ(counts.handshakes_started, counts.handshakes_succeeded + counts.handshakes_failed +
+                                               counts.handshakes_given_up + endpoints_[side]->pending_handshakes());
+      const auto open = std::ranges::count_if(endpoints_[side]->connections(), [&](ConnectionId id) {
+        return endpoints_[side]->inspect(id)->is_established();
+      });
+      EXPECT_EQ(counts.connections_opened - counts.connections_closed.total(), static_cast<std::uint64_t>(open));
+    }
   }
   void restart(std::size_t side) {
     endpoints_[side] =
