@@ -23,8 +23,8 @@ void add_counters(EndpointStatistics& sum, const EndpointStatistics& more) {
   using S = EndpointStatistics;
   add_members(sum, more,
               {&S::datagrams_received, &S::runs_received, &S::connections_opened, &S::handshakes_started,
-               &S::handshakes_succeeded, &S::handshakes_failed, &S::handshakes_given_up, &S::sessions_replaced, &S::error_acknowledgements_sent,
-               &S::evicted_for_memory, &S::reassembly_bytes, &S::reassembly_refused,
+               &S::handshakes_succeeded, &S::handshakes_failed, &S::handshakes_given_up, &S::sessions_replaced,
+               &S::error_acknowledgements_sent, &S::evicted_for_memory, &S::reassembly_bytes, &S::reassembly_refused,
                &S::connections_evicted, &S::replies_withheld, &S::unopenable_withheld});
   sum.connections_closed.add(more.connections_closed);
   sum.drops.add(more.drops);

@@ -55,6 +55,7 @@ std::string_view mutation_name(Mutation mutation) {
     case Mutation::kMiscountConnections: return "miscount-connections";
     case Mutation::kMiscountHandshakes: return "miscount-handshakes";
     case Mutation::kMiscountPackets: return "miscount-packets";
+    case Mutation::kMiscountTrace: return "miscount-trace";
     case Mutation::kDelayMessages: return "delay-messages";
     case Mutation::kHoardMemory: return "hoard-memory";
     case Mutation::kFailConnects: return "fail-connects";

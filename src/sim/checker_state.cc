@@ -101,23 +101,35 @@ void StateChecker::on_closed(std::uint32_t host, ConnectionId connection, CloseR
   if (told.open.erase(connection) > 0) told.closed.add(reason);
 }
 
+void StateChecker::on_handed_out(Instant now, std::uint32_t host, const std::optional<DatagramRun>& run,
+                                 std::uint64_t traced_datagrams, std::uint64_t traced_bytes) {
+  const std::uint64_t datagrams = run ? run->segment_count() : 0;
+  const std::uint64_t bytes = run ? run->bytes.size() : 0;
+  if (mutation_ == Mutation::kMiscountTrace) ++traced_bytes;
+  if (datagrams == traced_datagrams && bytes == traced_bytes) return;
+  judge_->report(Rule::kCounted, now,
+                 fmt::format("host {} hands out {} datagrams of {} bytes, its trace says {} of {}", host, datagrams,
+                             bytes, traced_datagrams, traced_bytes));
+}
+
 void StateChecker::check_counters(Instant now, std::uint32_t host, const Endpoint& endpoint) {
   const EndpointStatistics counts = endpoint.statistics();
   const Told& told = told_[host];
   const std::uint64_t opened = told.opened + (mutation_ == Mutation::kMiscountConnections ? 1 : 0);
   if (counts.connections_opened != opened || opened - counts.connections_closed.total() != told.open.size()) {
-    judge_->report(Rule::kCounted, now,
-                   fmt::format("host {} counts {} connections opened and {} closed; its application was told of {}, and "
-                               "{} are open",
-                               host, counts.connections_opened, counts.connections_closed.total(), opened,
-                               told.open.size()));
+    judge_->report(
+        Rule::kCounted, now,
+        fmt::format("host {} counts {} connections opened and {} closed; its application was told of {}, and "
+                    "{} are open",
+                    host, counts.connections_opened, counts.connections_closed.total(), opened, told.open.size()));
   }
   for (std::size_t i = 0; i < static_cast<std::size_t>(CloseReason::kCount); ++i) {
     const auto reason = static_cast<CloseReason>(i);
     if (counts.connections_closed.of(reason) == told.closed.of(reason)) continue;
-    judge_->report(Rule::kCounted, now,
-                   fmt::format("host {} counts {} connections with the end '{}', its application {}", host,
-                               counts.connections_closed.of(reason), close_reason_name(reason), told.closed.of(reason)));
+    judge_->report(
+        Rule::kCounted, now,
+        fmt::format("host {} counts {} connections with the end '{}', its application {}", host,
+                    counts.connections_closed.of(reason), close_reason_name(reason), told.closed.of(reason)));
   }
   const std::size_t pending = endpoint.pending_handshakes() + (mutation_ == Mutation::kMiscountHandshakes ? 1 : 0);
   if (counts.handshakes_started !=
@@ -158,11 +170,12 @@ void StateChecker::check_ring(Instant now, std::uint32_t host, ConnectionId id, 
   const RecoveryStatistics& counts = recovery->statistics();
   const std::uint64_t settled = counts.packets_acked + counts.packets_abandoned + counts.packets_forgotten;
   if (counts.packets_sent != settled + packets + waiting) {
-    judge_->report(Rule::kCounted, now,
-                   fmt::format("host {}: {} packets sent, {} acknowledged, {} abandoned, {} forgotten, {} in flight, {} "
-                               "to be sent again",
-                               host, counts.packets_sent, counts.packets_acked, counts.packets_abandoned,
-                               counts.packets_forgotten, packets, waiting));
+    judge_->report(
+        Rule::kCounted, now,
+        fmt::format("host {}: {} packets sent, {} acknowledged, {} abandoned, {} forgotten, {} in flight, {} "
+                    "to be sent again",
+                    host, counts.packets_sent, counts.packets_acked, counts.packets_abandoned, counts.packets_forgotten,
+                    packets, waiting));
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "sim/checker.h"
@@ -46,6 +47,8 @@ class StateChecker {
   // What the application of a host was told.
   void on_connected(std::uint32_t host, ConnectionId connection);
   void on_closed(std::uint32_t host, ConnectionId connection, CloseReason reason);
+  void on_handed_out(Instant now, std::uint32_t host, const std::optional<DatagramRun>& run,
+                     std::uint64_t traced_datagrams, std::uint64_t traced_bytes);
   // Every peer of a scenario is honest.
   void on_close_reason(Instant now, std::uint32_t host, CloseReason reason);
   void on_host_lost(std::uint32_t host);

@@ -342,6 +342,7 @@ void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes d
     admission_.on_junk(run.remote, datagram);
     return route_context_->drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
   }
+  context_->record_handshake_received(now, known ? routes_[*slot].id() : 0, datagram);
   if (known) {
     if (with_slot(*slot, [&](Route& route) { return route.receive_intro(now, run.local, *intro); })) return;
     retire(*slot);

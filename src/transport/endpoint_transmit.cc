@@ -45,12 +45,16 @@ std::optional<DatagramRun> Endpoint::poll_transmit(Instant now, TransmitBuffer& 
     const StatelessDatagram datagram = std::move(stateless_.front());
     stateless_.pop_front();
     std::copy(datagram.bytes.begin(), datagram.bytes.end(), buffer.space().begin());
+    context_->record_close_sent(now, 0, datagram.bytes.size());
     return DatagramRun{.local = datagram.local,
                        .remote = datagram.remote,
                        .bytes = buffer.commit(datagram.bytes.size()),
                        .segment_size = datagram.bytes.size()};
   }
-  if (auto run = closing_.poll_transmit(now, buffer)) return run;
+  if (auto run = closing_.poll_transmit(now, buffer)) {
+    context_->record_close_sent(now, 0, run->bytes.size());
+    return run;
+  }
   while (!ready_.empty()) {
     // A run needs room for itself; what is left over is not worth a cut one.
     if (buffer.space().size() < RunWriter::kMaxBytes) return std::nullopt;

@@ -230,6 +230,10 @@ void Route::drop_half_open(std::uint32_t number) {
 
 bool Route::advance_pending(Instant now, std::size_t index, const HandshakeStep& step, ByteView datagram,
                             const SocketAddress& local) {
+  // What is handed over inside it is recorded by the connection.
+  if (step.kind != HandshakeStep::Kind::kNothing && step.plaintext.empty() && !datagram.empty()) {
+    context_->connection.record_handshake_received(now, 0, datagram);
+  }
   switch (step.kind) {
     case HandshakeStep::Kind::kNothing:
       if (step.drop) context_->drop(now, *step.drop, datagram.size());
@@ -327,6 +331,7 @@ std::optional<DatagramRun> Route::poll_pending(Instant now, TransmitBuffer& buff
     const MutableBytes space = buffer.space().first(wire::kMaxDatagram);
     while (const std::size_t size = pending->handshake.poll_transmit(now, space)) {
       if (!may_send(now, space.first(size))) continue;
+      context_->connection.record_handshake_sent(now, 0, space.first(size));
       return DatagramRun{
           .local = pending->local, .remote = remote_, .bytes = buffer.commit(size), .segment_size = size};
     }

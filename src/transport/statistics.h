@@ -86,8 +86,8 @@ enum class HandshakeEnd : std::uint8_t {
 };
 
 // At every moment: handshakes_started is the sum of those that succeeded, failed and were given up and of those that
-// are pending (Endpoint::pending_handshakes()); connections_opened is the sum of connections_closed and of the Connected
-// events whose Closed has not followed.
+// are pending (Endpoint::pending_handshakes()); connections_opened is the sum of connections_closed and of the
+// Connected events whose Closed has not followed.
 struct EndpointStatistics {
   std::uint64_t datagrams_received = 0;
   std::uint64_t runs_received = 0;
