@@ -66,7 +66,7 @@ struct RecoveryStatistics {
 class Recovery {
  public:
   // `random` must outlive it; used for skipped ids only.
-  Recovery(RecoveryConfig config, RandomSource& random);
+  Recovery(const RecoveryConfig& config, RandomSource& random);
 
   // --- Sending ---
   // Takes the next id, for a packet of any kind. Ids of packets that are not tracked (Ping, Pong, NoOp) are taken and
@@ -74,7 +74,7 @@ class Recovery {
   [[nodiscard]] std::uint32_t next_packet_id() {
     const std::uint32_t id = next_id_++;
     ++ids_taken_;
-    if (config_.skip_ids && --until_skip_ == 0) [[unlikely]]
+    if (skip_ids_ && --until_skip_ == 0) [[unlikely]]
       consider_skip();
     return id;
   }
@@ -218,7 +218,6 @@ class Recovery {
   [[nodiscard]] Instant stubborn_deadline(const SentPacket& packet) const;
   void count_timeouts(Instant now, std::size_t first);
 
-  RecoveryConfig config_;
   RandomSource* random_;
   RttEstimator rtt_;
   SentPackets sent_;
@@ -228,6 +227,15 @@ class Recovery {
   std::unique_ptr<AckOutcome> outcome_;  // from the first run on; an idle connection does without
   std::unique_ptr<TimeoutOutcome> timeout_;
   AckRun run_;
+
+  // Of the configuration, what the parts above do not keep.
+  Duration max_packet_age_;
+  Duration skip_interval_;
+  std::uint32_t span_limit_;
+  std::uint32_t skip_least_;
+  std::uint32_t skip_most_;
+  std::uint8_t max_timeouts_;
+  bool skip_ids_;
 
   std::uint32_t next_id_;
   std::uint64_t ids_taken_ = 0;  // skipped ones included

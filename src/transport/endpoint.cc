@@ -1,5 +1,6 @@
 #include "transport/endpoint.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/connect_target.h"
@@ -36,7 +37,8 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
       table_secret_(random.next_u64()),
       by_address_(table_secret_),
       admission_(config.admission, random),
-      inbound_(HashKey(derived_key(table_secret_), derived_key(~table_secret_))),
+      inbound_(HashKey(derived_key(table_secret_), derived_key(~table_secret_)),
+               std::min(config.max_connections / 2, config.max_connections_per_host)),
       known_key_(derived_key(table_secret_ + 1), derived_key(~table_secret_ - 1)),
       known_peers_(kKnownPeers),
       budget_(config.endpoint_rate_limit.value_or(Bandwidth::unlimited())) {
