@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -234,8 +234,8 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   Node& node_;
   std::vector<DialledPeer> dials_;
   std::vector<PublicKey> allowed_;
-  std::unordered_map<ConnectionId, SocketAddress> remotes_;
-  std::unordered_set<ConnectionId> superseded_;        // dialled back, and about to close
+  std::map<ConnectionId, SocketAddress> remotes_;
+  std::set<ConnectionId> superseded_;                  // dialled back, and about to close
   std::optional<Instant> next_dial_ = Instant::min();  // absent: every peer is dialled or connected
   FileReceiver receiver_;
   ListenLog log_;

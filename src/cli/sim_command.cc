@@ -28,6 +28,7 @@
 #include "sim/soak.h"
 #include "sim/table.h"
 #include "trace/qlog_sink.h"
+#include "trace/tee_sink.h"
 
 namespace godwit::cli {
 namespace {
@@ -64,19 +65,19 @@ class Recorder {
  public:
   Recorder(const SimOptions& options, std::size_t hosts) : options_(options) {
     for (std::size_t i = 0; i < hosts; ++i) {
-      std::vector<trace::Sink*> wanted;
+      auto tee = std::make_unique<trace::TeeSink>();
       if (!options.qlog.empty()) {
         files_.push_back(std::make_unique<std::ofstream>(fmt::format("{}.host{}.qlog", options.qlog, i)));
         std::ofstream& file = *files_.back();
         qlogs_.push_back(std::make_unique<trace::QlogSink>([&file](std::string_view record) { file << record; },
                                                            trace::QlogOptions{.title = fmt::format("host {}", i)}));
-        wanted.push_back(qlogs_.back().get());
+        tee->add(*qlogs_.back());
       }
       if (!options.plot.empty()) {
         plots_.push_back(std::make_unique<report::ConnectionPlot>(fmt::format("host {}", i)));
-        wanted.push_back(plots_.back().get());
+        tee->add(*plots_.back());
       }
-      if (!wanted.empty()) tees_.push_back(std::make_unique<Tee>(std::move(wanted)));
+      if (!tee->empty()) tees_.push_back(std::move(tee));
     }
   }
 
@@ -108,22 +109,11 @@ class Recorder {
   }
 
  private:
-  class Tee final : public trace::Sink {
-   public:
-    explicit Tee(std::vector<trace::Sink*> sinks) : sinks_(std::move(sinks)) {}
-    void on_event(const trace::Event& event) override {
-      for (trace::Sink* sink : sinks_) sink->on_event(event);
-    }
-
-   private:
-    std::vector<trace::Sink*> sinks_;
-  };
-
   const SimOptions& options_;
   std::vector<std::unique_ptr<std::ofstream>> files_;
   std::vector<std::unique_ptr<trace::QlogSink>> qlogs_;
   std::vector<std::unique_ptr<report::ConnectionPlot>> plots_;
-  std::vector<std::unique_ptr<Tee>> tees_;
+  std::vector<std::unique_ptr<trace::TeeSink>> tees_;
 };
 
 sim::Scenario scenario_of(const SimOptions& options) {

@@ -12,7 +12,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/time.h"
@@ -123,7 +122,7 @@ class FileReceiver {
   FileStore& store_;
   Options options_;
   Observer& observer_;
-  std::unordered_map<ConnectionId, std::unique_ptr<Peer>> peers_;
+  std::map<ConnectionId, std::unique_ptr<Peer>> peers_;
   std::map<FileStore::FileId, std::unique_ptr<Transfer>> transfers_;  // in order of their beginning
   FileStore::FileId next_file_ = 1;
   std::uint64_t reserved_ = 0;  // memory that the windows of all transfers add up to

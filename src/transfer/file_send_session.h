@@ -8,10 +8,10 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/random.h"
@@ -130,7 +130,7 @@ class FileSendSession {
   std::uint64_t total_bytes_ = 0;
   std::uint64_t finished_bytes_ = 0;
   std::deque<std::size_t> messages_waiting_;
-  std::unordered_map<MessageId, std::size_t> messages_open_;
+  std::map<MessageId, std::size_t> messages_open_;
   std::size_t messages_confirmed_ = 0;
   std::vector<MessageFailed> failed_;  // since the last turn
   ConnectionStatistics past_;

@@ -1,5 +1,6 @@
 #include "transport/endpoint.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/connect_target.h"
@@ -36,7 +37,8 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
       table_secret_(random.next_u64()),
       by_address_(table_secret_),
       admission_(config.admission, random),
-      inbound_(HashKey(derived_key(table_secret_), derived_key(~table_secret_))),
+      inbound_(HashKey(derived_key(table_secret_), derived_key(~table_secret_)),
+               std::min(config.max_connections / 2, config.max_connections_per_host)),
       known_key_(derived_key(table_secret_ + 1), derived_key(~table_secret_ - 1)),
       known_peers_(kKnownPeers),
       budget_(config.endpoint_rate_limit.value_or(Bandwidth::unlimited())) {
@@ -53,6 +55,7 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                         .handshake = handshake_,
                         .key_usage = key_usage_,
                         .events = events_,
+                        .statistics = statistics_,
                         .reassembly = {.budget = &reassembly_,
                                        .delivered = &events_.delivered(),
                                        .hash_key = derived_key(config_.controller.seed)},
@@ -117,7 +120,6 @@ void Endpoint::update_after_use(std::uint32_t slot) {
   }
   Route& route = routes_[slot];
   if (!route.in_use()) return;
-  route.count_transitions();
   arm(slot);
   mark_ready(slot);
 }
@@ -143,7 +145,6 @@ std::uint32_t Endpoint::open_slot(const SocketAddress& remote) {
 
 void Endpoint::retire(std::uint32_t slot) {
   Route& route = routes_[slot];
-  route.count_transitions();
   give_up_place(slot);
   by_address_.erase(route.remote());
   last_remote_ = {};
@@ -343,6 +344,7 @@ void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes d
     admission_.on_junk(run.remote, datagram);
     return route_context_->drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
   }
+  context_->record_handshake_received(now, known ? routes_[*slot].id() : 0, datagram);
   if (known) {
     if (with_slot(*slot, [&](Route& route) { return route.receive_intro(now, run.local, *intro); })) return;
     retire(*slot);
