@@ -72,17 +72,19 @@ details() {
   if [ "$verbose" = yes ]; then "$@"; else "$@" >>"$results/details.txt"; fi
 }
 : >"$results/details.txt"
+rm -f "$results/benchmarks.json" "$results/analysis.json" "$results/run.json"
 code=0
 files=()
 say "measuring ${rows[*]}"
 details build/release/transport_perf "${rows[@]}" "${options[@]}" --json-file "$results/benchmarks.json" || code=$?
-[ "$code" -eq 2 ] && [ ! -s "$results/benchmarks.json" ] && exit "$code"
-files+=("$results/benchmarks.json")
 if [ "$run_analyze" = yes ]; then
   say "taking a packet apart"
   details build/release/godwit analyze "${analyze[@]}" --no-screen --json-file "$results/analysis.json" || code=$?
-  files+=("$results/analysis.json")
 fi
+for file in "$results/benchmarks.json" "$results/analysis.json"; do
+  [ ! -s "$file" ] || files+=("$file")
+done
+[ "${#files[@]}" -gt 0 ] || exit "$code"
 # One result of both, one page, one screen.
 details build/release/transport_perf --merge "${files[@]}" --json-file "$results/run.json"
 build/release/godwit report "$results/run.json" --screen --output "$results/report.html"

@@ -220,23 +220,6 @@ Comparison compare(std::span<const ComparisonRow> rows, const ComparisonOptions&
   return comparison;
 }
 
-Comparison confirm(const Comparison& first, const Comparison& second) {
-  Comparison confirmed = first;
-  for (RowVerdict& row : confirmed.rows) {
-    if (row.verdict != Verdict::kFaster && row.verdict != Verdict::kSlower) continue;
-    const auto again = std::find_if(second.rows.begin(), second.rows.end(),
-                                    [&row](const RowVerdict& other) { return other.name == row.name; });
-    if (again != second.rows.end() && again->verdict == row.verdict) {
-      row.reason += ", confirmed by a second batch";
-      continue;
-    }
-    row.reason = fmt::format("{} in one batch, {} in the next", to_string(row.verdict),
-                             again == second.rows.end() ? "not measured" : to_string(again->verdict));
-    row.verdict = Verdict::kCannotTell;
-  }
-  return confirmed;
-}
-
 Comparison settle(const Comparison& earlier, const Comparison& later) {
   Comparison settled = later;
   for (RowVerdict& row : settled.rows) {

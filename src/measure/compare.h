@@ -104,11 +104,6 @@ struct Comparison {
 
 [[nodiscard]] Comparison compare(std::span<const ComparisonRow> rows, const ComparisonOptions& options = {});
 
-// A change that a second, independent batch of pairs repeats: rows of `first` that claim one keep it only where
-// `second` gives the same verdict, and cannot be told otherwise. Noise of neighbouring minutes is alike, so a second
-// batch is weaker evidence than it looks; it costs little, since only the alarming rows need it.
-[[nodiscard]] Comparison confirm(const Comparison& first, const Comparison& second);
-
 // The verdicts of an earlier judgement stand; rows that it could not tell get those of the later one, which has all
 // pairs of the earlier one and more. Both were made with ComparisonOptions::looks of at least two.
 [[nodiscard]] Comparison settle(const Comparison& earlier, const Comparison& later);
