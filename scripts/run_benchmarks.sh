@@ -47,9 +47,25 @@ results=build/results
 mkdir -p "$results"
 [ "$setup" = no ] || scripts/setup.sh >&2
 targets=(godwit godwit-marked godwit-raw transport_perf)
+# Ninja's lines as progress: redrawn on a terminal, else a line every ten seconds.
+progress() {
+  local begin=$SECONDS last=-10 line done all left
+  while IFS= read -r line; do
+    [[ "$line" =~ ^\[([0-9]+)/([0-9]+)\] ]] || continue
+    done=${BASH_REMATCH[1]} all=${BASH_REMATCH[2]}
+    left=$(((SECONDS - begin) * (all - done) / done))
+    if [ -t 2 ]; then
+      printf '\r\033[K[%d/%d] building  %d:%02d left' "$done" "$all" $((left / 60)) $((left % 60)) >&2
+    elif [ $((SECONDS - last)) -ge 10 ]; then
+      printf '[%d/%d] building  %d:%02d left\n' "$done" "$all" $((left / 60)) $((left % 60)) >&2
+      last=$SECONDS
+    fi
+  done
+  [ ! -t 2 ] || printf '\r\033[K' >&2
+}
 build() {  # source folder, build folder
   cmake -S "$1" -B "$2" -G Ninja -DCMAKE_BUILD_TYPE=Release -DGODWIT_TESTS=ON >"$2.configure.log" 2>&1 || { cat "$2.configure.log" >&2; return 1; }
-  cmake --build "$2" -j "$(nproc)" --target "${targets[@]}" >"$2.build.log" 2>&1 || { tail -n 40 "$2.build.log" >&2; return 1; }
+  cmake --build "$2" -j "$(nproc)" --target "${targets[@]}" 2>&1 | tee "$2.build.log" | progress || { tail -n 40 "$2.build.log" >&2; return 1; }
 }
 say "building the release preset"
 build . build/release

@@ -179,6 +179,8 @@ svg text.heat-text-7, svg text.heat-text-8, svg text.heat-text-9 { fill: var(--h
   .tile-value { font-size: 1.15rem; }
   .cards { grid-template-columns: repeat(2, 1fr); }
   th, td { padding-right: 9px; }
+  .scenario table { font-size: 0.8rem; }
+  .scenario th, .scenario td { padding-right: 6px; }
   svg.chart { font-size: 12px; }
 }
 @media print { body { max-width: none; } details { display: block; } nav { display: none; } }

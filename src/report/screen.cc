@@ -34,7 +34,8 @@ class Screen {
   }
   // The shares go together where there is no room for them.
   void components(const measure::ScenarioSummary& scenario) {
-    line(scenario_title(scenario), Tone::kStrong);
+    const std::string title = scenario_title(scenario);
+    line(display_width(title) <= terminal_.width ? title : title.substr(0, title.find(": ")), Tone::kStrong);
     const bool fits = widest_line(print_table(component_table(scenario), {})) <= terminal_.width;
     table(component_table(scenario, fits));
   }
@@ -70,8 +71,9 @@ std::string print_screen(const measure::Results& results, const ScreenOptions& o
   const measure::AnalysisSummary summary = measure::summarize_analysis(results);
   const Fitness fitness = fitness_of(results);
   Screen screen(options.terminal);
-  if (!fitness.fit) screen.line(fitness.sentence(), Tone::kBad);
-  screen.line(fmt::format("Godwit {} on {}", results.version, describe_machine(results.fingerprint)), Tone::kStrong);
+  if (!fitness.fit) screen.paragraph(fitness.sentence(), 2, Tone::kBad);
+  screen.paragraph(fmt::format("Godwit {} on {}", results.version, describe_machine(results.fingerprint)), 2,
+                   Tone::kStrong);
   screen.line(fmt::format("{}, {}, {} run, {}", describe_build(results.fingerprint),
                           results.fingerprint.cipher.empty() ? "no cipher" : "cipher " + results.fingerprint.cipher,
                           results.mode, results.started_at),

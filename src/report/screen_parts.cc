@@ -178,8 +178,8 @@ std::string sums_sentence(const AnalysisSummary& summary) {
   const bool ranges =
       (summary.shipped && !summary.shipped->sums_up()) || (summary.single && !summary.single->sums_up());
   if (ranges) {
-    text += fmt::format(" Beyond {} the difference may belong to any part: ranges stand for figures.",
-                        format_percent(measure::kBreakdownTolerance));
+    text += fmt::format(" Beyond {:.0f} % the difference may belong to any part: ranges stand for figures.",
+                        measure::kBreakdownTolerance * 100);
   }
   return text;
 }
@@ -264,7 +264,7 @@ Fitness fitness_of(const measure::Results& results) {
 }
 
 std::string unfit_warning(const std::vector<std::string>& reasons) {
-  return fmt::format("NOT FIT TO MEASURE ON, figures are not to be quoted: {}", fmt::join(reasons, "; "));
+  return fmt::format("NOT FIT TO MEASURE ON: {}. Do not quote these figures.", fmt::join(reasons, "; "));
 }
 
 std::string Fitness::sentence() const {

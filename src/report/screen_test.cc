@@ -79,6 +79,14 @@ std::string row_beginning(const std::string& screen, const std::string& label) {
   return "";
 }
 
+// Single spaces, whatever the columns are.
+std::string words(const std::string& text) {
+  std::istringstream stream(text);
+  std::string all;
+  for (std::string word; stream >> word;) all += (all.empty() ? "" : " ") + word;
+  return all;
+}
+
 TEST(Screen, ShowsEachComponentOfBothSidesWithItsShare) {
   const std::string screen = screen_of(two_scenarios());
   EXPECT_EQ(row_beginning(screen, "Component"), "Component     sender ns      %  receiver ns      %");
@@ -123,9 +131,7 @@ TEST(Screen, NamesTheThreeChangesThatGainMostByTheMeasuredParts) {
 
 TEST(Screen, FindsInOneSentenceWhoSetsThePaceAndWhatOneDatagramPerCallCosts) {
   const std::string screen = screen_of(two_scenarios(), 0);
-  std::string sentence;
-  for (const std::string& line : lines_of(screen)) sentence += line + " ";
-  EXPECT_THAT(sentence, HasSubstr("Finding: The sender sets the pace with 250 ns per packet, of which the cipher takes 40 % and "
+  EXPECT_THAT(words(screen), HasSubstr("Finding: The sender sets the pace with 250 ns per packet, of which the cipher takes 40 % and "
                                   "Godwit's own transport takes 15 %; one datagram per system call costs 10.0 times as much, "
                                   "96 % of it in kernel calls."));
 }
@@ -133,18 +139,18 @@ TEST(Screen, FindsInOneSentenceWhoSetsThePaceAndWhatOneDatagramPerCallCosts) {
 TEST(Screen, ShowsRangesWhereThePartsDoNotSumUp) {
   // The steps are 250 ns of a whole of 312.5: any part may be larger by 62.5.
   const std::string screen = screen_of(two_scenarios(0.2));
-  EXPECT_EQ(row_beginning(screen, "kernel calls"), "kernel calls    80.0–142  26–46 %         50.0   25 %");
+  EXPECT_EQ(words(row_beginning(screen, "kernel calls")), "kernel calls 80.0–142 26–46 % 50.0 25 %");
   EXPECT_THAT(row_beginning(screen, "total"), HasSubstr("250–312"));
   EXPECT_THAT(row_beginning(screen, "as shipped"), HasSubstr("3.20–4.00 M"));
   EXPECT_THAT(row_beginning(screen, "1. cipher"), HasSubstr(" … "));
-  EXPECT_THAT(screen, HasSubstr("ranges stand for figures"));
-  EXPECT_THAT(screen_of(two_scenarios(0.04)), Not(HasSubstr("–")));
+  EXPECT_THAT(words(screen), HasSubstr("ranges stand for figures"));
+  EXPECT_EQ(words(row_beginning(screen_of(two_scenarios(0.04)), "kernel calls")), "kernel calls 80.0 32 % 50.0 25 %");
 }
 
 TEST(Screen, ARangeIsNeverBelowZero) {
   // The steps exceed the whole by a quarter: 62.5 ns too much.
   const std::string screen = screen_of(two_scenarios(-0.3333));
-  EXPECT_EQ(row_beginning(screen, "application").substr(0, 24), "application       0–2.00");
+  EXPECT_THAT(words(row_beginning(screen, "application")), StartsWith("application 0–2.00 "));
   EXPECT_THAT(screen, Not(HasSubstr("−")));
 }
 
@@ -200,7 +206,7 @@ TEST(Screen, InventsNoFigure) {
   for (Breakdown& each : results.breakdowns) each.unmarked_nanoseconds.reset();
   const std::string screen = screen_of(results);
   // One side only: the other is a dash, and nothing is said about a whole that was not measured.
-  EXPECT_EQ(row_beginning(screen, "cipher"), "cipher              100   40 %            –      –");
+  EXPECT_EQ(row_beginning(screen, "cipher"), "cipher              100   40 %            –  –");
   EXPECT_THAT(screen, Not(HasSubstr("measured whole")));
   EXPECT_THAT(row_beginning(screen, "as shipped"), HasSubstr("–"));  // no run from end to end
   // Without a breakdown there is no table at all.

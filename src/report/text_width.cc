@@ -78,7 +78,9 @@ std::vector<std::string> wrap_to_columns(const std::string& text, std::size_t co
   std::string line;
   std::size_t begin = 0;
   while (begin < text.size()) {
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    std::size_t end = std::min(text.find(' ', begin), text.size());
+    // A figure and its per cent sign stay together.
+    if (text.substr(end).starts_with(" %")) end = std::min(text.find(' ', end + 1), text.size());
     const std::string word = text.substr(begin, end - begin);
     if (!line.empty() && display_width(line) + 1 + display_width(word) > columns) {
       lines.push_back(line);
