@@ -53,6 +53,7 @@ progress() {
   while IFS= read -r line; do
     [[ "$line" =~ ^\[([0-9]+)/([0-9]+)\] ]] || continue
     done=${BASH_REMATCH[1]} all=${BASH_REMATCH[2]}
+    [ "$done" -gt 0 ] || continue
     left=$(((SECONDS - begin) * (all - done) / done))
     if [ -t 2 ]; then
       printf '\r\033[K[%d/%d] building  %d:%02d left' "$done" "$all" $((left / 60)) $((left % 60)) >&2
