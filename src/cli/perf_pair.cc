@@ -14,8 +14,8 @@
 #include <filesystem>
 #include <optional>
 
-#include "base/random.h"
 #include "measure/stopwatch.h"
+#include "runtime/system_random.h"
 
 namespace godwit::cli {
 namespace {
