@@ -67,7 +67,7 @@ class Bench {
     if (mode_ == RunMode::kInstructions) {
       operation();
       for (auto _ : state_) {
-        count_instructions(name_, [&operation] {
+        count_instructions(name_, [this, &operation] {
           for (int i = 0; i < kCountedOperations; ++i) operation();
           // The injected slow-down, as far as it goes into so few operations.
           if (repeat_every_ > 0) {
