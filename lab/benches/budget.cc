@@ -63,15 +63,17 @@ CountTable count_all(const std::vector<const Row*>& rows, std::vector<std::strin
   return table;
 }
 
-int run_under_callgrind(const std::vector<const Row*>& rows) {
+int run_under_callgrind(const std::vector<const Row*>& rows, int repeat_every) {
   for (const Row* row : rows) {
-    const Repetition repetition = execute(*row, {.iterations = 1, .mode = RunMode::kInstructions});
+    const Repetition repetition =
+        execute(*row, {.iterations = 1, .mode = RunMode::kInstructions, .repeat_every = repeat_every});
     if (!repetition.error.empty()) fmt::print(stderr, "{}: {}\n", row->name, repetition.error);
   }
   return 0;
 }
 
-Result<CountTable> count_instructions_of(const std::string& program, const std::vector<const Row*>& rows) {
+Result<CountTable> count_instructions_of(const std::string& program, const std::vector<const Row*>& rows,
+                                         const InstructionOptions& options) {
   if (std::system("valgrind --version >/dev/null 2>&1") != 0)
     return failure(ErrorCode::kUnsupported, "valgrind is not installed");
   std::string pattern = (std::filesystem::temp_directory_path() / "godwit-callgrind-XXXXXX").string();
@@ -79,13 +81,13 @@ Result<CountTable> count_instructions_of(const std::string& program, const std::
   const std::filesystem::path folder = pattern;
   std::string names;
   for (const Row* row : rows) {
-    if (row->level() == 0) names += row->name + "\n";
+    if (row->level() <= options.highest_level && !row->whole) names += row->name + "\n";
   }
   std::ofstream(folder / "rows") << names;
   const std::string command = fmt::format(
       "valgrind -q --tool=callgrind --collect-atstart=no --callgrind-out-file={}/out '{}' --under-callgrind {}/rows "
-      ">/dev/null 2>{}/log",
-      folder.string(), program, folder.string(), folder.string());
+      "--repeat-every {} >/dev/null 2>{}/log",
+      folder.string(), program, folder.string(), options.repeat_every, folder.string());
   const int code = std::system(command.c_str());
   CountTable table;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {

@@ -20,10 +20,15 @@ using CountTable = std::map<std::string, Counts>;
 // back ends by themselves, idle connections.
 [[nodiscard]] CountTable count_all(const std::vector<const Row*>& rows, std::vector<std::string>& failures);
 
-// Instructions an operation through callgrind; kUnsupported where valgrind is missing.
-[[nodiscard]] Result<CountTable> count_instructions_of(const std::string& program, const std::vector<const Row*>& rows);
+struct InstructionOptions {
+  int highest_level = 0;  // rows above it are left out; whole runs always
+  int repeat_every = 0;   // the injected slow-down of the program
+};
+// Instructions of one operation through callgrind; kUnsupported where valgrind is missing.
+[[nodiscard]] Result<CountTable> count_instructions_of(const std::string& program, const std::vector<const Row*>& rows,
+                                                       const InstructionOptions& options = {});
 // The side that runs under callgrind.
-int run_under_callgrind(const std::vector<const Row*>& rows);
+int run_under_callgrind(const std::vector<const Row*>& rows, int repeat_every);
 
 // `former` is the budget that stands: instructions of other builds (compiler, build type, vectors) are kept from it.
 [[nodiscard]] measure::Json budget_to_json(const CountTable& counts, const measure::Json& former);

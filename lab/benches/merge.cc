@@ -10,7 +10,30 @@
 namespace godwit::bench {
 namespace {
 
-// In place of the one that is the same, or at the end.
+// How bad a verdict is: what one of several runs found is true of all of them together.
+int severity(measure::FindingVerdict verdict) {
+  switch (verdict) {
+    case measure::FindingVerdict::kOk: return 0;
+    case measure::FindingVerdict::kUnknown: return 1;
+    case measure::FindingVerdict::kCosts: return 2;
+    case measure::FindingVerdict::kInvalid: return 3;
+  }
+  return 0;
+}
+
+// The worst of each name.
+void add_findings(std::vector<measure::Finding>& all, const std::vector<measure::Finding>& more) {
+  for (const measure::Finding& finding : more) {
+    const auto same = std::find_if(all.begin(), all.end(), [&](const auto& other) { return other.name == finding.name; });
+    if (same == all.end()) {
+      all.push_back(finding);
+    } else if (severity(finding.verdict) > severity(same->verdict)) {
+      *same = finding;
+    }
+  }
+}
+
+// Replaces the item that is the same, or appends it.
 template <typename T, typename Same>
 void put(std::vector<T>& items, const T& item, const Same& same) {
   const auto found = std::find_if(items.begin(), items.end(), same);
@@ -32,6 +55,7 @@ Result<measure::Results> merge_results(const std::vector<measure::Results>& runs
   merged.comparison.reset();
   merged.benchmarks.clear();
   merged.breakdowns.clear();
+  merged.environment.findings.clear();
   merged.marks.clear();
   std::vector<std::string> commits;
   for (const measure::Results& run : runs) {
@@ -41,6 +65,8 @@ Result<measure::Results> merge_results(const std::vector<measure::Results>& runs
     if (!differences.empty())
       return failure(ErrorCode::kInvalidArgument, fmt::format("the runs differ: {}", fmt::join(differences, "; ")));
     merged.seconds += run.seconds;
+    add_findings(merged.environment.findings, run.environment.findings);
+    if (run.comparison) merged.comparison = run.comparison;
     for (const std::string& mark : run.marks) {
       if (std::find(merged.marks.begin(), merged.marks.end(), mark) == merged.marks.end()) merged.marks.push_back(mark);
     }

@@ -16,6 +16,7 @@ namespace {
 
 struct Side {
   std::vector<double> samples;
+  std::vector<double> instructions;  // of each repetition, where the processor counts them
   std::uint64_t iterations = 0;
   std::uint64_t kernel_drops = 0;  // at any socket of the system, while its repetitions ran
   bool verified = true;
@@ -45,6 +46,9 @@ void add_evidence(measure::Figures& sum, const measure::Figures& more) {
 
 void take(Side& side, Repetition repetition) {
   side.samples.push_back(repetition.value);
+  for (const auto& [name, value] : repetition.outcome.metrics) {
+    if (name == kInstructionsMetric && value > 0) side.instructions.push_back(value);
+  }
   side.verified = side.verified && repetition.outcome.verified;
   side.iterations = repetition.iterations;
   if (side.seen) {
@@ -174,7 +178,11 @@ class Rounds {
         const auto count = static_cast<std::ptrdiff_t>(pairs);
         pair.baseline.assign(state.baseline.samples.begin(), state.baseline.samples.begin() + count);
         pair.candidate.assign(state.candidate.samples.begin(), state.candidate.samples.begin() + count);
-        pair.floor = measure::assumed_floor(row.level());
+        pair.floor = measure::paired_floor(row.level());
+        if (!state.candidate.instructions.empty() && !state.baseline.instructions.empty()) {
+          pair.instruction_ratio =
+              measure::median(state.candidate.instructions) / measure::median(state.baseline.instructions);
+        }
         outcome.pairs.push_back(std::move(pair));
       }
       outcome.rows.push_back(std::move(result));

@@ -2,12 +2,36 @@
 
 #include <algorithm>
 
+#include "measure/perf_counters.h"
+
 #if __has_include(<valgrind/callgrind.h>)
 #include <valgrind/callgrind.h>
 #define GODWIT_CALLGRIND 1
 #endif
 
 namespace godwit::bench {
+
+namespace {
+
+// Of the one thread that executes repetitions.
+measure::PerfCounters& counters() {
+  static measure::PerfCounters instance;
+  return instance;
+}
+
+}  // namespace
+
+void Bench::begin_counting() {
+  if (counters().has(measure::PerfEvent::kInstructions)) counters().start();
+}
+
+void Bench::end_counting() {
+  if (!counters().has(measure::PerfEvent::kInstructions)) return;
+  const auto instructions = counters().stop().of(measure::PerfEvent::kInstructions);
+  if (!instructions || state_.iterations() == 0) return;
+  outcome.metrics.emplace_back(kInstructionsMetric, static_cast<double>(*instructions) /
+                                                        static_cast<double>(state_.iterations()) / outcome.per);
+}
 
 const std::vector<Row>& all_rows() {
   static const Rows kRows = [] {

@@ -33,6 +33,9 @@ struct Outcome {
   std::string distribution_unit;
 };
 
+// Instructions of one operation in user space, by the processor's counter; absent where it has none.
+inline constexpr char kInstructionsMetric[] = "instructions_counted";
+
 // Heap allocations of this process so far (allocation_hook.cc).
 [[nodiscard]] std::uint64_t allocations_so_far();
 
@@ -64,13 +67,18 @@ class Bench {
     if (mode_ == RunMode::kInstructions) {
       operation();
       for (auto _ : state_) {
-        count_instructions(name_, [&operation] {
+        count_instructions(name_, [this, &operation] {
           for (int i = 0; i < kCountedOperations; ++i) operation();
+          // The injected slow-down, as far as it goes into so few operations.
+          if (repeat_every_ > 0) {
+            for (int i = repeat_every_; i <= kCountedOperations; i += repeat_every_) operation();
+          }
         });
       }
       return;
     }
     int until_repeat = repeat_every_;
+    begin_counting();
     for (auto _ : state_) {
       operation();
       // The injected slow-down that proves the comparison (--inject-slowdown): work done twice now and then.
@@ -79,6 +87,7 @@ class Bench {
         operation();
       }
     }
+    end_counting();
     const std::uint64_t before = allocations_so_far();
     for (int i = 0; i < kCountedOperations; ++i) operation();
     outcome.counts.emplace_back("allocations",
@@ -94,6 +103,10 @@ class Bench {
   static constexpr int kCountedOperations = 64;
 
  private:
+  // Instructions of the timed loop by the processor's own counter, where there is one: a metric per operation.
+  void begin_counting();
+  void end_counting();
+
   benchmark::State& state_;
   std::string name_;
   RunMode mode_;

@@ -12,6 +12,7 @@
 #include <regex>
 
 #include "benches/budget.h"
+#include "benches/judgement.h"
 #include "benches/merge.h"
 #include "benches/perf_rows.h"
 #include "benches/repetition.h"
@@ -22,6 +23,7 @@
 #include "measure/environment.h"
 #include "measure/results.h"
 #include "measure/stopwatch.h"
+#include "report/screen.h"
 #include "report/tables.h"
 #include "report/terminal.h"
 
@@ -50,6 +52,7 @@ struct Options {
   double seconds = 0;
   double whole_seconds = 0;
   double inject_slowdown = 0;
+  double time_limit = 150;
   int core = 1;
   std::uint64_t seed = 1;
   bool worker = false;
@@ -57,6 +60,11 @@ struct Options {
   std::string under_callgrind;
   std::vector<std::string> merge;
 };
+
+// Another program, or this one, is the baseline of every repetition.
+bool compares(const Options& options) {
+  return !options.against.empty() || options.noise;
+}
 
 std::string own_program() {
   std::error_code error;
@@ -88,7 +96,11 @@ std::vector<const Row*> selected_rows(const Options& options) {
                             ? row.level() <= 1
                             : std::any_of(options.patterns.begin(), options.patterns.end(), begins) ||
                                   std::find(in_ladders.begin(), in_ladders.end(), row.name) != in_ladders.end();
-    if (wanted && !(options.quick && row.heavy) && std::regex_search(row.name, filter)) rows.push_back(&row);
+    // A pair of them takes as long as all others together: a comparison takes them only by their whole name.
+    const bool named =
+        std::find(options.patterns.begin(), options.patterns.end(), row.name) != options.patterns.end();
+    const bool too_heavy = row.heavy && !named && (options.quick || compares(options));
+    if (wanted && !too_heavy && std::regex_search(row.name, filter)) rows.push_back(&row);
   }
   return rows;
 }
@@ -111,7 +123,7 @@ class Suite {
     results_.grids = make_grids(results_.benchmarks);
     if (options_.noise) set_floors(outcome.pairs);
     int code = outcome.failed.empty() ? 0 : 1;
-    if (!outcome.pairs.empty()) code = std::max(code, compare(outcome.pairs));
+    if (results_.comparison) code = std::max(code, exit_code_of(*results_.comparison));
     end(outcome);
     if (!options_.baseline.empty()) code = std::max(code, compare_with_stored());
     if (options_.instructions) add_instructions(rows);
@@ -136,6 +148,7 @@ class Suite {
       }
       results_.marks.push_back(fmt::format("environment unfit for level {}", level));
     }
+    if (!unfit_.empty()) fmt::print(stderr, "{}\n", report::unfit_warning(unfit_));
     // Measured builds neither log nor carry marks: the marks are in libraries that this program does not link.
     if (!options_.json) {
       fmt::print("{}", report::print_environment(results_.environment, terminal_, false));
@@ -149,10 +162,9 @@ class Suite {
     plan.program = own_program();
     plan.against = !options_.against.empty() ? options_.against : options_.noise ? plan.program : "";
     plan.repetitions = options_.repetitions > 0 ? options_.repetitions : options_.check ? 1 : options_.quick ? 3 : 10;
-    if (!plan.against.empty() && options_.repetitions == 0 && !options_.check) {
-      plan.repetitions = std::max<std::size_t>(plan.repetitions, measure::pairs_needed(rows.size()) * 3 / 2);
-    }
-    plan.seconds = options_.seconds > 0 ? options_.seconds : options_.check ? 0.0005 : options_.quick ? 0.005 : 0.02;
+    // Many short pairs tell more than few long ones: what disturbs a pair is as short.
+    const bool brief = options_.quick || compares(options_);
+    plan.seconds = options_.seconds > 0 ? options_.seconds : options_.check ? 0.0005 : brief ? 0.005 : 0.02;
     plan.whole_seconds = options_.whole_seconds > 0 ? options_.whole_seconds
                          : options_.check           ? 0.1
                          : options_.quick           ? 0.25
@@ -163,15 +175,27 @@ class Suite {
       plan.repeat_every = std::max(1, static_cast<int>(100 / options_.inject_slowdown));
       results_.marks.push_back(fmt::format("slow-down of {} % injected", options_.inject_slowdown));
     }
-    const report::TerminalOptions progress = report::terminal_options(STDERR_FILENO);
-    if (progress.width > 0) {
-      plan.on_progress = [this, progress](std::size_t done, std::size_t all, const std::string& what) {
-        fmt::print(stderr, "{}", report::print_progress(done, all, what, elapsed(), progress));
-      };
-    }
-    RunOutcome outcome = run_rows(plan);
-    if (progress.width > 0) fmt::print(stderr, "\r\033[K");
+    report::ProgressPrinter progress(report::terminal_options(STDERR_FILENO));
+    std::optional<double> begun;
+    plan.on_progress = [&](std::size_t done, std::size_t all, const std::string& what) {
+      if (done == 0 || !begun) begun = elapsed();  // rows that get more pairs begin anew
+      fmt::print(stderr, "{}", progress.update(done, all, what, elapsed() - *begun));
+    };
+    RunOutcome outcome = plan.against.empty() ? run_rows(plan) : judge(plan);
+    fmt::print(stderr, "{}", progress.finish());
     return outcome;
+  }
+
+  // A fixed number of repetitions, if one was named, is judged once.
+  RunOutcome judge(const RunPlan& plan) {
+    const bool fixed = options_.repetitions > 0 || options_.check;
+    Judgement judgement = judge_programs(plan, {.first_pairs = fixed ? plan.repetitions : 0,
+                                                .time_limit = fixed ? 0 : options_.time_limit,
+                                                .count_instructions = !fixed,
+                                                .seed = options_.seed});
+    for (const std::string& note : judgement.notes) fmt::print(stderr, "transport_perf: {}\n", note);
+    results_.comparison = std::move(judgement.comparison);
+    return std::move(judgement.outcome);
   }
 
   void set_floors(std::vector<measure::ComparisonRow>& pairs) {
@@ -184,12 +208,11 @@ class Suite {
     }
   }
 
-  int compare(std::vector<measure::ComparisonRow>& pairs) {
-    // An A/A run is judged by the floors one assumes before it, as any other comparison is; what it finds becomes the
-    // floor.
-    results_.comparison = measure::compare(pairs, {.seed = options_.seed});
-    if (options_.noise && options_.against.empty()) return results_.comparison->alarms() > 0 ? 1 : 0;
-    return results_.comparison->exit_code();
+  // An A/A run is judged by the floors one assumes before it, as any other comparison is; what it finds becomes the
+  // floor.
+  [[nodiscard]] int exit_code_of(const measure::Comparison& comparison) const {
+    if (options_.noise && options_.against.empty()) return comparison.alarms() > 0 ? 1 : 0;
+    return comparison.exit_code();
   }
 
   int compare_with_stored() {
@@ -358,7 +381,7 @@ int run(const Options& options) {
     for (std::string name; std::getline(file, name);) {
       if (const Row* row = find_row(name)) rows.push_back(row);
     }
-    return run_under_callgrind(rows);
+    return run_under_callgrind(rows, options.repeat_every);
   }
   std::vector<const Row*> rows;
   try {
@@ -404,6 +427,9 @@ int main(int argc, char** argv) {
   app.add_flag("--force", options.force, "compare with a baseline of another machine; marks the result");
   app.add_option("--repetitions", options.repetitions, "of each row");
   app.add_option("--seconds", options.seconds, "of one repetition of a repeated operation");
+  app.add_option("--time-limit", options.time_limit,
+                 "seconds that a comparison may take to give undecided rows more pairs; not with --repetitions")
+      ->capture_default_str();
   app.add_option("--whole-seconds", options.whole_seconds, "of one run of a row that is a whole run");
   app.add_option("--core", options.core, "processor that workers are pinned to; -1: none")->capture_default_str();
   app.add_option("--seed", options.seed, "of the order")->capture_default_str();

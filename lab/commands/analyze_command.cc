@@ -1,25 +1,29 @@
-// `godwit analyze`: where the time of one packet goes, on either side, in the shipped pipeline. See analysis.h.
+// `godwit analyze`: where the time of one packet goes, on either side, in the shipped pipeline. See analysis.h. It ends
+// with one screen (report/screen.h); everything else is on the HTML page and, with --verbose, in front of the screen.
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <random>
 
-#include "commands/analysis.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
-#include "commands/perf_pair.h"
 #include "cli/values.h"
+#include "commands/analysis.h"
+#include "commands/analyze_details.h"
+#include "commands/perf_pair.h"
+#include "measure/analysis_summary.h"
 #include "measure/environment.h"
 #include "measure/results.h"
 #include "measure/stopwatch.h"
-#include "report/format.h"
-#include "report/tables.h"
+#include "report/html.h"
+#include "report/screen.h"
 #include "report/terminal.h"
 
 namespace godwit::cli {
@@ -27,6 +31,7 @@ namespace {
 
 // Enough that neither side waits for the other.
 constexpr std::size_t kMessagesUnderWay = 512;
+constexpr char kDefaultPage[] = "godwit-analysis.html";
 
 struct AnalyzeOptions {
   double seconds = 0.7;
@@ -37,6 +42,10 @@ struct AnalyzeOptions {
   bool copying = false;
   std::string cipher = "auto";
   bool strict = false;
+  bool verbose = false;
+  bool no_page = false;
+  bool no_screen = false;  // for a script that shows the screen of several results at its own end
+  std::string page;
   int sender_core = 1;
   int receiver_core = 0;
   std::uint64_t seed = 1;
@@ -62,9 +71,9 @@ Scenario stream_scenario(const std::string& backend) {
   const bool single = backend == "sendto" || backend == "connected";
   return {.backend = backend,
           .row = backend,
-          .name = fmt::format("stream, {}", backend == "auto" ? "batched"
-                                            : single          ? "one datagram a call"
-                                                              : backend),
+          .name = backend == "auto" ? std::string(measure::kShippedScenario)
+                  : single          ? std::string(measure::kSingleScenario)
+                                    : "stream, " + backend,
           .title = fmt::format("one stream over loopback, back end {}", backend),
           .client_arguments = {},
           .both_arguments = {}};
@@ -107,26 +116,61 @@ class AnalyzeCommand {
       print_error("analyze needs godwit and godwit-marked beside each other; build the preset `release`");
       return kUsage;
     }
+    if (!page_can_be_written()) return kUsage;
     begin();
     if (options_.strict && !results_.environment.fit_for(2)) {
       print_error("--strict: this machine is not fit for level 2: " +
                   fmt::format("{}", fmt::join(results_.environment.reasons_against(2), "; ")));
       return kFailure;
     }
-    for (const Scenario& scenario : scenarios()) {
+    const std::vector<Scenario> chosen = scenarios();
+    all_runs_ = chosen.size() * static_cast<std::size_t>(options_.rounds) * 2;
+    for (const Scenario& scenario : chosen) {
       const auto analysis = measure_scenario(scenario);
+      print_progress_text(progress_.finish());
       if (!analysis) {
         print_error(fmt::format("{}: {}", scenario.title, analysis.error().message));
         return kFailure;
       }
       add(scenario, *analysis);
-      if (!options_.output.json) print(scenario, *analysis);
+      if (options_.verbose && !options_.output.json) {
+        print_text(print_details({.title = scenario.title,
+                                  .name = scenario.name,
+                                  .messages = scenario.is_messages(),
+                                  .serial = scenario.serial},
+                                 *analysis, results_, terminal_));
+      }
     }
     end();
+    if (!write_page()) return kFailure;
+    if (!options_.output.json && !options_.no_screen) {
+      print_text(report::print_screen(results_, {.terminal = terminal_, .page = page()}));
+    }
     return write_json(to_json(results_), options_.output) ? kSuccess : kFailure;
   }
 
  private:
+  // Empty where none is wanted. JSON on standard output is read by a program, which names a page if it wants one.
+  [[nodiscard]] std::string page() const {
+    if (!options_.page.empty()) return options_.page;
+    return options_.no_page || options_.no_screen || options_.output.json ? "" : kDefaultPage;
+  }
+  // Found out before a minute of measuring rather than after it.
+  [[nodiscard]] bool page_can_be_written() const {
+    if (page().empty() || std::ofstream(page(), std::ios::app)) return true;
+    print_error("cannot write the page " + page() + "; --page names another file, --no-page writes none");
+    return false;
+  }
+  [[nodiscard]] bool write_page() const {
+    if (page().empty()) return true;
+    std::ofstream file(page(), std::ios::binary | std::ios::trunc);
+    file << report::html_report({{.label = results_.started_at, .results = results_}});
+    file.close();
+    if (file) return true;
+    print_error("cannot write the page " + page());
+    return false;
+  }
+
   void begin() {
     results_.started_at = measure::utc_timestamp();
     results_.mode = options_.quick ? "quick" : "full";
@@ -134,22 +178,31 @@ class AnalyzeCommand {
     results_.seed = options_.seed;
     results_.environment = measure::examine_environment();
     before_ = measure::take_system_snapshot();
-    if (!results_.environment.fit_for(2)) results_.marks.emplace_back("environment unfit for level 2");
-    for (const std::string& reason : results_.environment.reasons_against(2)) {
-      print_note("not fit for level 2: " + reason);
+    if (!results_.environment.fit_for(2)) {
+      results_.marks.emplace_back("environment unfit for level 2");
+      // The screen says so in its first line; whoever waits for it should know at once.
+      const std::string warning = report::unfit_warning(results_.environment.reasons_against(2));
+      if (options_.verbose && !options_.output.json) {
+        print_line(warning);
+      } else if (!options_.no_screen) {
+        print_note(warning);
+      }
+    }
+    if (options_.verbose && !options_.output.json) {
+      print_text(report::print_environment(results_.environment, terminal_, false));
     }
   }
 
   void end() {
     results_.system = measure::take_system_snapshot() - before_;
     const measure::EnvironmentReport during{measure::run_findings(*results_.system)};
-    if (during.exit_code() != 0 && !options_.output.json) {
+    if (during.exit_code() != 0 && options_.verbose && !options_.output.json) {
       print_line("\nWhile it ran:");
-      print_line(report::print_environment(during, terminal_, false));
+      print_text(report::print_environment(during, terminal_, false));
     }
     results_.environment.findings.insert(results_.environment.findings.end(), during.findings.begin(),
                                          during.findings.end());
-    results_.seconds = static_cast<double>(watch_.elapsed().count()) * 1e-9;
+    results_.seconds = elapsed();
     results_.fingerprint = measure::take_fingerprint(cipher_);
   }
 
@@ -184,25 +237,16 @@ class AnalyzeCommand {
   Result<Analysis> measure_scenario(const Scenario& scenario) {
     std::vector<AnalysisRound> rounds(static_cast<std::size_t>(options_.rounds));
     std::mt19937_64 random(options_.seed);
-    const std::size_t all = rounds.size() * 2;
-    std::size_t done = 0;
-    const measure::Stopwatch watch;
-    const report::TerminalOptions progress = report::terminal_options(STDERR_FILENO);
     for (AnalysisRound& round : rounds) {
       std::vector<std::pair<measure::Json*, bool>> runs = {{&round.plain, false}, {&round.marked, true}};
       std::shuffle(runs.begin(), runs.end(), random);
       for (const auto& [target, marked] : runs) {
-        if (progress.width > 0) {
-          print_progress_text(report::print_progress(done, all, scenario.name,
-                                                     static_cast<double>(watch.elapsed().count()) * 1e-9, progress));
-        }
-        ++done;
+        print_progress_text(progress_.update(runs_done_++, all_runs_, scenario.name, elapsed()));
         auto json = one_run(scenario, marked);
         if (!json) return std::unexpected(json.error());
         *target = std::move(*json);
       }
     }
-    if (progress.width > 0) print_progress_text("\r\033[K");
     return analyze_rounds(scenario.name, rounds);
   }
 
@@ -214,7 +258,9 @@ class AnalyzeCommand {
     row.name = fmt::format("level2/analyze/{}", scenario.row);
     row.level = 2;
     row.title = scenario.title;
-    row.parameters = {{"backend", analysis.backend}, {"cipher", analysis.cipher}};
+    row.parameters = {{"backend", analysis.backend},
+                      {"cipher", analysis.cipher},
+                      {measure::kBreakdownParameter, scenario.name}};
     if (scenario.is_messages()) {
       row.parameters.emplace_back("message", std::to_string(scenario.message_bytes));
     } else {
@@ -248,51 +294,13 @@ class AnalyzeCommand {
     results_.benchmarks.push_back(std::move(row));
   }
 
-  void print(const Scenario& scenario, const Analysis& analysis) {
-    const measure::Interval goodput = measure::bootstrap_median(analysis.plain_goodput);
-    print_line("");
-    print_line(report::paint(fmt::format("== {}: {} delivered and verified, cipher {} ==", scenario.title,
-                                         report::format_interval(goodput, "bit/s"), analysis.cipher),
-                             report::Tone::kStrong, terminal_));
-    print_line(fmt::format("{} a send call, {} a receive call (datagrams); {} retransmitted, {} dropped by the kernel",
-                           report::format_number(analysis.datagrams_per_send_call),
-                           report::format_number(analysis.datagrams_per_receive_call), analysis.retransmitted_packets,
-                           analysis.kernel_drops));
-    if (scenario.is_messages())
-      print_line("A packet is a message or its reply: each side sends the one and receives the other.");
-    for (const SideAnalysis* side : {&analysis.sender, &analysis.receiver}) {
-      print_line("");
-      print_line(report::print_table(report::breakdown_table(side->breakdown), terminal_));
-      const SideFacts& facts = side->facts;
-      print_line(fmt::format(
-          "Plain build {} ns of processor time a packet, of which {} ns go to polling, sleeping and waking ({} waits a "
-          "packet); marked build {} ns. {} ns a packet the {} only waited. A loop of marks alone would have said {} ns "
-          "a "
-          "mark. Others had the processor for {} of the laps' time.",
-          report::format_number(facts.unmarked_nanoseconds), report::format_number(facts.wait_nanoseconds),
-          report::format_number(facts.waits), report::format_number(facts.marked_nanoseconds),
-          report::format_number(side->breakdown.idle_nanoseconds), side->breakdown.side,
-          report::format_number(facts.loop_mark_nanoseconds), report::format_percent(facts.held_up_share)));
-    }
-    for (const report::Table& table :
-         {report::path_table(results_, scenario.name), report::occupancy_table(results_, scenario.name),
-          report::drops_table(results_, scenario.name)}) {
-      print_line("");
-      print_line(report::print_table(table, terminal_));
-    }
-    print_line("");
-    if (scenario.serial)
-      return print_line(
-          "The sides take turns: a round trip is twice the sum of both, and the time that each takes to wake up.");
-    print_line(report::print_table(report::limits_table(results_, scenario.name), terminal_));
-    const measure::PipelineLimit limit = limit_without_system_calls(analysis);
-    print_line(fmt::format("Without any system call: {}, {} ({}).",
-                           report::format_value(limit.packets_per_second, "packets/s"),
-                           report::format_value(limit.bits_per_second, "bit/s"), report::format_change(limit.gain)));
-  }
+  [[nodiscard]] double elapsed() const { return static_cast<double>(watch_.elapsed().count()) * 1e-9; }
 
   const AnalyzeOptions& options_;
   report::TerminalOptions terminal_;
+  report::ProgressPrinter progress_{report::terminal_options(STDERR_FILENO)};
+  std::size_t runs_done_ = 0;
+  std::size_t all_runs_ = 0;
   std::string plain_program_;
   std::string marked_program_;
   std::string cipher_;
@@ -310,7 +318,7 @@ void add_analyze_command(CLI::App& app, int& exit_code) {
   command->add_option("-t,--time", options->seconds, "seconds of each run")
       ->check(CLI::Range(0.05, 60.0))
       ->capture_default_str();
-  command->add_option("--rounds", options->rounds, "rounds of two interleaved runs: plain, marked")
+  command->add_option("--rounds", options->rounds, "rounds of two interleaved runs: without and with probes")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   command->add_flag("--quick", options->quick, "two short rounds");
@@ -325,6 +333,12 @@ void add_analyze_command(CLI::App& app, int& exit_code) {
   command->add_option("--receiver-core", options->receiver_core, "processor of the receiver")->capture_default_str();
   command->add_option("--seed", options->seed, "of the order of the runs")->capture_default_str();
   command->add_flag("--strict", options->strict, "refuse to measure on a machine that is not fit for it");
+  command->add_flag("-v,--verbose", options->verbose, "every step, system call and drop in front of the screen");
+  command->add_option("--page", options->page,
+                      fmt::format("the HTML page (default: {}; with --json none)", kDefaultPage))
+      ->type_name("FILE");
+  command->add_flag("--no-page", options->no_page, "write no HTML page")->excludes("--page");
+  command->add_flag("--no-screen", options->no_screen)->group("");
   add_output_options(*command, options->output);
   command->callback([options, &exit_code] {
     if (options->quick) {

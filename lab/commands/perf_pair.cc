@@ -1,9 +1,11 @@
 #include "commands/perf_pair.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +15,7 @@
 #include <optional>
 
 #include "measure/stopwatch.h"
+#include "runtime/system_random.h"
 
 namespace godwit::cli {
 namespace {
@@ -36,6 +39,21 @@ class ScratchFolder {
  private:
   std::string path_;
 };
+
+// A key for both programs of a run, so that neither makes one and says so.
+bool make_key(const std::filesystem::path& folder) {
+  std::array<std::uint8_t, 32> secret{};
+  SystemRandom().fill(secret);
+  std::string digits;
+  for (const std::uint8_t byte : secret) digits += fmt::format("{:02x}", byte);
+  std::error_code error;
+  std::filesystem::create_directory(folder / "godwit", error);
+  if (error || ::chmod((folder / "godwit").c_str(), 0700) != 0) return false;
+  const int file = ::open((folder / "godwit" / "key").c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0) return false;
+  const bool written = ::write(file, (digits + "\n").data(), digits.size() + 1) == static_cast<ssize_t>(digits.size() + 1);
+  return ::close(file) == 0 && written;
+}
 
 void pin(int core) {
   if (core < 0) return;
@@ -134,7 +152,9 @@ std::string sibling_program(const std::string& name) {
 
 Result<measure::Json> run_perf_pair(const PerfPairOptions& options) {
   const ScratchFolder folder;
-  if (folder.path().empty()) return failure(ErrorCode::kSystem, "no folder for temporary files");
+  if (folder.path().empty() || !make_key(folder.path())) {
+    return failure(ErrorCode::kSystem, "no folder for temporary files");
+  }
   std::vector<std::string> command = options.server_prefix;
   command.insert(command.end(), {options.server_program, "perf", "server", "--bind", options.bind, "--once"});
   command.insert(command.end(), options.server_arguments.begin(), options.server_arguments.end());

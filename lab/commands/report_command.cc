@@ -15,6 +15,7 @@
 #include "cli/exit_code.h"
 #include "measure/results.h"
 #include "report/html.h"
+#include "report/screen.h"
 #include "report/sections.h"
 #include "report/tables.h"
 #include "report/terminal.h"
@@ -29,6 +30,7 @@ struct ReportOptions {
   std::string folder = "docs/results";
   bool check = false;
   bool text = false;
+  bool screen = false;
 };
 
 Result<std::string> read_file(const std::string& path) {
@@ -100,7 +102,12 @@ int run_report(const ReportOptions& options) {
     return kSuccess;
   }
   if (!write_file(options.output, report::html_report(runs))) return kFailure;
-  print_line("report written to " + options.output);
+  if (options.screen) {
+    print_text(report::print_screen(runs.back().results, {.terminal = report::terminal_options(STDOUT_FILENO),
+                                                          .page = options.output}));
+  } else {
+    print_line("report written to " + options.output);
+  }
   return kSuccess;
 }
 
@@ -114,6 +121,7 @@ void add_report_command(CLI::App& app, int& exit_code) {
                       "result files, oldest first: the last is reported, the others are history");
   command->add_option("-o,--output", options->output, "the HTML file")->capture_default_str();
   command->add_flag("--text", options->text, "print the last result's tables instead")->excludes("--output");
+  command->add_flag("--screen", options->screen, "also print the last result on one screen")->excludes("--text");
   command->add_option("--markdown", options->documents, "documents whose generated tables are renewed")
       ->excludes("--output")
       ->excludes("--text");

@@ -37,6 +37,7 @@ RowVerdict measure_row(const ComparisonRow& row, const ComparisonOptions& option
   result.better = row.better;
   result.paired = row.paired;
   result.floor = row.floor;
+  result.instruction_ratio = row.instruction_ratio;
   result.samples = std::min(row.baseline.size(), row.candidate.size());
   if (!row.paired) {
     result.floor.relative *= options.unpaired_floor_factor;
@@ -61,11 +62,30 @@ RowVerdict measure_row(const ComparisonRow& row, const ComparisonOptions& option
   return result;
 }
 
+// Of a row that time cannot tell. Instructions are exact, but they are not time: where the measured time points the
+// other way by more than the floor, they do not decide.
+void judge_by_instructions(RowVerdict& row) {
+  if (row.verdict != Verdict::kCannotTell || !row.instruction_ratio) return;
+  const double change = *row.instruction_ratio - 1;
+  if (std::abs(change) <= kInstructionFloor) {
+    row.reason += ", as many instructions";
+    return;
+  }
+  const double time = row.ratio.estimate - 1;
+  if (time * change < 0 && std::abs(time) > row.floor.relative) {
+    row.reason += fmt::format(", {:+.1f} % instructions", change * 100);
+    return;
+  }
+  row.verdict = change > 0 ? Verdict::kSlower : Verdict::kFaster;
+  row.reason = fmt::format("{:+.1f} % instructions; by time alone {}", change * 100, row.reason);
+}
+
 void judge(RowVerdict& row, const ComparisonOptions& options, std::size_t rows) {
   if (!row.reason.empty()) return;  // could not be measured
+  const double alpha = options.family_alpha / static_cast<double>(options.looks);
   const double change = row.ratio.estimate - 1;
   const double difference = std::abs(change) * row.baseline;
-  const bool significant = row.adjusted_p < options.family_alpha && !row.ratio.contains(1);
+  const bool significant = row.adjusted_p < alpha && !row.ratio.contains(1);
   const bool beyond_relative = std::abs(change) > row.floor.relative;
   const bool beyond_absolute = difference > row.floor.absolute;
   if (significant && beyond_relative && beyond_absolute) {
@@ -81,7 +101,7 @@ void judge(RowVerdict& row, const ComparisonOptions& options, std::size_t rows) 
     return;
   }
   row.verdict = Verdict::kCannotTell;
-  const std::size_t needed = pairs_needed(rows, options.family_alpha);
+  const std::size_t needed = pairs_needed(rows, alpha);
   if (row.paired && row.samples < needed) {
     row.reason = fmt::format("{} pairs are too few for {} rows: at least {}", row.samples, rows, needed);
   } else if (!significant) {
@@ -141,6 +161,11 @@ NoiseFloor assumed_floor(int level) {
   return {.relative = kRelative[static_cast<std::size_t>(std::clamp(level, 0, 3))], .absolute = 0, .pairs = 0};
 }
 
+NoiseFloor paired_floor(int level) {
+  constexpr std::array<double, 4> kRelative = {0.02, 0.025, 0.10, 0.15};
+  return {.relative = kRelative[static_cast<std::size_t>(std::clamp(level, 0, 3))], .absolute = 0, .pairs = 0};
+}
+
 NoiseFloor worst_of(const NoiseFloor& one, const NoiseFloor& other) {
   return {.relative = std::max(one.relative, other.relative),
           .absolute = std::max(one.absolute, other.absolute),
@@ -190,25 +215,19 @@ Comparison compare(std::span<const ComparisonRow> rows, const ComparisonOptions&
   for (std::size_t i = 0; i < comparison.rows.size(); ++i) {
     comparison.rows[i].adjusted_p = adjusted[i];
     judge(comparison.rows[i], options, rows.size());
+    judge_by_instructions(comparison.rows[i]);
   }
   return comparison;
 }
 
-Comparison confirm(const Comparison& first, const Comparison& second) {
-  Comparison confirmed = first;
-  for (RowVerdict& row : confirmed.rows) {
-    if (row.verdict != Verdict::kFaster && row.verdict != Verdict::kSlower) continue;
-    const auto again = std::find_if(second.rows.begin(), second.rows.end(),
-                                    [&row](const RowVerdict& other) { return other.name == row.name; });
-    if (again != second.rows.end() && again->verdict == row.verdict) {
-      row.reason += ", confirmed by a second batch";
-      continue;
-    }
-    row.reason = fmt::format("{} in one batch, {} in the next", to_string(row.verdict),
-                             again == second.rows.end() ? "not measured" : to_string(again->verdict));
-    row.verdict = Verdict::kCannotTell;
+Comparison settle(const Comparison& earlier, const Comparison& later) {
+  Comparison settled = later;
+  for (RowVerdict& row : settled.rows) {
+    const auto before = std::find_if(earlier.rows.begin(), earlier.rows.end(),
+                                     [&row](const RowVerdict& other) { return other.name == row.name; });
+    if (before != earlier.rows.end() && before->verdict != Verdict::kCannotTell) row = *before;
   }
-  return confirmed;
+  return settled;
 }
 
 Json to_json(const NoiseFloor& floor) {
@@ -237,6 +256,7 @@ Json to_json(const Comparison& comparison) {
                     {"p", row.p},
                     {"adjusted_p", row.adjusted_p},
                     {"floor", to_json(row.floor)},
+                    {"instruction_ratio", number_or_null(row.instruction_ratio)},
                     {"samples", row.samples},
                     {"verdict", to_string(row.verdict)},
                     {"reason", row.reason}});
@@ -264,6 +284,9 @@ Comparison comparison_from_json(JsonReader reader) {
     row.p = entry.number("p");
     row.adjusted_p = entry.number("adjusted_p");
     row.floor = noise_floor_from_json(entry.object("floor"));
+    if (entry.has("instruction_ratio") && !entry.value()["instruction_ratio"].is_null()) {
+      row.instruction_ratio = entry.number("instruction_ratio");
+    }
     row.samples = static_cast<std::size_t>(entry.count("samples"));
     const std::optional<Verdict> verdict = parse_verdict(entry.text("verdict"));
     if (!verdict) entry.problem("verdict", "expected \"faster\", \"slower\", \"no change\" or \"cannot tell\"");

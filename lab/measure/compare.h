@@ -1,7 +1,8 @@
 // Before against after, so that it cannot flatter: a row claims a change only if the paired samples exclude chance,
 // corrected for the number of rows looked at, AND the effect exceeds what this machine does to a program compared with
 // itself (the A/A floor, in relative and in absolute units). Everything else is "no change" or, where the
-// interval is too wide to say so, "cannot tell". Pure functions; the runner in benches/ orders and takes the samples.
+// interval is too wide to say so, "cannot tell". Where time cannot tell and both programs' instructions were counted,
+// the instructions decide. Pure functions; the runner in benches/ orders and takes the samples.
 #pragma once
 
 #include <cstddef>
@@ -35,6 +36,9 @@ struct NoiseFloor {
 [[nodiscard]] NoiseFloor noise_floor(std::span<const double> first, std::span<const double> second);
 // For rows without an A/A run: 2, 5, 10, 15 % for levels 0 … 3, what comparable suites see.
 [[nodiscard]] NoiseFloor assumed_floor(int level);
+// For interleaved pairs of a few milliseconds each, many times over in fresh processes: what a whole comparison of a
+// program with itself stays within (scripts/measure_judgement.py measures it).
+[[nodiscard]] NoiseFloor paired_floor(int level);
 // The larger of both in each unit: of several A/A runs, the noisiest counts.
 [[nodiscard]] NoiseFloor worst_of(const NoiseFloor& one, const NoiseFloor& other);
 
@@ -48,6 +52,9 @@ struct ComparisonRow {
   std::vector<double> candidate{};
   bool paired = true;
   NoiseFloor floor{};
+  // Instructions of the candidate over those of the baseline for the same operations; nothing where they were not
+  // counted.
+  std::optional<double> instruction_ratio{};
 };
 
 enum class Verdict : std::uint8_t { kFaster, kSlower, kNoChange, kCannotTell };
@@ -61,6 +68,8 @@ struct ComparisonOptions {
   double confidence = 0.95;  // of each row's shown interval
   std::size_t resamples = 4000;
   std::uint64_t seed = 1;
+  // How often the same rows are judged while pairs are added: each judgement gets its part of `family_alpha`.
+  std::size_t looks = 1;
   // Between two runs at different times a machine drifts by more than within one: the floor of unpaired rows is
   // multiplied by this.
   double unpaired_floor_factor = 2;
@@ -77,6 +86,7 @@ struct RowVerdict {
   double p = 1;           // of this row alone
   double adjusted_p = 1;  // Holm, over all rows of the comparison
   NoiseFloor floor;       // the one applied
+  std::optional<double> instruction_ratio{};
   std::size_t samples = 0;
   Verdict verdict = Verdict::kCannotTell;
   std::string reason;  // one clause: why this verdict
@@ -94,10 +104,12 @@ struct Comparison {
 
 [[nodiscard]] Comparison compare(std::span<const ComparisonRow> rows, const ComparisonOptions& options = {});
 
-// A change that a second, independent batch of pairs repeats: rows of `first` that claim one keep it only where
-// `second` gives the same verdict, and cannot be told otherwise. Noise of neighbouring minutes is alike, so a second
-// batch is weaker evidence than it looks; it costs little, since only the alarming rows need it.
-[[nodiscard]] Comparison confirm(const Comparison& first, const Comparison& second);
+// The verdicts of an earlier judgement stand; rows that it could not tell get those of the later one, which has all
+// pairs of the earlier one and more. Both were made with ComparisonOptions::looks of at least two.
+[[nodiscard]] Comparison settle(const Comparison& earlier, const Comparison& later);
+
+// Instructions below this share of a difference are noise of random keys and hash tables.
+inline constexpr double kInstructionFloor = 0.01;
 
 // The fewest pairs with which a row can claim a change at all when `rows` are looked at; a runner takes half as many
 // again, since real pairs do not all agree.

@@ -170,20 +170,69 @@ TEST(Compare, JudgesNothingFromBrokenSamples) {
   EXPECT_EQ(comparison.exit_code(), 2);
 }
 
-TEST(Confirm, KeepsOnlyWhatASecondBatchRepeats) {
-  Comparison first;
-  first.rows = {{.name = "a", .verdict = Verdict::kSlower},
-                {.name = "b", .verdict = Verdict::kSlower},
-                {.name = "c", .verdict = Verdict::kFaster},
-                {.name = "d", .verdict = Verdict::kNoChange}};
-  Comparison second;
-  second.rows = {{.name = "a", .verdict = Verdict::kSlower}, {.name = "b", .verdict = Verdict::kNoChange}};
-  const Comparison confirmed = confirm(first, second);
-  EXPECT_EQ(confirmed.rows[0].verdict, Verdict::kSlower);
-  EXPECT_EQ(confirmed.rows[1].verdict, Verdict::kCannotTell);
-  EXPECT_EQ(confirmed.rows[1].reason, "slower in one batch, no change in the next");
-  EXPECT_EQ(confirmed.rows[2].reason, "faster in one batch, not measured in the next");
-  EXPECT_EQ(confirmed.rows[3].verdict, Verdict::kNoChange);
+// Time that tells nothing: half of the pairs point each way.
+ComparisonRow undecided_row(double middle = 1.0) {
+  ComparisonRow row{.name = "level0/row", .unit = "ns"};
+  for (int i = 0; i < 20; ++i) {
+    row.baseline.push_back(1000);
+    row.candidate.push_back(1000 * middle * (i % 2 == 0 ? 0.9 : 1.12));
+  }
+  row.floor = paired_floor(0);
+  return row;
+}
+
+TEST(Instructions, DecideWhereTimeCannotTell) {
+  ComparisonRow row = undecided_row();
+  EXPECT_EQ(compare(std::vector{row}).rows[0].verdict, Verdict::kCannotTell);
+  row.instruction_ratio = 1.047;
+  const RowVerdict slower = compare(std::vector{row}).rows[0];
+  EXPECT_EQ(slower.verdict, Verdict::kSlower);
+  EXPECT_THAT(slower.reason, ::testing::StartsWith("+4.7 % instructions; by time alone "));
+  row.instruction_ratio = 0.95;
+  EXPECT_EQ(compare(std::vector{row}).rows[0].verdict, Verdict::kFaster);
+  // As many instructions are no proof that nothing has changed: memory may be slower.
+  row.instruction_ratio = 1.004;
+  const RowVerdict same = compare(std::vector{row}).rows[0];
+  EXPECT_EQ(same.verdict, Verdict::kCannotTell);
+  EXPECT_THAT(same.reason, ::testing::EndsWith("as many instructions"));
+}
+
+TEST(Instructions, DoNotDecideAgainstTheMeasuredTime) {
+  // Time points down by 5 %, beyond the floor but not beyond chance; more instructions may well be faster ones.
+  ComparisonRow row = undecided_row(0.95);
+  row.instruction_ratio = 1.05;
+  const RowVerdict verdict = compare(std::vector{row}).rows[0];
+  EXPECT_EQ(verdict.verdict, Verdict::kCannotTell);
+  EXPECT_THAT(verdict.reason, ::testing::EndsWith("+5.0 % instructions"));
+  // What time has told stays told.
+  DeterministicRandom random(5);
+  row = make_row(random, normal_noise(0.002), kPairs, 0.9, 0);
+  row.instruction_ratio = 1.3;
+  EXPECT_EQ(compare(std::vector{row}).rows[0].verdict, Verdict::kFaster);
+}
+
+TEST(Looks, ShareTheChanceOfAFalseAlarm) {
+  DeterministicRandom random(11);
+  ComparisonRow row = make_row(random, normal_noise(0.002), 8, 0.9, 0);
+  // The least p of eight pairs is 2/256: enough for one look, not for a quarter of its chance.
+  EXPECT_EQ(compare(std::vector{row}, {.looks = 1}).rows[0].verdict, Verdict::kFaster);
+  EXPECT_EQ(compare(std::vector{row}, {.looks = 4}).rows[0].verdict, Verdict::kCannotTell);
+}
+
+TEST(Looks, SettleOnlyWhatWasUndecided) {
+  Comparison earlier;
+  Comparison later;
+  for (const auto& [before, after] : {std::pair{Verdict::kSlower, Verdict::kNoChange},
+                                      std::pair{Verdict::kCannotTell, Verdict::kFaster},
+                                      std::pair{Verdict::kNoChange, Verdict::kSlower}}) {
+    const std::string name = "row" + std::to_string(earlier.rows.size());
+    earlier.rows.push_back({.name = name, .unit = "ns", .ratio = {}, .floor = {}, .verdict = before, .reason = {}});
+    later.rows.push_back({.name = name, .unit = "ns", .ratio = {}, .floor = {}, .verdict = after, .reason = {}});
+  }
+  const Comparison settled = settle(earlier, later);
+  EXPECT_EQ(settled.rows[0].verdict, Verdict::kSlower);
+  EXPECT_EQ(settled.rows[1].verdict, Verdict::kFaster);
+  EXPECT_EQ(settled.rows[2].verdict, Verdict::kNoChange);
 }
 
 TEST(Holm, AdjustsStepByStepAndKeepsTheOrder) {
@@ -217,16 +266,20 @@ TEST(NoiseFloor, IsWhatTheSameProgramShowsAgainstItself) {
 
 TEST(Comparison, SurvivesJson) {
   DeterministicRandom random(32);
-  const Comparison comparison = compare(std::vector{make_row(random, normal_noise(0.01), 20, 1.2, 0)}, kFew);
+  std::vector<ComparisonRow> rows = {make_row(random, normal_noise(0.01), 20, 1.2, 0), undecided_row()};
+  rows[1].instruction_ratio = 1.25;
+  const Comparison comparison = compare(rows, kFew);
   const Json json = to_json(comparison);
   std::vector<std::string> problems;
   const Comparison again = comparison_from_json(JsonReader(json, "c", problems));
   EXPECT_THAT(problems, ::testing::IsEmpty());
-  ASSERT_EQ(again.rows.size(), 1U);
+  ASSERT_EQ(again.rows.size(), 2U);
+  EXPECT_FALSE(again.rows[0].instruction_ratio.has_value());
+  EXPECT_EQ(again.rows[1].instruction_ratio, 1.25);
   EXPECT_EQ(again.rows[0].verdict, comparison.rows[0].verdict);
   EXPECT_EQ(again.rows[0].reason, comparison.rows[0].reason);
   EXPECT_EQ(again.rows[0].ratio.low, comparison.rows[0].ratio.low);
-  EXPECT_EQ(json["slower"], 1);
+  EXPECT_EQ(json["slower"], 2);
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 
 namespace godwit::report {
 
+// The screen (screen.h) as bars and tables; empty for results with nothing to say.
+[[nodiscard]] std::string draw_screen(const measure::Results& results);
 // Stacked bars, sides of one name on one scale, with a legend. Breakdowns of several names stand below each other.
 [[nodiscard]] std::string draw_breakdowns(const std::vector<measure::Breakdown>& breakdowns);
 // How full the system calls of the breakdowns of this name were: a bar for each side and direction, cut into shares of

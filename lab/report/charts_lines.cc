@@ -85,7 +85,10 @@ void label_positions(Svg& svg, const std::set<double>& positions, const Axis& ax
     const bool last = index + 1 == positions.size();
     const bool crowded = !last && positions.size() - 1 - index < stride;
     if (last || (index % stride == 0 && !crowded)) {
-      svg.text(to_x(axis(x)), kTop + kPlotHeight + 18, tick_label(x), "axis", Anchor::kMiddle);
+      // At the edge, so that the last label stays inside of the drawing.
+      const bool at_edge = last && positions.size() > 1;
+      svg.text(at_edge ? 100 : to_x(axis(x)), kTop + kPlotHeight + 18, tick_label(x), "axis",
+               at_edge ? Anchor::kEnd : Anchor::kMiddle);
     }
     ++index;
   }

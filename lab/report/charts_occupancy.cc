@@ -13,8 +13,9 @@ namespace {
 constexpr double kNameHeight = 20;
 constexpr double kBarHeight = 22;
 constexpr double kGap = 10;
-// Narrower segments go without a label; the table below holds all of them.
-constexpr double kLabelledPercent = 12;
+// Segments too narrow for their label on a phone go without; the table below holds all of them.
+constexpr double kPhonePixels = 330;
+constexpr double kLetterPixels = 7;
 
 // Fuller calls are stronger: each class is a shade, the fullest the last one.
 int shade_of(std::uint64_t most_datagrams) {
@@ -34,7 +35,7 @@ void draw_calls(Svg& svg, double top, const std::string& name, const measure::Pa
     const std::string label = occupancy_label(each);
     svg.rectangle(x, top + kNameHeight, width, kBarHeight, fmt::format("heat-{}", shade),
                   fmt::format("{} datagrams: {} of the calls", label, format_percent(width / 100)));
-    if (width >= kLabelledPercent) {
+    if (static_cast<double>(display_width(label) + 1) * kLetterPixels <= width / 100 * kPhonePixels) {
       svg.text(x + width / 2, top + kNameHeight + kBarHeight / 2 + 5, label, fmt::format("heat-text-{}", shade),
                Anchor::kMiddle);
     }

@@ -47,27 +47,13 @@ std::string tile(const std::string& value, const std::string& label, const char*
       escape_html(value), escape_html(label));
 }
 
-// What one wants to know before anything else.
+// What the screen above them does not draw.
 std::string tiles(const Results& results) {
   std::string out;
-  const measure::Breakdown* dearest = nullptr;
-  double own = 0;
-  for (const measure::Breakdown& breakdown : results.breakdowns) {
-    if (breakdown.name != results.breakdowns.front().name) continue;  // the first scenario is the one that counts
-    if (dearest == nullptr || breakdown.sum_nanoseconds > dearest->sum_nanoseconds) dearest = &breakdown;
-    own = std::max(own, breakdown.own_nanoseconds());
-  }
-  if (dearest != nullptr) {
-    out += tile(format_value(dearest->sum_nanoseconds, "ns"),
-                fmt::format("a packet, {} ({})", dearest->name, dearest->side));
-    out += tile(format_value(own, "ns"),
-                fmt::format("of it the transport's own; {:.0f} ns aimed at", measure::kOwnTargetNanoseconds),
-                own <= measure::kOwnTargetNanoseconds ? "good" : "bad");
-    out += tile(format_value(dearest->bits_per_second(), "bit/s"), "limit of one processor a side");
-  }
   const std::size_t verified = static_cast<std::size_t>(std::count_if(
       results.benchmarks.begin(), results.benchmarks.end(), [](const auto& row) { return row.verified; }));
-  out += tile(fmt::format("{} of {}", verified, results.benchmarks.size()), "benchmarks with verified delivery",
+  if (!results.benchmarks.empty())
+    out += tile(fmt::format("{} of {}", verified, results.benchmarks.size()), "benchmarks with verified delivery",
               verified == results.benchmarks.size() ? "good" : "bad");
   if (results.comparison) {
     const std::size_t slower = results.comparison->count(measure::Verdict::kSlower);
@@ -109,6 +95,13 @@ std::vector<std::string> breakdown_names(const Results& results) {
     if (std::find(names.begin(), names.end(), breakdown.name) == names.end()) names.push_back(breakdown.name);
   }
   return names;
+}
+
+// The same as the terminal shows, first of all.
+std::string screen_head(const Results& results) {
+  const std::string drawn = draw_screen(results);
+  if (drawn.empty()) return "";
+  return "<section id=\"screen\">\n<h2>Where a packet’s time goes</h2>\n" + drawn + "</section>\n";
 }
 
 std::string breakdown_section(const Results& results) {
@@ -300,7 +293,7 @@ std::string html_report(const std::vector<ReportRun>& runs) {
   GODWIT_ASSERT(!runs.empty());
   const Results& results = runs.back().results;
   const std::vector<std::tuple<std::string, std::string, std::string>> parts = {
-      {"breakdown", "Where a packet’s time goes", breakdown_section(results)},
+      {"breakdown", "Each step of a packet", breakdown_section(results)},
       {"path", "What a packet causes", path_section(results)},
       {"ladder", "What each measure is worth", ladder_section(results)},
       {"throughput", "Throughput", throughput_section(results)},
@@ -324,13 +317,13 @@ std::string html_report(const std::vector<ReportRun>& runs) {
       "<meta name=\"color-scheme\" content=\"light dark\">\n<title>Godwit performance, "
       "{}</title>\n<style>\n{}</style>\n</head>\n"
       "<body>\n<header>\n<h1>Godwit performance</h1>\n<p class=\"lead\">{}<br>{} · {} · {} "
-      "run</p>\n{}{}{}</header>\n<main>\n{}</main>\n"
+      "run</p>\n{}{}{}{}</header>\n<main>\n{}</main>\n"
       "<footer>Medians with 95 % bootstrap intervals. Figures are of this machine; ratios travel, absolute figures do "
       "not.</footer>\n"
       "</body>\n</html>\n",
       escape_html(results.started_at), html_style(), escape_html(describe_machine(results.fingerprint)),
       escape_html(results.started_at), escape_html(describe_build(results.fingerprint)), escape_html(results.mode),
-      warnings(results), tiles(results), navigation(entries), body);
+      warnings(results), screen_head(results), tiles(results), navigation(entries), body);
 }
 
 }  // namespace godwit::report

@@ -93,6 +93,11 @@ summary { cursor: pointer; color: var(--accent); font-size: 0.92rem; padding: 4p
 .card-name { font-size: 0.84rem; color: var(--soft); overflow-wrap: break-word; line-height: 1.35; }
 .card-value { font-weight: 650; font-variant-numeric: tabular-nums; }
 .card-value span { font-weight: 500; font-size: 0.88rem; margin-left: 4px; }
+.finding-line { font-size: 1.06rem; font-weight: 600; margin: 0 0 12px; }
+.scenarios { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 4px 32px; }
+.scenario { min-width: 0; }
+header section { margin-top: 26px; }
+.gain-free { fill: var(--grid); } .gain-half { fill: var(--accent); }
 .findings { list-style: none; margin: 0; padding: 0; }
 .finding { display: flex; gap: 12px; padding: 8px 0; border-bottom: 1px solid var(--grid); font-size: 0.93rem; }
 .finding > div { min-width: 0; overflow-wrap: anywhere; }
@@ -174,6 +179,8 @@ svg text.heat-text-7, svg text.heat-text-8, svg text.heat-text-9 { fill: var(--h
   .tile-value { font-size: 1.15rem; }
   .cards { grid-template-columns: repeat(2, 1fr); }
   th, td { padding-right: 9px; }
+  .scenario table { font-size: 0.8rem; }
+  .scenario th, .scenario td { padding-right: 6px; }
   svg.chart { font-size: 12px; }
 }
 @media print { body { max-width: none; } details { display: block; } nav { display: none; } }

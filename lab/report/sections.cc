@@ -2,11 +2,15 @@
 
 #include <algorithm>
 
+#include "report/screen.h"
 #include "report/tables.h"
 
 namespace godwit::report {
 
 namespace {
+
+// As `godwit analyze` names its page.
+constexpr char kPageName[] = "godwit-analysis.html";
 
 std::unexpected<Error> missing(std::string_view what, std::string_view name) {
   return failure(ErrorCode::kNotFound, "the results hold no " + std::string(what) + " '" + std::string(name) + "'");
@@ -44,6 +48,7 @@ std::pair<std::string_view, std::string_view> split_word(std::string_view text) 
 }  // namespace
 
 Result<std::string> render_section(const measure::Results& results, std::string_view kind, std::string_view argument) {
+  if (kind == "screen") return "```text\n" + print_screen(results, {.terminal = {}, .page = kPageName}) + "```\n";
   if (kind == "machine") return to_markdown(machine_table(results));
   if (kind == "environment") return to_markdown(environment_table(results.environment));
   if (kind == "benchmarks") return filled(benchmark_table(results, argument), "benchmark", argument);

@@ -17,6 +17,7 @@ struct SectionKind {
   std::string_view argument;
 };
 inline constexpr SectionKind kSectionKinds[] = {
+    {"screen", ""},
     {"machine", ""},
     {"environment", ""},
     {"benchmarks", "beginning of the names, or nothing for all"},

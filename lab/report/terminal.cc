@@ -29,26 +29,6 @@ const char* code_of(Tone tone) {
   return "";
 }
 
-// Lines of at most `width` columns, broken between words; a longer word keeps its line to itself.
-std::vector<std::string> wrap(const std::string& text, std::size_t width) {
-  std::vector<std::string> lines;
-  std::string line;
-  std::size_t begin = 0;
-  while (begin < text.size()) {
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
-    const std::string word = text.substr(begin, end - begin);
-    if (!line.empty() && display_width(line) + 1 + display_width(word) > width) {
-      lines.push_back(line);
-      line.clear();
-    }
-    if (!line.empty()) line += ' ';
-    line += word;
-    begin = end + 1;
-  }
-  if (!line.empty() || lines.empty()) lines.push_back(line);
-  return lines;
-}
-
 std::string spaces(std::size_t count) {
   return std::string(count, ' ');
 }
@@ -76,7 +56,7 @@ std::string print_row(const std::vector<Cell>& cells, const std::vector<Column>&
     indentation += widths[i] + kGap;
   }
   const Cell& last = cells.back();
-  const std::vector<std::string> lines = wrap(last.text, widths.back());
+  const std::vector<std::string> lines = wrap_to_columns(last.text, widths.back());
   std::string out;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const std::size_t used = display_width(lines[i]);
@@ -107,7 +87,7 @@ std::string indented(const std::string& label, const std::string& text, std::siz
   const std::size_t room =
       width == 0 ? text.size() + 1 : std::max(kNarrowest, width - std::min(width, display_width(head)));
   std::string out;
-  for (const std::string& line : wrap(text, room)) {
+  for (const std::string& line : wrap_to_columns(text, room)) {
     out += (out.empty() ? head : spaces(display_width(head))) + line + "\n";
   }
   return out;
@@ -158,7 +138,7 @@ std::string print_table(const Table& wide, const TerminalOptions& options) {
   out += print_row(titles, table.columns, widths, options);
   for (const std::vector<Cell>& row : table.rows) out += print_row(row, table.columns, widths, options);
   if (!table.note.empty()) {
-    for (const std::string& line : wrap(table.note, options.width == 0 ? table.note.size() + 1 : options.width)) {
+    for (const std::string& line : wrap_to_columns(table.note, options.width == 0 ? table.note.size() + 1 : options.width)) {
       out += paint(line, Tone::kFaint, options) + "\n";
     }
   }
@@ -209,6 +189,22 @@ std::string print_progress(std::size_t done, std::size_t all, std::string_view w
   if (options.width == 0) return line + "\n";
   line = cut_to_columns(line, options.width - 1);
   return "\r\033[K" + line + (done >= all ? "\n" : "");
+}
+
+std::string ProgressPrinter::update(std::size_t done, std::size_t all, std::string_view what,
+                                    double elapsed_seconds) {
+  if (options_.width == 0) {
+    if (last_ && elapsed_seconds < *last_ + seconds_between_) return "";
+    last_ = elapsed_seconds;
+  }
+  drawn_ = true;
+  return print_progress(done, all, what, elapsed_seconds, options_);
+}
+
+std::string ProgressPrinter::finish() {
+  const bool clear = drawn_ && options_.width > 0;
+  drawn_ = false;
+  return clear ? "\r\033[K" : "";
 }
 
 }  // namespace godwit::report

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,5 +35,24 @@ struct TerminalOptions {
 // clears the rest of the line; elsewhere it ends in a line feed. Time left is estimated from `elapsed_seconds`.
 [[nodiscard]] std::string print_progress(std::size_t done, std::size_t all, std::string_view what,
                                          double elapsed_seconds, const TerminalOptions& options);
+
+// The progress of a run as it goes on: redrawn on one line of a terminal; elsewhere a plain line when it begins and
+// then at most one every `seconds_between`.
+class ProgressPrinter {
+ public:
+  explicit ProgressPrinter(const TerminalOptions& options, double seconds_between = 10)
+      : options_(options), seconds_between_(seconds_between) {}
+
+  // What to write now; empty when nothing is due. Arguments as of print_progress().
+  [[nodiscard]] std::string update(std::size_t done, std::size_t all, std::string_view what, double elapsed_seconds);
+  // Takes the line off a terminal, so that something can be printed in its place.
+  [[nodiscard]] std::string finish();
+
+ private:
+  TerminalOptions options_;
+  double seconds_between_;
+  std::optional<double> last_;  // elapsed seconds at the latest plain line
+  bool drawn_ = false;
+};
 
 }  // namespace godwit::report

@@ -56,6 +56,19 @@ TEST(Terminal, AFileHasNeitherColourNorWidth) {
   EXPECT_EQ(options.width, 0U);
 }
 
+TEST(Terminal, ProgressIsRedrawnOnATerminalAndAPlainLineNowAndThenElsewhere) {
+  ProgressPrinter terminal({.colour = false, .width = 60});
+  EXPECT_EQ(terminal.update(1, 4, "stream", 2), "\r\033[K[1/4] stream  0:06 left");
+  EXPECT_EQ(terminal.update(2, 4, "stream", 3), "\r\033[K[2/4] stream  0:03 left");
+  EXPECT_EQ(terminal.finish(), "\r\033[K");
+  ProgressPrinter pipe({}, 10);
+  EXPECT_EQ(pipe.update(0, 4, "stream", 0), "[0/4] stream\n");
+  EXPECT_EQ(pipe.update(1, 4, "stream", 9.9), "");
+  EXPECT_EQ(pipe.update(2, 4, "stream", 10), "[2/4] stream  0:10 left\n");
+  EXPECT_EQ(pipe.update(3, 4, "stream", 15), "");
+  EXPECT_EQ(pipe.finish(), "");
+}
+
 TEST(Terminal, PrintsTheDoctorsFindingsWithCostAndRemedy) {
   measure::Findings findings;
   findings.ok("cpu.model", "Fast");
