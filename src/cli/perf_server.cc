@@ -17,7 +17,7 @@
 #include "cli/log_limit.h"
 #include "cli/loop.h"
 #include "cli/network_options.h"
-#include "cli/perf_report.h"
+#include "cli/perf_server_report.h"
 #include "cli/perf_side.h"
 #include "cli/process_options.h"
 #include "cli/values.h"
@@ -41,9 +41,13 @@ struct PerfServerOptions {
 
 class PerfServerCommand final : public LoopCommand, public PerfServer::Observer {
  public:
-  PerfServerCommand(const PerfServerOptions& options, Node& node, measure::CostProbe* cost)
+  // `shard` is absent where there is only one node. Everything that is referred to outlives the command.
+  PerfServerCommand(const PerfServerOptions& options, Node& node, std::optional<std::size_t> shard,
+                    PerfServerReport& report, measure::CostProbe* cost)
       : options_(options),
         node_(node),
+        shard_(shard),
+        report_(report),
         meter_(node, options.network.idle, cost),
         server_(node.endpoint(), node.random(),
                 {.receive_buffer_bytes = node.backend().socket().receive_buffer_bytes(),
@@ -91,7 +95,6 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
   [[nodiscard]] std::optional<Instant> next_timeout() const override {
     return earliest(server_.next_timeout(), log_.next_timeout());
   }
-  [[nodiscard]] const measure::Json& results() const { return results_; }
   void say_left_out(Instant now, bool at_end) {
     if (const auto left_out = log_.poll_left_out(now, at_end)) print_note("godwit: " + describe(*left_out));
   }
@@ -115,19 +118,17 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
       note(fmt::format("sent {} in {:.2f} s, {}", format_bytes(side.sent_bytes), side.send_seconds,
                        rate(side.sent_bytes, side.send_seconds)));
     }
-    measure::Json entry = to_json(side);
-    entry["failed"] = failed_;
-    entry["reason"] = problem ? measure::Json(*problem) : measure::Json();
-    if (results_.size() < kMostResults) results_.push_back(std::move(entry));
+    report_.add(side, problem, shard_);
   }
 
-  static constexpr std::size_t kMostResults = 1000;
   // Runs, of which each has three lines or four.
   static constexpr LogLimit::Options kRunLimit{.network = Rate{.interval = 200ms, .tolerance = 20s},
                                                .all = Rate{.interval = 50ms, .tolerance = 20s}};
 
   const PerfServerOptions& options_;
   Node& node_;
+  std::optional<std::size_t> shard_;
+  PerfServerReport& report_;
   PerfSideMeter meter_;
   PerfServer server_;
   std::uint64_t runs_ = 0;
@@ -137,23 +138,15 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
   LogLimit log_{kRunLimit};
   bool speaks_ = true;
   SocketAddress remote_;
-  measure::Json results_ = measure::Json::array();
 };
 
-int finish_perf_server(const PerfServerOptions& options, const measure::Json& results, std::size_t shards,
+int finish_perf_server(const PerfServerOptions& options, PerfServerReport& report, std::size_t shards,
                        const ShardLinkStatistics& link, bool finished, bool failed) {
   const bool interrupted = options.once && !finished;
   measure::Json error;
   if (interrupted) error = "interrupted";
   if (finished && failed) error = "the run failed";
-  const measure::Json result = {{"schema", "godwit-perf-server"},
-                                {"schema_version", 1},
-                                {"error", error},
-                                {"results", results},
-                                {"shards", shards},
-                                {"forwarded_datagrams", link.forwarded_datagrams},
-                                {"refused_datagrams", link.refused_datagrams}};
-  if (!write_json(result, options.output)) return kFailure;
+  if (!report.finish(error, shards, link)) return kFailure;
   // A signal is how a server ends, but not one that waits for its one client.
   if (interrupted) return kInterrupted;
   return options.once && failed ? kFailure : kSuccess;
@@ -169,14 +162,15 @@ int run_perf_server(const PerfServerOptions& options, Daemon* daemon) {
     return exit_code_of(opened.error());
   }
   Node& node = *opened->node;
-  PerfServerCommand command(options, node, cost);
+  PerfServerReport report(options.output);
+  PerfServerCommand command(options, node, std::nullopt, report, cost);
   Loop loop(node, command);
   print_listening(node, options.output);
   if (daemon != nullptr) daemon->ready(!options.process.log_file.empty());
   const bool finished = loop.run();
   loop.close_all("the server ends");
   command.say_left_out(boot_time_now(), true);
-  return finish_perf_server(options, command.results(), 1, {}, finished, command.failed());
+  return finish_perf_server(options, report, 1, {}, finished, command.failed());
 }
 
 // A Node for each processor on one port: every client belongs to one of them by its address, and each serves one run at
@@ -191,9 +185,10 @@ int run_sharded_perf_server(const PerfServerOptions& options, Daemon* daemon) {
   if (!shards.steering_error()) {
     print_note("datagrams are forwarded between shards: " + shards.steering_error().error().message);
   }
+  PerfServerReport report(options.output);
   std::vector<std::unique_ptr<PerfServerCommand>> commands;
   for (std::size_t i = 0; i < shards.size(); ++i) {
-    commands.push_back(std::make_unique<PerfServerCommand>(options, *shards.node(i), nullptr));
+    commands.push_back(std::make_unique<PerfServerCommand>(options, *shards.node(i), i, report, nullptr));
   }
   print_listening(*shards.node(0), options.output);
   if (daemon != nullptr) daemon->ready(!options.process.log_file.empty());
@@ -213,17 +208,12 @@ int run_sharded_perf_server(const PerfServerOptions& options, Daemon* daemon) {
     });
     finished = done;
   }
-  measure::Json results = measure::Json::array();
   bool failed = false;
   for (std::size_t i = 0; i < commands.size(); ++i) {
     Loop(*shards.node(i), *commands[i]).close_all("the server ends");
-    for (measure::Json entry : commands[i]->results()) {
-      entry["shard"] = i;
-      results.push_back(std::move(entry));
-    }
     failed = failed || commands[i]->failed();
   }
-  return finish_perf_server(options, results, commands.size(), shards.statistics().link, finished, failed);
+  return finish_perf_server(options, report, commands.size(), shards.statistics().link, finished, failed);
 }
 
 // What would be ignored, and what has to be in place before the socket.

@@ -109,6 +109,19 @@ class Perf(Case):
                 latency = echo["latency_seconds"]
                 self.assertTrue(0 < latency["p50"] <= latency["p99"] <= latency["p99.9"] <= latency["p99.99"])
 
+    def test_a_server_writes_each_run_as_it_ends_and_one_object_in_all(self):
+        server = Server(self, "perf", "server", "--json", "--json-file", "runs.json", json_lines=True)
+        runs = 3
+        for number in range(1, runs + 1):
+            client = self.run_godwit(*server.client("perf", "client"), "-n", "1M")
+            self.assertEqual(client.returncode, 0, client.stderr)
+            self.assertEqual((self.folder / "runs.json").read_text().count('"failed"'), number)
+        self.assertEqual(server.finish(signal.SIGTERM), 0, server.errors)
+        self.assertEqual((self.folder / "runs.json").read_text(), server.output)
+        result = json.loads(server.output)
+        self.assertEqual((len(result["results"]), result["runs"], result["failed_runs"]), (runs, runs, 0))
+        self.assertEqual(result["received_bytes"], sum(entry["received_bytes"] for entry in result["results"]))
+
     def test_shards_share_a_port_and_serve_clients_each(self):
         server = Server(self, "perf", "server", "--shards", "2", "--json", json_lines=True)
         clients = 12
