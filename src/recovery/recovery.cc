@@ -113,7 +113,7 @@ void Recovery::discard(std::uint32_t id) {
   if (packet == nullptr || packet->state == SentState::kPlaceholder) return;
   sent_.settle(*packet);
   losses_.prune(sent_);
-  sent_.release_front();
+  if (!run_.open) sent_.release_front();
 }
 
 std::uint64_t Recovery::forget_owner(PacketContent::Kind kind, std::uint32_t owner, PacketIdRange sent) {
@@ -128,7 +128,8 @@ std::uint64_t Recovery::forget_owner(PacketContent::Kind kind, std::uint32_t own
     if (unsettled && packet.kind == kind && packet.owner == owner) sent_.settle(packet);
   }
   losses_.prune(sent_);
-  sent_.release_front();
+  // The end of a run of receipts looks at the packets that these have confirmed: until then they stay.
+  if (!run_.open) sent_.release_front();
   return before - sent_.bytes_in_flight();
 }
 
