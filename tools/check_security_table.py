@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that docs/security.md tells the truth about its tests: every row names at least one, and every one exists.
+"""Checks that docs/security.md tells the truth about its tests: every row names at least one, and every one exists; no class of
+attack has two rows, no row the same test twice.
 
     tools/check_security_table.py [--self-test] [ROOT]
 
@@ -32,6 +33,7 @@ def tests_of(root):
 def problems_of(text, known):
     problems = []
     rows = 0
+    attacks = set()
     for number, line in enumerate(text.splitlines(), 1):
         if not line.startswith("|") or re.match(r"^\|[\s|:-]+$", line):
             continue
@@ -44,6 +46,11 @@ def problems_of(text, known):
             problems.append(f"{number}: a row has a class of attack, a defence and its tests")
         if not named:
             problems.append(f"{number}: no test")
+        if len(set(named)) != len(named):
+            problems.append(f"{number}: a test is named twice")
+        if cells[0] in attacks:
+            problems.append(f"{number}: this class of attack has a row already")
+        attacks.add(cells[0])
         problems += [f"{number}: there is no test {name}" for name in named if name not in known]
     if rows < 15:
         problems.append(f"the table has {rows} rows only")
@@ -52,10 +59,12 @@ def problems_of(text, known):
 
 def self_test():
     row = "| forged intros | a ping first | `Suite.Name` |\n"
+    rows = "".join(row.replace("intros", f"intros {i}") for i in range(15))
     known = {"Suite.Name"}
-    assert not problems_of("| attack | defence | test |\n|---|---|---|\n" + row * 15, known)
-    for wrong in (row.replace("Name", "Gone"), "| a | b | none |\n", "| a | | `Suite.Name` |\n"):
-        assert len(problems_of(row * 15 + wrong, known)) == 1, wrong
+    assert not problems_of("| attack | defence | test |\n|---|---|---|\n" + rows, known)
+    for wrong in (row.replace("Name", "Gone"), "| a | b | none |\n", "| a | | `Suite.Name` |\n",
+                  "| a | b | `Suite.Name`, `Suite.Name` |\n", rows.splitlines()[0]):
+        assert len(problems_of(rows + wrong, known)) == 1, wrong
     assert problems_of(row, known)
     print("check_security_table: every rule can fail")
 
