@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <deque>
 #include <map>
@@ -239,6 +240,8 @@ class World {
   void on(std::size_t side, ConnectionId, const Closed& closed) {
     ledgers_[side].lost_stream = true;
     // Only the applications and time may end a session: nothing here forges what authenticates.
+    if (!may_end_ && closed.reason != CloseReason::kIdleTimeout)
+      std::fprintf(stderr, "a session ended: %s\n", closed.text.c_str());
     GODWIT_ASSERT(may_end_ || closed.reason == CloseReason::kIdleTimeout);
     may_end_ = true;
   }
@@ -288,6 +291,8 @@ class World {
   // Time passes: timers that fire on the way are handled, and what they send is put on the network.
   void advance(Duration time) {
     const Instant end = now_ + time;
+    // Sessions end for want of answers after 15 s at the earliest, or give way to a handshake.
+    may_end_ = may_end_ || end - begun_ > 14s;
     for (int turns = 0; turns < 32 && now_ < end; ++turns) {
       Instant next = end;
       for (const auto& side : ends_) next = std::min(next, std::max(now_, side->next_timeout().value_or(next)));
@@ -371,8 +376,6 @@ class World {
       case 2: manage(side); break;
       case 3: {
         const std::uint8_t unit = input_.byte();
-        // Sessions end for want of answers after 15 s at the earliest; inputs of many long pauses are rare.
-        may_end_ = may_end_ || unit > 240;
         if (unit > 240) {
           advance(Duration{10s} * (unit - 240));
         } else if (unit > 200) {
@@ -416,6 +419,7 @@ class World {
   Input input_;
   DeterministicRandom random_;
   Instant now_{1h};
+  const Instant begun_ = now_;
   std::array<std::unique_ptr<Endpoint>, 2> ends_;
   std::array<ConnectionId, 2> connection_{};
   std::array<MessageId, 2> last_message_{};

@@ -1,10 +1,11 @@
 // Text that people and other programs hand over: addresses, keys, versions in error texts, file names that a stranger
 // chose, scenarios and result files. Nothing throws or aborts, and what was read prints as text that reads the same.
-#include <exception>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/address.h"
+#include "cli/perf_side.h"
 #include "crypto/keypair.h"
 #include "crypto/packet_cipher.h"
 #include "fuzz/input.h"
@@ -24,6 +25,13 @@ void check_scenario(std::string_view text) {
     GODWIT_ASSERT(!scenario.error().message.empty());
     return;
   }
+  // What is derived from any numbers at all neither overflows nor runs backwards.
+  GODWIT_ASSERT(scenario->bound() > 0s);
+  for (std::uint32_t flow = 0; flow < scenario->flows.size(); ++flow) {
+    GODWIT_ASSERT(scenario->message_bound(flow) > 0s);
+    static_cast<void>(scenario->longest_round_trip(scenario->flows[flow].from, scenario->flows[flow].to));
+  }
+  static_cast<void>(scenario->gentle());
   const std::string once = sim::print_scenario(*scenario);
   const auto again = sim::parse_scenario(once);
   GODWIT_ASSERT(again.has_value());
@@ -45,16 +53,31 @@ void check_results(std::string_view text) {
   GODWIT_ASSERT(measure::results_from_json(*again).has_value());
 }
 
-void check_file_name(std::string_view name) {
-  if (refuse_file_name(name)) return;
+void check_acceptable(std::string_view name) {
   GODWIT_ASSERT(!name.empty() && name.size() <= kMaxFileName && name != "." && name != "..");
   GODWIT_ASSERT(name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos);
-  for (const unsigned number : {1U, 77U, 4'000'000'000U}) {
-    const std::string numbered = numbered_file_name(name, number);
-    GODWIT_ASSERT(!refuse_file_name(numbered).has_value());
-    GODWIT_ASSERT(wire::is_valid_utf8(as_bytes(numbered)) == wire::is_valid_utf8(as_bytes(name)));
+  GODWIT_ASSERT(wire::is_valid_utf8(as_bytes(name)));
+  GODWIT_ASSERT(!refuse_file_name(name).has_value());
+}
+
+void check_file_name(std::string_view offered) {
+  const std::string name = acceptable_file_name(offered);
+  check_acceptable(name);
+  GODWIT_ASSERT(acceptable_file_name(name) == name);
+  for (const std::uint64_t number : {std::uint64_t{1}, std::uint64_t{77}, UINT64_MAX}) {
+    check_acceptable(numbered_file_name(name, number));
   }
   GODWIT_ASSERT(partial_file_name(name, "abcdef").size() <= kMaxFileName);
+  static_cast<void>(refuse_file_name(offered));
+}
+
+// What a performance server says about itself, printed and read again.
+void check_side(std::string_view text) {
+  const auto side = cli::perf_side_from_json(text);
+  if (!side) return;
+  const std::string once = measure::print_json(cli::to_json(*side));
+  GODWIT_ASSERT(once.size() < 64 * 1024 + 64 * text.size());
+  GODWIT_ASSERT(cli::perf_side_from_json(once).has_value());
 }
 
 void check_words(std::string_view text) {
@@ -76,11 +99,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace godwit::fuzz;
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
-  switch (data[0] % 4) {
+  switch (data[0] % 5) {
     case 0: check_words(text); break;
     case 1: check_file_name(text); break;
     case 2: check_scenario(text); break;
-    default: check_results(text); break;
+    case 3: check_results(text); break;
+    default: check_side(text); break;
   }
   return 0;
 }

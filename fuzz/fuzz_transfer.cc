@@ -75,7 +75,7 @@ class Observer final : public FileReceiver::Observer, public PerfServer::Observe
   }
   void on_file_failed(ConnectionId, const std::string&, const std::string&) override {}
   void on_file_refused(ConnectionId, std::string_view, std::string_view) override {}
-  void on_message(ConnectionId, std::uint64_t, const std::array<std::uint8_t, kSha256Size>&, bool) override {}
+  void on_message(ConnectionId, std::uint64_t, const std::array<std::uint8_t, kSha256Size>&, bool, ByteView) override {}
   void on_perf_running(Instant, PerfRun&) override {}
   std::string perf_details(Instant, PerfRun&) override { return "{}"; }
   void on_perf_ended(Instant, PerfRun&) override {}
@@ -109,12 +109,14 @@ class World {
       case Role::kFileSender:
         sender_ = std::make_unique<FileSendSession>(
             *tested_.endpoint, pair_.random,
-            FileSendSession::Options{.peer = hostile_.address,
+            FileSendSession::Options{.addresses = {hostile_.address},
                                      .peer_key = hostile_.endpoint->public_key(),
                                      .files = {folder() / "some.bin", folder() / "empty.bin"},
+                                     .name = std::nullopt,
                                      .messages = {},
                                      .parallel = 2,
-                                     .wake = [] {}});
+                                     .wake = [] {},
+                                     .notice = nullptr});
         feed(*sender_);
         break;
       default: make_perf_client(); break;
@@ -142,6 +144,8 @@ class World {
   static Config config() {
     Config config = EndpointPair::chunk_config();
     config.streams.memory = {.reorder_bytes = 1 << 20, .buffer_bytes = 1 << 20};
+    // The network has no rate of its own: a second of a performance run would take seconds of the processor.
+    config.connection_rate_limit = Bandwidth::from_bits_per_second(4'000'000);
     config.admission.address_entries = 64;
     config.admission.prefix_entries = 64;
     config.admission.reply_entries = 64;
@@ -170,7 +174,7 @@ class World {
   }
 
   void make_perf_client() {
-    PerfClient::Options options{.server = hostile_.address, .server_key = hostile_.endpoint->public_key()};
+    PerfClient::Options options{.addresses = {hostile_.address}, .server_key = hostile_.endpoint->public_key()};
     const std::uint8_t shape = input_.byte();
     options.run.plan.duration = 200ms;
     options.run.plan.streams = static_cast<std::uint16_t>(1 + shape % 3);
@@ -230,6 +234,11 @@ class World {
     return hash;
   }
 
+  std::string_view said() {
+    static const std::string kText(40, 'q');
+    return std::string_view(kText).substr(0, input_.byte() % kText.size());
+  }
+
   std::string_view name() {
     static constexpr std::array<std::string_view, 9> kNames{"a",
                                                             "b.txt",
@@ -248,56 +257,104 @@ class World {
     return text_;
   }
 
+  FileOffer offer() {
+    FileOffer offer{.transfer = id(), .size = input_.coin() ? input_.number() % 5000 : input_.number(), .name = name()};
+    const std::uint8_t shape = input_.byte();
+    if ((shape & 1) != 0) offer.attributes.mode = static_cast<std::uint16_t>(shape * 8U);
+    if ((shape & 2) != 0) {
+      offer.attributes.modified = FileTime{.seconds = static_cast<std::int64_t>(input_.number()),
+                                           .nanoseconds = input_.number32() % 1'000'000'000};
+    }
+    return offer;
+  }
+
+  PerfStart perf_start() {
+    return {.session = id(),
+            .flags = input_.byte(),
+            .congestion = input_.byte(),
+            .streams = static_cast<std::uint16_t>(input_.number()),
+            .stream_bytes = input_.coin() ? 1000U + input_.byte() : input_.number(),
+            .duration_ms = static_cast<std::uint32_t>(input_.number() % 1000),
+            .rate = input_.coin() ? 0 : input_.number(),
+            .target_bytes = input_.number(),
+            .window = input_.number(),
+            .progress_ms = input_.coin() ? 0 : static_cast<std::uint32_t>(input_.number())};
+  }
+
+  PerfCut perf_cut() {
+    PerfCut cut{.session = id(), .index = input_.byte(), .pieces = input_.byte(), .entries = {}};
+    if (input_.one_in(8)) cut.pieces = static_cast<std::uint16_t>(input_.number());
+    cut.entries.resize(input_.byte() % (kMaxCutEntries + 1));
+    for (PerfCutEntry& entry : cut.entries) {
+      entry = {.logical = input_.byte(), .sequence = input_.byte(), .bytes = input_.number()};
+      if (input_.empty()) break;
+    }
+    return cut;
+  }
+
+  PerfProgress perf_progress() {
+    PerfProgress progress{.session = id(),
+                          .bytes = input_.number(),
+                          .elapsed_ns = input_.number(),
+                          .first_logical = static_cast<std::uint16_t>(input_.number()),
+                          .logical_bytes = {}};
+    progress.logical_bytes.resize(input_.byte() % (kMaxProgressStreams + 1), input_.number());
+    return progress;
+  }
+
+  ControlMessage file_message(std::uint8_t kind) {
+    switch (kind) {
+      case 0: return offer();
+      case 1:
+        return FileAccept{
+            .transfer = id(), .window = input_.number(), .files = static_cast<std::uint16_t>(input_.number())};
+      case 2: return FileRefuse{.transfer = id(), .code = RefuseCode{input_.byte()}, .text = said()};
+      case 3: return StreamCredit{.stream = stream(), .limit = input_.number()};
+      case 4: return FileFinish{.transfer = id(), .hash = hash()};
+      case 5: return FileConfirm{.transfer = id(), .hash = hash()};
+      default: return FileCancel{.transfer = id(), .text = said()};
+    }
+  }
+
+  ControlMessage perf_message(std::uint8_t kind) {
+    switch (kind) {
+      case 0: return perf_start();
+      case 1: return PerfReady{.session = id(), .window = input_.number()};
+      case 2: return PerfEnd{.session = id(), .cut = input_.byte()};
+      case 3:
+        return PerfResult{.session = id(),
+                          .sent_bytes = input_.number(),
+                          .sent_digest = input_.number(),
+                          .received_bytes = input_.number(),
+                          .received_digest = input_.number(),
+                          .details = static_cast<std::uint16_t>(input_.number())};
+      case 4: return PerfBusy{.session = id(), .text = said()};
+      case 5: return PerfRenew{.session = id()};
+      case 6: return PerfDetails{.session = id(), .index = input_.byte(), .text = said()};
+      case 7: return PerfStop{.session = id()};
+      case 8: return perf_cut();
+      default: return perf_progress();
+    }
+  }
+
   Bytes control() {
     const std::uint8_t kind = input_.byte();
-    const std::string text(input_.byte() % 40U, 'q');
+    const std::uint8_t which = kind % 20;
+    if (which == 19) {
+      const ByteView raw = input_.take(input_.byte());
+      Bytes bytes(kControlMagic.begin(), kControlMagic.end());
+      bytes.insert(bytes.end(), raw.begin(), raw.end());
+      return bytes;
+    }
     ControlMessage message;
-    switch (kind % 17) {
-      case 0: {
-        const std::uint64_t size = input_.coin() ? input_.number() % 5000 : input_.number();
-        message = FileOffer{.transfer = id(), .size = size, .name = name()};
-        break;
-      }
-      case 1: message = FileAccept{.transfer = id(), .window = input_.number()}; break;
-      case 2: message = FileRefuse{.transfer = id(), .code = RefuseCode{input_.byte()}, .text = text}; break;
-      case 3: message = StreamCredit{.stream = stream(), .limit = input_.number()}; break;
-      case 4: message = FileFinish{.transfer = id(), .hash = hash()}; break;
-      case 5: message = FileConfirm{.transfer = id(), .hash = hash()}; break;
-      case 6: message = FileCancel{.transfer = id(), .text = text}; break;
-      case 7:
-        message = PerfStart{.session = id(),
-                            .flags = input_.byte(),
-                            .congestion = input_.byte(),
-                            .streams = static_cast<std::uint16_t>(input_.number()),
-                            .stream_bytes = input_.coin() ? 1000U + input_.byte() : input_.number(),
-                            .duration_ms = static_cast<std::uint32_t>(input_.number() % 1000),
-                            .rate = input_.coin() ? 0 : input_.number(),
-                            .target_bytes = input_.number(),
-                            .window = input_.number()};
-        break;
-      case 8: message = PerfReady{.session = id(), .window = input_.number()}; break;
-      case 9: message = PerfEnd{.session = id()}; break;
-      case 10:
-        message = PerfResult{.session = id(),
-                             .sent_bytes = input_.number(),
-                             .sent_digest = input_.number(),
-                             .received_bytes = input_.number(),
-                             .received_digest = input_.number(),
-                             .details = static_cast<std::uint16_t>(input_.number())};
-        break;
-      case 11: message = PerfBusy{.session = id(), .text = text}; break;
-      case 12: message = PerfRenew{.session = id()}; break;
-      case 13: message = PerfDetails{.session = id(), .index = input_.byte(), .text = text}; break;
-      case 14: message = EchoRequest{.sequence = input_.number(), .padding = as_bytes(text)}; break;
-      case 15:
-        message = EchoReply{.sequence = input_.coin() ? echo_ : input_.number(), .padding = as_bytes(text)};
-        break;
-      default: {
-        const ByteView raw = input_.take(input_.byte());
-        Bytes bytes(kControlMagic.begin(), kControlMagic.end());
-        bytes.insert(bytes.end(), raw.begin(), raw.end());
-        return bytes;
-      }
+    if (which < 7) {
+      message = file_message(which);
+    } else if (which < 17) {
+      message = perf_message(static_cast<std::uint8_t>(which - 7));
+    } else if (which == 17) {
+      message = EchoRequest{.sequence = input_.number(), .padding = as_bytes(said())};
+    } else {
+      message = EchoReply{.sequence = input_.coin() ? echo_ : input_.number(), .padding = as_bytes(said())};
     }
     Bytes bytes = encode_control(message);
     if (kind >= 240) bytes.resize(input_.byte() % (bytes.size() + 1));

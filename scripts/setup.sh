@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building, testing and measuring Godwit needs, from Debian's packages. Safe to run again: it installs only
 # what is missing, and says so. Works as root or with sudo.
-#   scripts/setup.sh [--with-clang] [--with-peers] [--with-browser]
+#   scripts/setup.sh [--with-clang] [--with-fuzz] [--with-peers] [--with-browser]
 set -euo pipefail
 
 packages=(
@@ -16,9 +16,10 @@ esac
 for option in "$@"; do
   case "$option" in
     --with-clang) packages+=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev) ;;
+    --with-fuzz) packages+=(clang-19 libclang-rt-19-dev llvm-19) ;;  # libFuzzer, its sanitizers, coverage reports
     --with-peers) command -v cargo >/dev/null || packages+=(cargo-web rustc-web) ;;
     --with-browser) packages+=(chromium) ;;
-    *) echo "setup: unknown option $option (known: --with-clang --with-peers --with-browser)" >&2; exit 2 ;;
+    *) echo "setup: unknown option $option (known: --with-clang --with-fuzz --with-peers --with-browser)" >&2; exit 2 ;;
   esac
 done
 

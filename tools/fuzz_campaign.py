@@ -3,6 +3,7 @@
 
 State folder (default: $XDG_CACHE_HOME/godwit/fuzz):
   totals.json      per target: executions and seconds of all runs, edges, crashes
+  recorded.json    what of it docs/results/fuzz.json holds already
   corpus/NAME/     inputs found so far; regression and seed inputs are in fuzz/corpus/NAME of the repository
   crashes/NAME/    inputs that ended a run
 """
@@ -30,7 +31,7 @@ UNREACHABLE = ROOT / "fuzz/unreachable.tsv"
 ARGUMENTS = ["-len_control=0", "-rss_limit_mb=2048", "-timeout=30", "-print_final_stats=1", "-use_value_profile=0"]
 # Inputs that are longer than a target reads are refused by it.
 MAX_LENGTH = {"decode": 1500, "intro": 256, "rings": 512, "reassembly": 1200, "handshake": 300, "connection": 1024,
-              "session": 2048, "transfer": 1024, "text": 6000, "api": 512, "intake": 512, "control": 1200}
+              "session": 2048, "transfer": 1024, "text": 6000, "trace": 600, "api": 512, "intake": 512, "control": 1200}
 
 # Whose coverage the report adds up: the parts of which nine in ten reachable branches must be reached.
 GROUPS = {
@@ -65,6 +66,13 @@ class State:
         path = self.folder / "totals.json"
         return json.loads(path.read_text()) if path.exists() else {}
 
+    def recorded(self):
+        path = self.folder / "recorded.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def mark_recorded(self, totals):
+        (self.folder / "recorded.json").write_text(json.dumps(totals, indent=2, sort_keys=True) + "\n")
+
     def update(self, change):
         """Applies `change` to the totals; several campaigns may share a state folder."""
         with open(self.folder / "lock", "w") as lock:
@@ -74,6 +82,26 @@ class State:
             temporary = self.folder / "totals.json.new"
             temporary.write_text(json.dumps(totals, indent=2, sort_keys=True) + "\n")
             temporary.replace(self.folder / "totals.json")
+
+
+def new_entry():
+    return {"executions": 0, "seconds": 0, "crashes": 0, "edges": {}, "configurations": {}}
+
+
+def add(totals, more, sign=1):
+    """Adds the numbers of `more` to `totals`; its edges replace those that are known."""
+    for target, entry in more.items():
+        sum_ = totals.setdefault(target, new_entry())
+        for key in ("executions", "crashes"):
+            sum_[key] += sign * entry[key]
+        sum_["seconds"] = round(sum_["seconds"] + sign * entry["seconds"], 1)
+        for configuration, share_ in entry["configurations"].items():
+            part = sum_["configurations"].setdefault(configuration, {"executions": 0, "seconds": 0})
+            part["executions"] += sign * share_["executions"]
+            part["seconds"] = round(part["seconds"] + sign * share_["seconds"], 1)
+        if sign > 0:
+            sum_["edges"].update(entry["edges"])
+    return totals
 
 
 def targets_of(build):
@@ -106,8 +134,7 @@ def run_target(build, state, target, seconds, configuration):
     crashed = process.returncode not in (0, -signal.SIGINT, -signal.SIGTERM)
 
     def change(totals):
-        entry = totals.setdefault(
-            target, {"executions": 0, "seconds": 0, "crashes": 0, "edges": {}, "configurations": {}})
+        entry = totals.setdefault(target, new_entry())
         entry["executions"] += executed
         entry["seconds"] = round(entry["seconds"] + elapsed, 1)
         entry["crashes"] += int(crashed)
@@ -130,12 +157,13 @@ def run_target(build, state, target, seconds, configuration):
 def run(arguments, state):
     build = arguments.build
     targets = arguments.target or targets_of(build)
-    failed = False
+    failed = 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         runs = [pool.submit(run_target, build, state, target, arguments.seconds, arguments.configuration)
                 for target in targets]
         for each in runs:
-            failed |= not each.result()
+            failed += not each.result()
+    print(f"{len(targets) - failed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
 
@@ -258,32 +286,42 @@ def share(part):
     return f"{part['reached']:>6,} of {part['of']:>6,} ({percent:5.1f} %)"
 
 
+def print_coverage(summary):
+    print(f"\n{'part (reachable code)':28} {'regions':>26} {'branches':>26}")
+    for group, numbers in summary.items():
+        print(f"{group:28} {share(numbers['regions'])} {share(numbers['branches'])}")
+
+
 def report(arguments, state):
-    totals = state.totals()
+    """What the repository has on record and what has been run here since."""
+    recorded = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    here = state.totals()
+    totals = add(add(dict(recorded.get("targets", {})), here), state.recorded(), -1)
     print(f"{'target':12} {'executions':>16} {'hours':>7} {'per second':>11} {'crashes':>8}   edges")
     for target, entry in sorted(totals.items()):
         rate = entry["executions"] / entry["seconds"] if entry["seconds"] else 0
-        edges = ", ".join(f"{name} {e['reached']} of {e['instrumented']}" for name, e in sorted(entry["edges"].items()))
+        edges = ", ".join(f"{name} {e['reached']} of {e['instrumented']} ({100 * e['reached'] / e['instrumented']:.0f} %)"
+                          for name, e in sorted(entry["edges"].items()) if e["instrumented"])
         print(f"{target:12} {entry['executions']:>16,} {entry['seconds'] / 3600:>7.2f} {rate:>11,.0f}"
               f" {entry['crashes']:>8}   {edges}")
     executions = sum(entry["executions"] for entry in totals.values())
     print(f"{'total':12} {executions:>16,} {sum(entry['seconds'] for entry in totals.values()) / 3600:>7.2f}")
-    summary = None
+    summary = recorded.get("coverage")
     if arguments.coverage_build:
         summary, missed = summarise_coverage(measure_coverage(arguments, state))
-        print(f"\n{'part (reachable code)':28} {'regions':>26} {'branches':>26}")
-        for group, numbers in summary.items():
-            print(f"{group:28} {share(numbers['regions'])} {share(numbers['branches'])}")
-        if arguments.missed:
-            for file in sorted(missed):
-                places = sorted({(key[0], key[1], key[4]) for key in missed[file]})
-                print(f"{file}: " + ", ".join(f"{line}:{column} {way}" for line, column, way in places))
+    if summary:
+        print_coverage(summary)
+    if arguments.coverage_build and arguments.missed:
+        for file in sorted(missed):
+            places = sorted({(key[0], key[1], key[4]) for key in missed[file]})
+            print(f"{file}: " + ", ".join(f"{line}:{column} {way}" for line, column, way in places))
     if arguments.record:
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        recorded = {"schema": "godwit-fuzz-1", "executions": executions, "targets": totals}
+        record = {"schema": "godwit-fuzz-1", "executions": executions, "targets": totals}
         if summary:
-            recorded["coverage"] = summary
-        RESULTS.write_text(json.dumps(recorded, indent=2, sort_keys=True) + "\n")
+            record["coverage"] = summary
+        RESULTS.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+        state.mark_recorded(here)
         print(f"\nrecorded in {RESULTS.relative_to(ROOT)}")
     return 0
 

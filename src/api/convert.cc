@@ -54,7 +54,7 @@ Statistics to_public(const ConnectionStatistics& from) {
 
 EndpointStatistics to_public(const ::godwit::EndpointStatistics& from) {
   return {.connections_opened = from.connections_opened,
-          .connections_closed = from.connections_closed,
+          .connections_closed = from.connections_closed.total(),
           .handshakes_started = from.handshakes_started,
           .handshakes_failed = from.handshakes_failed,
           .connections_evicted = from.connections_evicted,
@@ -79,6 +79,7 @@ CloseReason to_public(::godwit::CloseReason reason) {
     case ::godwit::CloseReason::kMemory: return CloseReason::kMemory;
     case ::godwit::CloseReason::kProtocolViolation: return CloseReason::kProtocolViolation;
     case ::godwit::CloseReason::kEvicted: return CloseReason::kEvicted;
+    case ::godwit::CloseReason::kCount: break;
   }
   return CloseReason::kLocal;
 }

@@ -119,7 +119,7 @@ void Recovery::discard(std::uint32_t id) {
   if (packet == nullptr || packet->state == SentState::kPlaceholder) return;
   forget(*packet);
   losses_.prune(sent_);
-  sent_.release_front();
+  if (!run_.open) sent_.release_front();
 }
 
 void Recovery::forget(SentPacket& packet) {
@@ -139,7 +139,8 @@ std::uint64_t Recovery::forget_owner(PacketContent::Kind kind, std::uint32_t own
     if (packet.kind == kind && packet.owner == owner) forget(packet);
   }
   losses_.prune(sent_);
-  sent_.release_front();
+  // The end of a run of receipts looks at the packets that these have confirmed: until then they stay.
+  if (!run_.open) sent_.release_front();
   return before - sent_.bytes_in_flight();
 }
 

@@ -128,7 +128,10 @@ const AckOutcome& Recovery::finish_acks() {
   statistics_.stale_receipts += outcome_->stale_receipts;
   statistics_.untracked_receipts += outcome_->untracked_receipts;
   statistics_.misbehaving_receipts += outcome_->misbehaving_receipts;
-  if (outcome_->acked_packets == 0) return *outcome_;
+  if (outcome_->acked_packets == 0) {
+    sent_.release_front();  // what was forgotten during the run
+    return *outcome_;
+  }
 
   statistics_.packets_acked += outcome_->acked_packets;
   statistics_.packets_spuriously_lost += outcome_->spurious_packets;

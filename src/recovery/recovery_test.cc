@@ -408,6 +408,31 @@ TEST_F(RecoveryTest, ForgetsAFailedStream) {
   EXPECT_EQ(acknowledge(now + 60ms, {3, 8}).stale_receipts, 2u);
 }
 
+// A peer that acknowledges and begins a new session in one batch: what had begun fails before the acknowledgements are
+// concluded.
+TEST_F(RecoveryTest, KeepsWhatARunHasConfirmedUntilItsEndWhateverIsForgotten) {
+  const Instant now = learn_round_trip(kStart, 50ms, 2);
+  send_fragments(now, 5, 1, 4);  // ids 3 to 6
+  recovery_.begin_acks(now + 50ms);
+  recovery_.on_receipt(3);
+  recovery_.on_receipt(4);
+  EXPECT_EQ(recovery_.forget_owner(Kind::kFragment, 5, {3, 6}), 2000u);
+  recovery_.discard(6);
+  const AckOutcome& outcome = recovery_.finish_acks();
+  EXPECT_EQ(outcome.acked_packets, 2u);
+  EXPECT_EQ(outcome.rtt_sample, 50ms);
+  EXPECT_FALSE(recovery_.outstanding());
+}
+
+TEST_F(RecoveryTest, ForgetsDuringARunThatConfirmsNothing) {
+  send_fragments(kStart, 5, 1, 4);  // ids 1 to 4
+  recovery_.begin_acks(kStart + 50ms);
+  EXPECT_EQ(recovery_.forget_owner(Kind::kFragment, 5, {1, 4}), 4000u);
+  recovery_.on_receipt(2);
+  EXPECT_EQ(recovery_.finish_acks().stale_receipts, 1u);
+  EXPECT_FALSE(recovery_.outstanding());
+}
+
 TEST_F(RecoveryTest, LooksOnlyAtTheFailedMessagesOwnPacketsInAFullRing) {
   std::uint32_t newest = 0;
   for (std::uint32_t message = 0; message < 50'000; ++message) {

@@ -75,6 +75,18 @@ TEST(Attacker, ChangesTheRunByHoldingDatagramsBack) {
   EXPECT_NE(simulated(5ms), simulated(50ms));
 }
 
+// A process that has begun anew holds no session whose peer it could spare: it answers intros from the peer's address,
+// as it answers everybody's.
+TEST(Attacker, IsNotAskedToSpareASessionThatARestartHasEnded) {
+  Scenario scenario = two_hosts({.delay = 10ms});
+  scenario.flows.push_back(
+      {.kind = FlowKind::kMessages, .from = 1, .to = 0, .count = 6, .bytes = 800, .interval = 162ms});
+  scenario.disturbances.push_back(
+      {.kind = DisturbanceKind::kRestartNewKeys, .at = 224ms, .target = 0, .duration = 727ms});
+  scenario.attacks.push_back({.kind = AttackKind::kIntros, .start = 404ms, .interval = 65ms, .count = 15});
+  expect_clean(Simulator(scenario).run(), "a restart");
+}
+
 struct Expectation {
   Mutation mutation;
   Rule rule;

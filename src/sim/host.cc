@@ -47,6 +47,7 @@ KeyPair Host::make_keys() {
 void Host::start(Instant now) {
   endpoint_ = std::make_unique<Endpoint>(spec_->config, *KeyPair::from_secret(keys_.secret().bytes()), random_,
                                          static_cast<trace::Sink*>(this));
+  started_at_ = now;
   memory_ = 0;
   turn(now);
 }
@@ -168,9 +169,7 @@ void Host::receive(Instant now, const DatagramRun& run, std::size_t forged) {
   worked_ = true;
   statistics_.datagrams_read += run.segment_count();
   const auto peer = simulator_.public_host_at(run.remote);
-  const Connection* session =
-      peer && peers_[*peer].connection != 0 ? endpoint_->inspect(peers_[*peer].connection) : nullptr;
-  const bool established = session != nullptr && session->is_established();
+  const bool established = peer && shares_session_with(*peer);
   const std::uint64_t unopened = unopened_ + forged;
   {
     const MemoryMeter meter(memory_);
@@ -178,6 +177,13 @@ void Host::receive(Instant now, const DatagramRun& run, std::size_t forged) {
   }
   if (established && unopened_ > unopened) simulator_.on_unopened(now, index_, *peer, unopened_ - unopened);
   drain_events(now);
+}
+
+// A process that has begun anew knows nothing of a session that its peer still believes in.
+bool Host::shares_session_with(std::uint32_t peer) const {
+  const Peer& other = peers_[peer];
+  const Connection* session = other.connection != 0 ? endpoint_->inspect(other.connection) : nullptr;
+  return session != nullptr && session->is_established() && other.connected_at >= simulator_.host(peer).started_at();
 }
 
 void Host::wake(Instant at) {
@@ -344,7 +350,7 @@ void Host::handle(Instant now, EndpointEvent& event) {
     ++statistics_.connected;
     simulator_.on_connected(now, index_, connected->remote, id);
     const auto peer = simulator_.public_host_at(connected->remote);
-    if (peer) peers_[*peer].connection = id;
+    if (peer) peers_[*peer] = {.connection = id, .redial_at = peers_[*peer].redial_at, .connected_at = now};
   } else if (const auto* closed = std::get_if<Closed>(&event.event)) {
     simulator_.state().on_close_reason(
         clock, index_, mutation == Mutation::kAccusePeer ? CloseReason::kProtocolViolation : closed->reason);
@@ -361,7 +367,7 @@ void Host::handle_end(Instant now, ConnectionId connection, CloseReason reason) 
   drop_replies(now, connection);
   for (std::uint32_t peer = 0; peer < peers_.size(); ++peer) {
     if (peers_[peer].connection != connection) continue;
-    peers_[peer] = {.connection = 0, .redial_at = now + kRedialAfter};
+    peers_[peer] = {.connection = 0, .redial_at = now + kRedialAfter, .connected_at = {}};
     simulator_.on_disconnected(now, index_, peer);
   }
 }

@@ -63,6 +63,8 @@ class Host final : private trace::Sink {
   void turn(Instant now);
 
   [[nodiscard]] bool running() const { return endpoint_ != nullptr; }
+  // When the present process began.
+  [[nodiscard]] Instant started_at() const { return started_at_; }
   [[nodiscard]] Endpoint* endpoint() { return endpoint_.get(); }
   [[nodiscard]] const PublicKey& public_key() const { return keys_.public_key(); }
   // Of the cached key pair (key_cache.h), in scenarios with an attacker.
@@ -80,7 +82,9 @@ class Host final : private trace::Sink {
   struct Peer {
     ConnectionId connection = 0;
     Instant redial_at{};
+    Instant connected_at{};
   };
+  [[nodiscard]] bool shares_session_with(std::uint32_t peer) const;
   struct Reply {
     ConnectionId connection = 0;
     std::uint64_t number = 0;  // of the message that is the reply
@@ -135,7 +139,8 @@ class Host final : private trace::Sink {
   std::uint64_t traced_bytes_ = 0;
   std::set<ConnectionId> hostile_;  // connections with the attacker
   std::int64_t memory_ = 0;         // that the endpoint allocated since its start
-  std::uint64_t unopened_ = 0;      // datagrams that failed to authenticate, as its trace says
+  Instant started_at_{};
+  std::uint64_t unopened_ = 0;  // datagrams that failed to authenticate, as its trace says
   HostStatistics statistics_;
 };
 

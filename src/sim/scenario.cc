@@ -12,6 +12,15 @@ constexpr double kFullCharge = wire::kMaxDatagram + kIpUdpOverhead;
 constexpr std::uint64_t kDefaultQueue = 64 * 1228;
 constexpr std::uint64_t kBurst = 10 * 1228;  // PacerConfig::min_burst_datagrams
 
+// Bounds that no scenario worth simulating meets; addresses and sums of times rely on them.
+constexpr std::size_t kMostHosts = 10'000;
+constexpr std::size_t kMostNats = 250;  // an address each
+constexpr std::size_t kMostLinks = 10'000;
+constexpr std::size_t kLongestPath = 100;                     // links
+constexpr std::size_t kMostSpans = 1000;                      // of one kind of one link
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 40;  // of a message or a queue
+constexpr double kMostQueue = static_cast<double>(kMostBytes);
+
 template <typename F>
 void for_each_link(const Scenario& scenario, std::uint32_t from, std::uint32_t to, F f) {
   for (const std::uint32_t link : scenario.hosts[from].egress) f(scenario.links[link]);
@@ -25,11 +34,39 @@ Bandwidth slowest(const LinkSpec& link) {
   return rate;
 }
 
-Duration interruption(const LinkSpec& link) {
-  Duration sum{};
-  for (const Span& blackout : link.blackouts) sum += blackout.until - blackout.from;
-  for (const DelaySpike& spike : link.delay_spikes) sum += spike.extra;
+// In seconds: what many spans add up to may be beyond Duration.
+double interruption(const LinkSpec& link) {
+  double sum = 0;
+  for (const Span& blackout : link.blackouts) sum += to_seconds(blackout.until - blackout.from);
+  for (const DelaySpike& spike : link.delay_spikes) sum += to_seconds(spike.extra);
   return sum;
+}
+
+// Saturates.
+double time_for(Bandwidth rate, double bytes) {
+  constexpr double kMost = 1e19;
+  return to_seconds(rate.time_for(static_cast<std::uint64_t>(std::min(bytes, kMost))));
+}
+
+// Numbers that addresses, sums of times and counts of bytes rely on.
+std::optional<std::string> size_problem(const Scenario& scenario) {
+  if (scenario.hosts.size() > kMostHosts || scenario.nats.size() > kMostNats || scenario.links.size() > kMostLinks)
+    return "there are too many hosts, NAT boxes or links";
+  for (const HostSpec& host : scenario.hosts) {
+    if (host.egress.size() > kLongestPath || host.ingress.size() > kLongestPath) return "a host's path is too long";
+  }
+  for (const LinkSpec& link : scenario.links) {
+    if (link.queue.bytes > kMostBytes) return "a queue is too long";
+    if (std::max({link.blackouts.size(), link.rate_changes.size(), link.delay_spikes.size()}) > kMostSpans)
+      return "a link has too many changes";
+    for (const Span& blackout : link.blackouts) {
+      if (blackout.until < blackout.from) return "a blackout ends before it begins";
+    }
+  }
+  for (const FlowSpec& flow : scenario.flows) {
+    if (flow.bytes > kMostBytes || flow.reply_bytes > kMostBytes) return "a message is too long";
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -55,16 +92,16 @@ Duration Scenario::round_trip(std::uint32_t from, std::uint32_t to) const {
 }
 
 Duration Scenario::longest_round_trip(std::uint32_t from, std::uint32_t to) const {
-  Duration sum{};
+  double sum = 0;  // in seconds, as all sums with transmission times: those of slow links may be beyond Duration
   const auto add = [&](const LinkSpec& link) {
-    sum += link.delay + link.jitter;
-    if (link.reorder > 0) sum += link.reorder_by;
-    for (const DelaySpike& spike : link.delay_spikes) sum += spike.extra;
-    if (!link.rate.is_unlimited()) sum += slowest(link).time_for(link.queue.bytes + wire::kMaxDatagram);
+    sum += to_seconds(link.delay) + to_seconds(link.jitter);
+    if (link.reorder > 0) sum += to_seconds(link.reorder_by);
+    for (const DelaySpike& spike : link.delay_spikes) sum += to_seconds(spike.extra);
+    if (!link.rate.is_unlimited()) sum += to_seconds(slowest(link).time_for(link.queue.bytes + wire::kMaxDatagram));
   };
   for_each_link(*this, from, to, add);
   for_each_link(*this, to, from, add);
-  return sum + hosts[from].receive_interval + hosts[to].receive_interval;
+  return from_seconds(sum + to_seconds(hosts[from].receive_interval) + to_seconds(hosts[to].receive_interval));
 }
 
 void Scenario::resolve() {
@@ -84,8 +121,8 @@ void Scenario::resolve() {
         longest = std::max(longest, round_trip(from, to));
       }
     }
-    const auto wanted = static_cast<std::uint64_t>(static_cast<double>(link.rate.bytes_in(longest)) * link.queue.bdp);
-    link.queue.bytes = std::max<std::uint64_t>(wanted, 2 * 1228);
+    const double wanted = static_cast<double>(link.rate.bytes_in(longest)) * link.queue.bdp;
+    link.queue.bytes = static_cast<std::uint64_t>(std::clamp(wanted, 2.0 * 1228, kMostQueue));
   }
 }
 
@@ -117,7 +154,7 @@ bool Scenario::gentle() const {
   for (const LinkSpec& link : links) {
     loss += link.loss.expected() + link.corrupt;
     // A session whose beginning is not confirmed within 5 s has failed (wire spec 4.5).
-    if (interruption(link) > 2s || loss > 0.1 || link.mtu < kFullCharge) return false;
+    if (interruption(link) > 2 || loss > 0.1 || link.mtu < kFullCharge) return false;
     // A burst is counted in packets: with few of them it lasts as long as a black-out.
     if (link.loss.to_bad > 0 && link.loss.to_good < 0.5) return false;
   }
@@ -125,27 +162,28 @@ bool Scenario::gentle() const {
 }
 
 Duration Scenario::bound() const {
+  // In seconds: what hostile numbers add up to is beyond Duration, and from_seconds() saturates.
   // Handshakes under loss repeat every 250 ms, an ignored intro costs 5 s (wire spec 4.3).
-  Duration total = 30s;
+  double total = 30;
   for (const Disturbance& disturbance : disturbances) {
-    total = std::max(total, disturbance.at + disturbance.duration + 30s);
-    total += disturbance.duration + 5s;
+    total = std::max(total, to_seconds(disturbance.at + disturbance.duration) + 30);
+    total += to_seconds(disturbance.duration) + 5;
   }
   for (const LinkSpec& link : links) {
     for (const Span& blackout : link.blackouts)
-      total = std::max(total, 30s + blackout.until + (blackout.until - blackout.from));
+      total = std::max(total, 30 + to_seconds(blackout.until + (blackout.until - blackout.from)));
     total += 2 * interruption(link);
   }
   for (const FlowSpec& flow : flows) {
-    const Duration trip = longest_round_trip(flow.from, flow.to) + 2ms;
+    const double trip = to_seconds(longest_round_trip(flow.from, flow.to)) + 0.002;
+    const auto count = static_cast<double>(flow.count);
     double loss = 0;
     Bandwidth rate = Bandwidth::unlimited();
     const auto look = [&](const LinkSpec& link) {
       // A queue shorter than a burst of the pacer: the rest of each burst is lost, time-out by time-out.
-      if (!link.rate.is_unlimited() && link.queue.bytes < kBurst)
-        total += static_cast<Duration::rep>(flow.count) * Duration(8s);
+      if (!link.rate.is_unlimited() && link.queue.bytes < kBurst) total += count * 8;
       // Where full datagrams vanish, each message ends by twelve time-outs with back-off.
-      if (link.mtu < kFullCharge) total += static_cast<Duration::rep>(flow.count) * Duration(800s);
+      if (link.mtu < kFullCharge) total += count * 800;
       loss += link.loss.expected() + link.corrupt + 0.2 * link.reorder;
       // Every flow may be on the link, and a shared one is shared fairly at best.
       rate = std::min(rate, slowest(link).scaled(1.0 / static_cast<double>(flows.size() + competitors.size())));
@@ -154,33 +192,33 @@ Duration Scenario::bound() const {
     for_each_link(*this, flow.to, flow.from, look);
     // Mathis et al. 1997: segment / round trip × sqrt(3/2) / sqrt(loss).
     if (loss > 0) {
-      const double mathis = 1130 / to_seconds(trip) * 1.22 / std::sqrt(loss);
+      const double mathis = std::min(1130 / trip * 1.22 / std::sqrt(loss), kMostQueue);
       rate = std::min(rate, Bandwidth::from_bytes_per_second(static_cast<std::uint64_t>(mathis) + 400));
     }
     // Slow start from ten datagrams, then a quarter of the fair share at worst.
-    const std::uint64_t bytes =
-        flow.count * (flow.bytes + 1228 + (flow.kind == FlowKind::kRequests ? flow.reply_bytes : 0));
-    total += flow.start + 20 * trip + rate.scaled(0.25).time_for(bytes);
-    total += static_cast<Duration::rep>(flow.count) * flow.interval;
-    if (flow.pause_every > 0) total += static_cast<Duration::rep>(flow.count / flow.pause_every) * flow.pause;
+    const double bytes =
+        count * static_cast<double>(flow.bytes + 1228 + (flow.kind == FlowKind::kRequests ? flow.reply_bytes : 0));
+    total += to_seconds(flow.start) + 20 * trip + time_for(rate.scaled(0.25), bytes);
+    total += count * to_seconds(flow.interval);
+    if (flow.pause_every > 0) total += static_cast<double>(flow.count / flow.pause_every) * to_seconds(flow.pause);
     // Each message may lose its tail, each tail more than once: a probe or a time-out, backed off.
-    const double tails = static_cast<double>(flow.count) * std::min(1.0, 6 * loss) + (loss > 0 ? 4 : 0);
-    total += from_seconds(tails * (4 * to_seconds(trip) + 1.5));
-    total += static_cast<Duration::rep>(flow.count) * 4 * trip;
+    const double tails = count * std::min(1.0, 6 * loss) + (loss > 0 ? 4 : 0);
+    total += tails * (4 * trip + 1.5);
+    total += count * 4 * trip;
     // Where a quarter is lost and more, bursts of losses end whole sessions, one message after the other.
-    if (loss > 0.25) total += static_cast<Duration::rep>(flow.count) * Duration(130s);
+    if (loss > 0.25) total += count * 130;
   }
   for (const AttackSpec& attack : attacks) {
-    if (attack.kind == AttackKind::kDelay) total += static_cast<Duration::rep>(attack.count) * (attack.delay + 1s);
+    if (attack.kind == AttackKind::kDelay) total += static_cast<double>(attack.count) * (to_seconds(attack.delay) + 1);
   }
   // What may end sessions leaves it to time-outs: idle 120 s, or twelve retransmissions with back-off to 60 s.
-  if (!gentle()) total += 900s;
-  return total;
+  if (!gentle()) total += 900;
+  return from_seconds(total);
 }
 
 Duration Scenario::message_bound(std::uint32_t flow) const {
   const FlowSpec& spec = flows[flow];
-  const Duration trip = longest_round_trip(spec.from, spec.to);
+  const double trip = to_seconds(longest_round_trip(spec.from, spec.to));
   double loss = 0;
   Bandwidth rate = Bandwidth::unlimited();
   const auto look = [&](const LinkSpec& link) {
@@ -190,20 +228,23 @@ Duration Scenario::message_bound(std::uint32_t flow) const {
   for_each_link(*this, spec.from, spec.to, look);
   for_each_link(*this, spec.to, spec.from, look);
   // A handshake that repeats its intro, slow start from ten datagrams, a quarter of the fair share at worst.
-  Duration total = 2s + 12 * trip + rate.scaled(0.25).time_for(spec.window * (spec.bytes + 1228) + spec.reply_bytes);
+  const double bytes =
+      static_cast<double>(spec.window) * static_cast<double>(spec.bytes + 1228) + static_cast<double>(spec.reply_bytes);
+  double total = 2 + 12 * trip + time_for(rate.scaled(0.25), bytes);
   // What was lost waits for a time-out, an intro whose answer was lost for as long as handshakes are remembered.
-  if (loss > 0) total += 12s + 8 * trip;
+  if (loss > 0) total += 12 + 8 * trip;
   for (const LinkSpec& link : links) total += 2 * interruption(link);
-  for (const Disturbance& disturbance : disturbances) total += 2 * disturbance.duration;
+  for (const Disturbance& disturbance : disturbances) total += 2 * to_seconds(disturbance.duration);
   // Whoever holds datagrams back makes time-outs of them, one behind the other.
   for (const AttackSpec& attack : attacks) {
-    if (attack.kind == AttackKind::kDelay) total += 4s + 8 * attack.delay;
+    if (attack.kind == AttackKind::kDelay) total += 4 + 8 * to_seconds(attack.delay);
   }
-  return total;
+  return from_seconds(total);
 }
 
 std::optional<std::string> Scenario::problem() const {
   if (hosts.empty()) return "there are no hosts";
+  if (auto problem = size_problem(*this)) return problem;
   const auto bad_link = [&](const std::vector<std::uint32_t>& path) {
     return std::any_of(path.begin(), path.end(), [&](std::uint32_t link) { return link >= links.size(); });
   };

@@ -35,6 +35,21 @@ double number_before_unit(std::string_view text, std::string_view& unit) {
   return value;
 }
 
+// U+FB26 to U+FEFE: toml++ 3.3 takes them for unreachable where it looks for spaces, and what follows is undefined.
+bool holds_unreadable(std::string_view text) {
+  for (std::size_t at = text.find('\xef'); at != std::string_view::npos; at = text.find('\xef', at + 1)) {
+    const std::string_view rest = text.substr(at + 1, 2);
+    if (rest >= "\xac\xa6" && rest <= "\xbb\xbe") return true;
+  }
+  return false;
+}
+
+// What a simulation of this project may ask for; sums and products of such times stay far from what Duration holds.
+constexpr Duration kLongestTime = std::chrono::hours(24 * 100);
+constexpr double kHighestRate = 1e15;  // bits per second
+constexpr double kLowestRate = 8;      // a byte per second
+constexpr double kMostBdp = 1e6;       // of a queue, in products of rate and round trip
+
 // Rounded, so that the whole nanoseconds that print_scenario() writes are read as they were.
 Duration parse_time(std::string_view text) {
   std::string_view unit;
@@ -47,8 +62,8 @@ Duration parse_time(std::string_view text) {
     nanoseconds *= 1e9;
   else if (unit != "ns")
     throw Wrong{fmt::format("\"{}\" has no unit of time (ns, us, ms, s)", text)};
-  constexpr double kMost = 9e18;
-  if (std::abs(nanoseconds) > kMost) throw Wrong{fmt::format("\"{}\" is out of range", text)};
+  if (nanoseconds < 0 || nanoseconds > static_cast<double>(kLongestTime.count()))
+    throw Wrong{fmt::format("\"{}\" is out of range", text)};
   return Duration{std::llround(nanoseconds)};
 }
 
@@ -64,9 +79,8 @@ Bandwidth parse_rate(std::string_view text) {
     factor = 1e9;
   else if (!unit.empty())
     throw Wrong{fmt::format("\"{}\" is no rate (bits per second, k, M, G)", text)};
-  constexpr double kMost = 1e18;
   const double bits = value * factor;
-  if (bits < 0 || bits > kMost) throw Wrong{fmt::format("\"{}\" is out of range", text)};
+  if (bits < kLowestRate || bits > kHighestRate) throw Wrong{fmt::format("\"{}\" is out of range", text)};
   return Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(bits));
 }
 
@@ -87,11 +101,19 @@ class Reader {
       out = text(*node, key);
     } else if constexpr (std::is_same_v<T, bool>) {
       out = value<bool>(*node, key);
-    } else if constexpr (std::is_floating_point_v<T>) {
-      out = value<double>(*node, key);
     } else {
       out = whole<T>(*node, key);
     }
+  }
+  // A share of packets.
+  void read_share(std::string_view key, double& out) { read_number(key, 1, out); }
+  // From 0 to `most`; not NaN.
+  void read_number(std::string_view key, double most, double& out) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return;
+    const auto number = value<double>(*node, key);
+    if (!(number >= 0 && number <= most)) fail(key, fmt::format("must lie between 0 and {}", most));
+    out = number;
   }
   template <typename T>
   void read(std::string_view key, std::optional<T>& out) {
@@ -175,21 +197,21 @@ void read_link(Reader& in, LinkSpec& link) {
   in.read("jitter", link.jitter);
   in.read("rate", link.rate);
   in.read("queue_bytes", link.queue.bytes);
-  in.read("queue_bdp", link.queue.bdp);
+  in.read_number("queue_bdp", kMostBdp, link.queue.bdp);
   bool codel = link.aqm == Aqm::kCodel;
   in.read("codel", codel);
   link.aqm = codel ? Aqm::kCodel : Aqm::kDropTail;
   in.read("mtu", link.mtu);
-  in.read("loss", link.loss.rate);
-  in.read("burst_begins", link.loss.to_bad);
-  in.read("burst_ends", link.loss.to_good);
-  in.read("burst_loss", link.loss.bad_rate);
+  in.read_share("loss", link.loss.rate);
+  in.read_share("burst_begins", link.loss.to_bad);
+  in.read_share("burst_ends", link.loss.to_good);
+  in.read_share("burst_loss", link.loss.bad_rate);
   in.read_list("lose_packets", link.loss.packets);
   in.read("lose_every", link.loss.every);
-  in.read("reorder", link.reorder);
+  in.read_share("reorder", link.reorder);
   in.read("reorder_by", link.reorder_by);
-  in.read("duplicate", link.duplicate);
-  in.read("corrupt", link.corrupt);
+  in.read_share("duplicate", link.duplicate);
+  in.read_share("corrupt", link.corrupt);
   if (std::optional<Bandwidth> rate; in.read("policer_rate", rate), rate) {
     link.policer = Policer{*rate, 30'000};
   }
@@ -322,6 +344,7 @@ Scenario read_scenario(const toml::table& table) {
 
 Result<Scenario> parse_scenario(std::string_view toml_text) {
   try {
+    if (holds_unreadable(toml_text)) throw Wrong{"there is a character between U+FB26 and U+FEFE"};
     return read_scenario(toml::parse(toml_text));
   } catch (const toml::parse_error& error) {
     return failure(ErrorCode::kInvalidArgument,

@@ -24,6 +24,63 @@ TEST(ScenarioToml, RefusesNumbersThatNoUnitCanHold) {
   }
 }
 
+// Each of these is converted, summed or multiplied later: as whole nanoseconds, bytes, or a share of packets.
+TEST(ScenarioToml, RefusesNumbersWithoutMeaning) {
+  for (const char* const line : {"loss = nan",
+                                 "loss = -0.1",
+                                 "loss = 1.5",
+                                 "loss = inf",
+                                 "burst_begins = nan",
+                                 "burst_ends = 2.0",
+                                 "burst_loss = -inf",
+                                 "reorder = nan",
+                                 "duplicate = 1e300",
+                                 "corrupt = -1.0",
+                                 "queue_bdp = nan",
+                                 "queue_bdp = -1.0",
+                                 "queue_bdp = 1e300",
+                                 "rate = \"0\"",
+                                 "rate = \"7\"",
+                                 "rate = \"1e18\"",
+                                 "delay_spike = [{from = \"0s\", until = \"1s\", extra = \"-1s\"}]",
+                                 "jitter = \"-1ns\"",
+                                 "jitter = \"101000000s\"",
+                                 "reorder_by = \"-5ms\"",
+                                 "queue_bytes = 9223372036854775807",
+                                 "policer_rate = \"0\"",
+                                 "blackout = [{from = \"2s\", until = \"1s\"}]"}) {
+    const auto parsed = parse_scenario(scenario(line));
+    ASSERT_FALSE(parsed.has_value()) << line;
+    EXPECT_FALSE(parsed.error().message.empty()) << line;
+  }
+}
+
+// Whatever is accepted, what is derived from it neither overflows nor wraps around.
+TEST(ScenarioToml, DerivesBoundsFromTheLargestNumbers) {
+  const std::string flows =
+      "\n[[flow]]\nkind = \"requests\"\ncount = 4294967295\nbytes = 1099511627776\nreply_bytes = 1099511627776\n"
+      "window = 4294967295\ninterval = \"8640000s\"\npause_every = 1\npause = \"8640000s\"\n";
+  for (const char* const line :
+       {"rate = \"8\"\nqueue_bytes = 1099511627776", "rate = \"1e15\"\nqueue_bdp = 1e6", "loss = 1e-300",
+        "jitter = \"8640000s\"\nreorder = 1.0\nreorder_by = \"8640000s\"", "mtu = 100",
+        "blackout = [{from = \"0s\", until = \"8640000s\"}, {from = \"0s\", until = \"8640000s\"}]"}) {
+    const auto parsed = parse_scenario(scenario(line) + flows);
+    ASSERT_TRUE(parsed.has_value()) << line << ": " << parsed.error().message;
+    EXPECT_GT(parsed->bound(), 1h) << line;
+    EXPECT_GT(parsed->message_bound(0), 1s) << line;
+    EXPECT_GT(parsed->longest_round_trip(0, 1), 0s) << line;
+  }
+}
+
+// The TOML library's behaviour is undefined for them, wherever it looks for a space.
+TEST(ScenarioToml, RefusesCharactersThatItsParserCannotRead) {
+  for (const char* const character : {"\xef\xac\xa6", "\xef\xbb\xba", "\xef\xbb\xbe", "\xef\xb8\x8f"}) {
+    EXPECT_FALSE(parse_scenario(std::string(character) + scenario("")).has_value());
+    EXPECT_FALSE(parse_scenario(scenario(std::string("jitter =") + character)).has_value());
+  }
+  EXPECT_TRUE(parse_scenario("\xef\xbb\xbf# \xef\xbc\xa1\xef\xac\xa5\n" + scenario("")).has_value());
+}
+
 TEST(ScenarioToml, RefusesWholeNumbersThatWouldBeCut) {
   const auto parsed = parse_scenario(scenario("") + "max_streams = 4294967297\n");
   ASSERT_FALSE(parsed.has_value());

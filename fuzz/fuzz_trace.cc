@@ -1,0 +1,133 @@
+// Any events at all into every sink: each record of the qlog is JSON between its separators, each line of text is a
+// line, the metrics' exposition is lines of a name and a number. Texts in events may hold a peer's own words.
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "fuzz/input.h"
+#include "trace/metrics_sink.h"
+#include "trace/qlog_sink.h"
+#include "trace/text_sink.h"
+
+namespace godwit::fuzz {
+namespace {
+
+using namespace godwit::trace;
+
+void check_record(std::string_view record) {
+  GODWIT_ASSERT(record.starts_with('\x1e') && record.ends_with('\n'));
+  GODWIT_ASSERT(nlohmann::json::accept(record.substr(1)));
+}
+
+void check_line(std::string_view line) {
+  for (const char c : line) GODWIT_ASSERT(static_cast<unsigned char>(c) >= 0x20);
+}
+
+void check_exposition(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    GODWIT_ASSERT(end != std::string_view::npos);
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end + 1);
+    if (line.starts_with('#')) continue;
+    const std::size_t space = line.rfind(' ');
+    GODWIT_ASSERT(space != std::string_view::npos && space > 0);
+    const std::string_view number = line.substr(space + 1);
+    double value = 0;
+    const auto [last, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+    GODWIT_ASSERT(error == std::errc{} && last == number.data() + number.size() && std::isfinite(value));
+  }
+}
+
+class Events {
+ public:
+  explicit Events(Input& input) : input_(input) {}
+
+  [[nodiscard]] Event next() {
+    Event event{.at = Instant{duration()}, .connection = input_.number(), .data = packet_event(input_.byte())};
+    return event;
+  }
+
+ private:
+  Duration duration() { return Duration{static_cast<std::int64_t>(input_.number())}; }
+  std::string_view text() {
+    const ByteView raw = input_.take(input_.byte() % 40U);
+    text_.assign(raw.begin(), raw.end());
+    return text_;
+  }
+  PacketKind kind() {
+    return static_cast<PacketKind>(input_.below(static_cast<std::size_t>(PacketKind::kUnknown) + 1));
+  }
+
+  EventData packet_event(std::uint8_t which) {
+    switch (which % 13) {
+      case 0:
+        return PacketSent{.packet_id = input_.number32(),
+                          .kind = kind(),
+                          .bytes = input_.number32(),
+                          .retransmission = input_.coin()};
+      case 1: return PacketReceived{.packet_id = input_.number32(), .kind = kind(), .bytes = input_.number32()};
+      case 2: {
+        const auto reason = static_cast<DropReason>(input_.below(static_cast<std::size_t>(DropReason::kCount)));
+        return PacketDropped{.reason = reason, .bytes = input_.number32()};
+      }
+      case 3: return PacketLost{.packet_id = input_.number32(), .bytes = input_.number32(), .timeout = input_.coin()};
+      case 4: return PacketsAcknowledged{.packets = input_.number(), .bytes = input_.number()};
+      case 5:
+        return MetricsUpdated{.latest_round_trip = duration(),
+                              .smoothed_round_trip = duration(),
+                              .minimum_round_trip = duration(),
+                              .round_trip_variance = duration(),
+                              .bytes_in_flight = input_.number(),
+                              .window_bytes = input_.number(),
+                              .pacing_rate = Bandwidth::from_bytes_per_second(input_.number())};
+      default: return connection_event(which % 13);
+    }
+  }
+
+  EventData connection_event(std::uint8_t which) {
+    switch (which) {
+      case 6: return CongestionStateChanged{.controller = "any", .state = text()};
+      case 7: {
+        const SocketAddress remote = input_.coin() ? SocketAddress::ipv4({192, 0, 2, input_.byte()}, input_.u16())
+                                                   : SocketAddress::ipv6({0x20, 1, input_.byte()}, input_.u16());
+        return ConnectionStateChanged{.state = text(), .remote = remote};
+      }
+      case 8: return HandshakeStepTaken{.step = text()};
+      case 9:
+        return StreamOpened{.stream_id = input_.number32(), .total_bytes = input_.number(), .outgoing = input_.coin()};
+      case 10: return StreamFinished{.stream_id = input_.number32(), .outgoing = input_.coin()};
+      case 11: {
+        const std::uint32_t stream = input_.number32();
+        const bool outgoing = input_.coin();
+        return StreamFailed{.stream_id = stream, .why = text(), .outgoing = outgoing};
+      }
+      default: return ConnectionClosed{.reason = text()};
+    }
+  }
+
+  Input& input_;
+  std::string text_;
+};
+
+}  // namespace
+}  // namespace godwit::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace godwit;
+  using namespace godwit::fuzz;
+  Input input(data, size);
+  Events events(input);
+  trace::QlogSink qlog(check_record);
+  trace::TextSink text(check_line);
+  trace::MetricsSink metrics(4);
+  trace::TeeSink all;
+  all.add(qlog);
+  all.add(text);
+  all.add(metrics);
+  for (int i = 0; i < 32 && !input.empty(); ++i) all.on_event(events.next());
+  check_exposition(metrics.text());
+  return 0;
+}
