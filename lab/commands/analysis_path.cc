@@ -38,14 +38,14 @@ std::optional<double> counter_a_packet(std::span<const SideRun> runs, std::strin
   return measure::median(values);
 }
 
-PathFacts::Occupancy sum_of_occupancies(std::span<const SideRun> runs, const char* key) {
+Occupancy sum_of_occupancies(std::span<const SideRun> runs, const char* key) {
   std::map<std::uint64_t, std::uint64_t> calls;
   for (const SideRun& run : runs) {
     for (const Json& entry : run.side->at("socket").at(key)) {
       calls[count(entry, "most_datagrams")] += count(entry, "calls");
     }
   }
-  PathFacts::Occupancy occupancy;
+  Occupancy occupancy;
   for (const auto& [most, number] : calls) occupancy.push_back({.most_datagrams = most, .calls = number});
   return occupancy;
 }

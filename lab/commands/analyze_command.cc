@@ -10,13 +10,13 @@
 #include <optional>
 #include <random>
 
-#include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
 #include "cli/values.h"
 #include "commands/analysis.h"
 #include "commands/analyze_details.h"
+#include "commands/lab_commands.h"
 #include "commands/perf_pair.h"
 #include "measure/analysis_summary.h"
 #include "measure/environment.h"
@@ -25,6 +25,7 @@
 #include "report/html.h"
 #include "report/screen.h"
 #include "report/terminal.h"
+#include "support/format.h"
 
 namespace godwit::cli {
 namespace {
@@ -79,7 +80,7 @@ Scenario stream_scenario(const std::string& backend) {
           .both_arguments = {}};
 }
 
-// As shipped, but for a buffer at each step (crypto/copying_cipher.h): what the way without copies is worth.
+// As shipped, but for a buffer at each step (measure/copying_cipher.h): what the way without copies is worth.
 Scenario copying_scenario() {
   Scenario scenario = stream_scenario("auto");
   scenario.row = "copying";
@@ -113,7 +114,7 @@ class AnalyzeCommand {
     plain_program_ = sibling_program("godwit");
     marked_program_ = sibling_program("godwit-marked");
     if (plain_program_.empty() || marked_program_.empty()) {
-      print_error("analyze needs godwit and godwit-marked beside each other; build the preset `release`");
+      print_error("godwit-marked is not installed with this program; build and install the preset `release`");
       return kUsage;
     }
     if (!page_can_be_written()) return kUsage;

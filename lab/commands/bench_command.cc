@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
+#include "commands/lab_commands.h"
 #include "commands/perf_pair.h"
 
 namespace godwit::cli {
@@ -22,7 +22,7 @@ void add_bench_command(CLI::App& app, int& exit_code) {
   command->callback([command, &exit_code] {
     const std::string program = sibling_program("transport_perf");
     if (program.empty()) {
-      print_error("there is no transport_perf beside this program; build the preset `release`");
+      print_error("transport_perf is not installed with this program; build and install the preset `release`");
       exit_code = kUsage;
       return;
     }

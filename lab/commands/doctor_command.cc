@@ -5,10 +5,11 @@
 #include <memory>
 #include <string>
 
-#include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
+#include "commands/lab_commands.h"
+#include "commands/lab_exit_code.h"
 #include "crypto/packet_cipher.h"
 #include "measure/environment.h"
 #include "measure/fingerprint.h"

@@ -143,9 +143,11 @@ std::string sibling_program(const std::string& name) {
   std::error_code error;
   const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) return {};
-  for (const std::filesystem::path& folder :
-       {own.parent_path(), own.parent_path().parent_path(), own.parent_path() / "lab" / "benches"}) {
-    if (std::filesystem::exists(folder / name, error)) return (folder / name).string();
+  const std::filesystem::path folder = own.parent_path();
+  // Beside it, or in the build tree, or as installed: the one in bin, the others in libexec.
+  for (const std::filesystem::path& place : {folder, folder.parent_path(), folder / "lab" / "benches",
+                                             folder / GODWIT_PROGRAMS_FROM_BIN, folder / GODWIT_BIN_FROM_PROGRAMS}) {
+    if (std::filesystem::exists(place / name, error)) return (place / name).lexically_normal().string();
   }
   return {};
 }

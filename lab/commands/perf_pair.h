@@ -28,7 +28,8 @@ struct PerfPairOptions {
 
 [[nodiscard]] Result<measure::Json> run_perf_pair(const PerfPairOptions& options);
 
-// A program of this build that stands beside the running one, or in the folder above it; empty when there is none.
+// The path of a program of this build: beside the running one or, after an installation, where the programs of the
+// laboratory or `godwit` are; empty when there is none.
 [[nodiscard]] std::string sibling_program(const std::string& name);
 
 // A child with its standard output read by us. Killed and reaped with its owner.

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
+#include "commands/lab_commands.h"
 #include "measure/results.h"
 #include "report/html.h"
 #include "report/screen.h"

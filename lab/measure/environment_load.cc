@@ -6,9 +6,9 @@
 #include <map>
 #include <thread>
 
-#include "measure/cpu_time.h"
 #include "measure/environment_checks.h"
 #include "measure/fingerprint.h"
+#include "measure/process_cpu_time.h"
 
 namespace godwit::measure {
 

@@ -10,19 +10,13 @@
 #include <utility>
 #include <vector>
 
-#include "support/json_fwd.h"
 #include "measure/perf_counters.h"
+#include "support/json_fwd.h"
+#include "support/occupancy.h"
 
 namespace godwit::measure {
 
 struct PathFacts {
-  // Calls that moved at most so many datagrams, and more than the class before.
-  struct OccupancyClass {
-    std::uint64_t most_datagrams = 0;
-    std::uint64_t calls = 0;
-  };
-  using Occupancy = std::vector<OccupancyClass>;  // rising, without empty classes
-
   // A packet each.
   double system_calls = 0;
   double voluntary_switches = 0;                            // the process went to sleep
@@ -41,8 +35,6 @@ struct PathFacts {
   [[nodiscard]] static std::uint64_t calls_of(const Occupancy& occupancy);
 };
 
-[[nodiscard]] Json to_json(const PathFacts::Occupancy& occupancy);
-[[nodiscard]] PathFacts::Occupancy occupancy_from_json(JsonReader& reader, std::string_view key);
 [[nodiscard]] Json to_json(const PathFacts& facts);
 [[nodiscard]] PathFacts path_facts_from_json(JsonReader reader);
 

@@ -12,14 +12,14 @@
 #include "base/result.h"
 #include "measure/breakdown.h"
 #include "measure/compare.h"
-#include "measure/cpu_time.h"
 #include "measure/finding.h"
 #include "measure/fingerprint.h"
-#include "support/histogram.h"
-#include "support/json_fwd.h"
 #include "measure/statistics.h"
 #include "measure/steady_state.h"
 #include "measure/system_snapshot.h"
+#include "support/cpu_time.h"
+#include "support/histogram.h"
+#include "support/json_fwd.h"
 
 namespace godwit::measure {
 

@@ -4,9 +4,10 @@
 #include <set>
 
 #include "report/charts.h"
-#include "report/format.h"
-#include "report/svg.h"
 #include "report/tables.h"
+#include "support/format.h"
+#include "support/svg.h"
+#include "support/text_width.h"
 
 namespace godwit::report {
 

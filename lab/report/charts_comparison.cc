@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "report/charts.h"
-#include "report/format.h"
-#include "report/svg.h"
+#include "support/format.h"
+#include "support/svg.h"
 
 namespace godwit::report {
 

@@ -4,8 +4,9 @@
 #include <cmath>
 
 #include "report/charts.h"
-#include "report/format.h"
-#include "report/svg.h"
+#include "report/interval_text.h"
+#include "support/format.h"
+#include "support/svg.h"
 
 namespace godwit::report {
 

@@ -6,8 +6,9 @@
 #include <set>
 
 #include "report/charts.h"
-#include "report/format.h"
-#include "report/svg.h"
+#include "report/interval_text.h"
+#include "support/format.h"
+#include "support/svg.h"
 
 namespace godwit::report {
 

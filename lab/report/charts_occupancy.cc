@@ -3,9 +3,10 @@
 #include <array>
 
 #include "report/charts.h"
-#include "report/format.h"
-#include "report/svg.h"
 #include "report/tables.h"
+#include "support/format.h"
+#include "support/svg.h"
+#include "support/text_width.h"
 
 namespace godwit::report {
 namespace {
@@ -24,7 +25,7 @@ int shade_of(std::uint64_t most_datagrams) {
   return shade;
 }
 
-void draw_calls(Svg& svg, double top, const std::string& name, const measure::PathFacts::Occupancy& occupancy) {
+void draw_calls(Svg& svg, double top, const std::string& name, const measure::Occupancy& occupancy) {
   const auto all = static_cast<double>(measure::PathFacts::calls_of(occupancy));
   svg.text(0, top + 14, name, "bar-name");
   svg.text(100, top + 14, fmt::format("{} calls", format_value(all, "count")), "bar-value", Anchor::kEnd);
@@ -46,7 +47,7 @@ void draw_calls(Svg& svg, double top, const std::string& name, const measure::Pa
 }  // namespace
 
 std::string draw_occupancy(const std::vector<measure::Breakdown>& breakdowns, const std::string& name) {
-  std::vector<std::pair<std::string, const measure::PathFacts::Occupancy*>> rows;
+  std::vector<std::pair<std::string, const measure::Occupancy*>> rows;
   for (const measure::Breakdown& breakdown : breakdowns) {
     if (breakdown.name != name || !breakdown.path) continue;
     if (!breakdown.path->send_occupancy.empty()) {

@@ -5,10 +5,11 @@
 #include <algorithm>
 
 #include "report/charts.h"
-#include "report/format.h"
 #include "report/html.h"
 #include "report/screen.h"
-#include "report/svg.h"
+#include "support/format.h"
+#include "support/svg.h"
+#include "support/text_width.h"
 
 namespace godwit::report {
 
@@ -113,7 +114,8 @@ std::string draw_gains(const measure::AnalysisSummary& summary) {
     const measure::ChangeGain& gain = summary.changes[i];
     const double top = kGainHeight * static_cast<double>(i);
     svg.text(0, top + 16, fmt::format("{}. {}", i + 1, gain.what), "bar-name");
-    svg.text(100, top + 16, fmt::format("{} at half cost, {} if free", format_gain(gain.halved), format_gain(gain.free)),
+    svg.text(100, top + 16,
+             fmt::format("{} at half cost, {} if free", format_gain(gain.halved), format_gain(gain.free)),
              "bar-value wide", Anchor::kEnd);
     svg.text(100, top + 16, format_gain(gain.free) + " if free", "bar-value narrow", Anchor::kEnd);
     svg.rectangle(0, top + 24, gain.free.middle() / most * 100, kGainBarHeight, "gain-free");

@@ -8,8 +8,9 @@
 
 #include "base/assert.h"
 #include "report/charts.h"
-#include "report/format.h"
 #include "report/tables.h"
+#include "support/format.h"
+#include "support/html_style.h"
 
 namespace godwit::report {
 

@@ -1,5 +1,5 @@
 // The report: one self-contained HTML file that works offline and without script, in light and dark, on a desk and on a
-// phone. Drawings come from charts.h, tables from tables.h, looks from html_style.cc.
+// phone. Drawings come from charts.h, tables from tables.h, looks from support/html_style.h.
 #pragma once
 
 #include <string>
@@ -20,8 +20,5 @@ struct ReportRun {
 
 // A table as HTML; minor columns are hidden on narrow screens.
 [[nodiscard]] std::string html_table(const Table& table);
-
-// The style sheet (html_style.cc).
-[[nodiscard]] std::string_view html_style();
 
 }  // namespace godwit::report

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "measure/sample_results.h"
+#include "support/html_style.h"
 
 namespace godwit::report {
 namespace {

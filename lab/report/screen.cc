@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <sstream>
 
-#include "report/format.h"
+#include "support/format.h"
+#include "support/text_width.h"
 
 namespace godwit::report {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <set>
 
-#include "report/format.h"
+#include "support/format.h"
 
 namespace godwit::report {
 

@@ -24,7 +24,7 @@ namespace godwit::report {
 [[nodiscard]] Table occupancy_table(const measure::Results& results, std::string_view name);
 [[nodiscard]] Table drops_table(const measure::Results& results, std::string_view name);
 // "33–64"
-[[nodiscard]] std::string occupancy_label(const measure::PathFacts::OccupancyClass& of);
+[[nodiscard]] std::string occupancy_label(const measure::OccupancyClass& of);
 // `changes_only`: without the rows that claim nothing.
 [[nodiscard]] Table comparison_table(const measure::Comparison& comparison, bool changes_only = false);
 [[nodiscard]] Table ladder_table(const measure::Ladder& ladder);

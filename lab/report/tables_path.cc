@@ -4,8 +4,8 @@
 #include <array>
 #include <set>
 
-#include "report/format.h"
 #include "report/tables.h"
+#include "support/format.h"
 
 namespace godwit::report {
 namespace {
@@ -41,7 +41,7 @@ Cell figure(double value) {
 
 }  // namespace
 
-std::string occupancy_label(const PathFacts::OccupancyClass& of) {
+std::string occupancy_label(const OccupancyClass& of) {
   const std::uint64_t most = of.most_datagrams;
   if (most == 0) return "none";
   return most <= 2 ? std::to_string(most) : fmt::format("{}–{}", most / 2 + 1, most);
@@ -71,10 +71,10 @@ Table occupancy_table(const measure::Results& results, std::string_view name) {
   const std::vector<const Breakdown*> sides = sides_of(results, name);
   Table table{.title = fmt::format("How full the system calls were, {}", name),
               .columns = {{.title = "datagrams a call"}}};
-  std::vector<const PathFacts::Occupancy*> columns;
+  std::vector<const Occupancy*> columns;
   std::set<std::uint64_t> classes;
   for (const Breakdown* side : sides) {
-    const std::array<std::pair<const char*, const PathFacts::Occupancy*>, 2> directions = {
+    const std::array<std::pair<const char*, const Occupancy*>, 2> directions = {
         {{"sends", &side->path->send_occupancy}, {"receives", &side->path->receive_occupancy}}};
     for (const auto& [verb, occupancy] : directions) {
       table.columns.push_back({.title = side->side + " " + verb, .right = true});
@@ -84,7 +84,7 @@ Table occupancy_table(const measure::Results& results, std::string_view name) {
   }
   for (const std::uint64_t most : classes) {
     std::vector<Cell> cells = {{occupancy_label({.most_datagrams = most})}};
-    for (const PathFacts::Occupancy* occupancy : columns) {
+    for (const Occupancy* occupancy : columns) {
       const auto found = std::find_if(occupancy->begin(), occupancy->end(),
                                       [most](const auto& c) { return c.most_datagrams == most; });
       const auto all = static_cast<double>(PathFacts::calls_of(*occupancy));

@@ -1,14 +1,12 @@
 #include "report/terminal.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 
-#include "report/format.h"
 #include "report/tables.h"
+#include "support/format.h"
+#include "support/text_width.h"
 
 namespace godwit::report {
 
@@ -94,18 +92,6 @@ std::string indented(const std::string& label, const std::string& text, std::siz
 }
 
 }  // namespace
-
-TerminalOptions terminal_options(int descriptor) {
-  TerminalOptions options;
-  if (::isatty(descriptor) == 0) return options;
-  const char* no_color = std::getenv("NO_COLOR");
-  const char* term = std::getenv("TERM");
-  const bool dumb = term == nullptr || std::string_view(term) == "dumb";
-  options.colour = (no_color == nullptr || *no_color == '\0') && !dumb;
-  winsize size{};
-  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0) options.width = size.ws_col;
-  return options;
-}
 
 std::string paint(std::string_view text, Tone tone, const TerminalOptions& options) {
   const char* code = code_of(tone);

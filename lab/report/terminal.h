@@ -9,17 +9,9 @@
 
 #include "measure/finding.h"
 #include "report/table.h"
+#include "support/terminal_options.h"
 
 namespace godwit::report {
-
-struct TerminalOptions {
-  bool colour = false;
-  std::size_t width = 0;  // columns; 0: unlimited (a file or a pipe)
-};
-
-// For an open descriptor: colour and width of a terminal, neither for anything else. NO_COLOR (https://no-color.org)
-// and TERM=dumb switch colour off.
-[[nodiscard]] TerminalOptions terminal_options(int descriptor);
 
 // Title, aligned columns, note. Where it would be too wide, minor columns are left out, from the right, then the last
 // column is wrapped.

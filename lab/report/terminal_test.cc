@@ -5,7 +5,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "report/format.h"
+#include "support/format.h"
+#include "support/text_width.h"
 
 namespace godwit::report {
 namespace {

@@ -94,7 +94,6 @@ void add_perf_client_options(CLI::App& command, PerfClientOptions& options) {
       ->check(check_duration())
       ->type_name("TIME")
       ->excludes(outstanding);
-  command.add_flag("--cost", options.cost, "report where the time goes; figures only in godwit-marked");
   add_output_options(command, options.output);
   command.add_flag("--json-stream", options.json_stream, "print one JSON object a line: start, each interval, end")
       ->excludes("--json");

@@ -28,7 +28,6 @@ struct PerfClientOptions {
   std::string stream_bytes = "16M";
   std::string working_set = "64M";
   bool no_digest = false;
-  bool cost = false;
   bool ping_pong = false;
   std::size_t size = 64;
   std::string ping_interval;

@@ -9,7 +9,7 @@
 
 #include "cli/console.h"
 #include "cli/text_format.h"
-#include "report/terminal.h"
+#include "support/terminal_options.h"
 #include "support/text_width.h"
 
 namespace godwit::cli {

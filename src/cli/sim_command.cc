@@ -18,7 +18,6 @@
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
-#include "report/connection_plot.h"
 #include "sim/campaign.h"
 #include "sim/live_memory.h"
 #include "sim/scenario_attack.h"
@@ -27,6 +26,7 @@
 #include "sim/shrink.h"
 #include "sim/soak.h"
 #include "sim/table.h"
+#include "support/connection_plot.h"
 #include "trace/qlog_sink.h"
 #include "trace/tee_sink.h"
 

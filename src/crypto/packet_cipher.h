@@ -72,6 +72,8 @@ class PacketCipher {
 [[nodiscard]] CipherKind preferred_cipher();
 // Requires cipher_available(kind).
 [[nodiscard]] std::unique_ptr<PacketCipher> make_packet_cipher(CipherKind kind, const SymmetricKey& key);
+// make_packet_cipher(), or a function that returns one that seals and opens the same packets another way. Never null.
+using PacketCipherFactory = std::unique_ptr<PacketCipher> (*)(CipherKind kind, const SymmetricKey& key);
 
 // The name on the command line and in reports: "openssl", "ipsec-mb", "ipsec-mb-sse", "ipsec-mb-avx2",
 // "ipsec-mb-avx512".

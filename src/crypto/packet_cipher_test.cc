@@ -6,7 +6,6 @@
 
 #include <algorithm>
 
-#include "crypto/copying_cipher.h"
 #include "crypto/test_vectors.h"
 
 namespace godwit {
@@ -65,27 +64,6 @@ TEST_P(EachCipher, AgreesWithTheVectorsOfNist) {
     Bytes opened(size);
     EXPECT_TRUE(cipher->open(nonce, sealed, opened.data())) << vector.name;
     EXPECT_EQ(opened, vector["plaintext"]) << vector.name;
-  }
-}
-
-TEST_P(EachCipher, MakesTheSamePacketsWithABufferForEachStep) {
-  const auto copying = make_copying_cipher(make_packet_cipher(GetParam(), key_));
-  EXPECT_EQ(copying->kind(), GetParam());
-  for (const std::size_t size : {1UL, 40UL, 1130UL, 17UL}) {
-    const Bytes head = random_bytes(random_, 40);
-    const Bytes body = random_bytes(random_, size);
-    const Bytes tail = random_bytes(random_, 1);
-    const Nonce nonce = random_nonce(random_);
-    Bytes sealed(head.size() + size + tail.size() + kTagSize);
-    Bytes other = sealed;
-    cipher_->seal_pieces(nonce, head, body, tail, sealed.data());
-    copying->seal_pieces(nonce, head, body, tail, other.data());
-    ASSERT_EQ(sealed, other);
-    copying->rest();
-    ASSERT_TRUE(copying->open(nonce, other, other.data())) << "in place";
-    EXPECT_TRUE(std::ranges::equal(ByteView(other).subspan(head.size(), size), body));
-    sealed.back() ^= 1;
-    EXPECT_FALSE(copying->open(nonce, sealed, sealed.data()));
   }
 }
 

@@ -11,7 +11,7 @@ if(Git_FOUND)
     set(known "true")
     # Only files that the build reads count: notes and results beside the sources do not change the program.
     execute_process(COMMAND ${GIT_EXECUTABLE} --no-optional-locks -C ${SOURCE_DIR} status --porcelain
-        -- CMakeLists.txt cmake src include lab
+        -- ${FOLDERS}
       OUTPUT_VARIABLE changes OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
     if(changes)
       set(dirty "true")

@@ -20,6 +20,7 @@ if(NOT TARGET godwit_build_facts)
   add_custom_target(godwit_build_facts
     COMMAND ${CMAKE_COMMAND} -D SOURCE_DIR=${PROJECT_SOURCE_DIR} -D OUTPUT=${_generated}
       -D "COMPILER=${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}" -D "FLAGS=${_flags}"
+      -D "FOLDERS=${GODWIT_SOURCE_FOLDERS}"
       -D "BUILD_TYPE=${CMAKE_BUILD_TYPE}" -D "VERSION=${PROJECT_VERSION}" -D "LIBRARIES=${_libraries}"
       -P ${PROJECT_SOURCE_DIR}/src/support/build_facts.cmake
     BYPRODUCTS ${_generated}

@@ -47,7 +47,7 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                 .self = &keys_,
                 .random = &random_,
                 .cipher = config_.cipher.value_or(preferred_cipher()),
-                .copying_cipher = config_.copying_cipher,
+                .make_cipher = config_.make_cipher,
                 .key_limits = {.soft = config_.soft_packet_limit, .hard = config_.hard_packet_limit},
                 .key_usage = &key_usage_};
   context_ = std::make_unique<const ConnectionContext>(

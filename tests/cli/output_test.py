@@ -5,8 +5,9 @@ import pty
 import signal
 import subprocess
 import time
+import unittest
 
-from harness import GODWIT, PATIENCE, Case, Server, random_file
+from harness import GODWIT, LAB, PATIENCE, Case, Server, random_file
 
 OUTPUT_LOST = 4
 
@@ -37,6 +38,7 @@ class LostResults(Case):
                 self.assertEqual(result.returncode, 2 if "zzzz" in command else OUTPUT_LOST, result)
                 self.assertIn("cannot write to standard output: No space left on device", result.stderr)
 
+    @unittest.skipUnless(LAB, "no laboratory")
     def test_doctor_on_a_full_disk(self):
         with open("/dev/full", "w") as full:
             result = subprocess.run([GODWIT, "doctor"], stdout=full, stderr=subprocess.PIPE, text=True,

@@ -1,16 +1,12 @@
-// Processor time, context switches and memory of this thread, this process or another process: what a figure of
+// Processor time, context switches and memory of this thread or this process: what a figure of
 // throughput has cost. Both ends of a transfer are asked, so that "CPU seconds per gigabyte" counts sender and
 // receiver.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
-#include <optional>
 
 #include "base/time.h"
 #include "support/json_fwd.h"
-#include "measure/system_files.h"
 
 namespace godwit::measure {
 
@@ -28,9 +24,6 @@ struct CpuUsage {
 
 [[nodiscard]] CpuUsage cpu_usage_of_this_thread();
 [[nodiscard]] CpuUsage cpu_usage_of_this_process();
-// From /proc; user and system in the kernel's ticks of 10 ms, corrected to the precise sum where the system offers the
-// process's CPU clock. Nothing when there is no such process.
-[[nodiscard]] std::optional<CpuUsage> cpu_usage_of(pid_t process, const SystemFiles& files = {});
 
 // What was used between two readings; the high-water mark is the later one's.
 [[nodiscard]] CpuUsage operator-(const CpuUsage& after, const CpuUsage& before);

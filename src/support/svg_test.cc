@@ -1,4 +1,4 @@
-#include "report/svg.h"
+#include "support/svg.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

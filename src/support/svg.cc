@@ -1,11 +1,12 @@
-#include "report/svg.h"
+#include "support/svg.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "report/format.h"
+#include "support/format.h"
+#include "support/text_width.h"
 
 namespace godwit::report {
 

@@ -1,4 +1,4 @@
-#include "crypto/copying_cipher.h"
+#include "measure/copying_cipher.h"
 
 #include <algorithm>
 #include <utility>

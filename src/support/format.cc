@@ -1,4 +1,4 @@
-#include "report/format.h"
+#include "support/format.h"
 
 #include <fmt/format.h>
 
@@ -73,13 +73,6 @@ std::string format_value(double value, std::string_view unit) {
   const Scale scale = scale_for(value, unit);
   const std::string number = format_number(value * scale.factor);
   return scale.unit.empty() ? number : number + " " + scale.unit;
-}
-
-std::string format_interval(const measure::Interval& interval, std::string_view unit) {
-  const Scale scale = scale_for(interval.estimate, unit);
-  return fmt::format("{} ({} – {}){}{}", format_number(interval.estimate * scale.factor),
-                     format_number(interval.low * scale.factor), format_number(interval.high * scale.factor),
-                     scale.unit.empty() ? "" : " ", scale.unit);
 }
 
 std::string format_percent(double share) {

@@ -1,12 +1,9 @@
-// Figures as people read them: three significant digits, a unit that fits, intervals in the unit of their estimate.
-// Used by every table and chart of report/, so that a figure looks the same wherever it stands.
+// Figures as people read them: three significant digits, a unit that fits.
+// Used by every table and chart, so that a figure looks the same wherever it stands.
 #pragma once
 
 #include <string>
 #include <string_view>
-
-#include "measure/statistics.h"
-#include "support/text_width.h"
 
 namespace godwit::report {
 
@@ -25,8 +22,6 @@ struct Scale {
 [[nodiscard]] std::string format_tick(double value, double step);
 // "3.15 µs"
 [[nodiscard]] std::string format_value(double value, std::string_view unit);
-// "3.15 (3.10 – 3.21) µs"
-[[nodiscard]] std::string format_interval(const measure::Interval& interval, std::string_view unit);
 // "42 %", "4.2 %", "0.04 %"; of a share.
 [[nodiscard]] std::string format_percent(double share);
 // "+4.2 %", "−4.2 %", "±0 %"; of a change as a share.

@@ -1,4 +1,4 @@
-#include "report/format.h"
+#include "support/format.h"
 
 #include <gtest/gtest.h>
 
@@ -36,10 +36,6 @@ TEST(Format, ChoosesAUnitThatFits) {
   EXPECT_EQ(format_value(42, "handshakes"), "42.0 handshakes");
   EXPECT_EQ(format_value(42, ""), "42.0");
   EXPECT_EQ(format_value(1.9e6, "count"), "1.90 M");
-}
-
-TEST(Format, WritesAnIntervalInTheUnitOfItsEstimate) {
-  EXPECT_EQ(format_interval({.estimate = 1010, .low = 990, .high = 1030}, "ns"), "1.01 (0.990 – 1.03) µs");
 }
 
 TEST(Format, WritesSharesAndChanges) {

@@ -1,4 +1,4 @@
-#include "report/connection_plot.h"
+#include "support/connection_plot.h"
 
 #include <gtest/gtest.h>
 

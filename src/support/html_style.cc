@@ -1,4 +1,4 @@
-#include "report/html.h"
+#include "support/html_style.h"
 
 namespace godwit::report {
 

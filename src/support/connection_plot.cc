@@ -1,13 +1,13 @@
-#include "report/connection_plot.h"
+#include "support/connection_plot.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <functional>
 
-#include "report/format.h"
-#include "report/html.h"
-#include "report/svg.h"
+#include "support/format.h"
+#include "support/html_style.h"
+#include "support/svg.h"
 
 namespace godwit::report {
 
