@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
-#include <span>
+#include <limits>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -51,17 +51,17 @@ struct Side {
   }
 };
 
-double rate_of(double nanoseconds) {
-  return nanoseconds > 0 ? 1e9 / nanoseconds : 0;
-}
+constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 
 // The slower side sets the pace.
 Range slower_of(const Range& one, const Range& other) {
   return {std::max(one.low, other.low), std::max(one.high, other.high)};
 }
 
+// Per second. Nothing measured is no rate; a cost that may be nothing bounds none.
 Range rates_of(const Range& nanoseconds) {
-  return {rate_of(nanoseconds.high), rate_of(nanoseconds.low)};
+  if (nanoseconds.high <= 0) return {};
+  return {1e9 / nanoseconds.high, nanoseconds.low > 0 ? 1e9 / nanoseconds.low : kUnbounded};
 }
 
 Range times(const Range& range, double factor) {
@@ -79,7 +79,7 @@ struct Pipeline {
     return slower_of(sender.without(sender.cost_of(belongs), part), receiver.without(receiver.cost_of(belongs), part));
   }
   [[nodiscard]] Range gain(const Range& nanoseconds) const {
-    const auto share = [this](double then) { return then > 0 ? std::max(0.0, slower() / then - 1) : 0; };
+    const auto share = [this](double then) { return then > 0 ? std::max(0.0, slower() / then - 1) : kUnbounded; };
     return {share(nanoseconds.high), share(nanoseconds.low)};
   }
 };
@@ -173,7 +173,7 @@ std::vector<ChangeGain> gains_of(const Pipeline& pipeline) {
     if (gain.free.high >= kNoGain) gains.push_back(std::move(gain));
   }
   std::stable_sort(gains.begin(), gains.end(), [](const ChangeGain& one, const ChangeGain& other) {
-    return one.free.middle() > other.free.middle();
+    return std::pair(one.free.middle(), one.halved.middle()) > std::pair(other.free.middle(), other.halved.middle());
   });
   return gains;
 }

@@ -22,7 +22,7 @@ inline constexpr char kBreakdownParameter[] = "breakdown";
 
 struct Range {
   double low = 0;
-  double high = 0;
+  double high = 0;  // infinite for a rate or a gain that nothing measured bounds
 
   [[nodiscard]] bool is_figure() const { return low == high; }
   [[nodiscard]] double middle() const { return (low + high) / 2; }

@@ -82,6 +82,21 @@ TEST(AnalysisSummary, WhatTheStepsMissMayBelongToAnyOfThem) {
   EXPECT_TRUE(summarize_scenario(results, kShippedScenario).sums_up());
 }
 
+TEST(AnalysisSummary, ACostThatMayBeNothingBoundsNoRate) {
+  Results results;
+  // The steps are twice the whole: calls may be all of it.
+  results.breakdowns = {side(kShippedScenario, "sender", {{CostStep::kSendCall, 150}, {CostStep::kSeal, 50}}, 100)};
+  const ScenarioSummary summary = summarize_scenario(results, kShippedScenario);
+  EXPECT_DOUBLE_EQ(summary.bits_per_second_without_calls.low, 8000 * 1e9 / 50);
+  EXPECT_TRUE(std::isinf(summary.bits_per_second_without_calls.high));
+  const AnalysisSummary analysis = summarize_analysis(results);
+  ASSERT_FALSE(analysis.changes.empty());
+  EXPECT_EQ(analysis.changes.front().what, "system calls");
+  EXPECT_TRUE(std::isinf(analysis.changes.front().free.high));
+  // Without a side there is no rate at all.
+  EXPECT_EQ(summarize_scenario(results, "none").packets_per_second.high, 0);
+}
+
 TEST(AnalysisSummary, FindsTheRunsOfItsBreakdown) {
   Results results;
   results.breakdowns = {side(kShippedScenario, "sender", {{CostStep::kSeal, 100}}, {})};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "report/charts.h"
 #include "report/html.h"
@@ -103,12 +104,17 @@ std::string draw_legend() {
   return "<ul class=\"legend\">\n" + items + "</ul>\n";
 }
 
+// As long as its middle, or its least where nothing bounds it.
+double length_of(const measure::Range& gain) {
+  return std::isfinite(gain.high) ? gain.middle() : std::isfinite(gain.low) ? gain.low : 0;
+}
+
 // A solid bar for half of the cost and a lighter one for all of it.
 std::string draw_gains(const measure::AnalysisSummary& summary) {
   const std::size_t shown = std::min(kShownChanges, summary.changes.size());
   if (shown == 0) return "";
   double most = 1e-9;
-  for (std::size_t i = 0; i < shown; ++i) most = std::max(most, summary.changes[i].free.high);
+  for (std::size_t i = 0; i < shown; ++i) most = std::max(most, length_of(summary.changes[i].free));
   Svg svg(kGainHeight * static_cast<double>(shown), "what would gain most");
   for (std::size_t i = 0; i < shown; ++i) {
     const measure::ChangeGain& gain = summary.changes[i];
@@ -118,8 +124,8 @@ std::string draw_gains(const measure::AnalysisSummary& summary) {
              fmt::format("{} at half cost, {} if free", format_gain(gain.halved), format_gain(gain.free)),
              "bar-value wide", Anchor::kEnd);
     svg.text(100, top + 16, format_gain(gain.free) + " if free", "bar-value narrow", Anchor::kEnd);
-    svg.rectangle(0, top + 24, gain.free.middle() / most * 100, kGainBarHeight, "gain-free");
-    svg.rectangle(0, top + 24, gain.halved.middle() / most * 100, kGainBarHeight, "gain-half");
+    svg.rectangle(0, top + 24, length_of(gain.free) / most * 100, kGainBarHeight, "gain-free");
+    svg.rectangle(0, top + 24, length_of(gain.halved) / most * 100, kGainBarHeight, "gain-half");
   }
   return "<h3>What would gain most, in packets per second</h3>\n" + std::move(svg).take() +
          html_table(gains_table(summary));

@@ -74,18 +74,20 @@ std::string component_label(CostGroup group) {
 }
 
 std::string format_range(const Range& range) {
+  if (!std::isfinite(range.high)) return std::isfinite(range.low) ? "≥ " + format_number(range.low) : "unbounded";
   const std::string low = format_number(range.low);
   const std::string high = format_number(range.high);
   return range.is_figure() || low == high ? high : low + "–" + high;
 }
 
 std::string format_range(const Range& range, std::string_view unit) {
-  const Scale scale = scale_for(range.high, unit);
+  const Scale scale = scale_for(std::isfinite(range.high) ? range.high : range.low, unit);
   const std::string numbers = format_range({range.low * scale.factor, range.high * scale.factor});
   return scale.unit.empty() ? numbers : numbers + " " + scale.unit;
 }
 
 std::string format_gain(const Range& gain) {
+  if (!std::isfinite(gain.high)) return std::isfinite(gain.low) ? "≥ " + format_change(gain.low) : "unbounded";
   const std::string low = format_change(gain.low);
   const std::string high = format_change(gain.high);
   if (gain.is_figure() || low == high) return high;

@@ -164,6 +164,12 @@ TEST(Screen, ARangeIsNeverBelowZero) {
   EXPECT_THAT(screen, Not(HasSubstr("−")));
 }
 
+TEST(Screen, SaysAtLeastWhereNothingBoundsAFigure) {
+  Results results = two_scenarios();
+  results.breakdowns = {breakdown(measure::kShippedScenario, "sender", {{CostStep::kSendCall, 150}, {CostStep::kSeal, 50}}, -1)};
+  EXPECT_THAT(words(row_beginning(screen_of(results), "as shipped")), StartsWith("as shipped 5.00–10.0 M 45.2–90.4 ≥ 181"));
+}
+
 TEST(Screen, FitsItsLinesAndColumnsWhateverItHasToSay) {
   const std::vector<Results> all = {two_scenarios(), two_scenarios(0.2, -0.3), measure::make_sample_results(1, 1.0)};
   for (Results results : all) {
