@@ -71,7 +71,13 @@ function(godwit_library name)
     target_compile_definitions(godwit_${name}_marked PRIVATE GODWIT_COST_MARKS=1)
   endif()
   if(GODWIT_TESTS AND tests)
-    godwit_test(godwit_${name}_test SOURCES ${tests} LIBRARIES godwit_${name})
+    set(label "")
+    if(name IN_LIST GODWIT_CORE)
+      set(label core)
+    elseif(name IN_LIST GODWIT_THREADED)
+      set(label threads)
+    endif()
+    godwit_test(godwit_${name}_test SOURCES ${tests} LIBRARIES godwit_${name} LABEL "${label}")
   endif()
 endfunction()
 
@@ -81,13 +87,15 @@ if(GODWIT_TESTS)
   target_link_libraries(godwit_source_tree PRIVATE godwit_flags)
 endif()
 
-#   godwit_test(TARGET SOURCES file... LIBRARIES target...): a GoogleTest executable whose cases ctest lists one by one.
+#   godwit_test(TARGET SOURCES file... LIBRARIES target... [TIMEOUT seconds] [LABEL label]): a GoogleTest executable whose
+#   cases ctest lists one by one. scripts/run_tests.sh selects by the labels: core (no threads, clocks and sockets),
+#   threads (what ThreadSanitizer is for), slow (minutes without a sanitizer).
 function(godwit_test target)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "" "TIMEOUT;LABEL" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
   add_executable(${target} ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} godwit_source_tree godwit_flags GTest::gmock GTest::gtest_main fmt::fmt)
-  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${arg_TIMEOUT})
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABEL}")
 endfunction()

@@ -20,6 +20,7 @@ namespace godwit::v1 {
 // A UDP address without text: IPv4 in the first four octets. `scope_id` is the number of the interface of a link-local
 // IPv6 address (sin6_scope_id); 0 for all others.
 struct Address {
+  // In network order; the port and the scope in the machine's.
   std::array<std::uint8_t, 16> octets{};
   std::uint16_t port = 0;
   bool ipv6 = false;
@@ -28,22 +29,27 @@ struct Address {
   // Reads "192.0.2.7:31337", "[2001:db8::1]:31337" and "[fe80::1%3]:31337". No name of a host or of an interface is
   // looked up. Nothing if the text is no address.
   [[nodiscard]] static std::optional<Address> parse(std::string_view text);
+  // As parse() reads it.
   [[nodiscard]] std::string to_string() const;
 };
 
 // One peer's datagrams end to end: each of `segment_size` bytes, the last one perhaps shorter. What UDP_SEGMENT takes.
 struct Transmit {
+  // The peer.
   Address remote;
   // The address to send from: the one at which the peer's datagrams arrive, where receive() was told; else nothing.
   std::optional<Address> local;
+  // The datagrams, and the size of each in bytes.
   ByteView bytes;
   std::size_t segment_size = 0;
 };
 
+// All connections of one key, without a socket, a clock or a thread. Called by one thread at a time.
 class Endpoint {
  public:
   // Randomness comes from the system. kInvalidArgument for options that cannot be read.
   [[nodiscard]] static Result<std::unique_ptr<Endpoint>> make(const Options& options, const SecretKey& key);
+  // Nothing is sent any more: close_all() and poll_transmit() before it tell the peers.
   ~Endpoint();
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
@@ -59,6 +65,7 @@ class Endpoint {
   // several; answers leave from there (Transmit::local).
   void receive(Duration now, const Address& remote, MutableBytes bytes, std::size_t segment_size,
                const std::optional<Address>& local = std::nullopt);
+  // Does what is due at `now`; earlier calls do no harm.
   void handle_timeout(Duration now);
 
   // Queues a message of up to 165,675,008 bytes, also before the connection is established. The first takes the bytes
@@ -90,6 +97,7 @@ class Endpoint {
   [[nodiscard]] Result<void> reconnect(Duration now, ConnectionId connection);
   // Ends the connection at once and tells the peer; messages that are not acknowledged fail. kClosed (kLocal) follows.
   void close(Duration now, ConnectionId connection, std::string_view text = {});
+  // The same for every connection.
   void close_all(Duration now, std::string_view text = {});
   // "cubic", "newreno", "bbr", "ledbat", "fixed". Errors: kInvalidArgument, kNotFound.
   [[nodiscard]] Result<void> set_congestion(Duration now, ConnectionId connection, std::string_view name);
@@ -105,6 +113,7 @@ class Endpoint {
   // When handle_timeout() wants to be called; nothing: only after input.
   [[nodiscard]] std::optional<Duration> next_timeout() const;
 
+  // The 64 hexadecimal digits of the own public key; the connections that have not ended.
   [[nodiscard]] std::string public_key() const;
   [[nodiscard]] std::vector<ConnectionId> connections() const;
   // Of a connection that has not ended.

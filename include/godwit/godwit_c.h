@@ -26,20 +26,21 @@ extern "C" {
 
 /* ---- Results ---- */
 
+/* What a call came to. */
 typedef enum godwit_status {
-  GODWIT_OK = 0,
-  GODWIT_INVALID_ARGUMENT = 1,
+  GODWIT_OK = 0,               /* it worked */
+  GODWIT_INVALID_ARGUMENT = 1, /* the call could never work as it was made */
   GODWIT_WOULD_BLOCK = 2, /* a bounded queue is full; GODWIT_EVENT_WRITABLE follows where a connection is concerned */
-  GODWIT_CLOSED = 3,
-  GODWIT_NOT_FOUND = 4, /* the connection or message has ended */
-  GODWIT_TOO_LARGE = 5,
-  GODWIT_PERMISSION = 6,
-  GODWIT_SYSTEM = 7,
-  GODWIT_UNSUPPORTED = 8,
-  GODWIT_PROTOCOL = 9,
-  GODWIT_TIMEOUT = 10,
-  GODWIT_UNAUTHENTICATED = 11,
-  GODWIT_NO_MEMORY = 12
+  GODWIT_CLOSED = 3,      /* the connection or the peer has gone */
+  GODWIT_NOT_FOUND = 4,   /* the connection or message has ended */
+  GODWIT_TOO_LARGE = 5,   /* beyond a limit of the protocol or of the options */
+  GODWIT_PERMISSION = 6,  /* the system does not allow it */
+  GODWIT_SYSTEM = 7,      /* godwit_last_error() has the system's reason */
+  GODWIT_UNSUPPORTED = 8, /* not by this system, or not by this build */
+  GODWIT_PROTOCOL = 9,    /* the peer broke the protocol */
+  GODWIT_TIMEOUT = 10,    /* nobody answered in time */
+  GODWIT_UNAUTHENTICATED = 11, /* the peer did not prove its key */
+  GODWIT_NO_MEMORY = 12        /* the process has none */
 } godwit_status;
 
 /* Why the latest call on this thread failed: one line. Valid until the next call on this thread. */
@@ -61,17 +62,18 @@ godwit_status godwit_public_key(const uint8_t secret[32], char text[65]);
 /* Set by godwit_options_init(), then changed as wanted. Texts are read during the call that takes the options. */
 typedef struct godwit_options {
   size_t size; /* of this structure, as the program knows it */
+  /* The members that have no comment are those of godwit::v1::Options (types.h); times are nanoseconds. */
   bool accept_incoming;
   bool require_authenticated_peer;
-  bool stream_in_chunks; /* streams as GODWIT_EVENT_CHUNK as they come in, not as one message when complete */
-  uint64_t max_connections;
-  uint64_t max_inbound_bytes;          /* memory of all unfinished inbound streams together */
-  const char* congestion;              /* "cubic", "newreno", "bbr", "ledbat", "fixed"; null: the default */
-  const char* cipher;                  /* "auto" or a name that `godwit doctor` shows; null: the default */
+  bool stream_in_chunks;      /* streams as GODWIT_EVENT_CHUNK as they come in, not as one message when complete */
+  uint64_t max_connections;   /* that others begin */
+  uint64_t max_inbound_bytes; /* memory of all unfinished inbound streams together */
+  const char* congestion;     /* "cubic", "newreno", "bbr", "ledbat", "fixed"; null: the default */
+  const char* cipher;         /* "auto" or a name that `godwit doctor` shows; null: the default */
   uint64_t connection_bits_per_second; /* of application bytes; 0: no limit */
-  uint64_t endpoint_bits_per_second;
-  int64_t connect_timeout_ns;
-  int64_t idle_timeout_ns;
+  uint64_t endpoint_bits_per_second;   /* the same, of all connections together */
+  int64_t connect_timeout_ns;          /* a connection that is not established by then has failed */
+  int64_t idle_timeout_ns;             /* a peer that was not heard of for so long has gone */
   /* Of a node alone. */
   const char* bind;    /* "ADDR:PORT"; port 0 lets the system choose; null: "[::]:0" */
   const char* backend; /* "auto", "sendto", "connected", "mmsg", "gso", "uring"; null: the default */
@@ -87,13 +89,13 @@ void godwit_options_init(godwit_options* options, size_t size);
 
 /* How one message is sent. Null in place of it: the defaults. Begin with godwit_send_options_init(). */
 typedef struct godwit_send_options {
-  size_t size;
+  size_t size;             /* of this structure, as the program knows it */
   int64_t deadline_ns;     /* the message fails unless wholly acknowledged within this time; 0: none */
   uint64_t send_limit;     /* bytes of a stream that may be sent before ..._extend_send_limit(); UINT64_MAX: all */
   bool stream;             /* as a stream whatever its size */
   bool operations;         /* as an operations stream, the kind that carries metadata */
   const uint8_t* metadata; /* null: none; at most 1120 bytes */
-  size_t metadata_length;
+  size_t metadata_length;  /* bytes */
 } godwit_send_options;
 
 /* `size` is sizeof(godwit_send_options). */
@@ -104,6 +106,7 @@ void godwit_send_options_init(godwit_send_options* options, size_t size);
 typedef uint64_t godwit_connection; /* never 0, never reused */
 typedef uint64_t godwit_message;    /* never 0, never reused on its connection */
 
+/* What happened, and which members tell more. */
 typedef enum godwit_event_kind {
   GODWIT_EVENT_CONNECTED = 0,     /* remote, observed, authenticated, initiator */
   GODWIT_EVENT_CLOSED = 1,        /* reason, text; the last event of a connection */
@@ -120,6 +123,7 @@ typedef enum godwit_event_kind {
   GODWIT_EVENT_AUTHENTICATED = 12 /* a peer connected without proof has proved its key since */
 } godwit_event_kind;
 
+/* Why a connection ended, as godwit::v1::CloseReason has it. */
 typedef enum godwit_close_reason {
   GODWIT_CLOSE_LOCAL = 0,
   GODWIT_CLOSE_REMOTE = 1,
@@ -139,6 +143,7 @@ typedef struct godwit_event {
   size_t size;    /* of this structure, as the library knows it: fields beyond it are not there */
   int32_t kind;   /* godwit_event_kind; skip those you do not know */
   int32_t reason; /* godwit_close_reason */
+  /* As the members of godwit::v1::Event (types.h): `length` counts `bytes`, times are nanoseconds. */
   godwit_connection connection;
   uint64_t user_data;
   const uint8_t* bytes;
@@ -161,6 +166,7 @@ typedef struct godwit_event {
 
 /* Set `size` to sizeof(godwit_statistics) before the call; as much is filled in. */
 typedef struct godwit_statistics {
+  /* As the members of godwit::v1::Statistics (types.h); times are nanoseconds, texts end with a zero. */
   size_t size;
   uint64_t packets_sent;
   uint64_t bytes_sent;
@@ -186,7 +192,9 @@ typedef struct godwit_statistics {
   char cipher[32];
 } godwit_statistics;
 
+/* The same of all connections of an endpoint. */
 typedef struct godwit_endpoint_statistics {
+  /* As the members of godwit::v1::EndpointStatistics (types.h). */
   size_t size;
   uint64_t connections;
   uint64_t connections_opened;
@@ -275,21 +283,23 @@ typedef struct godwit_endpoint godwit_endpoint;
 
 /* A UDP address: IPv4 in the first four octets. */
 typedef struct godwit_address {
-  uint8_t octets[16];
-  uint32_t scope_id; /* the interface of a link-local IPv6 address; 0 otherwise */
-  uint16_t port;
-  bool ipv6;
+  uint8_t octets[16]; /* in network order */
+  uint32_t scope_id;  /* the interface of a link-local IPv6 address; 0 otherwise */
+  uint16_t port;      /* in the order of the machine, as the scope */
+  bool ipv6;          /* else the last twelve octets are zero */
 } godwit_address;
 
 /* One peer's datagrams end to end, each of `segment_size` bytes, the last one perhaps shorter: what UDP_SEGMENT takes.
  */
 typedef struct godwit_transmit {
+  /* The peer, and `length` bytes for it. */
   godwit_address remote;
   const uint8_t* bytes;
   size_t length;
   size_t segment_size;
 } godwit_transmit;
 
+/* Reads "192.0.2.7:31337" and "[2001:db8::1]:31337"; looks up no name. */
 godwit_status godwit_address_parse(const char* text, godwit_address* address);
 
 /* Times are nanoseconds on a clock of the caller's that never goes back. */

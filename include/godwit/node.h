@@ -16,13 +16,16 @@
 #pragma GCC visibility push(default)
 namespace godwit::v1 {
 
+// How a Node works: its transport, its socket and its loop.
 struct NodeOptions {
+  // Of the connections.
   Options transport;
   // "ADDR:PORT"; port 0 lets the system choose. "[::]:31337" takes IPv4 too. A link-local address names its interface:
   // "[fe80::1%eth0]:31337".
   std::string bind = "[::]:0";
   // "auto", "sendto", "connected", "mmsg", "gso", "uring".
   std::string backend = "auto";
+  // Bytes of the socket's receive buffer that are asked for; the system may grant fewer.
   std::size_t receive_buffer_bytes = std::size_t{16} << 20;
   // What the loop does when there is nothing to do: "block" sleeps in the kernel, "spin-block" polls the socket through
   // pauses of up to 50 us first, "spin" never sleeps: one core for the least latency.
@@ -31,16 +34,20 @@ struct NodeOptions {
 
 class NodeGroup;
 
+// One socket, one thread, all connections. Everything but stop(), wake() and post() is called on one thread at a time.
 class Node {
  public:
+  // Called on the thread that runs the Node, once an event. May call the Node, but not run(), turn() and shut_down().
   using Handler = std::function<void(Node&, const Event&)>;
 
   // Errors: kInvalidArgument for options that cannot be read, and what the system says of the socket.
   [[nodiscard]] static Result<std::unique_ptr<Node>> open(const NodeOptions& options, const SecretKey& key);
+  // Closes the socket at once; peers learn of it from shut_down() before, or by their idle time-outs.
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
+  // "192.0.2.7:31337", and the 64 hexadecimal digits of the own public key.
   [[nodiscard]] std::string local_address() const;
   [[nodiscard]] std::string public_key() const;
 
@@ -96,6 +103,7 @@ class Node {
   // A number of the application's, which comes with each event of the connection. Errors: kNotFound.
   [[nodiscard]] Result<void> set_user_data(ConnectionId connection, std::uint64_t user_data);
 
+  // Those that have not ended, established or not.
   [[nodiscard]] std::vector<ConnectionId> connections() const;
   // Of a connection that has not ended; else empty.
   [[nodiscard]] std::string remote_address(ConnectionId connection) const;

@@ -29,29 +29,35 @@
 #pragma GCC visibility push(default)
 namespace godwit::v1 {
 
+// Bytes of somebody else, alive for as long as the function or event says that takes or gives them.
 using ByteView = std::span<const std::uint8_t>;
 using MutableBytes = std::span<std::uint8_t>;
+// A span of time, or a point in time on the caller's clock.
 using Duration = std::chrono::nanoseconds;
 
+// Which kind of failure.
 enum class ErrorCode : std::uint8_t {
-  kInvalidArgument,
-  kWouldBlock,  // a bounded queue is full; Event::Kind::kWritable follows
-  kClosed,
-  kNotFound,
-  kTooLarge,
-  kPermission,
-  kSystem,
-  kUnsupported,
-  kProtocol,
-  kTimeout,
-  kUnauthenticated,
+  kInvalidArgument,  // the call could never work as it was made
+  kWouldBlock,       // a bounded queue is full; Event::Kind::kWritable follows
+  kClosed,           // the connection or the peer has gone
+  kNotFound,         // what the call names does not exist, or has ended
+  kTooLarge,         // beyond a limit of the protocol or of the options
+  kPermission,       // the system does not allow it
+  kSystem,           // the system says why in Error::message
+  kUnsupported,      // not by this system, or not by this build
+  kProtocol,         // the peer broke the protocol
+  kTimeout,          // nobody answered in time
+  kUnauthenticated,  // the peer did not prove its key
 };
 
 // What failed, in one line for a person.
 struct Error {
+  // For the program.
   ErrorCode code = ErrorCode::kSystem;
+  // For a person: one line without its end.
   std::string message;
 };
+// The value, or why there is none.
 template <typename T>
 using Result = std::expected<T, Error>;
 
@@ -83,7 +89,9 @@ class SecretKey {
 using ConnectionId = std::uint64_t;
 using MessageId = std::uint64_t;
 
+// How an endpoint works. Every member has a default that suits most programs.
 struct Options {
+  // Whether connections that others begin are accepted.
   bool accept_incoming = true;
   // Connections that others begin, 1 to 2^24; a sixteenth as many places more are kept for those that this side begins.
   // When all are taken, a newcomer takes the place of the longest idle one of the address prefix that holds most.
@@ -147,6 +155,7 @@ enum class CloseReason : std::uint8_t {
 // What happened. Fields that a kind does not name are empty. `bytes` is valid while the event is being handled (Node),
 // or until poll_event() has returned false (Endpoint), whatever is called or arrives in between.
 struct Event {
+  // What happened, and which members tell more. The values are part of the interface; skip those you do not know.
   enum class Kind : std::uint8_t {
     kConnected = 0,      // remote, observed, authenticated, initiator
     kClosed = 1,         // reason, text: why. The last event of a connection
@@ -162,10 +171,12 @@ struct Event {
     kMetadata = 11,      // bytes, stream: the metadata of an operations stream
     kAuthenticated = 12  // a peer that was connected without proof has proved its key since
   };
+  // The kind, and the connection that it happened to.
   Kind kind = Kind::kWritable;
   ConnectionId connection = 0;
   // What set_user_data() attached to the connection; 0 before.
   std::uint64_t user_data = 0;
+  // As the kinds describe them: offsets and totals count bytes, times are nanoseconds.
   ByteView bytes;
   std::uint32_t stream = 0;
   std::uint64_t offset = 0;
@@ -190,19 +201,23 @@ struct Statistics {
   std::uint64_t packets_received = 0;        // authentic datagrams
   std::uint64_t bytes_received = 0;          // of these datagrams
   std::uint64_t payload_bytes_received = 0;  // application bytes delivered
-  std::uint64_t packets_retransmitted = 0;
-  std::uint64_t packets_lost = 0;       // declared lost, by acknowledgements or by time
-  std::uint64_t losses_spurious = 0;    // declared lost and then acknowledged
-  std::uint64_t packets_abandoned = 0;  // no longer wanted before they were acknowledged
-  std::uint64_t timeouts = 0;           // retransmission time-outs
-  std::uint64_t datagrams_dropped = 0;  // arrived and were not used
+  std::uint64_t packets_retransmitted = 0;   // sent again after a loss, each time
+  std::uint64_t packets_lost = 0;            // declared lost, by acknowledgements or by time
+  std::uint64_t losses_spurious = 0;         // declared lost and then acknowledged
+  std::uint64_t packets_abandoned = 0;       // no longer wanted before they were acknowledged
+  std::uint64_t timeouts = 0;                // retransmission time-outs
+  std::uint64_t datagrams_dropped = 0;       // arrived and were not used
+  // Of the path now: bytes that are sent and not acknowledged, the congestion window, what the pacer allows (0: no
+  // limit).
   std::uint64_t bytes_in_flight = 0;
   std::uint64_t window_bytes = 0;
   std::uint64_t pacing_bits_per_second = 0;
+  // Round trips as RFC 9002 has them; zero before the first.
   Duration latest_round_trip{};
   Duration smoothed_round_trip{};
   Duration minimum_round_trip{};
   Duration round_trip_variance{};
+  // Names: of the controller, of what it is doing, of the packet cipher.
   std::string congestion;
   std::string congestion_state;
   std::string cipher;
@@ -218,8 +233,8 @@ struct EndpointStatistics {
   std::uint64_t connections_evicted = 0;  // closed so that others find a place
   std::uint64_t evicted_for_memory = 0;   // closed for the memory their inbound streams held
   std::uint64_t inbound_bytes = 0;        // memory that inbound streams hold now
-  std::uint64_t datagrams_received = 0;
-  std::uint64_t datagrams_dropped = 0;  // that belong to no connection
+  std::uint64_t datagrams_received = 0;   // of every kind
+  std::uint64_t datagrams_dropped = 0;    // that belong to no connection
 };
 
 // Whether a peer is heard of.
