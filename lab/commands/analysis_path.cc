@@ -12,6 +12,7 @@ namespace {
 
 using measure::Json;
 using measure::number_or_zero;
+using measure::Occupancy;
 using measure::PathFacts;
 
 std::uint64_t count(const Json& object, std::string_view key) {

@@ -11,6 +11,8 @@ namespace godwit::report {
 namespace {
 
 using measure::Breakdown;
+using measure::Occupancy;
+using measure::OccupancyClass;
 using measure::PathFacts;
 
 // Sender and receiver, where the results hold their path facts.
