@@ -99,7 +99,7 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
   }
 
  private:
-  // Of the present run, unless its client has filled the log already.
+  // Of the present run, unless its client has filled the log already; then its result is not listed either.
   void note(const std::string& line) const {
     if (speaks_) options_.output.json ? print_note(line) : print_line(line);
   }
@@ -117,7 +117,7 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
       note(fmt::format("sent {} in {:.2f} s, {}", format_bytes(side.sent_bytes), side.send_seconds,
                        rate(side.sent_bytes, side.send_seconds)));
     }
-    report_.add(side, problem, shard_);
+    report_.add(side, problem, shard_, speaks_);
   }
 
   // Runs, of which each has three lines or four.

@@ -332,7 +332,7 @@ void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes d
   }
   // A half-open route proves nothing about its address.
   const bool known = slot && routes_[*slot].connection() != nullptr;
-  const IntroSource source = known ? IntroSource::kKnown : IntroSource::kStranger;
+  const IntroSource source = known || is_known_peer(run.remote) ? IntroSource::kKnown : IntroSource::kStranger;
   switch (admission_.admit_intro(now, run.remote, datagram, source)) {
     case AdmissionVerdict::kDecrypt: break;
     case AdmissionVerdict::kReplay:
