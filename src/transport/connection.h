@@ -34,6 +34,7 @@
 #include "transport/event_queue.h"
 #include "transport/handshake.h"
 #include "transport/keepalive.h"
+#include "transport/ping_pair.h"
 #include "transport/key_usage.h"
 #include "transport/session.h"
 #include "transport/statistics.h"
@@ -176,6 +177,7 @@ class Connection final : private StreamSink {
     std::array<std::uint64_t, kMaxPendingPongs> pongs{};
     std::size_t pong_count = 0;
     bool ping_due = false;
+    PingPair pair;  // of pings that measure the way of acknowledgements
     bool completion_due = false;           // a completion ack answers a success ack (wire spec 4.3, 5.8)
     std::optional<std::uint32_t> decline;  // attempt of an Offer to decline (wire spec 4.8)
     std::optional<Instant> last_decline;
@@ -270,6 +272,8 @@ class Connection final : private StreamSink {
   // connection_send.cc
   [[nodiscard]] std::optional<DatagramRun> transmit_established(Instant now, Established& session,
                                                                 TransmitBuffer& buffer);
+  // Its sequence.
+  std::uint64_t write_ping(Instant now, Established& session, RunWriter& run);
   void write_control(Instant now, Established& session, RunWriter& run);
   void write_receipts(Instant now, Established& session, RunWriter& run);
   void write_retransmissions(Instant now, Established& session, RunWriter& run);
