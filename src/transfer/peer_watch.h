@@ -1,7 +1,7 @@
 // Notices that the peer of a run has gone, long before the idle time-out: asks for a sign of life after two seconds
 // without one, and gives up when the peer's port is said to be closed and the peer stays silent as well, or after ten
-// seconds of silence. Owned by a PerfRun, asked once a turn; looks once a second. Beside it: how a deadline that a silent
-// peer has missed is put into words.
+// seconds of silence. Owned by a PerfRun, asked once a turn; looks once a second. Beside it: how a deadline that a
+// silent peer has missed is put into words.
 #pragma once
 
 #include <cstdint>

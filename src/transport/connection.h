@@ -34,8 +34,8 @@
 #include "transport/event_queue.h"
 #include "transport/handshake.h"
 #include "transport/keepalive.h"
-#include "transport/ping_pair.h"
 #include "transport/key_usage.h"
+#include "transport/ping_pair.h"
 #include "transport/session.h"
 #include "transport/statistics.h"
 #include "transport/transmit_buffer.h"
@@ -177,7 +177,7 @@ class Connection final : private StreamSink {
     std::array<std::uint64_t, kMaxPendingPongs> pongs{};
     std::size_t pong_count = 0;
     bool ping_due = false;
-    PingPair pair;  // of pings that measure the way of acknowledgements
+    PingPair pair;                         // of pings that measure the way of acknowledgements
     bool completion_due = false;           // a completion ack answers a success ack (wire spec 4.3, 5.8)
     std::optional<std::uint32_t> decline;  // attempt of an Offer to decline (wire spec 4.8)
     std::optional<Instant> last_decline;
