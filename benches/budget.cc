@@ -8,6 +8,7 @@
 #include <fstream>
 #include <optional>
 
+#include "benches/output.h"
 #include "benches/repetition.h"
 #include "crypto/packet_cipher.h"
 #include "measure/build_facts.h"
@@ -66,7 +67,7 @@ CountTable count_all(const std::vector<const Row*>& rows, std::vector<std::strin
 int run_under_callgrind(const std::vector<const Row*>& rows) {
   for (const Row* row : rows) {
     const Repetition repetition = execute(*row, {.iterations = 1, .mode = RunMode::kInstructions});
-    if (!repetition.error.empty()) fmt::print(stderr, "{}: {}\n", row->name, repetition.error);
+    if (!repetition.error.empty()) put(stderr, "{}: {}\n", row->name, repetition.error);
   }
   return 0;
 }
