@@ -8,6 +8,7 @@
 #include <fstream>
 #include <optional>
 
+#include "benches/output.h"
 #include "benches/repetition.h"
 #include "crypto/packet_cipher.h"
 #include "support/build_facts.h"
@@ -67,7 +68,7 @@ int run_under_callgrind(const std::vector<const Row*>& rows, int repeat_every) {
   for (const Row* row : rows) {
     const Repetition repetition =
         execute(*row, {.iterations = 1, .mode = RunMode::kInstructions, .repeat_every = repeat_every});
-    if (!repetition.error.empty()) fmt::print(stderr, "{}: {}\n", row->name, repetition.error);
+    if (!repetition.error.empty()) put(stderr, "{}: {}\n", row->name, repetition.error);
   }
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "benches/output.h"
 #include "benches/raw_path.h"
 
 int main(int argc, char** argv) {
@@ -29,7 +30,7 @@ int main(int argc, char** argv) {
   if (cipher != "auto") {
     const auto kind = parse_cipher_name(cipher);
     if (!kind || !cipher_available(*kind)) {
-      fmt::print(stderr, "godwit-raw: no cipher '{}' here\n", cipher);
+      bench::put(stderr, "godwit-raw: no cipher '{}' here\n", cipher);
       return 1;
     }
     config.cipher = *kind;
@@ -37,7 +38,7 @@ int main(int argc, char** argv) {
   if (!receiver.empty()) {
     const auto address = SocketAddress::parse(receiver);
     if (!address) {
-      fmt::print(stderr, "godwit-raw: '{}' is no address\n", receiver);
+      bench::put(stderr, "godwit-raw: '{}' is no address\n", receiver);
       return 1;
     }
     config.receiver = *address;
@@ -48,11 +49,11 @@ int main(int argc, char** argv) {
     config.path = path;
     const auto result = bench::run_raw_path(config);
     if (!result) {
-      fmt::print(stderr, "godwit-raw: {}\n", result.error().message);
+      bench::put(stderr, "godwit-raw: {}\n", result.error().message);
       return 1;
     }
     if (!json) {
-      fmt::print("{:<12} {:8.2f} Gbit/s  {:7.0f} ns a packet  sender {:5.2f} s  receiver {:5.2f} s  drops {}\n",
+      bench::put(stdout, "{:<12} {:8.2f} Gbit/s  {:7.0f} ns a packet  sender {:5.2f} s  receiver {:5.2f} s  drops {}\n",
                  bench::to_string(path), result->goodput_bits_per_second / 1e9, result->nanoseconds_per_packet,
                  result->sender_cpu_seconds, result->receiver_cpu_seconds, result->kernel_drops);
     }
@@ -68,6 +69,6 @@ int main(int argc, char** argv) {
          {"kernel_drops", result->kernel_drops},
          {"cpu_seconds", {{"sender", result->sender_cpu_seconds}, {"receiver", result->receiver_cpu_seconds}}}});
   }
-  if (json) fmt::print("{}\n", nlohmann::json{{"schema", "godwit-raw/1"}, {"results", list}}.dump());
-  return 0;
+  if (json) bench::put(stdout, "{}\n", nlohmann::json{{"schema", "godwit-raw/1"}, {"results", list}}.dump());
+  return bench::finish_output(0);
 }

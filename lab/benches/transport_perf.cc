@@ -14,6 +14,7 @@
 #include "benches/budget.h"
 #include "benches/judgement.h"
 #include "benches/merge.h"
+#include "benches/output.h"
 #include "benches/perf_rows.h"
 #include "benches/repetition.h"
 #include "benches/runner.h"
@@ -113,7 +114,7 @@ class Suite {
   int run(const std::vector<const Row*>& rows) {
     begin(rows);
     if (options_.strict && !unfit_.empty()) {
-      fmt::print(stderr, "transport_perf: --strict: this machine is not fit: {}\n", fmt::join(unfit_, "; "));
+      put(stderr, "transport_perf: --strict: this machine is not fit: {}\n", fmt::join(unfit_, "; "));
       return 1;
     }
     RunOutcome outcome = measure_rows(rows);
@@ -148,11 +149,11 @@ class Suite {
       }
       results_.marks.push_back(fmt::format("environment unfit for level {}", level));
     }
-    if (!unfit_.empty()) fmt::print(stderr, "{}\n", report::unfit_warning(unfit_));
+    if (!unfit_.empty()) put(stderr, "{}\n", report::unfit_warning(unfit_));
     // Measured builds neither log nor carry marks: the marks are in libraries that this program does not link.
     if (!options_.json) {
-      fmt::print("{}", report::print_environment(results_.environment, terminal_, false));
-      fmt::print("{} rows\n", rows.size());
+      put(stdout, "{}", report::print_environment(results_.environment, terminal_, false));
+      put(stdout, "{} rows\n", rows.size());
     }
   }
 
@@ -179,10 +180,10 @@ class Suite {
     std::optional<double> begun;
     plan.on_progress = [&](std::size_t done, std::size_t all, const std::string& what) {
       if (done == 0 || !begun) begun = elapsed();  // rows that get more pairs begin anew
-      fmt::print(stderr, "{}", progress.update(done, all, what, elapsed() - *begun));
+      put(stderr, "{}", progress.update(done, all, what, elapsed() - *begun));
     };
     RunOutcome outcome = plan.against.empty() ? run_rows(plan) : judge(plan);
-    fmt::print(stderr, "{}", progress.finish());
+    put(stderr, "{}", progress.finish());
     return outcome;
   }
 
@@ -219,16 +220,16 @@ class Suite {
     const measure::BaselineStore store(options_.baseline_folder);
     const auto baseline = store.load(options_.baseline);
     if (!baseline) {
-      fmt::print(stderr, "transport_perf: {}\n", baseline.error().message);
+      put(stderr, "transport_perf: {}\n", baseline.error().message);
       return 2;
     }
     auto comparison = measure::compare_with_baseline(*baseline, results_, options_.force, {.seed = options_.seed});
     if (!comparison) {
-      fmt::print(stderr, "transport_perf: {}\n", comparison.error().message);
+      put(stderr, "transport_perf: {}\n", comparison.error().message);
       return 2;
     }
     for (const std::string& mark : comparison->marks) results_.marks.push_back(mark);
-    for (const std::string& line : comparison->skipped) fmt::print(stderr, "not compared  {}\n", line);
+    for (const std::string& line : comparison->skipped) put(stderr, "not compared  {}\n", line);
     results_.comparison = std::move(comparison->comparison);
     return results_.comparison->exit_code();
   }
@@ -236,7 +237,7 @@ class Suite {
   void add_instructions(const std::vector<const Row*>& rows) {
     const auto counts = count_instructions_of(own_program(), rows);
     if (!counts) {
-      fmt::print(stderr, "transport_perf: no instructions: {}\n", counts.error().message);
+      put(stderr, "transport_perf: no instructions: {}\n", counts.error().message);
       return;
     }
     for (measure::BenchmarkResult& row : results_.benchmarks) {
@@ -264,31 +265,31 @@ class Suite {
 
   void print(const RunOutcome& outcome) const {
     std::FILE* const out = options_.json ? stderr : stdout;
-    fmt::print(out, "{}\n", report::print_table(report::benchmark_table(results_), terminal_));
+    put(out, "{}\n", report::print_table(report::benchmark_table(results_), terminal_));
     if (std::any_of(results_.benchmarks.begin(), results_.benchmarks.end(),
                     [](const auto& row) { return row.distribution.has_value(); })) {
-      fmt::print(out, "{}\n", report::print_table(report::latency_table(results_), terminal_));
+      put(out, "{}\n", report::print_table(report::latency_table(results_), terminal_));
     }
     for (const measure::Ladder& ladder : results_.ladders) {
-      fmt::print(out, "{}\n", report::print_table(report::ladder_table(ladder), terminal_));
+      put(out, "{}\n", report::print_table(report::ladder_table(ladder), terminal_));
     }
-    if (options_.noise) fmt::print(out, "{}\n", report::print_table(report::noise_table(results_), terminal_));
+    if (options_.noise) put(out, "{}\n", report::print_table(report::noise_table(results_), terminal_));
     if (results_.comparison) {
-      fmt::print(out, "{}\n", report::print_table(report::comparison_table(*results_.comparison), terminal_));
+      put(out, "{}\n", report::print_table(report::comparison_table(*results_.comparison), terminal_));
     }
     if (during_.exit_code() != 0) {
-      fmt::print(out, "While it ran:\n{}\n", report::print_environment(during_, terminal_, false));
+      put(out, "While it ran:\n{}\n", report::print_environment(during_, terminal_, false));
     }
-    for (const std::string& line : outcome.skipped) fmt::print(out, "skipped  {}\n", line);
-    for (const std::string& line : outcome.failed) fmt::print(stderr, "FAILED   {}\n", line);
-    fmt::print(out, "{} rows in {:.0f} s; {} skipped, {} failed\n", results_.benchmarks.size(), results_.seconds,
-               outcome.skipped.size(), outcome.failed.size());
+    for (const std::string& line : outcome.skipped) put(out, "skipped  {}\n", line);
+    for (const std::string& line : outcome.failed) put(stderr, "FAILED   {}\n", line);
+    put(out, "{} rows in {:.0f} s; {} skipped, {} failed\n", results_.benchmarks.size(), results_.seconds,
+        outcome.skipped.size(), outcome.failed.size());
   }
 
   int store() const {
     if (!options_.json_file.empty()) {
       if (const Status saved = measure::save_results(results_, options_.json_file); !saved) {
-        fmt::print(stderr, "transport_perf: {}\n", saved.error().message);
+        put(stderr, "transport_perf: {}\n", saved.error().message);
         return 2;
       }
     }
@@ -297,11 +298,11 @@ class Suite {
       std::filesystem::create_directories(options_.baseline_folder, error);
       if (const Status saved = measure::BaselineStore(options_.baseline_folder).save(options_.save_baseline, results_);
           !saved) {
-        fmt::print(stderr, "transport_perf: {}\n", saved.error().message);
+        put(stderr, "transport_perf: {}\n", saved.error().message);
         return 2;
       }
     }
-    if (options_.json) fmt::print("{}", measure::print_json(to_json(results_)));
+    if (options_.json) put(stdout, "{}", measure::print_json(to_json(results_)));
     return 0;
   }
 
@@ -339,13 +340,13 @@ int gate_on_budget(const Options& options, const std::vector<const Row*>& rows) 
   } else {
     const auto budget = read(options.check_budget);
     if (!budget) {
-      fmt::print(stderr, "transport_perf: {}: {}\n", options.check_budget, budget.error().message);
+      put(stderr, "transport_perf: {}: {}\n", options.check_budget, budget.error().message);
       return 2;
     }
     for (std::string& problem : check_budget(*budget, counts, notes)) failures.push_back(std::move(problem));
   }
-  for (const std::string& note : notes) fmt::print("{}\n", note);
-  for (const std::string& line : failures) fmt::print(stderr, "OVER BUDGET  {}\n", line);
+  for (const std::string& note : notes) put(stdout, "{}\n", note);
+  for (const std::string& line : failures) put(stderr, "OVER BUDGET  {}\n", line);
   return failures.empty() ? 0 : 1;
 }
 
@@ -354,7 +355,7 @@ int merge_files(const Options& options) {
   for (const std::string& path : options.merge) {
     auto results = measure::load_results(path);
     if (!results) {
-      fmt::print(stderr, "transport_perf: {}: {}\n", path, results.error().message);
+      put(stderr, "transport_perf: {}: {}\n", path, results.error().message);
       return 2;
     }
     runs.push_back(std::move(*results));
@@ -365,10 +366,10 @@ int merge_files(const Options& options) {
                            ? Status(failure(ErrorCode::kInvalidArgument, "--json-file is missing"))
                            : measure::save_results(*merged, options.json_file);
   if (!saved) {
-    fmt::print(stderr, "transport_perf: --merge: {}\n", saved.error().message);
+    put(stderr, "transport_perf: --merge: {}\n", saved.error().message);
     return 2;
   }
-  fmt::print("{} rows in {}\n", merged->benchmarks.size(), options.json_file);
+  put(stdout, "{} rows in {}\n", merged->benchmarks.size(), options.json_file);
   return 0;
 }
 
@@ -387,15 +388,15 @@ int run(const Options& options) {
   try {
     rows = selected_rows(options);
   } catch (const std::regex_error& error) {
-    fmt::print(stderr, "transport_perf: --filter: {}\n", error.what());
+    put(stderr, "transport_perf: --filter: {}\n", error.what());
     return 2;
   }
   if (rows.empty()) {
-    fmt::print(stderr, "transport_perf: no row is selected\n");
+    put(stderr, "transport_perf: no row is selected\n");
     return 2;
   }
   if (options.list) {
-    for (const Row* row : rows) fmt::print("{:<48} {}\n", row->name, row->title);
+    for (const Row* row : rows) put(stdout, "{:<48} {}\n", row->name, row->title);
     return 0;
   }
   if (!options.check_budget.empty() || !options.write_budget.empty()) return gate_on_budget(options, rows);
@@ -445,5 +446,5 @@ int main(int argc, char** argv) {
   app.add_option("--repeat-every", options.repeat_every)->group("");
   app.add_option("--under-callgrind", options.under_callgrind)->group("");
   CLI11_PARSE(app, argc, argv);
-  return godwit::bench::run(options);
+  return godwit::bench::finish_output(godwit::bench::run(options));
 }

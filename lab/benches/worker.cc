@@ -13,6 +13,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "benches/output.h"
 #include "support/json.h"
 
 namespace godwit::bench {
@@ -88,7 +89,7 @@ int serve_requests(int repeat_every) {
     } else {
       repetition = execute(*row, options);
     }
-    fmt::print("{}\n", reply_of(repetition).dump());
+    put(stdout, "{}\n", reply_of(repetition).dump());
     std::fflush(stdout);
   }
   return 0;

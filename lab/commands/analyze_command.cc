@@ -317,7 +317,7 @@ void add_analyze_command(CLI::App& app, int& exit_code) {
   CLI::App* const command = app.add_subcommand(
       "analyze", "Shows where a packet's time goes, step by step, in a sender and a receiver over loopback");
   command->add_option("-t,--time", options->seconds, "seconds of each run")
-      ->check(CLI::Range(0.05, 60.0))
+      ->check(check_seconds(0.05, 60))
       ->capture_default_str();
   command->add_option("--rounds", options->rounds, "rounds of two interleaved runs: without and with probes")
       ->check(CLI::Range(1, 100))

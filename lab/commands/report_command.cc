@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +12,7 @@
 #include "cli/exit_code.h"
 #include "commands/lab_commands.h"
 #include "measure/results.h"
+#include "support/text_file.h"
 #include "report/html.h"
 #include "report/screen.h"
 #include "report/sections.h"
@@ -33,26 +32,17 @@ struct ReportOptions {
   bool screen = false;
 };
 
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return failure(ErrorCode::kNotFound, path + ": cannot be read");
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
 bool write_file(const std::string& path, const std::string& content) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << content;
-  file.close();
-  if (file) return true;
-  print_error(path + ": cannot be written");
-  return false;
+  const Status written = measure::write_text_file(path, content);
+  if (!written) print_error(written.error().message);
+  return written.has_value();
 }
 
 int update_documents(const ReportOptions& options) {
   report::SectionRenderer renderer(options.folder);
   int exit_code = kSuccess;
   for (const std::string& path : options.documents) {
-    const auto document = read_file(path);
+    const auto document = measure::read_text_file(path);
     if (!document) {
       print_error(document.error().message);
       return kUsage;

@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "support/json.h"
 #include "measure/results_json.h"
+#include "support/text_file.h"
 
 namespace godwit::measure {
 
@@ -53,23 +52,16 @@ Status save_results(const Results& results, const std::string& path) {
   if (target.has_parent_path()) std::filesystem::create_directories(target.parent_path(), error);
   // Beside the target and then renamed: an interrupted run leaves the old file whole.
   const std::filesystem::path draft = path + ".new";
-  {
-    std::ofstream file(draft, std::ios::binary | std::ios::trunc);
-    file << print_json(to_json(results));
-    file.flush();
-    if (!file) return failure(ErrorCode::kSystem, "cannot write " + draft.string());
-  }
+  if (const Status written = write_text_file(draft.string(), print_json(to_json(results))); !written) return written;
   std::filesystem::rename(draft, target, error);
   if (error) return failure(ErrorCode::kSystem, "cannot write " + path + ": " + error.message());
   return {};
 }
 
 Result<Results> load_results(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return failure(ErrorCode::kNotFound, "cannot read " + path);
-  std::ostringstream content;
-  content << file.rdbuf();
-  const Result<Json> json = parse_json(content.str());
+  const Result<std::string> content = read_text_file(path);
+  if (!content) return std::unexpected(content.error());
+  const Result<Json> json = parse_json(*content);
   if (!json) return failure(ErrorCode::kInvalidArgument, path + ": " + json.error().message);
   Result<Results> results = results_from_json(*json);
   if (!results) return failure(results.error().code, path + ": " + results.error().message);

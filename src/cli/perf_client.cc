@@ -37,7 +37,7 @@ class PerfClientCommand final : public LoopCommand, public PerfObserver {
       : options_(options),
         node_(*opened.node),
         meter_(node_, options.network.idle, instruments),
-        intervals_(from_seconds(options.bulk() ? options.interval : 0), from_seconds(options.omit_seconds)),
+        intervals_(from_seconds(options.bulk() ? options.interval_seconds() : 0), from_seconds(options.omit_seconds)),
         client_(node_.endpoint(), node_.random(), make_perf_client(options, opened), *this, cost_sink_of(instruments)) {
     client_.set_echo(boot_time_now, [this](Duration latency) {
       latency_.record(static_cast<std::uint64_t>(std::max<Duration::rep>(latency.count(), 0)));
@@ -75,7 +75,7 @@ class PerfClientCommand final : public LoopCommand, public PerfObserver {
   // The last row, with what the results add to those before it.
   void finish_intervals() {
     const auto row = intervals_.finish(boot_time_now(), client_.run());
-    if (row && options_.bulk() && options_.interval > 0) say(*row);
+    if (row && options_.bulk() && options_.interval_seconds() > 0) say(*row);
   }
 
   // The result, or why there is none.
@@ -131,7 +131,7 @@ class PerfClientCommand final : public LoopCommand, public PerfObserver {
 
  private:
   [[nodiscard]] std::vector<PerfInterval> rows() const {
-    return options_.interval > 0 ? intervals_.rows() : std::vector<PerfInterval>();
+    return options_.interval_seconds() > 0 ? intervals_.rows() : std::vector<PerfInterval>();
   }
   [[nodiscard]] measure::Json start_to_json(const PerfRun& run) const {
     const auto remote = node_.endpoint().remote_address(run.connection());

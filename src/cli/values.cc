@@ -125,6 +125,15 @@ CLI::Validator check_positive_size() {
 CLI::Validator check_duration() {
   return check(parse_duration, "a time (10, 1.5s, 25ms, 100us)");
 }
+CLI::Validator check_seconds(double least, double most) {
+  CLI::Validator check = CLI::Range(least, most);
+  return check & CLI::Validator(
+                     [](const std::string& text) {
+                       const auto end = text.find_first_not_of("+-.eE0123456789");
+                       return end == std::string::npos ? std::string() : "'" + text + "' is not a number of seconds";
+                     },
+                     "");
+}
 CLI::Validator check_probability() {
   return check(parse_probability, "a probability (0.01 or 1%)");
 }

@@ -30,6 +30,8 @@ namespace godwit::cli {
 // Bytes of an echo that goes as one packet, its header included.
 [[nodiscard]] CLI::Validator check_message_size();
 [[nodiscard]] CLI::Validator check_duration();
+// A number of seconds within the bounds, as CLI::Range, which takes what is no number ("nan") for one.
+[[nodiscard]] CLI::Validator check_seconds(double least, double most);
 [[nodiscard]] CLI::Validator check_probability();
 [[nodiscard]] CLI::Validator check_bind();
 [[nodiscard]] CLI::Validator check_public_key();

@@ -34,6 +34,8 @@ class Connector {
   // the winner's events, Connected first, and for all other connections.
   [[nodiscard]] bool on_event(Instant now, ConnectionId connection, const Event& event);
   void on_turn(Instant now);
+  // Gives the attempts up; not while an event of the endpoint is being looked at.
+  void stop(Instant now);
   // When on_turn() has something to do.
   [[nodiscard]] std::optional<Instant> next_timeout() const;
 

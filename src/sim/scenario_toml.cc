@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -355,10 +357,13 @@ Result<Scenario> parse_scenario(std::string_view toml_text) {
 }
 
 Result<Scenario> load_scenario(const std::string& path) {
+  errno = 0;
   std::ifstream file(path);
-  if (!file) return failure(ErrorCode::kNotFound, fmt::format("{} cannot be read", path));
   std::stringstream text;
   text << file.rdbuf();
+  if (!file || (text.str().empty() && errno != 0)) {
+    return failure(ErrorCode::kNotFound, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+  }
   auto scenario = parse_scenario(text.str());
   if (!scenario) return failure(scenario.error().code, fmt::format("{}: {}", path, scenario.error().message));
   return scenario;

@@ -16,8 +16,8 @@ struct GoneScene : RunScene {
     };
     pair.client.on_turn = [this](Instant now) {
       if (port_is_closed && pair.drop == 1) {
-        pair.client.endpoint->on_path_report(
-            now, {.remote = pair.server.address, .problem = PathProblem::kPortUnreachable});
+        pair.client.endpoint->on_path_report(now,
+                                             {.remote = pair.server.address, .problem = PathProblem::kPortUnreachable});
       }
       client->on_turn(now);
     };

@@ -35,6 +35,7 @@
 #include "transport/handshake.h"
 #include "transport/keepalive.h"
 #include "transport/key_usage.h"
+#include "transport/ping_pair.h"
 #include "transport/session.h"
 #include "transport/statistics.h"
 #include "transport/transmit_buffer.h"
@@ -193,6 +194,7 @@ class Connection final : private StreamSink {
     std::array<std::uint64_t, kMaxPendingPongs> pongs{};
     std::size_t pong_count = 0;
     bool ping_due = false;
+    PingPair pair;                         // of pings that measure the way of acknowledgements
     bool completion_due = false;           // a completion ack answers a success ack (wire spec 4.3, 5.8)
     std::optional<std::uint32_t> decline;  // attempt of an Offer to decline (wire spec 4.8)
     std::optional<Instant> last_decline;
@@ -295,6 +297,8 @@ class Connection final : private StreamSink {
   // The latest datagram of `run`, which held `before` bytes without it; nothing where the key was used up.
   void record_sent(Instant now, const RunWriter& run, std::size_t before, std::uint32_t id, trace::PacketKind kind,
                    bool retransmission = false) const;
+  // Its sequence.
+  std::uint64_t write_ping(Instant now, Established& session, RunWriter& run);
   void write_control(Instant now, Established& session, RunWriter& run);
   void write_receipts(Instant now, Established& session, RunWriter& run);
   void write_retransmissions(Instant now, Established& session, RunWriter& run);

@@ -202,7 +202,13 @@ void Connection::process_packet(Instant now, Established& session, const Arrival
     if (!round_trip) return;
     session.recovery.rtt().on_ping_sample(now, *round_trip);
     session.recovery.on_path_proven();
-    session.acks.on_round_trip(*round_trip, session.recovery.rtt().minimum());
+    // The second one of a pair waits behind acknowledgements on purpose.
+    if (!session.pair.is_second(pong->sequence)) {
+      session.acks.on_round_trip(*round_trip, session.recovery.rtt().minimum());
+    }
+    if (const auto spread = session.pair.on_answer(pong->sequence, *round_trip)) {
+      session.acks.on_pair(spread->bytes, spread->apart);
+    }
     if (session.session.on_ping_answered(arrival.opened.proves_peer)) emit(PeerAuthenticated{});
     emit(PingAnswered{.sequence = pong->sequence, .round_trip = *round_trip});
     return;

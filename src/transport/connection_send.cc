@@ -15,6 +15,8 @@ namespace {
 constexpr Duration kRestAfter = 1s;
 // How long an acceptor whose key is used up waits for the peer to dial anew.
 constexpr Duration kRenewalGrace = 2s;
+constexpr std::uint32_t kPingDatagram = wire::kPingSize + wire::kDatagramOverhead;
+constexpr std::uint32_t kIpAndUdpBytes = 28;
 // Of a key's hard limit: more than one run and the farewell.
 constexpr std::uint64_t kReservedPackets = 2 * RunWriter::kMaxSegments;
 
@@ -145,6 +147,17 @@ std::uint32_t Connection::untracked_id(Established& session) const {
   return session.session.peer_tracks_noops() ? wire::kHandshakePacketId : session.recovery.next_packet_id();
 }
 
+std::uint64_t Connection::write_ping(Instant now, Established& session, RunWriter& run) {
+  std::array<std::uint8_t, wire::kMaxDatagram> scratch;
+  const wire::Ping ping{session.keepalive.begin_ping(now)};
+  const std::uint32_t id = untracked_id(session);
+  const std::size_t size = wire::encode(scratch, id, {}, ping);
+  const std::size_t before = run.bytes();
+  run.append(ByteView(scratch).first(size), {}, {});
+  record_sent(now, run, before, id, trace::PacketKind::kPing);
+  return ping.sequence;
+}
+
 void Connection::write_control(Instant now, Established& session, RunWriter& run) {
   std::array<std::uint8_t, wire::kMaxDatagram> scratch;
   while (!session.handshake_tail.empty() && run.append_sealed(session.handshake_tail.front())) {
@@ -166,17 +179,16 @@ void Connection::write_control(Instant now, Established& session, RunWriter& run
     run.append(ByteView(scratch).first(size), {}, {});
     record_sent(now, run, before, id, trace::PacketKind::kPong);
   }
+  if (session.pair.second_due(now) && run.fits(kPingDatagram)) {
+    session.pair.end(write_ping(now, session, run), kPingDatagram + kIpAndUdpBytes);
+  }
   // Measures the path that acknowledgements take, while many of them do.
-  if (session.acks.probe_due(now)) session.ping_due = true;
-  if (session.ping_due && run.fits(wire::kPingSize + wire::kDatagramOverhead)) {
+  const bool measures = session.acks.probe_due(now);
+  if ((session.ping_due || measures) && run.fits(kPingDatagram)) {
     session.ping_due = false;
     session.acks.on_probe_sent(now);
-    const wire::Ping ping{session.keepalive.begin_ping(now)};
-    const std::uint32_t id = untracked_id(session);
-    const std::size_t size = wire::encode(scratch, id, {}, ping);
-    const std::size_t before = run.bytes();
-    run.append(ByteView(scratch).first(size), {}, {});
-    record_sent(now, run, before, id, trace::PacketKind::kPing);
+    const std::uint64_t sequence = write_ping(now, session, run);
+    if (measures && session.acks.begin_pair(now)) session.pair.begin(now, sequence);
   }
   if (session.decline && session.recovery.may_send_new()) {
     const wire::UpgradeDecline decline{.attempt = *session.decline, .reason = wire::kDeclineDisabled};
@@ -206,6 +218,9 @@ void Connection::write_receipts(Instant now, Established& session, RunWriter& ru
     if (room < kSmallest) return;
     const std::size_t most = std::min(
         {(room - wire::kSmallestDatagram) / wire::kReceiptSize, receipts.size(), session.acks.receipts_per_packet()});
+    // Behind a ping, whose size the run has, there is room for a few only: all go together in the next run.
+    const bool control_only = !run.empty() && run.tracked_bytes() == 0;
+    if (control_only && most < std::min(session.acks.pending(), session.acks.receipts_per_packet())) return;
     GODWIT_MARK(context_.cost, kAcknowledge);
     const std::size_t count = session.acks.take(now, std::span(receipts).first(most), true);
     if (count == 0) return;
@@ -216,6 +231,7 @@ void Connection::write_receipts(Instant now, Established& session, RunWriter& ru
     run.append(ByteView(plaintext).first(size), {}, {});
     GODWIT_MARK(context_.cost, kBookkeeping);
     ++counted_.receipt_packets_sent;
+    session.pair.on_acknowledgements(static_cast<std::uint32_t>(size + wire::kDatagramOverhead + kIpAndUdpBytes));
     record_sent(now, run, before, id, trace::PacketKind::kNoOp);
   }
 }

@@ -242,6 +242,7 @@ void Endpoint::on_path_report(Instant now, const PathReport& report) {
   // A half-open route has no connection to tell: its handshakes end by their own timers.
   if (!slot || routes_[*slot].connection() == nullptr) return;
   with_slot(*slot, [&](Route& route) {
+    if (report.refused) route.on_send_refused(report.problem);
     route.connection()->on_path_problem(now, report.problem);
     return true;
   });

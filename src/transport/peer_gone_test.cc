@@ -72,6 +72,7 @@ class PeerGone : public testing::Test {
       collect(side);
       if (!run) return;
       sent_[side] += run->segment_count();
+      left_from_[side] = run->local;
       if (lost_ && lost_(side)) continue;
       flight_.push_back({now_ + 5ms, 1 - side, {run->bytes.begin(), run->bytes.end()}, run->segment_size});
     }
@@ -103,6 +104,7 @@ class PeerGone : public testing::Test {
   std::deque<Flight> flight_;
   std::function<bool(std::size_t side)> lost_;  // of the datagrams that this side sends
   std::array<std::uint64_t, 2> sent_{};
+  std::array<SocketAddress, 2> left_from_;  // the latest datagram; unspecified: the kernel chooses
   std::array<std::array<std::size_t, std::variant_size_v<Event>>, 2> counts_{};
   std::array<std::optional<Closed>, 2> closed_;
   std::array<ConnectionId, 2> connection_of_{};
@@ -121,6 +123,31 @@ TEST_F(PeerGone, ACloseIsAnsweredAndThenForgotten) {
   const std::uint64_t sent = sent_[0] + sent_[1];
   run_for(5s);
   EXPECT_EQ(sent_[0] + sent_[1], sent) << "nobody answers an answer";
+}
+
+// The address that the peer's datagrams came to may be gone from this host.
+TEST_F(PeerGone, AnAddressThatTheKernelRefusesToSendFromIsGivenUp) {
+  connect();
+  ASSERT_TRUE(endpoints_[0]->ping(now_, connection_));
+  run_for(100ms);
+  ASSERT_TRUE(endpoints_[0]->ping(now_, connection_));
+  flush(0);
+  EXPECT_EQ(left_from_[0], address(0));
+  run_for(100ms);
+  PathReport report{.remote = address(1), .problem = PathProblem::kInvalidAddress};
+  endpoints_[0]->on_path_report(now_, report);
+  ASSERT_TRUE(endpoints_[0]->ping(now_, connection_));
+  flush(0);
+  EXPECT_EQ(left_from_[0], address(0)) << "ICMP proves nothing";
+  report.refused = true;
+  endpoints_[0]->on_path_report(now_, report);
+  ASSERT_TRUE(endpoints_[0]->ping(now_, connection_));
+  flush(0);
+  EXPECT_FALSE(left_from_[0].is_specified());
+  run_for(100ms);
+  ASSERT_TRUE(endpoints_[0]->ping(now_, connection_));
+  flush(0);
+  EXPECT_EQ(left_from_[0], address(0)) << "the peer's answer came to it";
 }
 
 TEST_F(PeerGone, ALostCloseIsRepeated) {

@@ -280,6 +280,14 @@ void Route::close(Instant now, CloseReason reason, std::string_view text) {
   clear_pending();
 }
 
+void Route::on_send_refused(PathProblem problem) {
+  const bool about_addresses = problem == PathProblem::kInvalidAddress || problem == PathProblem::kNetworkUnreachable ||
+                               problem == PathProblem::kHostUnreachable;
+  if (!about_addresses) return;
+  local_ = {};
+  for (const auto& pending : pending_) pending->local = {};
+}
+
 bool Route::reconnecting() const {
   return std::any_of(pending_.begin(), pending_.end(), [](const auto& pending) { return pending->reconnects; });
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/datagram_run.h"
+#include "base/path_problem.h"
 #include "congestion/fair_share.h"
 #include "transport/admission.h"
 #include "transport/connection.h"
@@ -63,6 +64,9 @@ class Route {
   [[nodiscard]] const SocketAddress& remote() const { return remote_; }
   // Where the peer's datagrams arrive: replies leave from there.
   [[nodiscard]] const SocketAddress& local() const { return local_; }
+  // The kernel refused to send: the local address may be one that this host has had. It chooses one itself until the
+  // next authentic datagram has come in.
+  void on_send_refused(PathProblem problem);
   // Null while the route is half-open.
   [[nodiscard]] Connection* connection() { return connection_.get(); }
   [[nodiscard]] const Connection* connection() const { return connection_.get(); }

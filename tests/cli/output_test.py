@@ -27,7 +27,9 @@ class LostResults(Case):
                 [*listener.client("send"), "data.bin"], [*listener.client("send"), "data.bin", "--json"],
                 [*perf, "-t", "0.2", "--rate", "10M"], [*perf, "-t", "0.2", "--rate", "10M", "--json"],
                 [*perf, "-t", "0.2", "--rate", "10M", "--json-stream"], scenario,
-                ["sim", "table", "--subset", "ci", "--only", "zzzz", "--json"]]
+                ["sim", "run", "--seeds", "2"],
+                ["sim", "table", "--subset", "ci", "--only", "zzzz", "--json"],
+                *([["bench", "--list"]] if os.path.exists(os.path.join(os.path.dirname(GODWIT), "transport_perf")) else [])]
 
     def test_a_full_disk_is_an_error_of_every_command(self):
         for command in self.commands():
