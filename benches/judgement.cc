@@ -72,9 +72,10 @@ Judgement judge_programs(RunPlan plan, const JudgementOptions& options) {
   const measure::Stopwatch watch;
   const std::size_t looks = options.time_limit > 0 ? kLooks : 1;
   const measure::ComparisonOptions rules{.seed = options.seed, .looks = looks};
-  plan.repetitions = options.first_pairs > 0
-                         ? options.first_pairs
-                         : measure::pairs_needed(plan.rows.size(), rules.family_alpha / static_cast<double>(looks)) * 3 / 2;
+  plan.repetitions =
+      options.first_pairs > 0
+          ? options.first_pairs
+          : measure::pairs_needed(plan.rows.size(), rules.family_alpha / static_cast<double>(looks)) * 3 / 2;
   const std::size_t first_pairs = plan.repetitions;
   Judgement judgement;
   judgement.outcome = run_rows(plan);
@@ -97,8 +98,8 @@ Judgement judge_programs(RunPlan plan, const JudgementOptions& options) {
       options.count_instructions && !rows.empty()) {
     const Status counted = add_instruction_ratios(plan, rows, judgement.outcome);
     if (!counted) {
-      judgement.notes.push_back(fmt::format("{} rows stay undecided: no instructions: {}", rows.size(),
-                                            counted.error().message));
+      judgement.notes.push_back(
+          fmt::format("{} rows stay undecided: no instructions: {}", rows.size(), counted.error().message));
     }
     judgement.comparison = measure::settle(judgement.comparison, measure::compare(judgement.outcome.pairs, rules));
   }

@@ -24,7 +24,8 @@ int severity(measure::FindingVerdict verdict) {
 // The worst of each name.
 void add_findings(std::vector<measure::Finding>& all, const std::vector<measure::Finding>& more) {
   for (const measure::Finding& finding : more) {
-    const auto same = std::find_if(all.begin(), all.end(), [&](const auto& other) { return other.name == finding.name; });
+    const auto same =
+        std::find_if(all.begin(), all.end(), [&](const auto& other) { return other.name == finding.name; });
     if (same == all.end()) {
       all.push_back(finding);
     } else if (severity(finding.verdict) > severity(same->verdict)) {

@@ -12,13 +12,14 @@ std::string side_details(const SideAnalysis& side, const report::TerminalOptions
   const SideFacts& facts = side.facts;
   return report::print_table(report::breakdown_table(side.breakdown), terminal) +
          fmt::format(
-             "\nThe build without probes takes {} ns of processor time per packet, of which {} ns are polling, sleeping "
+             "\nThe build without probes takes {} ns of processor time per packet, of which {} ns are polling, "
+             "sleeping "
              "and waking ({} waits per packet); the build with probes takes {} ns. The {} waited for {} ns per packet. "
              "A loop of probes alone takes {} ns per probe. Others had the processor for {} of the measured time.\n",
              report::format_number(facts.unmarked_nanoseconds), report::format_number(facts.wait_nanoseconds),
              report::format_number(facts.waits), report::format_number(facts.marked_nanoseconds), side.breakdown.side,
-             report::format_number(side.breakdown.idle_nanoseconds),
-             report::format_number(facts.loop_mark_nanoseconds), report::format_percent(facts.held_up_share));
+             report::format_number(side.breakdown.idle_nanoseconds), report::format_number(facts.loop_mark_nanoseconds),
+             report::format_percent(facts.held_up_share));
 }
 
 }  // namespace
@@ -34,8 +35,7 @@ std::string print_details(const DetailsInput& input, const Analysis& analysis, c
       report::format_number(analysis.datagrams_per_send_call),
       report::format_number(analysis.datagrams_per_receive_call), analysis.retransmitted_packets,
       analysis.kernel_drops);
-  if (input.messages)
-    text += "A packet is a message or its reply: each side sends the one and receives the other.\n";
+  if (input.messages) text += "A packet is a message or its reply: each side sends the one and receives the other.\n";
   for (const SideAnalysis* side : {&analysis.sender, &analysis.receiver}) text += "\n" + side_details(*side, terminal);
   for (const report::Table& table :
        {report::path_table(results, input.name), report::occupancy_table(results, input.name),

@@ -51,7 +51,8 @@ bool make_key(const std::filesystem::path& folder) {
   if (error || ::chmod((folder / "godwit").c_str(), 0700) != 0) return false;
   const int file = ::open((folder / "godwit" / "key").c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0) return false;
-  const bool written = ::write(file, (digits + "\n").data(), digits.size() + 1) == static_cast<ssize_t>(digits.size() + 1);
+  const bool written =
+      ::write(file, (digits + "\n").data(), digits.size() + 1) == static_cast<ssize_t>(digits.size() + 1);
   return ::close(file) == 0 && written;
 }
 

@@ -40,8 +40,9 @@ BenchmarkResult row(const std::string& name, const std::string& breakdown, doubl
 
 TEST(AnalysisSummary, TheSlowerSideSetsEveryLimit) {
   Results results;
-  results.breakdowns = {side(kShippedScenario, "sender", {{CostStep::kSendCall, 100}, {CostStep::kSeal, 100}}, 200),
-                        side(kShippedScenario, "receiver", {{CostStep::kReceiveCall, 40}, {CostStep::kOpen, 120}}, 160)};
+  results.breakdowns = {
+      side(kShippedScenario, "sender", {{CostStep::kSendCall, 100}, {CostStep::kSeal, 100}}, 200),
+      side(kShippedScenario, "receiver", {{CostStep::kReceiveCall, 40}, {CostStep::kOpen, 120}}, 160)};
   const AnalysisSummary summary = summarize_analysis(results);
   ASSERT_TRUE(summary.shipped.has_value());
   EXPECT_EQ(summary.shipped->slower_side(), "sender");
@@ -60,9 +61,8 @@ TEST(AnalysisSummary, TheSlowerSideSetsEveryLimit) {
 
 TEST(AnalysisSummary, WhatTheStepsMissMayBelongToAnyOfThem) {
   Results results;
-  results.breakdowns = {
-      side(kShippedScenario, "sender", {{CostStep::kSendCall, 60}, {CostStep::kSeal, 30}}, 100),
-      side(kShippedScenario, "receiver", {{CostStep::kReceiveCall, 50}, {CostStep::kOpen, 30}}, 64)};
+  results.breakdowns = {side(kShippedScenario, "sender", {{CostStep::kSendCall, 60}, {CostStep::kSeal, 30}}, 100),
+                        side(kShippedScenario, "receiver", {{CostStep::kReceiveCall, 50}, {CostStep::kOpen, 30}}, 64)};
   const ScenarioSummary summary = summarize_scenario(results, kShippedScenario);
   EXPECT_FALSE(summary.sums_up());
   const Range kernel = summary.sender->of(CostGroup::kKernel).nanoseconds;

@@ -119,7 +119,8 @@ std::string draw_gains(const measure::AnalysisSummary& summary) {
     const measure::ChangeGain& gain = summary.changes[i];
     const double top = kGainHeight * static_cast<double>(i);
     svg.text(0, top + 16, fmt::format("{}. {}", i + 1, gain.what), "bar-name");
-    svg.text(100, top + 16, fmt::format("{} at half cost, {} if free", format_gain(gain.halved), format_gain(gain.free)),
+    svg.text(100, top + 16,
+             fmt::format("{} at half cost, {} if free", format_gain(gain.halved), format_gain(gain.free)),
              "bar-value wide", Anchor::kEnd);
     svg.text(100, top + 16, format_gain(gain.free) + " if free", "bar-value narrow", Anchor::kEnd);
     svg.rectangle(0, top + 24, length_of(gain.free) / most * 100, kGainBarHeight, "gain-free");

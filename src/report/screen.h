@@ -1,6 +1,6 @@
-// A whole run on one screen of at most kScreenLines lines of kScreenColumns columns: what a packet costs on either side,
-// the limits, the same for one datagram per system call, what would gain most, the finding, the machine's fitness and
-// where the page is. The parts are shared with the HTML page, so that both say the same.
+// A whole run on one screen of at most kScreenLines lines of kScreenColumns columns: what a packet costs on either
+// side, the limits, the same for one datagram per system call, what would gain most, the finding, the machine's fitness
+// and where the page is. The parts are shared with the HTML page, so that both say the same.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +28,8 @@ struct ScreenOptions {
 // Whether the machine was fit for every level that was measured.
 struct Fitness {
   bool fit = true;
-  std::vector<std::string> reasons;   // "load.processes: 61 % of a processor"; empty when fit
-  std::vector<std::string> drawbacks; // names of findings that cost accuracy
+  std::vector<std::string> reasons;    // "load.processes: 61 % of a processor"; empty when fit
+  std::vector<std::string> drawbacks;  // names of findings that cost accuracy
   [[nodiscard]] std::string sentence() const;
 };
 [[nodiscard]] Fitness fitness_of(const measure::Results& results);

@@ -45,7 +45,8 @@ const SideSummary& slower_side(const ScenarioSummary& scenario) {
 
 void append_sums(std::string& text, const ScenarioSummary& scenario, std::string_view when) {
   const auto missed = [](const std::optional<SideSummary>& side) {
-    return side && side->remainder_share ? format_percent(std::abs(*side->remainder_share)) : std::string("an unknown share");
+    return side && side->remainder_share ? format_percent(std::abs(*side->remainder_share))
+                                         : std::string("an unknown share");
   };
   const bool known = (scenario.sender && scenario.sender->remainder_share) ||
                      (scenario.receiver && scenario.receiver->remainder_share);
@@ -118,8 +119,8 @@ Table component_table(const ScenarioSummary& scenario, bool with_shares) {
     }
     table.rows.push_back(std::move(cells));
   };
-  for (const CostGroup group : {CostGroup::kKernel, CostGroup::kCipher, CostGroup::kDigest, CostGroup::kOwn,
-                                CostGroup::kApplication}) {
+  for (const CostGroup group :
+       {CostGroup::kKernel, CostGroup::kCipher, CostGroup::kDigest, CostGroup::kOwn, CostGroup::kApplication}) {
     add_row(
         component_label(group), Tone::kPlain,
         [group](const SideSummary& side) { return format_range(side.of(group).nanoseconds); },
@@ -202,8 +203,8 @@ std::string key_finding(const AnalysisSummary& summary) {
     const SideSummary& single = slower_side(*summary.single);
     const double low = slower.total.high > 0 ? single.total.low / slower.total.high : 0;
     const double high = slower.total.low > 0 ? single.total.high / slower.total.low : 0;
-    text += fmt::format("; one datagram per system call costs {} times as much, {} of it in {}", format_range({low, high}),
-                        format_shares(single.of(dearest_component(single)).share),
+    text += fmt::format("; one datagram per system call costs {} times as much, {} of it in {}",
+                        format_range({low, high}), format_shares(single.of(dearest_component(single)).share),
                         component_label(dearest_component(single)));
   }
   return text + ".";

@@ -48,16 +48,24 @@ Results two_scenarios(double sender_remainder = 0, double receiver_remainder = 0
   results.fingerprint.kernel = "6.1";
   results.fingerprint.build_type = "Release";
   results.fingerprint.cipher = "ipsec-mb";
-  results.breakdowns = {breakdown(measure::kShippedScenario, "sender",
-                                  {{CostStep::kSendCall, 80}, {CostStep::kSeal, 100}, {CostStep::kDigest, 30},
-                                   {CostStep::kEncode, 20}, {CostStep::kBookkeeping, 18}, {CostStep::kApplication, 2}},
-                                  sender_remainder),
-                        breakdown(measure::kShippedScenario, "receiver",
-                                  {{CostStep::kReceiveCall, 50}, {CostStep::kOpen, 70}, {CostStep::kDigest, 20},
-                                   {CostStep::kReassemble, 30}, {CostStep::kApplication, 30}},
-                                  receiver_remainder),
-                        breakdown(measure::kSingleScenario, "sender", {{CostStep::kSendCall, 2400}, {CostStep::kSeal, 100}}),
-                        breakdown(measure::kSingleScenario, "receiver", {{CostStep::kReceiveCall, 1000}, {CostStep::kOpen, 70}})};
+  results.breakdowns = {
+      breakdown(measure::kShippedScenario, "sender",
+                {{CostStep::kSendCall, 80},
+                 {CostStep::kSeal, 100},
+                 {CostStep::kDigest, 30},
+                 {CostStep::kEncode, 20},
+                 {CostStep::kBookkeeping, 18},
+                 {CostStep::kApplication, 2}},
+                sender_remainder),
+      breakdown(measure::kShippedScenario, "receiver",
+                {{CostStep::kReceiveCall, 50},
+                 {CostStep::kOpen, 70},
+                 {CostStep::kDigest, 20},
+                 {CostStep::kReassemble, 30},
+                 {CostStep::kApplication, 30}},
+                receiver_remainder),
+      breakdown(measure::kSingleScenario, "sender", {{CostStep::kSendCall, 2400}, {CostStep::kSeal, 100}}),
+      breakdown(measure::kSingleScenario, "receiver", {{CostStep::kReceiveCall, 1000}, {CostStep::kOpen, 70}})};
   return results;
 }
 
@@ -122,8 +130,8 @@ TEST(Screen, NamesTheThreeChangesThatGainMostByTheMeasuredParts) {
   EXPECT_THAT(screen, Not(HasSubstr("4. ")));
   // Other parts, other changes.
   Results dear_books = two_scenarios();
-  dear_books.breakdowns[0] = breakdown(measure::kShippedScenario, "sender",
-                                       {{CostStep::kSendCall, 80}, {CostStep::kBookkeeping, 900}});
+  dear_books.breakdowns[0] =
+      breakdown(measure::kShippedScenario, "sender", {{CostStep::kSendCall, 80}, {CostStep::kBookkeeping, 900}});
   screen = screen_of(dear_books);
   EXPECT_NE(row_beginning(screen, "1. bookkeeping"), "");
   EXPECT_NE(row_beginning(screen, "2. system calls"), "");
@@ -131,9 +139,10 @@ TEST(Screen, NamesTheThreeChangesThatGainMostByTheMeasuredParts) {
 
 TEST(Screen, FindsInOneSentenceWhoSetsThePaceAndWhatOneDatagramPerCallCosts) {
   const std::string screen = screen_of(two_scenarios(), 0);
-  EXPECT_THAT(words(screen), HasSubstr("Finding: The sender sets the pace with 250 ns per packet, of which the cipher takes 40 % and "
-                                  "Godwit's own transport takes 15 %; one datagram per system call costs 10.0 times as much, "
-                                  "96 % of it in kernel calls."));
+  EXPECT_THAT(words(screen),
+              HasSubstr("Finding: The sender sets the pace with 250 ns per packet, of which the cipher takes 40 % and "
+                        "Godwit's own transport takes 15 %; one datagram per system call costs 10.0 times as much, "
+                        "96 % of it in kernel calls."));
 }
 
 TEST(Screen, ShowsRangesWhereThePartsDoNotSumUp) {
@@ -156,8 +165,10 @@ TEST(Screen, ARangeIsNeverBelowZero) {
 
 TEST(Screen, SaysAtLeastWhereNothingBoundsAFigure) {
   Results results = two_scenarios();
-  results.breakdowns = {breakdown(measure::kShippedScenario, "sender", {{CostStep::kSendCall, 150}, {CostStep::kSeal, 50}}, -1)};
-  EXPECT_THAT(words(row_beginning(screen_of(results), "as shipped")), StartsWith("as shipped 5.00–10.0 M 45.2–90.4 ≥ 181"));
+  results.breakdowns = {
+      breakdown(measure::kShippedScenario, "sender", {{CostStep::kSendCall, 150}, {CostStep::kSeal, 50}}, -1)};
+  EXPECT_THAT(words(row_beginning(screen_of(results), "as shipped")),
+              StartsWith("as shipped 5.00–10.0 M 45.2–90.4 ≥ 181"));
 }
 
 TEST(Screen, FitsItsLinesAndColumnsWhateverItHasToSay) {
@@ -170,7 +181,8 @@ TEST(Screen, FitsItsLinesAndColumnsWhateverItHasToSay) {
         for (int i = 0; i < 20; ++i) findings.costs("area.number" + std::to_string(i), "value", "cost", "mend");
         results.environment.findings = findings.take();
       }
-      for (const std::size_t width : {std::size_t{0}, std::size_t{60}, std::size_t{80}, std::size_t{100}, std::size_t{200}}) {
+      for (const std::size_t width :
+           {std::size_t{0}, std::size_t{60}, std::size_t{80}, std::size_t{100}, std::size_t{200}}) {
         const std::vector<std::string> lines = lines_of(screen_of(results, width));
         EXPECT_LE(lines.size(), kScreenLines) << width;
         for (const std::string& line : lines) {

@@ -138,7 +138,8 @@ std::string print_table(const Table& wide, const TerminalOptions& options) {
   out += print_row(titles, table.columns, widths, options);
   for (const std::vector<Cell>& row : table.rows) out += print_row(row, table.columns, widths, options);
   if (!table.note.empty()) {
-    for (const std::string& line : wrap_to_columns(table.note, options.width == 0 ? table.note.size() + 1 : options.width)) {
+    for (const std::string& line :
+         wrap_to_columns(table.note, options.width == 0 ? table.note.size() + 1 : options.width)) {
       out += paint(line, Tone::kFaint, options) + "\n";
     }
   }
@@ -191,8 +192,7 @@ std::string print_progress(std::size_t done, std::size_t all, std::string_view w
   return "\r\033[K" + line + (done >= all ? "\n" : "");
 }
 
-std::string ProgressPrinter::update(std::size_t done, std::size_t all, std::string_view what,
-                                    double elapsed_seconds) {
+std::string ProgressPrinter::update(std::size_t done, std::size_t all, std::string_view what, double elapsed_seconds) {
   if (options_.width == 0) {
     if (last_ && elapsed_seconds < *last_ + seconds_between_) return "";
     last_ = elapsed_seconds;

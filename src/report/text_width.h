@@ -24,7 +24,8 @@ struct TextCharacter {
 // `text` if it takes at most `columns`, else its beginning and an ellipsis, together at most `columns`. Never cuts
 // inside a character or between a character and its combining marks.
 [[nodiscard]] std::string cut_to_columns(std::string_view text, std::size_t columns);
-// Lines of at most `columns`, broken between words but not before "%"; a longer word keeps its line to itself. At least one line.
+// Lines of at most `columns`, broken between words but not before "%"; a longer word keeps its line to itself. At least
+// one line.
 [[nodiscard]] std::vector<std::string> wrap_to_columns(const std::string& text, std::size_t columns);
 
 }  // namespace godwit::report
