@@ -34,6 +34,14 @@ void add_findings(std::vector<measure::Finding>& all, const std::vector<measure:
   }
 }
 
+// `godwit analyze` beside the suite is another measurement, not a piece of the same one.
+std::size_t pieces_of_the_suite(const std::vector<measure::Results>& runs) {
+  return static_cast<std::size_t>(std::count_if(runs.begin(), runs.end(), [](const measure::Results& run) {
+    return std::any_of(run.benchmarks.begin(), run.benchmarks.end(),
+                       [](const auto& row) { return !row.name.starts_with("level2/analyze/"); });
+  }));
+}
+
 // Replaces the item that is the same, or appends it.
 template <typename T, typename Same>
 void put(std::vector<T>& items, const T& item, const Same& same) {
@@ -88,7 +96,8 @@ Result<measure::Results> merge_results(const std::vector<measure::Results>& runs
   std::stable_sort(merged.benchmarks.begin(), merged.benchmarks.end(),
                    [&place](const auto& one, const auto& other) { return place(one) < place(other); });
   if (commits.size() > 1) merged.marks.push_back(fmt::format("of several commits: {}", fmt::join(commits, ", ")));
-  if (runs.size() > 1) merged.marks.push_back(fmt::format("taken in {} pieces", runs.size()));
+  if (const std::size_t pieces = pieces_of_the_suite(runs); pieces > 1)
+    merged.marks.push_back(fmt::format("taken in {} pieces", pieces));
   merged.ladders = make_ladders(merged.benchmarks);
   merged.curves = make_curves(merged.benchmarks);
   merged.grids = make_grids(merged.benchmarks);

@@ -29,8 +29,8 @@ void Bench::end_counting() {
   if (!counters().has(measure::PerfEvent::kInstructions)) return;
   const auto instructions = counters().stop().of(measure::PerfEvent::kInstructions);
   if (!instructions || state_.iterations() == 0) return;
-  outcome.metrics.emplace_back(kInstructionsMetric, static_cast<double>(*instructions) /
-                                                        static_cast<double>(state_.iterations()) / outcome.per);
+  outcome.metrics.emplace_back(
+      kInstructionsMetric, static_cast<double>(*instructions) / static_cast<double>(state_.iterations()) / outcome.per);
 }
 
 const std::vector<Row>& all_rows() {

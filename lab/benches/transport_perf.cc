@@ -98,8 +98,7 @@ std::vector<const Row*> selected_rows(const Options& options) {
                             : std::any_of(options.patterns.begin(), options.patterns.end(), begins) ||
                                   std::find(in_ladders.begin(), in_ladders.end(), row.name) != in_ladders.end();
     // A pair of them takes as long as all others together: a comparison takes them only by their whole name.
-    const bool named =
-        std::find(options.patterns.begin(), options.patterns.end(), row.name) != options.patterns.end();
+    const bool named = std::find(options.patterns.begin(), options.patterns.end(), row.name) != options.patterns.end();
     const bool too_heavy = row.heavy && !named && (options.quick || compares(options));
     if (wanted && !too_heavy && std::regex_search(row.name, filter)) rows.push_back(&row);
   }

@@ -259,9 +259,8 @@ class AnalyzeCommand {
     row.name = fmt::format("level2/analyze/{}", scenario.row);
     row.level = 2;
     row.title = scenario.title;
-    row.parameters = {{"backend", analysis.backend},
-                      {"cipher", analysis.cipher},
-                      {measure::kBreakdownParameter, scenario.name}};
+    row.parameters = {
+        {"backend", analysis.backend}, {"cipher", analysis.cipher}, {measure::kBreakdownParameter, scenario.name}};
     if (scenario.is_messages()) {
       row.parameters.emplace_back("message", std::to_string(scenario.message_bytes));
     } else {
@@ -335,8 +334,8 @@ void add_analyze_command(CLI::App& app, int& exit_code) {
   command->add_option("--seed", options->seed, "of the order of the runs")->capture_default_str();
   command->add_flag("--strict", options->strict, "refuse to measure on a machine that is not fit for it");
   command->add_flag("-v,--verbose", options->verbose, "every step, system call and drop in front of the screen");
-  command->add_option("--page", options->page,
-                      fmt::format("the HTML page (default: {}; with --json none)", kDefaultPage))
+  command
+      ->add_option("--page", options->page, fmt::format("the HTML page (default: {}; with --json none)", kDefaultPage))
       ->type_name("FILE");
   command->add_flag("--no-page", options->no_page, "write no HTML page")->excludes("--page");
   command->add_flag("--no-screen", options->no_screen)->group("");

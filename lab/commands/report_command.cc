@@ -93,8 +93,8 @@ int run_report(const ReportOptions& options) {
   }
   if (!write_file(options.output, report::html_report(runs))) return kFailure;
   if (options.screen) {
-    print_text(report::print_screen(runs.back().results, {.terminal = report::terminal_options(STDOUT_FILENO),
-                                                          .page = options.output}));
+    print_text(report::print_screen(runs.back().results,
+                                    {.terminal = report::terminal_options(STDOUT_FILENO), .page = options.output}));
   } else {
     print_line("report written to " + options.output);
   }

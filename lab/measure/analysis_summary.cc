@@ -131,7 +131,7 @@ const BenchmarkResult* row_of(const Results& results, std::string_view name) {
   for (const BenchmarkResult& row : results.benchmarks) {
     if (text_of(row.parameters, kBreakdownParameter) == name) return &row;
   }
-  const char* const known = name == kShippedScenario ? "level2/analyze/auto"
+  const char* const known = name == kShippedScenario  ? "level2/analyze/auto"
                             : name == kSingleScenario ? "level2/analyze/sendto"
                                                       : "";
   const BenchmarkResult* const row = results.find(known);

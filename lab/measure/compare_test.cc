@@ -222,9 +222,9 @@ TEST(Looks, ShareTheChanceOfAFalseAlarm) {
 TEST(Looks, SettleOnlyWhatWasUndecided) {
   Comparison earlier;
   Comparison later;
-  for (const auto& [before, after] : {std::pair{Verdict::kSlower, Verdict::kNoChange},
-                                      std::pair{Verdict::kCannotTell, Verdict::kFaster},
-                                      std::pair{Verdict::kNoChange, Verdict::kSlower}}) {
+  for (const auto& [before, after] :
+       {std::pair{Verdict::kSlower, Verdict::kNoChange}, std::pair{Verdict::kCannotTell, Verdict::kFaster},
+        std::pair{Verdict::kNoChange, Verdict::kSlower}}) {
     const std::string name = "row" + std::to_string(earlier.rows.size());
     earlier.rows.push_back({.name = name, .unit = "ns", .ratio = {}, .floor = {}, .verdict = before, .reason = {}});
     later.rows.push_back({.name = name, .unit = "ns", .ratio = {}, .floor = {}, .verdict = after, .reason = {}});

@@ -55,7 +55,7 @@ std::string tiles(const Results& results) {
       results.benchmarks.begin(), results.benchmarks.end(), [](const auto& row) { return row.verified; }));
   if (!results.benchmarks.empty())
     out += tile(fmt::format("{} of {}", verified, results.benchmarks.size()), "benchmarks with verified delivery",
-              verified == results.benchmarks.size() ? "good" : "bad");
+                verified == results.benchmarks.size() ? "good" : "bad");
   if (results.comparison) {
     const std::size_t slower = results.comparison->count(measure::Verdict::kSlower);
     const std::size_t faster = results.comparison->count(measure::Verdict::kFaster);

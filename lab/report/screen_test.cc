@@ -166,8 +166,10 @@ TEST(Screen, ARangeIsNeverBelowZero) {
 
 TEST(Screen, SaysAtLeastWhereNothingBoundsAFigure) {
   Results results = two_scenarios();
-  results.breakdowns = {breakdown(measure::kShippedScenario, "sender", {{CostStep::kSendCall, 150}, {CostStep::kSeal, 50}}, -1)};
-  EXPECT_THAT(words(row_beginning(screen_of(results), "as shipped")), StartsWith("as shipped 5.00–10.0 M 45.2–90.4 ≥ 181"));
+  results.breakdowns = {
+      breakdown(measure::kShippedScenario, "sender", {{CostStep::kSendCall, 150}, {CostStep::kSeal, 50}}, -1)};
+  EXPECT_THAT(words(row_beginning(screen_of(results), "as shipped")),
+              StartsWith("as shipped 5.00–10.0 M 45.2–90.4 ≥ 181"));
 }
 
 TEST(Screen, FitsItsLinesAndColumnsWhateverItHasToSay) {

@@ -49,7 +49,7 @@ section { margin-top: 44px; scroll-margin-top: 12px; }
 nav { display: flex; flex-wrap: wrap; gap: 6px 16px; margin: 20px 0 0; font-size: 0.92rem; }
 a { color: var(--accent); text-decoration: none; }
 a:hover, a:focus { text-decoration: underline; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(142px, 1fr)); gap: 10px; }
+.tiles { margin-top: 14px; display: grid; grid-template-columns: repeat(auto-fit, minmax(142px, 1fr)); gap: 10px; }
 .tile { background: var(--panel); border-radius: 8px; padding: 12px 14px; }
 .tile-value { white-space: nowrap; font-size: 1.18rem; font-weight: 650; line-height: 1.2;
   font-variant-numeric: tabular-nums; }
