@@ -3,9 +3,10 @@
 #   godwit_library(NAME [IN top] [DEPENDS folder...] [MARKED])
 #
 # compiles src/NAME/*.cc (without *_test.cc, *_benchmark.cc) into godwit_NAME, and src/NAME/*_test.cc into
-# godwit_NAME_test. IN names another folder than src; its libraries are then the only ones that include from there. MARKED adds godwit_NAME_marked, the same sources with GODWIT_COST_MARKS defined.
+# godwit_NAME_test. IN names another folder than src; its libraries are then the only ones that include from there.
+# MARKED adds godwit_NAME_marked, the same sources with GODWIT_COST_MARKS defined.
 # A folder may add NAME/libraries.cmake: it is included with ${target} set, for external libraries.
-# Files ending in _x86.cc are compiled on x86 only.
+# Files ending in _x86.cc and _x86_test.cc are compiled on x86 only.
 
 add_library(godwit_flags INTERFACE)
 target_include_directories(godwit_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
@@ -58,6 +59,7 @@ function(godwit_library name)
   list(FILTER sources EXCLUDE REGEX "_(test|benchmark)\\.cc$")
   if(NOT GODWIT_X86)
     list(FILTER sources EXCLUDE REGEX "_x86\\.cc$")
+    list(FILTER tests EXCLUDE REGEX "_x86_test\\.cc$")
   endif()
   if(NOT sources)
     set(sources ${PROJECT_SOURCE_DIR}/cmake/empty.cc)

@@ -1,6 +1,7 @@
 #include "measure/copying_cipher.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -24,9 +25,37 @@ class CopyingCipher final : public PacketCipher {
 
   bool open(const Nonce& nonce, ByteView ciphertext_and_tag, std::uint8_t* out) override {
     std::uint8_t* const opened = buffer_of(ciphertext_and_tag.size() - kTagSize);
-    if (!inner_->open(nonce, ciphertext_and_tag, opened)) return false;
+    const bool authentic = inner_->open(nonce, ciphertext_and_tag, opened);
     std::copy_n(opened, ciphertext_and_tag.size() - kTagSize, out);
-    return true;
+    return authentic;
+  }
+
+  void seal_batch(std::span<const PacketToSeal> packets) override {
+    for (; !packets.empty(); packets = packets.subspan(std::min(packets.size(), kAtOnce))) {
+      std::array<PacketToSeal, kAtOnce> gathered;
+      const auto some = packets.first(std::min(packets.size(), kAtOnce));
+      for (std::size_t i = 0; i < some.size(); ++i) gathered[i] = copied(some[i]);
+      inner_->seal_batch(std::span(gathered).first(some.size()));
+    }
+  }
+
+  void open_batch(std::span<PacketToOpen> packets) override {
+    for (; !packets.empty(); packets = packets.subspan(std::min(packets.size(), kAtOnce))) {
+      const auto some = packets.first(std::min(packets.size(), kAtOnce));
+      std::array<std::uint8_t*, kAtOnce> places;
+      std::size_t bytes = 0;
+      for (const PacketToOpen& packet : some) bytes += packet.size;
+      std::uint8_t* at = buffer_of(bytes);
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        places[i] = std::exchange(some[i].out, at);
+        at += some[i].size;
+      }
+      inner_->open_batch(some);
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        const std::uint8_t* const opened = std::exchange(some[i].out, places[i]);
+        std::copy_n(opened, some[i].size, some[i].out);
+      }
+    }
   }
 
   void rest() override {
@@ -36,6 +65,19 @@ class CopyingCipher final : public PacketCipher {
   CipherKind kind() const override { return inner_->kind(); }
 
  private:
+  static constexpr std::size_t kAtOnce = 64;
+
+  // With its body gathered and then copied to its place.
+  PacketToSeal copied(const PacketToSeal& packet) {
+    PacketToSeal gathered = packet;
+    gathered.body = nullptr;
+    gathered.body_size = 0;
+    if (packet.body_size == 0) return gathered;
+    const MutableBytes body = gather_pieces({}, {packet.body, packet.body_size}, {}, buffer_of(packet.body_size));
+    std::ranges::copy(body, packet.text + packet.head_size);
+    return gathered;
+  }
+
   std::uint8_t* buffer_of(std::size_t size) {
     if (buffer_.size() < size) buffer_.resize(size);
     return buffer_.data();

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <optional>
-#include <unordered_map>
+#include <map>
 #include <unordered_set>
 #include <vector>
 
@@ -60,7 +60,7 @@ class DialledPeers {
 
   Endpoint& endpoint_;
   std::vector<Dialled> peers_;
-  std::unordered_map<ConnectionId, SocketAddress> inbound_;  // from the peers' addresses
+  std::map<ConnectionId, SocketAddress> inbound_;  // from the peers' addresses
   std::unordered_set<ConnectionId> superseded_;              // of them: connected back to, and about to close
 };
 
