@@ -194,7 +194,7 @@ class Connection final : private StreamSink {
     std::array<std::uint64_t, kMaxPendingPongs> pongs{};
     std::size_t pong_count = 0;
     bool ping_due = false;
-    PingPair pair;                         // of pings that measure the way of acknowledgements
+    std::unique_ptr<PingPair> pair;        // of pings that measure the way of acknowledgements; null until there is one
     bool completion_due = false;           // a completion ack answers a success ack (wire spec 4.3, 5.8)
     std::optional<std::uint32_t> decline;  // attempt of an Offer to decline (wire spec 4.8)
     std::optional<Instant> last_decline;

@@ -203,10 +203,10 @@ void Connection::process_packet(Instant now, Established& session, const Arrival
     session.recovery.rtt().on_ping_sample(now, *round_trip);
     session.recovery.on_path_proven();
     // The second one of a pair waits behind acknowledgements on purpose.
-    if (!session.pair.is_second(pong->sequence)) {
+    if (session.pair == nullptr || !session.pair->is_second(pong->sequence)) {
       session.acks.on_round_trip(*round_trip, session.recovery.rtt().minimum());
     }
-    if (const auto spread = session.pair.on_answer(pong->sequence, *round_trip)) {
+    if (const auto spread = session.pair == nullptr ? std::nullopt : session.pair->on_answer(pong->sequence, *round_trip)) {
       session.acks.on_pair(spread->bytes, spread->apart);
     }
     if (session.session.on_ping_answered(arrival.opened.proves_peer)) emit(PeerAuthenticated{});

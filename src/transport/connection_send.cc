@@ -179,8 +179,8 @@ void Connection::write_control(Instant now, Established& session, RunWriter& run
     run.append(ByteView(scratch).first(size), {}, {});
     record_sent(now, run, before, id, trace::PacketKind::kPong);
   }
-  if (session.pair.second_due(now) && run.fits(kPingDatagram)) {
-    session.pair.end(write_ping(now, session, run), kPingDatagram + kIpAndUdpBytes);
+  if (session.pair != nullptr && session.pair->second_due(now) && run.fits(kPingDatagram)) {
+    session.pair->end(write_ping(now, session, run), kPingDatagram + kIpAndUdpBytes);
   }
   // Measures the path that acknowledgements take, while many of them do.
   const bool measures = session.acks.probe_due(now);
@@ -188,7 +188,11 @@ void Connection::write_control(Instant now, Established& session, RunWriter& run
     session.ping_due = false;
     session.acks.on_probe_sent(now);
     const std::uint64_t sequence = write_ping(now, session, run);
-    if (measures && session.acks.begin_pair(now)) session.pair.begin(now, sequence);
+    if (measures && session.acks.begin_pair(now)) {
+      // Few connections ever have one: an idle connection stays small.
+      if (session.pair == nullptr) session.pair = std::make_unique<PingPair>();
+      session.pair->begin(now, sequence);
+    }
   }
   if (session.decline && session.recovery.may_send_new()) {
     const wire::UpgradeDecline decline{.attempt = *session.decline, .reason = wire::kDeclineDisabled};
@@ -231,7 +235,9 @@ void Connection::write_receipts(Instant now, Established& session, RunWriter& ru
     run.append(ByteView(plaintext).first(size), {}, {});
     GODWIT_MARK(context_.cost, kBookkeeping);
     ++counted_.receipt_packets_sent;
-    session.pair.on_acknowledgements(static_cast<std::uint32_t>(size + wire::kDatagramOverhead + kIpAndUdpBytes));
+    if (session.pair != nullptr) {
+      session.pair->on_acknowledgements(static_cast<std::uint32_t>(size + wire::kDatagramOverhead + kIpAndUdpBytes));
+    }
     record_sent(now, run, before, id, trace::PacketKind::kNoOp);
   }
 }
