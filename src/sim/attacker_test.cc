@@ -100,6 +100,7 @@ TEST(Attacker, IsNotAskedToSpareASessionThatItHasNotHeardOfYet) {
 TEST(Attacker, LeavesNothingOfAHandshakeThatTheEndOfTheScenarioOvertakes) {
   Scenario scenario = two_hosts({.delay = 29'500us});
   scenario.hosts[0].receive_interval = 2ms;
+  for (HostSpec& host : scenario.hosts) host.config.admission.address_entries = 64;
   scenario.flows.push_back({.kind = FlowKind::kMessages, .from = 1, .to = 0, .bytes = 71, .interval = 12ms});
   scenario.disturbances.push_back({.kind = DisturbanceKind::kRedial, .at = 90ms, .target = 1});
   scenario.attacks.push_back({.source = AttackSource::kPeerPrefix, .victim = 1, .peer = 0});
