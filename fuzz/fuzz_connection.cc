@@ -179,7 +179,13 @@ class World {
         static_cast<void>(end.refuse_stream(id, last_stream_[side]));
         ledgers_[side].lost_stream = true;
         break;
-      default: end.set_congestion(now_, id, static_cast<CongestionKind>(input_.below(5))); break;
+      default: {
+        const std::uint8_t choice = input_.byte();
+        if (choice >= 128) static_cast<void>(end.reconnect(now_, id));
+        may_end_ = may_end_ || choice >= 128;
+        end.set_congestion(now_, id, static_cast<CongestionKind>(choice % 5));
+        break;
+      }
     }
   }
 

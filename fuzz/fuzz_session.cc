@@ -134,7 +134,9 @@ class World {
     config.streams.delivery = (setup & 1) != 0 ? DeliveryMode::kChunks : DeliveryMode::kWhole;
     config.streams.memory = {.reorder_bytes = 1 << 20, .buffer_bytes = 1 << 20};
     config.streams.max_streams = kMaxStreams;
-    config.congestion = static_cast<CongestionKind>(input_.below(5));
+    const std::uint8_t choice = input_.byte();
+    config.congestion = static_cast<CongestionKind>(choice % 5);
+    if (choice >= 200) make_small(config);
     config.admission.address_entries = 64;
     config.admission.prefix_entries = 64;
     config.admission.reply_entries = 64;
@@ -167,6 +169,18 @@ class World {
   }
 
  private:
+  // Limits that a few peers can reach.
+  static void make_small(Config& config) {
+    config.max_connections = 2;
+    config.max_connections_per_host = 2;
+    config.reserved_connections = 1;
+    config.admission.max_half_open = 2;
+    config.reassembly_bytes = 64 * 1024;
+    config.endpoint_rate_limit = Bandwidth::from_bits_per_second(50'000'000);
+    config.soft_packet_limit = 12;
+    config.hard_packet_limit = 24;
+  }
+
   // --- What peers say ---
   void establish(std::uint8_t peer) {
     deliver(peer, shared().intros[peer][0]);
@@ -357,8 +371,18 @@ class World {
       case 2: end.set_rate_limit(now_, id, Bandwidth::from_bits_per_second(8 + input_.number() / 16)); break;
       case 3: static_cast<void>(end.extend_send_limit(now_, id, last_message_, input_.number())); break;
       case 4: static_cast<void>(end.stream_id(id, last_message_)); break;
-      case 5: GODWIT_ASSERT(end.remote_address(id).has_value()); break;
-      default: GODWIT_ASSERT(end.statistics(id).has_value()); break;
+      case 5: GODWIT_ASSERT(end.remote_address(id).has_value() && end.statistics(id).has_value()); break;
+      case 6:
+        static_cast<void>(end.reconnect(now_, id));
+        static_cast<void>(end.liveness(id));
+        break;
+      default: {
+        const auto remote = end.remote_address(id);
+        const std::uint8_t kind = input_.byte();
+        end.on_path_report(now_, {.remote = *remote, .problem = static_cast<PathProblem>(kind % 4)});
+        end.expect_answer(now_, id, Duration{10ms} * kind);
+        break;
+      }
     }
   }
 

@@ -145,7 +145,7 @@ class World {
     Config config = EndpointPair::chunk_config();
     config.streams.memory = {.reorder_bytes = 1 << 20, .buffer_bytes = 1 << 20};
     // The network has no rate of its own: a second of a performance run would take seconds of the processor.
-    config.connection_rate_limit = Bandwidth::from_bits_per_second(4'000'000);
+    config.endpoint_rate_limit = Bandwidth::from_bits_per_second(4'000'000);
     config.admission.address_entries = 64;
     config.admission.prefix_entries = 64;
     config.admission.reply_entries = 64;

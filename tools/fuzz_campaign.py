@@ -174,7 +174,7 @@ def minimise(arguments, state):
         seeds = SEEDS / target
         seeds.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as merged:
-            command = [str(program(arguments.build, target)), "-set_cover_merge=1", "-timeout=30",
+            command = [str(program(arguments.build, target)), "-set_cover_merge=1", "-use_counters=0", "-timeout=30",
                        f"-max_len={MAX_LENGTH.get(target, 4096)}", merged, str(seeds), str(state.corpus(target))]
             done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                   errors="replace", check=False)

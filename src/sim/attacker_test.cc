@@ -87,6 +87,26 @@ TEST(Attacker, IsNotAskedToSpareASessionThatARestartHasEnded) {
   expect_clean(Simulator(scenario).run(), "a restart");
 }
 
+// The attacker's handshakes are pending when the peer's own one begins: until that is complete nothing tells it from
+// them.
+TEST(Attacker, IsNotAskedToSpareASessionThatItHasNotHeardOfYet) {
+  Scenario scenario = two_hosts({.delay = 34ms});
+  scenario.flows.push_back({.kind = FlowKind::kRequests, .from = 1, .to = 0, .start = 437ms, .count = 4});
+  scenario.attacks.push_back({.kind = AttackKind::kIntros, .interval = 48us, .count = 16});
+  expect_clean(Simulator(scenario).run(), "a handshake under way");
+}
+
+// The dialler gives its new attempt up at the end without a word; the peer completes the former one after its farewell.
+TEST(Attacker, LeavesNothingOfAHandshakeThatTheEndOfTheScenarioOvertakes) {
+  Scenario scenario = two_hosts({.delay = 29'500us});
+  scenario.hosts[0].receive_interval = 2ms;
+  for (HostSpec& host : scenario.hosts) host.config.admission.address_entries = 64;
+  scenario.flows.push_back({.kind = FlowKind::kMessages, .from = 1, .to = 0, .bytes = 71, .interval = 12ms});
+  scenario.disturbances.push_back({.kind = DisturbanceKind::kRedial, .at = 90ms, .target = 1});
+  scenario.attacks.push_back({.source = AttackSource::kPeerPrefix, .victim = 1, .peer = 0});
+  expect_clean(Simulator(scenario).run(), "a farewell");
+}
+
 struct Expectation {
   Mutation mutation;
   Rule rule;

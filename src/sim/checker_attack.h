@@ -33,7 +33,8 @@ class AttackChecker {
   // --- The wire ---
   void on_sent(Instant now, std::uint32_t host, const SocketAddress& remote, std::uint64_t bytes);
   void on_received(std::uint32_t host, const SocketAddress& remote, std::uint64_t bytes, bool forged);
-  // Datagrams of `peer` that `host` could not open although both have a session.
+  // Datagrams of `peer` that `host` could not open although both had a session when they were sent. A peer that has not
+  // heard yet that its handshake is complete, or that has begun anew, has none that it could spare.
   void on_unopened(Instant now, std::uint32_t host, std::uint32_t peer, std::uint64_t datagrams);
 
   // --- Connections ---

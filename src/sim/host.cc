@@ -47,7 +47,6 @@ KeyPair Host::make_keys() {
 void Host::start(Instant now) {
   endpoint_ = std::make_unique<Endpoint>(spec_->config, *KeyPair::from_secret(keys_.secret().bytes()), random_,
                                          static_cast<trace::Sink*>(this));
-  started_at_ = now;
   memory_ = 0;
   turn(now);
 }
@@ -81,6 +80,11 @@ void Host::close_all(Instant now) {
   if (!endpoint_) return;
   endpoint_->close_all(local(now), "the scenario has ended");
   turn(now);
+}
+
+void Host::leave(Instant now) {
+  leaving_ = true;
+  close_all(now);
 }
 
 void Host::redial(Instant now) {
@@ -121,7 +125,7 @@ void Host::on_datagram(Instant now, std::uint32_t packet) {
     receive(
         now,
         {.local = local_of(arrived), .remote = arrived.source, .bytes = arrived.view(), .segment_size = arrived.size},
-        arrived.forged ? 1 : 0);
+        arrived.forged ? 1 : 0, arrived.sent_at);
     simulator_.release(packet);
     return turn(now);
   }
@@ -146,6 +150,7 @@ void Host::read_inbox(Instant now) {
   for (std::size_t at = 0; at < arrived.size();) {
     const Packet& first = simulator_.packet(arrived[at]);
     const SocketAddress remote = first.source;
+    const Instant sent_at = first.sent_at;
     const std::size_t segment = first.size;
     const SocketAddress local = local_of(first);
     std::size_t forged = 0;
@@ -160,30 +165,30 @@ void Host::read_inbox(Instant now) {
       simulator_.release(arrived[at++]);
       if (last) break;
     }
-    receive(now, {.local = local, .remote = remote, .bytes = arena_, .segment_size = segment}, forged);
+    receive(now, {.local = local, .remote = remote, .bytes = arena_, .segment_size = segment}, forged, sent_at);
   }
   turn(now);
 }
 
-void Host::receive(Instant now, const DatagramRun& run, std::size_t forged) {
+void Host::receive(Instant now, const DatagramRun& run, std::size_t forged, Instant sent_at) {
   worked_ = true;
   statistics_.datagrams_read += run.segment_count();
   const auto peer = simulator_.public_host_at(run.remote);
-  const bool established = peer && shares_session_with(*peer);
+  const bool established = peer && has_session_with(*peer);
   const std::uint64_t unopened = unopened_ + forged;
   {
     const MemoryMeter meter(memory_);
     endpoint_->receive(local(now), run);
   }
-  if (established && unopened_ > unopened) simulator_.on_unopened(now, index_, *peer, unopened_ - unopened);
+  if (established && unopened_ > unopened && simulator_.host(*peer).had_session_with(index_, sent_at))
+    simulator_.on_unopened(now, index_, *peer, unopened_ - unopened);
   drain_events(now);
 }
 
-// A process that has begun anew knows nothing of a session that its peer still believes in.
-bool Host::shares_session_with(std::uint32_t peer) const {
-  const Peer& other = peers_[peer];
-  const Connection* session = other.connection != 0 ? endpoint_->inspect(other.connection) : nullptr;
-  return session != nullptr && session->is_established() && other.connected_at >= simulator_.host(peer).started_at();
+bool Host::has_session_with(std::uint32_t peer) const {
+  const ConnectionId connection = peers_[peer].connection;
+  const Connection* session = connection != 0 ? endpoint_->inspect(connection) : nullptr;
+  return session != nullptr && session->is_established();
 }
 
 void Host::wake(Instant at) {
@@ -351,6 +356,7 @@ void Host::handle(Instant now, EndpointEvent& event) {
     simulator_.on_connected(now, index_, connected->remote, id);
     const auto peer = simulator_.public_host_at(connected->remote);
     if (peer) peers_[*peer] = {.connection = id, .redial_at = peers_[*peer].redial_at, .connected_at = now};
+    if (leaving_) endpoint_->close(clock, id, "the scenario has ended");
   } else if (const auto* closed = std::get_if<Closed>(&event.event)) {
     simulator_.state().on_close_reason(
         clock, index_, mutation == Mutation::kAccusePeer ? CloseReason::kProtocolViolation : closed->reason);

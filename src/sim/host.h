@@ -49,6 +49,8 @@ class Host final : private trace::Sink {
   void resume(Instant now);
   void jump_clock(Instant now, Duration by);
   void close_all(Instant now);
+  // Closes everything, and whatever the handshakes under way still lead to.
+  void leave(Instant now);
   void redial(Instant now);
 
   // --- Network and time, called by the simulator ---
@@ -63,8 +65,10 @@ class Host final : private trace::Sink {
   void turn(Instant now);
 
   [[nodiscard]] bool running() const { return endpoint_ != nullptr; }
-  // When the present process began.
-  [[nodiscard]] Instant started_at() const { return started_at_; }
+  // Whether its session with a peer was there at `at`.
+  [[nodiscard]] bool had_session_with(std::uint32_t peer, Instant at) const {
+    return endpoint_ != nullptr && has_session_with(peer) && peers_[peer].connected_at <= at;
+  }
   [[nodiscard]] Endpoint* endpoint() { return endpoint_.get(); }
   [[nodiscard]] const PublicKey& public_key() const { return keys_.public_key(); }
   // Of the cached key pair (key_cache.h), in scenarios with an attacker.
@@ -84,7 +88,7 @@ class Host final : private trace::Sink {
     Instant redial_at{};
     Instant connected_at{};
   };
-  [[nodiscard]] bool shares_session_with(std::uint32_t peer) const;
+  [[nodiscard]] bool has_session_with(std::uint32_t peer) const;
   struct Reply {
     ConnectionId connection = 0;
     std::uint64_t number = 0;  // of the message that is the reply
@@ -104,7 +108,7 @@ class Host final : private trace::Sink {
   void drop_replies(Instant now, std::optional<ConnectionId> connection);
   void flush(Instant now);
   // `forged`: datagrams of the run that the attacker made.
-  void receive(Instant now, const DatagramRun& run, std::size_t forged);
+  void receive(Instant now, const DatagramRun& run, std::size_t forged, Instant sent_at);
   [[nodiscard]] SocketAddress local_of(const Packet& packet) const;
   [[nodiscard]] std::optional<ConnectionId> dial(Instant now, std::uint32_t peer);
   // Whether an event belongs to a connection of the attacker; then nothing more is to be done with it.
@@ -126,6 +130,7 @@ class Host final : private trace::Sink {
   TransmitBuffer buffer_;
   Duration offset_;  // of the own clock
   bool stalled_ = false;
+  bool leaving_ = false;
   bool worked_ = false;  // in this turn
   Instant wake_at_ = Instant::max();
   std::vector<Peer> peers_;
@@ -139,8 +144,7 @@ class Host final : private trace::Sink {
   std::uint64_t traced_bytes_ = 0;
   std::set<ConnectionId> hostile_;  // connections with the attacker
   std::int64_t memory_ = 0;         // that the endpoint allocated since its start
-  Instant started_at_{};
-  std::uint64_t unopened_ = 0;  // datagrams that failed to authenticate, as its trace says
+  std::uint64_t unopened_ = 0;      // datagrams that failed to authenticate, as its trace says
   HostStatistics statistics_;
 };
 

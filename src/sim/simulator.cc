@@ -170,7 +170,7 @@ void Simulator::finish() {
   application_.stop();
   if (attacker_) attacker_->stop();
   if (attack_checker_) attack_checker_->stop();
-  for (auto& host : hosts_) host->close_all(now_);
+  for (auto& host : hosts_) host->leave(now_);
   run_until(elapsed() + kEpilogue);
   if (stopped()) return;
   messages_.at_end(now_);
