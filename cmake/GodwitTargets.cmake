@@ -2,8 +2,8 @@
 #
 #   godwit_library(NAME [IN top] [DEPENDS folder...] [MARKED])
 #
-# compiles src/NAME/*.cc (without *_test.cc, *_benchmark.cc) into godwit_NAME, and src/NAME/*_test.cc into
-# godwit_NAME_test. IN names another folder than src; its libraries are then the only ones that include from there.
+# compiles src/NAME/*.cc (without *_test.cc, *_test_support.cc, *_benchmark.cc) into godwit_NAME, and src/NAME/*_test.cc with
+# what supports them into godwit_NAME_test. IN names another folder than src; its libraries are then the only ones that include from there.
 # MARKED adds godwit_NAME_marked, the same sources with GODWIT_COST_MARKS defined.
 # A folder may add NAME/libraries.cmake: it is included with ${target} set, for external libraries.
 # Files ending in _x86.cc and _x86_test.cc are compiled on x86 only.
@@ -55,8 +55,8 @@ function(godwit_library name)
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cc)
   file(GLOB headers CONFIGURE_DEPENDS ${folder}/*.h)
   set(tests ${sources})
-  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
-  list(FILTER sources EXCLUDE REGEX "_(test|benchmark)\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test(_support)?\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_(test|test_support|benchmark)\\.cc$")
   if(NOT GODWIT_X86)
     list(FILTER sources EXCLUDE REGEX "_x86\\.cc$")
     list(FILTER tests EXCLUDE REGEX "_x86_test\\.cc$")

@@ -2,12 +2,13 @@
 """Compares the options that documents name with those that programs have.
 
     tools/check_options.py GODWIT [ROOT]
+    tools/check_options.py --write GODWIT [ROOT]
     tools/check_options.py --self-test
 
 Prints one line per finding and exits with 1 if there is any:
   * a document shows a command of godwit with an option that the command's --help does not list;
   * a document names an option that neither godwit, nor a script or tool of this tree, nor a known other program has;
-  * --help lists an option that no document names.
+  * docs/options.md lists other options of a command than its --help does. --write makes that document anew.
 Architecture decision records and the changelog describe the past and are not read.
 """
 import pathlib
@@ -18,12 +19,18 @@ import sys
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9]*(?:-[a-z0-9]+)*\b")
 LISTED = re.compile(r"^  ((?:-\w,)?--[\w-]+|-\w)\b", re.M)
 # A command as documents show it, up to a pipe, a comment or the end of the code.
-COMMAND = re.compile(r"\bgodwit(?:-counted|-marked)? +((?:[a-z]+)(?: +(?:server|client|run|table|soak|shrink))?)\b([^`\n|#]*)")
+COMMAND = re.compile(r"\bgodwit(?:-counted|-marked)? +((?:[a-z]+)(?: +(?:server|client|run|replay|table|soak|shrink))?)\b([^`\n|#]*)")
 # Options of programs that are not part of this tree.
 OTHERS = {
     "--preset", "--build", "--install", "--prefix", "--target", "--test-dir", "--output-on-failure", "--version", "--help",
-    "--global",
+    "--global", "--tail",
 }
+REFERENCE = "docs/options.md"
+HEAD = """# Options
+
+What `--help` says of every command, with the defaults of the machine on which this was written. A test compares the options with the
+program's; `tools/check_options.py --write build/dev/godwit` writes this page.
+"""
 
 
 # Options that --help leaves out on purpose, and documents may name: for tests and comparisons.
@@ -34,16 +41,20 @@ def help_of(program: str, command: list[str]) -> str:
     return subprocess.run([program, *command, "--help"], capture_output=True, text=True, check=True).stdout
 
 
-def commands_of(program: str, command: list[str] | None = None) -> dict[str, set[str]]:
-    """The long options of each command, by its words."""
+def options_in(text: str) -> set[str]:
+    return {part for names in LISTED.findall(text) for part in names.split(",") if part.startswith("--")}
+
+
+def helps_of(program: str, command: list[str] | None = None) -> dict[str, str]:
+    """The --help of each command, by its words."""
     command = command or []
     text = help_of(program, command)
-    found = {" ".join(command): {part for names in LISTED.findall(text) for part in names.split(",") if part.startswith("--")}}
+    found = {" ".join(command): text}
     # The suite's own --help is longer: `godwit bench` hands everything on to it.
     section = re.search(r"^Subcommands:\n((?:  .*\n?)+)", text, re.M)
     for name in re.findall(r"^  (\w+)", section.group(1) if section else "", re.M):
         if name != "bench":
-            found.update(commands_of(program, [*command, name]))
+            found.update(helps_of(program, [*command, name]))
     return found
 
 
@@ -61,10 +72,21 @@ def check_document(name: str, text: str, commands: dict[str, set[str]], known: s
     return findings
 
 
-def undocumented(texts: dict[str, str], commands: dict[str, set[str]]) -> list[str]:
-    named = {option for text in texts.values() for option in OPTION.findall(text)}
-    return [f"no document names {option} of `godwit {command}`".replace("godwit `", "godwit`")
-            for command, options in sorted(commands.items()) for option in sorted(options - named - {"--help"})]
+def reference_of(helps: dict[str, str]) -> str:
+    parts = [HEAD]
+    for command, text in helps.items():
+        listed = text.split("\nExit codes:")[0].split("\nSubcommands:")[0].rstrip()
+        parts.append(f"\n## {' '.join(['godwit', command]).strip()}\n\n```\n{listed}\n```\n")
+    return "".join(parts)
+
+
+def check_reference(text: str, commands: dict[str, set[str]]) -> list[str]:
+    documented = {words.removeprefix("godwit").strip(): options_in(part)
+                  for words, part in re.findall(r"^## (godwit.*)\n((?:(?!^## ).*\n?)*)", text, re.M)}
+    findings = [f"{REFERENCE}: `godwit {command}` has no option {option}" for command in sorted(documented)
+                for option in sorted(documented[command] - commands.get(command, set()))]
+    return findings + [f"{REFERENCE}: {option} of `godwit {command}` is missing" for command in sorted(commands)
+                       for option in sorted(commands[command] - documented.get(command, set()))]
 
 
 def documents(root: pathlib.Path) -> dict[str, str]:
@@ -86,7 +108,11 @@ def self_test() -> None:
     assert check_document("a.md", good, commands, {"--there"}) == []
     assert len(check_document("a.md", "`godwit send --time 1`", commands, set())) == 1
     assert len(check_document("a.md", "the option `--gone`", commands, set())) == 1
-    assert undocumented({"a.md": "--to"}, commands) == ["no document names --time of `godwit perf client`"]
+    helps = {"": "Options:\n  -h,--help  Print\n", "send": "Options:\n  --to TEXT  the peer\n  -h,--help  Print\n"}
+    present = {command: options_in(text) for command, text in helps.items()}
+    assert check_reference(reference_of(helps), present) == []
+    assert len(check_reference(reference_of(helps), {**present, "send": {"--to", "--help", "--new"}})) == 1
+    assert len(check_reference(reference_of(helps), {**present, "send": {"--help"}})) == 1
     assert LISTED.findall("Options:\n  -h,--help  Print\n  --to TEXT\n  -c UINT\n") == ["-h,--help", "--to", "-c"]
     print("check_options: every rule can fail")
 
@@ -95,13 +121,19 @@ def main() -> int:
     if sys.argv[1:] == ["--self-test"]:
         self_test()
         return 0
-    program = sys.argv[1]
-    root = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
-    commands = commands_of(program)
+    arguments = sys.argv[1:]
+    write = arguments[0] == "--write"
+    program, *rest = arguments[1:] if write else arguments
+    root = pathlib.Path(rest[0] if rest else ".").resolve()
+    helps = helps_of(program)
+    commands = {command: options_in(text) for command, text in helps.items()}
+    if write:
+        (root / REFERENCE).write_text(reference_of(helps), encoding="utf-8")
     texts = documents(root)
     known = OTHERS | options_of_tools(root)
-    findings = [finding for name, text in texts.items() for finding in check_document(name, text, commands, known)]
-    findings += undocumented(texts, commands)
+    findings = [finding for name, text in texts.items() if name != REFERENCE
+                for finding in check_document(name, text, commands, known)]
+    findings += check_reference(texts.get(REFERENCE, ""), commands)
     print("\n".join(findings) if findings else f"check_options: {len(commands)} commands and {len(texts)} documents agree")
     return 1 if findings else 0
 

@@ -247,10 +247,11 @@ void print_report(const PerfReport& report) {
     } else {
       print_line("  digest        none (--no-digest): nobody knows what was delivered");
     }
-    print_line(
-        fmt::format("  packets       {} sent, {} lost ({} of them not), {} resent, {} received twice; {:.0f} bytes each",
-                    sender.connection.packets_sent, sender.connection.packets_lost, sender.connection.losses_spurious,
-                    sender.connection.packets_retransmitted, received_twice(receiver), ratio(sender.connection.bytes_sent, sender.connection.packets_sent)));
+    print_line(fmt::format(
+        "  packets       {} sent, {} lost ({} of them not), {} resent, {} received twice; {:.0f} bytes each",
+        sender.connection.packets_sent, sender.connection.packets_lost, sender.connection.losses_spurious,
+        sender.connection.packets_retransmitted, received_twice(receiver),
+        ratio(sender.connection.bytes_sent, sender.connection.packets_sent)));
     print_line(fmt::format(
         "  batching      {:.1f} datagrams a send call, {:.1f} a receive call; {:.4f} receipt packets a packet",
         direction.datagrams_per_send_call(), ratio(receiver.socket.datagrams_received, receiver.socket.receive_calls),

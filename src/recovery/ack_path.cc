@@ -13,8 +13,8 @@ constexpr Duration kOrdinaryGrowth = 5ms;
 // is not theirs. That is looked at again after 32 measurements, then 64, and so on to 1024 (at ten per second at most).
 constexpr std::uint16_t kMostInVain = 48;
 constexpr std::uint16_t kMostIgnored = 1024;
-// Acknowledgements that take a quarter of what their way carries are what its queue may be made of. A shorter spread than
-// this is that of a peer that is busy.
+// Acknowledgements that take a quarter of what their way carries are what its queue may be made of. A shorter spread
+// than this is that of a peer that is busy.
 constexpr double kNarrowShare = 0.25;
 constexpr Duration kLeastSpread = 2ms;
 // Needless duplicates of one packet in so many are few enough: each costs one retransmission.

@@ -1,10 +1,10 @@
 // What the receiver of data has learned about the path that its acknowledgements take, from two signs. A duplicate that
 // the sender had reason to send means that acknowledgements were lost: each id is then repeated in more of the
-// following packets. A round trip of pings that has grown means that a queue is filling. Where acknowledgements get lost,
-// or a pair of pings shows that they fill a good part of the way that they take, they then wait for one another, in fewer
-// and fuller packets, until the queue has gone or a bound is reached. Part of AckTracker.
-// Invariants: repetitions() is at most AckPolicy::max_repetitions or the configured least number; delay() is at most
-// max_delay + max_queue_delay.
+// following packets. A round trip of pings that has grown means that a queue is filling. Where acknowledgements get
+// lost, or a pair of pings shows that they fill a good part of the way that they take, they then wait for one another,
+// in fewer and fuller packets, until the queue has gone or a bound is reached. Part of AckTracker. Invariants:
+// repetitions() is at most AckPolicy::max_repetitions or the configured least number; delay() is at most max_delay +
+// max_queue_delay.
 #pragma once
 
 #include <cstddef>
@@ -81,12 +81,12 @@ class AckPath {
   std::uint32_t packets_since_probe_ = 0;
   std::uint32_t bytes_since_probe_ = 0;  // of acknowledgements
   std::uint32_t bytes_per_second_ = 0;   // of acknowledgements, between the last two probes
-  std::uint16_t in_vain_ = 0;        // measurements in a row that showed a queue although acknowledgements waited
-  std::uint16_t ignored_ = 0;        // measurements still to be ignored: the queue was that of the data
-  std::uint16_t next_ignored_ = 32;  // how many the next time
-  bool grown_ = false;               // the latest round trip, beyond what bursts explain
-  bool narrow_ = false;              // acknowledgements fill a good part of their way, the latest pair says
-  std::uint8_t raised_;              // repetitions that duplicates ask for
+  std::uint16_t in_vain_ = 0;            // measurements in a row that showed a queue although acknowledgements waited
+  std::uint16_t ignored_ = 0;            // measurements still to be ignored: the queue was that of the data
+  std::uint16_t next_ignored_ = 32;      // how many the next time
+  bool grown_ = false;                   // the latest round trip, beyond what bursts explain
+  bool narrow_ = false;                  // acknowledgements fill a good part of their way, the latest pair says
+  std::uint8_t raised_;                  // repetitions that duplicates ask for
 };
 
 }  // namespace godwit

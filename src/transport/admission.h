@@ -49,8 +49,8 @@ struct AdmissionConfig {
   // Bytes sent in reply to an unproven address are at most this many times the bytes of the intros from it.
   std::size_t amplification_limit = 3;
   std::size_t reply_entries = 4096;
-  // Handshakes that wait for confirmation; one more drops the oldest (wire spec W18). Divided by stranger_rate it is the
-  // longest round trip of a stranger that connects during a flood: two seconds, some 2 KiB each.
+  // Handshakes that wait for confirmation; one more drops the oldest (wire spec W18). Divided by stranger_rate it is
+  // the longest round trip of a stranger that connects during a flood: two seconds, some 2 KiB each.
   std::size_t max_half_open = 4096;
   // Error acks to incompatible versions, per second (wire spec W18: initiators merely time out without one).
   std::size_t error_ack_rate = 10;

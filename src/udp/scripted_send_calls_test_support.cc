@@ -1,4 +1,4 @@
-#include "udp/scripted_send_calls.h"
+#include "udp/scripted_send_calls_test_support.h"
 
 #include <netinet/udp.h>
 
