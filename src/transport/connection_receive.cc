@@ -206,8 +206,9 @@ void Connection::process_packet(Instant now, Established& session, const Arrival
     if (session.pair == nullptr || !session.pair->is_second(pong->sequence)) {
       session.acks.on_round_trip(*round_trip, session.recovery.rtt().minimum());
     }
-    if (const auto spread = session.pair == nullptr ? std::nullopt : session.pair->on_answer(pong->sequence, *round_trip)) {
-      session.acks.on_pair(spread->bytes, spread->apart);
+    if (session.pair != nullptr) {
+      const auto spread = session.pair->on_answer(pong->sequence, *round_trip);
+      if (spread) session.acks.on_pair(spread->bytes, spread->apart);
     }
     if (session.session.on_ping_answered(arrival.opened.proves_peer)) emit(PeerAuthenticated{});
     emit(PingAnswered{.sequence = pong->sequence, .round_trip = *round_trip});
