@@ -11,7 +11,6 @@
 #include <cstring>
 #include <fstream>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "sim/scenario_words.h"
@@ -357,14 +356,10 @@ Result<Scenario> parse_scenario(std::string_view toml_text) {
 }
 
 Result<Scenario> load_scenario(const std::string& path) {
-  errno = 0;
   std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file || (text.str().empty() && errno != 0)) {
-    return failure(ErrorCode::kNotFound, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-  }
-  auto scenario = parse_scenario(text.str());
+  if (!file) return failure(ErrorCode::kNotFound, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  auto scenario = parse_scenario(text);
   if (!scenario) return failure(scenario.error().code, fmt::format("{}: {}", path, scenario.error().message));
   return scenario;
 }
