@@ -5,7 +5,7 @@
 
 #include <optional>
 #include <map>
-#include <unordered_set>
+#include <set>
 #include <vector>
 
 #include "base/address.h"
@@ -61,7 +61,7 @@ class DialledPeers {
   Endpoint& endpoint_;
   std::vector<Dialled> peers_;
   std::map<ConnectionId, SocketAddress> inbound_;  // from the peers' addresses
-  std::unordered_set<ConnectionId> superseded_;              // of them: connected back to, and about to close
+  std::set<ConnectionId> superseded_;              // of them: connected back to, and about to close
 };
 
 }  // namespace godwit::cli
