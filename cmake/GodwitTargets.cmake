@@ -1,11 +1,12 @@
 # One static library a folder of src/, its tests beside it.
 #
-#   godwit_library(NAME [DEPENDS folder...] [MARKED])
+#   godwit_library(NAME [IN top] [DEPENDS folder...] [MARKED])
 #
-# compiles src/NAME/*.cc (without *_test.cc, *_benchmark.cc) into godwit_NAME, and src/NAME/*_test.cc into
-# godwit_NAME_test. MARKED adds godwit_NAME_marked, the same sources with GODWIT_COST_MARKS defined.
-# A folder may add src/NAME/libraries.cmake: it is included with ${target} set, for external libraries.
-# Files ending in _x86.cc are compiled on x86 only.
+# compiles src/NAME/*.cc (without *_test.cc, *_test_support.cc, *_benchmark.cc) into godwit_NAME, and src/NAME/*_test.cc with
+# what supports them into godwit_NAME_test. IN names another folder than src; its libraries are then the only ones that include from there.
+# MARKED adds godwit_NAME_marked, the same sources with GODWIT_COST_MARKS defined.
+# A folder may add NAME/libraries.cmake: it is included with ${target} set, for external libraries.
+# Files ending in _x86.cc and _x86_test.cc are compiled on x86 only.
 
 add_library(godwit_flags INTERFACE)
 target_include_directories(godwit_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
@@ -28,7 +29,7 @@ else()
   set(GODWIT_X86 OFF)
 endif()
 
-function(_godwit_one_library target name suffix depends sources)
+function(_godwit_one_library target folder suffix depends sources)
   add_library(${target} STATIC ${sources})
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
   target_link_libraries(${target} PUBLIC godwit_flags)
@@ -39,31 +40,46 @@ function(_godwit_one_library target name suffix depends sources)
       target_link_libraries(${target} PUBLIC godwit_${depend})
     endif()
   endforeach()
-  if(EXISTS ${PROJECT_SOURCE_DIR}/src/${name}/libraries.cmake)
-    include(${PROJECT_SOURCE_DIR}/src/${name}/libraries.cmake)
+  if(EXISTS ${folder}/libraries.cmake)
+    include(${folder}/libraries.cmake)
   endif()
 endfunction()
 
 function(godwit_library name)
-  cmake_parse_arguments(arg "MARKED" "" "DEPENDS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
-  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.h)
+  cmake_parse_arguments(arg "MARKED" "IN" "DEPENDS" ${ARGN})
+  if(NOT arg_IN)
+    set(arg_IN src)
+  endif()
+  set(top ${PROJECT_SOURCE_DIR}/${arg_IN})
+  set(folder ${top}/${name})
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cc)
+  file(GLOB headers CONFIGURE_DEPENDS ${folder}/*.h)
   set(tests ${sources})
-  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
-  list(FILTER sources EXCLUDE REGEX "_(test|benchmark)\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test(_support)?\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_(test|test_support|benchmark)\\.cc$")
   if(NOT GODWIT_X86)
     list(FILTER sources EXCLUDE REGEX "_x86\\.cc$")
+    list(FILTER tests EXCLUDE REGEX "_x86_test\\.cc$")
   endif()
   if(NOT sources)
     set(sources ${PROJECT_SOURCE_DIR}/cmake/empty.cc)
   endif()
-  _godwit_one_library(godwit_${name} ${name} "" "${arg_DEPENDS}" "${sources}")
+  _godwit_one_library(godwit_${name} ${folder} "" "${arg_DEPENDS}" "${sources}")
+  if(NOT arg_IN STREQUAL "src")
+    target_include_directories(godwit_${name} PUBLIC ${top})
+  endif()
   if(arg_MARKED AND GODWIT_MARKED)
-    _godwit_one_library(godwit_${name}_marked ${name} "_marked" "${arg_DEPENDS}" "${sources}")
+    _godwit_one_library(godwit_${name}_marked ${folder} "_marked" "${arg_DEPENDS}" "${sources}")
     target_compile_definitions(godwit_${name}_marked PRIVATE GODWIT_COST_MARKS=1)
   endif()
   if(GODWIT_TESTS AND tests)
-    godwit_test(godwit_${name}_test SOURCES ${tests} LIBRARIES godwit_${name})
+    set(label "")
+    if(name IN_LIST GODWIT_CORE)
+      set(label core)
+    elseif(name IN_LIST GODWIT_THREADED)
+      set(label threads)
+    endif()
+    godwit_test(godwit_${name}_test SOURCES ${tests} LIBRARIES godwit_${name} LABEL "${label}")
   endif()
 endfunction()
 
@@ -73,13 +89,15 @@ if(GODWIT_TESTS)
   target_link_libraries(godwit_source_tree PRIVATE godwit_flags)
 endif()
 
-#   godwit_test(TARGET SOURCES file... LIBRARIES target...): a GoogleTest executable whose cases ctest lists one by one.
+#   godwit_test(TARGET SOURCES file... LIBRARIES target... [TIMEOUT seconds] [LABEL label]): a GoogleTest executable whose
+#   cases ctest lists one by one. scripts/run_tests.sh selects by the labels: core (no threads, clocks and sockets),
+#   threads (what ThreadSanitizer is for), slow (minutes without a sanitizer).
 function(godwit_test target)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "" "TIMEOUT;LABEL" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
   add_executable(${target} ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} godwit_source_tree godwit_flags GTest::gmock GTest::gtest_main fmt::fmt)
-  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${arg_TIMEOUT})
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABEL}")
 endfunction()

@@ -9,7 +9,7 @@
 #include "crypto/keypair.h"
 #include "crypto/packet_cipher.h"
 #include "fuzz/input.h"
-#include "measure/json.h"
+#include "support/json.h"
 #include "measure/results.h"
 #include "sim/scenario_toml.h"
 #include "transfer/file_name.h"

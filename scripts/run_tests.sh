@@ -1,22 +1,30 @@
 #!/usr/bin/env bash
 # Sets up, builds and tests. With no preset named: the debug build.
-#   scripts/run_tests.sh [dev|release|asan|tsan]... [-- ctest options]
+#   scripts/run_tests.sh [dev|release|plain|asan|tsan|clang|libcxx]... [-- ctest options]
+#     dev      everything, debug                     release  everything, optimised
+#     plain    without the laboratory: what a distribution would ship, and the tests that differ there
+#     asan     AddressSanitizer and UBSan            tsan     ThreadSanitizer: the tests of what has threads
+#     clang    clang 19: everything compiles; the tests of the core
+#     libcxx   clang 19 with libc++: the library and the tests of the core
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 presets=()
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
   case "$1" in
-    dev|release|asan|tsan) presets+=("$1") ;;
-    -h|--help) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) echo "run_tests: unknown preset $1 (known: dev release asan tsan)" >&2; exit 2 ;;
+    dev|release|plain|asan|tsan|clang|libcxx) presets+=("$1") ;;
+    -h|--help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "run_tests: unknown preset $1 (known: dev release plain asan tsan clang libcxx)" >&2; exit 2 ;;
   esac
   shift
 done
 [ $# -gt 0 ] && shift
 [ "${#presets[@]}" -gt 0 ] || presets=(dev)
 
-scripts/setup.sh
+case " ${presets[*]} " in
+  *clang*|*libcxx*) scripts/setup.sh --with-clang ;;
+  *) scripts/setup.sh ;;
+esac
 
 # The deployed peer takes long to build: it is used where scripts/run_interop.sh has built it.
 peer="${XDG_CACHE_HOME:-$HOME/.cache}/godwit/interop-target/release/fnpeer"
@@ -30,11 +38,41 @@ fi
 # Objects are shared between checkouts and build folders of this user: paths inside the checkout are hashed relative.
 export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}" CCACHE_NOHASHDIR=1
 
+# Where only a part is tested: the targets to build, and which tests run. The core is every folder without threads, sockets
+# and clocks (ARCHITECTURE.md), where a compiler or a sanitizer sees the same code as in a program.
+core=(base crypto wire trace recovery congestion stream transport)
+core_tests=("${core[@]/%/_test}")
+core_tests=("${core_tests[@]/#/godwit_}")
+targets=() selection=()
+select_part() {
+  targets=() selection=()
+  case "$1" in
+    plain)
+      targets=(godwit godwit-counted godwit_cli_test godwit_shared)
+      selection=(-R '^(cli\.(help|json|schema|output|perf_options)|package\.consumer)$') ;;
+    tsan)
+      targets=(godwit_api_test godwit_runtime_test godwit_transfer_test godwit_udp_test)
+      selection=(-L '^threads$') ;;
+    asan)
+      # The programs' own tests run unsanitized, and days of virtual time with them.
+      selection=(-LE '^slow$' -E '^(simulation\.(soak|attacks|campaign_resumes)|house\.|cli\.flood)') ;;
+    clang)
+      selection=(-L '^core$') ;;
+    libcxx)
+      targets=(godwit_shared "${core_tests[@]}" godwit_udp_test godwit_runtime_test godwit_api_test)
+      selection=(-L '^(core|threads)$') ;;
+  esac
+}
+
 for preset in "${presets[@]}"; do
+  select_part "$preset"
   echo "== $preset: configure and build"
   cmake --preset "$preset" >"/tmp/godwit-configure.$$" 2>&1 || { cat "/tmp/godwit-configure.$$"; rm -f "/tmp/godwit-configure.$$"; exit 1; }
   rm -f "/tmp/godwit-configure.$$"
-  cmake --build --preset "$preset" -j "$(nproc)"
-  echo "== $preset: test"
-  ctest --test-dir "build/$preset" --output-on-failure -j "$(nproc)" "$@"
+  began=$SECONDS
+  cmake --build "build/$preset" -j "$(nproc)" ${targets[@]+--target "${targets[@]}"}
+  echo "== $preset: built in $((SECONDS - began)) s; test"
+  began=$SECONDS
+  ctest --test-dir "build/$preset" --output-on-failure -j "$(nproc)" ${selection[@]+"${selection[@]}"} "$@"
+  echo "== $preset: tested in $((SECONDS - began)) s"
 done

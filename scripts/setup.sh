@@ -1,25 +1,28 @@
 #!/usr/bin/env bash
 # Installs what building, testing and measuring Godwit needs, from Debian's packages. Safe to run again: it installs only
 # what is missing, and says so. Works as root or with sudo.
-#   scripts/setup.sh [--with-clang] [--with-fuzz] [--with-peers] [--with-browser]
+#   scripts/setup.sh [--with-clang] [--with-fuzz] [--with-arm64] [--with-peers] [--with-browser]
 set -euo pipefail
 
 packages=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates
   libssl-dev libfmt-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libxxhash-dev liburing-dev
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev libsodium-dev
-  iproute2 ethtool nftables valgrind python3 parallel
+  iproute2 ethtool nftables valgrind gdb doxygen python3 python3-cffi parallel
 )
 case "$(uname -m)" in
   x86_64) packages+=(libipsec-mb-dev) ;;  # the vector cipher; elsewhere OpenSSL alone does the work
 esac
 for option in "$@"; do
   case "$option" in
-    --with-clang) packages+=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev) ;;
+    --with-clang) packages+=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev libc++-19-dev libc++abi-19-dev) ;;
     --with-fuzz) packages+=(clang-19 libclang-rt-19-dev llvm-19) ;;  # libFuzzer, its sanitizers, coverage reports
+    --with-arm64) packages+=(g++-aarch64-linux-gnu qemu-user-static) ;;
     --with-peers) command -v cargo >/dev/null || packages+=(cargo-web rustc-web) ;;
     --with-browser) packages+=(chromium) ;;
-    *) echo "setup: unknown option $option (known: --with-clang --with-fuzz --with-peers --with-browser)" >&2; exit 2 ;;
+    *)
+      echo "setup: unknown option $option (known: --with-clang --with-fuzz --with-arm64 --with-peers --with-browser)" >&2
+      exit 2 ;;
   esac
 done
 

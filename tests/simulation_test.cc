@@ -203,8 +203,14 @@ TEST(FieldFailure, WhatWasSentNeedlesslyIsKnown) {
               0.1 * static_cast<double>(outcome.receiver_duplicates) + 2);
 }
 
-// Open: a share above 0.8 needs acknowledgements that wait whenever a queue shows, and with those BBR and LEDBAT++
-// share a path unfairly (Figures/Fairness). This states what is so today.
+// Figures/Fairness holds that acknowledgements do not wait for the queue of the data.
+TEST(FieldFailure, ANarrowWayBackCarriesTheAcknowledgementsOfAFullWayThere) {
+  for (const CongestionKind congestion : {CongestionKind::kCubic, CongestionKind::kBbr, CongestionKind::kNewReno}) {
+    EXPECT_GT(share_with("narrow_way_back", {.congestion = congestion, .judged = Judged::kYes}), 0.8)
+        << to_string(congestion);
+  }
+}
+
 TEST(FieldFailure, ANarrowWayBackSlowsTheDataDownWhenAcknowledgementsDoNotYield) {
   for (const CongestionKind congestion : {CongestionKind::kCubic, CongestionKind::kBbr}) {
     EXPECT_LT(share_with("narrow_way_back", {.congestion = congestion, .adapts = false}), 0.8) << to_string(congestion);

@@ -9,7 +9,7 @@ import pathlib
 import re
 import sys
 
-# A folder may include itself and these. This is the table of ARCHITECTURE.md; CMakeLists.txt links the same graph.
+# A folder of src/ may include itself and these. This is the table of ARCHITECTURE.md; CMakeLists.txt links the same graph.
 ALLOWED = {
     "base": set(),
     "crypto": {"base"},
@@ -24,11 +24,20 @@ ALLOWED = {
     "transfer": {"runtime", "transport", "udp", "trace", "base", "wire", "crypto", "recovery", "congestion", "stream"},
     "sim": {"transport", "congestion", "trace", "base", "wire", "crypto", "recovery", "stream"},
     "api": {"runtime", "transport", "udp", "base", "wire", "crypto", "recovery", "congestion", "stream", "trace"},
-    "measure": {"udp", "trace", "base"},
-    "report": {"measure", "trace", "base"},
-    "cli": {"transfer", "runtime", "sim", "measure", "report", "trace", "transport", "udp", "base", "wire", "crypto", "recovery",
+    "support": {"trace", "base"},
+    "cli": {"transfer", "runtime", "sim", "support", "trace", "transport", "udp", "base", "wire", "crypto", "recovery",
             "congestion", "stream"},
 }
+# The folders of lab/, which may include these and each other as listed, and of which nobody else may know.
+LAB = {
+    "measure": {"support", "crypto", "udp", "trace", "base"},
+    "report": {"measure", "support", "trace", "base"},
+    "commands": {"measure", "report", "cli"} | ALLOWED["cli"],
+    "benches": {"measure", "report", "commands"} | ALLOWED["cli"],
+}
+ALLOWED |= LAB
+PRODUCT = ("src", "include")
+OF_THE_LABORATORY = re.compile(r"(?<![\w-])lab/|\bGODWIT_LAB\b")
 CORE = {"base", "crypto", "wire", "trace", "recovery", "congestion", "stream", "transport"}
 # Threads, sockets, clocks, output and exceptions do not occur in the core.
 CORE_FORBIDDEN_INCLUDES = re.compile(
@@ -59,10 +68,10 @@ def check_file(path: pathlib.Path, root: pathlib.Path) -> list[str]:
         problems.append(f"{relative}:{number}: {what}")
 
     is_test = path.stem.endswith(("_test", "_benchmark")) or "test" in path.stem
-    folder = parts[1] if parts[0] == "src" and len(parts) > 2 else None
+    folder = parts[1] if parts[0] in ("src", "lab") and len(parts) > 2 else None
     if len(lines) > MAX_LINES and not is_test:
         report(len(lines), f"{len(lines)} lines: more than {MAX_LINES} are two concepts")
-    if path.suffix == ".h" and not (lines and lines[0].startswith("//")):
+    if path.suffix == ".h" and not (lines and lines[0].startswith(("//", "/*"))):
         report(1, "a header opens with what it is and where it sits")
     if path.suffix == ".h" and "#pragma once" not in text:
         report(1, "no #pragma once")
@@ -73,6 +82,8 @@ def check_file(path: pathlib.Path, root: pathlib.Path) -> list[str]:
             report(number, "white space at the end of the line")
         if re.search(r"\b(TODO|FIXME|XXX)\b", line):
             report(number, "an unfinished note")
+        if parts[0] in PRODUCT and OF_THE_LABORATORY.search(line):
+            report(number, "the product knows nothing of lab/")
         include = re.match(r'#include "([a-z_]+)/', line)
         if include and folder in ALLOWED:
             target = include.group(1)
@@ -89,12 +100,20 @@ def check_file(path: pathlib.Path, root: pathlib.Path) -> list[str]:
     return problems
 
 
+def check_build_file(path: pathlib.Path, root: pathlib.Path) -> list[str]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [f"{path.relative_to(root).as_posix()}:{number}: the product knows nothing of lab/"
+            for number, line in enumerate(lines, 1) if OF_THE_LABORATORY.search(line)]
+
+
 def check_tree(root: pathlib.Path) -> list[str]:
     problems = []
-    for top in ("src", "include", "tests", "benches", "fuzz", "examples"):
+    for top in ("src", "include", "lab", "tests", "fuzz", "examples"):
         for path in sorted((root / top).rglob("*")):
             if path.suffix in (".h", ".cc"):
                 problems += check_file(path, root)
+            elif top in PRODUCT and (path.suffix == ".cmake" or path.name == "CMakeLists.txt"):
+                problems += check_build_file(path, root)
     return problems
 
 
@@ -111,6 +130,11 @@ def self_test() -> None:
         "src/udp/f.cc": ("int x;  // TODO\n", "unfinished"),
         "src/cli/g.cc": ("//" + "x" * 130 + "\n", "columns"),
         "src/sim/h.cc": ("\n" * 600, "two concepts"),
+        "src/cli/i.cc": ("#include \"measure/results.h\"\n", "may not include"),
+        "src/udp/j.cc": ("// See lab/measure.\n", "knows nothing of lab/"),
+        "src/cli/CMakeLists.txt": ("if(GODWIT_LAB)\n", "knows nothing of lab/"),
+        "include/godwit/k.h": ("// See lab/measure.\n", "knows nothing of lab/"),
+        "lab/report/l.cc": ("#include \"cli/console.h\"\n", "may not include"),
     }
     with tempfile.TemporaryDirectory() as scratch:
         root = pathlib.Path(scratch)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that the program writes to its standard descriptors in one place only: src/cli/console.cc.
 
-    tools/check_output.py SOURCE_FOLDER
+    tools/check_output.py SOURCE_FOLDER...
     tools/check_output.py --self-test
 
 Every other way to print (fmt::print, std::print, std::cout, printf, puts, fwrite to stdout, write(1, ...)) either throws
@@ -64,11 +64,15 @@ def self_test():
 def main():
     if sys.argv[1:] == ["--self-test"]:
         return self_test()
-    if len(sys.argv) != 2:
-        sys.exit("usage: check_output.py SOURCE_FOLDER | --self-test")
-    files, problems = check(pathlib.Path(sys.argv[1]))
-    if not files:
-        sys.exit(f"{sys.argv[1]}: no source files")
+    if len(sys.argv) < 2:
+        sys.exit("usage: check_output.py SOURCE_FOLDER... | --self-test")
+    files, problems = [], []
+    for folder in sys.argv[1:]:
+        found, wrong = check(pathlib.Path(folder))
+        if not found:
+            sys.exit(f"{folder}: no source files")
+        files += found
+        problems += wrong
     if problems:
         sys.exit("\n".join(problems))
     print(f"check_output: {len(files)} files print through cli/console.h alone")

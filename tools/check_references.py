@@ -29,7 +29,7 @@ ADR = re.compile(r"\bADR (\d+)\b")
 ITEM = re.compile(r"\bconformance items? (\d+)((?:(?:, | and )\d+)*)")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 CODE_PATH = re.compile(r"`([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+\.(?:%s))`" % FILE_SUFFIXES)
-COMMENT_PATH = re.compile(r"(?<![\w/.<\"$}])((?:src|docs|tests|tools|scripts|benches|fuzz|examples|include|cmake|testdata|"
+COMMENT_PATH = re.compile(r"(?<![\w/.<\"$}])((?:src|docs|tests|tools|scripts|fuzz|examples|include|cmake|testdata|"
                           r"lab|contrib)/[A-Za-z0-9_./-]+\.(?:%s))\b" % FILE_SUFFIXES)
 
 
@@ -55,7 +55,7 @@ class Known:
     def file_exists(self, name: str, beside: pathlib.Path) -> bool:
         if any(mark in name for mark in ("NAME", "*", "...", "NNNN")):
             return True
-        places = (self.root, beside, self.root / "src", self.root / "docs", self.root / "include")
+        places = (self.root, beside, self.root / "src", self.root / "lab", self.root / "docs", self.root / "include")
         return any((place / name).exists() for place in places)
 
 

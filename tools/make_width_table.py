@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the table of characters that do not take exactly one column of a terminal, from Python's Unicode database.
 
-    tools/make_width_table.py > src/report/width_table.inc
+    tools/make_width_table.py > src/support/width_table.inc
 
 Zero columns: combining marks, format characters, and the vowels and finals of conjoining Hangul. Two columns: the East
 Asian wide and full-width characters (Unicode Standard Annex 11), which include the emoji that are drawn as pictures.

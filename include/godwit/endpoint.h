@@ -6,18 +6,21 @@
 //   after any input: while (poll_event(event)) …;  while (poll_transmit(now, …)) send it
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "godwit/types.h"
 
+#pragma GCC visibility push(default)
 namespace godwit::v1 {
 
 // A UDP address without text: IPv4 in the first four octets. `scope_id` is the number of the interface of a link-local
 // IPv6 address (sin6_scope_id); 0 for all others.
 struct Address {
+  // In network order; the port and the scope in the machine's.
   std::array<std::uint8_t, 16> octets{};
   std::uint16_t port = 0;
   bool ipv6 = false;
@@ -26,36 +29,82 @@ struct Address {
   // Reads "192.0.2.7:31337", "[2001:db8::1]:31337" and "[fe80::1%3]:31337". No name of a host or of an interface is
   // looked up. Nothing if the text is no address.
   [[nodiscard]] static std::optional<Address> parse(std::string_view text);
+  // As parse() reads it.
   [[nodiscard]] std::string to_string() const;
 };
 
 // One peer's datagrams end to end: each of `segment_size` bytes, the last one perhaps shorter. What UDP_SEGMENT takes.
 struct Transmit {
+  // The peer.
   Address remote;
+  // The address to send from: the one at which the peer's datagrams arrive, where receive() was told; else nothing.
+  std::optional<Address> local;
+  // The datagrams, and the size of each in bytes.
   ByteView bytes;
   std::size_t segment_size = 0;
 };
 
+// All connections of one key, without a socket, a clock or a thread. Called by one thread at a time.
 class Endpoint {
  public:
   // Randomness comes from the system. kInvalidArgument for options that cannot be read.
   [[nodiscard]] static Result<std::unique_ptr<Endpoint>> make(const Options& options, const SecretKey& key);
+  // Nothing is sent any more: close_all() and poll_transmit() before it tell the peers.
   ~Endpoint();
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
-  // A wildcard address means loopback; a link-local one needs its scope_id. Errors: kInvalidArgument for an address
-  // that no peer can have or what is no public key, kWouldBlock when the connection table is full.
+  // A wildcard address means loopback; a link-local one needs its scope_id. kConnected or kClosed follows. An existing
+  // connection to the same address is closed in favour of the new one (CloseReason::kReplaced). Errors:
+  // kInvalidArgument for an address that no peer can have or what is no public key, kWouldBlock when the connection
+  // table is full.
   [[nodiscard]] Result<ConnectionId> connect(Duration now, const Address& remote, std::string_view public_key);
   // `bytes` may hold several datagrams of one peer end to end (UDP_GRO), each of `segment_size`. They are decrypted in
   // place, and events point into them: they must stay until poll_event() has returned false. The same holds for each of
-  // several calls without polling in between.
-  void receive(Duration now, const Address& remote, MutableBytes bytes, std::size_t segment_size);
+  // several calls without polling in between. `local` is the address at which they arrived (IP_PKTINFO), for hosts with
+  // several; answers leave from there (Transmit::local).
+  void receive(Duration now, const Address& remote, MutableBytes bytes, std::size_t segment_size,
+               const std::optional<Address>& local = std::nullopt);
+  // Does what is due at `now`; earlier calls do no harm.
   void handle_timeout(Duration now);
-  // When it fails, `bytes` is as it was.
-  [[nodiscard]] Result<MessageId> send(Duration now, ConnectionId connection, std::vector<std::uint8_t>&& bytes);
-  [[nodiscard]] Result<MessageId> send_borrowed(Duration now, ConnectionId connection, ByteView bytes);
+
+  // Queues a message of up to 165,675,008 bytes, also before the connection is established. The first takes the bytes
+  // over, and leaves `bytes` as it was when it fails; the second copies the pieces end to end; the third borrows: the
+  // bytes stay alive and unchanged until kAcknowledged or kFailed names the message. Errors: kNotFound for a connection
+  // that has ended, kTooLarge, kWouldBlock (kWritable follows), kInvalidArgument for options that contradict each
+  // other.
+  [[nodiscard]] Result<MessageId> send(Duration now, ConnectionId connection, std::vector<std::uint8_t>&& bytes,
+                                       const SendOptions& options = {});
+  [[nodiscard]] Result<MessageId> send_pieces(Duration now, ConnectionId connection, std::span<const ByteView> pieces,
+                                              const SendOptions& options = {});
+  [[nodiscard]] Result<MessageId> send_borrowed(Duration now, ConnectionId connection, ByteView bytes,
+                                                const SendOptions& options = {});
+  // Bytes from the start of a stream that may be sent from now on (SendOptions::send_limit). False when it has ended.
+  bool extend_send_limit(Duration now, ConnectionId connection, MessageId message, std::uint64_t limit_bytes);
+  // Gives a message up; kFailed follows. False when it has ended.
+  bool cancel(Duration now, ConnectionId connection, MessageId message);
+  // The stream id under which a message travels; 0 for one that is no stream or has ended.
+  [[nodiscard]] std::uint32_t stream_of(ConnectionId connection, MessageId message) const;
+  // An inbound stream whose sender waits for the application does not count as abandoned for another idle period.
+  // False when no such stream is open.
+  bool keep_alive(Duration now, ConnectionId connection, std::uint32_t stream);
+  // Nothing more of an inbound stream is delivered. False when no such stream is open.
+  bool stop_receiving(ConnectionId connection, std::uint32_t stream);
+  // kRoundTrip follows when the peer answers. Errors: kNotFound.
+  [[nodiscard]] Result<void> ping(Duration now, ConnectionId connection);
+  // Shakes hands anew beside the session, for a peer that is suspect: kClosed (kReplaced) and kConnected with a new id
+  // follow when that succeeds. Errors: kNotFound; kInvalidArgument unless this side has connected.
+  [[nodiscard]] Result<void> reconnect(Duration now, ConnectionId connection);
+  // Ends the connection at once and tells the peer; messages that are not acknowledged fail. kClosed (kLocal) follows.
   void close(Duration now, ConnectionId connection, std::string_view text = {});
+  // The same for every connection.
+  void close_all(Duration now, std::string_view text = {});
+  // "cubic", "newreno", "bbr", "ledbat", "fixed". Errors: kInvalidArgument, kNotFound.
+  [[nodiscard]] Result<void> set_congestion(Duration now, ConnectionId connection, std::string_view name);
+  // Application bits per second of one connection, in place of Options::connection_bits_per_second; 0: no limit.
+  [[nodiscard]] Result<void> set_rate_limit(Duration now, ConnectionId connection, std::uint64_t bits_per_second);
+  // A number of the application's, which comes with each event of the connection. Errors: kNotFound.
+  [[nodiscard]] Result<void> set_user_data(ConnectionId connection, std::uint64_t user_data);
 
   // The next run to send; its bytes are valid until the next call. False when there is nothing to send now.
   [[nodiscard]] bool poll_transmit(Duration now, Transmit& transmit);
@@ -64,12 +113,23 @@ class Endpoint {
   // When handle_timeout() wants to be called; nothing: only after input.
   [[nodiscard]] std::optional<Duration> next_timeout() const;
 
+  // The 64 hexadecimal digits of the own public key; the connections that have not ended.
+  [[nodiscard]] std::string public_key() const;
+  [[nodiscard]] std::vector<ConnectionId> connections() const;
+  // Of a connection that has not ended.
+  [[nodiscard]] std::optional<Address> remote_address(ConnectionId connection) const;
   [[nodiscard]] std::optional<Statistics> statistics(ConnectionId connection) const;
+  [[nodiscard]] EndpointStatistics statistics() const;
+  [[nodiscard]] Liveness liveness(ConnectionId connection) const;
+  // Connections that have ended and whose peer has not answered the close packet yet: worth a second of
+  // handle_timeout() and poll_transmit() before the socket closes.
+  [[nodiscard]] std::size_t closing_count() const;
 
  private:
-  class Implementation;
+  class __attribute__((visibility("hidden"))) Implementation;
   explicit Endpoint(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;
 };
 
 }  // namespace godwit::v1
+#pragma GCC visibility pop

@@ -5,3 +5,4 @@
 #include "godwit/node.h"
 #include "godwit/node_group.h"
 #include "godwit/types.h"
+#include "godwit/version.h"

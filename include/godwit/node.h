@@ -6,65 +6,143 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "godwit/types.h"
 
+#pragma GCC visibility push(default)
 namespace godwit::v1 {
 
+// How a Node works: its transport, its socket and its loop.
 struct NodeOptions {
+  // Of the connections.
   Options transport;
   // "ADDR:PORT"; port 0 lets the system choose. "[::]:31337" takes IPv4 too. A link-local address names its interface:
   // "[fe80::1%eth0]:31337".
   std::string bind = "[::]:0";
   // "auto", "sendto", "connected", "mmsg", "gso", "uring".
   std::string backend = "auto";
+  // Bytes of the socket's receive buffer that are asked for; the system may grant fewer.
   std::size_t receive_buffer_bytes = std::size_t{16} << 20;
+  // What the loop does when there is nothing to do: "block" sleeps in the kernel, "spin-block" polls the socket through
+  // pauses of up to 50 us first, "spin" never sleeps: one core for the least latency.
+  std::string idle = "spin-block";
 };
 
 class NodeGroup;
 
+// One socket, one thread, all connections. Everything but stop(), wake() and post() is called on one thread at a time.
 class Node {
  public:
+  // Called on the thread that runs the Node, once an event. May call the Node, but not run(), turn() and shut_down().
   using Handler = std::function<void(Node&, const Event&)>;
 
   // Errors: kInvalidArgument for options that cannot be read, and what the system says of the socket.
   [[nodiscard]] static Result<std::unique_ptr<Node>> open(const NodeOptions& options, const SecretKey& key);
+  // Closes the socket at once; peers learn of it from shut_down() before, or by their idle time-outs.
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
+  // "192.0.2.7:31337", and the 64 hexadecimal digits of the own public key.
   [[nodiscard]] std::string local_address() const;
   [[nodiscard]] std::string public_key() const;
 
-  // Dials `address` ("192.0.2.7:31337"), known by its public key (64 hexadecimal digits). kConnected or kClosed
-  // follows. A group's Node dials the peers of its own shard only (node_group.h).
+  // Connects to `address` ("192.0.2.7:31337", "[fe80::1%eth0]:31337"), whose peer is known by its public key (64
+  // hexadecimal digits). A wildcard address means loopback. kConnected or kClosed follows. An existing connection to
+  // the same address is closed in favour of the new one (CloseReason::kReplaced). A group's Node connects to the peers
+  // of its own shard only (node_group.h). Errors: kInvalidArgument, kWouldBlock when the connection table is full.
   [[nodiscard]] Result<ConnectionId> connect(std::string_view address, std::string_view public_key);
-  // Sends a message of any size up to 165,675,008 bytes. The first copies, the second takes over, the third borrows:
-  // the bytes stay alive and unchanged until kConfirmed or kFailed names the message. When the second fails, `bytes` is
-  // as it was.
-  [[nodiscard]] Result<MessageId> send(ConnectionId connection, ByteView bytes);
-  [[nodiscard]] Result<MessageId> send(ConnectionId connection, std::vector<std::uint8_t>&& bytes);
-  [[nodiscard]] Result<MessageId> send_borrowed(ConnectionId connection, ByteView bytes);
-  void ping(ConnectionId connection);
-  void close(ConnectionId connection, std::string_view text = {});
-  [[nodiscard]] std::optional<Statistics> statistics(ConnectionId connection) const;
+  // The same for a peer with several addresses, as RFC 8305 does: the next one is tried after 250 ms, or as soon as an
+  // attempt fails; the first that answers wins. `then` is called once, on the loop's thread: with the winner just
+  // before its kConnected event, or with what each address met. Events of the other attempts do not reach the handler.
+  // Errors: those of connect() for every address, and kInvalidArgument for no address.
+  [[nodiscard]] Result<void> connect(std::span<const std::string> addresses, std::string_view public_key,
+                                     std::function<void(Node&, Result<ConnectionId>)> then);
 
-  // Handles events until stop().
+  // Queues a message of up to 165,675,008 bytes, also before the connection is established. The first copies, the
+  // second takes over and leaves `bytes` as it was when it fails, the third copies the pieces end to end, the fourth
+  // borrows: the bytes stay alive and unchanged until kAcknowledged or kFailed names the message. Errors: kNotFound for
+  // a connection that has ended, kTooLarge, kWouldBlock (kWritable follows), kInvalidArgument for options that
+  // contradict each other.
+  [[nodiscard]] Result<MessageId> send(ConnectionId connection, ByteView bytes, const SendOptions& options = {});
+  [[nodiscard]] Result<MessageId> send(ConnectionId connection, std::vector<std::uint8_t>&& bytes,
+                                       const SendOptions& options = {});
+  [[nodiscard]] Result<MessageId> send_pieces(ConnectionId connection, std::span<const ByteView> pieces,
+                                              const SendOptions& options = {});
+  [[nodiscard]] Result<MessageId> send_borrowed(ConnectionId connection, ByteView bytes,
+                                                const SendOptions& options = {});
+  // Bytes from the start of a stream that may be sent from now on (SendOptions::send_limit). False when it has ended.
+  bool extend_send_limit(ConnectionId connection, MessageId message, std::uint64_t limit_bytes);
+  // Gives a message up; kFailed follows. False when it has ended.
+  bool cancel(ConnectionId connection, MessageId message);
+  // The stream id under which a message travels; 0 for one that is no stream or has ended.
+  [[nodiscard]] std::uint32_t stream_of(ConnectionId connection, MessageId message) const;
+  // An inbound stream whose sender waits for the application does not count as abandoned for another idle period.
+  // False when no such stream is open.
+  bool keep_alive(ConnectionId connection, std::uint32_t stream);
+  // Nothing more of an inbound stream is delivered. False when no such stream is open.
+  bool stop_receiving(ConnectionId connection, std::uint32_t stream);
+  // kRoundTrip follows when the peer answers. Errors: kNotFound.
+  Result<void> ping(ConnectionId connection);
+  // Shakes hands anew beside the session, for a peer that is suspect: kClosed (kReplaced) and kConnected with a new id
+  // follow when that succeeds. Errors: kNotFound; kInvalidArgument unless this side has connected.
+  [[nodiscard]] Result<void> reconnect(ConnectionId connection);
+  // Ends the connection at once and tells the peer; messages that are not acknowledged fail. kClosed (kLocal) follows.
+  void close(ConnectionId connection, std::string_view text = {});
+  // The same once every message that is queued now has been acknowledged or has failed, at the latest after `longest`.
+  // Errors: kNotFound.
+  [[nodiscard]] Result<void> close_when_sent(ConnectionId connection, Duration longest, std::string_view text = {});
+  // "cubic", "newreno", "bbr", "ledbat", "fixed". Errors: kInvalidArgument, kNotFound.
+  [[nodiscard]] Result<void> set_congestion(ConnectionId connection, std::string_view name);
+  // Application bits per second of one connection, in place of Options::connection_bits_per_second; 0: no limit.
+  [[nodiscard]] Result<void> set_rate_limit(ConnectionId connection, std::uint64_t bits_per_second);
+  // A number of the application's, which comes with each event of the connection. Errors: kNotFound.
+  [[nodiscard]] Result<void> set_user_data(ConnectionId connection, std::uint64_t user_data);
+
+  // Those that have not ended, established or not.
+  [[nodiscard]] std::vector<ConnectionId> connections() const;
+  // Of a connection that has not ended; else empty.
+  [[nodiscard]] std::string remote_address(ConnectionId connection) const;
+  [[nodiscard]] std::optional<Statistics> statistics(ConnectionId connection) const;
+  [[nodiscard]] EndpointStatistics statistics() const;
+  [[nodiscard]] Liveness liveness(ConnectionId connection) const;
+
+  // Handles events until stop(). May be called again afterwards: connections stay open meanwhile, as long as their
+  // peers wait.
   void run(const Handler& handler);
   // One turn of the loop: waits at most `longest_wait`, handles what happened.
   void turn(const Handler& handler, Duration longest_wait);
+  // For loops of others: turn(handler, 0) is due when the descriptor becomes readable and when next_timeout(), which is
+  // relative to now and asked anew after each turn, send or close, has passed. No time-out: only on input. The
+  // descriptor, -1 when the system has none left, is to be polled only and stays the Node's. wake(), stop() and post()
+  // make it readable too.
+  [[nodiscard]] int descriptor() const;
+  [[nodiscard]] std::optional<Duration> next_timeout() const;
+  // Closes all connections and turns until every peer has answered, or `longest` has passed: a socket that closes
+  // before leaves peers to their idle time-outs.
+  void shut_down(const Handler& handler, Duration longest, std::string_view text = {});
+
+  // The next run() or the present one ends after its turn. From any thread and from signal handlers.
   void stop() noexcept;
+  // Ends the present wait.
   void wake() noexcept;
   // Runs `call` on the loop's thread. False when too many wait.
   [[nodiscard]] bool post(std::function<void(Node&)> call);
 
  private:
   friend class NodeGroup;
-  class Implementation;
+  class __attribute__((visibility("hidden"))) Implementation;
   explicit Node(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;
 };
 
+// The addresses of "NAME:PORT" or "ADDR:PORT", for Node::connect(): by the system's resolver, which may take seconds,
+// in its order of preference with the families in turn. Errors: kNotFound, kInvalidArgument.
+[[nodiscard]] Result<std::vector<std::string>> resolve(std::string_view name_and_port);
+
 }  // namespace godwit::v1
+#pragma GCC visibility pop

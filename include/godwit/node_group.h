@@ -12,8 +12,10 @@
 #include "godwit/node.h"
 #include "godwit/types.h"
 
+#pragma GCC visibility push(default)
 namespace godwit::v1 {
 
+// How a group works.
 struct NodeGroupOptions {
   // Of each shard. endpoint_bits_per_second is divided among them; max_connections holds for each.
   NodeOptions node;
@@ -26,6 +28,8 @@ struct NodeGroupOptions {
 // Sums over all shards.
 struct GroupStatistics {
   std::vector<std::size_t> connections;  // open, by shard
+  // Counted since the start: connections that were established and that ended, what the sockets moved, and datagrams
+  // that the kernel dropped for want of buffer.
   std::uint64_t connections_opened = 0;
   std::uint64_t connections_closed = 0;
   std::uint64_t datagrams_sent = 0;
@@ -38,16 +42,20 @@ struct GroupStatistics {
   std::uint64_t refused_datagrams = 0;
 };
 
+// One Node for each of several threads, all on one port.
 class NodeGroup {
  public:
+  // Called on the thread of the shard that the event happened on.
   using Handler = std::function<void(Node&, const Event&)>;
 
   // Errors: those of Node::open, and kInvalidArgument for too many shards or the back end "connected".
   [[nodiscard]] static Result<std::unique_ptr<NodeGroup>> open(const NodeGroupOptions& options, const SecretKey& key);
+  // After run() has returned. Closes all sockets.
   ~NodeGroup();
   NodeGroup(const NodeGroup&) = delete;
   NodeGroup& operator=(const NodeGroup&) = delete;
 
+  // The number of shards, retired ones included; the address and the public key that all of them share.
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] std::string local_address() const;
   [[nodiscard]] std::string public_key() const;
@@ -57,7 +65,7 @@ class NodeGroup {
   // Calls `handler` for every shard's events, each on its own thread, until stop().
   void run(const Handler& handler);
 
-  // From any thread, also before run():
+  // Ends run(). This and what follows may be called from any thread, also before run().
   void stop();
   // Dials on the shard that the peer belongs to; `then` gets that shard and the connection. kWouldBlock when too many
   // calls wait.
@@ -71,9 +79,10 @@ class NodeGroup {
   void collect(std::function<void(const GroupStatistics&)> then) const;
 
  private:
-  class Implementation;
+  class __attribute__((visibility("hidden"))) Implementation;
   explicit NodeGroup(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;
 };
 
 }  // namespace godwit::v1
+#pragma GCC visibility pop

@@ -1,44 +1,63 @@
 // The vocabulary of Godwit's public API: bytes, errors, keys, addresses, options, events. Standard library only;
 // nothing of the implementation shows. Everything stands in godwit::v1: a change that breaks callers gets a v2 beside
-// it.
+// it. Which changes keep a program running that is linked already is stated in docs/api.md; programs that need a
+// stable binary interface use godwit_c.h.
 #pragma once
+
+#if !defined(__cplusplus) || __cplusplus < 202100L
+#error "Godwit's C++ interface needs C++23 (-std=c++23). From other languages use godwit/godwit_c.h."
+#endif
 
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "godwit/version.h"
+
+#if !defined(__cpp_lib_expected)
+#error "This standard library has no std::expected: use GCC 12's or a later one, or libc++ 16 or later, in C++23 mode."
+#endif
+
+#pragma GCC visibility push(default)
 namespace godwit::v1 {
 
+// Bytes of somebody else, alive for as long as the function or event says that takes or gives them.
 using ByteView = std::span<const std::uint8_t>;
 using MutableBytes = std::span<std::uint8_t>;
+// A span of time, or a point in time on the caller's clock.
 using Duration = std::chrono::nanoseconds;
 
+// Which kind of failure.
 enum class ErrorCode : std::uint8_t {
-  kInvalidArgument,
-  kWouldBlock,  // a bounded queue is full; Event::Kind::kWritable follows
-  kClosed,
-  kNotFound,
-  kTooLarge,
-  kPermission,
-  kSystem,
-  kUnsupported,
-  kProtocol,
-  kTimeout,
-  kUnauthenticated,
+  kInvalidArgument,  // the call could never work as it was made
+  kWouldBlock,       // a bounded queue is full; Event::Kind::kWritable follows
+  kClosed,           // the connection or the peer has gone
+  kNotFound,         // what the call names does not exist, or has ended
+  kTooLarge,         // beyond a limit of the protocol or of the options
+  kPermission,       // the system does not allow it
+  kSystem,           // the system says why in Error::message
+  kUnsupported,      // not by this system, or not by this build
+  kProtocol,         // the peer broke the protocol
+  kTimeout,          // nobody answered in time
+  kUnauthenticated,  // the peer did not prove its key
 };
 
 // What failed, in one line for a person.
 struct Error {
+  // For the program.
   ErrorCode code = ErrorCode::kSystem;
+  // For a person: one line without its end.
   std::string message;
 };
+// The value, or why there is none.
 template <typename T>
 using Result = std::expected<T, Error>;
 
@@ -70,7 +89,9 @@ class SecretKey {
 using ConnectionId = std::uint64_t;
 using MessageId = std::uint64_t;
 
+// How an endpoint works. Every member has a default that suits most programs.
 struct Options {
+  // Whether connections that others begin are accepted.
   bool accept_incoming = true;
   // Connections that others begin, 1 to 2^24; a sixteenth as many places more are kept for those that this side begins.
   // When all are taken, a newcomer takes the place of the longest idle one of the address prefix that holds most.
@@ -90,59 +111,140 @@ struct Options {
   // Both at least 10 ms and at most a year. Pings go out three times within the idle time-out, or more often.
   Duration connect_timeout = std::chrono::seconds{15};
   Duration idle_timeout = std::chrono::seconds{120};
+  // Bytes that the unfinished inbound streams of all connections may hold together, at least 1 MiB. Near the bound the
+  // connections that hold most for each byte they have sent are closed (CloseReason::kMemory).
+  std::uint64_t max_inbound_bytes = std::uint64_t{512} << 20;
+  // Called with each record of a trace in qlog format (a JSON text sequence, RFC 7464;
+  // draft-ietf-quic-qlog-main-schema) on the thread that drives the endpoint; the view is valid during the call. Must
+  // not call the endpoint, and must not throw. Empty: no trace is made, and none costs time.
+  std::function<void(std::string_view record)> trace;
 };
+
+// How one message is sent.
+struct SendOptions {
+  // The message is given up (kFailed) unless it is wholly acknowledged within this time. Absent: it is tried for as
+  // long as the connection lives.
+  std::optional<Duration> deadline;
+  // Bytes of a stream that may be sent before the first extend_send_limit(): back-pressure by an agreement of the
+  // applications. Absent: all of them. Messages that fit one packet ignore it.
+  std::optional<std::uint64_t> send_limit;
+  // As a stream whatever its size; otherwise messages up to 1106 bytes travel as single packets.
+  bool stream = false;
+  // As an operations stream, the kind that carries metadata (docs/wire_spec.md section 6.5).
+  bool operations = false;
+  // At most 1120 bytes; of an operations stream only. The peer gets it as kMetadata.
+  std::optional<std::vector<std::uint8_t>> metadata;
+};
+
+// Why a connection ended. The values are part of the interface.
+enum class CloseReason : std::uint8_t {
+  kLocal = 0,              // close() was called here
+  kRemote = 1,             // the peer closed; Event::text has its words, if it gave any
+  kIdleTimeout = 2,        // nothing authentic was heard for the idle time-out
+  kReplaced = 3,           // the peer restarted or connected anew: another connection to it takes over
+  kHandshakeFailed = 4,    // it was never established
+  kKeyExhausted = 5,       // a key has protected as many packets as it may
+  kUnauthenticated = 6,    // the peer could not prove the expected key
+  kMemory = 7,             // the endpoint needed the memory of the peer's unfinished streams
+  kProtocolViolation = 8,  // the peer acknowledged what was never sent
+  kEvicted = 9,            // the table was full, and others with fewer connections wanted a place
+};
+// One lower-case word or two: "idle timeout".
+[[nodiscard]] std::string_view close_reason_name(CloseReason reason);
 
 // What happened. Fields that a kind does not name are empty. `bytes` is valid while the event is being handled (Node),
 // or until poll_event() has returned false (Endpoint), whatever is called or arrives in between.
 struct Event {
+  // What happened, and which members tell more. The values are part of the interface; skip those you do not know.
   enum class Kind : std::uint8_t {
-    kConnected,  // remote, authenticated, initiator
-    kClosed,     // text: why. The last event of a connection
-    kMessage,    // bytes: a whole message
-    kChunk,      // bytes, stream, offset, total: the next bytes of a stream, in order
-    kAborted,    // stream, offset (bytes received), total: an inbound stream ended half received
-    kConfirmed,  // message: every packet of it was receipted; its borrowed bytes are free
-    kFailed,     // message, text, may_have_arrived
-    kWritable,   // a refused send can be tried again
-    kRoundTrip,  // round_trip: a ping was answered
-    kSuspect,    // the peer is silent; the connection stays open
-    kKeyAging,   // dial again when the streams have ended
+    kConnected = 0,      // remote, observed, authenticated, initiator
+    kClosed = 1,         // reason, text: why. The last event of a connection
+    kMessage = 2,        // bytes: a whole message
+    kChunk = 3,          // bytes, stream, offset, total: the next bytes of a stream, in order
+    kAborted = 4,        // stream, offset (bytes received), total: an inbound stream ended half received
+    kAcknowledged = 5,   // message: the peer has acknowledged every packet of it; its borrowed bytes are free
+    kFailed = 6,         // message, text, may_have_arrived; its borrowed bytes are free
+    kWritable = 7,       // a refused send can be tried again
+    kRoundTrip = 8,      // round_trip: a ping was answered
+    kSuspect = 9,        // silent_for: the peer is silent; the connection stays open
+    kKeyAging = 10,      // connect again when the streams have ended
+    kMetadata = 11,      // bytes, stream: the metadata of an operations stream
+    kAuthenticated = 12  // a peer that was connected without proof has proved its key since
   };
+  // The kind, and the connection that it happened to.
   Kind kind = Kind::kWritable;
   ConnectionId connection = 0;
+  // What set_user_data() attached to the connection; 0 before.
+  std::uint64_t user_data = 0;
+  // As the kinds describe them: offsets and totals count bytes, times are nanoseconds.
   ByteView bytes;
   std::uint32_t stream = 0;
   std::uint64_t offset = 0;
   std::uint64_t total = 0;
   MessageId message = 0;
+  CloseReason reason = CloseReason::kLocal;
   bool may_have_arrived = false;
   bool authenticated = false;
   bool initiator = false;
   Duration round_trip{};
-  std::string remote;  // "192.0.2.7:31337", "[2001:db8::1]:31337"
+  Duration silent_for{};
+  std::string remote;    // "192.0.2.7:31337", "[2001:db8::1]:31337"
+  std::string observed;  // this side's address as the peer sees it
   std::string text;
 };
 
 // A copy of one connection's counters.
 struct Statistics {
-  std::uint64_t packets_sent = 0;
-  std::uint64_t bytes_sent = 0;
-  std::uint64_t packets_received = 0;
-  std::uint64_t bytes_received = 0;
-  std::uint64_t packets_retransmitted = 0;
-  std::uint64_t packets_lost = 0;
-  std::uint64_t datagrams_dropped = 0;
+  std::uint64_t packets_sent = 0;            // datagrams of every kind
+  std::uint64_t bytes_sent = 0;              // of these datagrams
+  std::uint64_t payload_bytes_sent = 0;      // application bytes, first transmissions only
+  std::uint64_t packets_received = 0;        // authentic datagrams
+  std::uint64_t bytes_received = 0;          // of these datagrams
+  std::uint64_t payload_bytes_received = 0;  // application bytes delivered
+  std::uint64_t packets_retransmitted = 0;   // sent again after a loss, each time
+  std::uint64_t packets_lost = 0;            // declared lost, by acknowledgements or by time
+  std::uint64_t losses_spurious = 0;         // declared lost and then acknowledged
+  std::uint64_t packets_abandoned = 0;       // no longer wanted before they were acknowledged
+  std::uint64_t timeouts = 0;                // retransmission time-outs
+  std::uint64_t datagrams_dropped = 0;       // arrived and were not used
+  // Of the path now: bytes that are sent and not acknowledged, the congestion window, what the pacer allows (0: no
+  // limit).
   std::uint64_t bytes_in_flight = 0;
   std::uint64_t window_bytes = 0;
   std::uint64_t pacing_bits_per_second = 0;
+  // Round trips as RFC 9002 has them; zero before the first.
+  Duration latest_round_trip{};
   Duration smoothed_round_trip{};
   Duration minimum_round_trip{};
+  Duration round_trip_variance{};
+  // Names: of the controller, of what it is doing, of the packet cipher.
   std::string congestion;
   std::string congestion_state;
   std::string cipher;
+};
+
+// A copy of an endpoint's counters.
+struct EndpointStatistics {
+  std::uint64_t connections = 0;          // open now
+  std::uint64_t connections_opened = 0;   // became established
+  std::uint64_t connections_closed = 0;   // ended after that
+  std::uint64_t handshakes_started = 0;   // both roles
+  std::uint64_t handshakes_failed = 0;    // ended without a session
+  std::uint64_t connections_evicted = 0;  // closed so that others find a place
+  std::uint64_t evicted_for_memory = 0;   // closed for the memory their inbound streams held
+  std::uint64_t inbound_bytes = 0;        // memory that inbound streams hold now
+  std::uint64_t datagrams_received = 0;   // of every kind
+  std::uint64_t datagrams_dropped = 0;    // that belong to no connection
+};
+
+// Whether a peer is heard of.
+struct Liveness {
+  bool suspect = false;  // kSuspect was reported, and the peer has been silent since
+  std::string problem;   // what the kernel or ICMP last said about datagrams to it, "port unreachable"; else empty
 };
 
 // "0.1.0".
 [[nodiscard]] std::string_view version();
 
 }  // namespace godwit::v1
+#pragma GCC visibility pop

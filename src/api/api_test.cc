@@ -27,21 +27,21 @@ TEST(PublicNode, SendsAMessageToAnotherNode) {
   const gw::Node::Handler listen = [&](gw::Node&, const gw::Event& event) {
     if (event.kind == gw::Event::Kind::kMessage) received.assign(event.bytes.begin(), event.bytes.end());
   };
-  bool confirmed = false;
+  bool acknowledged = false;
   bool authenticated = false;
   const gw::Node::Handler dial = [&](gw::Node&, const gw::Event& event) {
     if (event.kind == gw::Event::Kind::kConnected) authenticated = event.authenticated;
-    if (event.kind == gw::Event::Kind::kConfirmed) confirmed = true;
+    if (event.kind == gw::Event::Kind::kAcknowledged) acknowledged = true;
   };
   const auto connection = (*a)->connect((*b)->local_address(), (*b)->public_key());
   ASSERT_TRUE(connection) << connection.error().message;
   const std::vector<std::uint8_t> message(100'000, 7);
   ASSERT_TRUE((*a)->send_borrowed(*connection, message));
-  for (int turn = 0; turn < 20'000 && !confirmed; ++turn) {
+  for (int turn = 0; turn < 20'000 && !acknowledged; ++turn) {
     (*a)->turn(dial, 1ms);
     (*b)->turn(listen, 1ms);
   }
-  EXPECT_TRUE(confirmed);
+  EXPECT_TRUE(acknowledged);
   EXPECT_TRUE(authenticated);
   EXPECT_EQ(received, message);
   EXPECT_GT((*a)->statistics(*connection)->packets_sent, 88U);

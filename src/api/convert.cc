@@ -30,71 +30,163 @@ std::unexpected<Error> to_public(const ::godwit::Error& error) {
 Statistics to_public(const ConnectionStatistics& from) {
   return {.packets_sent = from.packets_sent,
           .bytes_sent = from.bytes_sent,
+          .payload_bytes_sent = from.payload_bytes_sent,
           .packets_received = from.packets_received,
           .bytes_received = from.bytes_received,
+          .payload_bytes_received = from.payload_bytes_received,
           .packets_retransmitted = from.packets_retransmitted,
           .packets_lost = from.packets_lost,
+          .losses_spurious = from.losses_spurious,
+          .packets_abandoned = from.packets_abandoned,
+          .timeouts = from.timeouts,
           .datagrams_dropped = from.drops.total(),
           .bytes_in_flight = from.bytes_in_flight,
           .window_bytes = from.window_bytes,
           .pacing_bits_per_second = from.pacing_rate.bits_per_second(),
+          .latest_round_trip = from.latest_round_trip,
           .smoothed_round_trip = from.smoothed_round_trip,
           .minimum_round_trip = from.minimum_round_trip,
+          .round_trip_variance = from.round_trip_variance,
           .congestion = std::string(from.congestion),
           .congestion_state = std::string(from.congestion_state),
           .cipher = std::string(from.cipher)};
 }
 
-std::optional<Event> to_public(::godwit::ConnectionId connection, const ::godwit::Event& from) {
+EndpointStatistics to_public(const ::godwit::EndpointStatistics& from) {
+  return {.connections_opened = from.connections_opened,
+          .connections_closed = from.connections_closed.total(),
+          .handshakes_started = from.handshakes_started,
+          .handshakes_failed = from.handshakes_failed,
+          .connections_evicted = from.connections_evicted,
+          .evicted_for_memory = from.evicted_for_memory,
+          .inbound_bytes = from.reassembly_bytes,
+          .datagrams_received = from.datagrams_received,
+          .datagrams_dropped = from.drops.total()};
+}
+
+namespace {
+
+// The values of the public enumeration are fixed; those of the implementation may be reordered.
+CloseReason to_public(::godwit::CloseReason reason) {
+  switch (reason) {
+    case ::godwit::CloseReason::kLocal: return CloseReason::kLocal;
+    case ::godwit::CloseReason::kRemote: return CloseReason::kRemote;
+    case ::godwit::CloseReason::kIdleTimeout: return CloseReason::kIdleTimeout;
+    case ::godwit::CloseReason::kReplaced: return CloseReason::kReplaced;
+    case ::godwit::CloseReason::kHandshakeFailed: return CloseReason::kHandshakeFailed;
+    case ::godwit::CloseReason::kKeyExhausted: return CloseReason::kKeyExhausted;
+    case ::godwit::CloseReason::kUnauthenticated: return CloseReason::kUnauthenticated;
+    case ::godwit::CloseReason::kMemory: return CloseReason::kMemory;
+    case ::godwit::CloseReason::kProtocolViolation: return CloseReason::kProtocolViolation;
+    case ::godwit::CloseReason::kEvicted: return CloseReason::kEvicted;
+    case ::godwit::CloseReason::kCount: break;
+  }
+  return CloseReason::kLocal;
+}
+
+// One overload for each alternative: a new one does not compile before the public API has an answer to it.
+struct Converter {
+  Event& event;
+
+  void operator()(const Connected& connected) const {
+    event.kind = Event::Kind::kConnected;
+    event.remote = connected.remote.to_string();
+    if (connected.observed_self.is_specified()) event.observed = connected.observed_self.to_string();
+    event.authenticated = connected.peer_authenticated;
+    event.initiator = connected.initiator;
+  }
+  void operator()(const Closed& closed) const {
+    event.kind = Event::Kind::kClosed;
+    event.reason = to_public(closed.reason);
+    event.text = closed.text;
+  }
+  void operator()(const MessageReceived& message) const {
+    event.kind = Event::Kind::kMessage;
+    event.bytes = message.payload;
+  }
+  void operator()(const StreamChunk& chunk) const {
+    event.kind = Event::Kind::kChunk;
+    event.bytes = chunk.bytes;
+    event.stream = chunk.stream_id;
+    event.offset = chunk.offset;
+    event.total = chunk.total;
+  }
+  void operator()(const StreamMessage& whole) const {
+    event.kind = Event::Kind::kMessage;
+    event.bytes = whole.payload;
+    event.stream = whole.stream_id;
+  }
+  void operator()(const MetadataReceived& received) const {
+    event.kind = Event::Kind::kMetadata;
+    event.bytes = received.metadata;
+    event.stream = received.stream_id;
+  }
+  void operator()(const StreamAborted& aborted) const {
+    event.kind = Event::Kind::kAborted;
+    event.stream = aborted.stream_id;
+    event.offset = aborted.received;
+    event.total = aborted.total;
+  }
+  void operator()(const MessageConfirmed& confirmed) const {
+    event.kind = Event::Kind::kAcknowledged;
+    event.message = confirmed.message;
+  }
+  void operator()(const MessageFailed& failed) const {
+    event.kind = Event::Kind::kFailed;
+    event.message = failed.message;
+    event.may_have_arrived = failed.may_have_arrived;
+    event.text = failed.why;
+  }
+  void operator()(const Writable&) const { event.kind = Event::Kind::kWritable; }
+  void operator()(const PeerAuthenticated&) const {
+    event.kind = Event::Kind::kAuthenticated;
+    event.authenticated = true;
+  }
+  void operator()(const KeyAging&) const { event.kind = Event::Kind::kKeyAging; }
+  void operator()(const PingAnswered& pong) const {
+    event.kind = Event::Kind::kRoundTrip;
+    event.round_trip = pong.round_trip;
+  }
+  void operator()(const Suspect& suspect) const {
+    event.kind = Event::Kind::kSuspect;
+    event.silent_for = suspect.silent_for;
+  }
+};
+
+}  // namespace
+
+std::string_view close_reason_name(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::kLocal: return "closed here";
+    case CloseReason::kRemote: return "closed by the peer";
+    case CloseReason::kIdleTimeout: return "idle timeout";
+    case CloseReason::kReplaced: return "replaced";
+    case CloseReason::kHandshakeFailed: return "handshake failed";
+    case CloseReason::kKeyExhausted: return "key exhausted";
+    case CloseReason::kUnauthenticated: return "unauthenticated";
+    case CloseReason::kMemory: return "memory";
+    case CloseReason::kProtocolViolation: return "protocol violation";
+    case CloseReason::kEvicted: return "evicted";
+  }
+  return "unknown";
+}
+
+Event to_public(::godwit::ConnectionId connection, const ::godwit::Event& from) {
   Event event;
   event.connection = connection;
-  if (const auto* chunk = std::get_if<StreamChunk>(&from)) {
-    event.kind = Event::Kind::kChunk;
-    event.bytes = chunk->bytes;
-    event.stream = chunk->stream_id;
-    event.offset = chunk->offset;
-    event.total = chunk->total;
-  } else if (const auto* message = std::get_if<MessageReceived>(&from)) {
-    event.kind = Event::Kind::kMessage;
-    event.bytes = message->payload;
-  } else if (const auto* whole = std::get_if<StreamMessage>(&from)) {
-    event.kind = Event::Kind::kMessage;
-    event.bytes = whole->payload;
-    event.stream = whole->stream_id;
-  } else if (const auto* connected = std::get_if<Connected>(&from)) {
-    event.kind = Event::Kind::kConnected;
-    event.remote = connected->remote.to_string();
-    event.authenticated = connected->peer_authenticated;
-    event.initiator = connected->initiator;
-  } else if (const auto* closed = std::get_if<Closed>(&from)) {
-    event.kind = Event::Kind::kClosed;
-    event.text = closed->text;
-  } else if (const auto* aborted = std::get_if<StreamAborted>(&from)) {
-    event.kind = Event::Kind::kAborted;
-    event.stream = aborted->stream_id;
-    event.offset = aborted->received;
-    event.total = aborted->total;
-  } else if (const auto* confirmed = std::get_if<MessageConfirmed>(&from)) {
-    event.kind = Event::Kind::kConfirmed;
-    event.message = confirmed->message;
-  } else if (const auto* failed = std::get_if<MessageFailed>(&from)) {
-    event.kind = Event::Kind::kFailed;
-    event.message = failed->message;
-    event.may_have_arrived = failed->may_have_arrived;
-    event.text = failed->why;
-  } else if (std::holds_alternative<Writable>(from)) {
-    event.kind = Event::Kind::kWritable;
-  } else if (const auto* pong = std::get_if<PingAnswered>(&from)) {
-    event.kind = Event::Kind::kRoundTrip;
-    event.round_trip = pong->round_trip;
-  } else if (std::holds_alternative<Suspect>(from)) {
-    event.kind = Event::Kind::kSuspect;
-  } else if (std::holds_alternative<KeyAging>(from)) {
-    event.kind = Event::Kind::kKeyAging;
-  } else {
-    return std::nullopt;
-  }
+  std::visit(Converter{event}, from);
   return event;
+}
+
+SocketAddress to_socket_address(const Address& address) {
+  if (address.ipv6) return SocketAddress::ipv6(address.octets, address.port, address.scope_id);
+  return SocketAddress::ipv4({address.octets[0], address.octets[1], address.octets[2], address.octets[3]},
+                             address.port);
+}
+
+Address to_address(const SocketAddress& address) {
+  return {
+      .octets = address.octets(), .port = address.port(), .ipv6 = address.is_ipv6(), .scope_id = address.scope_id()};
 }
 
 Result<Config> to_config(const Options& options) {
@@ -120,6 +212,10 @@ Result<Config> to_config(const Options& options) {
   config.handshake.require_authenticated_peer = options.require_authenticated_peer;
   config.handshake.connect_timeout = options.connect_timeout;
   config.keepalive.idle_timeout = options.idle_timeout;
+  if (options.max_inbound_bytes < (std::uint64_t{1} << 20)) {
+    return invalid("inbound streams need at least 1 MiB");
+  }
+  config.reassembly_bytes = options.max_inbound_bytes;
   config.streams.delivery = options.stream_in_chunks ? DeliveryMode::kChunks : DeliveryMode::kWhole;
   if (const Status fine = check_config(config); !fine) return to_public(fine.error());
   return config;

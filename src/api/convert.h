@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <type_traits>
+#include <utility>
 
 #include "crypto/keypair.h"
 #include "godwit/endpoint.h"
@@ -16,16 +18,23 @@ namespace godwit::v1 {
 template <typename T>
 [[nodiscard]] Result<T> to_public(::godwit::Result<T> result) {
   if (!result) return to_public(result.error());
-  return std::move(*result);
+  if constexpr (!std::is_void_v<T>) {
+    return std::move(*result);
+  } else {
+    return {};
+  }
 }
 [[nodiscard]] Statistics to_public(const ConnectionStatistics& statistics);
-// Views in the result point where the event's do. Nothing for events that the public API does not have.
-[[nodiscard]] std::optional<Event> to_public(::godwit::ConnectionId connection, const ::godwit::Event& event);
+[[nodiscard]] EndpointStatistics to_public(const ::godwit::EndpointStatistics& statistics);
+// Views in the result point where the event's do.
+[[nodiscard]] Event to_public(::godwit::ConnectionId connection, const ::godwit::Event& event);
 
 [[nodiscard]] Result<Config> to_config(const Options& options);
 [[nodiscard]] Result<KeyPair> to_key_pair(const SecretKey& key);
 [[nodiscard]] Result<PublicKey> to_public_key(std::string_view hex);
 // "ADDR:PORT".
 [[nodiscard]] Result<SocketAddress> to_socket_address(std::string_view text);
+[[nodiscard]] SocketAddress to_socket_address(const Address& address);
+[[nodiscard]] Address to_address(const SocketAddress& address);
 
 }  // namespace godwit::v1

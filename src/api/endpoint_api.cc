@@ -1,6 +1,8 @@
 #include <utility>
 
+#include "api/connection_calls.h"
 #include "api/convert.h"
+#include "api/trace_output.h"
 #include "base/assert.h"
 #include "godwit/endpoint.h"
 #include "runtime/fork_guard.h"
@@ -9,17 +11,6 @@
 
 namespace godwit::v1 {
 namespace {
-
-SocketAddress to_socket_address(const Address& address) {
-  if (address.ipv6) return SocketAddress::ipv6(address.octets, address.port, address.scope_id);
-  return SocketAddress::ipv4({address.octets[0], address.octets[1], address.octets[2], address.octets[3]},
-                             address.port);
-}
-
-Address to_address(const SocketAddress& address) {
-  return {
-      .octets = address.octets(), .port = address.port(), .ipv6 = address.is_ipv6(), .scope_id = address.scope_id()};
-}
 
 Instant at(Duration now) {
   return Instant{now};
@@ -39,11 +30,14 @@ std::string Address::to_string() const {
 
 class Endpoint::Implementation {
  public:
-  Implementation(const Config& config, KeyPair keys) : endpoint(config, std::move(keys), random) {}
+  Implementation(const Config& config, KeyPair keys, std::unique_ptr<trace::Sink> sink)
+      : trace(std::move(sink)), endpoint(config, std::move(keys), random, trace.get()) {}
 
   ForkGuard guard;
   SystemRandom random;
+  std::unique_ptr<trace::Sink> trace;  // null unless one was asked for
   ::godwit::Endpoint endpoint;
+  ConnectionCalls calls{endpoint};
   TransmitBuffer buffer{64 * 1024};
 };
 
@@ -55,7 +49,8 @@ Result<std::unique_ptr<Endpoint>> Endpoint::make(const Options& options, const S
   if (!config) return std::unexpected(config.error());
   auto keys = to_key_pair(key);
   if (!keys) return std::unexpected(keys.error());
-  return std::unique_ptr<Endpoint>(new Endpoint(std::make_unique<Implementation>(*config, std::move(*keys))));
+  return std::unique_ptr<Endpoint>(
+      new Endpoint(std::make_unique<Implementation>(*config, std::move(*keys), make_trace(options))));
 }
 
 Result<ConnectionId> Endpoint::connect(Duration now, const Address& remote, std::string_view public_key) {
@@ -64,28 +59,68 @@ Result<ConnectionId> Endpoint::connect(Duration now, const Address& remote, std:
   return to_public(implementation_->endpoint.connect(at(now), to_socket_address(remote), *peer));
 }
 
-void Endpoint::receive(Duration now, const Address& remote, MutableBytes bytes, std::size_t segment_size) {
-  implementation_->endpoint.receive(
-      at(now), {.remote = to_socket_address(remote), .bytes = bytes, .segment_size = bytes.empty() ? 0 : segment_size});
+void Endpoint::receive(Duration now, const Address& remote, MutableBytes bytes, std::size_t segment_size,
+                       const std::optional<Address>& local) {
+  implementation_->endpoint.receive(at(now), {.local = local ? to_socket_address(*local) : SocketAddress(),
+                                              .remote = to_socket_address(remote),
+                                              .bytes = bytes,
+                                              .segment_size = bytes.empty() ? 0 : segment_size});
 }
 
 void Endpoint::handle_timeout(Duration now) {
   implementation_->endpoint.handle_timeout(at(now));
 }
 
-Result<MessageId> Endpoint::send(Duration now, ConnectionId connection, std::vector<std::uint8_t>&& bytes) {
-  Body body = Body::owned(std::move(bytes));
-  auto sent = implementation_->endpoint.send(at(now), connection, std::move(body));
-  // A refused message is still the caller's, who may try again.
-  if (!sent) bytes = body.take_owned();
-  return to_public(std::move(sent));
+Result<MessageId> Endpoint::send(Duration now, ConnectionId connection, std::vector<std::uint8_t>&& bytes,
+                                 const SendOptions& options) {
+  return implementation_->calls.send(at(now), connection, std::move(bytes), options);
 }
-Result<MessageId> Endpoint::send_borrowed(Duration now, ConnectionId connection, ByteView bytes) {
-  return to_public(implementation_->endpoint.send(at(now), connection, Body::borrowed(bytes)));
+Result<MessageId> Endpoint::send_pieces(Duration now, ConnectionId connection, std::span<const ByteView> pieces,
+                                        const SendOptions& options) {
+  return implementation_->calls.send_pieces(at(now), connection, pieces, options);
+}
+Result<MessageId> Endpoint::send_borrowed(Duration now, ConnectionId connection, ByteView bytes,
+                                          const SendOptions& options) {
+  return implementation_->calls.send_borrowed(at(now), connection, bytes, options);
+}
+
+bool Endpoint::extend_send_limit(Duration now, ConnectionId connection, MessageId message, std::uint64_t limit_bytes) {
+  return implementation_->endpoint.extend_send_limit(at(now), connection, message, limit_bytes);
+}
+bool Endpoint::cancel(Duration now, ConnectionId connection, MessageId message) {
+  return implementation_->endpoint.cancel(at(now), connection, message);
+}
+std::uint32_t Endpoint::stream_of(ConnectionId connection, MessageId message) const {
+  return implementation_->endpoint.stream_id(connection, message);
+}
+bool Endpoint::keep_alive(Duration now, ConnectionId connection, std::uint32_t stream) {
+  return implementation_->endpoint.touch_stream(at(now), connection, stream);
+}
+bool Endpoint::stop_receiving(ConnectionId connection, std::uint32_t stream) {
+  return implementation_->endpoint.refuse_stream(connection, stream);
+}
+Result<void> Endpoint::ping(Duration now, ConnectionId connection) {
+  return to_public(implementation_->endpoint.ping(at(now), connection));
+}
+Result<void> Endpoint::reconnect(Duration now, ConnectionId connection) {
+  return to_public(implementation_->endpoint.reconnect(at(now), connection));
 }
 
 void Endpoint::close(Duration now, ConnectionId connection, std::string_view text) {
   implementation_->endpoint.close(at(now), connection, text);
+}
+void Endpoint::close_all(Duration now, std::string_view text) {
+  implementation_->endpoint.close_all(at(now), text);
+}
+
+Result<void> Endpoint::set_congestion(Duration now, ConnectionId connection, std::string_view name) {
+  return implementation_->calls.set_congestion(at(now), connection, name);
+}
+Result<void> Endpoint::set_rate_limit(Duration now, ConnectionId connection, std::uint64_t bits_per_second) {
+  return implementation_->calls.set_rate_limit(at(now), connection, bits_per_second);
+}
+Result<void> Endpoint::set_user_data(ConnectionId connection, std::uint64_t user_data) {
+  return implementation_->calls.set_user_data(connection, user_data);
 }
 
 bool Endpoint::poll_transmit(Duration now, Transmit& transmit) {
@@ -93,18 +128,17 @@ bool Endpoint::poll_transmit(Duration now, Transmit& transmit) {
   implementation_->buffer.reset();
   const auto run = implementation_->endpoint.poll_transmit(at(now), implementation_->buffer);
   if (!run) return false;
-  transmit = {.remote = to_address(run->remote), .bytes = run->bytes, .segment_size = run->segment_size};
+  transmit = {
+      .remote = to_address(run->remote), .local = std::nullopt, .bytes = run->bytes, .segment_size = run->segment_size};
+  if (run->local.is_specified()) transmit.local = to_address(run->local);
   return true;
 }
 
 bool Endpoint::poll_event(Event& event) {
-  while (EndpointEvent* next = implementation_->endpoint.poll_event()) {
-    if (auto happened = to_public(next->connection, next->event)) {
-      event = std::move(*happened);
-      return true;
-    }
-  }
-  return false;
+  const EndpointEvent* const next = implementation_->endpoint.poll_event();
+  if (next == nullptr) return false;
+  event = implementation_->calls.take(next->connection, next->event);
+  return true;
 }
 
 std::optional<Duration> Endpoint::next_timeout() const {
@@ -113,10 +147,28 @@ std::optional<Duration> Endpoint::next_timeout() const {
   return deadline->time_since_epoch();
 }
 
-std::optional<Statistics> Endpoint::statistics(ConnectionId connection) const {
-  const auto found = implementation_->endpoint.statistics(connection);
+std::string Endpoint::public_key() const {
+  return implementation_->endpoint.public_key().to_hex();
+}
+std::vector<ConnectionId> Endpoint::connections() const {
+  return implementation_->endpoint.connections();
+}
+std::optional<Address> Endpoint::remote_address(ConnectionId connection) const {
+  const auto found = implementation_->endpoint.remote_address(connection);
   if (!found) return std::nullopt;
-  return to_public(*found);
+  return to_address(*found);
+}
+std::optional<Statistics> Endpoint::statistics(ConnectionId connection) const {
+  return implementation_->calls.statistics(connection);
+}
+EndpointStatistics Endpoint::statistics() const {
+  return implementation_->calls.statistics();
+}
+Liveness Endpoint::liveness(ConnectionId connection) const {
+  return implementation_->calls.liveness(connection);
+}
+std::size_t Endpoint::closing_count() const {
+  return implementation_->endpoint.closing_count();
 }
 
 }  // namespace godwit::v1

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "api/node_implementation.h"
+#include "api/trace_output.h"
+#include "runtime/resolve.h"
 
 namespace godwit::v1 {
 
@@ -28,6 +31,10 @@ Result<NodeConfig> to_node_config(const NodeOptions& options) {
   node_config.socket.bind = *bind;
   node_config.socket.receive_buffer_bytes = options.receive_buffer_bytes;
   node_config.backend = *backend;
+  const auto idle = parse_idle_strategy(options.idle);
+  if (!idle)
+    return std::unexpected(Error{ErrorCode::kInvalidArgument, fmt::format("no idle strategy '{}'", options.idle)});
+  node_config.idle = *idle;
   return node_config;
 }
 
@@ -36,9 +43,10 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options, const Secre
   if (!config) return std::unexpected(config.error());
   auto keys = to_key_pair(key);
   if (!keys) return std::unexpected(keys.error());
-  auto node = ::godwit::Node::open(*config, std::move(*keys));
+  auto sink = make_trace(options.transport);
+  auto node = ::godwit::Node::open(*config, std::move(*keys), sink.get());
   if (!node) return to_public(node.error());
-  return std::unique_ptr<Node>(new Node(std::make_unique<Implementation>(std::move(*node))));
+  return std::unique_ptr<Node>(new Node(std::make_unique<Implementation>(std::move(*node), std::move(sink))));
 }
 
 std::string Node::local_address() const {
@@ -56,32 +64,90 @@ Result<ConnectionId> Node::connect(std::string_view address, std::string_view pu
   return to_public(implementation_->node->connect(*remote, *peer));
 }
 
-Result<MessageId> Node::send(ConnectionId connection, ByteView bytes) {
-  std::vector<std::uint8_t> copy(bytes.begin(), bytes.end());
-  return send(connection, std::move(copy));
-}
-Result<MessageId> Node::send(ConnectionId connection, std::vector<std::uint8_t>&& bytes) {
-  Body body = Body::owned(std::move(bytes));
-  auto sent = implementation_->node->send(connection, std::move(body));
-  // A refused message is still the caller's, who may try again.
-  if (!sent) bytes = body.take_owned();
-  return to_public(std::move(sent));
-}
-Result<MessageId> Node::send_borrowed(ConnectionId connection, ByteView bytes) {
-  return to_public(implementation_->node->send(connection, Body::borrowed(bytes)));
+Result<void> Node::connect(std::span<const std::string> addresses, std::string_view public_key,
+                           std::function<void(Node&, Result<ConnectionId>)> then) {
+  std::vector<SocketAddress> remotes;
+  for (const std::string& address : addresses) {
+    const auto remote = to_socket_address(address);
+    if (!remote) return std::unexpected(remote.error());
+    remotes.push_back(*remote);
+  }
+  if (remotes.empty()) return std::unexpected(Error{ErrorCode::kInvalidArgument, "there is no address to connect to"});
+  const auto peer = to_public_key(public_key);
+  if (!peer) return std::unexpected(peer.error());
+  return implementation_->connect(std::move(remotes), *peer, std::move(then));
 }
 
-void Node::ping(ConnectionId connection) {
-  static_cast<void>(implementation_->node->endpoint().ping(implementation_->node->now(), connection));
+Result<MessageId> Node::send(ConnectionId connection, ByteView bytes, const SendOptions& options) {
+  return send_pieces(connection, {&bytes, 1}, options);
+}
+Result<MessageId> Node::send(ConnectionId connection, std::vector<std::uint8_t>&& bytes, const SendOptions& options) {
+  implementation_->node->check_process();
+  return implementation_->calls.send(implementation_->node->now(), connection, std::move(bytes), options);
+}
+Result<MessageId> Node::send_pieces(ConnectionId connection, std::span<const ByteView> pieces,
+                                    const SendOptions& options) {
+  implementation_->node->check_process();
+  return implementation_->calls.send_pieces(implementation_->node->now(), connection, pieces, options);
+}
+Result<MessageId> Node::send_borrowed(ConnectionId connection, ByteView bytes, const SendOptions& options) {
+  implementation_->node->check_process();
+  return implementation_->calls.send_borrowed(implementation_->node->now(), connection, bytes, options);
+}
+
+bool Node::extend_send_limit(ConnectionId connection, MessageId message, std::uint64_t limit_bytes) {
+  return implementation_->node->endpoint().extend_send_limit(implementation_->node->now(), connection, message,
+                                                             limit_bytes);
+}
+bool Node::cancel(ConnectionId connection, MessageId message) {
+  return implementation_->node->endpoint().cancel(implementation_->node->now(), connection, message);
+}
+std::uint32_t Node::stream_of(ConnectionId connection, MessageId message) const {
+  return implementation_->node->endpoint().stream_id(connection, message);
+}
+bool Node::keep_alive(ConnectionId connection, std::uint32_t stream) {
+  return implementation_->node->endpoint().touch_stream(implementation_->node->now(), connection, stream);
+}
+bool Node::stop_receiving(ConnectionId connection, std::uint32_t stream) {
+  return implementation_->node->endpoint().refuse_stream(connection, stream);
+}
+Result<void> Node::ping(ConnectionId connection) {
+  return to_public(implementation_->node->endpoint().ping(implementation_->node->now(), connection));
+}
+Result<void> Node::reconnect(ConnectionId connection) {
+  return to_public(implementation_->node->endpoint().reconnect(implementation_->node->now(), connection));
 }
 void Node::close(ConnectionId connection, std::string_view text) {
   implementation_->node->close(connection, text);
 }
+Result<void> Node::close_when_sent(ConnectionId connection, Duration longest, std::string_view text) {
+  return implementation_->close_when_sent(connection, longest, text);
+}
+Result<void> Node::set_congestion(ConnectionId connection, std::string_view name) {
+  return implementation_->calls.set_congestion(implementation_->node->now(), connection, name);
+}
+Result<void> Node::set_rate_limit(ConnectionId connection, std::uint64_t bits_per_second) {
+  return implementation_->calls.set_rate_limit(implementation_->node->now(), connection, bits_per_second);
+}
+Result<void> Node::set_user_data(ConnectionId connection, std::uint64_t user_data) {
+  return implementation_->calls.set_user_data(connection, user_data);
+}
 
+std::vector<ConnectionId> Node::connections() const {
+  return implementation_->node->endpoint().connections();
+}
+std::string Node::remote_address(ConnectionId connection) const {
+  const auto found = implementation_->node->endpoint().remote_address(connection);
+  return found ? found->to_string() : std::string();
+}
 std::optional<Statistics> Node::statistics(ConnectionId connection) const {
-  const auto found = implementation_->node->endpoint().statistics(connection);
-  if (!found) return std::nullopt;
-  return to_public(*found);
+  return implementation_->calls.statistics(connection);
+}
+EndpointStatistics Node::statistics() const {
+  return implementation_->calls.statistics();
+}
+Liveness Node::liveness(ConnectionId connection) const {
+  return implementation_->calls.liveness(connection);
 }
 
 void Node::run(const Handler& handler) {
@@ -89,17 +155,41 @@ void Node::run(const Handler& handler) {
   implementation_->node->run(*implementation_);
 }
 void Node::turn(const Handler& handler, Duration longest_wait) {
-  implementation_->handler = &handler;
-  implementation_->node->turn(*implementation_, longest_wait);
+  implementation_->turn(handler, longest_wait);
 }
+int Node::descriptor() const {
+  return implementation_->descriptor();
+}
+std::optional<Duration> Node::next_timeout() const {
+  const auto deadline = implementation_->node->next_timeout();
+  if (!deadline) return std::nullopt;
+  return std::max(*deadline - implementation_->node->now(), Duration::zero());
+}
+void Node::shut_down(const Handler& handler, Duration longest, std::string_view text) {
+  implementation_->shut_down(handler, longest, text);
+}
+
 void Node::stop() noexcept {
   implementation_->node->stop();
+  implementation_->wake_foreign_loop();
 }
 void Node::wake() noexcept {
   implementation_->node->wake();
+  implementation_->wake_foreign_loop();
 }
 bool Node::post(std::function<void(Node&)> call) {
-  return implementation_->node->post([this, call = std::move(call)](::godwit::Node&) { call(*this); });
+  const bool posted = implementation_->node->post(
+      [owner = implementation_->owner, call = std::move(call)](::godwit::Node&) { call(*owner); });
+  implementation_->wake_foreign_loop();
+  return posted;
+}
+
+Result<std::vector<std::string>> resolve(std::string_view name_and_port) {
+  const auto found = resolve_peer(std::string(name_and_port));
+  if (!found) return to_public(found.error());
+  std::vector<std::string> addresses;
+  for (const SocketAddress& address : *found) addresses.push_back(address.to_string());
+  return addresses;
 }
 
 }  // namespace godwit::v1

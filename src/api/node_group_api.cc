@@ -14,7 +14,7 @@ namespace {
 GroupStatistics to_public(const ShardsStatistics& from) {
   return {.connections = from.connections,
           .connections_opened = from.endpoint.connections_opened,
-          .connections_closed = from.endpoint.connections_closed,
+          .connections_closed = from.endpoint.connections_closed.total(),
           .datagrams_sent = from.backend.datagrams_sent,
           .bytes_sent = from.backend.bytes_sent,
           .datagrams_received = from.backend.datagrams_received,
@@ -35,6 +35,7 @@ class NodeGroup::Implementation {
     void on_event(::godwit::Node& node, ::godwit::ConnectionId connection, ::godwit::Event& event) override {
       node_.on_event(node, connection, event);
     }
+    void on_turn(::godwit::Node& node) override { node_.on_turn(node); }
 
    private:
     Node::Implementation& node_;

@@ -1,28 +1,71 @@
 // What a public Node holds: a Node of its own, or one shard of a group. Used by api/ alone.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
-#include "api/convert.h"
+#include "api/connection_calls.h"
+#include "api/foreign_loop.h"
 #include "godwit/node.h"
+#include "runtime/connector.h"
 #include "runtime/node.h"
 
 namespace godwit::v1 {
 
 class Node::Implementation final : public ::godwit::Node::Handler {
  public:
-  explicit Implementation(std::unique_ptr<::godwit::Node> opened) : node(opened.get()), owned(std::move(opened)) {}
-  explicit Implementation(::godwit::Node& shard) : node(&shard) {}
+  Implementation(std::unique_ptr<::godwit::Node> opened, std::unique_ptr<trace::Sink> sink)
+      : trace(std::move(sink)), node(opened.get()), owned(std::move(opened)), calls(node->endpoint()) {}
+  explicit Implementation(::godwit::Node& shard) : node(&shard), calls(shard.endpoint()) {}
 
-  void on_event(::godwit::Node&, ::godwit::ConnectionId connection, ::godwit::Event& event) override {
-    if (const auto happened = to_public(connection, event)) (*handler)(*owner, *happened);
-  }
+  void on_event(::godwit::Node& from, ::godwit::ConnectionId connection, ::godwit::Event& event) override;
+  void on_turn(::godwit::Node& from) override;
 
+  void turn(const Node::Handler& with, Duration longest_wait);
+  void shut_down(const Node::Handler& with, Duration longest, std::string_view text);
+  // -1 when the system has no descriptors left.
+  [[nodiscard]] int descriptor();
+  // From any thread and from signal handlers.
+  void wake_foreign_loop() noexcept;
+
+  [[nodiscard]] Result<void> connect(std::vector<SocketAddress> addresses, const PublicKey& peer,
+                                     std::function<void(Node&, Result<ConnectionId>)> then);
+  [[nodiscard]] Result<void> close_when_sent(ConnectionId connection, Duration longest, std::string_view text);
+
+  std::unique_ptr<trace::Sink> trace;  // null unless one was asked for; outlives the node
   ::godwit::Node* node;
   std::unique_ptr<::godwit::Node> owned;  // null for a shard
+  ConnectionCalls calls;
   Node* owner = nullptr;
   const Node::Handler* handler = nullptr;  // while the loop runs
+
+ private:
+  // A race for a peer with several addresses.
+  struct Race {
+    std::unique_ptr<Connector> connector;
+    std::function<void(Node&, Result<ConnectionId>)> then;  // empty once it has been called
+  };
+  // A connection to be closed when its messages have been acknowledged.
+  struct Closing {
+    ConnectionId connection = 0;
+    Instant deadline{};
+    std::string text;
+  };
+
+  // True when the event belongs to an attempt, of which the application hears nothing.
+  [[nodiscard]] bool give_to_races(ConnectionId connection, const ::godwit::Event& event);
+  void report(Race& race);
+
+  // Null until descriptor() is asked for; read by threads that wake the loop.
+  std::unique_ptr<ForeignLoop> foreign_loop_owner_;
+  std::atomic<ForeignLoop*> foreign_loop_ = nullptr;
+  bool shutting_down_ = false;
+  std::vector<Race> races_;
+  std::vector<Closing> closing_;
 };
 
 // Everything of `options` but the transport's, which to_config() reads.

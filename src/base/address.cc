@@ -196,8 +196,4 @@ std::uint64_t SocketAddress::hash(const HashKey& key) const noexcept {
   return key.hash(bytes);
 }
 
-std::size_t SocketAddress::hash() const noexcept {
-  return static_cast<std::size_t>(hash(HashKey(0, 0)));
-}
-
 }  // namespace godwit

@@ -7,7 +7,6 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -58,10 +57,9 @@ class SocketAddress {
   [[nodiscard]] SocketAddress network() const;
 
   [[nodiscard]] std::string to_string() const;
-  // A hash of the whole address under a secret key: for every table that holds addresses a stranger chooses.
+  // A hash of the whole address under a secret key. There is no other one: a stranger chooses addresses, and must not
+  // choose where they fall in a table.
   [[nodiscard]] std::uint64_t hash(const HashKey& key) const noexcept;
-  // The same under a key that everybody knows: for tables of addresses that no stranger chooses, and for tests.
-  [[nodiscard]] std::size_t hash() const noexcept;
 
   friend auto operator<=>(const SocketAddress&, const SocketAddress&) = default;
 
@@ -73,8 +71,3 @@ class SocketAddress {
 };
 
 }  // namespace godwit
-
-template <>
-struct std::hash<godwit::SocketAddress> {
-  std::size_t operator()(const godwit::SocketAddress& address) const noexcept { return address.hash(); }
-};

@@ -26,6 +26,7 @@ enum class PathProblem : std::uint8_t {
 struct PathReport {
   SocketAddress remote;
   PathProblem problem = PathProblem::kNone;
+  bool refused = false;  // by the kernel, which did not send; otherwise it was sent, and ICMP came back
 };
 
 }  // namespace godwit

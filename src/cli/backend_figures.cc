@@ -1,6 +1,7 @@
 #include "cli/backend_figures.h"
 
-#include "measure/path_facts.h"
+#include "support/json.h"
+#include "support/occupancy.h"
 
 namespace godwit::cli {
 namespace {
@@ -42,8 +43,8 @@ constexpr Member<CallOccupancy> kOccupancies[] = {
     {"receive_occupancy", &BackendStatistics::receive_occupancy},
 };
 
-measure::PathFacts::Occupancy classes_of(const CallOccupancy& occupancy) {
-  measure::PathFacts::Occupancy classes;
+measure::Occupancy classes_of(const CallOccupancy& occupancy) {
+  measure::Occupancy classes;
   for (std::size_t i = 0; i < CallOccupancy::kClasses; ++i) {
     if (occupancy.calls(i) == 0) continue;
     classes.push_back({.most_datagrams = CallOccupancy::most_of(i), .calls = occupancy.calls(i)});

@@ -2,7 +2,7 @@
 // Refusals and errors are told as totals, not by errno.
 #pragma once
 
-#include "measure/json.h"
+#include "support/json.h"
 #include "udp/backend_statistics.h"
 
 namespace godwit::cli {

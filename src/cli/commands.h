@@ -6,20 +6,19 @@
 
 namespace godwit::cli {
 
+class PerfExtension;
+
 void add_keygen_command(CLI::App& app, int& exit_code);
 void add_listen_command(CLI::App& app, int& exit_code);
 void add_send_command(CLI::App& app, int& exit_code);
 void add_ping_command(CLI::App& app, int& exit_code);
-void add_perf_command(CLI::App& app, int& exit_code);
-void add_analyze_command(CLI::App& app, int& exit_code);
-void add_bench_command(CLI::App& app, int& exit_code);
-void add_doctor_command(CLI::App& app, int& exit_code);
-void add_report_command(CLI::App& app, int& exit_code);
+// `extension` may be null; it outlives the parser.
+void add_perf_command(CLI::App& app, int& exit_code, PerfExtension* extension);
 void add_sim_command(CLI::App& app, int& exit_code);
 void add_version_command(CLI::App& app, int& exit_code);
 
 // Of `perf`.
-void add_perf_server_command(CLI::App& app, int& exit_code);
-void add_perf_client_command(CLI::App& app, int& exit_code);
+void add_perf_server_command(CLI::App& app, int& exit_code, PerfExtension* extension);
+void add_perf_client_command(CLI::App& app, int& exit_code, PerfExtension* extension);
 
 }  // namespace godwit::cli

@@ -9,13 +9,11 @@ enum ExitCode : int {
   kUsage = 2,
   kUnreachable = 3,
   kOutputLost = 4,
-  kMachineCosts = 10,
-  kMachineUnfit = 11,
   kInterrupted = 130,
 };
 
 struct ExitCodeText {
-  ExitCode code;
+  int code;
   const char* meaning;
 };
 
@@ -25,8 +23,6 @@ inline constexpr ExitCodeText kExitCodes[] = {
     {kUsage, "wrong arguments, or a key or file that cannot be used; nothing was tried"},
     {kUnreachable, "the peer could not be reached, or did not prove its key"},
     {kOutputLost, "done, but the results could not be written"},
-    {kMachineCosts, "doctor: something of this machine costs, or is unknown"},
-    {kMachineUnfit, "doctor: figures measured on this machine are void"},
     {kInterrupted, "interrupted by a signal before the work was done"},
 };
 

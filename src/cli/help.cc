@@ -1,8 +1,8 @@
 #include "cli/help.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string_view>
-
-#include "cli/exit_code.h"
 
 namespace godwit::cli {
 namespace {
@@ -38,9 +38,12 @@ std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
   return text;
 }
 
-std::string exit_code_footer() {
+std::string exit_code_footer(const std::vector<ExitCodeText>& more) {
+  std::vector<ExitCodeText> codes(std::begin(kExitCodes), std::end(kExitCodes));
+  codes.insert(codes.end(), more.begin(), more.end());
+  std::ranges::sort(codes, {}, &ExitCodeText::code);
   std::string text = "Exit codes:";
-  for (const ExitCodeText& each : kExitCodes) {
+  for (const ExitCodeText& each : codes) {
     const std::string number = std::to_string(each.code);
     text += "\n  " + number + std::string(5 - number.size(), ' ') + each.meaning;
   }

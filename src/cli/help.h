@@ -3,6 +3,9 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
+
+#include "cli/exit_code.h"
 
 namespace godwit::cli {
 
@@ -11,7 +14,7 @@ class HelpFormatter final : public CLI::Formatter {
   [[nodiscard]] std::string make_option_opts(const CLI::Option* option) const override;
 };
 
-// The table of exit_code.h.
-[[nodiscard]] std::string exit_code_footer();
+// The table of exit_code.h with `more` in its place, ordered by number.
+[[nodiscard]] std::string exit_code_footer(const std::vector<ExitCodeText>& more);
 
 }  // namespace godwit::cli

@@ -17,31 +17,23 @@
 namespace godwit::cli {
 namespace {
 
-constexpr std::string_view kResultsSchema = "godwit-benchmark-results";
-
-struct CommandSchema {
-  std::string_view command;
-  std::string_view subcommand;  // empty: any
-  std::string_view schema;
-  int version;
-  bool lines = false;
-};
 constexpr std::array kCommandSchemas = {
     CommandSchema{"keygen", "", "godwit-key", 1},      CommandSchema{"listen", "", "godwit-listen-event", 1, true},
     CommandSchema{"send", "", "godwit-send", 1},       CommandSchema{"ping", "", "godwit-ping", 1},
     CommandSchema{"perf", "client", "godwit-perf", 1}, CommandSchema{"perf", "server", "godwit-perf-server", 1},
-    CommandSchema{"analyze", "", kResultsSchema, 1},   CommandSchema{"doctor", "", "godwit-doctor", 1},
     CommandSchema{"version", "", "godwit-version", 1}, CommandSchema{"sim", "table", "godwit-simulation-table", 1}};
 
 std::atomic<bool> json_written{false};
 
 }  // namespace
 
-JsonSchema schema_of(int count, const char* const* arguments) {
+JsonSchema schema_of(int count, const char* const* arguments, const std::vector<CommandSchema>& more) {
   const auto streams = [](const char* word) { return std::string_view(word) == "--json-stream"; };
   if (std::any_of(arguments, arguments + count, streams)) return {"godwit-perf-event", 1, true};
   const auto word = [&](int index) { return index < count ? std::string_view(arguments[index]) : std::string_view(); };
-  for (const CommandSchema& each : kCommandSchemas) {
+  std::vector<CommandSchema> all(kCommandSchemas.begin(), kCommandSchemas.end());
+  all.insert(all.end(), more.begin(), more.end());
+  for (const CommandSchema& each : all) {
     if (word(1) != each.command) continue;
     if (each.subcommand.empty() || word(2) == each.subcommand)
       return {std::string(each.schema), each.version, each.lines};

@@ -5,9 +5,10 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/network_options.h"
-#include "measure/json.h"
+#include "support/json.h"
 
 namespace godwit::cli {
 
@@ -16,9 +17,20 @@ struct JsonSchema {
   int version = 1;
   bool lines = false;  // objects are printed one a line
 };
-// The schema of the subcommand that `arguments` names, e.g. {"perf", "client", "--to"}; the one of errors that belong
-// to no command where there is none.
-[[nodiscard]] JsonSchema schema_of(int count, const char* const* arguments);
+// Results of measurements: stored and compared, and an object of this schema gets no member `error`.
+inline constexpr std::string_view kResultsSchema = "godwit-benchmark-results";
+
+// Which schema the output of a subcommand has.
+struct CommandSchema {
+  std::string_view command;
+  std::string_view subcommand;  // empty: any
+  std::string_view schema;
+  int version;
+  bool lines = false;
+};
+// The schema of the subcommand that `arguments` names, e.g. {"perf", "client", "--to"}, of this folder or in `more`;
+// the one of errors that belong to no command where there is none.
+[[nodiscard]] JsonSchema schema_of(int count, const char* const* arguments, const std::vector<CommandSchema>& more);
 // Whether an argument asks for JSON on standard output; also where the others are wrong.
 [[nodiscard]] bool asks_for_json(int count, const char* const* arguments);
 

@@ -2,16 +2,17 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/dialled_peers.h"
 #include "cli/download_folder.h"
 #include "cli/exit_code.h"
 #include "cli/listen_log.h"
@@ -19,6 +20,7 @@
 #include "cli/network_options.h"
 #include "cli/values.h"
 #include "runtime/clock.h"
+#include "runtime/resolve.h"
 #include "transfer/credit_window.h"
 #include "transfer/file_receiver.h"
 
@@ -39,62 +41,44 @@ struct ListenOptions {
   bool sync = false;
 };
 
-// A peer that this side dials, so that it can be authenticated: whoever dials here proves no key on this wire.
-struct DialledPeer {
-  SocketAddress address;
-  PublicKey key;
-  std::optional<ConnectionId> connection;  // from the dial on, until it closes
-  std::optional<Instant> dialled_at;       // last
-  bool proven = false;                     // the present connection is established: the peer has the key
-  std::optional<Instant> failed_at;        // a dial that answered this peer's own did not prove it
-  bool answering = false;                  // the present dial is one of that kind
-};
-
-Result<std::vector<DialledPeer>> parse_dials(const std::vector<std::string>& texts) {
-  std::vector<DialledPeer> peers;
+Result<std::vector<DialledPeers::Peer>> parse_dials(const std::vector<std::string>& texts) {
+  std::vector<DialledPeers::Peer> peers;
   for (const std::string& text : texts) {
     const std::size_t at = text.find('@');
     const auto key = PublicKey::from_hex(text.substr(0, at));
     if (at == std::string::npos || !key) {
       return failure(ErrorCode::kInvalidArgument, "'" + text + "' is not a peer to dial (HEX@ADDR:PORT)");
     }
-    const auto address = resolve_peer(text.substr(at + 1));
-    if (!address) return std::unexpected(address.error());
-    peers.push_back({.address = address->front(), .key = *key});
+    auto addresses = resolve_peer(text.substr(at + 1));
+    if (!addresses) return std::unexpected(addresses.error());
+    peers.push_back({.addresses = std::move(*addresses), .key = *key});
   }
   return peers;
 }
 
 class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
  public:
-  ListenCommand(const ListenOptions& options, std::vector<DialledPeer> dials, Node& node, FileStore& store)
+  ListenCommand(const ListenOptions& options, const std::vector<DialledPeers::Peer>& dials, Node& node,
+                FileStore& store)
       : options_(options),
         node_(node),
-        dials_(std::move(dials)),
+        dials_(node.endpoint(), dials),
         receiver_(node.endpoint(), store, make_receiver_options(), *this),
         log_(options.output) {
     for (const std::string& text : options.allow) allowed_.push_back(*PublicKey::from_hex(text));
   }
 
   void on_event(Instant now, ConnectionId connection, Event& event) override {
-    if (const auto* connected = std::get_if<Connected>(&event)) {
-      remotes_[connection] = connected->remote;
-      on_connected(now, connection, *connected);
-    } else if (std::holds_alternative<Closed>(event)) {
-      receiver_.on_event(now, connection, event);
-      superseded_.erase(connection);
-      remotes_.erase(connection);
-      on_dial_ended(now, connection);
-      if (connection == last_connection_) sender_left_ = true;
-      return;
-    }
-    // Nothing that it said is judged: its sender says it again when it has proved its key.
-    if (superseded_.contains(connection)) return;
-    receiver_.on_event(now, connection, event);
+    if (const auto* connected = std::get_if<Connected>(&event)) remotes_[connection] = connected->remote;
+    // Nothing that a connection without a proven key says is judged when it is about to be proven.
+    if (!dials_.on_event(now, connection, event)) receiver_.on_event(now, connection, event);
+    if (!std::holds_alternative<Closed>(event)) return;
+    remotes_.erase(connection);
+    if (connection == last_connection_) sender_left_ = true;
   }
 
   void on_turn(Instant now) override {
-    dial(now);
+    dials_.on_turn(now);
     now_ = now;
     receiver_.on_turn(now);
     log_.on_turn(now);
@@ -108,7 +92,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   }
 
   [[nodiscard]] std::optional<Instant> next_timeout() const override {
-    std::optional<Instant> next = earliest(receiver_.next_timeout(), next_dial_);
+    std::optional<Instant> next = earliest(receiver_.next_timeout(), dials_.next_timeout());
     next = earliest(next, log_.next_timeout());
     if (finished_at_) next = earliest(next, *finished_at_ + kLinger);
     return next;
@@ -149,8 +133,6 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
 
  private:
   static constexpr Duration kLinger = 2s;
-  static constexpr Duration kDialInterval = 1s;
-  static constexpr Duration kDistrust = 60s;
 
   [[nodiscard]] FileReceiver::Options make_receiver_options() {
     FileReceiver::Options result;
@@ -168,53 +150,8 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
 
   // A dialled connection comes about only when the peer has proved its key (run_listen demands it).
   [[nodiscard]] bool is_allowed(ConnectionId connection) const {
-    const auto dialled = std::ranges::find(dials_, connection, &DialledPeer::connection);
-    return dialled != dials_.end() && std::ranges::find(allowed_, dialled->key) != allowed_.end();
-  }
-
-  // Whoever connects here proves no key on this wire. Where the address is that of a peer to be authenticated, its
-  // offers are not judged yet: it is dialled back over this connection, which proves its key or fails.
-  void on_connected(Instant now, ConnectionId connection, const Connected& connected) {
-    const auto dialled = std::ranges::find(dials_, connection, &DialledPeer::connection);
-    if (dialled != dials_.end()) {
-      dialled->proven = true;
-      dialled->failed_at.reset();
-      return;
-    }
-    const auto known = std::ranges::find(dials_, connected.remote, &DialledPeer::address);
-    if (known == dials_.end()) return;
-    // It has failed to prove the key a moment ago: it is judged as what it is, a stranger.
-    if (known->failed_at && now < *known->failed_at + kDistrust) return;
-    superseded_.insert(connection);
-    dial_peer(now, *known);
-    known->answering = known->connection.has_value();
-  }
-
-  // Peers that are to be authenticated are dialled again and again: they may not be there yet.
-  void dial(Instant now) {
-    if (!next_dial_ || now < *next_dial_) return;
-    next_dial_.reset();
-    for (DialledPeer& peer : dials_) {
-      if (peer.connection) continue;
-      const Instant due = peer.dialled_at ? *peer.dialled_at + kDialInterval : now;
-      const bool connected =
-          std::ranges::any_of(remotes_, [&peer](const auto& each) { return each.second == peer.address; });
-      if (now >= due && !connected) dial_peer(now, peer);
-      if (!peer.connection) next_dial_ = earliest(next_dial_, std::max(due, now + kDialInterval / 10));
-    }
-  }
-  void dial_peer(Instant now, DialledPeer& peer) {
-    peer.dialled_at = now;
-    peer.proven = peer.answering = false;
-    if (const auto connection = node_.endpoint().connect(now, peer.address, peer.key)) peer.connection = *connection;
-  }
-  void on_dial_ended(Instant now, ConnectionId connection) {
-    const auto dialled = std::ranges::find(dials_, connection, &DialledPeer::connection);
-    if (dialled == dials_.end()) return;
-    if (dialled->answering && !dialled->proven) dialled->failed_at = now;
-    dialled->connection.reset();
-    // At once, unless the one before was begun just now: a peer that comes back meanwhile would have to wait.
-    next_dial_ = now;
+    const PublicKey* const key = dials_.key_of(connection);
+    return key != nullptr && std::ranges::find(allowed_, *key) != allowed_.end();
   }
 
   [[nodiscard]] SocketAddress remote_of(ConnectionId connection) const {
@@ -231,11 +168,9 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
 
   const ListenOptions& options_;
   Node& node_;
-  std::vector<DialledPeer> dials_;
+  DialledPeers dials_;
   std::vector<PublicKey> allowed_;
-  std::unordered_map<ConnectionId, SocketAddress> remotes_;
-  std::unordered_set<ConnectionId> superseded_;        // dialled back, and about to close
-  std::optional<Instant> next_dial_ = Instant::min();  // absent: every peer is dialled or connected
+  std::map<ConnectionId, SocketAddress> remotes_;
   FileReceiver receiver_;
   ListenLog log_;
   ProgressBar bar_;
@@ -248,12 +183,13 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
 };
 
 // Who may send is the first thing to know about a receiver that strangers can reach.
-void say_who_may_send(const ListenOptions& options, bool dials) {
-  if (!options.allow.empty()) {
-    if (!dials) {
-      print_warning("whoever dials here proves no key: with --allow alone every file is refused; --dial the peers");
-    }
-  } else if (!options.anyone) {
+void say_who_may_send(const ListenOptions& options, const std::vector<DialledPeers::Peer>& dials) {
+  for (const std::string& text : options.allow) {
+    if (std::ranges::find(dials, *PublicKey::from_hex(text), &DialledPeers::Peer::key) != dials.end()) continue;
+    print_warning("a peer that connects here proves no key: every file of --allow " + text +
+                  " is refused, unless this listener connects to it (--dial " + text + "@ADDR:PORT)");
+  }
+  if (options.allow.empty() && !options.anyone) {
     print_warning("anyone who knows this address and key can send files; --allow HEX restricts it, --anyone says so");
   }
 }
@@ -273,9 +209,8 @@ int run_listen(const ListenOptions& options) {
     }
     folder = std::move(*standard);
   }
-  const bool authenticates = !dials->empty();
   NodeConfig config = make_node_config(options.network);
-  config.endpoint.handshake.require_authenticated_peer = authenticates;
+  config.endpoint.handshake.require_authenticated_peer = !dials->empty();
   auto opened = open_server(options.network, std::move(config));
   if (!opened) {
     print_error(opened.error().message);
@@ -287,13 +222,13 @@ int run_listen(const ListenOptions& options) {
     print_error(store.error().message);
     return kUsage;
   }
-  ListenCommand command(options, std::move(*dials), node, **store);
+  ListenCommand command(options, *dials, node, **store);
   Loop loop(node, command);
   command.log().listening(node);
   if (options.folder.empty()) {
     (options.output.json ? print_note : print_line)("files go to " + printable_text(folder.string()));
   }
-  say_who_may_send(options, authenticates);
+  say_who_may_send(options, *dials);
   const bool finished = loop.run();
   const bool interrupted = !finished && command.has_work();
   if (!finished) command.cancel(boot_time_now());

@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 #include "cli/log_limit.h"
 #include "cli/network_options.h"
-#include "measure/json.h"
+#include "support/json.h"
 
 namespace godwit::cli {
 

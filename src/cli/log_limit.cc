@@ -4,12 +4,14 @@
 
 #include <utility>
 
+#include "runtime/system_random.h"
+
 namespace godwit::cli {
 namespace {
 
-// HashedLimiter chooses its set by the upper half.
-std::uint64_t key_of(const SocketAddress& network) {
-  return static_cast<std::uint64_t>(network.hash()) * 0x9e3779b97f4a7c15ULL;
+HashKey random_key() {
+  SystemRandom random;
+  return HashKey(random);
 }
 
 std::string without_port(const SocketAddress& address) {
@@ -22,11 +24,14 @@ std::string without_port(const SocketAddress& address) {
 LogLimit::LogLimit() : LogLimit(Options{}) {}
 
 LogLimit::LogLimit(const Options& options)
-    : report_interval_(options.report_interval), all_(options.all), networks_(kNetworks, options.network) {}
+    : key_(random_key()),
+      report_interval_(options.report_interval),
+      all_(options.all),
+      networks_(kNetworks, options.network) {}
 
 bool LogLimit::allow(Instant now, const SocketAddress& peer) {
   const SocketAddress network = peer.prefix();
-  const std::uint64_t key = key_of(network);
+  const std::uint64_t key = network.hash(key_);
   if (networks_.would_admit(now, key) && all_.admit(now)) {
     networks_.record(now, key);
     return true;

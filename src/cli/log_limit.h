@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/address.h"
+#include "base/keyed_hash.h"
 #include "base/time.h"
 #include "transport/rate_limiter.h"
 
@@ -38,6 +39,7 @@ class LogLimit {
  private:
   static constexpr std::size_t kNetworks = 1024;
 
+  HashKey key_;  // peers choose their addresses
   Duration report_interval_;
   RateLimiter all_;
   HashedLimiter networks_;

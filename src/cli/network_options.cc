@@ -11,6 +11,7 @@
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
 #include "cli/values.h"
+#include "runtime/resolve.h"
 #include "wire/limits.h"
 
 namespace godwit::cli {
@@ -95,10 +96,6 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
       ->type_name("TIME");
   add("--soft-packet-limit", options.soft_packet_limit, "packets under one key before the connection is renewed")
       ->group("");
-  app.add_flag("--copying-cipher", options.copying_cipher, "copy every packet once more on either way")->group("");
-  app.add_option("--receipts-per-packet", options.receipts_per_packet, "most receipts of one packet of their own")
-      ->check(CLI::Range(1, 288))
-      ->group("");
 
   const auto fault = [&app](const char* name, std::string& value, const char* text) {
     return app.add_option(name, value, text)->group(kFaultGroup);
@@ -158,11 +155,6 @@ NodeConfig make_node_config(const NetworkOptions& options) {
   }
   if (options.cipher == "openssl") endpoint.cipher = CipherKind::kOpenssl;
   if (options.cipher == "ipsec-mb") endpoint.cipher = CipherKind::kIpsecMb;
-  endpoint.copying_cipher = options.copying_cipher;
-  if (options.receipts_per_packet) {
-    endpoint.acknowledgement.receipts_per_packet = *options.receipts_per_packet;
-    endpoint.acknowledgement.threshold = std::min(endpoint.acknowledgement.threshold, *options.receipts_per_packet);
-  }
   if (options.soft_packet_limit) endpoint.soft_packet_limit = *options.soft_packet_limit;
 
   if (const auto silence = parse_duration(options.idle_timeout)) endpoint.keepalive.idle_timeout = *silence;

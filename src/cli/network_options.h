@@ -34,9 +34,6 @@ struct NetworkOptions {
   std::string delay;
   std::uint64_t fault_seed = 1;
   std::optional<std::uint64_t> soft_packet_limit;
-  // Slower ways, for comparison: docs/architecture/transport_benchmark_methodology.md.
-  bool copying_cipher = false;
-  std::optional<std::uint32_t> receipts_per_packet;
 
   [[nodiscard]] std::optional<Bandwidth> rate_limit() const;
   [[nodiscard]] std::optional<std::uint64_t> window_bytes() const;

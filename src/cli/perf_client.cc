@@ -15,7 +15,6 @@
 #include "cli/loop.h"
 #include "cli/perf_client_options.h"
 #include "cli/perf_report.h"
-#include "measure/stopwatch.h"
 #include "runtime/clock.h"
 
 namespace godwit::cli {
@@ -34,12 +33,12 @@ void print_stream_event(std::string_view event, measure::Json data) {
 
 class PerfClientCommand final : public LoopCommand, public PerfObserver {
  public:
-  PerfClientCommand(const PerfClientOptions& options, const OpenedNode& opened, measure::CostProbe* cost)
+  PerfClientCommand(const PerfClientOptions& options, const OpenedNode& opened, PerfInstruments* instruments)
       : options_(options),
         node_(*opened.node),
-        meter_(node_, options.network.idle, cost),
-        intervals_(from_seconds(options.bulk() ? options.interval : 0), from_seconds(options.omit_seconds)),
-        client_(node_.endpoint(), node_.random(), make_perf_client(options, opened), *this, cost) {
+        meter_(node_, options.network.idle, instruments),
+        intervals_(from_seconds(options.bulk() ? options.interval_seconds() : 0), from_seconds(options.omit_seconds)),
+        client_(node_.endpoint(), node_.random(), make_perf_client(options, opened), *this, cost_sink_of(instruments)) {
     client_.set_echo(boot_time_now, [this](Duration latency) {
       latency_.record(static_cast<std::uint64_t>(std::max<Duration::rep>(latency.count(), 0)));
     });
@@ -76,7 +75,7 @@ class PerfClientCommand final : public LoopCommand, public PerfObserver {
   // The last row, with what the results add to those before it.
   void finish_intervals() {
     const auto row = intervals_.finish(boot_time_now(), client_.run());
-    if (row && options_.bulk() && options_.interval > 0) say(*row);
+    if (row && options_.bulk() && options_.interval_seconds() > 0) say(*row);
   }
 
   // The result, or why there is none.
@@ -132,7 +131,7 @@ class PerfClientCommand final : public LoopCommand, public PerfObserver {
 
  private:
   [[nodiscard]] std::vector<PerfInterval> rows() const {
-    return options_.interval > 0 ? intervals_.rows() : std::vector<PerfInterval>();
+    return options_.interval_seconds() > 0 ? intervals_.rows() : std::vector<PerfInterval>();
   }
   [[nodiscard]] measure::Json start_to_json(const PerfRun& run) const {
     const auto remote = node_.endpoint().remote_address(run.connection());
@@ -180,7 +179,7 @@ int finish_perf_client(const PerfClientOptions& options, PerfClientCommand& comm
   return command.client().connected() ? kFailure : kUnreachable;
 }
 
-int run_perf_client(const PerfClientOptions& options) {
+int run_perf_client(const PerfClientOptions& options, const PerfExtension* extension) {
   if (const Status fine = check_perf_client_options(options); !fine) {
     print_error(fine.error().message);
     return kUsage;
@@ -189,15 +188,15 @@ int run_perf_client(const PerfClientOptions& options) {
     print_error(applied.error().message);
     return kUsage;
   }
-  std::optional<measure::CostProbe> probe;
-  if (options.cost) probe.emplace(measure::TickClock::calibrate());
-  measure::CostProbe* const cost = probe ? &*probe : nullptr;
-  auto opened = open_client(options.network, options.peer, make_node_config(options.network), cost);
+  const std::unique_ptr<PerfInstruments> instruments = make_instruments(extension);
+  NodeConfig config = make_node_config(options.network);
+  if (extension != nullptr) extension->configure(config);
+  auto opened = open_client(options.network, options.peer, std::move(config), cost_sink_of(instruments.get()));
   if (!opened) {
     print_error(opened.error().message);
     return exit_code_of(opened.error());
   }
-  PerfClientCommand command(options, *opened, cost);
+  PerfClientCommand command(options, *opened, instruments.get());
   if (const Status dialled = command.start(); !dialled) {
     print_error(dialled.error().message);
     return kUnreachable;
@@ -214,11 +213,12 @@ int run_perf_client(const PerfClientOptions& options) {
 
 }  // namespace
 
-void add_perf_client_command(CLI::App& app, int& exit_code) {
+void add_perf_client_command(CLI::App& app, int& exit_code, PerfExtension* extension) {
   auto options = std::make_shared<PerfClientOptions>();
   CLI::App* const command = app.add_subcommand("client", "Runs one measurement against `godwit perf server`");
   add_perf_client_options(*command, *options);
-  command->callback([options, &exit_code] { exit_code = run_perf_client(*options); });
+  if (extension != nullptr) extension->add_options(*command);
+  command->callback([options, extension, &exit_code] { exit_code = run_perf_client(*options, extension); });
 }
 
 }  // namespace godwit::cli

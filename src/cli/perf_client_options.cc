@@ -14,6 +14,8 @@ namespace {
 constexpr double kLongestStreamSeconds = 0.25;
 constexpr std::uint64_t kLeastStreamBytes = std::uint64_t{16} << 10;
 constexpr double kLongestRun = 86'400;
+constexpr double kLeastInterval = 0.01;
+constexpr double kLongestInterval = 3600;
 // How often the server says what it has received: often enough for every interval's figures.
 constexpr double kMostProgressSeconds = 0.1;
 constexpr double kLeastProgressSeconds = 0.01;
@@ -48,11 +50,15 @@ std::optional<std::string> ignored_option(const PerfClientOptions& options) {
 
 }  // namespace
 
+double PerfClientOptions::interval_seconds() const {
+  return to_seconds(*parse_duration(interval));
+}
+
 void add_perf_client_options(CLI::App& command, PerfClientOptions& options) {
   options.command = &command;
   add_peer_options(command, options.peer);
   CLI::Option* const time = command.add_option("-t,--time", options.seconds, "seconds to send for; 0: until Ctrl-C")
-                                ->check(CLI::Range(0.0, kLongestRun))
+                                ->check(check_seconds(0, kLongestRun))
                                 ->capture_default_str();
   CLI::Option* const bytes =
       command.add_option("-n,--bytes", options.target, "send so many bytes a direction instead of for a time")
@@ -60,15 +66,17 @@ void add_perf_client_options(CLI::App& command, PerfClientOptions& options) {
           ->type_name("SIZE")
           ->excludes(time);
   command.add_option("-O,--omit", options.omit_seconds, "seconds at the start that do not count, before those of -t")
-      ->check(CLI::Range(0.0, 600.0))
+      ->check(check_seconds(0, 600))
       ->excludes(bytes);
   command.add_option("-P,--parallel", options.streams, "streams a direction")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   command.add_flag("-R,--reverse", options.reverse, "the server sends");
   command.add_flag("--bidir", options.bidirectional, "both send at once")->excludes("--reverse");
-  command.add_option("-i,--interval", options.interval, "seconds between reports on the way; 0: none")
-      ->check(CLI::Range(0.0, 3600.0))
+  command
+      .add_option("-i,--interval", options.interval, "time between reports on the way, in seconds or as 50ms; 0: none")
+      ->check(check_duration())
+      ->type_name("TIME")
       ->capture_default_str();
   command
       .add_option("--stream-bytes", options.stream_bytes, "length of the streams that follow one another, up to 16M")
@@ -94,7 +102,6 @@ void add_perf_client_options(CLI::App& command, PerfClientOptions& options) {
       ->check(check_duration())
       ->type_name("TIME")
       ->excludes(outstanding);
-  command.add_flag("--cost", options.cost, "report where the time goes; figures only in godwit-marked");
   add_output_options(command, options.output);
   command.add_flag("--json-stream", options.json_stream, "print one JSON object a line: start, each interval, end")
       ->excludes("--json");
@@ -110,7 +117,9 @@ Status check_perf_client_options(const PerfClientOptions& options) {
     return refuse("--ping-interval is more than 0; --outstanding keeps messages under way without a pause");
   }
   if (options.seconds > 0 && options.seconds < 0.001) return refuse("--time is 0 or at least 0.001 seconds");
-  if (options.interval > 0 && options.interval < 0.01) return refuse("--interval is 0 or at least 0.01 seconds");
+  const double interval = options.interval_seconds();
+  if (interval > 0 && interval < kLeastInterval) return refuse("--interval is 0 or at least 0.01 seconds");
+  if (interval > kLongestInterval) return refuse("--interval is 3600 seconds at most");
   if (options.network.congestion == "fixed" && options.network.rate.empty()) {
     return refuse("--congestion fixed needs --rate");
   }
@@ -138,7 +147,8 @@ PerfClient::Options make_perf_client(const PerfClientOptions& options, const Ope
   if (options.given("--congestion")) {
     run.congestion = static_cast<std::uint8_t>(1 + static_cast<unsigned>(*options.network.congestion_kind()));
   }
-  const double progress = options.interval > 0 ? options.interval / 10 : kMostProgressSeconds;
+  const double interval = options.interval_seconds();
+  const double progress = interval > 0 ? interval / 10 : kMostProgressSeconds;
   run.progress_interval = from_seconds(std::clamp(progress, kLeastProgressSeconds, kMostProgressSeconds));
   const std::size_t buffer = opened.node->backend().socket().receive_buffer_bytes();
   run.window = options.network.window_bytes().value_or(credit_window(buffer, options.streams));

@@ -23,12 +23,11 @@ struct PerfClientOptions {
   std::uint16_t streams = 1;
   bool reverse = false;
   bool bidirectional = false;
-  double interval = 1;
+  std::string interval = "1";
   std::string target;
   std::string stream_bytes = "16M";
   std::string working_set = "64M";
   bool no_digest = false;
-  bool cost = false;
   bool ping_pong = false;
   std::size_t size = 64;
   std::string ping_interval;
@@ -43,6 +42,8 @@ struct PerfClientOptions {
   }
   [[nodiscard]] bool sends() const { return bulk() && !reverse; }
   [[nodiscard]] bool receives() const { return bulk() && (reverse || bidirectional); }
+  // Between reports on the way; 0: none.
+  [[nodiscard]] double interval_seconds() const;
   // Lines for a person go to standard output.
   [[nodiscard]] bool speaks() const { return !output.json && !json_stream; }
 };

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/time.h"
-#include "measure/json.h"
+#include "support/json.h"
 #include "transfer/perf_run.h"
 
 namespace godwit::cli {

@@ -9,7 +9,7 @@
 
 #include "cli/perf_intervals.h"
 #include "cli/perf_side.h"
-#include "measure/histogram.h"
+#include "support/histogram.h"
 #include "transfer/echo.h"
 
 namespace godwit::cli {

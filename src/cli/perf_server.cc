@@ -21,7 +21,6 @@
 #include "cli/perf_side.h"
 #include "cli/process_options.h"
 #include "cli/values.h"
-#include "measure/stopwatch.h"
 #include "runtime/clock.h"
 
 namespace godwit::cli {
@@ -34,28 +33,28 @@ struct PerfServerOptions {
   std::string max_time = "3600";
   bool once = false;
   std::size_t shards = 1;
-  bool cost = false;
   bool daemon = false;
   ProcessOptions process;
 };
 
 class PerfServerCommand final : public LoopCommand, public PerfServer::Observer {
  public:
-  // `shard` is absent where there is only one node. Everything that is referred to outlives the command.
+  // `shard` is absent where there is only one node, `instruments` are null for none. Everything that is referred to
+  // outlives the command.
   PerfServerCommand(const PerfServerOptions& options, Node& node, std::optional<std::size_t> shard,
-                    PerfServerReport& report, measure::CostProbe* cost)
+                    PerfServerReport& report, PerfInstruments* instruments)
       : options_(options),
         node_(node),
         shard_(shard),
         report_(report),
-        meter_(node, options.network.idle, cost),
+        meter_(node, options.network.idle, instruments),
         server_(node.endpoint(), node.random(),
                 {.receive_buffer_bytes = node.backend().socket().receive_buffer_bytes(),
                  .window = options.network.window_bytes(),
                  .working_set_bytes = static_cast<std::size_t>(*parse_size(options.working_set)),
                  .max_time = parse_duration(options.max_time).value_or(std::chrono::hours(1)),
                  .rate_limit = options.network.rate_limit()},
-                *this, cost) {}
+                *this, cost_sink_of(instruments)) {}
 
   void on_event(Instant now, ConnectionId connection, Event& event) override {
     const ConnectionId own = server_.run() != nullptr ? server_.run()->connection() : ended_;
@@ -100,7 +99,7 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
   }
 
  private:
-  // Of the present run, unless its client has filled the log already.
+  // Of the present run, unless its client has filled the log already; then its result is not listed either.
   void note(const std::string& line) const {
     if (speaks_) options_.output.json ? print_note(line) : print_line(line);
   }
@@ -118,7 +117,7 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
       note(fmt::format("sent {} in {:.2f} s, {}", format_bytes(side.sent_bytes), side.send_seconds,
                        rate(side.sent_bytes, side.send_seconds)));
     }
-    report_.add(side, problem, shard_);
+    report_.add(side, problem, shard_, speaks_);
   }
 
   // Runs, of which each has three lines or four.
@@ -152,18 +151,22 @@ int finish_perf_server(const PerfServerOptions& options, PerfServerReport& repor
   return options.once && failed ? kFailure : kSuccess;
 }
 
-int run_perf_server(const PerfServerOptions& options, Daemon* daemon) {
-  std::optional<measure::CostProbe> probe;
-  if (options.cost) probe.emplace(measure::TickClock::calibrate());
-  measure::CostProbe* const cost = probe ? &*probe : nullptr;
-  auto opened = open_server(options.network, make_node_config(options.network), cost);
+NodeConfig node_config(const PerfServerOptions& options, const PerfExtension* extension) {
+  NodeConfig config = make_node_config(options.network);
+  if (extension != nullptr) extension->configure(config);
+  return config;
+}
+
+int run_perf_server(const PerfServerOptions& options, const PerfExtension* extension, Daemon* daemon) {
+  const std::unique_ptr<PerfInstruments> instruments = make_instruments(extension);
+  auto opened = open_server(options.network, node_config(options, extension), cost_sink_of(instruments.get()));
   if (!opened) {
     print_error(opened.error().message);
     return exit_code_of(opened.error());
   }
   Node& node = *opened->node;
   PerfServerReport report(options.output);
-  PerfServerCommand command(options, node, std::nullopt, report, cost);
+  PerfServerCommand command(options, node, std::nullopt, report, instruments.get());
   Loop loop(node, command);
   print_listening(node, options.output);
   if (daemon != nullptr) daemon->ready(!options.process.log_file.empty());
@@ -175,8 +178,8 @@ int run_perf_server(const PerfServerOptions& options, Daemon* daemon) {
 
 // A Node for each processor on one port: every client belongs to one of them by its address, and each serves one run at
 // a time.
-int run_sharded_perf_server(const PerfServerOptions& options, Daemon* daemon) {
-  auto opened = open_shards(options.network, make_node_config(options.network), options.shards);
+int run_sharded_perf_server(const PerfServerOptions& options, const PerfExtension* extension, Daemon* daemon) {
+  auto opened = open_shards(options.network, node_config(options, extension), options.shards);
   if (!opened) {
     print_error(opened.error().message);
     return exit_code_of(opened.error());
@@ -186,9 +189,12 @@ int run_sharded_perf_server(const PerfServerOptions& options, Daemon* daemon) {
     print_note("datagrams are forwarded between shards: " + shards.steering_error().error().message);
   }
   PerfServerReport report(options.output);
+  std::vector<std::unique_ptr<PerfInstruments>> instruments;
   std::vector<std::unique_ptr<PerfServerCommand>> commands;
   for (std::size_t i = 0; i < shards.size(); ++i) {
-    commands.push_back(std::make_unique<PerfServerCommand>(options, *shards.node(i), i, report, nullptr));
+    instruments.push_back(make_instruments(extension));
+    commands.push_back(
+        std::make_unique<PerfServerCommand>(options, *shards.node(i), i, report, instruments.back().get()));
   }
   print_listening(*shards.node(0), options.output);
   if (daemon != nullptr) daemon->ready(!options.process.log_file.empty());
@@ -228,7 +234,7 @@ Status prepare_perf_server(const PerfServerOptions& options) {
   return apply(options.process);
 }
 
-int serve(const PerfServerOptions& options) {
+int serve(const PerfServerOptions& options, const PerfExtension* extension) {
   if (const Status prepared = prepare_perf_server(options); !prepared) {
     print_error(prepared.error().message);
     return kUsage;
@@ -242,12 +248,13 @@ int serve(const PerfServerOptions& options) {
     }
   }
   Daemon* const started = daemon ? &*daemon : nullptr;
-  return options.shards == 1 ? run_perf_server(options, started) : run_sharded_perf_server(options, started);
+  return options.shards == 1 ? run_perf_server(options, extension, started)
+                             : run_sharded_perf_server(options, extension, started);
 }
 
 }  // namespace
 
-void add_perf_server_command(CLI::App& app, int& exit_code) {
+void add_perf_server_command(CLI::App& app, int& exit_code, PerfExtension* extension) {
   auto options = std::make_shared<PerfServerOptions>();
   CLI::App* const command = app.add_subcommand("server", "Serves performance runs, one at a time");
   command->add_flag("--once", options->once, "end after the first client");
@@ -263,14 +270,13 @@ void add_perf_server_command(CLI::App& app, int& exit_code) {
       ->check(check_duration())
       ->type_name("TIME")
       ->capture_default_str();
-  command->add_flag("--cost", options->cost, "report where the time goes; figures only in godwit-marked")
-      ->excludes(shards);
   command->add_flag("-D,--daemon", options->daemon, "go on in the background once it listens");
   add_output_options(*command, options->output);
   add_process_options(*command, options->process);
   command->get_option("--affinity")->excludes(shards);
   add_network_options(*command, options->network);
-  command->callback([options, &exit_code] { exit_code = serve(*options); });
+  if (extension != nullptr) extension->add_options(*command);
+  command->callback([options, extension, &exit_code] { exit_code = serve(*options, extension); });
 }
 
 }  // namespace godwit::cli

@@ -5,12 +5,14 @@ namespace godwit::cli {
 PerfServerReport::PerfServerReport(const OutputOptions& output) : list_({"godwit-perf-server", 1}, "results", output) {}
 
 void PerfServerReport::add(const PerfSide& side, const std::optional<std::string>& problem,
-                           std::optional<std::size_t> shard) {
-  measure::Json entry = to_json(side);
-  entry["failed"] = problem.has_value();
-  entry["reason"] = problem ? measure::Json(*problem) : measure::Json();
-  if (shard) entry["shard"] = *shard;
-  list_.add(entry);
+                           std::optional<std::size_t> shard, bool listed) {
+  if (listed) {
+    measure::Json entry = to_json(side);
+    entry["failed"] = problem.has_value();
+    entry["reason"] = problem ? measure::Json(*problem) : measure::Json();
+    if (shard) entry["shard"] = *shard;
+    list_.add(entry);
+  }
   const std::lock_guard lock(mutex_);
   ++sums_.runs;
   if (problem) ++sums_.failed_runs;

@@ -19,9 +19,10 @@ class PerfServerReport {
   // `output` outlives this object.
   explicit PerfServerReport(const OutputOptions& output);
 
-  // A run has ended, for the reason `problem` where it failed. `shard` is absent where there is only one node.
-  // Thread-safe.
-  void add(const PerfSide& side, const std::optional<std::string>& problem, std::optional<std::size_t> shard);
+  // A run has ended, for the reason `problem` where it failed. `shard` is absent where there is only one node. One that
+  // is not `listed` counts in the sums alone: strangers begin runs, and must not fill a disk. Thread-safe.
+  void add(const PerfSide& side, const std::optional<std::string>& problem, std::optional<std::size_t> shard,
+           bool listed);
   // The last call. `error` is null or why the command failed. False, with an error printed, when the file could not be
   // written.
   [[nodiscard]] bool finish(const measure::Json& error, std::size_t shards, const ShardLinkStatistics& link);

@@ -42,19 +42,20 @@ PerfSide some_side() {
 TEST_F(PerfServerReportTest, HoldsNoMoreMemoryAfterThousandsOfRuns) {
   PerfServerReport report(output_);
   const PerfSide side = some_side();
-  for (int run = 0; run < 10; ++run) report.add(side, {}, {});
+  for (int run = 0; run < 10; ++run) report.add(side, {}, {}, true);
   const std::uint64_t before = allocation_counts.live_bytes;
-  for (int run = 0; run < 3000; ++run) report.add(side, run % 3 == 0 ? std::optional("lost") : std::nullopt, {});
+  for (int run = 0; run < 3000; ++run) report.add(side, run % 3 == 0 ? std::optional("lost") : std::nullopt, {}, true);
   EXPECT_EQ(allocation_counts.live_bytes, before);
   EXPECT_TRUE(report.finish({}, 1, {}));
 }
 
 TEST_F(PerfServerReportTest, IsOneObjectWithEveryRunAndTheirSums) {
   PerfServerReport report(output_);
-  report.add(some_side(), {}, {});
+  report.add(some_side(), {}, {}, true);
   EXPECT_NE(text().find("\"gso\""), std::string::npos) << "a run is in the file as soon as it has ended";
-  report.add(some_side(), "the client has left", 1);
-  report.add(some_side(), {}, 0);
+  report.add(some_side(), "the client has left", 1, true);
+  report.add(some_side(), {}, 0, true);
+  report.add(some_side(), {}, 0, false);
   ASSERT_TRUE(report.finish("interrupted", 2, {.forwarded_datagrams = 5}));
   const auto parsed = measure::parse_json(text());
   ASSERT_TRUE(parsed.has_value()) << text();
@@ -64,10 +65,10 @@ TEST_F(PerfServerReportTest, IsOneObjectWithEveryRunAndTheirSums) {
   EXPECT_EQ((*parsed)["results"][1]["reason"], "the client has left");
   EXPECT_EQ((*parsed)["results"][1]["shard"], 1);
   EXPECT_FALSE((*parsed)["results"][0].contains("shard"));
-  EXPECT_EQ((*parsed)["runs"], 3);
+  EXPECT_EQ((*parsed)["runs"], 4) << "one of them is not listed";
   EXPECT_EQ((*parsed)["failed_runs"], 1);
-  EXPECT_EQ((*parsed)["received_bytes"], 3000);
-  EXPECT_EQ((*parsed)["sent_bytes"], 30);
+  EXPECT_EQ((*parsed)["received_bytes"], 4000);
+  EXPECT_EQ((*parsed)["sent_bytes"], 40);
   EXPECT_EQ((*parsed)["forwarded_datagrams"], 5);
 }
 
@@ -81,7 +82,7 @@ TEST_F(PerfServerReportTest, IsAnObjectWithoutRunsToo) {
 
 TEST_F(PerfServerReportTest, IsAnObjectWithAnErrorWhereTheCommandIsCutShort) {
   {
-    PerfServerReport(output_).add(some_side(), {}, {});
+    PerfServerReport(output_).add(some_side(), {}, {}, true);
   }
   const auto parsed = measure::parse_json(text());
   ASSERT_TRUE(parsed.has_value()) << text();
@@ -92,7 +93,7 @@ TEST_F(PerfServerReportTest, IsAnObjectWithAnErrorWhereTheCommandIsCutShort) {
 TEST(PerfServerReport, SaysThatItsFileCannotBeWritten) {
   const OutputOptions full{.json = false, .json_file = "/dev/full"};
   PerfServerReport report(full);
-  report.add(some_side(), {}, {});
+  report.add(some_side(), {}, {}, true);
   EXPECT_FALSE(report.finish({}, 1, {}));
 }
 

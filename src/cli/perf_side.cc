@@ -4,8 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "measure/build_facts.h"
-#include "measure/fingerprint.h"
+#include "support/build_facts.h"
 
 namespace godwit::cli {
 namespace {
@@ -84,40 +83,33 @@ std::map<std::string, std::uint64_t> counts_from_json(const Json& value, const c
   return result;
 }
 
+Json object_or_null(const Json& value, const char* key) {
+  const auto found = value.find(key);
+  return found != value.end() && found->is_object() ? *found : Json();
+}
+
 }  // namespace
 
-PerfSideMeter::PerfSideMeter(const Node& node, std::string idle, measure::CostProbe* probe)
-    : node_(node), idle_(std::move(idle)), probe_(probe) {}
+PerfSideMeter::PerfSideMeter(const Node& node, std::string idle, PerfInstruments* instruments)
+    : node_(node), idle_(std::move(idle)), instruments_(instruments) {}
 
 void PerfSideMeter::begin() {
   backend_before_ = node_.backend().statistics();
   drops_before_ = node_.endpoint().statistics().drops;
   turns_before_ = node_.statistics().turns;
-  counters_.emplace();
-  counters_description_ = counters_->describe();
   cpu_before_ = measure::cpu_usage_of_this_process();
-  counters_->start();
-  if (probe_ != nullptr) probe_->reset();
+  if (instruments_ != nullptr) instruments_->begin();
 }
 
 PerfSide PerfSideMeter::end(Instant now, const PerfRun& run) {
   PerfSide side;
-  if (counters_) {
-    counted_ = counters_->stop();
-    counters_.reset();
-  }
-  side.counters = counted_;
-  side.counters_description = counters_description_;
+  if (instruments_ != nullptr) side.instruments = instruments_->end();
   const measure::CpuUsage cpu = measure::cpu_usage_of_this_process() - cpu_before_;
   side.cpu_user_seconds = to_seconds(cpu.user);
   side.cpu_system_seconds = to_seconds(cpu.system);
   side.largest_resident_bytes = cpu.largest_resident_bytes;
   side.voluntary_switches = cpu.voluntary_switches;
   side.involuntary_switches = cpu.involuntary_switches;
-  if (probe_ != nullptr) {
-    probe_->mark(trace::CostStep::kOther);
-    side.cost = to_json(probe_->profile());
-  }
   side.socket = difference(node_.backend().statistics(), backend_before_);
   side.turns = node_.statistics().turns - turns_before_;
   side.backend = to_string(node_.backend().kind());
@@ -152,34 +144,12 @@ PerfSide PerfSideMeter::end(Instant now, const PerfRun& run) {
   return side;
 }
 
-Json to_json(const measure::CostProfile& profile) {
-  Json steps = Json::array();
-  for (const measure::StepProfile& step : profile.steps) {
-    if (step.laps == 0) continue;
-    const measure::Histogram& laps = step.lap_nanoseconds;
-    steps.push_back({{"step", trace::cost_step_name(step.step)},
-                     {"nanoseconds", step.nanoseconds},
-                     {"raw_nanoseconds", step.raw_nanoseconds},
-                     {"laps", step.laps},
-                     {"lap_p50", laps.percentile(50)},
-                     {"lap_p90", laps.percentile(90)},
-                     {"lap_p99", laps.percentile(99)},
-                     {"lap_p999", laps.percentile(99.9)}});
-  }
-  return {{"clock", profile.clock},
-          {"marks", profile.marks},
-          {"mark_nanoseconds", profile.mark_nanoseconds},
-          {"steps", std::move(steps)}};
-}
-
 Json to_json(const PerfSide& side) {
   Json connection = Json::object();
   for (const auto& [name, member] : kConnectionMembers) connection[name] = side.connection.*member;
   for (const auto& [name, member] : kRoundTripMembers) connection[name] = to_seconds(side.connection.*member);
   const Bandwidth pacing = side.connection.pacing_rate;
   connection["pacing_bits_per_second"] = pacing.is_unlimited() ? Json() : Json(pacing.bits_per_second());
-  Json counters = measure::to_json(side.counters);
-  counters["available"] = side.counters_description;
   return {{"backend", side.backend},
           {"backend_choice", side.backend_choice},
           {"cipher", side.cipher},
@@ -194,7 +164,7 @@ Json to_json(const PerfSide& side) {
           {"largest_resident_bytes", side.largest_resident_bytes},
           {"voluntary_switches", side.voluntary_switches},
           {"involuntary_switches", side.involuntary_switches},
-          {"counters", std::move(counters)},
+          {"counters", side.instruments.counters},
           {"received_bytes", side.received_bytes},
           {"receive_seconds", side.receive_seconds},
           {"sent_bytes", side.sent_bytes},
@@ -207,7 +177,7 @@ Json to_json(const PerfSide& side) {
           {"drops", counts_to_json(side.drops)},
           {"endpoint_drops", counts_to_json(side.endpoint_drops)},
           {"faults", counts_to_json(side.faults)},
-          {"cost", side.cost}};
+          {"cost", side.instruments.cost}};
 }
 
 std::optional<PerfSide> perf_side_from_json(std::string_view text) {
@@ -237,9 +207,6 @@ std::optional<PerfSide> perf_side_from_json(std::string_view text) {
   side.turns = reader.count("turns");
   side.voluntary_switches = reader.count("voluntary_switches");
   side.involuntary_switches = reader.count("involuntary_switches");
-  JsonReader counters = reader.object("counters");
-  side.counters = measure::perf_counts_from_json(counters);
-  side.counters_description = counters.text("available");
   side.socket = backend_statistics_from_json(reader.object("socket"));
   JsonReader connection = reader.object("connection");
   for (const auto& [name, member] : kConnectionMembers) side.connection.*member = connection.count(name);
@@ -253,7 +220,7 @@ std::optional<PerfSide> perf_side_from_json(std::string_view text) {
   side.drops = counts_from_json(*parsed, "drops");
   side.endpoint_drops = counts_from_json(*parsed, "endpoint_drops");
   side.faults = counts_from_json(*parsed, "faults");
-  if (const auto cost = parsed->find("cost"); cost != parsed->end() && cost->is_object()) side.cost = *cost;
+  side.instruments = {.counters = object_or_null(*parsed, "counters"), .cost = object_or_null(*parsed, "cost")};
   return side;
 }
 

@@ -10,11 +10,10 @@
 #include <string_view>
 
 #include "cli/backend_figures.h"
-#include "measure/cost_probe.h"
-#include "measure/cpu_time.h"
-#include "measure/json.h"
-#include "measure/perf_counters.h"
+#include "cli/perf_instruments.h"
 #include "runtime/node.h"
+#include "support/cpu_time.h"
+#include "support/json.h"
 #include "transfer/perf_run.h"
 
 namespace godwit::cli {
@@ -35,9 +34,6 @@ struct PerfSide {
   std::uint64_t largest_resident_bytes = 0;
   std::uint64_t voluntary_switches = 0;    // of the process: it went to sleep
   std::uint64_t involuntary_switches = 0;  // the scheduler took the processor away
-  // Of the thread that drives the node, in user space; what is absent stands in the description.
-  measure::PerfCounts counters;
-  std::string counters_description;
   BackendStatistics socket;
   std::uint64_t turns = 0;
   ConnectionStatistics connection;                      // of the whole run, handshake included
@@ -50,14 +46,14 @@ struct PerfSide {
   double send_seconds = 0;            // from the start to the last confirmation
   std::uint64_t cancelled_bytes = 0;  // handed to the transport and given up at the end
   std::uint32_t renewals = 0;
-  measure::Json cost;  // where the time went, in a marked build; else null
+  PerfInstruments::Figures instruments;
 };
 
 // Reads a side's figures as differences over a run.
 class PerfSideMeter {
  public:
-  // `probe` may be null.
-  PerfSideMeter(const Node& node, std::string idle, measure::CostProbe* probe);
+  // `instruments` may be null.
+  PerfSideMeter(const Node& node, std::string idle, PerfInstruments* instruments);
   // Both on the thread that drives the node; end() as often as the figures are wanted.
   void begin();
   [[nodiscard]] PerfSide end(Instant now, const PerfRun& run);
@@ -65,21 +61,15 @@ class PerfSideMeter {
  private:
   const Node& node_;
   std::string idle_;
-  measure::CostProbe* probe_;
+  PerfInstruments* instruments_;
   BackendStatistics backend_before_;
   DropCounts drops_before_;
   std::uint64_t turns_before_ = 0;
   measure::CpuUsage cpu_before_;
-  std::optional<measure::PerfCounters> counters_;  // counting
-  measure::PerfCounts counted_;
-  std::string counters_description_;
 };
 
 [[nodiscard]] measure::Json to_json(const PerfSide& side);
 // Whatever is missing or of another kind keeps its default. Nothing when the text is not a JSON object.
 [[nodiscard]] std::optional<PerfSide> perf_side_from_json(std::string_view text);
-
-// The steps with their time, whole run: {"clock", "marks", "mark_nanoseconds", "steps": […]}.
-[[nodiscard]] measure::Json to_json(const measure::CostProfile& profile);
 
 }  // namespace godwit::cli

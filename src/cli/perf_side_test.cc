@@ -16,13 +16,13 @@ TEST(PerfSide, ItsOwnTextIsReadAgain) {
   side.backend = "gso";
   side.received_bytes = 12;
   side.drops = {{"duplicate", 3}};
-  side.cost = {{"clock", "tsc"}, {"steps", measure::Json::array({{{"step", "seal"}, {"laps", 1}}})}};
+  side.instruments.cost = {{"clock", "tsc"}, {"steps", measure::Json::array({{{"step", "seal"}, {"laps", 1}}})}};
   const auto again = perf_side_from_json(to_json(side).dump());
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->backend, "gso");
   EXPECT_EQ(again->received_bytes, 12U);
   EXPECT_EQ(again->drops, side.drops);
-  EXPECT_EQ(again->cost, side.cost);
+  EXPECT_EQ(again->instruments.cost, side.instruments.cost);
 }
 
 // Printed with two spaces for each level, brackets of the greatest length would become 125 MB.

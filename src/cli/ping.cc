@@ -15,7 +15,7 @@
 #include "cli/loop.h"
 #include "cli/network_options.h"
 #include "cli/values.h"
-#include "measure/histogram.h"
+#include "support/histogram.h"
 #include "runtime/clock.h"
 #include "runtime/connector.h"
 

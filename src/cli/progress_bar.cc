@@ -9,8 +9,8 @@
 
 #include "cli/console.h"
 #include "cli/text_format.h"
-#include "report/terminal.h"
-#include "report/text_width.h"
+#include "support/terminal_options.h"
+#include "support/text_width.h"
 
 namespace godwit::cli {
 namespace {

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -18,7 +20,6 @@
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
-#include "report/connection_plot.h"
 #include "sim/campaign.h"
 #include "sim/live_memory.h"
 #include "sim/scenario_attack.h"
@@ -27,7 +28,10 @@
 #include "sim/shrink.h"
 #include "sim/soak.h"
 #include "sim/table.h"
+#include "support/connection_plot.h"
+#include "support/text_file.h"
 #include "trace/qlog_sink.h"
+#include "trace/tee_sink.h"
 
 namespace godwit::cli {
 namespace {
@@ -64,19 +68,19 @@ class Recorder {
  public:
   Recorder(const SimOptions& options, std::size_t hosts) : options_(options) {
     for (std::size_t i = 0; i < hosts; ++i) {
-      std::vector<trace::Sink*> wanted;
+      auto tee = std::make_unique<trace::TeeSink>();
       if (!options.qlog.empty()) {
         files_.push_back(std::make_unique<std::ofstream>(fmt::format("{}.host{}.qlog", options.qlog, i)));
         std::ofstream& file = *files_.back();
         qlogs_.push_back(std::make_unique<trace::QlogSink>([&file](std::string_view record) { file << record; },
                                                            trace::QlogOptions{.title = fmt::format("host {}", i)}));
-        wanted.push_back(qlogs_.back().get());
+        tee->add(*qlogs_.back());
       }
       if (!options.plot.empty()) {
         plots_.push_back(std::make_unique<report::ConnectionPlot>(fmt::format("host {}", i)));
-        wanted.push_back(plots_.back().get());
+        tee->add(*plots_.back());
       }
-      if (!wanted.empty()) tees_.push_back(std::make_unique<Tee>(std::move(wanted)));
+      if (!tee->empty()) tees_.push_back(std::move(tee));
     }
   }
 
@@ -99,31 +103,17 @@ class Recorder {
     std::string sections;
     // Each host has a clock of its own; its first event stands for the beginning.
     for (const auto& plot : plots_) sections += plot->sections(plot->began().value_or(Instant{}));
-    std::ofstream file(options_.plot, std::ios::trunc);
-    file << report::plot_page(name, outcome, sections);
-    file.close();
-    if (file) return true;
-    print_error(options_.plot + ": cannot be written");
-    return false;
+    const Status written = measure::write_text_file(options_.plot, report::plot_page(name, outcome, sections));
+    if (!written) print_error(written.error().message);
+    return written.has_value();
   }
 
  private:
-  class Tee final : public trace::Sink {
-   public:
-    explicit Tee(std::vector<trace::Sink*> sinks) : sinks_(std::move(sinks)) {}
-    void on_event(const trace::Event& event) override {
-      for (trace::Sink* sink : sinks_) sink->on_event(event);
-    }
-
-   private:
-    std::vector<trace::Sink*> sinks_;
-  };
-
   const SimOptions& options_;
   std::vector<std::unique_ptr<std::ofstream>> files_;
   std::vector<std::unique_ptr<trace::QlogSink>> qlogs_;
   std::vector<std::unique_ptr<report::ConnectionPlot>> plots_;
-  std::vector<std::unique_ptr<Tee>> tees_;
+  std::vector<std::unique_ptr<trace::TeeSink>> tees_;
 };
 
 sim::Scenario scenario_of(const SimOptions& options) {
@@ -236,11 +226,9 @@ int run_shrink(const SimOptions& options) {
                          small.violation.text, small.steps, small.runs));
   print_line(sim::print_scenario(small.scenario));
   if (!options.out.empty()) {
-    std::ofstream file(options.out, std::ios::trunc);
-    file << sim::print_scenario(small.scenario) << '\n';
-    file.close();
-    if (!file) {
-      print_error(options.out + ": cannot be written");
+    if (const Status written = measure::write_text_file(options.out, sim::print_scenario(small.scenario) + "\n");
+        !written) {
+      print_error(written.error().message);
       return kUsage;
     }
   }
@@ -283,15 +271,14 @@ class TableStore {
     return std::ranges::any_of(lines_, [&](const std::string& line) { return line.starts_with(start); });
   }
   // The whole file, beside it first: what is there stays whole.
-  [[nodiscard]] bool add(const std::string& line) {
+  [[nodiscard]] Status add(const std::string& line) {
     lines_.push_back(line);
+    std::string text = "[\n";
+    for (std::size_t i = 0; i < lines_.size(); ++i) text += lines_[i] + (i + 1 < lines_.size() ? ",\n" : "\n");
     const std::string beside = path_ + ".new";
-    std::ofstream file(beside, std::ios::trunc);
-    file << "[\n";
-    for (std::size_t i = 0; i < lines_.size(); ++i) file << lines_[i] << (i + 1 < lines_.size() ? ",\n" : "\n");
-    file << "]\n";
-    file.close();
-    return file && std::rename(beside.c_str(), path_.c_str()) == 0;
+    if (const Status written = measure::write_text_file(beside, text + "]\n"); !written) return written;
+    if (std::rename(beside.c_str(), path_.c_str()) == 0) return {};
+    return failure(ErrorCode::kSystem, "cannot write " + path_ + ": " + std::strerror(errno));
   }
 
  private:
@@ -327,8 +314,8 @@ int run_table(const SimOptions& options) {
     } else {
       print_line(sim::table_line(result));
     }
-    if (store && !store->add(sim::table_json(result))) {
-      error = options.store + ": cannot be written";
+    if (const Status added = store ? store->add(sim::table_json(result)) : Status(); !added) {
+      error = added.error().message;
       break;
     }
   }

@@ -1,6 +1,7 @@
 #include "cli/suggestion.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace godwit::cli {
 namespace {
@@ -22,6 +23,45 @@ std::vector<std::string> options_of(const CLI::App& app) {
     for (const std::string& name : option->get_snames()) names.push_back("-" + name);
   }
   return names;
+}
+
+struct Translation {
+  std::string_view theirs;
+  std::string_view ours;
+};
+// What iperf3 3.12 calls its options, where `godwit perf` has another word.
+constexpr Translation kOfIperf3[] = {
+    {"-s", "the command 'godwit perf server'"},
+    {"--server", "the command 'godwit perf server'"},
+    {"-c", "'godwit perf client --to ADDR:PORT --peer-key HEX'"},
+    {"--client", "'godwit perf client --to ADDR:PORT --peer-key HEX'"},
+    {"-p", "the port in '--to ADDR:PORT' or '--bind ADDR:PORT'"},
+    {"--port", "the port in '--to ADDR:PORT' or '--bind ADDR:PORT'"},
+    {"-B", "'--bind ADDR:PORT'"},
+    {"--cport", "'--bind ADDR:PORT'"},
+    {"-b", "'--rate'"},
+    {"--bitrate", "'--rate'"},
+    {"--bandwidth", "'--rate'"},
+    {"-C", "'--congestion'"},
+    {"-J", "'--json'"},
+    {"-w", "'--window'"},
+    {"-l", "'--stream-bytes', and '--size' of --ping-pong"},
+    {"--len", "'--stream-bytes', and '--size' of --ping-pong"},
+    {"--length", "'--stream-bytes', and '--size' of --ping-pong"},
+    {"-1", "'--once'"},
+    {"--one-off", "'--once'"},
+    {"-u", "what every run does"},
+    {"--udp", "what every run does"},
+    {"--get-server-output", "part of every result"},
+    {"-k", "'--bytes'"},
+};
+
+std::optional<std::string> translation(const CLI::App& command, const std::string& name) {
+  const CLI::App* const parent = command.get_parent();
+  const bool measures = command.get_name() == "perf" || (parent != nullptr && parent->get_name() == "perf");
+  const auto* const found = std::ranges::find(kOfIperf3, name, &Translation::theirs);
+  if (!measures || found == std::end(kOfIperf3)) return std::nullopt;
+  return "; " + name + " of iperf3 is " + std::string(found->ours);
 }
 
 }  // namespace
@@ -73,6 +113,7 @@ std::string suggest(const CLI::App& app, int count, const char* const* arguments
       continue;
     }
     if (!option && names.empty()) continue;  // a value, or a file
+    if (const auto meant = option ? translation(*command, name) : std::nullopt) return *meant;
     if (option && (name.size() < 3 || name[1] != '-')) continue;
     if (const auto meant = nearest(name, names)) return "; did you mean '" + *meant + "'?";
     if (!option) break;

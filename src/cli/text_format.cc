@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "report/text_width.h"
+#include "support/text_width.h"
 
 namespace godwit::cli {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/progress_bar.h"
-#include "report/text_width.h"
+#include "support/text_width.h"
 
 namespace godwit::cli {
 namespace {

@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/address.h"
 #include "base/bandwidth.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -24,14 +23,6 @@ namespace godwit::cli {
 // 0 … 1, or "1%".
 [[nodiscard]] std::optional<double> parse_probability(std::string_view text);
 
-// "192.0.2.7:31337", "[2001:db8::1]:31337", "host:31337"; without a port the default one. Names are looked up, and
-// those of interfaces too ("[fe80::1%eth0]:31337"); all addresses of a name come back, in the system's order of
-// preference (RFC 6724). The wildcard, which `listen` prints, means this machine. Errors: kInvalidArgument for what is
-// no address that can be connected to, kNotFound for a name that does not resolve.
-[[nodiscard]] Result<std::vector<SocketAddress>> resolve_peer(const std::string& text);
-// As above without names of hosts, where "*" and an empty host stand for every address: "0.0.0.0:0", ":31337", "[::1]".
-[[nodiscard]] Result<SocketAddress> parse_bind(const std::string& text);
-
 [[nodiscard]] CLI::Validator check_rate();
 [[nodiscard]] CLI::Validator check_size();
 // The same without zero.
@@ -39,6 +30,8 @@ namespace godwit::cli {
 // Bytes of an echo that goes as one packet, its header included.
 [[nodiscard]] CLI::Validator check_message_size();
 [[nodiscard]] CLI::Validator check_duration();
+// A number of seconds within the bounds, as CLI::Range, which takes what is no number ("nan") for one.
+[[nodiscard]] CLI::Validator check_seconds(double least, double most);
 [[nodiscard]] CLI::Validator check_probability();
 [[nodiscard]] CLI::Validator check_bind();
 [[nodiscard]] CLI::Validator check_public_key();

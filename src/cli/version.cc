@@ -9,7 +9,7 @@
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
 #include "crypto/packet_cipher.h"
-#include "measure/build_facts.h"
+#include "support/build_facts.h"
 #include "wire/version.h"
 
 namespace godwit::cli {

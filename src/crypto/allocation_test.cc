@@ -78,6 +78,20 @@ TEST(PacketPath, AllocatesNothingAfterTheFirstPacket) {
     std::vector<std::uint8_t> datagram(1200);
     std::vector<std::uint8_t> scratch(1200);
     bool all_opened = true;
+    constexpr std::size_t kBatch = 20;
+    std::vector<std::uint8_t> batch(kBatch * 1200);
+    const auto exchange_batch = [&] {
+      std::array<PacketToSeal, kBatch> to_seal;
+      std::array<PacketToOpen, kBatch> to_open;
+      for (std::size_t i = 0; i < kBatch; ++i) {
+        const MutableBytes one = MutableBytes(batch).subspan(i * 1200, 1200);
+        to_seal[i] = {nullptr, one.data() + kEnvelopePrefix, body.data(), 1171, 40, body.size()};
+        to_open[i] = PacketOpener::to_open(one);
+      }
+      all_opened = sealer.seal_batch(to_seal) && all_opened;
+      opener.open_batch(to_open);
+      for (const PacketToOpen& packet : to_open) all_opened = packet.authentic && all_opened;
+    };
     const auto exchange = [&] {
       const std::size_t size = sealer.seal_pieces(ByteView(body).first(40), body, ByteView(body).first(1), datagram);
       all_opened = opener.open_copy(MutableBytes(datagram).first(size), scratch).has_value() && all_opened;
@@ -86,9 +100,13 @@ TEST(PacketPath, AllocatesNothingAfterTheFirstPacket) {
       all_opened = !opener.open_copy(MutableBytes(datagram).first(299), scratch).has_value() && all_opened;
     };
     exchange();
+    exchange_batch();
     EXPECT_GT(allocations, before_keys) << cipher_name(kind);
     const std::size_t before_packets = allocations;
-    for (int i = 0; i < 1000; ++i) exchange();
+    for (int i = 0; i < 1000; ++i) {
+      exchange();
+      exchange_batch();
+    }
     EXPECT_EQ(allocations, before_packets) << cipher_name(kind);
     EXPECT_TRUE(all_opened) << cipher_name(kind);
   }

@@ -43,7 +43,6 @@ class PublicKey {
   // 64 lower-case digits.
   [[nodiscard]] std::string to_hex() const;
   [[nodiscard]] std::span<const std::uint8_t, kPublicKeySize> bytes() const noexcept { return bytes_; }
-  [[nodiscard]] std::size_t hash() const noexcept { return load_le<std::size_t>(bytes_.data()); }
 
   friend auto operator<=>(const PublicKey&, const PublicKey&) = default;
 
@@ -127,8 +126,3 @@ class SymmetricKey {
 };
 
 }  // namespace godwit
-
-template <>
-struct std::hash<godwit::PublicKey> {
-  std::size_t operator()(const godwit::PublicKey& key) const noexcept { return key.hash(); }
-};

@@ -7,8 +7,8 @@
 
 #include <new>
 #include <ostream>
+#include <set>
 #include <type_traits>
-#include <unordered_set>
 
 #include "crypto/test_vectors.h"
 
@@ -94,7 +94,7 @@ TEST(PublicKey, ServesAsAKeyOfContainers) {
   const PublicKey first(filled<32>(1));
   const PublicKey second(filled<32>(2));
   EXPECT_LT(first, second);
-  const std::unordered_set<PublicKey> keys = {first, second, first};
+  const std::set<PublicKey> keys = {first, second, first};
   EXPECT_EQ(keys.size(), 2u);
 }
 

@@ -1,5 +1,6 @@
 # OpenSSL carries X25519, ChaCha20-Poly1305 and the portable AES-GCM. IPsec-MB is optional: without it, or off x86, a
-# stub that reports it absent is compiled in its place, so that no other source knows the difference.
+# stub that reports it absent is compiled in its place, so that no other source knows the difference. The same holds for
+# the batch kernels, which are x86 code.
 target_link_libraries(${target} PUBLIC OpenSSL::Crypto)
 
 find_path(IPSEC_MB_INCLUDE_DIR intel-ipsec-mb.h)
@@ -12,6 +13,16 @@ if(GODWIT_IPSEC_MB AND GODWIT_X86 AND IPSEC_MB_INCLUDE_DIR AND IPSEC_MB_LIBRARY)
   target_link_libraries(${target} PUBLIC ${IPSEC_MB_LIBRARY})
 else()
   list(FILTER crypto_sources EXCLUDE REGEX "packet_cipher_ipsec_x86\\.cc$")
+endif()
+if(GODWIT_X86)
+  list(FILTER crypto_sources EXCLUDE REGEX "gcm_batch_absent\\.cc$")
+  # Without optimisation every intrinsic is a call, and a test of whole connections takes many times as long. The
+  # instructions beyond the baseline are the business of function attributes in the sources: no inline function of
+  # another header may be compiled for them.
+  file(GLOB gcm_kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/crypto/gcm_batch_*_x86.cc)
+  if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+    set_source_files_properties(${gcm_kernels} PROPERTIES COMPILE_OPTIONS -O2)
+  endif()
 endif()
 set_target_properties(${target} PROPERTIES SOURCES "${crypto_sources}")
 

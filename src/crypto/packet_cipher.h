@@ -1,8 +1,10 @@
 // AES-128-GCM with one key: 96-bit nonce, 16-byte tag, no associated data (wire spec 1.3). The lowest step of a packet
 // on its way out and the first on its way in; PacketSealer and PacketOpener own one each and add envelope and nonces.
-// Two implementations stand behind one interface, chosen at run time by what the processor and the build offer.
+// Several implementations stand behind one interface, chosen at run time by what the processor and the build offer:
+// OpenSSL and IPsec-MB seal and open packet by packet; the kBatch kinds seal and open a batch of packets at once
+// (gcm_batch.h), and leave single packets to IPsec-MB, or to OpenSSL where it is not.
 // An object is used by one thread at a time; different objects share nothing that changes. The key is expanded at the
-// first packet and after rest(); apart from that nothing allocates.
+// first packet and after rest(), separately for single packets and for batches; apart from that nothing allocates.
 #pragma once
 
 #include <array>
@@ -10,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,13 +30,37 @@ enum class CipherKind : std::uint8_t {
   kIpsecMbSse,  // the same library held to an older processor's instructions, for tests and comparisons
   kIpsecMbAvx2,
   kIpsecMbAvx512,
+  kBatchAvx512,  // this project's code for batches, with VAES on vectors of 64 bytes
+  kBatchAvx2,    // with VAES on vectors of 32 bytes
+  kBatchAesni,   // with AES-NI on vectors of 16 bytes: for tests and comparisons
 };
-inline constexpr std::array kAllCipherKinds = {CipherKind::kOpenssl, CipherKind::kIpsecMb, CipherKind::kIpsecMbSse,
-                                               CipherKind::kIpsecMbAvx2, CipherKind::kIpsecMbAvx512};
+inline constexpr std::array kAllCipherKinds = {
+    CipherKind::kOpenssl,       CipherKind::kIpsecMb,     CipherKind::kIpsecMbSse, CipherKind::kIpsecMbAvx2,
+    CipherKind::kIpsecMbAvx512, CipherKind::kBatchAvx512, CipherKind::kBatchAvx2,  CipherKind::kBatchAesni};
 
 struct Nonce {
   std::array<std::uint8_t, kNonceSize> bytes{};
   friend auto operator<=>(const Nonce&, const Nonce&) = default;
+};
+
+// One packet of a batch to seal: text = head ‖ body ‖ tail, and room for the tag. Head and tail stand in the text
+// already; the body is read from elsewhere, or has no bytes where it stands in the text as well.
+struct PacketToSeal {
+  const std::uint8_t* nonce;  // kNonceSize bytes, apart from the text; never repeated under one key
+  std::uint8_t* text;         // `size` + kTagSize bytes
+  const std::uint8_t* body;   // `body_size` bytes that belong at text + head_size; do not overlap the text
+  std::size_t size;           // of the text; head_size + body_size at least
+  std::size_t head_size;
+  std::size_t body_size;
+};
+
+// One packet of a batch to open.
+struct PacketToOpen {
+  const std::uint8_t* nonce;   // kNonceSize bytes, apart from `out`
+  const std::uint8_t* sealed;  // `size` bytes of ciphertext, then the tag
+  std::uint8_t* out;           // `size` bytes; equals `sealed` or does not overlap it
+  std::size_t size;
+  bool authentic;  // set by open_batch()
 };
 
 class PacketCipher {
@@ -52,11 +79,20 @@ class PacketCipher {
   virtual void seal_pieces(const Nonce& nonce, ByteView head, ByteView body, ByteView tail, std::uint8_t* out) = 0;
 
   // `ciphertext_and_tag` has at least kTagSize bytes. Writes the plaintext to `out`, which may equal
-  // ciphertext_and_tag.data() and must not overlap it otherwise. False when the tag is wrong: `out` then holds garbage,
+  // ciphertext_and_tag.data() and must not overlap it otherwise. False when the tag is wrong: `out` then holds zeros,
   // and opening in place has destroyed the ciphertext.
   [[nodiscard]] virtual bool open(const Nonce& nonce, ByteView ciphertext_and_tag, std::uint8_t* out) = 0;
 
-  // Frees what the key was expanded into (about 1 KiB); the next packet expands it again. For connections gone idle.
+  // The same for a batch: each text becomes ciphertext and tag. Any number of packets, of any sizes; most is gained
+  // when all have the same size but a shorter last one.
+  virtual void seal_batch(std::span<const PacketToSeal> packets) = 0;
+
+  // Sets `authentic` of each packet. The output of a packet that is not authentic holds zeros; the others are not
+  // affected by it.
+  virtual void open_batch(std::span<PacketToOpen> packets) = 0;
+
+  // Frees what the key was expanded into (about 1 KiB for single packets, 5 KiB for batches); the next packet expands
+  // it again. For connections gone idle.
   virtual void rest() = 0;
 
   // The kind that was asked for (kIpsecMb stays kIpsecMb, whatever it resolves to).
@@ -68,13 +104,18 @@ class PacketCipher {
 
 // Whether this build and this processor have the implementation. kOpenssl always is.
 [[nodiscard]] bool cipher_available(CipherKind kind);
-// The fastest available one: kIpsecMb where it is, else kOpenssl.
+// The fastest available one for connections that carry batches: kBatchAvx512, kBatchAvx2, kIpsecMb, kOpenssl, in this
+// order.
 [[nodiscard]] CipherKind preferred_cipher();
+// The fastest one that a packaged library offers: kIpsecMb, else kOpenssl. What own code is measured against.
+[[nodiscard]] CipherKind packaged_cipher();
 // Requires cipher_available(kind).
 [[nodiscard]] std::unique_ptr<PacketCipher> make_packet_cipher(CipherKind kind, const SymmetricKey& key);
+// make_packet_cipher(), or a function that returns one that seals and opens the same packets another way. Never null.
+using PacketCipherFactory = std::unique_ptr<PacketCipher> (*)(CipherKind kind, const SymmetricKey& key);
 
 // The name on the command line and in reports: "openssl", "ipsec-mb", "ipsec-mb-sse", "ipsec-mb-avx2",
-// "ipsec-mb-avx512".
+// "ipsec-mb-avx512", "batch-avx512", "batch-avx2", "batch-aesni".
 [[nodiscard]] std::string_view cipher_name(CipherKind kind);
 // The reverse. Nothing for an unknown name; "auto" is the caller's word for preferred_cipher().
 [[nodiscard]] std::optional<CipherKind> parse_cipher_name(std::string_view name);

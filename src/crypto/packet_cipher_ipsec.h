@@ -11,9 +11,12 @@
 
 namespace godwit {
 
+// `kind` is one of the kIpsecMb kinds.
 [[nodiscard]] bool ipsec_cipher_available(CipherKind kind);
-// Requires ipsec_cipher_available(kind).
-[[nodiscard]] std::unique_ptr<PacketCipher> make_ipsec_cipher(CipherKind kind, const SymmetricKey& key);
+// A cipher of any `kind` that seals and opens single packets as `single`, one of the kIpsecMb kinds, does. Requires
+// ipsec_cipher_available(single).
+[[nodiscard]] std::unique_ptr<PacketCipher> make_ipsec_cipher(CipherKind kind, CipherKind single,
+                                                              const SymmetricKey& key);
 [[nodiscard]] std::string describe_ipsec_cipher(CipherKind kind);
 
 }  // namespace godwit

@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "crypto/keyed_cipher.h"
 #include "crypto/packet_cipher_ipsec.h"
-#include "crypto/piece_gathering.h"
 
 namespace godwit {
 namespace {
@@ -106,10 +106,10 @@ bool tags_equal(const std::uint8_t* left, const std::uint8_t* right) noexcept {
   return (low | high) == 0;
 }
 
-class IpsecCipher final : public PacketCipher {
+class IpsecCipher final : public KeyedCipher {
  public:
-  IpsecCipher(CipherKind kind, const SymmetricKey& key)
-      : key_(key), implementation_(implementation(kind)), kind_(kind) {
+  IpsecCipher(CipherKind kind, CipherKind single, const SymmetricKey& key)
+      : KeyedCipher(kind, key), implementation_(implementation(single)) {
     GODWIT_ASSERT(implementation_.available);
   }
 
@@ -119,12 +119,8 @@ class IpsecCipher final : public PacketCipher {
                             nonce.bytes.data(), nullptr, 0, out + plaintext.size(), kTagSize);
   }
 
-  void seal_pieces(const Nonce& nonce, ByteView head, ByteView body, ByteView tail, std::uint8_t* out) override {
-    seal(nonce, gather_pieces(head, body, tail, out), out);
-  }
-
-  bool open(const Nonce& nonce, ByteView ciphertext_and_tag, std::uint8_t* out) override {
-    GODWIT_ASSERT(ciphertext_and_tag.size() >= kTagSize);
+ private:
+  bool decrypt(const Nonce& nonce, ByteView ciphertext_and_tag, std::uint8_t* out) override {
     if (!expanded_) expand();
     const ByteView ciphertext = ciphertext_and_tag.first(ciphertext_and_tag.size() - kTagSize);
     std::array<std::uint8_t, kTagSize> tag;
@@ -133,24 +129,19 @@ class IpsecCipher final : public PacketCipher {
     return tags_equal(tag.data(), ciphertext_and_tag.data() + ciphertext.size());
   }
 
-  void rest() override { expanded_.reset(); }
+  void rest_single() override { expanded_.reset(); }
 
-  CipherKind kind() const override { return kind_; }
-
- private:
   void expand() {
     expanded_ = std::make_unique<ExpandedKey>();
-    implementation_.expand(key_.bytes().data(), &expanded_->key);
+    implementation_.expand(key().bytes().data(), &expanded_->key);
   }
   // An empty view may have a null pointer, which the library takes for a mistake.
   [[nodiscard]] static const std::uint8_t* input(ByteView plaintext, const std::uint8_t* instead) {
     return plaintext.empty() ? instead : plaintext.data();
   }
 
-  SymmetricKey key_;
   const Implementation& implementation_;
   std::unique_ptr<ExpandedKey> expanded_;
-  CipherKind kind_;
 };
 
 }  // namespace
@@ -159,8 +150,8 @@ bool ipsec_cipher_available(CipherKind kind) {
   return implementation(kind).available;
 }
 
-std::unique_ptr<PacketCipher> make_ipsec_cipher(CipherKind kind, const SymmetricKey& key) {
-  return std::make_unique<IpsecCipher>(kind, key);
+std::unique_ptr<PacketCipher> make_ipsec_cipher(CipherKind kind, CipherKind single, const SymmetricKey& key) {
+  return std::make_unique<IpsecCipher>(kind, single, key);
 }
 
 std::string describe_ipsec_cipher(CipherKind kind) {

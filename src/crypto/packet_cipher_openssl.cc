@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "base/assert.h"
-#include "crypto/piece_gathering.h"
+#include "crypto/keyed_cipher.h"
 
 namespace godwit {
 namespace {
@@ -36,9 +36,9 @@ void expect(int result) {
 }
 
 // A context holds one direction's state. Most ciphers serve one direction for life, so the other is not made.
-class OpensslCipher final : public PacketCipher {
+class OpensslCipher final : public KeyedCipher {
  public:
-  explicit OpensslCipher(const SymmetricKey& key) : key_(key) {}
+  OpensslCipher(CipherKind kind, const SymmetricKey& key) : KeyedCipher(kind, key) {}
 
   void seal(const Nonce& nonce, ByteView plaintext, std::uint8_t* out) override {
     if (!sealing_) sealing_ = make_context(1);
@@ -56,12 +56,8 @@ class OpensslCipher final : public PacketCipher {
     expect(EVP_CIPHER_CTX_get_params(context, get_tag));
   }
 
-  void seal_pieces(const Nonce& nonce, ByteView head, ByteView body, ByteView tail, std::uint8_t* out) override {
-    seal(nonce, gather_pieces(head, body, tail, out), out);
-  }
-
-  bool open(const Nonce& nonce, ByteView ciphertext_and_tag, std::uint8_t* out) override {
-    GODWIT_ASSERT(ciphertext_and_tag.size() >= kTagSize);
+ private:
+  bool decrypt(const Nonce& nonce, ByteView ciphertext_and_tag, std::uint8_t* out) override {
     if (!opening_) opening_ = make_context(0);
     EVP_CIPHER_CTX* context = opening_.get();
     const ByteView ciphertext = ciphertext_and_tag.first(ciphertext_and_tag.size() - kTagSize);
@@ -79,30 +75,26 @@ class OpensslCipher final : public PacketCipher {
     return EVP_DecryptFinal_ex(context, unused.data(), &written) == 1;
   }
 
-  void rest() override {
+  void rest_single() override {
     sealing_.reset();
     opening_.reset();
   }
 
-  CipherKind kind() const override { return CipherKind::kOpenssl; }
-
- private:
   [[nodiscard]] Context make_context(int encrypt) const {
     Context context(EVP_CIPHER_CTX_new());
     GODWIT_ASSERT(context != nullptr);
-    expect(EVP_CipherInit_ex2(context.get(), algorithm(), key_.bytes().data(), nullptr, encrypt, nullptr));
+    expect(EVP_CipherInit_ex2(context.get(), algorithm(), key().bytes().data(), nullptr, encrypt, nullptr));
     return context;
   }
 
-  SymmetricKey key_;
   Context sealing_;
   Context opening_;
 };
 
 }  // namespace
 
-std::unique_ptr<PacketCipher> make_openssl_cipher(const SymmetricKey& key) {
-  return std::make_unique<OpensslCipher>(key);
+std::unique_ptr<PacketCipher> make_openssl_cipher(CipherKind kind, const SymmetricKey& key) {
+  return std::make_unique<OpensslCipher>(kind, key);
 }
 
 std::string describe_openssl_cipher() {

@@ -9,7 +9,8 @@
 
 namespace godwit {
 
-[[nodiscard]] std::unique_ptr<PacketCipher> make_openssl_cipher(const SymmetricKey& key);
+// A cipher of any `kind` that seals and opens single packets by OpenSSL.
+[[nodiscard]] std::unique_ptr<PacketCipher> make_openssl_cipher(CipherKind kind, const SymmetricKey& key);
 [[nodiscard]] std::string describe_openssl_cipher();
 
 }  // namespace godwit

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "crypto/packet_sealer.h"
 
 namespace godwit {
 namespace {

@@ -8,9 +8,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "crypto/packet_cipher.h"
+#include "crypto/packet_sealer.h"
 
 namespace godwit {
 
@@ -23,8 +26,25 @@ class PacketOpener {
   [[nodiscard]] std::optional<MutableBytes> open_in_place(MutableBytes datagram);
 
   // The same into the front of `scratch` (at least datagram.size() - kEnvelopeOverhead bytes, no overlap), leaving the
-  // datagram intact for the next key. Nothing when the tag is wrong; `scratch` then holds garbage.
+  // datagram intact for the next key. Nothing when the tag is wrong; `scratch` then holds zeros.
   [[nodiscard]] std::optional<MutableBytes> open_copy(ByteView datagram, MutableBytes scratch);
+
+  // What open_batch() takes for one datagram: `out` (of the size of the plaintext, no overlap) receives the plaintext;
+  // without it the datagram is opened in place.
+  [[nodiscard]] static PacketToOpen to_open(MutableBytes datagram, std::uint8_t* out = nullptr) {
+    GODWIT_ASSERT(datagram.size() >= kEnvelopeOverhead);
+    std::uint8_t* const text = datagram.data() + kEnvelopePrefix;
+    return {.nonce = datagram.data() + 1,
+            .sealed = text,
+            .out = out != nullptr ? out : text,
+            .size = datagram.size() - kEnvelopeOverhead};
+  }
+
+  // Opens a batch (PacketCipher::open_batch); of a packet that is not authentic nothing is left but zeros.
+  void open_batch(std::span<PacketToOpen> packets) {
+    cipher_->open_batch(packets);
+    for (const PacketToOpen& packet : packets) opened_ += packet.authentic ? 1 : 0;
+  }
 
   // Gives the expanded key's memory back until the next packet (PacketCipher::rest).
   void rest() { cipher_->rest(); }

@@ -46,6 +46,18 @@ std::size_t PacketSealer::seal_pieces(ByteView head, ByteView body, ByteView tai
   return size;
 }
 
+bool PacketSealer::seal_batch(std::span<PacketToSeal> packets) {
+  if (packets.size() > packets_left()) return false;
+  sealed_ += packets.size();
+  for (PacketToSeal& packet : packets) {
+    std::uint8_t* const datagram = packet.text - kEnvelopePrefix;
+    static_cast<void>(write_prefix(datagram));
+    packet.nonce = datagram + 1;
+  }
+  cipher_->seal_batch(packets);
+  return true;
+}
+
 Nonce PacketSealer::write_prefix(std::uint8_t* out) noexcept {
   const Nonce nonce = nonces_.next();
   out[0] = kSymmetricType;

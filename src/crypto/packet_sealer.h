@@ -3,10 +3,12 @@
 // no (key, nonce) pair can repeat, and refuses to seal beyond the key's limit.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "base/bytes.h"
 #include "base/random.h"
@@ -71,9 +73,16 @@ class PacketSealer {
   // memory. Requires `out` to be large enough and apart from the pieces.
   [[nodiscard]] std::size_t seal_pieces(ByteView head, ByteView body, ByteView tail, MutableBytes out);
 
+  // Seals a batch (PacketCipher::seal_batch). Before the text of each packet there is room for kEnvelopePrefix bytes,
+  // which are written here, as is `nonce`. False, with nothing written, when there are more packets than
+  // packets_left().
+  [[nodiscard]] bool seal_batch(std::span<PacketToSeal> packets);
+
   // Gives the expanded key's memory back until the next packet (PacketCipher::rest).
   void rest() { cipher_->rest(); }
 
+  // Packets that may still be sealed before the hard limit.
+  [[nodiscard]] std::uint64_t packets_left() const { return hard_limit_ - std::min(hard_limit_, sealed_); }
   // Packets under this key value, those of earlier sessions included.
   [[nodiscard]] std::uint64_t packets_sealed() const { return sealed_; }
   // The key should be replaced: start nothing new with it.

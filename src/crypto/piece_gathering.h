@@ -20,16 +20,26 @@ inline constexpr std::size_t kCacheLine = 64;
 inline constexpr std::size_t kSmallestStreamBody = 512;
 inline constexpr std::size_t kBodiesAhead = 4;
 
+// Requests the body of the packet four fragments after this one.
+inline void request_later_body(ByteView body) noexcept {
+  if (body.size() < kSmallestStreamBody) return;
+  // As an integer: the address may lie beyond the application's buffer, where a prefetch does nothing and a pointer
+  // may not be formed.
+  const std::uintptr_t ahead = reinterpret_cast<std::uintptr_t>(body.data()) + kBodiesAhead * body.size();
+  for (std::size_t offset = 0; offset < body.size(); offset += kCacheLine) {
+    __builtin_prefetch(reinterpret_cast<const void*>(ahead + offset));  // NOLINT(performance-no-int-to-ptr)
+  }
+}
+
+// Copies `body` to `to`.
+inline void gather_body(ByteView body, std::uint8_t* to) noexcept {
+  request_later_body(body);
+  std::memcpy(to, body.data(), body.size());
+}
+
 // Copies head ‖ body ‖ tail to `out` and returns it as one view.
 inline MutableBytes gather_pieces(ByteView head, ByteView body, ByteView tail, std::uint8_t* out) noexcept {
-  if (body.size() >= kSmallestStreamBody) {
-    // As an integer: the address may lie beyond the application's buffer, where a prefetch does nothing and a pointer
-    // may not be formed.
-    const std::uintptr_t ahead = reinterpret_cast<std::uintptr_t>(body.data()) + kBodiesAhead * body.size();
-    for (std::size_t offset = 0; offset < body.size(); offset += kCacheLine) {
-      __builtin_prefetch(reinterpret_cast<const void*>(ahead + offset));  // NOLINT(performance-no-int-to-ptr)
-    }
-  }
+  request_later_body(body);
   std::uint8_t* to = out;
   for (const ByteView piece : {head, body, tail}) {
     if (piece.empty()) continue;

@@ -1,6 +1,6 @@
 // The vectors that others publish to find faults in implementations: Project Wycheproof and the NIST validation
 // program, reduced to the shapes of this folder (tools/reduce_crypto_vectors.py). Every implementation of the packet
-// cipher that this build and this processor have is held to them, both in one piece and gathered from three.
+// cipher that this build and this processor have is held to them: in one piece, gathered from three, and as a batch.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -36,6 +36,43 @@ Bytes joined(const Bytes& left, const Bytes& right) {
   return all;
 }
 
+// A batch of the same packet throughout, long enough for the implementations that handle batches as a whole.
+constexpr std::size_t kBatch = 9;
+
+void judge_opened_batch(PacketCipher& cipher, const Nonce& nonce, const TestVector& vector) {
+  std::array<Bytes, kBatch> datagrams;
+  std::array<PacketToOpen, kBatch> packets;
+  for (std::size_t i = 0; i < kBatch; ++i) {
+    datagrams[i] = joined(vector["ciphertext"], vector["tag"]);
+    std::uint8_t* const text = datagrams[i].data();
+    packets[i] = {nonce.bytes.data(), text, text, vector["ciphertext"].size(), false};
+  }
+  cipher.open_batch(packets);
+  const Bytes zeros(vector["ciphertext"].size());
+  for (const PacketToOpen& packet : packets) {
+    EXPECT_EQ(packet.authentic, is_valid(vector)) << vector.name;
+    const Bytes& expected = is_valid(vector) ? vector["plaintext"] : zeros;
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), packet.out)) << vector.name;
+  }
+}
+
+void judge_sealed_batch(PacketCipher& cipher, const Nonce& nonce, const TestVector& vector) {
+  const Bytes& plaintext = vector["plaintext"];
+  std::array<Bytes, kBatch> datagrams;
+  std::array<PacketToSeal, kBatch> packets;
+  for (std::size_t i = 0; i < kBatch; ++i) {
+    const std::size_t head = plaintext.size() * i / (2 * kBatch);
+    const std::size_t body = plaintext.size() / 2;
+    datagrams[i] = plaintext;
+    datagrams[i].resize(plaintext.size() + kTagSize);
+    std::fill_n(datagrams[i].begin() + static_cast<std::ptrdiff_t>(head), body, std::uint8_t{0xee});
+    packets[i] = {nonce.bytes.data(), datagrams[i].data(), plaintext.data() + head, plaintext.size(), head, body};
+  }
+  cipher.seal_batch(packets);
+  const std::string expected = to_hex(joined(vector["ciphertext"], vector["tag"]));
+  for (const Bytes& datagram : datagrams) EXPECT_EQ(to_hex(datagram), expected) << vector.name;
+}
+
 // How many vectors of either verdict were judged: a file that has lost its failing vectors tests nothing.
 struct Judged {
   std::size_t valid = 0;
@@ -51,6 +88,7 @@ Judged judge_packet_cipher(CipherKind kind, const std::string& file, const std::
     const Bytes sealed = joined(vector["ciphertext"], vector["tag"]);
     Bytes opened(vector["ciphertext"].size());
     EXPECT_EQ(cipher->open(nonce, sealed, opened.data()), is_valid(vector)) << vector.name;
+    judge_opened_batch(*cipher, nonce, vector);
     if (!is_valid(vector)) {
       ++judged.invalid;
       continue;
@@ -74,6 +112,7 @@ Judged judge_packet_cipher(CipherKind kind, const std::string& file, const std::
     cipher->seal_pieces(nonce, whole.first(head), whole.subspan(head, body), whole.subspan(head + body),
                         gathered.data());
     EXPECT_EQ(to_hex(gathered), to_hex(sealed)) << vector.name;
+    judge_sealed_batch(*cipher, nonce, vector);
   }
   return judged;
 }

@@ -13,6 +13,10 @@ constexpr Duration kOrdinaryGrowth = 5ms;
 // is not theirs. That is looked at again after 32 measurements, then 64, and so on to 1024 (at ten per second at most).
 constexpr std::uint16_t kMostInVain = 48;
 constexpr std::uint16_t kMostIgnored = 1024;
+// Acknowledgements that take a quarter of what their way carries are what its queue may be made of. A shorter spread
+// than this is that of a peer that is busy.
+constexpr double kNarrowShare = 0.25;
+constexpr Duration kLeastSpread = 2ms;
 // Needless duplicates of one packet in so many are few enough: each costs one retransmission.
 constexpr std::uint64_t kTolerated = 512;
 
@@ -23,20 +27,23 @@ void AckPath::set_minimum(Duration round_trip) {
   path_delay_ = std::clamp(round_trip / 8, policy_->min_delay, policy_->max_delay);
 }
 
-// Only where acknowledgements are known to get lost. Up by half, and at least to a quarter of the growth, at each
-// measurement that shows a queue and down by a quarter at each that shows none: the delay settles where the queue has
-// just gone, whatever the path carries. The queue may be that of the data, which no delay of acknowledgements shortens:
-// when several measurements have shown that, the delay is given up for a while, since controllers that read delays
-// (BBR, LEDBAT++) share the path less fairly with it.
+// Only where acknowledgements are known to get lost, or to fill their way. Up by half, and at least to a quarter of the
+// growth, at each measurement that shows a queue and down by a quarter at each that shows none: the delay settles where
+// the queue has just gone, whatever the path carries. Where they only get lost the queue may be that of the data, which
+// no delay of acknowledgements shortens: when several measurements have shown that, the delay is given up for a while,
+// since controllers that read delays (BBR, LEDBAT++) share the path less fairly with it.
 void AckPath::on_round_trip(Duration round_trip, Duration minimum) {
   round_trip_ = round_trip;
   minimum_ = minimum;
-  if (ignored_ > 0) {
+  grown_ = round_trip > minimum_ + std::max(minimum_ / 2, kOrdinaryGrowth);
+  if (narrow_) {
+    in_vain_ = ignored_ = 0;
+  } else if (ignored_ > 0) {
     --ignored_;
     return;
   }
-  if (lossy() && round_trip > minimum_ + std::max(minimum_ / 2, kOrdinaryGrowth)) {
-    if (queue_delay_ > Duration::zero() && ++in_vain_ > kMostInVain) {
+  if (grown_ && (lossy() || narrow_)) {
+    if (!narrow_ && queue_delay_ > Duration::zero() && ++in_vain_ > kMostInVain) {
       queue_delay_ = Duration::zero();
       in_vain_ = 0;
       ignored_ = next_ignored_;
@@ -50,6 +57,17 @@ void AckPath::on_round_trip(Duration round_trip, Duration minimum) {
     in_vain_ = 0;
     queue_delay_ -= queue_delay_ / 4;
   }
+}
+
+void AckPath::on_pair(std::uint32_t bytes, Duration apart) {
+  narrow_ = apart >= kLeastSpread && bytes_per_second_ * to_seconds(apart) >= kNarrowShare * bytes;
+}
+
+void AckPath::on_probe_sent(Instant now) {
+  const double seconds = to_seconds(now - probed_at_);
+  if (seconds > 0) bytes_per_second_ = static_cast<std::uint32_t>(bytes_since_probe_ / seconds);
+  probed_at_ = now;
+  packets_since_probe_ = bytes_since_probe_ = 0;
 }
 
 // At most once per round trip: the sender needs as long to show what the last change was good for.

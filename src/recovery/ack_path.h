@@ -1,12 +1,13 @@
 // What the receiver of data has learned about the path that its acknowledgements take, from two signs. A duplicate that
 // the sender had reason to send means that acknowledgements were lost: each id is then repeated in more of the
-// following packets. A round trip of pings that has grown means that a queue is filling, perhaps with acknowledgements:
-// they then wait for one another, in fewer and fuller packets, until the queue has gone or a bound is reached. Part of
-// AckTracker.
-// Invariants: repetitions() is at most AckPolicy::max_repetitions or the configured least number; delay() is at most
-// max_delay + max_queue_delay.
+// following packets. A round trip of pings that has grown means that a queue is filling. Where acknowledgements get
+// lost, or a pair of pings shows that they fill a good part of the way that they take, they then wait for one another,
+// in fewer and fuller packets, until the queue has gone or a bound is reached. Part of AckTracker. Invariants:
+// repetitions() is at most AckPolicy::max_repetitions or the configured least number; delay() is at most max_delay +
+// max_queue_delay.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/time.h"
@@ -24,12 +25,18 @@ class AckPath {
   void set_minimum(Duration round_trip);
   // A ping was answered after `round_trip`; `minimum` is the least one.
   void on_round_trip(Duration round_trip, Duration minimum);
+  // Two pings at one instant, with acknowledgements between them, were answered `apart` later than they had been sent;
+  // `bytes` followed the first one (PingPair).
+  void on_pair(std::uint32_t bytes, Duration apart);
   // A packet came again although its acknowledgement had been sent long enough ago to be known to the sender.
   void on_needless_duplicate(Instant now);
   // Once per batch, with the packets in it that were new.
   void on_batch_end(Instant now, std::uint64_t new_packets);
-  // A packet of acknowledgements went out.
-  void on_packet_sent() { ++packets_since_probe_; }
+  // A packet of `ids` acknowledgements went out.
+  void on_packet_sent(std::size_t ids) {
+    ++packets_since_probe_;
+    bytes_since_probe_ += static_cast<std::uint32_t>(kPacketBytes + kIdBytes * ids);
+  }
 
   // How long the oldest acknowledgement waits at most.
   [[nodiscard]] Duration delay() const { return path_delay_ + queue_delay_; }
@@ -47,12 +54,17 @@ class AckPath {
 
   // Whether the round trip should be measured again by a ping.
   [[nodiscard]] bool probe_due(Instant now) const;
-  void on_probe_sent(Instant now) {
-    probed_at_ = now;
-    packets_since_probe_ = 0;
-  }
+  void on_probe_sent(Instant now);
+  // Whether the ping that measures should have a second one behind the acknowledgements that are waiting.
+  [[nodiscard]] bool pair_due(Instant now) const { return grown_ && now - paired_at_ >= kPairInterval; }
+  void on_pair_sent(Instant now) { paired_at_ = now; }
 
  private:
+  // On the wire, of the smallest packet and of each acknowledgement in it.
+  static constexpr std::size_t kPacketBytes = 75;
+  static constexpr std::size_t kIdBytes = 4;
+  static constexpr Duration kPairInterval = 300ms;
+
   void change_repetitions(Instant now, std::uint32_t repetitions);
 
   const AckPolicy* policy_;
@@ -63,13 +75,18 @@ class AckPath {
   Instant changed_at_{};    // the repetitions
   Instant calm_since_{};    // no needless duplicate since
   Instant probed_at_{};
+  Instant paired_at_{};
   std::uint64_t packets_since_change_ = 0;
   std::uint64_t duplicates_since_change_ = 0;
   std::uint32_t packets_since_probe_ = 0;
-  std::uint16_t in_vain_ = 0;        // measurements in a row that showed a queue although acknowledgements waited
-  std::uint16_t ignored_ = 0;        // measurements still to be ignored: the queue was that of the data
-  std::uint16_t next_ignored_ = 32;  // how many the next time
-  std::uint8_t raised_;              // repetitions that duplicates ask for
+  std::uint32_t bytes_since_probe_ = 0;  // of acknowledgements
+  std::uint32_t bytes_per_second_ = 0;   // of acknowledgements, between the last two probes
+  std::uint16_t in_vain_ = 0;            // measurements in a row that showed a queue although acknowledgements waited
+  std::uint16_t ignored_ = 0;            // measurements still to be ignored: the queue was that of the data
+  std::uint16_t next_ignored_ = 32;      // how many the next time
+  bool grown_ = false;                   // the latest round trip, beyond what bursts explain
+  bool narrow_ = false;                  // acknowledgements fill a good part of their way, the latest pair says
+  std::uint8_t raised_;                  // repetitions that duplicates ask for
 };
 
 }  // namespace godwit

@@ -117,6 +117,52 @@ TEST_F(AckPathTest, WaitsLongerAsLongAsAQueueShowsAndShorterOnceItHasGone) {
   EXPECT_LT(path_.delay(), 2501us);
 }
 
+class AckPathOnANarrowWay : public AckPathTest {
+ protected:
+  // 11,500 bytes of acknowledgements in a second.
+  AckPathOnANarrowWay() {
+    path_.on_probe_sent(now_);
+    for (int i = 0; i < 100; ++i) path_.on_packet_sent(10);
+    path_.on_probe_sent(now_ += 1s);
+  }
+};
+
+TEST_F(AckPathOnANarrowWay, WaitsAsLongAsAQueueShows) {
+  EXPECT_FALSE(path_.pair_due(now_)) << "there is no queue";
+  const Duration before = path_.delay();
+  path_.on_round_trip(60ms, minimum_);
+  EXPECT_EQ(path_.delay(), before) << "whose queue it is remains to be seen";
+  EXPECT_TRUE(path_.pair_due(now_));
+  path_.on_pair_sent(now_);
+  EXPECT_FALSE(path_.pair_due(now_ + 100ms));
+  path_.on_pair(200, 16ms);  // 100 kbit/s
+  for (int i = 0; i < 200; ++i) path_.on_round_trip(60ms, minimum_);
+  EXPECT_GT(path_.delay(), before + 15ms) << "it is not given up";
+  EXPECT_EQ(path_.repetitions(), 0u);
+  for (int i = 0; i < 100; ++i) path_.on_round_trip(minimum_, minimum_);
+  EXPECT_LT(path_.delay(), before + 1us);
+}
+
+TEST_F(AckPathOnANarrowWay, DoesNotWaitForTheQueueOfTheData) {
+  const Duration before = path_.delay();
+  path_.on_pair(200, 1ms);  // 1.6 Mbit/s, of which acknowledgements take 6 %
+  for (int i = 0; i < 20; ++i) path_.on_round_trip(60ms, minimum_);
+  EXPECT_EQ(path_.delay(), before);
+  path_.on_pair(1200, 4ms);  // 2.4 Mbit/s
+  for (int i = 0; i < 20; ++i) path_.on_round_trip(60ms, minimum_);
+  EXPECT_EQ(path_.delay(), before);
+}
+
+TEST_F(AckPathOnANarrowWay, StopsWaitingWhenTheNextPairShowsAWideOne) {
+  const Duration before = path_.delay();
+  path_.on_pair(200, 16ms);
+  path_.on_round_trip(60ms, minimum_);
+  EXPECT_GT(path_.delay(), before);
+  path_.on_pair(200, 10us);
+  for (int i = 0; i < 100; ++i) path_.on_round_trip(60ms, minimum_);
+  EXPECT_LT(path_.delay(), before + 1us);
+}
+
 TEST_F(AckPathTest, NeverWaitsLongerThanADeployedPeersTimer) {
   minimum_ = 500ms;
   path_.set_minimum(minimum_);
@@ -135,10 +181,10 @@ TEST_F(AckPathTest, RepeatsOnceLessWhileAQueueHoldsAcknowledgementsBack) {
 
 TEST_F(AckPathTest, ProbesOnlyWhereManyAcknowledgementsGoOut) {
   EXPECT_FALSE(path_.probe_due(now_));
-  for (int i = 0; i < 4; ++i) path_.on_packet_sent();
+  for (int i = 0; i < 4; ++i) path_.on_packet_sent(10);
   EXPECT_TRUE(path_.probe_due(now_));
   path_.on_probe_sent(now_);
-  for (int i = 0; i < 1000; ++i) path_.on_packet_sent();
+  for (int i = 0; i < 1000; ++i) path_.on_packet_sent(10);
   EXPECT_FALSE(path_.probe_due(now_ + 99ms));
   EXPECT_TRUE(path_.probe_due(now_ + 100ms));
   path_.on_round_trip(400ms, minimum_);

@@ -79,7 +79,7 @@ std::size_t AckTracker::take(Instant now, std::span<std::uint32_t> out, bool rep
   } else if (tail_repeats_left_ > 0) {
     tail_repeats_left_ = static_cast<std::uint8_t>(written > 0 ? tail_repeats_left_ - 1 : 0);
   }
-  if (written > 0) path_.on_packet_sent();
+  if (written > 0) path_.on_packet_sent(written);
   return written;
 }
 

@@ -79,6 +79,15 @@ class AckTracker {
   // Whether enough acknowledgements have gone out since the last one that the connection should send a ping.
   [[nodiscard]] bool probe_due(Instant now) const { return path_.probe_due(now); }
   void on_probe_sent(Instant now) { path_.on_probe_sent(now); }
+  // Makes what is waiting due at once when that ping should have a second one behind it (PingPair); false otherwise.
+  [[nodiscard]] bool begin_pair(Instant now) {
+    if (queue_.empty() || !path_.pair_due(now)) return false;
+    path_.on_pair_sent(now);
+    flush_at_ = now;
+    return true;
+  }
+  // Both were answered: `bytes` followed the first, and took `apart`.
+  void on_pair(std::uint32_t bytes, Duration apart) { path_.on_pair(bytes, apart); }
 
   // Once after each received run, before due().
   void on_batch_end(Instant now);

@@ -15,12 +15,18 @@ constexpr std::uint32_t kHalfOfIds = 1u << 31;
 
 }  // namespace
 
-Recovery::Recovery(RecoveryConfig config, RandomSource& random)
-    : config_(config),
-      random_(&random),
+Recovery::Recovery(const RecoveryConfig& config, RandomSource& random)
+    : random_(&random),
       rtt_(config.rtt),
       sent_(config.first_packet_id, config.span_limit, config.loss.fast_transmissions),
       losses_(config.loss),
+      max_packet_age_(config.max_packet_age),
+      skip_interval_(config.skip_interval),
+      span_limit_(config.span_limit),
+      skip_least_(config.skip_least),
+      skip_most_(config.skip_most),
+      max_timeouts_(config.max_timeouts),
+      skip_ids_(config.skip_ids),
       next_id_(config.first_packet_id) {
   GODWIT_ASSERT(config.skip_least >= 2 && config.skip_least <= config.skip_most);
   draw_skip();
@@ -28,7 +34,7 @@ Recovery::Recovery(RecoveryConfig config, RandomSource& random)
 
 void Recovery::consider_skip() {
   draw_skip();
-  if (latest_transmission_at_ - skipped_at_ < config_.skip_interval) return;
+  if (latest_transmission_at_ - skipped_at_ < skip_interval_) return;
   skipped_at_ = latest_transmission_at_;
   while (!skipped_.empty() && oldest_id() - skipped_.front() - 1 >= kSkipMemory &&
          oldest_id() - skipped_.front() < kHalfOfIds) {
@@ -40,8 +46,8 @@ void Recovery::consider_skip() {
 }
 
 void Recovery::draw_skip() {
-  const std::uint32_t choices = config_.skip_most - config_.skip_least + 1;
-  until_skip_ = config_.skip_least + static_cast<std::uint32_t>(random_->below(choices));
+  const std::uint32_t choices = skip_most_ - skip_least_ + 1;
+  until_skip_ = skip_least_ + static_cast<std::uint32_t>(random_->below(choices));
 }
 
 bool Recovery::was_skipped(std::uint32_t id) const {
@@ -60,9 +66,9 @@ bool Recovery::was_skipped(std::uint32_t id) const {
 
 std::uint32_t Recovery::new_packet_room() const {
   const std::uint32_t used = next_id_ - oldest_id() + kRoomSlack;
-  if (used >= config_.span_limit) return 0;
-  const std::uint32_t ids = config_.span_limit - used;
-  return config_.skip_ids ? ids - ids / config_.skip_least : ids;
+  if (used >= span_limit_) return 0;
+  const std::uint32_t ids = span_limit_ - used;
+  return skip_ids_ ? ids - ids / skip_least_ : ids;
 }
 
 void Recovery::on_retransmitted(Instant now, std::uint32_t id, std::uint32_t bytes) {
@@ -83,7 +89,7 @@ void Recovery::on_retransmitted(Instant now, std::uint32_t id, std::uint32_t byt
   losses_.prune(sent_);
   latest_transmission_at_ = now;
   ++statistics_.packets_retransmitted;
-  if (packet->transmissions > config_.loss.fast_transmissions) {
+  if (packet->transmissions > losses_.config().fast_transmissions) {
     const Instant deadline = stubborn_deadline(*packet);
     stubborn_deadline_ = std::min(stubborn_deadline_.value_or(deadline), deadline);
   }
@@ -111,9 +117,15 @@ std::optional<LostPacket> Recovery::poll_retransmit() {
 void Recovery::discard(std::uint32_t id) {
   SentPacket* packet = sent_.find(id);
   if (packet == nullptr || packet->state == SentState::kPlaceholder) return;
-  sent_.settle(*packet);
+  forget(*packet);
   losses_.prune(sent_);
   if (!run_.open) sent_.release_front();
+}
+
+void Recovery::forget(SentPacket& packet) {
+  if (packet.state != SentState::kInFlight && packet.state != SentState::kLost) return;
+  sent_.settle(packet);
+  ++statistics_.packets_forgotten;
 }
 
 std::uint64_t Recovery::forget_owner(PacketContent::Kind kind, std::uint32_t owner, PacketIdRange sent) {
@@ -124,8 +136,7 @@ std::uint64_t Recovery::forget_owner(PacketContent::Kind kind, std::uint32_t own
   statistics_.packets_searched += sent.last - first + 1;
   for (std::uint32_t id = first; id != sent.last + 1; ++id) {
     SentPacket& packet = *sent_.find(id);
-    const bool unsettled = packet.state == SentState::kInFlight || packet.state == SentState::kLost;
-    if (unsettled && packet.kind == kind && packet.owner == owner) sent_.settle(packet);
+    if (packet.kind == kind && packet.owner == owner) forget(packet);
   }
   losses_.prune(sent_);
   // The end of a run of receipts looks at the packets that these have confirmed: until then they stay.

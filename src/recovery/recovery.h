@@ -43,6 +43,8 @@ struct PacketIdRange {
   std::uint32_t last = 0;
 };
 
+// At every moment packets_sent is the sum of packets_acked, packets_abandoned, packets_forgotten and of the unsettled
+// packets in the ring, those in flight and those that wait to be sent again.
 struct RecoveryStatistics {
   std::uint64_t packets_sent = 0;           // tracked, first transmissions
   std::uint64_t packets_retransmitted = 0;  // probes included
@@ -50,6 +52,7 @@ struct RecoveryStatistics {
   std::uint64_t packets_lost = 0;  // declarations
   std::uint64_t packets_spuriously_lost = 0;
   std::uint64_t packets_abandoned = 0;
+  std::uint64_t packets_forgotten = 0;  // unsettled, of a message that had ended
   std::uint64_t probes = 0;
   std::uint64_t needless_probes = 0;
   std::uint64_t timeouts = 0;
@@ -63,7 +66,7 @@ struct RecoveryStatistics {
 class Recovery {
  public:
   // `random` must outlive it; used for skipped ids only.
-  Recovery(RecoveryConfig config, RandomSource& random);
+  Recovery(const RecoveryConfig& config, RandomSource& random);
 
   // --- Sending ---
   // Takes the next id, for a packet of any kind. Ids of packets that are not tracked (Ping, Pong, NoOp) are taken and
@@ -71,7 +74,7 @@ class Recovery {
   [[nodiscard]] std::uint32_t next_packet_id() {
     const std::uint32_t id = next_id_++;
     ++ids_taken_;
-    if (config_.skip_ids && --until_skip_ == 0) [[unlikely]]
+    if (skip_ids_ && --until_skip_ == 0) [[unlikely]]
       consider_skip();
     return id;
   }
@@ -189,6 +192,7 @@ class Recovery {
     outcome_->acked.push_back({packet.kind, packet.owner, packet.fragment, 1, packet.bytes});
   }
 
+  void forget(SentPacket& packet);
   void on_unusual_receipt(std::uint32_t id, SentPacket* packet);
   void on_resent_receipt(std::uint32_t id, SentPacket& packet);
   void note_resent(std::uint32_t id, const SentPacket& packet);
@@ -214,7 +218,6 @@ class Recovery {
   [[nodiscard]] Instant stubborn_deadline(const SentPacket& packet) const;
   void count_timeouts(Instant now, std::size_t first);
 
-  RecoveryConfig config_;
   RandomSource* random_;
   RttEstimator rtt_;
   SentPackets sent_;
@@ -224,6 +227,15 @@ class Recovery {
   std::unique_ptr<AckOutcome> outcome_;  // from the first run on; an idle connection does without
   std::unique_ptr<TimeoutOutcome> timeout_;
   AckRun run_;
+
+  // Of the configuration, what the parts above do not keep.
+  Duration max_packet_age_;
+  Duration skip_interval_;
+  std::uint32_t span_limit_;
+  std::uint32_t skip_least_;
+  std::uint32_t skip_most_;
+  std::uint8_t max_timeouts_;
+  bool skip_ids_;
 
   std::uint32_t next_id_;
   std::uint64_t ids_taken_ = 0;  // skipped ones included

@@ -48,7 +48,7 @@ const TimeoutOutcome& Recovery::handle_timeout(Instant now) {
 // The time-out leaves room for a probe and its answer even where the estimate is tight or its floor is set low.
 Duration Recovery::backed_off(std::uint32_t doublings) const {
   const Duration base = std::max(rtt_.rto(), rtt_.probe_timeout());
-  const Duration limit = std::max(config_.rtt.max_rto, base);
+  const Duration limit = std::max(rtt_.config().max_rto, base);
   return std::min(limit, base * (1 << std::min(doublings, kMostDoublings)));
 }
 
@@ -144,8 +144,8 @@ void Recovery::count_timeouts(Instant now, std::size_t first) {
   for (std::size_t i = first; i < timeout_->lost.size(); ++i) {
     const std::uint32_t id = timeout_->lost[i].id;
     SentPacket& packet = *sent_.find(id);
-    const bool too_old = now - packet.first_transmission_at() > config_.max_packet_age;
-    if (++packet.timeouts <= config_.max_timeouts && !too_old) continue;
+    const bool too_old = now - packet.first_transmission_at() > max_packet_age_;
+    if (++packet.timeouts <= max_timeouts_ && !too_old) continue;
     timeout_->abandoned.push_back({.id = id, .content = packet.content(), .bytes = packet.bytes});
     sent_.settle(packet);
     ++statistics_.packets_abandoned;

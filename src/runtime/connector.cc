@@ -100,6 +100,11 @@ void Connector::on_turn(Instant now) {
   fail_if_exhausted();
 }
 
+void Connector::stop(Instant now) {
+  connecting_ = false;
+  end_attempts(now);
+}
+
 std::optional<Instant> Connector::next_timeout() const {
   const bool waits = connecting_ ? next_ < addresses_.size() : !running_.empty();
   return waits ? std::optional(next_start_) : std::nullopt;

@@ -34,12 +34,16 @@ class Connector {
   // the winner's events, Connected first, and for all other connections.
   [[nodiscard]] bool on_event(Instant now, ConnectionId connection, const Event& event);
   void on_turn(Instant now);
+  // Gives the attempts up; not while an event of the endpoint is being looked at.
+  void stop(Instant now);
   // When on_turn() has something to do.
   [[nodiscard]] std::optional<Instant> next_timeout() const;
 
   // The one that won; 0 while none has.
   [[nodiscard]] ConnectionId connection() const { return connection_; }
   [[nodiscard]] bool connecting() const { return connecting_; }
+  // No attempt runs and none is being closed: no further event is a connector's business.
+  [[nodiscard]] bool finished() const { return !connecting_ && running_.empty() && closing_.empty(); }
   // Set when every attempt has failed: one line, "cannot connect to ADDRESS: reason", that names them all.
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
   // Begun since start().

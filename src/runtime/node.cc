@@ -61,8 +61,12 @@ std::optional<FaultStatistics> Node::faults() const {
   return faulty_->faults();
 }
 
-Result<ConnectionId> Node::connect(const SocketAddress& remote, const PublicKey& peer) {
+void Node::check_process() const {
   GODWIT_ASSERT(!guard_.in_child());
+}
+
+Result<ConnectionId> Node::connect(const SocketAddress& remote, const PublicKey& peer) {
+  check_process();
   const auto target = connect_target(remote);
   if (!target) return std::unexpected(target.error());
   if (link_ != nullptr && !link_->owns(*target)) {
@@ -72,7 +76,7 @@ Result<ConnectionId> Node::connect(const SocketAddress& remote, const PublicKey&
 }
 
 Result<MessageId> Node::send(ConnectionId connection, Body&& body, SendOptions options) {
-  GODWIT_ASSERT(!guard_.in_child());
+  check_process();
   return endpoint_->send(read_clock(), connection, std::move(body), std::move(options));
 }
 
@@ -84,6 +88,7 @@ void Node::run(Handler& handler) {
   // Timers of a pacer are worth microseconds; the kernel's default slack is fifty of them.
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
   while (!stopping()) turn(handler);
+  stopping_.store(false, std::memory_order_relaxed);
 }
 
 void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
@@ -91,7 +96,7 @@ void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
   ++statistics_.turns;
   read_clock();
   wake_at_.reset();
-  bool busy = receive(handler);
+  busy_ = receive(handler);
   GODWIT_MARK(cost_, kBookkeeping);
   if (const auto timeout = endpoint_->next_timeout(); timeout && *timeout <= now_) {
     endpoint_->handle_timeout(now_);
@@ -104,11 +109,11 @@ void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
   GODWIT_MARK(cost_, kBookkeeping);
   read_clock();
   deliver_events(handler);
-  busy = transmit() || busy;
+  busy_ = transmit() || busy_;
   // A body that cannot be read or a key used up shows only when it is sent from: whoever hears of it may send again.
-  busy = deliver_events(handler) || busy;
+  busy_ = deliver_events(handler) || busy_;
   GODWIT_MARK(cost_, kIdle);
-  wait(longest_wait, busy);
+  wait(longest_wait);
   GODWIT_MARK(cost_, kOther);
 }
 
@@ -219,17 +224,20 @@ bool Node::keeps_polling() {
   return config_.idle == IdleStrategy::kSpinBlock && short_pauses_ && now_ - *idle_since_ < config_.spin_for;
 }
 
-void Node::wait(std::optional<Duration> longest_wait, bool busy) {
-  if (busy || stopping()) return;
+std::optional<Instant> Node::next_timeout() const {
+  if (busy_) return now_;
+  const auto deadline = endpoint_->next_timeout();
+  if (deadline && wake_at_) return std::min(*deadline, *wake_at_);
+  return deadline ? deadline : wake_at_;
+}
+
+void Node::wait(std::optional<Duration> longest_wait) {
+  if (busy_ || stopping()) return;
   read_clock();
   const bool polls = keeps_polling();
   std::optional<Duration> timeout = longest_wait;
-  if (const auto deadline = endpoint_->next_timeout()) {
+  if (const auto deadline = next_timeout()) {
     const Duration until = std::max(*deadline - now_, Duration::zero());
-    timeout = timeout ? std::min(*timeout, until) : until;
-  }
-  if (wake_at_) {
-    const Duration until = std::max(*wake_at_ - now_, Duration::zero());
     timeout = timeout ? std::min(*timeout, until) : until;
   }
   if (timeout && *timeout == Duration::zero()) return;

@@ -88,21 +88,24 @@ class Node {
   [[nodiscard]] std::optional<FaultStatistics> faults() const;
   [[nodiscard]] const NodeStatistics& statistics() const { return statistics_; }
 
+  // Aborts in a child of fork(): for what sends through endpoint() directly.
+  void check_process() const;
+
   // Shorthands for endpoint() with the present time. A shard refuses to dial another shard's peer (kInvalidArgument):
   // its answers would not come here.
   [[nodiscard]] Result<ConnectionId> connect(const SocketAddress& remote, const PublicKey& peer);
   [[nodiscard]] Result<MessageId> send(ConnectionId connection, Body&& body, SendOptions options = {});
   void close(ConnectionId connection, std::string_view text = {});
 
-  // Turns until stop().
+  // Turns until stop(), whose effect ends with it: run() may be called again.
   void run(Handler& handler);
   // One turn; sleeps at most `longest_wait` (none: until something happens). For loops of others, with descriptor().
   void turn(Handler& handler, std::optional<Duration> longest_wait = std::nullopt);
   // From a handler: this turn does not sleep beyond `deadline`, when on_turn has something to do.
   void wake_at(Instant deadline) { wake_at_ = wake_at_ ? std::min(*wake_at_, deadline) : deadline; }
   [[nodiscard]] int descriptor() const { return backend_->descriptor(); }
-  // When turn() has something to do without input.
-  [[nodiscard]] std::optional<Instant> next_timeout() const { return endpoint_->next_timeout(); }
+  // When turn() has something to do without input; in the past when the last one has left some work over.
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
 
   void stop() noexcept;
   [[nodiscard]] bool stopping() const noexcept { return stopping_.load(std::memory_order_relaxed); }
@@ -122,7 +125,7 @@ class Node {
   bool deliver_events(Handler& handler);
   bool transmit();
   void run_posted();
-  void wait(std::optional<Duration> longest_wait, bool busy);
+  void wait(std::optional<Duration> longest_wait);
   void poll_input();
   void note_work();
   [[nodiscard]] bool keeps_polling();
@@ -146,6 +149,7 @@ class Node {
   std::optional<Instant> idle_since_;  // the first turn without work; none while there is some
   bool short_pauses_ = false;          // the last pause was worth polling through
   std::optional<Instant> wake_at_;     // of this turn
+  bool busy_ = false;                  // the last turn has left work over
   NodeStatistics statistics_;
 
   std::atomic<bool> stopping_{false};

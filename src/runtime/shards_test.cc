@@ -170,7 +170,7 @@ TEST_F(ShardsTest, APeerThatComesAgainFindsItsShardAgain) {
   open(4, 8);
   dial_all();
   for (Client& client : clients_) client.node->close(client.connection);
-  turn_until([&] { return group_->statistics().endpoint.connections_closed == 8; });
+  turn_until([&] { return group_->statistics().endpoint.connections_closed.total() == 8; });
   for (Client& client : clients_) dial(client);
   turn_until([&] { return established() == 16 && opened() == 16; });
   expect_each_at_its_shard();

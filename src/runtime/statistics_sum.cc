@@ -22,14 +22,12 @@ void add(CallOccupancy& sum, const CallOccupancy& more) {
 void add_counters(EndpointStatistics& sum, const EndpointStatistics& more) {
   using S = EndpointStatistics;
   add_members(sum, more,
-              {&S::datagrams_received, &S::runs_received, &S::connections_opened, &S::connections_closed,
-               &S::handshakes_started, &S::handshakes_failed, &S::sessions_replaced, &S::error_acknowledgements_sent,
-               &S::evicted_for_memory, &S::reassembly_bytes, &S::reassembly_refused,
+              {&S::datagrams_received, &S::runs_received, &S::connections_opened, &S::handshakes_started,
+               &S::handshakes_succeeded, &S::handshakes_failed, &S::handshakes_given_up, &S::sessions_replaced,
+               &S::error_acknowledgements_sent, &S::evicted_for_memory, &S::reassembly_bytes, &S::reassembly_refused,
                &S::connections_evicted, &S::replies_withheld, &S::unopenable_withheld});
-  for (std::size_t i = 0; i < static_cast<std::size_t>(trace::DropReason::kCount); ++i) {
-    const auto reason = static_cast<trace::DropReason>(i);
-    sum.drops.add(reason, more.drops.of(reason));
-  }
+  sum.connections_closed.add(more.connections_closed);
+  sum.drops.add(more.drops);
 }
 
 void add_counters(BackendStatistics& sum, const BackendStatistics& more) {

@@ -20,6 +20,7 @@ std::string_view rule_name(Rule rule) {
     case Rule::kRetained: return "retained";
     case Rule::kMemory: return "memory";
     case Rule::kAccused: return "accused";
+    case Rule::kCounted: return "counted";
     case Rule::kDelay: return "delay";
     case Rule::kFootprint: return "footprint";
     case Rule::kConnect: return "connect";
@@ -51,6 +52,10 @@ std::string_view mutation_name(Mutation mutation) {
     case Mutation::kRetainConnection: return "retain-connection";
     case Mutation::kHoldMemory: return "hold-memory";
     case Mutation::kAccusePeer: return "accuse-peer";
+    case Mutation::kMiscountConnections: return "miscount-connections";
+    case Mutation::kMiscountHandshakes: return "miscount-handshakes";
+    case Mutation::kMiscountPackets: return "miscount-packets";
+    case Mutation::kMiscountTrace: return "miscount-trace";
     case Mutation::kDelayMessages: return "delay-messages";
     case Mutation::kHoardMemory: return "hoard-memory";
     case Mutation::kFailConnects: return "fail-connects";

@@ -31,6 +31,7 @@ enum class Rule : std::uint8_t {
   kRetained,       // nothing is kept after the end
   kMemory,         // what inbound streams hold is in proportion to what the peer has sent
   kAccused,        // no honest peer is closed as one that breaks the protocol, or for its share of memory
+  kCounted,        // an endpoint's counters add up, and say what its application was told and its trace records
   // With an attacker:
   kDelay,          // a message of a live session arrives within a bound derived from its path
   kFootprint,      // all that an endpoint allocates is proportional to what strangers have sent, plus constants
@@ -68,6 +69,10 @@ enum class Mutation : std::uint8_t {
   kRetainConnection,
   kHoldMemory,
   kAccusePeer,
+  kMiscountConnections,
+  kMiscountHandshakes,
+  kMiscountPackets,
+  kMiscountTrace,
   kDelayMessages,
   kHoardMemory,
   kFailConnects,

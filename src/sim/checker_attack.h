@@ -8,7 +8,6 @@
 #include <deque>
 #include <map>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/address.h"
@@ -61,7 +60,7 @@ class AttackChecker {
     bool proven = false;
   };
   struct Watched {
-    std::unordered_map<SocketAddress, Exchange> exchanges;
+    std::map<SocketAddress, Exchange> exchanges;
     std::map<ConnectionId, Instant> dialling;
     std::map<std::uint32_t, std::deque<Instant>> unopened;  // by peer
     std::uint64_t hostile_bytes = 0;

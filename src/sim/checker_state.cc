@@ -89,7 +89,60 @@ void StateChecker::on_data(Instant now, std::uint32_t host, const Endpoint& endp
   }
 }
 
+void StateChecker::on_connected(std::uint32_t host, ConnectionId connection) {
+  Told& told = told_[host];
+  ++told.opened;
+  told.open.insert(connection);
+}
+
+void StateChecker::on_closed(std::uint32_t host, ConnectionId connection, CloseReason reason) {
+  pacers_.erase({host, connection});
+  Told& told = told_[host];
+  if (told.open.erase(connection) > 0) told.closed.add(reason);
+}
+
+void StateChecker::on_handed_out(Instant now, std::uint32_t host, const std::optional<DatagramRun>& run,
+                                 std::uint64_t traced_datagrams, std::uint64_t traced_bytes) {
+  const std::uint64_t datagrams = run ? run->segment_count() : 0;
+  const std::uint64_t bytes = run ? run->bytes.size() : 0;
+  if (mutation_ == Mutation::kMiscountTrace) ++traced_bytes;
+  if (datagrams == traced_datagrams && bytes == traced_bytes) return;
+  judge_->report(Rule::kCounted, now,
+                 fmt::format("host {} hands out {} datagrams of {} bytes, its trace says {} of {}", host, datagrams,
+                             bytes, traced_datagrams, traced_bytes));
+}
+
+void StateChecker::check_counters(Instant now, std::uint32_t host, const Endpoint& endpoint) {
+  const EndpointStatistics counts = endpoint.statistics();
+  const Told& told = told_[host];
+  const std::uint64_t opened = told.opened + (mutation_ == Mutation::kMiscountConnections ? 1 : 0);
+  if (counts.connections_opened != opened || opened - counts.connections_closed.total() != told.open.size()) {
+    judge_->report(
+        Rule::kCounted, now,
+        fmt::format("host {} counts {} connections opened and {} closed; its application was told of {}, and "
+                    "{} are open",
+                    host, counts.connections_opened, counts.connections_closed.total(), opened, told.open.size()));
+  }
+  for (std::size_t i = 0; i < static_cast<std::size_t>(CloseReason::kCount); ++i) {
+    const auto reason = static_cast<CloseReason>(i);
+    if (counts.connections_closed.of(reason) == told.closed.of(reason)) continue;
+    judge_->report(
+        Rule::kCounted, now,
+        fmt::format("host {} counts {} connections with the end '{}', its application {}", host,
+                    counts.connections_closed.of(reason), close_reason_name(reason), told.closed.of(reason)));
+  }
+  const std::size_t pending = endpoint.pending_handshakes() + (mutation_ == Mutation::kMiscountHandshakes ? 1 : 0);
+  if (counts.handshakes_started !=
+      counts.handshakes_succeeded + counts.handshakes_failed + counts.handshakes_given_up + pending) {
+    judge_->report(Rule::kCounted, now,
+                   fmt::format("host {} counts {} handshakes started, {} succeeded, {} failed, {} given up; {} pending",
+                               host, counts.handshakes_started, counts.handshakes_succeeded, counts.handshakes_failed,
+                               counts.handshakes_given_up, pending));
+  }
+}
+
 void StateChecker::on_host_lost(std::uint32_t host) {
+  told_.erase(host);
   std::erase_if(pacers_, [&](const auto& entry) { return entry.first.first == host; });
 }
 
@@ -101,8 +154,10 @@ void StateChecker::check_ring(Instant now, std::uint32_t host, ConnectionId id, 
   if (span > kShortRing && pacers_[{host, id}].turns++ % kSumEvery != 0) return;
   std::uint64_t bytes = mutation_ == Mutation::kMiscountInFlight ? 1 : 0;
   std::uint32_t packets = 0;
+  std::uint32_t waiting = mutation_ == Mutation::kMiscountPackets ? 1 : 0;
   for (std::uint32_t number = sent.oldest_id(); number != sent.next_id(); ++number) {
     const SentPacket* packet = sent.find(number);
+    if (packet != nullptr && packet->state == SentState::kLost) ++waiting;
     if (packet == nullptr || packet->state != SentState::kInFlight) continue;
     bytes += packet->bytes;
     ++packets;
@@ -111,6 +166,16 @@ void StateChecker::check_ring(Instant now, std::uint32_t host, ConnectionId id, 
     judge_->report(Rule::kInFlight, now,
                    fmt::format("host {}: {} bytes in {} packets in flight, the ring holds {} in {}", host,
                                sent.bytes_in_flight(), sent.packets_in_flight(), bytes, packets));
+  }
+  const RecoveryStatistics& counts = recovery->statistics();
+  const std::uint64_t settled = counts.packets_acked + counts.packets_abandoned + counts.packets_forgotten;
+  if (counts.packets_sent != settled + packets + waiting) {
+    judge_->report(
+        Rule::kCounted, now,
+        fmt::format("host {}: {} packets sent, {} acknowledged, {} abandoned, {} forgotten, {} in flight, {} "
+                    "to be sent again",
+                    host, counts.packets_sent, counts.packets_acked, counts.packets_abandoned, counts.packets_forgotten,
+                    packets, waiting));
   }
 }
 
@@ -143,6 +208,7 @@ void StateChecker::after_turn(Instant now, std::uint32_t host, const Endpoint& e
   if (++idle.turns == kMostIdleTurns) {
     judge_->report(Rule::kTimer, now, fmt::format("host {} spins: {} wake-ups within a millisecond", host, idle.turns));
   }
+  check_counters(now, host, endpoint);
   for (const ConnectionId id : endpoint.connections()) {
     const Connection* connection = endpoint.inspect(id);
     if (connection == nullptr) continue;

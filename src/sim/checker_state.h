@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 
 #include "sim/checker.h"
 #include "sim/link.h"
@@ -42,7 +44,11 @@ class StateChecker {
   void on_data(Instant now, std::uint32_t host, const Endpoint& endpoint, ConnectionId connection, std::uint64_t bytes,
                bool retransmission);
   void on_metrics(Instant now, std::uint32_t host, ConnectionId connection, Bandwidth rate, std::uint64_t window);
-  void on_closed(std::uint32_t host, ConnectionId connection) { pacers_.erase({host, connection}); }
+  // What the application of a host was told.
+  void on_connected(std::uint32_t host, ConnectionId connection);
+  void on_closed(std::uint32_t host, ConnectionId connection, CloseReason reason);
+  void on_handed_out(Instant now, std::uint32_t host, const std::optional<DatagramRun>& run,
+                     std::uint64_t traced_datagrams, std::uint64_t traced_bytes);
   // Every peer of a scenario is honest.
   void on_close_reason(Instant now, std::uint32_t host, CloseReason reason);
   void on_host_lost(std::uint32_t host);
@@ -57,6 +63,13 @@ class StateChecker {
     std::uint32_t turns = 0;
   };
   using Key = std::pair<std::uint32_t, ConnectionId>;
+  // What the application was told of an endpoint's connections.
+  struct Told {
+    std::uint64_t opened = 0;
+    CloseCounts closed;
+    std::set<ConnectionId> open;
+  };
+  void check_counters(Instant now, std::uint32_t host, const Endpoint& endpoint);
   void check_ring(Instant now, std::uint32_t host, ConnectionId id, const Connection& connection);
   void check_memory(Instant now, std::uint32_t host, const Connection& connection);
 
@@ -68,6 +81,7 @@ class StateChecker {
     std::uint32_t turns = 0;
   };
   std::map<std::uint32_t, Idle> idle_;
+  std::map<std::uint32_t, Told> told_;
 };
 
 }  // namespace godwit::sim

@@ -239,10 +239,12 @@ void Host::flush(Instant now) {
   for (std::size_t runs = 0;; ++runs) {
     buffer_.reset();
     sent_data_.clear();
+    traced_datagrams_ = traced_bytes_ = 0;
     const auto run = [&] {
       const MemoryMeter meter(memory_);
       return endpoint_->poll_transmit(local(now), buffer_);
     }();
+    simulator_.on_handed_out(index_, run, traced_datagrams_, traced_bytes_);
     if (run) {
       worked_ = true;
       ++statistics_.runs_sent;
@@ -276,6 +278,8 @@ void Host::flush(Instant now) {
 
 void Host::on_event(const trace::Event& event) {
   if (const auto* sent = std::get_if<trace::PacketSent>(&event.data)) {
+    ++traced_datagrams_;
+    traced_bytes_ += sent->bytes;
     if (sent->kind == trace::PacketKind::kStreamFragment || sent->kind == trace::PacketKind::kShortMessage) {
       sent_data_.push_back({event.connection, sent->bytes, sent->retransmission});
     }

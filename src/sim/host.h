@@ -140,6 +140,8 @@ class Host final : private trace::Sink {
   bool inbox_scheduled_ = false;
   std::vector<std::uint8_t> arena_;  // a run that arrived in pieces
   std::vector<SentData> sent_data_;
+  std::uint64_t traced_datagrams_ = 0;  // of the present run, as its trace says
+  std::uint64_t traced_bytes_ = 0;
   std::set<ConnectionId> hostile_;  // connections with the attacker
   std::int64_t memory_ = 0;         // that the endpoint allocated since its start
   std::uint64_t unopened_ = 0;      // datagrams that failed to authenticate, as its trace says

@@ -378,6 +378,11 @@ void Simulator::on_metrics(Instant local, std::uint32_t host, ConnectionId conne
   if (options_.check) state_.on_metrics(local, host, connection, rate, window);
 }
 
+void Simulator::on_handed_out(std::uint32_t host, const std::optional<DatagramRun>& run, std::uint64_t traced_datagrams,
+                              std::uint64_t traced_bytes) {
+  if (options_.check) state_.on_handed_out(now_, host, run, traced_datagrams, traced_bytes);
+}
+
 void Simulator::on_dialled(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection) {
   if (attack_checker_) attack_checker_->on_dialled(now, host, remote, connection);
 }
@@ -388,6 +393,7 @@ void Simulator::on_refused_dial(Instant now, std::uint32_t host, std::string_vie
 
 void Simulator::on_connected(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection) {
   if (!options_.check) return;
+  state_.on_connected(host, connection);
   if (attack_checker_) attack_checker_->on_connected(now, host, remote, connection);
   const auto numbers = hosts_[host]->endpoint()->statistics(connection);
   if (!numbers) return;
@@ -395,7 +401,7 @@ void Simulator::on_connected(Instant now, std::uint32_t host, const SocketAddres
 }
 
 void Simulator::on_closed(Instant now, std::uint32_t host, ConnectionId connection, CloseReason reason) {
-  state_.on_closed(host, connection);
+  state_.on_closed(host, connection, reason);
   if (attack_checker_) attack_checker_->on_closed(now, host, connection, reason);
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 
 #include "sim/scenario_random.h"
@@ -50,6 +51,41 @@ TEST(Simulator, CarriesARequestAndItsReply) {
   EXPECT_LT(result.simulated, 6s);
 }
 
+// Every alternative of trace::EventData and every kind of packet but those that only other implementations ask for.
+class Seen final : public trace::Sink {
+ public:
+  void on_event(const trace::Event& event) override {
+    events.insert(event.data.index());
+    if (const auto* sent = std::get_if<trace::PacketSent>(&event.data)) kinds_sent.insert(sent->kind);
+    if (const auto* received = std::get_if<trace::PacketReceived>(&event.data)) kinds_received.insert(received->kind);
+  }
+  std::set<std::size_t> events;
+  std::set<trace::PacketKind> kinds_sent;
+  std::set<trace::PacketKind> kinds_received;
+};
+
+TEST(Simulator, OneRunShowsEveryEventAndEveryKindOfPacket) {
+  Scenario scenario =
+      two_hosts({.delay = 20ms, .rate = 5_mbps, .queue = {.bytes = 8'000}, .loss = {.rate = 0.01}, .duplicate = 0.01});
+  scenario.flows.push_back({.bytes = 2'000'000});
+  scenario.flows.push_back({.kind = FlowKind::kMessages, .count = 20, .bytes = 200, .interval = 500ms});
+  scenario.disturbances.push_back({.kind = DisturbanceKind::kClose, .at = 6s, .target = 1});
+  Seen seen;
+  SimulatorOptions options;
+  options.sinks = {&seen, &seen};
+  const SimulationResult result = Simulator(std::move(scenario), std::move(options)).run();
+  for (const Violation& violation : result.violations) ADD_FAILURE() << violation.text;
+  for (std::size_t i = 0; i < std::variant_size_v<trace::EventData>; ++i) {
+    EXPECT_TRUE(seen.events.contains(i)) << "alternative " << i << " of trace::EventData";
+  }
+  for (int i = 0; i <= static_cast<int>(trace::PacketKind::kUpgrade); ++i) {
+    const auto kind = static_cast<trace::PacketKind>(i);
+    const bool wanted = kind != trace::PacketKind::kUpgrade;
+    EXPECT_EQ(seen.kinds_sent.contains(kind), wanted) << trace::packet_kind_name(kind);
+    EXPECT_EQ(seen.kinds_received.contains(kind), wanted) << trace::packet_kind_name(kind);
+  }
+}
+
 // The scenario in which each rule is broken on purpose. The stream that host 1 closes in the middle gives the rules of
 // half-received streams something to see.
 Scenario scenario_for_mutations() {
@@ -94,7 +130,9 @@ INSTANTIATE_TEST_SUITE_P(
         Expectation{Mutation::kOversizeDatagram, Rule::kDatagram}, Expectation{Mutation::kForeignType, Rule::kDatagram},
         Expectation{Mutation::kPastTimer, Rule::kTimer}, Expectation{Mutation::kStallForever, Rule::kLiveness},
         Expectation{Mutation::kRetainConnection, Rule::kRetained}, Expectation{Mutation::kHoldMemory, Rule::kMemory},
-        Expectation{Mutation::kAccusePeer, Rule::kAccused}),
+        Expectation{Mutation::kAccusePeer, Rule::kAccused}, Expectation{Mutation::kMiscountConnections, Rule::kCounted},
+        Expectation{Mutation::kMiscountHandshakes, Rule::kCounted},
+        Expectation{Mutation::kMiscountPackets, Rule::kCounted}, Expectation{Mutation::kMiscountTrace, Rule::kCounted}),
     [](const testing::TestParamInfo<Expectation>& tested) {
       std::string name(mutation_name(tested.param.mutation));
       std::replace(name.begin(), name.end(), '-', '_');

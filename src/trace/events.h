@@ -1,5 +1,5 @@
 // Typed trace events of the core. The core emits them to one Sink when a sink listens and pays a null check when none
-// does; qlog, metrics, text and histograms are sinks. Keys are named by number, never by value (decisions 10).
+// does; qlog is a sink. Keys are named by number, never by value (decisions 10).
 #pragma once
 
 #include <cstdint>
@@ -14,15 +14,14 @@ namespace godwit::trace {
 
 enum class PacketKind : std::uint8_t {
   kIntro,
-  kAcknowledgeConnection,
+  kAcknowledgeConnection,  // or whatever else a handshake has sealed
   kErrorAcknowledgement,
   kShortMessage,
   kStreamFragment,
   kNoOp,
   kPing,
   kPong,
-  kUpgrade,
-  kUnknown
+  kUpgrade
 };
 
 // Why bytes that arrived were not used. Counted in the endpoint's and the connection's statistics by the same names.
@@ -48,16 +47,18 @@ enum class DropReason : std::uint8_t {
 [[nodiscard]] std::string_view drop_reason_name(DropReason reason);
 [[nodiscard]] std::string_view packet_kind_name(PacketKind kind);
 
+// Every datagram that is handed out, once for each transmission.
 struct PacketSent {
-  std::uint32_t packet_id;
+  std::uint32_t packet_id;  // 0 for those of handshakes
   PacketKind kind;
-  std::uint32_t bytes;
+  std::uint32_t bytes;  // of the datagram
   bool retransmission;
 };
+// Every datagram that is authentic and decodes, duplicates included; PacketDropped may follow it.
 struct PacketReceived {
   std::uint32_t packet_id;
   PacketKind kind;
-  std::uint32_t bytes;
+  std::uint32_t bytes;  // of the datagram
 };
 struct PacketDropped {
   DropReason reason;
@@ -89,30 +90,12 @@ struct ConnectionStateChanged {
   std::string_view state;
   SocketAddress remote;
 };
-struct HandshakeStepTaken {
-  std::string_view step;
-};
-struct StreamOpened {
-  std::uint32_t stream_id;
-  std::uint64_t total_bytes;
-  bool outgoing;
-};
-struct StreamFinished {
-  std::uint32_t stream_id;
-  bool outgoing;
-};
-struct StreamFailed {
-  std::uint32_t stream_id;
-  std::string_view why;
-  bool outgoing;
-};
 struct ConnectionClosed {
   std::string_view reason;
 };
 
 using EventData = std::variant<PacketSent, PacketReceived, PacketDropped, PacketLost, PacketsAcknowledged,
-                               MetricsUpdated, CongestionStateChanged, ConnectionStateChanged, HandshakeStepTaken,
-                               StreamOpened, StreamFinished, StreamFailed, ConnectionClosed>;
+                               MetricsUpdated, CongestionStateChanged, ConnectionStateChanged, ConnectionClosed>;
 
 struct Event {
   Instant at;

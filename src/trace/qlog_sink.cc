@@ -116,35 +116,12 @@ struct Writer {
     data.text("new", changed.state).text("remote", changed.remote.to_string());
     finish(data);
   }
-  void operator()(const HandshakeStepTaken& taken) const {
-    JsonObject data = begin("godwit:handshake_step");
-    data.text("step", taken.step);
-    finish(data);
-  }
-  void operator()(const StreamOpened& opened) const {
-    JsonObject data = begin("quic:stream_state_updated");
-    data.number("stream_id", opened.stream_id).text("new", "open").text("stream_side", side(opened.outgoing));
-    data.number("total_bytes", opened.total_bytes);
-    finish(data);
-  }
-  void operator()(const StreamFinished& finished) const {
-    JsonObject data = begin("quic:stream_state_updated");
-    data.number("stream_id", finished.stream_id).text("new", "closed").text("stream_side", side(finished.outgoing));
-    finish(data);
-  }
-  void operator()(const StreamFailed& failed) const {
-    JsonObject data = begin("quic:stream_state_updated");
-    data.number("stream_id", failed.stream_id).text("new", failed.outgoing ? "reset_sent" : "reset_received");
-    data.text("stream_side", side(failed.outgoing)).text("details", failed.why);
-    finish(data);
-  }
   void operator()(const ConnectionClosed& closed) const {
     JsonObject data = begin("quic:connection_closed");
     data.text("reason", closed.reason);
     finish(data);
   }
 
-  static std::string_view side(bool outgoing) { return outgoing ? "sending" : "receiving"; }
   static std::string_view trigger(DropReason reason) {
     switch (reason) {
       case DropReason::kAuthenticationFailed: return "decryption_failure";

@@ -6,6 +6,7 @@
 
 #include "transfer/echo.h"
 #include "transfer/file_receiver_parts.h"
+#include "transfer/peer_watch.h"
 
 namespace godwit {
 namespace {
@@ -65,7 +66,8 @@ void FileReceiver::on_control(Instant now, Peer& peer, const ControlMessage& mes
   } else if (const auto* finish = std::get_if<FileFinish>(&message)) {
     on_finish(now, peer, *finish);
   } else if (const auto* cancelled = std::get_if<FileCancel>(&message)) {
-    Transfer* const transfer = find(peer.connection, cancelled->transfer);
+    // Its sender may have lost the connection, and come back from another address: who knows the number is the sender.
+    Transfer* const transfer = find(cancelled->transfer);
     if (transfer != nullptr) fail(now, *transfer, "the sender gave it up: " + std::string(cancelled->text), false);
   } else if (const auto* start = std::get_if<PerfStart>(&message)) {
     static_cast<void>(send_control(now, endpoint_, peer.connection,
@@ -73,11 +75,16 @@ void FileReceiver::on_control(Instant now, Peer& peer, const ControlMessage& mes
   }
 }
 
-FileReceiver::Transfer* FileReceiver::find(ConnectionId connection, std::uint64_t id) {
+FileReceiver::Transfer* FileReceiver::find(std::uint64_t id) {
   for (const auto& [file, transfer] : transfers_) {
-    if (transfer->id == id && transfer->connection == connection) return transfer.get();
+    if (transfer->id == id) return transfer.get();
   }
   return nullptr;
+}
+
+FileReceiver::Transfer* FileReceiver::find(ConnectionId connection, std::uint64_t id) {
+  Transfer* const transfer = find(id);
+  return transfer != nullptr && transfer->connection == connection ? transfer : nullptr;
 }
 
 // --- Streams ---
@@ -180,7 +187,8 @@ void FileReceiver::on_turn(Instant now) {
   for (auto next = transfers_.begin(); next != transfers_.end();) {
     Transfer& transfer = *(next++)->second;
     if (transfer.deadline > now || transfer.finishing) continue;
-    fail(now, transfer, transfer.begun ? "its sender has fallen silent" : "its sender has sent nothing", true);
+    const std::string_view silence = transfer.begun ? "its sender has fallen silent" : "its sender has sent nothing";
+    fail(now, transfer, silence_reason(endpoint_, transfer.connection, silence), true);
   }
 }
 

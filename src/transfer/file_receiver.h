@@ -12,7 +12,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/time.h"
@@ -105,6 +104,7 @@ class FileReceiver {
   void accept(Instant now, Peer& peer, const FileOffer& offer);
   void send_accept(Instant now, const Transfer& transfer);
   [[nodiscard]] std::uint64_t choose_window(std::uint64_t size) const;
+  [[nodiscard]] Transfer* find(std::uint64_t id);
   [[nodiscard]] Transfer* find(ConnectionId connection, std::uint64_t id);
   [[nodiscard]] bool begin_piece(Instant now, Peer& peer, InboundStream& stream);
   [[nodiscard]] bool add_bytes(InboundStream& stream, ByteView bytes);
@@ -122,7 +122,7 @@ class FileReceiver {
   FileStore& store_;
   Options options_;
   Observer& observer_;
-  std::unordered_map<ConnectionId, std::unique_ptr<Peer>> peers_;
+  std::map<ConnectionId, std::unique_ptr<Peer>> peers_;
   std::map<FileStore::FileId, std::unique_ptr<Transfer>> transfers_;  // in order of their beginning
   FileStore::FileId next_file_ = 1;
   std::uint64_t reserved_ = 0;  // memory that the windows of all transfers add up to

@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -113,7 +112,7 @@ class FileReceiver::Peer final : public StreamConsumer {
     std::uint64_t bytes = 0;
   };
   FileReceiver& owner_;
-  std::unordered_map<std::uint32_t, Foreign> foreign_;
+  std::map<std::uint32_t, Foreign> foreign_;
 };
 
 }  // namespace godwit

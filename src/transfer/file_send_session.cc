@@ -124,6 +124,7 @@ void FileSendSession::await_replacement(Instant now) {
   failed_.clear();
   std::erase_if(active_, [this, now](const Active& active) {
     if (active.sender->untouched()) return false;
+    superseded_.push_back(active.sender->transfer());
     put_back(now, active);
     return true;
   });
@@ -163,6 +164,10 @@ void FileSendSession::begin(Instant now) {
   connected_ = true;
   redialling_ = false;
   replaced_until_.reset();
+  // A receiver that this side seems to come from elsewhere to still keeps what it had, and its name.
+  for (const std::uint64_t transfer : std::exchange(superseded_, {})) {
+    static_cast<void>(send_control(now, endpoint_, connection_, FileCancel{transfer, "it starts anew"}));
+  }
   for (const Active& active : active_) active.sender->attach(now, connection_);
 }
 
@@ -192,7 +197,13 @@ bool FileSendSession::all_settled() const {
 // A connection that ends fails all its messages before it says so: what is still open now has failed by itself.
 void FileSendSession::settle_failures(Instant now) {
   for (const MessageFailed& failed : std::exchange(failed_, {})) {
-    if (messages_open_.erase(failed.message) > 0) return end("a message was not delivered: " + failed.why);
+    if (const auto open = messages_open_.find(failed.message); open != messages_open_.end()) {
+      // The silent peer is connected to again, and what had been sent to it is void.
+      if (!suspect_since_) return end("a message was not delivered: " + failed.why);
+      messages_waiting_.push_back(open->second);
+      messages_open_.erase(open);
+      continue;
+    }
     for (const Active& active : active_) active.sender->on_failed(now, failed);
   }
 }

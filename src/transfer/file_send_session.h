@@ -8,10 +8,10 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/random.h"
@@ -120,6 +120,7 @@ class FileSendSession {
   std::vector<FileReader::Facts> facts_;  // by index; a file is open only while it is sent
   std::deque<std::size_t> waiting_;       // indexes of files to begin
   std::vector<Active> active_;
+  std::vector<std::uint64_t> superseded_;  // transfers of a lost connection, to be taken back on the next one
   std::vector<SentFile> results_;
   std::size_t places_;   // files that the receiver lets this side have unfinished, as far as it is known
   std::size_t allowed_;  // of them, while others share its places
@@ -129,7 +130,7 @@ class FileSendSession {
   std::uint64_t total_bytes_ = 0;
   std::uint64_t finished_bytes_ = 0;
   std::deque<std::size_t> messages_waiting_;
-  std::unordered_map<MessageId, std::size_t> messages_open_;
+  std::map<MessageId, std::size_t> messages_open_;
   std::size_t messages_confirmed_ = 0;
   std::vector<MessageFailed> failed_;  // since the last turn
   ConnectionStatistics past_;

@@ -288,6 +288,34 @@ TEST_F(FileSendSessionTest, ASenderThatVanishesLeavesNoFile) {
   EXPECT_EQ(observer_.failed[0].first, "data.bin");
 }
 
+// A NAT gives it another port: the receiver cannot know that it is the same sender, unless it is told.
+TEST_F(FileSendSessionTest, ASenderThatMovesInMidFileLeavesOneFileBehind) {
+  const auto bytes = random_bytes(30'000'000);
+  start_session({.files = {add_file("data.bin", bytes)}});
+  ASSERT_TRUE(pair_.run_until([this] { return session_->sent_bytes() > 1'000'000; }));
+  pair_.client.address = *SocketAddress::parse("10.0.0.1:1001");
+  ASSERT_TRUE(pair_.run_until([this] { return session_->ended(); }));
+  expect_all_confirmed();
+  EXPECT_EQ(session_->reconnections(), 1U);
+  ASSERT_TRUE(pair_.run_until([this] { return receiver_->unfinished() == 0 && store_->pending() == 0; }));
+  EXPECT_EQ(output_.names(), std::vector<std::string>{"data.bin"});
+  EXPECT_EQ(read_file(output_ / "data.bin"), bytes);
+}
+
+// The acknowledgement of the handshake is the last that gets through for a while, and the receiver gives it up.
+TEST_F(FileSendSessionTest, WhatIsLostWithTheFirstSessionIsSaidAgain) {
+  start_session({.files = {add_file("data.bin", random_bytes(1'000'000))}, .messages = {{'h', 'i'}}});
+  pair_.client.on_event = [this](Instant now, ConnectionId id, Event& event) {
+    if (session_->sent_bytes() == 0 && std::holds_alternative<Connected>(event)) pair_.drop = 1;
+    session_->on_event(now, id, event);
+  };
+  EXPECT_FALSE(pair_.run_until([this] { return session_->ended(); }, 6s));
+  pair_.drop = 0;
+  ASSERT_TRUE(pair_.run_until([this] { return session_->ended(); }));
+  expect_all_confirmed();
+  EXPECT_EQ(session_->messages_confirmed(), 1U);
+}
+
 TEST_F(FileSendSessionTest, ACancelledSessionTellsTheReceiverWhy) {
   start_session({.files = {add_file("data.bin", random_bytes(30'000'000))}});
   ASSERT_TRUE(pair_.run_until([this] { return session_->sent_bytes() > 1'000'000; }));

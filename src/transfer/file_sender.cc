@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "transfer/peer_watch.h"
 #include "transfer/stream_header.h"
 
 namespace godwit {
@@ -57,9 +58,15 @@ void FileSender::attach(Instant now, ConnectionId connection) {
 
 void FileSender::offer(Instant now) {
   if (state_ == State::kPreparing) state_ = State::kOffered;
-  const FileOffer offer{.transfer = transfer_, .size = file_->size(), .name = name_, .attributes = file_->attributes()};
-  if (const Status sent = send_control(now, endpoint_, connection_, offer); !sent) return fail(sent.error().message);
   deadline_ = now + kAcceptTimeout;
+  send_offer(now);
+}
+
+void FileSender::send_offer(Instant now) {
+  const FileOffer offer{.transfer = transfer_, .size = file_->size(), .name = name_, .attributes = file_->attributes()};
+  const auto sent = endpoint_.send(now, connection_, Body::owned(encode_control(offer)));
+  if (!sent) return fail(sent.error().message);
+  offer_message_ = *sent;
 }
 
 void FileSender::on_control(Instant now, const ControlMessage& message) {
@@ -120,6 +127,8 @@ void FileSender::on_confirmed(Instant now, MessageId message) {
 }
 
 void FileSender::on_failed(Instant now, const MessageFailed& failed) {
+  // The connection has been shaken hands for again, and what had been sent over it is void.
+  if (failed.message == offer_message_ && state_ == State::kOffered) return send_offer(now);
   if (ended() || streams_.erase(failed.message) == 0) return;
   if (current_ == failed.message) current_.reset();
   cancel(now, file_->failure().value_or("a stream of '" + name_ + "' failed: " + failed.why));
@@ -127,7 +136,9 @@ void FileSender::on_failed(Instant now, const MessageFailed& failed) {
 
 void FileSender::on_turn(Instant now) {
   if (ended()) return;
-  if (deadline_ && *deadline_ <= now) return cancel(now, what_is_late() + " '" + name_ + "'");
+  if (deadline_ && *deadline_ <= now) {
+    return cancel(now, silence_reason(endpoint_, connection_, what_is_late() + " '" + name_ + "'"));
+  }
   if (auto why = file_->failure()) return cancel(now, std::move(*why));
   if (state_ == State::kPreparing && connection_ != 0 && file_->prepared()) return offer(now);
   if (state_ != State::kSending || !accepted_) return;

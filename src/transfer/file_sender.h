@@ -6,10 +6,10 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 
 #include "base/time.h"
 #include "transfer/control.h"
@@ -82,6 +82,7 @@ class FileSender {
   };
 
   void offer(Instant now);
+  void send_offer(Instant now);
   void on_accept(Instant now, const FileAccept& accept);
   void on_refusal(Instant now, const FileRefuse& refusal);
   void on_confirmation(Instant now, const FileConfirm& confirmation);
@@ -98,6 +99,7 @@ class FileSender {
   ConnectionId connection_ = 0;
   State state_ = State::kPreparing;
   std::string failure_;
+  MessageId offer_message_ = 0;
   bool accepted_ = false;  // on this connection
   bool paused_ = false;
   bool wants_renewal_ = false;
@@ -105,7 +107,7 @@ class FileSender {
   std::uint64_t window_ = 0;
   std::uint64_t next_base_ = 0;
   std::uint64_t confirmed_ = 0;
-  std::unordered_map<MessageId, Stream> streams_;
+  std::map<MessageId, Stream> streams_;
   std::optional<MessageId> current_;  // the stream whose bytes are read next
   std::array<std::uint8_t, kSha256Size> hash_{};
   std::optional<Instant> deadline_;  // of the receiver's next sign of life

@@ -15,11 +15,11 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "base/bytes.h"
@@ -119,7 +119,7 @@ class FileStore {
 
   // The thread's alone.
   const std::unique_ptr<FolderNames> names_;
-  std::unordered_map<FileId, std::unique_ptr<PartialFile>> files_;
+  std::map<FileId, std::unique_ptr<PartialFile>> files_;
 
   std::atomic<std::size_t> pending_{0};
   std::mutex mutex_;

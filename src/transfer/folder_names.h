@@ -6,9 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
 
 namespace godwit {
 
@@ -33,8 +33,8 @@ class FolderNames {
   [[nodiscard]] std::uint64_t free_number(const std::string& name, std::uint64_t from);
 
   const int folder_;
-  std::unordered_set<std::string> reserved_;
-  std::unordered_map<std::string, std::uint64_t> next_;  // numbers to try first, of names that came before
+  std::set<std::string> reserved_;
+  std::map<std::string, std::uint64_t> next_;  // numbers to try first, of names that came before
   std::uint64_t lookups_ = 0;
 };
 

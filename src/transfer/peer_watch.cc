@@ -17,9 +17,14 @@ std::optional<std::string> PeerWatch::check(Instant now, Endpoint& endpoint, Con
   if (silence >= kAskAfter) endpoint.expect_answer(now, connection, Duration::zero());
   const Endpoint::Liveness alive = endpoint.liveness(connection);
   if (!alive.suspect) return std::nullopt;
-  if (alive.problem == PathProblem::kPortUnreachable) return "the peer has gone: port unreachable";
-  if (silence < kGoneAfter) return std::nullopt;
-  std::string why = "the peer does not answer";
+  if (alive.problem != PathProblem::kPortUnreachable && silence < kGoneAfter) return std::nullopt;
+  return silence_reason(endpoint, connection, "the peer does not answer");
+}
+
+std::string silence_reason(const Endpoint& endpoint, ConnectionId connection, std::string_view otherwise) {
+  const Endpoint::Liveness alive = endpoint.liveness(connection);
+  std::string why(alive.suspect ? "the peer does not answer" : otherwise);
+  if (alive.problem == PathProblem::kPortUnreachable) why = "the peer has gone";
   if (alive.problem != PathProblem::kNone) why.append(": ").append(path_problem_name(alive.problem));
   return why;
 }

@@ -1,11 +1,13 @@
 // Notices that the peer of a run has gone, long before the idle time-out: asks for a sign of life after two seconds
 // without one, and gives up when the peer's port is said to be closed and the peer stays silent as well, or after ten
-// seconds of silence. Owned by a PerfRun, asked once a turn; looks once a second.
+// seconds of silence. Owned by a PerfRun, asked once a turn; looks once a second. Beside it: how a deadline that a
+// silent peer has missed is put into words.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/time.h"
 #include "transport/endpoint.h"
@@ -28,5 +30,9 @@ class PeerWatch {
   Instant heard_at_{};
   Instant next_check_{};
 };
+
+// Why a deadline for a word of the peer has passed: that the peer is known to have gone explains more than `otherwise`,
+// which is what the deadline means of a peer that is there, and what the network says of the path goes behind it.
+[[nodiscard]] std::string silence_reason(const Endpoint& endpoint, ConnectionId connection, std::string_view otherwise);
 
 }  // namespace godwit

@@ -48,6 +48,11 @@ void PerfRun::attach(Instant now, ConnectionId connection) {
     answer_deadline_.reset();
     return begin(now);
   }
+  send_start(now);
+  answer_deadline_ = now + kAnswerTimeout;
+}
+
+void PerfRun::send_start(Instant now) {
   const PerfPlan& plan = options_.plan;
   PerfStart start{.session = plan.session, .congestion = options_.congestion, .streams = plan.streams};
   if (options_.sends) start.flags |= PerfStart::kClientSends;
@@ -61,8 +66,9 @@ void PerfRun::attach(Instant now, ConnectionId connection) {
   start.window = options_.window;
   start.progress_ms = static_cast<std::uint32_t>(
       std::clamp<Duration::rep>(options_.progress_interval / std::chrono::milliseconds(1), 0, 60'000));
-  send_or_fail(now, start);
-  answer_deadline_ = now + kAnswerTimeout;
+  const auto sent = endpoint_.send(now, connection_, Body::owned(encode_control(start)));
+  if (!sent) return fail(sent.error().message);
+  start_message_ = *sent;
 }
 
 // The connection is agreed on: data flows, or goes on flowing.
@@ -214,7 +220,9 @@ void PerfRun::on_failed(const MessageFailed& failed) {
 
 void PerfRun::apply_failure(Instant now, const MessageFailed& failed) {
   if (std::ranges::find(unconfirmed_, failed.message) != unconfirmed_.end())
-    return fail("the result could not be delivered: " + failed.why);
+    return fail_silent("the result could not be delivered: " + failed.why);
+  // The connection has been shaken hands for again, and what had been sent over it is void.
+  if (failed.message == start_message_ && state_ == State::kStarting) return send_start(now);
   if (sender_ && sender_->on_failed(now, failed)) fail(*sender_->failure());
 }
 
@@ -239,11 +247,11 @@ void PerfRun::on_turn(Instant now) {
   if (ended()) return;
   for (const MessageFailed& failed : std::exchange(failed_, {})) apply_failure(now, failed);
   if (ended()) return;
-  if (answer_deadline_ && *answer_deadline_ <= now) {
-    return fail(state_ == State::kStarting ? "the peer does not answer: no godwit perf server, or an old one"
-                                           : "the peer has stopped answering");
-  }
   if (auto gone = watch_.check(now, endpoint_, connection_)) return fail(*std::move(gone));
+  if (answer_deadline_ && *answer_deadline_ <= now) {
+    return fail_silent(state_ == State::kStarting ? "the peer does not answer: no godwit perf server, or an old one"
+                                                  : "the peer has stopped answering");
+  }
   if (inbox_) inbox_->handle_timeout(now);
   // Between its dialling anew and the server's answer a client has no connection to send on.
   const bool attaching = options_.role == Role::kClient && answer_deadline_.has_value();
@@ -267,7 +275,7 @@ void PerfRun::on_turn(Instant now) {
     if (sender_->awaits_cut()) cut_deadline_ = now + kResultTimeout;
     send_or_fail(now, PerfEnd{session(), sender_->awaits_cut() ? std::uint8_t{1} : std::uint8_t{0}});
   }
-  if (cut_deadline_ && now >= *cut_deadline_) return fail("the peer does not say what it has received");
+  if (cut_deadline_ && now >= *cut_deadline_) return fail_silent("the peer does not say what it has received");
   if (sent_all && !(sender_ && sender_->awaits_cut()) && (!options_.receives || peer_ended_)) report(now);
 }
 
@@ -342,6 +350,10 @@ void PerfRun::fail(std::string why) {
   if (ended()) return;
   state_ = State::kFailed;
   failure_ = std::move(why);
+}
+
+void PerfRun::fail_silent(std::string_view otherwise) {
+  fail(silence_reason(endpoint_, connection_, otherwise));
 }
 
 void PerfRun::send_or_fail(Instant now, const ControlMessage& message) {

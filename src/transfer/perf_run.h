@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bandwidth.h"
@@ -121,11 +122,14 @@ class PerfRun final : public StreamConsumer {
 
  private:
   void begin(Instant now);
+  void send_start(Instant now);
   void on_cut(const PerfCut& cut);
   void on_progress(const PerfProgress& progress);
   void send_cut(Instant now);
   void send_progress(Instant now);
   void renew(Instant now);
+  // With what is known of the peer, or else these words.
+  void fail_silent(std::string_view otherwise);
   void send_or_fail(Instant now, const ControlMessage& message);
   void apply_failure(Instant now, const MessageFailed& failed);
   void report(Instant now);
@@ -144,6 +148,7 @@ class PerfRun final : public StreamConsumer {
   std::unique_ptr<StreamInbox> inbox_;
   std::unique_ptr<PerfSender> sender_;
   std::unique_ptr<PerfReceiver> receiver_;
+  MessageId start_message_ = 0;
   std::optional<Instant> answer_deadline_;  // client: of the answer to the start; both: of the results
   std::vector<MessageFailed> failed_;       // since the last turn
   bool end_sent_ = false;

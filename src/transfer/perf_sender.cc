@@ -150,7 +150,7 @@ void PerfSender::cut(Instant now) {
 }
 
 void PerfSender::apply_cut(const std::vector<PerfCutEntry>& entries) {
-  std::unordered_map<std::uint32_t, std::uint64_t> first_unfinished;
+  std::map<std::uint32_t, std::uint64_t> first_unfinished;
   std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> received;
   for (const PerfCutEntry& entry : entries) {
     const auto [first, is_new] = first_unfinished.try_emplace(entry.logical, entry.sequence);

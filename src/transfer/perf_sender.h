@@ -5,10 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/time.h"
@@ -102,8 +102,8 @@ class PerfSender {
 
   std::vector<Logical> logical_;
   std::vector<std::uint64_t> logical_bytes_;  // as bytes_
-  std::unordered_map<MessageId, std::shared_ptr<Outgoing>> open_;
-  std::unordered_map<std::uint32_t, MessageId> by_stream_;
+  std::map<MessageId, std::shared_ptr<Outgoing>> open_;
+  std::map<std::uint32_t, MessageId> by_stream_;
   std::uint64_t position_ = 0;      // in the working set, of the next stream
   std::uint64_t planned_ = 0;       // bytes of all streams opened
   std::uint64_t closed_bytes_ = 0;  // of handed_out(): streams that are confirmed

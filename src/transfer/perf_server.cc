@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "transfer/credit_window.h"
+#include "transfer/peer_watch.h"
 
 namespace godwit {
 namespace {
@@ -133,7 +134,7 @@ bool PerfServer::goes_on(Instant now) {
   if (now >= run_until_) {
     run_->fail("the run lasts longer than this server allows");
   } else if (now >= silent_until_) {
-    run_->fail("the run makes no progress");
+    run_->fail(silence_reason(endpoint_, run_->connection(), "the run makes no progress"));
   }
   return !run_->ended();
 }

@@ -7,9 +7,9 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "base/bytes.h"
@@ -121,7 +121,7 @@ class StreamInbox {
   Endpoint& endpoint_;
   ConnectionId connection_;
   StreamConsumer& consumer_;
-  std::unordered_map<std::uint32_t, std::unique_ptr<Entry>> streams_;
+  std::map<std::uint32_t, std::unique_ptr<Entry>> streams_;
   std::uint32_t last_id_ = 0;  // of the last chunk: runs come from one stream
   Entry* last_ = nullptr;
   std::optional<Instant> next_check_;

@@ -95,14 +95,19 @@ class EndpointPair {
     deliver(side);
     buffer_.reset();
     while (const auto run = side.endpoint->poll_transmit(now, buffer_)) {
-      Side& peer = run->remote == server.address ? server : run->remote == client.address ? client : *third;
+      Side* const peer = side_at(run->remote);
+      if (peer == nullptr) continue;  // an address that a side has had before
       for (std::size_t i = 0; i < run->segment_count(); ++i) {
         if (drop > 0 && random.unit() < drop) continue;
         const MutableBytes segment = run->segment(i);
-        flying_.push_back({now + delay, &peer, side.address, segment.size(), {segment.begin(), segment.end()}});
+        flying_.push_back({now + delay, peer, side.address, segment.size(), {segment.begin(), segment.end()}});
       }
     }
     deliver(side);
+  }
+  [[nodiscard]] Side* side_at(const SocketAddress& address) {
+    if (address == server.address) return &server;
+    return address == client.address ? &client : third.get();
   }
   void deliver(Side& side) {
     while (EndpointEvent* const event = side.endpoint->poll_event())

@@ -67,12 +67,14 @@ bool AckReplyPolicy::announces_session(Instant now, const AckReplyFacts& facts, 
 }
 
 bool AckReplyPolicy::remembered(const Nonce& nonce) const {
-  return std::ranges::any_of(nonces_, [&](const std::optional<Nonce>& known) { return known == nonce; });
+  const auto end = nonces_.begin() + remembered_nonces_;
+  return std::find(nonces_.begin(), end, nonce) != end;
 }
 
 void AckReplyPolicy::remember(const Nonce& nonce) {
   nonces_[next_nonce_] = nonce;
-  next_nonce_ = (next_nonce_ + 1) % kRememberedNonces;
+  next_nonce_ = static_cast<std::uint8_t>((next_nonce_ + 1) % kRememberedNonces);
+  remembered_nonces_ = std::max(remembered_nonces_, next_nonce_ == 0 ? std::uint8_t{kRememberedNonces} : next_nonce_);
 }
 
 }  // namespace godwit

@@ -67,8 +67,9 @@ class AckReplyPolicy {
   void remember(const Nonce& nonce);
 
   // Nonces of acks that have been judged: a repeat or a replay of one of them announces nothing.
-  std::array<std::optional<Nonce>, kRememberedNonces> nonces_;
-  std::size_t next_nonce_ = 0;
+  std::array<Nonce, kRememberedNonces> nonces_{};
+  std::uint8_t remembered_nonces_ = 0;
+  std::uint8_t next_nonce_ = 0;
   std::optional<SymmetricKey> peer_second_key_;  // that a simultaneous opener named in its acks
   std::optional<Instant> last_ping_;
 };

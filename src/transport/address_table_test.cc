@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <unordered_map>
+#include <map>
 
 #include "base/random.h"
 
@@ -25,7 +25,7 @@ TEST(AddressTable, TreatsPortsOfOneHostAsDifferentPeers) {
 TEST(AddressTable, AgreesWithAMapUnderRandomOperations) {
   DeterministicRandom random(11);
   AddressTable table(random.next_u64());
-  std::unordered_map<SocketAddress, std::uint32_t> model;
+  std::map<SocketAddress, std::uint32_t> model;
   for (std::uint32_t round = 0; round < 200'000; ++round) {
     const SocketAddress address = address_number(random.below(500));
     if (random.below(2) == 0) {

@@ -22,6 +22,7 @@ Admission::Admission(const AdmissionConfig& config, RandomSource& random)
       addresses_(config.address_entries, Rate::per_second(config.address_rate, config.address_burst)),
       repeats_(config.address_entries, Rate::per_second(config.address_rate, config.address_burst)),
       prefixes_(config.prefix_entries, Rate::per_second(config.prefix_rate, config.prefix_burst)),
+      known_prefixes_(config.prefix_entries, Rate::per_second(config.prefix_rate, config.prefix_burst)),
       strangers_(Rate::per_second(config.stranger_rate, config.stranger_burst)),
       known_(Rate::per_second(config.known_rate, config.known_burst)),
       error_acks_(Rate::per_second(config.error_ack_rate, config.error_ack_burst)),
@@ -51,16 +52,14 @@ AdmissionVerdict Admission::judge(Instant now, const SocketAddress& remote, Byte
     allowance = &repeats_;
   }
 
-  if (source == IntroSource::kKnown) {
-    // Its neighbours' flood is not its fault: only the address itself and the budget of its kind count.
-    if (!known_.admit(now)) return AdmissionVerdict::kGloballyLimited;
-  } else {
-    // A spoofed source has 65,535 ports (wire spec W18), so that addresses alone limit nothing.
-    const std::uint64_t prefix = remote.prefix().hash(hash_key_);
-    if (!prefixes_.would_admit(now, prefix)) return AdmissionVerdict::kPrefixLimited;
-    if (!strangers_.admit(now)) return AdmissionVerdict::kGloballyLimited;
-    prefixes_.record(now, prefix);
-  }
+  // A spoofed source has 65,535 ports (wire spec W18), and a host may have opened connections from as many, so that
+  // addresses alone limit nothing. A flood of strangers beside a known address is not its fault: the two count apart.
+  const bool known = source == IntroSource::kKnown;
+  HashedLimiter& prefixes = known ? known_prefixes_ : prefixes_;
+  const std::uint64_t prefix = remote.prefix().hash(hash_key_);
+  if (!prefixes.would_admit(now, prefix)) return AdmissionVerdict::kPrefixLimited;
+  if (!(known ? known_ : strangers_).admit(now)) return AdmissionVerdict::kGloballyLimited;
+  prefixes.record(now, prefix);
   allowance->record(now, address);
   return AdmissionVerdict::kDecrypt;
 }
@@ -114,8 +113,8 @@ void Admission::on_half_open_ended(std::uint64_t owner) {
 
 std::size_t Admission::memory_bytes() const {
   return sizeof(*this) + addresses_.memory_bytes() + repeats_.memory_bytes() + prefixes_.memory_bytes() +
-         answered_.memory_bytes() + junk_.memory_bytes() + refused_.memory_bytes() + replies_.memory_bytes() +
-         half_open_.memory_bytes();
+         known_prefixes_.memory_bytes() + answered_.memory_bytes() + junk_.memory_bytes() + refused_.memory_bytes() +
+         replies_.memory_bytes() + half_open_.memory_bytes();
 }
 
 }  // namespace godwit

@@ -31,14 +31,15 @@ struct AdmissionConfig {
   std::size_t address_rate = 16;
   std::size_t address_burst = 32;
   std::size_t address_entries = 4096;
-  // From one IPv4 address or one IPv6 /64, all ports together; per second, and in one burst.
+  // From one IPv4 address or one IPv6 /64, all ports together; per second, and in one burst. Those of its ports that
+  // are known have as much again.
   std::size_t prefix_rate = 256;
   std::size_t prefix_burst = 512;
   std::size_t prefix_entries = 1024;
   // From strangers altogether. At about 50 us each the default is a tenth of a core.
   std::size_t stranger_rate = 2000;
   std::size_t stranger_burst = 2000;
-  // From addresses with a session or an own attempt, beside the strangers' budget: a flood must not starve them.
+  // From known addresses, beside the strangers' budget: a flood must not starve them.
   std::size_t known_rate = 1000;
   std::size_t known_burst = 1000;
   // Answered intros that are remembered, oldest forgotten first (wire spec W5).
@@ -48,8 +49,9 @@ struct AdmissionConfig {
   // Bytes sent in reply to an unproven address are at most this many times the bytes of the intros from it.
   std::size_t amplification_limit = 3;
   std::size_t reply_entries = 4096;
-  // Handshakes that wait for confirmation; one more drops the oldest (wire spec W18).
-  std::size_t max_half_open = 1024;
+  // Handshakes that wait for confirmation; one more drops the oldest (wire spec W18). Divided by stranger_rate it is
+  // the longest round trip of a stranger that connects during a flood: two seconds, some 2 KiB each.
+  std::size_t max_half_open = 4096;
   // Error acks to incompatible versions, per second (wire spec W18: initiators merely time out without one).
   std::size_t error_ack_rate = 10;
   std::size_t error_ack_burst = 20;
@@ -69,7 +71,7 @@ enum class AdmissionVerdict : std::uint8_t {
 // Who an intro seems to come from: the source address is unproven.
 enum class IntroSource : std::uint8_t {
   kStranger,
-  kKnown,  // an address with an established session, or one that this side dials
+  kKnown,  // an address with an established session, one that this side dials, or one whose peer has proved its key
 };
 
 struct AdmissionStatistics {
@@ -128,6 +130,7 @@ class Admission {
   HashedLimiter addresses_;
   HashedLimiter repeats_;  // by address too
   HashedLimiter prefixes_;
+  HashedLimiter known_prefixes_;
   RateLimiter strangers_;
   RateLimiter known_;
   RateLimiter error_acks_;

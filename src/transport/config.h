@@ -38,8 +38,8 @@ struct Config {
   KeepAliveConfig keepalive;
 
   // Data path.
-  std::optional<CipherKind> cipher;  // absent: the preferred one of this CPU
-  bool copying_cipher = false;       // a buffer for each step (crypto/copying_cipher.h): for comparison only
+  std::optional<CipherKind> cipher;                       // absent: the preferred one of this CPU
+  PacketCipherFactory make_cipher = &make_packet_cipher;  // what is made of it; another one may wrap that
   CongestionKind congestion = CongestionKind::kBbr;
   ControllerConfig controller;
   RecoveryConfig recovery;

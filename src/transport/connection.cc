@@ -31,19 +31,36 @@ Connection::Established::Established(Instant now, const ConnectionContext& conte
 
 Connection::Connection(const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
                        Handshake handshake)
-    : context_(context),
-      id_(id),
-      remote_(remote),
-      queue_(context.config.send_queue),
-      state_(std::make_unique<Handshake>(std::move(handshake))) {}
+    : context_(context), id_(id), remote_(remote), queue_(context.config.send_queue) {
+  enter(std::make_unique<Handshake>(std::move(handshake)));
+}
 
 Connection::Connection(Instant now, const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
                        Session session, std::vector<std::vector<std::uint8_t>> handshake_tail)
-    : context_(context), id_(id), remote_(remote), queue_(context.config.send_queue), state_(Closed{}) {
+    : context_(context), id_(id), remote_(remote), queue_(context.config.send_queue) {
   establish(now, std::move(session), std::move(handshake_tail));
 }
 
 Connection::~Connection() = default;
+
+void Connection::enter(State next, CloseReason reason) {
+  EndpointStatistics& counts = context_.statistics;
+  const bool was_handshaking = is_handshaking();
+  // One that starts over has been reported as connected, and stays so until it is closed.
+  const bool was_open = is_established() || unanswered_.has_value();
+  state_ = std::move(next);
+  if (was_handshaking) {
+    const bool failed = reason == CloseReason::kHandshakeFailed || reason == CloseReason::kUnauthenticated;
+    counts.count(is_established() ? HandshakeEnd::kSucceeded : failed ? HandshakeEnd::kFailed : HandshakeEnd::kGivenUp);
+  }
+  if (is_handshaking()) {
+    ++counts.handshakes_started;
+  } else if (is_established()) {
+    if (!was_open) ++counts.connections_opened;
+  } else if (was_open) {
+    counts.connections_closed.add(reason);
+  }
+}
 
 Handshake* Connection::shaking_hands() {
   auto* held = std::get_if<std::unique_ptr<Handshake>>(&state_);
@@ -57,6 +74,16 @@ Connection::Established* Connection::established() {
 
 const Connection::Established* Connection::established() const {
   const auto* held = std::get_if<std::unique_ptr<Established>>(&state_);
+  return held == nullptr ? nullptr : held->get();
+}
+
+Connection::Closed* Connection::closed() {
+  auto* held = std::get_if<std::unique_ptr<Closed>>(&state_);
+  return held == nullptr ? nullptr : held->get();
+}
+
+const Connection::Closed* Connection::closed() const {
+  const auto* held = std::get_if<std::unique_ptr<Closed>>(&state_);
   return held == nullptr ? nullptr : held->get();
 }
 
@@ -75,10 +102,6 @@ const RecvStreams* Connection::inbound_streams() const {
   return session == nullptr ? nullptr : session->streams.get();
 }
 
-void Connection::trace(Instant now, trace::EventData data) const {
-  if (context_.sink != nullptr) context_.sink->on_event({.at = now, .connection = id_, .data = std::move(data)});
-}
-
 void Connection::establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> handshake_tail) {
   auto started = std::make_unique<Established>(now, context_, std::move(session));
   started->handshake_tail = std::move(handshake_tail);
@@ -93,7 +116,8 @@ void Connection::establish(Instant now, Session session, std::vector<std::vector
                    .observed_self = keys.observed_self()});
   }
   trace(now, trace::ConnectionStateChanged{"established", remote_});
-  state_ = std::move(started);
+  trace_controller(now, *started, {});
+  enter(std::move(started));
   const auto unanswered = std::exchange(unanswered_, std::nullopt);
   if (!unanswered) return;
   if (unanswered->told_authenticated && !authenticated) {
@@ -115,9 +139,10 @@ bool Connection::start_over(Instant now, Established& session) {
   queue_.fail_started();
   report_failures(now);
   trace(now, trace::ConnectionStateChanged{"dialling again", remote_});
+  emit(Suspect{.silent_for = session.keepalive.silent_for(now)});
   unanswered_ = Unanswered{.told_authenticated = keys.peer_authenticated()};
   end_streams(session);
-  state_ = std::make_unique<Handshake>(std::move(*handshake));
+  enter(std::make_unique<Handshake>(std::move(*handshake)));
   return true;
 }
 
@@ -131,6 +156,10 @@ std::vector<std::vector<std::uint8_t>> drain_datagrams(Instant now, Handshake& h
 }
 
 void Connection::apply_step(Instant now, const HandshakeStep& step, ByteView datagram) {
+  // What is handed over inside it is recorded when it is processed.
+  if (step.kind != HandshakeStep::Kind::kNothing && step.plaintext.empty() && !datagram.empty()) {
+    context_.record_handshake_received(now, id_, datagram);
+  }
   switch (step.kind) {
     case HandshakeStep::Kind::kNothing:
       if (step.drop) drop(now, *step.drop, datagram.size());
@@ -140,10 +169,7 @@ void Connection::apply_step(Instant now, const HandshakeStep& step, ByteView dat
       const Handshake* handshake = shaking_hands();
       const bool unauthenticated = handshake->failure() == HandshakeFailure::kUnauthenticated;
       std::string text = handshake->failure_text();
-      if (handshake->failure() == HandshakeFailure::kTimeout && path_problem() != PathProblem::kNone) {
-        text += ": ";
-        text += path_problem_name(path_problem());
-      }
+      if (handshake->failure() == HandshakeFailure::kTimeout) text = with_path_problem(std::move(text));
       return end(now, unauthenticated ? CloseReason::kUnauthenticated : CloseReason::kHandshakeFailed, text,
                  Telling::kNothing);
     }
@@ -167,7 +193,7 @@ void Connection::process_first(Instant now, const HandshakeStep& step, ByteView 
 }
 
 Result<MessageId> Connection::send(Instant now, Body&& body, SendOptions options) {
-  if (std::holds_alternative<Closed>(state_)) return failure(ErrorCode::kClosed, "the connection has ended");
+  if (closed() != nullptr) return failure(ErrorCode::kClosed, "the connection has ended");
   if (const Established* session = established()) {
     const bool becomes_stream = options.as != SendAs::kMessage || body.size() > wire::kShortMessageLimit;
     if (becomes_stream && session->session.sealer().soft_limit_reached()) {
@@ -210,6 +236,7 @@ void Connection::set_congestion(Instant now, CongestionKind kind) {
   Established* session = established();
   if (session == nullptr || session->controller->kind() == kind) return;
   session->controller = make_controller(kind, context_.config.controller);
+  trace_controller(now, *session, {});
   update_rate(now, *session);
 }
 
@@ -233,7 +260,7 @@ void Connection::update_rate(Instant now, Established& session) {
 }
 
 void Connection::close(Instant now, CloseReason reason, std::string_view text) {
-  if (!std::holds_alternative<Closed>(state_)) end(now, reason, text, Telling::kClose);
+  if (closed() == nullptr) end(now, reason, text, Telling::kClose);
 }
 
 // W25: a deliberate close is an error ack under a fresh packet id; the words "expected version" would mean something
@@ -258,26 +285,23 @@ void Connection::end_streams(Established& session) {
 }
 
 void Connection::end(Instant now, CloseReason reason, std::string_view text, Telling telling) {
-  Closed closed;
+  auto ended = std::make_unique<Closed>();
   std::string words(text.empty() ? close_reason_name(reason) : text);
   const PathProblem problem = path_problem();
-  if (reason == CloseReason::kIdleTimeout && problem != PathProblem::kNone) {
-    words += ": ";
-    words += path_problem_name(problem);
-  }
+  if (reason == CloseReason::kIdleTimeout) words = with_path_problem(std::move(words));
   if (Established* session = established()) {
     if (telling != Telling::kNothing) {
-      closed.farewell = seal_farewell(*session, telling == Telling::kAnswer ? std::string_view() : text);
+      ended->farewell = seal_farewell(*session, telling == Telling::kAnswer ? std::string_view() : text);
     }
-    closed.told = closed.farewell.empty();
+    ended->told = ended->farewell.empty();
     end_streams(*session);
     context_.key_usage.record(session->session.sending_key(), session->session.sealer().packets_sealed());
-    closed.statistics = std::make_unique<ConnectionStatistics>(statistics());
-    closed.statistics->bytes_in_flight = 0;
-    if (telling == Telling::kClose) closed.session = std::make_unique<Session>(std::move(session->session));
+    ended->statistics = std::make_unique<ConnectionStatistics>(statistics());
+    ended->statistics->bytes_in_flight = 0;
+    if (telling == Telling::kClose) ended->session = std::make_unique<Session>(std::move(session->session));
   }
   queue_.cancel_all();
-  state_ = std::move(closed);
+  enter(std::move(ended), reason);
   report_failures(now);
   trace(now, trace::ConnectionClosed{close_reason_name(reason)});
   emit(godwit::Closed{.reason = reason, .text = std::move(words), .problem = problem});
@@ -302,13 +326,19 @@ void Connection::expect_answer(Instant now, Duration patience) {
 
 bool Connection::is_suspect() const {
   const Established* session = established();
-  return session != nullptr && session->keepalive.suspect();
+  return unanswered_ || (session != nullptr && session->keepalive.suspect());
 }
 
 PathProblem Connection::path_problem() const {
   const Established* session = established();
   if (session != nullptr && path_problem_at_ < session->keepalive.last_authentic()) return PathProblem::kNone;
   return path_problem_;
+}
+
+std::string Connection::with_path_problem(std::string text) const {
+  const PathProblem problem = path_problem();
+  if (problem != PathProblem::kNone) text.append(": ").append(path_problem_name(problem));
+  return text;
 }
 
 // Packets that nobody acknowledges, and no other sign of life: the peer may have gone, or the path has changed. It is
@@ -322,7 +352,7 @@ void Connection::watch_for_silence(Instant now, Established& session) {
 }
 
 void Connection::abandon(Instant now, CloseReason reason) {
-  if (!std::holds_alternative<Closed>(state_)) end(now, reason, {}, Telling::kNothing);
+  if (closed() == nullptr) end(now, reason, {}, Telling::kNothing);
 }
 
 bool Connection::touch_stream(Instant now, std::uint32_t stream_id) {
@@ -336,14 +366,13 @@ bool Connection::refuse_stream(std::uint32_t stream_id) {
 }
 
 bool Connection::is_finished() const {
-  const Closed* closed = std::get_if<Closed>(&state_);
-  return closed != nullptr && closed->told;
+  return closed() != nullptr && closed()->told;
 }
 
 std::optional<Connection::ClosePacket> Connection::take_close_packet() {
-  Closed* closed = std::get_if<Closed>(&state_);
-  if (closed == nullptr || !closed->session || closed->farewell.empty()) return std::nullopt;
-  return ClosePacket{.datagram = std::move(closed->farewell), .session = std::move(closed->session)};
+  Closed* const ended = closed();
+  if (ended == nullptr || !ended->session || ended->farewell.empty()) return std::nullopt;
+  return ClosePacket{.datagram = std::move(ended->farewell), .session = std::move(ended->session)};
 }
 
 void Connection::report_failures(Instant now) {
@@ -396,8 +425,8 @@ void Connection::handle_timeout(Instant now) {
   if (alive.idle_expired) return end(now, CloseReason::kIdleTimeout, {}, Telling::kClose);
   if (alive.proof_failed) {
     if (start_over(now, *session)) return;
-    return end(now, CloseReason::kHandshakeFailed, "the peer acknowledged the handshake and then stayed silent",
-               Telling::kClose);
+    return end(now, CloseReason::kHandshakeFailed,
+               with_path_problem("the peer acknowledged the handshake and then stayed silent"), Telling::kClose);
   }
   if (alive.ping || alive.suspended) session->ping_due = true;
   if (alive.became_suspect) emit(Suspect{.silent_for = session->keepalive.silent_for(now)});
@@ -424,8 +453,10 @@ void Connection::apply_timeout(Instant now, Established& session) {
 
 void Connection::apply_congestion_event(Instant now, Established& session, const CongestionEvent& event,
                                         const LossOutcome& losses, bool timed_out) {
+  const std::string_view before = controller_state(session);
   session.controller->on_congestion_event(event);
   if (losses.persistent_congestion) session.controller->on_persistent_timeout(now);
+  trace_controller(now, session, before);
   update_rate(now, session);
   if (context_.sink == nullptr) return;
   for (const LostRecord& record : losses.lost) {
@@ -445,41 +476,6 @@ Bandwidth Connection::demand() {
   Established* session = established();
   if (session == nullptr || !has_data(*session)) return {};
   return session->controller->pacing_rate();
-}
-
-ConnectionStatistics Connection::statistics() const {
-  ConnectionStatistics result;
-  if (const auto* closed = std::get_if<Closed>(&state_); closed != nullptr && closed->statistics) {
-    result = *closed->statistics;
-  }
-  static_cast<ConnectionCounters&>(result) = counted_;
-  const Established* session = established();
-  if (session == nullptr) return result;
-  const RecoveryStatistics& recovery = session->recovery.statistics();
-  result.packets_retransmitted = recovery.packets_retransmitted;
-  result.packets_lost = recovery.packets_lost;
-  result.losses_spurious = recovery.packets_spuriously_lost;
-  result.packets_abandoned = recovery.packets_abandoned;
-  result.tail_probes = recovery.probes;
-  result.timeouts = recovery.timeouts;
-  result.receipts_unknown = recovery.misbehaving_receipts;
-  const AckStatistics acks = session->acks.statistics();
-  result.receipts_repeated = acks.receipts_repeated;
-  result.receipts_sent = acks.receipts_taken - acks.receipts_repeated;
-  const RttEstimator& rtt = session->recovery.rtt();
-  result.latest_round_trip = rtt.latest();
-  result.smoothed_round_trip = rtt.smoothed();
-  result.minimum_round_trip = rtt.minimum();
-  result.round_trip_variance = rtt.variance();
-  result.bytes_in_flight = session->recovery.bytes_in_flight();
-  const ControllerSnapshot snapshot = session->controller->snapshot();
-  result.window_bytes = snapshot.window_bytes;
-  result.pacing_rate = session->pacer.rate();
-  result.congestion = snapshot.controller;
-  result.congestion_state = snapshot.state;
-  result.cipher = cipher_name(session->session.sealer().cipher_kind());
-  result.key_packets_sealed = session->session.sealer().packets_sealed();
-  return result;
 }
 
 }  // namespace godwit

@@ -35,6 +35,7 @@
 #include "transport/handshake.h"
 #include "transport/keepalive.h"
 #include "transport/key_usage.h"
+#include "transport/ping_pair.h"
 #include "transport/session.h"
 #include "transport/statistics.h"
 #include "transport/transmit_buffer.h"
@@ -49,9 +50,26 @@ struct ConnectionContext {
   const HandshakeContext& handshake;
   KeyUsage& key_usage;
   EventQueue& events;
+  EndpointStatistics& statistics;
   ReassemblyShared reassembly;
   trace::Sink* sink;
   trace::CostSink* cost;
+
+  // Tells the sink of a datagram that is handed out, and of one that is authentic: the only ways to do so.
+  // `connection`: 0 for one of a handshake that has no connection yet.
+  void record_sent(Instant now, ConnectionId connection, const trace::PacketSent& sent) const {
+    if (sink != nullptr) [[unlikely]]
+      sink->on_event({.at = now, .connection = connection, .data = sent});
+  }
+  void record_received(Instant now, ConnectionId connection, const trace::PacketReceived& received) const {
+    if (sink != nullptr) [[unlikely]]
+      sink->on_event({.at = now, .connection = connection, .data = received});
+  }
+  // The same for a datagram that a handshake has made or used.
+  void record_handshake_sent(Instant now, ConnectionId connection, ByteView datagram) const;
+  void record_handshake_received(Instant now, ConnectionId connection, ByteView datagram) const;
+  // For an error acknowledgement.
+  void record_close_sent(Instant now, ConnectionId connection, std::size_t bytes) const;
 };
 
 class RunWriter;
@@ -176,6 +194,7 @@ class Connection final : private StreamSink {
     std::array<std::uint64_t, kMaxPendingPongs> pongs{};
     std::size_t pong_count = 0;
     bool ping_due = false;
+    std::unique_ptr<PingPair> pair;        // of pings that measure the way of acknowledgements; null until there is one
     bool completion_due = false;           // a completion ack answers a success ack (wire spec 4.3, 5.8)
     std::optional<std::uint32_t> decline;  // attempt of an Offer to decline (wire spec 4.8)
     std::optional<Instant> last_decline;
@@ -202,12 +221,21 @@ class Connection final : private StreamSink {
     std::unique_ptr<ConnectionStatistics> statistics = nullptr;  // of a session, at its end
   };
 
+  using State = std::variant<std::unique_ptr<Handshake>, std::unique_ptr<Established>, std::unique_ptr<Closed>>;
+
   // connection.cc
+  // The one place where the state changes; what the endpoint counts of it is counted here. `reason` is that of a
+  // Closed.
+  void enter(State next, CloseReason reason = CloseReason::kLocal);
   [[nodiscard]] Handshake* shaking_hands();
+  [[nodiscard]] Closed* closed();
+  [[nodiscard]] const Closed* closed() const;
   [[nodiscard]] Established* established();
   [[nodiscard]] const Established* established() const;
   void establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> handshake_tail);
   void end_streams(Established& session);
+  // Silence, in the words `text`, with what the kernel or ICMP says of the path.
+  [[nodiscard]] std::string with_path_problem(std::string text) const;
   [[nodiscard]] bool start_over(Instant now, Established& session);
   void apply_step(Instant now, const HandshakeStep& step, ByteView datagram);
   enum class Telling : std::uint8_t {
@@ -226,10 +254,6 @@ class Connection final : private StreamSink {
   void emit(T&& event) {
     context_.events.push(id_, std::forward<T>(event));
   }
-  void trace(Instant now, trace::EventData data) const;
-  void trace_acknowledged(Instant now, const AckOutcome& outcome) const;
-  void trace_sent(Instant now, std::uint32_t id, trace::PacketKind kind, std::size_t bytes, bool retransmission) const;
-  [[nodiscard]] static trace::PacketKind trace_kind(const SendItem& item);
   void report_failures(Instant now);
   void report_writable();
 
@@ -241,6 +265,8 @@ class Connection final : private StreamSink {
     [[nodiscard]] ByteView plaintext() const { return opened.plaintext; }
     [[nodiscard]] std::size_t bytes() const { return datagram.size(); }
   };
+  // Counts it, and tells the sink.
+  void record_received(Instant now, const Arrival& arrival, std::uint32_t id, trace::PacketKind kind);
   void receive_symmetric(Instant now, MutableBytes datagram);
   void process(Instant now, const Arrival& arrival);
   void note_ordinary(Instant now, Established& session, const Arrival& arrival, std::uint32_t id);
@@ -268,6 +294,11 @@ class Connection final : private StreamSink {
   // connection_send.cc
   [[nodiscard]] std::optional<DatagramRun> transmit_established(Instant now, Established& session,
                                                                 TransmitBuffer& buffer);
+  // The latest datagram of `run`, which held `before` bytes without it; nothing where the key was used up.
+  void record_sent(Instant now, const RunWriter& run, std::size_t before, std::uint32_t id, trace::PacketKind kind,
+                   bool retransmission = false) const;
+  // Its sequence.
+  std::uint64_t write_ping(Instant now, Established& session, RunWriter& run);
   void write_control(Instant now, Established& session, RunWriter& run);
   void write_receipts(Instant now, Established& session, RunWriter& run);
   void write_retransmissions(Instant now, Established& session, RunWriter& run);
@@ -283,11 +314,18 @@ class Connection final : private StreamSink {
   void rest_if_idle(Instant now, Established& session);
   [[nodiscard]] bool key_exhausted(Instant now, Established& session);
 
+  // connection_numbers.cc
+  void trace(Instant now, trace::EventData data) const;
+  void trace_acknowledged(Instant now, const AckOutcome& outcome) const;
+  // The state of the congestion controller, for trace_controller() after it may have changed; empty without a sink.
+  [[nodiscard]] std::string_view controller_state(const Established& session) const;
+  void trace_controller(Instant now, const Established& session, std::string_view before) const;
+
   const ConnectionContext& context_;
   ConnectionId id_;
   SocketAddress remote_;
-  SendQueue queue_;  // takes messages before the handshake has finished
-  std::variant<std::unique_ptr<Handshake>, std::unique_ptr<Established>, Closed> state_;
+  SendQueue queue_;                       // takes messages before the handshake has finished
+  State state_;                           // null only until the constructor has entered the first one
   std::optional<Unanswered> unanswered_;  // while start_over() shakes hands again
   std::optional<Bandwidth> rate_limit_ = context_.config.connection_rate_limit;
   std::optional<Bandwidth> rate_cap_;

@@ -9,6 +9,20 @@
 #include "transport/send_kind.h"
 
 namespace godwit {
+namespace {
+
+trace::PacketKind kind_of(const wire::Message& message) {
+  if (std::holds_alternative<wire::AckOk>(message)) return trace::PacketKind::kAcknowledgeConnection;
+  if (std::holds_alternative<wire::AckError>(message)) return trace::PacketKind::kErrorAcknowledgement;
+  if (std::holds_alternative<wire::ShortMessage>(message)) return trace::PacketKind::kShortMessage;
+  if (std::holds_alternative<wire::StreamFragment>(message)) return trace::PacketKind::kStreamFragment;
+  if (std::holds_alternative<wire::NoOp>(message)) return trace::PacketKind::kNoOp;
+  if (std::holds_alternative<wire::Ping>(message)) return trace::PacketKind::kPing;
+  if (std::holds_alternative<wire::Pong>(message)) return trace::PacketKind::kPong;
+  return trace::PacketKind::kUpgrade;
+}
+
+}  // namespace
 
 void Connection::receive(Instant now, const DatagramRun& batch) {
   const std::uint64_t authentic_before = counted_.packets_received;
@@ -68,20 +82,21 @@ void Connection::receive_symmetric(Instant now, MutableBytes datagram) {
   }
 }
 
+void Connection::record_received(Instant now, const Arrival& arrival, std::uint32_t id, trace::PacketKind kind) {
+  ++counted_.packets_received;
+  counted_.bytes_received += arrival.bytes();
+  context_.record_received(now, id_,
+                           {.packet_id = id, .kind = kind, .bytes = static_cast<std::uint32_t>(arrival.bytes())});
+}
+
 // The short path of nearly all traffic: a fragment without receipts and metadata. False when it is anything else.
 bool Connection::process_fragment(Instant now, Established& session, const Arrival& arrival) {
   if (arrival.opened.age == InboundKeyAge::kFormer) [[unlikely]]
     return false;
   const auto fragment = wire::peek_fragment(arrival.plaintext());
   if (!fragment) return false;
-  ++counted_.packets_received;
-  counted_.bytes_received += arrival.bytes();
+  record_received(now, arrival, fragment->packet_id, trace::PacketKind::kStreamFragment);
   note_ordinary(now, session, arrival, fragment->packet_id);
-  if (context_.sink != nullptr) [[unlikely]] {
-    trace(now, trace::PacketReceived{.packet_id = fragment->packet_id,
-                                     .kind = trace::PacketKind::kStreamFragment,
-                                     .bytes = static_cast<std::uint32_t>(arrival.bytes())});
-  }
   GODWIT_MARK(context_.cost, kAcknowledge);
   if (session.acks.is_duplicate(fragment->packet_id)) {
     // Not delivered and no sign of life, but receipted again: the first receipt may have been lost (wire spec 5.5).
@@ -128,8 +143,7 @@ void Connection::process(Instant now, const Arrival& arrival) {
   if (session == nullptr) return;
   const auto packet = wire::decode(arrival.plaintext());
   if (!packet) return drop(now, trace::DropReason::kUndecodable, arrival.bytes());
-  ++counted_.packets_received;
-  counted_.bytes_received += arrival.bytes();
+  record_received(now, arrival, packet->packet_id, kind_of(packet->message));
   process_packet(now, *session, arrival, *packet);
 }
 
@@ -188,7 +202,14 @@ void Connection::process_packet(Instant now, Established& session, const Arrival
     if (!round_trip) return;
     session.recovery.rtt().on_ping_sample(now, *round_trip);
     session.recovery.on_path_proven();
-    session.acks.on_round_trip(*round_trip, session.recovery.rtt().minimum());
+    // The second one of a pair waits behind acknowledgements on purpose.
+    if (session.pair == nullptr || !session.pair->is_second(pong->sequence)) {
+      session.acks.on_round_trip(*round_trip, session.recovery.rtt().minimum());
+    }
+    if (session.pair != nullptr) {
+      const auto spread = session.pair->on_answer(pong->sequence, *round_trip);
+      if (spread) session.acks.on_pair(spread->bytes, spread->apart);
+    }
     if (session.session.on_ping_answered(arrival.opened.proves_peer)) emit(PeerAuthenticated{});
     emit(PingAnswered{.sequence = pong->sequence, .round_trip = *round_trip});
     return;
@@ -288,11 +309,6 @@ void Connection::apply_acknowledgements(Instant now, Established& session) {
     apply_congestion_event(now, session, congestion_event_of(now, outcome, session.recovery), outcome, false);
   }
   report_writable();
-}
-
-void Connection::trace_acknowledged(Instant now, const AckOutcome& outcome) const {
-  if (context_.sink == nullptr) return;
-  trace(now, trace::PacketsAcknowledged{.packets = outcome.acked_packets, .bytes = outcome.acked_bytes});
 }
 
 void Connection::drop(Instant now, trace::DropReason reason, std::size_t bytes) {

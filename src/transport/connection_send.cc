@@ -15,6 +15,8 @@ namespace {
 constexpr Duration kRestAfter = 1s;
 // How long an acceptor whose key is used up waits for the peer to dial anew.
 constexpr Duration kRenewalGrace = 2s;
+constexpr std::uint32_t kPingDatagram = wire::kPingSize + wire::kDatagramOverhead;
+constexpr std::uint32_t kIpAndUdpBytes = 28;
 // Of a key's hard limit: more than one run and the farewell.
 constexpr std::uint64_t kReservedPackets = 2 * RunWriter::kMaxSegments;
 
@@ -34,7 +36,22 @@ bool may_go_alone(Instant now, Pacer& pacer, const SendItem& item, std::uint64_t
   return false;
 }
 
+trace::PacketKind packet_kind(SendKind kind) {
+  return kind == SendKind::kFragment ? trace::PacketKind::kStreamFragment : trace::PacketKind::kShortMessage;
+}
+
 }  // namespace
+
+void Connection::record_sent(Instant now, const RunWriter& run, std::size_t before, std::uint32_t id,
+                             trace::PacketKind kind, bool retransmission) const {
+  if (context_.sink == nullptr || run.bytes() == before) [[likely]]
+    return;
+  context_.record_sent(now, id_,
+                       {.packet_id = id,
+                        .kind = kind,
+                        .bytes = static_cast<std::uint32_t>(run.bytes() - before),
+                        .retransmission = retransmission});
+}
 
 std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer& buffer) {
   if (Established* session = established(); session != nullptr && !key_exhausted(now, *session)) {
@@ -45,9 +62,11 @@ std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer
   std::size_t size = 0;
   if (Handshake* handshake = shaking_hands()) {
     size = handshake->poll_transmit(now, space.first(wire::kMaxDatagram));
-  } else if (Closed* closed = std::get_if<Closed>(&state_); closed != nullptr && !std::exchange(closed->told, true)) {
-    size = closed->farewell.size();
-    std::copy(closed->farewell.begin(), closed->farewell.end(), space.begin());
+    if (size > 0) context_.record_handshake_sent(now, id_, space.first(size));
+  } else if (Closed* ended = closed(); ended != nullptr && !std::exchange(ended->told, true)) {
+    size = ended->farewell.size();
+    std::copy(ended->farewell.begin(), ended->farewell.end(), space.begin());
+    context_.record_close_sent(now, id_, size);
   }
   if (size == 0) return std::nullopt;
   ++counted_.packets_sent;
@@ -79,11 +98,13 @@ std::optional<DatagramRun> Connection::transmit_established(Instant now, Establi
   session.pacer.on_sent(now, run.tracked_bytes());
   if (run.tracked_bytes() > 0) {
     session.last_data = now;
+    const std::string_view before = controller_state(session);
     if (was_idle) session.controller->on_idle_restart(now);
     session.controller->on_packet_sent({.now = now,
                                         .bytes = run.tracked_bytes(),
                                         .packets = run.tracked_packets(),
                                         .bytes_in_flight = session.recovery.bytes_in_flight()});
+    trace_controller(now, session, before);
   }
   return DatagramRun{
       .local = {}, .remote = remote_, .bytes = buffer.commit(run.bytes()), .segment_size = run.segment_size()};
@@ -126,30 +147,52 @@ std::uint32_t Connection::untracked_id(Established& session) const {
   return session.session.peer_tracks_noops() ? wire::kHandshakePacketId : session.recovery.next_packet_id();
 }
 
+std::uint64_t Connection::write_ping(Instant now, Established& session, RunWriter& run) {
+  std::array<std::uint8_t, wire::kMaxDatagram> scratch;
+  const wire::Ping ping{session.keepalive.begin_ping(now)};
+  const std::uint32_t id = untracked_id(session);
+  const std::size_t size = wire::encode(scratch, id, {}, ping);
+  const std::size_t before = run.bytes();
+  run.append(ByteView(scratch).first(size), {}, {});
+  record_sent(now, run, before, id, trace::PacketKind::kPing);
+  return ping.sequence;
+}
+
 void Connection::write_control(Instant now, Established& session, RunWriter& run) {
   std::array<std::uint8_t, wire::kMaxDatagram> scratch;
   while (!session.handshake_tail.empty() && run.append_sealed(session.handshake_tail.front())) {
+    context_.record_handshake_sent(now, id_, session.handshake_tail.front());
     session.handshake_tail.erase(session.handshake_tail.begin());
   }
   if (session.completion_due) {
     const std::size_t size = session.session.write_completion_ack(scratch);
-    if (size == 0 || run.append_sealed(ByteView(scratch).first(size))) session.completion_due = false;
+    if (size == 0 || run.append_sealed(ByteView(scratch).first(size))) {
+      session.completion_due = false;
+      if (size > 0) context_.record_handshake_sent(now, id_, ByteView(scratch).first(size));
+    }
   }
   while (session.pong_count > 0 && run.fits(wire::kPingSize + wire::kDatagramOverhead)) {
     const wire::Pong pong{session.pongs[--session.pong_count]};
-    const std::size_t size = wire::encode(scratch, untracked_id(session), {}, pong);
+    const std::uint32_t id = untracked_id(session);
+    const std::size_t size = wire::encode(scratch, id, {}, pong);
+    const std::size_t before = run.bytes();
     run.append(ByteView(scratch).first(size), {}, {});
-    trace_sent(now, 0, trace::PacketKind::kPong, size, false);
+    record_sent(now, run, before, id, trace::PacketKind::kPong);
+  }
+  if (session.pair != nullptr && session.pair->second_due(now) && run.fits(kPingDatagram)) {
+    session.pair->end(write_ping(now, session, run), kPingDatagram + kIpAndUdpBytes);
   }
   // Measures the path that acknowledgements take, while many of them do.
-  if (session.acks.probe_due(now)) session.ping_due = true;
-  if (session.ping_due && run.fits(wire::kPingSize + wire::kDatagramOverhead)) {
+  const bool measures = session.acks.probe_due(now);
+  if ((session.ping_due || measures) && run.fits(kPingDatagram)) {
     session.ping_due = false;
     session.acks.on_probe_sent(now);
-    const wire::Ping ping{session.keepalive.begin_ping(now)};
-    const std::size_t size = wire::encode(scratch, untracked_id(session), {}, ping);
-    run.append(ByteView(scratch).first(size), {}, {});
-    trace_sent(now, 0, trace::PacketKind::kPing, size, false);
+    const std::uint64_t sequence = write_ping(now, session, run);
+    if (measures && session.acks.begin_pair(now)) {
+      // Few connections ever have one: an idle connection stays small.
+      if (session.pair == nullptr) session.pair = std::make_unique<PingPair>();
+      session.pair->begin(now, sequence);
+    }
   }
   if (session.decline && session.recovery.may_send_new()) {
     const wire::UpgradeDecline decline{.attempt = *session.decline, .reason = wire::kDeclineDisabled};
@@ -157,7 +200,9 @@ void Connection::write_control(Instant now, Established& session, RunWriter& run
     if (run.fits(size)) {
       const std::uint32_t id = session.recovery.next_packet_id();
       static_cast<void>(wire::encode(scratch, id, {}, decline));
+      const std::size_t before = run.bytes();
       run.append(ByteView(scratch).first(size - wire::kDatagramOverhead), {}, {});
+      record_sent(now, run, before, id, trace::PacketKind::kUpgrade);
       run.count_tracked(size);
       session.recovery.on_sent(now, id,
                                {.kind = PacketContent::Kind::kControl, .owner = decline.attempt, .fragment = 0},
@@ -177,16 +222,23 @@ void Connection::write_receipts(Instant now, Established& session, RunWriter& ru
     if (room < kSmallest) return;
     const std::size_t most = std::min(
         {(room - wire::kSmallestDatagram) / wire::kReceiptSize, receipts.size(), session.acks.receipts_per_packet()});
+    // Behind a ping, whose size the run has, there is room for a few only: all go together in the next run.
+    const bool control_only = !run.empty() && run.tracked_bytes() == 0;
+    if (control_only && most < std::min(session.acks.pending(), session.acks.receipts_per_packet())) return;
     GODWIT_MARK(context_.cost, kAcknowledge);
     const std::size_t count = session.acks.take(now, std::span(receipts).first(most), true);
     if (count == 0) return;
     const std::uint32_t id = untracked_id(session);
     const std::size_t size = wire::encode(plaintext, id, wire::Receipts(receipts).first(count), wire::NoOp{});
+    const std::size_t before = run.bytes();
     GODWIT_MARK(context_.cost, kSeal);
     run.append(ByteView(plaintext).first(size), {}, {});
     GODWIT_MARK(context_.cost, kBookkeeping);
     ++counted_.receipt_packets_sent;
-    trace_sent(now, id, trace::PacketKind::kNoOp, size, false);
+    if (session.pair != nullptr) {
+      session.pair->on_acknowledgements(static_cast<std::uint32_t>(size + wire::kDatagramOverhead + kIpAndUdpBytes));
+    }
+    record_sent(now, run, before, id, trace::PacketKind::kNoOp);
   }
 }
 
@@ -212,6 +264,7 @@ void Connection::write_retransmissions(Instant now, Established& session, RunWri
         if (!session.paced_until || *session.paced_until > now) return;
       }
     }
+    const std::size_t before = run.bytes();
     if (control) {
       std::array<std::uint8_t, 64> plaintext;
       const std::size_t length = wire::encode(plaintext, lost->id, {}, decline);
@@ -221,7 +274,7 @@ void Connection::write_retransmissions(Instant now, Established& session, RunWri
       return;
     }
     session.recovery.on_retransmitted(now, lost->id, static_cast<std::uint32_t>(size));
-    trace_sent(now, lost->id, control ? trace::PacketKind::kUpgrade : trace_kind(*item), size, true);
+    record_sent(now, run, before, lost->id, control ? trace::PacketKind::kUpgrade : packet_kind(item->kind), true);
   }
 }
 
@@ -256,8 +309,7 @@ void Connection::write_data(Instant now, Established& session, RunWriter& run) {
                              {.kind = content_kind_of(picked.kind), .owner = picked.owner, .fragment = picked.fragment},
                              static_cast<std::uint32_t>(size));
     counted_.payload_bytes_sent += picked.payload.size();
-    if (context_.sink != nullptr) [[unlikely]]
-      trace_sent(now, id, trace_kind(picked), size, false);
+    record_sent(now, run, before, id, packet_kind(picked.kind));
     allowance -= std::min<std::uint64_t>(allowance, size);
     if (paced != Pacer::kUnlimited) paced -= std::min<std::uint64_t>(paced, size);
     --room;
@@ -305,19 +357,6 @@ bool Connection::write_item(Instant now, Established& session, RunWriter& run, c
   GODWIT_MARK(context_.cost, kBookkeeping);
   run.count_tracked(run.bytes() - before);
   return run.bytes() > before;
-}
-
-trace::PacketKind Connection::trace_kind(const SendItem& item) {
-  return item.kind == SendKind::kFragment ? trace::PacketKind::kStreamFragment : trace::PacketKind::kShortMessage;
-}
-
-void Connection::trace_sent(Instant now, std::uint32_t id, trace::PacketKind kind, std::size_t bytes,
-                            bool retransmission) const {
-  if (context_.sink == nullptr) return;
-  trace(
-      now,
-      trace::PacketSent{
-          .packet_id = id, .kind = kind, .bytes = static_cast<std::uint32_t>(bytes), .retransmission = retransmission});
 }
 
 }  // namespace godwit

@@ -1,5 +1,6 @@
 #include "transport/endpoint.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/connect_target.h"
@@ -36,7 +37,8 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
       table_secret_(random.next_u64()),
       by_address_(table_secret_),
       admission_(config.admission, random),
-      inbound_(HashKey(derived_key(table_secret_), derived_key(~table_secret_))),
+      inbound_(HashKey(derived_key(table_secret_), derived_key(~table_secret_)),
+               std::min(config.max_connections / 2, config.max_connections_per_host)),
       known_key_(derived_key(table_secret_ + 1), derived_key(~table_secret_ - 1)),
       known_peers_(kKnownPeers),
       budget_(config.endpoint_rate_limit.value_or(Bandwidth::unlimited())) {
@@ -45,7 +47,7 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                 .self = &keys_,
                 .random = &random_,
                 .cipher = config_.cipher.value_or(preferred_cipher()),
-                .copying_cipher = config_.copying_cipher,
+                .make_cipher = config_.make_cipher,
                 .key_limits = {.soft = config_.soft_packet_limit, .hard = config_.hard_packet_limit},
                 .key_usage = &key_usage_};
   context_ = std::make_unique<const ConnectionContext>(
@@ -53,6 +55,7 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                         .handshake = handshake_,
                         .key_usage = key_usage_,
                         .events = events_,
+                        .statistics = statistics_,
                         .reassembly = {.budget = &reassembly_,
                                        .delivered = &events_.delivered(),
                                        .hash_key = derived_key(config_.controller.seed)},
@@ -117,7 +120,6 @@ void Endpoint::update_after_use(std::uint32_t slot) {
   }
   Route& route = routes_[slot];
   if (!route.in_use()) return;
-  route.count_transitions();
   arm(slot);
   mark_ready(slot);
 }
@@ -143,7 +145,6 @@ std::uint32_t Endpoint::open_slot(const SocketAddress& remote) {
 
 void Endpoint::retire(std::uint32_t slot) {
   Route& route = routes_[slot];
-  route.count_transitions();
   give_up_place(slot);
   by_address_.erase(route.remote());
   last_remote_ = {};
@@ -241,6 +242,7 @@ void Endpoint::on_path_report(Instant now, const PathReport& report) {
   // A half-open route has no connection to tell: its handshakes end by their own timers.
   if (!slot || routes_[*slot].connection() == nullptr) return;
   with_slot(*slot, [&](Route& route) {
+    if (report.refused) route.on_send_refused(report.problem);
     route.connection()->on_path_problem(now, report.problem);
     return true;
   });
@@ -331,7 +333,7 @@ void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes d
   }
   // A half-open route proves nothing about its address.
   const bool known = slot && routes_[*slot].connection() != nullptr;
-  const IntroSource source = known ? IntroSource::kKnown : IntroSource::kStranger;
+  const IntroSource source = known || is_known_peer(run.remote) ? IntroSource::kKnown : IntroSource::kStranger;
   switch (admission_.admit_intro(now, run.remote, datagram, source)) {
     case AdmissionVerdict::kDecrypt: break;
     case AdmissionVerdict::kReplay:
@@ -343,6 +345,7 @@ void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes d
     admission_.on_junk(run.remote, datagram);
     return route_context_->drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
   }
+  context_->record_handshake_received(now, known ? routes_[*slot].id() : 0, datagram);
   if (known) {
     if (with_slot(*slot, [&](Route& route) { return route.receive_intro(now, run.local, *intro); })) return;
     retire(*slot);

@@ -125,6 +125,8 @@ class Endpoint {
 
   // For the simulator's checkers, which look inside.
   [[nodiscard]] const Connection* inspect(ConnectionId connection) const;
+  // Of both roles. Walks all routes.
+  [[nodiscard]] std::size_t pending_handshakes() const;
 
  private:
   [[nodiscard]] std::optional<std::uint32_t> slot_of(ConnectionId connection) const;
@@ -148,8 +150,9 @@ class Endpoint {
   // --- Places in the connection table (endpoint_places.cc) ---
   [[nodiscard]] bool is_known_peer(const SocketAddress& remote) const;
   [[nodiscard]] bool inbound_full() const;
-  // Whether a connection that somebody begins at `remote` would find a place. Changes nothing: the address is unproven.
-  [[nodiscard]] bool would_admit(const SocketAddress& remote) const;
+  // Whether a connection that somebody begins at `remote` would find a place. Nobody loses one: the address is
+  // unproven.
+  [[nodiscard]] bool would_admit(const SocketAddress& remote);
   // A place for a connection that this side begins. False when this side holds all of them.
   [[nodiscard]] bool make_own_place(Instant now);
   // The route may have become established: it takes a place, another one may have to give way, or it is closed again.

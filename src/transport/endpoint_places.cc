@@ -17,7 +17,7 @@ bool Endpoint::inbound_full() const {
          inbound_.size() + reserved_ >= config_.max_connections + config_.reserved_connections;
 }
 
-bool Endpoint::would_admit(const SocketAddress& remote) const {
+bool Endpoint::would_admit(const SocketAddress& remote) {
   if (is_known_peer(remote) && reserved_ < config_.reserved_connections) return true;
   if (inbound_.of_host(remote) >= config_.max_connections_per_host) return false;
   return !inbound_full() || inbound_.has_victim(remote);

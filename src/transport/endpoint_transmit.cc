@@ -24,7 +24,6 @@ void Endpoint::handle_timeout(Instant now) {
     Route& route = routes_[*slot];
     if (!route.in_use()) continue;
     route.handle_timeout(now);
-    route.count_transitions();
     if (!route.has_place) take_place(now, *slot);
     // Not armed again here, because what is due now may be due for transmission: poll_transmit() arms the timer when
     // nothing is left to send.
@@ -46,12 +45,16 @@ std::optional<DatagramRun> Endpoint::poll_transmit(Instant now, TransmitBuffer& 
     const StatelessDatagram datagram = std::move(stateless_.front());
     stateless_.pop_front();
     std::copy(datagram.bytes.begin(), datagram.bytes.end(), buffer.space().begin());
+    context_->record_close_sent(now, 0, datagram.bytes.size());
     return DatagramRun{.local = datagram.local,
                        .remote = datagram.remote,
                        .bytes = buffer.commit(datagram.bytes.size()),
                        .segment_size = datagram.bytes.size()};
   }
-  if (auto run = closing_.poll_transmit(now, buffer)) return run;
+  if (auto run = closing_.poll_transmit(now, buffer)) {
+    context_->record_close_sent(now, 0, run->bytes.size());
+    return run;
+  }
   while (!ready_.empty()) {
     // A run needs room for itself; what is left over is not worth a cut one.
     if (buffer.space().size() < RunWriter::kMaxBytes) return std::nullopt;
@@ -88,6 +91,15 @@ std::vector<ConnectionId> Endpoint::connections() const {
     if (routes_[slot].connection() != nullptr) result.push_back(routes_[slot].id());
   }
   return result;
+}
+
+std::size_t Endpoint::pending_handshakes() const {
+  std::size_t sum = 0;
+  for (const Route& route : routes_) {
+    sum += route.pending_handshakes();
+    if (route.connection() != nullptr && route.connection()->is_handshaking()) ++sum;
+  }
+  return sum;
 }
 
 std::optional<ConnectionStatistics> Endpoint::statistics(ConnectionId connection) const {

@@ -34,7 +34,8 @@ enum class CloseReason : std::uint8_t {
   kUnauthenticated,    // the peer could not prove the expected key and the policy demands it
   kMemory,             // the endpoint needed the memory that the peer's unfinished streams held
   kProtocolViolation,  // the peer acknowledged a packet that was never sent (wire spec W20)
-  kEvicted             // the connection table is full, and others with fewer connections wanted a place
+  kEvicted,            // the connection table is full, and others with fewer connections wanted a place
+  kCount
 };
 [[nodiscard]] std::string_view close_reason_name(CloseReason reason);
 

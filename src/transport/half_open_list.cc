@@ -24,7 +24,7 @@ bool HalfOpenList::remove(std::uint64_t owner) {
 std::size_t HalfOpenList::memory_bytes() const {
   // What the nodes of both containers hold, their links included.
   constexpr std::size_t kPointer = sizeof(void*);
-  return places_.size() * (sizeof(std::uint64_t) * 2 + kPointer * 5) + places_.bucket_count() * kPointer;
+  return places_.size() * (sizeof(std::uint64_t) * 2 + kPointer * 7);
 }
 
 }  // namespace godwit

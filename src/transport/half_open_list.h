@@ -1,12 +1,12 @@
 // The handshakes that wait for confirmation, oldest first, with a cap: a new one beyond it evicts the oldest (W18).
-// Constant time; owners are the endpoint's names for them.
+// Logarithmic time; owners are the endpoint's names for them.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <optional>
-#include <unordered_map>
 
 namespace godwit {
 
@@ -25,7 +25,7 @@ class HalfOpenList {
  private:
   std::size_t capacity_;
   std::list<std::uint64_t> order_;
-  std::unordered_map<std::uint64_t, std::list<std::uint64_t>::iterator> places_;
+  std::map<std::uint64_t, std::list<std::uint64_t>::iterator> places_;
 };
 
 }  // namespace godwit

@@ -26,7 +26,7 @@ struct HandshakeContext {
   const KeyPair* self = nullptr;
   RandomSource* random = nullptr;
   CipherKind cipher = CipherKind::kOpenssl;
-  bool copying_cipher = false;
+  PacketCipherFactory make_cipher = &make_packet_cipher;
   SealerLimits key_limits;              // `already_sealed` is looked up in key_usage
   const KeyUsage* key_usage = nullptr;  // absent: every key is taken to be unused
 };

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <vector>
 
+#include "transport/connection.h"
 #include "transport/endpoint.h"
 
 namespace godwit {
@@ -16,6 +18,18 @@ class PeerGone : public testing::Test {
   PeerGone() : keys_{*KeyPair::generate(random_), *KeyPair::generate(random_)} {
     restart(0);
     restart(1);
+  }
+  // Whatever has happened: what was begun has ended or is still there.
+  void TearDown() override {
+    for (std::size_t side = 0; side < 2; ++side) {
+      const EndpointStatistics counts = endpoints_[side]->statistics();
+      EXPECT_EQ(counts.handshakes_started, counts.handshakes_succeeded + counts.handshakes_failed +
+                                               counts.handshakes_given_up + endpoints_[side]->pending_handshakes());
+      const auto open = std::ranges::count_if(endpoints_[side]->connections(), [&](ConnectionId id) {
+        return endpoints_[side]->inspect(id)->is_established();
+      });
+      EXPECT_EQ(counts.connections_opened - counts.connections_closed.total(), static_cast<std::uint64_t>(open));
+    }
   }
   void restart(std::size_t side) {
     endpoints_[side] =
@@ -58,6 +72,7 @@ class PeerGone : public testing::Test {
       collect(side);
       if (!run) return;
       sent_[side] += run->segment_count();
+      left_from_[side] = run->local;
       if (lost_ && lost_(side)) continue;
       flight_.push_back({now_ + 5ms, 1 - side, {run->bytes.begin(), run->bytes.end()}, run->segment_size});
     }
@@ -89,6 +104,7 @@ class PeerGone : public testing::Test {
   std::deque<Flight> flight_;
   std::function<bool(std::size_t side)> lost_;  // of the datagrams that this side sends
   std::array<std::uint64_t, 2> sent_{};
+  std::array<SocketAddress, 2> left_from_;  // the latest datagram; unspecified: the kernel chooses
   std::array<std::array<std::size_t, std::variant_size_v<Event>>, 2> counts_{};
   std::array<std::optional<Closed>, 2> closed_;
   std::array<ConnectionId, 2> connection_of_{};
@@ -107,6 +123,31 @@ TEST_F(PeerGone, ACloseIsAnsweredAndThenForgotten) {
   const std::uint64_t sent = sent_[0] + sent_[1];
   run_for(5s);
   EXPECT_EQ(sent_[0] + sent_[1], sent) << "nobody answers an answer";
+}
+
+// The address that the peer's datagrams came to may be gone from this host.
+TEST_F(PeerGone, AnAddressThatTheKernelRefusesToSendFromIsGivenUp) {
+  connect();
+  ASSERT_TRUE(endpoints_[0]->ping(now_, connection_));
+  run_for(100ms);
+  ASSERT_TRUE(endpoints_[0]->ping(now_, connection_));
+  flush(0);
+  EXPECT_EQ(left_from_[0], address(0));
+  run_for(100ms);
+  PathReport report{.remote = address(1), .problem = PathProblem::kInvalidAddress};
+  endpoints_[0]->on_path_report(now_, report);
+  ASSERT_TRUE(endpoints_[0]->ping(now_, connection_));
+  flush(0);
+  EXPECT_EQ(left_from_[0], address(0)) << "ICMP proves nothing";
+  report.refused = true;
+  endpoints_[0]->on_path_report(now_, report);
+  ASSERT_TRUE(endpoints_[0]->ping(now_, connection_));
+  flush(0);
+  EXPECT_FALSE(left_from_[0].is_specified());
+  run_for(100ms);
+  ASSERT_TRUE(endpoints_[0]->ping(now_, connection_));
+  flush(0);
+  EXPECT_EQ(left_from_[0], address(0)) << "the peer's answer came to it";
 }
 
 TEST_F(PeerGone, ALostCloseIsRepeated) {
@@ -189,6 +230,32 @@ TEST_F(PeerGone, AHandshakeWithoutAnswerNamesWhatTheKernelSaid) {
   ASSERT_TRUE(closed_[0]);
   EXPECT_EQ(closed_[0]->text, "no answer: network unreachable");
   EXPECT_EQ(closed_[0]->problem, PathProblem::kNetworkUnreachable);
+}
+
+// Anybody can write an address on an intro, and the host that has it answers what it is sent with ICMP.
+TEST_F(PeerGone, WhatIcmpSaysOfAHalfOpenAddressLeavesItsHandshakesAsTheyAre) {
+  lost_ = [](std::size_t side) { return side == 1; };
+  connection_ = *endpoints_[0]->connect(now_, address(1), keys_[1].public_key());
+  run_for(50ms);
+  ASSERT_EQ(endpoints_[1]->admission().half_open(), 1U);
+  ASSERT_TRUE(endpoints_[1]->connections().empty()) << "a route without a connection";
+  for (auto problem = PathProblem::kNone; problem <= PathProblem::kOther;
+       problem = static_cast<PathProblem>(static_cast<int>(problem) + 1)) {
+    endpoints_[1]->on_path_report(now_, {.remote = address(0), .problem = problem});
+    endpoints_[1]->handle_timeout(now_);
+    collect(1);
+  }
+  EXPECT_EQ(endpoints_[1]->admission().half_open(), 1U);
+  lost_ = nullptr;
+  run_for(2s);
+  EXPECT_EQ(count<Connected>(0), 1U);
+  EXPECT_EQ(count<Connected>(1), 1U);
+  // The same of an address whose handshakes have all ended.
+  lost_ = [](std::size_t) { return true; };
+  endpoints_[1]->close(now_, connection_of_[1]);
+  run_for(20s);
+  endpoints_[1]->on_path_report(now_, {.remote = address(0), .problem = PathProblem::kPortUnreachable});
+  EXPECT_EQ(endpoints_[1]->connection_count(), 0U);
 }
 
 TEST_F(PeerGone, ARestartedPeerIsConnectedToAgainFromTheSameSocket) {

@@ -4,60 +4,90 @@
 
 namespace godwit {
 
-PrefixShares::PrefixShares(const HashKey& key) : networks_(0, Hash{key}), hosts_(0, Hash{key}) {}
+PrefixShares::PrefixShares(const HashKey& key, std::size_t accounts_from) : key_(key), accounts_from_(accounts_from) {}
 
 bool PrefixShares::contains(std::uint32_t slot) const {
   return slot < places_.size() && places_[slot].remote.is_specified();
 }
 
 std::size_t PrefixShares::of_host(const SocketAddress& remote) const {
-  const auto host = hosts_.find(remote.prefix());
-  return host == hosts_.end() ? 0 : host->second.size();
+  return accounts_ ? accounts_->of_host(remote) : 0;
 }
 
 void PrefixShares::add(std::uint32_t slot, const SocketAddress& remote, Instant heard) {
   GODWIT_ASSERT(!contains(slot) && remote.is_specified());
   if (slot >= places_.size()) places_.resize(slot + 1);
   places_[slot] = {remote, heard};
-  change_count(remote, true);
-  hosts_[remote.prefix()].emplace(heard, slot);
   ++size_;
+  if (accounts_) {
+    accounts_->add(slot, places_[slot]);
+  } else if (size_ >= accounts_from_) {
+    static_cast<void>(accounts());
+  }
 }
 
 void PrefixShares::remove(std::uint32_t slot) {
   if (!contains(slot)) return;
   const Place place = std::exchange(places_[slot], {});
-  change_count(place.remote, false);
-  const auto host = hosts_.find(place.remote.prefix());
-  host->second.erase({place.heard, slot});
-  if (host->second.empty()) hosts_.erase(host);
   --size_;
+  if (!accounts_) return;
+  accounts_->remove(slot, place);
+  if (size_ < accounts_->kept_from) accounts_.reset();
+}
+
+// A look at every place, after at least half as many connections have come or gone since the last one.
+PrefixShares::Accounts& PrefixShares::accounts() {
+  if (accounts_) return *accounts_;
+  accounts_ = std::make_unique<Accounts>(key_);
+  accounts_->kept_from = size_ / 2;
+  for (std::uint32_t slot = 0; slot < places_.size(); ++slot) {
+    if (contains(slot)) accounts_->add(slot, places_[slot]);
+  }
+  return *accounts_;
+}
+
+void PrefixShares::Accounts::add(std::uint32_t slot, const Place& place) {
+  change_count(place.remote, true);
+  hosts[place.remote.prefix()].emplace(place.heard, slot);
+}
+
+void PrefixShares::Accounts::remove(std::uint32_t slot, const Place& place) {
+  change_count(place.remote, false);
+  const auto host = hosts.find(place.remote.prefix());
+  host->second.erase({place.heard, slot});
+  if (host->second.empty()) hosts.erase(host);
+}
+
+std::size_t PrefixShares::Accounts::of_host(const SocketAddress& remote) const {
+  const auto host = hosts.find(remote.prefix());
+  return host == hosts.end() ? 0 : host->second.size();
 }
 
 // Before the slot itself comes or goes.
-void PrefixShares::change_count(const SocketAddress& remote, bool more) {
+void PrefixShares::Accounts::change_count(const SocketAddress& remote, bool more) {
   const SocketAddress network = remote.network();
   const SocketAddress host = remote.prefix();
-  Network& counts = networks_[network];
-  const auto move = [more](Ranking& ranking, std::size_t before, const SocketAddress& who) {
-    ranking.erase({before, who});
+  Network& counts = networks[network];
+  const auto move = [more](Ranking& ranked, std::size_t before, const SocketAddress& who) {
+    ranked.erase({before, who});
     const std::size_t after = more ? before + 1 : before - 1;
-    if (after > 0) ranking.emplace(after, who);
+    if (after > 0) ranked.emplace(after, who);
   };
-  move(ranking_, counts.count, network);
+  move(ranking, counts.count, network);
   move(counts.hosts, of_host(remote), host);
   counts.count += more ? 1 : std::size_t(-1);
-  if (counts.count == 0) networks_.erase(network);
+  if (counts.count == 0) networks.erase(network);
 }
 
-std::optional<SocketAddress> PrefixShares::host_over_share(const SocketAddress& remote) const {
-  if (ranking_.empty()) return std::nullopt;
-  const auto own = networks_.find(remote.network());
-  const std::size_t own_count = own == networks_.end() ? 0 : own->second.count;
-  const auto& [most, network] = *ranking_.rbegin();
+std::optional<SocketAddress> PrefixShares::host_over_share(const SocketAddress& remote) {
+  const Accounts& kept = accounts();
+  if (kept.ranking.empty()) return std::nullopt;
+  const auto own = kept.networks.find(remote.network());
+  const std::size_t own_count = own == kept.networks.end() ? 0 : own->second.count;
+  const auto& [most, network] = *kept.ranking.rbegin();
   // With the newcomer its network would still have fewer than the largest had.
-  if (most > own_count + 1) return networks_.find(network)->second.hosts.rbegin()->second;
-  if (own == networks_.end()) return std::nullopt;
+  if (most > own_count + 1) return kept.networks.find(network)->second.hosts.rbegin()->second;
+  if (own == kept.networks.end()) return std::nullopt;
   const auto& [host_most, host] = *own->second.hosts.rbegin();
   if (host_most > of_host(remote) + 1) return host;
   return std::nullopt;
@@ -69,12 +99,13 @@ std::optional<std::uint32_t> PrefixShares::victim(const SocketAddress& remote, c
 }
 
 std::optional<std::uint32_t> PrefixShares::victim(const Heard& heard) {
-  if (ranking_.empty()) return std::nullopt;
-  return idlest(networks_.find(ranking_.rbegin()->second)->second.hosts.rbegin()->second, heard);
+  const Accounts& kept = accounts();
+  if (kept.ranking.empty()) return std::nullopt;
+  return idlest(kept.networks.find(kept.ranking.rbegin()->second)->second.hosts.rbegin()->second, heard);
 }
 
 std::optional<std::uint32_t> PrefixShares::idlest(const SocketAddress& host, const Heard& heard) {
-  Host& slots = hosts_.find(host)->second;
+  Host& slots = accounts().hosts.find(host)->second;
   while (true) {
     const auto [known, slot] = *slots.begin();
     const Instant latest = heard(slot);

@@ -3,12 +3,14 @@
 // connections and keep them alive with a packet each two minutes; so when the table is full, a newcomer takes the place
 // of the connection that has been idle longest in the host with the most, of the network with the most - provided that
 // these have more than the newcomer's own. Owned by Endpoint. Logarithmic time; peers choose the addresses, so that
-// tables of them are keyed.
+// tables of them are keyed. The accounts cost some 400 bytes for each host: they are made when the table fills up or
+// somebody asks, and forgotten when half of the connections that they were made for have gone.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -23,8 +25,9 @@ namespace godwit {
 
 class PrefixShares {
  public:
-  // `key` is secret: peers choose the addresses.
-  explicit PrefixShares(const HashKey& key);
+  // `key` is secret: peers choose the addresses. With fewer connections than `accounts_from` no accounts are kept: not
+  // more than any limit that of_host() is compared with.
+  PrefixShares(const HashKey& key, std::size_t accounts_from);
 
   // `slot` is not there yet.
   void add(std::uint32_t slot, const SocketAddress& remote, Instant heard);
@@ -32,11 +35,11 @@ class PrefixShares {
   void remove(std::uint32_t slot);
   [[nodiscard]] bool contains(std::uint32_t slot) const;
   [[nodiscard]] std::size_t size() const { return size_; }
-  // Connections of the host that `remote` belongs to.
+  // Connections of the host that `remote` belongs to; 0 while there are no accounts.
   [[nodiscard]] std::size_t of_host(const SocketAddress& remote) const;
 
   // Whether somebody has more than the share of a newcomer at `remote`.
-  [[nodiscard]] bool has_victim(const SocketAddress& remote) const { return host_over_share(remote).has_value(); }
+  [[nodiscard]] bool has_victim(const SocketAddress& remote) { return host_over_share(remote).has_value(); }
   // The connection that gives way; `heard` tells when a slot's peer was last heard. Nothing when nobody has more.
   using Heard = std::function<Instant(std::uint32_t slot)>;
   [[nodiscard]] std::optional<std::uint32_t> victim(const SocketAddress& remote, const Heard& heard);
@@ -59,16 +62,29 @@ class PrefixShares {
     SocketAddress remote;  // unspecified: not there
     Instant heard;
   };
+  struct Accounts {
+    explicit Accounts(const HashKey& key) : networks(0, Hash{key}), hosts(0, Hash{key}) {}
 
-  [[nodiscard]] std::optional<SocketAddress> host_over_share(const SocketAddress& remote) const;
+    void add(std::uint32_t slot, const Place& place);
+    void remove(std::uint32_t slot, const Place& place);
+    void change_count(const SocketAddress& remote, bool more);
+    [[nodiscard]] std::size_t of_host(const SocketAddress& remote) const;
+
+    std::unordered_map<SocketAddress, Network, Hash> networks;
+    std::unordered_map<SocketAddress, Host, Hash> hosts;
+    Ranking ranking;            // of networks
+    std::size_t kept_from = 0;  // forgotten with fewer connections
+  };
+
+  [[nodiscard]] Accounts& accounts();
+  [[nodiscard]] std::optional<SocketAddress> host_over_share(const SocketAddress& remote);
   [[nodiscard]] std::optional<std::uint32_t> idlest(const SocketAddress& host, const Heard& heard);
-  void change_count(const SocketAddress& remote, bool more);
 
-  std::unordered_map<SocketAddress, Network, Hash> networks_;
-  std::unordered_map<SocketAddress, Host, Hash> hosts_;
-  Ranking ranking_;            // of networks
+  HashKey key_;
+  std::size_t accounts_from_;
   std::vector<Place> places_;  // by slot
   std::size_t size_ = 0;
+  std::unique_ptr<Accounts> accounts_;  // null while nobody needs them
 };
 
 }  // namespace godwit

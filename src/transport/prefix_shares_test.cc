@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/random.h"
@@ -26,7 +27,7 @@ class PrefixSharesTest : public ::testing::Test {
   }
 
   DeterministicRandom random_{1};
-  PrefixShares shares_{HashKey(random_)};
+  PrefixShares shares_{HashKey(random_), 0};
   std::map<std::uint32_t, Instant> heard_;
 };
 
@@ -67,9 +68,19 @@ TEST_F(PrefixSharesTest, AnIpv6NetworkCountsAsOneHoweverManySubnetsItUses) {
   EXPECT_LT(*chosen, 40U);
 }
 
-TEST_F(PrefixSharesTest, AgreesWithAModelUnderRandomOperations) {
+// With accounts from the first connection on, from a number that is passed again and again, and on request alone.
+class AccountsFrom : public PrefixSharesTest, public ::testing::WithParamInterface<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(PrefixShares, AccountsFrom, ::testing::Values(0, 150, 1'000'000));
+
+TEST_P(AccountsFrom, AgreesWithAModelUnderRandomOperations) {
+  shares_ = PrefixShares(HashKey(random_), GetParam());
   std::map<std::uint32_t, SocketAddress> model;
   for (int step = 0; step < 20'000; ++step) {
+    // Nearly all go at times.
+    if (step % 5'000 == 4'999) {
+      for (std::uint32_t slot = 5; slot < 300; ++slot) shares_.remove(slot);
+      std::erase_if(model, [](const auto& entry) { return entry.first >= 5; });
+    }
     const auto slot = static_cast<std::uint32_t>(random_.below(300));
     if (model.contains(slot)) {
       shares_.remove(slot);
@@ -81,6 +92,12 @@ TEST_F(PrefixSharesTest, AgreesWithAModelUnderRandomOperations) {
       model.emplace(slot, remote);
     }
     ASSERT_EQ(shares_.size(), model.size());
+    if (shares_.size() >= GetParam()) {
+      const SocketAddress host = ipv4(2, 2, 7);
+      EXPECT_EQ(shares_.of_host(host), std::ranges::count_if(model, [&](const auto& entry) {
+                  return entry.second.prefix() == host.prefix();
+                }));
+    }
     if (step % 50 != 0) continue;
     std::map<SocketAddress, std::size_t> networks;
     for (const auto& [unused, remote] : model) ++networks[remote.network()];

@@ -37,9 +37,7 @@ void Route::open(const SocketAddress& remote) {
 }
 
 void Route::connect(Handshake handshake) {
-  ++context_->statistics.handshakes_started;
   connection_ = std::make_unique<Connection>(context_->connection, id(), remote_, std::move(handshake));
-  counted_open_ = counted_end_ = false;
 }
 
 void Route::clear() {
@@ -48,16 +46,6 @@ void Route::clear() {
   question_.reset();
   beside_.reset();
   remote_ = {};
-}
-
-void Route::count_transitions() {
-  if (!connection_ || connection_->is_handshaking()) return;
-  EndpointStatistics& statistics = context_->statistics;
-  if (connection_->is_established()) {
-    if (!std::exchange(counted_open_, true)) ++statistics.connections_opened;
-  } else if (!std::exchange(counted_end_, true)) {
-    ++(counted_open_ ? statistics.connections_closed : statistics.handshakes_failed);
-  }
 }
 
 // --- Symmetric datagrams ---
@@ -224,7 +212,8 @@ Route::Pending& Route::add_pending(const SocketAddress& local, const IntroFinger
   return *pending_.back();
 }
 
-void Route::remove_pending(std::size_t index) {
+void Route::remove_pending(std::size_t index, HandshakeEnd end) {
+  context_->statistics.count(end);
   context_->admission.on_half_open_ended(std::uint64_t{pending_[index]->number} << 32 | slot_);
   pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(index));
 }
@@ -234,11 +223,17 @@ void Route::clear_pending() {
 }
 
 void Route::drop_half_open(std::uint32_t number) {
-  std::erase_if(pending_, [number](const auto& pending) { return pending->number == number; });
+  for (std::size_t n = pending_.size(); n-- > 0;) {
+    if (pending_[n]->number == number) remove_pending(n);
+  }
 }
 
 bool Route::advance_pending(Instant now, std::size_t index, const HandshakeStep& step, ByteView datagram,
                             const SocketAddress& local) {
+  // What is handed over inside it is recorded by the connection.
+  if (step.kind != HandshakeStep::Kind::kNothing && step.plaintext.empty() && !datagram.empty()) {
+    context_->connection.record_handshake_received(now, 0, datagram);
+  }
   switch (step.kind) {
     case HandshakeStep::Kind::kNothing:
       if (step.drop) context_->drop(now, *step.drop, datagram.size());
@@ -247,8 +242,7 @@ bool Route::advance_pending(Instant now, std::size_t index, const HandshakeStep&
     case HandshakeStep::Kind::kFailed:
       // Its intro had its chance. One that gave way to others, or to a session that lived, may come again.
       context_->admission.on_answered(remote_, pending_[index]->intro);
-      remove_pending(index);
-      ++context_->statistics.handshakes_failed;
+      remove_pending(index, HandshakeEnd::kFailed);
       return false;
     case HandshakeStep::Kind::kEstablished: establish(now, index, step, datagram, local); return false;
   }
@@ -263,20 +257,18 @@ void Route::establish(Instant now, std::size_t index, const HandshakeStep& step,
   auto handshake_tail = drain_datagrams(now, handshake);
   Session session = handshake.take_session();
   context_->admission.on_answered(remote_, pending_[index]->intro);
+  remove_pending(index, HandshakeEnd::kSucceeded);
   clear_pending();
   question_.reset();
   if (connection_) {
     ++context_->statistics.sessions_replaced;
     // Told to nobody but the application: the peer that would hear it is gone.
     connection_->abandon(now, CloseReason::kReplaced);
-    count_transitions();
     ++generation_;
   }
   local_ = local;
-  counted_open_ = counted_end_ = false;
   connection_ = std::make_unique<Connection>(now, context_->connection, id(), remote_, std::move(session),
                                              std::move(handshake_tail));
-  count_transitions();
   connection_->process_first(now, step, datagram);
 }
 
@@ -286,6 +278,14 @@ void Route::close(Instant now, CloseReason reason, std::string_view text) {
   connection_->close(now, reason, text);
   question_.reset();
   clear_pending();
+}
+
+void Route::on_send_refused(PathProblem problem) {
+  const bool about_addresses = problem == PathProblem::kInvalidAddress || problem == PathProblem::kNetworkUnreachable ||
+                               problem == PathProblem::kHostUnreachable;
+  if (!about_addresses) return;
+  local_ = {};
+  for (const auto& pending : pending_) pending->local = {};
 }
 
 bool Route::reconnecting() const {
@@ -339,6 +339,7 @@ std::optional<DatagramRun> Route::poll_pending(Instant now, TransmitBuffer& buff
     const MutableBytes space = buffer.space().first(wire::kMaxDatagram);
     while (const std::size_t size = pending->handshake.poll_transmit(now, space)) {
       if (!may_send(now, space.first(size))) continue;
+      context_->connection.record_handshake_sent(now, 0, space.first(size));
       return DatagramRun{
           .local = pending->local, .remote = remote_, .bytes = buffer.commit(size), .segment_size = size};
     }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/datagram_run.h"
+#include "base/path_problem.h"
 #include "congestion/fair_share.h"
 #include "transport/admission.h"
 #include "transport/connection.h"
@@ -63,6 +64,9 @@ class Route {
   [[nodiscard]] const SocketAddress& remote() const { return remote_; }
   // Where the peer's datagrams arrive: replies leave from there.
   [[nodiscard]] const SocketAddress& local() const { return local_; }
+  // The kernel refused to send: the local address may be one that this host has had. It chooses one itself until the
+  // next authentic datagram has come in.
+  void on_send_refused(PathProblem problem);
   // Null while the route is half-open.
   [[nodiscard]] Connection* connection() { return connection_.get(); }
   [[nodiscard]] const Connection* connection() const { return connection_.get(); }
@@ -85,8 +89,6 @@ class Route {
   [[nodiscard]] Status reconnect(Instant now);
   void close(Instant now, CloseReason reason, std::string_view text);
   void handle_timeout(Instant now);
-  // Counts what has become of the connection: opened, closed, failed.
-  void count_transitions();
 
   // --- Outputs ---
   [[nodiscard]] std::optional<DatagramRun> poll_transmit(Instant now, TransmitBuffer& buffer);
@@ -128,7 +130,7 @@ class Route {
   void begin_beside(Instant now, const SocketAddress& local, const IntroSeen& intro);
   Pending& add_pending(const SocketAddress& local, const IntroFingerprint& intro, Handshake handshake);
   [[nodiscard]] bool reconnecting() const;
-  void remove_pending(std::size_t index);
+  void remove_pending(std::size_t index, HandshakeEnd end = HandshakeEnd::kGivenUp);
   void clear_pending();
   // True while the pending handshake `index` is still there.
   bool advance_pending(Instant now, std::size_t index, const HandshakeStep& step, ByteView datagram,
@@ -145,8 +147,6 @@ class Route {
   SocketAddress remote_;
   SocketAddress local_;
   std::unique_ptr<Connection> connection_;
-  bool counted_open_ = false;
-  bool counted_end_ = false;
   std::vector<std::unique_ptr<Pending>> pending_;  // oldest first
   std::unique_ptr<Question> question_;
   std::unique_ptr<UnopenableBudget> beside_;  // from the first handshake beside a session on

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "crypto/copying_cipher.h"
 #include "transport/key_usage.h"
 #include "wire/message_codec.h"
 
@@ -15,22 +14,17 @@ namespace {
 // An intro of the attempt that has just succeeded may have been overtaken by its ack.
 constexpr Duration kLateIntro = 1s;
 
-std::unique_ptr<PacketCipher> make_cipher(const HandshakeContext& context, const SymmetricKey& key) {
-  auto cipher = make_packet_cipher(context.cipher, key);
-  return context.copying_cipher ? make_copying_cipher(std::move(cipher)) : std::move(cipher);
-}
-
 }  // namespace
 
 InboundKey make_inbound_key(const HandshakeContext& context, bool proves_peer) {
   const SymmetricKey key = SymmetricKey::generate(*context.random);
-  return {.key = key, .opener = PacketOpener(make_cipher(context, key)), .proves_peer = proves_peer};
+  return {.key = key, .opener = PacketOpener(context.make_cipher(context.cipher, key)), .proves_peer = proves_peer};
 }
 
 PacketSealer make_sealer(const HandshakeContext& context, const SymmetricKey& key) {
   SealerLimits limits = context.key_limits;
   if (context.key_usage != nullptr) limits.already_sealed = context.key_usage->packets_sealed(key);
-  return {make_cipher(context, key), *context.random, limits};
+  return {context.make_cipher(context.cipher, key), *context.random, limits};
 }
 
 Session::Session(Parts parts)

@@ -10,14 +10,19 @@
 #include "base/bandwidth.h"
 #include "base/time.h"
 #include "trace/events.h"
+#include "transport/event.h"
 
 namespace godwit {
 
-// Datagrams (or messages in them) that were not used, by reason.
-class DropCounts {
+// How often something happened, by reason; `Reason` is an enumeration that ends with kCount.
+template <typename Reason>
+class ReasonCounts {
  public:
-  void add(trace::DropReason reason, std::uint64_t count = 1) { counts_[static_cast<std::size_t>(reason)] += count; }
-  [[nodiscard]] std::uint64_t of(trace::DropReason reason) const { return counts_[static_cast<std::size_t>(reason)]; }
+  void add(Reason reason, std::uint64_t count = 1) { counts_[static_cast<std::size_t>(reason)] += count; }
+  void add(const ReasonCounts& more) {
+    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += more.counts_[i];
+  }
+  [[nodiscard]] std::uint64_t of(Reason reason) const { return counts_[static_cast<std::size_t>(reason)]; }
   [[nodiscard]] std::uint64_t total() const {
     std::uint64_t sum = 0;
     for (const std::uint64_t count : counts_) sum += count;
@@ -25,8 +30,11 @@ class DropCounts {
   }
 
  private:
-  std::array<std::uint64_t, static_cast<std::size_t>(trace::DropReason::kCount)> counts_{};
+  std::array<std::uint64_t, static_cast<std::size_t>(Reason::kCount)> counts_{};
 };
+// Datagrams (or messages in them) that were not used.
+using DropCounts = ReasonCounts<trace::DropReason>;
+using CloseCounts = ReasonCounts<CloseReason>;
 
 // What a connection counts itself; the parts it owns count the rest.
 struct ConnectionCounters {
@@ -71,13 +79,24 @@ struct ConnectionStatistics : ConnectionCounters {
   std::uint64_t key_packets_sealed = 0;  // under the sending key (decisions 3)
 };
 
+enum class HandshakeEnd : std::uint8_t {
+  kSucceeded,
+  kFailed,   // timed out or refused
+  kGivenUp,  // it gave way to another one or to a session that lived, or this side closed it
+};
+
+// At every moment: handshakes_started is the sum of those that succeeded, failed and were given up and of those that
+// are pending (Endpoint::pending_handshakes()); connections_opened is the sum of connections_closed and of the
+// Connected events whose Closed has not followed.
 struct EndpointStatistics {
   std::uint64_t datagrams_received = 0;
   std::uint64_t runs_received = 0;
-  std::uint64_t connections_opened = 0;  // became established
-  std::uint64_t connections_closed = 0;  // ended after that
+  std::uint64_t connections_opened = 0;  // Connected was said of them
+  CloseCounts connections_closed;        // that had been opened
   std::uint64_t handshakes_started = 0;  // both roles
-  std::uint64_t handshakes_failed = 0;   // ended without a session; not those that gave way to others
+  std::uint64_t handshakes_succeeded = 0;
+  std::uint64_t handshakes_failed = 0;
+  std::uint64_t handshakes_given_up = 0;
   std::uint64_t sessions_replaced = 0;
   std::uint64_t error_acknowledgements_sent = 0;
   std::uint64_t evicted_for_memory = 0;   // connections closed for the memory their inbound streams held
@@ -87,6 +106,14 @@ struct EndpointStatistics {
   std::uint64_t replies_withheld = 0;     // an unproven address had been sent enough for what came from it
   std::uint64_t unopenable_withheld = 0;  // of handshakes beside a session that may be alive
   DropCounts drops;                       // that belong to no connection
+
+  void count(HandshakeEnd end) {
+    switch (end) {
+      case HandshakeEnd::kSucceeded: ++handshakes_succeeded; break;
+      case HandshakeEnd::kFailed: ++handshakes_failed; break;
+      case HandshakeEnd::kGivenUp: ++handshakes_given_up; break;
+    }
+  }
 };
 
 }  // namespace godwit

@@ -8,7 +8,7 @@
 #include <memory>
 #include <thread>
 
-#include "udp/scripted_send_calls.h"
+#include "udp/scripted_send_calls_test_support.h"
 
 namespace godwit {
 namespace {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "udp/backend.h"
-#include "udp/scripted_send_calls.h"
+#include "udp/scripted_send_calls_test_support.h"
 
 namespace godwit {
 

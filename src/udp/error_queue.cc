@@ -74,19 +74,20 @@ std::size_t ErrorQueue::drain() {
     ++found;
     ++statistics_.path_errors;
     if (const auto remote = from_kernel(&name.generic, header.msg_namelen)) {
-      add(*remote, static_cast<int>(error->ee_errno));
+      add(*remote, static_cast<int>(error->ee_errno), false);
     }
   }
   return found;
 }
 
-void ErrorQueue::add(const SocketAddress& remote, int error) {
+void ErrorQueue::add(const SocketAddress& remote, int error, bool refused) {
   const PathProblem problem = path_problem_of(error);
   if (problem == PathProblem::kNone) return;
   if (const auto known = std::ranges::find(reports_, remote, &PathReport::remote); known != reports_.end()) {
     known->problem = problem;
+    known->refused = known->refused || refused;
   } else if (reports_.size() < kMaxReports) {
-    reports_.push_back({remote, problem});
+    reports_.push_back({remote, problem, refused});
   } else {
     ++statistics_.path_reports_dropped;
   }

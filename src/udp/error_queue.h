@@ -24,8 +24,8 @@ class ErrorQueue {
 
   // Reads what ICMP reported; the number of messages. One system call when there is none.
   std::size_t drain();
-  // A send to `remote` was refused, or ICMP refused it later, with `error`, an errno.
-  void add(const SocketAddress& remote, int error);
+  // A send to `remote` was refused with `error`, an errno; or, unless `refused`, ICMP refused it later.
+  void add(const SocketAddress& remote, int error, bool refused = true);
   // The oldest report, one for each peer: a newer one about the same peer has taken its place.
   [[nodiscard]] std::optional<PathReport> poll();
 

@@ -1,6 +1,6 @@
 // The system calls that send, as a seam: refusals of the kernel (no checksum offload, a route change, seccomp, a full
-// device queue) cannot be had on demand, so tests put a ScriptedSendCalls (scripted_send_calls.h) in their place, below
-// all fall-back logic. The virtual call is once a system call, not once a datagram.
+// device queue) cannot be had on demand, so tests put a ScriptedSendCalls (scripted_send_calls_test_support.h) in their
+// place, below all fall-back logic. The virtual call is once a system call, not once a datagram.
 #pragma once
 
 #include <sys/socket.h>

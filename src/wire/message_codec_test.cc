@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -40,10 +42,12 @@ const Bytes kCafe = hex("cafe");
 const Bytes kMetadata = hex("112233");
 constexpr const char* kRefusal = "remote is using a different protocol version, expected version 0.2.154";
 
-std::vector<Example> worked_examples() {
-  const std::string none = "00 00 00 00 00 00 00 00 |";
-  const std::string key = "a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac ad ae af";
-  const std::string receipts_5_and_last = "02 00 00 00 00 00 00 00 | 05 00 00 00 | ff ff ff ff |";
+constexpr std::string_view kNoReceipts = "00 00 00 00 00 00 00 00 |";
+constexpr std::string_view kKeyBytes = "a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac ad ae af";
+
+std::vector<Example> acknowledgement_examples() {
+  const std::string none(kNoReceipts);
+  const std::string key(kKeyBytes);
   return {
       {"AckConnection Ok, IPv4",
        46,
@@ -64,6 +68,12 @@ std::vector<Example> worked_examples() {
        0,
        {},
        AckError{kRefusal}},
+  };
+}
+
+std::vector<Example> data_examples() {
+  const std::string none(kNoReceipts);
+  return {
       {"ShortMessage",
        43,
        "01 00 00 00 | 02 00 00 00 00 00 00 00 | 07 00 00 00 | 08 00 00 00 | 01 00 00 00 |"
@@ -96,6 +106,14 @@ std::vector<Example> worked_examples() {
        NoOp{}},
       {"Ping", 24, "05 00 00 00" + none + "04 00 00 00 | 00 00 00 00 00 00 00 00", 5, {}, Ping{0}},
       {"Pong", 24, "06 00 00 00" + none + "05 00 00 00 | 00 00 00 00 00 00 00 00", 6, {}, Pong{0}},
+  };
+}
+
+std::vector<Example> version_examples() {
+  const std::string none(kNoReceipts);
+  const std::string key(kKeyBytes);
+  const std::string receipts_5_and_last = "02 00 00 00 00 00 00 00 | 05 00 00 00 | ff ff ff ff |";
+  return {
       {"AckConnectionV2, IPv4",
        50,
        "00 00 00 00" + none + "06 00 00 00 |" + key + "| 00 00 00 00 c0 00 02 07 69 7a | ff 00 02 00 9a 00 7a 01",
@@ -128,6 +146,12 @@ std::vector<Example> worked_examples() {
        {5, 0xffffffff},
        UpgradeDecline{0xffffffff, 255}},
   };
+}
+
+std::vector<Example> worked_examples() {
+  std::vector<Example> examples = acknowledgement_examples();
+  for (auto more : {&data_examples, &version_examples}) std::ranges::move(more(), std::back_inserter(examples));
+  return examples;
 }
 
 TEST(MessageCodec, EncodesEveryWorkedExampleByteForByte) {

@@ -201,6 +201,11 @@ class Files(Case):
                 server = self.listen(*options)
                 server.finish(signal.SIGINT)
                 self.assertEqual("anyone who knows this address and key can send" in server.errors, warned, server.errors)
+        # A key that nothing connects to can prove nothing, and the others can.
+        server = self.listen("--allow", "ab" * 32, "--allow", "cd" * 32, "--dial", "ab" * 32 + "@127.0.0.1:9")
+        server.finish(signal.SIGINT)
+        self.assertIn(f"every file of --allow {'cd' * 32} is refused", server.errors)
+        self.assertNotIn(f"every file of --allow {'ab' * 32}", server.errors)
         both = self.run_godwit("listen", "--anyone", "--allow", "ab" * 32)
         self.assert_one_error(both, 2, "--anyone")
 

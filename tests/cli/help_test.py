@@ -3,10 +3,10 @@ import json
 import pathlib
 import re
 
-from harness import Case
+from harness import Case, LAB
 
 COMMANDS = (["keygen"], ["listen"], ["send"], ["ping"], ["perf"], ["perf", "server"], ["perf", "client"], ["version"], ["sim"],
-            ["sim", "run"], ["sim", "table"], ["doctor"], ["report"], ["analyze"], [])
+            ["sim", "run"], ["sim", "table"], *((["doctor"], ["report"], ["analyze"]) if LAB else ()), [])
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "command_line.md"
 
 
@@ -14,6 +14,8 @@ class Help(Case):
     def test_every_command_has_help_with_the_exit_codes_of_the_document(self):
         documented = dict(re.findall(r"^\| (\d+) \| (.+?) \|$", DOCUMENT.read_text(), re.M))
         self.assertGreaterEqual(len(documented), 8)
+        if not LAB:
+            documented = {code: meaning for code, meaning in documented.items() if not meaning.startswith("doctor: ")}
         for command in COMMANDS:
             with self.subTest(command=command):
                 result = self.run_godwit(*command, "--help")

@@ -5,8 +5,9 @@ import pty
 import signal
 import subprocess
 import time
+import unittest
 
-from harness import GODWIT, PATIENCE, Case, Server, random_file
+from harness import GODWIT, LAB, PATIENCE, Case, Server, random_file
 
 OUTPUT_LOST = 4
 
@@ -26,7 +27,9 @@ class LostResults(Case):
                 [*listener.client("send"), "data.bin"], [*listener.client("send"), "data.bin", "--json"],
                 [*perf, "-t", "0.2", "--rate", "10M"], [*perf, "-t", "0.2", "--rate", "10M", "--json"],
                 [*perf, "-t", "0.2", "--rate", "10M", "--json-stream"], scenario,
-                ["sim", "table", "--subset", "ci", "--only", "zzzz", "--json"]]
+                ["sim", "run", "--seeds", "2"],
+                ["sim", "table", "--subset", "ci", "--only", "zzzz", "--json"],
+                *([["bench", "--list"]] if os.path.exists(os.path.join(os.path.dirname(GODWIT), "transport_perf")) else [])]
 
     def test_a_full_disk_is_an_error_of_every_command(self):
         for command in self.commands():
@@ -37,6 +40,7 @@ class LostResults(Case):
                 self.assertEqual(result.returncode, 2 if "zzzz" in command else OUTPUT_LOST, result)
                 self.assertIn("cannot write to standard output: No space left on device", result.stderr)
 
+    @unittest.skipUnless(LAB, "no laboratory")
     def test_doctor_on_a_full_disk(self):
         with open("/dev/full", "w") as full:
             result = subprocess.run([GODWIT, "doctor"], stdout=full, stderr=subprocess.PIPE, text=True,

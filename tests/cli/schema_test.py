@@ -2,8 +2,9 @@
 import json
 import pathlib
 import re
+import unittest
 
-from harness import Case, Server, random_file, sha256
+from harness import LAB, Case, Server, random_file, sha256
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "json.md"
 
@@ -37,6 +38,7 @@ class Schemas(Case):
     def test_version(self):
         self.check(json.loads(self.run_godwit("version", "--json").stdout), "godwit-version")
 
+    @unittest.skipUnless(LAB, "no laboratory")
     def test_doctor(self):
         result = self.run_godwit("doctor", "--json", "--json-file", "doctor.json")
         doctor = json.loads(result.stdout)

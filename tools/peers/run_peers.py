@@ -102,7 +102,7 @@ class Godwit:
 class Raw:
     def __init__(self, name, folder, path):
         self.name, self.path = name, path
-        paths = (os.path.join(folder, "benches", "godwit-raw"), os.path.join(folder, "godwit-raw"))
+        paths = (os.path.join(folder, "lab", "benches", "godwit-raw"), os.path.join(folder, "godwit-raw"))
         self.program = next((path for path in paths if os.path.exists(path)), paths[0])
 
     def run(self, folder, seconds):
@@ -138,7 +138,7 @@ class Quic:
 
 
 def interval(samples, confidence=0.95, resamples=4000):
-    """Median and its percentile bootstrap interval, as src/measure/statistics.h computes them."""
+    """Median and its percentile bootstrap interval, as lab/measure/statistics.h computes them."""
     generator = random.Random(1)
     medians = sorted(statistics.median(generator.choices(samples, k=len(samples))) for _ in range(resamples))
     tail = (1 - confidence) / 2

@@ -1,0 +1,31 @@
+"""An encrypted, reliable, NAT-traversing UDP transport for peer-to-peer networks.
+
+``Node`` is a peer with a socket of its own and callbacks, for programs without an event loop. ``AsyncNode`` is the same
+for asyncio: connections whose messages are awaited, with back-pressure in both directions.
+"""
+from godwit._node import (
+    CloseReason,
+    ConnectionClosed,
+    Event,
+    EventKind,
+    GodwitError,
+    Node,
+    SecretKey,
+    Status,
+    version,
+)
+from godwit.aio import AsyncNode, Connection
+
+__all__ = [
+    "AsyncNode",
+    "CloseReason",
+    "Connection",
+    "ConnectionClosed",
+    "Event",
+    "EventKind",
+    "GodwitError",
+    "Node",
+    "SecretKey",
+    "Status",
+    "version",
+]

@@ -1,0 +1,153 @@
+"""The binding against the real library: two nodes in one process, on loopback sockets.
+
+    GODWIT_LIBRARY=build/dev/libgodwit.so.0.1.0 PYTHONPATH=bindings/python python3 bindings/python/tests/test_binding.py
+"""
+import asyncio
+import time
+import unittest
+
+from godwit import (
+    AsyncNode,
+    CloseReason,
+    ConnectionClosed,
+    EventKind,
+    GodwitError,
+    Node,
+    SecretKey,
+    Status,
+    version,
+)
+
+LOOPBACK = "127.0.0.1:0"
+
+
+class Keys(unittest.TestCase):
+    def test_a_key_comes_back_from_its_bytes(self):
+        key = SecretKey.generate()
+        self.assertEqual(SecretKey(bytes(key)).public_key, key.public_key)
+        self.assertNotIn(bytes(key).hex(), repr(key))
+
+    def test_what_is_no_key_is_refused(self):
+        with self.assertRaises(GodwitError) as caught:
+            SecretKey(b"short")
+        self.assertIs(caught.exception.status, Status.INVALID_ARGUMENT)
+
+    def test_the_library_says_its_version(self):
+        self.assertRegex(version(), r"^\d+\.\d+\.\d+$")
+
+
+class Callbacks(unittest.TestCase):
+    def pair(self, on_a, on_b, **options):
+        a = Node(SecretKey.generate(), on_a, LOOPBACK, **options)
+        b = Node(SecretKey.generate(), on_b, LOOPBACK, **options)
+        self.addCleanup(a.close)
+        self.addCleanup(b.close)
+        return a, b
+
+    def turn_until(self, nodes, condition):
+        deadline = time.monotonic() + 30
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, "nothing happened")
+            for node in nodes:
+                node.turn(0.001)
+
+    def test_messages_counters_and_the_end(self):
+        events = []
+        a, b = self.pair(lambda node, event: events.append(event),
+                         lambda node, event: event.kind == EventKind.MESSAGE and node.send(event.connection, event.data))
+        connection = a.connect(b.local_address, b.public_key)
+        number = a.send(connection, b"x" * 100_000)
+        self.turn_until((a, b), lambda: any(event.kind == EventKind.MESSAGE for event in events))
+        self.turn_until((a, b), lambda: any(event.kind == EventKind.ACKNOWLEDGED for event in events))
+        by_kind = {event.kind: event for event in events}
+        self.assertEqual(by_kind[EventKind.MESSAGE].data, b"x" * 100_000)
+        self.assertEqual(by_kind[EventKind.ACKNOWLEDGED].message, number)
+        self.assertEqual(by_kind[EventKind.CONNECTED].observed, a.local_address)
+        self.assertTrue(by_kind[EventKind.CONNECTED].authenticated)
+        self.assertEqual(a.statistics(connection)["payload_bytes_sent"], 100_000)
+        self.assertEqual(a.statistics(connection)["congestion"], "bbr")
+        self.assertEqual(a.endpoint_statistics()["connections"], 1)
+        a.close_connection(connection, "thank you")
+        self.turn_until((a, b), lambda: any(event.kind == EventKind.CLOSED for event in events))
+        self.assertIs(events[-1].reason, CloseReason.LOCAL)
+        with self.assertRaises(GodwitError) as caught:
+            a.statistics(connection)
+        self.assertIs(caught.exception.status, Status.NOT_FOUND)
+
+    def test_an_exception_in_a_handler_ends_the_turn_that_called_it(self):
+        def fail(_node, _event):
+            raise ValueError("mine")
+
+        a, b = self.pair(fail, lambda node, event: None)
+        a.connect(b.local_address, b.public_key)
+        with self.assertRaisesRegex(ValueError, "mine"):
+            self.turn_until((a, b), lambda: False)
+
+    def test_options_are_named_and_judged(self):
+        with self.assertRaisesRegex(TypeError, "no option 'colour'"):
+            Node(SecretKey.generate(), lambda node, event: None, LOOPBACK, colour="red")
+        with self.assertRaisesRegex(GodwitError, "no congestion controller 'hope'"):
+            Node(SecretKey.generate(), lambda node, event: None, LOOPBACK, congestion="hope")
+        with self.assertRaisesRegex(GodwitError, "idle time-out"):
+            Node(SecretKey.generate(), lambda node, event: None, LOOPBACK, idle_timeout=0)
+
+    def test_a_closed_node_is_an_error_and_no_crash(self):
+        node = Node(SecretKey.generate(), lambda node, event: None, LOOPBACK)
+        node.close()
+        node.close()
+        with self.assertRaisesRegex(GodwitError, "has been closed"):
+            node.turn(0)
+
+
+class Asyncio(unittest.IsolatedAsyncioTestCase):
+    async def test_many_messages_both_ways(self):
+        async with AsyncNode(SecretKey.generate(), LOOPBACK) as a, AsyncNode(SecretKey.generate(), LOOPBACK) as b:
+            connection = await a.connect(b.local_address, b.public_key)
+            peer = await b.accept()
+
+            async def echo():
+                async for message in peer:
+                    await peer.send(message)
+
+            task = asyncio.create_task(echo())
+            count = 5000
+
+            async def send():
+                for number in range(count):  # more than the queue takes: waits for room
+                    await connection.send(number.to_bytes(4, "big"))
+
+            sender = asyncio.create_task(send())
+            received = sorted([await connection.receive() for _ in range(count)])
+            await sender
+            self.assertEqual(received, [number.to_bytes(4, "big") for number in range(count)])
+            await connection.close("done")
+            await asyncio.wait_for(task, 10)  # the loop over messages has ended
+
+    async def test_an_acknowledged_message_was_received(self):
+        async with AsyncNode(SecretKey.generate(), LOOPBACK) as a, AsyncNode(SecretKey.generate(), LOOPBACK) as b:
+            connection = await a.connect(b.local_address, b.public_key)
+            await connection.send_acknowledged(b"important")
+            self.assertEqual(await (await b.accept()).receive(), b"important")
+
+    async def test_the_wrong_key_is_an_error_with_a_reason(self):
+        async with AsyncNode(SecretKey.generate(), LOOPBACK, connect_timeout=0.5) as a, AsyncNode(
+                SecretKey.generate(), LOOPBACK) as b:
+            with self.assertRaises(ConnectionClosed) as caught:
+                await a.connect(b.local_address, SecretKey.generate().public_key)
+            self.assertIs(caught.exception.reason, CloseReason.HANDSHAKE_FAILED)
+            self.assertNotEqual(str(caught.exception), "")
+
+    async def test_a_peer_that_closes_ends_what_waits(self):
+        async with AsyncNode(SecretKey.generate(), LOOPBACK) as a:
+            b = AsyncNode(SecretKey.generate(), LOOPBACK)
+            connection = await a.connect(b.local_address, b.public_key)
+            waiting = asyncio.create_task(connection.receive())
+            await asyncio.sleep(0)
+            await b.close(text="going home")
+            with self.assertRaisesRegex(ConnectionClosed, "going home") as caught:
+                await asyncio.wait_for(waiting, 10)
+            self.assertIs(caught.exception.reason, CloseReason.REMOTE)
+
+
+if __name__ == "__main__":
+    unittest.main()

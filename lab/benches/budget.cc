@@ -1,0 +1,162 @@
+#include "benches/budget.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "benches/output.h"
+#include "benches/repetition.h"
+#include "crypto/packet_cipher.h"
+#include "support/build_facts.h"
+
+namespace godwit::bench {
+namespace {
+
+constexpr std::uint64_t kFixedOperations = 4096;
+constexpr const char* kInstructions = "instructions";
+
+// Instructions follow from compiler, build type, and the code that libraries choose for the processor: valgrind shows
+// them AVX2 at most.
+std::string build_of() {
+  const measure::BuildFacts facts = measure::build_facts();
+  return facts.compiler + ", " + facts.build_type + (cipher_available(CipherKind::kIpsecMbAvx2) ? ", AVX2" : "");
+}
+
+// What `allowed`, a number or one for each build, says about this build.
+std::optional<double> limit_of(const measure::Json& allowed, const std::string& build) {
+  if (allowed.is_number()) return allowed.get<double>();
+  if (!allowed.is_object()) return std::nullopt;
+  const auto own = allowed.find(build);
+  return own != allowed.end() && own->is_number() ? std::optional(own->get<double>()) : std::nullopt;
+}
+
+// By build; an empty object where `budget` has none.
+measure::Json instructions_in(const measure::Json& budget, const std::string& row) {
+  const measure::Json nothing = measure::Json::object();
+  return budget.value("rows", nothing).value(row, nothing).value(kInstructions, nothing);
+}
+
+// Pure computation and virtual time, and the back ends by themselves, whose system calls follow from the runs.
+bool has_exact_counts(const Row& row) {
+  return row.level() <= 1 || row.name.starts_with("level2/backend/") || row.name == "level3/connections/idle/1000";
+}
+
+}  // namespace
+
+CountTable count_all(const std::vector<const Row*>& rows, std::vector<std::string>& failures) {
+  CountTable table;
+  for (const Row* row : rows) {
+    if (!has_exact_counts(*row)) continue;
+    const Repetition repetition =
+        execute(*row, {.iterations = row->name.find("handshake") != std::string::npos ? 16 : kFixedOperations});
+    if (!repetition.outcome.skipped.empty()) continue;
+    if (!repetition.error.empty() || !repetition.outcome.verified) {
+      failures.push_back(row->name + ": " +
+                         (repetition.error.empty() ? "not verified: " + repetition.outcome.proof : repetition.error));
+      continue;
+    }
+    for (const auto& [name, value] : repetition.outcome.counts) table[row->name][name] = value;
+  }
+  return table;
+}
+
+int run_under_callgrind(const std::vector<const Row*>& rows, int repeat_every) {
+  for (const Row* row : rows) {
+    const Repetition repetition =
+        execute(*row, {.iterations = 1, .mode = RunMode::kInstructions, .repeat_every = repeat_every});
+    if (!repetition.error.empty()) put(stderr, "{}: {}\n", row->name, repetition.error);
+  }
+  return 0;
+}
+
+Result<CountTable> count_instructions_of(const std::string& program, const std::vector<const Row*>& rows,
+                                         const InstructionOptions& options) {
+  if (std::system("valgrind --version >/dev/null 2>&1") != 0)
+    return failure(ErrorCode::kUnsupported, "valgrind is not installed");
+  std::string pattern = (std::filesystem::temp_directory_path() / "godwit-callgrind-XXXXXX").string();
+  if (mkdtemp(pattern.data()) == nullptr) return failure(ErrorCode::kSystem, "no temporary folder");
+  const std::filesystem::path folder = pattern;
+  std::string names;
+  for (const Row* row : rows) {
+    if (row->level() <= options.highest_level && !row->whole) names += row->name + "\n";
+  }
+  std::ofstream(folder / "rows") << names;
+  const std::string command = fmt::format(
+      "valgrind -q --tool=callgrind --collect-atstart=no --callgrind-out-file={}/out '{}' --under-callgrind {}/rows "
+      "--repeat-every {} >/dev/null 2>{}/log",
+      folder.string(), program, folder.string(), options.repeat_every, folder.string());
+  const int code = std::system(command.c_str());
+  CountTable table;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (!entry.path().filename().string().starts_with("out.")) continue;
+    std::ifstream file(entry.path());
+    std::string line;
+    std::string name;
+    while (std::getline(file, line)) {
+      constexpr std::string_view kTrigger = "desc: Trigger: Client Request: ";
+      if (line.starts_with(kTrigger)) name = line.substr(kTrigger.size());
+      for (const std::string_view label : {"summary: ", "totals: "}) {
+        if (!line.starts_with(label) || name.empty()) continue;
+        table[name][kInstructions] = std::strtod(line.c_str() + label.size(), nullptr) / Bench::kCountedOperations;
+      }
+    }
+  }
+  std::error_code error;
+  std::filesystem::remove_all(folder, error);
+  if (code != 0 && table.empty()) return failure(ErrorCode::kSystem, "callgrind did not finish");
+  return table;
+}
+
+measure::Json budget_to_json(const CountTable& counts, const measure::Json& former) {
+  const std::string build = build_of();
+  measure::Json rows = measure::Json::object();
+  for (const auto& [name, values] : counts) {
+    measure::Json entry = measure::Json::object();
+    for (const auto& [count, value] : values) {
+      if (count != kInstructions) entry[count] = value;
+    }
+    measure::Json instructions = instructions_in(former, name);
+    if (const auto own = values.find(kInstructions); own != values.end()) instructions[build] = own->second;
+    if (!instructions.empty()) entry[kInstructions] = std::move(instructions);
+    rows[name] = std::move(entry);
+  }
+  return {{"schema", "godwit-budget"}, {"schema_version", 2}, {"rows", std::move(rows)}};
+}
+
+std::vector<std::string> check_budget(const measure::Json& budget, const CountTable& counts,
+                                      std::vector<std::string>& notes, double tolerance) {
+  std::vector<std::string> problems;
+  const auto rows = budget.find("rows");
+  if (rows == budget.end() || !rows->is_object()) return {"the budget has no rows"};
+  const std::string build = build_of();
+  std::size_t compared = 0;
+  std::size_t instructions_compared = 0;
+  for (const auto& [name, values] : counts) {
+    const auto row = rows->find(name);
+    if (row == rows->end()) {
+      notes.push_back(name + " is not in the budget");
+      continue;
+    }
+    for (const auto& [count, value] : values) {
+      const auto allowed = row->find(count);
+      const auto most = allowed == row->end() ? std::nullopt : limit_of(*allowed, build);
+      if (!most) continue;
+      const bool instructions = count == kInstructions;
+      // A full socket buffer may cost a send call more now and then; everything else is exact.
+      const double slack = instructions ? tolerance : count == "send_calls" ? 0.05 : 0;
+      const double limit = *most * (1 + slack) + 1e-9;
+      ++(instructions ? instructions_compared : compared);
+      if (value > limit) problems.push_back(fmt::format("{}: {} {:.4g}, allowed {:.4g}", name, count, value, *most));
+    }
+  }
+  if (compared == 0) problems.emplace_back("nothing was compared");
+  notes.push_back(fmt::format("{} counts compared, and the instructions of {} rows", compared, instructions_compared));
+  if (instructions_compared == 0) notes.push_back("the budget has no instructions of this build: " + build);
+  return problems;
+}
+
+}  // namespace godwit::bench

@@ -1,0 +1,125 @@
+#include "benches/suite.h"
+
+#include <algorithm>
+
+#include "measure/perf_counters.h"
+
+#if __has_include(<valgrind/callgrind.h>)
+#include <valgrind/callgrind.h>
+#define GODWIT_CALLGRIND 1
+#endif
+
+namespace godwit::bench {
+
+namespace {
+
+// Of the one thread that executes repetitions.
+measure::PerfCounters& counters() {
+  static measure::PerfCounters instance;
+  return instance;
+}
+
+}  // namespace
+
+void Bench::begin_counting() {
+  if (counters().has(measure::PerfEvent::kInstructions)) counters().start();
+}
+
+void Bench::end_counting() {
+  if (!counters().has(measure::PerfEvent::kInstructions)) return;
+  const auto instructions = counters().stop().of(measure::PerfEvent::kInstructions);
+  if (!instructions || state_.iterations() == 0) return;
+  outcome.metrics.emplace_back(
+      kInstructionsMetric, static_cast<double>(*instructions) / static_cast<double>(state_.iterations()) / outcome.per);
+}
+
+const std::vector<Row>& all_rows() {
+  static const Rows kRows = [] {
+    Rows rows;
+    add_level0_cipher(rows);
+    add_level0_wire(rows);
+    add_level1_queues(rows);
+    add_level1_recovery(rows);
+    add_level1_endpoints(rows);
+    add_level2_raw(rows);
+    add_level2_backends(rows);
+    add_level2_transport(rows);
+    add_level2_veth(rows);
+    add_level2_messages(rows);
+    add_level2_latency(rows);
+    add_level3_limits(rows);
+    add_level3_connections(rows);
+    add_level3_stress(rows);
+    return rows;
+  }();
+  return kRows;
+}
+
+const Row* find_row(const std::string& name) {
+  const auto& rows = all_rows();
+  const auto found = std::find_if(rows.begin(), rows.end(), [&name](const Row& row) { return row.name == name; });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+std::vector<LadderPlan> all_ladders() {
+  return {
+      {.name = "backends",
+       .title = "Goodput of one encrypted stream over loopback, back end by back end",
+       .steps = {{"one call a datagram", "level2/transport/sendto", "sendto, recvfrom: the analysed system's shape"},
+                 {"connected socket", "level2/transport/connected", "the client's side only"},
+                 {"sendmmsg and recvmmsg", "level2/transport/mmsg", "many datagrams a call, each walks the stack"},
+                 {"segmentation offload", "level2/transport/gso-without-gro", "54 datagrams walk the stack once"},
+                 {"receive offload", "level2/transport/gso", "and arrive as one buffer"},
+                 {"io_uring", "level2/transport/uring", "queued sends, multishot receive"}}},
+      {.name = "copy",
+       .title = "Goodput of one stream with and without a buffer for each step",
+       .steps = {{"copied once more", "level2/transport/copying", "before sealing, and after opening"},
+                 {"as shipped", "level2/transport/gso", "gathered where it is sealed, opened where it lies"}}},
+      {.name = "receipts",
+       .title = "Goodput of one stream by how packets are acknowledged",
+       .steps = {{"a packet each", "level2/transport/receipts-1", "one receipt in a packet of its own"},
+                 {"a list each batch", "level2/transport/gso", "up to 288 receipts a packet"}}},
+      {.name = "buffer",
+       .title = "Goodput of one stream by the receive buffer of the socket",
+       .steps = {{"208 KiB", "level2/transport/buffer-208k", "what a system grants without being asked"},
+                 {"1 MiB", "level2/transport/buffer-1m", ""},
+                 {"4 MiB", "level2/transport/buffer-4m", ""},
+                 {"16 MiB", "level2/transport/buffer-16m", "as shipped"}}},
+      {.name = "cipher",
+       .title = "Goodput of one stream by cipher implementation",
+       .steps = {{"OpenSSL", "level2/transport/openssl", "portable"},
+                 {"IPsec-MB", "level2/transport/ipsec-mb", "widest vectors of this processor"}}},
+      {.name = "serialisation",
+       .title = "Serialise one fragment of 1130 bytes",
+       .steps = {{"element by element", "level0/serialise/fragment/original", "the analysed system's shape"},
+                 {"codec and copy", "level0/serialise/fragment/codec", ""},
+                 {"header template", "level0/serialise/fragment/template", ""},
+                 {"in place", "level0/serialise/fragment/in-place", "the payload is not copied"}}},
+      {.name = "capacity",
+       .title = "Messages through a bounded queue between two endpoints, by its capacity",
+       .steps = {{"1", "level1/queue/endpoint/1", "the analysed system's channel"},
+                 {"10", "level1/queue/endpoint/10", ""},
+                 {"100", "level1/queue/endpoint/100", ""},
+                 {"1000", "level1/queue/endpoint/1000", ""},
+                 {"8192", "level1/queue/endpoint/8192", "as shipped"}}},
+      {.name = "nonce",
+       .title = "A nonce for one packet",
+       .steps = {{"random", "level0/nonce/random", "twelve bytes of the system's generator"},
+                 {"counter", "level0/nonce/counter", "as shipped"}}},
+  };
+}
+
+void count_instructions(const std::string& name, const std::function<void()>& operations) {
+#ifdef GODWIT_CALLGRIND
+  CALLGRIND_ZERO_STATS;
+  CALLGRIND_TOGGLE_COLLECT;
+  operations();
+  CALLGRIND_TOGGLE_COLLECT;
+  CALLGRIND_DUMP_STATS_AT(name.c_str());
+#else
+  static_cast<void>(name);
+  operations();
+#endif
+}
+
+}  // namespace godwit::bench

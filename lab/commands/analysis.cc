@@ -1,0 +1,301 @@
+#include "commands/analysis.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "commands/analysis_path.h"
+#include "measure/statistics.h"
+
+namespace godwit::cli {
+namespace {
+
+using measure::Json;
+using measure::number_or_zero;
+using trace::CostStep;
+
+// One side of one run, a packet.
+struct Reading {
+  double packets = 0;
+  double payload_bytes = 0;
+  double cpu = 0;  // ns
+  double waits = 0;
+  double pauses = 0;  // what is done without work: waits and receive calls that found nothing
+  double idle = 0;    // ns, raw
+  double busy = 0;    // ns, raw: with the cost of the marks
+  double marks = 0;
+  double loop_mark = 0;  // ns, of one mark
+  std::string clock;
+  struct Step {
+    double raw = 0;
+    double laps = 0;
+    double percentiles[4] = {};  // ns of single laps, without the loop's cost of a mark
+  };
+  std::map<CostStep, Step> steps;
+};
+
+// Most of the polling that a loop does in place of sleeping.
+double empty_receive_calls(const Json& socket) {
+  const auto classes = socket.find("receive_occupancy");
+  if (classes == socket.end()) return 0;
+  for (const Json& entry : *classes) {
+    if (number_or_zero(entry, "most_datagrams") == 0) return number_or_zero(entry, "calls");
+  }
+  return 0;
+}
+
+// What a run moved: a stream one way, or messages and their replies, of which each is a packet to either side.
+struct Traffic {
+  double packets = 0;
+  double payload_bytes = 0;
+  double goodput = 0;  // bit/s
+  double datagrams_per_send_call = 0;
+  double datagrams_per_receive_call = 0;
+  double receipt_packets = 0;  // a packet
+  double retransmitted = 0;
+};
+
+Traffic stream_traffic(const Json& direction) {
+  return {.packets = number_or_zero(direction, "packets_sent"),
+          .payload_bytes = number_or_zero(direction, "delivered_bytes"),
+          .goodput = number_or_zero(direction, "goodput_bits_per_second"),
+          .datagrams_per_send_call = number_or_zero(direction, "datagrams_per_send_call"),
+          .datagrams_per_receive_call = number_or_zero(direction, "datagrams_per_receive_call"),
+          .receipt_packets = number_or_zero(direction, "receipt_packets_per_delivered_packet"),
+          .retransmitted = number_or_zero(direction, "retransmitted_packets")};
+}
+
+Traffic message_traffic(const Json& run) {
+  const Json& echo = run.at("ping_pong");
+  const Json& sent = run.at("client").at("socket");
+  const Json& received = run.at("server").at("socket");
+  const double messages = number_or_zero(echo, "answered");
+  const double packets = messages * 2;
+  const double seconds = number_or_zero(echo, "seconds");
+  const auto ratio = [](double of, double to) { return to > 0 ? of / to : 0; };
+  return {.packets = packets,
+          .payload_bytes = packets * number_or_zero(echo, "bytes"),
+          .goodput = ratio(packets * number_or_zero(echo, "bytes") * 8, seconds),
+          .datagrams_per_send_call = ratio(number_or_zero(sent, "datagrams_sent"), number_or_zero(sent, "send_calls")),
+          .datagrams_per_receive_call =
+              ratio(number_or_zero(received, "datagrams_received"), number_or_zero(received, "receive_calls")),
+          .receipt_packets = ratio(number_or_zero(run.at("server").at("connection"), "receipt_packets_sent"), messages),
+          .retransmitted = number_or_zero(run.at("client").at("connection"), "packets_retransmitted")};
+}
+
+Traffic traffic_of(const Json& run) {
+  return run.at("results").empty() ? message_traffic(run) : stream_traffic(run.at("results").at(0));
+}
+
+Reading read_side(const Json& run, const char* side_name) {
+  Reading reading;
+  const Traffic traffic = traffic_of(run);
+  const Json& side = run.at(side_name);
+  reading.packets = traffic.packets;
+  reading.payload_bytes = traffic.payload_bytes;
+  if (reading.packets <= 0) return reading;
+  const double n = reading.packets;
+  reading.cpu = (number_or_zero(side, "cpu_user_seconds") + number_or_zero(side, "cpu_system_seconds")) * 1e9 / n;
+  const Json& socket = side.at("socket");
+  reading.waits = number_or_zero(socket, "waits") / n;
+  reading.pauses = reading.waits + empty_receive_calls(socket) / n;
+  const auto cost = side.find("cost");
+  if (cost == side.end() || !cost->is_object()) return reading;
+  reading.marks = number_or_zero(*cost, "marks") / n;
+  reading.loop_mark = number_or_zero(*cost, "mark_nanoseconds");
+  if (const auto clock = cost->find("clock"); clock != cost->end() && clock->is_string()) {
+    reading.clock = clock->get<std::string>();
+  }
+  for (const Json& entry : cost->at("steps")) {
+    const auto step = measure::parse_cost_step(entry.at("step").get<std::string>());
+    if (!step) continue;
+    Reading::Step& target = reading.steps[*step];
+    target.raw = number_or_zero(entry, "raw_nanoseconds") / n;
+    target.laps = number_or_zero(entry, "laps") / n;
+    constexpr const char* kNames[] = {"lap_p50", "lap_p90", "lap_p99", "lap_p999"};
+    for (std::size_t i = 0; i < 4; ++i) target.percentiles[i] = number_or_zero(entry, kNames[i]);
+    (*step == CostStep::kIdle ? reading.idle : reading.busy) += target.raw;
+  }
+  return reading;
+}
+
+template <typename Get>
+double median_of(const std::vector<Reading>& readings, Get get) {
+  std::vector<double> values;
+  for (const Reading& reading : readings) values.push_back(get(reading));
+  return measure::median(values);
+}
+
+Result<SideAnalysis> analyze_side(const std::string& name, const std::string& side, const char* key,
+                                  const std::vector<AnalysisRound>& rounds) {
+  std::vector<Reading> plain;
+  std::vector<Reading> marked;
+  for (const AnalysisRound& round : rounds) {
+    plain.push_back(read_side(round.plain, key));
+    marked.push_back(read_side(round.marked, key));
+    if (plain.back().packets <= 0 || marked.back().packets <= 0) {
+      return failure(ErrorCode::kProtocol, "a run moved no packets");
+    }
+    if (plain.back().marks > 0) return failure(ErrorCode::kProtocol, "the plain build has marks");
+    if (marked.back().marks <= 0) return failure(ErrorCode::kProtocol, "the marked build has no marks");
+  }
+
+  std::vector<SideRun> plain_runs;
+  for (std::size_t i = 0; i < rounds.size(); ++i) {
+    plain_runs.push_back({.side = &rounds[i].plain.at(key), .packets = plain[i].packets});
+  }
+
+  SideAnalysis analysis;
+  SideFacts& facts = analysis.facts;
+  facts.waits = median_of(plain, [](const Reading& r) { return r.waits; });
+  facts.loop_mark_nanoseconds = median_of(marked, [](const Reading& r) { return r.loop_mark; });
+  facts.unmarked_nanoseconds = median_of(plain, [](const Reading& r) { return r.cpu; });
+  facts.marked_nanoseconds = median_of(marked, [](const Reading& r) { return r.cpu; });
+
+  // Processor time that is in no lap but idle ones: waiting and polling. Where the side hardly ever does there is
+  // nothing to take off, and such time is missing from the sum, as it should be.
+  // Laps are wall time: where a side is kept off its processor amid its work, they are longer than what it used, all
+  // steps alike.
+  constexpr double kHardlyEver = 1e-4;
+  std::vector<double> wholes;
+  std::vector<double> wait_costs;
+  std::vector<double> mark_costs;
+  std::vector<double> held_up;
+  for (std::size_t i = 0; i < rounds.size(); ++i) {
+    // Waiting of the plain side is as much a pause as the marked one's, less the marks in it (idle_marks).
+    double marked_wait = 0;
+    double pauses = 0;  // of the plain run, as a multiple of the marked one's
+    double idle_marks = 0;
+    if (plain[i].pauses > kHardlyEver && marked[i].pauses > kHardlyEver) {
+      // Idle laps are wall time, and so at least what waiting took of the processor.
+      marked_wait = std::clamp(marked[i].cpu - marked[i].busy, 0.0, marked[i].idle);
+      pauses = plain[i].pauses / marked[i].pauses;
+      idle_marks = marked[i].steps.contains(CostStep::kIdle) ? marked[i].steps.at(CostStep::kIdle).laps : 0;
+    }
+    // What the marked build takes more: the marks of its work, and its pauses where they are more.
+    const double more = marked[i].cpu - marked_wait - (plain[i].cpu - pauses * marked_wait);
+    const double cost =
+        std::clamp(more / (marked[i].marks - idle_marks + pauses * idle_marks), 0.0, marked[i].loop_mark);
+    const double plain_wait = pauses * std::max(0.0, marked_wait - idle_marks * cost);
+    mark_costs.push_back(cost);
+    wait_costs.push_back(plain_wait);
+    wholes.push_back(plain[i].cpu - plain_wait);
+    const double used = marked[i].busy > 0 ? std::min(1.0, marked[i].cpu / marked[i].busy) : 1;
+    held_up.push_back(1 - used);
+    for (auto& [kind, step] : marked[i].steps) {
+      if (kind != CostStep::kIdle) step.raw *= used;
+    }
+  }
+  facts.wait_nanoseconds = measure::median(wait_costs);
+  facts.held_up_share = measure::median(held_up);
+  // Marks of each round come off that round's laps: what the machine did meanwhile, it did to all of the round.
+  for (std::size_t i = 0; i < rounds.size(); ++i) {
+    for (auto& [kind, step] : marked[i].steps) step.raw = std::max(0.0, step.raw - step.laps * mark_costs[i]);
+  }
+  const double mark = measure::median(mark_costs);
+
+  measure::Breakdown& breakdown = analysis.breakdown;
+  breakdown.name = name;
+  breakdown.side = side;
+  breakdown.mark_nanoseconds = mark;
+  breakdown.marks = median_of(marked, [](const Reading& r) { return r.marks; });
+  breakdown.clock = marked.front().clock;
+  breakdown.unmarked_nanoseconds = measure::bootstrap_median(wholes);
+  breakdown.path = path_facts_of(plain_runs);
+  for (const Reading& reading : marked) {
+    breakdown.packets += static_cast<std::uint64_t>(reading.packets);
+    breakdown.payload_bytes += static_cast<std::uint64_t>(reading.payload_bytes);
+  }
+  for (std::size_t i = 0; i < trace::kCostSteps; ++i) {
+    const auto kind = static_cast<CostStep>(i);
+    const auto has_step = [kind](const Reading& r) { return r.steps.contains(kind); };
+    if (!std::all_of(marked.begin(), marked.end(), has_step)) continue;
+    const auto of = [kind](const Reading& r) -> const Reading::Step& { return r.steps.at(kind); };
+    const double nanoseconds = median_of(marked, [&](const Reading& r) { return of(r).raw; });
+    if (kind == CostStep::kIdle) {
+      breakdown.idle_nanoseconds = nanoseconds;
+      continue;
+    }
+    measure::BreakdownStep step;
+    step.step = kind;
+    step.nanoseconds = nanoseconds;
+    step.laps = median_of(marked, [&](const Reading& r) { return of(r).laps; });
+    const auto percentile = [&](std::size_t index) {
+      return median_of(marked,
+                       [&](const Reading& r) { return std::max(0.0, of(r).percentiles[index] + r.loop_mark - mark); });
+    };
+    step.lap_p50 = percentile(0);
+    step.lap_p90 = percentile(1);
+    step.lap_p99 = percentile(2);
+    step.lap_p999 = percentile(3);
+    breakdown.sum_nanoseconds += nanoseconds;
+    breakdown.steps.push_back(step);
+  }
+  for (measure::BreakdownStep& step : breakdown.steps) {
+    step.share = breakdown.sum_nanoseconds > 0 ? step.nanoseconds / breakdown.sum_nanoseconds : 0;
+    const double rest = breakdown.sum_nanoseconds - step.nanoseconds;
+    step.free_packets_per_second = rest > 0 ? 1e9 / rest : 0;
+  }
+  return analysis;
+}
+
+double without_calls(const measure::Breakdown& breakdown) {
+  double sum = 0;
+  for (const measure::BreakdownStep& step : breakdown.steps) {
+    if (measure::group_of(step.step) != measure::CostGroup::kKernel) sum += step.nanoseconds;
+  }
+  return sum;
+}
+
+}  // namespace
+
+Result<Analysis> analyze_rounds(const std::string& name, const std::vector<AnalysisRound>& rounds) {
+  if (rounds.empty()) return failure(ErrorCode::kInvalidArgument, "no rounds");
+  try {
+    Analysis analysis;
+    auto sender = analyze_side(name, "sender", "client", rounds);
+    if (!sender) return std::unexpected(sender.error());
+    auto receiver = analyze_side(name, "receiver", "server", rounds);
+    if (!receiver) return std::unexpected(receiver.error());
+    analysis.sender = std::move(*sender);
+    analysis.receiver = std::move(*receiver);
+    std::vector<double> per_send;
+    std::vector<double> per_receive;
+    std::vector<double> receipts;
+    for (const AnalysisRound& round : rounds) {
+      const Traffic plain = traffic_of(round.plain);
+      analysis.plain_goodput.push_back(plain.goodput);
+      analysis.marked_goodput.push_back(traffic_of(round.marked).goodput);
+      per_send.push_back(plain.datagrams_per_send_call);
+      per_receive.push_back(plain.datagrams_per_receive_call);
+      receipts.push_back(plain.receipt_packets);
+      analysis.delivered_bytes += static_cast<std::uint64_t>(plain.payload_bytes);
+      analysis.retransmitted_packets += static_cast<std::uint64_t>(plain.retransmitted);
+      for (const char* const side : {"client", "server"}) {
+        analysis.kernel_drops +=
+            static_cast<std::uint64_t>(number_or_zero(round.plain.at(side).at("socket"), "kernel_drops"));
+      }
+    }
+    analysis.datagrams_per_send_call = measure::median(per_send);
+    analysis.datagrams_per_receive_call = measure::median(per_receive);
+    analysis.receipt_packets = measure::median(receipts);
+    analysis.backend = rounds.front().plain.at("backend").get<std::string>();
+    analysis.cipher = rounds.front().plain.at("cipher").get<std::string>();
+    return analysis;
+  } catch (const Json::exception& error) {
+    return failure(ErrorCode::kProtocol, std::string("a run's JSON lacks a member: ") + error.what());
+  }
+}
+
+measure::PipelineLimit limit_without_system_calls(const Analysis& analysis) {
+  const double slower = std::max(without_calls(analysis.sender.breakdown), without_calls(analysis.receiver.breakdown));
+  const double now = std::max(analysis.sender.breakdown.sum_nanoseconds, analysis.receiver.breakdown.sum_nanoseconds);
+  measure::PipelineLimit limit;
+  if (slower <= 0) return limit;
+  limit.packets_per_second = 1e9 / slower;
+  limit.bits_per_second = limit.packets_per_second * analysis.sender.breakdown.payload_bytes_per_packet() * 8;
+  limit.gain = now / slower - 1;
+  return limit;
+}
+
+}  // namespace godwit::cli

@@ -1,0 +1,62 @@
+// From runs of `godwit perf` to the breakdown of a packet: interleaved runs of the plain and of the marked build. What
+// a mark costs is the processor time by which the marked build exceeds the plain one, divided by the marks: measured
+// where they stand, on each side by itself, and never more than a loop of marks says. (Doubling every mark instead
+// tells what the second of two costs, which has no work left to overlap with: twice too much.) The whole that the parts
+// must sum up to is the processor time of the plain runs, without what was spent on polling, going to sleep and waking;
+// what no lap covers is missing from the sum. Pure computation; analyze_command.cc takes the runs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "measure/breakdown.h"
+#include "support/json.h"
+
+namespace godwit::cli {
+
+// One round: two runs (docs/json.md, godwit-perf), taken in random order.
+struct AnalysisRound {
+  measure::Json plain;
+  measure::Json marked;
+};
+
+// What belongs to a side beside its steps, a packet.
+struct SideFacts {
+  double waits = 0;
+  double wait_nanoseconds = 0;       // processor time of polling, going to sleep and waking
+  double loop_mark_nanoseconds = 0;  // what a loop of marks alone says a mark costs
+  double unmarked_nanoseconds = 0;   // plain, with the waiting
+  double marked_nanoseconds = 0;     // the same of the marked build: the slow-down by the marks
+  double held_up_share = 0;          // of the laps' time, in which others had the processor: taken off every step alike
+};
+
+struct SideAnalysis {
+  measure::Breakdown breakdown;
+  SideFacts facts;
+};
+
+struct Analysis {
+  SideAnalysis sender;
+  SideAnalysis receiver;
+  std::vector<double> plain_goodput;  // bit/s, one a round
+  std::vector<double> marked_goodput;
+  double datagrams_per_send_call = 0;
+  double datagrams_per_receive_call = 0;
+  double receipt_packets = 0;         // a delivered packet
+  std::uint64_t delivered_bytes = 0;  // of the plain runs
+  std::uint64_t retransmitted_packets = 0;
+  std::uint64_t kernel_drops = 0;
+  std::string backend;
+  std::string cipher;
+};
+
+// At least one round. kProtocol when a run lacks what the analysis needs: marks in the marked runs, none in the plain
+// ones.
+[[nodiscard]] Result<Analysis> analyze_rounds(const std::string& name, const std::vector<AnalysisRound>& rounds);
+
+// Both sides on a processor each and no system call at all.
+[[nodiscard]] measure::PipelineLimit limit_without_system_calls(const Analysis& analysis);
+
+}  // namespace godwit::cli

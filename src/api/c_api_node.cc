@@ -1,0 +1,192 @@
+// godwit_node of the C interface.
+
+#include "api/c_api_support.h"
+
+using namespace godwit::v1;         // NOLINT: the C functions stand in the global namespace
+using namespace godwit::v1::c_api;  // NOLINT
+
+struct godwit_node {
+  std::unique_ptr<Node> node;
+  std::string local_address;
+};
+
+namespace {
+
+// Events go to the program as it knows them. Exceptions cannot come out of its handler, which is C.
+Node::Handler passes_to(godwit_node* node, godwit_handler handler, void* context) {
+  return [node, handler, context](Node&, const Event& event) {
+    const godwit_event converted = to_c(event);
+    handler(node, &converted, context);
+  };
+}
+
+godwit_status put_message(Result<MessageId> sent, godwit_message* message) {
+  if (!sent) return fail(sent.error());
+  if (message != nullptr) *message = *sent;
+  return GODWIT_OK;
+}
+
+godwit_status to_status(const Result<void>& result) {
+  return result ? GODWIT_OK : fail(result.error());
+}
+
+}  // namespace
+
+extern "C" {
+
+godwit_status godwit_node_open(const godwit_options* options, const uint8_t secret[32], godwit_node** node) {
+  return guarded([&] {
+    const auto key = to_key(secret);
+    if (!key) return fail(key.error());
+    auto opened = Node::open(to_node_options(complete(options)), *key);
+    if (!opened) return fail(opened.error());
+    std::string address = (*opened)->local_address();
+    *node = new godwit_node{.node = std::move(*opened), .local_address = std::move(address)};
+    return GODWIT_OK;
+  });
+}
+
+void godwit_node_destroy(godwit_node* node) {
+  delete node;
+}
+
+const char* godwit_node_local_address(const godwit_node* node) {
+  return node->local_address.c_str();
+}
+
+godwit_status godwit_node_connect(godwit_node* node, const char* address, const char* public_key,
+                                  godwit_connection* connection) {
+  return guarded([&] {
+    const auto connected = node->node->connect(address, public_key);
+    if (!connected) return fail(connected.error());
+    *connection = *connected;
+    return GODWIT_OK;
+  });
+}
+
+godwit_status godwit_node_connect_by_name(godwit_node* node, const char* name_and_port, const char* public_key,
+                                          godwit_connected done, void* context) {
+  return guarded([&] {
+    const auto addresses = resolve(name_and_port);
+    if (!addresses) return fail(addresses.error());
+    return to_status(node->node->connect(*addresses, public_key,
+                                         [node, done, context](Node&, const Result<ConnectionId>& connection) {
+                                           if (connection) return done(node, GODWIT_OK, *connection, context);
+                                           done(node, fail(connection.error()), 0, context);
+                                         }));
+  });
+}
+
+godwit_status godwit_node_send(godwit_node* node, godwit_connection connection, const uint8_t* bytes, size_t length,
+                               const godwit_send_options* options, godwit_message* message) {
+  return guarded([&] {
+    return put_message(node->node->send(connection, ByteView(bytes, length), to_send_options(complete(options))),
+                       message);
+  });
+}
+
+godwit_status godwit_node_send_borrowed(godwit_node* node, godwit_connection connection, const uint8_t* bytes,
+                                        size_t length, const godwit_send_options* options, godwit_message* message) {
+  return guarded([&] {
+    return put_message(
+        node->node->send_borrowed(connection, ByteView(bytes, length), to_send_options(complete(options))), message);
+  });
+}
+
+bool godwit_node_extend_send_limit(godwit_node* node, godwit_connection connection, godwit_message message,
+                                   uint64_t limit_bytes) {
+  return guarded_or(false, [&] { return node->node->extend_send_limit(connection, message, limit_bytes); });
+}
+bool godwit_node_cancel(godwit_node* node, godwit_connection connection, godwit_message message) {
+  return guarded_or(false, [&] { return node->node->cancel(connection, message); });
+}
+uint32_t godwit_node_stream_of(const godwit_node* node, godwit_connection connection, godwit_message message) {
+  return guarded_or(std::uint32_t{0}, [&] { return node->node->stream_of(connection, message); });
+}
+bool godwit_node_keep_alive(godwit_node* node, godwit_connection connection, uint32_t stream) {
+  return guarded_or(false, [&] { return node->node->keep_alive(connection, stream); });
+}
+bool godwit_node_stop_receiving(godwit_node* node, godwit_connection connection, uint32_t stream) {
+  return guarded_or(false, [&] { return node->node->stop_receiving(connection, stream); });
+}
+
+godwit_status godwit_node_ping(godwit_node* node, godwit_connection connection) {
+  return guarded([&] { return to_status(node->node->ping(connection)); });
+}
+godwit_status godwit_node_reconnect(godwit_node* node, godwit_connection connection) {
+  return guarded([&] { return to_status(node->node->reconnect(connection)); });
+}
+void godwit_node_close(godwit_node* node, godwit_connection connection, const char* text) {
+  static_cast<void>(guarded([&] {
+    node->node->close(connection, text_or(text, {}));
+    return GODWIT_OK;
+  }));
+}
+godwit_status godwit_node_close_when_sent(godwit_node* node, godwit_connection connection, int64_t longest_ns,
+                                          const char* text) {
+  return guarded(
+      [&] { return to_status(node->node->close_when_sent(connection, Duration(longest_ns), text_or(text, {}))); });
+}
+godwit_status godwit_node_set_congestion(godwit_node* node, godwit_connection connection, const char* name) {
+  return guarded([&] { return to_status(node->node->set_congestion(connection, name)); });
+}
+godwit_status godwit_node_set_rate_limit(godwit_node* node, godwit_connection connection, uint64_t bits_per_second) {
+  return guarded([&] { return to_status(node->node->set_rate_limit(connection, bits_per_second)); });
+}
+godwit_status godwit_node_set_user_data(godwit_node* node, godwit_connection connection, uint64_t user_data) {
+  return guarded([&] { return to_status(node->node->set_user_data(connection, user_data)); });
+}
+
+godwit_status godwit_node_statistics(const godwit_node* node, godwit_connection connection,
+                                     godwit_statistics* statistics) {
+  return guarded([&] {
+    const auto found = node->node->statistics(connection);
+    if (!found) return fail(GODWIT_NOT_FOUND, "the connection has ended");
+    write_known_part(to_c(*found), statistics);
+    return GODWIT_OK;
+  });
+}
+void godwit_node_endpoint_statistics(const godwit_node* node, godwit_endpoint_statistics* statistics) {
+  write_known_part(to_c(node->node->statistics()), statistics);
+}
+
+void godwit_node_run(godwit_node* node, godwit_handler handler, void* context) {
+  static_cast<void>(guarded([&] {
+    node->node->run(passes_to(node, handler, context));
+    return GODWIT_OK;
+  }));
+}
+void godwit_node_turn(godwit_node* node, godwit_handler handler, void* context, int64_t longest_wait_ns) {
+  static_cast<void>(guarded([&] {
+    node->node->turn(passes_to(node, handler, context), Duration(longest_wait_ns));
+    return GODWIT_OK;
+  }));
+}
+int godwit_node_descriptor(const godwit_node* node) {
+  return node->node->descriptor();
+}
+int64_t godwit_node_next_timeout(const godwit_node* node) {
+  const auto left = node->node->next_timeout();
+  return left ? left->count() : -1;
+}
+void godwit_node_shut_down(godwit_node* node, godwit_handler handler, void* context, int64_t longest_ns,
+                           const char* text) {
+  static_cast<void>(guarded([&] {
+    node->node->shut_down(passes_to(node, handler, context), Duration(longest_ns), text_or(text, {}));
+    return GODWIT_OK;
+  }));
+}
+void godwit_node_stop(godwit_node* node) {
+  node->node->stop();
+}
+void godwit_node_wake(godwit_node* node) {
+  node->node->wake();
+}
+godwit_status godwit_node_post(godwit_node* node, void (*call)(godwit_node* node, void* context), void* context) {
+  return guarded([&] {
+    if (node->node->post([node, call, context](Node&) { call(node, context); })) return GODWIT_OK;
+    return fail(GODWIT_WOULD_BLOCK, "too many calls wait for the loop");
+  });
+}
+
+}  // extern "C"

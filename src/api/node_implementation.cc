@@ -1,0 +1,114 @@
+#include "api/node_implementation.h"
+
+#include <algorithm>
+
+namespace godwit::v1 {
+
+void Node::Implementation::on_event(::godwit::Node&, ::godwit::ConnectionId connection, ::godwit::Event& event) {
+  if (give_to_races(connection, event)) return;
+  const Event happened = calls.take(connection, event);
+  if (happened.kind == Event::Kind::kClosed) {
+    std::erase_if(closing_, [&](const Closing& closing) { return closing.connection == connection; });
+  }
+  (*handler)(*owner, happened);
+}
+
+void Node::Implementation::on_turn(::godwit::Node&) {
+  const Instant now = node->now();
+  // By index: a callback may begin another race.
+  for (std::size_t i = 0; i < races_.size(); ++i) {
+    races_[i].connector->on_turn(now);
+    report(races_[i]);
+  }
+  // A race that has been decided stays until its other attempts have ended, so that their events find it.
+  std::erase_if(races_, [](const Race& race) { return !race.then && race.connector->finished(); });
+  std::vector<Closing> due;
+  std::erase_if(closing_, [&](Closing& closing) {
+    if (calls.unacknowledged(closing.connection) > 0 && now < closing.deadline) return false;
+    due.push_back(std::move(closing));
+    return true;
+  });
+  for (const Closing& closing : due) node->close(closing.connection, closing.text);
+  for (const Race& race : races_) {
+    if (const auto next = race.connector->next_timeout()) node->wake_at(*next);
+  }
+  for (const Closing& closing : closing_) node->wake_at(closing.deadline);
+  // A turn waits at its end: not when the last peer has answered in it.
+  if (shutting_down_ && node->endpoint().closing_count() == 0) node->wake_at(now);
+}
+
+void Node::Implementation::turn(const Node::Handler& with, Duration longest_wait) {
+  handler = &with;
+  if (foreign_loop_owner_ != nullptr) foreign_loop_owner_->begin_turn();
+  node->turn(*this, longest_wait);
+  if (foreign_loop_owner_ != nullptr) foreign_loop_owner_->end_turn(node->backend());
+}
+
+void Node::Implementation::shut_down(const Node::Handler& with, Duration longest, std::string_view text) {
+  const Instant begin = node->now();
+  node->endpoint().close_all(begin, text);
+  shutting_down_ = true;
+  // What is left of `longest` bounds each wait, so that a peer that never answers ends nothing late.
+  Duration left = longest;
+  do {
+    turn(with, std::max(left, Duration::zero()));
+    left = longest - (node->now() - begin);
+  } while (node->endpoint().closing_count() > 0 && left > Duration::zero());
+  shutting_down_ = false;
+}
+
+int Node::Implementation::descriptor() {
+  if (foreign_loop_owner_ == nullptr) {
+    auto opened = ForeignLoop::open(node->backend());
+    if (!opened) return -1;
+    foreign_loop_owner_ = std::move(*opened);
+    foreign_loop_.store(foreign_loop_owner_.get(), std::memory_order_release);
+  }
+  return foreign_loop_owner_->descriptor();
+}
+
+void Node::Implementation::wake_foreign_loop() noexcept {
+  if (ForeignLoop* const loop = foreign_loop_.load(std::memory_order_acquire)) loop->wake();
+}
+
+bool Node::Implementation::give_to_races(ConnectionId connection, const ::godwit::Event& event) {
+  for (std::size_t i = 0; i < races_.size(); ++i) {
+    const bool theirs = races_[i].connector->on_event(node->now(), connection, event);
+    report(races_[i]);
+    if (theirs) return true;
+  }
+  return false;
+}
+
+void Node::Implementation::report(Race& race) {
+  if (!race.then) return;
+  const std::optional<Error> failure =
+      race.connector->failure() ? std::optional<Error>(to_public(*race.connector->failure()).error()) : std::nullopt;
+  const ConnectionId winner = race.connector->connection();
+  if (!failure && winner == 0) return;
+  const auto then = std::exchange(race.then, nullptr);
+  if (failure) {
+    then(*owner, std::unexpected(*failure));
+  } else {
+    then(*owner, winner);
+  }
+}
+
+Result<void> Node::Implementation::connect(std::vector<SocketAddress> addresses, const PublicKey& peer,
+                                           std::function<void(Node&, Result<ConnectionId>)> then) {
+  auto connector = std::make_unique<Connector>(node->endpoint(), std::move(addresses), peer);
+  if (const Status started = connector->start(node->now()); !started) return to_public(started.error());
+  races_.push_back({.connector = std::move(connector), .then = std::move(then)});
+  node->wake();
+  return {};
+}
+
+Result<void> Node::Implementation::close_when_sent(ConnectionId connection, Duration longest, std::string_view text) {
+  if (!calls.is_open(connection)) return std::unexpected(Error{ErrorCode::kNotFound, "the connection has ended"});
+  const Duration bound = std::clamp<Duration>(longest, Duration::zero(), std::chrono::years{1});
+  closing_.push_back({.connection = connection, .deadline = node->now() + bound, .text = std::string(text)});
+  node->wake();
+  return {};
+}
+
+}  // namespace godwit::v1

@@ -1,0 +1,108 @@
+#include "cli/dialled_peers.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace godwit::cli {
+namespace {
+
+bool among(const std::vector<SocketAddress>& addresses, const SocketAddress& address) {
+  return std::ranges::find(addresses, address) != addresses.end();
+}
+
+}  // namespace
+
+DialledPeers::DialledPeers(Endpoint& endpoint, const std::vector<Peer>& peers) : endpoint_(endpoint) {
+  for (const Peer& peer : peers) {
+    peers_.push_back({.addresses = peer.addresses,
+                      .key = peer.key,
+                      .connector = Connector(endpoint, peer.addresses, peer.key),
+                      .dialled_at = {},
+                      .connection = {},
+                      .answer_to = {},
+                      .answer = {},
+                      .failed_at = {}});
+  }
+}
+
+bool DialledPeers::on_event(Instant now, ConnectionId connection, const Event& event) {
+  for (Dialled& peer : peers_) {
+    if (peer.connector.on_event(now, connection, event)) return true;
+  }
+  if (const auto* connected = std::get_if<Connected>(&event)) return on_connected(now, connection, connected->remote);
+  if (std::holds_alternative<Closed>(event)) return on_closed(now, connection);
+  return superseded_.contains(connection);
+}
+
+// A connection from the address of a peer is not judged yet: it is connected back to, which proves its key or fails.
+bool DialledPeers::on_connected(Instant now, ConnectionId connection, const SocketAddress& remote) {
+  const auto ours = std::ranges::find_if(peers_, [connection](const Dialled& peer) {
+    return peer.answer == connection || peer.connector.connection() == connection;
+  });
+  if (ours != peers_.end()) {
+    ours->connection = connection;
+    ours->answer.reset();
+    ours->failed_at.reset();
+    return false;
+  }
+  const auto known =
+      std::ranges::find_if(peers_, [&remote](const Dialled& peer) { return among(peer.addresses, remote); });
+  if (known == peers_.end()) return false;
+  inbound_.emplace(connection, remote);
+  // It has failed to prove the key a moment ago: it is judged as what it is, a stranger.
+  if (known->failed_at && now < *known->failed_at + kDistrust) return false;
+  known->answer_to = remote;
+  superseded_.insert(connection);
+  return true;
+}
+
+bool DialledPeers::on_closed(Instant now, ConnectionId connection) {
+  inbound_.erase(connection);
+  for (Dialled& peer : peers_) {
+    if (peer.connection == connection) peer.connection.reset();
+    if (peer.answer != connection) continue;
+    peer.answer.reset();
+    peer.failed_at = now;
+  }
+  return superseded_.erase(connection) > 0;
+}
+
+void DialledPeers::on_turn(Instant now) {
+  for (Dialled& peer : peers_) {
+    peer.connector.on_turn(now);
+    if (const auto back = std::exchange(peer.answer_to, std::nullopt)) {
+      peer.connector.stop(now);
+      peer.dialled_at = now;
+      if (const auto connection = endpoint_.connect(now, *back, peer.key)) peer.answer = *connection;
+    } else if (!busy(peer) && !is_here(peer) && (!peer.dialled_at || now >= *peer.dialled_at + kInterval)) {
+      peer.dialled_at = now;
+      // What fails at once is tried again like what fails later.
+      static_cast<void>(peer.connector.start(now));
+    }
+  }
+}
+
+std::optional<Instant> DialledPeers::next_timeout() const {
+  std::optional<Instant> earliest;
+  const auto consider = [&earliest](std::optional<Instant> deadline) {
+    if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
+  };
+  for (const Dialled& peer : peers_) {
+    consider(peer.connector.next_timeout());
+    const bool now = peer.answer_to || !peer.dialled_at;
+    if (now) consider(Instant::min());
+    if (!now && !busy(peer) && !is_here(peer)) consider(*peer.dialled_at + kInterval);
+  }
+  return earliest;
+}
+
+const PublicKey* DialledPeers::key_of(ConnectionId connection) const {
+  const auto found = std::ranges::find(peers_, connection, &Dialled::connection);
+  return found == peers_.end() ? nullptr : &found->key;
+}
+
+bool DialledPeers::is_here(const Dialled& peer) const {
+  return std::ranges::any_of(inbound_, [&peer](const auto& each) { return among(peer.addresses, each.second); });
+}
+
+}  // namespace godwit::cli

@@ -1,0 +1,85 @@
+#include "cli/dialled_peers.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "transfer/transfer_test_support.h"
+
+namespace godwit::cli {
+namespace {
+
+// The server of the pair listens and dials; the client is the peer, at the second of its addresses.
+class DialledPeersTest : public ::testing::Test {
+ protected:
+  DialledPeersTest() : pair_(EndpointPair::chunk_config(), listening()) {
+    pair_.server.on_event = [this](Instant now, ConnectionId id, Event& event) {
+      const bool heard = !peers_->on_event(now, id, event);
+      if (heard && std::holds_alternative<Connected>(event)) heard_.insert(id);
+    };
+    pair_.server.on_turn = [this](Instant now) { peers_->on_turn(now); };
+    pair_.server.next_timeout = [this] { return peers_->next_timeout(); };
+  }
+  static Config listening() {
+    Config config = EndpointPair::chunk_config();
+    config.handshake.require_authenticated_peer = true;
+    return config;
+  }
+  void dial(const PublicKey& key) {
+    const std::vector<DialledPeers::Peer> peers{{.addresses = {nowhere_, pair_.client.address}, .key = key}};
+    peers_ = std::make_unique<DialledPeers>(*pair_.server.endpoint, peers);
+  }
+  void connect_here() {
+    const auto connection =
+        pair_.client.endpoint->connect(pair_.now, pair_.server.address, pair_.server.endpoint->public_key());
+    ASSERT_TRUE(connection.has_value());
+  }
+  [[nodiscard]] bool proven() const {
+    for (const ConnectionId connection : heard_) {
+      const PublicKey* const key = peers_->key_of(connection);
+      if (key != nullptr && *key == pair_.client.endpoint->public_key()) return true;
+    }
+    return false;
+  }
+
+  const SocketAddress nowhere_ = *SocketAddress::parse("10.0.0.9:1000");
+  EndpointPair pair_;
+  std::unique_ptr<DialledPeers> peers_;
+  std::set<ConnectionId> heard_;
+};
+
+TEST_F(DialledPeersTest, EveryAddressOfAPeerIsTried) {
+  dial(pair_.client.endpoint->public_key());
+  ASSERT_TRUE(pair_.run_until([this] { return proven(); }, 2s));
+  EXPECT_EQ(heard_.size(), 1U) << "attempts that lose are nobody else's business";
+}
+
+TEST_F(DialledPeersTest, APeerThatComesLateIsConnectedToWithinSeconds) {
+  dial(pair_.client.endpoint->public_key());
+  pair_.drop = 1;
+  EXPECT_FALSE(pair_.run_until([this] { return proven(); }, 40s));
+  pair_.drop = 0;
+  EXPECT_TRUE(pair_.run_until([this] { return proven(); }, 20s));
+}
+
+TEST_F(DialledPeersTest, APeerThatConnectsByItselfFromAnyOfItsAddressesIsConnectedBackTo) {
+  dial(pair_.client.endpoint->public_key());
+  for (int again = 0; again < 3; ++again) {
+    heard_.clear();
+    connect_here();
+    ASSERT_TRUE(pair_.run_until([this] { return proven(); }, 20s)) << again;
+    EXPECT_EQ(heard_.size(), 1U) << "the connection that proves nothing is not heard";
+  }
+}
+
+TEST_F(DialledPeersTest, AnotherKeyAtTheAddressProvesNothing) {
+  dial(pair_.server.endpoint->public_key());  // a key that the client does not have
+  for (int again = 0; again < 4; ++again) {
+    connect_here();
+    EXPECT_FALSE(pair_.run_until([this] { return proven(); }, 17s));
+    for (const ConnectionId connection : heard_) EXPECT_EQ(peers_->key_of(connection), nullptr);
+  }
+}
+
+}  // namespace
+}  // namespace godwit::cli

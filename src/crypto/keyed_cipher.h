@@ -1,0 +1,43 @@
+// What the implementations of PacketCipher share: the key, and batches. A batch goes to the kernel of the kind that was
+// asked for, where there is one and it is worth it, and otherwise packet by packet through the implementation for
+// single packets. Base class of these implementations; used by nothing else.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "crypto/gcm_batch.h"
+#include "crypto/keypair.h"
+#include "crypto/packet_cipher.h"
+
+namespace godwit {
+
+class KeyedCipher : public PacketCipher {
+ public:
+  void seal_pieces(const Nonce& nonce, ByteView head, ByteView body, ByteView tail, std::uint8_t* out) final;
+  [[nodiscard]] bool open(const Nonce& nonce, ByteView ciphertext_and_tag, std::uint8_t* out) final;
+  void seal_batch(std::span<const PacketToSeal> packets) final;
+  void open_batch(std::span<PacketToOpen> packets) final;
+  void rest() final;
+  [[nodiscard]] CipherKind kind() const final { return kind_; }
+
+ protected:
+  KeyedCipher(CipherKind kind, const SymmetricKey& key) : key_(key), kernel_(gcm_kernel(kind)), kind_(kind) {}
+  [[nodiscard]] const SymmetricKey& key() const { return key_; }
+
+  // PacketCipher::open() without wiping `out` when the tag is wrong.
+  [[nodiscard]] virtual bool decrypt(const Nonce& nonce, ByteView ciphertext_and_tag, std::uint8_t* out) = 0;
+  // PacketCipher::rest() of what single packets need.
+  virtual void rest_single() = 0;
+
+ private:
+  [[nodiscard]] bool worth_a_batch(std::size_t packets) const;
+  const GcmTables& tables();
+
+  SymmetricKey key_;
+  const GcmKernel* kernel_;
+  std::unique_ptr<GcmTables> tables_;  // from the first batch on, until rest()
+  CipherKind kind_;
+};
+
+}  // namespace godwit

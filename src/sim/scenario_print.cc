@@ -1,0 +1,145 @@
+// The other direction of scenario_toml.cc.
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/scenario_toml.h"
+#include "sim/scenario_words.h"
+
+namespace godwit::sim {
+namespace {
+
+std::string time_text(Duration time) {
+  return fmt::format("\"{}ns\"", time.count());
+}
+std::string rate_text(Bandwidth rate) {
+  return fmt::format("\"{}\"", rate.bits_per_second());
+}
+// A basic string of TOML.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    else
+      out += c;
+  }
+  return out + '"';
+}
+template <typename T>
+std::string list_text(const std::vector<T>& values) {
+  return fmt::format("[{}]", fmt::join(values, ", "));
+}
+
+std::string print_link(const LinkSpec& link) {
+  const LinkSpec usual;
+  std::string out = fmt::format("\n[[link]]\ndelay = {}\n", time_text(link.delay));
+  if (link.jitter != usual.jitter) out += fmt::format("jitter = {}\n", time_text(link.jitter));
+  if (!link.rate.is_unlimited())
+    out += fmt::format("rate = {}\nqueue_bytes = {}\n", rate_text(link.rate), link.queue.bytes);
+  if (link.aqm == Aqm::kCodel) out += "codel = true\n";
+  if (link.mtu != usual.mtu) out += fmt::format("mtu = {}\n", link.mtu);
+  if (link.loss.rate > 0) out += fmt::format("loss = {}\n", link.loss.rate);
+  if (link.loss.to_bad > 0) {
+    out += fmt::format("burst_begins = {}\nburst_ends = {}\nburst_loss = {}\n", link.loss.to_bad, link.loss.to_good,
+                       link.loss.bad_rate);
+  }
+  if (!link.loss.packets.empty()) out += fmt::format("lose_packets = {}\n", list_text(link.loss.packets));
+  if (link.loss.every > 0) out += fmt::format("lose_every = {}\n", link.loss.every);
+  if (link.reorder > 0) out += fmt::format("reorder = {}\nreorder_by = {}\n", link.reorder, time_text(link.reorder_by));
+  if (link.duplicate > 0) out += fmt::format("duplicate = {}\n", link.duplicate);
+  if (link.corrupt > 0) out += fmt::format("corrupt = {}\n", link.corrupt);
+  if (link.policer) {
+    out += fmt::format("policer_rate = {}\npolicer_burst = {}\n", rate_text(link.policer->rate),
+                       link.policer->burst_bytes);
+  }
+  for (const Span& span : link.blackouts) {
+    out += fmt::format("[[link.blackout]]\nfrom = {}\nuntil = {}\n", time_text(span.from), time_text(span.until));
+  }
+  for (const RateChange& change : link.rate_changes) {
+    out += fmt::format("[[link.rate_change]]\nat = {}\nrate = {}\n", time_text(change.at), rate_text(change.rate));
+  }
+  for (const DelaySpike& spike : link.delay_spikes) {
+    out += fmt::format("[[link.delay_spike]]\nfrom = {}\nuntil = {}\nextra = {}\n", time_text(spike.from),
+                       time_text(spike.until), time_text(spike.extra));
+  }
+  return out;
+}
+
+std::string print_host(const HostSpec& host) {
+  const Config usual;
+  const Config& config = host.config;
+  std::string out = fmt::format("\n[[host]]\negress = {}\ningress = {}\ncongestion = \"{}\"\n", list_text(host.egress),
+                                list_text(host.ingress), to_string(config.congestion));
+  if (host.nat) out += fmt::format("nat = {}\n", *host.nat);
+  if (host.receive_interval > Duration::zero())
+    out += fmt::format("receive_interval = {}\n", time_text(host.receive_interval));
+  if (host.socket_buffer != HostSpec{}.socket_buffer) out += fmt::format("socket_buffer = {}\n", host.socket_buffer);
+  if (config.congestion == CongestionKind::kFixedRate)
+    out += fmt::format("fixed_rate = {}\n", rate_text(config.controller.fixed_rate));
+  if (config.streams.delivery == DeliveryMode::kChunks) out += "chunks = true\n";
+  if (config.recovery.rtt.min_rto != usual.recovery.rtt.min_rto)
+    out += fmt::format("min_rto = {}\n", time_text(config.recovery.rtt.min_rto));
+  if (config.connection_rate_limit) out += fmt::format("rate_limit = {}\n", rate_text(*config.connection_rate_limit));
+  if (config.endpoint_rate_limit)
+    out += fmt::format("endpoint_rate_limit = {}\n", rate_text(*config.endpoint_rate_limit));
+  if (config.send_queue.max_messages != usual.send_queue.max_messages)
+    out += fmt::format("max_messages = {}\n", config.send_queue.max_messages);
+  if (config.send_queue.max_streams != usual.send_queue.max_streams)
+    out += fmt::format("max_streams = {}\n", config.send_queue.max_streams);
+  if (config.keepalive.idle_timeout != usual.keepalive.idle_timeout)
+    out += fmt::format("idle_timeout = {}\n", time_text(config.keepalive.idle_timeout));
+  if (config.handshake.require_authenticated_peer != usual.handshake.require_authenticated_peer)
+    out += fmt::format("require_authenticated = {}\n", config.handshake.require_authenticated_peer);
+  if (config.max_connections != usual.max_connections)
+    out += fmt::format("max_connections = {}\n", config.max_connections);
+  if (config.admission.max_half_open != usual.admission.max_half_open)
+    out += fmt::format("max_half_open = {}\n", config.admission.max_half_open);
+  return out;
+}
+
+}  // namespace
+
+std::string print_scenario(const Scenario& scenario) {
+  std::string out = fmt::format("name = {}\nseed = {}\n", quoted(scenario.name), scenario.seed);
+  if (scenario.duration) out += fmt::format("duration = {}\n", time_text(*scenario.duration));
+  for (const LinkSpec& link : scenario.links) out += print_link(link);
+  for (const NatSpec& nat : scenario.nats) {
+    out += fmt::format("\n[[nat]]\nmapping = \"{}\"\nfiltering = \"{}\"\nexpiry = {}\nrefreshed_by_inbound = {}\n",
+                       kNatRules[static_cast<std::size_t>(nat.mapping)],
+                       kNatRules[static_cast<std::size_t>(nat.filtering)], time_text(nat.expiry),
+                       nat.refreshed_by_inbound);
+  }
+  for (const HostSpec& host : scenario.hosts) out += print_host(host);
+  for (const FlowSpec& flow : scenario.flows) {
+    out += fmt::format(
+        "\n[[flow]]\nkind = \"{}\"\nfrom = {}\nto = {}\nstart = {}\ncount = {}\nbytes = {}\nreply_bytes = {}\n"
+        "window = {}\ninterval = {}\npause_every = {}\npause = {}\n",
+        kFlowKinds[static_cast<std::size_t>(flow.kind)], flow.from, flow.to, time_text(flow.start), flow.count,
+        flow.bytes, flow.reply_bytes, flow.window, time_text(flow.interval), flow.pause_every, time_text(flow.pause));
+  }
+  for (const CompetitorSpec& competitor : scenario.competitors) {
+    out += fmt::format("\n[[competitor]]\negress = {}\ningress = {}\nstart = {}\n", list_text(competitor.egress),
+                       list_text(competitor.ingress), time_text(competitor.start));
+  }
+  for (const Disturbance& disturbance : scenario.disturbances) {
+    out += fmt::format("\n[[disturbance]]\nkind = \"{}\"\nat = {}\ntarget = {}\nduration = {}\n",
+                       disturbance_name(disturbance.kind), time_text(disturbance.at), disturbance.target,
+                       time_text(disturbance.duration));
+  }
+  for (const AttackSpec& attack : scenario.attacks) {
+    out += fmt::format(
+        "\n[[attack]]\nkind = \"{}\"\nsource = \"{}\"\nvictim = {}\npeer = {}\nstart = {}\ninterval = {}\n"
+        "count = {}\ndelay = {}\nother_interface = {}\n",
+        attack_kind_name(attack.kind), attack_source_name(attack.source), attack.victim, attack.peer,
+        time_text(attack.start), time_text(attack.interval), attack.count, time_text(attack.delay),
+        attack.other_interface);
+  }
+  return out;
+}
+
+}  // namespace godwit::sim

@@ -1,0 +1,14 @@
+// The words for kinds of flows and rules of NATs in scenarios, for those who read and those who print them
+// (scenario_toml.h).
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace godwit::sim {
+
+// In the order of FlowKind and of NatRule.
+inline constexpr std::array<std::string_view, 3> kFlowKinds = {"streams", "messages", "requests"};
+inline constexpr std::array<std::string_view, 3> kNatRules = {"endpoint-independent", "address", "address-port"};
+
+}  // namespace godwit::sim

@@ -1,0 +1,35 @@
+#include "support/text_file.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+namespace godwit::measure {
+namespace {
+
+TEST(TextFile, WhatIsWrittenIsRead) {
+  const std::string path = testing::TempDir() + "godwit_text_file";
+  const std::string content(200'000, 'x');
+  ASSERT_TRUE(write_text_file(path, content).has_value());
+  const auto read = read_text_file(path);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(*read, content);
+  std::filesystem::remove(path);
+}
+
+TEST(TextFile, ErrorsNameTheirCause) {
+  const auto nothing = read_text_file("/no/such/file");
+  ASSERT_FALSE(nothing.has_value());
+  EXPECT_EQ(nothing.error().message, "cannot read /no/such/file: No such file or directory");
+  const auto folder = read_text_file("/");
+  ASSERT_FALSE(folder.has_value());
+  EXPECT_EQ(folder.error().message, "cannot read /: Is a directory");
+  const auto full = write_text_file("/dev/full", "x");
+  ASSERT_FALSE(full.has_value());
+  EXPECT_EQ(full.error().message, "cannot write /dev/full: No space left on device");
+  EXPECT_EQ(write_text_file("/no/such/file", "").error().message,
+            "cannot write /no/such/file: No such file or directory");
+}
+
+}  // namespace
+}  // namespace godwit::measure
