@@ -19,7 +19,7 @@ verb=run preset=fuzz jobs=1 measure=
 options=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --list) sed -n 's/^godwit_fuzzer(\([a-z]*\) .*/\1/p' fuzz/CMakeLists.txt; exit 0 ;;
+    --list) sed -n 's/^ *godwit_fuzzer(\([a-z]*\) .*/\1/p' fuzz/CMakeLists.txt; exit 0 ;;
     --smoke) jobs=2; shift ;;
     --fast) preset=fuzz-fast; shift ;;
     --minimise) verb=minimise; shift ;;

@@ -383,6 +383,7 @@ bool Host::handle_hostile(Instant now, const EndpointEvent& event) {
     if (simulator_.is_host_address(connected->remote)) return false;
     hostile_.insert(event.connection);
     simulator_.on_connected(now, index_, connected->remote, event.connection);
+    if (leaving_) endpoint_->close(local(now), event.connection, "the scenario has ended");
   }
   if (!hostile_.contains(event.connection)) return false;
   if (const auto* closed = std::get_if<Closed>(&event.event)) {
