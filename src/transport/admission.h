@@ -50,7 +50,7 @@ struct AdmissionConfig {
   std::size_t amplification_limit = 3;
   std::size_t reply_entries = 4096;
   // Handshakes that wait for confirmation; one more drops the oldest (wire spec W18). Divided by stranger_rate it is
-  // the longest round trip of a stranger that connects during a flood: two seconds, some 2 KiB each.
+  // the longest round trip of a stranger that connects during a flood: two seconds, some 4 KiB each.
   std::size_t max_half_open = 4096;
   // Error acks to incompatible versions, per second (wire spec W18: initiators merely time out without one).
   std::size_t error_ack_rate = 10;
