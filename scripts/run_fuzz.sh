@@ -2,7 +2,7 @@
 # Builds the fuzz targets and runs them, one after another or several at a time. What they find and how much they ran
 # is kept under the user's cache folder, and a later run goes on from there. Exits 1 when a target fails.
 #   scripts/run_fuzz.sh                     each target for 60 s, with the sanitizers
-#   scripts/run_fuzz.sh --smoke             the same, two at a time: for continuous integration
+#   scripts/run_fuzz.sh --smoke             the same, two at a time: what the scheduled workflow runs
 #   scripts/run_fuzz.sh --seconds N --target NAME... --jobs N
 #   scripts/run_fuzz.sh --list              names the targets
 #   scripts/run_fuzz.sh --fast ...          without AddressSanitizer: several times the executions, for long campaigns
