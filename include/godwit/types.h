@@ -98,7 +98,7 @@ struct Options {
   std::size_t max_connections = 16'384;
   // "cubic", "newreno", "bbr", "ledbat", "fixed".
   std::string congestion = "bbr";
-  // "auto", "ipsec-mb", "openssl".
+  // "auto", "batch-avx512", "batch-avx2", "ipsec-mb", "openssl", and the other names that `godwit doctor` lists.
   std::string cipher = "auto";
   // Application bits per second, 8 to 10^15; 0: no limit.
   std::uint64_t connection_bits_per_second = 0;

@@ -27,15 +27,17 @@ const char* title_of(RawPath path) {
   return "";
 }
 
-Row raw_row(RawPath path) {
-  return {.name = fmt::format("level2/raw/{}", to_string(path)),
-          .title = title_of(path),
+// With `packaged` by the packaged cipher, otherwise by the one that the transport takes.
+Row raw_row(RawPath path, bool packaged = false) {
+  return {.name = fmt::format("level2/raw/{}{}", to_string(path), packaged ? "-packaged" : ""),
+          .title = fmt::format("{}{}", title_of(path), packaged ? ", by the packaged cipher" : ""),
           .unit = "bit/s",
           .better = measure::Better::kHigher,
           .whole = true,
-          .body = [path](Bench& bench) {
+          .body = [path, packaged](Bench& bench) {
             bench.whole([&] {
-              const auto result = run_raw(bench, {.path = path});
+              const auto result =
+                  run_raw(bench, {.path = path, .cipher = packaged ? packaged_cipher() : chosen_cipher()});
               if (!result) return;
               bench.outcome.value = result->goodput_bits_per_second;
               bench.outcome.verified = result->failures == 0 && result->delivered_bytes > 0;
@@ -89,6 +91,7 @@ Row original_row(bool reads) {
 
 void add_level2_raw(Rows& rows) {
   for (const RawPath path : all_raw_paths()) rows.push_back(raw_row(path));
+  rows.push_back(raw_row(RawPath::kCeiling, true));
   rows.push_back(original_row(false));
   rows.push_back(original_row(true));
 }

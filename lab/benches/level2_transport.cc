@@ -61,7 +61,10 @@ void add_level2_transport(Rows& rows) {
   without.server_arguments = {"--backend", "mmsg"};
   rows.push_back(
       perf_row("gso-without-gro", "one stream over loopback, segmentation offload at the sender only", without));
-  for (const char* cipher : {"openssl", "ipsec-mb"}) {
+  for (const CipherKind kind :
+       {CipherKind::kOpenssl, CipherKind::kIpsecMb, CipherKind::kBatchAvx2, CipherKind::kBatchAvx512}) {
+    const std::string cipher(cipher_name(kind));
+    if (kind != CipherKind::kOpenssl && !cipher_available(kind)) continue;
     rows.push_back(
         perf_row(cipher, fmt::format("one stream over loopback, cipher {}", cipher), both({"--cipher", cipher})));
   }
@@ -83,6 +86,9 @@ void add_level2_transport(Rows& rows) {
 
   rows.push_back(ratio_row("level2/ratio/ceiling", "godwit perf against the ceiling of the same minute", both({}),
                            {.path = RawPath::kCeiling}));
+  rows.push_back(ratio_row("level2/ratio/ceiling-packaged",
+                           "godwit perf against the ceiling of the same minute with the packaged cipher", both({}),
+                           {.path = RawPath::kCeiling, .cipher = packaged_cipher()}));
   rows.push_back(ratio_row("level2/ratio/tcp", "godwit perf against kernel TCP in plaintext, segments of 1200 bytes",
                            both({}), {.path = RawPath::kTcp}));
   rows.push_back(

@@ -3,10 +3,24 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 
 namespace godwit::bench {
+namespace {
+constexpr const char* kCipherVariable = "GODWIT_BENCH_CIPHER";
+}  // namespace
+
+void choose_cipher(CipherKind kind) {
+  setenv(kCipherVariable, std::string(cipher_name(kind)).c_str(), 1);
+}
+
+CipherKind chosen_cipher() {
+  const char* const name = std::getenv(kCipherVariable);
+  return name == nullptr ? preferred_cipher() : parse_cipher_name(name).value_or(preferred_cipher());
+}
+
 bool first_goes_first() {
   static std::mt19937_64 order(std::random_device{}());
   return (order() & 1U) != 0;
@@ -26,6 +40,11 @@ std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan) {
   pair.seconds = plan.seconds > 0 ? plan.seconds : bench.seconds();
   pair.server_arguments = plan.server_arguments;
   pair.client_arguments = plan.client_arguments;
+  for (std::vector<std::string>* arguments : {&pair.server_arguments, &pair.client_arguments}) {
+    // An option that stands twice is refused.
+    if (std::ranges::find(*arguments, "--cipher") != arguments->end()) continue;
+    arguments->insert(arguments->end(), {"--cipher", std::string(cipher_name(chosen_cipher()))});
+  }
   pair.bind = plan.bind;
   pair.server_prefix = plan.server_prefix;
   // Where the client's farewell is delayed or dropped, the server would wait for its idle time-out.
@@ -62,7 +81,7 @@ std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan) {
 
 std::optional<RawResult> run_raw(Bench& bench, RawConfig config) {
   config.seconds = bench.seconds();
-  config.cipher = preferred_cipher();
+  if (!config.cipher) config.cipher = chosen_cipher();
   auto result = run_raw_path(config);
   if (!result) {
     bench.outcome.verified = false;

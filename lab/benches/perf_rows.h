@@ -23,6 +23,10 @@ struct PerfRunPlan {
 // failed: the row is then not verified, with the reason as its proof.
 [[nodiscard]] std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan);
 
+// The cipher of the rows that do not name one: --cipher of the suite, handed to its workers in the environment.
+void choose_cipher(CipherKind kind);
+[[nodiscard]] CipherKind chosen_cipher();
+
 // Which half of a pair goes first: drawn anew for each.
 [[nodiscard]] bool first_goes_first();
 

@@ -15,11 +15,14 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <memory>
+#include <span>
 
 #include "base/random.h"
 #include "benches/tls_pair.h"
 #include "crypto/packet_opener.h"
 #include "crypto/packet_sealer.h"
+#include "crypto/piece_gathering.h"
 #include "transfer/digest.h"
 #include "udp/sockaddr.h"
 #include "udp/socket.h"
@@ -63,9 +66,6 @@ void pin(int core) {
 bool is_stream(RawPath path) {
   return path == RawPath::kTcp || path == RawPath::kTls;
 }
-bool is_sealed(RawPath path) {
-  return path == RawPath::kCeiling || path == RawPath::kSealSendto;
-}
 bool uses_offload(RawPath path) {
   return path == RawPath::kCeiling || path == RawPath::kUdpGso;
 }
@@ -82,22 +82,82 @@ std::vector<std::uint8_t> random_bytes(std::size_t size, std::uint64_t seed) {
   return bytes;
 }
 
+std::unique_ptr<PacketCipher> cipher_of(const RawConfig& config) {
+  return make_packet_cipher(config.cipher.value_or(preferred_cipher()), shared_key());
+}
+
 // --- Receivers ---
+
+// What happens to the datagrams of one receive call: opened together into the working set, where the bytes have a place
+// to stay, then digested.
+class DatagramIntake {
+ public:
+  explicit DatagramIntake(const RawConfig& config)
+      : config_(config), working_set_(config.working_set_bytes), opener_(cipher_of(config)) {}
+
+  void take(MutableBytes datagrams, std::size_t segment) {
+    if (!is_sealed(config_.path)) {
+      for (std::size_t at = 0; at < datagrams.size(); at += segment) {
+        deliver(ByteView(datagrams).subspan(at, std::min(kPayload, datagrams.size() - at)));
+      }
+      return;
+    }
+    for (std::size_t at = 0; at < datagrams.size();) {
+      std::size_t count = 0;
+      for (; at < datagrams.size() && count < packets_.size(); at += segment) {
+        const MutableBytes datagram = datagrams.subspan(at, std::min(segment, datagrams.size() - at));
+        if (datagram.size() != kDatagram) {
+          ++failures_;
+          continue;
+        }
+        if (position_ + wire::kMaxPlaintext > working_set_.size()) position_ = 0;
+        packets_[count++] = PacketOpener::to_open(datagram, &working_set_[position_]);
+        position_ += wire::kMaxPlaintext;
+      }
+      const std::span<PacketToOpen> batch = std::span(packets_).first(count);
+      opener_.open_batch(batch);
+      for (const PacketToOpen& packet : batch) {
+        if (packet.authentic) {
+          deliver(ByteView(packet.out, packet.size).subspan(wire::kFragmentHeader, kPayload));
+        } else {
+          ++failures_;
+        }
+      }
+    }
+  }
+
+  [[nodiscard]] std::uint64_t delivered() const { return delivered_; }
+  [[nodiscard]] std::uint64_t datagrams() const { return datagrams_; }
+  [[nodiscard]] std::uint64_t failures() const {
+    return failures_ + (config_.digest && datagrams_ > 0 && digest_.value() == 0 ? 1 : 0);
+  }
+
+ private:
+  void deliver(ByteView payload) {
+    if (config_.digest) digest_.update(payload);
+    delivered_ += payload.size();
+    ++datagrams_;
+  }
+
+  const RawConfig& config_;
+  std::vector<std::uint8_t> working_set_;
+  PacketOpener opener_;
+  std::array<PacketToOpen, kRun> packets_;
+  StreamDigest digest_;
+  std::size_t position_ = 0;
+  std::uint64_t delivered_ = 0;
+  std::uint64_t datagrams_ = 0;
+  std::uint64_t failures_ = 0;
+};
 
 void receive_datagrams(const RawConfig& config, Shared& shared, const Socket& socket) {
   constexpr unsigned kBuffers = 16;
   constexpr std::size_t kBuffer = 65536;
   std::vector<std::uint8_t> memory(kBuffers * kBuffer);
-  std::vector<std::uint8_t> working_set(config.working_set_bytes);
+  DatagramIntake intake(config);
   std::array<mmsghdr, kBuffers> messages{};
   std::array<iovec, kBuffers> vectors{};
   std::array<std::array<char, 128>, kBuffers> control{};
-  PacketOpener opener(make_packet_cipher(config.cipher, shared_key()));
-  StreamDigest digest;
-  std::size_t position = 0;
-  std::uint64_t delivered = 0;
-  std::uint64_t datagrams = 0;
-  std::uint64_t failures = 0;
   while (!shared.stop.load(std::memory_order_relaxed)) {
     for (unsigned i = 0; i < kBuffers; ++i) {
       vectors[i] = {&memory[i * kBuffer], kBuffer};
@@ -123,36 +183,12 @@ void receive_datagrams(const RawConfig& config, Shared& shared, const Socket& so
           shared.drops.store(overflow, std::memory_order_relaxed);
         }
       }
-      for (std::size_t at = 0; at < messages[index].msg_len; at += segment) {
-        const MutableBytes datagram(&memory[index * kBuffer + at], std::min(segment, messages[index].msg_len - at));
-        ByteView payload;
-        if (is_sealed(config.path)) {
-          if (datagram.size() != kDatagram) {
-            ++failures;
-            continue;
-          }
-          // Into the working set: the bytes have a place where they stay.
-          if (position + wire::kMaxPlaintext > working_set.size()) position = 0;
-          const auto plaintext =
-              opener.open_copy(datagram, MutableBytes(working_set).subspan(position, wire::kMaxPlaintext));
-          if (!plaintext) {
-            ++failures;
-            continue;
-          }
-          payload = plaintext->subspan(wire::kFragmentHeader, kPayload);
-          position += wire::kMaxPlaintext;
-        } else {
-          payload = datagram.first(std::min(datagram.size(), kPayload));
-        }
-        if (config.digest) digest.update(payload);
-        delivered += payload.size();
-        ++datagrams;
-      }
+      intake.take(MutableBytes(&memory[index * kBuffer], messages[index].msg_len), segment);
     }
-    shared.delivered.store(delivered, std::memory_order_relaxed);
-    shared.datagrams.store(datagrams, std::memory_order_relaxed);
+    shared.delivered.store(intake.delivered(), std::memory_order_relaxed);
+    shared.datagrams.store(intake.datagrams(), std::memory_order_relaxed);
   }
-  shared.failures.store(failures + (config.digest && datagrams > 0 && digest.value() == 0 ? 1 : 0));
+  shared.failures.store(intake.failures());
 }
 
 void receive_stream(const RawConfig& config, Shared& shared, int listener) {
@@ -185,35 +221,50 @@ void receive_stream(const RawConfig& config, Shared& shared, int listener) {
 
 // --- Senders ---
 
-// One datagram's plaintext as the transport makes it: header, payload from the working set, the option byte.
+// The plaintext of datagrams as the transport makes it (header, payload from the working set, the option byte), sealed
+// together.
 class DatagramSource {
  public:
   explicit DatagramSource(const RawConfig& config)
       : config_(config),
         working_set_(random_bytes(config.working_set_bytes, 1)),
         random_(2),
-        sealer_(make_packet_cipher(config.cipher, shared_key()), random_, SealerLimits{.soft = ~0ULL, .hard = ~0ULL}) {}
+        sealer_(cipher_of(config), random_, SealerLimits{.soft = ~0ULL, .hard = ~0ULL}) {}
 
-  void write(MutableBytes datagram) {
+  // At most kRun datagrams.
+  void write(MutableBytes datagrams) {
+    const std::size_t count = datagrams.size() / kDatagram;
+    for (std::size_t i = 0; i < count; ++i) {
+      const ByteView payload = next_payload();
+      const MutableBytes datagram = datagrams.subspan(i * kDatagram, kDatagram);
+      if (!is_sealed(config_.path)) {
+        std::copy(payload.begin(), payload.end(), datagram.begin());
+        continue;
+      }
+      std::uint8_t* const text = datagram.data() + kEnvelopePrefix;
+      ++packet_id_;
+      header_.write(text, packet_id_, packet_id_, kPayload);
+      std::ranges::copy(wire::kFragmentTail, text + wire::kFragmentHeader + kPayload);
+      request_later_body(payload);
+      packets_[i] = {nullptr, text, payload.data(), wire::kMaxPlaintext, wire::kFragmentHeader, kPayload};
+    }
+    if (is_sealed(config_.path)) static_cast<void>(sealer_.seal_batch(std::span(packets_).first(count)));
+  }
+
+ private:
+  ByteView next_payload() {
     if (position_ + kPayload > working_set_.size()) position_ = 0;
     const ByteView payload = ByteView(working_set_).subspan(position_, kPayload);
     position_ += kPayload;
     if (config_.digest) digest_.update(payload);
-    if (is_sealed(config_.path)) {
-      std::array<std::uint8_t, wire::kFragmentHeader> head;
-      ++packet_id_;
-      header_.write(head.data(), packet_id_, packet_id_, kPayload);
-      static_cast<void>(sealer_.seal_pieces(head, payload, wire::kFragmentTail, datagram));
-    } else {
-      std::copy(payload.begin(), payload.end(), datagram.begin());
-    }
+    return payload;
   }
 
- private:
   const RawConfig& config_;
   std::vector<std::uint8_t> working_set_;
   DeterministicRandom random_;
   PacketSealer sealer_;
+  std::array<PacketToSeal, kRun> packets_;
   wire::FragmentTemplate header_{1, wire::kMaxStreamBytes};
   StreamDigest digest_;
   std::size_t position_ = 0;
@@ -238,8 +289,8 @@ void send_datagrams(const RawConfig& config, Shared& shared, const SocketAddress
     const std::uint64_t received =
         shared.datagrams.load(std::memory_order_relaxed) + shared.drops.load(std::memory_order_relaxed);
     if (sent - std::min(sent, received) > kWindow) continue;
-    for (std::size_t i = 0; i < datagrams; ++i) source.write(MutableBytes(run).subspan(i * kDatagram, kDatagram));
     const std::size_t bytes = datagrams * kDatagram;
+    source.write(MutableBytes(run).first(bytes));
     if (datagrams == 1) {
       if (send(socket->descriptor(), run.data(), bytes, 0) > 0) ++sent;
       continue;
@@ -349,6 +400,10 @@ std::string_view to_string(RawPath path) {
     case RawPath::kTls: return "tls";
   }
   return "unknown";
+}
+
+bool is_sealed(RawPath path) {
+  return path == RawPath::kCeiling || path == RawPath::kSealSendto;
 }
 
 std::vector<RawPath> all_raw_paths() {

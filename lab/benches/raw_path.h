@@ -1,9 +1,11 @@
 // The ceilings that the transport is measured against (decisions 13 to 15): the same payload bytes through the same
-// kernel and cipher with no protocol around them. Each run forks a receiver, pins both processes to a core each, moves
-// bytes from a working set beyond the cache for a while, and reports what the receiver verified.
+// kernel and cipher, in batches of the same size, with no protocol around them. Each run forks a receiver, pins both
+// processes to a core each, moves bytes from a working set beyond the cache for a while, and reports what the receiver
+// verified.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,15 +26,17 @@ enum class RawPath : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(RawPath path);
 [[nodiscard]] std::vector<RawPath> all_raw_paths();
+// Whether its datagrams pass through RawConfig::cipher.
+[[nodiscard]] bool is_sealed(RawPath path);
 
 struct RawConfig {
   RawPath path = RawPath::kCeiling;
   double seconds = 2;
   bool digest = true;  // XXH3 over the payload on both sides, where the transport has it
   std::size_t working_set_bytes = std::size_t{64} << 20;  // of either side
-  CipherKind cipher = CipherKind::kOpenssl;
-  SocketAddress receiver;          // where the receiver binds; port 0 for loopback
-  std::string receiver_namespace;  // network namespace of the receiver; empty: this one
+  std::optional<CipherKind> cipher;  // absent: the preferred one of this processor, as the transport has it
+  SocketAddress receiver;            // where the receiver binds; port 0 for loopback
+  std::string receiver_namespace;    // network namespace of the receiver; empty: this one
   int sender_core = 1;
   int receiver_core = 0;
 };

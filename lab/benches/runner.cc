@@ -246,6 +246,10 @@ std::vector<measure::Curves> make_curves(const std::vector<measure::BenchmarkRes
   constexpr Plan kPlans[] = {
       {"seal-by-size", "Sealing by size of the plaintext", "level0/seal/", "cipher", "bytes", "bytes", nullptr},
       {"open-by-size", "Opening by size of the plaintext", "level0/open/", "cipher", "bytes", "bytes", nullptr},
+      {"seal-by-batch", "Sealing a full packet, by packets a call", "level0/seal-batch/", "cipher", "batch",
+       "packets a call", nullptr},
+      {"open-by-batch", "Opening a full packet, by packets a call", "level0/open-batch/", "cipher", "batch",
+       "packets a call", nullptr},
       {"backend-by-batch", "A datagram of 1200 bytes through each back end, by datagrams a run", "level2/backend/",
        "backend", "batch", "datagrams a run", "1200"},
       {"whole-by-batch", "A full packet of a stream through the whole transport, by datagrams a run", "level2/whole/",

@@ -47,6 +47,7 @@ struct Options {
   std::string save_baseline;
   std::string baseline;
   std::string baseline_folder = "build/baselines";
+  std::string cipher = "auto";
   std::string check_budget;
   std::string write_budget;
   std::size_t repetitions = 0;
@@ -256,7 +257,7 @@ class Suite {
     results_.environment.findings.insert(results_.environment.findings.end(), during_.findings.begin(),
                                          during_.findings.end());
     results_.seconds = elapsed();
-    results_.fingerprint = measure::take_fingerprint(std::string(cipher_name(preferred_cipher())));
+    results_.fingerprint = measure::take_fingerprint(std::string(cipher_name(chosen_cipher())));
     for (measure::BenchmarkResult& row : results_.benchmarks) {
       if (!results_.environment.fit_for(row.level)) row.marks.emplace_back("environment unfit");
     }
@@ -373,6 +374,14 @@ int merge_files(const Options& options) {
 }
 
 int run(const Options& options) {
+  if (options.cipher != "auto") {
+    const auto cipher = parse_cipher_name(options.cipher);
+    if (!cipher || !cipher_available(*cipher)) {
+      fmt::print(stderr, "transport_perf: no cipher '{}' here\n", options.cipher);
+      return 2;
+    }
+    choose_cipher(*cipher);
+  }
   if (!options.merge.empty()) return merge_files(options);
   if (options.worker) return serve_requests(options.repeat_every);
   if (!options.under_callgrind.empty()) {
@@ -431,6 +440,8 @@ int main(int argc, char** argv) {
                  "seconds that a comparison may take to give undecided rows more pairs; not with --repetitions")
       ->capture_default_str();
   app.add_option("--whole-seconds", options.whole_seconds, "of one run of a row that is a whole run");
+  app.add_option("--cipher", options.cipher, "AES-128-GCM of the rows that do not name one; auto or a name")
+      ->capture_default_str();
   app.add_option("--core", options.core, "processor that workers are pinned to; -1: none")->capture_default_str();
   app.add_option("--seed", options.seed, "of the order")->capture_default_str();
   app.add_flag("--instructions", options.instructions, "count instructions of level 0 through callgrind");

@@ -13,6 +13,7 @@
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
+#include "cli/network_options.h"
 #include "cli/values.h"
 #include "commands/analysis.h"
 #include "commands/analyze_details.h"
@@ -327,7 +328,9 @@ void add_analyze_command(CLI::App& app, int& exit_code) {
                     "a stream with a buffer for each step, as if nothing were done in place");
   command->add_option("--messages", options->messages, "sizes of messages to take apart (default: 64 and 1106 bytes)")
       ->check(check_message_size());
-  command->add_option("--cipher", options->cipher, "auto, ipsec-mb or openssl")->capture_default_str();
+  command->add_option("--cipher", options->cipher, "implementation of AES-128-GCM")
+      ->check(CLI::IsMember(cipher_names()))
+      ->capture_default_str();
   command->add_option("--sender-core", options->sender_core, "processor of the sender; -1: not pinned")
       ->capture_default_str();
   command->add_option("--receiver-core", options->receiver_core, "processor of the receiver")->capture_default_str();

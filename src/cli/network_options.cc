@@ -50,6 +50,12 @@ Result<LoadedKey> load_keys(const NetworkOptions& options, Role role) {
 
 }  // namespace
 
+std::vector<std::string> cipher_names() {
+  std::vector<std::string> names = {"auto"};
+  for (const CipherKind kind : kAllCipherKinds) names.emplace_back(cipher_name(kind));
+  return names;
+}
+
 std::optional<Bandwidth> NetworkOptions::rate_limit() const {
   return parse_rate(rate);
 }
@@ -70,7 +76,7 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
       ->check(CLI::IsMember(backend_names()))
       ->capture_default_str();
   add("--cipher", options.cipher, "implementation of AES-128-GCM")
-      ->check(CLI::IsMember({"auto", "ipsec-mb", "openssl"}))
+      ->check(CLI::IsMember(cipher_names()))
       ->capture_default_str();
   add("--congestion", options.congestion, "congestion controller")
       ->check(CLI::IsMember({"cubic", "newreno", "bbr", "ledbat", "fixed"}))
@@ -153,8 +159,7 @@ NodeConfig make_node_config(const NetworkOptions& options) {
     endpoint.controller.fixed_rate =
         rate->scaled(static_cast<double>(wire::kMaxDatagram) / static_cast<double>(wire::kFragmentPayload));
   }
-  if (options.cipher == "openssl") endpoint.cipher = CipherKind::kOpenssl;
-  if (options.cipher == "ipsec-mb") endpoint.cipher = CipherKind::kIpsecMb;
+  endpoint.cipher = parse_cipher_name(options.cipher);  // nothing for "auto"
   if (options.soft_packet_limit) endpoint.soft_packet_limit = *options.soft_packet_limit;
 
   if (const auto silence = parse_duration(options.idle_timeout)) endpoint.keepalive.idle_timeout = *silence;

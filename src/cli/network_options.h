@@ -14,6 +14,9 @@
 
 namespace godwit::cli {
 
+// What --cipher takes: "auto" and all implementations, those that this machine lacks among them.
+[[nodiscard]] std::vector<std::string> cipher_names();
+
 struct NetworkOptions {
   std::string bind;  // empty: the command's own default
   std::string key_file;

@@ -37,22 +37,22 @@ bool KeyedCipher::open(const Nonce& nonce, ByteView ciphertext_and_tag, std::uin
   return false;
 }
 
-bool KeyedCipher::worth_a_batch(std::size_t packets) const {
-  return kernel_ != nullptr && (tables_ != nullptr || packets >= kWorthExpanding);
+const GcmKernel* KeyedCipher::kernel_for(std::size_t packets) const {
+  return tables_ != nullptr || packets >= kWorthExpanding ? gcm_kernel(kind_) : nullptr;
 }
 
-const GcmTables& KeyedCipher::tables() {
+const GcmTables& KeyedCipher::tables(const GcmKernel& kernel) {
   if (tables_ == nullptr) {
     tables_ = std::make_unique<GcmTables>();
-    kernel_->expand(key_, *tables_);
+    kernel.expand(key_, *tables_);
   }
   return *tables_;
 }
 
 void KeyedCipher::seal_batch(std::span<const PacketToSeal> packets) {
-  if (worth_a_batch(packets.size()) && all_fit(packets)) [[likely]] {
+  if (const GcmKernel* const kernel = kernel_for(packets.size()); kernel != nullptr && all_fit(packets)) {
     for (; !packets.empty(); packets = packets.subspan(std::min(packets.size(), GcmKernel::kMaxPackets))) {
-      kernel_->seal(tables(), packets.first(std::min(packets.size(), GcmKernel::kMaxPackets)));
+      kernel->seal(tables(*kernel), packets.first(std::min(packets.size(), GcmKernel::kMaxPackets)));
     }
     return;
   }
@@ -63,10 +63,10 @@ void KeyedCipher::seal_batch(std::span<const PacketToSeal> packets) {
 }
 
 void KeyedCipher::open_batch(std::span<PacketToOpen> packets) {
-  if (worth_a_batch(packets.size()) && all_fit(packets)) [[likely]] {
+  if (const GcmKernel* const kernel = kernel_for(packets.size()); kernel != nullptr && all_fit(packets)) {
     for (std::span<PacketToOpen> left = packets; !left.empty();
          left = left.subspan(std::min(left.size(), GcmKernel::kMaxPackets))) {
-      kernel_->open(tables(), left.first(std::min(left.size(), GcmKernel::kMaxPackets)));
+      kernel->open(tables(*kernel), left.first(std::min(left.size(), GcmKernel::kMaxPackets)));
     }
     for (const PacketToOpen& packet : packets) {
       if (!packet.authentic) wipe({packet.out, packet.size});

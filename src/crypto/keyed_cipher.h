@@ -22,7 +22,7 @@ class KeyedCipher : public PacketCipher {
   [[nodiscard]] CipherKind kind() const final { return kind_; }
 
  protected:
-  KeyedCipher(CipherKind kind, const SymmetricKey& key) : key_(key), kernel_(gcm_kernel(kind)), kind_(kind) {}
+  KeyedCipher(CipherKind kind, const SymmetricKey& key) : key_(key), kind_(kind) {}
   [[nodiscard]] const SymmetricKey& key() const { return key_; }
 
   // PacketCipher::open() without wiping `out` when the tag is wrong.
@@ -31,11 +31,12 @@ class KeyedCipher : public PacketCipher {
   virtual void rest_single() = 0;
 
  private:
-  [[nodiscard]] bool worth_a_batch(std::size_t packets) const;
-  const GcmTables& tables();
+  // The kernel for a batch of that many packets; null where it is not worth it.
+  [[nodiscard]] const GcmKernel* kernel_for(std::size_t packets) const;
+  const GcmTables& tables(const GcmKernel& kernel);
 
+  // Every idle connection has two of these objects: what can be looked up is not kept.
   SymmetricKey key_;
-  const GcmKernel* kernel_;
   std::unique_ptr<GcmTables> tables_;  // from the first batch on, until rest()
   CipherKind kind_;
 };

@@ -38,8 +38,7 @@ CipherKind preferred_cipher() {
 
 std::unique_ptr<PacketCipher> make_packet_cipher(CipherKind kind, const SymmetricKey& key) {
   GODWIT_ASSERT(cipher_available(kind));
-  const CipherKind single = single_kind(kind);
-  return single == CipherKind::kOpenssl ? make_openssl_cipher(kind, key) : make_ipsec_cipher(kind, single, key);
+  return single_kind(kind) == CipherKind::kOpenssl ? make_openssl_cipher(kind, key) : make_ipsec_cipher(kind, key);
 }
 
 std::string_view cipher_name(CipherKind kind) {

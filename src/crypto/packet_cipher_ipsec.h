@@ -13,10 +13,9 @@ namespace godwit {
 
 // `kind` is one of the kIpsecMb kinds.
 [[nodiscard]] bool ipsec_cipher_available(CipherKind kind);
-// A cipher of any `kind` that seals and opens single packets as `single`, one of the kIpsecMb kinds, does. Requires
-// ipsec_cipher_available(single).
-[[nodiscard]] std::unique_ptr<PacketCipher> make_ipsec_cipher(CipherKind kind, CipherKind single,
-                                                              const SymmetricKey& key);
+// A cipher of one of these kinds, or of a kBatch kind, whose single packets are sealed and opened as by kIpsecMb.
+// Requires that ipsec_cipher_available() says yes to the one or the other.
+[[nodiscard]] std::unique_ptr<PacketCipher> make_ipsec_cipher(CipherKind kind, const SymmetricKey& key);
 [[nodiscard]] std::string describe_ipsec_cipher(CipherKind kind);
 
 }  // namespace godwit

@@ -7,7 +7,7 @@ bool ipsec_cipher_available(CipherKind) {
   return false;
 }
 
-std::unique_ptr<PacketCipher> make_ipsec_cipher(CipherKind, CipherKind, const SymmetricKey&) {
+std::unique_ptr<PacketCipher> make_ipsec_cipher(CipherKind, const SymmetricKey&) {
   GODWIT_ASSERT(!"IPsec-MB is not part of this build");
   return nullptr;
 }

@@ -92,12 +92,16 @@ const Implementation& implementation(CipherKind kind) {
 
 // The key's expansion with the scratch of a call, which holds key stream: wiped together.
 struct ExpandedKey {
-  ExpandedKey() = default;
-  ~ExpandedKey() { wipe(MutableBytes(reinterpret_cast<std::uint8_t*>(this), sizeof *this)); }
+  explicit ExpandedKey(const Implementation& with) : implementation(with) {}
+  ~ExpandedKey() {
+    wipe(MutableBytes(reinterpret_cast<std::uint8_t*>(&key), sizeof key));
+    wipe(MutableBytes(reinterpret_cast<std::uint8_t*>(&context), sizeof context));
+  }
   ExpandedKey(const ExpandedKey&) = delete;
   ExpandedKey& operator=(const ExpandedKey&) = delete;
   gcm_key_data key;
   gcm_context_data context;
+  const Implementation& implementation;
 };
 
 bool tags_equal(const std::uint8_t* left, const std::uint8_t* right) noexcept {
@@ -108,15 +112,15 @@ bool tags_equal(const std::uint8_t* left, const std::uint8_t* right) noexcept {
 
 class IpsecCipher final : public KeyedCipher {
  public:
-  IpsecCipher(CipherKind kind, CipherKind single, const SymmetricKey& key)
-      : KeyedCipher(kind, key), implementation_(implementation(single)) {
-    GODWIT_ASSERT(implementation_.available);
+  IpsecCipher(CipherKind kind, const SymmetricKey& key) : KeyedCipher(kind, key) {
+    GODWIT_ASSERT(implementation(kind).available);
   }
 
   void seal(const Nonce& nonce, ByteView plaintext, std::uint8_t* out) override {
     if (!expanded_) expand();
-    implementation_.encrypt(&expanded_->key, &expanded_->context, out, input(plaintext, out), plaintext.size(),
-                            nonce.bytes.data(), nullptr, 0, out + plaintext.size(), kTagSize);
+    expanded_->implementation.encrypt(&expanded_->key, &expanded_->context, out, input(plaintext, out),
+                                      plaintext.size(), nonce.bytes.data(), nullptr, 0, out + plaintext.size(),
+                                      kTagSize);
   }
 
  private:
@@ -124,23 +128,22 @@ class IpsecCipher final : public KeyedCipher {
     if (!expanded_) expand();
     const ByteView ciphertext = ciphertext_and_tag.first(ciphertext_and_tag.size() - kTagSize);
     std::array<std::uint8_t, kTagSize> tag;
-    implementation_.decrypt(&expanded_->key, &expanded_->context, out, ciphertext.data(), ciphertext.size(),
-                            nonce.bytes.data(), nullptr, 0, tag.data(), kTagSize);
+    expanded_->implementation.decrypt(&expanded_->key, &expanded_->context, out, ciphertext.data(), ciphertext.size(),
+                                      nonce.bytes.data(), nullptr, 0, tag.data(), kTagSize);
     return tags_equal(tag.data(), ciphertext_and_tag.data() + ciphertext.size());
   }
 
   void rest_single() override { expanded_.reset(); }
 
   void expand() {
-    expanded_ = std::make_unique<ExpandedKey>();
-    implementation_.expand(key().bytes().data(), &expanded_->key);
+    expanded_ = std::make_unique<ExpandedKey>(implementation(kind()));
+    expanded_->implementation.expand(key().bytes().data(), &expanded_->key);
   }
   // An empty view may have a null pointer, which the library takes for a mistake.
   [[nodiscard]] static const std::uint8_t* input(ByteView plaintext, const std::uint8_t* instead) {
     return plaintext.empty() ? instead : plaintext.data();
   }
 
-  const Implementation& implementation_;
   std::unique_ptr<ExpandedKey> expanded_;
 };
 
@@ -150,8 +153,8 @@ bool ipsec_cipher_available(CipherKind kind) {
   return implementation(kind).available;
 }
 
-std::unique_ptr<PacketCipher> make_ipsec_cipher(CipherKind kind, CipherKind single, const SymmetricKey& key) {
-  return std::make_unique<IpsecCipher>(kind, single, key);
+std::unique_ptr<PacketCipher> make_ipsec_cipher(CipherKind kind, const SymmetricKey& key) {
+  return std::make_unique<IpsecCipher>(kind, key);
 }
 
 std::string describe_ipsec_cipher(CipherKind kind) {

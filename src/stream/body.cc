@@ -24,6 +24,7 @@ Body Body::borrowed(ByteView bytes) {
 Body Body::from_source(std::unique_ptr<BodySource> source, std::uint64_t size) {
   GODWIT_ASSERT(source != nullptr);
   Body body;
+  body.views_stay_ = source->views_stay();
   body.source_ = std::move(source);
   body.size_ = size;
   return body;
@@ -33,12 +34,14 @@ Body Body::from_source(std::unique_ptr<BodySource> source, std::uint64_t size) {
 Body::Body(Body&& other) noexcept
     : data_(std::exchange(other.data_, &kNothing)),
       size_(std::exchange(other.size_, 0)),
+      views_stay_(std::exchange(other.views_stay_, true)),
       storage_(std::move(other.storage_)),
       source_(std::move(other.source_)) {}
 
 Body& Body::operator=(Body&& other) noexcept {
   data_ = std::exchange(other.data_, &kNothing);
   size_ = std::exchange(other.size_, 0);
+  views_stay_ = std::exchange(other.views_stay_, true);
   storage_ = std::exchange(other.storage_, {});
   source_ = std::move(other.source_);
   return *this;

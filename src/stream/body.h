@@ -21,6 +21,9 @@ class BodySource {
   // another length, means the bytes are gone: the message fails. Never asked beyond the size given to
   // Body::from_source.
   [[nodiscard]] virtual std::optional<ByteView> read(std::uint64_t offset, std::size_t length) = 0;
+  // Whether a view stays valid and unchanged beyond the next read, until the message is released. Then the bytes are
+  // sealed from where they are; otherwise they are copied first.
+  [[nodiscard]] virtual bool views_stay() const { return false; }
 };
 
 // Movable only. Moving leaves views of owned and borrowed bytes valid.
@@ -53,6 +56,8 @@ class Body {
       return std::nullopt;
     return ByteView{bytes, length};
   }
+  // Whether the views of read() live as long as the body.
+  [[nodiscard]] bool views_stay() const { return views_stay_; }
 
  private:
   static constexpr std::uint8_t kNothing = 0;  // stands for the bytes of an empty body
@@ -62,6 +67,7 @@ class Body {
 
   const std::uint8_t* data_ = &kNothing;  // never null
   std::uint64_t size_ = 0;
+  bool views_stay_ = true;
   std::vector<std::uint8_t> storage_;
   std::unique_ptr<BodySource> source_;
 };

@@ -157,7 +157,10 @@ bool SendQueue::load_message() {
     fail(SendKind::kMessage, index, SendFailure::Reason::kBodyUnreadable);
     return false;
   }
-  front_ = {.kind = SendKind::kMessage, .owner = messages_.handle(index), .payload = *payload};
+  front_ = {.kind = SendKind::kMessage,
+            .owner = messages_.handle(index),
+            .payload = *payload,
+            .payload_stays = body.views_stay()};
   return true;
 }
 
@@ -179,7 +182,7 @@ std::optional<SendItem> SendQueue::content(SendKind kind, SlotHandle owner, std:
     if (index == kNone) return std::nullopt;
     Body& body = messages_[index].body;
     if (const auto payload = body.read(0, static_cast<std::size_t>(body.size()))) {
-      return SendItem{.kind = kind, .owner = owner, .payload = *payload};
+      return SendItem{.kind = kind, .owner = owner, .payload = *payload, .payload_stays = body.views_stay()};
     }
     fail(kind, index, SendFailure::Reason::kBodyUnreadable);
     return std::nullopt;
@@ -189,7 +192,12 @@ std::optional<SendItem> SendQueue::content(SendKind kind, SlotHandle owner, std:
   SendStream& stream = streams_[index].stream;
   GODWIT_ASSERT(fragment >= 1 && fragment < stream.next_fragment());
   if (const auto payload = stream.payload(fragment)) {
-    return SendItem{.kind = kind, .owner = owner, .fragment = fragment, .payload = *payload, .stream = &stream};
+    return SendItem{.kind = kind,
+                    .owner = owner,
+                    .fragment = fragment,
+                    .payload = *payload,
+                    .stream = &stream,
+                    .payload_stays = stream.payload_stays()};
   }
   fail(kind, index, SendFailure::Reason::kBodyUnreadable);
   return std::nullopt;

@@ -64,6 +64,8 @@ struct SendItem {
   std::uint32_t fragment = 0;  // number from 1 on; 0 for a short message
   ByteView payload;
   const SendStream* stream = nullptr;  // null for a short message; has header(), id(), total()
+  // The payload stays valid until the message ends, and not only until the next call.
+  bool payload_stays = false;
 
   // Goes between the fragment's payload and the end of the packet; nothing but for fragment 1 of some operations
   // streams.
@@ -268,6 +270,7 @@ inline bool SendQueue::load_fragment() {
   front_.fragment = number;
   front_.payload = {payload->data(), payload->size()};
   front_.stream = &stream;
+  front_.payload_stays = stream.payload_stays();
   return true;
 }
 

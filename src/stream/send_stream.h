@@ -44,6 +44,9 @@ class SendStream {
     return body_.read(layout_.offset(number), layout_.size(number));
   }
 
+  // Whether the views of payload() live as long as the stream, and not until the next read alone.
+  [[nodiscard]] bool payload_stays() const { return body_.views_stay(); }
+
   // --- Sending ---
   [[nodiscard]] std::uint32_t next_fragment() const { return next_; }
   [[nodiscard]] bool started() const { return next_ > 1; }

@@ -46,6 +46,9 @@ class PerfSender::Source final : public BodySource {
   Source(std::shared_ptr<Outgoing> stream, std::shared_ptr<const WorkingSet> bytes, trace::CostSink* cost)
       : stream_(std::move(stream)), bytes_(std::move(bytes)), cost_(cost) {}
 
+  // The working set outlives the stream, and the front is always written with the same bytes.
+  [[nodiscard]] bool views_stay() const override { return true; }
+
   [[nodiscard]] std::optional<ByteView> read(std::uint64_t offset, std::size_t length) override {
     if (offset < kStreamHeaderSize) [[unlikely]]
       return read_front(offset, length);

@@ -3,7 +3,7 @@
 // return outcomes; only the connection applies them and emits events.
 //
 //   IN    receive()       -> open -> decode -> duplicate filter -> receipts -> streams / control -> events
-//   OUT   poll_transmit() -> what goes next -> encode -> seal into the run -> recovery
+//   OUT   poll_transmit() -> what goes next -> encode into the run -> recovery -> seal the run
 //   TIME  next_timeout()  -> handle_timeout(): one look at every part's deadline
 //
 // connection.cc holds its life, connection_receive.cc the way in, connection_send.cc the way out.
@@ -268,6 +268,11 @@ class Connection final : private StreamSink {
   // Counts it, and tells the sink.
   void record_received(Instant now, const Arrival& arrival, std::uint32_t id, trace::PacketKind kind);
   void receive_symmetric(Instant now, MutableBytes datagram);
+  // Opens the datagrams together; requires an established session with one inbound key.
+  void receive_batch(Instant now, const DatagramRun& batch);
+  void receive_opened(Instant now, Established& session, const Arrival& arrival) {
+    if (!process_fragment(now, session, arrival)) process(now, arrival);
+  }
   void process(Instant now, const Arrival& arrival);
   void note_ordinary(Instant now, Established& session, const Arrival& arrival, std::uint32_t id);
   [[nodiscard]] RecvStreams& inbound_streams(Established& session) {

@@ -1,11 +1,14 @@
 // The way in: open, decode, duplicate filter, receipts, streams and control (connection.h).
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 #include "congestion/event_of.h"
 #include "transport/connection.h"
 #include "transport/printable.h"
+#include "transport/run_writer.h"
 #include "transport/send_kind.h"
 
 namespace godwit {
@@ -27,7 +30,11 @@ trace::PacketKind kind_of(const wire::Message& message) {
 void Connection::receive(Instant now, const DatagramRun& batch) {
   const std::uint64_t authentic_before = counted_.packets_received;
   const std::size_t count = batch.segment_count();
-  for (std::size_t i = 0; i < count; ++i) receive_symmetric(now, batch.segment(i));
+  if (const Established* session = established(); count > 1 && session != nullptr && !session->session.several_keys()) {
+    receive_batch(now, batch);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) receive_symmetric(now, batch.segment(i));
+  }
   ++counted_.runs_received;
   if (counted_.packets_received != authentic_before) release_data();
   finish_run(now);
@@ -55,8 +62,7 @@ bool Connection::receive_if_authentic(Instant now, MutableBytes datagram) {
   const auto opened = session->session.open_keeping(datagram, scratch);
   if (!opened) return false;
   release_data();
-  const Arrival arrival{.datagram = datagram, .opened = *opened};
-  if (!process_fragment(now, *session, arrival)) process(now, arrival);
+  receive_opened(now, *session, {.datagram = datagram, .opened = *opened});
   finish_run(now);
   return true;
 }
@@ -73,8 +79,7 @@ void Connection::receive_symmetric(Instant now, MutableBytes datagram) {
     }
     GODWIT_MARK(context_.cost, kDecode);
     if (!opened) return drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
-    const Arrival arrival{.datagram = datagram, .opened = *opened};
-    if (!process_fragment(now, *session, arrival)) process(now, arrival);
+    receive_opened(now, *session, {.datagram = datagram, .opened = *opened});
   } else if (is_handshaking()) {
     receive_handshake_datagram(now, datagram);
   } else {
@@ -87,6 +92,32 @@ void Connection::record_received(Instant now, const Arrival& arrival, std::uint3
   counted_.bytes_received += arrival.bytes();
   context_.record_received(now, id_,
                            {.packet_id = id, .kind = kind, .bytes = static_cast<std::uint32_t>(arrival.bytes())});
+}
+
+void Connection::receive_batch(Instant now, const DatagramRun& batch) {
+  const std::size_t count = batch.segment_count();
+  std::array<PacketToOpen, RunWriter::kMaxSegments> packets;
+  for (std::size_t first = 0; first < count; first += packets.size()) {
+    const std::span<PacketToOpen> some = std::span(packets).first(std::min(count - first, packets.size()));
+    Established* session = established();
+    if (session != nullptr) {
+      GODWIT_MARK(context_.cost, kOpen);
+      for (std::size_t i = 0; i < some.size(); ++i) some[i] = PacketOpener::to_open(batch.segment(first + i));
+      session->session.open_batch(some);
+    }
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      GODWIT_MARK(context_.cost, kDecode);
+      const MutableBytes datagram = batch.segment(first + i);
+      session = established();  // one of the packets before may have ended it
+      if (session == nullptr) {
+        drop(now, trace::DropReason::kClosed, datagram.size());
+      } else if (!some[i].authentic) {
+        drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
+      } else {
+        receive_opened(now, *session, {.datagram = datagram, .opened = session->session.opened(some[i])});
+      }
+    }
+  }
 }
 
 // The short path of nearly all traffic: a fragment without receipts and metadata. False when it is anything else.

@@ -84,6 +84,8 @@ std::optional<DatagramRun> Connection::transmit_established(Instant now, Establi
     write_data(now, session, run);
   }
   write_receipts(now, session, run);
+  GODWIT_MARK(context_.cost, kSeal);
+  run.seal();
   GODWIT_MARK(context_.cost, kBookkeeping);
   if (run.empty()) {
     rest_if_idle(now, session);
@@ -153,7 +155,7 @@ std::uint64_t Connection::write_ping(Instant now, Established& session, RunWrite
   const std::uint32_t id = untracked_id(session);
   const std::size_t size = wire::encode(scratch, id, {}, ping);
   const std::size_t before = run.bytes();
-  run.append(ByteView(scratch).first(size), {}, {});
+  run.append(ByteView(scratch).first(size));
   record_sent(now, run, before, id, trace::PacketKind::kPing);
   return ping.sequence;
 }
@@ -176,7 +178,7 @@ void Connection::write_control(Instant now, Established& session, RunWriter& run
     const std::uint32_t id = untracked_id(session);
     const std::size_t size = wire::encode(scratch, id, {}, pong);
     const std::size_t before = run.bytes();
-    run.append(ByteView(scratch).first(size), {}, {});
+    run.append(ByteView(scratch).first(size));
     record_sent(now, run, before, id, trace::PacketKind::kPong);
   }
   if (session.pair != nullptr && session.pair->second_due(now) && run.fits(kPingDatagram)) {
@@ -201,7 +203,7 @@ void Connection::write_control(Instant now, Established& session, RunWriter& run
       const std::uint32_t id = session.recovery.next_packet_id();
       static_cast<void>(wire::encode(scratch, id, {}, decline));
       const std::size_t before = run.bytes();
-      run.append(ByteView(scratch).first(size - wire::kDatagramOverhead), {}, {});
+      run.append(ByteView(scratch).first(size - wire::kDatagramOverhead));
       record_sent(now, run, before, id, trace::PacketKind::kUpgrade);
       run.count_tracked(size);
       session.recovery.on_sent(now, id,
@@ -231,8 +233,7 @@ void Connection::write_receipts(Instant now, Established& session, RunWriter& ru
     const std::uint32_t id = untracked_id(session);
     const std::size_t size = wire::encode(plaintext, id, wire::Receipts(receipts).first(count), wire::NoOp{});
     const std::size_t before = run.bytes();
-    GODWIT_MARK(context_.cost, kSeal);
-    run.append(ByteView(plaintext).first(size), {}, {});
+    run.append(ByteView(plaintext).first(size));
     GODWIT_MARK(context_.cost, kBookkeeping);
     ++counted_.receipt_packets_sent;
     if (session.pair != nullptr) {
@@ -268,7 +269,7 @@ void Connection::write_retransmissions(Instant now, Established& session, RunWri
     if (control) {
       std::array<std::uint8_t, 64> plaintext;
       const std::size_t length = wire::encode(plaintext, lost->id, {}, decline);
-      run.append(ByteView(plaintext).first(length), {}, {});
+      run.append(ByteView(plaintext).first(length));
       run.count_tracked(size);
     } else if (!write_item(now, session, run, *item, lost->id)) {
       return;
@@ -278,7 +279,8 @@ void Connection::write_retransmissions(Instant now, Established& session, RunWri
   }
 }
 
-// The hot path: next fragment, header, one pass of the cipher over the application's bytes, ring.
+// The hot path: next fragment, header, ring. The cipher's one pass over the application's bytes follows for all at
+// once.
 void Connection::write_data(Instant now, Established& session, RunWriter& run) {
   const std::uint64_t in_flight = session.recovery.bytes_in_flight();
   const std::uint64_t window = session.controller->window_bytes();
@@ -317,20 +319,20 @@ void Connection::write_data(Instant now, Established& session, RunWriter& run) {
   report_failures(now);
 }
 
-// Encodes and seals one item under `id`. False when the key is used up.
+// Encodes one item under `id`; the run seals it. False when the key is used up.
 bool Connection::write_item(Instant now, Established& session, RunWriter& run, const SendItem& item, std::uint32_t id) {
   std::array<std::uint8_t, wire::kMaxPlaintext> head;
   std::size_t head_size = 0;
   std::size_t tail_size = 0;
   std::array<std::uint8_t, wire::kMaxReceivedMetadata + 16> tail;
   const std::size_t before = run.bytes();
+  const RunWriter::Body lifetime = item.payload_stays ? RunWriter::Body::kStays : RunWriter::Body::kCopied;
   if (item.kind == SendKind::kFragment) [[likely]] {
     const auto metadata = item.metadata();
     if (!metadata) [[likely]] {
       item.stream->header().write(head.data(), id, item.fragment, item.payload.size());
       head_size = wire::kFragmentHeader;
-      GODWIT_MARK(context_.cost, kSeal);
-      run.append(ByteView(head).first(head_size), item.payload, wire::kFragmentTail);
+      run.append(ByteView(head).first(head_size), item.payload, wire::kFragmentTail, lifetime);
     } else {
       const wire::StreamFragment fragment{.stream_id = item.stream->id(),
                                           .total_length = item.stream->total(),
@@ -339,7 +341,7 @@ bool Connection::write_item(Instant now, Established& session, RunWriter& run, c
                                           .metadata = metadata};
       head_size = wire::encode_fragment_head(head, id, {}, fragment);
       tail_size = wire::encode_fragment_tail(tail, fragment);
-      run.append(ByteView(head).first(head_size), item.payload, ByteView(tail).first(tail_size));
+      run.append(ByteView(head).first(head_size), item.payload, ByteView(tail).first(tail_size), lifetime);
     }
   } else {
     // Receipts ride on the first short message of a run, where they make no later one end it.
@@ -351,8 +353,7 @@ bool Connection::write_item(Instant now, Established& session, RunWriter& run, c
       count = session.acks.take(now, std::span(receipts).first(most), false);
     }
     head_size = wire::encode_short_message_head(head, id, wire::Receipts(receipts).first(count), item.payload.size());
-    GODWIT_MARK(context_.cost, kSeal);
-    run.append(ByteView(head).first(head_size), item.payload, {});
+    run.append(ByteView(head).first(head_size), item.payload, {}, lifetime);
   }
   GODWIT_MARK(context_.cost, kBookkeeping);
   run.count_tracked(run.bytes() - before);

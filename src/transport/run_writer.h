@@ -1,13 +1,18 @@
-// Fills one run with sealed datagrams: the first sets the segment size, equal ones follow, a shorter one closes it
-// (datagram_run.h). Lives for one poll_transmit() of a connection.
+// Fills one run with datagrams: the first sets the segment size, equal ones follow, a shorter one closes it
+// (datagram_run.h). They are sealed together at the end, as one batch. Lives for one poll_transmit() of a connection.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <span>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "crypto/packet_sealer.h"
+#include "crypto/piece_gathering.h"
 #include "wire/limits.h"
 
 namespace godwit {
@@ -32,9 +37,37 @@ class RunWriter {
     return std::min(left, count_ == 0 ? wire::kMaxDatagram : segment_size_);
   }
 
-  // Seals head ‖ body ‖ tail as the next datagram. Requires fits(size). Nothing is written when the key is used up.
-  void append(ByteView head, ByteView body, ByteView tail) {
-    take(sealer_.seal_pieces(head, body, tail, space_.subspan(used_)));
+  // What becomes of `body` until seal(): it stays where and as it is, or it is copied now.
+  enum class Body : std::uint8_t { kStays, kCopied };
+
+  // Takes head ‖ body ‖ tail as the next datagram. Requires fits(size). Takes nothing when the key is used up.
+  void append(ByteView head, ByteView body, ByteView tail, Body lifetime) {
+    if (pending_ >= sealer_.packets_left()) [[unlikely]]
+      return;
+    PacketToSeal& packet = to_seal_[pending_++];
+    packet.text = space_.data() + used_ + kEnvelopePrefix;
+    packet.head_size = head.size();
+    packet.size = head.size() + body.size() + tail.size();
+    GODWIT_ASSERT(packet.size + kEnvelopeOverhead <= space_.size() - used_);
+    place(head, packet.text);
+    place(tail, packet.text + head.size() + body.size());
+    if (lifetime == Body::kStays) {
+      request_later_body(body);
+      packet.body = body.data();
+      packet.body_size = body.size();
+    } else {
+      if (!body.empty()) gather_body(body, packet.text + head.size());
+      packet.body = nullptr;
+      packet.body_size = 0;
+    }
+    take(packet.size + kEnvelopeOverhead);
+  }
+  void append(ByteView plaintext) { append(plaintext, {}, {}, Body::kCopied); }
+  // Seals what has been appended. Until then the run's bytes are plaintext, and must not leave.
+  void seal() {
+    const bool sealed = sealer_.seal_batch(std::span(to_seal_).first(pending_));
+    GODWIT_ASSERT(sealed);
+    pending_ = 0;
   }
   // Takes a datagram that is sealed already; false if it does not fit.
   [[nodiscard]] bool append_sealed(ByteView datagram) {
@@ -57,8 +90,10 @@ class RunWriter {
   [[nodiscard]] std::uint32_t tracked_packets() const { return tracked_packets_; }
 
  private:
+  static void place(ByteView piece, std::uint8_t* to) {
+    if (!piece.empty()) std::memcpy(to, piece.data(), piece.size());
+  }
   void take(std::size_t size) {
-    if (size == 0) return;
     if (count_ == 0) segment_size_ = size;
     closed_ = size < segment_size_;
     used_ += size;
@@ -67,6 +102,8 @@ class RunWriter {
 
   MutableBytes space_;
   PacketSealer& sealer_;
+  std::array<PacketToSeal, kMaxSegments> to_seal_;  // the first pending_ are set
+  std::size_t pending_ = 0;
   std::size_t used_ = 0;
   std::size_t count_ = 0;
   std::size_t segment_size_ = 0;

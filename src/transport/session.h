@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/address.h"
@@ -80,6 +81,12 @@ class Session {
       return Opened{.plaintext = *plaintext, .proves_peer = inbound_.proves_peer};
     }
     return open_with_several(datagram, scratch);
+  }
+  // Opens a batch with the one inbound key there is. Requires !several_keys(); processing its packets does not change
+  // that. PacketOpener::to_open() makes the packets.
+  void open_batch(std::span<PacketToOpen> packets) { inbound_.opener.open_batch(packets); }
+  [[nodiscard]] Opened opened(const PacketToOpen& packet) const {
+    return {.plaintext = MutableBytes(packet.out, packet.size), .proves_peer = inbound_.proves_peer};
   }
   // The same, leaving the datagram intact on failure: while a challenger may own the datagram.
   [[nodiscard]] std::optional<Opened> open_keeping(MutableBytes datagram, MutableBytes scratch) {

@@ -43,13 +43,22 @@ class Schemas(Case):
         result = self.run_godwit("doctor", "--json", "--json-file", "doctor.json")
         doctor = json.loads(result.stdout)
         self.assertEqual(doctor, json.loads((self.folder / "doctor.json").read_text()))
-        self.assertEqual(set(doctor), {"schema", "schema_version", "error", "fingerprint", "environment"})
+        self.assertEqual(set(doctor), {"schema", "schema_version", "error", "fingerprint", "environment", "ciphers"})
         self.assertEqual((doctor["schema"], doctor["schema_version"]), ("godwit-doctor", 1))
         environment = doctor["environment"]
         self.assertEqual(set(environment), {"exit_code", "fit_levels", "findings"})
         self.assertEqual({0: 0, 1: 10, 2: 11}[environment["exit_code"]], result.returncode)
         self.assertGreater(len(environment["findings"]), 20)
         self.assertTrue(doctor["fingerprint"]["machine"]["processor"])
+        ciphers = {cipher["name"]: cipher for cipher in doctor["ciphers"]}
+        self.assertEqual(sum(cipher["chosen"] for cipher in ciphers.values()), 1)
+        for cipher in ciphers.values():
+            self.assertEqual(set(cipher), {"name", "description", "available", "chosen", "seal_batch_ns", "open_batch_ns",
+                                           "seal_single_ns", "open_single_ns"})
+            self.assertEqual(cipher["seal_batch_ns"] is not None, cipher["available"])
+        self.assertGreater(ciphers["openssl"]["seal_batch_ns"], 0)
+        one = json.loads(self.run_godwit("doctor", "--cipher", "openssl", "--json").stdout)
+        self.assertEqual([cipher["name"] for cipher in one["ciphers"]], ["openssl"])
 
     def test_send_and_listen(self):
         source = random_file(self.folder / "data.bin", 1 << 20)
