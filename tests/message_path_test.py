@@ -38,10 +38,11 @@ def lists_of(document):
 
 def calls_of(program, functions):
     lines = ["set pagination off", "set confirm off", "set debuginfod enabled off", "set print thread-events off",
-             "set width 0", "break begin_message", "run"]
+             "set width 0", "break main", "run"]
     for function in functions:
         lines += [f"break godwit::{function}", "commands", "silent", f'printf "@ {function}\\n"', "continue", "end"]
-    lines += ["break end_message", "continue", "kill", "quit"]
+    # Setting breakpoints takes a while, in which pings would become due: they are there before the message is sent.
+    lines += ["disable", "break begin_message", "continue", "enable", "break end_message", "continue", "kill", "quit"]
     with tempfile.NamedTemporaryFile("w", suffix=".gdb") as script:
         script.write("\n".join(lines) + "\n")
         script.flush()
