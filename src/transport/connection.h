@@ -191,21 +191,22 @@ class Connection final : private StreamSink {
     KeepAlive keepalive;
     // Control messages that wait for the next transmission, each bounded.
     std::vector<std::vector<std::uint8_t>> handshake_tail;  // sealed datagrams of the handshake
-    std::array<std::uint64_t, kMaxPendingPongs> pongs{};
-    std::size_t pong_count = 0;
-    bool ping_due = false;
-    std::unique_ptr<PingPair> pair;        // of pings that measure the way of acknowledgements; null until there is one
-    bool completion_due = false;           // a completion ack answers a success ack (wire spec 4.3, 5.8)
-    std::optional<std::uint32_t> decline;  // attempt of an Offer to decline (wire spec 4.8)
+    std::array<std::uint64_t, kMaxPendingPongs> pongs{};    // of which the first pong_count wait
+    std::unique_ptr<PingPair> pair;  // of pings that measure the way of acknowledgements; null until there is one
     std::optional<Instant> last_decline;
     std::optional<Instant> paced_until;  // the pacer holds data back until then
     std::optional<Instant> held_until;   // hold_data(): only control messages and acknowledgements go out
-    bool ordinary_packet_seen = false;   // any packet but a handshake ack, and one of these with id 0 (wire spec 5.9)
-    bool ordinary_id_zero_seen = false;
+    Instant last_data{};                 // when data went out or came in
+    // Small members together: an idle connection is mostly this structure.
+    std::optional<std::uint32_t> decline;    // attempt of an Offer to decline (wire spec 4.8)
     std::optional<std::uint32_t> newest_id;  // of ordinary packets of the peer
-    bool newer_packet = false;               // since take_newer_packet()
-    Instant last_data{};                     // when data went out or came in
-    bool resting = false;                    // memory that only traffic needs has been given back since the last packet
+    std::uint8_t pong_count = 0;
+    bool ping_due = false;
+    bool completion_due = false;        // a completion ack answers a success ack (wire spec 4.3, 5.8)
+    bool ordinary_packet_seen = false;  // any packet but a handshake ack, and one of these with id 0 (wire spec 5.9)
+    bool ordinary_id_zero_seen = false;
+    bool newer_packet = false;  // since take_newer_packet()
+    bool resting = false;       // memory that only traffic needs has been given back since the last packet
     bool key_aging_told = false;
     bool acknowledging = false;  // receipts of the current run are being collected
   };

@@ -35,11 +35,11 @@ Session::Session(Parts parts)
       ack_replies_(parts.establishing_ack, parts.peer_second_key),
       established_at_(parts.established_at),
       others_expire_(parts.others_expire),
-      founding_intro_(parts.founding_intro),
-      dialled_key_(parts.dialled_key),
       dial_deadline_(parts.dial_deadline),
       remote_(parts.remote),
       observed_self_(parts.observed_self),
+      founding_intro_(parts.founding_intro),
+      dialled_key_(parts.dialled_key),
       initiator_(parts.initiator),
       peer_intro_seen_(parts.peer_intro_seen),
       sending_key_proven_(parts.sending_key_proven) {

@@ -152,12 +152,13 @@ class Session {
   AckReplyPolicy ack_replies_;
   Instant established_at_;
   Instant others_expire_;
-  std::optional<wire::VersionBytes> peer_version_;
-  std::optional<IntroFingerprint> founding_intro_;
-  std::optional<PublicKey> dialled_key_;
   Instant dial_deadline_;
   SocketAddress remote_;
   SocketAddress observed_self_;
+  // Bytes together, without padding between them: an idle connection is to be small.
+  std::optional<wire::VersionBytes> peer_version_;
+  std::optional<IntroFingerprint> founding_intro_;
+  std::optional<PublicKey> dialled_key_;
   bool initiator_ = false;
   bool peer_intro_seen_ = false;
   bool sending_key_proven_ = false;
