@@ -16,6 +16,8 @@ constexpr std::uint16_t kMostIgnored = 1024;
 // Acknowledgements that take a quarter of what their way carries are what its queue may be made of. A shorter spread
 // than this is that of a peer that is busy.
 constexpr double kNarrowShare = 0.25;
+// A share of their way that leaves no queue for long: acknowledgements that take more do not become more frequent.
+constexpr double kSteadyShare = 0.6;
 constexpr Duration kLeastSpread = 2ms;
 // Needless duplicates of one packet in so many are few enough: each costs one retransmission.
 constexpr std::uint64_t kTolerated = 512;
@@ -55,19 +57,32 @@ void AckPath::on_round_trip(Duration round_trip, Duration minimum) {
     queue_delay_ = std::min(most, std::max(queue_delay_ + queue_delay_ / 2 + path_delay_, grown / 4));
   } else {
     in_vain_ = 0;
-    queue_delay_ -= queue_delay_ / 4;
+    if (!narrow_ || bytes_per_second_ < kSteadyShare * way_bytes_per_second_) queue_delay_ -= queue_delay_ / 4;
   }
 }
 
 void AckPath::on_pair(std::uint32_t bytes, Duration apart) {
-  narrow_ = apart >= kLeastSpread && bytes_per_second_ * to_seconds(apart) >= kNarrowShare * bytes;
+  const double rate = bytes / std::max(to_seconds(apart), to_seconds(kLeastSpread));
+  narrow_ = apart >= kLeastSpread && bytes_per_second_ >= kNarrowShare * rate;
+  way_bytes_per_second_ = static_cast<std::uint32_t>(std::min(rate, 4e9));
+}
+
+bool AckPath::pair_due(Instant now) const {
+  const Duration since = now - paired_at_;
+  return (grown_ && since >= kPairInterval) || (narrow_ && since >= kPairMemory);
+}
+
+void AckPath::on_pair_sent(Instant now) {
+  paired_at_ = now;
+  bytes_since_probe_ += kPingBytes;
 }
 
 void AckPath::on_probe_sent(Instant now) {
   const double seconds = to_seconds(now - probed_at_);
   if (seconds > 0) bytes_per_second_ = static_cast<std::uint32_t>(bytes_since_probe_ / seconds);
   probed_at_ = now;
-  packets_since_probe_ = bytes_since_probe_ = 0;
+  packets_since_probe_ = 0;
+  bytes_since_probe_ = kPingBytes;
 }
 
 // At most once per round trip: the sender needs as long to show what the last change was good for.

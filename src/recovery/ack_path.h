@@ -55,15 +55,18 @@ class AckPath {
   // Whether the round trip should be measured again by a ping.
   [[nodiscard]] bool probe_due(Instant now) const;
   void on_probe_sent(Instant now);
-  // Whether the ping that measures should have a second one behind the acknowledgements that are waiting.
-  [[nodiscard]] bool pair_due(Instant now) const { return grown_ && now - paired_at_ >= kPairInterval; }
-  void on_pair_sent(Instant now) { paired_at_ = now; }
+  // Whether the ping that measures should have a second one behind the acknowledgements that are waiting: a queue
+  // shows, or the latest pair that showed a narrow way is old.
+  [[nodiscard]] bool pair_due(Instant now) const;
+  void on_pair_sent(Instant now);
 
  private:
   // On the wire, of the smallest packet and of each acknowledgement in it.
   static constexpr std::size_t kPacketBytes = 75;
   static constexpr std::size_t kIdBytes = 4;
+  static constexpr std::uint32_t kPingBytes = 98;
   static constexpr Duration kPairInterval = 300ms;
+  static constexpr Duration kPairMemory = 2s;
 
   void change_repetitions(Instant now, std::uint32_t repetitions);
 
@@ -79,14 +82,15 @@ class AckPath {
   std::uint64_t packets_since_change_ = 0;
   std::uint64_t duplicates_since_change_ = 0;
   std::uint32_t packets_since_probe_ = 0;
-  std::uint32_t bytes_since_probe_ = 0;  // of acknowledgements
-  std::uint32_t bytes_per_second_ = 0;   // of acknowledgements, between the last two probes
-  std::uint16_t in_vain_ = 0;            // measurements in a row that showed a queue although acknowledgements waited
-  std::uint16_t ignored_ = 0;            // measurements still to be ignored: the queue was that of the data
-  std::uint16_t next_ignored_ = 32;      // how many the next time
-  bool grown_ = false;                   // the latest round trip, beyond what bursts explain
-  bool narrow_ = false;                  // acknowledgements fill a good part of their way, the latest pair says
-  std::uint8_t raised_;                  // repetitions that duplicates ask for
+  std::uint32_t bytes_since_probe_ = 0;     // of acknowledgements
+  std::uint32_t bytes_per_second_ = 0;      // of acknowledgements and pings, between the last two probes
+  std::uint32_t way_bytes_per_second_ = 0;  // what their way carries, the latest pair says
+  std::uint16_t in_vain_ = 0;        // measurements in a row that showed a queue although acknowledgements waited
+  std::uint16_t ignored_ = 0;        // measurements still to be ignored: the queue was that of the data
+  std::uint16_t next_ignored_ = 32;  // how many the next time
+  bool grown_ = false;               // the latest round trip, beyond what bursts explain
+  bool narrow_ = false;              // acknowledgements fill a good part of their way, the latest pair says
+  std::uint8_t raised_;              // repetitions that duplicates ask for
 };
 
 }  // namespace godwit

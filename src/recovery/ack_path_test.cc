@@ -139,8 +139,23 @@ TEST_F(AckPathOnANarrowWay, WaitsAsLongAsAQueueShows) {
   for (int i = 0; i < 200; ++i) path_.on_round_trip(60ms, minimum_);
   EXPECT_GT(path_.delay(), before + 15ms) << "it is not given up";
   EXPECT_EQ(path_.repetitions(), 0u);
+  const Duration longest = path_.delay();
+  for (int i = 0; i < 100; ++i) path_.on_round_trip(minimum_, minimum_);
+  EXPECT_EQ(path_.delay(), longest) << "acknowledgements still take nearly all of it";
+  path_.on_probe_sent(now_ += 1s);
   for (int i = 0; i < 100; ++i) path_.on_round_trip(minimum_, minimum_);
   EXPECT_LT(path_.delay(), before + 1us);
+}
+
+TEST_F(AckPathOnANarrowWay, LooksAgainWhetherItStillIs) {
+  path_.on_round_trip(60ms, minimum_);
+  path_.on_pair_sent(now_);
+  path_.on_pair(200, 16ms);
+  path_.on_round_trip(minimum_, minimum_);
+  EXPECT_FALSE(path_.pair_due(now_ + 1s));
+  EXPECT_TRUE(path_.pair_due(now_ + 2s));
+  path_.on_pair(200, 0ms);
+  EXPECT_FALSE(path_.pair_due(now_ + 2s));
 }
 
 TEST_F(AckPathOnANarrowWay, DoesNotWaitForTheQueueOfTheData) {
