@@ -21,6 +21,8 @@ constexpr double kSteadyShare = 0.6;
 constexpr Duration kLeastSpread = 2ms;
 // Needless duplicates of one packet in so many are few enough: each costs one retransmission.
 constexpr std::uint64_t kTolerated = 512;
+// Counting stops here: the counters are small, as each connection has them.
+constexpr std::uint32_t kManyPackets = 1U << 31;
 
 }  // namespace
 
@@ -88,15 +90,16 @@ void AckPath::on_probe_sent(Instant now) {
 // At most once per round trip: the sender needs as long to show what the last change was good for.
 void AckPath::on_needless_duplicate(Instant now) {
   calm_since_ = now;
-  ++duplicates_since_change_;
+  if (duplicates_since_change_ < kManyPackets) ++duplicates_since_change_;
   if (raised_ >= policy_->max_repetitions) return;
-  if (duplicates_since_change_ * kTolerated < packets_since_change_) return;
+  if (std::uint64_t{duplicates_since_change_} * kTolerated < packets_since_change_) return;
   if (now - changed_at_ < std::max(round_trip_, delay())) return;
   change_repetitions(now, raised_ + 1u);
 }
 
 void AckPath::on_batch_end(Instant now, std::uint64_t new_packets) {
-  packets_since_change_ += new_packets;
+  packets_since_change_ =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(packets_since_change_ + new_packets, kManyPackets));
   if (!lossy() || now - calm_since_ < policy_->repetition_memory) return;
   change_repetitions(now, raised_ - 1u);
 }

@@ -79,8 +79,8 @@ class AckPath {
   Instant calm_since_{};    // no needless duplicate since
   Instant probed_at_{};
   Instant paired_at_{};
-  std::uint64_t packets_since_change_ = 0;
-  std::uint64_t duplicates_since_change_ = 0;
+  std::uint32_t packets_since_change_ = 0;
+  std::uint32_t duplicates_since_change_ = 0;
   std::uint32_t packets_since_probe_ = 0;
   std::uint32_t bytes_since_probe_ = 0;     // of acknowledgements
   std::uint32_t bytes_per_second_ = 0;      // of acknowledgements and pings, between the last two probes
