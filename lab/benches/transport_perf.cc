@@ -194,7 +194,7 @@ class Suite {
                                                 .time_limit = fixed ? 0 : options_.time_limit,
                                                 .count_instructions = !fixed,
                                                 .seed = options_.seed});
-    for (const std::string& note : judgement.notes) fmt::print(stderr, "transport_perf: {}\n", note);
+    for (const std::string& note : judgement.notes) put(stderr, "transport_perf: {}\n", note);
     results_.comparison = std::move(judgement.comparison);
     return std::move(judgement.outcome);
   }
@@ -377,7 +377,7 @@ int run(const Options& options) {
   if (options.cipher != "auto") {
     const auto cipher = parse_cipher_name(options.cipher);
     if (!cipher || !cipher_available(*cipher)) {
-      fmt::print(stderr, "transport_perf: no cipher '{}' here\n", options.cipher);
+      put(stderr, "transport_perf: no cipher '{}' here\n", options.cipher);
       return 2;
     }
     choose_cipher(*cipher);
