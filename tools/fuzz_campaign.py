@@ -131,7 +131,8 @@ def run_target(build, state, target, seconds, configuration):
     executed = number(r"stat::number_of_executed_units:\s*(\d+)", log)
     edges = number(r"cov: (\d+)", log)
     counters = number(r"\((\d+) inline 8-bit counters\)", log)
-    crashed = process.returncode not in (0, -signal.SIGINT, -signal.SIGTERM)
+    interrupted = 72  # libFuzzer's own exit code then
+    crashed = process.returncode not in (0, interrupted, -signal.SIGINT, -signal.SIGTERM)
 
     def change(totals):
         entry = totals.setdefault(target, new_entry())

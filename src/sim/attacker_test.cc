@@ -107,6 +107,15 @@ TEST(Attacker, LeavesNothingOfAHandshakeThatTheEndOfTheScenarioOvertakes) {
   expect_clean(Simulator(scenario).run(), "a farewell");
 }
 
+// As many forged intros as handshakes may be pending, between the peer's own intro and its completion.
+TEST(Attacker, DoesNotPushThePeersOwnHandshakeOut) {
+  Scenario scenario = two_hosts({.delay = 34ms});
+  for (HostSpec& host : scenario.hosts) host.config.admission.address_entries = 64;
+  scenario.flows.push_back({.from = 1, .to = 0, .bytes = 560});
+  scenario.attacks.push_back({.kind = AttackKind::kIntros, .start = 40ms, .interval = 1ms, .count = 16});
+  expect_clean(Simulator(scenario).run(), "forged intros");
+}
+
 struct Expectation {
   Mutation mutation;
   Rule rule;

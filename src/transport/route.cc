@@ -199,7 +199,9 @@ void Route::begin_beside(Instant now, const SocketAddress& local, const IntroSee
 // --- Pending handshakes ---
 
 void Route::add_half_open(Instant now, const SocketAddress& local, const IntroSeen& intro, Handshake handshake) {
-  if (pending_.size() >= kMostHalfOpen) remove_pending(0);
+  // The older half stays until it is complete or times out. Whoever forges the peer's address would otherwise push the
+  // peer's own handshake out between its intro and its completion.
+  if (pending_.size() >= kMostHalfOpen) remove_pending(kMostHalfOpen / 2);
   context_->admission.on_unproven_intro(now, remote_, intro.datagram_bytes);
   add_pending(local, intro.fingerprint, std::move(handshake));
 }

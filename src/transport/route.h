@@ -42,8 +42,9 @@ struct RouteContext {
 
 class Route {
  public:
-  // Handshakes pending at once. Each intro that is decrypted begins one, the oldest gives way: the limit times the
-  // interval between decryptions (AdmissionConfig::address_rate) is what a peer far away has to confirm its own.
+  // Handshakes pending at once. Each intro that is decrypted begins one, and beyond the limit the oldest of the newer
+  // half gives way: half the limit times the interval between decryptions (AdmissionConfig::address_rate) is what a
+  // peer far away has to confirm its own.
   static constexpr std::size_t kMostHalfOpen = 16;
   static constexpr std::size_t kMostBesideSession = 4;
 
