@@ -82,6 +82,9 @@ struct Options {
   // Application bits per second, 8 to 10^15; 0: no limit.
   std::uint64_t connection_bits_per_second = 0;
   std::uint64_t endpoint_bits_per_second = 0;
+  // Extended sessions between two Godwits (docs/extended_sessions.md): both sides prove their keys, and a recording
+  // cannot be read later. "auto": where the peer has them; "require": no other peers; "off".
+  std::string extended = "off";
   // A dialled peer must prove the public key it was dialled by, or is not connected to. When false, whoever can answer
   // from the dialled address may receive what was sent before Event::authenticated told otherwise.
   bool require_authenticated_peer = true;
@@ -96,7 +99,7 @@ struct Options {
 // or until poll_event() has returned false (Endpoint), whatever is called or arrives in between.
 struct Event {
   enum class Kind : std::uint8_t {
-    kConnected,  // remote, authenticated, initiator
+    kConnected,  // remote, authenticated, initiator, peer_key, extended; text: why not extended
     kClosed,     // text: why. The last event of a connection
     kMessage,    // bytes: a whole message
     kChunk,      // bytes, stream, offset, total: the next bytes of a stream, in order
@@ -118,6 +121,8 @@ struct Event {
   bool may_have_arrived = false;
   bool authenticated = false;
   bool initiator = false;
+  bool extended = false;
+  std::string peer_key;  // 64 hexadecimal digits: what the peer has proved; empty if it has proved none
   Duration round_trip{};
   std::string remote;  // "192.0.2.7:31337", "[2001:db8::1]:31337"
   std::string text;
@@ -140,6 +145,9 @@ struct Statistics {
   std::string congestion;
   std::string congestion_state;
   std::string cipher;
+  std::string form;               // "legacy" or "extended"
+  std::string fallback;           // why not extended
+  std::uint64_t key_updates = 0;  // of an extended session's sending key
 };
 
 // "0.1.0".

@@ -42,7 +42,10 @@ Statistics to_public(const ConnectionStatistics& from) {
           .minimum_round_trip = from.minimum_round_trip,
           .congestion = std::string(from.congestion),
           .congestion_state = std::string(from.congestion_state),
-          .cipher = std::string(from.cipher)};
+          .cipher = std::string(from.cipher),
+          .form = std::string(from.form),
+          .fallback = std::string(from.fallback),
+          .key_updates = from.key_updates};
 }
 
 std::optional<Event> to_public(::godwit::ConnectionId connection, const ::godwit::Event& from) {
@@ -65,6 +68,9 @@ std::optional<Event> to_public(::godwit::ConnectionId connection, const ::godwit
     event.kind = Event::Kind::kConnected;
     event.remote = connected->remote.to_string();
     event.authenticated = connected->peer_authenticated;
+    if (connected->peer_key) event.peer_key = connected->peer_key->to_hex();
+    event.extended = connected->form == SessionForm::kExtended;
+    event.text = fallback_reason_name(connected->fallback);
     event.initiator = connected->initiator;
   } else if (const auto* closed = std::get_if<Closed>(&from)) {
     event.kind = Event::Kind::kClosed;
@@ -111,6 +117,9 @@ Result<Config> to_config(const Options& options) {
     if (!cipher || !cipher_available(*cipher)) return invalid(fmt::format("no cipher '{}' here", options.cipher));
     config.cipher = *cipher;
   }
+  const auto extended = parse_extended_policy(options.extended);
+  if (!extended) return invalid(fmt::format("extended is 'auto', 'require' or 'off', not '{}'", options.extended));
+  config.handshake.extended = *extended;
   if (options.connection_bits_per_second > 0) {
     config.connection_rate_limit = Bandwidth::from_bits_per_second(options.connection_bits_per_second);
   }

@@ -79,11 +79,13 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   void on_event(Instant now, ConnectionId connection, Event& event) override {
     if (const auto* connected = std::get_if<Connected>(&event)) {
       remotes_[connection] = connected->remote;
+      if (connected->form == SessionForm::kExtended) proven_[connection] = *connected->peer_key;
       on_connected(now, connection, *connected);
     } else if (std::holds_alternative<Closed>(event)) {
       receiver_.on_event(now, connection, event);
       superseded_.erase(connection);
       remotes_.erase(connection);
+      proven_.erase(connection);
       on_dial_ended(now, connection);
       if (connection == last_connection_) sender_left_ = true;
       return;
@@ -166,13 +168,17 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     return result;
   }
 
-  // A dialled connection comes about only when the peer has proved its key (run_listen demands it).
+  // A dialled connection comes about only when the peer has proved its key (run_listen demands it), and so does any
+  // extended session.
   [[nodiscard]] bool is_allowed(ConnectionId connection) const {
+    if (const auto proven = proven_.find(connection); proven != proven_.end()) {
+      return std::ranges::find(allowed_, proven->second) != allowed_.end();
+    }
     const auto dialled = std::ranges::find(dials_, connection, &DialledPeer::connection);
     return dialled != dials_.end() && std::ranges::find(allowed_, dialled->key) != allowed_.end();
   }
 
-  // Whoever connects here proves no key on this wire. Where the address is that of a peer to be authenticated, its
+  // Whoever connects here proves no key in a session of the deployed form. Where the address is that of a peer to be authenticated, its
   // offers are not judged yet: it is dialled back over this connection, which proves its key or fails.
   void on_connected(Instant now, ConnectionId connection, const Connected& connected) {
     const auto dialled = std::ranges::find(dials_, connection, &DialledPeer::connection);
@@ -181,6 +187,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
       dialled->failed_at.reset();
       return;
     }
+    if (connected.form == SessionForm::kExtended) return;
     const auto known = std::ranges::find(dials_, connected.remote, &DialledPeer::address);
     if (known == dials_.end()) return;
     // It has failed to prove the key a moment ago: it is judged as what it is, a stranger.
@@ -234,6 +241,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   std::vector<DialledPeer> dials_;
   std::vector<PublicKey> allowed_;
   std::unordered_map<ConnectionId, SocketAddress> remotes_;
+  std::unordered_map<ConnectionId, PublicKey> proven_;  // of extended sessions
   std::unordered_set<ConnectionId> superseded_;        // dialled back, and about to close
   std::optional<Instant> next_dial_ = Instant::min();  // absent: every peer is dialled or connected
   FileReceiver receiver_;
@@ -250,7 +258,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
 // Who may send is the first thing to know about a receiver that strangers can reach.
 void say_who_may_send(const ListenOptions& options, bool dials) {
   if (!options.allow.empty()) {
-    if (!dials) {
+    if (!dials && options.network.extended == "off") {
       print_warning("whoever dials here proves no key: with --allow alone every file is refused; --dial the peers");
     }
   } else if (!options.anyone) {

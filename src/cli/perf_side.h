@@ -25,6 +25,8 @@ struct PerfSide {
   std::string cipher;
   std::string congestion;
   std::string congestion_state;
+  std::string session;           // "legacy" or "extended"
+  std::string session_fallback;  // why not extended
   std::string build;  // "commit, compiler, type" in one line
   std::string idle;
   std::uint64_t receive_buffer_bytes = 0;

@@ -1,4 +1,4 @@
-// ChaCha20-Poly1305 (RFC 8439) in one call, through OpenSSL. Below intro_box, which is its only user outside tests;
+// ChaCha20-Poly1305 (RFC 8439) in one call, through OpenSSL. Below intro_box and noise_ik, its only users outside tests;
 // at the rate of handshakes, so that it may allocate.
 #pragma once
 

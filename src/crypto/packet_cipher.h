@@ -36,6 +36,26 @@ struct Nonce {
   friend auto operator<=>(const Nonce&, const Nonce&) = default;
 };
 
+// What is added (exclusive or) to the nonce field of a datagram before it goes into the cipher: secret and constant per
+// key in an extended session, zero on the deployed wire.
+class NonceSalt {
+ public:
+  constexpr NonceSalt() = default;
+  explicit NonceSalt(const std::array<std::uint8_t, kNonceSize>& bytes)
+      : low_(load_le<std::uint64_t>(bytes.data())), high_(load_le<std::uint32_t>(bytes.data() + 8)) {}
+
+  [[nodiscard]] Nonce applied_to(const std::uint8_t* field) const noexcept {
+    Nonce nonce;
+    store_le(nonce.bytes.data(), load_le<std::uint64_t>(field) ^ low_);
+    store_le(nonce.bytes.data() + 8, load_le<std::uint32_t>(field + 8) ^ high_);
+    return nonce;
+  }
+
+ private:
+  std::uint64_t low_ = 0;
+  std::uint32_t high_ = 0;
+};
+
 class PacketCipher {
  public:
   virtual ~PacketCipher() = default;

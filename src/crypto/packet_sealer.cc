@@ -17,9 +17,11 @@ NonceCounter::NonceCounter(RandomSource& random) {
 PacketSealer::PacketSealer(std::unique_ptr<PacketCipher> cipher, RandomSource& random, const SealerLimits& limits)
     : PacketSealer(std::move(cipher), NonceCounter(random), limits) {}
 
-PacketSealer::PacketSealer(std::unique_ptr<PacketCipher> cipher, const NonceCounter& nonces, const SealerLimits& limits)
+PacketSealer::PacketSealer(std::unique_ptr<PacketCipher> cipher, const NonceCounter& nonces, const SealerLimits& limits,
+                           const NonceSalt& salt)
     : cipher_(std::move(cipher)),
       nonces_(nonces),
+      salt_(salt),
       sealed_(limits.already_sealed),
       soft_limit_(limits.soft),
       hard_limit_(limits.hard) {
@@ -50,7 +52,7 @@ Nonce PacketSealer::write_prefix(std::uint8_t* out) noexcept {
   const Nonce nonce = nonces_.next();
   out[0] = kSymmetricType;
   std::copy(nonce.bytes.begin(), nonce.bytes.end(), out + 1);
-  return nonce;
+  return salt_.applied_to(nonce.bytes.data());
 }
 
 }  // namespace godwit

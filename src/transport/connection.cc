@@ -90,7 +90,10 @@ void Connection::establish(Instant now, Session session, std::vector<std::vector
                    .initiator = keys.initiator(),
                    .peer_authenticated = authenticated,
                    .peer_version = keys.peer_version(),
-                   .observed_self = keys.observed_self()});
+                   .observed_self = keys.observed_self(),
+                   .peer_key = keys.peer_key(),
+                   .form = keys.form(),
+                   .fallback = keys.fallback()});
   }
   trace(now, trace::ConnectionStateChanged{"established", remote_});
   state_ = std::move(started);
@@ -111,7 +114,7 @@ bool Connection::start_over(Instant now, Established& session) {
   if (!keys.dialled_key() || now >= keys.dial_deadline()) return false;
   auto handshake = Handshake::initiate(now, context_.handshake, remote_, *keys.dialled_key(), keys.dial_deadline());
   if (!handshake) return false;
-  context_.key_usage.record(keys.sending_key(), keys.sealer().packets_sealed());
+  record_key_usage(keys);
   queue_.fail_started();
   report_failures(now);
   trace(now, trace::ConnectionStateChanged{"dialling again", remote_});
@@ -170,7 +173,7 @@ Result<MessageId> Connection::send(Instant now, Body&& body, SendOptions options
   if (std::holds_alternative<Closed>(state_)) return failure(ErrorCode::kClosed, "the connection has ended");
   if (const Established* session = established()) {
     const bool becomes_stream = options.as != SendAs::kMessage || body.size() > wire::kShortMessageLimit;
-    if (becomes_stream && session->session.sealer().soft_limit_reached()) {
+    if (becomes_stream && session->session.key_is_aging()) {
       return failure(ErrorCode::kClosed, "the key has protected its share of packets: dial again for a fresh one");
     }
   }
@@ -271,7 +274,7 @@ void Connection::end(Instant now, CloseReason reason, std::string_view text, Tel
     }
     closed.told = closed.farewell.empty();
     end_streams(*session);
-    context_.key_usage.record(session->session.sending_key(), session->session.sealer().packets_sealed());
+    record_key_usage(session->session);
     closed.statistics = std::make_unique<ConnectionStatistics>(statistics());
     closed.statistics->bytes_in_flight = 0;
     if (telling == Telling::kClose) closed.session = std::make_unique<Session>(std::move(session->session));
@@ -379,6 +382,7 @@ std::optional<Instant> Connection::next_timeout() const {
   consider(queue_.next_timeout());
   consider(session->paced_until);
   consider(session->held_until);
+  consider(session->session.next_timeout());
   return earliest;
 }
 
@@ -392,6 +396,7 @@ void Connection::handle_timeout(Instant now) {
   if (session->paced_until && *session->paced_until <= now) session->paced_until.reset();
   if (session->held_until && *session->held_until <= now) session->held_until.reset();
   session->session.expire_others(now);
+  session->session.on_time(now, key_grace(*session));
   const KeepAlive::Outcome alive = session->keepalive.handle_timeout(now);
   if (alive.idle_expired) return end(now, CloseReason::kIdleTimeout, {}, Telling::kClose);
   if (alive.proof_failed) {
@@ -479,6 +484,9 @@ ConnectionStatistics Connection::statistics() const {
   result.congestion_state = snapshot.state;
   result.cipher = cipher_name(session->session.sealer().cipher_kind());
   result.key_packets_sealed = session->session.sealer().packets_sealed();
+  result.form = session_form_name(session->session.form());
+  result.fallback = fallback_reason_name(session->session.fallback());
+  if (const ExtendedKeys* extended = session->session.extended()) result.key_updates = extended->updates();
   return result;
 }
 

@@ -208,6 +208,17 @@ class Connection final : private StreamSink {
   [[nodiscard]] const Established* established() const;
   void establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> handshake_tail);
   void end_streams(Established& session);
+  // Keys of the extended form are never used again.
+  void record_key_usage(const Session& session) {
+    if (session.extended() == nullptr) {
+      context_.key_usage.record(session.sending_key(), session.sealer().packets_sealed());
+    }
+  }
+  // How long packets under a former key may be on their way.
+  [[nodiscard]] static Duration key_grace(const Established& session) {
+    constexpr int kProbeTimeouts = 3;
+    return session.recovery.rtt().probe_timeout() * kProbeTimeouts;
+  }
   [[nodiscard]] bool start_over(Instant now, Established& session);
   void apply_step(Instant now, const HandshakeStep& step, ByteView datagram);
   enum class Telling : std::uint8_t {
@@ -243,6 +254,7 @@ class Connection final : private StreamSink {
   };
   void receive_symmetric(Instant now, MutableBytes datagram);
   void process(Instant now, const Arrival& arrival);
+  void process_frames(Instant now, const Arrival& arrival, ByteView rest);
   void note_ordinary(Instant now, Established& session, const Arrival& arrival, std::uint32_t id);
   [[nodiscard]] RecvStreams& inbound_streams(Established& session) {
     if (session.streams == nullptr) [[unlikely]] {

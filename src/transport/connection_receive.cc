@@ -74,6 +74,10 @@ bool Connection::process_fragment(Instant now, Established& session, const Arriv
     return false;
   const auto fragment = wire::peek_fragment(arrival.plaintext());
   if (!fragment) return false;
+  // Frames may follow it.
+  const std::size_t size = wire::kFragmentOverhead + fragment->payload.size();
+  if (session.session.extended() != nullptr && arrival.plaintext().size() != size) [[unlikely]]
+    return false;
   ++counted_.packets_received;
   counted_.bytes_received += arrival.bytes();
   note_ordinary(now, session, arrival, fragment->packet_id);
@@ -131,6 +135,20 @@ void Connection::process(Instant now, const Arrival& arrival) {
   ++counted_.packets_received;
   counted_.bytes_received += arrival.bytes();
   process_packet(now, *session, arrival, *packet);
+  if (!packet->trailing.empty()) process_frames(now, arrival, packet->trailing);
+}
+
+// What follows the first message of a packet: padding on the deployed wire, further frames in the extended form
+// (docs/extended_sessions.md, section 5).
+void Connection::process_frames(Instant now, const Arrival& arrival, ByteView rest) {
+  while (!rest.empty()) {
+    Established* session = established();
+    if (session == nullptr || session->session.extended() == nullptr) return;
+    const auto packet = wire::decode(rest);
+    if (!packet) return drop(now, trace::DropReason::kUndecodable, rest.size());
+    process_packet(now, *session, arrival, *packet);
+    rest = packet->trailing;
+  }
 }
 
 void Connection::process_receipts(Instant now, Established& session, const wire::ReceiptList& receipts) {
@@ -226,6 +244,8 @@ void Connection::process_tracked(Instant now, Established& session, const Arriva
 
 void Connection::process_success_ack(Instant now, Established& session, const Arrival& arrival,
                                      const wire::AckOk& ack) {
+  // The handshake of the extended form has one ack, and no packet of it is under these keys.
+  if (session.session.extended() != nullptr) return drop(now, trace::DropReason::kUndecodable, arrival.bytes());
   const AckReaction reaction =
       session.session.on_success_ack(now, {.ack = ack,
                                            .nonce = nonce_of(arrival.datagram),
@@ -259,6 +279,7 @@ void Connection::finish_run(Instant now) {
   session = established();  // a peer that acknowledges what was never sent has lost its session
   if (session == nullptr) return;
   session->acks.on_batch_end(now);
+  session->session.on_time(now, key_grace(*session));
   session->resting = false;
   if (session->acks.pending() > 0) session->last_data = now;
 }

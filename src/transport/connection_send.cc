@@ -38,6 +38,7 @@ bool may_go_alone(Instant now, Pacer& pacer, const SendItem& item, std::uint64_t
 
 std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer& buffer) {
   if (Established* session = established(); session != nullptr && !key_exhausted(now, *session)) {
+    session->session.update_keys();
     return transmit_established(now, *session, buffer);
   }
   const MutableBytes space = buffer.space();
@@ -97,6 +98,13 @@ bool Connection::key_exhausted(Instant now, Established& session) {
   const PacketSealer& sealer = session.session.sealer();
   if (!sealer.soft_limit_reached()) [[likely]]
     return false;
+  if (!session.session.key_is_aging()) {
+    // A later key takes its place before it is used up, if the peer follows.
+    session.session.update_keys();
+    if (session.session.sealer().packets_sealed() + kReservedPackets < context_.config.hard_packet_limit) return false;
+    end(now, CloseReason::kKeyExhausted, "the peer does not follow to a new key", Telling::kClose);
+    return true;
+  }
   if (!std::exchange(session.key_aging_told, true)) emit(KeyAging{sealer.packets_sealed()});
   const bool drained = queue_.open_streams() == 0 && queue_.open_messages() == 0 &&
                        (session.streams == nullptr || session.streams->open_streams() == 0) &&

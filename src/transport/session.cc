@@ -15,28 +15,39 @@ namespace {
 // An intro of the attempt that has just succeeded may have been overtaken by its ack.
 constexpr Duration kLateIntro = 1s;
 
-std::unique_ptr<PacketCipher> make_cipher(const HandshakeContext& context, const SymmetricKey& key) {
-  auto cipher = make_packet_cipher(context.cipher, key);
-  return context.copying_cipher ? make_copying_cipher(std::move(cipher)) : std::move(cipher);
+}  // namespace
+
+std::unique_ptr<PacketCipher> make_session_cipher(CipherKind kind, bool copying, const SymmetricKey& key) {
+  auto cipher = make_packet_cipher(kind, key);
+  return copying ? make_copying_cipher(std::move(cipher)) : std::move(cipher);
 }
 
-}  // namespace
+std::optional<MutableBytes> open_first(InboundKey& inbound, ExtendedKeys* extended, ByteView datagram,
+                                       MutableBytes scratch) {
+  if (extended == nullptr) return inbound.opener.open_copy(datagram, scratch);
+  const auto header = extended->read_header(datagram);
+  if (!header || header->key != ExtendedKeys::Header::Key::kCurrent) return std::nullopt;
+  const auto plaintext = inbound.opener.open_copy(datagram, scratch);
+  if (plaintext) extended->accept(*header, inbound.opener);
+  return plaintext;
+}
 
 InboundKey make_inbound_key(const HandshakeContext& context, bool proves_peer) {
   const SymmetricKey key = SymmetricKey::generate(*context.random);
-  return {.key = key, .opener = PacketOpener(make_cipher(context, key)), .proves_peer = proves_peer};
+  return {.key = key, .opener = PacketOpener(make_session_cipher(context.cipher, context.copying_cipher, key)), .proves_peer = proves_peer};
 }
 
 PacketSealer make_sealer(const HandshakeContext& context, const SymmetricKey& key) {
   SealerLimits limits = context.key_limits;
   if (context.key_usage != nullptr) limits.already_sealed = context.key_usage->packets_sealed(key);
-  return {make_cipher(context, key), *context.random, limits};
+  return {make_session_cipher(context.cipher, context.copying_cipher, key), *context.random, limits};
 }
 
 Session::Session(Parts parts)
     : inbound_(std::move(*parts.inbound)),
       others_(std::move(parts.others)),
       sealer_(std::move(parts.sealer)),
+      extended_(std::move(parts.extended)),
       sending_key_(parts.sending_key),
       ack_replies_(parts.establishing_ack, parts.peer_second_key),
       established_at_(parts.established_at),
@@ -46,6 +57,7 @@ Session::Session(Parts parts)
       dial_deadline_(parts.dial_deadline),
       remote_(parts.remote),
       observed_self_(parts.observed_self),
+      fallback_(parts.fallback),
       initiator_(parts.initiator),
       peer_intro_seen_(parts.peer_intro_seen),
       sending_key_proven_(parts.sending_key_proven) {
@@ -72,7 +84,24 @@ std::optional<Session::Opened> Session::open_with_several(MutableBytes datagram,
   return std::nullopt;
 }
 
+std::optional<Session::Opened> Session::open_extended(MutableBytes datagram, MutableBytes scratch) {
+  const auto header = extended_->read_header(datagram);
+  if (!header) return std::nullopt;
+  PacketOpener& opener = extended_->opener(*header, inbound_.opener);
+  MutableBytes inside = datagram.subspan(kEnvelopePrefix, datagram.size() - wire::kDatagramOverhead);
+  if (scratch.empty()) {
+    if (!opener.open_in_place(datagram)) return std::nullopt;
+  } else {
+    const auto plaintext = opener.open_copy(datagram, scratch);
+    if (!plaintext) return std::nullopt;
+    std::ranges::copy(*plaintext, inside.begin());
+  }
+  const bool newest = extended_->accept(*header, inbound_.opener);
+  return Opened{.plaintext = inside, .proves_peer = true, .newest = newest};
+}
+
 void Session::rest() {
+  if (extended_) extended_->rest();
   inbound_.opener.rest();
   sealer_->rest();
 }

@@ -69,6 +69,9 @@ struct ConnectionStatistics : ConnectionCounters {
   std::string_view congestion_state;
   std::string_view cipher;
   std::uint64_t key_packets_sealed = 0;  // under the sending key (decisions 3)
+  std::string_view form;                 // "legacy" or "extended"
+  std::string_view fallback;             // why not extended (FallbackReason)
+  std::uint64_t key_updates = 0;         // of the sending key, in an extended session
 };
 
 struct EndpointStatistics {
