@@ -110,6 +110,7 @@ struct Event {
     kRoundTrip,  // round_trip: a ping was answered
     kSuspect,    // the peer is silent; the connection stays open
     kKeyAging,   // dial again when the streams have ended
+    kMoved,      // remote: the peer of an extended session has another address now
   };
   Kind kind = Kind::kWritable;
   ConnectionId connection = 0;

@@ -95,6 +95,9 @@ std::optional<Event> to_public(::godwit::ConnectionId connection, const ::godwit
     event.round_trip = pong->round_trip;
   } else if (std::holds_alternative<Suspect>(from)) {
     event.kind = Event::Kind::kSuspect;
+  } else if (const auto* moved = std::get_if<PeerMoved>(&from)) {
+    event.kind = Event::Kind::kMoved;
+    event.remote = moved->remote.to_string();
   } else if (std::holds_alternative<KeyAging>(from)) {
     event.kind = Event::Kind::kKeyAging;
   } else {

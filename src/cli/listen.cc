@@ -178,8 +178,9 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     return dialled != dials_.end() && std::ranges::find(allowed_, dialled->key) != allowed_.end();
   }
 
-  // Whoever connects here proves no key in a session of the deployed form. Where the address is that of a peer to be authenticated, its
-  // offers are not judged yet: it is dialled back over this connection, which proves its key or fails.
+  // Whoever connects here proves no key in a session of the deployed form. Where the address is that of a peer to be
+  // authenticated, its offers are not judged yet: it is dialled back over this connection, which proves its key or
+  // fails.
   void on_connected(Instant now, ConnectionId connection, const Connected& connected) {
     const auto dialled = std::ranges::find(dials_, connection, &DialledPeer::connection);
     if (dialled != dials_.end()) {
@@ -242,8 +243,8 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   std::vector<PublicKey> allowed_;
   std::unordered_map<ConnectionId, SocketAddress> remotes_;
   std::unordered_map<ConnectionId, PublicKey> proven_;  // of extended sessions
-  std::unordered_set<ConnectionId> superseded_;        // dialled back, and about to close
-  std::optional<Instant> next_dial_ = Instant::min();  // absent: every peer is dialled or connected
+  std::unordered_set<ConnectionId> superseded_;         // dialled back, and about to close
+  std::optional<Instant> next_dial_ = Instant::min();   // absent: every peer is dialled or connected
   FileReceiver receiver_;
   ListenLog log_;
   ProgressBar bar_;

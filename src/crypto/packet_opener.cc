@@ -24,7 +24,8 @@ std::optional<MutableBytes> PacketOpener::open_copy(ByteView datagram, MutableBy
   GODWIT_ASSERT(datagram.size() >= kEnvelopeOverhead);
   const std::size_t size = datagram.size() - kEnvelopeOverhead;
   GODWIT_ASSERT(scratch.size() >= size);
-  if (!cipher_->open(salt_.applied_to(datagram.data() + 1), datagram.subspan(kEnvelopePrefix), scratch.data())) return std::nullopt;
+  if (!cipher_->open(salt_.applied_to(datagram.data() + 1), datagram.subspan(kEnvelopePrefix), scratch.data()))
+    return std::nullopt;
   ++opened_;
   return scratch.first(size);
 }

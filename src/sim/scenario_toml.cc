@@ -20,6 +20,7 @@ struct Wrong {
   std::string text;
 };
 
+constexpr std::array<std::string_view, 3> kExtendedPolicies = {"off", "auto", "require"};  // as the enumerators
 constexpr std::array<std::string_view, 3> kFlowKinds = {"streams", "messages", "requests"};
 constexpr std::array<std::string_view, 3> kNatRules = {"endpoint-independent", "address", "address-port"};
 constexpr std::array<DisturbanceKind, 7> kDisturbances = {
@@ -236,6 +237,11 @@ void read_host(Reader& in, HostSpec& host) {
   in.read("max_streams", host.config.send_queue.max_streams);
   in.read("idle_timeout", host.config.keepalive.idle_timeout);
   in.read("require_authenticated", host.config.handshake.require_authenticated_peer);
+  if (const auto policy = in.choice("extended", kExtendedPolicies)) {
+    host.config.handshake.extended = static_cast<ExtendedPolicy>(*policy);
+  }
+  in.read("capabilities", host.config.handshake.capabilities);
+  in.read("soft_packet_limit", host.config.soft_packet_limit);
   in.read("max_connections", host.config.max_connections);
   in.read("max_half_open", host.config.admission.max_half_open);
 }
@@ -426,6 +432,12 @@ std::string print_host(const HostSpec& host) {
     out += fmt::format("idle_timeout = {}\n", time_text(config.keepalive.idle_timeout));
   if (config.handshake.require_authenticated_peer != usual.handshake.require_authenticated_peer)
     out += fmt::format("require_authenticated = {}\n", config.handshake.require_authenticated_peer);
+  if (config.handshake.extended != usual.handshake.extended)
+    out += fmt::format("extended = \"{}\"\n", kExtendedPolicies[static_cast<std::size_t>(config.handshake.extended)]);
+  if (config.handshake.capabilities != usual.handshake.capabilities)
+    out += fmt::format("capabilities = {}\n", config.handshake.capabilities);
+  if (config.soft_packet_limit != usual.soft_packet_limit)
+    out += fmt::format("soft_packet_limit = {}\n", config.soft_packet_limit);
   if (config.max_connections != usual.max_connections)
     out += fmt::format("max_connections = {}\n", config.max_connections);
   if (config.admission.max_half_open != usual.admission.max_half_open)

@@ -383,6 +383,7 @@ std::optional<Instant> Connection::next_timeout() const {
   consider(session->paced_until);
   consider(session->held_until);
   consider(session->session.next_timeout());
+  if (session->paths) consider(session->paths->next_timeout());
   return earliest;
 }
 
@@ -397,6 +398,7 @@ void Connection::handle_timeout(Instant now) {
   if (session->held_until && *session->held_until <= now) session->held_until.reset();
   session->session.expire_others(now);
   session->session.on_time(now, key_grace(*session));
+  if (session->paths) session->paths->handle_timeout(now);
   const KeepAlive::Outcome alive = session->keepalive.handle_timeout(now);
   if (alive.idle_expired) return end(now, CloseReason::kIdleTimeout, {}, Telling::kClose);
   if (alive.proof_failed) {

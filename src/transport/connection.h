@@ -35,6 +35,7 @@
 #include "transport/handshake.h"
 #include "transport/keepalive.h"
 #include "transport/key_usage.h"
+#include "transport/path_validation.h"
 #include "transport/session.h"
 #include "transport/statistics.h"
 #include "transport/transmit_buffer.h"
@@ -80,6 +81,12 @@ class Connection final : private StreamSink {
   // One symmetric datagram while another key may be its owner's: opens a copy first. False, with the datagram intact
   // and nothing counted, when it does not authenticate here.
   [[nodiscard]] bool receive_if_authentic(Instant now, MutableBytes datagram);
+  // One symmetric datagram from another address than remote(), which names this connection by its tag. False, with the
+  // datagram intact, when it does not authenticate here.
+  [[nodiscard]] bool receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram);
+  // The peer has answered from there: the endpoint decides, and calls move_to().
+  [[nodiscard]] std::optional<PathAddress> take_move();
+  void move_to(Instant now, const SocketAddress& remote);
   // A handshake runs beside this session: its peer may have restarted, and could not open what is sent here. Holds data
   // back and asks with a ping, until an authentic packet shows that the session lives, or for as long as such a
   // handshake may take.
@@ -189,6 +196,12 @@ class Connection final : private StreamSink {
     bool resting = false;                    // memory that only traffic needs has been given back since the last packet
     bool key_aging_told = false;
     bool acknowledging = false;  // receipts of the current run are being collected
+    // Of the extended form: addresses that the peer may have moved to.
+    std::unique_ptr<PathValidation> paths;    // from the first packet from elsewhere on
+    std::optional<PathAddress> arrived_from;  // while such a packet is processed
+    std::optional<PathAddress> move_to;
+    std::array<std::uint64_t, kMaxPendingPongs> path_responses{};
+    std::size_t path_response_count = 0;
   };
   // What is left of a session that nobody answered.
   struct Unanswered {
@@ -280,10 +293,18 @@ class Connection final : private StreamSink {
   // connection_send.cc
   [[nodiscard]] std::optional<DatagramRun> transmit_established(Instant now, Established& session,
                                                                 TransmitBuffer& buffer);
+  // connection_paths.cc
+  [[nodiscard]] bool process_path_frame(Instant now, Established& session, ByteView plaintext);
+  static void write_path_responses(Established& session, RunWriter& run);
+  [[nodiscard]] std::optional<DatagramRun> poll_path_challenge(Instant now, Established& session,
+                                                               TransmitBuffer& buffer);
+  // connection_send.cc, continued
   void write_control(Instant now, Established& session, RunWriter& run);
   void write_receipts(Instant now, Established& session, RunWriter& run);
   void write_retransmissions(Instant now, Established& session, RunWriter& run);
   void write_data(Instant now, Established& session, RunWriter& run);
+  [[nodiscard]] std::size_t write_messages(Instant now, Established& session, RunWriter& run, std::uint64_t most,
+                                           std::uint32_t& room);
   [[nodiscard]] bool write_item(Instant now, Established& session, RunWriter& run, const SendItem& item,
                                 std::uint32_t packet_id);
   [[nodiscard]] std::uint32_t untracked_id(Established& session) const;

@@ -7,6 +7,7 @@
 #include "transport/connection.h"
 #include "transport/printable.h"
 #include "transport/send_kind.h"
+#include "wire/path_frame.h"
 
 namespace godwit {
 
@@ -131,9 +132,12 @@ void Connection::process(Instant now, const Arrival& arrival) {
   Established* session = established();
   if (session == nullptr) return;
   const auto packet = wire::decode(arrival.plaintext());
-  if (!packet) return drop(now, trace::DropReason::kUndecodable, arrival.bytes());
+  const bool path_frame =
+      !packet && session->session.extended() != nullptr && wire::read_path_frame(arrival.plaintext()).has_value();
+  if (!packet && !path_frame) return drop(now, trace::DropReason::kUndecodable, arrival.bytes());
   ++counted_.packets_received;
   counted_.bytes_received += arrival.bytes();
+  if (path_frame) return process_frames(now, arrival, arrival.plaintext());
   process_packet(now, *session, arrival, *packet);
   if (!packet->trailing.empty()) process_frames(now, arrival, packet->trailing);
 }
@@ -144,6 +148,10 @@ void Connection::process_frames(Instant now, const Arrival& arrival, ByteView re
   while (!rest.empty()) {
     Established* session = established();
     if (session == nullptr || session->session.extended() == nullptr) return;
+    if (process_path_frame(now, *session, rest)) {
+      rest = rest.subspan(wire::kPathFrameSize);
+      continue;
+    }
     const auto packet = wire::decode(rest);
     if (!packet) return drop(now, trace::DropReason::kUndecodable, rest.size());
     process_packet(now, *session, arrival, *packet);

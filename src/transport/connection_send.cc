@@ -39,6 +39,7 @@ bool may_go_alone(Instant now, Pacer& pacer, const SendItem& item, std::uint64_t
 std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer& buffer) {
   if (Established* session = established(); session != nullptr && !key_exhausted(now, *session)) {
     session->session.update_keys();
+    if (auto challenge = poll_path_challenge(now, *session, buffer)) return challenge;
     return transmit_established(now, *session, buffer);
   }
   const MutableBytes space = buffer.space();
@@ -149,6 +150,7 @@ void Connection::write_control(Instant now, Established& session, RunWriter& run
     run.append(ByteView(scratch).first(size), {}, {});
     trace_sent(now, 0, trace::PacketKind::kPong, size, false);
   }
+  write_path_responses(session, run);
   // Measures the path that acknowledgements take, while many of them do.
   if (session.acks.probe_due(now)) session.ping_due = true;
   if (session.ping_due && run.fits(wire::kPingSize + wire::kDatagramOverhead)) {
@@ -254,6 +256,14 @@ void Connection::write_data(Instant now, Established& session, RunWriter& run) {
     if (size > paced && !may_go_alone(now, session.pacer, *item, run.tracked_bytes() + size, session.paced_until))
       break;
     if (room == 0 || !run.fits(size)) break;
+    if (item->kind != SendKind::kFragment && session.session.shares_datagrams()) {
+      const std::uint64_t most = std::min(allowance, std::max<std::uint64_t>(paced, size));
+      const std::size_t written = write_messages(now, session, run, most, room);
+      if (written == 0) break;
+      allowance -= std::min<std::uint64_t>(allowance, written);
+      if (paced != Pacer::kUnlimited) paced -= std::min<std::uint64_t>(paced, written);
+      continue;
+    }
     const SendItem picked = *item;
     const std::uint32_t id = session.recovery.next_packet_id();
     const std::size_t before = run.bytes();
@@ -271,6 +281,50 @@ void Connection::write_data(Instant now, Established& session, RunWriter& run) {
     --room;
   }
   report_failures(now);
+}
+
+// Short messages that wait together share a datagram of at most `most` bytes, each as a frame under an id of its own
+// (docs/extended_sessions.md, section 5). One that waits alone goes alone, at once. Returns the datagram's bytes.
+std::size_t Connection::write_messages(Instant now, Established& session, RunWriter& run, std::uint64_t most,
+                                       std::uint32_t& room) {
+  std::array<std::uint8_t, wire::kMaxPlaintext> plaintext;
+  const std::size_t limit =
+      static_cast<std::size_t>(std::min<std::uint64_t>(run.room(), most)) - wire::kDatagramOverhead;
+  std::size_t used = 0;
+  while (room > 0) {
+    const SendItem* item = queue_.peek();
+    if (item == nullptr || item->kind == SendKind::kFragment) break;
+    const std::size_t size = wire::kShortMessageOverhead + item->payload.size();
+    if (used + size > limit) break;
+    const SendItem picked = *item;
+    const std::uint32_t id = session.recovery.next_packet_id();
+    // Receipts ride on the first frame of a run, as on a message that travels alone.
+    std::array<std::uint32_t, 64> receipts;
+    std::size_t count = 0;
+    if (run.empty() && used == 0 && session.acks.pending() > 0) {
+      const std::size_t free = std::min({session.acks.pending(), receipts.size(), (limit - size) / wire::kReceiptSize});
+      count = session.acks.take(now, std::span(receipts).first(free), false);
+    }
+    const MutableBytes frame = MutableBytes(plaintext).subspan(used);
+    const std::size_t head =
+        wire::encode_short_message_head(frame, id, wire::Receipts(receipts).first(count), picked.payload.size());
+    std::ranges::copy(picked.payload, frame.subspan(head).begin());
+    queue_.take(id);
+    // The envelope counts for the first of them.
+    const std::size_t bytes = head + picked.payload.size() + (used == 0 ? wire::kDatagramOverhead : 0);
+    session.recovery.on_sent(now, id,
+                             {.kind = content_kind_of(picked.kind), .owner = picked.owner, .fragment = picked.fragment},
+                             static_cast<std::uint32_t>(bytes));
+    counted_.payload_bytes_sent += picked.payload.size();
+    trace_sent(now, id, trace_kind(picked), bytes, false);
+    used += head + picked.payload.size();
+    --room;
+  }
+  if (used == 0) return 0;
+  const std::size_t before = run.bytes();
+  run.append(ByteView(plaintext).first(used), {}, {});
+  run.count_tracked(run.bytes() - before);
+  return run.bytes() - before;
 }
 
 // Encodes and seals one item under `id`. False when the key is used up.

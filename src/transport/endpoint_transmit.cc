@@ -26,6 +26,7 @@ void Endpoint::handle_timeout(Instant now) {
     route.handle_timeout(now);
     route.count_transitions();
     if (!route.has_place) take_place(now, *slot);
+    note_tag(*slot);
     // Not armed again here, because what is due now may be due for transmission: poll_transmit() arms the timer when
     // nothing is left to send.
     mark_ready(*slot);

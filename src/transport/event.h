@@ -132,9 +132,14 @@ struct Suspect {
   Duration silent_for{};
 };
 
-using Event =
-    std::variant<Connected, Closed, MessageReceived, StreamChunk, StreamMessage, MetadataReceived, StreamAborted,
-                 MessageConfirmed, MessageFailed, Writable, PeerAuthenticated, KeyAging, PingAnswered, Suspect>;
+// The peer of an extended session has another address, and has answered from it.
+struct PeerMoved {
+  SocketAddress remote;
+};
+
+using Event = std::variant<Connected, Closed, MessageReceived, StreamChunk, StreamMessage, MetadataReceived,
+                           StreamAborted, MessageConfirmed, MessageFailed, Writable, PeerAuthenticated, KeyAging,
+                           PingAnswered, Suspect, PeerMoved>;
 
 struct EndpointEvent {
   // Built in place: a chunk of a stream is an event a packet.

@@ -110,12 +110,9 @@ std::optional<ExtendedRequest> ExtendedRequest::read(const HandshakeContext& con
 std::optional<ExtendedRequest::Answer> ExtendedRequest::answer(Instant now, const HandshakeContext& context) {
   auto ephemeral = KeyPair::generate(*context.random);
   if (!ephemeral) return std::nullopt;
-  Answer answer{.secrets = {.send = {},
-                            .receive = {},
-                            .peer = peer(),
-                            .mine = own_parameters(now, context),
-                            .theirs = theirs_},
-                .block = begin_block(wire::kParametersSize + NoiseIk::kSecondOverhead)};
+  Answer answer{
+      .secrets = {.send = {}, .receive = {}, .peer = peer(), .mine = own_parameters(now, context), .theirs = theirs_},
+      .block = begin_block(wire::kParametersSize + NoiseIk::kSecondOverhead)};
   const MutableBytes message = MutableBytes(answer.block).subspan(wire::kExtensionHeader);
   if (!noise_.write_second(std::move(*ephemeral), encoded(answer.secrets.mine), message)) return std::nullopt;
   const NoiseIk::Secrets secrets = noise_.split();

@@ -75,8 +75,7 @@ class ExtendedRequest {
   [[nodiscard]] std::optional<Answer> answer(Instant now, const HandshakeContext& context);
 
  private:
-  ExtendedRequest(NoiseIk noise, const wire::TransportParameters& theirs)
-      : noise_(std::move(noise)), theirs_(theirs) {}
+  ExtendedRequest(NoiseIk noise, const wire::TransportParameters& theirs) : noise_(std::move(noise)), theirs_(theirs) {}
 
   NoiseIk noise_;
   wire::TransportParameters theirs_;

@@ -75,16 +75,16 @@ class ExtendedKeys {
   // Of the generation after the newest one in use.
   Secret send_secret_;
   Secret receive_secret_;
-  std::uint64_t send_start_ = 0;     // added to what a nonce field says of phase and number
+  std::uint64_t send_start_ = 0;  // added to what a nonce field says of phase and number
   std::uint64_t receive_start_ = 0;
   std::uint64_t send_generation_ = 0;
   std::uint64_t receive_generation_ = 0;
-  std::uint64_t sent_before_ = 0;    // packets of generations before the present one
-  std::uint64_t first_number_ = 0;   // lowest that has arrived of the current generation
+  std::uint64_t sent_before_ = 0;   // packets of generations before the present one
+  std::uint64_t first_number_ = 0;  // lowest that has arrived of the current generation
   std::optional<PacketOpener> former_;
   std::optional<PacketOpener> next_;
   std::optional<Instant> former_expires_;
-  bool former_is_new_ = false;       // its time has not been set
+  bool former_is_new_ = false;  // its time has not been set
   ReplayWindow window_;
 };
 

@@ -72,8 +72,7 @@ HandshakeStep HandshakeAcceptor::receive(Instant now, MutableBytes datagram, Mut
   }
   if (datagram_class != wire::DatagramClass::kSymmetric) return {.drop = drop_reason(datagram_class)};
 
-  const std::optional<MutableBytes> plaintext =
-      open_first(*inbound_, extended_.get(), datagram, scratch);
+  const std::optional<MutableBytes> plaintext = open_first(*inbound_, extended_.get(), datagram, scratch);
   // Junk is ignored (W9): one stale or forged datagram must not cost the handshake.
   if (!plaintext) return {.drop = trace::DropReason::kAuthenticationFailed};
 

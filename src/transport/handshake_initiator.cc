@@ -95,8 +95,8 @@ HandshakeStep HandshakeInitiator::receive_intro(Instant now, const IntroSeen& in
   auto request = request_of_peer(intro);
   if (attempt_.remote) {
     // Forged ones, and old ones of the peer, must not stand in the way of its present one.
-    const bool takes_its_place = request && (!attempt_.remote->extended ||
-                                             request->theirs().timestamp > attempt_.remote->timestamp);
+    const bool takes_its_place =
+        request && (!attempt_.remote->extended || request->theirs().timestamp > attempt_.remote->timestamp);
     if (!takes_its_place) return nothing(trace::DropReason::kReplayedIntro);
   }
   // Silently, as the deployed peer does: both attempts time out (wire spec 3.3, 4.5).

@@ -1,8 +1,9 @@
 // The dialling role of a handshake: attempts of 3 s that repeat one intro (wire spec 4.4), the simultaneous open that
-// an attempt turns into when the peer's intro arrives (4.5), two inbound keys an attempt (W3). Part of Handshake, whose
-// contract it fulfils. The keys of the attempt before are kept, so that an answer which arrives late still counts. With
-// an offer of an extended session in the intro (docs/extended_sessions.md, section 3) an answer to the offer, or a
-// packet under the answer to the peer's, establishes the extended form, and a success ack without one the deployed form.
+// an attempt turns into when the peer's intro arrives (4.5), two inbound keys an attempt (W3). Part of Handshake,
+// whose contract it fulfils. The keys of the attempt before are kept, so that an answer which arrives late still
+// counts. With an offer of an extended session in the intro (docs/extended_sessions.md, section 3) an answer to the
+// offer, or a packet under the answer to the peer's, establishes the extended form, and a success ack without one the
+// deployed form.
 #pragma once
 
 #include <cstddef>

@@ -30,8 +30,8 @@ HandshakeStep HandshakeInitiator::receive_offer(Instant now, ExtendedRequest req
     remote.extended_first = std::make_unique<InboundKey>(
         InboundKey{.key = {}, .opener = remote.extended_keys->take_first_opener(), .proves_peer = true});
     PacketSealer intro_sealer = make_sealer(*context_, remote.seen.intro.key);
-    remote.ack = SuccessAck::seal(*context_, intro_sealer, remote.seen.intro,
-                                  SymmetricKey::generate(*context_->random), remote_, answer->block);
+    remote.ack = SuccessAck::seal(*context_, intro_sealer, remote.seen.intro, SymmetricKey::generate(*context_->random),
+                                  remote_, answer->block);
     ack_due_ = true;
   } else {
     intro_due_ = true;

@@ -34,7 +34,9 @@ std::optional<MutableBytes> open_first(InboundKey& inbound, ExtendedKeys* extend
 
 InboundKey make_inbound_key(const HandshakeContext& context, bool proves_peer) {
   const SymmetricKey key = SymmetricKey::generate(*context.random);
-  return {.key = key, .opener = PacketOpener(make_session_cipher(context.cipher, context.copying_cipher, key)), .proves_peer = proves_peer};
+  return {.key = key,
+          .opener = PacketOpener(make_session_cipher(context.cipher, context.copying_cipher, key)),
+          .proves_peer = proves_peer};
 }
 
 PacketSealer make_sealer(const HandshakeContext& context, const SymmetricKey& key) {

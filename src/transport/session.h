@@ -37,8 +37,7 @@ struct InboundKey {
   InboundKeyAge age = InboundKeyAge::kCurrent;
 };
 
-[[nodiscard]] std::unique_ptr<PacketCipher> make_session_cipher(CipherKind kind, bool copying,
-                                                               const SymmetricKey& key);
+[[nodiscard]] std::unique_ptr<PacketCipher> make_session_cipher(CipherKind kind, bool copying, const SymmetricKey& key);
 // Opens what may be the first packet of a session, leaving the datagram intact. `extended`: null for the deployed form.
 [[nodiscard]] std::optional<MutableBytes> open_first(InboundKey& inbound, ExtendedKeys* extended, ByteView datagram,
                                                      MutableBytes scratch);
@@ -109,6 +108,8 @@ class Session {
     if (!extended_) return;
     if (auto sealer = extended_->update(*sealer_)) sealer_ = std::move(sealer);
   }
+  // Several frames may travel in one datagram.
+  [[nodiscard]] bool shares_datagrams() const { return extended_ && extended_->has(wire::capability::kCoalescing); }
   // No new stream should be sent under the sending key, and no later one will come.
   [[nodiscard]] bool key_is_aging() const {
     return sealer_->soft_limit_reached() && !(extended_ && extended_->has(wire::capability::kKeyUpdate));

@@ -42,6 +42,10 @@ struct ConnectionCounters {
   std::uint64_t payload_bytes_received = 0;  // application bytes delivered
   std::uint64_t receipts_received = 0;
   std::uint64_t runs_received = 0;
+  // Of an extended session.
+  std::uint64_t path_changes = 0;          // the peer has moved to another address
+  std::uint64_t path_changes_refused = 0;  // too soon after the one before
+  std::uint64_t path_responses_unsolicited = 0;
   DropCounts drops;
 };
 

@@ -19,8 +19,8 @@ struct SuccessAck {
   std::vector<std::uint8_t> bytes;  // empty: the key is used up
 
   // The first success ack of a handshake, under the key of the peer's intro: V2 with our version for a peer that
-  // understands it, else legacy (wire spec 3.4). `own_key` is what the peer is to send with. `extension` goes behind it:
-  // a block of at most wire::kMaxExtensionBlock bytes, or nothing.
+  // understands it, else legacy (wire spec 3.4). `own_key` is what the peer is to send with. `extension` goes behind
+  // it: a block of at most wire::kMaxExtensionBlock bytes, or nothing.
   [[nodiscard]] static SuccessAck seal(const HandshakeContext& context, PacketSealer& sealer, const wire::Intro& peer,
                                        const SymmetricKey& own_key, const SocketAddress& remote,
                                        ByteView extension = {});

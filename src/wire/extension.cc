@@ -10,8 +10,8 @@ namespace godwit::wire {
 namespace {
 
 enum Parameter : std::uint8_t { kCapabilities = 1, kTag = 2, kLargestDatagram = 3, kInitialCredit = 4, kTimestamp = 5 };
-constexpr std::uint32_t kAllParameters = 1u << kCapabilities | 1u << kTag | 1u << kLargestDatagram |
-                                         1u << kInitialCredit | 1u << kTimestamp;
+constexpr std::uint32_t kAllParameters =
+    1u << kCapabilities | 1u << kTag | 1u << kLargestDatagram | 1u << kInitialCredit | 1u << kTimestamp;
 
 std::optional<std::size_t> length_of(std::uint8_t type) {
   switch (type) {

@@ -42,15 +42,13 @@ using ConnectionTag = std::array<std::uint8_t, kConnectionTagSize>;
 
 // One bit of `capabilities` each. A bit that the other side does not announce is not used.
 namespace capability {
-inline constexpr std::uint64_t kKeyUpdate = 1;      // section 6
-inline constexpr std::uint64_t kRoaming = 2;        // section 7
-inline constexpr std::uint64_t kCloseFrame = 4;     // section 8
-inline constexpr std::uint64_t kCoalescing = 8;     // section 5: several frames in a datagram
-inline constexpr std::uint64_t kFlowControl = 16;   // section 9
-inline constexpr std::uint64_t kDatagrams = 32;     // section 10
+inline constexpr std::uint64_t kKeyUpdate = 1;   // section 6
+inline constexpr std::uint64_t kRoaming = 2;     // section 7
+inline constexpr std::uint64_t kCoalescing = 8;  // section 5: several frames in a datagram
 }  // namespace capability
 // What this implementation has.
-inline constexpr std::uint64_t kOwnCapabilities = capability::kKeyUpdate;
+inline constexpr std::uint64_t kOwnCapabilities =
+    capability::kKeyUpdate | capability::kRoaming | capability::kCoalescing;
 
 struct TransportParameters {
   std::uint64_t capabilities = 0;

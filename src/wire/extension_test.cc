@@ -33,7 +33,10 @@ const TransportParameters kSome{.capabilities = 0x8000000000000003,
 
 TEST(Extension, ABlockIsReadAsItWasWritten) {
   const Bytes whole = block({9, 8, 7});
-  EXPECT_EQ(to_hex(whole), "4764775801" "0300" "090807");
+  EXPECT_EQ(to_hex(whole),
+            "4764775801"
+            "0300"
+            "090807");
   const ExtensionSeen seen = read_extension(whole);
   EXPECT_EQ(seen.block, ExtensionBlock::kPresent);
   EXPECT_EQ(to_hex(seen.message), "090807");
