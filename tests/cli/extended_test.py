@@ -83,10 +83,10 @@ class Extended(Case):
 
     def test_who_requires_it_connects_to_nobody_else(self):
         result, _ = self.ping(self.listen("--extended", "off"), "--extended", "require")
-        self.assertEqual(result.returncode, 1, result)
+        self.assertEqual(result.returncode, 3, result)
         self.assertIn("extended", result.stderr)
         result, _ = self.ping(self.listen("--extended", "require"), "--extended", "off", "--connect-timeout", "1s")
-        self.assertEqual(result.returncode, 1, result)
+        self.assertEqual(result.returncode, 3, result)
 
     def test_an_allowed_peer_may_send_without_being_dialled(self):
         source = random_file(self.folder / "data.bin", 100_000)
