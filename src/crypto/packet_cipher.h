@@ -43,6 +43,27 @@ struct Nonce {
   friend auto operator<=>(const Nonce&, const Nonce&) = default;
 };
 
+// What is added (exclusive or) to the nonce field of a datagram before it goes into the cipher: secret and constant per
+// key in an extended session, zero on the deployed wire.
+class NonceSalt {
+ public:
+  constexpr NonceSalt() = default;
+  explicit NonceSalt(const std::array<std::uint8_t, kNonceSize>& bytes)
+      : low_(load_le<std::uint64_t>(bytes.data())), high_(load_le<std::uint32_t>(bytes.data() + 8)) {}
+
+  [[nodiscard]] bool is_zero() const noexcept { return (low_ | high_) == 0; }
+  [[nodiscard]] Nonce applied_to(const std::uint8_t* field) const noexcept {
+    Nonce nonce;
+    store_le(nonce.bytes.data(), load_le<std::uint64_t>(field) ^ low_);
+    store_le(nonce.bytes.data() + 8, load_le<std::uint32_t>(field + 8) ^ high_);
+    return nonce;
+  }
+
+ private:
+  std::uint64_t low_ = 0;
+  std::uint32_t high_ = 0;
+};
+
 // One packet of a batch to seal: text = head ‖ body ‖ tail, and room for the tag. Head and tail stand in the text
 // already; the body is read from elsewhere, or has no bytes where it stands in the text as well.
 struct PacketToSeal {

@@ -61,7 +61,8 @@ class PacketSealer {
  public:
   // `random` is read here only.
   PacketSealer(std::unique_ptr<PacketCipher> cipher, RandomSource& random, const SealerLimits& limits = {});
-  PacketSealer(std::unique_ptr<PacketCipher> cipher, const NonceCounter& nonces, const SealerLimits& limits = {});
+  PacketSealer(std::unique_ptr<PacketCipher> cipher, const NonceCounter& nonces, const SealerLimits& limits = {},
+               const NonceSalt& salt = {});
 
   // `datagram` is kEnvelopePrefix bytes of room, the plaintext, kTagSize bytes of room, and becomes the sealed
   // datagram. False, with nothing written, when the hard limit is reached. Requires datagram.size() >=
@@ -96,6 +97,7 @@ class PacketSealer {
 
   std::unique_ptr<PacketCipher> cipher_;
   NonceCounter nonces_;
+  NonceSalt salt_;
   std::uint64_t sealed_;
   std::uint64_t soft_limit_;
   std::uint64_t hard_limit_;

@@ -35,6 +35,7 @@
 #include "transport/handshake.h"
 #include "transport/keepalive.h"
 #include "transport/key_usage.h"
+#include "transport/path_validation.h"
 #include "transport/ping_pair.h"
 #include "transport/session.h"
 #include "transport/statistics.h"
@@ -98,6 +99,12 @@ class Connection final : private StreamSink {
   // One symmetric datagram while another key may be its owner's: opens a copy first. False, with the datagram intact
   // and nothing counted, when it does not authenticate here.
   [[nodiscard]] bool receive_if_authentic(Instant now, MutableBytes datagram);
+  // One symmetric datagram from another address than remote(), which names this connection by its tag. False, with the
+  // datagram intact, when it does not authenticate here.
+  [[nodiscard]] bool receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram);
+  // The peer has answered from there: the endpoint decides, and calls move_to().
+  [[nodiscard]] std::optional<PathAddress> take_move();
+  void move_to(Instant now, const SocketAddress& remote);
   // A handshake runs beside this session: its peer may have restarted, and could not open what is sent here. Holds data
   // back and asks with a ping, until an authentic packet shows that the session lives, or for as long as such a
   // handshake may take.
@@ -209,6 +216,12 @@ class Connection final : private StreamSink {
     bool resting = false;       // memory that only traffic needs has been given back since the last packet
     bool key_aging_told = false;
     bool acknowledging = false;  // receipts of the current run are being collected
+    // Of the extended form: addresses that the peer may have moved to.
+    std::unique_ptr<PathValidation> paths;    // from the first packet from elsewhere on
+    std::optional<PathAddress> arrived_from;  // while such a packet is processed
+    std::optional<PathAddress> move_to;
+    std::array<std::uint64_t, kMaxPendingPongs> path_responses{};
+    std::size_t path_response_count = 0;
   };
   // What is left of a session that nobody answered.
   struct Unanswered {
@@ -237,6 +250,17 @@ class Connection final : private StreamSink {
   void end_streams(Established& session);
   // Silence, in the words `text`, with what the kernel or ICMP says of the path.
   [[nodiscard]] std::string with_path_problem(std::string text) const;
+  // Keys of the extended form are never used again.
+  void record_key_usage(const Session& session) {
+    if (session.extended() == nullptr) {
+      context_.key_usage.record(session.sending_key(), session.sealer().packets_sealed());
+    }
+  }
+  // How long packets under a former key may be on their way.
+  [[nodiscard]] static Duration key_grace(const Established& session) {
+    constexpr int kProbeTimeouts = 3;
+    return session.recovery.rtt().probe_timeout() * kProbeTimeouts;
+  }
   [[nodiscard]] bool start_over(Instant now, Established& session);
   void apply_step(Instant now, const HandshakeStep& step, ByteView datagram);
   enum class Telling : std::uint8_t {
@@ -275,6 +299,7 @@ class Connection final : private StreamSink {
     if (!process_fragment(now, session, arrival)) process(now, arrival);
   }
   void process(Instant now, const Arrival& arrival);
+  void process_frames(Instant now, const Arrival& arrival, ByteView rest);
   void note_ordinary(Instant now, Established& session, const Arrival& arrival, std::uint32_t id);
   [[nodiscard]] RecvStreams& inbound_streams(Established& session) {
     if (session.streams == nullptr) [[unlikely]] {
@@ -305,10 +330,18 @@ class Connection final : private StreamSink {
                    bool retransmission = false) const;
   // Its sequence.
   std::uint64_t write_ping(Instant now, Established& session, RunWriter& run);
+  // connection_paths.cc
+  [[nodiscard]] bool process_path_frame(Instant now, Established& session, ByteView plaintext);
+  void write_path_responses(Instant now, Established& session, RunWriter& run) const;
+  [[nodiscard]] std::optional<DatagramRun> poll_path_challenge(Instant now, Established& session,
+                                                               TransmitBuffer& buffer);
+  // connection_send.cc, continued
   void write_control(Instant now, Established& session, RunWriter& run);
   void write_receipts(Instant now, Established& session, RunWriter& run);
   void write_retransmissions(Instant now, Established& session, RunWriter& run);
   void write_data(Instant now, Established& session, RunWriter& run);
+  [[nodiscard]] std::size_t write_messages(Instant now, Established& session, RunWriter& run, std::uint64_t most,
+                                           std::uint32_t& room);
   [[nodiscard]] bool write_item(Instant now, Established& session, RunWriter& run, const SendItem& item,
                                 std::uint32_t packet_id);
   [[nodiscard]] std::uint32_t untracked_id(Established& session) const;

@@ -120,6 +120,7 @@ void Endpoint::update_after_use(std::uint32_t slot) {
   }
   Route& route = routes_[slot];
   if (!route.in_use()) return;
+  note_tag(slot);
   arm(slot);
   mark_ready(slot);
 }
@@ -146,6 +147,7 @@ std::uint32_t Endpoint::open_slot(const SocketAddress& remote) {
 void Endpoint::retire(std::uint32_t slot) {
   Route& route = routes_[slot];
   give_up_place(slot);
+  forget_tag(slot);
   by_address_.erase(route.remote());
   last_remote_ = {};
   timers_.cancel(slot);
@@ -306,8 +308,23 @@ void Endpoint::receive(Instant now, const DatagramRun& run) {
 
 void Endpoint::receive_symmetric(Instant now, const DatagramRun& batch) {
   const auto slot = slot_of(batch.remote);
+  if (slot && routes_[*slot].connection() == nullptr && !by_tag_.empty()) [[unlikely]] {
+    // Anybody can make an address half-open, also the one that a peer moves to.
+    for (std::size_t i = 0; i < batch.segment_count(); ++i) {
+      if (receive_elsewhere(now, batch, batch.segment(i))) continue;
+      if (const auto still = slot_of(batch.remote)) {
+        with_slot(*still, [&](Route& route) {
+          route.receive(now, batch.part(i, 1));
+          return true;
+        });
+        if (!routes_[*still].has_place) take_place(now, *still);
+      }
+    }
+    return;
+  }
   if (!slot) {
     for (std::size_t i = 0; i < batch.segment_count(); ++i) {
+      if (receive_elsewhere(now, batch, batch.segment(i))) continue;
       if (closing_.receive(now, batch.remote, batch.segment(i))) continue;
       route_context_->drop(now, trace::DropReason::kUnknownSource, batch.segment(i).size());
     }
@@ -355,6 +372,12 @@ void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes d
 
 // A stranger's intro makes its address half-open; so does each further one.
 void Endpoint::answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro) {
+  const bool offers =
+      config_.handshake.extended != ExtendedPolicy::kOff && intro.block == wire::ExtensionBlock::kPresent;
+  // Not answered in the deployed form either: that would be a downgrade. The initiator repeats its intro.
+  if (offers && !admission_.admit_offer(now)) {
+    return route_context_->drop(now, trace::DropReason::kRateLimited, intro.datagram_bytes);
+  }
   auto handshake = Handshake::accept(now, handshake_, run.remote, intro);
   if (!handshake) {
     if (handshake.error() == trace::DropReason::kIncompatibleVersion) queue_error_ack(now, run, intro);

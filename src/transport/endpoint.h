@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/datagram_run.h"
@@ -33,6 +34,7 @@
 #include "transport/event_queue.h"
 #include "transport/handshake.h"
 #include "transport/key_usage.h"
+#include "transport/path_validation.h"
 #include "transport/prefix_shares.h"
 #include "transport/recent_set.h"
 #include "transport/statistics.h"
@@ -162,6 +164,11 @@ class Endpoint {
   [[nodiscard]] Instant last_heard(Instant now, std::uint32_t slot) const;
 
   void receive_symmetric(Instant now, const DatagramRun& batch);
+  // Of a peer of an extended session that has another address than before (endpoint_paths.cc).
+  [[nodiscard]] bool receive_elsewhere(Instant now, const DatagramRun& batch, MutableBytes datagram);
+  void move_route(Instant now, std::uint32_t slot, const PathAddress& path);
+  void note_tag(std::uint32_t slot);
+  void forget_tag(std::uint32_t slot);
   void receive_intro(Instant now, const DatagramRun& run, MutableBytes datagram);
   void answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro);
   void queue_error_ack(Instant now, const DatagramRun& run, const IntroSeen& intro);
@@ -189,6 +196,7 @@ class Endpoint {
   AddressTable by_address_;
   SocketAddress last_remote_;  // of the last run, and its slot: runs of one peer come together
   std::uint32_t last_slot_ = 0;
+  std::unordered_map<std::uint32_t, std::uint32_t> by_tag_;  // own random tag of an extended session -> slot
   TimerQueue timers_;
   FifoRing<std::uint32_t> ready_;                     // slots with something to transmit, in turn
   std::unique_ptr<const ConnectionContext> context_;  // what all connections share

@@ -16,7 +16,9 @@
 #include "base/bytes.h"
 #include "base/path_problem.h"
 #include "base/time.h"
+#include "crypto/keypair.h"
 #include "stream/send_queue.h"
+#include "transport/session_form.h"
 #include "wire/version.h"
 
 namespace godwit {
@@ -46,6 +48,11 @@ struct Connected {
   bool peer_authenticated = false;                 // the peer proved the public key it was dialled by (W3)
   std::optional<wire::VersionBytes> peer_version;  // absent where only a legacy acknowledgement was seen
   SocketAddress observed_self;                     // this side's address as the peer sees it
+  // The public key that the peer has proved, on either side of an extended session; else that of an authenticated peer
+  // that this side has dialled.
+  std::optional<PublicKey> peer_key;
+  SessionForm form = SessionForm::kLegacy;
+  FallbackReason fallback = FallbackReason::kNone;  // why the form is not the extended one
 };
 
 // The last event of a connection, established or not.
@@ -126,9 +133,14 @@ struct Suspect {
   Duration silent_for{};
 };
 
-using Event =
-    std::variant<Connected, Closed, MessageReceived, StreamChunk, StreamMessage, MetadataReceived, StreamAborted,
-                 MessageConfirmed, MessageFailed, Writable, PeerAuthenticated, KeyAging, PingAnswered, Suspect>;
+// The peer of an extended session has another address, and has answered from it.
+struct PeerMoved {
+  SocketAddress remote;
+};
+
+using Event = std::variant<Connected, Closed, MessageReceived, StreamChunk, StreamMessage, MetadataReceived,
+                           StreamAborted, MessageConfirmed, MessageFailed, Writable, PeerAuthenticated, KeyAging,
+                           PingAnswered, Suspect, PeerMoved>;
 
 struct EndpointEvent {
   // Built in place: a chunk of a stream is an event a packet.

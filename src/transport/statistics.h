@@ -50,6 +50,10 @@ struct ConnectionCounters {
   std::uint64_t payload_bytes_received = 0;  // application bytes delivered
   std::uint64_t receipts_received = 0;
   std::uint64_t runs_received = 0;
+  // Of an extended session.
+  std::uint64_t path_changes = 0;          // the peer has moved to another address
+  std::uint64_t path_changes_refused = 0;  // too soon after the one before
+  std::uint64_t path_responses_unsolicited = 0;
   DropCounts drops;
 };
 
@@ -77,6 +81,9 @@ struct ConnectionStatistics : ConnectionCounters {
   std::string_view congestion_state;
   std::string_view cipher;
   std::uint64_t key_packets_sealed = 0;  // under the sending key (decisions 3)
+  std::string_view form;                 // "legacy" or "extended"
+  std::string_view fallback;             // why not extended (FallbackReason)
+  std::uint64_t key_updates = 0;         // of the sending key, in an extended session
 };
 
 enum class HandshakeEnd : std::uint8_t {
