@@ -37,6 +37,7 @@ std::optional<std::vector<std::uint8_t>> from_hex(std::string_view text) {
 }
 
 void wipe(MutableBytes bytes) noexcept {
+  if (bytes.empty()) return;  // its address may be null
   std::memset(bytes.data(), 0, bytes.size());
   // The barrier tells the optimiser that the zeros are read.
   asm volatile("" : : "r"(bytes.data()) : "memory");
