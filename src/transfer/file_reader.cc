@@ -124,6 +124,12 @@ Result<FileReader::Source> FileReader::open_source(const std::filesystem::path& 
 }
 
 Result<FileReader::Facts> FileReader::inspect(const std::filesystem::path& path) {
+  // Opening a named pipe lets its waiting writer go, which would then write to nobody and be ended by SIGPIPE.
+  struct stat status{};
+  if (path != "-" && ::stat(path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode)) {
+    if (::access(path.c_str(), R_OK) != 0) return unreadable("'" + path.string() + "'", errno);
+    return Facts{.name = path.filename().string(), .size = 0, .regular = false};
+  }
   auto source = open_source(path);
   if (!source) return std::unexpected(source.error());
   ::close(source->descriptor);

@@ -43,8 +43,8 @@ class FileReader {
     std::uint64_t size = 0;  // as its folder says it; 0 for what is no regular file
     bool regular = false;
   };
-  // What open() would find now, without waiting for the other end of a pipe. "-" is standard input. Errors name the
-  // file: what does not exist, may not be read, is a folder or a device.
+  // What open() would find now, without opening a named pipe: its writer waits for open(). "-" is standard input.
+  // Errors name the file: what does not exist, may not be read, is a folder or a device.
   [[nodiscard]] static Result<Facts> inspect(const std::filesystem::path& path);
   // As above; begins to find out the size where it is not certain. `wake` is called from the thread when prepared() or
   // available() changes, when all has been hashed and when reading has failed.

@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <thread>
 
@@ -163,6 +166,25 @@ TEST_F(FileReaderTest, AnEmptyFileHasAHashAtOnce) {
   auto reader = open({});
   ASSERT_TRUE(eventually([&] { return reader->hash().has_value(); }));
   EXPECT_EQ(*reader->hash(), sha256({}));
+}
+
+// A writer waits until somebody opens its pipe. One that was let go by a mere look would write to nobody, and end.
+TEST_F(FileReaderTest, ALookAtAPipeDoesNotOpenIt) {
+  const auto pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int watch = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  ASSERT_GE(watch, 0);
+  ASSERT_GE(::inotify_add_watch(watch, pipe.c_str(), IN_OPEN), 0);
+  const auto facts = FileReader::inspect(pipe);
+  ASSERT_TRUE(facts.has_value());
+  EXPECT_EQ(facts->name, "pipe");
+  EXPECT_EQ(facts->size, 0U);
+  EXPECT_FALSE(facts->regular);
+  std::array<char, 4096> events{};
+  EXPECT_EQ(::read(watch, events.data(), events.size()), -1) << "the pipe was opened";
+  EXPECT_TRUE(FileReader::open(pipe, [] {}).has_value());
+  EXPECT_GT(::read(watch, events.data(), events.size()), 0) << "the watch sees an open";
+  ::close(watch);
 }
 
 TEST_F(FileReaderTest, ReadsAheadOnlyAsFarAsItsRingReaches) {

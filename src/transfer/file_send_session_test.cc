@@ -144,7 +144,6 @@ TEST_F(FileSendSessionTest, AReceiverWithFewPlacesGetsEveryFileToo) {
 }
 
 TEST_F(FileSendSessionTest, SizesThatNoFolderSaysAreSentToTheirEnd) {
-  GTEST_SKIP() << "about one run in three ends early: the reader closes the pipe before its end; the fault is open";
   const auto bytes = random_bytes(1'000'000);
   ASSERT_EQ(::mkfifo((input_ / "pipe").c_str(), 0600), 0);
   std::thread writer([&] { write_file(input_ / "pipe", bytes); });
