@@ -6,33 +6,16 @@
 #include <vector>
 
 #include "base/random.h"
+#include "crypto/cipher_test_support.h"
 
 namespace godwit {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-std::vector<CipherKind> available_kinds() {
-  std::vector<CipherKind> kinds;
-  for (const CipherKind kind : kAllCipherKinds) {
-    if (cipher_available(kind)) kinds.push_back(kind);
-  }
-  return kinds;
-}
-
-Bytes random_bytes(RandomSource& random, std::size_t size) {
-  Bytes bytes(size);
-  random.fill(bytes);
-  return bytes;
-}
-
 class CopyingCipher : public testing::TestWithParam<CipherKind> {};
 
-INSTANTIATE_TEST_SUITE_P(EachCipher, CopyingCipher, testing::ValuesIn(available_kinds()), [](const auto& parameter) {
-  std::string name(cipher_name(parameter.param));
-  std::erase(name, '-');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(EachCipher, CopyingCipher, testing::ValuesIn(available_kinds()), cipher_test_name);
 
 TEST_P(CopyingCipher, MakesTheSamePacketsWithABufferForEachStep) {
   DeterministicRandom random(static_cast<std::uint64_t>(GetParam()) + 100);

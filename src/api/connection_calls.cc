@@ -133,10 +133,9 @@ Event ConnectionCalls::take(ConnectionId connection, const ::godwit::Event& even
   return result;
 }
 
-std::uint64_t ConnectionCalls::unacknowledged(ConnectionId connection) const {
-  const std::size_t slot = slot_of(connection);
-  if (slot >= records_.size() || records_[slot].connection != connection) return 0;
-  return records_[slot].unacknowledged;
+std::uint64_t ConnectionCalls::unacknowledged(ConnectionId connection) {
+  const Record* const known = find(connection);
+  return known == nullptr ? 0 : known->unacknowledged;
 }
 
 ConnectionCalls::Record& ConnectionCalls::record(ConnectionId connection) {

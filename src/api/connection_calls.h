@@ -41,7 +41,7 @@ class ConnectionCalls {
     return endpoint_->remote_address(connection).has_value();
   }
   // Messages sent through this object that have been neither acknowledged nor given up.
-  [[nodiscard]] std::uint64_t unacknowledged(ConnectionId connection) const;
+  [[nodiscard]] std::uint64_t unacknowledged(ConnectionId connection);
 
  private:
   struct Record {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "crypto/cipher_test_support.h"
 
 namespace godwit {
 namespace {
@@ -143,11 +144,7 @@ class EachKernel : public testing::TestWithParam<CipherKind> {
   std::unique_ptr<PacketCipher> ipsec_;
 };
 
-INSTANTIATE_TEST_SUITE_P(GcmBatch, EachKernel, testing::ValuesIn(kernel_kinds()), [](const auto& parameter) {
-  std::string name(cipher_name(parameter.param));
-  std::erase(name, '-');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(GcmBatch, EachKernel, testing::ValuesIn(kernel_kinds()), cipher_test_name);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EachKernel);  // off x86 there is none
 
 TEST_P(EachKernel, SealsAndOpensEveryLength) {
@@ -265,20 +262,9 @@ TEST_P(EachKernel, WipesItsTables) {
 
 // --- Batches through the interface, for every implementation there is ---
 
-std::vector<CipherKind> available_kinds() {
-  std::vector<CipherKind> kinds;
-  std::ranges::copy_if(kAllCipherKinds, std::back_inserter(kinds), cipher_available);
-  return kinds;
-}
-
 class EachCipherInBatches : public testing::TestWithParam<CipherKind> {};
 
-INSTANTIATE_TEST_SUITE_P(GcmBatch, EachCipherInBatches, testing::ValuesIn(available_kinds()),
-                         [](const auto& parameter) {
-                           std::string name(cipher_name(parameter.param));
-                           std::erase(name, '-');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(GcmBatch, EachCipherInBatches, testing::ValuesIn(available_kinds()), cipher_test_name);
 
 // More packets than a kernel takes at once, and longer ones than its tables hold: sealed and opened all the same.
 TEST_P(EachCipherInBatches, TakesAnyNumberOfPacketsOfAnyLength) {

@@ -6,26 +6,13 @@
 
 #include <algorithm>
 
+#include "crypto/cipher_test_support.h"
 #include "crypto/test_vectors.h"
 
 namespace godwit {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
-
-std::vector<CipherKind> available_kinds() {
-  std::vector<CipherKind> kinds;
-  for (const CipherKind kind : kAllCipherKinds) {
-    if (cipher_available(kind)) kinds.push_back(kind);
-  }
-  return kinds;
-}
-
-Bytes random_bytes(RandomSource& random, std::size_t size) {
-  Bytes bytes(size);
-  random.fill(bytes);
-  return bytes;
-}
 
 Nonce random_nonce(RandomSource& random) {
   Nonce nonce;
@@ -46,11 +33,7 @@ class EachCipher : public testing::TestWithParam<CipherKind> {
   std::unique_ptr<PacketCipher> cipher_ = make_packet_cipher(GetParam(), key_);
 };
 
-INSTANTIATE_TEST_SUITE_P(PacketCipher, EachCipher, testing::ValuesIn(available_kinds()), [](const auto& parameter) {
-  std::string name(cipher_name(parameter.param));
-  std::erase(name, '-');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(PacketCipher, EachCipher, testing::ValuesIn(available_kinds()), cipher_test_name);
 
 TEST_P(EachCipher, AgreesWithTheVectorsOfNist) {
   for (const TestVector& vector : read_vectors("aes128_gcm.txt")) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "crypto/chacha20_poly1305.h"
+#include "crypto/cipher_test_support.h"
 #include "crypto/keypair.h"
 #include "crypto/packet_cipher.h"
 #include "crypto/test_vectors.h"
@@ -17,14 +18,6 @@ namespace godwit {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
-
-std::vector<CipherKind> available_kinds() {
-  std::vector<CipherKind> kinds;
-  for (const CipherKind kind : kAllCipherKinds) {
-    if (cipher_available(kind)) kinds.push_back(kind);
-  }
-  return kinds;
-}
 
 bool is_valid(const TestVector& vector) {
   return vector["valid"].at(0) == 1;
@@ -119,12 +112,7 @@ Judged judge_packet_cipher(CipherKind kind, const std::string& file, const std::
 
 class PublishedVectors : public testing::TestWithParam<CipherKind> {};
 
-INSTANTIATE_TEST_SUITE_P(PacketCipher, PublishedVectors, testing::ValuesIn(available_kinds()),
-                         [](const auto& parameter) {
-                           std::string name(cipher_name(parameter.param));
-                           std::erase(name, '-');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(PacketCipher, PublishedVectors, testing::ValuesIn(available_kinds()), cipher_test_name);
 
 TEST_P(PublishedVectors, AgreesWithWycheproof) {
   const Judged judged = judge_packet_cipher(GetParam(), "aes128_gcm.txt", "wycheproof");
