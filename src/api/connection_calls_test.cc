@@ -149,8 +149,8 @@ TEST_F(PublicConnection, CarriesMetadataAndPieces) {
   for (const Kept& kept : at_b_) {
     if (kept.event.kind == Kind::kChunk) received.insert(received.end(), kept.bytes.begin(), kept.bytes.end());
   }
-  std::vector<std::uint8_t> sent = head;
-  sent.insert(sent.end(), tail.begin(), tail.end());
+  std::vector<std::uint8_t> sent(head.size() + tail.size());
+  std::ranges::copy(tail, std::ranges::copy(head, sent.begin()).out);
   EXPECT_EQ(received, sent);
   options.operations = false;
   EXPECT_EQ(a_->send_pieces(connection_, pieces, options).error().code, gw::ErrorCode::kInvalidArgument);

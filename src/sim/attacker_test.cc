@@ -116,6 +116,25 @@ TEST(Attacker, DoesNotPushThePeersOwnHandshakeOut) {
   expect_clean(Simulator(scenario).run(), "forged intros");
 }
 
+// The peer's own intro comes in the middle of a burst of forged ones, as its eighth.
+TEST(Attacker, DoesNotPushThePeersOwnHandshakeOutOfABurst) {
+  for (const std::uint32_t count : {16U, 32U, 64U}) {
+    Scenario scenario = two_hosts({.delay = 28ms});
+    scenario.flows.push_back({.kind = FlowKind::kRequests, .from = 1, .to = 0, .bytes = 126});
+    scenario.attacks.push_back({.kind = AttackKind::kIntros, .start = 27ms, .interval = 172us, .count = count});
+    expect_clean(Simulator(scenario).run(), "a burst of forged intros");
+  }
+}
+
+// A copy that overtakes the original makes the path look shorter than it is, and the rest of it like a queue.
+TEST(Attacker, MayMakeADelayBasedControllerSendItsLeastWindow) {
+  Scenario scenario = two_hosts({.delay = 105ms});
+  for (HostSpec& host : scenario.hosts) host.config.congestion = CongestionKind::kLedbat;
+  scenario.flows.push_back({.from = 1, .to = 0, .count = 3, .bytes = 36'159, .window = 2});
+  scenario.attacks.push_back({.kind = AttackKind::kDuplicate, .interval = 28ms});
+  expect_clean(Simulator(scenario).run(), "copies that overtake");
+}
+
 struct Expectation {
   Mutation mutation;
   Rule rule;

@@ -239,6 +239,15 @@ Duration Scenario::message_bound(std::uint32_t flow) const {
   for (const AttackSpec& attack : attacks) {
     if (attack.kind == AttackKind::kDelay) total += 4 + 8 * to_seconds(attack.delay);
   }
+  // Copies that overtake their originals make the path look shorter than it is. What is left of it looks like a queue,
+  // which a controller that follows the delay answers with its least window: two datagrams a round trip.
+  const auto copies = [](const AttackSpec& attack) { return attack.kind == AttackKind::kDuplicate; };
+  const auto by_delay = [&](std::uint32_t host) {
+    return hosts[host].config.congestion == CongestionKind::kLedbat;
+  };
+  if (std::ranges::any_of(attacks, copies) && (by_delay(spec.from) || by_delay(spec.to))) {
+    total += trip * bytes / (2 * wire::kFragmentPayload);
+  }
   return from_seconds(total);
 }
 

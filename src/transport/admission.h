@@ -29,7 +29,7 @@ struct AdmissionConfig {
   // intro each 250 ms (wire spec 9.1) and needs one. What has been refused once has as much again when it comes
   // another time, as an initiator's intro does and fresh junk does not.
   std::size_t address_rate = 16;
-  std::size_t address_burst = 32;
+  std::size_t address_burst = 16;
   std::size_t address_entries = 4096;
   // From one IPv4 address or one IPv6 /64, all ports together; per second, and in one burst. Those of its ports that
   // are known have as much again.

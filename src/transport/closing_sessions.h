@@ -30,10 +30,10 @@ class ClosingSessions {
   // The close packet `datagram` was sent a moment ago. Without effect beyond kMaxSessions: counted.
   void add(Instant now, const SocketAddress& local, const SocketAddress& remote, std::vector<std::uint8_t> datagram,
            std::unique_ptr<Session> session);
-  // True when the symmetric datagram is authentic in a session that is being closed. Destroys its bytes otherwise too,
-  // if there is one with this peer.
-  bool receive(Instant now, const SocketAddress& remote, MutableBytes datagram);
-  // The peer has a new connection: nothing is said about the old one any more.
+  // True when the symmetric datagram is authentic in a session that is being closed.
+  bool receive(Instant now, const SocketAddress& remote, ByteView datagram);
+  // The peer has a new connection: nothing is said about the old one any more. A mere intro is no reason: it may be
+  // forged.
   void forget(const SocketAddress& remote);
 
   [[nodiscard]] std::optional<DatagramRun> poll_transmit(Instant now, TransmitBuffer& buffer);

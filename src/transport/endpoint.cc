@@ -137,7 +137,6 @@ std::uint32_t Endpoint::open_slot(const SocketAddress& remote) {
   route.open(remote);
   if (!budget_.budget().is_unlimited()) route.member = budget_.join();
   by_address_.insert(remote, slot);
-  closing_.forget(remote);
   last_remote_ = {};
   ++open_;
   return slot;
@@ -179,6 +178,7 @@ Result<ConnectionId> Endpoint::connect(Instant now, const SocketAddress& given, 
     retire(*old);
   }
   if (!make_own_place(now)) return failure(ErrorCode::kWouldBlock, "the connection table is full");
+  closing_.forget(remote);
   return with_slot(open_slot(remote), [&](Route& route) {
     route.reserved = true;
     ++reserved_;
@@ -306,20 +306,34 @@ void Endpoint::receive(Instant now, const DatagramRun& run) {
 
 void Endpoint::receive_symmetric(Instant now, const DatagramRun& batch) {
   const auto slot = slot_of(batch.remote);
-  if (!slot) {
-    for (std::size_t i = 0; i < batch.segment_count(); ++i) {
-      if (closing_.receive(now, batch.remote, batch.segment(i))) continue;
-      route_context_->drop(now, trace::DropReason::kUnknownSource, batch.segment(i).size());
-    }
-    return;
+  if (!slot || (closing_.size() > 0 && routes_[*slot].connection() == nullptr)) [[unlikely]] {
+    receive_without_connection(now, slot, batch);
+    if (!slot) return;
+  } else {
+    with_slot(*slot, [&](Route& route) {
+      route.receive(now, batch);
+      GODWIT_MARK(cost_, kBookkeeping);
+      return true;
+    });
   }
-  with_slot(*slot, [&](Route& route) {
-    route.receive(now, batch);
-    GODWIT_MARK(cost_, kBookkeeping);
-    return true;
-  });
   if (!routes_[*slot].has_place) [[unlikely]]
     take_place(now, *slot);
+}
+
+// What a session that has been closed can open is its answer. A half-open route at its address does not change that: the
+// intro that opened it may be forged.
+void Endpoint::receive_without_connection(Instant now, std::optional<std::uint32_t> slot, const DatagramRun& batch) {
+  for (std::size_t i = 0; i < batch.segment_count(); ++i) {
+    if (closing_.receive(now, batch.remote, batch.segment(i))) continue;
+    if (slot) {
+      with_slot(*slot, [&](Route& route) {
+        route.receive(now, batch.part(i, 1));
+        return true;
+      });
+    } else {
+      route_context_->drop(now, trace::DropReason::kUnknownSource, batch.segment(i).size());
+    }
+  }
 }
 
 void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes datagram) {

@@ -162,6 +162,7 @@ class Endpoint {
   [[nodiscard]] Instant last_heard(Instant now, std::uint32_t slot) const;
 
   void receive_symmetric(Instant now, const DatagramRun& batch);
+  void receive_without_connection(Instant now, std::optional<std::uint32_t> slot, const DatagramRun& batch);
   void receive_intro(Instant now, const DatagramRun& run, MutableBytes datagram);
   void answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro);
   void queue_error_ack(Instant now, const DatagramRun& run, const IntroSeen& intro);

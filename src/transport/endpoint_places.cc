@@ -36,6 +36,7 @@ void Endpoint::take_place(Instant now, std::uint32_t slot) {
   const Connection* connection = route.connection();
   if (connection == nullptr || !connection->is_established()) return;
   const SocketAddress remote = route.remote();
+  closing_.forget(remote);  // the peer has begun anew: what it is told about an earlier session only confuses it
   if (route.reserved) {
     // A peer that has to prove itself later is not remembered: its address is only as good as its key.
     if (connection->session()->peer_authenticated()) known_peers_.insert(remote.hash(known_key_));

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <iterator>
+#include <utility>
 #include <vector>
 
 #include "transport/connection.h"
 #include "transport/endpoint.h"
+#include "transport/handshake_test_support.h"
 
 namespace godwit {
 namespace {
@@ -150,6 +153,27 @@ TEST_F(PeerGone, AnAddressThatTheKernelRefusesToSendFromIsGivenUp) {
   EXPECT_EQ(left_from_[0], address(0)) << "the peer's answer came to it";
 }
 
+// The intro of a second dial overtakes what completes the first one: the peer has answered both when it hears which
+// one is complete, and the dialler follows the later answer.
+TEST_F(PeerGone, ADialThatOvertakesTheEndOfTheOneBeforeEndsInOneSession) {
+  connection_ = *endpoints_[0]->connect(now_, address(1), keys_[1].public_key());
+  while (count<Connected>(0) == 0) run_for(1ms);
+  flush(0);
+  std::deque<Flight> held = std::exchange(flight_, {});
+  connection_ = *endpoints_[0]->connect(now_, address(1), keys_[1].public_key());
+  run_for(6ms);
+  EXPECT_EQ(endpoints_[1]->pending_handshakes(), 2U);
+  for (Flight& late : held) late.at = now_;
+  flight_.insert(flight_.begin(), std::make_move_iterator(held.begin()), std::make_move_iterator(held.end()));
+  run_for(200ms);
+  EXPECT_EQ(count<Connected>(1), 2U) << "the first one for a moment, the second one for good";
+  ASSERT_TRUE(endpoints_[0]->send(now_, connection_, Body::owned({'h', 'i'}), {}));
+  ASSERT_TRUE(endpoints_[1]->send(now_, connection_of_[1], Body::owned({'h', 'o'}), {}));
+  run_for(200ms);
+  EXPECT_EQ(count<MessageReceived>(0), 1U);
+  EXPECT_EQ(count<MessageReceived>(1), 1U);
+}
+
 TEST_F(PeerGone, ALostCloseIsRepeated) {
   connect();
   int lost = 0;
@@ -159,6 +183,26 @@ TEST_F(PeerGone, ALostCloseIsRepeated) {
   ASSERT_TRUE(closed_[1]);
   EXPECT_EQ(closed_[1]->text, "done");
   EXPECT_EQ(endpoints_[0]->closing_count(), 0U);
+}
+
+// Anybody can write the peer's address on an intro.
+TEST_F(PeerGone, AForgedIntroDoesNotStopTheRepetitionsOfAClose) {
+  connect();
+  int lost = 0;
+  lost_ = [&lost](std::size_t side) { return side == 0 && lost++ < 2; };
+  endpoints_[0]->close(now_, connection_, "done");
+  flush(0);
+  const SymmetricKey key = SymmetricKey::generate(random_);
+  test::Bytes intro = test::make_intro(random_, keys_[0].public_key(), {.version = wire::kAnnouncedVersion, .key = key});
+  endpoints_[0]->receive(now_, {.local = address(0),
+                                .remote = address(1),
+                                .bytes = intro,
+                                .segment_size = intro.size()});
+  ASSERT_EQ(endpoints_[0]->pending_handshakes(), 1U) << "the intro has been taken for one of a new connection";
+  run_for(2s);
+  ASSERT_TRUE(closed_[1]);
+  EXPECT_EQ(closed_[1]->text, "done");
+  EXPECT_EQ(endpoints_[0]->closing_count(), 0U) << "the peer's answer was recognised beside the pending handshake";
 }
 
 TEST_F(PeerGone, ACloseThatNobodyAnswersIsRepeatedThreeTimesWithinASecond) {

@@ -74,7 +74,7 @@ void Route::receive_with_pending(Instant now, const DatagramRun& batch) {
       for (std::size_t n = pending_.size(); n-- > 0;) {
         // The peer of a reconnecting session was away, and the session lives: it need not be replaced.
         const bool ends = !pending_[n]->initiates || (pending_[n]->reconnects && !connection_->is_suspect());
-        if (ends) remove_pending(n);
+        if (ends && !pending_[n]->answered_before_session) remove_pending(n);
       }
       continue;
     }
@@ -201,7 +201,7 @@ void Route::begin_beside(Instant now, const SocketAddress& local, const IntroSee
 void Route::add_half_open(Instant now, const SocketAddress& local, const IntroSeen& intro, Handshake handshake) {
   // The older half stays until it is complete or times out. Whoever forges the peer's address would otherwise push the
   // peer's own handshake out between its intro and its completion.
-  if (pending_.size() >= kMostHalfOpen) remove_pending(kMostHalfOpen / 2);
+  if (pending_.size() >= most_half_open()) remove_pending(most_half_open() / 2);
   context_->admission.on_unproven_intro(now, remote_, intro.datagram_bytes);
   add_pending(local, intro.fingerprint, std::move(handshake));
 }
@@ -222,6 +222,20 @@ void Route::remove_pending(std::size_t index, HandshakeEnd end) {
 
 void Route::clear_pending() {
   while (!pending_.empty()) remove_pending(pending_.size() - 1);
+}
+
+void Route::keep_later_pending(std::uint32_t established) {
+  std::size_t kept = 0;
+  for (std::size_t n = pending_.size(); n-- > 0;) {
+    Pending& pending = *pending_[n];
+    if (pending.initiates || pending.number < established || kept == kMostBesideSession) {
+      remove_pending(n);
+    } else {
+      pending.answered_before_session = true;
+      ++kept;
+    }
+  }
+  if (kept > 0 && !beside_) beside_ = std::make_unique<UnopenableBudget>();
 }
 
 void Route::drop_half_open(std::uint32_t number) {
@@ -259,8 +273,13 @@ void Route::establish(Instant now, std::size_t index, const HandshakeStep& step,
   auto handshake_tail = drain_datagrams(now, handshake);
   Session session = handshake.take_session();
   context_->admission.on_answered(remote_, pending_[index]->intro);
+  const std::uint32_t established = pending_[index]->number;
   remove_pending(index, HandshakeEnd::kSucceeded);
-  clear_pending();
+  if (session.dialled_key()) {
+    clear_pending();
+  } else {
+    keep_later_pending(established);
+  }
   question_.reset();
   if (connection_) {
     ++context_->statistics.sessions_replaced;

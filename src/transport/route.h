@@ -42,10 +42,7 @@ struct RouteContext {
 
 class Route {
  public:
-  // Handshakes pending at once. Each intro that is decrypted begins one, and beyond the limit the oldest of the newer
-  // half gives way: half the limit times the interval between decryptions (AdmissionConfig::address_rate) is what a
-  // peer far away has to confirm its own.
-  static constexpr std::size_t kMostHalfOpen = 16;
+  // Handshakes pending at once beside a session. Where there is none: see most_half_open().
   static constexpr std::size_t kMostBesideSession = 4;
 
   // `slot` is the endpoint's number for this object, which serves one address after another.
@@ -110,6 +107,9 @@ class Route {
     bool initiates = false;  // dials a peer that may have restarted
     // Of reconnect(): the session is asked before each datagram of the handshake, and keeps the route if it answers.
     bool reconnects = false;
+    // Was answered before the session began. A peer that dialled twice follows the later answer, so the session may be
+    // one that it has left already.
+    bool answered_before_session = false;
   };
   // A valid intro has come from the address of a session, which has been pinged: did the peer restart?
   struct Question {
@@ -123,6 +123,11 @@ class Route {
 
   // A session established by dialling, under the policy: it yields only to a peer that proves its key again.
   [[nodiscard]] bool must_prove_again() const;
+  // Handshakes pending at once at a half-open route. Each intro that is decrypted begins one, and beyond the limit the
+  // oldest of the newer half gives way. The older half holds whatever can be decrypted in one burst: the burst of new
+  // intros, and the one of repeats of refused ones. Behind it the newer half gives a peer the time of as many
+  // decryptions, a second at the default rates, to confirm its own.
+  [[nodiscard]] std::size_t most_half_open() const { return 4 * context_->config().admission.address_burst; }
   [[nodiscard]] bool heard_since(Instant now, Instant then) const;
   [[nodiscard]] Duration patience() const;
   void receive_with_pending(Instant now, const DatagramRun& batch);
@@ -133,6 +138,8 @@ class Route {
   [[nodiscard]] bool reconnecting() const;
   void remove_pending(std::size_t index, HandshakeEnd end = HandshakeEnd::kGivenUp);
   void clear_pending();
+  // What stays of the pending handshakes when number `established` has become the session.
+  void keep_later_pending(std::uint32_t established);
   // True while the pending handshake `index` is still there.
   bool advance_pending(Instant now, std::size_t index, const HandshakeStep& step, ByteView datagram,
                        const SocketAddress& local);
