@@ -126,6 +126,17 @@ TEST(Attacker, DoesNotPushThePeersOwnHandshakeOutOfABurst) {
   }
 }
 
+// The same beside a session that the peer has left: it dials again, and forged intros follow its own.
+TEST(Attacker, DoesNotPushThePeersSecondDialOut) {
+  Scenario scenario = two_hosts({.delay = 12ms});
+  for (HostSpec& host : scenario.hosts) host.config.admission.address_entries = 64;
+  scenario.flows.push_back({.kind = FlowKind::kRequests, .from = 1, .to = 0, .bytes = 72});
+  scenario.flows.push_back({.kind = FlowKind::kRequests, .from = 1, .to = 0, .start = 548ms, .count = 2, .bytes = 56});
+  scenario.disturbances.push_back({.kind = DisturbanceKind::kRedial, .at = 333ms, .target = 1, .duration = 8ms});
+  scenario.attacks.push_back({.kind = AttackKind::kIntros, .start = 437ms, .interval = 357us, .count = 4});
+  expect_clean(Simulator(scenario).run(), "forged intros behind a second dial");
+}
+
 // A copy that overtakes the original makes the path look shorter than it is, and the rest of it like a queue.
 TEST(Attacker, MayMakeADelayBasedControllerSendItsLeastWindow) {
   Scenario scenario = two_hosts({.delay = 105ms});

@@ -241,7 +241,9 @@ Duration Scenario::message_bound(std::uint32_t flow) const {
   }
   // Copies that overtake their originals make the path look shorter than it is. What is left of it looks like a queue,
   // which a controller that follows the delay answers with its least window: two datagrams a round trip.
-  const auto copies = [](const AttackSpec& attack) { return attack.kind == AttackKind::kDuplicate; };
+  const auto copies = [](const AttackSpec& attack) {
+    return attack.kind == AttackKind::kDuplicate || attack.kind == AttackKind::kReplay;
+  };
   const auto by_delay = [&](std::uint32_t host) {
     return hosts[host].config.congestion == CongestionKind::kLedbat;
   };

@@ -152,6 +152,9 @@ class Connection final : private StreamSink {
   [[nodiscard]] Duration silent_for(Instant now) const { return established()->keepalive.silent_for(now); }
   // How long the oldest ping has waited for an answer; zero when none waits.
   [[nodiscard]] Duration unanswered_for(Instant now) const;
+  // KeepAlive's, of an established session.
+  [[nodiscard]] std::uint32_t pings_sent() const { return established()->keepalive.pings_sent(); }
+  [[nodiscard]] bool answered_after(std::uint32_t pings) const { return established()->keepalive.answered_after(pings); }
   // Suspect now, as the event says.
   [[nodiscard]] bool is_suspect() const;
   // The latest since the peer was last heard of.

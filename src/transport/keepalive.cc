@@ -122,6 +122,7 @@ std::optional<Duration> KeepAlive::on_pong(Instant now, std::uint64_t sequence) 
       latest ? now - last_ping_
              : Duration{static_cast<Duration::rep>(ticks(now) - sent_ticks_[number % kRememberedPings]) << kTickShift};
   if (round_trip > kPingMemory) return std::nullopt;
+  answered_ = std::max(answered_, static_cast<std::uint32_t>(number + 1));
   return round_trip;
 }
 
@@ -133,6 +134,7 @@ void KeepAlive::forget_pings() {
   first_sequence_ = random_->next_u64();
   pings_ = 0;
   outstanding_ = 0;
+  answered_ = 0;
 }
 
 Duration KeepAlive::interval_after_ping() {

@@ -92,6 +92,10 @@ class KeepAlive {
     return unanswered_ == 0 ? Duration::zero() : now - first_unanswered_;
   }
   [[nodiscard]] std::size_t outstanding_pings() const;
+  // How many pings this session has sent, and whether one that was sent after so many has been answered: the peer was
+  // in this session when that arrived, which a packet that was merely late does not show.
+  [[nodiscard]] std::uint32_t pings_sent() const { return static_cast<std::uint32_t>(pings_); }
+  [[nodiscard]] bool answered_after(std::uint32_t pings) const { return answered_ > pings; }
 
  private:
   enum class Proof : std::uint8_t { kNone, kPinging, kPingingOrFail };
@@ -122,6 +126,7 @@ class KeepAlive {
   // By number of the ping, modulo. Ticks of 2^10 ns, modulo 2^32: coarse, since an idle connection is to be small.
   std::uint32_t outstanding_ = 0;
   std::array<std::uint32_t, kRememberedPings> sent_ticks_;
+  std::uint32_t answered_ = 0;  // the newest ping that was answered, counted from one
 };
 
 }  // namespace godwit

@@ -69,12 +69,13 @@ void Route::receive_with_pending(Instant now, const DatagramRun& batch) {
     if (connection_ && connection_->receive_if_authentic(now, datagram)) {
       if (connection_->take_newer_packet()) local_ = batch.local;
       if (!heard_since(now, now)) continue;
-      // The session lives, and the intros were forged or late. An own attempt goes on: its intro may have reset the
-      // peer already.
       for (std::size_t n = pending_.size(); n-- > 0;) {
-        // The peer of a reconnecting session was away, and the session lives: it need not be replaced.
-        const bool ends = !pending_[n]->initiates || (pending_[n]->reconnects && !connection_->is_suspect());
-        if (ends && !pending_[n]->answered_before_session) remove_pending(n);
+        const Pending& pending = *pending_[n];
+        // An own attempt goes on, since its intro may have reset the peer already, unless it is to bring back a session
+        // that has come back by itself. Where the session has answered, the intro was forged or late.
+        const bool ends = pending.initiates ? pending.reconnects && !connection_->is_suspect()
+                                            : connection_->answered_after(pending.pings_before);
+        if (ends) remove_pending(n);
       }
       continue;
     }
@@ -144,8 +145,9 @@ Duration Route::patience() const {
 void Route::question_session(Instant now, const SocketAddress& local, const IntroSeen& intro) {
   const Duration silence = connection_->unanswered_for(now);
   if (silence >= (must_prove_again() ? std::max(patience(), kRestartPatience) : patience())) {
+    const std::uint32_t pings_before = connection_->pings_sent();
     connection_->hold_data(now);
-    return begin_beside(now, local, intro);
+    return begin_beside(now, local, intro, pings_before);
   }
   context_->drop(now, trace::DropReason::kReplayedIntro, intro.datagram_bytes);
   if (question_) {
@@ -156,10 +158,13 @@ void Route::question_session(Instant now, const SocketAddress& local, const Intr
     }
     return;
   }
+  question_ = std::make_unique<Question>(Question{.intro = intro,
+                                                  .local = local,
+                                                  .asked_at = now,
+                                                  .decide_at = now + patience(),
+                                                  .pings_before = connection_->pings_sent()});
   // Data waits for the answer: a peer that has restarted could not open it.
   connection_->hold_data(now);
-  question_ = std::make_unique<Question>(
-      Question{.intro = intro, .local = local, .asked_at = now, .decide_at = now + patience()});
 }
 
 void Route::decide(Instant now) {
@@ -172,11 +177,12 @@ void Route::decide(Instant now) {
     question_->decide_at = last;
     return;
   }
-  begin_beside(now, question->local, question->intro);
+  begin_beside(now, question->local, question->intro, question->pings_before);
 }
 
 // The session has not answered: the handshake runs beside it until one of the two has proved itself.
-void Route::begin_beside(Instant now, const SocketAddress& local, const IntroSeen& intro) {
+void Route::begin_beside(Instant now, const SocketAddress& local, const IntroSeen& intro,
+                         std::uint32_t pings_before) {
   const bool initiates = must_prove_again();
   if (initiates && !pending_.empty()) {
     return context_->drop(now, trace::DropReason::kReplayedIntro, intro.datagram_bytes);
@@ -190,8 +196,8 @@ void Route::begin_beside(Instant now, const SocketAddress& local, const IntroSee
   } else {
     auto handshake = Handshake::accept(now, context_->handshake(), remote_, intro);
     if (!handshake) return context_->drop(now, handshake.error(), intro.datagram_bytes);
-    if (pending_.size() >= kMostBesideSession) remove_pending(0);
-    add_pending(local, intro.fingerprint, std::move(*handshake));
+    if (pending_.size() >= kMostBesideSession) remove_pending(kMostBesideSession / 2);
+    add_pending(local, intro.fingerprint, std::move(*handshake)).pings_before = pings_before;
   }
   if (!beside_) beside_ = std::make_unique<UnopenableBudget>();
 }
@@ -224,6 +230,7 @@ void Route::clear_pending() {
   while (!pending_.empty()) remove_pending(pending_.size() - 1);
 }
 
+// A peer that dialled twice follows the later answer, so the session may be one that it has left already.
 void Route::keep_later_pending(std::uint32_t established) {
   std::size_t kept = 0;
   for (std::size_t n = pending_.size(); n-- > 0;) {
@@ -231,7 +238,7 @@ void Route::keep_later_pending(std::uint32_t established) {
     if (pending.initiates || pending.number < established || kept == kMostBesideSession) {
       remove_pending(n);
     } else {
-      pending.answered_before_session = true;
+      pending.pings_before = 0;
       ++kept;
     }
   }

@@ -42,8 +42,9 @@ struct RouteContext {
 
 class Route {
  public:
-  // Handshakes pending at once beside a session. Where there is none: see most_half_open().
-  static constexpr std::size_t kMostBesideSession = 4;
+  // Handshakes pending at once beside a session, each of which is answered once: no more answers may be sent. Where there
+  // is no session: see most_half_open().
+  static constexpr std::size_t kMostBesideSession = UnopenableBudget::kMost;
 
   // `slot` is the endpoint's number for this object, which serves one address after another.
   Route(const RouteContext& context, std::uint32_t slot) : context_(&context), slot_(slot) {}
@@ -107,9 +108,9 @@ class Route {
     bool initiates = false;  // dials a peer that may have restarted
     // Of reconnect(): the session is asked before each datagram of the handshake, and keeps the route if it answers.
     bool reconnects = false;
-    // Was answered before the session began. A peer that dialled twice follows the later answer, so the session may be
-    // one that it has left already.
-    bool answered_before_session = false;
+    // Pings that the session had sent when the intro came. The peer has not left the session for this handshake when it
+    // answers a later one; what was merely under way says nothing about that.
+    std::uint32_t pings_before = 0;
   };
   // A valid intro has come from the address of a session, which has been pinged: did the peer restart?
   struct Question {
@@ -117,6 +118,7 @@ class Route {
     SocketAddress local;
     Instant asked_at;
     Instant decide_at;
+    std::uint32_t pings_before = 0;  // as in Pending
     std::uint32_t intros = 1;
     bool asked_again = false;
   };
@@ -133,7 +135,7 @@ class Route {
   void receive_with_pending(Instant now, const DatagramRun& batch);
   void question_session(Instant now, const SocketAddress& local, const IntroSeen& intro);
   void decide(Instant now);
-  void begin_beside(Instant now, const SocketAddress& local, const IntroSeen& intro);
+  void begin_beside(Instant now, const SocketAddress& local, const IntroSeen& intro, std::uint32_t pings_before);
   Pending& add_pending(const SocketAddress& local, const IntroFingerprint& intro, Handshake handshake);
   [[nodiscard]] bool reconnecting() const;
   void remove_pending(std::size_t index, HandshakeEnd end = HandshakeEnd::kGivenUp);
