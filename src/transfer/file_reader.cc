@@ -77,9 +77,10 @@ std::thread begin_thread(Work work) {
 }
 
 std::unexpected<Error> unreadable(const std::string& shown, int error) {
-  const ErrorCode code = error == ENOENT   ? ErrorCode::kNotFound
-                         : error == EACCES ? ErrorCode::kPermission
-                                           : ErrorCode::kSystem;
+  const ErrorCode code = error == ENOENT                      ? ErrorCode::kNotFound
+                         : error == EACCES                    ? ErrorCode::kPermission
+                         : error == EMFILE || error == ENFILE ? ErrorCode::kWouldBlock
+                                                              : ErrorCode::kSystem;
   return failure(code, "cannot read " + shown + ": " + std::strerror(error));
 }
 

@@ -208,6 +208,7 @@ void FileReceiver::on_completion(Instant now, const FileStore::Completion& compl
       transfer.created = true;
       send_accept(now, transfer);
       return;
+    case FileStore::Completion::Kind::kNoRoom: return turn_away(now, transfer, completion.text);
     case FileStore::Completion::Kind::kWritten:
       transfer.deadline = now + kIdleLimit;
       transfer.set_aside = completion.set_aside;
@@ -246,10 +247,24 @@ void FileReceiver::drop(Transfer& transfer, const std::string& why) {
   const ConnectionId connection = transfer.connection;
   const std::string name = transfer.name;
   store_.discard(transfer.file);
+  uncount(transfer);
+  observer_.on_file_failed(connection, name, why);
+}
+
+// Its offer has not been answered yet. A sender that knows this code offers the file again when there may be room.
+void FileReceiver::turn_away(Instant now, Transfer& transfer, const std::string& why) {
+  const ConnectionId connection = transfer.connection;
+  const std::string offered = transfer.offered;
+  const FileRefuse message{.transfer = transfer.id, .code = RefuseCode::kTooMany, .text = why};
+  if (connection != 0) static_cast<void>(send_control(now, endpoint_, connection, message));
+  uncount(transfer);
+  observer_.on_file_refused(connection, offered, why);
+}
+
+void FileReceiver::uncount(Transfer& transfer) {
   accepted_bytes_ -= transfer.size;
   --accepted_files_;
   erase(transfer);
-  observer_.on_file_failed(connection, name, why);
 }
 
 void FileReceiver::erase(Transfer& transfer) {

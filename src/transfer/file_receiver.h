@@ -113,7 +113,9 @@ class FileReceiver {
   void check_complete(Transfer& transfer);
   void fail_broken(Instant now);
   void fail(Instant now, Transfer& transfer, std::string why, bool tell_peer);
+  void turn_away(Instant now, Transfer& transfer, const std::string& why);
   void drop(Transfer& transfer, const std::string& why);
+  void uncount(Transfer& transfer);
   void erase(Transfer& transfer);
   [[nodiscard]] Peer& peer_of(ConnectionId connection);
   void on_closed(Instant now, ConnectionId connection, const Closed& closed);

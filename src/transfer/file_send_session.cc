@@ -228,7 +228,9 @@ void FileSendSession::start_files(Instant now) {
   while (!ended_ && !waiting_.empty() && may_start(waiting_.front())) {
     const std::size_t index = waiting_.front();
     waiting_.pop_front();
-    start_file(now, index);
+    if (start_file(now, index)) continue;
+    waiting_.push_front(index);
+    return;
   }
 }
 
@@ -246,17 +248,21 @@ bool FileSendSession::may_start(std::size_t index) const {
   return active_.size() < options_.parallel || bytes + facts_[index].size <= kMostSmallBytes;
 }
 
-void FileSendSession::start_file(Instant now, std::size_t index) {
+// False where the files under way have every descriptor: one of them will give its own back.
+bool FileSendSession::start_file(Instant now, std::size_t index) {
   auto file = FileReader::open(options_.files[index], options_.wake);
+  if (!file && file.error().code == ErrorCode::kWouldBlock && !active_.empty()) return false;
   if (!file) {
     // It has gone since start().
     total_bytes_ -= facts_[index].size;
-    return record_failure(index, file.error().message);
+    record_failure(index, file.error().message);
+    return true;
   }
   const bool small = facts_[index].regular && facts_[index].size <= FileReader::kSmallBytes;
   auto sender = std::make_unique<FileSender>(endpoint_, random_.next_u64(), std::move(*file), name_of(index));
   sender->attach(now, connection_);
   active_.push_back({index, small, std::move(sender)});
+  return true;
 }
 
 std::string FileSendSession::name_of(std::size_t index) const {

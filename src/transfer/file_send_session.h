@@ -92,7 +92,7 @@ class FileSendSession {
   void send_messages(Instant now);
   void start_files(Instant now);
   [[nodiscard]] bool may_start(std::size_t index) const;
-  void start_file(Instant now, std::size_t index);
+  [[nodiscard]] bool start_file(Instant now, std::size_t index);
   [[nodiscard]] std::string name_of(std::size_t index) const;
   [[nodiscard]] bool all_settled() const;
   void settle(Instant now);

@@ -143,6 +143,15 @@ TEST_F(FileSendSessionTest, AReceiverWithFewPlacesGetsEveryFileToo) {
   EXPECT_EQ(output_.names().size(), 100U);
 }
 
+TEST_F(FileSendSessionTest, FewDescriptorsOnBothSidesAreEnoughForManyFiles) {
+  std::vector<std::filesystem::path> files;
+  for (int i = 0; i < 40; ++i) files.push_back(add_file("f" + std::to_string(i), random_bytes(100'000)));
+  const DescriptorLimit few(3);
+  ASSERT_TRUE(run_session({.files = files}));
+  EXPECT_EQ(observer_.received.size(), 40U);
+  for (const SentFile& file : session_->results()) EXPECT_FALSE(file.failure) << *file.failure;
+}
+
 TEST_F(FileSendSessionTest, SizesThatNoFolderSaysAreSentToTheirEnd) {
   const auto bytes = random_bytes(1'000'000);
   ASSERT_EQ(::mkfifo((input_ / "pipe").c_str(), 0600), 0);

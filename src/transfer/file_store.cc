@@ -28,7 +28,8 @@ Result<std::unique_ptr<FileStore>> FileStore::open(Options options) {
   std::filesystem::create_directories(options.folder, made);
   const int folder = ::open(options.folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0 || ::faccessat(folder, ".", W_OK | X_OK, 0) != 0) {
-    const int error = errno;
+    // Why it could not be made says more than that it is not there.
+    const int error = folder < 0 && errno == ENOENT && made ? made.value() : errno;
     if (folder >= 0) ::close(folder);
     const ErrorCode code = error == EACCES ? ErrorCode::kPermission : ErrorCode::kSystem;
     return failure(code, "cannot write into the folder '" + options.folder.string() + "': " + std::strerror(error));
@@ -125,6 +126,9 @@ void FileStore::perform(Task& task) {
   if (task.kind == Task::Kind::kCreate) {
     auto created = PartialFile::create(
         *names_, {.name = std::move(task.name), .size = task.size, .attributes = task.attributes, .mask = mask_});
+    if (!created && created.error().code == ErrorCode::kWouldBlock) {
+      return complete({.file = task.file, .kind = Completion::Kind::kNoRoom, .text = created.error().message});
+    }
     if (!created) return fail(task.file, created.error().message);
     files_[task.file] = std::move(*created);
     return complete({.file = task.file, .kind = Completion::Kind::kCreated});

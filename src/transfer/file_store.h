@@ -46,6 +46,7 @@ class FileStore {
   struct Completion {
     enum class Kind : std::uint8_t {
       kCreated,
+      kNoRoom,  // not created, as other files have every descriptor; nothing more follows
       kWritten,
       kFinished,  // compared, named and closed
       kFailed,    // removed; nothing more follows
@@ -55,7 +56,7 @@ class FileStore {
     std::uint64_t bytes = 0;                       // kWritten
     std::uint64_t set_aside = 0;                   // kWritten: bytes of the file that the disk has or keeps for it
     std::uint32_t tag = 0;                         // kWritten: as given
-    std::string text;                              // kFinished: the final name; kFailed: why, for a person
+    std::string text;                              // kFinished: the final name; kNoRoom, kFailed: why, for a person
     std::array<std::uint8_t, kSha256Size> hash{};  // kFinished
   };
 
@@ -71,7 +72,7 @@ class FileStore {
   FileStore& operator=(const FileStore&) = delete;
 
   // --- The loop's thread ---
-  // Answered by kCreated or kFailed. `name` is an acceptable name (file_name.h).
+  // Answered by kCreated, kNoRoom or kFailed. `name` is an acceptable name (file_name.h).
   void create(FileId file, std::string name, std::uint64_t size, const FileAttributes& attributes = {});
   // Bytes that no other write of the file covers. Answered by kWritten.
   void write(FileId file, std::uint64_t offset, FileBlock block, std::uint32_t tag);

@@ -144,5 +144,13 @@ TEST_F(FileStoreTest, AFolderThatCannotBeMadeIsNamed) {
   EXPECT_NE(store.error().message.find("file/inside"), std::string::npos);
 }
 
+TEST_F(FileStoreTest, WhyAFolderCannotBeMadeIsSaid) {
+  // Nobody makes folders there; which of several reasons the kernel gives depends on who asks.
+  const auto store = FileStore::open({.folder = "/sys/godwit/received", .wake = [] {}});
+  ASSERT_FALSE(store.has_value());
+  EXPECT_TRUE(store.error().message.starts_with("cannot write into the folder '/sys/godwit/received': "));
+  EXPECT_EQ(store.error().message.find("No such file"), std::string::npos) << store.error().message;
+}
+
 }  // namespace
 }  // namespace godwit

@@ -1,6 +1,7 @@
 // Folders and files of tests: a folder that goes with its owner, contents, names, and a limit on what may be written.
 #pragma once
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -87,6 +88,28 @@ class FileSizeLimit {
  private:
   rlimit before_{};
   void (*handler_)(int);
+};
+
+// So many descriptors are left to this process while it lives.
+class DescriptorLimit {
+ public:
+  explicit DescriptorLimit(rlim_t left) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const int lowest = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    EXPECT_GE(lowest, 0);
+    ::close(lowest);
+    // What is free below the highest open one counts as well.
+    rlim_t limit = static_cast<rlim_t>(lowest);
+    for (rlim_t free = 0; free < left; ++limit) free += ::fcntl(static_cast<int>(limit), F_GETFD) == -1 ? 1U : 0U;
+    const rlimit limited{limit, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &limited);
+  }
+  ~DescriptorLimit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  DescriptorLimit(const DescriptorLimit&) = delete;
+  DescriptorLimit& operator=(const DescriptorLimit&) = delete;
+
+ private:
+  rlimit before_{};
 };
 
 }  // namespace godwit

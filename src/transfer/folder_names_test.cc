@@ -49,6 +49,12 @@ TEST_F(FolderNamesTest, ManyFilesOfAnEarlierProcessCostLogarithmicallyManyLookup
   EXPECT_LT(names.lookups(), 40U);
 }
 
+TEST_F(FolderNamesTest, AFolderThatCannotBeLookedIntoIsNotSearchedForEver) {
+  FolderNames lost(-1);
+  EXPECT_EQ(lost.reserve("a"), "a");
+  EXPECT_EQ(lost.reserve("a"), "a.1");
+}
+
 TEST_F(FolderNamesTest, NumbersThatWereFreedAreNoObstacle) {
   write_file(folder_ / "a", {});
   for (const int i : {1, 2, 4, 5, 9}) write_file(folder_ / ("a." + std::to_string(i)), {});

@@ -43,9 +43,19 @@ int rename_new(int folder, const std::string& from, const std::string& to) {
   if (::renameat2(folder, from.c_str(), folder, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return errno;
   // A file system without the flag: a second name does not replace either.
-  if (::linkat(folder, from.c_str(), folder, to.c_str(), 0) != 0) return errno;
-  ::unlinkat(folder, from.c_str(), 0);
-  return 0;
+  if (::linkat(folder, from.c_str(), folder, to.c_str(), 0) == 0) {
+    ::unlinkat(folder, from.c_str(), 0);
+    return 0;
+  }
+  if (errno != EPERM && errno != ENOSYS && errno != EOPNOTSUPP) return errno;
+  // One without second names: what is replaced is an empty file of our own.
+  const int placeholder = ::openat(folder, to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (placeholder < 0) return errno;
+  ::close(placeholder);
+  if (::renameat(folder, from.c_str(), folder, to.c_str()) == 0) return 0;
+  const int error = errno;
+  ::unlinkat(folder, to.c_str(), 0);
+  return error;
 }
 
 }  // namespace
@@ -62,6 +72,9 @@ Result<std::unique_ptr<PartialFile>> PartialFile::create(FolderNames& names, Des
       return std::unique_ptr<PartialFile>(
           new PartialFile(names, descriptor, std::move(description), std::move(reserved), std::move(temporary)));
     }
+    if (errno == EMFILE || errno == ENFILE) {
+      return failure(ErrorCode::kWouldBlock, std::string("the file cannot be created: ") + std::strerror(errno));
+    }
     if (errno != EEXIST) return disk_failure("the file cannot be created", errno);
   }
   return failure(ErrorCode::kSystem, "the file cannot be created: no free temporary name");
@@ -76,7 +89,7 @@ PartialFile::PartialFile(FolderNames& names, int descriptor, Description descrip
       temporary_(std::move(temporary)) {}
 
 PartialFile::~PartialFile() {
-  ::close(descriptor_);
+  if (descriptor_ >= 0) ::close(descriptor_);
   if (!named_) ::unlinkat(names_.folder(), temporary_.c_str(), 0);
   names_.release(reserved_);
 }
@@ -160,6 +173,10 @@ Result<std::string> PartialFile::finish(const std::array<std::uint8_t, kSha256Si
   if (hash_.finish() != expected) return failure(ErrorCode::kProtocol, "the SHA-256 differs from the sender's");
   apply_attributes();
   if (sync && ::fsync(descriptor_) != 0) return disk_failure("the file cannot be written", errno);
+  // Some file systems say only here that a write has failed (close(2)).
+  if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) {
+    return disk_failure("the file cannot be written", errno);
+  }
   auto name = give_name();
   // The name is the folder's.
   if (name && sync && ::fsync(names_.folder()) != 0) return disk_failure("the folder cannot be written", errno);

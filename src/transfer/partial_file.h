@@ -30,7 +30,8 @@ class PartialFile {
     FileAttributes attributes{};
     mode_t mask = 022;  // permissions that nobody gets, as umask(2)
   };
-  // `names` outlives the file.
+  // `names` outlives the file. The error is kWouldBlock where other files have every descriptor: nothing was made, and
+  // it may be tried again.
   [[nodiscard]] static Result<std::unique_ptr<PartialFile>> create(FolderNames& names, Description description);
   ~PartialFile();
   PartialFile(const PartialFile&) = delete;
@@ -53,7 +54,7 @@ class PartialFile {
   void apply_attributes() const;
 
   FolderNames& names_;
-  int descriptor_;
+  int descriptor_;  // -1 once it is finished
   const Description description_;
   std::string reserved_;
   const std::string temporary_;

@@ -2,8 +2,16 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
+#include <cerrno>
+#include <cstddef>
+#include <iterator>
 #include <tuple>
 
 #include "transfer/file_test_support.h"
@@ -183,6 +191,80 @@ TEST_F(PartialFileTest, AFullDiskIsAnErrorInWords) {
   const auto written = file->write(0, random_bytes(100'000));
   ASSERT_FALSE(written.has_value());
   EXPECT_NE(written.error().message.find("the file cannot be written: "), std::string::npos);
+}
+
+// From now on this process sees file systems of few abilities: rename() always replaces, and a file has one name.
+bool see_simple_file_systems() {
+  const auto refuse = [](int error) { return SECCOMP_RET_ERRNO | static_cast<unsigned>(error); };
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_linkat, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, refuse(EPERM)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_renameat2, 0, 3),
+      // Its flags; without any it is renameat().
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[4])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, refuse(EINVAL)),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter{.len = std::size(program), .filter = program};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+TEST_F(PartialFileTest, AFileSystemWithoutSecondNamesReplacesNothingEither) {
+  const auto bytes = random_bytes(100);
+  const auto kept = random_bytes(3);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!see_simple_file_systems()) ::_exit(77);
+    auto first = PartialFile::create(names_, {.name = "a", .size = bytes.size()});
+    auto second = PartialFile::create(names_, {.name = "a", .size = bytes.size()});
+    if (!first || !second || !(*first)->write(0, bytes) || !(*second)->write(0, bytes)) ::_exit(1);
+    write_file(folder_ / "a", kept);  // somebody else takes the reserved name
+    if ((*second)->finish(sha256(bytes), false).value_or("") != "a.1") ::_exit(2);
+    ::_exit((*first)->finish(sha256(bytes), false).value_or("") == "a.2" ? 0 : 3);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "this kernel filters no system calls";
+  ASSERT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_EQ(folder_.names(), (std::vector<std::string>{"a", "a.1", "a.2"}));
+  EXPECT_EQ(read_file(folder_ / "a"), kept);
+  EXPECT_EQ(read_file(folder_ / "a.2"), bytes);
+}
+
+// The descriptor of an open file of the folder, as a file system that fails in close() cannot be had.
+int descriptor_of(const std::filesystem::path& path) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(entry.path(), gone) == path) return std::stoi(entry.path().filename());
+  }
+  return -1;
+}
+
+TEST_F(PartialFileTest, AnErrorThatComesWithTheCloseKeepsNothing) {
+  const auto bytes = random_bytes(100);
+  auto file = create("a", bytes.size());
+  ASSERT_TRUE(file->write(0, bytes).has_value());
+  const int descriptor = descriptor_of(folder_ / folder_.names().at(0));
+  ASSERT_GE(descriptor, 0);
+  ::close(descriptor);
+  const auto finished = file->finish(sha256(bytes), false);
+  ASSERT_FALSE(finished.has_value());
+  EXPECT_EQ(finished.error().message, "the file cannot be written: Bad file descriptor");
+  file.reset();
+  EXPECT_TRUE(folder_.names().empty());
+}
+
+TEST_F(PartialFileTest, WithoutADescriptorItMayBeTriedAgain) {
+  {
+    const DescriptorLimit none(0);
+    const auto file = PartialFile::create(names_, {.name = "a", .size = 1});
+    ASSERT_FALSE(file.has_value());
+    EXPECT_EQ(file.error().code, ErrorCode::kWouldBlock);
+  }
+  EXPECT_NE(create("a", 1), nullptr);
 }
 
 TEST_F(PartialFileTest, BytesThatSomebodyCutAwayAreMissed) {

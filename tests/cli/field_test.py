@@ -59,6 +59,26 @@ class Files(Case):
         self.assert_one_error(self.send(server, source), 1, "No such file or directory")
         self.assertIsNone(server.process.poll())
 
+    def test_few_descriptors_on_either_side_are_enough(self):
+        files = [random_file(self.folder / f"f{i}", 400_000 if i % 2 else 1000) for i in range(40)]
+
+        def few():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))
+
+        for side in ("receiver", "sender"):
+            with self.subTest(side):
+                server = self.listen(preexec=few if side == "receiver" else None)
+                result = self.send(server, *files, preexec_fn=few if side == "sender" else None)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertEqual(len(self.received_names()), 40)
+                server.stop()
+                shutil.rmtree(self.output)
+
+    def test_why_an_output_folder_cannot_be_made_is_said(self):
+        result = self.run_godwit("listen", "--output", "/sys/godwit/received")
+        self.assert_one_error(result, 2, "cannot write into the folder '/sys/godwit/received'")
+        self.assertNotIn("No such file", result.stderr)
+
     def test_both_ends_are_suspended(self):
         source = random_file(self.folder / "data.bin", 5_000_000)
         server = self.listen()
