@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "support/build_facts.h"
+#include "wire/utf8.h"
 
 namespace godwit::cli {
 namespace {
@@ -78,7 +79,7 @@ std::map<std::string, std::uint64_t> counts_from_json(const Json& value, const c
   if (found == value.end() || !found->is_object()) return result;
   for (const auto& [name, count] : found->items()) {
     if (count.is_number_unsigned() && result.size() < kMost)
-      result.emplace(name.substr(0, 64), count.get<std::uint64_t>());
+      result.emplace(wire::cut_utf8(name, 64), count.get<std::uint64_t>());
   }
   return result;
 }

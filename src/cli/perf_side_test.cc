@@ -25,6 +25,15 @@ TEST(PerfSide, ItsOwnTextIsReadAgain) {
   EXPECT_EQ(again->instruments.cost, side.instruments.cost);
 }
 
+TEST(PerfSide, NamesAreNotCutInsideACharacter) {
+  std::string name = "x";
+  while (name.size() <= 64) name += "\u0436";
+  const auto side = perf_side_from_json(measure::Json{{"drops", {{name, 1}}}}.dump());
+  ASSERT_TRUE(side.has_value());
+  EXPECT_EQ(side->drops.begin()->first, name.substr(0, 63));
+  EXPECT_FALSE(measure::print_json(to_json(*side)).empty());
+}
+
 // Printed with two spaces for each level, brackets of the greatest length would become 125 MB.
 TEST(PerfSide, NothingThatFitsTheWireGrowsBeyondMeasure) {
   const auto fill = [](std::string_view front, std::string_view unit, std::string_view back) {

@@ -31,7 +31,7 @@ void print_value(const Json& value, std::size_t indentation, std::string& out) {
     for (const auto& [key, member] : value.items()) {
       if (!first) out += ",\n";
       first = false;
-      out += inner + Json(key).dump() + ": ";
+      out += inner + Json(key).dump(-1, ' ', false, Json::error_handler_t::replace) + ": ";
       print_value(member, indentation + 2, out);
     }
     out += "\n" + outer + "}";

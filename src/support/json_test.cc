@@ -30,6 +30,11 @@ TEST(Json, PrintsWhatItCanParseAgain) {
   EXPECT_EQ(*again, value);
 }
 
+TEST(Json, PrintsTextThatIsNoUtf8) {
+  const Json value = {{"caf\xe9", "\xff"}};
+  EXPECT_TRUE(parse_json(print_json(value)).has_value());
+}
+
 TEST(Json, RefusesTextThatIsNotJson) {
   EXPECT_FALSE(parse_json("{\"open\": ").has_value());
   EXPECT_FALSE(parse_json("").has_value());

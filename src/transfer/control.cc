@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "wire/utf8.h"
+
 namespace godwit {
 namespace {
 
@@ -70,7 +72,7 @@ class FieldWriter {
     return *this;
   }
   FieldWriter& text(std::string_view value) {
-    value = value.substr(0, kMaxControlText);
+    value = wire::cut_utf8(value, kMaxControlText);
     number(static_cast<std::uint16_t>(value.size()));
     return bytes(as_bytes(value));
   }

@@ -209,7 +209,7 @@ enum class ControlError : std::uint8_t {
 };
 
 [[nodiscard]] std::expected<ControlMessage, ControlError> decode_control(ByteView bytes);
-// Texts above kMaxControlText are cut.
+// Texts above kMaxControlText are cut, not inside a character.
 [[nodiscard]] std::vector<std::uint8_t> encode_control(const ControlMessage& message);
 [[nodiscard]] bool is_control(ByteView bytes);
 

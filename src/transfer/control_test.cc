@@ -191,6 +191,9 @@ TEST(Control, TextsAreCutAndNeverTooLongForOneMessage) {
   const std::string text(5000, 'x');
   EXPECT_LE(encode_control(FileCancel{1, text}).size(), 1106U);
   EXPECT_EQ(round_trip(FileCancel{1, text}).text.size(), kMaxControlText);
+  std::string cyrillic = "x";
+  while (cyrillic.size() <= kMaxControlText) cyrillic += "\u0436";
+  EXPECT_EQ(round_trip(FileCancel{1, cyrillic}).text, std::string_view(cyrillic).substr(0, kMaxControlText - 1));
   EXPECT_LE(encode_control(PerfCut{1, 2, 3, std::vector<PerfCutEntry>(kMaxCutEntries)}).size(), 1106U);
   EXPECT_LE(encode_control(PerfProgress{1, 2, 3, 4, std::vector<std::uint64_t>(kMaxProgressStreams)}).size(), 1106U);
 }

@@ -5,6 +5,7 @@
 
 #include "congestion/event_of.h"
 #include "transport/send_kind.h"
+#include "wire/utf8.h"
 
 namespace godwit {
 namespace {
@@ -266,7 +267,9 @@ void Connection::close(Instant now, CloseReason reason, std::string_view text) {
 // W25: a deliberate close is an error ack under a fresh packet id; the words "expected version" would mean something
 // else.
 std::vector<std::uint8_t> Connection::seal_farewell(Established& session, std::string_view text) {
-  text = text.substr(0, kMaxFarewellText);
+  // A peer does not decode what is no UTF-8, and would not learn of the end.
+  const std::string whole = wire::with_valid_utf8(wire::cut_utf8(text, kMaxFarewellText));
+  text = whole;
   if (text.empty() || wire::expected_version_in(text)) text = "connection closed";
   std::vector<std::uint8_t> datagram(wire::kMaxDatagram);
   const std::size_t size = wire::encode(MutableBytes(datagram).subspan(kEnvelopePrefix, wire::kMaxPlaintext),

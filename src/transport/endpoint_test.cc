@@ -192,6 +192,19 @@ TEST(Endpoint, TellsThePeerThatItCloses) {
   EXPECT_EQ(pair[0].connection_count(), 0U);
 }
 
+TEST(Endpoint, TellsThePeerThatItClosesInWhateverWords) {
+  std::string cyrillic = "x";
+  while (cyrillic.size() < 300) cyrillic += "\u0436";
+  for (const std::string& words : {cyrillic, std::string("caf\xe9"), std::string("\xd0")}) {
+    Pair pair;
+    const ConnectionId id = pair.dial();
+    ASSERT_TRUE(pair.run(2s, [&] { return pair.count<Connected>(1) == 1; }));
+    pair[0].close(pair.now(), id, words);
+    ASSERT_TRUE(pair.run(1s, [&] { return pair.count<Closed>(1) == 1; })) << words;
+    EXPECT_EQ(pair.last<Closed>(1)->reason, CloseReason::kRemote);
+  }
+}
+
 TEST(Endpoint, CarriesPingAndPongAloneOnAnIdleLink) {
   Pair pair;
   pair.dial();

@@ -1,6 +1,6 @@
 #include "wire/utf8.h"
 
-#include <cstddef>
+#include <algorithm>
 #include <cstdint>
 
 namespace godwit::wire {
@@ -46,6 +46,32 @@ bool is_valid_utf8(ByteView text) {
     text = text.subspan(length);
   }
   return true;
+}
+
+std::string_view cut_utf8(std::string_view text, std::size_t bytes) {
+  constexpr std::size_t kLongest = 4;
+  if (text.size() <= bytes) return text;
+  // The last character that begins within the bytes may end beyond them.
+  for (std::size_t back = 1; back < kLongest && back <= bytes; ++back) {
+    const std::size_t begin = bytes - back;
+    if (sequence_length(as_bytes(text.substr(begin))) > back) return text.substr(0, begin);
+  }
+  return text.substr(0, bytes);
+}
+
+std::string with_valid_utf8(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = sequence_length(as_bytes(text));
+    if (length == 0) {
+      result += '?';
+    } else {
+      result += text.substr(0, length);
+    }
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return result;
 }
 
 }  // namespace godwit::wire

@@ -24,6 +24,33 @@ std::vector<std::uint8_t> encoding_of(std::uint32_t point) {
   return {};
 }
 
+TEST(Utf8, CutsBetweenCharacters) {
+  // One, two, three and four bytes.
+  const std::string_view text = "a\u0436\u3042\U0001f600z";
+  const std::size_t ends[] = {0, 1, 3, 6, 10, 11};
+  for (std::size_t bytes = 0; bytes <= text.size() + 1; ++bytes) {
+    std::size_t expected = 0;
+    for (const std::size_t end : ends) expected = end <= bytes ? end : expected;
+    EXPECT_EQ(cut_utf8(text, bytes), text.substr(0, expected)) << bytes;
+  }
+  // What is no UTF-8 has no characters to keep whole.
+  EXPECT_EQ(cut_utf8("\x80\x80\x80\x80\x80\x80", 5).size(), 5U);
+  EXPECT_EQ(cut_utf8("\xff\xff\xff", 2).size(), 2U);
+}
+
+TEST(Utf8, ReplacesWhatIsNone) {
+  EXPECT_EQ(with_valid_utf8("caf\xe9 \u0436\xd0"), "caf? \u0436?");
+  EXPECT_EQ(with_valid_utf8(""), "");
+  DeterministicRandom random(3);
+  for (int i = 0; i < 1000; ++i) {
+    std::vector<std::uint8_t> bytes(random.below(40));
+    random.fill(bytes);
+    const std::string text = with_valid_utf8({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    EXPECT_TRUE(is_valid_utf8(as_bytes(text)));
+    EXPECT_EQ(text.size(), bytes.size());
+  }
+}
+
 TEST(Utf8, AcceptsTheEncodingOfEveryCodePointAndItsTruncationsNever) {
   for (std::uint32_t point = 0; point < 0x110000; ++point) {
     const auto bytes = encoding_of(point);
