@@ -209,6 +209,10 @@ TEST(FieldFailure, ANarrowWayBackCarriesTheAcknowledgementsOfAFullWayThere) {
     EXPECT_GT(share_with("narrow_way_back", {.congestion = congestion, .judged = Judged::kYes}), 0.8)
         << to_string(congestion);
   }
+  for (const CongestionKind congestion : {CongestionKind::kCubic, CongestionKind::kBbr}) {
+    EXPECT_GT(share_with("narrow_way_back_at_once", {.congestion = congestion, .judged = Judged::kYes}), 0.8)
+        << to_string(congestion);
+  }
 }
 
 TEST(FieldFailure, ANarrowWayBackSlowsTheDataDownWhenAcknowledgementsDoNotYield) {

@@ -203,7 +203,7 @@ struct Statistics {
   std::uint64_t payload_bytes_received = 0;  // application bytes delivered
   std::uint64_t packets_retransmitted = 0;   // sent again after a loss, each time
   std::uint64_t packets_lost = 0;            // declared lost, by acknowledgements or by time
-  std::uint64_t losses_spurious = 0;         // declared lost and then acknowledged
+  std::uint64_t losses_spurious = 0;         // sent again as lost, although they had arrived
   std::uint64_t packets_abandoned = 0;       // no longer wanted before they were acknowledged
   std::uint64_t timeouts = 0;                // retransmission time-outs
   std::uint64_t datagrams_dropped = 0;       // arrived and were not used

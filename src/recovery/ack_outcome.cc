@@ -20,6 +20,7 @@ void AckOutcome::reset(std::uint64_t bytes_in_flight) {
   rtt_sample.reset();
   rate = {};
   spurious_packets = 0;
+  withdrawn_packets = 0;
   spurious_bytes = 0;
   probe_repaired_loss.reset();
   spurious_loss_undone = false;

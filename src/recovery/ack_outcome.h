@@ -55,6 +55,7 @@ struct AckOutcome : LossOutcome {
   RateSample rate;
   // Packets of this run that had been declared lost although they had arrived.
   std::uint64_t spurious_packets = 0;
+  std::uint64_t withdrawn_packets = 0;  // of them: not sent again yet
   std::uint64_t spurious_bytes = 0;
   // A tail-loss probe was what arrived: the original, sent at this time, was lost although it never counted as such
   // (RFC 8985 section 7.4.2). A reason to reduce, but no bytes left the flight as lost.

@@ -38,6 +38,9 @@ class AckPath {
     bytes_since_probe_ += static_cast<std::uint32_t>(kPacketBytes + kIdBytes * ids);
   }
 
+  // Everything that went out, those packets included, as `bytes` on the wire.
+  void on_sent(std::size_t bytes) { all_bytes_since_probe_ += static_cast<std::uint32_t>(bytes); }
+
   // How long the oldest acknowledgement waits at most.
   [[nodiscard]] Duration delay() const { return path_delay_ + queue_delay_; }
   // Least time between two packets of acknowledgements, the prompt ones included. Zero while no queue shows.
@@ -56,7 +59,7 @@ class AckPath {
   [[nodiscard]] bool probe_due(Instant now) const;
   void on_probe_sent(Instant now);
   // Whether the ping that measures should have a second one behind the acknowledgements that are waiting: a queue
-  // shows, or the latest pair that showed a narrow way is old.
+  // shows, or the latest pair is old that says how narrow the way is.
   [[nodiscard]] bool pair_due(Instant now) const;
   void on_pair_sent(Instant now);
 
@@ -65,10 +68,10 @@ class AckPath {
   static constexpr std::size_t kPacketBytes = 75;
   static constexpr std::size_t kIdBytes = 4;
   static constexpr std::uint32_t kPingBytes = 98;
-  static constexpr Duration kPairInterval = 300ms;
-  static constexpr Duration kPairMemory = 2s;
 
   void change_repetitions(Instant now, std::uint32_t repetitions);
+  void lengthen(Duration round_trip);
+  [[nodiscard]] bool fills_its_way() const;
 
   const AckPolicy* policy_;
   Duration minimum_{};      // zero: not known
@@ -82,14 +85,17 @@ class AckPath {
   std::uint32_t packets_since_change_ = 0;
   std::uint32_t duplicates_since_change_ = 0;
   std::uint32_t packets_since_probe_ = 0;
-  std::uint32_t bytes_since_probe_ = 0;     // of acknowledgements
+  std::uint32_t bytes_since_probe_ = 0;  // of acknowledgements
+  std::uint32_t all_bytes_since_probe_ = 0;
   std::uint32_t bytes_per_second_ = 0;      // of acknowledgements and pings, between the last two probes
+  std::uint32_t all_bytes_per_second_ = 0;  // of everything, averaged over a few probes
   std::uint32_t way_bytes_per_second_ = 0;  // what their way carries, the latest pair says
   std::uint16_t in_vain_ = 0;        // measurements in a row that showed a queue although acknowledgements waited
   std::uint16_t ignored_ = 0;        // measurements still to be ignored: the queue was that of the data
   std::uint16_t next_ignored_ = 32;  // how many the next time
   bool grown_ = false;               // the latest round trip, beyond what bursts explain
   bool narrow_ = false;              // acknowledgements fill a good part of their way, the latest pair says
+  std::uint8_t wide_doubts_ = 0;     // of pairs since the latest that showed a narrow way
   std::uint8_t raised_;              // repetitions that duplicates ask for
 };
 

@@ -119,11 +119,13 @@ TEST_F(AckPathTest, WaitsLongerAsLongAsAQueueShowsAndShorterOnceItHasGone) {
 
 class AckPathOnANarrowWay : public AckPathTest {
  protected:
-  // 11,500 bytes of acknowledgements in a second.
+  // 11,500 bytes of acknowledgements a second.
   AckPathOnANarrowWay() {
     path_.on_probe_sent(now_);
-    for (int i = 0; i < 100; ++i) path_.on_packet_sent(10);
-    path_.on_probe_sent(now_ += 1s);
+    for (int second = 0; second < 4; ++second) {
+      for (int i = 0; i < 100; ++i) path_.on_packet_sent(10);
+      path_.on_probe_sent(now_ += 1s);
+    }
   }
 };
 
@@ -147,6 +149,32 @@ TEST_F(AckPathOnANarrowWay, WaitsAsLongAsAQueueShows) {
   EXPECT_LT(path_.delay(), before + 1us);
 }
 
+TEST_F(AckPathOnANarrowWay, GoesOnWaitingWhenOnlyTheQueueOfTheDataIsLeft) {
+  path_.on_pair(200, 16ms);  // 100 kbit/s
+  path_.on_round_trip(150ms, minimum_);
+  path_.on_round_trip(150ms, minimum_);
+  const Duration longest = path_.delay();
+  EXPECT_GT(longest, 30ms);
+  for (int i = 0; i < 20; ++i) path_.on_round_trip(50ms, minimum_);
+  EXPECT_EQ(path_.delay(), longest) << "with a shorter delay their own queue would come back";
+}
+
+TEST_F(AckPathOnANarrowWay, CountsWhatElseTakesTheSameWay) {
+  path_.on_pair(200, 16ms);
+  path_.on_round_trip(150ms, minimum_);
+  const Duration longest = path_.delay();
+  const auto second = [this](std::size_t others) {
+    for (int i = 0; i < 25; ++i) path_.on_packet_sent(40);
+    path_.on_sent(std::size_t{25} * (75 + 4 * 40) + others);
+    path_.on_probe_sent(now_ += 1s);
+    path_.on_round_trip(50ms, minimum_);
+  };
+  for (int i = 0; i < 5; ++i) second(4000);
+  EXPECT_EQ(path_.delay(), longest) << "acknowledgements take half of it, messages most of the rest";
+  for (int i = 0; i < 5; ++i) second(0);
+  EXPECT_LT(path_.delay(), longest);
+}
+
 TEST_F(AckPathOnANarrowWay, LooksAgainWhetherItStillIs) {
   path_.on_round_trip(60ms, minimum_);
   path_.on_pair_sent(now_);
@@ -154,7 +182,10 @@ TEST_F(AckPathOnANarrowWay, LooksAgainWhetherItStillIs) {
   path_.on_round_trip(minimum_, minimum_);
   EXPECT_FALSE(path_.pair_due(now_ + 1s));
   EXPECT_TRUE(path_.pair_due(now_ + 2s));
-  path_.on_pair(200, 0ms);
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_TRUE(path_.pair_due(now_ + 2s));
+    path_.on_pair(200, 0ms);
+  }
   EXPECT_FALSE(path_.pair_due(now_ + 2s));
 }
 
@@ -168,11 +199,19 @@ TEST_F(AckPathOnANarrowWay, DoesNotWaitForTheQueueOfTheData) {
   EXPECT_EQ(path_.delay(), before);
 }
 
-TEST_F(AckPathOnANarrowWay, StopsWaitingWhenTheNextPairShowsAWideOne) {
+TEST_F(AckPathOnANarrowWay, StopsWaitingWhenSeveralPairsShowAWideOne) {
   const Duration before = path_.delay();
   path_.on_pair(200, 16ms);
   path_.on_round_trip(60ms, minimum_);
-  EXPECT_GT(path_.delay(), before);
+  const Duration waiting = path_.delay();
+  EXPECT_GT(waiting, before);
+  for (int i = 0; i < 7; ++i) path_.on_pair(200, 10us);
+  path_.on_round_trip(60ms, minimum_);
+  EXPECT_GE(path_.delay(), waiting) << "the peer may have been busy";
+  path_.on_pair(200, 16ms);
+  for (int i = 0; i < 7; ++i) path_.on_pair(200, 10us);
+  path_.on_round_trip(60ms, minimum_);
+  EXPECT_GE(path_.delay(), waiting) << "they were not in a row";
   path_.on_pair(200, 10us);
   for (int i = 0; i < 100; ++i) path_.on_round_trip(60ms, minimum_);
   EXPECT_LT(path_.delay(), before + 1us);

@@ -79,6 +79,8 @@ class AckTracker {
   // Whether enough acknowledgements have gone out since the last one that the connection should send a ping.
   [[nodiscard]] bool probe_due(Instant now) const { return path_.probe_due(now); }
   void on_probe_sent(Instant now) { path_.on_probe_sent(now); }
+  // Of everything that goes the way that acknowledgements take.
+  void on_sent(std::size_t wire_bytes) { path_.on_sent(wire_bytes); }
   // Makes what is waiting due at once when that ping should have a second one behind it (PingPair); false otherwise.
   [[nodiscard]] bool begin_pair(Instant now) {
     if (queue_.empty() || !path_.pair_due(now)) return false;

@@ -49,8 +49,8 @@ struct RecoveryStatistics {
   std::uint64_t packets_sent = 0;           // tracked, first transmissions
   std::uint64_t packets_retransmitted = 0;  // probes included
   std::uint64_t packets_acked = 0;
-  std::uint64_t packets_lost = 0;  // declarations
-  std::uint64_t packets_spuriously_lost = 0;
+  std::uint64_t packets_lost = 0;             // declarations
+  std::uint64_t packets_spuriously_lost = 0;  // and sent again
   std::uint64_t packets_abandoned = 0;
   std::uint64_t packets_forgotten = 0;  // unsettled, of a message that had ended
   std::uint64_t probes = 0;

@@ -26,6 +26,7 @@ void Recovery::on_unusual_receipt(std::uint32_t id, SentPacket* packet) {
       outcome_->spurious_bytes += packet->bytes;
       outcome_->spurious_loss_undone |= losses_.on_spurious_loss(*packet);
       if (packet->transmissions == 1) {
+        ++outcome_->withdrawn_packets;
         note_original(id, packet->send_number);
       } else {
         note_doubtful(*packet);
@@ -134,7 +135,7 @@ const AckOutcome& Recovery::finish_acks() {
   }
 
   statistics_.packets_acked += outcome_->acked_packets;
-  statistics_.packets_spuriously_lost += outcome_->spurious_packets;
+  statistics_.packets_spuriously_lost += outcome_->spurious_packets - outcome_->withdrawn_packets;
   // A receipt for a retransmission ends the back-off but for one doubling, which a clean sample ends: else a peer whose
   // receipts take longer than the time-out would never yield one (RFC 6298 section 5.7).
   backoff_ = run_.any_original ? std::uint8_t{0} : std::min(backoff_, std::uint8_t{1});

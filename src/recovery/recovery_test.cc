@@ -268,6 +268,7 @@ TEST_F(RecoveryTest, UndoesALossDeclaredBeforeTheReceiptCame) {
   EXPECT_TRUE(outcome.spurious_loss_undone);
   EXPECT_EQ(outcome.acked_packets, 1u);
   EXPECT_FALSE(recovery_.has_retransmission());
+  EXPECT_EQ(recovery_.statistics().packets_spuriously_lost, 0u) << "nothing was sent again";
   EXPECT_EQ(recovery_.losses().packet_threshold(), 10u);
 }
 

@@ -95,6 +95,7 @@ std::optional<DatagramRun> Connection::transmit_established(Instant now, Establi
   counted_.packets_sent += run.count();
   counted_.bytes_sent += run.bytes();
   ++counted_.runs_sent;
+  session.acks.on_sent(run.bytes() + run.count() * kIpAndUdpBytes);
   // Receipts and pings are not paced (RFC 9002 7.7): charged for, those of a fast download would use up all the credit
   // of the few messages that go the other way.
   session.pacer.on_sent(now, run.tracked_bytes());

@@ -57,7 +57,7 @@ struct ConnectionStatistics : ConnectionCounters {
   // Sent, continued.
   std::uint64_t packets_retransmitted = 0;
   std::uint64_t packets_lost = 0;     // declared lost, by receipts or by time
-  std::uint64_t losses_spurious = 0;  // declared lost and then receipted
+  std::uint64_t losses_spurious = 0;  // sent again as lost, although they had arrived
   std::uint64_t packets_abandoned = 0;
   std::uint64_t tail_probes = 0;
   std::uint64_t timeouts = 0;           // retransmission time-outs
