@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -27,6 +29,7 @@
 #include "report/screen.h"
 #include "report/terminal.h"
 #include "support/format.h"
+#include "support/text_file.h"
 
 namespace godwit::cli {
 namespace {
@@ -159,18 +162,18 @@ class AnalyzeCommand {
   }
   // Found out before a minute of measuring rather than after it.
   [[nodiscard]] bool page_can_be_written() const {
+    errno = 0;
     if (page().empty() || std::ofstream(page(), std::ios::app)) return true;
-    print_error("cannot write the page " + page() + "; --page names another file, --no-page writes none");
+    print_error("cannot write the page " + page() + ": " + std::strerror(errno) +
+                "; --page names another file, --no-page writes none");
     return false;
   }
   [[nodiscard]] bool write_page() const {
     if (page().empty()) return true;
-    std::ofstream file(page(), std::ios::binary | std::ios::trunc);
-    file << report::html_report({{.label = results_.started_at, .results = results_}});
-    file.close();
-    if (file) return true;
-    print_error("cannot write the page " + page());
-    return false;
+    const std::string text = report::html_report({{.label = results_.started_at, .results = results_}});
+    const Status written = measure::write_text_file(page(), text);
+    if (!written) print_error(written.error().message);
+    return written.has_value();
   }
 
   void begin() {

@@ -201,7 +201,11 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
     }
   }
   // This back end has one peer for good.
-  if (config.backend == BackendKind::kConnected) addresses->resize(1);
+  if (config.backend == BackendKind::kConnected && addresses->size() > 1) {
+    print_note(fmt::format("godwit: the back end 'connected' has one peer: of {} addresses of '{}' it tries {} alone",
+                           addresses->size(), printable_text(peer.to, 80), addresses->front().to_string()));
+    addresses->resize(1);
+  }
   auto keys = load_keys(options, Role::kClient);
   if (!keys) return std::unexpected(keys.error());
   config.endpoint.accept_incoming = false;

@@ -248,9 +248,9 @@ void print_report(const PerfReport& report) {
       print_line("  digest        none (--no-digest): nobody knows what was delivered");
     }
     print_line(fmt::format(
-        "  packets       {} sent, {} lost ({} of them not), {} resent, {} received twice; {:.0f} bytes each",
-        sender.connection.packets_sent, sender.connection.packets_lost, sender.connection.losses_spurious,
-        sender.connection.packets_retransmitted, received_twice(receiver),
+        "  packets       {} sent, {} lost, {} resent ({} of them needlessly), {} received twice; {:.0f} bytes each",
+        sender.connection.packets_sent, sender.connection.packets_lost, sender.connection.packets_retransmitted,
+        sender.connection.losses_spurious, received_twice(receiver),
         ratio(sender.connection.bytes_sent, sender.connection.packets_sent)));
     print_line(fmt::format(
         "  batching      {:.1f} datagrams a send call, {:.1f} a receive call; {:.4f} receipt packets a packet",

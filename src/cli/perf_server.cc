@@ -217,6 +217,7 @@ int run_sharded_perf_server(const PerfServerOptions& options, const PerfExtensio
   bool failed = false;
   for (std::size_t i = 0; i < commands.size(); ++i) {
     Loop(*shards.node(i), *commands[i]).close_all("the server ends");
+    commands[i]->say_left_out(boot_time_now(), true);
     failed = failed || commands[i]->failed();
   }
   return finish_perf_server(options, report, commands.size(), shards.statistics().link, finished, failed);

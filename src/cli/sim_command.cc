@@ -70,9 +70,9 @@ class Recorder {
     for (std::size_t i = 0; i < hosts; ++i) {
       auto tee = std::make_unique<trace::TeeSink>();
       if (!options.qlog.empty()) {
-        files_.push_back(std::make_unique<std::ofstream>(fmt::format("{}.host{}.qlog", options.qlog, i)));
-        std::ofstream& file = *files_.back();
-        qlogs_.push_back(std::make_unique<trace::QlogSink>([&file](std::string_view record) { file << record; },
+        files_.push_back(std::make_unique<measure::TextFileWriter>(fmt::format("{}.host{}.qlog", options.qlog, i)));
+        measure::TextFileWriter& file = *files_.back();
+        qlogs_.push_back(std::make_unique<trace::QlogSink>([&file](std::string_view record) { file.append(record); },
                                                            trace::QlogOptions{.title = fmt::format("host {}", i)}));
         tee->add(*qlogs_.back());
       }
@@ -93,11 +93,11 @@ class Recorder {
 
   // Writes what is written at the end. False, with a message, when a file could not be written.
   [[nodiscard]] bool finish(const std::string& name, const std::string& outcome) {
-    for (std::size_t i = 0; i < files_.size(); ++i) {
-      files_[i]->close();
-      if (*files_[i]) continue;
-      print_error(fmt::format("{}.host{}.qlog: cannot be written", options_.qlog, i));
-      return false;
+    for (const auto& file : files_) {
+      if (const Status closed = file->close(); !closed) {
+        print_error(closed.error().message);
+        return false;
+      }
     }
     if (options_.plot.empty()) return true;
     std::string sections;
@@ -110,7 +110,7 @@ class Recorder {
 
  private:
   const SimOptions& options_;
-  std::vector<std::unique_ptr<std::ofstream>> files_;
+  std::vector<std::unique_ptr<measure::TextFileWriter>> files_;
   std::vector<std::unique_ptr<trace::QlogSink>> qlogs_;
   std::vector<std::unique_ptr<report::ConnectionPlot>> plots_;
   std::vector<std::unique_ptr<trace::TeeSink>> tees_;

@@ -3,8 +3,10 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 
@@ -87,7 +89,8 @@ Result<std::vector<SocketAddress>> resolve_peer(const std::string& text) {
   const int status = ::getaddrinfo(parts->host.c_str(), nullptr, &hints, &found);
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
   if (status != 0) {
-    return failure(ErrorCode::kNotFound, "cannot look up '" + parts->host + "': " + ::gai_strerror(status));
+    const char* const why = status == EAI_SYSTEM ? std::strerror(errno) : ::gai_strerror(status);
+    return failure(ErrorCode::kNotFound, "cannot look up '" + parts->host + "': " + why);
   }
   std::vector<SocketAddress> addresses;
   Error refused{.code = ErrorCode::kNotFound, .message = "'" + parts->host + "' has no address"};

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 namespace godwit::measure {
 namespace {
@@ -32,12 +33,22 @@ Result<std::string> read_text_file(const std::string& path) {
 }
 
 Status write_text_file(const std::string& path, std::string_view content) {
-  File file(std::fopen(path.c_str(), "we"));
-  if (!file) return cause(ErrorCode::kSystem, "cannot write ", path, errno);
-  const bool written = std::fwrite(content.data(), 1, content.size(), file.get()) == content.size();
-  const int error = errno;
-  const bool closed = std::fclose(file.release()) == 0;
-  if (!written || !closed) return cause(ErrorCode::kSystem, "cannot write ", path, written ? errno : error);
+  TextFileWriter writer(path);
+  writer.append(content);
+  return writer.close();
+}
+
+TextFileWriter::TextFileWriter(std::string path) : path_(std::move(path)), file_(std::fopen(path_.c_str(), "we")) {
+  if (!file_) error_ = errno;
+}
+
+void TextFileWriter::append(std::string_view text) {
+  if (file_ && error_ == 0 && std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size()) error_ = errno;
+}
+
+Status TextFileWriter::close() {
+  if (file_ && std::fclose(file_.release()) != 0 && error_ == 0) error_ = errno;
+  if (error_ != 0) return cause(ErrorCode::kSystem, "cannot write ", path_, error_);
   return {};
 }
 

@@ -17,6 +17,21 @@ TEST(TextFile, WhatIsWrittenIsRead) {
   std::filesystem::remove(path);
 }
 
+TEST(TextFile, APieceThatIsLostIsToldAtTheEnd) {
+  TextFileWriter full("/dev/full");
+  for (int i = 0; i < 100; ++i) full.append(std::string(1000, 'x'));
+  const Status closed = full.close();
+  ASSERT_FALSE(closed.has_value());
+  EXPECT_EQ(closed.error().message, "cannot write /dev/full: No space left on device");
+  const std::string path = testing::TempDir() + "godwit_text_file";
+  TextFileWriter pieces(path);
+  pieces.append("one, ");
+  pieces.append("two");
+  EXPECT_TRUE(pieces.close().has_value());
+  EXPECT_EQ(read_text_file(path).value_or(""), "one, two");
+  std::filesystem::remove(path);
+}
+
 TEST(TextFile, ErrorsNameTheirCause) {
   const auto nothing = read_text_file("/no/such/file");
   ASSERT_FALSE(nothing.has_value());

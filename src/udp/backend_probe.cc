@@ -1,6 +1,7 @@
 #include "udp/backend_probe.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -65,7 +66,7 @@ Passage pass_run(Backend& from, Backend& to) {
 
 std::string first_refusal(const BackendStatistics& statistics) {
   const auto entries = statistics.send_refusals.entries();
-  return entries.empty() ? std::string("refused") : "refused with errno " + std::to_string(entries.front().error);
+  return entries.empty() ? std::string("refused") : std::string("refused: ") + std::strerror(entries.front().error);
 }
 
 ProbeFinding probe_loopback(const BackendConfig& config) {
@@ -154,7 +155,7 @@ ProbeFinding probe_uring(const BackendConfig& config) {
   const Passage passage = pass_run(**from, **to);
   const auto errors = (*to)->statistics().receive_errors.entries();
   if (!errors.empty()) {
-    return {.works = false, .reason = "multishot receive refused with errno " + std::to_string(errors.front().error)};
+    return {.works = false, .reason = std::string("multishot receive refused: ") + std::strerror(errors.front().error)};
   }
   if (!passage.intact) return {.works = false, .reason = passage.trouble};
   return {.works = true, .reason = "queued sends and a multishot receive passed a run"};

@@ -96,7 +96,7 @@ class Screens(Case):
     @unittest.skipUnless(MARKED, "this build has no godwit-marked")
     def test_a_page_that_cannot_be_written_is_found_out_before_measuring(self):
         result = self.run_godwit("analyze", "--page", self.folder / "missing" / "page.html")
-        self.assert_one_error(result, 2, "page.html", "--no-page")
+        self.assert_one_error(result, 2, "page.html", "No such file or directory", "--no-page")
 
 
 if __name__ == "__main__":

@@ -76,6 +76,11 @@ class LostResults(Case):
         self.assert_one_error(result, 2, "cannot write no/such/folder.json")
         self.assertFalse((self.folder / "key").exists())
 
+    def test_a_trace_that_cannot_be_written_names_its_cause(self):
+        result = self.run_godwit("sim", "replay", "1", "--qlog", "no/such/folder/trace")
+        self.assertEqual(result.returncode, 2, result)
+        self.assertIn("cannot write no/such/folder/trace.host0.qlog: No such file or directory", result.stderr)
+
 
 class LostLines(Case):
     """A listener whose log or results cannot be written serves on."""

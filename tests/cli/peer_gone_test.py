@@ -171,7 +171,11 @@ class PeerGone(Case):
         self.assertGreater(report["lost_share"], 0)
 
     def test_an_idle_timeout_below_the_ping_interval_keeps_a_healthy_connection(self):
-        server = self.listen("--idle-timeout", "1s")
-        result = self.run_godwit(*server.client("ping"), "-c", "2", "-i", "4s", "--idle-timeout", "1s")
-        self.assertEqual(result.returncode, 0, result)
-        self.assertIn("2 answered", result.stdout)
+        short = ["--idle-timeout", "1s"]
+        for ours, theirs in ((short, short), (short, []), ([], short)):
+            with self.subTest(server=ours, client=theirs):
+                server = self.listen(*ours)
+                result = self.run_godwit(*server.client("ping"), "-c", "2", "-i", "4s", *theirs)
+                self.assertEqual(result.returncode, 0, result)
+                self.assertIn("2 answered", result.stdout)
+                server.stop()
