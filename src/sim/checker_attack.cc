@@ -12,8 +12,8 @@ namespace {
 // A deployed peer closes a connection above 40 of these within 30 s (wire spec 9.2); a quarter of that is allowed.
 constexpr std::size_t kMostUnopened = 10;
 // A host that begins its session twice within a round trip, while its datagrams are held back, may find itself in
-// another one than its peer: what it sends before it hears of that comes on top, an initial window and the two datagrams
-// that begin a session. Still a half of what a deployed peer bears.
+// another one than its peer: what it sends before it hears of that comes on top, an initial window and the two
+// datagrams that begin a session. Still a half of what a deployed peer bears.
 constexpr std::size_t kMostUnopenedAfterTwoBeginnings = kMostUnopened + 12;
 constexpr Duration kUnopenedWindow = 30s;
 // Bytes to an address that has proven nothing, by bytes from it (wire spec 4.3).

@@ -154,7 +154,9 @@ class Connection final : private StreamSink {
   [[nodiscard]] Duration unanswered_for(Instant now) const;
   // KeepAlive's, of an established session.
   [[nodiscard]] std::uint32_t pings_sent() const { return established()->keepalive.pings_sent(); }
-  [[nodiscard]] bool answered_after(std::uint32_t pings) const { return established()->keepalive.answered_after(pings); }
+  [[nodiscard]] bool answered_after(std::uint32_t pings) const {
+    return established()->keepalive.answered_after(pings);
+  }
   // Suspect now, as the event says.
   [[nodiscard]] bool is_suspect() const;
   // The latest since the peer was last heard of.

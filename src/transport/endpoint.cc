@@ -320,8 +320,8 @@ void Endpoint::receive_symmetric(Instant now, const DatagramRun& batch) {
     take_place(now, *slot);
 }
 
-// What a session that has been closed can open is its answer. A half-open route at its address does not change that: the
-// intro that opened it may be forged.
+// What a session that has been closed can open is its answer. A half-open route at its address does not change that:
+// the intro that opened it may be forged.
 void Endpoint::receive_without_connection(Instant now, std::optional<std::uint32_t> slot, const DatagramRun& batch) {
   for (std::size_t i = 0; i < batch.segment_count(); ++i) {
     if (closing_.receive(now, batch.remote, batch.segment(i))) continue;

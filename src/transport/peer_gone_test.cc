@@ -192,8 +192,8 @@ TEST_F(PeerGone, AForgedIntroDoesNotStopTheRepetitionsOfAClose) {
   lost_ = [&lost](std::size_t side) { return side == 0 && lost++ < 2; };
   endpoints_[0]->close(now_, connection_, "done");
   flush(0);
-  const SymmetricKey key = SymmetricKey::generate(random_);
-  test::Bytes intro = test::make_intro(random_, keys_[0].public_key(), {.version = wire::kAnnouncedVersion, .key = key});
+  const wire::Intro forged{.version = wire::kAnnouncedVersion, .key = SymmetricKey::generate(random_)};
+  test::Bytes intro = test::make_intro(random_, keys_[0].public_key(), forged);
   endpoints_[0]->receive(now_, {.local = address(0),
                                 .remote = address(1),
                                 .bytes = intro,

@@ -42,8 +42,8 @@ struct RouteContext {
 
 class Route {
  public:
-  // Handshakes pending at once beside a session, each of which is answered once: no more answers may be sent. Where there
-  // is no session: see most_half_open().
+  // Handshakes pending at once beside a session, each of which is answered once: no more answers may be sent. Where
+  // there is no session: see most_half_open().
   static constexpr std::size_t kMostBesideSession = UnopenableBudget::kMost;
 
   // `slot` is the endpoint's number for this object, which serves one address after another.
