@@ -16,6 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   test::Party alice(1);
   test::Party bob(2);
   const bool simultaneous = data[0] & 1;
+  alice.config.extended = (data[0] & 2) != 0 ? ExtendedPolicy::kAuto : ExtendedPolicy::kOff;
+  bob.config.extended = (data[0] & 4) != 0 ? ExtendedPolicy::kAuto : ExtendedPolicy::kOff;
   Instant now = test::kStart;
   std::array<std::optional<Handshake>, 2> sides;
   sides[0].emplace(std::move(*Handshake::initiate(now, alice.context, test::kBob, bob.keys.public_key())));

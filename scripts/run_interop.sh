@@ -16,4 +16,6 @@ export GODWIT_INTEROP_PEER="$cache/interop-target/release/fnpeer"
 echo "== Godwit: building"
 cmake --preset release >/dev/null
 cmake --build --preset release -j "$(nproc)" --target godwit_interop_test
-exec build/release/tests/godwit_interop_test "$@"
+build/release/tests/godwit_interop_test "$@"
+echo "== the same with offers of extended sessions in the intros"
+GODWIT_TEST_EXTENDED=auto build/release/tests/godwit_interop_test "$@"

@@ -12,6 +12,7 @@
 #include "runtime/clock.h"
 #include "runtime/node.h"
 #include "tests/child_process.h"
+#include "tests/extended_setting.h"
 
 namespace godwit {
 namespace {
@@ -43,6 +44,7 @@ class Interop : public ::testing::Test, protected Node::Handler {
 
   void open_node(const FaultPlan& faults) {
     NodeConfig config;
+    config.endpoint.handshake.extended = testing::extended_setting();
     config.socket.bind = *SocketAddress::parse("127.0.0.1:0");
     config.faults = faults;
     SystemRandom random;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/extended_setting.h"
 #include "tests/scripted_peer.h"
 #include "transport/connection.h"
 #include "transport/endpoint.h"
@@ -30,7 +31,9 @@ class ScriptedSession {
                            std::uint64_t seed = 1)
       : peer(kEndpointAddress, seed + 100, version), random_(seed) {
     auto keys = *KeyPair::generate(random_);
-    endpoint_ = std::make_unique<Endpoint>(config, std::move(keys), random_);
+    Config with_setting = config;
+    with_setting.handshake.extended = extended_setting();
+    endpoint_ = std::make_unique<Endpoint>(with_setting, std::move(keys), random_);
   }
 
   [[nodiscard]] Endpoint& endpoint() { return *endpoint_; }

@@ -213,7 +213,8 @@ TEST(SteadyState, MemoryIsFlatOverManyStreams) {
 // `count` clients dial one server in memory, live for half a minute, and stay idle.
 class Crowd {
  public:
-  explicit Crowd(std::size_t count, bool server_dials) {
+  explicit Crowd(std::size_t count, bool server_dials, ExtendedPolicy extended = ExtendedPolicy::kOff) {
+    config_.handshake.extended = extended;
     config_.admission.prefix_rate = config_.admission.prefix_burst = 1'000'000;
     config_.admission.stranger_rate = config_.admission.stranger_burst = 1'000'000;
     config_.admission.max_half_open = 100'000;
@@ -300,6 +301,20 @@ TEST(SteadyState, AnIdleConnectionCostsLessThanFourKibibytes) {
                 static_cast<unsigned long long>(bytes));
     RecordProperty(server_dials ? "dialled_bytes" : "accepted_bytes", static_cast<int>(bytes));
     EXPECT_LT(bytes, 4096U);
+  }
+}
+
+// The replay window alone takes half a kibibyte.
+TEST(SteadyState, AnIdleConnectionOfTheExtendedFormCostsHalfAKibibyteMore) {
+  constexpr std::size_t kMany = 1000;
+  for (const bool server_dials : {false, true}) {
+    const std::uint64_t one = Crowd(1, server_dials, ExtendedPolicy::kRequire).server_bytes();
+    const std::uint64_t many = Crowd(kMany, server_dials, ExtendedPolicy::kRequire).server_bytes();
+    const std::uint64_t bytes = (many - one) / (kMany - 1);
+    std::printf("idle connection of the extended form, %s: %llu bytes\n", server_dials ? "dialled" : "accepted",
+                static_cast<unsigned long long>(bytes));
+    RecordProperty(server_dials ? "dialled_bytes" : "accepted_bytes", static_cast<int>(bytes));
+    EXPECT_LT(bytes, 4608U);
   }
 }
 

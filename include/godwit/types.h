@@ -103,6 +103,9 @@ struct Options {
   // Application bits per second, 8 to 10^15; 0: no limit.
   std::uint64_t connection_bits_per_second = 0;
   std::uint64_t endpoint_bits_per_second = 0;
+  // Extended sessions between two Godwits (docs/extended_sessions.md): both sides prove their keys, and a recording
+  // cannot be read later. "auto": where the peer has them; "require": no other peers; "off".
+  std::string extended = "off";
   // A dialled peer must prove the public key it was dialled by, or is not connected to. When false, whoever can answer
   // from the dialled address may receive what was sent before Event::authenticated told otherwise.
   bool require_authenticated_peer = true;
@@ -157,19 +160,20 @@ enum class CloseReason : std::uint8_t {
 struct Event {
   // What happened, and which members tell more. The values are part of the interface; skip those you do not know.
   enum class Kind : std::uint8_t {
-    kConnected = 0,      // remote, observed, authenticated, initiator
-    kClosed = 1,         // reason, text: why. The last event of a connection
-    kMessage = 2,        // bytes: a whole message
-    kChunk = 3,          // bytes, stream, offset, total: the next bytes of a stream, in order
-    kAborted = 4,        // stream, offset (bytes received), total: an inbound stream ended half received
-    kAcknowledged = 5,   // message: the peer has acknowledged every packet of it; its borrowed bytes are free
-    kFailed = 6,         // message, text, may_have_arrived; its borrowed bytes are free
-    kWritable = 7,       // a refused send can be tried again
-    kRoundTrip = 8,      // round_trip: a ping was answered
-    kSuspect = 9,        // silent_for: the peer is silent; the connection stays open
-    kKeyAging = 10,      // connect again when the streams have ended
-    kMetadata = 11,      // bytes, stream: the metadata of an operations stream
-    kAuthenticated = 12  // a peer that was connected without proof has proved its key since
+    kConnected = 0,       // remote, observed, authenticated, initiator, peer_key, extended; text: why not extended
+    kClosed = 1,          // reason, text: why. The last event of a connection
+    kMessage = 2,         // bytes: a whole message
+    kChunk = 3,           // bytes, stream, offset, total: the next bytes of a stream, in order
+    kAborted = 4,         // stream, offset (bytes received), total: an inbound stream ended half received
+    kAcknowledged = 5,    // message: the peer has acknowledged every packet of it; its borrowed bytes are free
+    kFailed = 6,          // message, text, may_have_arrived; its borrowed bytes are free
+    kWritable = 7,        // a refused send can be tried again
+    kRoundTrip = 8,       // round_trip: a ping was answered
+    kSuspect = 9,         // silent_for: the peer is silent; the connection stays open
+    kKeyAging = 10,       // connect again when the streams have ended
+    kMetadata = 11,       // bytes, stream: the metadata of an operations stream
+    kAuthenticated = 12,  // a peer that was connected without proof has proved its key since
+    kMoved = 13           // remote: the peer of an extended session has another address now
   };
   // The kind, and the connection that it happened to.
   Kind kind = Kind::kWritable;
@@ -186,6 +190,8 @@ struct Event {
   bool may_have_arrived = false;
   bool authenticated = false;
   bool initiator = false;
+  bool extended = false;
+  std::string peer_key;  // 64 hexadecimal digits: what the peer has proved; empty if it has proved none
   Duration round_trip{};
   Duration silent_for{};
   std::string remote;    // "192.0.2.7:31337", "[2001:db8::1]:31337"
@@ -221,6 +227,9 @@ struct Statistics {
   std::string congestion;
   std::string congestion_state;
   std::string cipher;
+  std::string form;               // "legacy" or "extended"
+  std::string fallback;           // why not extended
+  std::uint64_t key_updates = 0;  // of an extended session's sending key
 };
 
 // A copy of an endpoint's counters.

@@ -49,7 +49,10 @@ Statistics to_public(const ConnectionStatistics& from) {
           .round_trip_variance = from.round_trip_variance,
           .congestion = std::string(from.congestion),
           .congestion_state = std::string(from.congestion_state),
-          .cipher = std::string(from.cipher)};
+          .cipher = std::string(from.cipher),
+          .form = std::string(from.form),
+          .fallback = std::string(from.fallback),
+          .key_updates = from.key_updates};
 }
 
 EndpointStatistics to_public(const ::godwit::EndpointStatistics& from) {
@@ -91,9 +94,12 @@ struct Converter {
   void operator()(const Connected& connected) const {
     event.kind = Event::Kind::kConnected;
     event.remote = connected.remote.to_string();
-    if (connected.observed_self.is_specified()) event.observed = connected.observed_self.to_string();
+    if (connected.peer->observed_self.is_specified()) event.observed = connected.peer->observed_self.to_string();
     event.authenticated = connected.peer_authenticated;
     event.initiator = connected.initiator;
+    if (connected.peer->key) event.peer_key = connected.peer->key->to_hex();
+    event.extended = connected.form == SessionForm::kExtended;
+    event.text = fallback_reason_name(connected.fallback);
   }
   void operator()(const Closed& closed) const {
     event.kind = Event::Kind::kClosed;
@@ -141,6 +147,10 @@ struct Converter {
   void operator()(const PeerAuthenticated&) const {
     event.kind = Event::Kind::kAuthenticated;
     event.authenticated = true;
+  }
+  void operator()(const PeerMoved& moved) const {
+    event.kind = Event::Kind::kMoved;
+    event.remote = moved.remote.to_string();
   }
   void operator()(const KeyAging&) const { event.kind = Event::Kind::kKeyAging; }
   void operator()(const PingAnswered& pong) const {
@@ -203,6 +213,9 @@ Result<Config> to_config(const Options& options) {
     if (!cipher || !cipher_available(*cipher)) return invalid(fmt::format("no cipher '{}' here", options.cipher));
     config.cipher = *cipher;
   }
+  const auto extended = parse_extended_policy(options.extended);
+  if (!extended) return invalid(fmt::format("extended is 'auto', 'require' or 'off', not '{}'", options.extended));
+  config.handshake.extended = *extended;
   if (options.connection_bits_per_second > 0) {
     config.connection_rate_limit = Bandwidth::from_bits_per_second(options.connection_bits_per_second);
   }

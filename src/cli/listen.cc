@@ -69,11 +69,17 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   }
 
   void on_event(Instant now, ConnectionId connection, Event& event) override {
-    if (const auto* connected = std::get_if<Connected>(&event)) remotes_[connection] = connected->remote;
+    if (const auto* connected = std::get_if<Connected>(&event)) {
+      remotes_[connection] = connected->remote;
+      if (connected->form == SessionForm::kExtended) proven_[connection] = *connected->peer->key;
+    }
     // Nothing that a connection without a proven key says is judged when it is about to be proven.
-    if (!dials_.on_event(now, connection, event)) receiver_.on_event(now, connection, event);
+    if (proven_.contains(connection) || !dials_.on_event(now, connection, event)) {
+      receiver_.on_event(now, connection, event);
+    }
     if (!std::holds_alternative<Closed>(event)) return;
     remotes_.erase(connection);
+    proven_.erase(connection);
     if (connection == last_connection_) sender_left_ = true;
   }
 
@@ -148,8 +154,12 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     return result;
   }
 
-  // A dialled connection comes about only when the peer has proved its key (run_listen demands it).
+  // A dialled connection comes about only when the peer has proved its key (run_listen demands it), and so does any
+  // extended session.
   [[nodiscard]] bool is_allowed(ConnectionId connection) const {
+    if (const auto proven = proven_.find(connection); proven != proven_.end()) {
+      return std::ranges::find(allowed_, proven->second) != allowed_.end();
+    }
     const PublicKey* const key = dials_.key_of(connection);
     return key != nullptr && std::ranges::find(allowed_, *key) != allowed_.end();
   }
@@ -171,6 +181,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   DialledPeers dials_;
   std::vector<PublicKey> allowed_;
   std::map<ConnectionId, SocketAddress> remotes_;
+  std::map<ConnectionId, PublicKey> proven_;  // of extended sessions
   FileReceiver receiver_;
   ListenLog log_;
   ProgressBar bar_;
@@ -186,6 +197,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
 void say_who_may_send(const ListenOptions& options, const std::vector<DialledPeers::Peer>& dials) {
   for (const std::string& text : options.allow) {
     if (std::ranges::find(dials, *PublicKey::from_hex(text), &DialledPeers::Peer::key) != dials.end()) continue;
+    if (options.network.extended != "off") continue;  // it proves its key by itself
     print_warning("a peer that connects here proves no key: every file of --allow " + text +
                   " is refused, unless this listener connects to it (--dial " + text + "@ADDR:PORT)");
   }

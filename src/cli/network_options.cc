@@ -81,6 +81,10 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
   add("--congestion", options.congestion, "congestion controller")
       ->check(CLI::IsMember({"cubic", "newreno", "bbr", "ledbat", "fixed"}))
       ->capture_default_str();
+  add("--extended", options.extended,
+      "extended sessions between two Godwits: forward secrecy, both sides authenticated (docs/extended_sessions.md)")
+      ->check(CLI::IsMember({"auto", "require", "off"}))
+      ->capture_default_str();
   add("--rate", options.rate, "most application bits per second (100M); the rate itself with --congestion fixed")
       ->check(check_rate())
       ->type_name("BITS");
@@ -154,6 +158,7 @@ NodeConfig make_node_config(const NetworkOptions& options) {
   endpoint.send_queue.max_stream_charge = kMaxStreamCharge;
   endpoint.congestion = options.congestion_kind().value_or(endpoint.congestion);
   endpoint.connection_rate_limit = options.rate_limit();
+  endpoint.handshake.extended = parse_extended_policy(options.extended).value_or(ExtendedPolicy::kOff);
   if (const auto rate = options.rate_limit()) {
     // The controller's rate counts datagrams.
     endpoint.controller.fixed_rate =

@@ -24,6 +24,7 @@ struct NetworkOptions {
   std::string backend = "auto";
   std::string cipher = "auto";
   std::string congestion = "bbr";
+  std::string extended = "off";
   std::string rate;
   std::string idle = "spin-block";
   std::string receive_buffer;

@@ -42,6 +42,7 @@ constexpr ConnectionMember kConnectionMembers[] = {
     {"runs_received", &ConnectionStatistics::runs_received},
     {"window_bytes", &ConnectionStatistics::window_bytes},
     {"key_packets_sealed", &ConnectionStatistics::key_packets_sealed},
+    {"key_updates", &ConnectionStatistics::key_updates},
 };
 
 struct RoundTripMember {
@@ -119,6 +120,8 @@ PerfSide PerfSideMeter::end(Instant now, const PerfRun& run) {
   side.cipher = side.connection.cipher;
   side.congestion = side.connection.congestion;
   side.congestion_state = side.connection.congestion_state;
+  side.session = side.connection.form;
+  side.session_fallback = side.connection.fallback;
   side.drops = by_reason(side.connection.drops, {});
   side.endpoint_drops = by_reason(node_.endpoint().statistics().drops, drops_before_);
   if (const auto faults = node_.faults()) {
@@ -156,6 +159,8 @@ Json to_json(const PerfSide& side) {
           {"cipher", side.cipher},
           {"congestion", side.congestion},
           {"congestion_state", side.congestion_state},
+          {"session", side.session},
+          {"session_fallback", side.session_fallback},
           {"build", side.build},
           {"idle", side.idle},
           {"receive_buffer_bytes", side.receive_buffer_bytes},
@@ -192,6 +197,8 @@ std::optional<PerfSide> perf_side_from_json(std::string_view text) {
   side.cipher = reader.text("cipher");
   side.congestion = reader.text("congestion");
   side.congestion_state = reader.text("congestion_state");
+  side.session = reader.text("session");
+  side.session_fallback = reader.text("session_fallback");
   side.build = reader.text("build");
   side.idle = reader.text("idle");
   side.receive_buffer_bytes = reader.count("receive_buffer_bytes");

@@ -24,7 +24,9 @@ struct PerfSide {
   std::string cipher;
   std::string congestion;
   std::string congestion_state;
-  std::string build;  // "commit, compiler, type" in one line
+  std::string session;           // "legacy" or "extended"
+  std::string session_fallback;  // why not extended
+  std::string build;             // "commit, compiler, type" in one line
   std::string idle;
   std::uint64_t receive_buffer_bytes = 0;
   std::uint64_t window_bytes = 0;  // of each stream to this side

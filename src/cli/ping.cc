@@ -15,9 +15,9 @@
 #include "cli/loop.h"
 #include "cli/network_options.h"
 #include "cli/values.h"
-#include "support/histogram.h"
 #include "runtime/clock.h"
 #include "runtime/connector.h"
+#include "support/histogram.h"
 
 namespace godwit::cli {
 namespace {
@@ -49,6 +49,8 @@ class PingCommand final : public LoopCommand {
       connection_ = connection;
       peer_ = connected->remote;
       authenticated_ = connected->peer_authenticated;
+      form_ = connected->form;
+      fallback_ = connected->fallback;
       next_ = now;
     } else if (std::get_if<PeerAuthenticated>(&event) != nullptr) {
       authenticated_ = true;
@@ -103,6 +105,8 @@ class PingCommand final : public LoopCommand {
     return {{"schema", "godwit-ping"},
             {"schema_version", 1},
             {"peer_authenticated", authenticated_},
+            {"session", session_form_name(form_)},
+            {"session_fallback", fallback_reason_name(fallback_)},
             {"sent", sent_},
             {"answered", answered()},
             {"lost_share", lost_share()},
@@ -156,6 +160,8 @@ class PingCommand final : public LoopCommand {
   Duration timeout_;
   ConnectionId connection_ = 0;
   bool authenticated_ = false;
+  SessionForm form_ = SessionForm::kLegacy;
+  FallbackReason fallback_ = FallbackReason::kNone;
   std::optional<Closed> closed_;
   Instant next_{};
   std::optional<Instant> waiting_since_;

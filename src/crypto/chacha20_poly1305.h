@@ -1,5 +1,5 @@
-// ChaCha20-Poly1305 (RFC 8439) in one call, through OpenSSL. Below intro_box, which is its only user outside tests;
-// at the rate of handshakes, so that it may allocate.
+// ChaCha20-Poly1305 (RFC 8439) in one call, through OpenSSL. Below intro_box and noise_ik, its only users but tests; at
+// the rate of handshakes, so that it may allocate.
 #pragma once
 
 #include <cstdint>

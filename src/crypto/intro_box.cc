@@ -24,14 +24,18 @@ struct SharedSecret {
 
 }  // namespace
 
-bool seal_intro(const PublicKey& recipient, const SecretKey& ephemeral, ByteView plaintext, MutableBytes out) {
+bool seal_intro(const PublicKey& recipient, const KeyPair& ephemeral, ByteView plaintext, MutableBytes out) {
   GODWIT_ASSERT(out.size() >= plaintext.size() + kIntroOverhead);
-  const auto pair = KeyPair::from_secret(SecretKey(ephemeral.bytes()));
   SharedSecret shared;
-  if (!pair || !pair->agree(recipient, shared.bytes)) return false;
+  if (!ephemeral.agree(recipient, shared.bytes)) return false;
   out[0] = kIntroType;
-  std::ranges::copy(pair->public_key().bytes(), out.begin() + 1);
+  std::ranges::copy(ephemeral.public_key().bytes(), out.begin() + 1);
   return chacha20_poly1305_seal(shared.bytes, kZeroNonce, {}, plaintext, out.data() + kCiphertextOffset);
+}
+
+bool seal_intro(const PublicKey& recipient, const SecretKey& ephemeral, ByteView plaintext, MutableBytes out) {
+  const auto pair = KeyPair::from_secret(SecretKey(ephemeral.bytes()));
+  return pair && seal_intro(recipient, *pair, plaintext, out);
 }
 
 std::optional<std::size_t> open_intro(const KeyPair& recipient, ByteView datagram, MutableBytes plaintext_out) {

@@ -20,6 +20,8 @@ inline constexpr std::size_t kIntroOverhead = 1 + kPublicKeySize + 16;
 // must not overlap `plaintext`. `ephemeral` must be fresh for every attempt: the nonce is constant, so sealing two
 // plaintexts with one ephemeral secret to one recipient reveals both. False for a recipient's key of low order or when
 // the cryptographic library fails; `out` then holds nothing to send.
+[[nodiscard]] bool seal_intro(const PublicKey& recipient, const KeyPair& ephemeral, ByteView plaintext,
+                              MutableBytes out);
 [[nodiscard]] bool seal_intro(const PublicKey& recipient, const SecretKey& ephemeral, ByteView plaintext,
                               MutableBytes out);
 

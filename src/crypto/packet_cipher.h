@@ -43,6 +43,28 @@ struct Nonce {
   friend auto operator<=>(const Nonce&, const Nonce&) = default;
 };
 
+// What is added (exclusive or) to the nonce field of a datagram before it goes into the cipher: secret and constant per
+// key in an extended session, zero on the deployed wire.
+class NonceSalt {
+ public:
+  constexpr NonceSalt() = default;
+  explicit NonceSalt(const std::array<std::uint8_t, kNonceSize>& bytes) : bytes_(bytes) {}
+
+  [[nodiscard]] bool is_zero() const noexcept { return (low() | high()) == 0; }
+  [[nodiscard]] Nonce applied_to(const std::uint8_t* field) const noexcept {
+    Nonce nonce;
+    store_le(nonce.bytes.data(), load_le<std::uint64_t>(field) ^ low());
+    store_le(nonce.bytes.data() + 8, load_le<std::uint32_t>(field + 8) ^ high());
+    return nonce;
+  }
+
+ private:
+  [[nodiscard]] std::uint64_t low() const noexcept { return load_le<std::uint64_t>(bytes_.data()); }
+  [[nodiscard]] std::uint32_t high() const noexcept { return load_le<std::uint32_t>(bytes_.data() + 8); }
+
+  std::array<std::uint8_t, kNonceSize> bytes_{};  // twelve bytes without padding: an idle connection holds two
+};
+
 // One packet of a batch to seal: text = head ‖ body ‖ tail, and room for the tag. Head and tail stand in the text
 // already; the body is read from elsewhere, or has no bytes where it stands in the text as well.
 struct PacketToSeal {

@@ -19,7 +19,7 @@ namespace godwit {
 
 class PacketOpener {
  public:
-  explicit PacketOpener(std::unique_ptr<PacketCipher> cipher);
+  explicit PacketOpener(std::unique_ptr<PacketCipher> cipher, const NonceSalt& salt = {});
 
   // The caller has checked type byte and length (kSymmetricType, at least kEnvelopeOverhead bytes). The plaintext is a
   // view inside `datagram`. Nothing when the tag is wrong; the datagram's bytes are then destroyed.
@@ -55,6 +55,7 @@ class PacketOpener {
 
  private:
   std::unique_ptr<PacketCipher> cipher_;
+  NonceSalt salt_;
   std::uint64_t opened_ = 0;
 };
 

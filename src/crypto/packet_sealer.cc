@@ -1,6 +1,8 @@
 #include "crypto/packet_sealer.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 #include "base/assert.h"
@@ -49,12 +51,26 @@ std::size_t PacketSealer::seal_pieces(ByteView head, ByteView body, ByteView tai
 bool PacketSealer::seal_batch(std::span<PacketToSeal> packets) {
   if (packets.size() > packets_left()) return false;
   sealed_ += packets.size();
-  for (PacketToSeal& packet : packets) {
-    std::uint8_t* const datagram = packet.text - kEnvelopePrefix;
-    static_cast<void>(write_prefix(datagram));
-    packet.nonce = datagram + 1;
+  if (nonces_.salt().is_zero()) [[likely]] {
+    for (PacketToSeal& packet : packets) {
+      std::uint8_t* const datagram = packet.text - kEnvelopePrefix;
+      static_cast<void>(write_prefix(datagram));
+      packet.nonce = datagram + 1;
+    }
+    cipher_->seal_batch(packets);
+    return true;
   }
-  cipher_->seal_batch(packets);
+  // The cipher's nonces are not what stands in the datagrams: they live here meanwhile.
+  std::array<Nonce, 64> nonces;
+  while (!packets.empty()) {
+    const std::span<PacketToSeal> some = packets.first(std::min(packets.size(), nonces.size()));
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      nonces[i] = write_prefix(some[i].text - kEnvelopePrefix);
+      some[i].nonce = nonces[i].bytes.data();
+    }
+    cipher_->seal_batch(some);
+    packets = packets.subspan(some.size());
+  }
   return true;
 }
 
@@ -62,7 +78,7 @@ Nonce PacketSealer::write_prefix(std::uint8_t* out) noexcept {
   const Nonce nonce = nonces_.next();
   out[0] = kSymmetricType;
   std::copy(nonce.bytes.begin(), nonce.bytes.end(), out + 1);
-  return nonce;
+  return nonces_.salt().applied_to(nonce.bytes.data());
 }
 
 }  // namespace godwit

@@ -32,8 +32,9 @@ inline constexpr std::uint64_t kSoftPacketLimit = std::uint64_t{1} << 27;
 class NonceCounter {
  public:
   explicit NonceCounter(RandomSource& random);
-  NonceCounter(std::array<std::uint8_t, 4> prefix, std::uint64_t counter)
-      : prefix_(load_le<std::uint32_t>(prefix.data())), counter_(counter) {}
+  // `salt`: what lies between the nonce field of the datagrams and the cipher's nonces.
+  NonceCounter(std::array<std::uint8_t, 4> prefix, std::uint64_t counter, const NonceSalt& salt = {})
+      : prefix_(load_le<std::uint32_t>(prefix.data())), salt_(salt), counter_(counter) {}
 
   // Written as it is read, eight bytes and four: a load that spans two stores waits for both, which costs more than
   // all the rest of this.
@@ -44,9 +45,11 @@ class NonceCounter {
     ++counter_;
     return nonce;
   }
+  [[nodiscard]] const NonceSalt& salt() const noexcept { return salt_; }
 
  private:
   std::uint32_t prefix_ = 0;  // the first four bytes, little-endian
+  NonceSalt salt_;
   std::uint64_t counter_ = 0;
 };
 

@@ -13,7 +13,7 @@ constexpr Duration kLongestDebt = 1s;
 
 }  // namespace
 
-Pacer::Pacer(Bandwidth rate, PacerConfig config) : config_(config) {
+Pacer::Pacer(Bandwidth rate, const PacerConfig& config) : config_(&config) {
   apply(rate);
 }
 
@@ -53,7 +53,7 @@ void Pacer::on_sent(Instant now, std::uint64_t bytes) {
   const auto floor = -static_cast<std::int64_t>(longest_debt) * kNano;
   credit_ -= static_cast<std::int64_t>(std::min(bytes, 2 * kLargestBurst)) * kNano;
   credit_ = std::max(credit_, floor);
-  waiting_ = waiting_ || credit_ < static_cast<std::int64_t>(config_.datagram_bytes) * kNano;
+  waiting_ = waiting_ || credit_ < static_cast<std::int64_t>(config_->datagram_bytes) * kNano;
 }
 
 Duration Pacer::until_release(Instant now) {
@@ -78,12 +78,12 @@ std::optional<Instant> Pacer::next_release(Instant now) {
 void Pacer::apply(Bandwidth rate) {
   rate_ = rate;
   if (rate.is_unlimited()) return;
-  const std::uint64_t datagram = config_.datagram_bytes;
-  const std::uint64_t least = config_.min_release_datagrams * datagram;
-  release_ = std::clamp(rate.bytes_in(config_.release_interval), least,
-                        std::max<std::uint64_t>(config_.max_release_bytes, least));
-  burst_ = std::max(release_ + std::min(rate.bytes_in(config_.lateness), kLargestBurst - release_),
-                    config_.min_burst_datagrams * datagram);
+  const std::uint64_t datagram = config_->datagram_bytes;
+  const std::uint64_t least = config_->min_release_datagrams * datagram;
+  release_ = std::clamp(rate.bytes_in(config_->release_interval), least,
+                        std::max<std::uint64_t>(config_->max_release_bytes, least));
+  burst_ = std::max(release_ + std::min(rate.bytes_in(config_->lateness), kLargestBurst - release_),
+                    config_->min_burst_datagrams * datagram);
   if (!started_) credit_ = capacity();
 }
 

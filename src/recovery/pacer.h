@@ -21,12 +21,16 @@ struct PacerConfig {
   Duration lateness = 1ms;                  // a wake-up so late loses no credit: the bucket holds that much more
 };
 
+inline constexpr PacerConfig kDefaultPacerConfig;
+
 class Pacer {
  public:
   static constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
 
   // Starts with a full bucket. An unlimited rate grants kUnlimited and costs a comparison.
-  explicit Pacer(Bandwidth rate = Bandwidth::unlimited(), PacerConfig config = {});
+  // `config` outlives it: a connection keeps no copy of what all share.
+  explicit Pacer(Bandwidth rate = Bandwidth::unlimited(), const PacerConfig& config = kDefaultPacerConfig);
+  Pacer(Bandwidth rate, const PacerConfig&& config) = delete;
 
   // Takes effect from `now`; credit beyond the new burst() is lost.
   void set_rate(Instant now, Bandwidth rate);
@@ -57,7 +61,7 @@ class Pacer {
   [[nodiscard]] std::int64_t capacity() const;  // of credit
   [[nodiscard]] std::int64_t wanted() const;    // credit until which a used-up bucket waits
 
-  PacerConfig config_;
+  const PacerConfig* config_;
   Bandwidth rate_;
   std::uint64_t burst_ = 0;
   std::uint64_t release_ = 0;

@@ -175,7 +175,7 @@ TEST(Pacer, NeverExceedsTheGreatestOfChangingRates) {
 }
 
 TEST(Pacer, LetsAShortMessageGoBeforeAWholeRunHasBeenSavedUp) {
-  Pacer pacer(Bandwidth::from_bytes_per_second(1'000'000), {});
+  Pacer pacer(Bandwidth::from_bytes_per_second(1'000'000));
   Instant now{1s};
   pacer.on_sent(now, pacer.budget(now));  // a run has used up the credit
   EXPECT_EQ(pacer.budget(now), 0U);
@@ -188,7 +188,7 @@ TEST(Pacer, LetsAShortMessageGoBeforeAWholeRunHasBeenSavedUp) {
 }
 
 TEST(Pacer, AMessageLargerThanTheBucketWaitsForAFullOne) {
-  Pacer pacer(Bandwidth::from_bytes_per_second(1'000'000), {});
+  Pacer pacer(Bandwidth::from_bytes_per_second(1'000'000));
   Instant now{1s};
   pacer.on_sent(now, pacer.budget(now));
   const Duration full = pacer.until_credit(now, std::uint64_t{1} << 40);

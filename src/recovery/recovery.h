@@ -108,6 +108,7 @@ class Recovery {
 
   // --- Receipts: one run of datagrams together, so that order within the run does not look like loss ---
   void begin_acks(Instant now);
+  [[nodiscard]] bool collecting_acks() const { return run_.open; }
   void on_receipt(std::uint32_t id) {
     SentPacket* packet = sent_.find(id);
     if (packet == nullptr || packet->state != SentState::kInFlight || packet->transmissions != 1) [[unlikely]] {
@@ -238,8 +239,8 @@ class Recovery {
   bool skip_ids_;
 
   std::uint32_t next_id_;
-  std::uint64_t ids_taken_ = 0;  // skipped ones included
   std::uint32_t until_skip_ = 0;
+  std::uint64_t ids_taken_ = 0;  // skipped ones included
   Instant skipped_at_{};
   FifoRing<std::uint32_t> skipped_;  // as far back as a receipt might still name them
   FifoRing<std::uint32_t> lost_;     // to be sent again; stale entries are dropped on the way

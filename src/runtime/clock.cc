@@ -10,4 +10,10 @@ Instant boot_time_now() {
   return Instant{std::chrono::seconds{reading.tv_sec} + Duration{reading.tv_nsec}};
 }
 
+Duration time_of_day_offset() {
+  timespec reading{};
+  clock_gettime(CLOCK_REALTIME, &reading);
+  return std::chrono::seconds{reading.tv_sec} + Duration{reading.tv_nsec} - boot_time_now().time_since_epoch();
+}
+
 }  // namespace godwit

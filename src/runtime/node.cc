@@ -46,7 +46,9 @@ Result<std::unique_ptr<Node>> Node::open_on(Socket socket, const NodeConfig& con
   }
   std::unique_ptr<Node> node(new Node(config, std::move(driven), faulty, link, cost));
   node->now_ = boot_time_now();
-  node->endpoint_ = std::make_unique<Endpoint>(config.endpoint, std::move(keys), node->random_, sink, cost);
+  Config endpoint = config.endpoint;
+  endpoint.handshake.clock_offset = time_of_day_offset();
+  node->endpoint_ = std::make_unique<Endpoint>(endpoint, std::move(keys), node->random_, sink, cost);
   return node;
 }
 

@@ -95,6 +95,12 @@ std::string print_host(const HostSpec& host) {
     out += fmt::format("idle_timeout = {}\n", time_text(config.keepalive.idle_timeout));
   if (config.handshake.require_authenticated_peer != usual.handshake.require_authenticated_peer)
     out += fmt::format("require_authenticated = {}\n", config.handshake.require_authenticated_peer);
+  if (config.handshake.extended != usual.handshake.extended)
+    out += fmt::format("extended = \"{}\"\n", kExtendedPolicies[static_cast<std::size_t>(config.handshake.extended)]);
+  if (config.handshake.capabilities != usual.handshake.capabilities)
+    out += fmt::format("capabilities = {}\n", config.handshake.capabilities);
+  if (config.soft_packet_limit != usual.soft_packet_limit)
+    out += fmt::format("soft_packet_limit = {}\n", config.soft_packet_limit);
   if (config.max_connections != usual.max_connections)
     out += fmt::format("max_connections = {}\n", config.max_connections);
   if (config.admission.max_half_open != usual.admission.max_half_open)

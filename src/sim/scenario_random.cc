@@ -150,6 +150,22 @@ Disturbance random_disturbance(Dice& dice, const Scenario& scenario) {
 
 }  // namespace
 
+void mix_extended_sessions(Scenario& scenario, std::uint64_t seed) {
+  Dice dice(seed ^ 0x657874656e646564);
+  const double share = dice.chance(0.4) ? 1 : dice.chance(0.5) ? 0.5 : 0;
+  bool all = true;
+  for (HostSpec& host : scenario.hosts) {
+    const bool has = dice.chance(share);
+    all = all && has;
+    host.config.handshake.extended = has ? ExtendedPolicy::kAuto : ExtendedPolicy::kOff;
+    if (dice.chance(0.3)) host.config.handshake.capabilities &= dice.number(0, wire::kOwnCapabilities);
+  }
+  // Sessions of the deployed form would end at the limit.
+  for (HostSpec& host : scenario.hosts) all = all && host.config.handshake.capabilities == wire::kOwnCapabilities;
+  if (!all) return;
+  for (HostSpec& host : scenario.hosts) host.config.soft_packet_limit = dice.number(10, 500);
+}
+
 Scenario random_scenario(std::uint64_t seed) {
   Dice dice(seed);
   Scenario scenario;
@@ -205,6 +221,7 @@ Scenario random_scenario(std::uint64_t seed) {
     for (std::uint64_t i = dice.number(1, 3); i > 0; --i)
       scenario.disturbances.push_back(random_disturbance(dice, scenario));
   }
+  mix_extended_sessions(scenario, seed);
   scenario.resolve();
   return scenario;
 }

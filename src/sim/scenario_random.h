@@ -10,4 +10,8 @@ namespace godwit::sim {
 
 [[nodiscard]] Scenario random_scenario(std::uint64_t seed);
 
+// Lets about half of the hosts have extended sessions, with some of the capabilities, and keys that are updated early
+// where all have them. Drawn apart from everything else, so that a seed stands for the same paths and flows as without.
+void mix_extended_sessions(Scenario& scenario, std::uint64_t seed);
+
 }  // namespace godwit::sim

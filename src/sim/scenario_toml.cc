@@ -259,6 +259,11 @@ void read_host(Reader& in, HostSpec& host) {
   in.read("max_streams", host.config.send_queue.max_streams);
   in.read("idle_timeout", host.config.keepalive.idle_timeout);
   in.read("require_authenticated", host.config.handshake.require_authenticated_peer);
+  if (const auto policy = in.choice("extended", kExtendedPolicies)) {
+    host.config.handshake.extended = static_cast<ExtendedPolicy>(*policy);
+  }
+  in.read("capabilities", host.config.handshake.capabilities);
+  in.read("soft_packet_limit", host.config.soft_packet_limit);
   in.read("max_connections", host.config.max_connections);
   in.read("max_half_open", host.config.admission.max_half_open);
 }

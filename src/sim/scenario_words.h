@@ -7,7 +7,8 @@
 
 namespace godwit::sim {
 
-// In the order of FlowKind and of NatRule.
+// In the order of ExtendedPolicy, of FlowKind and of NatRule.
+inline constexpr std::array<std::string_view, 3> kExtendedPolicies = {"off", "auto", "require"};
 inline constexpr std::array<std::string_view, 3> kFlowKinds = {"streams", "messages", "requests"};
 inline constexpr std::array<std::string_view, 3> kNatRules = {"endpoint-independent", "address", "address-port"};
 

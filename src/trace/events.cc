@@ -22,7 +22,8 @@ std::string_view drop_reason_name(DropReason reason) {
       "duplicate",
       "stream_refused",
       "no_room",
-      "closed"};
+      "closed",
+      "not_extended"};
   const auto index = static_cast<std::size_t>(reason);
   return index < kNames.size() ? kNames[index] : "unknown";
 }

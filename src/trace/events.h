@@ -42,6 +42,7 @@ enum class DropReason : std::uint8_t {
   kStreamRefused,  // a limit of wire spec 6.4
   kNoRoom,         // the reassembly budget is used up; the packet is not receipted
   kClosed,         // for a connection that has ended
+  kNotExtended,    // an intro without an extended session, where the policy demands one
   kCount
 };
 [[nodiscard]] std::string_view drop_reason_name(DropReason reason);

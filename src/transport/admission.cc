@@ -64,6 +64,16 @@ AdmissionVerdict Admission::judge(Instant now, const SocketAddress& remote, Byte
   return AdmissionVerdict::kDecrypt;
 }
 
+bool Admission::admit_offer(Instant now) {
+  constexpr int kFurtherDecryptions = 4;
+  for (int i = 0; i < kFurtherDecryptions; ++i) {
+    if (strangers_.admit(now)) continue;
+    ++statistics_.offers_refused;
+    return false;
+  }
+  return true;
+}
+
 void Admission::on_junk(const SocketAddress& remote, ByteView datagram) {
   junk_.insert(hash_from(remote, datagram));
 }

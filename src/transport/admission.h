@@ -79,6 +79,7 @@ struct AdmissionStatistics {
   std::uint64_t error_acks_allowed = 0;
   std::uint64_t error_acks_suppressed = 0;
   std::uint64_t half_open_dropped = 0;  // to make room for newer ones
+  std::uint64_t offers_refused = 0;     // of extended sessions, by strangers
 
   [[nodiscard]] std::uint64_t of(AdmissionVerdict verdict) const { return verdicts[static_cast<std::size_t>(verdict)]; }
 };
@@ -91,6 +92,11 @@ class Admission {
   // `datagram` is an intro by wire::classify(). Asked before every asymmetric decryption, also for a Handshake.
   [[nodiscard]] AdmissionVerdict admit_intro(Instant now, const SocketAddress& remote, ByteView datagram,
                                              IntroSource source);
+
+  // The intro of a stranger carries an offer of an extended session, which costs more to answer than an intro to open:
+  // it counts for as many more of the strangers' decryptions. False when these are used up; the intro is then dropped
+  // as one that had not been opened.
+  [[nodiscard]] bool admit_offer(Instant now);
 
   // The datagram was no intro to this endpoint: its repeats are kJunk from now on.
   void on_junk(const SocketAddress& remote, ByteView datagram);

@@ -245,5 +245,20 @@ TEST_F(AdmissionTest, LetsRepeatedIntrosThroughAFlood) {
   EXPECT_GE(served, kWanted);
 }
 
+TEST(AdmissionOffers, CountForFiveDecryptionsOfAStranger) {
+  DeterministicRandom random(1);
+  Admission admission({.stranger_rate = 1, .stranger_burst = 22}, random);
+  const Instant now{1h};
+  int answered = 0;
+  for (std::uint8_t i = 0; i < 30; ++i) {
+    const SocketAddress remote = SocketAddress::ipv4({198, 51, i, 1}, 9);
+    Intro intro{0x01, i};
+    if (admission.admit_intro(now, remote, intro, IntroSource::kStranger) != AdmissionVerdict::kDecrypt) continue;
+    answered += admission.admit_offer(now) ? 1 : 0;
+  }
+  EXPECT_EQ(answered, 4);
+  EXPECT_GT(admission.statistics().offers_refused, 0u);
+}
+
 }  // namespace
 }  // namespace godwit

@@ -110,11 +110,14 @@ void Connection::establish(Instant now, Session session, std::vector<std::vector
   const Session& keys = started->session;
   const bool authenticated = keys.peer_authenticated();
   if (!unanswered_) {
-    emit(Connected{.remote = remote_,
-                   .initiator = keys.initiator(),
-                   .peer_authenticated = authenticated,
-                   .peer_version = keys.peer_version(),
-                   .observed_self = keys.observed_self()});
+    emit(
+        Connected{.remote = remote_,
+                  .initiator = keys.initiator(),
+                  .peer_authenticated = authenticated,
+                  .form = keys.form(),
+                  .fallback = keys.fallback(),
+                  .peer = std::make_shared<const PeerDetails>(PeerDetails{
+                      .version = keys.peer_version(), .observed_self = keys.observed_self(), .key = keys.peer_key()})});
   }
   trace(now, trace::ConnectionStateChanged{"established", remote_});
   trace_controller(now, *started, {});
@@ -136,7 +139,7 @@ bool Connection::start_over(Instant now, Established& session) {
   if (!keys.dialled_key() || now >= keys.dial_deadline()) return false;
   auto handshake = Handshake::initiate(now, context_.handshake, remote_, *keys.dialled_key(), keys.dial_deadline());
   if (!handshake) return false;
-  context_.key_usage.record(keys.sending_key(), keys.sealer().packets_sealed());
+  record_key_usage(keys);
   queue_.fail_started();
   report_failures(now);
   trace(now, trace::ConnectionStateChanged{"dialling again", remote_});
@@ -197,7 +200,7 @@ Result<MessageId> Connection::send(Instant now, Body&& body, SendOptions options
   if (closed() != nullptr) return failure(ErrorCode::kClosed, "the connection has ended");
   if (const Established* session = established()) {
     const bool becomes_stream = options.as != SendAs::kMessage || body.size() > wire::kShortMessageLimit;
-    if (becomes_stream && session->session.sealer().soft_limit_reached()) {
+    if (becomes_stream && session->session.key_is_aging()) {
       return failure(ErrorCode::kClosed, "the key has protected its share of packets: dial again for a fresh one");
     }
   }
@@ -298,7 +301,7 @@ void Connection::end(Instant now, CloseReason reason, std::string_view text, Tel
     }
     ended->told = ended->farewell.empty();
     end_streams(*session);
-    context_.key_usage.record(session->session.sending_key(), session->session.sealer().packets_sealed());
+    record_key_usage(session->session);
     ended->statistics = std::make_unique<ConnectionStatistics>(statistics());
     ended->statistics->bytes_in_flight = 0;
     if (telling == Telling::kClose) ended->session = std::make_unique<Session>(std::move(session->session));
@@ -411,6 +414,8 @@ std::optional<Instant> Connection::next_timeout() const {
   consider(queue_.next_timeout());
   consider(session->paced_until);
   consider(session->held_until);
+  consider(session->session.next_timeout());
+  if (session->roaming) consider(session->roaming->validation.next_timeout());
   return earliest;
 }
 
@@ -424,6 +429,8 @@ void Connection::handle_timeout(Instant now) {
   if (session->paced_until && *session->paced_until <= now) session->paced_until.reset();
   if (session->held_until && *session->held_until <= now) session->held_until.reset();
   session->session.expire_others(now);
+  session->session.on_time(now, key_grace(*session));
+  if (session->roaming) session->roaming->validation.handle_timeout(now);
   const KeepAlive::Outcome alive = session->keepalive.handle_timeout(now);
   if (alive.idle_expired) return end(now, CloseReason::kIdleTimeout, {}, Telling::kClose);
   if (alive.proof_failed) {

@@ -35,6 +35,7 @@
 #include "transport/handshake.h"
 #include "transport/keepalive.h"
 #include "transport/key_usage.h"
+#include "transport/path_validation.h"
 #include "transport/ping_pair.h"
 #include "transport/session.h"
 #include "transport/statistics.h"
@@ -98,6 +99,12 @@ class Connection final : private StreamSink {
   // One symmetric datagram while another key may be its owner's: opens a copy first. False, with the datagram intact
   // and nothing counted, when it does not authenticate here.
   [[nodiscard]] bool receive_if_authentic(Instant now, MutableBytes datagram);
+  // One symmetric datagram from another address than remote(), which names this connection by its tag. False, with the
+  // datagram intact, when it does not authenticate here.
+  [[nodiscard]] bool receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram);
+  // The peer has answered from there: the endpoint decides, and calls move_to().
+  [[nodiscard]] std::optional<PathAddress> take_move();
+  void move_to(Instant now, const SocketAddress& remote);
   // A handshake runs beside this session: its peer may have restarted, and could not open what is sent here. Holds data
   // back and asks with a ping, until an authentic packet shows that the session lives, or for as long as such a
   // handshake may take.
@@ -183,6 +190,15 @@ class Connection final : private StreamSink {
  private:
   static constexpr std::size_t kMaxPendingPongs = 8;
 
+  // Of the extended form: addresses that the peer may have moved to. Few sessions ever have it.
+  struct Roaming {
+    PathValidation validation;
+    std::optional<PathAddress> arrived_from;  // while a packet from elsewhere is processed
+    std::optional<PathAddress> move_to;
+    std::array<std::uint64_t, kMaxPendingPongs> responses{};  // of which the first response_count wait
+    std::size_t response_count = 0;
+    PathCounters counted;
+  };
   // Everything an established session adds.
   struct Established {
     Established(Instant now, const ConnectionContext& context, Session started);
@@ -213,7 +229,7 @@ class Connection final : private StreamSink {
     bool newer_packet = false;  // since take_newer_packet()
     bool resting = false;       // memory that only traffic needs has been given back since the last packet
     bool key_aging_told = false;
-    bool acknowledging = false;  // receipts of the current run are being collected
+    std::unique_ptr<Roaming> roaming;  // of the extended form: roaming_of()
   };
   // What is left of a session that nobody answered.
   struct Unanswered {
@@ -242,6 +258,17 @@ class Connection final : private StreamSink {
   void end_streams(Established& session);
   // Silence, in the words `text`, with what the kernel or ICMP says of the path.
   [[nodiscard]] std::string with_path_problem(std::string text) const;
+  // Keys of the extended form are never used again.
+  void record_key_usage(const Session& session) {
+    if (session.extended() == nullptr) {
+      context_.key_usage.record(session.sending_key(), session.sealer().packets_sealed());
+    }
+  }
+  // How long packets under a former key may be on their way.
+  [[nodiscard]] static Duration key_grace(const Established& session) {
+    constexpr int kProbeTimeouts = 3;
+    return session.recovery.rtt().probe_timeout() * kProbeTimeouts;
+  }
   [[nodiscard]] bool start_over(Instant now, Established& session);
   void apply_step(Instant now, const HandshakeStep& step, ByteView datagram);
   enum class Telling : std::uint8_t {
@@ -280,6 +307,7 @@ class Connection final : private StreamSink {
     if (!process_fragment(now, session, arrival)) process(now, arrival);
   }
   void process(Instant now, const Arrival& arrival);
+  void process_frames(Instant now, const Arrival& arrival, ByteView rest);
   void note_ordinary(Instant now, Established& session, const Arrival& arrival, std::uint32_t id);
   [[nodiscard]] RecvStreams& inbound_streams(Established& session) {
     if (session.streams == nullptr) [[unlikely]] {
@@ -310,10 +338,23 @@ class Connection final : private StreamSink {
                    bool retransmission = false) const;
   // Its sequence.
   std::uint64_t write_ping(Instant now, Established& session, RunWriter& run);
+  // connection_paths.cc
+  // From the first packet from elsewhere, or the first frame about paths, on.
+  [[nodiscard]] static Roaming& roaming_of(Established& session) {
+    if (session.roaming == nullptr) session.roaming = std::make_unique<Roaming>();
+    return *session.roaming;
+  }
+  [[nodiscard]] bool process_path_frame(Instant now, Established& session, ByteView plaintext);
+  void write_path_responses(Instant now, Established& session, RunWriter& run) const;
+  [[nodiscard]] std::optional<DatagramRun> poll_path_challenge(Instant now, Established& session,
+                                                               TransmitBuffer& buffer);
+  // connection_send.cc, continued
   void write_control(Instant now, Established& session, RunWriter& run);
   void write_receipts(Instant now, Established& session, RunWriter& run);
   void write_retransmissions(Instant now, Established& session, RunWriter& run);
   void write_data(Instant now, Established& session, RunWriter& run);
+  [[nodiscard]] std::size_t write_messages(Instant now, Established& session, RunWriter& run, std::uint64_t most,
+                                           std::uint32_t& room);
   [[nodiscard]] bool write_item(Instant now, Established& session, RunWriter& run, const SendItem& item,
                                 std::uint32_t packet_id);
   [[nodiscard]] std::uint32_t untracked_id(Established& session) const;
@@ -338,10 +379,10 @@ class Connection final : private StreamSink {
   SendQueue queue_;                       // takes messages before the handshake has finished
   State state_;                           // null only until the constructor has entered the first one
   std::optional<Unanswered> unanswered_;  // while start_over() shakes hands again
+  PathProblem path_problem_ = PathProblem::kNone;
   std::optional<Bandwidth> rate_limit_ = context_.config.connection_rate_limit;
   std::optional<Bandwidth> rate_cap_;
   ConnectionCounters counted_;
-  PathProblem path_problem_ = PathProblem::kNone;
   Instant path_problem_at_{};
 };
 

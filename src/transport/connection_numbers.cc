@@ -88,6 +88,10 @@ ConnectionStatistics Connection::statistics() const {
   result.congestion_state = snapshot.state;
   result.cipher = cipher_name(session->session.sealer().cipher_kind());
   result.key_packets_sealed = session->session.sealer().packets_sealed();
+  result.form = session_form_name(session->session.form());
+  result.fallback = fallback_reason_name(session->session.fallback());
+  if (const ExtendedKeys* keys = session->session.extended()) result.key_updates = keys->updates();
+  if (session->roaming != nullptr) static_cast<PathCounters&>(result) = session->roaming->counted;
   return result;
 }
 

@@ -10,6 +10,7 @@
 #include "transport/printable.h"
 #include "transport/run_writer.h"
 #include "transport/send_kind.h"
+#include "wire/path_frame.h"
 
 namespace godwit {
 namespace {
@@ -126,6 +127,10 @@ bool Connection::process_fragment(Instant now, Established& session, const Arriv
     return false;
   const auto fragment = wire::peek_fragment(arrival.plaintext());
   if (!fragment) return false;
+  // Frames may follow it.
+  const std::size_t size = wire::kFragmentOverhead + fragment->payload.size();
+  if (session.session.extended() != nullptr && arrival.plaintext().size() != size) [[unlikely]]
+    return false;
   record_received(now, arrival, fragment->packet_id, trace::PacketKind::kStreamFragment);
   note_ordinary(now, session, arrival, fragment->packet_id);
   GODWIT_MARK(context_.cost, kAcknowledge);
@@ -173,18 +178,39 @@ void Connection::process(Instant now, const Arrival& arrival) {
   Established* session = established();
   if (session == nullptr) return;
   const auto packet = wire::decode(arrival.plaintext());
-  if (!packet) return drop(now, trace::DropReason::kUndecodable, arrival.bytes());
+  const bool path_frame =
+      !packet && session->session.extended() != nullptr && wire::read_path_frame(arrival.plaintext()).has_value();
+  if (!packet && !path_frame) return drop(now, trace::DropReason::kUndecodable, arrival.bytes());
+  if (path_frame) {
+    record_received(now, arrival, 0, trace::PacketKind::kPing);  // of the path
+    return process_frames(now, arrival, arrival.plaintext());
+  }
   record_received(now, arrival, packet->packet_id, kind_of(packet->message));
   process_packet(now, *session, arrival, *packet);
+  if (!packet->trailing.empty()) process_frames(now, arrival, packet->trailing);
+}
+
+// What follows the first message of a packet: padding on the deployed wire, further frames in the extended form
+// (docs/extended_sessions.md, section 5).
+void Connection::process_frames(Instant now, const Arrival& arrival, ByteView rest) {
+  while (!rest.empty()) {
+    Established* session = established();
+    if (session == nullptr || session->session.extended() == nullptr) return;
+    if (process_path_frame(now, *session, rest)) {
+      rest = rest.subspan(wire::kPathFrameSize);
+      continue;
+    }
+    const auto packet = wire::decode(rest);
+    if (!packet) return drop(now, trace::DropReason::kUndecodable, rest.size());
+    process_packet(now, *session, arrival, *packet);
+    rest = packet->trailing;
+  }
 }
 
 void Connection::process_receipts(Instant now, Established& session, const wire::ReceiptList& receipts) {
   if (receipts.empty()) return;
   GODWIT_MARK(context_.cost, kAcknowledge);
-  if (!session.acknowledging) {
-    session.acknowledging = true;
-    session.recovery.begin_acks(now);
-  }
+  if (!session.recovery.collecting_acks()) session.recovery.begin_acks(now);
   counted_.receipts_received += receipts.size();
   // An id twice in a row reports a duplicate (docs/wire_format.md).
   for (auto receipt = receipts.begin(); receipt != receipts.end();) {
@@ -278,6 +304,8 @@ void Connection::process_tracked(Instant now, Established& session, const Arriva
 
 void Connection::process_success_ack(Instant now, Established& session, const Arrival& arrival,
                                      const wire::AckOk& ack) {
+  // The handshake of the extended form has one ack, and no packet of it is under these keys.
+  if (session.session.extended() != nullptr) return drop(now, trace::DropReason::kUndecodable, arrival.bytes());
   const AckReaction reaction =
       session.session.on_success_ack(now, {.ack = ack,
                                            .nonce = nonce_of(arrival.datagram),
@@ -307,17 +335,17 @@ void Connection::process_success_ack(Instant now, Established& session, const Ar
 void Connection::finish_run(Instant now) {
   Established* session = established();
   if (session == nullptr) return;
-  if (session->acknowledging) apply_acknowledgements(now, *session);
+  if (session->recovery.collecting_acks()) apply_acknowledgements(now, *session);
   session = established();  // a peer that acknowledges what was never sent has lost its session
   if (session == nullptr) return;
   session->acks.on_batch_end(now);
+  session->session.on_time(now, key_grace(*session));
   session->resting = false;
   if (session->acks.pending() > 0) session->last_data = now;
 }
 
 void Connection::apply_acknowledgements(Instant now, Established& session) {
   GODWIT_MARK(context_.cost, kAcknowledge);
-  session.acknowledging = false;
   const AckOutcome& outcome = session.recovery.finish_acks();
   // Who acknowledges what was never sent acknowledges what has not arrived: congestion control, recovery and the
   // confirmations of messages would all rest on invention (wire spec W20). Nothing of this batch counts.

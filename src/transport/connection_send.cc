@@ -55,6 +55,8 @@ void Connection::record_sent(Instant now, const RunWriter& run, std::size_t befo
 
 std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer& buffer) {
   if (Established* session = established(); session != nullptr && !key_exhausted(now, *session)) {
+    session->session.update_keys();
+    if (auto challenge = poll_path_challenge(now, *session, buffer)) return challenge;
     return transmit_established(now, *session, buffer);
   }
   const MutableBytes space = buffer.space();
@@ -121,6 +123,13 @@ bool Connection::key_exhausted(Instant now, Established& session) {
   const PacketSealer& sealer = session.session.sealer();
   if (!sealer.soft_limit_reached()) [[likely]]
     return false;
+  if (!session.session.key_is_aging()) {
+    // A later key takes its place before it is used up, if the peer follows.
+    session.session.update_keys();
+    if (session.session.sealer().packets_sealed() + kReservedPackets < context_.config.hard_packet_limit) return false;
+    end(now, CloseReason::kKeyExhausted, "the peer does not follow to a new key", Telling::kClose);
+    return true;
+  }
   if (!std::exchange(session.key_aging_told, true)) emit(KeyAging{sealer.packets_sealed()});
   const bool drained = queue_.open_streams() == 0 && queue_.open_messages() == 0 &&
                        (session.streams == nullptr || session.streams->open_streams() == 0) &&
@@ -185,6 +194,7 @@ void Connection::write_control(Instant now, Established& session, RunWriter& run
   if (session.pair != nullptr && session.pair->second_due(now) && run.fits(kPingDatagram)) {
     session.pair->end(write_ping(now, session, run), kPingDatagram + kIpAndUdpBytes);
   }
+  write_path_responses(now, session, run);
   // Measures the path that acknowledgements take, while many of them do.
   const bool measures = session.acks.probe_due(now);
   if ((session.ping_due || measures) && run.fits(kPingDatagram)) {
@@ -302,6 +312,14 @@ void Connection::write_data(Instant now, Established& session, RunWriter& run) {
     if (size > paced && !may_go_alone(now, session.pacer, *item, run.tracked_bytes() + size, session.paced_until))
       break;
     if (room == 0 || !run.fits(size)) break;
+    if (item->kind != SendKind::kFragment && session.session.shares_datagrams()) {
+      const std::uint64_t most = std::min(allowance, std::max<std::uint64_t>(paced, size));
+      const std::size_t written = write_messages(now, session, run, most, room);
+      if (written == 0) break;
+      allowance -= std::min<std::uint64_t>(allowance, written);
+      if (paced != Pacer::kUnlimited) paced -= std::min<std::uint64_t>(paced, written);
+      continue;
+    }
     const SendItem picked = *item;
     const std::uint32_t id = session.recovery.next_packet_id();
     const std::size_t before = run.bytes();
@@ -318,6 +336,52 @@ void Connection::write_data(Instant now, Established& session, RunWriter& run) {
     --room;
   }
   report_failures(now);
+}
+
+// Short messages that wait together share a datagram of at most `most` bytes, each as a frame under an id of its own
+// (docs/extended_sessions.md, section 5). One that waits alone goes alone, at once. Returns the datagram's bytes.
+std::size_t Connection::write_messages(Instant now, Established& session, RunWriter& run, std::uint64_t most,
+                                       std::uint32_t& room) {
+  std::array<std::uint8_t, wire::kMaxPlaintext> plaintext;
+  const std::size_t limit =
+      static_cast<std::size_t>(std::min<std::uint64_t>(run.room(), most)) - wire::kDatagramOverhead;
+  std::size_t used = 0;
+  std::uint32_t first_id = 0;  // by which a trace names the datagram
+  while (room > 0) {
+    const SendItem* item = queue_.peek();
+    if (item == nullptr || item->kind == SendKind::kFragment) break;
+    const std::size_t size = wire::kShortMessageOverhead + item->payload.size();
+    if (used + size > limit) break;
+    const SendItem picked = *item;
+    const std::uint32_t id = session.recovery.next_packet_id();
+    if (used == 0) first_id = id;
+    // Receipts ride on the first frame of a run, as on a message that travels alone.
+    std::array<std::uint32_t, 64> receipts;
+    std::size_t count = 0;
+    if (run.empty() && used == 0 && session.acks.pending() > 0) {
+      const std::size_t free = std::min({session.acks.pending(), receipts.size(), (limit - size) / wire::kReceiptSize});
+      count = session.acks.take(now, std::span(receipts).first(free), false);
+    }
+    const MutableBytes frame = MutableBytes(plaintext).subspan(used);
+    const std::size_t head =
+        wire::encode_short_message_head(frame, id, wire::Receipts(receipts).first(count), picked.payload.size());
+    std::ranges::copy(picked.payload, frame.subspan(head).begin());
+    queue_.take(id);
+    // The envelope counts for the first of them.
+    const std::size_t bytes = head + picked.payload.size() + (used == 0 ? wire::kDatagramOverhead : 0);
+    session.recovery.on_sent(now, id,
+                             {.kind = content_kind_of(picked.kind), .owner = picked.owner, .fragment = picked.fragment},
+                             static_cast<std::uint32_t>(bytes));
+    counted_.payload_bytes_sent += picked.payload.size();
+    used += head + picked.payload.size();
+    --room;
+  }
+  if (used == 0) return 0;
+  const std::size_t before = run.bytes();
+  run.append(ByteView(plaintext).first(used));
+  run.count_tracked(run.bytes() - before);
+  record_sent(now, run, before, first_id, trace::PacketKind::kShortMessage);
+  return run.bytes() - before;
 }
 
 // Encodes one item under `id`; the run seals it. False when the key is used up.

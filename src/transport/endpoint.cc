@@ -36,6 +36,7 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
       reassembly_(config.reassembly_bytes),
       table_secret_(random.next_u64()),
       by_address_(table_secret_),
+      by_tag_(derived_key(table_secret_ + 2)),
       admission_(config.admission, random),
       inbound_(HashKey(derived_key(table_secret_), derived_key(~table_secret_)),
                std::min(config.max_connections / 2, config.max_connections_per_host)),
@@ -120,6 +121,7 @@ void Endpoint::update_after_use(std::uint32_t slot) {
   }
   Route& route = routes_[slot];
   if (!route.in_use()) return;
+  note_tag(slot);
   arm(slot);
   mark_ready(slot);
 }
@@ -145,6 +147,7 @@ std::uint32_t Endpoint::open_slot(const SocketAddress& remote) {
 void Endpoint::retire(std::uint32_t slot) {
   Route& route = routes_[slot];
   give_up_place(slot);
+  forget_tag(slot);
   by_address_.erase(route.remote());
   last_remote_ = {};
   timers_.cancel(slot);
@@ -306,33 +309,35 @@ void Endpoint::receive(Instant now, const DatagramRun& run) {
 
 void Endpoint::receive_symmetric(Instant now, const DatagramRun& batch) {
   const auto slot = slot_of(batch.remote);
-  if (!slot || (closing_.size() > 0 && routes_[*slot].connection() == nullptr)) [[unlikely]] {
-    receive_without_connection(now, slot, batch);
-    if (!slot) return;
-  } else {
-    with_slot(*slot, [&](Route& route) {
-      route.receive(now, batch);
-      GODWIT_MARK(cost_, kBookkeeping);
-      return true;
-    });
+  const bool elsewhere = closing_.size() > 0 || by_tag_.size() > 0;
+  if (!slot || (elsewhere && routes_[*slot].connection() == nullptr)) [[unlikely]] {
+    return receive_without_connection(now, batch);
   }
+  with_slot(*slot, [&](Route& route) {
+    route.receive(now, batch);
+    GODWIT_MARK(cost_, kBookkeeping);
+    return true;
+  });
   if (!routes_[*slot].has_place) [[unlikely]]
     take_place(now, *slot);
 }
 
-// What a session that has been closed can open is its answer. A half-open route at its address does not change that:
-// the intro that opened it may be forged.
-void Endpoint::receive_without_connection(Instant now, std::optional<std::uint32_t> slot, const DatagramRun& batch) {
+// What a session that has been closed can open is its answer, and what names an extended session comes from a peer that
+// has moved. A half-open route at the address does not change that: the intro that opened it may be forged.
+void Endpoint::receive_without_connection(Instant now, const DatagramRun& batch) {
   for (std::size_t i = 0; i < batch.segment_count(); ++i) {
-    if (closing_.receive(now, batch.remote, batch.segment(i))) continue;
-    if (slot) {
-      with_slot(*slot, [&](Route& route) {
-        route.receive(now, batch.part(i, 1));
-        return true;
-      });
-    } else {
-      route_context_->drop(now, trace::DropReason::kUnknownSource, batch.segment(i).size());
+    const MutableBytes datagram = batch.segment(i);
+    if (receive_elsewhere(now, batch, datagram) || closing_.receive(now, batch.remote, datagram)) continue;
+    const auto slot = slot_of(batch.remote);
+    if (!slot) {
+      route_context_->drop(now, trace::DropReason::kUnknownSource, datagram.size());
+      continue;
     }
+    with_slot(*slot, [&](Route& route) {
+      route.receive(now, batch.part(i, 1));
+      return true;
+    });
+    if (!routes_[*slot].has_place) take_place(now, *slot);
   }
 }
 
@@ -369,6 +374,12 @@ void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes d
 
 // A stranger's intro makes its address half-open; so does each further one.
 void Endpoint::answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro) {
+  const bool offers =
+      config_.handshake.extended != ExtendedPolicy::kOff && intro.block == wire::ExtensionBlock::kPresent;
+  // Not answered in the deployed form either: that would be a downgrade. The initiator repeats its intro.
+  if (offers && !admission_.admit_offer(now)) {
+    return route_context_->drop(now, trace::DropReason::kRateLimited, intro.datagram_bytes);
+  }
   auto handshake = Handshake::accept(now, handshake_, run.remote, intro);
   if (!handshake) {
     if (handshake.error() == trace::DropReason::kIncompatibleVersion) queue_error_ack(now, run, intro);

@@ -23,6 +23,7 @@
 #include "crypto/keypair.h"
 #include "recovery/fifo_ring.h"
 #include "stream/body.h"
+#include "stream/id_map.h"
 #include "trace/cost.h"
 #include "trace/events.h"
 #include "transport/address_table.h"
@@ -33,6 +34,7 @@
 #include "transport/event_queue.h"
 #include "transport/handshake.h"
 #include "transport/key_usage.h"
+#include "transport/path_validation.h"
 #include "transport/prefix_shares.h"
 #include "transport/recent_set.h"
 #include "transport/statistics.h"
@@ -162,7 +164,12 @@ class Endpoint {
   [[nodiscard]] Instant last_heard(Instant now, std::uint32_t slot) const;
 
   void receive_symmetric(Instant now, const DatagramRun& batch);
-  void receive_without_connection(Instant now, std::optional<std::uint32_t> slot, const DatagramRun& batch);
+  void receive_without_connection(Instant now, const DatagramRun& batch);
+  // Of a peer of an extended session that has another address than before (endpoint_paths.cc).
+  [[nodiscard]] bool receive_elsewhere(Instant now, const DatagramRun& batch, MutableBytes datagram);
+  void move_route(Instant now, std::uint32_t slot, const PathAddress& path);
+  void note_tag(std::uint32_t slot);
+  void forget_tag(std::uint32_t slot);
   void receive_intro(Instant now, const DatagramRun& run, MutableBytes datagram);
   void answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro);
   void queue_error_ack(Instant now, const DatagramRun& run, const IntroSeen& intro);
@@ -190,6 +197,7 @@ class Endpoint {
   AddressTable by_address_;
   SocketAddress last_remote_;  // of the last run, and its slot: runs of one peer come together
   std::uint32_t last_slot_ = 0;
+  IdMap by_tag_;  // own random tag of an extended session -> slot
   TimerQueue timers_;
   FifoRing<std::uint32_t> ready_;                     // slots with something to transmit, in turn
   std::unique_ptr<const ConnectionContext> context_;  // what all connections share

@@ -25,6 +25,7 @@ void Endpoint::handle_timeout(Instant now) {
     if (!route.in_use()) continue;
     route.handle_timeout(now);
     if (!route.has_place) take_place(now, *slot);
+    note_tag(*slot);
     // Not armed again here, because what is due now may be due for transmission: poll_transmit() arms the timer when
     // nothing is left to send.
     mark_ready(*slot);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,7 +17,9 @@
 #include "base/bytes.h"
 #include "base/path_problem.h"
 #include "base/time.h"
+#include "crypto/keypair.h"
 #include "stream/send_queue.h"
+#include "transport/session_form.h"
 #include "wire/version.h"
 
 namespace godwit {
@@ -39,13 +42,23 @@ enum class CloseReason : std::uint8_t {
 };
 [[nodiscard]] std::string_view close_reason_name(CloseReason reason);
 
+// What a handshake has told of the peer. Apart from the event, which is rare and would make all others as large.
+struct PeerDetails {
+  std::optional<wire::VersionBytes> version;  // absent where only a legacy acknowledgement was seen
+  SocketAddress observed_self;                // this side's address as the peer sees it
+  // The public key that the peer has proved, on either side of an extended session; else that of an authenticated peer
+  // that this side has dialled.
+  std::optional<PublicKey> key;
+};
+
 // The handshake has finished; messages flow.
 struct Connected {
   SocketAddress remote;
   bool initiator = false;
-  bool peer_authenticated = false;                 // the peer proved the public key it was dialled by (W3)
-  std::optional<wire::VersionBytes> peer_version;  // absent where only a legacy acknowledgement was seen
-  SocketAddress observed_self;                     // this side's address as the peer sees it
+  bool peer_authenticated = false;  // the peer proved the public key it was dialled by (W3)
+  SessionForm form = SessionForm::kLegacy;
+  FallbackReason fallback = FallbackReason::kNone;  // why the form is not the extended one
+  std::shared_ptr<const PeerDetails> peer;          // never null in an event of an endpoint
 };
 
 // The last event of a connection, established or not.
@@ -126,9 +139,14 @@ struct Suspect {
   Duration silent_for{};
 };
 
-using Event =
-    std::variant<Connected, Closed, MessageReceived, StreamChunk, StreamMessage, MetadataReceived, StreamAborted,
-                 MessageConfirmed, MessageFailed, Writable, PeerAuthenticated, KeyAging, PingAnswered, Suspect>;
+// The peer of an extended session has another address, and has answered from it.
+struct PeerMoved {
+  SocketAddress remote;
+};
+
+using Event = std::variant<Connected, Closed, MessageReceived, StreamChunk, StreamMessage, MetadataReceived,
+                           StreamAborted, MessageConfirmed, MessageFailed, Writable, PeerAuthenticated, KeyAging,
+                           PingAnswered, Suspect, PeerMoved>;
 
 struct EndpointEvent {
   // Built in place: a chunk of a stream is an event a packet.

@@ -14,6 +14,7 @@ std::string_view handshake_failure_name(HandshakeFailure failure) {
     case HandshakeFailure::kVersionMismatch: return "version mismatch";
     case HandshakeFailure::kUnauthenticated: return "unauthenticated";
     case HandshakeFailure::kLibrary: return "library";
+    case HandshakeFailure::kNotExtended: return "not extended";
   }
   return "unknown";
 }

@@ -17,7 +17,23 @@ std::expected<HandshakeAcceptor, trace::DropReason> HandshakeAcceptor::start(Ins
   if (!wire::compatible(context.config->version, intro.intro.version)) {
     return std::unexpected(trace::DropReason::kIncompatibleVersion);
   }
-  return HandshakeAcceptor(now, context, remote, intro);
+  const ExtendedPolicy policy = context.config->extended;
+  HandshakeAcceptor acceptor(now, context, remote, intro);
+  acceptor.fallback_ = policy == ExtendedPolicy::kOff ? FallbackReason::kDisabled : fallback_reason(intro.block);
+  if (policy != ExtendedPolicy::kOff && intro.block == wire::ExtensionBlock::kPresent) {
+    auto request = ExtendedRequest::read(context, intro);
+    auto answer = request ? request->answer(now, context) : std::nullopt;
+    if (answer) {
+      acceptor.intro_.extension = {};
+      acceptor.answer_extended(std::move(*answer));
+      return acceptor;
+    }
+    acceptor.fallback_ = FallbackReason::kMalformed;
+  }
+  if (policy == ExtendedPolicy::kRequire) return std::unexpected(trace::DropReason::kNotExtended);
+  acceptor.intro_.extension = {};
+  acceptor.answer_legacy();
+  return acceptor;
 }
 
 HandshakeAcceptor::HandshakeAcceptor(Instant now, const HandshakeContext& context, const SocketAddress& remote,
@@ -25,12 +41,27 @@ HandshakeAcceptor::HandshakeAcceptor(Instant now, const HandshakeContext& contex
     : context_(&context),
       remote_(remote),
       intro_(intro),
-      inbound_(std::make_unique<InboundKey>(make_inbound_key(context, false))),
-      sealer_(std::make_unique<PacketSealer>(make_sealer(context, intro.intro.key))),
-      ack_(SuccessAck::seal(context, *sealer_, intro.intro, inbound_->key, remote)),
       deadline_(now + context.config->confirmation_wait),
       next_repeat_(now + context.config->ack_repeat_interval),
       bytes_received_(intro.datagram_bytes) {}
+
+void HandshakeAcceptor::answer_legacy() {
+  inbound_ = std::make_unique<InboundKey>(make_inbound_key(*context_, false));
+  sealer_ = std::make_unique<PacketSealer>(make_sealer(*context_, intro_.intro.key));
+  ack_ = SuccessAck::seal(*context_, *sealer_, intro_.intro, inbound_->key, remote_);
+}
+
+// The key that the ack names is never used: an initiator that has made a valid offer speaks the extended form, and
+// nobody else knows the key. The intro's key has served its purpose with this one packet.
+void HandshakeAcceptor::answer_extended(ExtendedRequest::Answer answer) {
+  extended_ = std::make_unique<ExtendedKeys>(*context_, answer.secrets);
+  sealer_ = extended_->take_first_sealer();
+  inbound_ = std::make_unique<InboundKey>(InboundKey{.key = {}, .opener = extended_->take_first_opener()});
+  inbound_->proves_peer = true;
+  PacketSealer intro_sealer = make_sealer(*context_, intro_.intro.key);
+  ack_ = SuccessAck::seal(*context_, intro_sealer, intro_.intro, SymmetricKey::generate(*context_->random), remote_,
+                          answer.block);
+}
 
 HandshakeStep HandshakeAcceptor::receive(Instant now, MutableBytes datagram, MutableBytes scratch) {
   if (established() || failure_ != HandshakeFailure::kNone) return {.drop = trace::DropReason::kClosed};
@@ -41,7 +72,7 @@ HandshakeStep HandshakeAcceptor::receive(Instant now, MutableBytes datagram, Mut
   }
   if (datagram_class != wire::DatagramClass::kSymmetric) return {.drop = drop_reason(datagram_class)};
 
-  const std::optional<MutableBytes> plaintext = inbound_->opener.open_copy(datagram, scratch);
+  const std::optional<MutableBytes> plaintext = open_first(*inbound_, extended_.get(), datagram, scratch);
   // Junk is ignored (W9): one stale or forged datagram must not cost the handshake.
   if (!plaintext) return {.drop = trace::DropReason::kAuthenticationFailed};
 
@@ -49,14 +80,18 @@ HandshakeStep HandshakeAcceptor::receive(Instant now, MutableBytes datagram, Mut
   Session::Parts parts;
   parts.established_at = now;
   parts.remote = remote_;
-  parts.sending_key = intro_.intro.key;
+  parts.sending_key = extended_ ? SymmetricKey() : intro_.intro.key;
+  parts.sending_key_proven = extended_ != nullptr;
   parts.sealer = std::move(sealer_);
   parts.inbound = std::move(inbound_);
+  parts.extended = std::move(extended_);
+  parts.fallback = fallback_;
   parts.peer_version = intro_.intro.version;
   parts.founding_intro = intro_.fingerprint;
   parts.peer_intro_seen = true;
   const auto packet = wire::decode(*plaintext);
-  if (const auto* ack = packet ? std::get_if<wire::AckOk>(&packet->message) : nullptr) {
+  const auto* ack = packet && !parts.extended ? std::get_if<wire::AckOk>(&packet->message) : nullptr;
+  if (ack != nullptr) {
     step.confirmed_by_ack = true;
     parts.observed_self = ack->remote_address;
     parts.establishing_ack = nonce_of(datagram);
@@ -114,7 +149,7 @@ std::size_t HandshakeAcceptor::poll_transmit(MutableBytes out) {
 }
 
 bool HandshakeAcceptor::may_send_ack() const {
-  return bytes_sent_ + ack_.size <= context_->config->amplification_limit * bytes_received_;
+  return bytes_sent_ + ack_.size() <= context_->config->amplification_limit * bytes_received_;
 }
 
 Session HandshakeAcceptor::take_session() {

@@ -1,6 +1,7 @@
 // The answering role of a handshake (wire spec 4.3): one success ack, repeated byte for byte on repeated intros and on
 // a timer within the amplification limit (W9, conformance item 35), until any datagram authenticates under the key it
-// handed out. Junk is ignored. Part of Handshake, whose contract it fulfils.
+// handed out. Junk is ignored. An intro that offers an extended session gets message 2 behind the ack and is confirmed
+// under the extended keys alone (docs/extended_sessions.md, section 3). Part of Handshake, whose contract it fulfils.
 #pragma once
 
 #include <array>
@@ -14,6 +15,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/time.h"
+#include "transport/extended_keys.h"
 #include "transport/handshake_step.h"
 #include "transport/intro_seen.h"
 #include "transport/session.h"
@@ -42,6 +44,8 @@ class HandshakeAcceptor {
 
  private:
   HandshakeAcceptor(Instant now, const HandshakeContext& context, const SocketAddress& remote, const IntroSeen& intro);
+  void answer_legacy();
+  void answer_extended(ExtendedRequest::Answer answer);
   [[nodiscard]] bool may_send_ack() const;
   HandshakeStep on_repeated_intro(std::size_t datagram_bytes);
 
@@ -50,6 +54,8 @@ class HandshakeAcceptor {
   IntroSeen intro_;
   std::unique_ptr<InboundKey> inbound_;
   std::unique_ptr<PacketSealer> sealer_;
+  std::unique_ptr<ExtendedKeys> extended_;
+  FallbackReason fallback_ = FallbackReason::kNone;
   SuccessAck ack_;
   Instant deadline_;
   Instant next_repeat_;

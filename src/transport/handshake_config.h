@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "base/time.h"
+#include "transport/session_form.h"
+#include "wire/extension.h"
 #include "wire/limits.h"
 #include "wire/version.h"
 
@@ -18,6 +21,14 @@ struct HandshakeConfig {
   // open then hands out no second key. Peers that dial this side never prove an identity, whatever this says. Without
   // it an attacker on the path receives what was queued before the connection was there.
   bool require_authenticated_peer = true;
+
+  // --- Extended sessions (docs/extended_sessions.md) ---
+  ExtendedPolicy extended = ExtendedPolicy::kOff;
+  // What this side offers; a bit that the peer does not offer too is not used.
+  std::uint64_t capabilities = wire::kOwnCapabilities;
+  // Added to `now` for the timestamp of an offer: the time of day, so that timestamps do not fall when a machine starts
+  // anew.
+  Duration clock_offset = Duration::zero();
 
   // --- Initiator (wire spec 4.4) ---
   // Gives up after this long. An acceptor whose ack was lost ignores intros for 5 s after the one it took, so that this

@@ -40,11 +40,21 @@ bool HandshakeInitiator::begin_attempt(Instant now) {
   attempt.deadline = now + context_->config->attempt_duration;
   attempt.number = attempt_.number + 1;
 
-  std::array<std::uint8_t, wire::kIntroPlaintext> plaintext;
-  wire::encode_intro_plaintext({.version = context_->config->version, .key = attempt.first->key}, plaintext);
+  const wire::Intro intro{.version = context_->config->version, .key = attempt.first->key};
   // Fresh for every attempt: the nonce of an intro is constant (wire spec 1.2, conformance item 4).
-  const SecretKey ephemeral = SecretKey::generate(*context_->random);
-  const bool sealed = seal_intro(peer_, ephemeral, plaintext, attempt.intro);
+  const auto ephemeral = KeyPair::generate(*context_->random);
+  if (!ephemeral) return false;
+  std::vector<std::uint8_t> plaintext(wire::kIntroPlaintext);
+  wire::encode_intro_plaintext(intro, std::span<std::uint8_t, wire::kIntroPlaintext>(plaintext));
+  if (context_->config->extended != ExtendedPolicy::kOff) {
+    auto offer = ExtendedOffer::make(now, *context_, peer_, intro, ephemeral->public_key());
+    if (!offer) return false;
+    const std::vector<std::uint8_t> block = offer->take_block();
+    plaintext.insert(plaintext.end(), block.begin(), block.end());
+    attempt.offer = std::make_unique<ExtendedOffer>(std::move(*offer));
+  }
+  attempt.intro.resize(plaintext.size() + kIntroOverhead);
+  const bool sealed = seal_intro(peer_, *ephemeral, plaintext, attempt.intro);
   wipe(plaintext);
   if (!sealed) return false;
 
@@ -70,8 +80,9 @@ HandshakeStep HandshakeInitiator::receive(Instant now, MutableBytes datagram, Mu
 }
 
 bool HandshakeInitiator::would_decrypt(ByteView datagram) const {
-  // Once an intro was seen all others are ignored (wire spec 4.4).
-  return !established() && !attempt_.remote && wire::classify(datagram) == wire::DatagramClass::kIntro;
+  if (established() || wire::classify(datagram) != wire::DatagramClass::kIntro) return false;
+  // Once an intro was seen all others are ignored (wire spec 4.4), unless the dialled peer proves to have made them.
+  return !attempt_.remote || (context_->config->extended != ExtendedPolicy::kOff && !repeats_intro(datagram));
 }
 
 bool HandshakeInitiator::repeats_intro(ByteView datagram) const {
@@ -81,14 +92,27 @@ bool HandshakeInitiator::repeats_intro(ByteView datagram) const {
 
 HandshakeStep HandshakeInitiator::receive_intro(Instant now, const IntroSeen& intro) {
   if (established() || failure_ != HandshakeFailure::kNone) return nothing(trace::DropReason::kClosed);
-  if (attempt_.remote) return nothing(trace::DropReason::kReplayedIntro);
+  auto request = request_of_peer(intro);
+  if (attempt_.remote) {
+    // Forged ones, and old ones of the peer, must not stand in the way of its present one.
+    const bool takes_its_place =
+        request && (!attempt_.remote->extended || request->theirs().timestamp > attempt_.remote->timestamp);
+    if (!takes_its_place) return nothing(trace::DropReason::kReplayedIntro);
+  }
   // Silently, as the deployed peer does: both attempts time out (wire spec 3.3, 4.5).
   if (!wire::compatible(context_->config->version, intro.intro.version)) {
     return nothing(trace::DropReason::kIncompatibleVersion);
   }
+  if (!request && context_->config->extended == ExtendedPolicy::kRequire) {
+    return nothing(trace::DropReason::kNotExtended);
+  }
   intro_seen_ = true;
   RemoteInbound& remote = attempt_.remote.emplace();
   remote.seen = intro;
+  remote.seen.extension = {};
+  if (request) return receive_offer(now, std::move(*request));
+  remote.fallback =
+      intro.block == wire::ExtensionBlock::kPresent ? FallbackReason::kMalformed : fallback_reason(intro.block);
   remote.sealer = std::make_unique<PacketSealer>(make_sealer(*context_, intro.intro.key));
   // One more intro ahead of the first ack, so that the peer learns K1 before K2, and none after it: an intro that
   // reaches an established peer can reset it (wire spec W3).
@@ -107,6 +131,7 @@ HandshakeStep HandshakeInitiator::receive_intro(Instant now, const IntroSeen& in
 }
 
 HandshakeStep HandshakeInitiator::receive_symmetric(Instant now, MutableBytes datagram, MutableBytes scratch) {
+  if (const auto step = receive_extended(now, attempt_, datagram, scratch)) return *step;
   if (const auto plaintext = attempt_.first->opener.open_copy(datagram, scratch)) {
     return on_opened(now, attempt_, true, datagram, *plaintext);
   }
@@ -116,6 +141,7 @@ HandshakeStep HandshakeInitiator::receive_symmetric(Instant now, MutableBytes da
     }
   }
   if (!former_) return nothing(trace::DropReason::kAuthenticationFailed);
+  if (const auto step = receive_extended(now, *former_, datagram, scratch)) return *step;
   if (const auto plaintext = former_->first->opener.open_copy(datagram, scratch)) {
     if (!former_->remote) return on_opened(now, *former_, true, datagram, *plaintext);
     resume_former_attempt();
@@ -146,7 +172,10 @@ HandshakeStep HandshakeInitiator::on_opened(Instant now, DialAttempt& attempt, b
   if (const auto* error = message ? std::get_if<wire::AckError>(message) : nullptr) {
     return fail_with_error_ack(error->text);
   }
-  if (!attempt.remote) {
+  if (by_first && ack != nullptr && attempt.offer) {
+    if (const auto step = on_answer(now, attempt, *ack, packet->trailing)) return *step;
+  }
+  if (!attempt.remote || attempt.remote->extended) {
     // Before the peer's intro only a success ack says what key to send with (wire spec 4.4).
     if (ack == nullptr) return nothing(packet ? std::optional<trace::DropReason>() : trace::DropReason::kUndecodable);
     completion_due_ = true;
@@ -266,6 +295,12 @@ Session::Parts HandshakeInitiator::begin_session(Instant now, DialAttempt& attem
   parts.remote = remote_;
   parts.dialled_key = peer_;
   parts.dial_deadline = deadline_;
+  if (context_->config->extended == ExtendedPolicy::kOff) {
+    parts.fallback = FallbackReason::kDisabled;
+  } else {
+    parts.fallback =
+        attempt.remote && !attempt.remote->extended ? attempt.remote->fallback : FallbackReason::kNotAnswered;
+  }
   parts.others_expire = now + context_->config->former_key_lifetime;
   parts.inbound = std::move(by_first ? attempt.first : attempt.remote->second);
 
@@ -335,6 +370,10 @@ HandshakeStep HandshakeInitiator::handle_timeout(Instant now) {
 void HandshakeInitiator::queue_transmission() {
   if (!attempt_.remote) {
     intro_due_ = true;
+  } else if (attempt_.remote->extended) {
+    // An answer to an offer that was a replay is of no use to the peer: it has to learn of this side's own.
+    intro_due_ = true;
+    ack_due_ = attempt_.remote->extended_keys != nullptr;
   } else if (attempt_.remote->second && !attempt_.remote->peer_proven) {
     ack_due_ = true;
   } else {

@@ -1,20 +1,25 @@
 // The dialling role of a handshake: attempts of 3 s that repeat one intro (wire spec 4.4), the simultaneous open that
-// an attempt turns into when the peer's intro arrives (4.5), two inbound keys an attempt (W3). Part of Handshake, whose
-// contract it fulfils. The keys of the attempt before are kept, so that an answer which arrives late still counts.
+// an attempt turns into when the peer's intro arrives (4.5), two inbound keys an attempt (W3). Part of Handshake,
+// whose contract it fulfils. The keys of the attempt before are kept, so that an answer which arrives late still
+// counts. With an offer of an extended session in the intro (docs/extended_sessions.md, section 3) an answer to the
+// offer, or a packet under the answer to the peer's, establishes the extended form, and a success ack without one the
+// deployed form.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/keypair.h"
+#include "transport/extended_handshake.h"
+#include "transport/extended_keys.h"
 #include "transport/handshake_step.h"
 #include "transport/intro_seen.h"
 #include "transport/key_probe.h"
@@ -35,12 +40,20 @@ struct RemoteInbound {
   bool peer_proven = false;                 // something has come under K1
   std::optional<KeyProbe> probe;            // the peer's sending key has to be proven too
   std::optional<KeyProbe::Acked> settling;  // a success ack under K2 has come: established at next_send_
+  FallbackReason fallback = FallbackReason::kNotOffered;
+  // The intro carries an offer that the dialled peer has made. Of all else above, `seen` and `ack` are used then.
+  bool extended = false;
+  std::uint64_t timestamp = 0;                 // of the offer
+  std::unique_ptr<InboundKey> extended_first;  // this side has answered it: what the answer has settled
+  std::unique_ptr<PacketSealer> extended_sealer;
+  std::unique_ptr<ExtendedKeys> extended_keys;
 };
 
 // One intro and what came of it.
 struct DialAttempt {
-  std::array<std::uint8_t, wire::kIntroDatagram> intro{};
-  std::unique_ptr<InboundKey> first;  // K1
+  std::vector<std::uint8_t> intro;
+  std::unique_ptr<InboundKey> first;     // K1
+  std::unique_ptr<ExtendedOffer> offer;  // that the intro carries
   std::optional<RemoteInbound> remote;
   Instant deadline;
   std::size_t transmissions = 0;
@@ -79,6 +92,17 @@ class HandshakeInitiator {
   // False when the intro cannot be sealed to the peer's key.
   [[nodiscard]] bool begin_attempt(Instant now);
   HandshakeStep receive_symmetric(Instant now, MutableBytes datagram, MutableBytes scratch);
+  // --- The extended form (handshake_initiator_extended.cc) ---
+  // The offer of the intro, if the dialled peer has made it.
+  [[nodiscard]] std::optional<ExtendedRequest> request_of_peer(const IntroSeen& intro) const;
+  HandshakeStep receive_offer(Instant now, ExtendedRequest request);
+  // A packet under the keys of an answer of `attempt`; nothing when it is none.
+  [[nodiscard]] std::optional<HandshakeStep> receive_extended(Instant now, DialAttempt& attempt, MutableBytes datagram,
+                                                              MutableBytes scratch);
+  // A success ack under K1 of an attempt that carries an offer. Nothing when the peer has the deployed form alone.
+  [[nodiscard]] std::optional<HandshakeStep> on_answer(Instant now, DialAttempt& attempt, const wire::AckOk& ack,
+                                                       ByteView trailing);
+  [[nodiscard]] Session::Parts begin_extended_session(Instant now, const DialAttempt& attempt);
   void resume_former_attempt();
   // A round of the attempt's transmissions is due.
   void queue_transmission();

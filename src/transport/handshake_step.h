@@ -15,6 +15,7 @@
 #include "trace/events.h"
 #include "transport/handshake_config.h"
 #include "wire/datagram.h"
+#include "wire/extension.h"
 
 namespace godwit {
 
@@ -31,8 +32,8 @@ struct HandshakeContext {
   const KeyUsage* key_usage = nullptr;  // absent: every key is taken to be unused
 };
 
-// The largest success ack: AckConnectionV2 with an IPv6 address (wire spec 1.4).
-inline constexpr std::size_t kMaxSuccessAck = 91;
+// The largest success ack: AckConnectionV2 with an IPv6 address (wire spec 1.4), and an extension block.
+inline constexpr std::size_t kMaxSuccessAck = 91 + wire::kMaxExtensionBlock;
 
 enum class HandshakeFailure : std::uint8_t {
   kNone,
@@ -41,6 +42,7 @@ enum class HandshakeFailure : std::uint8_t {
   kVersionMismatch,  // an error ack that names the version it expects
   kUnauthenticated,  // answers came, but none under the first key, and the policy demands it (wire spec W3)
   kLibrary,          // the cryptographic library failed
+  kNotExtended,      // the peer has no extended form, and the policy demands it
 };
 [[nodiscard]] std::string_view handshake_failure_name(HandshakeFailure failure);
 

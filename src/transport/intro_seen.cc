@@ -24,8 +24,12 @@ std::optional<IntroSeen> open_intro_datagram(const KeyPair& self, ByteView datag
   const std::optional<wire::DecodedIntro> decoded = wire::decode_intro_plaintext(ByteView(plaintext).first(*size));
   std::optional<IntroSeen> seen;
   if (decoded) {
-    seen = IntroSeen{
-        .intro = decoded->intro, .fingerprint = IntroFingerprint::of(datagram), .datagram_bytes = datagram.size()};
+    const wire::ExtensionSeen extension = wire::read_extension(decoded->trailing);
+    seen = IntroSeen{.intro = decoded->intro,
+                     .fingerprint = IntroFingerprint::of(datagram),
+                     .datagram_bytes = datagram.size(),
+                     .block = extension.block,
+                     .extension = {extension.message.begin(), extension.message.end()}};
   }
   wipe(MutableBytes(plaintext).first(*size));
   return seen;

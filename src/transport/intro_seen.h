@@ -6,10 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/bytes.h"
 #include "crypto/keypair.h"
 #include "crypto/packet_cipher.h"
+#include "wire/extension.h"
 #include "wire/intro.h"
 
 namespace godwit {
@@ -29,6 +31,10 @@ struct IntroSeen {
   wire::Intro intro;
   IntroFingerprint fingerprint;
   std::size_t datagram_bytes = 0;
+  // What follows the 24 bytes that deployed peers read; of a block that is present its message, which has not been
+  // authenticated as anybody's.
+  wire::ExtensionBlock block = wire::ExtensionBlock::kAbsent;
+  std::vector<std::uint8_t> extension = {};
 };
 
 // Decrypts and decodes: one X25519 operation. Nothing, and no reply is due, when the datagram is no intro to `self`

@@ -59,6 +59,25 @@ void Route::receive(Instant now, const DatagramRun& batch) {
   if (connection_->take_newer_packet() || established_now) local_ = batch.local;
 }
 
+bool Route::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram) {
+  return connection_ && connection_->receive_elsewhere(now, from, datagram);
+}
+
+void Route::move_to(Instant now, const PathAddress& path) {
+  // Whoever else speaks from the old address has nothing to do with the peer.
+  clear_pending();
+  question_.reset();
+  remote_ = path.remote;
+  local_ = path.local;
+  connection_->move_to(now, path.remote);
+}
+
+std::uint32_t Route::connection_tag() const {
+  const Session* session = connection_ ? connection_->session() : nullptr;
+  if (session == nullptr || session->extended() == nullptr) return 0;
+  return load_le<std::uint32_t>(session->extended()->mine().connection_tag.data());
+}
+
 // A datagram may be of any party: the session tries on a copy, so that a wrong key destroys nothing (decisions 2), and
 // then each handshake.
 void Route::receive_with_pending(Instant now, const DatagramRun& batch) {
@@ -384,7 +403,8 @@ std::optional<DatagramRun> Route::poll_transmit(Instant now, TransmitBuffer& buf
     if (!connection_) return std::nullopt;
     run = connection_->poll_transmit(now, buffer);
   }
-  if (run) run->local = local_;
+  // A challenge to another address says itself where it leaves from.
+  if (run && run->remote == remote_) run->local = local_;
   return run;
 }
 

@@ -74,6 +74,12 @@ class Route {
   // --- Inputs. After each, the endpoint brings the route's timers and readiness up to date. ---
   // Datagrams that are symmetric by wire::classify(), all of them. `batch.remote` is remote().
   void receive(Instant now, const DatagramRun& batch);
+  // One symmetric datagram from another address, which names the connection of this route by its tag.
+  [[nodiscard]] bool receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram);
+  // The peer has moved, as the connection has found out.
+  void move_to(Instant now, const PathAddress& path);
+  // The tag that packets to an extended session carry; 0: there is none.
+  [[nodiscard]] std::uint32_t connection_tag() const;
   // Takes an intro that needs no decryption: a repeat of one that a handshake here answers, or of one that waits for
   // the session's answer, or the one that the session was founded on. False for every other one.
   [[nodiscard]] bool receive_repeated_intro(Instant now, MutableBytes datagram);
@@ -98,6 +104,7 @@ class Route {
   bool ready = false;                       // waits for its turn to transmit
   bool has_place = false;                   // counted in the connection table as established
   bool reserved = false;                    // holds one of the places for own connections and known peers
+  std::uint32_t known_tag = 0;              // under which the endpoint finds the slot; 0: none
 
  private:
   struct Pending {

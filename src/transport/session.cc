@@ -16,6 +16,16 @@ constexpr Duration kLateIntro = 1s;
 
 }  // namespace
 
+std::optional<MutableBytes> open_first(InboundKey& inbound, ExtendedKeys* extended, ByteView datagram,
+                                       MutableBytes scratch) {
+  if (extended == nullptr) return inbound.opener.open_copy(datagram, scratch);
+  const auto header = extended->read_header(datagram);
+  if (!header || header->key != ExtendedKeys::Header::Key::kCurrent) return std::nullopt;
+  const auto plaintext = inbound.opener.open_copy(datagram, scratch);
+  if (plaintext) extended->accept(*header, inbound.opener);
+  return plaintext;
+}
+
 InboundKey make_inbound_key(const HandshakeContext& context, bool proves_peer) {
   const SymmetricKey key = SymmetricKey::generate(*context.random);
   return {.key = key, .opener = PacketOpener(context.make_cipher(context.cipher, key)), .proves_peer = proves_peer};
@@ -31,6 +41,7 @@ Session::Session(Parts parts)
     : inbound_(std::move(*parts.inbound)),
       others_(std::move(parts.others)),
       sealer_(std::move(parts.sealer)),
+      extended_(std::move(parts.extended)),
       sending_key_(parts.sending_key),
       ack_replies_(parts.establishing_ack, parts.peer_second_key),
       established_at_(parts.established_at),
@@ -40,6 +51,7 @@ Session::Session(Parts parts)
       observed_self_(parts.observed_self),
       founding_intro_(parts.founding_intro),
       dialled_key_(parts.dialled_key),
+      fallback_(parts.fallback),
       initiator_(parts.initiator),
       peer_intro_seen_(parts.peer_intro_seen),
       sending_key_proven_(parts.sending_key_proven) {
@@ -66,7 +78,24 @@ std::optional<Session::Opened> Session::open_with_several(MutableBytes datagram,
   return std::nullopt;
 }
 
+std::optional<Session::Opened> Session::open_extended(MutableBytes datagram, MutableBytes scratch) {
+  const auto header = extended_->read_header(datagram);
+  if (!header) return std::nullopt;
+  PacketOpener& opener = extended_->opener(*header, inbound_.opener);
+  MutableBytes inside = datagram.subspan(kEnvelopePrefix, datagram.size() - wire::kDatagramOverhead);
+  if (scratch.empty()) {
+    if (!opener.open_in_place(datagram)) return std::nullopt;
+  } else {
+    const auto plaintext = opener.open_copy(datagram, scratch);
+    if (!plaintext) return std::nullopt;
+    std::ranges::copy(*plaintext, inside.begin());
+  }
+  const bool newest = extended_->accept(*header, inbound_.opener);
+  return Opened{.plaintext = inside, .proves_peer = true, .newest = newest};
+}
+
 void Session::rest() {
+  if (extended_) extended_->rest();
   inbound_.opener.rest();
   sealer_->rest();
 }

@@ -23,6 +23,7 @@
 #include "crypto/packet_opener.h"
 #include "crypto/packet_sealer.h"
 #include "transport/ack_reply_policy.h"
+#include "transport/extended_keys.h"
 #include "transport/handshake_step.h"
 #include "transport/intro_seen.h"
 #include "wire/message.h"
@@ -37,6 +38,9 @@ struct InboundKey {
   InboundKeyAge age = InboundKeyAge::kCurrent;
 };
 
+// Opens what may be the first packet of a session, leaving the datagram intact. `extended`: null for the deployed form.
+[[nodiscard]] std::optional<MutableBytes> open_first(InboundKey& inbound, ExtendedKeys* extended, ByteView datagram,
+                                                     MutableBytes scratch);
 // A fresh random key (wire spec W15) and its opener.
 [[nodiscard]] InboundKey make_inbound_key(const HandshakeContext& context, bool proves_peer);
 // A sealer that counts on from earlier sessions under the same key value (decisions 3).
@@ -62,6 +66,8 @@ class Session {
     std::optional<IntroFingerprint> founding_intro;  // of the peer
     std::optional<PublicKey> dialled_key;            // of an initiator: the key it asked for
     Instant dial_deadline = Instant::min();          // of an initiator: connect_timeout after the dial
+    std::unique_ptr<ExtendedKeys> extended;          // of the extended form; sealer and inbound key are its first
+    FallbackReason fallback = FallbackReason::kNone;
   };
   explicit Session(Parts parts);
 
@@ -71,10 +77,12 @@ class Session {
     bool proves_peer = false;
     InboundKeyAge age = InboundKeyAge::kCurrent;
     std::size_t other = 0;  // index of a key that is not the current one, for adopt()
+    bool newest = false;    // of the extended form: no packet with a higher number has been opened
   };
   // `datagram` is symmetric by wire::classify(). On failure its bytes are destroyed unless several_keys(); `scratch`
   // (at least wire::kMaxReceivedPlaintext bytes) is used only then.
   [[nodiscard]] std::optional<Opened> open(MutableBytes datagram, MutableBytes scratch) {
+    if (extended_) return open_extended(datagram, {});
     if (others_.empty()) [[likely]] {
       const std::optional<MutableBytes> plaintext = inbound_.opener.open_in_place(datagram);
       if (!plaintext) return std::nullopt;
@@ -90,11 +98,36 @@ class Session {
   }
   // The same, leaving the datagram intact on failure: while a challenger may own the datagram.
   [[nodiscard]] std::optional<Opened> open_keeping(MutableBytes datagram, MutableBytes scratch) {
-    return open_with_several(datagram, scratch);
+    return extended_ ? open_extended(datagram, scratch) : open_with_several(datagram, scratch);
   }
-  [[nodiscard]] bool several_keys() const { return !others_.empty(); }
+  // Whether each datagram is opened by itself: under one of several keys, or as its header says (extended form).
+  [[nodiscard]] bool several_keys() const { return extended_ != nullptr || !others_.empty(); }
   // Forgets the other inbound keys once their time has passed. Cheap; call it on a timer of the connection.
   void expire_others(Instant now);
+
+  // --- The extended form (docs/extended_sessions.md) ---
+  // Null in a session of the deployed form.
+  [[nodiscard]] const ExtendedKeys* extended() const { return extended_.get(); }
+  [[nodiscard]] SessionForm form() const { return extended_ ? SessionForm::kExtended : SessionForm::kLegacy; }
+  [[nodiscard]] FallbackReason fallback() const { return fallback_; }
+  // Goes over to the next sending key when it is time. Call it before a run is written.
+  void update_keys() {
+    if (!extended_) return;
+    if (auto sealer = extended_->update(*sealer_)) sealer_ = std::move(sealer);
+  }
+  // Several frames may travel in one datagram.
+  [[nodiscard]] bool shares_datagrams() const { return extended_ && extended_->has(wire::capability::kCoalescing); }
+  // No new stream should be sent under the sending key, and no later one will come.
+  [[nodiscard]] bool key_is_aging() const {
+    return sealer_->soft_limit_reached() && !(extended_ && extended_->has(wire::capability::kKeyUpdate));
+  }
+  [[nodiscard]] std::optional<Instant> next_timeout() const {
+    return extended_ ? extended_->next_timeout() : std::nullopt;
+  }
+  // After inputs: `grace` is how long delayed packets under the former key are awaited.
+  void on_time(Instant now, Duration grace) {
+    if (extended_) extended_->on_time(now, grace);
+  }
 
   // A packet that is no handshake ack has been opened by an inbound key of age kNewer.
   void on_ordinary_under_newer_key(Instant now, const HandshakeContext& context, const Opened& opened);
@@ -128,6 +161,11 @@ class Session {
   // A Pong has matched: the packet that carried it was `opened` so. Returns true when this authenticates the peer.
   bool on_ping_answered(bool opened_by_proving_key);
   [[nodiscard]] bool initiator() const { return initiator_; }
+  // The public key that the peer has proved; nothing while it has proved none.
+  [[nodiscard]] std::optional<PublicKey> peer_key() const {
+    if (extended_) return extended_->peer();
+    return peer_authenticated() ? dialled_key_ : std::nullopt;
+  }
   // The public key this side dialled the peer by; nothing on the accepting side.
   [[nodiscard]] const std::optional<PublicKey>& dialled_key() const { return dialled_key_; }
   // Until then an initiator whose peer turns out not to be established starts over (wire spec W9).
@@ -142,12 +180,15 @@ class Session {
 
  private:
   [[nodiscard]] std::optional<Opened> open_with_several(MutableBytes datagram, MutableBytes scratch);
+  // In place when there is no scratch memory.
+  [[nodiscard]] std::optional<Opened> open_extended(MutableBytes datagram, MutableBytes scratch);
   void use_inbound_key(Instant now, const HandshakeContext& context, const Opened& opened);
   void set_peer_version(const std::optional<wire::VersionBytes>& version);
 
   InboundKey inbound_;
   std::vector<InboundKey> others_;
   std::unique_ptr<PacketSealer> sealer_;
+  std::unique_ptr<ExtendedKeys> extended_;
   SymmetricKey sending_key_;
   AckReplyPolicy ack_replies_;
   Instant established_at_;
@@ -159,6 +200,7 @@ class Session {
   std::optional<wire::VersionBytes> peer_version_;
   std::optional<IntroFingerprint> founding_intro_;
   std::optional<PublicKey> dialled_key_;
+  FallbackReason fallback_ = FallbackReason::kNone;
   bool initiator_ = false;
   bool peer_intro_seen_ = false;
   bool sending_key_proven_ = false;

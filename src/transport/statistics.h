@@ -53,7 +53,14 @@ struct ConnectionCounters {
   DropCounts drops;
 };
 
-struct ConnectionStatistics : ConnectionCounters {
+// The same of an extended session whose peer has been heard of from elsewhere.
+struct PathCounters {
+  std::uint64_t path_changes = 0;          // the peer has moved to another address
+  std::uint64_t path_changes_refused = 0;  // too soon after the one before
+  std::uint64_t path_responses_unsolicited = 0;
+};
+
+struct ConnectionStatistics : ConnectionCounters, PathCounters {
   // Sent, continued.
   std::uint64_t packets_retransmitted = 0;
   std::uint64_t packets_lost = 0;     // declared lost, by receipts or by time
@@ -77,6 +84,9 @@ struct ConnectionStatistics : ConnectionCounters {
   std::string_view congestion_state;
   std::string_view cipher;
   std::uint64_t key_packets_sealed = 0;  // under the sending key (decisions 3)
+  std::string_view form;                 // "legacy" or "extended"
+  std::string_view fallback;             // why not extended (FallbackReason)
+  std::uint64_t key_updates = 0;         // of the sending key, in an extended session
 };
 
 enum class HandshakeEnd : std::uint8_t {

@@ -22,8 +22,8 @@ class SuccessAckTest : public testing::Test {
 
 TEST_F(SuccessAckTest, Item25CarriesTheVersionForPeersThatUnderstandIt) {
   const SuccessAck ack = seal(120, test::kAlice);
-  ASSERT_EQ(ack.size, 79u);
-  const auto message = test::message_in<wire::AckOk>(peer_key_, ByteView(ack.bytes).first(ack.size));
+  ASSERT_EQ(ack.size(), 79u);
+  const auto message = test::message_in<wire::AckOk>(peer_key_, ByteView(ack.bytes).first(ack.size()));
   ASSERT_TRUE(message.has_value());
   EXPECT_EQ(message->version, wire::kAnnouncedVersion);
   EXPECT_EQ(message->key, own_key_);
@@ -32,20 +32,20 @@ TEST_F(SuccessAckTest, Item25CarriesTheVersionForPeersThatUnderstandIt) {
 
 TEST_F(SuccessAckTest, Item25IsLegacyForOlderPeers) {
   const SuccessAck ack = seal(119, test::kAlice);
-  ASSERT_EQ(ack.size, 75u);
-  const auto message = test::message_in<wire::AckOk>(peer_key_, ByteView(ack.bytes).first(ack.size));
+  ASSERT_EQ(ack.size(), 75u);
+  const auto message = test::message_in<wire::AckOk>(peer_key_, ByteView(ack.bytes).first(ack.size()));
   ASSERT_TRUE(message.has_value());
   EXPECT_FALSE(message->version.has_value());
 }
 
 TEST_F(SuccessAckTest, HasTheSizesOfTheSpecificationWithIpv6) {
-  EXPECT_EQ(seal(154, test::address("[2001:db8::1]:31337")).size, 91u);
-  EXPECT_EQ(seal(119, test::address("[2001:db8::1]:31337")).size, 87u);
+  EXPECT_EQ(seal(154, test::address("[2001:db8::1]:31337")).size(), 91u);
+  EXPECT_EQ(seal(119, test::address("[2001:db8::1]:31337")).size(), 87u);
 }
 
 TEST_F(SuccessAckTest, Item34HasPacketIdZeroAndNoReceipts) {
   const SuccessAck ack = seal(154, test::kAlice);
-  const auto plaintext = test::open_packet(peer_key_, ByteView(ack.bytes).first(ack.size));
+  const auto plaintext = test::open_packet(peer_key_, ByteView(ack.bytes).first(ack.size()));
   ASSERT_TRUE(plaintext.has_value());
   const auto packet = wire::decode(*plaintext);
   ASSERT_TRUE(packet.has_value());

@@ -1,0 +1,237 @@
+// Peers of extended sessions that change their address, and attackers who pretend that they do.
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "transport/connection.h"
+#include "transport/endpoint.h"
+
+namespace godwit {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+SocketAddress at(std::uint8_t host, std::uint16_t port) {
+  return SocketAddress::ipv4({192, 0, 2, host}, port);
+}
+const SocketAddress kServer = at(1, 31337);
+const SocketAddress kAttacker = at(66, 6666);
+
+// A client behind an address translation and a server, in virtual time.
+class TranslatedPair {
+ public:
+  explicit TranslatedPair(ExtendedPolicy policy = ExtendedPolicy::kAuto) {
+    Config config;
+    config.handshake.extended = policy;
+    client_ = std::make_unique<Endpoint>(config, *KeyPair::from_secret(client_keys_.secret().bytes()), random_);
+    server_ = std::make_unique<Endpoint>(config, *KeyPair::from_secret(server_keys_.secret().bytes()), random_);
+    connection_ = *client_->connect(now_, kServer, server_keys_.public_key());
+    run(1s);
+  }
+
+  Endpoint& client() { return *client_; }
+  Endpoint& server() { return *server_; }
+  [[nodiscard]] ConnectionId at_client() const { return connection_; }
+  [[nodiscard]] ConnectionId at_server() const { return accepted_; }
+  [[nodiscard]] const PublicKey& client_key() const { return client_keys_.public_key(); }
+  [[nodiscard]] Instant now() const { return now_; }
+  // What the server sees from now on; the old address reaches nobody.
+  void rebind(const SocketAddress& outside) { outside_ = outside; }
+  [[nodiscard]] const SocketAddress& outside() const { return outside_; }
+
+  // Called for each datagram that the client sends, before it arrives.
+  std::function<void(const Bytes&)> on_path;
+  void inject(const SocketAddress& from, Bytes datagram) {
+    from_[from] += datagram.size();
+    server_->receive(now_, {.local = kServer, .remote = from, .bytes = datagram, .segment_size = datagram.size()});
+    collect(false);
+    flush(false);
+  }
+
+  bool run(Duration limit, const std::function<bool()>& done = [] { return false; }) {
+    const Instant end = now_ + limit;
+    while (true) {
+      flush(true);
+      flush(false);
+      if (done()) return true;
+      Instant next =
+          std::min(client_->next_timeout().value_or(Instant::max()), server_->next_timeout().value_or(Instant::max()));
+      if (!flight_.empty()) next = std::min(next, flight_.front().at);
+      if (next > end) break;
+      now_ = std::max(now_, next);
+      while (!flight_.empty() && flight_.front().at <= now_) {
+        Flight arrived = std::move(flight_.front());
+        flight_.pop_front();
+        Endpoint& target = arrived.to_server ? *server_ : *client_;
+        if (arrived.to_server) from_[arrived.remote] += arrived.bytes.size();
+        target.receive(now_, {.local = arrived.to_server ? kServer : at(9, 9),
+                              .remote = arrived.remote,
+                              .bytes = arrived.bytes,
+                              .segment_size = arrived.bytes.size()});
+        collect(!arrived.to_server);
+      }
+      client_->handle_timeout(now_);
+      server_->handle_timeout(now_);
+      collect(true);
+      collect(false);
+    }
+    now_ = end;
+    return done();
+  }
+
+  std::vector<Bytes> at_the_server;  // messages received there
+  std::vector<Bytes> at_the_client;
+  std::vector<SocketAddress> moves;  // that the server was told of
+  std::optional<PublicKey> connected_key;
+  std::map<SocketAddress, std::size_t> from_;  // bytes that came to the server from there
+  std::map<SocketAddress, std::size_t> to_;    // bytes that the server sent there
+
+ private:
+  struct Flight {
+    Instant at;
+    bool to_server;
+    SocketAddress remote;
+    Bytes bytes;
+  };
+
+  void flush(bool of_client) {
+    collect(of_client);
+    TransmitBuffer buffer;
+    while (true) {
+      buffer.reset();
+      const auto run = (of_client ? client_ : server_)->poll_transmit(now_, buffer);
+      if (!run) break;
+      for (std::size_t i = 0; i < run->segment_count(); ++i) {
+        const MutableBytes segment = run->segment(i);
+        Bytes bytes(segment.begin(), segment.end());
+        if (of_client) {
+          if (on_path) on_path(bytes);
+          flight_.push_back({now_ + 5ms, true, outside_, std::move(bytes)});
+          continue;
+        }
+        to_[run->remote] += bytes.size();
+        if (run->remote == outside_) flight_.push_back({now_ + 5ms, false, kServer, std::move(bytes)});
+      }
+    }
+    collect(of_client);
+  }
+
+  void collect(bool of_client) {
+    while (EndpointEvent* event = (of_client ? client_ : server_)->poll_event()) {
+      auto& messages = of_client ? at_the_client : at_the_server;
+      if (auto* whole = std::get_if<StreamMessage>(&event->event)) messages.push_back(std::move(whole->payload));
+      if (of_client) continue;
+      if (const auto* connected = std::get_if<Connected>(&event->event)) {
+        accepted_ = event->connection;
+        connected_key = connected->peer->key;
+      }
+      if (const auto* moved = std::get_if<PeerMoved>(&event->event)) moves.push_back(moved->remote);
+    }
+  }
+
+  DeterministicRandom random_{77};
+  KeyPair client_keys_ = *KeyPair::generate(random_);
+  KeyPair server_keys_ = *KeyPair::generate(random_);
+  std::unique_ptr<Endpoint> client_;
+  std::unique_ptr<Endpoint> server_;
+  SocketAddress outside_ = at(5, 40'000);
+  ConnectionId connection_ = 0;
+  ConnectionId accepted_ = 0;
+  std::deque<Flight> flight_;
+  Instant now_{1h};
+};
+
+Bytes pattern(std::size_t size) {
+  Bytes bytes(size);
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::uint8_t>(i * 2654435761U >> 11);
+  return bytes;
+}
+
+TEST(Roaming, ATransferBothWaysGoesOnAtTheNewAddress) {
+  TranslatedPair pair;
+  ASSERT_EQ(pair.connected_key, pair.client_key());
+  const Bytes up = pattern(3'000'000);
+  const Bytes down = pattern(2'000'000);
+  ASSERT_TRUE(pair.client().send(pair.now(), pair.at_client(), Body::owned(Bytes(up))));
+  ASSERT_TRUE(pair.server().send(pair.now(), pair.at_server(), Body::owned(Bytes(down))));
+  std::uint16_t port = 40'000;
+  for (int i = 0; i < 5; ++i) {
+    pair.run(50ms);
+    pair.rebind(at(static_cast<std::uint8_t>(5 + i % 2), ++port));
+  }
+  EXPECT_TRUE(pair.run(60s, [&] { return pair.at_the_server.size() == 1 && pair.at_the_client.size() == 1; }));
+  ASSERT_EQ(pair.at_the_server.size(), 1u);
+  ASSERT_EQ(pair.at_the_client.size(), 1u);
+  EXPECT_EQ(pair.at_the_server[0], up);
+  EXPECT_EQ(pair.at_the_client[0], down);
+  // The last change may have come after the last byte: the next keep-alive tells.
+  EXPECT_TRUE(pair.run(30s, [&] { return !pair.moves.empty() && pair.moves.back() == pair.outside(); }));
+  EXPECT_EQ(pair.server().remote_address(pair.at_server()), pair.outside());
+  EXPECT_EQ(pair.server().connection_count(), 1u);
+}
+
+TEST(Roaming, AnIdleSessionIsFoundAgainByItsNextPacket) {
+  TranslatedPair pair;
+  pair.rebind(at(7, 50'000));
+  EXPECT_TRUE(pair.run(30s, [&] { return !pair.moves.empty(); })) << "the next keep-alive";
+  ASSERT_TRUE(pair.server().send(pair.now(), pair.at_server(), Body::owned(pattern(5000))));
+  EXPECT_TRUE(pair.run(5s, [&] { return !pair.at_the_client.empty(); }));
+}
+
+TEST(Roaming, P9CopiesFromAnotherAddressMoveNothingAndAreAnsweredWithAtMostThreeTimesTheirBytes) {
+  TranslatedPair pair;
+  const Bytes up = pattern(500'000);
+  // Faster than the genuine ones, which then are the replays.
+  pair.on_path = [&](const Bytes& datagram) {
+    pair.inject(kAttacker, datagram);
+    EXPECT_LE(pair.to_[kAttacker], 3 * pair.from_[kAttacker]);
+  };
+  ASSERT_TRUE(pair.client().send(pair.now(), pair.at_client(), Body::owned(Bytes(up))));
+  ASSERT_TRUE(pair.server().send(pair.now(), pair.at_server(), Body::owned(Bytes(up))));
+  EXPECT_TRUE(pair.run(60s, [&] { return pair.at_the_server.size() == 1 && pair.at_the_client.size() == 1; }));
+  EXPECT_TRUE(pair.moves.empty());
+  EXPECT_GT(pair.to_[kAttacker], 0u);
+  EXPECT_LE(pair.to_[kAttacker], 53u * 1000);
+  EXPECT_EQ(pair.server().remote_address(pair.at_server()), pair.outside());
+}
+
+TEST(Roaming, P6ReplaysFromElsewhereAreNotEvenAsked) {
+  TranslatedPair pair;
+  std::vector<Bytes> recorded;
+  pair.on_path = [&](const Bytes& datagram) { recorded.push_back(datagram); };
+  ASSERT_TRUE(pair.client().send(pair.now(), pair.at_client(), Body::owned(pattern(100'000))));
+  ASSERT_TRUE(pair.run(10s, [&] { return pair.at_the_server.size() == 1; }));
+  pair.run(1s);
+  ASSERT_GT(recorded.size(), 50u);
+  for (const Bytes& datagram : recorded) pair.inject(kAttacker, datagram);
+  pair.run(2s);
+  EXPECT_EQ(pair.to_[kAttacker], 0u);
+  EXPECT_EQ(pair.at_the_server.size(), 1u);
+}
+
+TEST(Roaming, AFloodOfAddressChangesIsBoundedAndCounted) {
+  TranslatedPair pair;
+  std::uint16_t port = 1;
+  pair.on_path = [&](const Bytes& datagram) { pair.inject(at(66, ++port), datagram); };
+  ASSERT_TRUE(pair.client().send(pair.now(), pair.at_client(), Body::owned(pattern(500'000))));
+  EXPECT_TRUE(pair.run(60s, [&] { return pair.at_the_server.size() == 1; }));
+  const auto statistics = pair.server().statistics(pair.at_server());
+  ASSERT_TRUE(statistics);
+  EXPECT_GT(statistics->path_changes_refused, 100u);
+  EXPECT_EQ(statistics->path_changes, 0u);
+}
+
+TEST(Roaming, ASessionOfTheDeployedFormStaysWhereItIs) {
+  TranslatedPair pair(ExtendedPolicy::kOff);
+  EXPECT_FALSE(pair.connected_key);
+  pair.rebind(at(7, 50'000));
+  ASSERT_TRUE(pair.client().send(pair.now(), pair.at_client(), Body::owned(pattern(5000))));
+  EXPECT_FALSE(pair.run(5s, [&] { return !pair.at_the_server.empty(); }));
+  EXPECT_TRUE(pair.moves.empty());
+}
+
+}  // namespace
+}  // namespace godwit

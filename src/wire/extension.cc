@@ -1,0 +1,98 @@
+#include "wire/extension.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "wire/limits.h"
+
+namespace godwit::wire {
+namespace {
+
+enum Parameter : std::uint8_t { kCapabilities = 1, kTag = 2, kLargestDatagram = 3, kInitialCredit = 4, kTimestamp = 5 };
+constexpr std::uint32_t kAllParameters =
+    1u << kCapabilities | 1u << kTag | 1u << kLargestDatagram | 1u << kInitialCredit | 1u << kTimestamp;
+
+std::optional<std::size_t> length_of(std::uint8_t type) {
+  switch (type) {
+    case kCapabilities:
+    case kInitialCredit:
+    case kTimestamp: return 8;
+    case kTag: return kConnectionTagSize;
+    case kLargestDatagram: return 2;
+    default: return std::nullopt;
+  }
+}
+
+template <typename T>
+std::uint8_t* put(std::uint8_t* out, Parameter type, T value) {
+  *out++ = type;
+  *out++ = sizeof value;
+  store_le(out, value);
+  return out + sizeof value;
+}
+
+}  // namespace
+
+void write_extension_header(std::array<std::uint8_t, kExtensionHeader>& out, std::size_t message_bytes) {
+  GODWIT_ASSERT(message_bytes <= kMaxNoiseMessage);
+  std::ranges::copy(kExtensionMarker, out.begin());
+  out[kExtensionMarker.size()] = kExtensionVersion;
+  store_le(&out[kExtensionMarker.size() + 1], static_cast<std::uint16_t>(message_bytes));
+}
+
+ExtensionSeen read_extension(ByteView trailing) {
+  if (trailing.size() < kExtensionMarker.size() ||
+      !std::ranges::equal(trailing.first(kExtensionMarker.size()), kExtensionMarker)) {
+    return {};
+  }
+  if (trailing.size() < kExtensionHeader) return {.block = ExtensionBlock::kMalformed, .message = {}};
+  const std::uint8_t* at = trailing.data() + kExtensionMarker.size();
+  if (*at != kExtensionVersion) return {.block = ExtensionBlock::kLater, .message = {}};
+  const std::size_t size = load_le<std::uint16_t>(at + 1);
+  if (size > kMaxNoiseMessage || trailing.size() != kExtensionHeader + size) {
+    return {.block = ExtensionBlock::kMalformed, .message = {}};
+  }
+  return {.block = ExtensionBlock::kPresent, .message = trailing.subspan(kExtensionHeader)};
+}
+
+void encode_parameters(const TransportParameters& parameters, std::span<std::uint8_t, kParametersSize> out) {
+  std::uint8_t* at = put(out.data(), kCapabilities, parameters.capabilities);
+  *at++ = kTag;
+  *at++ = kConnectionTagSize;
+  at = std::ranges::copy(parameters.connection_tag, at).out;
+  at = put(at, kLargestDatagram, parameters.largest_datagram);
+  at = put(at, kInitialCredit, parameters.initial_credit);
+  at = put(at, kTimestamp, parameters.timestamp);
+  GODWIT_ASSERT(at == out.data() + out.size());
+}
+
+std::optional<TransportParameters> decode_parameters(ByteView bytes) {
+  TransportParameters result;
+  std::array<bool, 256> seen{};
+  std::uint32_t found = 0;
+  while (!bytes.empty()) {
+    if (bytes.size() < 2) return std::nullopt;
+    const std::uint8_t type = bytes[0];
+    const std::size_t length = bytes[1];
+    if (bytes.size() - 2 < length || std::exchange(seen[type], true)) return std::nullopt;
+    const ByteView value = bytes.subspan(2, length);
+    bytes = bytes.subspan(2 + length);
+    const auto expected = length_of(type);
+    if (!expected) continue;
+    if (*expected != length) return std::nullopt;
+    found |= 1u << type;
+    switch (type) {
+      case kCapabilities: result.capabilities = load_le<std::uint64_t>(value.data()); break;
+      case kTag: std::ranges::copy(value, result.connection_tag.begin()); break;
+      case kLargestDatagram: result.largest_datagram = load_le<std::uint16_t>(value.data()); break;
+      case kInitialCredit: result.initial_credit = load_le<std::uint64_t>(value.data()); break;
+      case kTimestamp: result.timestamp = load_le<std::uint64_t>(value.data()); break;
+      default: break;
+    }
+  }
+  if (found != kAllParameters || result.largest_datagram < kMaxDatagram) return std::nullopt;
+  return result;
+}
+
+}  // namespace godwit::wire

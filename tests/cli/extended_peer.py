@@ -1,0 +1,277 @@
+"""A peer of extended sessions, written from docs/extended_sessions.md and the wire specification: the handshake in both roles, packets,
+frames, key updates. For tests; needs the package `cryptography`.
+
+As a program it writes the vectors of testdata/extended: extended_peer.py > testdata/extended/handshake.txt"""
+import hashlib
+import hmac
+import os
+import struct
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+MARKER = b"GdwX\x01"
+LABEL = b"godwit extended session 1"
+KEY_UPDATE, ROAMING, COALESCING = 1, 2, 8
+NOOP, SHORT_MESSAGE, PING, PONG, CHALLENGE, RESPONSE = 3, 1, 4, 5, 8, 9
+
+
+class KeyPair:
+    def __init__(self, secret=None):
+        self.secret = X25519PrivateKey.from_private_bytes(secret or os.urandom(32))
+        self.public = self.secret.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    def agree(self, public):
+        return self.secret.exchange(X25519PublicKey.from_public_bytes(public))
+
+
+# --- Noise_IK_25519_ChaChaPoly_SHA256 ---
+
+
+def mac(key, data):
+    return hmac.new(key, data, hashlib.sha256).digest()
+
+
+class Noise:
+    def __init__(self, prologue, static, responder):
+        self.h = self.ck = b"Noise_IK_25519_ChaChaPoly_SHA256"
+        self.static = static
+        self.remote = responder
+        self.mix_hash(prologue)
+        self.mix_hash(responder)
+
+    def mix_hash(self, data):
+        self.h = hashlib.sha256(self.h + data).digest()
+
+    def two(self, data):
+        temp = mac(self.ck, data)
+        first = mac(temp, b"\1")
+        return first, mac(temp, first + b"\2")
+
+    def mix_key(self, data):
+        self.ck, self.k = self.two(data)
+        self.n = 0
+
+    def nonce(self):
+        self.n += 1
+        return bytes(4) + struct.pack("<Q", self.n - 1)
+
+    def encrypt(self, plaintext):
+        ciphertext = ChaCha20Poly1305(self.k).encrypt(self.nonce(), plaintext, self.h)
+        self.mix_hash(ciphertext)
+        return ciphertext
+
+    def decrypt(self, ciphertext):
+        plaintext = ChaCha20Poly1305(self.k).decrypt(self.nonce(), ciphertext, self.h)
+        self.mix_hash(ciphertext)
+        return plaintext
+
+    def write_first(self, ephemeral, payload):
+        self.e = ephemeral
+        self.mix_hash(self.e.public)
+        self.mix_key(self.e.agree(self.remote))
+        sealed = self.encrypt(self.static.public)
+        self.mix_key(self.static.agree(self.remote))
+        return self.e.public + sealed + self.encrypt(payload)
+
+    def read_first(self, message):
+        self.re = message[:32]
+        self.mix_hash(self.re)
+        self.mix_key(self.static.agree(self.re))
+        self.remote = self.decrypt(message[32:80])
+        self.mix_key(self.static.agree(self.remote))
+        return self.decrypt(message[80:])
+
+    def write_second(self, ephemeral, payload):
+        self.mix_hash(ephemeral.public)
+        self.mix_key(ephemeral.agree(self.re))
+        self.mix_key(ephemeral.agree(self.remote))
+        return ephemeral.public + self.encrypt(payload)
+
+    def read_second(self, message):
+        self.mix_hash(message[:32])
+        self.mix_key(self.e.agree(message[:32]))
+        self.mix_key(self.static.agree(message[:32]))
+        return self.decrypt(message[32:])
+
+    def split(self):
+        return self.two(b"")
+
+
+# --- Blocks and parameters ---
+
+
+def parameters(tag, capabilities=KEY_UPDATE | ROAMING | COALESCING, timestamp=0):
+    values = ((1, struct.pack("<Q", capabilities)), (2, tag), (3, struct.pack("<H", 1500)), (4, bytes(8)),
+              (5, struct.pack("<Q", timestamp)))
+    return b"".join(bytes((kind, len(value))) + value for kind, value in values)
+
+
+def read_parameters(data):
+    found = {}
+    while data:
+        kind, length = data[0], data[1]
+        assert kind not in found and len(data) >= 2 + length
+        found[kind] = data[2:2 + length]
+        data = data[2 + length:]
+    return found
+
+
+def block(message):
+    return MARKER + struct.pack("<H", len(message)) + message
+
+
+def read_block(data):
+    assert data[:5] == MARKER and struct.unpack_from("<H", data, 5)[0] == len(data) - 7, data
+    return data[7:]
+
+
+# --- Packets ---
+
+
+def expand(secret, label, length):
+    return mac(secret, label + b"\1")[:length]
+
+
+class Direction:
+    """One direction's keys, from its side of the split on."""
+
+    def __init__(self, secret, tag):
+        self.secret = secret
+        self.tag = tag
+        self.start = struct.unpack("<Q", expand(secret, b"godwit start", 8))[0]
+        self.generation = -1
+        self.number = 0
+        self.next()
+
+    def next(self):
+        self.key = expand(self.secret, b"godwit key", 16)
+        self.salt = expand(self.secret, b"godwit salt", 12)
+        self.secret = expand(self.secret, b"godwit next", 32)
+        self.generation += 1
+
+    def field(self, number):
+        return self.tag + struct.pack("<Q", (self.start + (self.generation % 2 << 63) + number) % 2**64)
+
+    def nonce(self, field):
+        return bytes(a ^ b for a, b in zip(field, self.salt))
+
+    def seal(self, plaintext):
+        field = self.field(self.number)
+        self.number += 1
+        return b"\2" + field + AESGCM(self.key).encrypt(self.nonce(field), plaintext, None)
+
+    def open(self, datagram):
+        """The plaintext; follows to the next generation when the phase says so."""
+        field = datagram[1:13]
+        assert datagram[0] == 2 and field[:4] == self.tag, "another connection"
+        value = (struct.unpack("<Q", field[4:])[0] - self.start) % 2**64
+        if value >> 63 != self.generation % 2:
+            self.next()
+        return AESGCM(self.key).decrypt(self.nonce(field), datagram[13:], None)
+
+
+def frame(variant, packet_id=0, fields=b"", receipts=()):
+    return struct.pack("<IQ", packet_id, len(receipts)) + b"".join(struct.pack("<I", each) for each in receipts) + struct.pack(
+        "<I", variant) + fields
+
+
+def frames(plaintext):
+    """(variant, packet id, receipts, fields) of each frame; stops at one that is not known here."""
+    while plaintext:
+        packet_id, count = struct.unpack_from("<IQ", plaintext)
+        receipts = struct.unpack_from(f"<{count}I", plaintext, 12)
+        variant = struct.unpack_from("<I", plaintext, 12 + 4 * count)[0]
+        rest = plaintext[16 + 4 * count:]
+        if variant in (PING, PONG, CHALLENGE, RESPONSE):
+            size = 8
+        elif variant == SHORT_MESSAGE:
+            size = 8 + struct.unpack_from("<Q", rest)[0]
+        elif variant == NOOP:
+            size = 0
+        else:
+            size = len(rest)
+        yield variant, packet_id, receipts, rest[:size]
+        plaintext = rest[size:]
+
+
+# --- The deployed handshake around it ---
+
+
+def prologue(outer, plaintext):
+    return LABEL + outer + plaintext[:24]
+
+
+class Initiator:
+    def __init__(self, static, peer, version, outer=None, inner=None, key=None, tag=None):
+        outer = outer or KeyPair()
+        self.key = key or os.urandom(16)
+        self.tag = tag or os.urandom(4)
+        plaintext = version + self.key
+        self.noise = Noise(prologue(outer.public, plaintext), static, peer)
+        self.offer = block(self.noise.write_first(inner or KeyPair(), parameters(self.tag)))
+        sealed = ChaCha20Poly1305(outer.agree(peer)).encrypt(bytes(12), plaintext + self.offer, None)
+        self.intro = b"\1" + outer.public + sealed
+
+    def read_answer(self, datagram):
+        plaintext = AESGCM(self.key).decrypt(datagram[1:13], datagram[13:], None)
+        ack = 16 + 16 + 10 + 8  # AckConnectionV2, IPv4
+        assert struct.unpack_from("<I", plaintext, 12)[0] == 6
+        theirs = read_parameters(self.noise.read_second(read_block(plaintext[ack:])))
+        mine, other = self.noise.split()
+        return Direction(mine, theirs[2]), Direction(other, self.tag)
+
+
+class Acceptor:
+    def __init__(self, static, version):
+        self.static = static
+        self.version = version
+
+    def answer(self, datagram, address, ephemeral=None, tag=None, key=None, nonce=None):
+        """The success ack for an intro, and both directions."""
+        outer = datagram[1:33]
+        plaintext = ChaCha20Poly1305(self.static.agree(outer)).decrypt(bytes(12), datagram[33:], None)
+        noise = Noise(prologue(outer, plaintext), self.static, self.static.public)
+        theirs = read_parameters(noise.read_first(read_block(plaintext[24:])))
+        tag = tag or os.urandom(4)
+        self.answer_block = block(noise.write_second(ephemeral or KeyPair(), parameters(tag)))
+        self.peer = noise.remote
+        host, port = address
+        ack = frame(6, 0, (key or os.urandom(16)) + struct.pack("<I", 0) + bytes(map(int, host.split("."))) + struct.pack("<H", port) +
+                    self.version)
+        nonce = nonce or os.urandom(12)
+        sealed = b"\2" + nonce + AESGCM(plaintext[8:24]).encrypt(nonce, ack + self.answer_block, None)
+        theirs_secret, mine_secret = noise.split()
+        return sealed, Direction(mine_secret, theirs[2]), Direction(theirs_secret, tag)
+
+
+def main():
+    fixed = lambda byte: bytes([byte]) * 32
+    alice, bob = KeyPair(fixed(0x11)), KeyPair(fixed(0x22))
+    outer, inner, answering = KeyPair(fixed(0x33)), KeyPair(fixed(0x44)), KeyPair(fixed(0x55))
+    version = bytes.fromhex("0102030405060708")
+    initiator = Initiator(alice, bob.public, version, outer, inner, b"\x66" * 16, b"\x71\x72\x73\x74")
+    acceptor = Acceptor(bob, version)
+    ack, to_alice, from_alice = acceptor.answer(initiator.intro, ("192.0.2.7", 31337), answering, b"\x81\x82\x83\x84", b"\x99" * 16, b"\xaa" * 12)
+    to_bob, from_bob = initiator.read_answer(ack)
+    print("# An extended handshake and its first packets, made by tests/cli/extended_peer.py with fixed keys. `offer` and `answer` are")
+    print("# blocks of docs/extended_sessions.md, section 2; `packet_N` is sealed by the initiator with generation N.\n")
+    print("name = an initiator and an acceptor")
+    for name, value in (("initiator_secret", fixed(0x11)), ("acceptor_secret", fixed(0x22)), ("outer_secret", fixed(0x33)),
+                        ("offer_ephemeral", fixed(0x44)), ("answer_ephemeral", fixed(0x55)), ("version", version), ("legacy_key", b"\x66" * 16),
+                        ("initiator_tag", initiator.tag), ("acceptor_tag", b"\x81\x82\x83\x84"), ("intro", initiator.intro),
+                        ("offer", initiator.offer), ("answer", acceptor.answer_block), ("ack", ack)):
+        print(name, "=", value.hex())
+    plaintext = frame(PING, 0, struct.pack("<Q", 7))
+    print("plaintext =", plaintext.hex())
+    for generation in range(3):
+        print(f"packet_{generation} =", to_bob.seal(plaintext).hex())
+        to_bob.next()
+    reply = to_alice.seal(plaintext)
+    assert from_bob.open(reply) == plaintext
+    print("reply =", reply.hex())
+
+
+if __name__ == "__main__":
+    main()
