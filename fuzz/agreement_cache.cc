@@ -1,7 +1,7 @@
 // X25519 results that are remembered from one execution to the next. Keys are the same in every execution of a target
 // and random numbers come from a fixed seed, so nearly every agreement has been computed before, and it costs more than
-// all the rest of a small input. Linked with --wrap (CMakeLists.txt): the library under test is unchanged, and fuzz_intro
-// and the tests of src/crypto use the real one.
+// all the rest of a small input. Linked with --wrap (CMakeLists.txt): the library under test is unchanged, and
+// fuzz_intro and the tests of src/crypto use the real one.
 #include <algorithm>
 #include <array>
 #include <cstdint>

@@ -454,6 +454,7 @@ TEST(HostileAddress, APeerThatWasDialledFindsAPlaceInAFullTable) {
   // Eight networks with one connection each: nobody has more than a newcomer would.
   for (std::uint8_t network = 1; network <= 8; ++network) ASSERT_TRUE(crowd.connect(host_port(network, 1)));
   EXPECT_FALSE(crowd.connect(host_port(9, 1)));
+  EXPECT_EQ(crowd.endpoint.statistics().error_acknowledgements_sent, 1U) << "whoever finds no place is told";
   EXPECT_TRUE(crowd.endpoint.connect(crowd.now, host_port(20, 1), crowd.members[0]->peer.public_key()));
   EXPECT_TRUE(crowd.endpoint.connect(crowd.now, host_port(21, 1), crowd.members[0]->peer.public_key()));
   // Beyond the reserve this side takes places of others, longest idle first, and at last there are none.

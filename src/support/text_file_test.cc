@@ -8,7 +8,7 @@ namespace godwit::measure {
 namespace {
 
 TEST(TextFile, WhatIsWrittenIsRead) {
-  const std::string path = testing::TempDir() + "godwit_text_file";
+  const std::string path = testing::TempDir() + "godwit_text_file_read";
   const std::string content(200'000, 'x');
   ASSERT_TRUE(write_text_file(path, content).has_value());
   const auto read = read_text_file(path);
@@ -23,7 +23,7 @@ TEST(TextFile, APieceThatIsLostIsToldAtTheEnd) {
   const Status closed = full.close();
   ASSERT_FALSE(closed.has_value());
   EXPECT_EQ(closed.error().message, "cannot write /dev/full: No space left on device");
-  const std::string path = testing::TempDir() + "godwit_text_file";
+  const std::string path = testing::TempDir() + "godwit_text_file_pieces";
   TextFileWriter pieces(path);
   pieces.append("one, ");
   pieces.append("two");

@@ -26,6 +26,7 @@ Admission::Admission(const AdmissionConfig& config, RandomSource& random)
       strangers_(Rate::per_second(config.stranger_rate, config.stranger_burst)),
       known_(Rate::per_second(config.known_rate, config.known_burst)),
       error_acks_(Rate::per_second(config.error_ack_rate, config.error_ack_burst)),
+      refusals_(Rate::per_second(config.refusal_rate, config.refusal_burst)),
       answered_(config.replay_entries),
       junk_(config.junk_entries),
       refused_(config.junk_entries),

@@ -32,8 +32,8 @@ struct AdmissionConfig {
   std::size_t address_burst = 16;
   std::size_t address_entries = 4096;
   // From one IPv4 address or one IPv6 /64, all ports together; per second, and in one burst. Those of its ports that
-  // are known have as much again.
-  std::size_t prefix_rate = 256;
+  // are known have as much again. Within the 15 s of a handshake it lets 6,000 peers behind one address in.
+  std::size_t prefix_rate = 384;
   std::size_t prefix_burst = 512;
   std::size_t prefix_entries = 1024;
   // From strangers altogether. At about 50 us each the default is a tenth of a core.
@@ -55,6 +55,9 @@ struct AdmissionConfig {
   // Error acks to incompatible versions, per second (wire spec W18: initiators merely time out without one).
   std::size_t error_ack_rate = 10;
   std::size_t error_ack_burst = 20;
+  // Error acks to those for whom there is no place, per second: whoever gets none tries again until it times out.
+  std::size_t refusal_rate = 200;
+  std::size_t refusal_burst = 200;
 };
 
 enum class AdmissionVerdict : std::uint8_t {
@@ -108,6 +111,7 @@ class Admission {
 
   // Whether one more error ack may go out now; a yes is recorded.
   [[nodiscard]] bool may_send_error_ack(Instant now);
+  [[nodiscard]] bool may_send_refusal(Instant now) { return refusals_.admit(now); }
 
   // A valid intro of so many bytes came from an address that nothing proves, and a reply would go there. A yes to the
   // second is recorded.
@@ -140,6 +144,7 @@ class Admission {
   RateLimiter strangers_;
   RateLimiter known_;
   RateLimiter error_acks_;
+  RateLimiter refusals_;
   RecentSet answered_;
   RecentSet junk_;
   RecentSet refused_;

@@ -382,10 +382,13 @@ void Endpoint::answer_intro(Instant now, const DatagramRun& run, const IntroSeen
   }
   auto handshake = Handshake::accept(now, handshake_, run.remote, intro);
   if (!handshake) {
-    if (handshake.error() == trace::DropReason::kIncompatibleVersion) queue_error_ack(now, run, intro);
+    if (handshake.error() == trace::DropReason::kIncompatibleVersion && admission_.may_send_error_ack(now)) {
+      queue_error_ack(now, run, intro, version_mismatch_text(handshake_));
+    }
     return route_context_->drop(now, handshake.error(), intro.datagram_bytes);
   }
   if (!would_admit(run.remote)) {
+    if (admission_.may_send_refusal(now)) queue_error_ack(now, run, intro, "too many connections");
     return route_context_->drop(now, trace::DropReason::kConnectionTableFull, intro.datagram_bytes);
   }
   auto slot = slot_of(run.remote);
@@ -396,10 +399,10 @@ void Endpoint::answer_intro(Instant now, const DatagramRun& run, const IntroSeen
   });
 }
 
-void Endpoint::queue_error_ack(Instant now, const DatagramRun& run, const IntroSeen& intro) {
-  if (stateless_.size() >= kMaxStatelessDatagrams || !admission_.may_send_error_ack(now)) return;
+void Endpoint::queue_error_ack(Instant now, const DatagramRun& run, const IntroSeen& intro, std::string_view text) {
+  if (stateless_.size() >= kMaxStatelessDatagrams) return;
   std::vector<std::uint8_t> datagram(wire::kMaxDatagram);
-  datagram.resize(write_error_ack(handshake_, intro.intro, datagram));
+  datagram.resize(write_error_ack(handshake_, intro.intro, text, datagram));
   if (datagram.empty()) return;
   admission_.on_answered(run.remote, intro.fingerprint);
   admission_.on_unproven_intro(now, run.remote, intro.datagram_bytes);

@@ -172,7 +172,7 @@ class Endpoint {
   void forget_tag(std::uint32_t slot);
   void receive_intro(Instant now, const DatagramRun& run, MutableBytes datagram);
   void answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro);
-  void queue_error_ack(Instant now, const DatagramRun& run, const IntroSeen& intro);
+  void queue_error_ack(Instant now, const DatagramRun& run, const IntroSeen& intro, std::string_view text);
 
   // Closes connections while the memory of all inbound streams nears its bound: endpoint_memory.cc.
   void relieve_memory(Instant now);

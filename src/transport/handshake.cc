@@ -94,8 +94,12 @@ const std::string& Handshake::failure_text() const {
   return std::visit([](const auto& role) -> const std::string& { return role.failure_text(); }, role_);
 }
 
-std::size_t write_error_ack(const HandshakeContext& context, const wire::Intro& intro, MutableBytes out) {
-  const std::string text = wire::version_mismatch_text(wire::parse_version(context.config->version).release);
+std::string version_mismatch_text(const HandshakeContext& context) {
+  return wire::version_mismatch_text(wire::parse_version(context.config->version).release);
+}
+
+std::size_t write_error_ack(const HandshakeContext& context, const wire::Intro& intro, std::string_view text,
+                            MutableBytes out) {
   std::array<std::uint8_t, wire::kMaxPlaintext> plaintext;
   const std::size_t size = wire::encode(plaintext, wire::kHandshakePacketId, {}, wire::AckError{.text = text});
   if (size == 0 || out.size() < size + wire::kDatagramOverhead) return 0;

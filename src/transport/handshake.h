@@ -72,8 +72,11 @@ class Handshake {
   std::variant<HandshakeInitiator, HandshakeAcceptor> role_;
 };
 
-// The one error ack that an incompatible intro may get (wire spec 3.5), sealed with the intro's key: 127 bytes for a
-// 0.2.1xx version. 0 when `out` is too small.
-[[nodiscard]] std::size_t write_error_ack(const HandshakeContext& context, const wire::Intro& intro, MutableBytes out);
+// The one error ack that an intro may get that leads to no connection (wire spec 3.5), sealed with the intro's key. 0
+// when `out` is too small.
+[[nodiscard]] std::size_t write_error_ack(const HandshakeContext& context, const wire::Intro& intro,
+                                          std::string_view text, MutableBytes out);
+// What an incompatible intro is told; 127 bytes in an error ack for a 0.2.1xx version.
+[[nodiscard]] std::string version_mismatch_text(const HandshakeContext& context);
 
 }  // namespace godwit

@@ -80,7 +80,8 @@ TEST_F(AcceptorTest, Item22JudgesVersionsFromBothSides) {
 TEST_F(AcceptorTest, Item23TheErrorAckIsThatOfTheSpecification) {
   const Bytes intro = make_intro(test::version(121, 64));
   Bytes datagram(wire::kMaxDatagram);
-  datagram.resize(write_error_ack(bob_.context, test::seen(bob_.keys, intro).intro, datagram));
+  datagram.resize(write_error_ack(bob_.context, test::seen(bob_.keys, intro).intro,
+                                  version_mismatch_text(bob_.context), datagram));
   ASSERT_EQ(datagram.size(), 127u);
   const auto plaintext = test::open_packet(key_, datagram);
   ASSERT_TRUE(plaintext.has_value());

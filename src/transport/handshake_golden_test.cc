@@ -205,7 +205,7 @@ TEST(HandshakeGolden, Item23WritesTheRecordedErrorAckByteForByte) {
   EXPECT_EQ(Handshake::accept(kStart, gateway.context, test::kAlice, *seen).error(),
             trace::DropReason::kIncompatibleVersion);
   Bytes out(wire::kMaxDatagram);
-  out.resize(write_error_ack(gateway.context, seen->intro, out));
+  out.resize(write_error_ack(gateway.context, seen->intro, version_mismatch_text(gateway.context), out));
   EXPECT_EQ(to_hex(out), error.at("datagram").get<std::string>());
 
   // And read on the other side it ends the dial with the version in words.

@@ -52,7 +52,7 @@ TEST(BackendProbe, RefusedSegmentationOffloadLeadsToMmsg) {
   const BackendConfig config{.send_calls = calls, .kernel = kSoundKernel};
   const BackendProbe probe = probe_backends(config);
   EXPECT_FALSE(probe.segmentation_offload.works);
-  EXPECT_THAT(probe.segmentation_offload.reason, HasSubstr("errno 5"));
+  EXPECT_THAT(probe.segmentation_offload.reason, HasSubstr("Input/output error"));
   const auto backend = make_auto(config);
   EXPECT_EQ(backend->kind(), BackendKind::kMmsg);
   EXPECT_THAT(backend->choice(), HasSubstr("no segmentation offload"));
