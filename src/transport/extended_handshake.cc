@@ -13,11 +13,11 @@ constexpr std::string_view kPrologueLabel = "godwit extended session 1";
 
 // Label, outer ephemeral key, and the 24 bytes that deployed peers read: an offer belongs to the intro that carries it.
 std::vector<std::uint8_t> prologue(ByteView outer, const wire::Intro& intro) {
-  std::vector<std::uint8_t> bytes(kPrologueLabel.begin(), kPrologueLabel.end());
-  bytes.insert(bytes.end(), outer.begin(), outer.end());
   std::array<std::uint8_t, wire::kIntroPlaintext> plaintext;
   wire::encode_intro_plaintext(intro, plaintext);
-  bytes.insert(bytes.end(), plaintext.begin(), plaintext.end());
+  std::vector<std::uint8_t> bytes(kPrologueLabel.size() + outer.size() + plaintext.size());
+  const auto behind_label = std::ranges::copy(kPrologueLabel, bytes.begin()).out;
+  std::ranges::copy(plaintext, std::ranges::copy(outer, behind_label).out);
   wipe(plaintext);
   return bytes;
 }

@@ -14,8 +14,8 @@ using Bytes = std::vector<std::uint8_t>;
 Bytes block(const Bytes& message) {
   std::array<std::uint8_t, kExtensionHeader> header{};
   write_extension_header(header, message.size());
-  Bytes whole(header.begin(), header.end());
-  whole.insert(whole.end(), message.begin(), message.end());
+  Bytes whole(header.size() + message.size());
+  std::ranges::copy(message, std::ranges::copy(header, whole.begin()).out);
   return whole;
 }
 
