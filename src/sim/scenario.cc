@@ -248,7 +248,9 @@ Duration Scenario::message_bound(std::uint32_t flow) const {
     return hosts[host].config.congestion == CongestionKind::kLedbat;
   };
   if (std::ranges::any_of(attacks, copies) && (by_delay(spec.from) || by_delay(spec.to))) {
-    total += trip * bytes / (2 * wire::kFragmentPayload);
+    // Messages that are sent by the clock wait for one another, and all flows for their turns.
+    const auto waiting = static_cast<double>(spec.kind == FlowKind::kMessages ? spec.count : 1);
+    total += trip * static_cast<double>(flows.size()) * waiting * bytes / (2 * wire::kFragmentPayload);
   }
   return from_seconds(total);
 }
