@@ -1,18 +1,12 @@
 #include "cli/json_list_output.h"
 
-#include <cerrno>
-#include <cstring>
-
 #include "cli/console.h"
 
 namespace godwit::cli {
 
 JsonListOutput::JsonListOutput(const JsonSchema& schema, std::string_view list, const OutputOptions& output)
     : output_(output) {
-  if (!output_.json_file.empty()) {
-    file_.reset(std::fopen(output_.json_file.c_str(), "we"));
-    if (!file_) file_error_ = errno;
-  }
+  if (!output_.json_file.empty()) file_.emplace(output_.json_file);
   if (output_.json) note_json_written();
   const measure::Json head = {{"schema", schema.name}, {"schema_version", schema.version}};
   std::string text = measure::print_json(head);
@@ -44,15 +38,14 @@ void JsonListOutput::write(const std::string& text) {
   if (output_.json) print_text(text);
   if (!file_) return;
   // At once, so that whoever reads the file sees every entry that has ended.
-  const bool written = std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size();
-  if ((!written || std::fflush(file_.get()) != 0) && file_error_ == 0) file_error_ = errno;
+  file_->append(text);
+  file_->flush();
 }
 
 bool JsonListOutput::close_file() {
-  if (file_ && std::fclose(file_.release()) != 0 && file_error_ == 0) file_error_ = errno;
-  if (file_error_ == 0) return true;
-  print_error("cannot write " + output_.json_file + ": " + std::strerror(file_error_));
-  return false;
+  const Status closed = file_ ? file_->close() : Status();
+  if (!closed) print_error(closed.error().message);
+  return closed.has_value();
 }
 
 }  // namespace godwit::cli

@@ -2,14 +2,14 @@
 // written is not kept. Where it goes, OutputOptions say, as for write_json(): standard output, a file, both or neither.
 #pragma once
 
-#include <cstdio>
-#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "cli/json_output.h"
 #include "cli/network_options.h"
+#include "support/text_file.h"
 
 namespace godwit::cli {
 
@@ -30,10 +30,6 @@ class JsonListOutput {
   [[nodiscard]] bool finish(const measure::Json& members);
 
  private:
-  struct CloseFile {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-
   void write(const std::string& text);
   [[nodiscard]] bool close_file();
 
@@ -41,8 +37,7 @@ class JsonListOutput {
   std::mutex mutex_;
   bool empty_ = true;
   bool finished_ = false;
-  std::unique_ptr<std::FILE, CloseFile> file_;
-  int file_error_ = 0;  // errno of the first failure
+  std::optional<measure::TextFileWriter> file_;
 };
 
 }  // namespace godwit::cli

@@ -6,13 +6,13 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <optional>
 #include <string>
 
 #include "cli/console.h"
+#include "support/text_file.h"
 
 namespace godwit::cli {
 namespace {
@@ -62,11 +62,9 @@ bool write_json(measure::Json value, const OutputOptions& output) {
     note_json_written();
   }
   if (output.json_file.empty()) return true;
-  std::FILE* const file = std::fopen(output.json_file.c_str(), "we");
-  bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (file != nullptr) written = std::fclose(file) == 0 && written;
-  if (!written) print_error("cannot write " + output.json_file + ": " + std::strerror(errno));
-  return written;
+  const Status written = measure::write_text_file(output.json_file, text);
+  if (!written) print_error(written.error().message);
+  return written.has_value();
 }
 
 void print_json_line(const measure::Json& value) {

@@ -4,16 +4,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 #include <utility>
 
 namespace godwit::measure {
 namespace {
-
-struct Close {
-  void operator()(std::FILE* file) const { static_cast<void>(std::fclose(file)); }
-};
-using File = std::unique_ptr<std::FILE, Close>;
 
 std::unexpected<Error> cause(ErrorCode code, const char* what, const std::string& path, int error) {
   return failure(code, std::string(what) + path + ": " + std::strerror(error));
@@ -44,6 +38,10 @@ TextFileWriter::TextFileWriter(std::string path) : path_(std::move(path)), file_
 
 void TextFileWriter::append(std::string_view text) {
   if (file_ && error_ == 0 && std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size()) error_ = errno;
+}
+
+void TextFileWriter::flush() {
+  if (file_ && std::fflush(file_.get()) != 0 && error_ == 0) error_ = errno;
 }
 
 Status TextFileWriter::close() {
