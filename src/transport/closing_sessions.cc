@@ -29,15 +29,11 @@ void ClosingSessions::add(Instant now, const SocketAddress& local, const SocketA
                        .last_sent = now});
 }
 
-bool ClosingSessions::receive(Instant now, const SocketAddress& remote, ByteView datagram) {
+bool ClosingSessions::receive(Instant now, const SocketAddress& remote, MutableBytes datagram) {
   const auto found = std::ranges::find(sessions_, remote, &Closing::remote);
   if (found == sessions_.end()) return false;
-  // Opening is in place, and a handshake at the same address may need the bytes.
-  std::array<std::uint8_t, wire::kMaxReceivedDatagram> copy;
   std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
-  if (datagram.size() > copy.size()) return false;
-  std::ranges::copy(datagram, copy.begin());
-  const auto opened = found->session->open(MutableBytes(copy).first(datagram.size()), scratch);
+  const auto opened = found->session->open_keeping(datagram, scratch);
   if (!opened) return false;
   const auto packet = wire::decode(opened->plaintext);
   if (packet && std::holds_alternative<wire::AckError>(packet->message)) {

@@ -30,8 +30,9 @@ class ClosingSessions {
   // The close packet `datagram` was sent a moment ago. Without effect beyond kMaxSessions: counted.
   void add(Instant now, const SocketAddress& local, const SocketAddress& remote, std::vector<std::uint8_t> datagram,
            std::unique_ptr<Session> session);
-  // True when the symmetric datagram is authentic in a session that is being closed.
-  bool receive(Instant now, const SocketAddress& remote, ByteView datagram);
+  // True when the symmetric datagram is authentic in a session that is being closed. Leaves it intact otherwise: a
+  // handshake at the same address may need it.
+  bool receive(Instant now, const SocketAddress& remote, MutableBytes datagram);
   // The peer has a new connection: nothing is said about the old one any more. A mere intro is no reason: it may be
   // forged.
   void forget(const SocketAddress& remote);

@@ -429,7 +429,7 @@ void Connection::handle_timeout(Instant now) {
   if (session->paced_until && *session->paced_until <= now) session->paced_until.reset();
   if (session->held_until && *session->held_until <= now) session->held_until.reset();
   session->session.expire_others(now);
-  session->session.on_time(now, key_grace(*session));
+  expire_former_key(now, *session);
   if (session->roaming) session->roaming->validation.handle_timeout(now);
   const KeepAlive::Outcome alive = session->keepalive.handle_timeout(now);
   if (alive.idle_expired) return end(now, CloseReason::kIdleTimeout, {}, Telling::kClose);

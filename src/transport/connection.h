@@ -264,10 +264,11 @@ class Connection final : private StreamSink {
       context_.key_usage.record(session.sending_key(), session.sealer().packets_sealed());
     }
   }
-  // How long packets under a former key may be on their way.
-  [[nodiscard]] static Duration key_grace(const Established& session) {
+  // Packets under a former key of the extended form may be on their way for so long. Call it after inputs.
+  static void expire_former_key(Instant now, Established& session) {
+    if (session.session.extended() == nullptr) return;
     constexpr int kProbeTimeouts = 3;
-    return session.recovery.rtt().probe_timeout() * kProbeTimeouts;
+    session.session.on_time(now, session.recovery.rtt().probe_timeout() * kProbeTimeouts);
   }
   [[nodiscard]] bool start_over(Instant now, Established& session);
   void apply_step(Instant now, const HandshakeStep& step, ByteView datagram);

@@ -339,7 +339,7 @@ void Connection::finish_run(Instant now) {
   session = established();  // a peer that acknowledges what was never sent has lost its session
   if (session == nullptr) return;
   session->acks.on_batch_end(now);
-  session->session.on_time(now, key_grace(*session));
+  expire_former_key(now, *session);
   session->resting = false;
   if (session->acks.pending() > 0) session->last_data = now;
 }

@@ -313,13 +313,17 @@ void Endpoint::receive_symmetric(Instant now, const DatagramRun& batch) {
   if (!slot || (elsewhere && routes_[*slot].connection() == nullptr)) [[unlikely]] {
     return receive_without_connection(now, batch);
   }
-  with_slot(*slot, [&](Route& route) {
+  receive_on_route(now, *slot, batch);
+}
+
+void Endpoint::receive_on_route(Instant now, std::uint32_t slot, const DatagramRun& batch) {
+  with_slot(slot, [&](Route& route) {
     route.receive(now, batch);
     GODWIT_MARK(cost_, kBookkeeping);
     return true;
   });
-  if (!routes_[*slot].has_place) [[unlikely]]
-    take_place(now, *slot);
+  if (!routes_[slot].has_place) [[unlikely]]
+    take_place(now, slot);
 }
 
 // What a session that has been closed can open is its answer, and what names an extended session comes from a peer that
@@ -328,16 +332,11 @@ void Endpoint::receive_without_connection(Instant now, const DatagramRun& batch)
   for (std::size_t i = 0; i < batch.segment_count(); ++i) {
     const MutableBytes datagram = batch.segment(i);
     if (receive_elsewhere(now, batch, datagram) || closing_.receive(now, batch.remote, datagram)) continue;
-    const auto slot = slot_of(batch.remote);
-    if (!slot) {
+    if (const auto slot = slot_of(batch.remote)) {
+      receive_on_route(now, *slot, batch.part(i, 1));
+    } else {
       route_context_->drop(now, trace::DropReason::kUnknownSource, datagram.size());
-      continue;
     }
-    with_slot(*slot, [&](Route& route) {
-      route.receive(now, batch.part(i, 1));
-      return true;
-    });
-    if (!routes_[*slot].has_place) take_place(now, *slot);
   }
 }
 

@@ -164,6 +164,7 @@ class Endpoint {
   [[nodiscard]] Instant last_heard(Instant now, std::uint32_t slot) const;
 
   void receive_symmetric(Instant now, const DatagramRun& batch);
+  void receive_on_route(Instant now, std::uint32_t slot, const DatagramRun& batch);
   void receive_without_connection(Instant now, const DatagramRun& batch);
   // Of a peer of an extended session that has another address than before (endpoint_paths.cc).
   [[nodiscard]] bool receive_elsewhere(Instant now, const DatagramRun& batch, MutableBytes datagram);

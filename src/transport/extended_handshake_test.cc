@@ -17,13 +17,13 @@ using test::GodwitHost;
 using test::is_intro;
 using test::kAlice;
 using test::kBob;
+using test::kDisorderly;
+using test::kLossy;
 using test::kStart;
 using test::Link;
 using test::LinkConfig;
 
 constexpr std::uint64_t kSeeds = 200;
-constexpr LinkConfig kLossy{.loss = 0.2, .least_delay = 25ms, .most_delay = 25ms};
-constexpr LinkConfig kDisorderly{.loss = 0.1, .duplicate = 0.3, .least_delay = 5ms, .most_delay = 500ms};
 
 void set_policies(GodwitHost& a, ExtendedPolicy of_a, GodwitHost& b, ExtendedPolicy of_b) {
   a.party.config.extended = of_a;

@@ -51,16 +51,12 @@ void HandshakeAcceptor::answer_legacy() {
   ack_ = SuccessAck::seal(*context_, *sealer_, intro_.intro, inbound_->key, remote_);
 }
 
-// The key that the ack names is never used: an initiator that has made a valid offer speaks the extended form, and
-// nobody else knows the key. The intro's key has served its purpose with this one packet.
 void HandshakeAcceptor::answer_extended(ExtendedRequest::Answer answer) {
-  extended_ = std::make_unique<ExtendedKeys>(*context_, answer.secrets);
-  sealer_ = extended_->take_first_sealer();
-  inbound_ = std::make_unique<InboundKey>(InboundKey{.key = {}, .opener = extended_->take_first_opener()});
-  inbound_->proves_peer = true;
-  PacketSealer intro_sealer = make_sealer(*context_, intro_.intro.key);
-  ack_ = SuccessAck::seal(*context_, intro_sealer, intro_.intro, SymmetricKey::generate(*context_->random), remote_,
-                          answer.block);
+  FirstKeys first = make_first_keys(*context_, answer.secrets);
+  extended_ = std::move(first.extended);
+  sealer_ = std::move(first.sealer);
+  inbound_ = std::move(first.inbound);
+  ack_ = seal_extended_ack(*context_, intro_.intro, remote_, answer.block);
 }
 
 HandshakeStep HandshakeAcceptor::receive(Instant now, MutableBytes datagram, MutableBytes scratch) {

@@ -288,13 +288,18 @@ void HandshakeInitiator::establish_with_acked_key(Instant now, DialAttempt& atte
   finish_session(std::move(parts));
 }
 
-Session::Parts HandshakeInitiator::begin_session(Instant now, DialAttempt& attempt, bool by_first) {
+Session::Parts HandshakeInitiator::parts_of_dial(Instant now) const {
   Session::Parts parts;
   parts.established_at = now;
   parts.initiator = true;
   parts.remote = remote_;
   parts.dialled_key = peer_;
   parts.dial_deadline = deadline_;
+  return parts;
+}
+
+Session::Parts HandshakeInitiator::begin_session(Instant now, DialAttempt& attempt, bool by_first) {
+  Session::Parts parts = parts_of_dial(now);
   if (context_->config->extended == ExtendedPolicy::kOff) {
     parts.fallback = FallbackReason::kDisabled;
   } else {
@@ -373,7 +378,7 @@ void HandshakeInitiator::queue_transmission() {
   } else if (attempt_.remote->extended) {
     // An answer to an offer that was a replay is of no use to the peer: it has to learn of this side's own.
     intro_due_ = true;
-    ack_due_ = attempt_.remote->extended_keys != nullptr;
+    ack_due_ = attempt_.remote->answered.extended != nullptr;
   } else if (attempt_.remote->second && !attempt_.remote->peer_proven) {
     ack_due_ = true;
   } else {

@@ -43,10 +43,8 @@ struct RemoteInbound {
   FallbackReason fallback = FallbackReason::kNotOffered;
   // The intro carries an offer that the dialled peer has made. Of all else above, `seen` and `ack` are used then.
   bool extended = false;
-  std::uint64_t timestamp = 0;                 // of the offer
-  std::unique_ptr<InboundKey> extended_first;  // this side has answered it: what the answer has settled
-  std::unique_ptr<PacketSealer> extended_sealer;
-  std::unique_ptr<ExtendedKeys> extended_keys;
+  std::uint64_t timestamp = 0;  // of the offer
+  FirstKeys answered;           // what the answer has settled, where this side has answered it
 };
 
 // One intro and what came of it.
@@ -102,7 +100,7 @@ class HandshakeInitiator {
   // A success ack under K1 of an attempt that carries an offer. Nothing when the peer has the deployed form alone.
   [[nodiscard]] std::optional<HandshakeStep> on_answer(Instant now, DialAttempt& attempt, const wire::AckOk& ack,
                                                        ByteView trailing);
-  [[nodiscard]] Session::Parts begin_extended_session(Instant now, const DialAttempt& attempt);
+  [[nodiscard]] Session::Parts begin_extended_session(Instant now, const DialAttempt& attempt, FirstKeys first) const;
   void resume_former_attempt();
   // A round of the attempt's transmissions is due.
   void queue_transmission();
@@ -119,6 +117,8 @@ class HandshakeInitiator {
                                 const KeyProbe::Acked* acked);
   void establish_with_acked_key(Instant now, DialAttempt& attempt, KeyProbe::Acked acked);
   [[nodiscard]] Session::Parts begin_session(Instant now, DialAttempt& attempt, bool by_first);
+  // What a session of either form says of the dial that began it.
+  [[nodiscard]] Session::Parts parts_of_dial(Instant now) const;
   void finish_session(Session::Parts parts);
   // An ack's content is used up; everything else is handed over inside the datagram.
   [[nodiscard]] static HandshakeStep established_step(bool by_ack, MutableBytes datagram, ByteView plaintext);

@@ -25,13 +25,8 @@ HandshakeStep HandshakeInitiator::receive_offer(Instant now, ExtendedRequest req
   if (context_->self->public_key() < peer_) {
     auto answer = request.answer(now, *context_);
     if (!answer) return {.kind = HandshakeStep::Kind::kNothing, .drop = trace::DropReason::kAuthenticationFailed};
-    remote.extended_keys = std::make_unique<ExtendedKeys>(*context_, answer->secrets);
-    remote.extended_sealer = remote.extended_keys->take_first_sealer();
-    remote.extended_first = std::make_unique<InboundKey>(
-        InboundKey{.key = {}, .opener = remote.extended_keys->take_first_opener(), .proves_peer = true});
-    PacketSealer intro_sealer = make_sealer(*context_, remote.seen.intro.key);
-    remote.ack = SuccessAck::seal(*context_, intro_sealer, remote.seen.intro, SymmetricKey::generate(*context_->random),
-                                  remote_, answer->block);
+    remote.answered = make_first_keys(*context_, answer->secrets);
+    remote.ack = seal_extended_ack(*context_, remote.seen.intro, remote_, answer->block);
     ack_due_ = true;
   } else {
     intro_due_ = true;
@@ -41,13 +36,12 @@ HandshakeStep HandshakeInitiator::receive_offer(Instant now, ExtendedRequest req
   return {.kind = HandshakeStep::Kind::kProgress};
 }
 
-Session::Parts HandshakeInitiator::begin_extended_session(Instant now, const DialAttempt& attempt) {
-  Session::Parts parts;
-  parts.established_at = now;
-  parts.initiator = true;
-  parts.remote = remote_;
-  parts.dialled_key = peer_;
-  parts.dial_deadline = deadline_;
+Session::Parts HandshakeInitiator::begin_extended_session(Instant now, const DialAttempt& attempt,
+                                                          FirstKeys first) const {
+  Session::Parts parts = parts_of_dial(now);
+  parts.extended = std::move(first.extended);
+  parts.sealer = std::move(first.sealer);
+  parts.inbound = std::move(first.inbound);
   parts.sending_key_proven = true;
   if (attempt.remote) {
     // Repeats of the peer's intro are late ones.
@@ -60,15 +54,11 @@ Session::Parts HandshakeInitiator::begin_extended_session(Instant now, const Dia
 
 std::optional<HandshakeStep> HandshakeInitiator::receive_extended(Instant now, DialAttempt& attempt,
                                                                   MutableBytes datagram, MutableBytes scratch) {
-  if (!attempt.remote || !attempt.remote->extended_keys) return std::nullopt;
-  RemoteInbound& remote = *attempt.remote;
-  const auto plaintext = open_first(*remote.extended_first, remote.extended_keys.get(), datagram, scratch);
+  if (!attempt.remote || !attempt.remote->answered.extended) return std::nullopt;
+  FirstKeys& first = attempt.remote->answered;
+  const auto plaintext = open_first(*first.inbound, first.extended.get(), datagram, scratch);
   if (!plaintext) return std::nullopt;
-  Session::Parts parts = begin_extended_session(now, attempt);
-  parts.inbound = std::move(remote.extended_first);
-  parts.sealer = std::move(remote.extended_sealer);
-  parts.extended = std::move(remote.extended_keys);
-  finish_session(std::move(parts));
+  finish_session(begin_extended_session(now, attempt, std::move(first)));
   return established_step(false, datagram, *plaintext);
 }
 
@@ -84,11 +74,7 @@ std::optional<HandshakeStep> HandshakeInitiator::on_answer(Instant now, DialAtte
   if (!answer.secrets) {
     return HandshakeStep{.kind = HandshakeStep::Kind::kNothing, .drop = trace::DropReason::kUndecodable};
   }
-  Session::Parts parts = begin_extended_session(now, attempt);
-  parts.extended = std::make_unique<ExtendedKeys>(*context_, *answer.secrets);
-  parts.sealer = parts.extended->take_first_sealer();
-  parts.inbound = std::make_unique<InboundKey>(
-      InboundKey{.key = {}, .opener = parts.extended->take_first_opener(), .proves_peer = true});
+  Session::Parts parts = begin_extended_session(now, attempt, make_first_keys(*context_, *answer.secrets));
   parts.observed_self = ack.remote_address;
   if (ack.version) parts.peer_version = ack.version;
   finish_session(std::move(parts));

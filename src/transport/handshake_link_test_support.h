@@ -227,6 +227,9 @@ struct LinkConfig {
   Duration least_delay = 20ms;
   Duration most_delay = 30ms;
 };
+inline constexpr LinkConfig kLossy{.loss = 0.2, .least_delay = 25ms, .most_delay = 25ms};
+// Datagrams overtake each other by up to half a second and arrive twice.
+inline constexpr LinkConfig kDisorderly{.loss = 0.1, .duplicate = 0.3, .least_delay = 5ms, .most_delay = 500ms};
 
 // Runs two hosts until `until` or until `done`. Host: receive, next_timeout, handle_timeout, drain.
 template <typename A, typename B>

@@ -16,14 +16,13 @@ using test::DeployedPeer;
 using test::GodwitHost;
 using test::kAlice;
 using test::kBob;
+using test::kDisorderly;
+using test::kLossy;
 using test::kStart;
 using test::Link;
 using test::LinkConfig;
 
 constexpr std::uint64_t kSeeds = 500;
-constexpr LinkConfig kLossy{.loss = 0.2, .least_delay = 25ms, .most_delay = 25ms};
-// Datagrams overtake each other by up to half a second and arrive twice.
-constexpr LinkConfig kDisorderly{.loss = 0.1, .duplicate = 0.3, .least_delay = 5ms, .most_delay = 500ms};
 
 // Of kSeeds runs, how many succeed; prints the seeds of those that do not.
 template <typename Run>

@@ -215,7 +215,7 @@ void Route::begin_beside(Instant now, const SocketAddress& local, const IntroSee
   } else {
     auto handshake = Handshake::accept(now, context_->handshake(), remote_, intro);
     if (!handshake) return context_->drop(now, handshake.error(), intro.datagram_bytes);
-    if (pending_.size() >= kMostBesideSession) remove_pending(kMostBesideSession / 2);
+    make_room(kMostBesideSession);
     add_pending(local, intro.fingerprint, std::move(*handshake)).pings_before = pings_before;
   }
   if (!beside_) beside_ = std::make_unique<UnopenableBudget>();
@@ -224,11 +224,15 @@ void Route::begin_beside(Instant now, const SocketAddress& local, const IntroSee
 // --- Pending handshakes ---
 
 void Route::add_half_open(Instant now, const SocketAddress& local, const IntroSeen& intro, Handshake handshake) {
-  // The older half stays until it is complete or times out. Whoever forges the peer's address would otherwise push the
-  // peer's own handshake out between its intro and its completion.
-  if (pending_.size() >= most_half_open()) remove_pending(most_half_open() / 2);
+  make_room(most_half_open());
   context_->admission.on_unproven_intro(now, remote_, intro.datagram_bytes);
   add_pending(local, intro.fingerprint, std::move(handshake));
+}
+
+// The older half stays until it is complete or times out. Whoever forges the peer's address would otherwise push the
+// peer's own handshake out between its intro and its completion.
+void Route::make_room(std::size_t most) {
+  if (pending_.size() >= most) remove_pending(most / 2);
 }
 
 Route::Pending& Route::add_pending(const SocketAddress& local, const IntroFingerprint& intro, Handshake handshake) {

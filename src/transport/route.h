@@ -143,6 +143,8 @@ class Route {
   void question_session(Instant now, const SocketAddress& local, const IntroSeen& intro);
   void decide(Instant now);
   void begin_beside(Instant now, const SocketAddress& local, const IntroSeen& intro, std::uint32_t pings_before);
+  // For one more than there are, of at most so many.
+  void make_room(std::size_t most);
   Pending& add_pending(const SocketAddress& local, const IntroFingerprint& intro, Handshake handshake);
   [[nodiscard]] bool reconnecting() const;
   void remove_pending(std::size_t index, HandshakeEnd end = HandshakeEnd::kGivenUp);

@@ -26,6 +26,14 @@ std::optional<MutableBytes> open_first(InboundKey& inbound, ExtendedKeys* extend
   return plaintext;
 }
 
+FirstKeys make_first_keys(const HandshakeContext& context, const ExtendedSecrets& secrets) {
+  FirstKeys first{.extended = std::make_unique<ExtendedKeys>(context, secrets)};
+  first.sealer = first.extended->take_first_sealer();
+  first.inbound = std::make_unique<InboundKey>(
+      InboundKey{.key = {}, .opener = first.extended->take_first_opener(), .proves_peer = true});
+  return first;
+}
+
 InboundKey make_inbound_key(const HandshakeContext& context, bool proves_peer) {
   const SymmetricKey key = SymmetricKey::generate(*context.random);
   return {.key = key, .opener = PacketOpener(context.make_cipher(context.cipher, key)), .proves_peer = proves_peer};
@@ -35,6 +43,12 @@ PacketSealer make_sealer(const HandshakeContext& context, const SymmetricKey& ke
   SealerLimits limits = context.key_limits;
   if (context.key_usage != nullptr) limits.already_sealed = context.key_usage->packets_sealed(key);
   return {context.make_cipher(context.cipher, key), *context.random, limits};
+}
+
+SuccessAck seal_extended_ack(const HandshakeContext& context, const wire::Intro& intro, const SocketAddress& remote,
+                             ByteView answer) {
+  PacketSealer sealer = make_sealer(context, intro.key);
+  return SuccessAck::seal(context, sealer, intro, SymmetricKey::generate(*context.random), remote, answer);
 }
 
 Session::Session(Parts parts)

@@ -26,6 +26,7 @@
 #include "transport/extended_keys.h"
 #include "transport/handshake_step.h"
 #include "transport/intro_seen.h"
+#include "transport/success_ack.h"
 #include "wire/message.h"
 #include "wire/version.h"
 
@@ -41,8 +42,20 @@ struct InboundKey {
 // Opens what may be the first packet of a session, leaving the datagram intact. `extended`: null for the deployed form.
 [[nodiscard]] std::optional<MutableBytes> open_first(InboundKey& inbound, ExtendedKeys* extended, ByteView datagram,
                                                      MutableBytes scratch);
+// What a session of the extended form begins with, from the secrets that its handshake has settled.
+struct FirstKeys {
+  std::unique_ptr<ExtendedKeys> extended;
+  std::unique_ptr<PacketSealer> sealer;
+  std::unique_ptr<InboundKey> inbound;
+};
+[[nodiscard]] FirstKeys make_first_keys(const HandshakeContext& context, const ExtendedSecrets& secrets);
 // A fresh random key (wire spec W15) and its opener.
 [[nodiscard]] InboundKey make_inbound_key(const HandshakeContext& context, bool proves_peer);
+// The success ack with the answer to an offer behind it (docs/extended_sessions.md, section 3). The key that it names
+// is never used: an initiator that has made a valid offer speaks the extended form, and nobody else knows the key. The
+// intro's key has served its purpose with this one packet.
+[[nodiscard]] SuccessAck seal_extended_ack(const HandshakeContext& context, const wire::Intro& intro,
+                                           const SocketAddress& remote, ByteView answer);
 // A sealer that counts on from earlier sessions under the same key value (decisions 3).
 [[nodiscard]] PacketSealer make_sealer(const HandshakeContext& context, const SymmetricKey& key);
 
