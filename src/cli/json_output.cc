@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -25,10 +26,20 @@ constexpr std::array kCommandSchemas = {
 
 std::atomic<bool> json_written{false};
 
+// Whether `word` sets the flag `name`, with a value or without, as the parser reads it. A value that is none is an
+// error, which is to be told in the form that was asked for.
+bool sets_flag(std::string_view word, std::string_view name) {
+  if (!word.starts_with(name)) return false;
+  word.remove_prefix(name.size());
+  if (word.empty()) return true;
+  bool set = true;
+  return word.front() == '=' && (!CLI::detail::lexical_cast(std::string(word.substr(1)), set) || set);
+}
+
 }  // namespace
 
 JsonSchema schema_of(int count, const char* const* arguments, const std::vector<CommandSchema>& more) {
-  const auto streams = [](const char* word) { return std::string_view(word) == "--json-stream"; };
+  const auto streams = [](const char* word) { return sets_flag(word, "--json-stream"); };
   if (std::any_of(arguments, arguments + count, streams)) return {"godwit-perf-event", 1, true};
   const auto word = [&](int index) { return index < count ? std::string_view(arguments[index]) : std::string_view(); };
   std::vector<CommandSchema> all(kCommandSchemas.begin(), kCommandSchemas.end());
@@ -45,7 +56,7 @@ bool asks_for_json(int count, const char* const* arguments) {
   for (int i = 1; i < count; ++i) {
     const std::string_view word = arguments[i];
     if (word == "--") return false;
-    if (word == "--json" || word == "--json-stream") return true;
+    if (sets_flag(word, "--json") || sets_flag(word, "--json-stream")) return true;
   }
   return false;
 }

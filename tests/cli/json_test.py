@@ -43,6 +43,14 @@ class AlwaysJson(Case):
                 self.check(self.run_godwit(*command, "--json", "--no-such-option"), 2, schema)
                 self.check(self.run_godwit(*command, "--no-such-option", "--json"), 2, schema)
 
+    def test_the_flag_with_a_value(self):
+        for flag in ("--json=true", "--json=1", "--json=nonsense"):
+            with self.subTest(flag):
+                self.check(self.run_godwit("ping", flag, "--no-such-option"), 2, "godwit-ping")
+        for flag in ("--json=false", "--json=0", "--jsonx"):
+            with self.subTest(flag):
+                self.assertEqual(self.run_godwit("ping", flag, "--no-such-option").stdout, "")
+
     def test_an_unreachable_peer(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
             silent.bind(("127.0.0.1", 0))
