@@ -18,8 +18,8 @@
 #include "transport/extended_handshake.h"
 #include "transport/extended_keys.h"
 #include "transport/handshake_test_support.h"
+#include "wire/control_frame.h"
 #include "wire/extension.h"
-#include "wire/path_frame.h"
 
 namespace godwit::fuzz {
 namespace {
@@ -39,8 +39,8 @@ void check_block(ByteView bytes) {
     wire::encode_parameters(*parameters, again);
     GODWIT_ASSERT(wire::decode_parameters(again) == parameters);
   }
-  if (const auto frame = wire::read_path_frame(bytes)) {
-    GODWIT_ASSERT(std::ranges::equal(wire::encode(*frame), bytes.first(wire::kPathFrameSize)));
+  if (const auto frame = wire::read_control_frame(bytes)) {
+    GODWIT_ASSERT(std::ranges::equal(wire::encode(*frame), bytes.first(wire::kControlFrameSize)));
   }
 }
 

@@ -96,6 +96,22 @@ TEST(HostileAddress, NothingUnauthenticatedMovesTheLocalAddressOfASession) {
   EXPECT_EQ(host.reply_to_ping(id++, kEndpointAddress), kEndpointAddress);
 }
 
+// The packet that established the session says where the peer is, and nothing of what comes after it.
+TEST(HostileAddress, JunkBehindThePacketThatEstablishedASessionMovesNothing) {
+  Multihomed host;
+  host.deliver(host.peer.intro(host.public_key()), kEndpointAddress);
+  static_cast<void>(host.drain());
+  host.deliver(host.peer.seal(1, wire::Ping{1}), kEndpointAddress);
+  static_cast<void>(host.drain());
+  Bytes junk(29);
+  junk[0] = 2;
+  host.deliver(junk, kOtherLocal);
+  host.now += 6s;
+  const auto from = host.drain();
+  ASSERT_FALSE(from.empty()) << "the next keep-alive";
+  EXPECT_EQ(from.front(), kEndpointAddress);
+}
+
 TEST(HostileAddress, TheLocalAddressFollowsThePeersNewestPacketOnly) {
   Multihomed host;
   ASSERT_TRUE(host.connect());
@@ -427,12 +443,14 @@ TEST(HostileAddress, OneHostThatFillsTheConnectionTableKeepsNobodyOut) {
     if (i == 17) continue;
     EXPECT_TRUE(crowd.ping(*crowd.members[i]));
   }
-  // The host itself gains nothing, this side connects, and so do others.
+  // A newcomer of the host itself finds the place of a connection that is silent and no other, this side connects, and
+  // so do others.
+  EXPECT_FALSE(crowd.members[17]->told_closed);
+  EXPECT_TRUE(crowd.connect(host_port(1, 998)));
+  EXPECT_TRUE(crowd.members[17]->told_closed);
   EXPECT_FALSE(crowd.connect(host_port(1, 999)));
   EXPECT_TRUE(crowd.endpoint.connect(crowd.now, host_port(200, 1), crowd.members[0]->peer.public_key()));
-  EXPECT_FALSE(crowd.members[17]->told_closed);
   EXPECT_TRUE(crowd.connect(host_port(2, 1)));
-  EXPECT_TRUE(crowd.members[17]->told_closed);
   const std::size_t first_legitimate = crowd.members.size();
   for (std::uint8_t network = 3; network < 50; ++network) {
     EXPECT_TRUE(crowd.connect(host_port(network, 1))) << int{network};

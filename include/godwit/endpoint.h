@@ -96,7 +96,9 @@ class Endpoint {
   // follow when that succeeds. Errors: kNotFound; kInvalidArgument unless this side has connected.
   [[nodiscard]] Result<void> reconnect(Duration now, ConnectionId connection);
   // Ends the connection at once and tells the peer; messages that are not acknowledged fail. kClosed (kLocal) follows.
-  void close(Duration now, ConnectionId connection, std::string_view text = {});
+  // `text` is for a person, at most 256 bytes of it arrive; `code`, a number of the application's, reaches the peer of
+  // an extended session.
+  void close(Duration now, ConnectionId connection, std::string_view text = {}, std::uint64_t code = 0);
   // The same for every connection.
   void close_all(Duration now, std::string_view text = {});
   // "cubic", "newreno", "bbr", "ledbat", "fixed". Errors: kInvalidArgument, kNotFound.

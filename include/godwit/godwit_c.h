@@ -82,6 +82,7 @@ typedef struct godwit_options {
   /* Gets each record of a qlog trace while the loop runs; must not call the library. Null: no trace. */
   void (*trace)(const char* record, size_t length, void* context);
   void* trace_context;
+  const char* extended; /* extended sessions: "off", "auto", "require"; null: the default */
 } godwit_options;
 
 /* Fills in the defaults. `size` is sizeof(godwit_options). */
@@ -96,6 +97,7 @@ typedef struct godwit_send_options {
   bool operations;         /* as an operations stream, the kind that carries metadata */
   const uint8_t* metadata; /* null: none; at most 1120 bytes */
   size_t metadata_length;  /* bytes */
+  bool unreliable;         /* sent once: lost on the way it fails; at most 1106 bytes, no stream */
 } godwit_send_options;
 
 /* `size` is sizeof(godwit_send_options). */
@@ -108,19 +110,20 @@ typedef uint64_t godwit_message;    /* never 0, never reused on its connection *
 
 /* What happened, and which members tell more. */
 typedef enum godwit_event_kind {
-  GODWIT_EVENT_CONNECTED = 0,     /* remote, observed, authenticated, initiator */
-  GODWIT_EVENT_CLOSED = 1,        /* reason, text; the last event of a connection */
-  GODWIT_EVENT_MESSAGE = 2,       /* bytes: a whole message */
-  GODWIT_EVENT_CHUNK = 3,         /* bytes, stream, offset, total: the next bytes of a stream, in order */
-  GODWIT_EVENT_ABORTED = 4,       /* stream, offset, total: an inbound stream ended half received */
-  GODWIT_EVENT_ACKNOWLEDGED = 5,  /* message: acknowledged wholly; borrowed bytes are free */
-  GODWIT_EVENT_FAILED = 6,        /* message, text, may_have_arrived; borrowed bytes are free */
-  GODWIT_EVENT_WRITABLE = 7,      /* a refused send can be tried again */
-  GODWIT_EVENT_ROUND_TRIP = 8,    /* round_trip_ns: a ping was answered */
-  GODWIT_EVENT_SUSPECT = 9,       /* silent_for_ns: the peer is silent; the connection stays open */
-  GODWIT_EVENT_KEY_AGING = 10,    /* connect again when the streams have ended */
-  GODWIT_EVENT_METADATA = 11,     /* bytes, stream: metadata of an operations stream */
-  GODWIT_EVENT_AUTHENTICATED = 12 /* a peer connected without proof has proved its key since */
+  GODWIT_EVENT_CONNECTED = 0,      /* remote, observed, authenticated, initiator, peer_key, extended */
+  GODWIT_EVENT_CLOSED = 1,         /* reason, text, code; the last event of a connection */
+  GODWIT_EVENT_MESSAGE = 2,        /* bytes: a whole message */
+  GODWIT_EVENT_CHUNK = 3,          /* bytes, stream, offset, total: the next bytes of a stream, in order */
+  GODWIT_EVENT_ABORTED = 4,        /* stream, offset, total: an inbound stream ended half received */
+  GODWIT_EVENT_ACKNOWLEDGED = 5,   /* message: acknowledged wholly; borrowed bytes are free */
+  GODWIT_EVENT_FAILED = 6,         /* message, text, may_have_arrived; borrowed bytes are free */
+  GODWIT_EVENT_WRITABLE = 7,       /* a refused send can be tried again */
+  GODWIT_EVENT_ROUND_TRIP = 8,     /* round_trip_ns: a ping was answered */
+  GODWIT_EVENT_SUSPECT = 9,        /* silent_for_ns: the peer is silent; the connection stays open */
+  GODWIT_EVENT_KEY_AGING = 10,     /* connect again when the streams have ended */
+  GODWIT_EVENT_METADATA = 11,      /* bytes, stream: metadata of an operations stream */
+  GODWIT_EVENT_AUTHENTICATED = 12, /* a peer connected without proof has proved its key since */
+  GODWIT_EVENT_MOVED = 13          /* remote: the peer of an extended session has another address now */
 } godwit_event_kind;
 
 /* Why a connection ended, as godwit::v1::CloseReason has it. */
@@ -160,6 +163,9 @@ typedef struct godwit_event {
   const char* remote;   /* never null */
   const char* observed; /* never null */
   const char* text;     /* never null */
+  const char* peer_key; /* never null: what the peer has proved, 64 hexadecimal digits; empty if nothing */
+  uint64_t code;        /* given to ..._close_with_code() by the side that closed */
+  bool extended;        /* the connection is an extended session */
 } godwit_event;
 
 /* ---- Counters ---- */
@@ -248,6 +254,8 @@ godwit_status godwit_node_ping(godwit_node* node, godwit_connection connection);
 godwit_status godwit_node_reconnect(godwit_node* node, godwit_connection connection);
 /* Ends a connection at once; `text` for the peer, or null. */
 void godwit_node_close(godwit_node* node, godwit_connection connection, const char* text);
+/* The same with a number of the application's, which reaches the peer of an extended session. */
+void godwit_node_close_with_code(godwit_node* node, godwit_connection connection, const char* text, uint64_t code);
 /* The same once every queued message has been acknowledged or has failed, at the latest after `longest_ns`. */
 godwit_status godwit_node_close_when_sent(godwit_node* node, godwit_connection connection, int64_t longest_ns,
                                           const char* text);
@@ -319,6 +327,9 @@ godwit_status godwit_endpoint_send(godwit_endpoint* endpoint, int64_t now, godwi
 bool godwit_endpoint_cancel(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
                             godwit_message message);
 void godwit_endpoint_close(godwit_endpoint* endpoint, int64_t now, godwit_connection connection, const char* text);
+/* The same with a number of the application's, which reaches the peer of an extended session. */
+void godwit_endpoint_close_with_code(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
+                                     const char* text, uint64_t code);
 godwit_status godwit_endpoint_set_user_data(godwit_endpoint* endpoint, godwit_connection connection,
                                             uint64_t user_data);
 godwit_status godwit_endpoint_connection_statistics(const godwit_endpoint* endpoint, godwit_connection connection,

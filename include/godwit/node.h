@@ -92,10 +92,13 @@ class Node {
   // follow when that succeeds. Errors: kNotFound; kInvalidArgument unless this side has connected.
   [[nodiscard]] Result<void> reconnect(ConnectionId connection);
   // Ends the connection at once and tells the peer; messages that are not acknowledged fail. kClosed (kLocal) follows.
-  void close(ConnectionId connection, std::string_view text = {});
+  // `text` is for a person, at most 256 bytes of it arrive; `code`, a number of the application's, reaches the peer of
+  // an extended session.
+  void close(ConnectionId connection, std::string_view text = {}, std::uint64_t code = 0);
   // The same once every message that is queued now has been acknowledged or has failed, at the latest after `longest`.
   // Errors: kNotFound.
-  [[nodiscard]] Result<void> close_when_sent(ConnectionId connection, Duration longest, std::string_view text = {});
+  [[nodiscard]] Result<void> close_when_sent(ConnectionId connection, Duration longest, std::string_view text = {},
+                                             std::uint64_t code = 0);
   // "cubic", "newreno", "bbr", "ledbat", "fixed". Errors: kInvalidArgument, kNotFound.
   [[nodiscard]] Result<void> set_congestion(ConnectionId connection, std::string_view name);
   // Application bits per second of one connection, in place of Options::connection_bits_per_second; 0: no limit.

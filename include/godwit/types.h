@@ -131,6 +131,9 @@ struct SendOptions {
   // Bytes of a stream that may be sent before the first extend_send_limit(): back-pressure by an agreement of the
   // applications. Absent: all of them. Messages that fit one packet ignore it.
   std::optional<std::uint64_t> send_limit;
+  // Sent once and never again: lost on the way it fails (kFailed, may_have_arrived), and delays nothing behind it. At
+  // most 1106 bytes; not with `stream` or `operations`. With a deadline it is not sent at all once that has passed.
+  bool unreliable = false;
   // As a stream whatever its size; otherwise messages up to 1106 bytes travel as single packets.
   bool stream = false;
   // As an operations stream, the kind that carries metadata (docs/wire_spec.md section 6.5).
@@ -161,7 +164,7 @@ struct Event {
   // What happened, and which members tell more. The values are part of the interface; skip those you do not know.
   enum class Kind : std::uint8_t {
     kConnected = 0,       // remote, observed, authenticated, initiator, peer_key, extended; text: why not extended
-    kClosed = 1,          // reason, text: why. The last event of a connection
+    kClosed = 1,          // reason, text: why; code: of close(). The last event of a connection
     kMessage = 2,         // bytes: a whole message
     kChunk = 3,           // bytes, stream, offset, total: the next bytes of a stream, in order
     kAborted = 4,         // stream, offset (bytes received), total: an inbound stream ended half received
@@ -187,6 +190,7 @@ struct Event {
   std::uint64_t total = 0;
   MessageId message = 0;
   CloseReason reason = CloseReason::kLocal;
+  std::uint64_t code = 0;  // the number given to close() by the side that closed; 0 where none is known
   bool may_have_arrived = false;
   bool authenticated = false;
   bool initiator = false;

@@ -97,8 +97,13 @@ bool godwit_endpoint_cancel(godwit_endpoint* endpoint, int64_t now, godwit_conne
 }
 
 void godwit_endpoint_close(godwit_endpoint* endpoint, int64_t now, godwit_connection connection, const char* text) {
+  godwit_endpoint_close_with_code(endpoint, now, connection, text, 0);
+}
+
+void godwit_endpoint_close_with_code(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
+                                     const char* text, uint64_t code) {
   static_cast<void>(guarded([&] {
-    endpoint->endpoint->close(Duration(now), connection, text_or(text, {}));
+    endpoint->endpoint->close(Duration(now), connection, text_or(text, {}), code);
     return GODWIT_OK;
   }));
 }

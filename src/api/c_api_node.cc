@@ -117,8 +117,11 @@ godwit_status godwit_node_reconnect(godwit_node* node, godwit_connection connect
   return guarded([&] { return to_status(node->node->reconnect(connection)); });
 }
 void godwit_node_close(godwit_node* node, godwit_connection connection, const char* text) {
+  godwit_node_close_with_code(node, connection, text, 0);
+}
+void godwit_node_close_with_code(godwit_node* node, godwit_connection connection, const char* text, uint64_t code) {
   static_cast<void>(guarded([&] {
-    node->node->close(connection, text_or(text, {}));
+    node->node->close(connection, text_or(text, {}), code);
     return GODWIT_OK;
   }));
 }

@@ -92,6 +92,7 @@ NodeOptions to_node_options(const godwit_options& options) {
   transport.cipher = text_or(options.cipher, transport.cipher);
   transport.connection_bits_per_second = options.connection_bits_per_second;
   transport.endpoint_bits_per_second = options.endpoint_bits_per_second;
+  transport.extended = text_or(options.extended, transport.extended);
   transport.connect_timeout = Duration(options.connect_timeout_ns);
   transport.idle_timeout = Duration(options.idle_timeout_ns);
   if (options.trace != nullptr) {
@@ -112,6 +113,7 @@ SendOptions to_send_options(const godwit_send_options& options) {
   if (options.send_limit != std::numeric_limits<std::uint64_t>::max()) result.send_limit = options.send_limit;
   result.stream = options.stream;
   result.operations = options.operations;
+  result.unreliable = options.unreliable;
   if (options.metadata != nullptr) {
     result.metadata.emplace(options.metadata, options.metadata + options.metadata_length);
   }
@@ -143,6 +145,9 @@ godwit_event to_c(const Event& event) {
   result.remote = event.remote.c_str();
   result.observed = event.observed.c_str();
   result.text = event.text.c_str();
+  result.peer_key = event.peer_key.c_str();
+  result.code = event.code;
+  result.extended = event.extended;
   return result;
 }
 

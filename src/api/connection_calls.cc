@@ -25,6 +25,10 @@ Result<::godwit::SendOptions> to_send_options(Instant now, const SendOptions& op
   if (options.metadata && !options.operations) {
     return std::unexpected(Error{ErrorCode::kInvalidArgument, "only an operations stream carries metadata"});
   }
+  if (options.unreliable && (options.stream || options.operations)) {
+    return std::unexpected(Error{ErrorCode::kInvalidArgument, "no stream is unreliable"});
+  }
+  result.unreliable = options.unreliable;
   result.metadata = options.metadata;
   if (options.send_limit) result.send_limit = *options.send_limit;
   if (options.deadline) {

@@ -105,6 +105,7 @@ struct Converter {
     event.kind = Event::Kind::kClosed;
     event.reason = to_public(closed.reason);
     event.text = closed.text;
+    event.code = closed.code;
   }
   void operator()(const MessageReceived& message) const {
     event.kind = Event::Kind::kMessage;

@@ -106,8 +106,8 @@ Result<void> Endpoint::reconnect(Duration now, ConnectionId connection) {
   return to_public(implementation_->endpoint.reconnect(at(now), connection));
 }
 
-void Endpoint::close(Duration now, ConnectionId connection, std::string_view text) {
-  implementation_->endpoint.close(at(now), connection, text);
+void Endpoint::close(Duration now, ConnectionId connection, std::string_view text, std::uint64_t code) {
+  implementation_->endpoint.close(at(now), connection, text, code);
 }
 void Endpoint::close_all(Duration now, std::string_view text) {
   implementation_->endpoint.close_all(at(now), text);

@@ -117,11 +117,12 @@ Result<void> Node::ping(ConnectionId connection) {
 Result<void> Node::reconnect(ConnectionId connection) {
   return to_public(implementation_->node->endpoint().reconnect(implementation_->node->now(), connection));
 }
-void Node::close(ConnectionId connection, std::string_view text) {
-  implementation_->node->close(connection, text);
+void Node::close(ConnectionId connection, std::string_view text, std::uint64_t code) {
+  implementation_->node->close(connection, text, code);
 }
-Result<void> Node::close_when_sent(ConnectionId connection, Duration longest, std::string_view text) {
-  return implementation_->close_when_sent(connection, longest, text);
+Result<void> Node::close_when_sent(ConnectionId connection, Duration longest, std::string_view text,
+                                   std::uint64_t code) {
+  return implementation_->close_when_sent(connection, longest, text, code);
 }
 Result<void> Node::set_congestion(ConnectionId connection, std::string_view name) {
   return implementation_->calls.set_congestion(implementation_->node->now(), connection, name);

@@ -28,7 +28,7 @@ void Node::Implementation::on_turn(::godwit::Node&) {
     due.push_back(std::move(closing));
     return true;
   });
-  for (const Closing& closing : due) node->close(closing.connection, closing.text);
+  for (const Closing& closing : due) node->close(closing.connection, closing.text, closing.code);
   for (const Race& race : races_) {
     if (const auto next = race.connector->next_timeout()) node->wake_at(*next);
   }
@@ -103,10 +103,12 @@ Result<void> Node::Implementation::connect(std::vector<SocketAddress> addresses,
   return {};
 }
 
-Result<void> Node::Implementation::close_when_sent(ConnectionId connection, Duration longest, std::string_view text) {
+Result<void> Node::Implementation::close_when_sent(ConnectionId connection, Duration longest, std::string_view text,
+                                                   std::uint64_t code) {
   if (!calls.is_open(connection)) return std::unexpected(Error{ErrorCode::kNotFound, "the connection has ended"});
   const Duration bound = std::clamp<Duration>(longest, Duration::zero(), std::chrono::years{1});
-  closing_.push_back({.connection = connection, .deadline = node->now() + bound, .text = std::string(text)});
+  closing_.push_back(
+      {.connection = connection, .deadline = node->now() + bound, .text = std::string(text), .code = code});
   node->wake();
   return {};
 }

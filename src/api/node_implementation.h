@@ -34,7 +34,8 @@ class Node::Implementation final : public ::godwit::Node::Handler {
 
   [[nodiscard]] Result<void> connect(std::vector<SocketAddress> addresses, const PublicKey& peer,
                                      std::function<void(Node&, Result<ConnectionId>)> then);
-  [[nodiscard]] Result<void> close_when_sent(ConnectionId connection, Duration longest, std::string_view text);
+  [[nodiscard]] Result<void> close_when_sent(ConnectionId connection, Duration longest, std::string_view text,
+                                             std::uint64_t code);
 
   std::unique_ptr<trace::Sink> trace;  // null unless one was asked for; outlives the node
   ::godwit::Node* node;
@@ -54,6 +55,7 @@ class Node::Implementation final : public ::godwit::Node::Handler {
     ConnectionId connection = 0;
     Instant deadline{};
     std::string text;
+    std::uint64_t code = 0;
   };
 
   // True when the event belongs to an attempt, of which the application hears nothing.

@@ -1,10 +1,18 @@
 #include "crypto/packet_opener.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/assert.h"
 
 namespace godwit {
+namespace {
+
+// Nonces that stand on the stack together: as many as a run has packets.
+constexpr std::size_t kSaltedAtOnce = 64;
+
+}  // namespace
 
 PacketOpener::PacketOpener(std::unique_ptr<PacketCipher> cipher, const NonceSalt& salt)
     : cipher_(std::move(cipher)), salt_(salt) {
@@ -27,6 +35,27 @@ std::optional<MutableBytes> PacketOpener::open_copy(ByteView datagram, MutableBy
     return std::nullopt;
   ++opened_;
   return scratch.first(size);
+}
+
+void PacketOpener::open_batch(std::span<PacketToOpen> packets) {
+  if (salt_.is_zero()) {
+    cipher_->open_batch(packets);
+  } else {
+    std::array<Nonce, kSaltedAtOnce> nonces;
+    std::array<const std::uint8_t*, kSaltedAtOnce> fields;
+    for (std::span<PacketToOpen> left = packets; !left.empty();) {
+      const std::span<PacketToOpen> some = left.first(std::min(left.size(), nonces.size()));
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        fields[i] = some[i].nonce;
+        nonces[i] = salt_.applied_to(fields[i]);
+        some[i].nonce = nonces[i].bytes.data();
+      }
+      cipher_->open_batch(some);
+      for (std::size_t i = 0; i < some.size(); ++i) some[i].nonce = fields[i];
+      left = left.subspan(some.size());
+    }
+  }
+  for (const PacketToOpen& packet : packets) opened_ += packet.authentic ? 1 : 0;
 }
 
 }  // namespace godwit

@@ -41,10 +41,7 @@ class PacketOpener {
   }
 
   // Opens a batch (PacketCipher::open_batch); of a packet that is not authentic nothing is left but zeros.
-  void open_batch(std::span<PacketToOpen> packets) {
-    cipher_->open_batch(packets);
-    for (const PacketToOpen& packet : packets) opened_ += packet.authentic ? 1 : 0;
-  }
+  void open_batch(std::span<PacketToOpen> packets);
 
   // Gives the expanded key's memory back until the next packet (PacketCipher::rest).
   void rest() { cipher_->rest(); }

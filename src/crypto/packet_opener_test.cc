@@ -61,6 +61,33 @@ TEST_F(Opener, CountsOnlyAuthenticDatagrams) {
   EXPECT_EQ(opener_.packets_opened(), 2u);
 }
 
+// More packets than stand together on the stack, under a salt and without one.
+TEST_F(Opener, OpensABatchAsItOpensEachPacket) {
+  for (const bool salted : {false, true}) {
+    std::array<std::uint8_t, kNonceSize> bytes{};
+    if (salted) random_.fill(bytes);
+    const NonceSalt salt(bytes);
+    PacketSealer sealer(make_packet_cipher(preferred_cipher(), key_), NonceCounter({9, 8, 7, 6}, 5, salt));
+    PacketOpener opener(make_packet_cipher(preferred_cipher(), key_), salt);
+    std::vector<Bytes> datagrams;
+    std::vector<PacketToOpen> packets;
+    for (std::size_t i = 0; i < 150; ++i) {
+      Bytes& datagram = datagrams.emplace_back(i + kEnvelopeOverhead);
+      ASSERT_EQ(sealer.seal_pieces({}, Bytes(i, static_cast<std::uint8_t>(i)), {}, datagram), datagram.size());
+      if (i == 77) datagram.back() ^= 1;
+    }
+    for (Bytes& datagram : datagrams) packets.push_back(PacketOpener::to_open(datagram));
+    opener.open_batch(packets);
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      EXPECT_EQ(packets[i].authentic, i != 77) << i;
+      EXPECT_EQ(packets[i].nonce, datagrams[i].data() + 1) << "the caller's view of the header";
+      if (i == 77) continue;
+      EXPECT_EQ(Bytes(packets[i].out, packets[i].out + i), Bytes(i, static_cast<std::uint8_t>(i)));
+    }
+    EXPECT_EQ(opener.packets_opened(), 149u);
+  }
+}
+
 TEST_F(Opener, OpensTheSmallestDatagramAndTheLargest) {
   Bytes scratch(1500);
   EXPECT_TRUE(opener_.open_copy(sealed({}), {}).has_value());

@@ -82,8 +82,8 @@ Result<MessageId> Node::send(ConnectionId connection, Body&& body, SendOptions o
   return endpoint_->send(read_clock(), connection, std::move(body), std::move(options));
 }
 
-void Node::close(ConnectionId connection, std::string_view text) {
-  endpoint_->close(read_clock(), connection, text);
+void Node::close(ConnectionId connection, std::string_view text, std::uint64_t code) {
+  endpoint_->close(read_clock(), connection, text, code);
 }
 
 void Node::run(Handler& handler) {

@@ -95,7 +95,7 @@ class Node {
   // its answers would not come here.
   [[nodiscard]] Result<ConnectionId> connect(const SocketAddress& remote, const PublicKey& peer);
   [[nodiscard]] Result<MessageId> send(ConnectionId connection, Body&& body, SendOptions options = {});
-  void close(ConnectionId connection, std::string_view text = {});
+  void close(ConnectionId connection, std::string_view text = {}, std::uint64_t code = 0);
 
   // Turns until stop(), whose effect ends with it: run() may be called again.
   void run(Handler& handler);

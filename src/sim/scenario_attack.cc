@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "sim/dice.h"
+#include "sim/scenario_random.h"
 
 namespace godwit::sim {
 namespace {
@@ -123,6 +124,7 @@ Scenario random_attack(std::uint64_t seed) {
                                      .target = static_cast<std::uint32_t>(dice.number(0, hosts - 1)),
                                      .duration = dice.time(1ms, 2s)});
   }
+  mix_extended_sessions(scenario, seed);
   scenario.resolve();
   return scenario;
 }

@@ -36,7 +36,12 @@ Result<MessageId> SendQueue::send(Instant now, Body&& body, SendOptions options)
   if (options.metadata && options.as != SendAs::kOperationsStream) {
     return failure(ErrorCode::kInvalidArgument, "metadata is embedded in operations streams only");
   }
-  if (options.as == SendAs::kMessage && body.size() <= wire::kShortMessageLimit) {
+  const bool is_short = options.as == SendAs::kMessage && body.size() <= wire::kShortMessageLimit;
+  if (options.unreliable && !is_short) {
+    if (options.as != SendAs::kMessage) return failure(ErrorCode::kInvalidArgument, "no stream is unreliable");
+    return failure(ErrorCode::kTooLarge, "an unreliable message has at most 1106 bytes");
+  }
+  if (is_short) {
     return send_message(std::move(body), options);
   }
   return send_stream(std::move(body), std::move(options));
@@ -54,7 +59,8 @@ Result<MessageId> SendQueue::send_message(Body&& body, const SendOptions& option
   }
   message_bytes_ += size;
   const Instant deadline = options.deadline.value_or(Instant::max());
-  const std::uint32_t index = messages_.insert(MessageSlot{.body = std::move(body), .deadline = deadline});
+  const std::uint32_t index =
+      messages_.insert(MessageSlot{.body = std::move(body), .deadline = deadline, .unreliable = options.unreliable});
   append_message(index);
   note_deadline(deadline);
   ++statistics_.messages_accepted;
@@ -180,6 +186,10 @@ std::optional<SendItem> SendQueue::content(SendKind kind, SlotHandle owner, std:
   if (kind == SendKind::kMessage) {
     const std::uint32_t index = messages_.find(owner);
     if (index == kNone) return std::nullopt;
+    if (messages_[index].unreliable) {
+      fail(kind, index, SendFailure::Reason::kLost);
+      return std::nullopt;
+    }
     Body& body = messages_[index].body;
     if (const auto payload = body.read(0, static_cast<std::size_t>(body.size()))) {
       return SendItem{.kind = kind, .owner = owner, .payload = *payload, .payload_stays = body.views_stay()};

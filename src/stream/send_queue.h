@@ -52,6 +52,8 @@ struct SendOptions {
   std::uint64_t send_limit = kUnlimited;
   // The message fails when it is not wholly acknowledged by then.
   std::optional<Instant> deadline;
+  // Its packet is sent once: declared lost, it fails. Short messages only.
+  bool unreliable = false;
 };
 
 // The two kinds of packets a queue makes; recovery's PacketContent::Kind has the same.
@@ -81,10 +83,10 @@ struct SendItem {
   }
 };
 
-// A message that was given up: unreadable body, deadline, abandoned packets, cancelled or overtaken by a new session of
-// the receiver. Its body has been released.
+// A message that was given up: unreadable body, deadline, abandoned packets, cancelled, overtaken by a new session of
+// the receiver, or lost where it was not to be sent again. Its body has been released.
 struct SendFailure {
-  enum class Reason : std::uint8_t { kBodyUnreadable, kDeadline, kAbandoned, kCancelled, kNewSession };
+  enum class Reason : std::uint8_t { kBodyUnreadable, kDeadline, kAbandoned, kCancelled, kNewSession, kLost };
   MessageId message = 0;
   SendKind kind = SendKind::kMessage;
   SlotHandle owner = 0;  // stale by now: recovery is to forget its packets
@@ -111,8 +113,8 @@ class SendQueue {
   // --- The application's side ---
   // Queues a message. kWouldBlock: the queue or the receiver's limits are full, poll_writable() says when to try again.
   // kTooLarge: above wire::kMaxStreamBytes, metadata above wire::kMaxMetadata, or never within the configured limits.
-  // kInvalidArgument: an empty stream, metadata without an operations stream. kClosed: the stream ids are used up.
-  // Refused, `body` is left as it was, to be sent later.
+  // kInvalidArgument: an empty stream, metadata without an operations stream, an unreliable stream. kClosed: the stream
+  // ids are used up. Refused, `body` is left as it was, to be sent later.
   [[nodiscard]] Result<MessageId> send(Instant now, Body&& body, SendOptions options = {});
   // The wire's id of a message's stream, 0 for a short message and one that has ended.
   [[nodiscard]] std::uint32_t stream_id(MessageId message) const;
@@ -147,7 +149,8 @@ class SendQueue {
       take_message(packet_id);
     }
   }
-  // The content of a packet sent before, for its retransmission. Nothing when its message has ended, or fails here.
+  // The content of a packet sent before, for its retransmission. Nothing when its message has ended, or fails here: a
+  // body that cannot be read, an unreliable message.
   [[nodiscard]] std::optional<SendItem> content(SendKind kind, SlotHandle owner, std::uint32_t fragment);
   // Nothing unsent that may be sent: credit counts, the congestion window does not.
   [[nodiscard]] bool idle() const { return turns_.empty() && message_head_ == kNone; }
@@ -187,6 +190,7 @@ class SendQueue {
     std::uint32_t previous = kNone;
     std::uint32_t packet_id = 0;
     bool sent = false;
+    bool unreliable = false;
   };
   struct StreamSlot {
     SendStream stream;

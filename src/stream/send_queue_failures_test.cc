@@ -59,6 +59,36 @@ TEST_F(SendQueueTest, FailsOnARetransmissionThatCannotBeRead) {
   EXPECT_EQ(queue_.peek(), nullptr);
 }
 
+TEST_F(SendQueueTest, FailsAnUnreliableMessageWhereAnotherWouldBeSentAgain) {
+  const auto once = queue_.send(kStart, Body::owned(Bytes(100)), {.unreliable = true});
+  const MessageId other = send(100);
+  ASSERT_TRUE(once);
+  const SendItem first = take();
+  const SendItem second = take();
+  EXPECT_EQ(queue_.content(first.kind, first.owner, first.fragment), std::nullopt);
+  EXPECT_TRUE(queue_.content(second.kind, second.owner, second.fragment));
+  const auto failed = queue_.poll_failure(kStart);
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->message, *once);
+  EXPECT_EQ(failed->reason, SendFailure::Reason::kLost);
+  EXPECT_TRUE(failed->may_have_arrived);
+  EXPECT_FALSE(queue_.poll_failure(kStart));
+  EXPECT_EQ(queue_.on_acknowledged(SendKind::kMessage, second.owner, 0, 0), other);
+  EXPECT_EQ(queue_.open_messages(), 0U);
+  EXPECT_EQ(queue_.message_bytes(), 0U);
+}
+
+TEST_F(SendQueueTest, RefusesUnreliableStreams) {
+  const auto refused = [this](std::size_t bytes, SendAs as) {
+    const auto sent = queue_.send(kStart, Body::owned(Bytes(bytes)), {.as = as, .unreliable = true});
+    return sent ? ErrorCode::kSystem : sent.error().code;
+  };
+  EXPECT_EQ(refused(wire::kShortMessageLimit + 1, SendAs::kMessage), ErrorCode::kTooLarge);
+  EXPECT_EQ(refused(10, SendAs::kStream), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(refused(10, SendAs::kOperationsStream), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(queue_.peek(), nullptr);
+}
+
 TEST_F(SendQueueTest, FailsAnUnreadableMessageAndGoesOn) {
   std::uint64_t available = 0;
   const auto bad = queue_.send(kStart, Body::from_source(std::make_unique<ShrinkingSource>(&available), 50));

@@ -23,8 +23,11 @@ Admission::Admission(const AdmissionConfig& config, RandomSource& random)
       repeats_(config.address_entries, Rate::per_second(config.address_rate, config.address_burst)),
       prefixes_(config.prefix_entries, Rate::per_second(config.prefix_rate, config.prefix_burst)),
       known_prefixes_(config.prefix_entries, Rate::per_second(config.prefix_rate, config.prefix_burst)),
+      networks_(config.prefix_entries, Rate::per_second(config.network_rate, config.network_burst)),
       strangers_(Rate::per_second(config.stranger_rate, config.stranger_burst)),
       known_(Rate::per_second(config.known_rate, config.known_burst)),
+      offers_(Rate::per_second(config.offer_rate, config.offer_burst)),
+      known_offers_(Rate::per_second(config.known_offer_rate, config.known_offer_burst)),
       error_acks_(Rate::per_second(config.error_ack_rate, config.error_ack_burst)),
       refusals_(Rate::per_second(config.refusal_rate, config.refusal_burst)),
       answered_(config.replay_entries),
@@ -58,21 +61,20 @@ AdmissionVerdict Admission::judge(Instant now, const SocketAddress& remote, Byte
   const bool known = source == IntroSource::kKnown;
   HashedLimiter& prefixes = known ? known_prefixes_ : prefixes_;
   const std::uint64_t prefix = remote.prefix().hash(hash_key_);
+  const std::uint64_t network = remote.network().hash(hash_key_);
   if (!prefixes.would_admit(now, prefix)) return AdmissionVerdict::kPrefixLimited;
+  if (!known && !networks_.would_admit(now, network)) return AdmissionVerdict::kPrefixLimited;
   if (!(known ? known_ : strangers_).admit(now)) return AdmissionVerdict::kGloballyLimited;
   prefixes.record(now, prefix);
+  if (!known) networks_.record(now, network);
   allowance->record(now, address);
   return AdmissionVerdict::kDecrypt;
 }
 
-bool Admission::admit_offer(Instant now) {
-  constexpr int kFurtherDecryptions = 4;
-  for (int i = 0; i < kFurtherDecryptions; ++i) {
-    if (strangers_.admit(now)) continue;
-    ++statistics_.offers_refused;
-    return false;
-  }
-  return true;
+bool Admission::admit_offer(Instant now, IntroSource source) {
+  const bool admitted = (source == IntroSource::kKnown ? known_offers_ : offers_).admit(now);
+  statistics_.offers_refused += admitted ? 0 : 1;
+  return admitted;
 }
 
 void Admission::on_junk(const SocketAddress& remote, ByteView datagram) {
@@ -124,8 +126,8 @@ void Admission::on_half_open_ended(std::uint64_t owner) {
 
 std::size_t Admission::memory_bytes() const {
   return sizeof(*this) + addresses_.memory_bytes() + repeats_.memory_bytes() + prefixes_.memory_bytes() +
-         known_prefixes_.memory_bytes() + answered_.memory_bytes() + junk_.memory_bytes() + refused_.memory_bytes() +
-         replies_.memory_bytes() + half_open_.memory_bytes();
+         known_prefixes_.memory_bytes() + networks_.memory_bytes() + answered_.memory_bytes() + junk_.memory_bytes() +
+         refused_.memory_bytes() + replies_.memory_bytes() + half_open_.memory_bytes();
 }
 
 }  // namespace godwit

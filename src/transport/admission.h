@@ -28,20 +28,30 @@ struct AdmissionConfig {
   // Decryptions of intros from one address and port, per second and in one burst. The deployed initiator repeats every
   // intro each 250 ms (wire spec 9.1) and needs one. What has been refused once has as much again when it comes
   // another time, as an initiator's intro does and fresh junk does not.
-  std::size_t address_rate = 16;
-  std::size_t address_burst = 16;
+  // Whoever forges an address with more intros than this, each of them twice, delays its owner.
+  std::size_t address_rate = 64;
+  std::size_t address_burst = 64;
   std::size_t address_entries = 4096;
   // From one IPv4 address or one IPv6 /64, all ports together; per second, and in one burst. Those of its ports that
   // are known have as much again. Within the 15 s of a handshake it lets 6,000 peers behind one address in.
   std::size_t prefix_rate = 384;
   std::size_t prefix_burst = 512;
   std::size_t prefix_entries = 1024;
+  // From one network, an IPv6 /48 (an IPv4 address is its own).
+  std::size_t network_rate = 768;
+  std::size_t network_burst = 1024;
   // From strangers altogether. At about 50 us each the default is a tenth of a core.
   std::size_t stranger_rate = 2000;
   std::size_t stranger_burst = 2000;
   // From known addresses, beside the strangers' budget: a flood must not starve them.
   std::size_t known_rate = 1000;
   std::size_t known_burst = 1000;
+  // Offers of extended sessions, which cost four more such operations each to answer: of strangers, and of known
+  // addresses. Apart from the decryptions, which junk uses up as well.
+  std::size_t offer_rate = 500;
+  std::size_t offer_burst = 500;
+  std::size_t known_offer_rate = 250;
+  std::size_t known_offer_burst = 250;
   // Answered intros that are remembered, oldest forgotten first (wire spec W5).
   std::size_t replay_entries = 8192;
   // Intros that were no intros, which are not decrypted again, and intros that were refused: so many of each.
@@ -82,7 +92,7 @@ struct AdmissionStatistics {
   std::uint64_t error_acks_allowed = 0;
   std::uint64_t error_acks_suppressed = 0;
   std::uint64_t half_open_dropped = 0;  // to make room for newer ones
-  std::uint64_t offers_refused = 0;     // of extended sessions, by strangers
+  std::uint64_t offers_refused = 0;     // of extended sessions
 
   [[nodiscard]] std::uint64_t of(AdmissionVerdict verdict) const { return verdicts[static_cast<std::size_t>(verdict)]; }
 };
@@ -96,10 +106,9 @@ class Admission {
   [[nodiscard]] AdmissionVerdict admit_intro(Instant now, const SocketAddress& remote, ByteView datagram,
                                              IntroSource source);
 
-  // The intro of a stranger carries an offer of an extended session, which costs more to answer than an intro to open:
-  // it counts for as many more of the strangers' decryptions. False when these are used up; the intro is then dropped
-  // as one that had not been opened.
-  [[nodiscard]] bool admit_offer(Instant now);
+  // An intro that was admitted and opened carries an offer of an extended session, which costs more to answer than an
+  // intro to open. False when too many do; the intro is then dropped as one that had not been opened.
+  [[nodiscard]] bool admit_offer(Instant now, IntroSource source);
 
   // The datagram was no intro to this endpoint: its repeats are kJunk from now on.
   void on_junk(const SocketAddress& remote, ByteView datagram);
@@ -141,8 +150,11 @@ class Admission {
   HashedLimiter repeats_;  // by address too
   HashedLimiter prefixes_;
   HashedLimiter known_prefixes_;
+  HashedLimiter networks_;  // of strangers
   RateLimiter strangers_;
   RateLimiter known_;
+  RateLimiter offers_;
+  RateLimiter known_offers_;
   RateLimiter error_acks_;
   RateLimiter refusals_;
   RecentSet answered_;

@@ -245,19 +245,42 @@ TEST_F(AdmissionTest, LetsRepeatedIntrosThroughAFlood) {
   EXPECT_GE(served, kWanted);
 }
 
-TEST(AdmissionOffers, CountForFiveDecryptionsOfAStranger) {
+TEST(AdmissionOffers, AreBoundedApartForStrangersAndForKnownAddresses) {
   DeterministicRandom random(1);
-  Admission admission({.stranger_rate = 1, .stranger_burst = 22}, random);
+  Admission admission({.offer_rate = 10, .offer_burst = 4, .known_offer_rate = 10, .known_offer_burst = 2}, random);
   const Instant now{1h};
+  const auto admitted = [&](Instant at, IntroSource source) {
+    int count = 0;
+    for (int i = 0; i < 50; ++i) count += admission.admit_offer(at, source) ? 1 : 0;
+    return count;
+  };
+  EXPECT_EQ(admitted(now, IntroSource::kStranger), 4);
+  EXPECT_EQ(admitted(now, IntroSource::kKnown), 2);
+  EXPECT_EQ(admission.statistics().offers_refused, 46u + 48u);
+  EXPECT_EQ(admitted(now + 100ms, IntroSource::kStranger), 1);
+}
+
+// Junk draws on the decryptions alone: whoever is let in among it with an offer gets its answer.
+TEST(AdmissionOffers, AreAnsweredWhileJunkUsesUpTheDecryptions) {
+  DeterministicRandom random(2);
+  Admission admission({}, random);
+  int let_in = 0;
   int answered = 0;
-  for (std::uint8_t i = 0; i < 30; ++i) {
-    const SocketAddress remote = SocketAddress::ipv4({198, 51, i, 1}, 9);
-    Intro intro{0x01, i};
+  // 5,000 a second from everywhere, among them one of an honest peer every 10 ms.
+  for (std::uint32_t i = 0; i < 50'000; ++i) {
+    const Instant now = Instant{1h} + i * 200us;
+    const bool honest = i % 50 == 0;
+    const auto octet = [i](unsigned shift) { return static_cast<std::uint8_t>(i * 2654435761U >> shift); };
+    const SocketAddress remote = SocketAddress::ipv4({octet(24), octet(16), octet(8), 1}, 9);
+    Intro intro{0x01};
+    random.fill(std::span(intro).subspan(1));
     if (admission.admit_intro(now, remote, intro, IntroSource::kStranger) != AdmissionVerdict::kDecrypt) continue;
-    answered += admission.admit_offer(now) ? 1 : 0;
+    if (!honest) continue;
+    ++let_in;
+    answered += admission.admit_offer(now, IntroSource::kStranger) ? 1 : 0;
   }
-  EXPECT_EQ(answered, 4);
-  EXPECT_GT(admission.statistics().offers_refused, 0u);
+  EXPECT_GT(let_in, 200);
+  EXPECT_EQ(answered, let_in);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "congestion/event_of.h"
 #include "transport/send_kind.h"
+#include "wire/control_frame.h"
 #include "wire/utf8.h"
 
 namespace godwit {
@@ -229,11 +230,31 @@ Status Connection::ping(Instant now) {
   return {};
 }
 
+Duration Connection::patience() const {
+  constexpr int kRoundTrips = 2;
+  constexpr Duration kLeast = 100ms;
+  return std::max(established()->recovery.rtt().smoothed() * kRoundTrips, kLeast);
+}
+
 void Connection::hold_data(Instant now) {
   Established* session = established();
   if (session == nullptr) return;
-  session->held_until = now + context_.config.handshake.confirmation_wait;
+  session->hold = std::make_unique<Hold>(Hold{.until = now + context_.config.handshake.confirmation_wait,
+                                              .since = now,
+                                              .ping_at = now + patience(),
+                                              .pings_before = session->keepalive.pings_sent()});
   session->ping_due = true;
+}
+
+// Who answers a ping of now is in this session. Data that came before the intro and was overtaken by it says nothing,
+// and a copy of it neither.
+void Connection::release_if_alive(Instant now, Established& session) {
+  if (session.hold == nullptr) [[likely]]
+    return;
+  constexpr int kReordering = 4;  // packets overtake each other by less than such a part of a round trip
+  const Duration overtaken = std::max<Duration>(session.recovery.rtt().smoothed() / kReordering, 5ms);
+  const bool answered = session.keepalive.answered_after(session.hold->pings_before);
+  if (answered || (session.newer_packet && now - session.hold->since >= overtaken)) session.hold.reset();
 }
 
 void Connection::set_congestion(Instant now, CongestionKind kind) {
@@ -263,21 +284,26 @@ void Connection::update_rate(Instant now, Established& session) {
   if (rate != session.pacer.rate()) session.pacer.set_rate(now, rate);
 }
 
-void Connection::close(Instant now, CloseReason reason, std::string_view text) {
-  if (closed() == nullptr) end(now, reason, text, Telling::kClose);
+void Connection::close(Instant now, CloseReason reason, std::string_view text, std::uint64_t code) {
+  if (closed() == nullptr) end(now, reason, text, Telling::kClose, code);
 }
 
 // W25: a deliberate close is an error ack under a fresh packet id; the words "expected version" would mean something
 // else.
-std::vector<std::uint8_t> Connection::seal_farewell(Established& session, std::string_view text) {
+std::vector<std::uint8_t> Connection::seal_farewell(Established& session, std::string_view text, std::uint64_t code) {
   // A peer does not decode what is no UTF-8, and would not learn of the end.
   const std::string whole = wire::with_valid_utf8(wire::cut_utf8(text, kMaxFarewellText));
   text = whole;
   if (text.empty() || wire::expected_version_in(text)) text = "connection closed";
   std::vector<std::uint8_t> datagram(wire::kMaxDatagram);
-  const std::size_t size = wire::encode(MutableBytes(datagram).subspan(kEnvelopePrefix, wire::kMaxPlaintext),
-                                        session.recovery.next_packet_id(), {}, wire::AckError{text});
+  const MutableBytes plaintext = MutableBytes(datagram).subspan(kEnvelopePrefix, wire::kMaxPlaintext);
+  std::size_t size = wire::encode(plaintext, session.recovery.next_packet_id(), {}, wire::AckError{text});
   if (size == 0) return {};
+  if (code != 0 && session.session.has(wire::capability::kCloseCode)) {
+    const auto frame = wire::encode(wire::ControlFrame{.kind = wire::ControlFrame::Kind::kCloseCode, .data = code});
+    std::ranges::copy(frame, plaintext.subspan(size).begin());
+    size += frame.size();
+  }
   datagram.resize(size + wire::kDatagramOverhead);
   if (!session.session.sealer().seal_in_place(datagram)) return {};
   return datagram;
@@ -290,14 +316,15 @@ void Connection::end_streams(Established& session) {
   context_.events.keep(std::move(session.streams));
 }
 
-void Connection::end(Instant now, CloseReason reason, std::string_view text, Telling telling) {
+void Connection::end(Instant now, CloseReason reason, std::string_view text, Telling telling, std::uint64_t code) {
   auto ended = std::make_unique<Closed>();
   std::string words(text.empty() ? close_reason_name(reason) : text);
   const PathProblem problem = path_problem();
   if (reason == CloseReason::kIdleTimeout) words = with_path_problem(std::move(words));
   if (Established* session = established()) {
     if (telling != Telling::kNothing) {
-      ended->farewell = seal_farewell(*session, telling == Telling::kAnswer ? std::string_view() : text);
+      ended->farewell = seal_farewell(*session, telling == Telling::kAnswer ? std::string_view() : text,
+                                      telling == Telling::kAnswer ? 0 : code);
     }
     ended->told = ended->farewell.empty();
     end_streams(*session);
@@ -310,7 +337,7 @@ void Connection::end(Instant now, CloseReason reason, std::string_view text, Tel
   enter(std::move(ended), reason);
   report_failures(now);
   trace(now, trace::ConnectionClosed{close_reason_name(reason)});
-  emit(godwit::Closed{.reason = reason, .text = std::move(words), .problem = problem});
+  emit(godwit::Closed{.reason = reason, .text = std::move(words), .code = code, .problem = problem});
 }
 
 Duration Connection::unanswered_for(Instant now) const {
@@ -387,9 +414,9 @@ void Connection::report_failures(Instant now) {
       session->recovery.forget_owner(content_kind_of(failed->kind), failed->owner,
                                      {.first = failed->first_packet, .last = failed->last_packet});
     }
-    constexpr std::array<std::string_view, 5> kWhy = {"its bytes could not be read", "its deadline has passed",
-                                                      "the peer did not receipt it", "cancelled",
-                                                      "the peer began a new session"};
+    constexpr std::array<std::string_view, 6> kWhy = {"its bytes could not be read",  "its deadline has passed",
+                                                      "the peer did not receipt it",  "cancelled",
+                                                      "the peer began a new session", "it was lost on the way"};
     emit(MessageFailed{.message = failed->message,
                        .may_have_arrived = failed->may_have_arrived,
                        .why = std::string(kWhy[static_cast<std::size_t>(failed->reason)])});
@@ -413,7 +440,7 @@ std::optional<Instant> Connection::next_timeout() const {
   if (session->streams) consider(session->streams->next_timeout());
   consider(queue_.next_timeout());
   consider(session->paced_until);
-  consider(session->held_until);
+  if (session->hold) consider(std::min(session->hold->until, session->hold->ping_at));
   consider(session->session.next_timeout());
   if (session->roaming) consider(session->roaming->validation.next_timeout());
   return earliest;
@@ -427,7 +454,11 @@ void Connection::handle_timeout(Instant now) {
   Established* session = established();
   if (session == nullptr) return;
   if (session->paced_until && *session->paced_until <= now) session->paced_until.reset();
-  if (session->held_until && *session->held_until <= now) session->held_until.reset();
+  if (session->hold && session->hold->until <= now) session->hold.reset();
+  if (session->hold && session->hold->ping_at <= now) {
+    session->ping_due = true;
+    session->hold->ping_at = now + patience();
+  }
   session->session.expire_others(now);
   expire_former_key(now, *session);
   if (session->roaming) session->roaming->validation.handle_timeout(now);

@@ -105,9 +105,9 @@ class Connection final : private StreamSink {
   // The peer has answered from there: the endpoint decides, and calls move_to().
   [[nodiscard]] std::optional<PathAddress> take_move();
   void move_to(Instant now, const SocketAddress& remote);
-  // A handshake runs beside this session: its peer may have restarted, and could not open what is sent here. Holds data
-  // back and asks with a ping, until an authentic packet shows that the session lives, or for as long as such a
-  // handshake may take.
+  // A handshake runs beside this session, or may: its peer may have restarted, and could not open what is sent here.
+  // Holds data back and asks with pings, for as long as such a handshake may take, or until the session shows that it
+  // lives: by the answer to a ping sent from now on, or by a new packet that comes too late to have been overtaken.
   void hold_data(Instant now);
   void handle_timeout(Instant now);
   [[nodiscard]] Result<MessageId> send(Instant now, Body&& body, SendOptions options);
@@ -124,7 +124,8 @@ class Connection final : private StreamSink {
   bool touch_stream(Instant now, std::uint32_t stream_id);
   bool refuse_stream(std::uint32_t stream_id);
   // Ends the connection. When established the peer is told: one more datagram comes out of poll_transmit().
-  void close(Instant now, CloseReason reason, std::string_view text);
+  // `code` is the application's; a peer of the deployed form does not learn it.
+  void close(Instant now, CloseReason reason, std::string_view text, std::uint64_t code = 0);
   // The same without a word to the peer.
   void abandon(Instant now, CloseReason reason);
   void set_congestion(Instant now, CongestionKind kind);
@@ -149,16 +150,19 @@ class Connection final : private StreamSink {
     return held == nullptr ? nullptr : held->get();
   }
   [[nodiscard]] const Session* session() const;
-  // Whether a packet newer than all before it has been authenticated since the last call: only then may what belongs
+  // Whether a packet newer than all before it has been authenticated by the latest input: only then may what belongs
   // to the path change, so that neither forged nor delayed datagrams move it.
-  [[nodiscard]] bool take_newer_packet() {
-    Established* session = established();
-    return session != nullptr && std::exchange(session->newer_packet, false);
+  [[nodiscard]] bool received_newer_packet() const {
+    const Established* session = established();
+    return session != nullptr && session->newer_packet;
   }
   // Time since the last authentic packet that was no duplicate. Requires an established session.
   [[nodiscard]] Duration silent_for(Instant now) const { return established()->keepalive.silent_for(now); }
   // How long the oldest ping has waited for an answer; zero when none waits.
   [[nodiscard]] Duration unanswered_for(Instant now) const;
+  // How long the session is given to answer a ping before it is taken for one that its peer has forgotten. Requires an
+  // established session.
+  [[nodiscard]] Duration patience() const;
   // KeepAlive's, of an established session.
   [[nodiscard]] std::uint32_t pings_sent() const { return established()->keepalive.pings_sent(); }
   [[nodiscard]] bool answered_after(std::uint32_t pings) const {
@@ -199,6 +203,13 @@ class Connection final : private StreamSink {
     std::size_t response_count = 0;
     PathCounters counted;
   };
+  // Data that waits for a sign of life: hold_data().
+  struct Hold {
+    Instant until;
+    Instant since;
+    Instant ping_at;
+    std::uint32_t pings_before = 0;
+  };
   // Everything an established session adds.
   struct Established {
     Established(Instant now, const ConnectionContext& context, Session started);
@@ -216,7 +227,7 @@ class Connection final : private StreamSink {
     std::unique_ptr<PingPair> pair;  // of pings that measure the way of acknowledgements; null until there is one
     std::optional<Instant> last_decline;
     std::optional<Instant> paced_until;  // the pacer holds data back until then
-    std::optional<Instant> held_until;   // hold_data(): only control messages and acknowledgements go out
+    std::unique_ptr<Hold> hold;          // only control messages and acknowledgements go out
     Instant last_data{};                 // when data went out or came in
     // Small members together: an idle connection is mostly this structure.
     std::optional<std::uint32_t> decline;    // attempt of an Offer to decline (wire spec 4.8)
@@ -226,7 +237,7 @@ class Connection final : private StreamSink {
     bool completion_due = false;        // a completion ack answers a success ack (wire spec 4.3, 5.8)
     bool ordinary_packet_seen = false;  // any packet but a handshake ack, and one of these with id 0 (wire spec 5.9)
     bool ordinary_id_zero_seen = false;
-    bool newer_packet = false;  // since take_newer_packet()
+    bool newer_packet = false;  // in the latest input
     bool resting = false;       // memory that only traffic needs has been given back since the last packet
     bool key_aging_told = false;
     std::unique_ptr<Roaming> roaming;  // of the extended form: roaming_of()
@@ -277,8 +288,9 @@ class Connection final : private StreamSink {
     kAnswer,  // once: the peer has closed, and is to know that it was heard
     kClose    // until the peer answers
   };
-  void end(Instant now, CloseReason reason, std::string_view text, Telling telling);
-  [[nodiscard]] std::vector<std::uint8_t> seal_farewell(Established& session, std::string_view text);
+  void end(Instant now, CloseReason reason, std::string_view text, Telling telling, std::uint64_t code = 0);
+  [[nodiscard]] std::vector<std::uint8_t> seal_farewell(Established& session, std::string_view text,
+                                                        std::uint64_t code);
   void apply_timeout(Instant now, Established& session);
   void watch_for_silence(Instant now, Established& session);
   void apply_congestion_event(Instant now, Established& session, const CongestionEvent& event,
@@ -345,7 +357,7 @@ class Connection final : private StreamSink {
     if (session.roaming == nullptr) session.roaming = std::make_unique<Roaming>();
     return *session.roaming;
   }
-  [[nodiscard]] bool process_path_frame(Instant now, Established& session, ByteView plaintext);
+  [[nodiscard]] bool process_control_frame(Instant now, Established& session, ByteView plaintext);
   void write_path_responses(Instant now, Established& session, RunWriter& run) const;
   [[nodiscard]] std::optional<DatagramRun> poll_path_challenge(Instant now, Established& session,
                                                                TransmitBuffer& buffer);
@@ -360,10 +372,11 @@ class Connection final : private StreamSink {
                                 std::uint32_t packet_id);
   [[nodiscard]] std::uint32_t untracked_id(Established& session) const;
   [[nodiscard]] bool has_data(Established& session) const;
-  // Ends hold_data(): the session lives.
-  void release_data() {
-    if (Established* session = established()) session->held_until.reset();
+  // Before the datagrams of an input are looked at.
+  void begin_input() {
+    if (Established* session = established()) session->newer_packet = false;
   }
+  static void release_if_alive(Instant now, Established& session);
   void rest_if_idle(Instant now, Established& session);
   [[nodiscard]] bool key_exhausted(Instant now, Established& session);
 

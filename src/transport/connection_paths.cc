@@ -7,11 +7,12 @@
 
 #include "transport/connection.h"
 #include "transport/run_writer.h"
-#include "wire/path_frame.h"
+#include "wire/control_frame.h"
 
 namespace godwit {
 
 bool Connection::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram) {
+  begin_input();
   Established* session = established();
   if (session == nullptr || session->session.extended() == nullptr) return false;
   std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
@@ -19,7 +20,7 @@ bool Connection::receive_elsewhere(Instant now, const PathAddress& from, Mutable
   if (!opened) return false;
   Roaming& roaming = roaming_of(*session);
   // Packets that were overtaken say where the peer was.
-  if (opened->newest && from.remote != remote_ && session->session.extended()->has(wire::capability::kRoaming)) {
+  if (opened->newest && from.remote != remote_ && session->session.has(wire::capability::kRoaming)) {
     if (!roaming.validation.on_packet(now, from, datagram.size(), *context_.handshake.random)) {
       ++roaming.counted.path_changes_refused;
     }
@@ -32,13 +33,14 @@ bool Connection::receive_elsewhere(Instant now, const PathAddress& from, Mutable
   return true;
 }
 
-// True when a frame of path validation stands at the start of `plaintext`.
-bool Connection::process_path_frame(Instant now, Established& session, ByteView plaintext) {
-  const auto frame = wire::read_path_frame(plaintext);
+// True when a control frame stands at the start of `plaintext`. A code without the error ack before it says nothing.
+bool Connection::process_control_frame(Instant now, Established& session, ByteView plaintext) {
+  const auto frame = wire::read_control_frame(plaintext);
   if (!frame) return false;
   session.keepalive.on_authentic(now);
+  if (frame->kind == wire::ControlFrame::Kind::kCloseCode) return true;
   Roaming& roaming = roaming_of(session);
-  if (frame->kind == wire::PathFrame::Kind::kChallenge) {
+  if (frame->kind == wire::ControlFrame::Kind::kPathChallenge) {
     if (roaming.response_count < roaming.responses.size()) roaming.responses[roaming.response_count++] = frame->data;
   } else if (roaming.arrived_from && roaming.validation.on_response(frame->data, *roaming.arrived_from)) {
     roaming.move_to = roaming.arrived_from;
@@ -51,20 +53,21 @@ bool Connection::process_path_frame(Instant now, Established& session, ByteView 
 void Connection::write_path_responses(Instant now, Established& session, RunWriter& run) const {
   if (session.roaming == nullptr) return;
   Roaming& roaming = *session.roaming;
-  while (roaming.response_count > 0 && run.fits(wire::kPathFrameSize + wire::kDatagramOverhead)) {
+  while (roaming.response_count > 0 && run.fits(wire::kControlFrameSize + wire::kDatagramOverhead)) {
     const std::uint64_t data = roaming.responses[--roaming.response_count];
     const std::size_t before = run.bytes();
-    run.append(wire::encode(wire::PathFrame{.kind = wire::PathFrame::Kind::kResponse, .data = data}));
+    run.append(wire::encode(wire::ControlFrame{.kind = wire::ControlFrame::Kind::kPathResponse, .data = data}));
     record_sent(now, run, before, 0, trace::PacketKind::kPong);  // of the path
   }
 }
 
 std::optional<DatagramRun> Connection::poll_path_challenge(Instant now, Established& session, TransmitBuffer& buffer) {
   if (!session.roaming) return std::nullopt;
-  constexpr std::size_t kSize = wire::kPathFrameSize + wire::kDatagramOverhead;
+  constexpr std::size_t kSize = wire::kControlFrameSize + wire::kDatagramOverhead;
   const auto challenge = session.roaming->validation.poll(now, kSize);
   if (!challenge) return std::nullopt;
-  const auto frame = wire::encode(wire::PathFrame{.kind = wire::PathFrame::Kind::kChallenge, .data = challenge->data});
+  const auto frame =
+      wire::encode(wire::ControlFrame{.kind = wire::ControlFrame::Kind::kPathChallenge, .data = challenge->data});
   const std::size_t size = session.session.sealer().seal_pieces(frame, {}, {}, buffer.space());
   if (size == 0) return std::nullopt;
   ++counted_.packets_sent;

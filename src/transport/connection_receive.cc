@@ -10,7 +10,7 @@
 #include "transport/printable.h"
 #include "transport/run_writer.h"
 #include "transport/send_kind.h"
-#include "wire/path_frame.h"
+#include "wire/control_frame.h"
 
 namespace godwit {
 namespace {
@@ -29,7 +29,7 @@ trace::PacketKind kind_of(const wire::Message& message) {
 }  // namespace
 
 void Connection::receive(Instant now, const DatagramRun& batch) {
-  const std::uint64_t authentic_before = counted_.packets_received;
+  begin_input();
   const std::size_t count = batch.segment_count();
   if (const Established* session = established(); count > 1 && session != nullptr && !session->session.several_keys()) {
     receive_batch(now, batch);
@@ -37,7 +37,6 @@ void Connection::receive(Instant now, const DatagramRun& batch) {
     for (std::size_t i = 0; i < count; ++i) receive_symmetric(now, batch.segment(i));
   }
   ++counted_.runs_received;
-  if (counted_.packets_received != authentic_before) release_data();
   finish_run(now);
 }
 
@@ -57,12 +56,12 @@ void Connection::receive_handshake_datagram(Instant now, MutableBytes datagram) 
 }
 
 bool Connection::receive_if_authentic(Instant now, MutableBytes datagram) {
+  begin_input();
   Established* session = established();
   if (session == nullptr) return false;
   std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
   const auto opened = session->session.open_keeping(datagram, scratch);
   if (!opened) return false;
-  release_data();
   receive_opened(now, *session, {.datagram = datagram, .opened = *opened});
   finish_run(now);
   return true;
@@ -71,7 +70,7 @@ bool Connection::receive_if_authentic(Instant now, MutableBytes datagram) {
 void Connection::receive_symmetric(Instant now, MutableBytes datagram) {
   if (Established* session = established()) [[likely]] {
     GODWIT_MARK(context_.cost, kOpen);
-    std::optional<Session::Opened> opened;
+    std::expected<Session::Opened, trace::DropReason> opened;
     if (session->session.several_keys()) [[unlikely]] {
       std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
       opened = session->session.open(datagram, scratch);
@@ -79,7 +78,7 @@ void Connection::receive_symmetric(Instant now, MutableBytes datagram) {
       opened = session->session.open(datagram, {});
     }
     GODWIT_MARK(context_.cost, kDecode);
-    if (!opened) return drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
+    if (!opened) return drop(now, opened.error(), datagram.size());
     receive_opened(now, *session, {.datagram = datagram, .opened = *opened});
   } else if (is_handshaking()) {
     receive_handshake_datagram(now, datagram);
@@ -98,26 +97,30 @@ void Connection::record_received(Instant now, const Arrival& arrival, std::uint3
 void Connection::receive_batch(Instant now, const DatagramRun& batch) {
   const std::size_t count = batch.segment_count();
   std::array<PacketToOpen, RunWriter::kMaxSegments> packets;
-  for (std::size_t first = 0; first < count; first += packets.size()) {
-    const std::span<PacketToOpen> some = std::span(packets).first(std::min(count - first, packets.size()));
-    Established* session = established();
-    if (session != nullptr) {
+  for (std::size_t first = 0; first < count;) {
+    std::span<PacketToOpen> some = std::span(packets).first(std::min(count - first, packets.size()));
+    std::size_t together = 0;
+    if (Established* session = established()) {
       GODWIT_MARK(context_.cost, kOpen);
       for (std::size_t i = 0; i < some.size(); ++i) some[i] = PacketOpener::to_open(batch.segment(first + i));
-      session->session.open_batch(some);
+      together = session->session.open_batch(some);
     }
-    for (std::size_t i = 0; i < some.size(); ++i) {
+    for (std::size_t i = 0; i < together; ++i) {
       GODWIT_MARK(context_.cost, kDecode);
       const MutableBytes datagram = batch.segment(first + i);
-      session = established();  // one of the packets before may have ended it
+      Established* session = established();  // one of the packets before may have ended it
       if (session == nullptr) {
         drop(now, trace::DropReason::kClosed, datagram.size());
       } else if (!some[i].authentic) {
         drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
+      } else if (const auto opened = session->session.opened(some[i])) {
+        receive_opened(now, *session, {.datagram = datagram, .opened = *opened});
       } else {
-        receive_opened(now, *session, {.datagram = datagram, .opened = session->session.opened(some[i])});
+        drop(now, opened.error(), datagram.size());
       }
     }
+    first += together;
+    if (together == 0) receive_symmetric(now, batch.segment(first++));
   }
 }
 
@@ -178,10 +181,10 @@ void Connection::process(Instant now, const Arrival& arrival) {
   Established* session = established();
   if (session == nullptr) return;
   const auto packet = wire::decode(arrival.plaintext());
-  const bool path_frame =
-      !packet && session->session.extended() != nullptr && wire::read_path_frame(arrival.plaintext()).has_value();
-  if (!packet && !path_frame) return drop(now, trace::DropReason::kUndecodable, arrival.bytes());
-  if (path_frame) {
+  const bool control_frame =
+      !packet && session->session.extended() != nullptr && wire::read_control_frame(arrival.plaintext()).has_value();
+  if (!packet && !control_frame) return drop(now, trace::DropReason::kUndecodable, arrival.bytes());
+  if (control_frame) {
     record_received(now, arrival, 0, trace::PacketKind::kPing);  // of the path
     return process_frames(now, arrival, arrival.plaintext());
   }
@@ -196,8 +199,8 @@ void Connection::process_frames(Instant now, const Arrival& arrival, ByteView re
   while (!rest.empty()) {
     Established* session = established();
     if (session == nullptr || session->session.extended() == nullptr) return;
-    if (process_path_frame(now, *session, rest)) {
-      rest = rest.subspan(wire::kPathFrameSize);
+    if (process_control_frame(now, *session, rest)) {
+      rest = rest.subspan(wire::kControlFrameSize);
       continue;
     }
     const auto packet = wire::decode(rest);
@@ -232,7 +235,9 @@ void Connection::process_packet(Instant now, Established& session, const Arrival
     return process_success_ack(now, session, arrival, *ack);
   }
   if (const auto* error = std::get_if<wire::AckError>(&packet.message)) {
-    return end(now, CloseReason::kRemote, printable(error->text), Telling::kAnswer);
+    const auto code = session.session.extended() == nullptr ? std::nullopt : wire::read_control_frame(packet.trailing);
+    const bool has_code = code && code->kind == wire::ControlFrame::Kind::kCloseCode;
+    return end(now, CloseReason::kRemote, printable(error->text), Telling::kAnswer, has_code ? code->data : 0);
   }
   // What was sealed in a session that the peer has ended: its ids and its streams are not those of the present one.
   if (arrival.opened.age == InboundKeyAge::kFormer) return drop(now, trace::DropReason::kClosed, arrival.bytes());
@@ -339,6 +344,7 @@ void Connection::finish_run(Instant now) {
   session = established();  // a peer that acknowledges what was never sent has lost its session
   if (session == nullptr) return;
   session->acks.on_batch_end(now);
+  release_if_alive(now, *session);
   expire_former_key(now, *session);
   session->resting = false;
   if (session->acks.pending() > 0) session->last_data = now;

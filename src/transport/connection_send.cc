@@ -81,7 +81,7 @@ std::optional<DatagramRun> Connection::transmit_established(Instant now, Establi
   RunWriter run(buffer.space(), session.session.sealer());
   const bool was_idle = !session.recovery.outstanding();
   write_control(now, session, run);
-  if (!session.held_until) [[likely]] {
+  if (session.hold == nullptr) [[likely]] {
     write_retransmissions(now, session, run);
     write_data(now, session, run);
   }
@@ -150,7 +150,7 @@ void Connection::rest_if_idle(Instant now, Established& session) {
 }
 
 bool Connection::has_data(Established& session) const {
-  return !session.held_until && (!queue_.idle() || session.recovery.has_retransmission());
+  return session.hold == nullptr && (!queue_.idle() || session.recovery.has_retransmission());
 }
 
 // Towards a peer that receipts NoOps everything untracked shares id 0, so that nothing is receipted back for ever
@@ -312,7 +312,7 @@ void Connection::write_data(Instant now, Established& session, RunWriter& run) {
     if (size > paced && !may_go_alone(now, session.pacer, *item, run.tracked_bytes() + size, session.paced_until))
       break;
     if (room == 0 || !run.fits(size)) break;
-    if (item->kind != SendKind::kFragment && session.session.shares_datagrams()) {
+    if (item->kind != SendKind::kFragment && session.session.has(wire::capability::kCoalescing)) {
       const std::uint64_t most = std::min(allowance, std::max<std::uint64_t>(paced, size));
       const std::size_t written = write_messages(now, session, run, most, room);
       if (written == 0) break;

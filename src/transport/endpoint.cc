@@ -251,13 +251,14 @@ void Endpoint::on_path_report(Instant now, const PathReport& report) {
   });
 }
 
-void Endpoint::close(Instant now, ConnectionId connection, std::string_view text) {
-  if (const auto slot = slot_of(connection)) end_connection(now, *slot, CloseReason::kLocal, text);
+void Endpoint::close(Instant now, ConnectionId connection, std::string_view text, std::uint64_t code) {
+  if (const auto slot = slot_of(connection)) end_connection(now, *slot, CloseReason::kLocal, text, code);
 }
 
-void Endpoint::end_connection(Instant now, std::uint32_t slot, CloseReason reason, std::string_view text) {
+void Endpoint::end_connection(Instant now, std::uint32_t slot, CloseReason reason, std::string_view text,
+                              std::uint64_t code) {
   with_slot(slot, [&](Route& route) {
-    route.close(now, reason, text);
+    route.close(now, reason, text, code);
     return true;
   });
 }
@@ -368,15 +369,15 @@ void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes d
     if (with_slot(*slot, [&](Route& route) { return route.receive_intro(now, run.local, *intro); })) return;
     retire(*slot);
   }
-  answer_intro(now, run, *intro);
+  answer_intro(now, run, *intro, source);
 }
 
 // A stranger's intro makes its address half-open; so does each further one.
-void Endpoint::answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro) {
+void Endpoint::answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro, IntroSource source) {
   const bool offers =
       config_.handshake.extended != ExtendedPolicy::kOff && intro.block == wire::ExtensionBlock::kPresent;
   // Not answered in the deployed form either: that would be a downgrade. The initiator repeats its intro.
-  if (offers && !admission_.admit_offer(now)) {
+  if (offers && !admission_.admit_offer(now, source)) {
     return route_context_->drop(now, trace::DropReason::kRateLimited, intro.datagram_bytes);
   }
   auto handshake = Handshake::accept(now, handshake_, run.remote, intro);
@@ -386,7 +387,7 @@ void Endpoint::answer_intro(Instant now, const DatagramRun& run, const IntroSeen
     }
     return route_context_->drop(now, handshake.error(), intro.datagram_bytes);
   }
-  if (!would_admit(run.remote)) {
+  if (!would_admit(now, run.remote)) {
     if (admission_.may_send_refusal(now)) queue_error_ack(now, run, intro, "too many connections");
     return route_context_->drop(now, trace::DropReason::kConnectionTableFull, intro.datagram_bytes);
   }

@@ -92,8 +92,9 @@ class Endpoint {
   // success Closed{kReplaced} follows and then Connected, under a new name. To be called again while the peer stays
   // suspect: without effect while a handshake runs. Errors: kNotFound; kInvalidArgument unless this side has connected.
   [[nodiscard]] Status reconnect(Instant now, ConnectionId connection);
-  // Tells the peer (one error acknowledgement with `text`) and ends the connection; Closed{kLocal} follows.
-  void close(Instant now, ConnectionId connection, std::string_view text = {});
+  // Tells the peer (one error acknowledgement with `text`, and in an extended session `code`, the application's) and
+  // ends the connection; Closed{kLocal} follows.
+  void close(Instant now, ConnectionId connection, std::string_view text = {}, std::uint64_t code = 0);
   void close_all(Instant now, std::string_view text = {});
   void set_congestion(Instant now, ConnectionId connection, CongestionKind kind);
   // Application bits per second of one connection, in place of Config::connection_rate_limit; absent: no limit.
@@ -147,14 +148,16 @@ class Endpoint {
   [[nodiscard]] std::uint32_t open_slot(const SocketAddress& remote);
   void retire(std::uint32_t slot);
   // Tells the peer and the application.
-  void end_connection(Instant now, std::uint32_t slot, CloseReason reason, std::string_view text);
+  void end_connection(Instant now, std::uint32_t slot, CloseReason reason, std::string_view text,
+                      std::uint64_t code = 0);
 
   // --- Places in the connection table (endpoint_places.cc) ---
   [[nodiscard]] bool is_known_peer(const SocketAddress& remote) const;
   [[nodiscard]] bool inbound_full() const;
   // Whether a connection that somebody begins at `remote` would find a place. Nobody loses one: the address is
   // unproven.
-  [[nodiscard]] bool would_admit(const SocketAddress& remote);
+  [[nodiscard]] bool would_admit(Instant now, const SocketAddress& remote);
+  [[nodiscard]] std::optional<std::uint32_t> place_for(Instant now, const SocketAddress& remote);
   // A place for a connection that this side begins. False when this side holds all of them.
   [[nodiscard]] bool make_own_place(Instant now);
   // The route may have become established: it takes a place, another one may have to give way, or it is closed again.
@@ -172,7 +175,7 @@ class Endpoint {
   void note_tag(std::uint32_t slot);
   void forget_tag(std::uint32_t slot);
   void receive_intro(Instant now, const DatagramRun& run, MutableBytes datagram);
-  void answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro);
+  void answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro, IntroSource source);
   void queue_error_ack(Instant now, const DatagramRun& run, const IntroSeen& intro, std::string_view text);
 
   // Closes connections while the memory of all inbound streams nears its bound: endpoint_memory.cc.

@@ -7,6 +7,12 @@
 #include "transport/route.h"
 
 namespace godwit {
+namespace {
+
+// A peer that is in use is heard more often, and one that pings as Godwit does by default, too.
+constexpr Duration kSilentEnough = 30s;
+
+}  // namespace
 
 bool Endpoint::is_known_peer(const SocketAddress& remote) const {
   return known_peers_.contains(remote.hash(known_key_));
@@ -17,10 +23,20 @@ bool Endpoint::inbound_full() const {
          inbound_.size() + reserved_ >= config_.max_connections + config_.reserved_connections;
 }
 
-bool Endpoint::would_admit(const SocketAddress& remote) {
+// Who gives way when a newcomer at `remote` has to find a place. With the share of its host used up, or the whole table
+// shared evenly, only a connection of its own host that is silent: those that are in use stay.
+std::optional<std::uint32_t> Endpoint::place_for(Instant now, const SocketAddress& remote) {
+  const auto heard = [&](std::uint32_t slot) { return last_heard(now, slot); };
+  if (inbound_.of_host(remote) < config_.max_connections_per_host) {
+    if (const auto victim = inbound_.victim(remote, heard)) return victim;
+  }
+  return inbound_.silent_one(remote, now - kSilentEnough, heard);
+}
+
+bool Endpoint::would_admit(Instant now, const SocketAddress& remote) {
   if (is_known_peer(remote) && reserved_ < config_.reserved_connections) return true;
-  if (inbound_.of_host(remote) >= config_.max_connections_per_host) return false;
-  return !inbound_full() || inbound_.has_victim(remote);
+  const bool has_share = inbound_.of_host(remote) < config_.max_connections_per_host;
+  return (has_share && !inbound_full()) || place_for(now, remote).has_value();
 }
 
 bool Endpoint::make_own_place(Instant now) {
@@ -48,10 +64,9 @@ void Endpoint::take_place(Instant now, std::uint32_t slot) {
     ++reserved_;
     return;
   }
-  if (!would_admit(remote)) return evict(now, slot);
-  if (inbound_full()) {
-    const auto victim = inbound_.victim(remote, [&](std::uint32_t other) { return last_heard(now, other); });
-    if (victim) evict(now, *victim);
+  if (!would_admit(now, remote)) return evict(now, slot);
+  if (inbound_full() || inbound_.of_host(remote) >= config_.max_connections_per_host) {
+    if (const auto victim = place_for(now, remote)) evict(now, *victim);
   }
   inbound_.add(slot, remote, now);
   routes_[slot].has_place = true;

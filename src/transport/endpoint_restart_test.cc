@@ -39,6 +39,22 @@ class Download {
     connected_ = false;
     client_connection_ = *ends_[0]->connect(now_, address(1), keys_[1]->public_key());
   }
+  // The next datagram that the client sends, again, once it has restarted and the server has its intro.
+  void replay_behind_restart() {
+    Bytes recorded;
+    while (recorded.empty()) {
+      run(1ms);
+      for (const Flight& flight : flight_) {
+        if (flight.to == 1) recorded = flight.bytes;
+      }
+    }
+    run(2 * kDelay);
+    restart_client();
+    run(kDelay + 1ms);
+    flight_.push_back({now_, 1, recorded, recorded.size()});
+    sent_to_restarting = 0;
+    run(5s);
+  }
   void begin() {
     EXPECT_TRUE(ends_[1]->send(now_, server_connection_, Body::borrowed(body_), {.as = SendAs::kStream}));
   }
@@ -80,6 +96,7 @@ class Download {
 
   // Datagrams that the client could not open, in this process of it and since it was connected.
   std::uint64_t unopened_while_connected = 0;
+  std::uint64_t sent_to_restarting = 0;  // full datagrams of the server's while the client has no session
   std::uint64_t delivered = 0;
   std::size_t server_sessions_closed = 0;
 
@@ -106,6 +123,9 @@ class Download {
       buffer_.reset();
       const auto run = ends_[side]->poll_transmit(now_, buffer_);
       if (!run) break;
+      if (side == 1 && !connected_ && run->segment_size == wire::kMaxDatagram) {
+        sent_to_restarting += run->segment_count();
+      }
       flight_.push_back({now_ + kDelay, 1 - side, {run->bytes.begin(), run->bytes.end()}, run->segment_size});
     }
     collect(side);
@@ -147,6 +167,16 @@ TEST(EndpointRestart, ARestartedPeerIsSentNextToNothingThatItCannotOpen) {
   download.begin();
   download.run(2s);
   EXPECT_GT(download.delivered - before, 2'000'000U);
+}
+
+// A copy of an old packet is authentic, and no sign of life.
+TEST(EndpointRestart, AReplayDoesNotReleaseTheDataThatWaitsForARestartedPeer) {
+  Download download;
+  ASSERT_GT(download.delivered, 1'000'000U);
+  download.replay_behind_restart();
+  EXPECT_EQ(download.server_sessions_closed, 1U);
+  EXPECT_EQ(download.sent_to_restarting, 0U);
+  EXPECT_LE(download.unopened_while_connected, 10U);
 }
 
 TEST(EndpointRestart, ForgedIntrosDoNotHoldUpALiveDownload) {

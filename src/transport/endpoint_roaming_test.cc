@@ -44,9 +44,14 @@ class TranslatedPair {
 
   // Called for each datagram that the client sends, before it arrives.
   std::function<void(const Bytes&)> on_path;
-  void inject(const SocketAddress& from, Bytes datagram) {
-    from_[from] += datagram.size();
-    server_->receive(now_, {.local = kServer, .remote = from, .bytes = datagram, .segment_size = datagram.size()});
+  void inject(const SocketAddress& from, Bytes datagram) { inject_together(from, {std::move(datagram)}); }
+  // The same for datagrams of one size that the server's socket hands over in one piece.
+  void inject_together(const SocketAddress& from, const std::vector<Bytes>& datagrams) {
+    Bytes bytes;
+    for (const Bytes& datagram : datagrams) bytes.insert(bytes.end(), datagram.begin(), datagram.end());
+    from_[from] += bytes.size();
+    server_->receive(now_,
+                     {.local = kServer, .remote = from, .bytes = bytes, .segment_size = datagrams.front().size()});
     collect(false);
     flush(false);
   }
@@ -210,6 +215,33 @@ TEST(Roaming, P6ReplaysFromElsewhereAreNotEvenAsked) {
   pair.run(2s);
   EXPECT_EQ(pair.to_[kAttacker], 0u);
   EXPECT_EQ(pair.at_the_server.size(), 1u);
+}
+
+// What stands in a batch beside genuine packets takes nothing from them, and each is counted as what it is.
+TEST(Roaming, CopiesAndForgeriesAmongABatchAreToldApart) {
+  TranslatedPair pair;
+  std::vector<Bytes> sent;
+  pair.on_path = [&](const Bytes& datagram) { sent.push_back(datagram); };
+  const Bytes up = pattern(12'000);
+  ASSERT_TRUE(pair.client().send(pair.now(), pair.at_client(), Body::owned(Bytes(up))));
+  pair.run(Duration::zero());
+  std::erase_if(sent, [](const Bytes& datagram) { return datagram.size() != wire::kMaxDatagram; });
+  ASSERT_GT(sent.size(), 8u);
+  Bytes of_another = sent[2];
+  of_another[1] ^= 1;  // the tag
+  Bytes forged = sent[3];
+  forged.back() ^= 1;
+  std::vector<Bytes> batch = {sent[0], sent[1], sent[1], of_another, sent[2], sent[0], forged, sent[3]};
+  batch.insert(batch.end(), sent.begin() + 4, sent.end());
+  const std::size_t genuine = sent.size();
+  pair.inject_together(pair.outside(), batch);
+  EXPECT_TRUE(pair.run(5s, [&] { return pair.at_the_server.size() == 1; }));
+  EXPECT_EQ(pair.at_the_server.at(0), up);
+  pair.run(1s);  // the datagrams that the batch was copied from
+  const auto statistics = pair.server().statistics(pair.at_server());
+  ASSERT_TRUE(statistics);
+  EXPECT_EQ(statistics->drops.of(trace::DropReason::kAuthenticationFailed), 2u);
+  EXPECT_EQ(statistics->drops.of(trace::DropReason::kDuplicate), 2 + genuine);
 }
 
 TEST(Roaming, AFloodOfAddressChangesIsBoundedAndCounted) {

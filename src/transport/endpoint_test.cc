@@ -136,6 +136,31 @@ std::vector<std::uint8_t> pattern(std::size_t size) {
   return bytes;
 }
 
+// Sent once each: what is lost fails, nothing is sent again, and nothing is delivered twice.
+TEST(Endpoint, AnUnreliableMessageIsConfirmedOrFailsAndIsNeverSentAgain) {
+  for (const ExtendedPolicy policy : {ExtendedPolicy::kOff, ExtendedPolicy::kAuto}) {
+    Config config;
+    config.handshake.extended = policy;
+    Pair pair(config, 0.2, 3);
+    const ConnectionId connection = pair.dial();
+    ASSERT_TRUE(pair.run(20s, [&] { return pair.count<Connected>(0) == 1 && pair.count<Connected>(1) == 1; }));
+    constexpr std::size_t kMessages = 600;
+    for (std::size_t i = 0; i < kMessages; ++i) {
+      ASSERT_TRUE(
+          pair[0].send(pair.now(), connection, Body::owned(std::vector<std::uint8_t>(100)), {.unreliable = true}));
+      if (i % 6 == 5) pair.run(10ms);
+    }
+    const auto settled = [&] { return pair.count<MessageConfirmed>(0) + pair.count<MessageFailed>(0); };
+    EXPECT_TRUE(pair.run(30s, [&] { return settled() == kMessages; })) << settled();
+    const std::size_t received = pair.count<MessageReceived>(1);
+    EXPECT_LT(received, kMessages);
+    EXPECT_GT(received, kMessages / 2);
+    EXPECT_LE(pair.count<MessageConfirmed>(0), received);
+    EXPECT_GT(pair.count<MessageFailed>(0), 0u);
+    EXPECT_EQ(pair[0].statistics(connection)->packets_retransmitted, 0u);
+  }
+}
+
 TEST(Endpoint, ShakesHandsAndTellsBothSides) {
   Pair pair;
   pair.dial();
@@ -190,6 +215,25 @@ TEST(Endpoint, TellsThePeerThatItCloses) {
   EXPECT_EQ(pair.last<Closed>(1)->text, "enough");
   pair.run(1s);
   EXPECT_EQ(pair[0].connection_count(), 0U);
+}
+
+// The number of the application's travels behind the words, and only where the peer's Godwit reads it.
+TEST(Endpoint, TellsThePeerOfAnExtendedSessionTheCodeOfItsEnd) {
+  for (const ExtendedPolicy policy : {ExtendedPolicy::kOff, ExtendedPolicy::kAuto}) {
+    Config config;
+    config.handshake.extended = policy;
+    Pair pair(config);
+    const ConnectionId connection = pair.dial();
+    pair.run(1s);
+    pair[0].close(pair.now(), connection, "until later", 0xfedc'ba98'7654'3210U);
+    pair.run(1s);
+    ASSERT_NE(pair.last<Closed>(1), nullptr);
+    EXPECT_EQ(pair.last<Closed>(0)->code, 0xfedc'ba98'7654'3210U);
+    EXPECT_EQ(pair.last<Closed>(1)->reason, CloseReason::kRemote);
+    EXPECT_EQ(pair.last<Closed>(1)->text, "until later");
+    EXPECT_EQ(pair.last<Closed>(1)->code, policy == ExtendedPolicy::kOff ? 0 : 0xfedc'ba98'7654'3210U);
+    EXPECT_EQ(pair[0].closing_count(), 0u) << "the answer is known by its words alone";
+  }
 }
 
 TEST(Endpoint, TellsThePeerThatItClosesInWhateverWords) {

@@ -64,7 +64,8 @@ struct Connected {
 // The last event of a connection, established or not.
 struct Closed {
   CloseReason reason = CloseReason::kLocal;
-  std::string text;  // one line for a person; the peer's own words where it gave some
+  std::string text;        // one line for a person; the peer's own words where it gave some
+  std::uint64_t code = 0;  // the application's of the side that closed, in an extended session; 0 where it gave none
   // Of a connection that got no answer: what the kernel or ICMP last said about its datagrams. `text` names it too.
   PathProblem problem = PathProblem::kNone;
 };

@@ -77,23 +77,31 @@ PacketOpener ExtendedKeys::next_opener() {
   return PacketOpener(make_cipher_(cipher_, generation.key), generation.salt);
 }
 
-std::optional<ExtendedKeys::Header> ExtendedKeys::read_header(ByteView datagram) const {
-  const std::uint8_t* field = datagram.data() + 1;
-  if (!std::equal(mine_.connection_tag.begin(), mine_.connection_tag.end(), field)) return std::nullopt;
+std::expected<ExtendedKeys::Header, trace::DropReason> ExtendedKeys::read_header(const std::uint8_t* field) const {
+  constexpr std::unexpected kNotOurs(trace::DropReason::kAuthenticationFailed);
+  if (!std::equal(mine_.connection_tag.begin(), mine_.connection_tag.end(), field)) return kNotOurs;
   const std::uint64_t value = load_le<std::uint64_t>(field + wire::kConnectionTagSize) - receive_start_;
   Header header{.number = value & ~kPhaseBit};
-  if (!window_.would_accept(header.number)) return std::nullopt;
+  if (!window_.would_accept(header.number)) return std::unexpected(trace::DropReason::kDuplicate);
   if ((value & kPhaseBit) == phase_of(receive_generation_)) return header;
   // Numbers never fall: a packet of the other phase that is older than all of the current generation is of the one
   // before.
   if (header.number < first_number_) {
-    if (!former_) return std::nullopt;
+    if (!former_) return kNotOurs;
     header.key = Header::Key::kFormer;
   } else {
-    if (!has(wire::capability::kKeyUpdate)) return std::nullopt;
+    if (!has(wire::capability::kKeyUpdate)) return kNotOurs;
     header.key = Header::Key::kNext;
   }
   return header;
+}
+
+std::size_t ExtendedKeys::leading_current(std::span<const PacketToOpen> packets) const {
+  const auto other = std::ranges::find_if_not(packets, [this](const PacketToOpen& packet) {
+    const auto header = read_header(packet.nonce);
+    return header && header->key == Header::Key::kCurrent;
+  });
+  return static_cast<std::size_t>(other - packets.begin());
 }
 
 PacketOpener& ExtendedKeys::opener(const Header& header, PacketOpener& current) {

@@ -6,14 +6,18 @@
 // later. The two directions advance together: neither begins a generation before the other has reached the present one.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "base/bytes.h"
 #include "base/time.h"
 #include "crypto/packet_opener.h"
 #include "crypto/packet_sealer.h"
+#include "trace/events.h"
 #include "transport/extended_handshake.h"
 #include "transport/replay_window.h"
 
@@ -28,13 +32,16 @@ class ExtendedKeys {
   [[nodiscard]] PacketOpener take_first_opener() { return next_opener(); }
 
   // --- Inbound ---
-  // What the header of a symmetric datagram says.
+  // What the nonce field of a symmetric datagram says.
   struct Header {
     std::uint64_t number = 0;
     enum class Key : std::uint8_t { kCurrent, kNext, kFormer } key = Key::kCurrent;
   };
-  // Nothing for another connection's tag, a number that has arrived, or a key that has been forgotten.
-  [[nodiscard]] std::optional<Header> read_header(ByteView datagram) const;
+  // kDuplicate: the number has arrived, or is too old to tell. kAuthenticationFailed: another connection's tag, or a
+  // key that has been forgotten.
+  [[nodiscard]] std::expected<Header, trace::DropReason> read_header(const std::uint8_t* field) const;
+  // How many of the first packets, whose nonce fields are untouched, ask for the current key.
+  [[nodiscard]] std::size_t leading_current(std::span<const PacketToOpen> packets) const;
   // The opener that the header asks for; `current` is the session's.
   [[nodiscard]] PacketOpener& opener(const Header& header, PacketOpener& current);
   // The datagram has authenticated. Moves on to the next generation if it is the first of it. True when it is the

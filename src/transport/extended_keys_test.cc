@@ -59,7 +59,7 @@ class ExtendedKeysTest : public testing::Test {
       return datagram;
     }
     bool open(Bytes datagram) {
-      const auto header = keys.read_header(datagram);
+      const auto header = keys.read_header(datagram.data() + 1);
       if (!header) return false;
       if (!keys.opener(*header, opener).open_in_place(datagram)) return false;
       keys.accept(*header, opener);

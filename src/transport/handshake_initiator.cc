@@ -13,6 +13,9 @@
 namespace godwit {
 namespace {
 
+// Of attempt_interval each; the first ping goes out in the round after them.
+constexpr std::uint8_t kRoundsBeforePings = 2;
+
 HandshakeStep nothing(std::optional<trace::DropReason> drop = std::nullopt) {
   return {.drop = drop};
 }
@@ -383,10 +386,15 @@ void HandshakeInitiator::queue_transmission() {
     ack_due_ = true;
   } else {
     // Under require_authenticated_peer a second key would be of no use to anybody: the peer has to learn the first one,
-    // and so intros go on. What an ack does besides, completing the peer's side, a ping does too. It waits for this
-    // second round, because the intro may be a forgery and the peer an acceptor, whose handshake it would end.
+    // and so intros go on. What an ack does besides, completing the peer's side, a ping does too. It waits for
+    // further rounds, because the intro may be a forgery and the peer an acceptor, whose handshake a datagram that it
+    // cannot open would end: its ack has so much time to come.
     intro_due_ = !attempt_.remote->peer_proven;
-    attempt_.remote->probe->ping();
+    if (!attempt_.remote->peer_proven && attempt_.remote->rounds < kRoundsBeforePings) {
+      ++attempt_.remote->rounds;
+    } else {
+      attempt_.remote->probe->ping();
+    }
   }
 }
 

@@ -38,6 +38,7 @@ struct RemoteInbound {
   std::unique_ptr<InboundKey> second;
   SuccessAck ack;
   bool peer_proven = false;                 // something has come under K1
+  std::uint8_t rounds = 0;                  // in which nothing but an intro has gone out; stops at kRoundsBeforePings
   std::optional<KeyProbe> probe;            // the peer's sending key has to be proven too
   std::optional<KeyProbe::Acked> settling;  // a success ack under K2 has come: established at next_send_
   FallbackReason fallback = FallbackReason::kNotOffered;

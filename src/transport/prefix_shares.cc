@@ -95,7 +95,14 @@ std::optional<SocketAddress> PrefixShares::host_over_share(const SocketAddress& 
 
 std::optional<std::uint32_t> PrefixShares::victim(const SocketAddress& remote, const Heard& heard) {
   const auto host = host_over_share(remote);
-  return host ? idlest(*host, heard) : std::nullopt;
+  return host ? std::optional(idlest(*host, heard)) : std::nullopt;
+}
+
+std::optional<std::uint32_t> PrefixShares::silent_one(const SocketAddress& remote, Instant latest, const Heard& heard) {
+  const SocketAddress host = remote.prefix();
+  if (!accounts().hosts.contains(host)) return std::nullopt;
+  const std::uint32_t slot = idlest(host, heard);
+  return heard(slot) <= latest ? std::optional(slot) : std::nullopt;
 }
 
 std::optional<std::uint32_t> PrefixShares::victim(const Heard& heard) {
@@ -104,7 +111,7 @@ std::optional<std::uint32_t> PrefixShares::victim(const Heard& heard) {
   return idlest(kept.networks.find(kept.ranking.rbegin()->second)->second.hosts.rbegin()->second, heard);
 }
 
-std::optional<std::uint32_t> PrefixShares::idlest(const SocketAddress& host, const Heard& heard) {
+std::uint32_t PrefixShares::idlest(const SocketAddress& host, const Heard& heard) {
   Host& slots = accounts().hosts.find(host)->second;
   while (true) {
     const auto [known, slot] = *slots.begin();

@@ -43,7 +43,10 @@ class PrefixShares {
   // The connection that gives way; `heard` tells when a slot's peer was last heard. Nothing when nobody has more.
   using Heard = std::function<Instant(std::uint32_t slot)>;
   [[nodiscard]] std::optional<std::uint32_t> victim(const SocketAddress& remote, const Heard& heard);
-  // The same for a connection that this side wants: the largest gives way in any case.
+  // The connection of the newcomer's own host that has been silent for longest, if it was not heard after `latest`.
+  [[nodiscard]] std::optional<std::uint32_t> silent_one(const SocketAddress& remote, Instant latest,
+                                                        const Heard& heard);
+  // The same as victim() for a connection that this side wants: the largest gives way in any case.
   [[nodiscard]] std::optional<std::uint32_t> victim(const Heard& heard);
 
  private:
@@ -78,7 +81,8 @@ class PrefixShares {
 
   [[nodiscard]] Accounts& accounts();
   [[nodiscard]] std::optional<SocketAddress> host_over_share(const SocketAddress& remote);
-  [[nodiscard]] std::optional<std::uint32_t> idlest(const SocketAddress& host, const Heard& heard);
+  // `host` has connections.
+  [[nodiscard]] std::uint32_t idlest(const SocketAddress& host, const Heard& heard);
 
   HashKey key_;
   std::size_t accounts_from_;

@@ -9,12 +9,8 @@
 namespace godwit {
 namespace {
 
-// How long a session is given to answer before it is taken for one that its peer has forgotten: so many round trips,
-// and no less than this.
-constexpr int kPatienceRoundTrips = 2;
-constexpr Duration kLeastPatience = 100ms;
-// The same for a session that this side has to dial anew. An intro of ours resets a deployed peer (wire spec 4.6), so
-// that one lost ping must not be enough.
+// How long a session that this side has to dial anew is given to answer. An intro of ours resets a deployed peer (wire
+// spec 4.6), so that one lost ping must not be enough.
 constexpr Duration kRestartPatience = 1s;
 
 }  // namespace
@@ -56,7 +52,7 @@ void Route::receive(Instant now, const DatagramRun& batch) {
   const bool was_handshaking = connection_->is_handshaking();
   connection_->receive(now, batch);
   const bool established_now = was_handshaking && connection_->is_established();
-  if (connection_->take_newer_packet() || established_now) local_ = batch.local;
+  if (connection_->received_newer_packet() || established_now) local_ = batch.local;
 }
 
 bool Route::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram) {
@@ -86,7 +82,7 @@ void Route::receive_with_pending(Instant now, const DatagramRun& batch) {
     const MutableBytes datagram = batch.segment(i);
     if (connection_ && pending_.empty()) return receive(now, batch.part(i, batch.segment_count() - i));
     if (connection_ && connection_->receive_if_authentic(now, datagram)) {
-      if (connection_->take_newer_packet()) local_ = batch.local;
+      if (connection_->received_newer_packet()) local_ = batch.local;
       if (!heard_since(now, now)) continue;
       for (std::size_t n = pending_.size(); n-- > 0;) {
         const Pending& pending = *pending_[n];
@@ -156,7 +152,7 @@ bool Route::heard_since(Instant now, Instant then) const {
 }
 
 Duration Route::patience() const {
-  return std::max(connection_->recovery()->rtt().smoothed() * kPatienceRoundTrips, kLeastPatience);
+  return connection_->patience();
 }
 
 // From the address of a session an intro triggers a ping and nothing else: who answers it has not restarted, and the
@@ -164,9 +160,7 @@ Duration Route::patience() const {
 void Route::question_session(Instant now, const SocketAddress& local, const IntroSeen& intro) {
   const Duration silence = connection_->unanswered_for(now);
   if (silence >= (must_prove_again() ? std::max(patience(), kRestartPatience) : patience())) {
-    const std::uint32_t pings_before = connection_->pings_sent();
-    connection_->hold_data(now);
-    return begin_beside(now, local, intro, pings_before);
+    return begin_beside(now, local, intro, connection_->pings_sent());
   }
   context_->drop(now, trace::DropReason::kReplayedIntro, intro.datagram_bytes);
   if (question_) {
@@ -200,8 +194,9 @@ void Route::decide(Instant now) {
 }
 
 // The session has not answered: the handshake runs beside it until one of the two has proved itself.
-void Route::begin_beside(Instant now, const SocketAddress& local, const IntroSeen& intro,
-                         std::uint32_t pings_before) {
+void Route::begin_beside(Instant now, const SocketAddress& local, const IntroSeen& intro, std::uint32_t pings_before) {
+  // For as long as the handshake may take, and not only for as long as the question.
+  connection_->hold_data(now);
   const bool initiates = must_prove_again();
   if (initiates && !pending_.empty()) {
     return context_->drop(now, trace::DropReason::kReplayedIntro, intro.datagram_bytes);
@@ -325,8 +320,8 @@ void Route::establish(Instant now, std::size_t index, const HandshakeStep& step,
 
 // --- The rest ---
 
-void Route::close(Instant now, CloseReason reason, std::string_view text) {
-  connection_->close(now, reason, text);
+void Route::close(Instant now, CloseReason reason, std::string_view text, std::uint64_t code) {
+  connection_->close(now, reason, text, code);
   question_.reset();
   clear_pending();
 }

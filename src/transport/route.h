@@ -92,7 +92,7 @@ class Route {
   void drop_half_open(std::uint32_t number);
   // Endpoint::reconnect() for the connection of this route.
   [[nodiscard]] Status reconnect(Instant now);
-  void close(Instant now, CloseReason reason, std::string_view text);
+  void close(Instant now, CloseReason reason, std::string_view text, std::uint64_t code = 0);
   void handle_timeout(Instant now);
 
   // --- Outputs ---

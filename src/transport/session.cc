@@ -11,6 +11,7 @@
 namespace godwit {
 namespace {
 
+constexpr std::unexpected kNotAuthentic(trace::DropReason::kAuthenticationFailed);
 // An intro of the attempt that has just succeeded may have been overtaken by its ack.
 constexpr Duration kLateIntro = 1s;
 
@@ -19,7 +20,7 @@ constexpr Duration kLateIntro = 1s;
 std::optional<MutableBytes> open_first(InboundKey& inbound, ExtendedKeys* extended, ByteView datagram,
                                        MutableBytes scratch) {
   if (extended == nullptr) return inbound.opener.open_copy(datagram, scratch);
-  const auto header = extended->read_header(datagram);
+  const auto header = extended->read_header(datagram.data() + 1);
   if (!header || header->key != ExtendedKeys::Header::Key::kCurrent) return std::nullopt;
   const auto plaintext = inbound.opener.open_copy(datagram, scratch);
   if (plaintext) extended->accept(*header, inbound.opener);
@@ -72,7 +73,8 @@ Session::Session(Parts parts)
   set_peer_version(parts.peer_version);
 }
 
-std::optional<Session::Opened> Session::open_with_several(MutableBytes datagram, MutableBytes scratch) {
+std::expected<Session::Opened, trace::DropReason> Session::open_with_several(MutableBytes datagram,
+                                                                             MutableBytes scratch) {
   const auto adopt_plaintext = [&](MutableBytes plaintext) {
     const MutableBytes inside = datagram.subspan(kEnvelopePrefix, plaintext.size());
     std::ranges::copy(plaintext, inside.begin());
@@ -89,19 +91,19 @@ std::optional<Session::Opened> Session::open_with_several(MutableBytes datagram,
                     .other = i};
     }
   }
-  return std::nullopt;
+  return kNotAuthentic;
 }
 
-std::optional<Session::Opened> Session::open_extended(MutableBytes datagram, MutableBytes scratch) {
-  const auto header = extended_->read_header(datagram);
-  if (!header) return std::nullopt;
+std::expected<Session::Opened, trace::DropReason> Session::open_extended(MutableBytes datagram, MutableBytes scratch) {
+  const auto header = extended_->read_header(datagram.data() + 1);
+  if (!header) return std::unexpected(header.error());
   PacketOpener& opener = extended_->opener(*header, inbound_.opener);
   MutableBytes inside = datagram.subspan(kEnvelopePrefix, datagram.size() - wire::kDatagramOverhead);
   if (scratch.empty()) {
-    if (!opener.open_in_place(datagram)) return std::nullopt;
+    if (!opener.open_in_place(datagram)) return kNotAuthentic;
   } else {
     const auto plaintext = opener.open_copy(datagram, scratch);
-    if (!plaintext) return std::nullopt;
+    if (!plaintext) return kNotAuthentic;
     std::ranges::copy(*plaintext, inside.begin());
   }
   const bool newest = extended_->accept(*header, inbound_.opener);

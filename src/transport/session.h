@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,6 +23,7 @@
 #include "crypto/packet_cipher.h"
 #include "crypto/packet_opener.h"
 #include "crypto/packet_sealer.h"
+#include "trace/events.h"
 #include "transport/ack_reply_policy.h"
 #include "transport/extended_keys.h"
 #include "transport/handshake_step.h"
@@ -94,27 +96,39 @@ class Session {
   };
   // `datagram` is symmetric by wire::classify(). On failure its bytes are destroyed unless several_keys(); `scratch`
   // (at least wire::kMaxReceivedPlaintext bytes) is used only then.
-  [[nodiscard]] std::optional<Opened> open(MutableBytes datagram, MutableBytes scratch) {
+  [[nodiscard]] std::expected<Opened, trace::DropReason> open(MutableBytes datagram, MutableBytes scratch) {
     if (extended_) return open_extended(datagram, {});
     if (others_.empty()) [[likely]] {
       const std::optional<MutableBytes> plaintext = inbound_.opener.open_in_place(datagram);
-      if (!plaintext) return std::nullopt;
+      if (!plaintext) return std::unexpected(trace::DropReason::kAuthenticationFailed);
       return Opened{.plaintext = *plaintext, .proves_peer = inbound_.proves_peer};
     }
     return open_with_several(datagram, scratch);
   }
-  // Opens a batch with the one inbound key there is. Requires !several_keys(); processing its packets does not change
-  // that. PacketOpener::to_open() makes the packets.
-  void open_batch(std::span<PacketToOpen> packets) { inbound_.opener.open_batch(packets); }
-  [[nodiscard]] Opened opened(const PacketToOpen& packet) const {
-    return {.plaintext = MutableBytes(packet.out, packet.size), .proves_peer = inbound_.proves_peer};
+  // Opens the first packets of a batch together, and returns how many: as many as are to be opened with the current
+  // inbound key. 0: the first one is for open(). Requires !several_keys(); processing the packets does not change that.
+  // PacketOpener::to_open() makes the packets.
+  [[nodiscard]] std::size_t open_batch(std::span<PacketToOpen> packets) {
+    if (extended_) packets = packets.first(extended_->leading_current(packets));
+    inbound_.opener.open_batch(packets);
+    return packets.size();
+  }
+  // An authentic one of them, in their order. kDuplicate: a copy of it stood before it in the same batch.
+  [[nodiscard]] std::expected<Opened, trace::DropReason> opened(const PacketToOpen& packet) {
+    Opened opened{.plaintext = MutableBytes(packet.out, packet.size), .proves_peer = inbound_.proves_peer};
+    if (extended_) {
+      const auto header = extended_->read_header(packet.nonce);
+      if (!header) return std::unexpected(header.error());
+      opened.newest = extended_->accept(*header, inbound_.opener);
+    }
+    return opened;
   }
   // The same, leaving the datagram intact on failure: while a challenger may own the datagram.
-  [[nodiscard]] std::optional<Opened> open_keeping(MutableBytes datagram, MutableBytes scratch) {
+  [[nodiscard]] std::expected<Opened, trace::DropReason> open_keeping(MutableBytes datagram, MutableBytes scratch) {
     return extended_ ? open_extended(datagram, scratch) : open_with_several(datagram, scratch);
   }
-  // Whether each datagram is opened by itself: under one of several keys, or as its header says (extended form).
-  [[nodiscard]] bool several_keys() const { return extended_ != nullptr || !others_.empty(); }
+  // Whether each datagram is opened by itself, under one of several keys that it may have.
+  [[nodiscard]] bool several_keys() const { return !others_.empty(); }
   // Forgets the other inbound keys once their time has passed. Cheap; call it on a timer of the connection.
   void expire_others(Instant now);
 
@@ -128,11 +142,11 @@ class Session {
     if (!extended_) return;
     if (auto sealer = extended_->update(*sealer_)) sealer_ = std::move(sealer);
   }
-  // Several frames may travel in one datagram.
-  [[nodiscard]] bool shares_datagrams() const { return extended_ && extended_->has(wire::capability::kCoalescing); }
+  // Both sides have it; never in the deployed form.
+  [[nodiscard]] bool has(std::uint64_t capability) const { return extended_ && extended_->has(capability); }
   // No new stream should be sent under the sending key, and no later one will come.
   [[nodiscard]] bool key_is_aging() const {
-    return sealer_->soft_limit_reached() && !(extended_ && extended_->has(wire::capability::kKeyUpdate));
+    return sealer_->soft_limit_reached() && !has(wire::capability::kKeyUpdate);
   }
   [[nodiscard]] std::optional<Instant> next_timeout() const {
     return extended_ ? extended_->next_timeout() : std::nullopt;
@@ -192,9 +206,9 @@ class Session {
   [[nodiscard]] bool peer_may_use_id_zero() const { return peer_may_use_id_zero_; }
 
  private:
-  [[nodiscard]] std::optional<Opened> open_with_several(MutableBytes datagram, MutableBytes scratch);
+  [[nodiscard]] std::expected<Opened, trace::DropReason> open_with_several(MutableBytes datagram, MutableBytes scratch);
   // In place when there is no scratch memory.
-  [[nodiscard]] std::optional<Opened> open_extended(MutableBytes datagram, MutableBytes scratch);
+  [[nodiscard]] std::expected<Opened, trace::DropReason> open_extended(MutableBytes datagram, MutableBytes scratch);
   void use_inbound_key(Instant now, const HandshakeContext& context, const Opened& opened);
   void set_peer_version(const std::optional<wire::VersionBytes>& version);
 

@@ -32,7 +32,10 @@ class SessionTest : public testing::Test {
     key.age = age;
     return key;
   }
-  std::optional<Session::Opened> open(Session& session, Bytes& datagram) { return session.open(datagram, scratch_); }
+  std::optional<Session::Opened> open(Session& session, Bytes& datagram) {
+    const auto opened = session.open(datagram, scratch_);
+    return opened ? std::optional(*opened) : std::nullopt;
+  }
   Bytes packet(const SymmetricKey& key) { return test::seal_message(bob_.random, key, 1, wire::Ping{1}); }
 
   test::Party alice_{1};

@@ -45,10 +45,11 @@ namespace capability {
 inline constexpr std::uint64_t kKeyUpdate = 1;   // section 6
 inline constexpr std::uint64_t kRoaming = 2;     // section 7
 inline constexpr std::uint64_t kCoalescing = 8;  // section 5: several frames in a datagram
+inline constexpr std::uint64_t kCloseCode = 16;  // section 8
 }  // namespace capability
 // What this implementation has.
 inline constexpr std::uint64_t kOwnCapabilities =
-    capability::kKeyUpdate | capability::kRoaming | capability::kCoalescing;
+    capability::kKeyUpdate | capability::kRoaming | capability::kCoalescing | capability::kCloseCode;
 
 struct TransportParameters {
   std::uint64_t capabilities = 0;

@@ -59,6 +59,7 @@ class EventKind(enum.IntEnum):
     KEY_AGING = 10
     METADATA = 11
     AUTHENTICATED = 12
+    MOVED = 13
 
 
 class GodwitError(OSError):
@@ -132,6 +133,9 @@ class Event:
     initiator: bool
     round_trip: float
     silent_for: float
+    peer_key: str
+    code: int
+    extended: bool
 
 
 def _event(raw: Any) -> Event:
@@ -152,6 +156,9 @@ def _event(raw: Any) -> Event:
         initiator=raw.initiator,
         round_trip=raw.round_trip_ns / _NANOSECONDS,
         silent_for=raw.silent_for_ns / _NANOSECONDS,
+        peer_key=ffi.string(raw.peer_key).decode(),
+        code=raw.code,
+        extended=raw.extended,
     )
 
 
@@ -166,7 +173,7 @@ _NUMBERS = (
     "endpoint_bits_per_second",
     "receive_buffer_bytes",
 )
-_TEXTS = ("congestion", "cipher", "backend", "idle")
+_TEXTS = ("congestion", "cipher", "backend", "idle", "extended")
 _TIMES = ("connect_timeout", "idle_timeout")
 
 
@@ -230,14 +237,17 @@ class Node:
         return connection[0]
 
     def send(self, connection: int, data: bytes, *, deadline: Optional[float] = None,
-             send_limit: Optional[int] = None, stream: bool = False) -> int:
-        """Queues a message and returns its number. WOULD_BLOCK: try again after WRITABLE."""
+             send_limit: Optional[int] = None, stream: bool = False, unreliable: bool = False) -> int:
+        """Queues a message and returns its number. WOULD_BLOCK: try again after WRITABLE.
+
+        An unreliable one, of at most 1106 bytes, is sent once: lost on the way it fails (FAILED)."""
         raw = ffi.new("godwit_send_options *")
         lib.godwit_send_options_init(raw, ffi.sizeof("godwit_send_options"))
         raw.deadline_ns = 0 if deadline is None else round(deadline * _NANOSECONDS)
         if send_limit is not None:
             raw.send_limit = send_limit
         raw.stream = stream
+        raw.unreliable = unreliable
         message = ffi.new("godwit_message *")
         _check(lib.godwit_node_send(self._open(), connection, ffi.from_buffer("uint8_t[]", data), len(data), raw,
                                     message))
@@ -252,9 +262,9 @@ class Node:
     def ping(self, connection: int) -> None:
         _check(lib.godwit_node_ping(self._open(), connection))
 
-    def close_connection(self, connection: int, text: str = "") -> None:
-        """Ends a connection at once; CLOSED follows."""
-        lib.godwit_node_close(self._open(), connection, text.encode())
+    def close_connection(self, connection: int, text: str = "", code: int = 0) -> None:
+        """Ends a connection at once; CLOSED follows. The code reaches the peer of an extended session."""
+        lib.godwit_node_close_with_code(self._open(), connection, text.encode(), code)
 
     def close_when_sent(self, connection: int, longest: float, text: str = "") -> None:
         """Ends a connection once its messages have been acknowledged, at the latest after ``longest`` seconds."""

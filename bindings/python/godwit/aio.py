@@ -194,7 +194,7 @@ def _closed_here() -> Event:
     fields: dict[str, Any] = {"kind": EventKind.CLOSED, "connection": 0, "data": b"", "text": "the node was closed",
                               "remote": "", "observed": "", "reason": 0, "message": 0, "stream": 0, "offset": 0,
                               "total": 0, "may_have_arrived": False, "authenticated": False, "initiator": False,
-                              "round_trip": 0.0, "silent_for": 0.0}
+                              "round_trip": 0.0, "silent_for": 0.0, "peer_key": "", "code": 0, "extended": False}
     return Event(**fields)
 
 

@@ -1,0 +1,48 @@
+// The short frames that exist in the extended form alone (docs/extended_sessions.md, section 5): a SymmetricMessage
+// without receipts whose variant is above those of the deployed wire, with eight bytes of data.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/bytes.h"
+#include "wire/limits.h"
+
+namespace godwit::wire {
+
+struct ControlFrame {
+  enum class Kind : std::uint32_t {
+    kPathChallenge = 8,  // unpredictable bytes, section 7
+    kPathResponse = 9,   // those of a challenge
+    kCloseCode = 10      // the application's, behind an error ack, section 8
+  };
+  Kind kind = Kind::kPathChallenge;
+  std::uint64_t data = 0;
+
+  friend bool operator==(const ControlFrame&, const ControlFrame&) = default;
+};
+inline constexpr std::size_t kControlFrameSize = kMessageOverhead + 8;
+
+// Its packet id is 0: it is not acknowledged.
+[[nodiscard]] inline std::array<std::uint8_t, kControlFrameSize> encode(const ControlFrame& frame) {
+  std::array<std::uint8_t, kControlFrameSize> bytes{};
+  store_le(&bytes[12], static_cast<std::uint32_t>(frame.kind));
+  store_le(&bytes[kMessageOverhead], frame.data);
+  return bytes;
+}
+
+// The frame at the start of `plaintext`; nothing when another one stands there, or it is cut short.
+[[nodiscard]] inline std::optional<ControlFrame> read_control_frame(ByteView plaintext) {
+  if (plaintext.size() < kControlFrameSize) return std::nullopt;
+  if (load_le<std::uint32_t>(plaintext.data()) != 0 || load_le<std::uint64_t>(&plaintext[4]) != 0) return std::nullopt;
+  const auto kind = load_le<std::uint32_t>(&plaintext[12]);
+  constexpr auto kFirst = static_cast<std::uint32_t>(ControlFrame::Kind::kPathChallenge);
+  constexpr auto kLast = static_cast<std::uint32_t>(ControlFrame::Kind::kCloseCode);
+  if (kind < kFirst || kind > kLast) return std::nullopt;
+  return ControlFrame{.kind = static_cast<ControlFrame::Kind>(kind),
+                      .data = load_le<std::uint64_t>(&plaintext[kMessageOverhead])};
+}
+
+}  // namespace godwit::wire
