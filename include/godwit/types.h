@@ -114,7 +114,8 @@ struct Options {
   // Both at least 10 ms and at most a year. Pings go out three times within the idle time-out, or more often.
   Duration connect_timeout = std::chrono::seconds{15};
   Duration idle_timeout = std::chrono::seconds{120};
-  // Bytes that the unfinished inbound streams of all connections may hold together, at least 1 MiB. Near the bound the
+  // Bytes that the unfinished inbound streams of all connections (of a NodeGroup: of all shards) may hold together, at
+  // least 1 MiB. Near the bound the
   // connections that hold most for each byte they have sent are closed (CloseReason::kMemory).
   std::uint64_t max_inbound_bytes = std::uint64_t{512} << 20;
   // Called with each record of a trace in qlog format (a JSON text sequence, RFC 7464;

@@ -70,6 +70,11 @@ Result<std::unique_ptr<Shards>> Shards::open(const NodeConfig& config, const Key
   }
   SystemRandom random;
   std::unique_ptr<Shards> shards(new Shards(random.next_u64(), count, options));
+  if (count > 1) {
+    of_shard.endpoint.reassembly_bytes = config.endpoint.reassembly_bytes / 2 / count;
+    of_shard.endpoint.reassembly_pool = &shards->reassembly_;
+    shards->reassembly_.set(config.endpoint.reassembly_bytes - count * of_shard.endpoint.reassembly_bytes);
+  }
   for (const auto& shard : shards->shards_) {
     of_shard.socket.group = count == 1          ? SocketOptions::Group::kNone
                             : shard->index == 0 ? SocketOptions::Group::kFirst
@@ -89,6 +94,13 @@ Result<std::unique_ptr<Shards>> Shards::open(const NodeConfig& config, const Key
   }
   shards->steer();
   return shards;
+}
+
+std::uint64_t Shards::SharedReassembly::take(std::uint64_t bytes) {
+  std::uint64_t left = left_.load(std::memory_order_relaxed);
+  while (!left_.compare_exchange_weak(left, left - std::min(left, bytes), std::memory_order_relaxed)) {
+  }
+  return std::min(left, bytes);
 }
 
 Shards::Shards(std::uint64_t seed, std::size_t count, const ShardOptions& options)

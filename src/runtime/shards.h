@@ -6,6 +6,7 @@
 // collect() may be called from any thread while shards run.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -42,7 +43,8 @@ class Shards {
  public:
   static constexpr std::size_t kMaxShards = PortSteering::kMaxSlots;
 
-  // Config::endpoint_rate_limit is divided among the shards; max_connections and the limits of admission hold for each.
+  // Config::endpoint_rate_limit is divided among the shards, and reassembly_bytes is one bound for all of them: half is
+  // divided, half lent to whom it serves. max_connections and the limits of admission hold for each shard.
   // Errors: those of Node::open; kInvalidArgument for more than kMaxShards or the back end `connected`; kUnsupported
   // when the kernel has no SO_REUSEPORT. A kernel that takes no steering program costs forwarding, not the group:
   // steering_error() says why.
@@ -90,8 +92,20 @@ class Shards {
   void forward(Shard& from, const DatagramRun& run);
   static void add(ShardsStatistics& sum, const Shard& shard);
 
+  // Lent to the shards, on their threads.
+  class SharedReassembly final : public ReassemblyPool {
+   public:
+    void set(std::uint64_t bytes) { left_ = bytes; }
+    std::uint64_t take(std::uint64_t bytes) override;
+    void give_back(std::uint64_t bytes) override { left_.fetch_add(bytes, std::memory_order_relaxed); }
+
+   private:
+    std::atomic<std::uint64_t> left_ = 0;
+  };
+
   ShardOptions options_;
   ShardMap map_;
+  SharedReassembly reassembly_;
   SocketAddress local_address_;
   Status steering_error_;
   std::vector<std::unique_ptr<Shard>> shards_;

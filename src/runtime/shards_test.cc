@@ -32,6 +32,7 @@ struct Counter final : Node::Handler {
       ++closed;
       why = ended->text;
     }
+    if (const auto* whole = std::get_if<StreamMessage>(&event)) stream_bytes += whole->payload.size();
     if (std::holds_alternative<MessageReceived>(event)) {
       ++messages;
       if (echo) static_cast<void>(node.send(connection, Body::owned({1, 2, 3})));
@@ -41,14 +42,15 @@ struct Counter final : Node::Handler {
   int connected = 0;
   int closed = 0;
   int messages = 0;
+  std::size_t stream_bytes = 0;
   std::string why;
 };
 
 // A group and its dialling peers, turned by hand on one thread.
 class ShardsTest : public testing::Test {
  protected:
-  void open(std::size_t count, std::size_t clients) {
-    auto opened = Shards::open(loopback_config(), keys_, {.count = count});
+  void open(std::size_t count, std::size_t clients, const NodeConfig& config = loopback_config()) {
+    auto opened = Shards::open(config, keys_, {.count = count});
     ASSERT_TRUE(opened) << opened.error().message;
     group_ = std::move(*opened);
     ASSERT_TRUE(group_->steering_error()) << group_->steering_error().error().message;
@@ -133,6 +135,22 @@ TEST_F(ShardsTest, ConnectionsSpreadAndEachStaysWithItsShard) {
   }
   expect_each_at_its_shard();
   EXPECT_EQ(group_->statistics().link.forwarded_runs, 0U);
+}
+
+// The bound on inbound memory is one for all shards: what one of them needs beyond its part the others lend.
+TEST_F(ShardsTest, AMessageMayUseMoreThanTheShareOfItsShard) {
+  NodeConfig config = loopback_config();
+  config.endpoint.reassembly_bytes = std::uint64_t{12} << 20;
+  open(4, 1, config);
+  dial_all();
+  constexpr std::size_t kBytes = std::size_t{5} << 20;
+  ASSERT_TRUE(clients_[0].node->send(clients_[0].connection, Body::owned(std::vector<std::uint8_t>(kBytes))));
+  turn_until([&] {
+    std::size_t bytes = 0;
+    for (const Counter& server : servers_) bytes += server.stream_bytes;
+    return bytes == kBytes;
+  });
+  EXPECT_EQ(group_->statistics().endpoint.reassembly_refused, 0U);
 }
 
 TEST_F(ShardsTest, APeersOwnShardDialsItAndTheOthersRefuse) {

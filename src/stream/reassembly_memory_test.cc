@@ -93,6 +93,43 @@ TEST(ReassemblyMemory, CountsIndicesAndBuffers) {
   EXPECT_EQ(memory.buffer_bytes(), 0U);
 }
 
+class Pool final : public ReassemblyPool {
+ public:
+  explicit Pool(std::uint64_t bytes) : left(bytes) {}
+  std::uint64_t take(std::uint64_t bytes) override {
+    const std::uint64_t taken = std::min(left, bytes);
+    left -= taken;
+    return taken;
+  }
+  void give_back(std::uint64_t bytes) override { left += bytes; }
+
+  std::uint64_t left;
+};
+
+TEST(ReassemblyBudget, BudgetsWithOnePoolKeepOneBoundAndEachMayUseMostOfIt) {
+  constexpr std::uint64_t kMiB = 1 << 20;
+  Pool pool(32 * kMiB);
+  {
+    ReassemblyBudget first(4 * kMiB, &pool);
+    ReassemblyBudget second(4 * kMiB, &pool);
+    EXPECT_TRUE(first.charge(30 * kMiB));
+    EXPECT_FALSE(first.nearly_full()) << "there is more to be borrowed";
+    EXPECT_TRUE(first.charge(6 * kMiB));
+    EXPECT_TRUE(first.nearly_full());
+    EXPECT_FALSE(first.charge(1));
+    EXPECT_TRUE(second.charge(4 * kMiB)) << "its own share";
+    EXPECT_FALSE(second.charge(1));
+    EXPECT_EQ(first.held() + second.held(), 40 * kMiB);
+    first.refund(34 * kMiB);
+    EXPECT_TRUE(second.charge(28 * kMiB));
+    EXPECT_LE(first.limit() + second.limit(), 40 * kMiB);
+    first.refund(2 * kMiB);
+    second.refund(32 * kMiB);
+    EXPECT_GE(pool.left, 30 * kMiB);
+  }
+  EXPECT_EQ(pool.left, 32 * kMiB);
+}
+
 TEST(ReassemblyMemory, SharesOneBudgetAndGivesAllOfItBack) {
   ReassemblyBudget budget(20'000);
   DeliveredMemory delivered;

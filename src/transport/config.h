@@ -51,6 +51,8 @@ struct Config {
   // Bytes that the unfinished inbound streams of all connections may hold together. Above seven eighths of it the
   // connections that hold most for each byte they have sent are closed (CloseReason::kMemory).
   std::uint64_t reassembly_bytes = std::uint64_t{512} << 20;
+  // Lends more to several endpoints that have one bound in common; outlives them.
+  ReassemblyPool* reassembly_pool = nullptr;
 
   // Application bits per second, per connection and for the whole endpoint (shared fairly); absent: no limit.
   std::optional<Bandwidth> connection_rate_limit;

@@ -33,7 +33,7 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
       sink_(sink),
       cost_(cost),
       key_usage_(random),
-      reassembly_(config.reassembly_bytes),
+      reassembly_(config.reassembly_bytes, config.reassembly_pool),
       table_secret_(random.next_u64()),
       by_address_(table_secret_),
       by_tag_(derived_key(table_secret_ + 2)),
