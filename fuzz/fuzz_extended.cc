@@ -19,6 +19,7 @@
 #include "transport/extended_keys.h"
 #include "transport/handshake_test_support.h"
 #include "wire/control_frame.h"
+#include "wire/flow_frame.h"
 #include "wire/extension.h"
 
 namespace godwit::fuzz {
@@ -41,6 +42,9 @@ void check_block(ByteView bytes) {
   }
   if (const auto frame = wire::read_control_frame(bytes)) {
     GODWIT_ASSERT(std::ranges::equal(wire::encode(*frame), bytes.first(wire::kControlFrameSize)));
+  }
+  if (const auto frame = wire::read_flow_frame(bytes)) {
+    GODWIT_ASSERT(std::ranges::equal(wire::encode(*frame), bytes.first(wire::kFlowFrameSize)));
   }
 }
 

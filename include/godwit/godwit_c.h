@@ -83,6 +83,9 @@ typedef struct godwit_options {
   void (*trace)(const char* record, size_t length, void* context);
   void* trace_context;
   const char* extended; /* extended sessions: "off", "auto", "require"; null: the default */
+  uint64_t stream_window_bytes;     /* of an inbound stream, ahead of the application; extended sessions */
+  uint64_t connection_window_bytes; /* the same of all inbound streams of a connection */
+  bool consume_by_hand;             /* bytes of chunks count as read by ..._consume(), not when they are delivered */
 } godwit_options;
 
 /* Fills in the defaults. `size` is sizeof(godwit_options). */
@@ -250,6 +253,15 @@ bool godwit_node_cancel(godwit_node* node, godwit_connection connection, godwit_
 uint32_t godwit_node_stream_of(const godwit_node* node, godwit_connection connection, godwit_message message);
 bool godwit_node_keep_alive(godwit_node* node, godwit_connection connection, uint32_t stream);
 bool godwit_node_stop_receiving(godwit_node* node, godwit_connection connection, uint32_t stream);
+/* Flow control of extended sessions, as Node::consume(), pause() and resume() have it (node.h). */
+void godwit_node_consume(godwit_node* node, godwit_connection connection, uint32_t stream, uint64_t bytes);
+bool godwit_node_pause(godwit_node* node, godwit_connection connection, uint32_t stream);
+bool godwit_node_resume(godwit_node* node, godwit_connection connection, uint32_t stream);
+/* Cancelling and stopping with a number of the application's, which reaches the peer of an extended session. */
+bool godwit_node_cancel_with_code(godwit_node* node, godwit_connection connection, godwit_message message,
+                                  uint64_t code);
+bool godwit_node_stop_receiving_with_code(godwit_node* node, godwit_connection connection, uint32_t stream,
+                                          uint64_t code);
 godwit_status godwit_node_ping(godwit_node* node, godwit_connection connection);
 godwit_status godwit_node_reconnect(godwit_node* node, godwit_connection connection);
 /* Ends a connection at once; `text` for the peer, or null. */

@@ -77,15 +77,24 @@ class Node {
                                                 const SendOptions& options = {});
   // Bytes from the start of a stream that may be sent from now on (SendOptions::send_limit). False when it has ended.
   bool extend_send_limit(ConnectionId connection, MessageId message, std::uint64_t limit_bytes);
-  // Gives a message up; kFailed follows. False when it has ended.
-  bool cancel(ConnectionId connection, MessageId message);
+  // Gives a message up; kFailed follows. The peer of an extended session gets kAborted with `code`, a number of the
+  // application's, if some of a stream has been sent. False when it has ended.
+  bool cancel(ConnectionId connection, MessageId message, std::uint64_t code = 0);
   // The stream id under which a message travels; 0 for one that is no stream or has ended.
   [[nodiscard]] std::uint32_t stream_of(ConnectionId connection, MessageId message) const;
   // An inbound stream whose sender waits for the application does not count as abandoned for another idle period.
   // False when no such stream is open.
   bool keep_alive(ConnectionId connection, std::uint32_t stream);
-  // Nothing more of an inbound stream is delivered. False when no such stream is open.
-  bool stop_receiving(ConnectionId connection, std::uint32_t stream);
+  // Nothing more of an inbound stream is delivered; in an extended session its sender stops, with kFailed and `code`.
+  // False when no such stream is open.
+  bool stop_receiving(ConnectionId connection, std::uint32_t stream, std::uint64_t code = 0);
+  // So many bytes of a stream's chunks have been read, also of one that has arrived whole; with Options::consume_by_hand,
+  // in an extended session; else without effect.
+  void consume(ConnectionId connection, std::uint32_t stream, std::uint64_t bytes);
+  // A paused stream's sender stops when a window of it has arrived; what had been granted before comes still. False when
+  // no such stream is open, or the peer has no flow control (the deployed wire has none).
+  bool pause(ConnectionId connection, std::uint32_t stream);
+  bool resume(ConnectionId connection, std::uint32_t stream);
   // kRoundTrip follows when the peer answers. Errors: kNotFound.
   Result<void> ping(ConnectionId connection);
   // Shakes hands anew beside the session, for a peer that is suspect: kClosed (kReplaced) and kConnected with a new id

@@ -111,6 +111,12 @@ struct Options {
   bool require_authenticated_peer = true;
   // Messages above 1106 bytes arrive as kChunk events as they come in, instead of one kMessage when complete.
   bool stream_in_chunks = false;
+  // Flow control, in extended sessions whose peer has it too: how many bytes of one stream, and of all streams of a
+  // connection, may arrive ahead of the application; 64 KiB to 1 GiB each. Bytes count as read when the handler returns,
+  // or with consume_by_hand (only with stream_in_chunks) when consume() says so.
+  std::uint64_t stream_window_bytes = std::uint64_t{32} << 20;
+  std::uint64_t connection_window_bytes = std::uint64_t{48} << 20;
+  bool consume_by_hand = false;
   // Both at least 10 ms and at most a year. Pings go out three times within the idle time-out, or more often.
   Duration connect_timeout = std::chrono::seconds{15};
   Duration idle_timeout = std::chrono::seconds{120};
@@ -168,9 +174,9 @@ struct Event {
     kClosed = 1,          // reason, text: why; code: of close(). The last event of a connection
     kMessage = 2,         // bytes: a whole message
     kChunk = 3,           // bytes, stream, offset, total: the next bytes of a stream, in order
-    kAborted = 4,         // stream, offset (bytes received), total: an inbound stream ended half received
+    kAborted = 4,         // stream, offset (bytes received), total, code: an inbound stream ended half received
     kAcknowledged = 5,    // message: the peer has acknowledged every packet of it; its borrowed bytes are free
-    kFailed = 6,          // message, text, may_have_arrived; its borrowed bytes are free
+    kFailed = 6,          // message, text, may_have_arrived, code; its borrowed bytes are free
     kWritable = 7,        // a refused send can be tried again
     kRoundTrip = 8,       // round_trip: a ping was answered
     kSuspect = 9,         // silent_for: the peer is silent; the connection stays open
@@ -191,7 +197,9 @@ struct Event {
   std::uint64_t total = 0;
   MessageId message = 0;
   CloseReason reason = CloseReason::kLocal;
-  std::uint64_t code = 0;  // the number given to close() by the side that closed; 0 where none is known
+  // The number that the other side gave to close(), cancel() or stop_receiving(), in an extended session; of kClosed also
+  // this side's own. 0 where none is known.
+  std::uint64_t code = 0;
   bool may_have_arrived = false;
   bool authenticated = false;
   bool initiator = false;

@@ -106,6 +106,26 @@ uint32_t godwit_node_stream_of(const godwit_node* node, godwit_connection connec
 bool godwit_node_keep_alive(godwit_node* node, godwit_connection connection, uint32_t stream) {
   return guarded_or(false, [&] { return node->node->keep_alive(connection, stream); });
 }
+bool godwit_node_cancel_with_code(godwit_node* node, godwit_connection connection, godwit_message message,
+                                  uint64_t code) {
+  return guarded_or(false, [&] { return node->node->cancel(connection, message, code); });
+}
+bool godwit_node_stop_receiving_with_code(godwit_node* node, godwit_connection connection, uint32_t stream,
+                                          uint64_t code) {
+  return guarded_or(false, [&] { return node->node->stop_receiving(connection, stream, code); });
+}
+void godwit_node_consume(godwit_node* node, godwit_connection connection, uint32_t stream, uint64_t bytes) {
+  static_cast<void>(guarded([&] {
+    node->node->consume(connection, stream, bytes);
+    return GODWIT_OK;
+  }));
+}
+bool godwit_node_pause(godwit_node* node, godwit_connection connection, uint32_t stream) {
+  return guarded_or(false, [&] { return node->node->pause(connection, stream); });
+}
+bool godwit_node_resume(godwit_node* node, godwit_connection connection, uint32_t stream) {
+  return guarded_or(false, [&] { return node->node->resume(connection, stream); });
+}
 bool godwit_node_stop_receiving(godwit_node* node, godwit_connection connection, uint32_t stream) {
   return guarded_or(false, [&] { return node->node->stop_receiving(connection, stream); });
 }

@@ -63,6 +63,9 @@ godwit_options complete(const godwit_options* given) {
   result.accept_incoming = defaults.transport.accept_incoming;
   result.require_authenticated_peer = defaults.transport.require_authenticated_peer;
   result.stream_in_chunks = defaults.transport.stream_in_chunks;
+  result.stream_window_bytes = defaults.transport.stream_window_bytes;
+  result.connection_window_bytes = defaults.transport.connection_window_bytes;
+  result.consume_by_hand = defaults.transport.consume_by_hand;
   result.max_connections = defaults.transport.max_connections;
   result.max_inbound_bytes = defaults.transport.max_inbound_bytes;
   result.connect_timeout_ns = defaults.transport.connect_timeout.count();
@@ -86,6 +89,9 @@ NodeOptions to_node_options(const godwit_options& options) {
   transport.accept_incoming = options.accept_incoming;
   transport.require_authenticated_peer = options.require_authenticated_peer;
   transport.stream_in_chunks = options.stream_in_chunks;
+  transport.stream_window_bytes = options.stream_window_bytes;
+  transport.connection_window_bytes = options.connection_window_bytes;
+  transport.consume_by_hand = options.consume_by_hand;
   transport.max_connections = options.max_connections;
   transport.max_inbound_bytes = options.max_inbound_bytes;
   transport.congestion = text_or(options.congestion, transport.congestion);

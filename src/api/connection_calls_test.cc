@@ -9,6 +9,7 @@
 #include <atomic>
 #include <thread>
 
+#include "api/connection_test_support.h"
 #include "godwit/godwit.h"
 
 namespace {
@@ -16,72 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace gw = godwit::v1;
 using Kind = gw::Event::Kind;
-
-// Two nodes on the loopback interface, connected; the handlers of both keep every event, with bytes of its own.
-class PublicConnection : public testing::Test {
- protected:
-  struct Kept {
-    gw::Event event;
-    std::vector<std::uint8_t> bytes;
-  };
-
-  void SetUp() override {
-    const auto key_a = gw::SecretKey::generate();
-    const auto key_b = gw::SecretKey::generate();
-    ASSERT_TRUE(key_a && key_b);
-    gw::NodeOptions options;
-    options.bind = "127.0.0.1:0";
-    options.transport.stream_in_chunks = true;
-    options.transport.trace = [this](std::string_view record) { trace_ += record; };
-    auto a = gw::Node::open(options, *key_a);
-    options.transport.trace = nullptr;
-    auto b = gw::Node::open(options, *key_b);
-    ASSERT_TRUE(a && b);
-    a_ = std::move(*a);
-    b_ = std::move(*b);
-    const auto connection = a_->connect(b_->local_address(), b_->public_key());
-    ASSERT_TRUE(connection);
-    connection_ = *connection;
-    ASSERT_TRUE(turn_until([&] { return has(at_a_, Kind::kConnected) && has(at_b_, Kind::kConnected); }));
-    other_side_ = find(at_b_, Kind::kConnected)->event.connection;
-  }
-
-  template <typename Condition>
-  bool turn_until(Condition condition) {
-    for (int turn = 0; turn < 20'000; ++turn) {
-      if (condition()) return true;
-      a_->turn(keep_a_, 500us);
-      b_->turn(keep_b_, 500us);
-    }
-    return condition();
-  }
-
-  static const Kept* find(const std::vector<Kept>& events, Kind kind) {
-    for (const Kept& kept : events) {
-      if (kept.event.kind == kind) return &kept;
-    }
-    return nullptr;
-  }
-  static bool has(const std::vector<Kept>& events, Kind kind) { return find(events, kind) != nullptr; }
-
-  std::string trace_;
-  std::unique_ptr<gw::Node> a_;
-  std::unique_ptr<gw::Node> b_;
-  gw::ConnectionId connection_ = 0;
-  gw::ConnectionId other_side_ = 0;
-  std::vector<Kept> at_a_;
-  std::vector<Kept> at_b_;
-  const gw::Node::Handler keep_a_ = keeper(at_a_);
-  const gw::Node::Handler keep_b_ = keeper(at_b_);
-
- private:
-  static gw::Node::Handler keeper(std::vector<Kept>& events) {
-    return [&events](gw::Node&, const gw::Event& event) {
-      events.push_back({event, {event.bytes.begin(), event.bytes.end()}});
-      events.back().event.bytes = {};
-    };
-  }
-};
+using godwit::testing::PublicConnection;
 
 TEST_F(PublicConnection, SaysWhereThePeerSeesThisSide) {
   EXPECT_EQ(find(at_a_, Kind::kConnected)->event.remote, b_->local_address());

@@ -133,6 +133,7 @@ struct Converter {
     event.stream = aborted.stream_id;
     event.offset = aborted.received;
     event.total = aborted.total;
+    event.code = aborted.code;
   }
   void operator()(const MessageConfirmed& confirmed) const {
     event.kind = Event::Kind::kAcknowledged;
@@ -143,6 +144,7 @@ struct Converter {
     event.message = failed.message;
     event.may_have_arrived = failed.may_have_arrived;
     event.text = failed.why;
+    event.code = failed.code;
   }
   void operator()(const Writable&) const { event.kind = Event::Kind::kWritable; }
   void operator()(const PeerAuthenticated&) const {
@@ -231,6 +233,14 @@ Result<Config> to_config(const Options& options) {
   }
   config.reassembly_bytes = options.max_inbound_bytes;
   config.streams.delivery = options.stream_in_chunks ? DeliveryMode::kChunks : DeliveryMode::kWhole;
+  constexpr std::uint64_t kSmallestWindow = std::uint64_t{64} << 10;
+  constexpr std::uint64_t kLargestWindow = std::uint64_t{1} << 30;
+  for (const std::uint64_t window : {options.stream_window_bytes, options.connection_window_bytes}) {
+    if (window < kSmallestWindow || window > kLargestWindow) return invalid("a window is 64 KiB to 1 GiB");
+  }
+  config.handshake.flow = {.stream = options.stream_window_bytes,
+                           .connection = options.connection_window_bytes,
+                           .by_hand = options.consume_by_hand};
   if (const Status fine = check_config(config); !fine) return to_public(fine.error());
   return config;
 }

@@ -87,8 +87,8 @@ Result<MessageId> Endpoint::send_borrowed(Duration now, ConnectionId connection,
 bool Endpoint::extend_send_limit(Duration now, ConnectionId connection, MessageId message, std::uint64_t limit_bytes) {
   return implementation_->endpoint.extend_send_limit(at(now), connection, message, limit_bytes);
 }
-bool Endpoint::cancel(Duration now, ConnectionId connection, MessageId message) {
-  return implementation_->endpoint.cancel(at(now), connection, message);
+bool Endpoint::cancel(Duration now, ConnectionId connection, MessageId message, std::uint64_t code) {
+  return implementation_->endpoint.cancel(at(now), connection, message, code);
 }
 std::uint32_t Endpoint::stream_of(ConnectionId connection, MessageId message) const {
   return implementation_->endpoint.stream_id(connection, message);
@@ -96,8 +96,17 @@ std::uint32_t Endpoint::stream_of(ConnectionId connection, MessageId message) co
 bool Endpoint::keep_alive(Duration now, ConnectionId connection, std::uint32_t stream) {
   return implementation_->endpoint.touch_stream(at(now), connection, stream);
 }
-bool Endpoint::stop_receiving(ConnectionId connection, std::uint32_t stream) {
-  return implementation_->endpoint.refuse_stream(connection, stream);
+bool Endpoint::stop_receiving(ConnectionId connection, std::uint32_t stream, std::uint64_t code) {
+  return implementation_->endpoint.refuse_stream(connection, stream, code);
+}
+void Endpoint::consume(ConnectionId connection, std::uint32_t stream, std::uint64_t bytes) {
+  implementation_->endpoint.consume(connection, stream, bytes);
+}
+bool Endpoint::pause(ConnectionId connection, std::uint32_t stream) {
+  return implementation_->endpoint.set_paused(connection, stream, true);
+}
+bool Endpoint::resume(ConnectionId connection, std::uint32_t stream) {
+  return implementation_->endpoint.set_paused(connection, stream, false);
 }
 Result<void> Endpoint::ping(Duration now, ConnectionId connection) {
   return to_public(implementation_->endpoint.ping(at(now), connection));

@@ -99,8 +99,8 @@ bool Node::extend_send_limit(ConnectionId connection, MessageId message, std::ui
   return implementation_->node->endpoint().extend_send_limit(implementation_->node->now(), connection, message,
                                                              limit_bytes);
 }
-bool Node::cancel(ConnectionId connection, MessageId message) {
-  return implementation_->node->endpoint().cancel(implementation_->node->now(), connection, message);
+bool Node::cancel(ConnectionId connection, MessageId message, std::uint64_t code) {
+  return implementation_->node->endpoint().cancel(implementation_->node->now(), connection, message, code);
 }
 std::uint32_t Node::stream_of(ConnectionId connection, MessageId message) const {
   return implementation_->node->endpoint().stream_id(connection, message);
@@ -108,8 +108,17 @@ std::uint32_t Node::stream_of(ConnectionId connection, MessageId message) const 
 bool Node::keep_alive(ConnectionId connection, std::uint32_t stream) {
   return implementation_->node->endpoint().touch_stream(implementation_->node->now(), connection, stream);
 }
-bool Node::stop_receiving(ConnectionId connection, std::uint32_t stream) {
-  return implementation_->node->endpoint().refuse_stream(connection, stream);
+bool Node::stop_receiving(ConnectionId connection, std::uint32_t stream, std::uint64_t code) {
+  return implementation_->node->endpoint().refuse_stream(connection, stream, code);
+}
+void Node::consume(ConnectionId connection, std::uint32_t stream, std::uint64_t bytes) {
+  implementation_->node->endpoint().consume(connection, stream, bytes);
+}
+bool Node::pause(ConnectionId connection, std::uint32_t stream) {
+  return implementation_->node->endpoint().set_paused(connection, stream, true);
+}
+bool Node::resume(ConnectionId connection, std::uint32_t stream) {
+  return implementation_->node->endpoint().set_paused(connection, stream, false);
 }
 Result<void> Node::ping(ConnectionId connection) {
   return to_public(implementation_->node->endpoint().ping(implementation_->node->now(), connection));

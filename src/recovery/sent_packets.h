@@ -22,7 +22,7 @@ struct PacketContent {
   enum class Kind : std::uint8_t { kFragment, kMessage, kControl };
   Kind kind = Kind::kControl;
   std::uint32_t owner = 0;     // slot of the stream or message, as the connection numbers them
-  std::uint32_t fragment = 0;  // fragments only
+  std::uint32_t fragment = 0;  // of a stream; of a control message: which kind, as the connection numbers them
 
   friend bool operator==(const PacketContent&, const PacketContent&) = default;
 };

@@ -99,6 +99,10 @@ std::string print_host(const HostSpec& host) {
     out += fmt::format("extended = \"{}\"\n", kExtendedPolicies[static_cast<std::size_t>(config.handshake.extended)]);
   if (config.handshake.capabilities != usual.handshake.capabilities)
     out += fmt::format("capabilities = {}\n", config.handshake.capabilities);
+  if (config.handshake.flow.stream != usual.handshake.flow.stream)
+    out += fmt::format("stream_window = {}\n", config.handshake.flow.stream);
+  if (config.handshake.flow.connection != usual.handshake.flow.connection)
+    out += fmt::format("connection_window = {}\n", config.handshake.flow.connection);
   if (config.soft_packet_limit != usual.soft_packet_limit)
     out += fmt::format("soft_packet_limit = {}\n", config.soft_packet_limit);
   if (config.max_connections != usual.max_connections)

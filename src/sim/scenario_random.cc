@@ -222,6 +222,13 @@ Scenario random_scenario(std::uint64_t seed) {
       scenario.disturbances.push_back(random_disturbance(dice, scenario));
   }
   mix_extended_sessions(scenario, seed);
+  // Windows that the flows fill.
+  Dice windows(seed ^ 0x77696e646f7773);
+  for (HostSpec& host : scenario.hosts) {
+    if (!windows.chance(0.5)) continue;
+    host.config.handshake.flow = {.stream = windows.number(10'000, 200'000),
+                                  .connection = windows.number(20'000, 300'000)};
+  }
   scenario.resolve();
   return scenario;
 }

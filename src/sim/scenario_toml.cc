@@ -263,6 +263,8 @@ void read_host(Reader& in, HostSpec& host) {
     host.config.handshake.extended = static_cast<ExtendedPolicy>(*policy);
   }
   in.read("capabilities", host.config.handshake.capabilities);
+  in.read("stream_window", host.config.handshake.flow.stream);
+  in.read("connection_window", host.config.handshake.flow.connection);
   in.read("soft_packet_limit", host.config.soft_packet_limit);
   in.read("max_connections", host.config.max_connections);
   in.read("max_half_open", host.config.admission.max_half_open);

@@ -67,6 +67,10 @@ class Seen final : public trace::Sink {
 TEST(Simulator, OneRunShowsEveryEventAndEveryKindOfPacket) {
   Scenario scenario =
       two_hosts({.delay = 20ms, .rate = 5_mbps, .queue = {.bytes = 8'000}, .loss = {.rate = 0.01}, .duplicate = 0.01});
+  for (HostSpec& host : scenario.hosts) {
+    host.config.handshake.extended = ExtendedPolicy::kAuto;
+    host.config.handshake.flow = {.stream = 100'000, .connection = 200'000};
+  }
   scenario.flows.push_back({.bytes = 2'000'000});
   scenario.flows.push_back({.kind = FlowKind::kMessages, .count = 20, .bytes = 200, .interval = 500ms});
   scenario.disturbances.push_back({.kind = DisturbanceKind::kClose, .at = 6s, .target = 1});
@@ -78,7 +82,7 @@ TEST(Simulator, OneRunShowsEveryEventAndEveryKindOfPacket) {
   for (std::size_t i = 0; i < std::variant_size_v<trace::EventData>; ++i) {
     EXPECT_TRUE(seen.events.contains(i)) << "alternative " << i << " of trace::EventData";
   }
-  for (int i = 0; i <= static_cast<int>(trace::PacketKind::kUpgrade); ++i) {
+  for (int i = 0; i < static_cast<int>(trace::PacketKind::kCount); ++i) {
     const auto kind = static_cast<trace::PacketKind>(i);
     const bool wanted = kind != trace::PacketKind::kUpgrade;
     EXPECT_EQ(seen.kinds_sent.contains(kind), wanted) << trace::packet_kind_name(kind);

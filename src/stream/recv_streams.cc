@@ -34,12 +34,17 @@ FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& frag
   const std::uint64_t total = fragment.total_length;
   if (completed_.contains(id) || refused_.contains(id)) {
     ++statistics_.after_end;
+    if (flow_ && !flow_->receive_late(id, fragment.payload.size())) return {.result = Outcome::kBeyondCredit};
     return {.result = Outcome::kIgnored};
   }
-  if (total == 0 || total > config_.max_stream_bytes) return refuse_new(id);
+  if (total == 0 || total > config_.max_stream_bytes) return refuse_new(fragment);
 
   // Complete at once: no state, and no place among the open streams.
   if (fragment.number == wire::kFirstFragment && fragment.payload.size() == total) {
+    if (flow_) {
+      if (!flow_->admits_whole(total)) return {.result = Outcome::kBeyondCredit};
+      flow_->receive_whole(total);
+    }
     ++statistics_.opened;
     ++statistics_.finished;
     completed_.insert(id);
@@ -53,18 +58,21 @@ FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& frag
     return {.result = Outcome::kAccepted, .opened = true, .finished = true};
   }
 
-  if (streams_.full()) return refuse_new(id);
+  if (streams_.full()) return refuse_new(fragment);
   const std::uint32_t index = streams_.insert(RecvStream{now, id, total, config_.delivery, memory_.hash_key()});
   by_id_.insert(id, index);
+  if (flow_) flow_->open(index, id, total);
   account_tables();
   ++statistics_.opened;
   if (!next_check_) next_check_ = now + config_.check_interval;
 
   if (fragment.number == wire::kFirstFragment && fragment.payload.size() <= total) surface_metadata(fragment, sink);
   FragmentOutcome outcome = apply(now, index, fragment.number, fragment.payload, sink);
-  const bool nothing_kept = outcome.result == Outcome::kNoRoom || outcome.result == Outcome::kIgnored;
+  const bool nothing_kept = outcome.result == Outcome::kNoRoom || outcome.result == Outcome::kIgnored ||
+                            outcome.result == Outcome::kBeyondCredit;
   if (nothing_kept) {
     // A fragment that leaves nothing behind does not open a stream.
+    if (flow_) flow_->forget(index);
     streams_[index].clear(memory_);
     erase(index);
     --statistics_.opened;
@@ -77,11 +85,21 @@ FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& frag
 FragmentOutcome RecvStreams::apply(Instant now, std::uint32_t index, std::uint32_t number, ByteView payload,
                                    StreamSink& sink) {
   RecvStream& stream = streams_[index];
-  switch (stream.on_fragment(now, number, payload, memory_, sink)) {
+  if (flow_ && !flow_->admits(index, payload.size())) return {.result = Outcome::kBeyondCredit};
+  const std::uint64_t delivered = stream.contiguous();
+  const RecvStream::Result result = stream.on_fragment(now, number, payload, memory_, sink);
+  const bool counts = result == RecvStream::Result::kAccepted || result == RecvStream::Result::kHeld ||
+                      result == RecvStream::Result::kFinished || result == RecvStream::Result::kNoMemory;
+  if (flow_ && counts) {
+    flow_->receive(index, payload.size());
+    flow_->deliver(index, stream.contiguous() - delivered);
+  }
+  switch (result) {
     case RecvStream::Result::kAccepted: return {.result = Outcome::kAccepted};
     case RecvStream::Result::kHeld: ++statistics_.reordered; return {.result = Outcome::kAccepted};
     case RecvStream::Result::kFinished:
       ++statistics_.finished;
+      if (flow_) flow_->finish(index);
       completed_.insert(stream.id());
       account_tables();
       stream.clear(memory_);
@@ -100,11 +118,53 @@ FragmentOutcome RecvStreams::apply(Instant now, std::uint32_t index, std::uint32
   return {};
 }
 
-FragmentOutcome RecvStreams::refuse_new(std::uint32_t stream_id) {
+FragmentOutcome RecvStreams::refuse_new(const wire::StreamFragment& fragment) {
+  const std::uint32_t id = fragment.stream_id;
+  if (flow_ && !flow_->refuse(id, fragment.total_length, fragment.payload.size())) {
+    return {.result = Outcome::kBeyondCredit};
+  }
   ++statistics_.refused;
-  refused_.insert(stream_id);
+  refused_.insert(id);
   account_tables();
   return {.result = Outcome::kRefused};
+}
+
+bool RecvStreams::on_reset(std::uint32_t stream_id, std::uint64_t final_bytes, std::uint64_t code, StreamSink& sink) {
+  if (flow_ == nullptr) return false;
+  const std::uint32_t index = find(stream_id);
+  if (index == kNone) {
+    if (completed_.contains(stream_id)) return true;
+    if (!flow_->reset_ended(stream_id, final_bytes)) return false;
+    refused_.insert(stream_id);
+    account_tables();
+    return true;
+  }
+  if (!flow_->reset(index, final_bytes)) return false;
+  fail(index, InboundFailure::Reason::kReset, sink, code);
+  return true;
+}
+
+void RecvStreams::consume(std::uint32_t stream_id, std::uint64_t bytes) {
+  if (flow_ == nullptr) return;
+  const std::uint32_t index = find(stream_id);
+  if (index == kNone) {
+    flow_->consume_ended(bytes);
+  } else {
+    flow_->consume(index, bytes);
+  }
+}
+
+bool RecvStreams::set_paused(std::uint32_t stream_id, bool paused) {
+  const std::uint32_t index = find(stream_id);
+  if (flow_ == nullptr || index == kNone) return false;
+  flow_->set_paused(index, paused);
+  return true;
+}
+
+std::optional<FlowUpdate> RecvStreams::flow_again(FlowUpdate::Kind kind, std::uint32_t stream_id) {
+  if (flow_ == nullptr) return std::nullopt;
+  const std::uint32_t index = find(stream_id);
+  return flow_->again(kind, stream_id, index == kNone ? std::nullopt : std::optional(index));
 }
 
 void RecvStreams::surface_metadata(const wire::StreamFragment& fragment, StreamSink& sink) {
@@ -124,9 +184,10 @@ std::uint32_t RecvStreams::find(std::uint32_t stream_id) {
   return index;
 }
 
-bool RecvStreams::refuse(std::uint32_t stream_id) {
+bool RecvStreams::refuse(std::uint32_t stream_id, std::uint64_t code) {
   const std::uint32_t index = find(stream_id);
   if (index == kNone) return false;
+  if (flow_) flow_->give_up(index, code);
   streams_[index].clear(memory_);
   refused_.insert(stream_id);
   account_tables();
@@ -142,10 +203,11 @@ bool RecvStreams::touch(Instant now, std::uint32_t stream_id) {
   return true;
 }
 
-void RecvStreams::fail(std::uint32_t index, InboundFailure::Reason reason, StreamSink& sink) {
+void RecvStreams::fail(std::uint32_t index, InboundFailure::Reason reason, StreamSink& sink, std::uint64_t code) {
   RecvStream& stream = streams_[index];
   const InboundFailure failure{
-      .stream_id = stream.id(), .reason = reason, .received = stream.received(), .total = stream.total()};
+      .stream_id = stream.id(), .reason = reason, .received = stream.received(), .total = stream.total(), .code = code};
+  if (flow_ && reason != InboundFailure::Reason::kReset) flow_->give_up(index, 0);
   stream.clear(memory_);
   // Its late fragments could only open a stream that never completes: what came before has been receipted.
   refused_.insert(failure.stream_id);
@@ -176,6 +238,8 @@ void RecvStreams::handle_timeout(Instant now, StreamSink& sink) {
   for (std::uint32_t index = 0; index < streams_.capacity(); ++index) {
     if (!streams_.used(index)) continue;
     const RecvStream& stream = streams_[index];
+    // Its sender waits for credit, and the connection's own idle limit watches over the two.
+    if (flow_ && flow_->holds_back(index)) continue;
     if (now - stream.last_new_bytes_at() > config_.idle_limit) {
       fail(index, InboundFailure::Reason::kIdle, sink);
     } else if (now - stream.opened_at() > age_limit(stream.total())) {
@@ -188,7 +252,8 @@ void RecvStreams::handle_timeout(Instant now, StreamSink& sink) {
 }
 
 void RecvStreams::account_tables() {
-  memory_.set_table_bytes(streams_.bytes() + by_id_.bytes() + completed_.bytes() + refused_.bytes());
+  memory_.set_table_bytes(streams_.bytes() + by_id_.bytes() + completed_.bytes() + refused_.bytes() +
+                          (flow_ ? flow_->bytes() : 0));
 }
 
 Duration RecvStreams::age_limit(std::uint64_t total) const {

@@ -7,10 +7,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/time.h"
 #include "stream/id_map.h"
+#include "stream/inbound_flow.h"
 #include "stream/reassembly_memory.h"
 #include "stream/recent_ids.h"
 #include "stream/recv_stream.h"
@@ -38,17 +40,18 @@ struct RecvStreamsConfig {
 
 struct FragmentOutcome {
   enum class Result : std::uint8_t {
-    kAccepted,   // new bytes
-    kDuplicate,  // the fragment has arrived before under another packet id
-    kIgnored,    // breaks a rule of the stream, or belongs to a completed, refused or failed one
-    kRefused,    // this fragment made its stream refused: from now on it is ignored
+    kAccepted,      // new bytes
+    kDuplicate,     // the fragment has arrived before under another packet id
+    kIgnored,       // breaks a rule of the stream, or belongs to a completed, refused or failed one
+    kRefused,       // this fragment made its stream refused: from now on it is ignored
+    kBeyondCredit,  // more than the peer was granted: a violation of flow control
     kNoRoom,  // valid, but not kept: the packet must be neither receipted nor recorded, so that the peer sends it again
   };
   Result result = Result::kIgnored;
   bool opened = false;    // first fragment of its stream
   bool finished = false;  // last missing fragment of its stream
 
-  [[nodiscard]] bool must_receipt() const { return result != Result::kNoRoom; }
+  [[nodiscard]] bool must_receipt() const { return result != Result::kNoRoom && result != Result::kBeyondCredit; }
 };
 
 struct RecvStreamsStatistics {
@@ -76,8 +79,14 @@ class RecvStreams {
   FragmentOutcome on_fragment(Instant now, const wire::StreamFragmentHeader& fragment, StreamSink& sink) {
     if (fragment.stream_id == last_id_ && last_index_ != kNone) [[likely]] {
       RecvStream& stream = streams_[last_index_];
-      const bool same_total = fragment.total_length == stream.total();
-      if (same_total && stream.pass_through(now, fragment.number, fragment.payload, sink)) [[likely]] {
+      const std::uint64_t bytes = fragment.payload.size();
+      const bool plain =
+          fragment.total_length == stream.total() && (flow_ == nullptr || flow_->admits(last_index_, bytes));
+      if (plain && stream.pass_through(now, fragment.number, fragment.payload, sink)) [[likely]] {
+        if (flow_ != nullptr) {
+          flow_->receive(last_index_, bytes);
+          flow_->deliver(last_index_, bytes);
+        }
         return {.result = FragmentOutcome::Result::kAccepted};
       }
     }
@@ -89,13 +98,32 @@ class RecvStreams {
                        sink);
   }
 
+  // --- Flow control (docs/extended_sessions.md, section 9); before the first fragment, or never ---
+  // By hand only for streams that are delivered in chunks: nobody can have read what is not there yet.
+  void use_credit(FlowWindows windows) {
+    windows.by_hand = windows.by_hand && config_.delivery == DeliveryMode::kChunks;
+    flow_ = std::make_unique<InboundFlow>(windows, config_.refused_remembered, memory_.hash_key());
+  }
+  // Its sender gives the stream up after `final_bytes`. False when that contradicts what has come, or the credit.
+  [[nodiscard]] bool on_reset(std::uint32_t stream_id, std::uint64_t final_bytes, std::uint64_t code, StreamSink& sink);
+  // The application has read so many of the bytes that it was given; for FlowWindows::by_hand. Ids of complete streams
+  // count too. No effect without flow control.
+  void consume(std::uint32_t stream_id, std::uint64_t bytes);
+  // While a stream is paused its bytes count as unread. False when no such stream is open, or there is no flow control.
+  bool set_paused(std::uint32_t stream_id, bool paused);
+  // What the peer is to be told next, and the same again after a loss.
+  [[nodiscard]] std::optional<FlowUpdate> poll_flow() { return flow_ ? flow_->poll() : std::nullopt; }
+  [[nodiscard]] std::optional<FlowUpdate> flow_again(FlowUpdate::Kind kind, std::uint32_t stream_id);
+  [[nodiscard]] const InboundFlow* flow() const { return flow_.get(); }
+
   // Views handed out by on_chunk are no longer used. For an owner without a DeliveredMemory.
   void release_delivered() { memory_.release_retired(); }
 
   // Streams admitted from now on are delivered this way; those begun keep theirs.
   void set_delivery(DeliveryMode mode) { config_.delivery = mode; }
-  // Drops a stream and ignores the rest of it. Not reported to a sink. False when no such stream is open.
-  bool refuse(std::uint32_t stream_id);
+  // Drops a stream and ignores the rest of it; with flow control its sender is told, with the application's code. Not
+  // reported to a sink. False when no such stream is open.
+  bool refuse(std::uint32_t stream_id, std::uint64_t code = 0);
   // Keeps a stream from idling while its sender waits for credit. False when no such stream is open.
   bool touch(Instant now, std::uint32_t stream_id);
   // The session has ended: reports every stream that is half received.
@@ -117,10 +145,10 @@ class RecvStreams {
   [[nodiscard]] FragmentOutcome admit(Instant now, const wire::StreamFragment& fragment, StreamSink& sink);
   [[nodiscard]] FragmentOutcome apply(Instant now, std::uint32_t index, std::uint32_t number, ByteView payload,
                                       StreamSink& sink);
-  [[nodiscard]] FragmentOutcome refuse_new(std::uint32_t stream_id);
+  [[nodiscard]] FragmentOutcome refuse_new(const wire::StreamFragment& fragment);
   static void surface_metadata(const wire::StreamFragment& fragment, StreamSink& sink);
   [[nodiscard]] std::uint32_t find(std::uint32_t stream_id);
-  void fail(std::uint32_t index, InboundFailure::Reason reason, StreamSink& sink);
+  void fail(std::uint32_t index, InboundFailure::Reason reason, StreamSink& sink, std::uint64_t code = 0);
   // Frees the slot; its memory must have been cleared.
   void erase(std::uint32_t index);
   [[nodiscard]] Duration age_limit(std::uint64_t total) const;
@@ -136,6 +164,7 @@ class RecvStreams {
   std::uint32_t last_id_ = 0;         // of the stream of the last fragment: runs come from one stream
   std::uint32_t last_index_ = kNone;  // kNone: no such stream
   std::optional<Instant> next_check_;
+  std::unique_ptr<InboundFlow> flow_;  // null without flow control
   RecvStreamsStatistics statistics_;
 };
 

@@ -90,6 +90,7 @@ Result<MessageId> SendQueue::send_stream(Body&& body, SendOptions options) {
   const std::uint32_t index = streams_.insert(
       StreamSlot{.stream = SendStream{*id, std::move(body), std::move(options.metadata), options.send_limit},
                  .deadline = deadline});
+  if (credit_) streams_[index].stream.limit_credit(credit_->of_stream);
   if (streams_[index].stream.sendable()) turns_.add(index);
   note_deadline(deadline);
   ++statistics_.streams_accepted;
@@ -104,19 +105,21 @@ std::uint32_t SendQueue::stream_id(MessageId message) const {
 bool SendQueue::extend_send_limit(MessageId message, std::uint64_t limit_bytes) {
   const std::optional<Found> found = find(message);
   if (!found || found->kind != SendKind::kFragment) return false;
-  SendStream& stream = streams_[found->index].stream;
-  stream.raise_send_limit(limit_bytes);
-  if (stream.sendable() && !turns_.contains(found->index)) {
-    has_front_ = false;
-    turns_.add(found->index);
-  }
+  streams_[found->index].stream.raise_send_limit(limit_bytes);
+  note_sendable(found->index);
   return true;
 }
 
-bool SendQueue::cancel(MessageId message) {
+void SendQueue::note_sendable(std::uint32_t index) {
+  if (!streams_[index].stream.sendable() || turns_.contains(index)) return;
+  has_front_ = false;
+  turns_.add(index);
+}
+
+bool SendQueue::cancel(MessageId message, std::uint64_t code) {
   const std::optional<Found> found = find(message);
   if (!found) return false;
-  fail(found->kind, found->index, SendFailure::Reason::kCancelled);
+  fail(found->kind, found->index, SendFailure::Reason::kCancelled, code);
   return true;
 }
 
@@ -147,8 +150,9 @@ bool SendQueue::poll_writable() {
 
 const SendItem* SendQueue::load_front() {
   for (;;) {
-    const bool message_first = message_head_ != kNone && (turns_.empty() || message_allowance_ > 0);
-    if (!message_first && turns_.empty()) return nullptr;
+    const bool streams_wait = !turns_.empty() && !blocked_;
+    const bool message_first = message_head_ != kNone && (!streams_wait || message_allowance_ > 0);
+    if (!message_first && !streams_wait) return nullptr;
     // A body that cannot be read has failed its message: the next one's turn.
     has_front_ = message_first ? load_message() : load_fragment();
     if (has_front_) return &front_;
@@ -254,6 +258,66 @@ std::optional<SendFailure> SendQueue::poll_failure(Instant now) {
   return unreported.failure;
 }
 
+// --- The receiver's credit ---
+
+void SendQueue::limit_streams(std::uint64_t stream_bytes, std::uint64_t all_bytes) {
+  has_front_ = false;
+  blocked_ = false;
+  credit_left_ = all_bytes;
+  const bool limited = stream_bytes != kUnlimited || all_bytes != kUnlimited;
+  credit_ = limited ? std::make_unique<Credit>(Credit{.of_stream = stream_bytes, .all = all_bytes}) : nullptr;
+  for (std::uint32_t index = 0; index < streams_.capacity(); ++index) {
+    if (!streams_.used(index)) continue;
+    streams_[index].stream.limit_credit(stream_bytes);
+    if (!streams_[index].stream.sendable()) turns_.remove(index);
+    note_sendable(index);
+  }
+}
+
+void SendQueue::raise_credit(std::uint64_t all_bytes) {
+  if (!credit_ || all_bytes <= credit_->all) return;
+  credit_left_ += all_bytes - std::exchange(credit_->all, all_bytes);
+  blocked_ = false;
+}
+
+void SendQueue::raise_stream_credit(std::uint32_t stream_id, std::uint64_t bytes) {
+  const std::uint32_t index = find_stream(stream_id);
+  if (index == kNone) return;
+  streams_[index].stream.raise_credit(bytes);
+  note_sendable(index);
+}
+
+void SendQueue::stop(std::uint32_t stream_id, std::uint64_t code) {
+  const std::uint32_t index = find_stream(stream_id);
+  if (index != kNone) fail(SendKind::kFragment, index, SendFailure::Reason::kStopped, code);
+}
+
+std::uint32_t SendQueue::find_stream(std::uint32_t stream_id) const {
+  for (std::uint32_t index = 0; index < streams_.capacity(); ++index) {
+    if (streams_.used(index) && streams_[index].stream.id() == stream_id) return index;
+  }
+  return kNone;
+}
+
+std::optional<StreamReset> SendQueue::poll_reset() {
+  if (!credit_ || credit_->resets_sent == credit_->resets.size()) return std::nullopt;
+  return credit_->resets[credit_->resets_sent++];
+}
+
+std::optional<StreamReset> SendQueue::reset_again(std::uint32_t stream_id) const {
+  if (!credit_) return std::nullopt;
+  const auto found = std::ranges::find(credit_->resets, stream_id, &StreamReset::stream_id);
+  return found == credit_->resets.end() ? std::nullopt : std::optional(*found);
+}
+
+void SendQueue::on_reset_acknowledged(std::uint32_t stream_id) {
+  if (!credit_) return;
+  const auto found = std::ranges::find(credit_->resets, stream_id, &StreamReset::stream_id);
+  if (found == credit_->resets.end()) return;
+  credit_->resets.erase(found);
+  --credit_->resets_sent;
+}
+
 // --- Time ---
 
 std::optional<Instant> SendQueue::next_timeout() const {
@@ -293,9 +357,9 @@ void SendQueue::note_deadline(Instant deadline) {
 
 // --- Slots ---
 
-void SendQueue::fail(SendKind kind, std::uint32_t index, SendFailure::Reason reason) {
+void SendQueue::fail(SendKind kind, std::uint32_t index, SendFailure::Reason reason, std::uint64_t code) {
   has_front_ = false;
-  UnreportedFailure unreported{.failure = {.message = id_of(kind, index), .kind = kind, .reason = reason},
+  UnreportedFailure unreported{.failure = {.message = id_of(kind, index), .kind = kind, .reason = reason, .code = code},
                                .lingering_charge = 0};
   if (kind == SendKind::kMessage) {
     unreported.failure.owner = messages_.handle(index);
@@ -312,6 +376,9 @@ void SendQueue::fail(SendKind kind, std::uint32_t index, SendFailure::Reason rea
     unreported.failure.last_packet = streams_[index].last_packet;
     if (stream.started()) {
       unreported.lingering_charge = cost;
+      if (credit_) {
+        credit_->resets.push_back({.stream_id = stream.id(), .sent_bytes = stream.sent_bytes(), .code = code});
+      }
     } else {
       charge_.close(cost);
     }

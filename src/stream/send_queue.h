@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -86,15 +87,24 @@ struct SendItem {
 // A message that was given up: unreadable body, deadline, abandoned packets, cancelled, overtaken by a new session of
 // the receiver, or lost where it was not to be sent again. Its body has been released.
 struct SendFailure {
-  enum class Reason : std::uint8_t { kBodyUnreadable, kDeadline, kAbandoned, kCancelled, kNewSession, kLost };
+  enum class Reason : std::uint8_t { kBodyUnreadable, kDeadline, kAbandoned, kCancelled, kNewSession, kLost, kStopped };
   MessageId message = 0;
   SendKind kind = SendKind::kMessage;
   SlotHandle owner = 0;  // stale by now: recovery is to forget its packets
   Reason reason = Reason::kCancelled;
   bool may_have_arrived = false;  // at least one packet of it was handed out
+  std::uint64_t code = 0;         // of cancel() and stop()
   // The packets that were handed out, as take() was told; meaningless unless may_have_arrived.
   std::uint32_t first_packet = 0;
   std::uint32_t last_packet = 0;
+};
+
+// A stream that was given up after some of it was sent, where the receiver gives credit: it has to learn how many
+// bytes.
+struct StreamReset {
+  std::uint32_t stream_id = 0;
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t code = 0;  // the application's
 };
 
 struct SendQueueStatistics {
@@ -121,8 +131,9 @@ class SendQueue {
   // Bytes from the start of the stream that may be sent in all; a lower value than before changes nothing. A fragment
   // is sent only when it ends within the limit. False when the message is no stream or has ended.
   bool extend_send_limit(MessageId message, std::uint64_t limit_bytes);
-  // Gives a message up. Reported by poll_failure(). False when it has ended already.
-  bool cancel(MessageId message);
+  // Gives a message up, with a code for a receiver that hears of it. Reported by poll_failure(). False when it has
+  // ended already.
+  bool cancel(MessageId message, std::uint64_t code = 0);
   void cancel_all();
   // The receiver has begun a new session: what packets of it were handed out may have arrived in the former one, and a
   // stream's first fragments are gone with it. What has not begun goes into the new session.
@@ -134,7 +145,7 @@ class SendQueue {
   // What goes next, null when there is nothing to send. Stays the same until take() or another non-const call; costs a
   // few nanoseconds for contiguous bodies. A body that cannot be read fails its message here.
   [[nodiscard]] const SendItem* peek() {
-    if (!has_front_ && message_head_ == kNone && !turns_.empty()) [[likely]]
+    if (!has_front_ && message_head_ == kNone && !turns_.empty() && !blocked_) [[likely]]
       has_front_ = load_fragment();
     return has_front_ ? &front_ : load_front();
   }
@@ -153,7 +164,23 @@ class SendQueue {
   // body that cannot be read, an unreliable message.
   [[nodiscard]] std::optional<SendItem> content(SendKind kind, SlotHandle owner, std::uint32_t fragment);
   // Nothing unsent that may be sent: credit counts, the congestion window does not.
-  [[nodiscard]] bool idle() const { return turns_.empty() && message_head_ == kNone; }
+  [[nodiscard]] bool idle() const { return (turns_.empty() || blocked_) && message_head_ == kNone; }
+
+  // --- The receiver's credit (docs/extended_sessions.md, section 9): unlimited until the first of these ---
+  // A session begins: so many bytes of each stream, and of all together, may be sent at first. What an earlier session
+  // has sent of must have failed (fail_started).
+  void limit_streams(std::uint64_t stream_bytes, std::uint64_t all_bytes);
+  // Limits from the start of the connection, and of a stream; lower ones than before change nothing.
+  void raise_credit(std::uint64_t all_bytes);
+  void raise_stream_credit(std::uint32_t stream_id, std::uint64_t bytes);
+  // The receiver wants no more of the stream, which fails if it is open.
+  void stop(std::uint32_t stream_id, std::uint64_t code);
+  // Resets to be sent, one a call; the same again after a loss, until it is acknowledged.
+  [[nodiscard]] std::optional<StreamReset> poll_reset();
+  [[nodiscard]] std::optional<StreamReset> reset_again(std::uint32_t stream_id) const;
+  void on_reset_acknowledged(std::uint32_t stream_id);
+  // Streams wait for the receiver, and not for the path.
+  [[nodiscard]] bool blocked() const { return blocked_; }
 
   // --- What recovery reports ---
   // Fragments first … first + count - 1 of a stream, or a short message (first and count ignored), were acknowledged.
@@ -211,7 +238,9 @@ class SendQueue {
   void append_message(std::uint32_t index);
   void unlink_message(std::uint32_t index);
 
-  void fail(SendKind kind, std::uint32_t index, SendFailure::Reason reason);
+  void fail(SendKind kind, std::uint32_t index, SendFailure::Reason reason, std::uint64_t code = 0);
+  [[nodiscard]] std::uint32_t find_stream(std::uint32_t stream_id) const;
+  void note_sendable(std::uint32_t index);
   void erase_message(std::uint32_t index);
   void update_writable();
   void check_deadline(Instant now, SendKind kind, std::uint32_t index, Instant deadline);
@@ -232,6 +261,9 @@ class SendQueue {
 
   SendItem front_;
   bool has_front_ = false;
+  bool blocked_ = false;  // the next fragment exceeds the receiver's credit for all streams
+  bool messages_refused_ = false;
+  bool writable_ = false;
 
   StreamTurns turns_;  // streams that have something to send and the credit for it
   // Unsent short messages, first in first out.
@@ -240,13 +272,21 @@ class SendQueue {
   // Bytes that short messages may take before streams that wait get as many.
   std::int64_t message_allowance_;
 
+  // What the receiver gives, where it does.
+  struct Credit {
+    std::uint64_t of_stream = 0;      // of a new stream
+    std::uint64_t all = 0;            // for all streams together, from the start
+    std::vector<StreamReset> resets;  // that are not acknowledged
+    std::size_t resets_sent = 0;      // the first of them have gone out
+  };
+  std::unique_ptr<Credit> credit_;          // null: no limits
+  std::uint64_t credit_left_ = kUnlimited;  // for all streams together
+
   std::uint64_t message_bytes_ = 0;
   PeerCharge charge_;
   Instant earliest_deadline_ = Instant::max();  // never later than the earliest of all
 
-  bool messages_refused_ = false;
   std::optional<std::uint64_t> refused_charge_;
-  bool writable_ = false;
   struct UnreportedFailure {
     SendFailure failure;
     std::uint64_t lingering_charge;  // 0: the receiver never saw the stream
@@ -265,6 +305,10 @@ inline bool SendQueue::load_fragment() {
   const std::optional<ByteView> payload = stream.payload(number);
   if (!payload) [[unlikely]] {
     fail(SendKind::kFragment, index, SendFailure::Reason::kBodyUnreadable);
+    return false;
+  }
+  if (payload->size() > credit_left_) [[unlikely]] {
+    blocked_ = true;
     return false;
   }
   // Field by field, the view too: as an aggregate it is put together on the stack and copied (GCC 12), and the wait for
@@ -287,6 +331,7 @@ inline void SendQueue::take_fragment(std::uint32_t packet_id) {
   slot.last_packet = packet_id;
   stream.on_sent();
   const std::size_t bytes = front_.payload.size();
+  credit_left_ -= bytes;
   // Full while no messages are about: a store here would be waited for by the next fragment.
   if (message_allowance_ < kMessageBurst) [[unlikely]] {
     const std::size_t datagram_bytes = wire::kDatagramOverhead + wire::kFragmentOverhead + bytes;

@@ -27,9 +27,19 @@ SendStream::SendStream(std::uint32_t id, Body body, std::optional<std::vector<st
 }
 
 void SendStream::raise_send_limit(std::uint64_t bytes) {
-  if (bytes <= send_limit_) return;
-  send_limit_ = bytes;
-  sendable_end_ = last_below(bytes);
+  send_limit_ = std::max(send_limit_, bytes);
+  sendable_end_ = last_below(std::min(send_limit_, credit_));
+}
+
+void SendStream::raise_credit(std::uint64_t bytes) {
+  credit_ = std::max(credit_, bytes);
+  sendable_end_ = last_below(std::min(send_limit_, credit_));
+}
+
+void SendStream::limit_credit(std::uint64_t bytes) {
+  GODWIT_ASSERT(!started());
+  credit_ = bytes;
+  sendable_end_ = last_below(std::min(send_limit_, credit_));
 }
 
 void SendStream::on_acknowledged(std::uint32_t first, std::uint32_t count) {

@@ -55,8 +55,14 @@ class SendStream {
   [[nodiscard]] bool sendable() const { return next_ <= sendable_end_; }
   // The next fragment has been handed out for sending. Requires sendable().
   void on_sent() { ++next_; }
-  // Bytes from the start of the stream that may be sent. It only rises; a lower value changes nothing.
+  // Bytes from the start of the stream that may be sent: by the application's leave, and by the receiver's credit. Each
+  // only rises; a lower value changes nothing.
   void raise_send_limit(std::uint64_t bytes);
+  void raise_credit(std::uint64_t bytes);
+  // The receiver gives credit from now on. Before anything has been sent.
+  void limit_credit(std::uint64_t bytes);
+  // What has been sent, each byte once.
+  [[nodiscard]] std::uint64_t sent_bytes() const { return all_sent() ? total() : layout_.offset(next_); }
   [[nodiscard]] std::uint64_t unsent_bytes() const { return all_sent() ? 0 : total() - layout_.offset(next_); }
 
   // --- Acknowledgement ---
@@ -77,6 +83,7 @@ class SendStream {
   Body body_;
   std::optional<std::vector<std::uint8_t>> metadata_;
   std::uint64_t send_limit_;
+  std::uint64_t credit_ = kUnlimited;
 };
 
 }  // namespace godwit

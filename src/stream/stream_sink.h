@@ -38,11 +38,13 @@ struct InboundFailure {
     kAge,       // not complete within the age limit
     kNoMemory,  // its bytes no longer fit the connection's budget (DeliveryMode::kWhole)
     kClosed,    // the session has ended
+    kReset,     // its sender has given it up
   };
   std::uint32_t stream_id = 0;
   Reason reason = Reason::kIdle;
   std::uint64_t received = 0;  // bytes that arrived; in kChunks the first of them have been delivered
   std::uint64_t total = 0;
+  std::uint64_t code = 0;  // of a reset: the sender's
 
   [[nodiscard]] bool operations() const { return wire::is_operations_stream(stream_id); }
 };

@@ -29,8 +29,9 @@ std::string_view drop_reason_name(DropReason reason) {
 }
 
 std::string_view packet_kind_name(PacketKind kind) {
-  constexpr std::array<std::string_view, 9> kNames = {
-      "intro", "ack_connection", "error_ack", "short_message", "stream_fragment", "noop", "ping", "pong", "upgrade"};
+  constexpr std::array<std::string_view, static_cast<std::size_t>(PacketKind::kCount)> kNames = {
+      "intro", "ack_connection", "error_ack", "short_message", "stream_fragment",
+      "noop",  "ping",           "pong",      "upgrade",       "flow_control"};
   const auto index = static_cast<std::size_t>(kind);
   return index < kNames.size() ? kNames[index] : "unknown";
 }

@@ -21,7 +21,9 @@ enum class PacketKind : std::uint8_t {
   kNoOp,
   kPing,
   kPong,
-  kUpgrade
+  kUpgrade,
+  kFlowControl,  // of an extended session
+  kCount
 };
 
 // Why bytes that arrived were not used. Counted in the endpoint's and the connection's statistics by the same names.

@@ -122,6 +122,7 @@ void Connection::establish(Instant now, Session session, std::vector<std::vector
   }
   trace(now, trace::ConnectionStateChanged{"established", remote_});
   trace_controller(now, *started, {});
+  begin_flow_control(*started);
   enter(std::move(started));
   const auto unanswered = std::exchange(unanswered_, std::nullopt);
   if (!unanswered) return;
@@ -212,8 +213,8 @@ bool Connection::extend_send_limit(MessageId message, std::uint64_t limit_bytes)
   return queue_.extend_send_limit(message, limit_bytes);
 }
 
-bool Connection::cancel(Instant now, MessageId message) {
-  const bool cancelled = queue_.cancel(message);
+bool Connection::cancel(Instant now, MessageId message, std::uint64_t code) {
+  const bool cancelled = queue_.cancel(message, code);
   report_failures(now);
   return cancelled;
 }
@@ -393,9 +394,9 @@ bool Connection::touch_stream(Instant now, std::uint32_t stream_id) {
   return session != nullptr && session->streams && session->streams->touch(now, stream_id);
 }
 
-bool Connection::refuse_stream(std::uint32_t stream_id) {
+bool Connection::refuse_stream(std::uint32_t stream_id, std::uint64_t code) {
   Established* session = established();
-  return session != nullptr && session->streams && session->streams->refuse(stream_id);
+  return session != nullptr && session->streams && session->streams->refuse(stream_id, code);
 }
 
 bool Connection::is_finished() const {
@@ -414,12 +415,13 @@ void Connection::report_failures(Instant now) {
       session->recovery.forget_owner(content_kind_of(failed->kind), failed->owner,
                                      {.first = failed->first_packet, .last = failed->last_packet});
     }
-    constexpr std::array<std::string_view, 6> kWhy = {"its bytes could not be read",  "its deadline has passed",
-                                                      "the peer did not receipt it",  "cancelled",
-                                                      "the peer began a new session", "it was lost on the way"};
+    constexpr std::array<std::string_view, 7> kWhy = {
+        "its bytes could not be read",  "its deadline has passed", "the peer did not receipt it", "cancelled",
+        "the peer began a new session", "it was lost on the way",  "the peer wants no more of it"};
     emit(MessageFailed{.message = failed->message,
                        .may_have_arrived = failed->may_have_arrived,
-                       .why = std::string(kWhy[static_cast<std::size_t>(failed->reason)])});
+                       .why = std::string(kWhy[static_cast<std::size_t>(failed->reason)]),
+                       .code = failed->code});
   }
 }
 

@@ -112,7 +112,7 @@ class Connection final : private StreamSink {
   void handle_timeout(Instant now);
   [[nodiscard]] Result<MessageId> send(Instant now, Body&& body, SendOptions options);
   bool extend_send_limit(MessageId message, std::uint64_t limit_bytes);
-  bool cancel(Instant now, MessageId message);
+  bool cancel(Instant now, MessageId message, std::uint64_t code = 0);
   [[nodiscard]] std::uint32_t stream_id(MessageId message) const;
   // Sends a ping as soon as possible; PingAnswered follows its answer.
   [[nodiscard]] Status ping(Instant now);
@@ -122,7 +122,10 @@ class Connection final : private StreamSink {
   // Pings at once, and reports Suspect when nothing answers within `patience` (KeepAlive::expect_answer).
   void expect_answer(Instant now, Duration patience);
   bool touch_stream(Instant now, std::uint32_t stream_id);
-  bool refuse_stream(std::uint32_t stream_id);
+  bool refuse_stream(std::uint32_t stream_id, std::uint64_t code = 0);
+  // RecvStreams': no effect without flow control.
+  void consume(std::uint32_t stream_id, std::uint64_t bytes);
+  bool set_paused(std::uint32_t stream_id, bool paused);
   // Ends the connection. When established the peer is told: one more datagram comes out of poll_transmit().
   // `code` is the application's; a peer of the deployed form does not learn it.
   void close(Instant now, CloseReason reason, std::string_view text, std::uint64_t code = 0);
@@ -324,7 +327,7 @@ class Connection final : private StreamSink {
   void note_ordinary(Instant now, Established& session, const Arrival& arrival, std::uint32_t id);
   [[nodiscard]] RecvStreams& inbound_streams(Established& session) {
     if (session.streams == nullptr) [[unlikely]] {
-      session.streams = std::make_unique<RecvStreams>(context_.config.streams, context_.reassembly);
+      make_inbound_streams(session);
     }
     return *session.streams;
   }
@@ -361,6 +364,13 @@ class Connection final : private StreamSink {
   void write_path_responses(Instant now, Established& session, RunWriter& run) const;
   [[nodiscard]] std::optional<DatagramRun> poll_path_challenge(Instant now, Established& session,
                                                                TransmitBuffer& buffer);
+  // connection_flow.cc
+  void begin_flow_control(const Established& session);
+  void make_inbound_streams(Established& session);
+  [[nodiscard]] bool process_flow_frame(Instant now, Established& session, const Arrival& arrival, ByteView plaintext);
+  void write_flow_frames(Instant now, Established& session, RunWriter& run);
+  // The control message of a lost packet as it is now, under its id; 0 bytes when it does not matter any more.
+  [[nodiscard]] std::size_t encode_control_again(Established& session, const LostPacket& lost, MutableBytes out) const;
   // connection_send.cc, continued
   void write_control(Instant now, Established& session, RunWriter& run);
   void write_receipts(Instant now, Established& session, RunWriter& run);

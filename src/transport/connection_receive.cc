@@ -11,6 +11,7 @@
 #include "transport/run_writer.h"
 #include "transport/send_kind.h"
 #include "wire/control_frame.h"
+#include "wire/flow_frame.h"
 
 namespace godwit {
 namespace {
@@ -24,6 +25,17 @@ trace::PacketKind kind_of(const wire::Message& message) {
   if (std::holds_alternative<wire::Ping>(message)) return trace::PacketKind::kPing;
   if (std::holds_alternative<wire::Pong>(message)) return trace::PacketKind::kPong;
   return trace::PacketKind::kUpgrade;
+}
+
+// Of a packet that begins with a frame of the extended form alone.
+std::optional<trace::PacketKind> own_frame_kind(ByteView plaintext) {
+  if (wire::read_control_frame(plaintext)) return trace::PacketKind::kPing;  // of the path
+  if (wire::read_flow_frame(plaintext)) return trace::PacketKind::kFlowControl;
+  return std::nullopt;
+}
+
+bool is_reset(const AckedRange& range) {
+  return range.first_fragment == static_cast<std::uint32_t>(wire::FlowFrame::Kind::kStreamReset);
 }
 
 }  // namespace
@@ -167,6 +179,9 @@ void Connection::note_ordinary(Instant now, Established& session, const Arrival&
 
 void Connection::apply_fragment_outcome(Instant now, Established& session, const FragmentOutcome& outcome,
                                         std::uint32_t packet_id, std::size_t bytes) {
+  if (outcome.result == FragmentOutcome::Result::kBeyondCredit) [[unlikely]] {
+    return end(now, CloseReason::kProtocolViolation, "the peer has sent more than it was granted", Telling::kClose);
+  }
   if (!outcome.must_receipt()) {
     // Neither recorded nor receipted: the peer sends it again when there is room.
     return drop(now, trace::DropReason::kNoRoom, bytes);
@@ -181,11 +196,10 @@ void Connection::process(Instant now, const Arrival& arrival) {
   Established* session = established();
   if (session == nullptr) return;
   const auto packet = wire::decode(arrival.plaintext());
-  const bool control_frame =
-      !packet && session->session.extended() != nullptr && wire::read_control_frame(arrival.plaintext()).has_value();
-  if (!packet && !control_frame) return drop(now, trace::DropReason::kUndecodable, arrival.bytes());
-  if (control_frame) {
-    record_received(now, arrival, 0, trace::PacketKind::kPing);  // of the path
+  if (!packet) {
+    const auto kind = session->session.extended() == nullptr ? std::nullopt : own_frame_kind(arrival.plaintext());
+    if (!kind) return drop(now, trace::DropReason::kUndecodable, arrival.bytes());
+    record_received(now, arrival, 0, *kind);
     return process_frames(now, arrival, arrival.plaintext());
   }
   record_received(now, arrival, packet->packet_id, kind_of(packet->message));
@@ -201,6 +215,10 @@ void Connection::process_frames(Instant now, const Arrival& arrival, ByteView re
     if (session == nullptr || session->session.extended() == nullptr) return;
     if (process_control_frame(now, *session, rest)) {
       rest = rest.subspan(wire::kControlFrameSize);
+      continue;
+    }
+    if (process_flow_frame(now, *session, arrival, rest)) {
+      rest = rest.subspan(wire::kFlowFrameSize);
       continue;
     }
     const auto packet = wire::decode(rest);
@@ -360,7 +378,10 @@ void Connection::apply_acknowledgements(Instant now, Established& session) {
                Telling::kClose);
   }
   for (const AckedRange& range : outcome.acked) {
-    if (range.kind == PacketContent::Kind::kControl) continue;
+    if (range.kind == PacketContent::Kind::kControl) {
+      if (is_reset(range)) queue_.on_reset_acknowledged(range.owner);
+      continue;
+    }
     const SendKind kind = send_kind_of(range.kind);
     if (const auto confirmed = queue_.on_acknowledged(kind, range.owner, range.first_fragment, range.count)) {
       emit(MessageConfirmed{*confirmed});
@@ -397,7 +418,8 @@ void Connection::on_metadata(std::uint32_t stream_id, ByteView metadata) {
 }
 
 void Connection::on_failure(const InboundFailure& failure) {
-  emit(StreamAborted{.stream_id = failure.stream_id, .received = failure.received, .total = failure.total});
+  emit(StreamAborted{
+      .stream_id = failure.stream_id, .received = failure.received, .total = failure.total, .code = failure.code});
 }
 
 }  // namespace godwit

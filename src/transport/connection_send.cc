@@ -36,6 +36,10 @@ bool may_go_alone(Instant now, Pacer& pacer, const SendItem& item, std::uint64_t
   return false;
 }
 
+trace::PacketKind control_kind(const PacketContent& content) {
+  return content.fragment == 0 ? trace::PacketKind::kUpgrade : trace::PacketKind::kFlowControl;
+}
+
 trace::PacketKind packet_kind(SendKind kind) {
   return kind == SendKind::kFragment ? trace::PacketKind::kStreamFragment : trace::PacketKind::kShortMessage;
 }
@@ -81,6 +85,7 @@ std::optional<DatagramRun> Connection::transmit_established(Instant now, Establi
   RunWriter run(buffer.space(), session.session.sealer());
   const bool was_idle = !session.recovery.outstanding();
   write_control(now, session, run);
+  write_flow_frames(now, session, run);
   if (session.hold == nullptr) [[likely]] {
     write_retransmissions(now, session, run);
     write_data(now, session, run);
@@ -257,17 +262,20 @@ void Connection::write_receipts(Instant now, Established& session, RunWriter& ru
 void Connection::write_retransmissions(Instant now, Established& session, RunWriter& run) {
   while (const auto lost = session.recovery.poll_retransmit()) {
     const bool control = lost->content.kind == PacketContent::Kind::kControl;
+    std::array<std::uint8_t, 64> message;
+    std::size_t message_size = 0;
     std::optional<SendItem> item;
-    if (!control) {
+    if (control) {
+      message_size = encode_control_again(session, *lost, message);
+    } else {
       item = queue_.content(send_kind_of(lost->content.kind), lost->content.owner, lost->content.fragment);
-      if (!item) {
-        session.recovery.discard(lost->id);
-        report_failures(now);
-        continue;
-      }
     }
-    const wire::UpgradeDecline decline{.attempt = lost->content.owner, .reason = wire::kDeclineDisabled};
-    const std::size_t size = control ? wire::encoded_size(decline) + wire::kDatagramOverhead : item->datagram_bytes();
+    if (control ? message_size == 0 : !item) {
+      session.recovery.discard(lost->id);
+      report_failures(now);
+      continue;
+    }
+    const std::size_t size = control ? message_size + wire::kDatagramOverhead : item->datagram_bytes();
     if (!run.fits(size)) return;
     if (!lost->is_probe) {
       if (session.recovery.bytes_in_flight() + size > session.controller->window_bytes()) return;
@@ -278,15 +286,13 @@ void Connection::write_retransmissions(Instant now, Established& session, RunWri
     }
     const std::size_t before = run.bytes();
     if (control) {
-      std::array<std::uint8_t, 64> plaintext;
-      const std::size_t length = wire::encode(plaintext, lost->id, {}, decline);
-      run.append(ByteView(plaintext).first(length));
+      run.append(ByteView(message).first(message_size));
       run.count_tracked(size);
     } else if (!write_item(now, session, run, *item, lost->id)) {
       return;
     }
     session.recovery.on_retransmitted(now, lost->id, static_cast<std::uint32_t>(size));
-    record_sent(now, run, before, lost->id, control ? trace::PacketKind::kUpgrade : packet_kind(item->kind), true);
+    record_sent(now, run, before, lost->id, control ? control_kind(lost->content) : packet_kind(item->kind), true);
   }
 }
 

@@ -204,8 +204,8 @@ bool Endpoint::extend_send_limit(Instant /*now*/, ConnectionId connection, Messa
                          [&](Connection& found) { return found.extend_send_limit(message, limit_bytes); });
 }
 
-bool Endpoint::cancel(Instant now, ConnectionId connection, MessageId message) {
-  return with_connection(connection, false, [&](Connection& found) { return found.cancel(now, message); });
+bool Endpoint::cancel(Instant now, ConnectionId connection, MessageId message, std::uint64_t code) {
+  return with_connection(connection, false, [&](Connection& found) { return found.cancel(now, message, code); });
 }
 
 std::uint32_t Endpoint::stream_id(ConnectionId connection, MessageId message) const {
@@ -217,8 +217,19 @@ bool Endpoint::touch_stream(Instant now, ConnectionId connection, std::uint32_t 
   return with_connection(connection, false, [&](Connection& found) { return found.touch_stream(now, stream_id); });
 }
 
-bool Endpoint::refuse_stream(ConnectionId connection, std::uint32_t stream_id) {
-  return with_connection(connection, false, [&](Connection& found) { return found.refuse_stream(stream_id); });
+bool Endpoint::refuse_stream(ConnectionId connection, std::uint32_t stream_id, std::uint64_t code) {
+  return with_connection(connection, false, [&](Connection& found) { return found.refuse_stream(stream_id, code); });
+}
+
+void Endpoint::consume(ConnectionId connection, std::uint32_t stream_id, std::uint64_t bytes) {
+  with_connection(connection, false, [&](Connection& found) {
+    found.consume(stream_id, bytes);
+    return true;
+  });
+}
+
+bool Endpoint::set_paused(ConnectionId connection, std::uint32_t stream_id, bool paused) {
+  return with_connection(connection, false, [&](Connection& found) { return found.set_paused(stream_id, paused); });
 }
 
 Status Endpoint::ping(Instant now, ConnectionId connection) {

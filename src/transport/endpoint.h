@@ -75,13 +75,19 @@ class Endpoint {
   // ended.
   bool extend_send_limit(Instant now, ConnectionId connection, MessageId message, std::uint64_t limit_bytes);
   // Gives a message up; MessageFailed follows. False when it has ended.
-  bool cancel(Instant now, ConnectionId connection, MessageId message);
+  bool cancel(Instant now, ConnectionId connection, MessageId message, std::uint64_t code = 0);
   // The stream id a message travels under; 0 for a short message or one that has ended.
   [[nodiscard]] std::uint32_t stream_id(ConnectionId connection, MessageId message) const;
   // An inbound stream whose sender waits for credit does not idle; a refused one is ignored from now on. False when no
   // such stream is open.
   bool touch_stream(Instant now, ConnectionId connection, std::uint32_t stream_id);
-  bool refuse_stream(ConnectionId connection, std::uint32_t stream_id);
+  bool refuse_stream(ConnectionId connection, std::uint32_t stream_id, std::uint64_t code = 0);
+  // Flow control (docs/extended_sessions.md, section 9); no effect where the peer has none. The application has read so
+  // many bytes of the stream, where it says so by hand; also of one that has ended.
+  void consume(ConnectionId connection, std::uint32_t stream_id, std::uint64_t bytes);
+  // While a stream is paused what arrives of it counts as unread, so that its sender stops after a window. False when
+  // no such stream is open, or there is no flow control.
+  bool set_paused(ConnectionId connection, std::uint32_t stream_id, bool paused);
   // Pings at once; PingAnswered follows.
   [[nodiscard]] Status ping(Instant now, ConnectionId connection);
   // Asks the peer for a sign of life, as a connection does by itself while packets wait for acknowledgements: Suspect

@@ -102,6 +102,7 @@ struct StreamAborted {
   std::uint32_t stream_id = 0;
   std::uint64_t received = 0;
   std::uint64_t total = 0;
+  std::uint64_t code = 0;  // the sender's, where it has given the stream up in an extended session
 };
 
 // Every packet of an outgoing message was receipted; its borrowed bytes are no longer read.
@@ -114,6 +115,7 @@ struct MessageFailed {
   MessageId message = 0;
   bool may_have_arrived = false;  // at least one packet of it was sent
   std::string why;
+  std::uint64_t code = 0;  // the receiver's, where it wants no more of a stream
 };
 
 // A send that would have blocked can be tried again.

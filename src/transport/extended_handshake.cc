@@ -31,6 +31,8 @@ std::uint64_t milliseconds(Instant now, const HandshakeConfig& config) {
 wire::TransportParameters own_parameters(Instant now, const HandshakeContext& context) {
   wire::TransportParameters parameters{.capabilities = context.config->capabilities,
                                        .largest_datagram = wire::kMaxReceivedDatagram,
+                                       .initial_credit = context.config->flow.connection,
+                                       .initial_stream_credit = context.config->flow.stream,
                                        .timestamp = milliseconds(now, *context.config)};
   // Zero stands for no tag.
   while (parameters.connection_tag == wire::ConnectionTag{}) context.random->fill(parameters.connection_tag);

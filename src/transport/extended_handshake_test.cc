@@ -219,7 +219,7 @@ TEST(ExtendedHandshake, ASimultaneousOpenWithADeployedPeerGoesAsItDoesWithoutThe
 }
 
 TEST(ExtendedHandshake, AnIntroIsLongerByItsOfferAlone) {
-  for (const auto& [policy, bytes] : {std::pair{ExtendedPolicy::kOff, 73u}, std::pair{ExtendedPolicy::kAuto, 216u}}) {
+  for (const auto& [policy, bytes] : {std::pair{ExtendedPolicy::kOff, 73u}, std::pair{ExtendedPolicy::kAuto, 226u}}) {
     test::Party alice(1);
     test::Party bob(2);
     alice.config.extended = policy;

@@ -42,6 +42,7 @@ TEST(ExtendedVectors, HandshakeKeysAndPacketsAreThoseOfTheSpecification) {
   HandshakeConfig config;
   config.extended = ExtendedPolicy::kAuto;
   config.capabilities = wire::capability::kKeyUpdate | wire::capability::kRoaming | wire::capability::kCoalescing;
+  config.flow = {};
   std::copy(vector["version"].begin(), vector["version"].end(), config.version.begin());
   const wire::Intro intro{.version = config.version,
                           .key = SymmetricKey(vector.fixed<kSymmetricKeySize>("legacy_key"))};

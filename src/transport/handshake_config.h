@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/time.h"
+#include "stream/inbound_flow.h"
 #include "transport/session_form.h"
 #include "wire/extension.h"
 #include "wire/limits.h"
@@ -26,6 +27,9 @@ struct HandshakeConfig {
   ExtendedPolicy extended = ExtendedPolicy::kOff;
   // What this side offers; a bit that the peer does not offer too is not used.
   std::uint64_t capabilities = wire::kOwnCapabilities;
+  // Bytes of inbound streams that the peer may send ahead of the application, where both sides have flow control. Twice
+  // the window of a path of 1 Gbit/s and 130 ms; below what may wait out of order (ReassemblyLimits).
+  FlowWindows flow{.stream = std::uint64_t{32} << 20, .connection = std::uint64_t{48} << 20};
   // Added to `now` for the timestamp of an offer: the time of day, so that timestamps do not fall when a machine starts
   // anew.
   Duration clock_offset = Duration::zero();

@@ -9,14 +9,22 @@
 namespace godwit::wire {
 namespace {
 
-enum Parameter : std::uint8_t { kCapabilities = 1, kTag = 2, kLargestDatagram = 3, kInitialCredit = 4, kTimestamp = 5 };
-constexpr std::uint32_t kAllParameters =
-    1u << kCapabilities | 1u << kTag | 1u << kLargestDatagram | 1u << kInitialCredit | 1u << kTimestamp;
+enum Parameter : std::uint8_t {
+  kCapabilities = 1,
+  kTag = 2,
+  kLargestDatagram = 3,
+  kInitialCredit = 4,
+  kTimestamp = 5,
+  kInitialStreamCredit = 6
+};
+constexpr std::uint32_t kAllParameters = 1u << kCapabilities | 1u << kTag | 1u << kLargestDatagram |
+                                         1u << kInitialCredit | 1u << kTimestamp | 1u << kInitialStreamCredit;
 
 std::optional<std::size_t> length_of(std::uint8_t type) {
   switch (type) {
     case kCapabilities:
     case kInitialCredit:
+    case kInitialStreamCredit:
     case kTimestamp: return 8;
     case kTag: return kConnectionTagSize;
     case kLargestDatagram: return 2;
@@ -64,6 +72,7 @@ void encode_parameters(const TransportParameters& parameters, std::span<std::uin
   at = put(at, kLargestDatagram, parameters.largest_datagram);
   at = put(at, kInitialCredit, parameters.initial_credit);
   at = put(at, kTimestamp, parameters.timestamp);
+  at = put(at, kInitialStreamCredit, parameters.initial_stream_credit);
   GODWIT_ASSERT(at == out.data() + out.size());
 }
 
@@ -88,6 +97,7 @@ std::optional<TransportParameters> decode_parameters(ByteView bytes) {
       case kLargestDatagram: result.largest_datagram = load_le<std::uint16_t>(value.data()); break;
       case kInitialCredit: result.initial_credit = load_le<std::uint64_t>(value.data()); break;
       case kTimestamp: result.timestamp = load_le<std::uint64_t>(value.data()); break;
+      case kInitialStreamCredit: result.initial_stream_credit = load_le<std::uint64_t>(value.data()); break;
       default: break;
     }
   }

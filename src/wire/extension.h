@@ -42,26 +42,29 @@ using ConnectionTag = std::array<std::uint8_t, kConnectionTagSize>;
 
 // One bit of `capabilities` each. A bit that the other side does not announce is not used.
 namespace capability {
-inline constexpr std::uint64_t kKeyUpdate = 1;   // section 6
-inline constexpr std::uint64_t kRoaming = 2;     // section 7
-inline constexpr std::uint64_t kCoalescing = 8;  // section 5: several frames in a datagram
-inline constexpr std::uint64_t kCloseCode = 16;  // section 8
+inline constexpr std::uint64_t kKeyUpdate = 1;    // section 6
+inline constexpr std::uint64_t kRoaming = 2;      // section 7
+inline constexpr std::uint64_t kFlowControl = 4;  // section 9
+inline constexpr std::uint64_t kCoalescing = 8;   // section 5: several frames in a datagram
+inline constexpr std::uint64_t kCloseCode = 16;   // section 8
 }  // namespace capability
 // What this implementation has.
-inline constexpr std::uint64_t kOwnCapabilities =
-    capability::kKeyUpdate | capability::kRoaming | capability::kCoalescing | capability::kCloseCode;
+inline constexpr std::uint64_t kOwnCapabilities = capability::kKeyUpdate | capability::kRoaming |
+                                                  capability::kFlowControl | capability::kCoalescing |
+                                                  capability::kCloseCode;
 
 struct TransportParameters {
   std::uint64_t capabilities = 0;
   ConnectionTag connection_tag{};
-  std::uint16_t largest_datagram = 0;  // that the sender of the parameters accepts
-  std::uint64_t initial_credit = 0;    // bytes of streams on the whole connection
-  std::uint64_t timestamp = 0;         // milliseconds, never falls from one intro of a peer to the next
+  std::uint16_t largest_datagram = 0;       // that the sender of the parameters accepts
+  std::uint64_t initial_credit = 0;         // bytes of all streams together that the reader may send at first
+  std::uint64_t initial_stream_credit = 0;  // the same of each stream
+  std::uint64_t timestamp = 0;              // milliseconds, never falls from one intro of a peer to the next
 
   friend bool operator==(const TransportParameters&, const TransportParameters&) = default;
 };
 // Of the parameters that a Godwit sends.
-inline constexpr std::size_t kParametersSize = (2 + 8) + (2 + 4) + (2 + 2) + (2 + 8) + (2 + 8);
+inline constexpr std::size_t kParametersSize = (2 + 8) + (2 + 4) + (2 + 2) + (2 + 8) + (2 + 8) + (2 + 8);
 
 void encode_parameters(const TransportParameters& parameters, std::span<std::uint8_t, kParametersSize> out);
 // Nothing when a parameter is cut short, has the wrong length, comes twice or is missing, or the largest datagram is

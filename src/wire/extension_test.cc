@@ -29,6 +29,7 @@ const TransportParameters kSome{.capabilities = 0x8000000000000003,
                                 .connection_tag = {1, 2, 3, 4},
                                 .largest_datagram = 1452,
                                 .initial_credit = 1 << 20,
+                                .initial_stream_credit = 1 << 18,
                                 .timestamp = 1'700'000'000'000};
 
 TEST(Extension, ABlockIsReadAsItWasWritten) {

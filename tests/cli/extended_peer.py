@@ -102,9 +102,9 @@ class Noise:
 # --- Blocks and parameters ---
 
 
-def parameters(tag, capabilities=KEY_UPDATE | ROAMING | COALESCING, timestamp=0):
-    values = ((1, struct.pack("<Q", capabilities)), (2, tag), (3, struct.pack("<H", 1500)), (4, bytes(8)),
-              (5, struct.pack("<Q", timestamp)))
+def parameters(tag, capabilities=KEY_UPDATE | ROAMING | COALESCING, timestamp=0, credit=0):
+    values = ((1, struct.pack("<Q", capabilities)), (2, tag), (3, struct.pack("<H", 1500)), (4, struct.pack("<Q", credit)),
+              (5, struct.pack("<Q", timestamp)), (6, struct.pack("<Q", credit)))
     return b"".join(bytes((kind, len(value))) + value for kind, value in values)
 
 

@@ -172,6 +172,9 @@ _NUMBERS = (
     "connection_bits_per_second",
     "endpoint_bits_per_second",
     "receive_buffer_bytes",
+    "stream_window_bytes",
+    "connection_window_bytes",
+    "consume_by_hand",
 )
 _TEXTS = ("congestion", "cipher", "backend", "idle", "extended")
 _TIMES = ("connect_timeout", "idle_timeout")
@@ -256,8 +259,22 @@ class Node:
     def extend_send_limit(self, connection: int, message: int, limit: int) -> bool:
         return lib.godwit_node_extend_send_limit(self._open(), connection, message, limit)
 
-    def cancel(self, connection: int, message: int) -> bool:
-        return lib.godwit_node_cancel(self._open(), connection, message)
+    def cancel(self, connection: int, message: int, code: int = 0) -> bool:
+        return lib.godwit_node_cancel_with_code(self._open(), connection, message, code)
+
+    def stop_receiving(self, connection: int, stream: int, code: int = 0) -> bool:
+        return lib.godwit_node_stop_receiving_with_code(self._open(), connection, stream, code)
+
+    def consume(self, connection: int, stream: int, count: int) -> None:
+        """So many bytes of a stream's chunks have been read (option ``consume_by_hand``, extended sessions)."""
+        lib.godwit_node_consume(self._open(), connection, stream, count)
+
+    def pause(self, connection: int, stream: int) -> bool:
+        """The sender of the stream stops when a window of it has arrived. False without flow control."""
+        return lib.godwit_node_pause(self._open(), connection, stream)
+
+    def resume(self, connection: int, stream: int) -> bool:
+        return lib.godwit_node_resume(self._open(), connection, stream)
 
     def ping(self, connection: int) -> None:
         _check(lib.godwit_node_ping(self._open(), connection))

@@ -1,0 +1,154 @@
+// Flow control of an established connection of the extended form: docs/extended_sessions.md, section 9.
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "transport/connection.h"
+#include "transport/run_writer.h"
+#include "wire/flow_frame.h"
+
+namespace godwit {
+namespace {
+
+wire::FlowFrame::Kind frame_kind(FlowUpdate::Kind kind) {
+  switch (kind) {
+    case FlowUpdate::Kind::kConnectionCredit: return wire::FlowFrame::Kind::kConnectionCredit;
+    case FlowUpdate::Kind::kStreamCredit: return wire::FlowFrame::Kind::kStreamCredit;
+    case FlowUpdate::Kind::kStop: break;
+  }
+  return wire::FlowFrame::Kind::kStreamStop;
+}
+
+FlowUpdate::Kind update_kind(wire::FlowFrame::Kind kind) {
+  if (kind == wire::FlowFrame::Kind::kConnectionCredit) return FlowUpdate::Kind::kConnectionCredit;
+  return kind == wire::FlowFrame::Kind::kStreamCredit ? FlowUpdate::Kind::kStreamCredit : FlowUpdate::Kind::kStop;
+}
+
+wire::FlowFrame frame_of(const FlowUpdate& update) {
+  const bool stop = update.kind == FlowUpdate::Kind::kStop;
+  return {.kind = frame_kind(update.kind),
+          .stream_id = update.stream_id,
+          .value = stop ? 0 : update.value,
+          .code = stop ? update.value : 0};
+}
+
+wire::FlowFrame frame_of(const StreamReset& reset) {
+  return {.kind = wire::FlowFrame::Kind::kStreamReset,
+          .stream_id = reset.stream_id,
+          .value = reset.sent_bytes,
+          .code = reset.code};
+}
+
+}  // namespace
+
+void Connection::begin_flow_control(const Established& session) {
+  if (session.session.has(wire::capability::kFlowControl)) {
+    const wire::TransportParameters& theirs = session.session.extended()->theirs();
+    queue_.limit_streams(theirs.initial_stream_credit, theirs.initial_credit);
+  } else {
+    queue_.limit_streams(kUnlimited, kUnlimited);
+  }
+}
+
+void Connection::make_inbound_streams(Established& session) {
+  session.streams = std::make_unique<RecvStreams>(context_.config.streams, context_.reassembly);
+  if (session.session.has(wire::capability::kFlowControl)) session.streams->use_credit(context_.config.handshake.flow);
+}
+
+void Connection::consume(std::uint32_t stream_id, std::uint64_t bytes) {
+  Established* session = established();
+  if (session != nullptr && session->streams) session->streams->consume(stream_id, bytes);
+}
+
+bool Connection::set_paused(std::uint32_t stream_id, bool paused) {
+  Established* session = established();
+  return session != nullptr && session->streams && session->streams->set_paused(stream_id, paused);
+}
+
+// True when a frame of flow control stands at the start of `plaintext`, where both sides have it.
+bool Connection::process_flow_frame(Instant now, Established& session, const Arrival& arrival, ByteView plaintext) {
+  if (!session.session.has(wire::capability::kFlowControl)) return false;
+  const auto frame = wire::read_flow_frame(plaintext);
+  if (!frame) return false;
+  note_ordinary(now, session, arrival, frame->packet_id);
+  const bool duplicate = session.acks.is_duplicate(frame->packet_id);
+  static_cast<void>(session.acks.on_packet(now, frame->packet_id));
+  session.acks.queue_receipt(now, frame->packet_id);
+  if (duplicate) {
+    drop(now, trace::DropReason::kDuplicate, arrival.bytes());
+    return true;
+  }
+  session.keepalive.on_authentic(now);
+  switch (frame->kind) {
+    case wire::FlowFrame::Kind::kConnectionCredit: queue_.raise_credit(frame->value); break;
+    case wire::FlowFrame::Kind::kStreamCredit: queue_.raise_stream_credit(frame->stream_id, frame->value); break;
+    case wire::FlowFrame::Kind::kStreamStop:
+      queue_.stop(frame->stream_id, frame->code);
+      report_failures(now);
+      report_writable();
+      break;
+    case wire::FlowFrame::Kind::kStreamReset:
+      if (!inbound_streams(session).on_reset(frame->stream_id, frame->value, frame->code, *this)) {
+        end(now, CloseReason::kProtocolViolation, "the peer's reset contradicts its stream", Telling::kClose);
+      }
+      break;
+  }
+  return true;
+}
+
+void Connection::write_flow_frames(Instant now, Established& session, RunWriter& run) {
+  if (!session.session.has(wire::capability::kFlowControl)) return;
+  std::array<std::uint8_t, wire::kMaxPlaintext> plaintext;
+  const std::size_t most = session.session.has(wire::capability::kCoalescing) ? plaintext.size() : wire::kFlowFrameSize;
+  std::size_t used = 0;
+  std::uint32_t first_id = 0;
+  while (session.recovery.may_send_new() && used + wire::kFlowFrameSize <= most &&
+         run.fits(used + wire::kFlowFrameSize + wire::kDatagramOverhead)) {
+    std::optional<wire::FlowFrame> frame;
+    if (const auto reset = queue_.poll_reset()) {
+      frame = frame_of(*reset);
+    } else if (session.streams != nullptr) {
+      if (const auto update = session.streams->poll_flow()) frame = frame_of(*update);
+    }
+    if (!frame) break;
+    frame->packet_id = session.recovery.next_packet_id();
+    if (used == 0) first_id = frame->packet_id;
+    std::ranges::copy(wire::encode(*frame), MutableBytes(plaintext).subspan(used).begin());
+    // The envelope counts for the first of them.
+    const std::size_t bytes = wire::kFlowFrameSize + (used == 0 ? wire::kDatagramOverhead : 0);
+    session.recovery.on_sent(now, frame->packet_id,
+                             {.kind = PacketContent::Kind::kControl,
+                              .owner = frame->stream_id,
+                              .fragment = static_cast<std::uint32_t>(frame->kind)},
+                             static_cast<std::uint32_t>(bytes));
+    used += wire::kFlowFrameSize;
+  }
+  if (used == 0) return;
+  const std::size_t before = run.bytes();
+  run.append(ByteView(plaintext).first(used));
+  run.count_tracked(run.bytes() - before);
+  record_sent(now, run, before, first_id, trace::PacketKind::kFlowControl);
+}
+
+std::size_t Connection::encode_control_again(Established& session, const LostPacket& lost, MutableBytes out) const {
+  if (lost.content.fragment == 0) {
+    const wire::UpgradeDecline decline{.attempt = lost.content.owner, .reason = wire::kDeclineDisabled};
+    return wire::encode(out, lost.id, {}, decline);
+  }
+  std::optional<wire::FlowFrame> frame;
+  const auto kind = static_cast<wire::FlowFrame::Kind>(lost.content.fragment);
+  if (kind == wire::FlowFrame::Kind::kStreamReset) {
+    if (const auto reset = queue_.reset_again(lost.content.owner)) frame = frame_of(*reset);
+  } else if (session.streams != nullptr) {
+    if (const auto update = session.streams->flow_again(update_kind(kind), lost.content.owner))
+      frame = frame_of(*update);
+  }
+  if (!frame) return 0;
+  frame->packet_id = lost.id;
+  const auto bytes = wire::encode(*frame);
+  std::ranges::copy(bytes, out.begin());
+  return bytes.size();
+}
+
+}  // namespace godwit
