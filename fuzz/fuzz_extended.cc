@@ -9,7 +9,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "base/assert.h"
 #include "fuzz/fixed_keys.h"
@@ -19,8 +21,8 @@
 #include "transport/extended_keys.h"
 #include "transport/handshake_test_support.h"
 #include "wire/control_frame.h"
-#include "wire/flow_frame.h"
 #include "wire/extension.h"
+#include "wire/flow_frame.h"
 
 namespace godwit::fuzz {
 namespace {
@@ -88,10 +90,168 @@ void check_answer(ByteView trailing) {
   GODWIT_ASSERT(!offer->read(trailing).secrets);
 }
 
+// What a stranger with keys says in one extended session, in packets of one or many frames, alone and in batches, from
+// its own address and others, beside forged intros. The endpoint has streams of its own to send.
+class FrameStream {
+ public:
+  FrameStream(Input& input, Endpoint& endpoint, Session session, Instant now)
+      : input_(input), endpoint_(endpoint), session_(std::move(session)), now_(now) {}
+
+  void step() {
+    const std::size_t op = input_.below(16);
+    if (op == 0) return deliver(Bytes(73, static_cast<std::uint8_t>(1 + input_.below(2))), test::kAlice);
+    if (op == 1 && connection_ != 0) return act();
+    Bytes plaintext;
+    for (std::size_t frames = 1 + input_.below(4); frames > 0; --frames) append_frame(plaintext);
+    if (plaintext.size() > wire::kMaxPlaintext) plaintext.resize(wire::kMaxPlaintext);
+    Bytes datagrams = seal(plaintext);
+    const std::size_t size = datagrams.size();
+    // Equal datagrams travel together: more of the same, copies, and forgeries among them.
+    for (std::size_t more = op < 6 ? input_.below(8) : 0; more > 0; --more) {
+      Bytes next = input_.below(4) == 0
+                       ? Bytes(datagrams.begin(), datagrams.begin() + static_cast<std::ptrdiff_t>(size))
+                       : seal(plaintext);
+      if (input_.below(4) == 0) next[1 + input_.below(next.size() - 1)] ^= 1;
+      datagrams.insert(datagrams.end(), next.begin(), next.end());
+    }
+    deliver(std::move(datagrams), op == 15 ? test::kBob : test::kAlice, size);
+  }
+
+ private:
+  Bytes seal(ByteView plaintext) {
+    Bytes datagram(plaintext.size() + kEnvelopeOverhead);
+    GODWIT_ASSERT(session_.sealer().seal_pieces(plaintext, {}, {}, datagram) == datagram.size());
+    session_.update_keys();
+    return datagram;
+  }
+
+  void append_frame(Bytes& plaintext) {
+    std::array<std::uint8_t, wire::kMaxPlaintext> frame;
+    std::size_t size = 0;
+    const std::uint32_t id = input_.below(8) == 0 ? input_.byte() : next_id_++;
+    const auto stream = static_cast<std::uint32_t>(input_.below(5));
+    switch (input_.below(8)) {
+      case 0: {
+        const ByteView raw = input_.take(input_.byte());
+        plaintext.insert(plaintext.end(), raw.begin(), raw.end());
+        return;
+      }
+      case 1:
+      case 2: {
+        const Bytes payload(input_.byte() * 4u, 7);
+        size = wire::encode(frame, id, {},
+                            wire::StreamFragment{.stream_id = stream,
+                                                 .total_length = stream == 4 ? 0 : 1 + stream * 20'000u,
+                                                 .number = static_cast<std::uint32_t>(input_.below(40)),
+                                                 .payload = payload});
+        break;
+      }
+      case 3:
+      case 4: {
+        const wire::FlowFrame flow{.kind = static_cast<wire::FlowFrame::Kind>(11 + input_.below(5)),
+                                   .packet_id = id,
+                                   .stream_id = stream,
+                                   .value = std::uint64_t{input_.byte()} << input_.below(40),
+                                   .code = input_.byte()};
+        const auto bytes = wire::encode(flow);
+        plaintext.insert(plaintext.end(), bytes.begin(), bytes.end());
+        return;
+      }
+      case 5: {
+        const auto bytes = wire::encode(wire::ControlFrame{
+            .kind = static_cast<wire::ControlFrame::Kind>(8 + input_.below(3)), .data = input_.byte()});
+        plaintext.insert(plaintext.end(), bytes.begin(), bytes.end());
+        return;
+      }
+      case 6: {
+        std::array<std::uint32_t, 8> receipts;
+        for (std::uint32_t& receipt : receipts) receipt = input_.byte();
+        size = wire::encode(frame, id, wire::Receipts(receipts).first(input_.below(8)), wire::NoOp{});
+        break;
+      }
+      default: size = wire::encode(frame, id, {}, wire::ShortMessage{.payload = input_.take(input_.byte())}); break;
+    }
+    plaintext.insert(plaintext.end(), frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(size));
+  }
+
+  // What the application of the endpoint does.
+  void act() {
+    const auto stream = static_cast<std::uint32_t>(input_.below(5));
+    switch (input_.below(6)) {
+      case 0:
+        static_cast<void>(
+            endpoint_.send(now_, connection_, Body::owned(Bytes(1 + input_.byte() * 400u)), {.as = SendAs::kStream}));
+        break;
+      case 1: endpoint_.consume(connection_, stream, input_.byte() * 100u); break;
+      case 2: static_cast<void>(endpoint_.set_paused(connection_, stream, input_.below(2) == 0)); break;
+      case 3: static_cast<void>(endpoint_.refuse_stream(connection_, stream, 1)); break;
+      case 4: {
+        const auto opened = endpoint_.open_stream(now_, connection_);
+        if (!opened) break;
+        static_cast<void>(endpoint_.append(connection_, *opened, Bytes(input_.byte() * 50u)));
+        if (input_.coin()) static_cast<void>(endpoint_.finish(connection_, *opened));
+        break;
+      }
+      default: endpoint_.close(now_, connection_, "bye", input_.byte()); break;
+    }
+    flush();
+  }
+
+  void deliver(Bytes bytes, const SocketAddress& remote, std::size_t size = 0) {
+    endpoint_.receive(now_, {.remote = remote, .bytes = bytes, .segment_size = size == 0 ? bytes.size() : size});
+    while (const EndpointEvent* event = endpoint_.poll_event()) {
+      if (std::holds_alternative<Connected>(event->event)) connection_ = event->connection;
+      if (std::holds_alternative<Closed>(event->event)) connection_ = 0;
+      const auto* chunk = std::get_if<StreamChunk>(&event->event);
+      if (chunk == nullptr) continue;
+      std::uint64_t& offset = offsets_[chunk->stream_id];
+      if (chunk->offset == 0) offset = 0;  // a session that has taken the place of the former one
+      GODWIT_ASSERT(chunk->offset == offset);
+      GODWIT_ASSERT(chunk->total == 0 || chunk->offset + chunk->bytes.size() <= chunk->total);
+      offset += chunk->bytes.size();
+    }
+    now_ += Duration{1ms} * static_cast<Duration::rep>(input_.byte());
+    endpoint_.handle_timeout(now_);
+    flush();
+  }
+
+  void flush() {
+    TransmitBuffer buffer;
+    while (const auto run = endpoint_.poll_transmit(now_, buffer)) {
+      GODWIT_ASSERT(run->segment_size <= wire::kMaxDatagram);
+      buffer.reset();
+    }
+    while (const EndpointEvent* event = endpoint_.poll_event()) {
+      if (std::holds_alternative<Closed>(event->event)) connection_ = 0;
+    }
+    const Connection* connection = connection_ == 0 ? nullptr : endpoint_.inspect(connection_);
+    const RecvStreams* streams = connection == nullptr ? nullptr : connection->inbound_streams();
+    if (streams != nullptr && streams->flow() != nullptr) {
+      GODWIT_ASSERT(streams->flow()->connection().unconsumed() <= kWindows.connection);
+    }
+    GODWIT_ASSERT(endpoint_.connection_count() <= 2);
+  }
+
+ public:
+  static constexpr FlowWindows kWindows{.stream = 20'000, .connection = 30'000, .by_hand = true};
+
+ private:
+  Input& input_;
+  Endpoint& endpoint_;
+  Session session_;
+  Instant now_;
+  ConnectionId connection_ = 0;
+  std::uint32_t next_id_ = 1;
+  std::map<std::uint32_t, std::uint64_t> offsets_;
+};
+
 // A stranger with keys: frames, headers, and packets from other addresses.
 void check_frames(Input& input) {
   Config config;
   config.handshake.extended = ExtendedPolicy::kAuto;
+  config.handshake.flow = FrameStream::kWindows;
+  config.streams.delivery = DeliveryMode::kChunks;
+  config.soft_packet_limit = 20;
   DeterministicRandom random(7);
   Endpoint endpoint(config, fixed_key_pair(0), random);
   test::Party mallory(4);
@@ -110,26 +270,8 @@ void check_frames(Input& input) {
   GODWIT_ASSERT(handshake->established());
   Session session = handshake->take_session();
   GODWIT_ASSERT(session.form() == SessionForm::kExtended);
-  while (!input.empty()) {
-    const std::size_t op = input.below(8);
-    const ByteView plaintext = input.take(input.byte() * (op & 1 ? 4 : 1));
-    Bytes datagram(plaintext.size() + kEnvelopeOverhead);
-    if (datagram.size() > wire::kMaxDatagram) break;
-    GODWIT_ASSERT(session.sealer().seal_pieces(plaintext, {}, {}, datagram) == datagram.size());
-    if (op == 2) datagram[1 + input.below(12)] ^= static_cast<std::uint8_t>(1u << input.below(8));
-    const SocketAddress remote = op == 3 ? test::kBob : test::kAlice;
-    endpoint.receive(now, {.remote = remote, .bytes = datagram, .segment_size = datagram.size()});
-    while (endpoint.poll_event() != nullptr) {
-    }
-    now += Duration{1ms} * static_cast<Duration::rep>(input.byte());
-    endpoint.handle_timeout(now);
-    buffer.reset();
-    while (const auto run = endpoint.poll_transmit(now, buffer)) {
-      GODWIT_ASSERT(run->segment_size <= wire::kMaxDatagram);
-      buffer.reset();
-    }
-    GODWIT_ASSERT(endpoint.connection_count() <= 2);
-  }
+  FrameStream talk(input, endpoint, std::move(session), now);
+  while (!input.empty()) talk.step();
 }
 
 }  // namespace
@@ -137,7 +279,7 @@ void check_frames(Input& input) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace godwit::fuzz;
-  if (size > 4000) return 0;
+  if (size > 6000) return 0;
   Input input(data, size);
   switch (input.below(4)) {
     case 0: check_block(input.take_rest()); break;

@@ -253,6 +253,12 @@ bool godwit_node_cancel(godwit_node* node, godwit_connection connection, godwit_
 uint32_t godwit_node_stream_of(const godwit_node* node, godwit_connection connection, godwit_message message);
 bool godwit_node_keep_alive(godwit_node* node, godwit_connection connection, uint32_t stream);
 bool godwit_node_stop_receiving(godwit_node* node, godwit_connection connection, uint32_t stream);
+/* A stream of unknown length, as Node::open_stream(), append() and finish() have it (node.h); extended sessions. */
+godwit_status godwit_node_open_stream(godwit_node* node, godwit_connection connection,
+                                      const godwit_send_options* options, godwit_message* stream);
+godwit_status godwit_node_append(godwit_node* node, godwit_connection connection, godwit_message stream,
+                                 const uint8_t* bytes, size_t length);
+bool godwit_node_finish(godwit_node* node, godwit_connection connection, godwit_message stream);
 /* Flow control of extended sessions, as Node::consume(), pause() and resume() have it (node.h). */
 void godwit_node_consume(godwit_node* node, godwit_connection connection, uint32_t stream, uint64_t bytes);
 bool godwit_node_pause(godwit_node* node, godwit_connection connection, uint32_t stream);

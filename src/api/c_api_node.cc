@@ -93,6 +93,21 @@ godwit_status godwit_node_send_borrowed(godwit_node* node, godwit_connection con
   });
 }
 
+godwit_status godwit_node_open_stream(godwit_node* node, godwit_connection connection,
+                                      const godwit_send_options* options, godwit_message* stream) {
+  return guarded(
+      [&] { return put_message(node->node->open_stream(connection, to_send_options(complete(options))), stream); });
+}
+
+godwit_status godwit_node_append(godwit_node* node, godwit_connection connection, godwit_message stream,
+                                 const uint8_t* bytes, size_t length) {
+  return guarded([&] { return to_status(node->node->append(connection, stream, ByteView(bytes, length))); });
+}
+
+bool godwit_node_finish(godwit_node* node, godwit_connection connection, godwit_message stream) {
+  return guarded_or(false, [&] { return node->node->finish(connection, stream); });
+}
+
 bool godwit_node_extend_send_limit(godwit_node* node, godwit_connection connection, godwit_message message,
                                    uint64_t limit_bytes) {
   return guarded_or(false, [&] { return node->node->extend_send_limit(connection, message, limit_bytes); });

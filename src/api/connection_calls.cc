@@ -56,6 +56,21 @@ Result<MessageId> ConnectionCalls::send(Instant now, ConnectionId connection, Bo
   return *sent;
 }
 
+Result<MessageId> ConnectionCalls::open_stream(Instant now, ConnectionId connection, const SendOptions& options) {
+  auto converted = to_send_options(now, options);
+  if (!converted) return std::unexpected(converted.error());
+  const auto opened = endpoint_->open_stream(now, connection, *converted);
+  if (!opened) return to_public(opened.error());
+  ++record(connection).unacknowledged;
+  return *opened;
+}
+
+Result<void> ConnectionCalls::append(ConnectionId connection, MessageId stream, ByteView bytes) {
+  const auto appended = endpoint_->append(connection, stream, bytes);
+  if (!appended) return to_public(appended.error());
+  return {};
+}
+
 Result<MessageId> ConnectionCalls::send(Instant now, ConnectionId connection, std::vector<std::uint8_t>&& bytes,
                                         const SendOptions& options) {
   Body body = Body::owned(std::move(bytes));

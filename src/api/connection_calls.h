@@ -24,6 +24,8 @@ class ConnectionCalls {
                                        const SendOptions& options);
   [[nodiscard]] Result<MessageId> send_pieces(Instant now, ConnectionId connection, std::span<const ByteView> pieces,
                                               const SendOptions& options);
+  [[nodiscard]] Result<MessageId> open_stream(Instant now, ConnectionId connection, const SendOptions& options);
+  [[nodiscard]] Result<void> append(ConnectionId connection, MessageId stream, ByteView bytes);
   [[nodiscard]] Result<MessageId> send_borrowed(Instant now, ConnectionId connection, ByteView bytes,
                                                 const SendOptions& options);
   [[nodiscard]] Result<void> set_congestion(Instant now, ConnectionId connection, std::string_view name);

@@ -84,6 +84,16 @@ Result<MessageId> Endpoint::send_borrowed(Duration now, ConnectionId connection,
   return implementation_->calls.send_borrowed(at(now), connection, bytes, options);
 }
 
+Result<MessageId> Endpoint::open_stream(Duration now, ConnectionId connection, const SendOptions& options) {
+  return implementation_->calls.open_stream(at(now), connection, options);
+}
+Result<void> Endpoint::append(ConnectionId connection, MessageId stream, ByteView bytes) {
+  return implementation_->calls.append(connection, stream, bytes);
+}
+bool Endpoint::finish(ConnectionId connection, MessageId stream) {
+  return implementation_->endpoint.finish(connection, stream);
+}
+
 bool Endpoint::extend_send_limit(Duration now, ConnectionId connection, MessageId message, std::uint64_t limit_bytes) {
   return implementation_->endpoint.extend_send_limit(at(now), connection, message, limit_bytes);
 }

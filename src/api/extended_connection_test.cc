@@ -137,6 +137,77 @@ TEST_F(ExtendedByHand, CodesOfCancelledAndUnwantedStreamsReachTheOtherSide) {
   EXPECT_EQ(find(at_b_, Kind::kClosed)->event.code, 7U);
 }
 
+// Appended piece by piece in odd sizes, while it is sent: arrives as it was written, and its end is told.
+TEST_F(ExtendedConnection, AStreamOfUnknownLengthEndsWhenItIsFinished) {
+  const auto stream = a_->open_stream(connection_);
+  ASSERT_TRUE(stream) << stream.error().message;
+  Bytes written;
+  for (std::size_t i = 0; written.size() < 700'000; ++i) {
+    Bytes some(1 + (i * 977) % 5000);
+    for (std::size_t at = 0; at < some.size(); ++at)
+      some[at] = static_cast<std::uint8_t>((written.size() + at) * 31 >> 3);
+    ASSERT_TRUE(a_->append(connection_, *stream, some));
+    written.insert(written.end(), some.begin(), some.end());
+    if (i % 7 == 0) static_cast<void>(turn_until([n = 0]() mutable { return ++n > 2; }));
+  }
+  ASSERT_TRUE(turn_until([&] { return received() == written.size(); }));
+  for (const Kept& kept : at_b_) EXPECT_EQ(kept.event.total, 0U) << "not ended yet";
+  EXPECT_TRUE(a_->finish(connection_, *stream));
+  EXPECT_FALSE(a_->finish(connection_, *stream));
+  EXPECT_FALSE(a_->append(connection_, *stream, Bytes{1}));
+  ASSERT_TRUE(
+      turn_until([&] { return has(at_a_, Kind::kAcknowledged) && at_b_.back().event.total == written.size(); }));
+  EXPECT_EQ(find(at_a_, Kind::kAcknowledged)->event.message, *stream);
+  Bytes read;
+  for (const Kept& kept : at_b_) {
+    if (kept.event.kind != Kind::kChunk) continue;
+    EXPECT_EQ(kept.event.offset, read.size());
+    read.insert(read.end(), kept.bytes.begin(), kept.bytes.end());
+  }
+  EXPECT_EQ(read, written);
+}
+
+TEST_F(ExtendedConnection, AnEmptyStreamOfUnknownLengthEndsToo) {
+  const auto stream = a_->open_stream(connection_);
+  ASSERT_TRUE(stream);
+  EXPECT_TRUE(a_->finish(connection_, *stream));
+  EXPECT_TRUE(turn_until([&] { return has(at_a_, Kind::kAcknowledged) && has(at_b_, Kind::kChunk); }));
+  EXPECT_TRUE(find(at_b_, Kind::kChunk)->bytes.empty());
+}
+
+TEST_F(ExtendedByHand, AWriterOfAStreamThatIsNotReadIsHeldBackAndToldWhenToGoOn) {
+  const auto stream = a_->open_stream(connection_);
+  ASSERT_TRUE(stream);
+  const Bytes some(100'000, 5);
+  std::size_t appended = 0;
+  while (a_->append(connection_, *stream, some)) appended += some.size();
+  EXPECT_LE(appended, std::size_t{4} << 20);
+  EXPECT_EQ(a_->append(connection_, *stream, some).error().code, gw::ErrorCode::kWouldBlock);
+  settle();
+  EXPECT_LE(received(), kStreamWindow);
+  EXPECT_FALSE(has(at_a_, Kind::kWritable));
+  const std::uint32_t id = find(at_b_, Kind::kChunk)->event.stream;
+  std::uint64_t read = 0;
+  while (!has(at_a_, Kind::kWritable)) {
+    ASSERT_TRUE(turn_until([&] { return received() > read || has(at_a_, Kind::kWritable); }));
+    b_->consume(other_side_, id, received() - read);
+    read = received();
+  }
+  EXPECT_TRUE(a_->append(connection_, *stream, some));
+  EXPECT_TRUE(a_->cancel(connection_, *stream, 5));
+  ASSERT_TRUE(turn_until([&] { return has(at_b_, Kind::kAborted); }));
+  EXPECT_EQ(find(at_b_, Kind::kAborted)->event.code, 5U);
+}
+
+TEST_F(ExtendedConnection, AStreamOfUnknownLengthNeedsAPeerThatKnowsThem) {
+  at_a_.clear();
+  at_b_.clear();
+  open({});  // the deployed form
+  const auto refused = a_->open_stream(connection_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, gw::ErrorCode::kUnsupported);
+}
+
 TEST(PublicOptions, WindowsOutOfRangeAreRefused) {
   const auto key = gw::SecretKey::generate();
   ASSERT_TRUE(key);

@@ -95,6 +95,18 @@ Result<MessageId> Node::send_borrowed(ConnectionId connection, ByteView bytes, c
   return implementation_->calls.send_borrowed(implementation_->node->now(), connection, bytes, options);
 }
 
+Result<MessageId> Node::open_stream(ConnectionId connection, const SendOptions& options) {
+  implementation_->node->check_process();
+  return implementation_->calls.open_stream(implementation_->node->now(), connection, options);
+}
+Result<void> Node::append(ConnectionId connection, MessageId stream, ByteView bytes) {
+  implementation_->node->check_process();
+  return implementation_->calls.append(connection, stream, bytes);
+}
+bool Node::finish(ConnectionId connection, MessageId stream) {
+  return implementation_->node->endpoint().finish(connection, stream);
+}
+
 bool Node::extend_send_limit(ConnectionId connection, MessageId message, std::uint64_t limit_bytes) {
   return implementation_->node->endpoint().extend_send_limit(implementation_->node->now(), connection, message,
                                                              limit_bytes);

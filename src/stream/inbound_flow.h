@@ -36,6 +36,10 @@ class InboundFlow {
   InboundFlow(const FlowWindows& windows, std::size_t remembered, std::uint64_t hash_key)
       : windows_(windows), connection_(windows.connection), remembered_(remembered), reset_(remembered, hash_key) {}
 
+  // Whether streams may begin with an unknown length.
+  void allow_open_streams() { open_streams_ = true; }
+  [[nodiscard]] bool open_streams() const { return open_streams_; }
+
   // --- Open streams ---
   void open(std::uint32_t slot, std::uint32_t id, std::uint64_t total);
   [[nodiscard]] bool admits(std::uint32_t slot, std::uint64_t bytes) const {
@@ -127,6 +131,7 @@ class InboundFlow {
   std::vector<FlowUpdate> stops_;  // to be told
   RecentIds reset_;                // their bytes are accounted for
   std::uint64_t unread_of_complete_ = 0;
+  bool open_streams_ = false;
 };
 
 }  // namespace godwit

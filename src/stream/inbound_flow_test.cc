@@ -266,6 +266,85 @@ TEST_F(CreditTest, AResetThatContradictsWhatHasComeIsAViolation) {
   EXPECT_TRUE(receiver_->on_reset(sent[0].stream_id, 6 * 1130, 0, sink_)) << "a copy";
 }
 
+// A stream of unknown length under losses that are sent again: appended, sent and acknowledged in any order.
+TEST_F(CreditTest, AStreamOfUnknownLengthArrivesWholeWhateverIsLost) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    DeterministicRandom random(seed);
+    SendQueue sender;
+    std::swap(sender_, sender);
+    sink_ = {};
+    begin({.stream = 5'000 + random.below(30'000), .connection = 12'000 + random.below(60'000)},
+          seed % 2 == 0 ? DeliveryMode::kChunks : DeliveryMode::kWhole);
+    sender_.allow_open_streams();
+    receiver_->allow_open_streams();
+    const auto message = sender_.open_stream(kStart, {});
+    ASSERT_TRUE(message);
+    const std::uint32_t id = sender_.stream_id(*message);
+    std::uint64_t written = 0;
+    std::vector<Sent> lost;
+    std::optional<MessageId> confirmed;
+    bool end_lost = true;
+    for (int step = 0; step < 2000 && !confirmed; ++step) {
+      if (written < 100'000) {
+        const Bytes some(random.below(4000));
+        if (sender_.append(*message, some)) written += some.size();
+        if (written >= 100'000) {
+          EXPECT_TRUE(sender_.finish(*message));
+        }
+      }
+      std::vector<Sent> flight = take_all();
+      flight.insert(flight.end(), lost.begin(), lost.end());
+      lost.clear();
+      for (const Sent& sent : flight) {
+        if (random.below(3) == 0) {
+          lost.push_back(sent);
+          const auto again = sender_.content(SendKind::kFragment, sent.owner, sent.number);
+          ASSERT_TRUE(again);
+          ASSERT_TRUE(std::ranges::equal(again->payload, sent.payload));
+          continue;
+        }
+        ASSERT_EQ(sent.total, 0u);
+        ASSERT_EQ(deliver(sent).result, FragmentOutcome::Result::kAccepted) << seed;
+        if (const auto done = sender_.on_acknowledged(SendKind::kFragment, sent.owner, sent.number, 1))
+          confirmed = done;
+      }
+      tell();
+      auto end = sender_.poll_end();
+      if (!end && end_lost) end = sender_.end_again(id);
+      if (end && random.below(2) == 0) {
+        end_lost = false;
+        ASSERT_TRUE(receiver_->on_end(kStart, end->stream_id, end->total, sink_));
+        if (const auto done = sender_.on_end_acknowledged(end->stream_id)) confirmed = done;
+      }
+    }
+    EXPECT_EQ(confirmed, message) << seed;
+    EXPECT_EQ(sink_.bytes[id], written) << seed;
+    EXPECT_EQ(receiver_->open_streams(), 0u);
+    EXPECT_EQ(sender_.open_streams(), 0u);
+    EXPECT_EQ(receiver_->flow()->connection().unconsumed(), 0u);
+  }
+}
+
+TEST_F(CreditTest, AnEndThatContradictsItsStreamIsAViolation) {
+  begin({.stream = 20'000, .connection = 30'000});
+  sender_.allow_open_streams();
+  const auto message = sender_.open_stream(kStart, {});
+  ASSERT_TRUE(sender_.append(*message, Bytes(5000)));
+  const auto sent = take_all();
+  EXPECT_EQ(deliver(sent[0]).result, FragmentOutcome::Result::kRefused) << "not agreed on";
+  receiver_ = std::make_unique<RecvStreams>(RecvStreamsConfig{.delivery = DeliveryMode::kChunks});
+  receiver_->use_credit(windows_);
+  receiver_->allow_open_streams();
+  for (const Sent& fragment : sent) EXPECT_EQ(deliver(fragment).result, FragmentOutcome::Result::kAccepted);
+  const std::uint32_t id = sent[0].stream_id;
+  EXPECT_FALSE(receiver_->on_end(kStart, id, 4999, sink_));
+  EXPECT_TRUE(receiver_->on_end(kStart, id, 6000, sink_));
+  EXPECT_FALSE(receiver_->on_end(kStart, id, 6001, sink_)) << "another length";
+  EXPECT_FALSE(receiver_->on_end(kStart, 77, ~std::uint64_t{0}, sink_));
+  EXPECT_TRUE(receiver_->on_end(kStart, 78, 0, sink_)) << "an empty stream";
+  EXPECT_EQ(sink_.bytes.count(78), 1u);
+}
+
 // Streams of all sizes, losses that are sent again, cancellations and refusals in any order: the two sides agree at the
 // end, and all credit is back.
 TEST_F(CreditTest, BothSidesAgreeUnderRandomUse) {

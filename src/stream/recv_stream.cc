@@ -13,19 +13,34 @@ constexpr std::uint64_t kFirstBuffer = 2 * wire::kFragmentPayload;  // bytes
 // more.
 constexpr std::uint32_t kFirstIndex = 128;
 constexpr std::size_t kKeptIndex = 4096;  // bytes, while nothing is held
+constexpr std::uint32_t kLastOpenFragment = 0xffff'fffe;
 
 }  // namespace
 
 RecvStream::RecvStream(Instant now, std::uint32_t id, std::uint64_t total, DeliveryMode mode, std::uint64_t hash_key)
     : id_(id),
       // One more than the fragments of a stream without metadata (wire spec 6.4).
-      last_(static_cast<std::uint32_t>(wire::fragment_count(total) + 1)),
+      last_(total == kOpen ? kLastOpenFragment : static_cast<std::uint32_t>(wire::fragment_count(total) + 1)),
       total_(total),
       opened_at_(now),
       last_new_bytes_at_(now),
       mode_(mode),
+      open_(total == kOpen),
       index_(hash_key, kFirstIndex) {
-  GODWIT_ASSERT(total >= 1 && total <= wire::kMaxStreamBytes);
+  GODWIT_ASSERT(total == kOpen || (total >= 1 && total <= wire::kMaxStreamBytes));
+}
+
+RecvStream::Result RecvStream::on_end(std::uint64_t total, ReassemblyMemory& memory, StreamSink& sink) {
+  if (total == kOpen || total < received_ || (total_ != kOpen && total != total_)) return Result::kBeyondTotal;
+  const bool known = std::exchange(total_, total) != kOpen;
+  if (contiguous_ != total_) return Result::kAccepted;
+  if (mode_ == DeliveryMode::kWhole) {
+    deliver_whole(memory, sink);
+  } else if (!known) {
+    // Its last bytes were delivered before anybody knew that they were the last.
+    sink.on_chunk({.stream_id = id_, .offset = total_, .total = total_, .bytes = {}});
+  }
+  return Result::kFinished;
 }
 
 RecvStream::Result RecvStream::on_fragment(Instant now, std::uint32_t number, ByteView payload,
@@ -78,7 +93,7 @@ bool RecvStream::pass_on(ByteView payload, ReassemblyMemory& memory, StreamSink&
   ++next_;
   contiguous_ += payload.size();
   if (mode_ == DeliveryMode::kChunks && !payload.empty()) {
-    sink.on_chunk({.stream_id = id_, .offset = offset, .total = total_, .bytes = payload});
+    sink.on_chunk({.stream_id = id_, .offset = offset, .total = declared_total(), .bytes = payload});
   }
   return true;
 }

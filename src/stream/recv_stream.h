@@ -35,8 +35,11 @@ class RecvStream {
     kNoMemory,     // the buffer of the whole stream does not fit the bound: the stream cannot go on
   };
 
+  // Stands for a length that is not known yet.
+  static constexpr std::uint64_t kOpen = ~std::uint64_t{0};
+
   RecvStream() = default;  // an empty slot
-  // Requires 1 <= total <= wire::kMaxStreamBytes. `hash_key`: see IdMap.
+  // Requires 1 <= total <= wire::kMaxStreamBytes, or kOpen. `hash_key`: see IdMap.
   RecvStream(Instant now, std::uint32_t id, std::uint64_t total, DeliveryMode mode, std::uint64_t hash_key = 0);
 
   // Delivers what becomes contiguous. `metadata` of fragment 1 must have been looked at by the caller.
@@ -53,14 +56,23 @@ class RecvStream {
     contiguous_ += payload.size();
     received_ = contiguous_;
     last_new_bytes_at_ = now;
-    sink.on_chunk({.stream_id = id_, .offset = offset, .total = total_, .bytes = payload});
+    sink.on_chunk({.stream_id = id_, .offset = offset, .total = declared_total(), .bytes = payload});
     return true;
   }
+  // A stream of unknown length has so many bytes. kAccepted when some are missing, kFinished when all have been
+  // delivered, kBeyondTotal when more have come or another length was told.
+  [[nodiscard]] Result on_end(std::uint64_t total, ReassemblyMemory& memory, StreamSink& sink);
   // Gives all memory back.
   void clear(ReassemblyMemory& memory);
 
   [[nodiscard]] std::uint32_t id() const { return id_; }
+  // kOpen while it is not known.
   [[nodiscard]] std::uint64_t total() const { return total_; }
+  // The same as events have it: 0 while it is not known.
+  [[nodiscard]] std::uint64_t declared_total() const { return total_ == kOpen ? 0 : total_; }
+  // What its fragments say: 0 for a stream that began with an unknown length.
+  [[nodiscard]] std::uint64_t total_of_fragments() const { return open_ ? 0 : total_; }
+  [[nodiscard]] bool open() const { return open_; }
   [[nodiscard]] DeliveryMode mode() const { return mode_; }
   // Bytes that arrived, in order or held.
   [[nodiscard]] std::uint64_t received() const { return received_; }
@@ -93,6 +105,7 @@ class RecvStream {
   Instant opened_at_{};
   Instant last_new_bytes_at_{};
   DeliveryMode mode_ = DeliveryMode::kChunks;
+  bool open_ = false;  // it began with an unknown length
   IdMap index_;  // the slots of the fragments held, by number: as large as they are many, however far they lie apart
   std::vector<std::uint8_t> buffer_;  // kWhole
   std::uint64_t buffer_charge_ = 0;

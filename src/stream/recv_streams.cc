@@ -22,7 +22,7 @@ FragmentOutcome RecvStreams::on_fragment(Instant now, const wire::StreamFragment
   const std::uint32_t index = find(fragment.stream_id);
   if (index == kNone) return admit(now, fragment, sink);
   const RecvStream& stream = streams_[index];
-  if (fragment.total_length != stream.total()) ++statistics_.contradictory;
+  if (fragment.total_length != stream.total_of_fragments()) ++statistics_.contradictory;
   // A second copy of fragment 1 lies below the frontier: its metadata has been surfaced.
   const bool first_copy = fragment.number == wire::kFirstFragment && stream.next_number() == wire::kFirstFragment;
   if (first_copy && fragment.payload.size() <= stream.total() - stream.received()) surface_metadata(fragment, sink);
@@ -37,10 +37,11 @@ FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& frag
     if (flow_ && !flow_->receive_late(id, fragment.payload.size())) return {.result = Outcome::kBeyondCredit};
     return {.result = Outcome::kIgnored};
   }
-  if (total == 0 || total > config_.max_stream_bytes) return refuse_new(fragment);
+  const bool open = total == 0 && flow_ && flow_->open_streams();
+  if (!open && (total == 0 || total > config_.max_stream_bytes)) return refuse_new(fragment);
 
   // Complete at once: no state, and no place among the open streams.
-  if (fragment.number == wire::kFirstFragment && fragment.payload.size() == total) {
+  if (!open && fragment.number == wire::kFirstFragment && fragment.payload.size() == total) {
     if (flow_) {
       if (!flow_->admits_whole(total)) return {.result = Outcome::kBeyondCredit};
       flow_->receive_whole(total);
@@ -59,13 +60,7 @@ FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& frag
   }
 
   if (streams_.full()) return refuse_new(fragment);
-  const std::uint32_t index = streams_.insert(RecvStream{now, id, total, config_.delivery, memory_.hash_key()});
-  by_id_.insert(id, index);
-  if (flow_) flow_->open(index, id, total);
-  account_tables();
-  ++statistics_.opened;
-  if (!next_check_) next_check_ = now + config_.check_interval;
-
+  const std::uint32_t index = insert(now, id, open ? RecvStream::kOpen : total);
   if (fragment.number == wire::kFirstFragment && fragment.payload.size() <= total) surface_metadata(fragment, sink);
   FragmentOutcome outcome = apply(now, index, fragment.number, fragment.payload, sink);
   const bool nothing_kept = outcome.result == Outcome::kNoRoom || outcome.result == Outcome::kIgnored ||
@@ -97,14 +92,7 @@ FragmentOutcome RecvStreams::apply(Instant now, std::uint32_t index, std::uint32
   switch (result) {
     case RecvStream::Result::kAccepted: return {.result = Outcome::kAccepted};
     case RecvStream::Result::kHeld: ++statistics_.reordered; return {.result = Outcome::kAccepted};
-    case RecvStream::Result::kFinished:
-      ++statistics_.finished;
-      if (flow_) flow_->finish(index);
-      completed_.insert(stream.id());
-      account_tables();
-      stream.clear(memory_);
-      erase(index);
-      return {.result = Outcome::kAccepted, .finished = true};
+    case RecvStream::Result::kFinished: finish(index); return {.result = Outcome::kAccepted, .finished = true};
     case RecvStream::Result::kDuplicate: ++statistics_.duplicates; return {.result = Outcome::kDuplicate};
     case RecvStream::Result::kBeyondEnd: ++statistics_.beyond_end; return {.result = Outcome::kIgnored};
     case RecvStream::Result::kEmpty: ++statistics_.empty; return {.result = Outcome::kIgnored};
@@ -142,6 +130,43 @@ bool RecvStreams::on_reset(std::uint32_t stream_id, std::uint64_t final_bytes, s
   if (!flow_->reset(index, final_bytes)) return false;
   fail(index, InboundFailure::Reason::kReset, sink, code);
   return true;
+}
+
+bool RecvStreams::on_end(Instant now, std::uint32_t stream_id, std::uint64_t total, StreamSink& sink) {
+  if (!flow_ || !flow_->open_streams() || total == RecvStream::kOpen) return false;
+  std::uint32_t index = find(stream_id);
+  if (index == kNone) {
+    if (completed_.contains(stream_id) || refused_.contains(stream_id)) return true;
+    if (streams_.full()) {
+      refused_.insert(stream_id);
+      return true;
+    }
+    index = insert(now, stream_id, RecvStream::kOpen);
+  }
+  if (!streams_[index].open()) return false;
+  const RecvStream::Result result = streams_[index].on_end(total, memory_, sink);
+  if (result == RecvStream::Result::kFinished) finish(index);
+  return result != RecvStream::Result::kBeyondTotal;
+}
+
+std::uint32_t RecvStreams::insert(Instant now, std::uint32_t id, std::uint64_t total) {
+  const std::uint32_t index = streams_.insert(RecvStream{now, id, total, config_.delivery, memory_.hash_key()});
+  by_id_.insert(id, index);
+  if (id == last_id_) last_index_ = index;
+  if (flow_) flow_->open(index, id, total);
+  account_tables();
+  ++statistics_.opened;
+  if (!next_check_) next_check_ = now + config_.check_interval;
+  return index;
+}
+
+void RecvStreams::finish(std::uint32_t index) {
+  ++statistics_.finished;
+  if (flow_) flow_->finish(index);
+  completed_.insert(streams_[index].id());
+  account_tables();
+  streams_[index].clear(memory_);
+  erase(index);
 }
 
 void RecvStreams::consume(std::uint32_t stream_id, std::uint64_t bytes) {
@@ -239,7 +264,7 @@ void RecvStreams::handle_timeout(Instant now, StreamSink& sink) {
     if (!streams_.used(index)) continue;
     const RecvStream& stream = streams_[index];
     // Its sender waits for credit, and the connection's own idle limit watches over the two.
-    if (flow_ && flow_->holds_back(index)) continue;
+    if (stream.open() || (flow_ && flow_->holds_back(index))) continue;
     if (now - stream.last_new_bytes_at() > config_.idle_limit) {
       fail(index, InboundFailure::Reason::kIdle, sink);
     } else if (now - stream.opened_at() > age_limit(stream.total())) {

@@ -80,8 +80,8 @@ class RecvStreams {
     if (fragment.stream_id == last_id_ && last_index_ != kNone) [[likely]] {
       RecvStream& stream = streams_[last_index_];
       const std::uint64_t bytes = fragment.payload.size();
-      const bool plain =
-          fragment.total_length == stream.total() && (flow_ == nullptr || flow_->admits(last_index_, bytes));
+      const bool plain = fragment.total_length == stream.total_of_fragments() &&
+                         (flow_ == nullptr || flow_->admits(last_index_, bytes));
       if (plain && stream.pass_through(now, fragment.number, fragment.payload, sink)) [[likely]] {
         if (flow_ != nullptr) {
           flow_->receive(last_index_, bytes);
@@ -106,6 +106,10 @@ class RecvStreams {
   }
   // Its sender gives the stream up after `final_bytes`. False when that contradicts what has come, or the credit.
   [[nodiscard]] bool on_reset(std::uint32_t stream_id, std::uint64_t final_bytes, std::uint64_t code, StreamSink& sink);
+  // From now on streams may begin with an unknown length (a fragment's total 0). Requires use_credit().
+  void allow_open_streams() { flow_->allow_open_streams(); }
+  // The length of a stream that began without one. False when that contradicts what has come.
+  [[nodiscard]] bool on_end(Instant now, std::uint32_t stream_id, std::uint64_t total, StreamSink& sink);
   // The application has read so many of the bytes that it was given; for FlowWindows::by_hand. Ids of complete streams
   // count too. No effect without flow control.
   void consume(std::uint32_t stream_id, std::uint64_t bytes);
@@ -148,6 +152,8 @@ class RecvStreams {
   [[nodiscard]] FragmentOutcome refuse_new(const wire::StreamFragment& fragment);
   static void surface_metadata(const wire::StreamFragment& fragment, StreamSink& sink);
   [[nodiscard]] std::uint32_t find(std::uint32_t stream_id);
+  [[nodiscard]] std::uint32_t insert(Instant now, std::uint32_t id, std::uint64_t total);
+  void finish(std::uint32_t index);
   void fail(std::uint32_t index, InboundFailure::Reason reason, StreamSink& sink, std::uint64_t code = 0);
   // Frees the slot; its memory must have been cleared.
   void erase(std::uint32_t index);

@@ -226,17 +226,15 @@ std::optional<MessageId> SendQueue::on_acknowledged(SendKind kind, SlotHandle ow
     ++statistics_.stale_acknowledgements;
     return std::nullopt;
   }
-  const MessageId id = id_of(kind, index);
-  if (kind == SendKind::kMessage) {
-    GODWIT_ASSERT(messages_[index].sent);
-    erase_message(index);
-  } else {
+  if (kind == SendKind::kFragment) {
     SendStream& stream = streams_[index].stream;
     stream.on_acknowledged(first, count);
-    if (!stream.finished()) return std::nullopt;
-    charge_.close(wire::deployed_charge(stream.total()));
-    streams_.erase(index);
+    if (stream.open() != nullptr) update_writable();
+    return confirm_if_finished(index);
   }
+  const MessageId id = id_of(kind, index);
+  GODWIT_ASSERT(messages_[index].sent);
+  erase_message(index);
   ++statistics_.confirmed;
   update_writable();
   return id;
@@ -258,64 +256,15 @@ std::optional<SendFailure> SendQueue::poll_failure(Instant now) {
   return unreported.failure;
 }
 
-// --- The receiver's credit ---
-
-void SendQueue::limit_streams(std::uint64_t stream_bytes, std::uint64_t all_bytes) {
-  has_front_ = false;
-  blocked_ = false;
-  credit_left_ = all_bytes;
-  const bool limited = stream_bytes != kUnlimited || all_bytes != kUnlimited;
-  credit_ = limited ? std::make_unique<Credit>(Credit{.of_stream = stream_bytes, .all = all_bytes}) : nullptr;
-  for (std::uint32_t index = 0; index < streams_.capacity(); ++index) {
-    if (!streams_.used(index)) continue;
-    streams_[index].stream.limit_credit(stream_bytes);
-    if (!streams_[index].stream.sendable()) turns_.remove(index);
-    note_sendable(index);
-  }
-}
-
-void SendQueue::raise_credit(std::uint64_t all_bytes) {
-  if (!credit_ || all_bytes <= credit_->all) return;
-  credit_left_ += all_bytes - std::exchange(credit_->all, all_bytes);
-  blocked_ = false;
-}
-
-void SendQueue::raise_stream_credit(std::uint32_t stream_id, std::uint64_t bytes) {
-  const std::uint32_t index = find_stream(stream_id);
-  if (index == kNone) return;
-  streams_[index].stream.raise_credit(bytes);
-  note_sendable(index);
-}
-
-void SendQueue::stop(std::uint32_t stream_id, std::uint64_t code) {
-  const std::uint32_t index = find_stream(stream_id);
-  if (index != kNone) fail(SendKind::kFragment, index, SendFailure::Reason::kStopped, code);
-}
-
-std::uint32_t SendQueue::find_stream(std::uint32_t stream_id) const {
-  for (std::uint32_t index = 0; index < streams_.capacity(); ++index) {
-    if (streams_.used(index) && streams_[index].stream.id() == stream_id) return index;
-  }
-  return kNone;
-}
-
-std::optional<StreamReset> SendQueue::poll_reset() {
-  if (!credit_ || credit_->resets_sent == credit_->resets.size()) return std::nullopt;
-  return credit_->resets[credit_->resets_sent++];
-}
-
-std::optional<StreamReset> SendQueue::reset_again(std::uint32_t stream_id) const {
-  if (!credit_) return std::nullopt;
-  const auto found = std::ranges::find(credit_->resets, stream_id, &StreamReset::stream_id);
-  return found == credit_->resets.end() ? std::nullopt : std::optional(*found);
-}
-
-void SendQueue::on_reset_acknowledged(std::uint32_t stream_id) {
-  if (!credit_) return;
-  const auto found = std::ranges::find(credit_->resets, stream_id, &StreamReset::stream_id);
-  if (found == credit_->resets.end()) return;
-  credit_->resets.erase(found);
-  --credit_->resets_sent;
+std::optional<MessageId> SendQueue::confirm_if_finished(std::uint32_t index) {
+  const SendStream& stream = streams_[index].stream;
+  if (!stream.finished()) return std::nullopt;
+  const MessageId id = id_of(SendKind::kFragment, index);
+  charge_.close(charge_of(stream));
+  streams_.erase(index);
+  ++statistics_.confirmed;
+  update_writable();
+  return id;
 }
 
 // --- Time ---
@@ -369,7 +318,7 @@ void SendQueue::fail(SendKind kind, std::uint32_t index, SendFailure::Reason rea
     erase_message(index);
   } else {
     const SendStream& stream = streams_[index].stream;
-    const std::uint64_t cost = wire::deployed_charge(stream.total());
+    const std::uint64_t cost = charge_of(stream);
     unreported.failure.owner = streams_.handle(index);
     unreported.failure.may_have_arrived = stream.started();
     unreported.failure.first_packet = streams_[index].first_packet;
@@ -417,6 +366,10 @@ void SendQueue::update_writable() {
       messages_.size() <= config_.max_messages / 2 && message_bytes_ <= config_.max_message_bytes / 2;
   if (messages_refused_ && messages_low) {
     messages_refused_ = false;
+    writable_ = true;
+  }
+  if (credit_ && credit_->append_refused && open_stream_has_room()) {
+    credit_->append_refused = false;
     writable_ = true;
   }
   if (refused_charge_ && charge_.fits(*refused_charge_)) {

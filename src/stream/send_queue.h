@@ -37,6 +37,8 @@ struct SendQueueConfig {
   // Streams that a deployed receiver holds, and the memory it charges for them (wire spec 6.4).
   std::uint32_t max_streams = wire::kDeployedMaxStreams;
   std::uint64_t max_stream_charge = wire::kDeployedMaxChargedBytes;
+  // Bytes that a stream of unknown length holds, sent and not acknowledged or not sent yet.
+  std::uint64_t max_open_stream_bytes = 4 * 1024 * 1024;
 };
 
 enum class SendAs : std::uint8_t {
@@ -107,6 +109,12 @@ struct StreamReset {
   std::uint64_t code = 0;  // the application's
 };
 
+// The end of a stream of unknown length, that the receiver has to learn.
+struct StreamEnd {
+  std::uint32_t stream_id = 0;
+  std::uint64_t total = 0;
+};
+
 struct SendQueueStatistics {
   std::uint64_t messages_accepted = 0;
   std::uint64_t streams_accepted = 0;
@@ -126,6 +134,16 @@ class SendQueue {
   // kInvalidArgument: an empty stream, metadata without an operations stream, an unreliable stream. kClosed: the stream
   // ids are used up. Refused, `body` is left as it was, to be sent later.
   [[nodiscard]] Result<MessageId> send(Instant now, Body&& body, SendOptions options = {});
+  // Begins a stream of unknown length; append() adds to it, and finish() ends it. kWouldBlock: as send(). kUnsupported:
+  // the receiver has none (allow_open_streams). `options`: a deadline only.
+  [[nodiscard]] Result<MessageId> open_stream(Instant now, const SendOptions& options);
+  // Copies the bytes. kWouldBlock when the stream holds too many, nothing is taken then and poll_writable() says when
+  // to try again; kNotFound when it has ended or been finished.
+  [[nodiscard]] Status append(MessageId stream, ByteView bytes);
+  // False when it has ended or been finished.
+  bool finish(MessageId stream);
+  // The receiver, which gives credit, knows streams of unknown length.
+  void allow_open_streams();
   // The wire's id of a message's stream, 0 for a short message and one that has ended.
   [[nodiscard]] std::uint32_t stream_id(MessageId message) const;
   // Bytes from the start of the stream that may be sent in all; a lower value than before changes nothing. A fragment
@@ -168,7 +186,7 @@ class SendQueue {
 
   // --- The receiver's credit (docs/extended_sessions.md, section 9): unlimited until the first of these ---
   // A session begins: so many bytes of each stream, and of all together, may be sent at first. What an earlier session
-  // has sent of must have failed (fail_started).
+  // has sent of must have failed (fail_started); streams of unknown length fail here.
   void limit_streams(std::uint64_t stream_bytes, std::uint64_t all_bytes);
   // Limits from the start of the connection, and of a stream; lower ones than before change nothing.
   void raise_credit(std::uint64_t all_bytes);
@@ -179,6 +197,10 @@ class SendQueue {
   [[nodiscard]] std::optional<StreamReset> poll_reset();
   [[nodiscard]] std::optional<StreamReset> reset_again(std::uint32_t stream_id) const;
   void on_reset_acknowledged(std::uint32_t stream_id);
+  // The same for the ends of streams of unknown length. The last acknowledgement of all makes the message confirmed.
+  [[nodiscard]] std::optional<StreamEnd> poll_end();
+  [[nodiscard]] std::optional<StreamEnd> end_again(std::uint32_t stream_id) const;
+  std::optional<MessageId> on_end_acknowledged(std::uint32_t stream_id);
   // Streams wait for the receiver, and not for the path.
   [[nodiscard]] bool blocked() const { return blocked_; }
 
@@ -241,6 +263,13 @@ class SendQueue {
   void fail(SendKind kind, std::uint32_t index, SendFailure::Reason reason, std::uint64_t code = 0);
   [[nodiscard]] std::uint32_t find_stream(std::uint32_t stream_id) const;
   void note_sendable(std::uint32_t index);
+  std::optional<MessageId> confirm_if_finished(std::uint32_t index);
+  [[nodiscard]] bool open_stream_has_room() const;
+  // Of the receiver's limits. A stream of unknown length goes to receivers that give credit instead.
+  [[nodiscard]] static std::uint64_t charge_of_open_stream() { return wire::deployed_charge(1); }
+  [[nodiscard]] static std::uint64_t charge_of(const SendStream& stream) {
+    return stream.open() != nullptr ? charge_of_open_stream() : wire::deployed_charge(stream.total());
+  }
   void erase_message(std::uint32_t index);
   void update_writable();
   void check_deadline(Instant now, SendKind kind, std::uint32_t index, Instant deadline);
@@ -278,6 +307,10 @@ class SendQueue {
     std::uint64_t all = 0;            // for all streams together, from the start
     std::vector<StreamReset> resets;  // that are not acknowledged
     std::size_t resets_sent = 0;      // the first of them have gone out
+    // Of streams of unknown length.
+    bool open_streams = false;  // it has them
+    bool append_refused = false;
+    std::vector<std::uint32_t> ends;  // stream ids whose end has to be sent
   };
   std::unique_ptr<Credit> credit_;          // null: no limits
   std::uint64_t credit_left_ = kUnlimited;  // for all streams together

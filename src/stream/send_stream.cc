@@ -28,18 +28,30 @@ SendStream::SendStream(std::uint32_t id, Body body, std::optional<std::vector<st
 
 void SendStream::raise_send_limit(std::uint64_t bytes) {
   send_limit_ = std::max(send_limit_, bytes);
-  sendable_end_ = last_below(std::min(send_limit_, credit_));
+  find_sendable();
 }
 
 void SendStream::raise_credit(std::uint64_t bytes) {
   credit_ = std::max(credit_, bytes);
-  sendable_end_ = last_below(std::min(send_limit_, credit_));
+  find_sendable();
 }
 
 void SendStream::limit_credit(std::uint64_t bytes) {
   GODWIT_ASSERT(!started());
   credit_ = bytes;
-  sendable_end_ = last_below(std::min(send_limit_, credit_));
+  find_sendable();
+}
+
+// What is appended later may share the last fragment as long as that has not been sent: no further than the next one.
+void SendStream::find_sendable() {
+  const std::uint64_t limit = std::min(send_limit_, credit_);
+  if (!open_) {
+    sendable_end_ = last_below(limit);
+    return;
+  }
+  const std::size_t size = open_->next_size();
+  const bool fits = size > 0 && size <= limit - std::min(limit, open_->sent_bytes());
+  sendable_end_ = fits ? next_ : next_ - 1;
 }
 
 void SendStream::on_acknowledged(std::uint32_t first, std::uint32_t count) {
@@ -47,6 +59,7 @@ void SendStream::on_acknowledged(std::uint32_t first, std::uint32_t count) {
   GODWIT_ASSERT(first >= 1 && first < next_ && count <= next_ - first);
   GODWIT_ASSERT(count <= next_ - 1 - acknowledged_);
   acknowledged_ += count;
+  if (open_) open_->on_acknowledged(first, count);
 }
 
 std::uint32_t SendStream::last_below(std::uint64_t limit) const {

@@ -6,12 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "base/bytes.h"
 #include "stream/body.h"
 #include "stream/fragment_layout.h"
+#include "stream/open_pieces.h"
 #include "wire/fragment.h"
 
 namespace godwit {
@@ -27,8 +29,23 @@ class SendStream {
   // 1; operations streams only. `send_limit`: see raise_send_limit.
   SendStream(std::uint32_t id, Body body, std::optional<std::vector<std::uint8_t>> metadata, std::uint64_t send_limit);
 
+  // Of unknown length: open(). `credit`: see limit_credit.
+  SendStream(std::uint32_t id, std::unique_ptr<OpenPieces> pieces) : SendStream(id, Body{}, std::nullopt, kUnlimited) {
+    open_ = std::move(pieces);
+  }
+
   [[nodiscard]] std::uint32_t id() const { return id_; }
+  // 0 when it is not known.
   [[nodiscard]] std::uint64_t total() const { return layout_.total(); }
+  // Null unless the stream has an unknown length.
+  [[nodiscard]] const OpenPieces* open() const { return open_.get(); }
+  // Of a stream of unknown length.
+  void append(ByteView bytes) {
+    open_->append(bytes);
+    find_sendable();
+  }
+  void finish() { open_->finish(); }
+  void on_end_acknowledged() { open_->on_end_acknowledged(); }
   [[nodiscard]] std::uint32_t fragment_count() const { return layout_.count(); }
   // Writes the 40 bytes before the payload of any fragment.
   [[nodiscard]] const wire::FragmentTemplate& header() const { return header_; }
@@ -41,6 +58,8 @@ class SendStream {
   // The payload of a fragment, also one sent before. Nothing when the body's source fails. Requires 1 <= number <=
   // count.
   [[nodiscard]] std::optional<ByteView> payload(std::uint32_t number) {
+    if (open_) [[unlikely]]
+      return open_->payload(number);
     return body_.read(layout_.offset(number), layout_.size(number));
   }
 
@@ -50,11 +69,17 @@ class SendStream {
   // --- Sending ---
   [[nodiscard]] std::uint32_t next_fragment() const { return next_; }
   [[nodiscard]] bool started() const { return next_ > 1; }
-  [[nodiscard]] bool all_sent() const { return next_ > layout_.count(); }
+  [[nodiscard]] bool all_sent() const { return !open_ && next_ > layout_.count(); }
   // The next fragment exists and lies wholly below the send limit.
   [[nodiscard]] bool sendable() const { return next_ <= sendable_end_; }
   // The next fragment has been handed out for sending. Requires sendable().
-  void on_sent() { ++next_; }
+  void on_sent() {
+    ++next_;
+    if (open_) [[unlikely]] {
+      open_->on_sent();
+      find_sendable();
+    }
+  }
   // Bytes from the start of the stream that may be sent: by the application's leave, and by the receiver's credit. Each
   // only rises; a lower value changes nothing.
   void raise_send_limit(std::uint64_t bytes);
@@ -62,17 +87,21 @@ class SendStream {
   // The receiver gives credit from now on. Before anything has been sent.
   void limit_credit(std::uint64_t bytes);
   // What has been sent, each byte once.
-  [[nodiscard]] std::uint64_t sent_bytes() const { return all_sent() ? total() : layout_.offset(next_); }
+  [[nodiscard]] std::uint64_t sent_bytes() const {
+    if (open_) return open_->sent_bytes();
+    return all_sent() ? total() : layout_.offset(next_);
+  }
   [[nodiscard]] std::uint64_t unsent_bytes() const { return all_sent() ? 0 : total() - layout_.offset(next_); }
 
   // --- Acknowledgement ---
   // Fragments first … first + count - 1 are acknowledged, each reported once by recovery. O(1).
   void on_acknowledged(std::uint32_t first, std::uint32_t count);
-  [[nodiscard]] bool finished() const { return acknowledged_ == layout_.count(); }
+  [[nodiscard]] bool finished() const { return open_ ? open_->finished() : acknowledged_ == layout_.count(); }
   [[nodiscard]] std::uint32_t acknowledged_fragments() const { return acknowledged_; }
 
  private:
   [[nodiscard]] std::uint32_t last_below(std::uint64_t limit) const;
+  void find_sendable();
 
   std::uint32_t id_;
   std::uint32_t next_ = 1;          // number of the next fragment to be sent for the first time
@@ -84,6 +113,7 @@ class SendStream {
   std::optional<std::vector<std::uint8_t>> metadata_;
   std::uint64_t send_limit_;
   std::uint64_t credit_ = kUnlimited;
+  std::unique_ptr<OpenPieces> open_;
 };
 
 }  // namespace godwit

@@ -11,11 +11,12 @@
 
 namespace godwit {
 
-// The next bytes of a stream, in order (DeliveryMode::kChunks). Never empty.
+// The next bytes of a stream, in order (DeliveryMode::kChunks). Empty only at the end of a stream of unknown length
+// whose last bytes have been delivered.
 struct InboundChunk {
   std::uint32_t stream_id = 0;
   std::uint64_t offset = 0;  // of `bytes` in the stream
-  std::uint64_t total = 0;   // length of the whole stream
+  std::uint64_t total = 0;   // length of the whole stream; 0 while it is not known
   // In the datagram passed to on_fragment, or in pooled memory that lives until DeliveredMemory::release.
   ByteView bytes;
 

@@ -113,6 +113,10 @@ class Connection final : private StreamSink {
   [[nodiscard]] Result<MessageId> send(Instant now, Body&& body, SendOptions options);
   bool extend_send_limit(MessageId message, std::uint64_t limit_bytes);
   bool cancel(Instant now, MessageId message, std::uint64_t code = 0);
+  // SendQueue's, of an established connection.
+  [[nodiscard]] Result<MessageId> open_stream(Instant now, const SendOptions& options);
+  [[nodiscard]] Status append(MessageId stream, ByteView bytes) { return queue_.append(stream, bytes); }
+  bool finish(MessageId stream) { return queue_.finish(stream); }
   [[nodiscard]] std::uint32_t stream_id(MessageId message) const;
   // Sends a ping as soon as possible; PingAnswered follows its answer.
   [[nodiscard]] Status ping(Instant now);
@@ -369,6 +373,7 @@ class Connection final : private StreamSink {
   void make_inbound_streams(Established& session);
   [[nodiscard]] bool process_flow_frame(Instant now, Established& session, const Arrival& arrival, ByteView plaintext);
   void write_flow_frames(Instant now, Established& session, RunWriter& run);
+  void on_control_acknowledged(const AckedRange& range);
   // The control message of a lost packet as it is now, under its id; 0 bytes when it does not matter any more.
   [[nodiscard]] std::size_t encode_control_again(Established& session, const LostPacket& lost, MutableBytes out) const;
   // connection_send.cc, continued

@@ -40,6 +40,14 @@ wire::FlowFrame frame_of(const StreamReset& reset) {
           .code = reset.code};
 }
 
+wire::FlowFrame frame_of(const StreamEnd& end) {
+  return {.kind = wire::FlowFrame::Kind::kStreamEnd, .stream_id = end.stream_id, .value = end.total};
+}
+
+bool has_open_streams(const Session& session) {
+  return session.has(wire::capability::kFlowControl) && session.has(wire::capability::kOpenStreams);
+}
+
 }  // namespace
 
 void Connection::begin_flow_control(const Established& session) {
@@ -49,16 +57,23 @@ void Connection::begin_flow_control(const Established& session) {
   } else {
     queue_.limit_streams(kUnlimited, kUnlimited);
   }
+  if (has_open_streams(session.session)) queue_.allow_open_streams();
 }
 
 void Connection::make_inbound_streams(Established& session) {
   session.streams = std::make_unique<RecvStreams>(context_.config.streams, context_.reassembly);
   if (session.session.has(wire::capability::kFlowControl)) session.streams->use_credit(context_.config.handshake.flow);
+  if (has_open_streams(session.session)) session.streams->allow_open_streams();
 }
 
 void Connection::consume(std::uint32_t stream_id, std::uint64_t bytes) {
   Established* session = established();
   if (session != nullptr && session->streams) session->streams->consume(stream_id, bytes);
+}
+
+Result<MessageId> Connection::open_stream(Instant now, const SendOptions& options) {
+  if (!is_established()) return failure(ErrorCode::kClosed, "the connection is not established");
+  return queue_.open_stream(now, options);
 }
 
 bool Connection::set_paused(std::uint32_t stream_id, bool paused) {
@@ -81,6 +96,11 @@ bool Connection::process_flow_frame(Instant now, Established& session, const Arr
   }
   session.keepalive.on_authentic(now);
   switch (frame->kind) {
+    case wire::FlowFrame::Kind::kStreamEnd:
+      if (!inbound_streams(session).on_end(now, frame->stream_id, frame->value, *this)) {
+        end(now, CloseReason::kProtocolViolation, "the end contradicts the peer's stream", Telling::kClose);
+      }
+      break;
     case wire::FlowFrame::Kind::kConnectionCredit: queue_.raise_credit(frame->value); break;
     case wire::FlowFrame::Kind::kStreamCredit: queue_.raise_stream_credit(frame->stream_id, frame->value); break;
     case wire::FlowFrame::Kind::kStreamStop:
@@ -108,6 +128,8 @@ void Connection::write_flow_frames(Instant now, Established& session, RunWriter&
     std::optional<wire::FlowFrame> frame;
     if (const auto reset = queue_.poll_reset()) {
       frame = frame_of(*reset);
+    } else if (const auto stream_end = queue_.poll_end()) {
+      frame = frame_of(*stream_end);
     } else if (session.streams != nullptr) {
       if (const auto update = session.streams->poll_flow()) frame = frame_of(*update);
     }
@@ -131,6 +153,16 @@ void Connection::write_flow_frames(Instant now, Established& session, RunWriter&
   record_sent(now, run, before, first_id, trace::PacketKind::kFlowControl);
 }
 
+void Connection::on_control_acknowledged(const AckedRange& range) {
+  switch (static_cast<wire::FlowFrame::Kind>(range.first_fragment)) {
+    case wire::FlowFrame::Kind::kStreamReset: queue_.on_reset_acknowledged(range.owner); break;
+    case wire::FlowFrame::Kind::kStreamEnd:
+      if (const auto confirmed = queue_.on_end_acknowledged(range.owner)) emit(MessageConfirmed{*confirmed});
+      break;
+    default: break;
+  }
+}
+
 std::size_t Connection::encode_control_again(Established& session, const LostPacket& lost, MutableBytes out) const {
   if (lost.content.fragment == 0) {
     const wire::UpgradeDecline decline{.attempt = lost.content.owner, .reason = wire::kDeclineDisabled};
@@ -140,6 +172,8 @@ std::size_t Connection::encode_control_again(Established& session, const LostPac
   const auto kind = static_cast<wire::FlowFrame::Kind>(lost.content.fragment);
   if (kind == wire::FlowFrame::Kind::kStreamReset) {
     if (const auto reset = queue_.reset_again(lost.content.owner)) frame = frame_of(*reset);
+  } else if (kind == wire::FlowFrame::Kind::kStreamEnd) {
+    if (const auto stream_end = queue_.end_again(lost.content.owner)) frame = frame_of(*stream_end);
   } else if (session.streams != nullptr) {
     if (const auto update = session.streams->flow_again(update_kind(kind), lost.content.owner))
       frame = frame_of(*update);

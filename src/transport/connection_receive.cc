@@ -34,10 +34,6 @@ std::optional<trace::PacketKind> own_frame_kind(ByteView plaintext) {
   return std::nullopt;
 }
 
-bool is_reset(const AckedRange& range) {
-  return range.first_fragment == static_cast<std::uint32_t>(wire::FlowFrame::Kind::kStreamReset);
-}
-
 }  // namespace
 
 void Connection::receive(Instant now, const DatagramRun& batch) {
@@ -379,7 +375,7 @@ void Connection::apply_acknowledgements(Instant now, Established& session) {
   }
   for (const AckedRange& range : outcome.acked) {
     if (range.kind == PacketContent::Kind::kControl) {
-      if (is_reset(range)) queue_.on_reset_acknowledged(range.owner);
+      on_control_acknowledged(range);
       continue;
     }
     const SendKind kind = send_kind_of(range.kind);

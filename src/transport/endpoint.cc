@@ -208,6 +208,22 @@ bool Endpoint::cancel(Instant now, ConnectionId connection, MessageId message, s
   return with_connection(connection, false, [&](Connection& found) { return found.cancel(now, message, code); });
 }
 
+Result<MessageId> Endpoint::open_stream(Instant now, ConnectionId connection, const SendOptions& options) {
+  const auto slot = slot_of(connection);
+  if (!slot) return failure(ErrorCode::kNotFound, "no such connection");
+  return with_slot(*slot, [&](Route& route) { return route.connection()->open_stream(now, options); });
+}
+
+Status Endpoint::append(ConnectionId connection, MessageId stream, ByteView bytes) {
+  const auto slot = slot_of(connection);
+  if (!slot) return failure(ErrorCode::kNotFound, "no such connection");
+  return with_slot(*slot, [&](Route& route) { return route.connection()->append(stream, bytes); });
+}
+
+bool Endpoint::finish(ConnectionId connection, MessageId stream) {
+  return with_connection(connection, false, [&](Connection& found) { return found.finish(stream); });
+}
+
 std::uint32_t Endpoint::stream_id(ConnectionId connection, MessageId message) const {
   const Connection* found = find(connection);
   return found == nullptr ? 0 : found->stream_id(message);

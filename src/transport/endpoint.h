@@ -76,6 +76,11 @@ class Endpoint {
   bool extend_send_limit(Instant now, ConnectionId connection, MessageId message, std::uint64_t limit_bytes);
   // Gives a message up; MessageFailed follows. False when it has ended.
   bool cancel(Instant now, ConnectionId connection, MessageId message, std::uint64_t code = 0);
+  // Streams of unknown length, in an extended session whose peer has them: SendQueue's. Writable follows a refused
+  // append() as it follows a refused send().
+  [[nodiscard]] Result<MessageId> open_stream(Instant now, ConnectionId connection, const SendOptions& options = {});
+  [[nodiscard]] Status append(ConnectionId connection, MessageId stream, ByteView bytes);
+  bool finish(ConnectionId connection, MessageId stream);
   // The stream id a message travels under; 0 for a short message or one that has ended.
   [[nodiscard]] std::uint32_t stream_id(ConnectionId connection, MessageId message) const;
   // An inbound stream whose sender waits for credit does not idle; a refused one is ignored from now on. False when no

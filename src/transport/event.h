@@ -75,11 +75,12 @@ struct MessageReceived {
   ByteView payload;
 };
 
-// The next bytes of an inbound stream, in order (delivery mode kChunks).
+// The next bytes of an inbound stream, in order (delivery mode kChunks). None at the end of a stream of unknown length
+// whose last bytes have been delivered.
 struct StreamChunk {
   std::uint32_t stream_id = 0;
   std::uint64_t offset = 0;  // of `bytes` in the stream
-  std::uint64_t total = 0;   // length of the whole stream
+  std::uint64_t total = 0;   // length of the whole stream; 0 while it is not known
   ByteView bytes;
   [[nodiscard]] bool finished() const { return offset + bytes.size() == total; }
 };

@@ -18,7 +18,8 @@ struct FlowFrame {
     kConnectionCredit = 11,  // value: bytes of all streams together that the reader may send, from the first one on
     kStreamCredit = 12,      // value: bytes of the stream that the reader may send, from its start on
     kStreamReset = 13,       // its sender has given the stream up; value: bytes that it has sent, each once
-    kStreamStop = 14         // its receiver wants no more of the stream
+    kStreamStop = 14,        // its receiver wants no more of the stream
+    kStreamEnd = 15          // of a stream of unknown length; value: its bytes
   };
   Kind kind = Kind::kConnectionCredit;
   std::uint32_t packet_id = 0;
@@ -45,7 +46,7 @@ inline constexpr std::size_t kFlowFrameSize = kMessageOverhead + 4 + 8 + 8;
   if (plaintext.size() < kFlowFrameSize || load_le<std::uint64_t>(&plaintext[4]) != 0) return std::nullopt;
   const auto kind = load_le<std::uint32_t>(&plaintext[12]);
   constexpr auto kFirst = static_cast<std::uint32_t>(FlowFrame::Kind::kConnectionCredit);
-  constexpr auto kLast = static_cast<std::uint32_t>(FlowFrame::Kind::kStreamStop);
+  constexpr auto kLast = static_cast<std::uint32_t>(FlowFrame::Kind::kStreamEnd);
   if (kind < kFirst || kind > kLast) return std::nullopt;
   return FlowFrame{.kind = static_cast<FlowFrame::Kind>(kind),
                    .packet_id = load_le<std::uint32_t>(plaintext.data()),

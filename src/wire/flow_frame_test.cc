@@ -15,7 +15,7 @@ constexpr FlowFrame kSome{.kind = FlowFrame::Kind::kStreamReset,
                           .code = 7};
 
 TEST(FlowFrame, IsReadAsItWasWrittenAndIsNoOtherFrame) {
-  for (std::uint32_t kind = 11; kind <= 14; ++kind) {
+  for (std::uint32_t kind = 11; kind <= 15; ++kind) {
     FlowFrame frame = kSome;
     frame.kind = static_cast<FlowFrame::Kind>(kind);
     const auto bytes = encode(frame);
@@ -40,7 +40,7 @@ TEST(FlowFrame, OtherVariantsCutOnesAndThoseWithReceiptsAreNone) {
   for (std::uint32_t variant = 0; variant < 20; ++variant) {
     auto other = bytes;
     store_le(&other[12], variant);
-    EXPECT_EQ(read_flow_frame(other).has_value(), variant >= 11 && variant <= 14) << variant;
+    EXPECT_EQ(read_flow_frame(other).has_value(), variant >= 11 && variant <= 15) << variant;
   }
   auto with_receipts = bytes;
   with_receipts[4] = 1;

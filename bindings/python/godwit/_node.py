@@ -256,6 +256,19 @@ class Node:
                                     message))
         return message[0]
 
+    def open_stream(self, connection: int) -> int:
+        """Begins a stream of unknown length and returns its number (extended sessions)."""
+        stream = ffi.new("godwit_message *")
+        _check(lib.godwit_node_open_stream(self._open(), connection, ffi.NULL, stream))
+        return stream[0]
+
+    def append(self, connection: int, stream: int, data: bytes) -> None:
+        """Adds to a stream of unknown length. WOULD_BLOCK: nothing was taken; try again after WRITABLE."""
+        _check(lib.godwit_node_append(self._open(), connection, stream, ffi.from_buffer("uint8_t[]", data), len(data)))
+
+    def finish(self, connection: int, stream: int) -> bool:
+        return lib.godwit_node_finish(self._open(), connection, stream)
+
     def extend_send_limit(self, connection: int, message: int, limit: int) -> bool:
         return lib.godwit_node_extend_send_limit(self._open(), connection, message, limit)
 
