@@ -93,7 +93,6 @@ bool FileReceiver::begin_piece(Instant now, Peer& peer, InboundStream& stream) {
   const StreamHeader& header = stream.header;
   Transfer* const transfer = find(peer.connection, header.transfer);
   if (transfer == nullptr || !transfer->created) return false;
-  transfer->deadline = now + kIdleLimit;
   const std::uint64_t end = header.offset + header.length;
   auto& ranges = transfer->ranges;
   const auto next = ranges.lower_bound(header.offset);
@@ -116,7 +115,6 @@ bool FileReceiver::begin_piece(Instant now, Peer& peer, InboundStream& stream) {
     std::prev(joined)->second = joined->second;
     ranges.erase(joined);
   }
-  transfer->begun = true;
   auto piece = std::make_unique<Piece>();
   piece->transfer = transfer;
   piece->stream = stream.id;
@@ -130,8 +128,12 @@ bool FileReceiver::begin_piece(Instant now, Peer& peer, InboundStream& stream) {
   return true;
 }
 
-bool FileReceiver::add_bytes(InboundStream& stream, ByteView bytes) {
+bool FileReceiver::add_bytes(Instant now, InboundStream& stream, ByteView bytes) {
   Piece& piece = *static_cast<Piece*>(stream.tag);
+  if (!bytes.empty()) {
+    piece.transfer->begun = true;
+    piece.transfer->heard_at = now;
+  }
   while (!bytes.empty()) {
     if (!piece.block.bytes) piece.block = store_.new_block(piece.flush_at);
     const std::size_t taken = std::min(bytes.size(), piece.flush_at - piece.block.used);
@@ -151,10 +153,9 @@ void FileReceiver::flush(Piece& piece) {
   store_.write(piece.transfer->file, offset, std::exchange(piece.block, {}), piece.stream);
 }
 
-void FileReceiver::end_piece(Instant now, Piece& piece) {
+void FileReceiver::end_piece(Piece& piece) {
   flush(piece);
   Transfer& transfer = *piece.transfer;
-  transfer.deadline = now + kIdleLimit;
   std::erase_if(transfer.pieces, [&piece](const auto& each) { return each.get() == &piece; });
   check_complete(transfer);
 }
@@ -163,8 +164,10 @@ void FileReceiver::on_finish(Instant now, Peer& peer, const FileFinish& finish) 
   Transfer* const transfer = find(peer.connection, finish.transfer);
   if (transfer == nullptr || transfer->expected) return;
   transfer->expected = finish.hash;
-  transfer->begun = transfer->begun || transfer->size == 0;
-  transfer->deadline = now + kIdleLimit;
+  if (transfer->size == 0) {
+    transfer->begun = true;
+    transfer->heard_at = now;
+  }
   check_complete(*transfer);
 }
 
@@ -186,7 +189,7 @@ void FileReceiver::on_turn(Instant now) {
   for (const auto& [connection, peer] : peers_) peer->inbox.handle_timeout(now);
   for (auto next = transfers_.begin(); next != transfers_.end();) {
     Transfer& transfer = *(next++)->second;
-    if (transfer.deadline > now || transfer.finishing) continue;
+    if (transfer.deadline() > now || transfer.finishing) continue;
     const std::string_view silence = transfer.begun ? "its sender has fallen silent" : "its sender has sent nothing";
     fail(now, transfer, silence_reason(endpoint_, transfer.connection, silence), true);
   }
@@ -210,7 +213,7 @@ void FileReceiver::on_completion(Instant now, const FileStore::Completion& compl
       return;
     case FileStore::Completion::Kind::kNoRoom: return turn_away(now, transfer, completion.text);
     case FileStore::Completion::Kind::kWritten:
-      transfer.deadline = now + kIdleLimit;
+      transfer.heard_at = now;
       transfer.set_aside = completion.set_aside;
       if (const auto peer = peers_.find(transfer.connection); peer != peers_.end()) {
         peer->second->inbox.consume(now, completion.tag, completion.bytes);
@@ -246,6 +249,7 @@ void FileReceiver::fail(Instant now, Transfer& transfer, std::string why, bool t
 void FileReceiver::drop(Transfer& transfer, const std::string& why) {
   const ConnectionId connection = transfer.connection;
   const std::string name = transfer.name;
+  if (connection == 0) remember_lost(transfer);
   store_.discard(transfer.file);
   uncount(transfer);
   observer_.on_file_failed(connection, name, why);
@@ -261,6 +265,13 @@ void FileReceiver::turn_away(Instant now, Transfer& transfer, const std::string&
   observer_.on_file_refused(connection, offered, why);
 }
 
+// Its sender may offer it on its next connection, to go on in the middle of it.
+void FileReceiver::remember_lost(const Transfer& transfer) {
+  if (!transfer.begun) return;
+  lost_.push_back(transfer.id);
+  if (lost_.size() > options_.limits.files) lost_.pop_front();
+}
+
 void FileReceiver::uncount(Transfer& transfer) {
   accepted_bytes_ -= transfer.size;
   --accepted_files_;
@@ -268,7 +279,7 @@ void FileReceiver::uncount(Transfer& transfer) {
 }
 
 void FileReceiver::erase(Transfer& transfer) {
-  if (transfer.connection != 0) places_.give_back(transfer.connection, transfer.address);
+  places_.give_back(transfer.holder, transfer.address);
   if (const auto peer = peers_.find(transfer.connection); peer != peers_.end()) {
     for (const auto& piece : transfer.pieces) peer->second->inbox.forget(piece.get());
   }
@@ -280,12 +291,12 @@ void FileReceiver::on_closed(Instant now, ConnectionId connection, const Closed&
   for (auto next = transfers_.begin(); next != transfers_.end();) {
     Transfer& transfer = *(next++)->second;
     if (transfer.connection != connection) continue;
-    // A sender renews its connection between two streams.
+    // A sender renews its connection between two streams. Its file keeps its place meanwhile: it exists.
     if (closed.reason == CloseReason::kReplaced && transfer.created && transfer.pieces.empty()) {
-      places_.give_back(connection, transfer.address);
       transfer.connection = 0;
-      transfer.deadline = now + kRenewalLimit;
+      transfer.renewed_until = now + kRenewalLimit;
     } else {
+      if (closed.reason == CloseReason::kReplaced) remember_lost(transfer);
       fail(now, transfer, "the connection has ended: " + closed.text, false);
     }
   }

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -101,20 +102,24 @@ class FileReceiver {
   [[nodiscard]] bool has_space(Instant now, const Peer& peer, std::uint64_t bytes);
   void ask_for_space(Instant now);
   void evict(Instant now, Transfer& transfer);
+  [[nodiscard]] bool may_send(const Peer& peer) const;
+  [[nodiscard]] bool take_over(Instant now, const Peer& peer, Transfer& transfer, const FileOffer& offer);
+  void refuse(Instant now, const Peer& peer, const FileOffer& offer, const Refusal& why);
   void accept(Instant now, Peer& peer, const FileOffer& offer);
   void send_accept(Instant now, const Transfer& transfer);
   [[nodiscard]] std::uint64_t choose_window(std::uint64_t size) const;
   [[nodiscard]] Transfer* find(std::uint64_t id);
   [[nodiscard]] Transfer* find(ConnectionId connection, std::uint64_t id);
   [[nodiscard]] bool begin_piece(Instant now, Peer& peer, InboundStream& stream);
-  [[nodiscard]] bool add_bytes(InboundStream& stream, ByteView bytes);
+  [[nodiscard]] bool add_bytes(Instant now, InboundStream& stream, ByteView bytes);
   void flush(Piece& piece);
-  void end_piece(Instant now, Piece& piece);
+  void end_piece(Piece& piece);
   void check_complete(Transfer& transfer);
   void fail_broken(Instant now);
   void fail(Instant now, Transfer& transfer, std::string why, bool tell_peer);
   void turn_away(Instant now, Transfer& transfer, const std::string& why);
   void drop(Transfer& transfer, const std::string& why);
+  void remember_lost(const Transfer& transfer);
   void uncount(Transfer& transfer);
   void erase(Transfer& transfer);
   [[nodiscard]] Peer& peer_of(ConnectionId connection);
@@ -138,6 +143,9 @@ class FileReceiver {
   std::uint64_t space_asked_ = 0;
   std::uint64_t malformed_ = 0;
   bool any_broken_ = false;  // since the last turn
+  // Numbers of the last transfers that ended with bytes while their connections were being renewed: their senders may
+  // not know.
+  std::deque<std::uint64_t> lost_;
   Instant next_scan_{};
   std::vector<FileStore::Completion> completions_;
 };

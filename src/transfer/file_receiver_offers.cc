@@ -21,7 +21,7 @@ constexpr std::size_t kMaxDiskBacklog = 4096;
 }  // namespace
 
 std::optional<FileReceiver::Refusal> FileReceiver::judge(Instant now, const Peer& peer, const FileOffer& offer) {
-  if (options_.may_send && !options_.may_send(peer.connection)) {
+  if (!may_send(peer)) {
     return Refusal{RefuseCode::kNotAllowed, "this peer is not among those that may send"};
   }
   if (const auto why = refuse_file_name(offer.name)) return Refusal{RefuseCode::kName, std::string(*why)};
@@ -57,10 +57,10 @@ bool FileReceiver::has_place(Instant now, const Peer& peer) {
   Transfer* victim = nullptr;
   std::size_t most = 0;
   for (const auto& [file, transfer] : transfers_) {
-    if (transfer->begun || transfer->connection == peer.connection) continue;
+    if (transfer->begun || transfer->holder == peer.connection) continue;
     const bool same_prefix = transfer->address.prefix() == peer.address.prefix();
     if (!same_prefix && places_.of_prefix(transfer->address) <= own_prefix + 1) continue;
-    const std::size_t theirs = places_.of_peer(transfer->connection);
+    const std::size_t theirs = places_.of_peer(transfer->holder);
     if (theirs <= own + 1 && now < transfer->began_at + kUnbegunGrace) continue;
     if (theirs > most) {
       most = theirs;
@@ -79,7 +79,7 @@ bool FileReceiver::has_space(Instant now, const Peer& peer, std::uint64_t bytes)
   while (space_left_ && bytes > *space_left_) {
     Transfer* victim = nullptr;
     for (const auto& [file, transfer] : transfers_) {
-      if (transfer->begun || transfer->connection == peer.connection) continue;
+      if (transfer->begun || transfer->holder == peer.connection) continue;
       if (now < transfer->began_at + kUnbegunGrace) continue;
       if (victim == nullptr || transfer->size > victim->size) victim = transfer.get();
     }
@@ -119,40 +119,56 @@ std::uint64_t FileReceiver::choose_window(std::uint64_t size) const {
 }
 
 void FileReceiver::on_offer(Instant now, Peer& peer, const FileOffer& offer) {
-  for (const auto& [file, transfer] : transfers_) {
-    if (transfer->id != offer.transfer) continue;
-    // The sender has renewed its connection: the transfer goes on where it was.
-    if (transfer->connection == 0 && transfer->size == offer.size) {
-      transfer->connection = peer.connection;
-      transfer->address = peer.address;
-      transfer->deadline = now + kIdleLimit;
-      places_.take(peer.connection, peer.address);
-      send_accept(now, *transfer);
+  if (Transfer* const transfer = find(offer.transfer)) {
+    if (transfer->connection == 0 && !take_over(now, peer, *transfer, offer)) {
+      refuse(now, peer, offer, {RefuseCode::kTooMany, "the file is another connection's"});
     }
     return;
   }
-  if (const auto refusal = judge(now, peer, offer)) {
-    const FileRefuse message{.transfer = offer.transfer, .code = refusal->first, .text = refusal->second};
-    static_cast<void>(send_control(now, endpoint_, peer.connection, message));
-    observer_.on_file_refused(peer.connection, offer.name, refusal->second);
-    return;
+  if (std::erase(lost_, offer.transfer) > 0) {
+    return refuse(now, peer, offer, {RefuseCode::kTooMany, "what had come of the file is lost: it has to start anew"});
   }
+  if (const auto refusal = judge(now, peer, offer)) return refuse(now, peer, offer, *refusal);
   accept(now, peer, offer);
+}
+
+bool FileReceiver::may_send(const Peer& peer) const {
+  return !options_.may_send || options_.may_send(peer.connection);
+}
+
+void FileReceiver::refuse(Instant now, const Peer& peer, const FileOffer& offer, const Refusal& why) {
+  const FileRefuse message{.transfer = offer.transfer, .code = why.first, .text = why.second};
+  static_cast<void>(send_control(now, endpoint_, peer.connection, message));
+  observer_.on_file_refused(peer.connection, offer.name, why.second);
+}
+
+// The sender has renewed its connection: the transfer goes on where it was. It has a place already, counted for the
+// sender's address, so that only the new connection's own limit is to be kept; no deadline is put off.
+bool FileReceiver::take_over(Instant now, const Peer& peer, Transfer& transfer, const FileOffer& offer) {
+  if (transfer.size != offer.size || transfer.address.prefix() != peer.address.prefix() || !may_send(peer))
+    return false;
+  if (places_.of_peer(peer.connection) >= places_.limits().of_a_peer) return false;
+  places_.give_back(transfer.holder, transfer.address);
+  places_.take(peer.connection, peer.address);
+  transfer.connection = transfer.holder = peer.connection;
+  transfer.address = peer.address;
+  transfer.renewed_until.reset();
+  send_accept(now, transfer);
+  return true;
 }
 
 void FileReceiver::accept(Instant now, Peer& peer, const FileOffer& offer) {
   auto transfer = std::make_unique<Transfer>();
   transfer->file = next_file_++;
   transfer->id = offer.transfer;
-  transfer->connection = peer.connection;
+  transfer->connection = transfer->holder = peer.connection;
   transfer->address = peer.address;
   transfer->name = acceptable_file_name(offer.name);
   transfer->offered = std::string(offer.name);
   transfer->size = offer.size;
   transfer->window = choose_window(offer.size);
   transfer->reserved = std::min(transfer->window * kMaxPieces, std::max(offer.size, kSmallestWindow));
-  transfer->began_at = now;
-  transfer->deadline = now + kFirstByteLimit;
+  transfer->began_at = transfer->heard_at = now;
   reserved_ += transfer->reserved;
   accepted_bytes_ += offer.size;
   ++accepted_files_;

@@ -1,6 +1,7 @@
 // What a FileReceiver keeps of its transfers and connections. Included by its two .cc files alone.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,14 +30,16 @@ struct FileReceiver::Transfer {
   FileStore::FileId file = 0;
   std::uint64_t id = 0;         // the sender's
   ConnectionId connection = 0;  // 0 while its connection is being renewed
-  SocketAddress address;        // of its sender
-  std::string name;             // acceptable
-  std::string offered;          // as the sender calls it
+  // Who its place is counted for: its connection, or the one that is being renewed, and its sender's address.
+  ConnectionId holder = 0;
+  SocketAddress address;
+  std::string name;     // acceptable
+  std::string offered;  // as the sender calls it
   std::uint64_t size = 0;
   std::uint64_t window = 0;
   std::uint64_t reserved = 0;
   bool created = false;
-  bool begun = false;  // its sender has sent a byte, or the hash of an empty file
+  bool begun = false;  // a byte of it has come, or the hash of an empty file
   bool finishing = false;
   bool broken = false;  // a stream of it broke off
   std::uint64_t received = 0;
@@ -45,7 +48,14 @@ struct FileReceiver::Transfer {
   std::vector<std::unique_ptr<Piece>> pieces;
   std::optional<std::array<std::uint8_t, kSha256Size>> expected;
   Instant began_at{};
-  Instant deadline{};
+  Instant heard_at{};  // its last byte from the network, or to the disk
+  std::optional<Instant> renewed_until;
+
+  // When it is given up, unless something comes. A renewed connection alone puts nothing off.
+  [[nodiscard]] Instant deadline() const {
+    const Instant silent = begun ? heard_at + kIdleLimit : began_at + kFirstByteLimit;
+    return renewed_until ? std::min(silent, *renewed_until) : silent;
+  }
 };
 
 // One data stream that is being received: the block that its bytes gather in.
@@ -71,11 +81,11 @@ class FileReceiver::Peer final : public StreamConsumer {
     return static_cast<Piece*>(stream.tag)->transfer->window;
   }
   [[nodiscard]] bool on_stream_bytes(Instant now, InboundStream& stream, ByteView bytes) override {
-    static_cast<void>(now);
-    return stream.tag != nullptr && owner_.add_bytes(stream, bytes);
+    return stream.tag != nullptr && owner_.add_bytes(now, stream, bytes);
   }
   void on_stream_end(Instant now, InboundStream& stream) override {
-    if (stream.tag != nullptr) owner_.end_piece(now, *static_cast<Piece*>(stream.tag));
+    static_cast<void>(now);
+    if (stream.tag != nullptr) owner_.end_piece(*static_cast<Piece*>(stream.tag));
   }
   void on_stream_aborted(Instant now, InboundStream& stream) override {
     static_cast<void>(now);
