@@ -276,10 +276,15 @@ void add_listen_command(CLI::App& app, int& exit_code) {
   command->add_option("--max-file", options->largest_file, "refuse larger files; default 1T")
       ->check(check_size())
       ->type_name("SIZE");
-  command->add_option("--max-total", options->all_bytes, "refuse files beyond so many bytes in all; default: no limit")
+  command
+      ->add_option(
+          "--max-total", options->all_bytes,
+          "refuse files beyond so many bytes in all; without --allow each network has its share; default: no limit")
       ->check(check_size())
       ->type_name("SIZE");
-  command->add_option("--max-files", options->all_files, "refuse files beyond so many in all")
+  command
+      ->add_option("--max-files", options->all_files,
+                   "refuse files beyond so many in all; without --allow each network has its share")
       ->type_name("N")
       ->capture_default_str();
   command->add_flag("--sync", options->sync, "confirm a file only when the disk holds it, not the system's cache");

@@ -133,6 +133,7 @@ bool FileReceiver::add_bytes(Instant now, InboundStream& stream, ByteView bytes)
   if (!bytes.empty()) {
     piece.transfer->begun = true;
     piece.transfer->heard_at = now;
+    piece.transfer->rate.on_bytes(now, bytes.size());
   }
   while (!bytes.empty()) {
     if (!piece.block.bytes) piece.block = store_.new_block(piece.flush_at);
@@ -140,21 +141,23 @@ bool FileReceiver::add_bytes(Instant now, InboundStream& stream, ByteView bytes)
     std::memcpy(piece.block.bytes.get() + piece.block.used, bytes.data(), taken);
     piece.block.used += taken;
     bytes = bytes.subspan(taken);
-    if (piece.block.used == piece.flush_at) flush(piece);
+    if (piece.block.used == piece.flush_at) flush(now, piece);
   }
   return true;
 }
 
-void FileReceiver::flush(Piece& piece) {
+void FileReceiver::flush(Instant now, Piece& piece) {
   if (piece.block.used == 0) return;
+  Transfer& transfer = *piece.transfer;
   const std::uint64_t offset = piece.offset;
   piece.offset += piece.block.used;
-  piece.transfer->received += piece.block.used;
-  store_.write(piece.transfer->file, offset, std::exchange(piece.block, {}), piece.stream);
+  transfer.received += piece.block.used;
+  if (!transfer.disk_busy_since) transfer.disk_busy_since = now;
+  store_.write(transfer.file, offset, std::exchange(piece.block, {}), piece.stream);
 }
 
-void FileReceiver::end_piece(Piece& piece) {
-  flush(piece);
+void FileReceiver::end_piece(Instant now, Piece& piece) {
+  flush(now, piece);
   Transfer& transfer = *piece.transfer;
   std::erase_if(transfer.pieces, [&piece](const auto& each) { return each.get() == &piece; });
   check_complete(transfer);
@@ -209,12 +212,12 @@ void FileReceiver::on_completion(Instant now, const FileStore::Completion& compl
   switch (completion.kind) {
     case FileStore::Completion::Kind::kCreated:
       transfer.created = true;
+      transfer.rate.start(now);
       send_accept(now, transfer);
       return;
     case FileStore::Completion::Kind::kNoRoom: return turn_away(now, transfer, completion.text);
     case FileStore::Completion::Kind::kWritten:
-      transfer.heard_at = now;
-      transfer.set_aside = completion.set_aside;
+      on_written(now, transfer, completion);
       if (const auto peer = peers_.find(transfer.connection); peer != peers_.end()) {
         peer->second->inbox.consume(now, completion.tag, completion.bytes);
       }
@@ -233,6 +236,19 @@ void FileReceiver::on_completion(Instant now, const FileStore::Completion& compl
       return;
     }
   }
+}
+
+void FileReceiver::on_written(Instant now, Transfer& transfer, const FileStore::Completion& completion) {
+  transfer.heard_at = now;
+  transfer.written += completion.bytes;
+  if (transfer.written == transfer.received && transfer.disk_busy_since) {
+    transfer.rate.excuse(now - *std::exchange(transfer.disk_busy_since, std::nullopt));
+  }
+  // What is set aside is none of what the disk has left.
+  transfer.set_aside = completion.set_aside;
+  if (transfer.promised <= transfer.missing()) return;
+  space_.give_back(transfer.address, transfer.promised - transfer.missing());
+  transfer.promised = transfer.missing();
 }
 
 // --- Ends ---
@@ -273,8 +289,8 @@ void FileReceiver::remember_lost(const Transfer& transfer) {
 }
 
 void FileReceiver::uncount(Transfer& transfer) {
-  accepted_bytes_ -= transfer.size;
-  --accepted_files_;
+  if (options_.limits.all_bytes) bytes_.give_back(transfer.address, transfer.size);
+  if (options_.limits.all_files) files_.give_back(transfer.address, 1);
   erase(transfer);
 }
 
@@ -284,6 +300,8 @@ void FileReceiver::erase(Transfer& transfer) {
     for (const auto& piece : transfer.pieces) peer->second->inbox.forget(piece.get());
   }
   reserved_ -= transfer.reserved;
+  space_.give_back(transfer.address, transfer.promised);
+  if (space_left_) *space_left_ += transfer.promised;
   transfers_.erase(transfer.file);
 }
 

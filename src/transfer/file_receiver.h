@@ -1,7 +1,7 @@
 // Receives files from every connection of an endpoint (docs/file_transfer.md section 4): judges offers, takes data
 // streams apart into blocks for a FileStore, grants credit as blocks reach the disk, confirms what was verified. An
-// offer costs its sender next to nothing, so it takes a bounded place: of the peer, of its address, of the disk, for a
-// limited time until its first byte.
+// offer costs its sender next to nothing, so what it takes - a place, space of the disk, a part of the totals - is its
+// source's share at most (source_shares.h), and is for whoever needs it when the sender does not (least_rate.h).
 // Messages and streams of other applications are handed over as well. Everything a peer says is hostile: a broken rule
 // fails its transfer. Fed with the endpoint's events like PerfServer; prints nothing, tells an Observer.
 #pragma once
@@ -20,6 +20,7 @@
 #include "transfer/control.h"
 #include "transfer/file_store.h"
 #include "transfer/place_quota.h"
+#include "transfer/source_shares.h"
 #include "transfer/stream_inbox.h"
 
 namespace godwit {
@@ -95,11 +96,18 @@ class FileReceiver {
   void on_offer(Instant now, Peer& peer, const FileOffer& offer);
   void on_finish(Instant now, Peer& peer, const FileFinish& finish);
   void on_completion(Instant now, const FileStore::Completion& completion);
+  void on_written(Instant now, Transfer& transfer, const FileStore::Completion& completion);
   using Refusal = std::pair<RefuseCode, std::string>;
   [[nodiscard]] std::optional<Refusal> judge(Instant now, const Peer& peer, const FileOffer& offer);
-  [[nodiscard]] std::optional<Refusal> judge_totals(const FileOffer& offer) const;
+  [[nodiscard]] std::optional<Refusal> judge_totals(Instant now, const Peer& peer, std::uint64_t size);
+  struct Total;
+  [[nodiscard]] bool total_has(const Total& total, const Peer& peer, std::uint64_t amount) const;
   [[nodiscard]] bool has_place(Instant now, const Peer& peer);
   [[nodiscard]] bool has_space(Instant now, const Peer& peer, std::uint64_t bytes);
+  [[nodiscard]] Transfer* choose_place(Instant now, const Peer& peer);
+  // Takes what idle transfers of larger sources hold until there is enough; false when there is not.
+  struct Claim;
+  [[nodiscard]] bool make_room(Instant now, const Peer& peer, const Claim& claim);
   void ask_for_space(Instant now);
   void evict(Instant now, Transfer& transfer);
   [[nodiscard]] bool may_send(const Peer& peer) const;
@@ -112,8 +120,8 @@ class FileReceiver {
   [[nodiscard]] Transfer* find(ConnectionId connection, std::uint64_t id);
   [[nodiscard]] bool begin_piece(Instant now, Peer& peer, InboundStream& stream);
   [[nodiscard]] bool add_bytes(Instant now, InboundStream& stream, ByteView bytes);
-  void flush(Piece& piece);
-  void end_piece(Piece& piece);
+  void flush(Instant now, Piece& piece);
+  void end_piece(Instant now, Piece& piece);
   void check_complete(Transfer& transfer);
   void fail_broken(Instant now);
   void fail(Instant now, Transfer& transfer, std::string why, bool tell_peer);
@@ -134,8 +142,9 @@ class FileReceiver {
   FileStore::FileId next_file_ = 1;
   std::uint64_t reserved_ = 0;  // memory that the windows of all transfers add up to
   PlaceQuota places_;
-  std::uint64_t accepted_bytes_ = 0;
-  std::uint64_t accepted_files_ = 0;
+  SourceShares bytes_;  // accepted, where there is a limit on all
+  SourceShares files_;
+  SourceShares space_;  // of the disk that was promised, and is not set aside yet
   // Bytes of the disk that nobody has been promised, as of the last time the system was asked, less what has been
   // promised since. Absent: the system does not say.
   std::optional<std::uint64_t> space_left_;

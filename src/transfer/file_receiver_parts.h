@@ -12,6 +12,7 @@
 #include "transfer/digest.h"
 #include "transfer/file_receiver.h"
 #include "transfer/file_sender.h"
+#include "transfer/least_rate.h"
 
 namespace godwit {
 
@@ -43,19 +44,26 @@ struct FileReceiver::Transfer {
   bool finishing = false;
   bool broken = false;  // a stream of it broke off
   std::uint64_t received = 0;
+  std::uint64_t written = 0;
   std::uint64_t set_aside = 0;                    // of the disk
+  std::uint64_t promised = 0;                     // of the disk, to its source, besides what is set aside
   std::map<std::uint64_t, std::uint64_t> ranges;  // claimed by streams: begin to end, neighbours joined
   std::vector<std::unique_ptr<Piece>> pieces;
   std::optional<std::array<std::uint8_t, kSha256Size>> expected;
   Instant began_at{};
   Instant heard_at{};  // its last byte from the network, or to the disk
   std::optional<Instant> renewed_until;
+  LeastRate rate;
+  std::optional<Instant> disk_busy_since;  // the disk has not taken all that has come
 
   // When it is given up, unless something comes. A renewed connection alone puts nothing off.
   [[nodiscard]] Instant deadline() const {
     const Instant silent = begun ? heard_at + kIdleLimit : began_at + kFirstByteLimit;
     return renewed_until ? std::min(silent, *renewed_until) : silent;
   }
+  // Its sender does not use what it holds, and may lose it to others.
+  [[nodiscard]] bool idle(Instant now) const { return !finishing && !disk_busy_since && !rate.kept(now); }
+  [[nodiscard]] std::uint64_t missing() const { return size - std::min(size, set_aside); }
 };
 
 // One data stream that is being received: the block that its bytes gather in.
@@ -84,8 +92,7 @@ class FileReceiver::Peer final : public StreamConsumer {
     return stream.tag != nullptr && owner_.add_bytes(now, stream, bytes);
   }
   void on_stream_end(Instant now, InboundStream& stream) override {
-    static_cast<void>(now);
-    if (stream.tag != nullptr) owner_.end_piece(*static_cast<Piece*>(stream.tag));
+    if (stream.tag != nullptr) owner_.end_piece(now, *static_cast<Piece*>(stream.tag));
   }
   void on_stream_aborted(Instant now, InboundStream& stream) override {
     static_cast<void>(now);
