@@ -135,6 +135,11 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     log_.message(now_, remote_of(connection), {.bytes = bytes, .sha256 = to_hex(hash), .stream = stream, .text = text});
   }
 
+  void on_message_dropped(ConnectionId connection, std::uint64_t bytes) override {
+    bar_.clear();
+    log_.dropped(now_, remote_of(connection), bytes);
+  }
+
   [[nodiscard]] ListenLog& log() { return log_; }
 
  private:
@@ -265,7 +270,9 @@ void add_listen_command(CLI::App& app, int& exit_code) {
   command->add_flag("--once", options->once,
                     "end after the first file: code 0 when it is complete and verified, else 1");
   CLI::Option* const allow =
-      command->add_option("--allow", options->allow, "refuse files from all but authenticated peers with these keys")
+      command
+          ->add_option("--allow", options->allow,
+                       "refuse files and messages from all but authenticated peers with these keys")
           ->check(check_public_key())
           ->allow_extra_args(false)
           ->type_name("HEX");

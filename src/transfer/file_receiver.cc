@@ -46,6 +46,7 @@ void FileReceiver::on_event(Instant now, ConnectionId connection, Event& event) 
       ++malformed_;
       return;
     }
+    if (!may_send(connection)) return observer_.on_message_dropped(connection, payload.size());
     FileHash hash;
     hash.update(payload);
     observer_.on_message(connection, payload.size(), hash.finish(), false, payload);

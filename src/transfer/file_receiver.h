@@ -58,10 +58,12 @@ class FileReceiver {
     // `text`: the message itself, valid during the call; empty for a stream.
     virtual void on_message(ConnectionId connection, std::uint64_t bytes,
                             const std::array<std::uint8_t, kSha256Size>& hash, bool stream, ByteView text) = 0;
+    // The same of a connection that may not send.
+    virtual void on_message_dropped(ConnectionId connection, std::uint64_t bytes) = 0;
   };
   struct Options {
     FileReceiverLimits limits;
-    // Whether a connection may send files; null: every one may.
+    // Whether a connection may send files and messages; null: every one may.
     std::function<bool(ConnectionId)> may_send;
   };
   // All outlive it.
@@ -110,7 +112,7 @@ class FileReceiver {
   [[nodiscard]] bool make_room(Instant now, const Peer& peer, const Claim& claim);
   void ask_for_space(Instant now);
   void evict(Instant now, Transfer& transfer);
-  [[nodiscard]] bool may_send(const Peer& peer) const;
+  [[nodiscard]] bool may_send(ConnectionId connection) const;
   [[nodiscard]] bool take_over(Instant now, const Peer& peer, Transfer& transfer, const FileOffer& offer);
   void refuse(Instant now, const Peer& peer, const FileOffer& offer, const Refusal& why);
   void accept(Instant now, Peer& peer, const FileOffer& offer);

@@ -48,7 +48,7 @@ struct FileReceiver::Total {
 };
 
 std::optional<FileReceiver::Refusal> FileReceiver::judge(Instant now, const Peer& peer, const FileOffer& offer) {
-  if (!may_send(peer)) return Refusal{RefuseCode::kNotAllowed, "this peer is not among those that may send"};
+  if (!may_send(peer.connection)) return Refusal{RefuseCode::kNotAllowed, "this peer is not among those that may send"};
   if (const auto why = refuse_file_name(offer.name)) return Refusal{RefuseCode::kName, std::string(*why)};
   if (offer.size > options_.limits.largest_file) {
     return Refusal{RefuseCode::kTooLarge, "the file is larger than this receiver takes"};
@@ -214,8 +214,8 @@ void FileReceiver::on_offer(Instant now, Peer& peer, const FileOffer& offer) {
   accept(now, peer, offer);
 }
 
-bool FileReceiver::may_send(const Peer& peer) const {
-  return !options_.may_send || options_.may_send(peer.connection);
+bool FileReceiver::may_send(ConnectionId connection) const {
+  return !options_.may_send || options_.may_send(connection);
 }
 
 void FileReceiver::refuse(Instant now, const Peer& peer, const FileOffer& offer, const Refusal& why) {
@@ -227,7 +227,7 @@ void FileReceiver::refuse(Instant now, const Peer& peer, const FileOffer& offer,
 // The sender has renewed its connection: the transfer goes on where it was. It has a place already, counted for the
 // sender's address, so that only the new connection's own limit is to be kept; no deadline is put off.
 bool FileReceiver::take_over(Instant now, const Peer& peer, Transfer& transfer, const FileOffer& offer) {
-  if (transfer.size != offer.size || transfer.address.prefix() != peer.address.prefix() || !may_send(peer))
+  if (transfer.size != offer.size || transfer.address.prefix() != peer.address.prefix() || !may_send(peer.connection))
     return false;
   if (places_.of_peer(peer.connection) >= places_.limits().of_a_peer) return false;
   places_.give_back(transfer.holder, transfer.address);

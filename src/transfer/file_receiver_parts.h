@@ -105,10 +105,15 @@ class FileReceiver::Peer final : public StreamConsumer {
     static_cast<void>(now);
     if (!foreign_.contains(stream_id) && foreign_.size() >= kMaxForeignStreams) return;
     Foreign& foreign = foreign_[stream_id];
-    foreign.hash.update(bytes);
+    const bool may_send = owner_.may_send(connection);
+    if (may_send) foreign.hash.update(bytes);
     foreign.bytes += bytes.size();
     if (!finished) return;
-    owner_.observer_.on_message(connection, foreign.bytes, foreign.hash.finish(), true, {});
+    if (may_send) {
+      owner_.observer_.on_message(connection, foreign.bytes, foreign.hash.finish(), true, {});
+    } else {
+      owner_.observer_.on_message_dropped(connection, foreign.bytes);
+    }
     foreign_.erase(stream_id);
   }
   void on_foreign_aborted(Instant now, std::uint32_t stream_id) override {

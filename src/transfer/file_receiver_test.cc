@@ -134,6 +134,15 @@ TEST_F(FileReceiverTest, PeersThatMayNotSendAreRefused) {
   EXPECT_EQ(refusal_of(1, "a"), "5");
 }
 
+TEST_F(FileReceiverTest, MessagesOfPeersThatMayNotSendAreDroppedAndCounted) {
+  make_receiver({}, [](ConnectionId) { return false; });
+  say_bytes(random_bytes(100));
+  say_bytes(random_bytes(100'000));
+  ASSERT_TRUE(wait([this] { return observer_.dropped.size() == 2; }));
+  EXPECT_EQ(observer_.dropped, (std::vector<std::uint64_t>{100, 100'000}));
+  EXPECT_TRUE(observer_.messages.empty());
+}
+
 TEST_F(FileReceiverTest, AHashThatDiffersKeepsNothing) {
   const auto bytes = random_bytes(1000);
   begin(1, bytes.size());
