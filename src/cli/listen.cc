@@ -206,8 +206,12 @@ void say_who_may_send(const ListenOptions& options, const std::vector<DialledPee
     print_warning("a peer that connects here proves no key: every file of --allow " + text +
                   " is refused, unless this listener connects to it (--dial " + text + "@ADDR:PORT)");
   }
-  if (options.allow.empty() && !options.anyone) {
-    print_warning("anyone who knows this address and key can send files; --allow HEX restricts it, --anyone says so");
+  if (!options.allow.empty()) return;
+  const std::string anyone = "anyone who knows this address and key can send files and messages";
+  if (options.anyone) {
+    print_note(anyone + ", as --anyone says");
+  } else {
+    print_warning(anyone + "; --allow HEX restricts it, --anyone says that it is meant");
   }
 }
 
@@ -276,7 +280,8 @@ void add_listen_command(CLI::App& app, int& exit_code) {
           ->check(check_public_key())
           ->allow_extra_args(false)
           ->type_name("HEX");
-  command->add_flag("--anyone", options->anyone, "take files from anyone, without a warning")->excludes(allow);
+  command->add_flag("--anyone", options->anyone, "take files from anyone: it is said at the start, without a warning")
+      ->excludes(allow);
   command->add_option("--dial", options->dial, "dial this peer, so that it can be authenticated")
       ->allow_extra_args(false)
       ->type_name("HEX@ADDR:PORT");
