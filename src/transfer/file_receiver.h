@@ -59,7 +59,7 @@ class FileReceiver {
     virtual void on_message(ConnectionId connection, std::uint64_t bytes,
                             const std::array<std::uint8_t, kSha256Size>& hash, bool stream, ByteView text) = 0;
     // The same of a connection that may not send.
-    virtual void on_message_dropped(ConnectionId connection, std::uint64_t bytes) = 0;
+    virtual void on_message_dropped([[maybe_unused]] ConnectionId connection, [[maybe_unused]] std::uint64_t bytes) {}
   };
   struct Options {
     FileReceiverLimits limits;
