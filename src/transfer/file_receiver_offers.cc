@@ -146,9 +146,9 @@ FileReceiver::Transfer* FileReceiver::choose_place(Instant now, const Peer& peer
   std::pair<std::uint64_t, std::size_t> largest;
   for (const auto& [file, transfer] : transfers_) {
     if (transfer->holder == peer.connection || transfer->finishing) continue;
-    if (!holds_enough(places_.shares(), transfer->address, peer.address, 1)) continue;
     const std::size_t theirs = places_.of_peer(transfer->holder);
     if (!transfer->idle(now) && (transfer->begun || theirs <= own + 1)) continue;
+    if (!holds_enough(places_.shares(), transfer->address, peer.address, 1)) continue;
     const std::pair rank(places_.shares().of_network(transfer->address), theirs);
     if (victim != nullptr && rank <= largest) continue;
     victim = transfer.get();
