@@ -76,6 +76,7 @@ class Observer final : public FileReceiver::Observer, public PerfServer::Observe
   void on_file_failed(ConnectionId, const std::string&, const std::string&) override {}
   void on_file_refused(ConnectionId, std::string_view, std::string_view) override {}
   void on_message(ConnectionId, std::uint64_t, const std::array<std::uint8_t, kSha256Size>&, bool, ByteView) override {}
+  void on_message_dropped(ConnectionId, std::uint64_t) override {}
   void on_perf_running(Instant, PerfRun&) override {}
   std::string perf_details(Instant, PerfRun&) override { return "{}"; }
   void on_perf_ended(Instant, PerfRun&) override {}

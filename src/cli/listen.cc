@@ -135,6 +135,11 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     log_.message(now_, remote_of(connection), {.bytes = bytes, .sha256 = to_hex(hash), .stream = stream, .text = text});
   }
 
+  void on_message_dropped(ConnectionId connection, std::uint64_t bytes) override {
+    bar_.clear();
+    log_.dropped(now_, remote_of(connection), bytes);
+  }
+
   [[nodiscard]] ListenLog& log() { return log_; }
 
  private:
@@ -201,8 +206,12 @@ void say_who_may_send(const ListenOptions& options, const std::vector<DialledPee
     print_warning("a peer that connects here proves no key: every file of --allow " + text +
                   " is refused, unless this listener connects to it (--dial " + text + "@ADDR:PORT)");
   }
-  if (options.allow.empty() && !options.anyone) {
-    print_warning("anyone who knows this address and key can send files; --allow HEX restricts it, --anyone says so");
+  if (!options.allow.empty()) return;
+  const std::string anyone = "anyone who knows this address and key can send files and messages";
+  if (options.anyone) {
+    print_note(anyone + ", as --anyone says");
+  } else {
+    print_warning(anyone + "; --allow HEX restricts it, --anyone says that it is meant");
   }
 }
 
@@ -265,21 +274,29 @@ void add_listen_command(CLI::App& app, int& exit_code) {
   command->add_flag("--once", options->once,
                     "end after the first file: code 0 when it is complete and verified, else 1");
   CLI::Option* const allow =
-      command->add_option("--allow", options->allow, "refuse files from all but authenticated peers with these keys")
+      command
+          ->add_option("--allow", options->allow,
+                       "refuse files and messages from all but authenticated peers with these keys")
           ->check(check_public_key())
           ->allow_extra_args(false)
           ->type_name("HEX");
-  command->add_flag("--anyone", options->anyone, "take files from anyone, without a warning")->excludes(allow);
+  command->add_flag("--anyone", options->anyone, "take files from anyone: it is said at the start, without a warning")
+      ->excludes(allow);
   command->add_option("--dial", options->dial, "dial this peer, so that it can be authenticated")
       ->allow_extra_args(false)
       ->type_name("HEX@ADDR:PORT");
   command->add_option("--max-file", options->largest_file, "refuse larger files; default 1T")
       ->check(check_size())
       ->type_name("SIZE");
-  command->add_option("--max-total", options->all_bytes, "refuse files beyond so many bytes in all; default: no limit")
+  command
+      ->add_option(
+          "--max-total", options->all_bytes,
+          "refuse files beyond so many bytes in all; without --allow each network has its share; default: no limit")
       ->check(check_size())
       ->type_name("SIZE");
-  command->add_option("--max-files", options->all_files, "refuse files beyond so many in all")
+  command
+      ->add_option("--max-files", options->all_files,
+                   "refuse files beyond so many in all; without --allow each network has its share")
       ->type_name("N")
       ->capture_default_str();
   command->add_flag("--sync", options->sync, "confirm a file only when the disk holds it, not the system's cache");

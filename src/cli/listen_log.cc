@@ -18,8 +18,17 @@ using measure::Json;
 constexpr std::size_t kMostEntries = 10'000;
 constexpr std::size_t kLongestName = 80;  // columns
 
-constexpr LogLimit::Options kResultLimit{.network = Rate{.interval = 10ms, .tolerance = 10s},
-                                         .all = Rate{.interval = 1ms, .tolerance = 10s}};
+constexpr std::size_t kLongestText = 256;  // bytes, escaped: with the rest of the line less than LogLimit::kLineBytes
+
+// Files that were received, whose number is limited by itself.
+constexpr LogLimit::Options kFileLimit{.prefix = Rate{.interval = 10ms, .tolerance = 10s},
+                                       .network = Rate{.interval = 10ms, .tolerance = 10s},
+                                       .all = Rate{.interval = 2ms, .tolerance = 10s}};
+constexpr LogLimit::Options kMessageLimit{.prefix = Rate{.interval = 100ms, .tolerance = 40s},
+                                          .network = Rate{.interval = 50ms, .tolerance = 40s},
+                                          .all = Rate{.interval = 20ms, .tolerance = 40s}};
+
+constexpr std::string_view kMayNotSend = "this peer is not among those that may send";
 
 std::string_view text_of(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -31,7 +40,7 @@ std::string name_of(const SocketAddress& peer) {
 
 }  // namespace
 
-ListenLog::ListenLog(const OutputOptions& output) : output_(output), results_(kResultLimit) {
+ListenLog::ListenLog(const OutputOptions& output) : output_(output), files_(kFileLimit), messages_(kMessageLimit) {
   for (Json& list : lists_) list = Json::array();
 }
 
@@ -69,7 +78,11 @@ void ListenLog::message(Instant now, const SocketAddress& peer, const Message& m
   const bool readable = !message.stream && wire::is_valid_utf8(message.text);
   std::string line = fmt::format("{} from {}: {} bytes, sha256 {}", message.stream ? "stream" : "message",
                                  name_of(peer), message.bytes, message.sha256);
-  if (!message.stream) line += fmt::format(", text \"{}\"", escaped_text(text));
+  if (!message.stream) {
+    const EscapedText shown = escape_text(text, kLongestText);
+    line += fmt::format(", text \"{}\"", shown.text);
+    if (shown.left_out > 0) line += fmt::format(" and {} bytes more", shown.left_out);
+  }
   add(now, peer, Kind::kMessage,
       {{"bytes", message.bytes},
        {"sha256", message.sha256},
@@ -79,39 +92,56 @@ void ListenLog::message(Instant now, const SocketAddress& peer, const Message& m
       line);
 }
 
+void ListenLog::dropped(Instant now, const SocketAddress& peer, std::uint64_t bytes) {
+  add(now, peer, Kind::kDropped, {{"bytes", bytes}, {"reason", kMayNotSend}},
+      fmt::format("dropped a message of {} bytes from {}: {}", bytes, name_of(peer), kMayNotSend));
+}
+
 void ListenLog::add(Instant now, const SocketAddress& peer, Kind kind, Json entry, const std::string& line) {
-  constexpr std::string_view kEvents[] = {"received", "failed", "refused", "message"};
+  constexpr std::string_view kEvents[] = {"received", "failed", "refused", "message", "dropped"};
   const auto index = static_cast<std::size_t>(kind);
   ++counts_[index];
   entry["peer"] = peer.is_specified() ? Json(peer.to_string()) : Json();
-  const bool complaint = kind == Kind::kFailed || kind == Kind::kRefused;
-  if ((complaint ? complaints_ : results_).allow(now, peer)) {
+  const std::size_t bytes =
+      line.size() + (output_.json ? entry.dump(-1, ' ', false, Json::error_handler_t::replace).size() : 0);
+  if (limit_of(kind).allow(now, peer, bytes)) {
     if (output_.json) print_event(kEvents[index], entry);
     if (kind == Kind::kFailed) {
       print_peer_error(line);
-    } else if (kind == Kind::kRefused) {
+    } else if (kind == Kind::kRefused || kind == Kind::kDropped) {
       print_warning(line);
     } else if (!output_.json) {
       print_line(line);
     }
   }
+  if (kind == Kind::kDropped) return;
   if (!output_.json_file.empty() && lists_[index].size() < kMostEntries) lists_[index].push_back(std::move(entry));
 }
 
+LogLimit& ListenLog::limit_of(Kind kind) {
+  switch (kind) {
+    case Kind::kReceived: return files_;
+    case Kind::kMessage: return messages_;
+    default: return complaints_;
+  }
+}
+
 void ListenLog::say_left_out(Instant now, bool at_end) {
-  for (LogLimit* const limit : {&results_, &complaints_}) {
+  for (LogLimit* const limit : {&files_, &messages_, &complaints_}) {
     const auto left_out = limit->poll_left_out(now, at_end);
     if (!left_out) continue;
-    if (output_.json) print_event("left_out", {{"lines", left_out->lines}, {"last_about", left_out->network}});
+    if (output_.json) print_event("left_out", {{"lines", left_out->lines}, {"last_about", left_out->prefix}});
     print_note("godwit: " + describe(*left_out));
   }
 }
 
 std::optional<Instant> ListenLog::next_timeout() const {
-  const auto one = results_.next_timeout();
-  const auto other = complaints_.next_timeout();
-  if (!one) return other;
-  return other ? std::min(*one, *other) : one;
+  std::optional<Instant> earliest;
+  for (const LogLimit* const limit : {&files_, &messages_, &complaints_}) {
+    const auto next = limit->next_timeout();
+    if (next && (!earliest || *next < *earliest)) earliest = next;
+  }
+  return earliest;
 }
 
 void ListenLog::print_event(std::string_view event, Json members) const {
@@ -128,7 +158,8 @@ bool ListenLog::finish(Instant now, const std::optional<std::string>& error) {
                         {"received", counts_[0]},
                         {"failed", counts_[1]},
                         {"refused", counts_[2]},
-                        {"messages", counts_[3]}});
+                        {"messages", counts_[3]},
+                        {"dropped", counts_[4]}});
   }
   OutputOptions file = output_;
   file.json = false;

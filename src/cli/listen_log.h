@@ -1,6 +1,7 @@
 // What `godwit listen` says of each file and message: lines for people, or with --json one object a line as it happens.
-// Lines about peers are limited (log_limit.h): those of files that arrived and of messages generously, since they are
-// what the command is for; refusals and failures, which cost a stranger nothing, strictly.
+// Lines about peers are limited (log_limit.h): those of files that arrived generously, since they are what the command
+// is for; messages, of which a line shows the beginning, less so; refusals and failures, which cost a stranger nothing,
+// strictly.
 #pragma once
 
 #include <optional>
@@ -39,6 +40,8 @@ class ListenLog {
     ByteView text;  // of a short message; not of a stream
   };
   void message(Instant now, const SocketAddress& peer, const Message& message);
+  // A message or stream of a peer that may not send.
+  void dropped(Instant now, const SocketAddress& peer, std::uint64_t bytes);
 
   // Says how many lines were left out; once a turn.
   void on_turn(Instant now) { say_left_out(now, false); }
@@ -47,17 +50,19 @@ class ListenLog {
   [[nodiscard]] bool finish(Instant now, const std::optional<std::string>& error);
 
  private:
-  enum class Kind : std::uint8_t { kReceived, kFailed, kRefused, kMessage };
+  enum class Kind : std::uint8_t { kReceived, kFailed, kRefused, kMessage, kDropped };
 
   void add(Instant now, const SocketAddress& peer, Kind kind, measure::Json entry, const std::string& line);
+  [[nodiscard]] LogLimit& limit_of(Kind kind);
   void say_left_out(Instant now, bool at_end);
   void print_event(std::string_view event, measure::Json members) const;
 
   const OutputOptions& output_;
-  LogLimit results_;
+  LogLimit files_;
+  LogLimit messages_;
   LogLimit complaints_;
   measure::Json lists_[4];  // of --json-file, by Kind
-  std::uint64_t counts_[4] = {};
+  std::uint64_t counts_[5] = {};
 };
 
 }  // namespace godwit::cli

@@ -27,17 +27,24 @@ LogLimit::LogLimit(const Options& options)
     : key_(random_key()),
       report_interval_(options.report_interval),
       all_(options.all),
-      networks_(kNetworks, options.network) {}
+      prefixes_(kEntries, options.prefix),
+      networks_(kEntries, options.network) {}
 
-bool LogLimit::allow(Instant now, const SocketAddress& peer) {
-  const SocketAddress network = peer.prefix();
-  const std::uint64_t key = network.hash(key_);
-  if (networks_.would_admit(now, key) && all_.admit(now)) {
-    networks_.record(now, key);
+bool LogLimit::allow(Instant now, const SocketAddress& peer, std::size_t bytes) {
+  const std::uint64_t prefix = peer.prefix().hash(key_);
+  const std::uint64_t network = peer.network().hash(key_);
+  if (prefixes_.would_admit(now, prefix) && networks_.would_admit(now, network) && all_.admit(now)) {
+    for (std::size_t rest = bytes; rest > kLineBytes; rest -= kLineBytes) {
+      prefixes_.record(now, prefix);
+      networks_.record(now, network);
+      static_cast<void>(all_.admit(now));
+    }
+    prefixes_.record(now, prefix);
+    networks_.record(now, network);
     return true;
   }
   ++left_out_;
-  last_network_ = network;
+  last_prefix_ = peer.prefix();
   if (!report_at_) report_at_ = now + report_interval_;
   return false;
 }
@@ -45,7 +52,7 @@ bool LogLimit::allow(Instant now, const SocketAddress& peer) {
 std::optional<LogLimit::LeftOut> LogLimit::poll_left_out(Instant now, bool at_end) {
   if (!report_at_ || (now < *report_at_ && !at_end)) return std::nullopt;
   report_at_.reset();
-  return LeftOut{.lines = std::exchange(left_out_, 0), .network = without_port(last_network_)};
+  return LeftOut{.lines = std::exchange(left_out_, 0), .prefix = without_port(last_prefix_)};
 }
 
 std::optional<Instant> LogLimit::next_timeout() const {
@@ -54,7 +61,7 @@ std::optional<Instant> LogLimit::next_timeout() const {
 
 std::string describe(const LogLimit::LeftOut& left_out) {
   return fmt::format("{} more line{} about peers {} left out, the last about {}", left_out.lines,
-                     left_out.lines == 1 ? "" : "s", left_out.lines == 1 ? "was" : "were", left_out.network);
+                     left_out.lines == 1 ? "" : "s", left_out.lines == 1 ? "was" : "were", left_out.prefix);
 }
 
 }  // namespace godwit::cli

@@ -1,5 +1,6 @@
-// How many lines about peers a log takes: a rate for each network that they come from (SocketAddress::prefix()) and one
-// for all together, so that no stranger fills a disk. What was left out is counted, and told in a line of its own.
+// How many lines about peers a log takes: a rate for each prefix that they come from (SocketAddress::prefix()), one for
+// each network of prefixes and one for all together, so that no stranger fills a disk. A long line counts as several,
+// so that bytes are limited too. What was left out is counted, and told in a line of its own.
 #pragma once
 
 #include <cstddef>
@@ -16,35 +17,39 @@ namespace godwit::cli {
 
 class LogLimit {
  public:
+  static constexpr std::size_t kLineBytes = 512;  // a longer line counts as so many of them
+
   struct Options {
-    Rate network = Rate::per_second(1, 20);
+    Rate prefix = Rate::per_second(1, 20);
+    Rate network = Rate::per_second(2, 40);
     Rate all = Rate::per_second(10, 200);
     Duration report_interval = 10s;  // between lines about what was left out
   };
   LogLimit();
   explicit LogLimit(const Options& options);
 
-  // Whether a line about this peer may be written now; a no is counted.
-  [[nodiscard]] bool allow(Instant now, const SocketAddress& peer);
+  // Whether a line of so many bytes about this peer may be written now; a no is counted.
+  [[nodiscard]] bool allow(Instant now, const SocketAddress& peer, std::size_t bytes);
   // Lines left out, and where from, since the last call that returned something. Nothing before report_interval has
   // passed since the first of them, unless `at_end`.
   struct LeftOut {
     std::uint64_t lines = 0;
-    std::string network;  // of the last of them
+    std::string prefix;  // of the last of them
   };
   [[nodiscard]] std::optional<LeftOut> poll_left_out(Instant now, bool at_end = false);
   // When poll_left_out() will have something.
   [[nodiscard]] std::optional<Instant> next_timeout() const;
 
  private:
-  static constexpr std::size_t kNetworks = 1024;
+  static constexpr std::size_t kEntries = 1024;
 
   HashKey key_;  // peers choose their addresses
   Duration report_interval_;
   RateLimiter all_;
+  HashedLimiter prefixes_;
   HashedLimiter networks_;
   std::uint64_t left_out_ = 0;
-  SocketAddress last_network_;
+  SocketAddress last_prefix_;
   std::optional<Instant> report_at_;
 };
 

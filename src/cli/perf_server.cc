@@ -69,7 +69,7 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
   void on_perf_running(Instant now, PerfRun& run) override {
     meter_.begin();
     remote_ = node_.endpoint().remote_address(run.connection()).value_or(SocketAddress());
-    speaks_ = log_.allow(now, remote_);
+    speaks_ = log_.allow(now, remote_, LogLimit::kLineBytes);
     note(fmt::format("run for {} begins", remote_.is_specified() ? remote_.to_string() : "a client that has left"));
   }
   std::string perf_details(Instant now, PerfRun& run) override { return to_json(meter_.end(now, run)).dump(); }
@@ -121,7 +121,8 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
   }
 
   // Runs, of which each has three lines or four.
-  static constexpr LogLimit::Options kRunLimit{.network = Rate{.interval = 200ms, .tolerance = 20s},
+  static constexpr LogLimit::Options kRunLimit{.prefix = Rate{.interval = 200ms, .tolerance = 20s},
+                                               .network = Rate{.interval = 100ms, .tolerance = 20s},
                                                .all = Rate{.interval = 50ms, .tolerance = 20s}};
 
   const PerfServerOptions& options_;

@@ -73,25 +73,28 @@ std::string printable_text(std::string_view text, std::size_t columns) {
   return report::cut_to_columns(result, columns);
 }
 
-std::string escaped_text(std::string_view text) {
-  std::string result;
-  result.reserve(text.size());
+EscapedText escape_text(std::string_view text, std::size_t most) {
+  EscapedText result;
   while (!text.empty()) {
     const report::TextCharacter character = report::first_character(text);
     const std::string_view bytes = text.substr(0, character.bytes);
+    std::string escaped;
     if (bytes == "\n") {
-      result += "\\n";
+      escaped = "\\n";
     } else if (bytes == "\t") {
-      result += "\\t";
+      escaped = "\\t";
     } else if (bytes == "\\") {
-      result += "\\\\";
+      escaped = "\\\\";
     } else if (prints(character)) {
-      result += bytes;
+      escaped = bytes;
     } else {
-      for (const char byte : bytes) result += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+      for (const char byte : bytes) escaped += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
     }
+    if (escaped.size() > most - result.text.size()) break;
+    result.text += escaped;
     text.remove_prefix(character.bytes);
   }
+  result.left_out = text.size();
   return result;
 }
 

@@ -22,8 +22,13 @@ namespace godwit::cli {
 // Safe to print, one line: control characters, characters that reorder a line, and bytes that are no UTF-8 become '?'.
 // At most `columns` columns, never cut inside a character.
 [[nodiscard]] std::string printable_text(std::string_view text, std::size_t columns = 300);
-// Whole and safe to print, one line, with nothing lost: `\n`, `\t`, `\\`, and `\xNN` for every other byte that does not
-// print.
-[[nodiscard]] std::string escaped_text(std::string_view text);
+// Safe to print, one line, with nothing lost: `\n`, `\t`, `\\`, and `\xNN` for every other byte that does not print. As
+// much of the beginning as fits into `most` bytes, never cut inside a character; `left_out` bytes of the text are
+// behind it.
+struct EscapedText {
+  std::string text;
+  std::size_t left_out = 0;
+};
+[[nodiscard]] EscapedText escape_text(std::string_view text, std::size_t most);
 
 }  // namespace godwit::cli

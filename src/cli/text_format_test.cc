@@ -17,9 +17,23 @@ TEST(TextFormat, PrintableTextKeepsWhatPrintsAndCutsBetweenCharacters) {
 }
 
 TEST(TextFormat, EscapedTextLosesNothing) {
-  EXPECT_EQ(escaped_text("one\ntwo\t\\ \x1b[31m"), "one\\ntwo\\t\\\\ \\x1b[31m");
-  EXPECT_EQ(escaped_text("Привет"), "Привет");
-  EXPECT_EQ(escaped_text("\xff\xc2\x9b"), "\\xff\\xc2\\x9b");
+  EXPECT_EQ(escape_text("one\ntwo\t\\ \x1b[31m", 100).text, "one\\ntwo\\t\\\\ \\x1b[31m");
+  EXPECT_EQ(escape_text("Привет", 100).text, "Привет");
+  EXPECT_EQ(escape_text("\xff\xc2\x9b", 100).text, "\\xff\\xc2\\x9b");
+}
+
+TEST(TextFormat, EscapedTextIsCutBetweenCharactersAndTellsHowMuchIsMissing) {
+  const EscapedText all = escape_text("Привет", 12);
+  EXPECT_EQ(all.text, "Привет");
+  EXPECT_EQ(all.left_out, 0U);
+  const EscapedText cut = escape_text("Привет", 11);
+  EXPECT_EQ(cut.text, "Приве");
+  EXPECT_EQ(cut.left_out, 2U);
+  // What an escape makes longer is cut by its length on the screen, and never inside the escape.
+  const EscapedText escaped = escape_text(std::string(1000, '\x01'), 10);
+  EXPECT_EQ(escaped.text, "\\x01\\x01");
+  EXPECT_EQ(escaped.left_out, 998U);
+  EXPECT_EQ(escape_text("", 0).text, "");
 }
 
 TEST(TextFormat, AProgressBarFitsEveryWidth) {

@@ -31,10 +31,12 @@ class FileObserver : public FileReceiver::Observer {
                   ByteView text) override {
     messages.push_back({bytes, hash, stream, {text.begin(), text.end()}});
   }
+  void on_message_dropped(ConnectionId, std::uint64_t bytes) override { dropped.push_back(bytes); }
   std::vector<ReceivedFile> received;
   std::vector<std::pair<std::string, std::string>> failed;
   std::vector<std::pair<std::string, std::string>> refused;
   std::vector<Message> messages;
+  std::vector<std::uint64_t> dropped;
 };
 
 class FilePair : public ::testing::Test {

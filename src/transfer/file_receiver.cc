@@ -46,6 +46,7 @@ void FileReceiver::on_event(Instant now, ConnectionId connection, Event& event) 
       ++malformed_;
       return;
     }
+    if (!may_send(connection)) return observer_.on_message_dropped(connection, payload.size());
     FileHash hash;
     hash.update(payload);
     observer_.on_message(connection, payload.size(), hash.finish(), false, payload);
@@ -93,7 +94,6 @@ bool FileReceiver::begin_piece(Instant now, Peer& peer, InboundStream& stream) {
   const StreamHeader& header = stream.header;
   Transfer* const transfer = find(peer.connection, header.transfer);
   if (transfer == nullptr || !transfer->created) return false;
-  transfer->deadline = now + kIdleLimit;
   const std::uint64_t end = header.offset + header.length;
   auto& ranges = transfer->ranges;
   const auto next = ranges.lower_bound(header.offset);
@@ -116,7 +116,6 @@ bool FileReceiver::begin_piece(Instant now, Peer& peer, InboundStream& stream) {
     std::prev(joined)->second = joined->second;
     ranges.erase(joined);
   }
-  transfer->begun = true;
   auto piece = std::make_unique<Piece>();
   piece->transfer = transfer;
   piece->stream = stream.id;
@@ -130,31 +129,37 @@ bool FileReceiver::begin_piece(Instant now, Peer& peer, InboundStream& stream) {
   return true;
 }
 
-bool FileReceiver::add_bytes(InboundStream& stream, ByteView bytes) {
+bool FileReceiver::add_bytes(Instant now, InboundStream& stream, ByteView bytes) {
   Piece& piece = *static_cast<Piece*>(stream.tag);
+  if (!bytes.empty()) {
+    piece.transfer->begun = true;
+    piece.transfer->heard_at = now;
+    piece.transfer->rate.on_bytes(now, bytes.size());
+  }
   while (!bytes.empty()) {
     if (!piece.block.bytes) piece.block = store_.new_block(piece.flush_at);
     const std::size_t taken = std::min(bytes.size(), piece.flush_at - piece.block.used);
     std::memcpy(piece.block.bytes.get() + piece.block.used, bytes.data(), taken);
     piece.block.used += taken;
     bytes = bytes.subspan(taken);
-    if (piece.block.used == piece.flush_at) flush(piece);
+    if (piece.block.used == piece.flush_at) flush(now, piece);
   }
   return true;
 }
 
-void FileReceiver::flush(Piece& piece) {
+void FileReceiver::flush(Instant now, Piece& piece) {
   if (piece.block.used == 0) return;
+  Transfer& transfer = *piece.transfer;
   const std::uint64_t offset = piece.offset;
   piece.offset += piece.block.used;
-  piece.transfer->received += piece.block.used;
-  store_.write(piece.transfer->file, offset, std::exchange(piece.block, {}), piece.stream);
+  transfer.received += piece.block.used;
+  if (!transfer.disk_busy_since) transfer.disk_busy_since = now;
+  store_.write(transfer.file, offset, std::exchange(piece.block, {}), piece.stream);
 }
 
 void FileReceiver::end_piece(Instant now, Piece& piece) {
-  flush(piece);
+  flush(now, piece);
   Transfer& transfer = *piece.transfer;
-  transfer.deadline = now + kIdleLimit;
   std::erase_if(transfer.pieces, [&piece](const auto& each) { return each.get() == &piece; });
   check_complete(transfer);
 }
@@ -163,8 +168,10 @@ void FileReceiver::on_finish(Instant now, Peer& peer, const FileFinish& finish) 
   Transfer* const transfer = find(peer.connection, finish.transfer);
   if (transfer == nullptr || transfer->expected) return;
   transfer->expected = finish.hash;
-  transfer->begun = transfer->begun || transfer->size == 0;
-  transfer->deadline = now + kIdleLimit;
+  if (transfer->size == 0) {
+    transfer->begun = true;
+    transfer->heard_at = now;
+  }
   check_complete(*transfer);
 }
 
@@ -186,7 +193,7 @@ void FileReceiver::on_turn(Instant now) {
   for (const auto& [connection, peer] : peers_) peer->inbox.handle_timeout(now);
   for (auto next = transfers_.begin(); next != transfers_.end();) {
     Transfer& transfer = *(next++)->second;
-    if (transfer.deadline > now || transfer.finishing) continue;
+    if (transfer.deadline() > now || transfer.finishing) continue;
     const std::string_view silence = transfer.begun ? "its sender has fallen silent" : "its sender has sent nothing";
     fail(now, transfer, silence_reason(endpoint_, transfer.connection, silence), true);
   }
@@ -206,12 +213,12 @@ void FileReceiver::on_completion(Instant now, const FileStore::Completion& compl
   switch (completion.kind) {
     case FileStore::Completion::Kind::kCreated:
       transfer.created = true;
+      transfer.rate.start(now);
       send_accept(now, transfer);
       return;
     case FileStore::Completion::Kind::kNoRoom: return turn_away(now, transfer, completion.text);
     case FileStore::Completion::Kind::kWritten:
-      transfer.deadline = now + kIdleLimit;
-      transfer.set_aside = completion.set_aside;
+      on_written(now, transfer, completion);
       if (const auto peer = peers_.find(transfer.connection); peer != peers_.end()) {
         peer->second->inbox.consume(now, completion.tag, completion.bytes);
       }
@@ -232,6 +239,19 @@ void FileReceiver::on_completion(Instant now, const FileStore::Completion& compl
   }
 }
 
+void FileReceiver::on_written(Instant now, Transfer& transfer, const FileStore::Completion& completion) {
+  transfer.heard_at = now;
+  transfer.written += completion.bytes;
+  if (transfer.written == transfer.received && transfer.disk_busy_since) {
+    transfer.rate.excuse(now - *std::exchange(transfer.disk_busy_since, std::nullopt));
+  }
+  // What is set aside is none of what the disk has left.
+  transfer.set_aside = completion.set_aside;
+  if (transfer.promised <= transfer.missing()) return;
+  space_.give_back(transfer.address, transfer.promised - transfer.missing());
+  transfer.promised = transfer.missing();
+}
+
 // --- Ends ---
 
 void FileReceiver::fail(Instant now, Transfer& transfer, std::string why, bool tell_peer) {
@@ -246,6 +266,7 @@ void FileReceiver::fail(Instant now, Transfer& transfer, std::string why, bool t
 void FileReceiver::drop(Transfer& transfer, const std::string& why) {
   const ConnectionId connection = transfer.connection;
   const std::string name = transfer.name;
+  if (connection == 0) remember_lost(transfer);
   store_.discard(transfer.file);
   uncount(transfer);
   observer_.on_file_failed(connection, name, why);
@@ -261,18 +282,27 @@ void FileReceiver::turn_away(Instant now, Transfer& transfer, const std::string&
   observer_.on_file_refused(connection, offered, why);
 }
 
+// Its sender may offer it on its next connection, to go on in the middle of it.
+void FileReceiver::remember_lost(const Transfer& transfer) {
+  if (!transfer.begun) return;
+  lost_.push_back(transfer.id);
+  if (lost_.size() > options_.limits.files) lost_.pop_front();
+}
+
 void FileReceiver::uncount(Transfer& transfer) {
-  accepted_bytes_ -= transfer.size;
-  --accepted_files_;
+  if (options_.limits.all_bytes) bytes_.give_back(transfer.address, transfer.size);
+  if (options_.limits.all_files) files_.give_back(transfer.address, 1);
   erase(transfer);
 }
 
 void FileReceiver::erase(Transfer& transfer) {
-  if (transfer.connection != 0) places_.give_back(transfer.connection, transfer.address);
+  places_.give_back(transfer.holder, transfer.address);
   if (const auto peer = peers_.find(transfer.connection); peer != peers_.end()) {
     for (const auto& piece : transfer.pieces) peer->second->inbox.forget(piece.get());
   }
   reserved_ -= transfer.reserved;
+  space_.give_back(transfer.address, transfer.promised);
+  if (space_left_) *space_left_ += transfer.promised;
   transfers_.erase(transfer.file);
 }
 
@@ -280,12 +310,12 @@ void FileReceiver::on_closed(Instant now, ConnectionId connection, const Closed&
   for (auto next = transfers_.begin(); next != transfers_.end();) {
     Transfer& transfer = *(next++)->second;
     if (transfer.connection != connection) continue;
-    // A sender renews its connection between two streams.
+    // A sender renews its connection between two streams. Its file keeps its place meanwhile: it exists.
     if (closed.reason == CloseReason::kReplaced && transfer.created && transfer.pieces.empty()) {
-      places_.give_back(connection, transfer.address);
       transfer.connection = 0;
-      transfer.deadline = now + kRenewalLimit;
+      transfer.renewed_until = now + kRenewalLimit;
     } else {
+      if (closed.reason == CloseReason::kReplaced) remember_lost(transfer);
       fail(now, transfer, "the connection has ended: " + closed.text, false);
     }
   }

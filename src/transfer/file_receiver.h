@@ -1,13 +1,14 @@
 // Receives files from every connection of an endpoint (docs/file_transfer.md section 4): judges offers, takes data
 // streams apart into blocks for a FileStore, grants credit as blocks reach the disk, confirms what was verified. An
-// offer costs its sender next to nothing, so it takes a bounded place: of the peer, of its address, of the disk, for a
-// limited time until its first byte.
+// offer costs its sender next to nothing, so what it takes - a place, space of the disk, a part of the totals - is its
+// source's share at most (source_shares.h), and is for whoever needs it when the sender does not (least_rate.h).
 // Messages and streams of other applications are handed over as well. Everything a peer says is hostile: a broken rule
 // fails its transfer. Fed with the endpoint's events like PerfServer; prints nothing, tells an Observer.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "transfer/control.h"
 #include "transfer/file_store.h"
 #include "transfer/place_quota.h"
+#include "transfer/source_shares.h"
 #include "transfer/stream_inbox.h"
 
 namespace godwit {
@@ -56,10 +58,12 @@ class FileReceiver {
     // `text`: the message itself, valid during the call; empty for a stream.
     virtual void on_message(ConnectionId connection, std::uint64_t bytes,
                             const std::array<std::uint8_t, kSha256Size>& hash, bool stream, ByteView text) = 0;
+    // The same of a connection that may not send.
+    virtual void on_message_dropped([[maybe_unused]] ConnectionId connection, [[maybe_unused]] std::uint64_t bytes) {}
   };
   struct Options {
     FileReceiverLimits limits;
-    // Whether a connection may send files; null: every one may.
+    // Whether a connection may send files and messages; null: every one may.
     std::function<bool(ConnectionId)> may_send;
   };
   // All outlive it.
@@ -94,27 +98,38 @@ class FileReceiver {
   void on_offer(Instant now, Peer& peer, const FileOffer& offer);
   void on_finish(Instant now, Peer& peer, const FileFinish& finish);
   void on_completion(Instant now, const FileStore::Completion& completion);
+  void on_written(Instant now, Transfer& transfer, const FileStore::Completion& completion);
   using Refusal = std::pair<RefuseCode, std::string>;
   [[nodiscard]] std::optional<Refusal> judge(Instant now, const Peer& peer, const FileOffer& offer);
-  [[nodiscard]] std::optional<Refusal> judge_totals(const FileOffer& offer) const;
+  [[nodiscard]] std::optional<Refusal> judge_totals(Instant now, const Peer& peer, std::uint64_t size);
+  struct Total;
+  [[nodiscard]] bool total_has(const Total& total, const Peer& peer, std::uint64_t amount) const;
   [[nodiscard]] bool has_place(Instant now, const Peer& peer);
   [[nodiscard]] bool has_space(Instant now, const Peer& peer, std::uint64_t bytes);
+  [[nodiscard]] Transfer* choose_place(Instant now, const Peer& peer);
+  // Takes what idle transfers of larger sources hold until there is enough; false when there is not.
+  struct Claim;
+  [[nodiscard]] bool make_room(Instant now, const Peer& peer, const Claim& claim);
   void ask_for_space(Instant now);
   void evict(Instant now, Transfer& transfer);
+  [[nodiscard]] bool may_send(ConnectionId connection) const;
+  [[nodiscard]] bool take_over(Instant now, const Peer& peer, Transfer& transfer, const FileOffer& offer);
+  void refuse(Instant now, const Peer& peer, const FileOffer& offer, const Refusal& why);
   void accept(Instant now, Peer& peer, const FileOffer& offer);
   void send_accept(Instant now, const Transfer& transfer);
   [[nodiscard]] std::uint64_t choose_window(std::uint64_t size) const;
   [[nodiscard]] Transfer* find(std::uint64_t id);
   [[nodiscard]] Transfer* find(ConnectionId connection, std::uint64_t id);
   [[nodiscard]] bool begin_piece(Instant now, Peer& peer, InboundStream& stream);
-  [[nodiscard]] bool add_bytes(InboundStream& stream, ByteView bytes);
-  void flush(Piece& piece);
+  [[nodiscard]] bool add_bytes(Instant now, InboundStream& stream, ByteView bytes);
+  void flush(Instant now, Piece& piece);
   void end_piece(Instant now, Piece& piece);
   void check_complete(Transfer& transfer);
   void fail_broken(Instant now);
   void fail(Instant now, Transfer& transfer, std::string why, bool tell_peer);
   void turn_away(Instant now, Transfer& transfer, const std::string& why);
   void drop(Transfer& transfer, const std::string& why);
+  void remember_lost(const Transfer& transfer);
   void uncount(Transfer& transfer);
   void erase(Transfer& transfer);
   [[nodiscard]] Peer& peer_of(ConnectionId connection);
@@ -129,8 +144,9 @@ class FileReceiver {
   FileStore::FileId next_file_ = 1;
   std::uint64_t reserved_ = 0;  // memory that the windows of all transfers add up to
   PlaceQuota places_;
-  std::uint64_t accepted_bytes_ = 0;
-  std::uint64_t accepted_files_ = 0;
+  SourceShares bytes_;  // accepted, where there is a limit on all
+  SourceShares files_;
+  SourceShares space_;  // of the disk that was promised, and is not set aside yet
   // Bytes of the disk that nobody has been promised, as of the last time the system was asked, less what has been
   // promised since. Absent: the system does not say.
   std::optional<std::uint64_t> space_left_;
@@ -138,6 +154,9 @@ class FileReceiver {
   std::uint64_t space_asked_ = 0;
   std::uint64_t malformed_ = 0;
   bool any_broken_ = false;  // since the last turn
+  // Numbers of the last transfers that ended with bytes while their connections were being renewed: their senders may
+  // not know.
+  std::deque<std::uint64_t> lost_;
   Instant next_scan_{};
   std::vector<FileStore::Completion> completions_;
 };

@@ -10,84 +10,170 @@
 namespace godwit {
 namespace {
 
-// An offer that was accepted so long ago without a byte makes room for another peer's when room is short.
-constexpr Duration kUnbegunGrace = 5s;
+// As much of a total is nobody's share: whoever comes first may have it.
+constexpr std::uint64_t kFewFiles = 16;
+constexpr std::uint64_t kFewBytes = std::uint64_t{16} << 20;
 // The system is asked for its free space this often at most.
 constexpr Duration kSpaceInterval = 1s;
 constexpr std::string_view kNoPlace = "too many files are under way";
 // Beyond so much unbegun work of the disk no offer is taken: a peer that offers and cancels must not pile it up.
 constexpr std::size_t kMaxDiskBacklog = 4096;
 
+// Whether the source at `theirs` holds so much that the one at `own` may take from it: not less than that would have
+// then. Of one and the same source every transfer counts the same.
+bool holds_enough(const SourceShares& shares, const SocketAddress& theirs, const SocketAddress& own,
+                  std::uint64_t wanted) {
+  if (theirs.prefix() == own.prefix()) return true;
+  if (theirs.network() == own.network()) return shares.of_prefix(theirs) >= shares.of_prefix(own) + wanted;
+  return shares.of_network(theirs) >= shares.of_network(own) + wanted;
+}
+
 }  // namespace
 
+// What an offer needs, for make_room().
+struct FileReceiver::Claim {
+  const SourceShares& shares;
+  std::uint64_t amount = 0;
+  std::function<std::uint64_t()> free;  // what is nobody's
+  std::function<bool()> enough;
+  std::function<std::uint64_t(const Transfer&)> held;
+};
+
+// A limit on all that this process accepts.
+struct FileReceiver::Total {
+  const SourceShares& shares;
+  std::uint64_t limit = 0;
+  std::uint64_t few = 0;
+  [[nodiscard]] std::uint64_t left() const { return limit - std::min(limit, shares.taken()); }
+};
+
 std::optional<FileReceiver::Refusal> FileReceiver::judge(Instant now, const Peer& peer, const FileOffer& offer) {
-  if (options_.may_send && !options_.may_send(peer.connection)) {
-    return Refusal{RefuseCode::kNotAllowed, "this peer is not among those that may send"};
-  }
+  if (!may_send(peer.connection)) return Refusal{RefuseCode::kNotAllowed, "this peer is not among those that may send"};
   if (const auto why = refuse_file_name(offer.name)) return Refusal{RefuseCode::kName, std::string(*why)};
-  if (auto refusal = judge_totals(offer)) return refusal;
+  if (offer.size > options_.limits.largest_file) {
+    return Refusal{RefuseCode::kTooLarge, "the file is larger than this receiver takes"};
+  }
+  if (auto refusal = judge_totals(now, peer, offer.size)) return refusal;
   if (!has_place(now, peer)) return Refusal{RefuseCode::kTooMany, std::string(kNoPlace)};
   if (!has_space(now, peer, offer.size)) return Refusal{RefuseCode::kNoSpace, "no space left on the device"};
   return std::nullopt;
 }
 
-std::optional<FileReceiver::Refusal> FileReceiver::judge_totals(const FileOffer& offer) const {
+// A stranger must not use up what all together may send: each source leaves as much to others as it has had, unless it
+// is next to nothing. Whom the operator has chosen by name may have all.
+bool FileReceiver::total_has(const Total& total, const Peer& peer, std::uint64_t amount) const {
+  const std::uint64_t left = total.left();
+  if (left == 0 || amount > left) return false;
+  if (options_.may_send || amount <= total.shares.room(peer.address, left)) return true;
+  const std::uint64_t own = total.shares.of_network(peer.address);
+  return own <= total.few && amount <= total.few - own;
+}
+
+std::optional<FileReceiver::Refusal> FileReceiver::judge_totals(Instant now, const Peer& peer, std::uint64_t size) {
+  const auto judge = [&](const Total& total, std::uint64_t amount, const auto& held,
+                         std::string_view what) -> std::optional<Refusal> {
+    const bool fits = make_room(now, peer,
+                                {.shares = total.shares,
+                                 .amount = amount,
+                                 .free = [&total] { return total.left(); },
+                                 .enough = [&] { return total_has(total, peer, amount); },
+                                 .held = held});
+    if (fits) return std::nullopt;
+    std::string why = "this receiver takes no more " + std::string(what);
+    if (total.left() > 0 && amount <= total.left()) why += " from your network";
+    return Refusal{RefuseCode::kTooLarge, std::move(why)};
+  };
   const FileReceiverLimits& limits = options_.limits;
-  if (offer.size > limits.largest_file) {
-    return Refusal{RefuseCode::kTooLarge, "the file is larger than this receiver takes"};
+  if (limits.all_bytes) {
+    const Total total{.shares = bytes_, .limit = *limits.all_bytes, .few = kFewBytes};
+    if (auto refusal = judge(total, size, [](const Transfer& transfer) { return transfer.size; }, "bytes")) {
+      return refusal;
+    }
   }
-  if (limits.all_bytes && (accepted_bytes_ >= *limits.all_bytes || offer.size > *limits.all_bytes - accepted_bytes_)) {
-    return Refusal{RefuseCode::kTooLarge, "this receiver takes no more bytes"};
-  }
-  if (limits.all_files && accepted_files_ >= *limits.all_files) {
-    return Refusal{RefuseCode::kTooLarge, "this receiver takes no more files"};
-  }
-  return std::nullopt;
+  if (!limits.all_files) return std::nullopt;
+  const Total total{.shares = files_, .limit = *limits.all_files, .few = kFewFiles};
+  return judge(total, 1, [](const Transfer&) { return std::uint64_t{1}; }, "files");
 }
 
-// A place of the quota. Where the address, or all together, have none left, a peer that holds more than this one, or
-// has sent nothing for a while, gives up a place that it has not begun to use.
-bool FileReceiver::has_place(Instant now, const Peer& peer) {
-  if (store_.pending() >= kMaxDiskBacklog) return false;
-  const PlaceQuota::Verdict verdict = places_.judge(peer.connection, peer.address);
-  if (verdict == PlaceQuota::Verdict::kFree) return true;
-  const std::size_t own = places_.of_peer(peer.connection);
-  const std::size_t own_prefix = places_.of_prefix(peer.address);
-  if (own >= places_.limits().of_a_peer) return false;
-  Transfer* victim = nullptr;
-  std::size_t most = 0;
+// Whatever is claimed and not used can be claimed by others. A sender that keeps up the least rate loses nothing, and
+// to nobody that would then hold more than it does.
+bool FileReceiver::make_room(Instant now, const Peer& peer, const Claim& claim) {
+  if (claim.enough()) return true;
+  const auto may_lose = [&](const Transfer& transfer) {
+    if (transfer.holder == peer.connection || claim.held(transfer) == 0 || !transfer.idle(now)) return false;
+    const std::uint64_t together = claim.free() + claim.shares.of_network(transfer.address);
+    const std::uint64_t wanted = std::min(claim.amount, together / 2 + together % 2);
+    return holds_enough(claim.shares, transfer.address, peer.address, wanted);
+  };
+  std::uint64_t most = claim.free();
   for (const auto& [file, transfer] : transfers_) {
-    if (transfer->begun || transfer->connection == peer.connection) continue;
-    const bool same_prefix = transfer->address.prefix() == peer.address.prefix();
-    if (!same_prefix && places_.of_prefix(transfer->address) <= own_prefix + 1) continue;
-    const std::size_t theirs = places_.of_peer(transfer->connection);
-    if (theirs <= own + 1 && now < transfer->began_at + kUnbegunGrace) continue;
-    if (theirs > most) {
-      most = theirs;
-      victim = transfer.get();
-    }
+    if (may_lose(*transfer)) most += std::min(claim.held(*transfer), UINT64_MAX - most);
   }
-  if (victim == nullptr) return false;
-  evict(now, *victim);
-  return places_.judge(peer.connection, peer.address) == PlaceQuota::Verdict::kFree;
-}
-
-// Promises are kept account of, so that files that fit only one by one are not accepted together, and a stranger's
-// offers do not make this ask the system each time.
-bool FileReceiver::has_space(Instant now, const Peer& peer, std::uint64_t bytes) {
-  if (!space_asked_at_ || now >= *space_asked_at_ + kSpaceInterval) ask_for_space(now);
-  while (space_left_ && bytes > *space_left_) {
+  if (most < claim.amount) return false;
+  while (!claim.enough()) {
     Transfer* victim = nullptr;
+    std::pair<std::uint64_t, std::uint64_t> largest;
     for (const auto& [file, transfer] : transfers_) {
-      if (transfer->begun || transfer->connection == peer.connection) continue;
-      if (now < transfer->began_at + kUnbegunGrace) continue;
-      if (victim == nullptr || transfer->size > victim->size) victim = transfer.get();
+      if (!may_lose(*transfer)) continue;
+      const std::pair rank(claim.shares.of_network(transfer->address), claim.held(*transfer));
+      if (victim != nullptr && rank <= largest) continue;
+      victim = transfer.get();
+      largest = rank;
     }
-    if (victim == nullptr || victim->size == 0) return false;
-    *space_left_ += victim->size;
+    if (victim == nullptr) return false;
     evict(now, *victim);
   }
   return true;
+}
+
+// A place of the quota, perhaps one that another gives up.
+bool FileReceiver::has_place(Instant now, const Peer& peer) {
+  if (store_.pending() >= kMaxDiskBacklog) return false;
+  while (places_.judge(peer.connection, peer.address) != PlaceQuota::Verdict::kFree) {
+    Transfer* const victim = choose_place(now, peer);
+    if (victim == nullptr) return false;
+    evict(now, *victim);
+  }
+  return true;
+}
+
+// Where its address, or all together, have no place left: that of a transfer whose sender does not use it, of a source
+// with more, or one without a byte of a peer with more.
+FileReceiver::Transfer* FileReceiver::choose_place(Instant now, const Peer& peer) {
+  const std::size_t own = places_.of_peer(peer.connection);
+  if (own >= places_.limits().of_a_peer) return nullptr;
+  Transfer* victim = nullptr;
+  std::pair<std::uint64_t, std::size_t> largest;
+  for (const auto& [file, transfer] : transfers_) {
+    if (transfer->holder == peer.connection || transfer->finishing) continue;
+    const std::size_t theirs = places_.of_peer(transfer->holder);
+    if (!transfer->idle(now) && (transfer->begun || theirs <= own + 1)) continue;
+    if (!holds_enough(places_.shares(), transfer->address, peer.address, 1)) continue;
+    const std::pair rank(places_.shares().of_network(transfer->address), theirs);
+    if (victim != nullptr && rank <= largest) continue;
+    victim = transfer.get();
+    largest = rank;
+  }
+  return victim;
+}
+
+// Promises are kept account of, so that files that fit only one by one are not accepted together, and a stranger's
+// offers do not make this ask the system each time. Of what is left a source is promised no more than its share. A
+// larger file is taken all the same, and its room as its bytes come: others may be faster.
+bool FileReceiver::has_space(Instant now, const Peer& peer, std::uint64_t bytes) {
+  if (!space_asked_at_ || now >= *space_asked_at_ + kSpaceInterval) ask_for_space(now);
+  if (!space_left_) return true;
+  std::uint64_t not_promised = 0;  // of what its own source has offered
+  for (const auto& [file, transfer] : transfers_) {
+    if (transfer->address.network() != peer.address.network()) continue;
+    not_promised += std::min(transfer->missing() - transfer->promised, UINT64_MAX - not_promised);
+  }
+  return make_room(now, peer,
+                   {.shares = space_,
+                    .amount = bytes,
+                    .free = [this] { return *space_left_; },
+                    .enough = [&] { return bytes <= *space_left_ && not_promised <= *space_left_ - bytes; },
+                    .held = [](const Transfer& transfer) { return transfer.promised; }});
 }
 
 void FileReceiver::ask_for_space(Instant now) {
@@ -95,19 +181,15 @@ void FileReceiver::ask_for_space(Instant now) {
   space_asked_at_ = now;
   space_left_ = store_.free_bytes();
   if (!space_left_) return;
-  std::uint64_t promised = 0;
-  for (const auto& [file, transfer] : transfers_) {
-    const std::uint64_t missing = transfer->size - std::min(transfer->size, transfer->set_aside);
-    promised += std::min(missing, UINT64_MAX - promised);
-  }
-  *space_left_ -= std::min(*space_left_, promised);
+  *space_left_ -= std::min(*space_left_, space_.taken());
 }
 
 // A sender that knows this code offers the file again later.
 void FileReceiver::evict(Instant now, Transfer& transfer) {
   const FileRefuse message{.transfer = transfer.id, .code = RefuseCode::kTooMany, .text = kNoPlace};
   static_cast<void>(send_control(now, endpoint_, transfer.connection, message));
-  drop(transfer, "another sender needed its place, and not a byte of it had come");
+  drop(transfer, transfer.begun ? "another sender needed its place, and next to nothing of it came"
+                                : "another sender needed its place, and not a byte of it had come");
 }
 
 // Windows shrink before the memory behind them runs out, and are no larger than the file.
@@ -119,44 +201,65 @@ std::uint64_t FileReceiver::choose_window(std::uint64_t size) const {
 }
 
 void FileReceiver::on_offer(Instant now, Peer& peer, const FileOffer& offer) {
-  for (const auto& [file, transfer] : transfers_) {
-    if (transfer->id != offer.transfer) continue;
-    // The sender has renewed its connection: the transfer goes on where it was.
-    if (transfer->connection == 0 && transfer->size == offer.size) {
-      transfer->connection = peer.connection;
-      transfer->address = peer.address;
-      transfer->deadline = now + kIdleLimit;
-      places_.take(peer.connection, peer.address);
-      send_accept(now, *transfer);
+  if (Transfer* const transfer = find(offer.transfer)) {
+    if (transfer->connection == 0 && !take_over(now, peer, *transfer, offer)) {
+      refuse(now, peer, offer, {RefuseCode::kTooMany, "the file is another connection's"});
     }
     return;
   }
-  if (const auto refusal = judge(now, peer, offer)) {
-    const FileRefuse message{.transfer = offer.transfer, .code = refusal->first, .text = refusal->second};
-    static_cast<void>(send_control(now, endpoint_, peer.connection, message));
-    observer_.on_file_refused(peer.connection, offer.name, refusal->second);
-    return;
+  if (std::erase(lost_, offer.transfer) > 0) {
+    return refuse(now, peer, offer, {RefuseCode::kTooMany, "what had come of the file is lost: it has to start anew"});
   }
+  if (const auto refusal = judge(now, peer, offer)) return refuse(now, peer, offer, *refusal);
   accept(now, peer, offer);
+}
+
+bool FileReceiver::may_send(ConnectionId connection) const {
+  return !options_.may_send || options_.may_send(connection);
+}
+
+void FileReceiver::refuse(Instant now, const Peer& peer, const FileOffer& offer, const Refusal& why) {
+  const FileRefuse message{.transfer = offer.transfer, .code = why.first, .text = why.second};
+  static_cast<void>(send_control(now, endpoint_, peer.connection, message));
+  observer_.on_file_refused(peer.connection, offer.name, why.second);
+}
+
+// The sender has renewed its connection: the transfer goes on where it was. It has a place already, counted for the
+// sender's address, so that only the new connection's own limit is to be kept; no deadline is put off.
+bool FileReceiver::take_over(Instant now, const Peer& peer, Transfer& transfer, const FileOffer& offer) {
+  if (transfer.size != offer.size || transfer.address.prefix() != peer.address.prefix() || !may_send(peer.connection))
+    return false;
+  if (places_.of_peer(peer.connection) >= places_.limits().of_a_peer) return false;
+  places_.give_back(transfer.holder, transfer.address);
+  places_.take(peer.connection, peer.address);
+  transfer.connection = transfer.holder = peer.connection;
+  transfer.address = peer.address;
+  transfer.renewed_until.reset();
+  send_accept(now, transfer);
+  return true;
 }
 
 void FileReceiver::accept(Instant now, Peer& peer, const FileOffer& offer) {
   auto transfer = std::make_unique<Transfer>();
   transfer->file = next_file_++;
   transfer->id = offer.transfer;
-  transfer->connection = peer.connection;
+  transfer->connection = transfer->holder = peer.connection;
   transfer->address = peer.address;
   transfer->name = acceptable_file_name(offer.name);
   transfer->offered = std::string(offer.name);
   transfer->size = offer.size;
   transfer->window = choose_window(offer.size);
   transfer->reserved = std::min(transfer->window * kMaxPieces, std::max(offer.size, kSmallestWindow));
-  transfer->began_at = now;
-  transfer->deadline = now + kFirstByteLimit;
+  transfer->began_at = transfer->heard_at = now;
   reserved_ += transfer->reserved;
-  accepted_bytes_ += offer.size;
-  ++accepted_files_;
-  if (space_left_) *space_left_ -= std::min(*space_left_, offer.size);
+  transfer->rate.start(now);
+  if (options_.limits.all_bytes) bytes_.take(peer.address, offer.size);
+  if (options_.limits.all_files) files_.take(peer.address, 1);
+  if (space_left_) {
+    transfer->promised = std::min(offer.size, space_.room(peer.address, *space_left_));
+    space_.take(peer.address, transfer->promised);
+    *space_left_ -= transfer->promised;
+  }
   places_.take(peer.connection, peer.address);
   store_.create(transfer->file, transfer->name, transfer->size, offer.attributes);
   transfers_.emplace(transfer->file, std::move(transfer));

@@ -1,6 +1,7 @@
 // What a FileReceiver keeps of its transfers and connections. Included by its two .cc files alone.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "transfer/digest.h"
 #include "transfer/file_receiver.h"
 #include "transfer/file_sender.h"
+#include "transfer/least_rate.h"
 
 namespace godwit {
 
@@ -29,23 +31,39 @@ struct FileReceiver::Transfer {
   FileStore::FileId file = 0;
   std::uint64_t id = 0;         // the sender's
   ConnectionId connection = 0;  // 0 while its connection is being renewed
-  SocketAddress address;        // of its sender
-  std::string name;             // acceptable
-  std::string offered;          // as the sender calls it
+  // Who its place is counted for: its connection, or the one that is being renewed, and its sender's address.
+  ConnectionId holder = 0;
+  SocketAddress address;
+  std::string name;     // acceptable
+  std::string offered;  // as the sender calls it
   std::uint64_t size = 0;
   std::uint64_t window = 0;
   std::uint64_t reserved = 0;
   bool created = false;
-  bool begun = false;  // its sender has sent a byte, or the hash of an empty file
+  bool begun = false;  // a byte of it has come, or the hash of an empty file
   bool finishing = false;
   bool broken = false;  // a stream of it broke off
   std::uint64_t received = 0;
+  std::uint64_t written = 0;
   std::uint64_t set_aside = 0;                    // of the disk
+  std::uint64_t promised = 0;                     // of the disk, to its source, besides what is set aside
   std::map<std::uint64_t, std::uint64_t> ranges;  // claimed by streams: begin to end, neighbours joined
   std::vector<std::unique_ptr<Piece>> pieces;
   std::optional<std::array<std::uint8_t, kSha256Size>> expected;
   Instant began_at{};
-  Instant deadline{};
+  Instant heard_at{};  // its last byte from the network, or to the disk
+  std::optional<Instant> renewed_until;
+  LeastRate rate;
+  std::optional<Instant> disk_busy_since;  // the disk has not taken all that has come
+
+  // When it is given up, unless something comes. A renewed connection alone puts nothing off.
+  [[nodiscard]] Instant deadline() const {
+    const Instant silent = begun ? heard_at + kIdleLimit : began_at + kFirstByteLimit;
+    return renewed_until ? std::min(silent, *renewed_until) : silent;
+  }
+  // Its sender does not use what it holds, and may lose it to others.
+  [[nodiscard]] bool idle(Instant now) const { return !finishing && !disk_busy_since && !rate.kept(now); }
+  [[nodiscard]] std::uint64_t missing() const { return size - std::min(size, set_aside); }
 };
 
 // One data stream that is being received: the block that its bytes gather in.
@@ -71,8 +89,7 @@ class FileReceiver::Peer final : public StreamConsumer {
     return static_cast<Piece*>(stream.tag)->transfer->window;
   }
   [[nodiscard]] bool on_stream_bytes(Instant now, InboundStream& stream, ByteView bytes) override {
-    static_cast<void>(now);
-    return stream.tag != nullptr && owner_.add_bytes(stream, bytes);
+    return stream.tag != nullptr && owner_.add_bytes(now, stream, bytes);
   }
   void on_stream_end(Instant now, InboundStream& stream) override {
     if (stream.tag != nullptr) owner_.end_piece(now, *static_cast<Piece*>(stream.tag));
@@ -88,10 +105,15 @@ class FileReceiver::Peer final : public StreamConsumer {
     static_cast<void>(now);
     if (!foreign_.contains(stream_id) && foreign_.size() >= kMaxForeignStreams) return;
     Foreign& foreign = foreign_[stream_id];
-    foreign.hash.update(bytes);
+    const bool may_send = owner_.may_send(connection);
+    if (may_send) foreign.hash.update(bytes);
     foreign.bytes += bytes.size();
     if (!finished) return;
-    owner_.observer_.on_message(connection, foreign.bytes, foreign.hash.finish(), true, {});
+    if (may_send) {
+      owner_.observer_.on_message(connection, foreign.bytes, foreign.hash.finish(), true, {});
+    } else {
+      owner_.observer_.on_message_dropped(connection, foreign.bytes);
+    }
     foreign_.erase(stream_id);
   }
   void on_foreign_aborted(Instant now, std::uint32_t stream_id) override {

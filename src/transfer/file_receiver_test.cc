@@ -4,36 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include "transfer/file_pair_test_support.h"
+#include "transfer/file_receiver_test_support.h"
 
 namespace godwit {
 namespace {
-
-class FileReceiverTest : public FilePair {
- protected:
-  FileReceiverTest() { connect_raw(); }
-
-  // A transfer that was offered and accepted.
-  void begin(std::uint64_t transfer, std::uint64_t size, std::string_view name = "data.bin") {
-    offer(transfer, size, name);
-    ASSERT_TRUE(answered<FileAccept>());
-    EXPECT_EQ(answer<FileAccept>()->transfer, transfer);
-  }
-  [[nodiscard]] std::string refusal_of(std::uint64_t size, std::string_view name) {
-    offer(99, size, name);
-    if (!answered<FileRefuse>()) return "not refused";
-    return std::to_string(static_cast<int>(answer<FileRefuse>()->code));
-  }
-  // What the sender is told when its transfer fails.
-  [[nodiscard]] std::string cancellation(Duration limit = 30s) {
-    if (!answered<FileCancel>(limit)) return "not cancelled";
-    EXPECT_TRUE(pair_.run_until([this] { return store_->pending() == 0; }));
-    EXPECT_TRUE(output_.names().empty());
-    EXPECT_EQ(receiver_->unfinished(), 0U);
-    return std::string(answer<FileCancel>()->text);
-  }
-  [[nodiscard]] bool wait(const std::function<bool()>& done) { return pair_.run_until(done); }
-};
 
 TEST_F(FileReceiverTest, PiecesInAnyOrderMakeTheFile) {
   const auto bytes = random_bytes(900'000);
@@ -150,60 +124,6 @@ TEST_F(FileReceiverTest, ANameThatIsTakenThousandsOfTimesIsStillGiven) {
   EXPECT_EQ(read_file(output_ / "data.10002.bin"), bytes);
 }
 
-// A second client, which occupies what it can.
-class OccupiedReceiverTest : public FileReceiverTest {
- protected:
-  void occupy(const SocketAddress& from, std::size_t offers, std::uint64_t size = 10) {
-    EndpointPair::Side& side = pair_.add_third(from);
-    bool connected = false;
-    side.on_event = [&connected](Instant, ConnectionId, Event& event) {
-      connected = connected || std::holds_alternative<Connected>(event);
-    };
-    const ConnectionId own = accepted_;
-    const auto id = side.endpoint->connect(pair_.now, pair_.server.address, pair_.server.endpoint->public_key());
-    ASSERT_TRUE(id.has_value());
-    ASSERT_TRUE(wait([&connected] { return connected; }));
-    side.on_event = [](Instant, ConnectionId, Event&) {};
-    for (std::size_t i = 0; i < offers; ++i) {
-      const FileOffer message{.transfer = 1'000'000 + i, .size = size, .name = "junk"};
-      ASSERT_TRUE(send_control(pair_.now, *side.endpoint, *id, message).has_value());
-      if (i % 50 == 49) static_cast<void>(pair_.run_until([] { return false; }, 10ms));
-    }
-    static_cast<void>(pair_.run_until([] { return false; }, 100ms));
-    accepted_ = own;
-  }
-};
-
-TEST_F(OccupiedReceiverTest, OnePeersOffersLeavePlacesForAnother) {
-  occupy(*SocketAddress::parse("10.0.0.3:3000"), 1000);
-  EXPECT_EQ(receiver_->unfinished(), 64U);
-  begin(1, 10);
-}
-
-TEST_F(OccupiedReceiverTest, PlacesWithoutAByteMakeRoomForAPeerThatHasFewer) {
-  // So few that one peer can have them all.
-  make_receiver({.files_of_a_peer = 64, .files = 2});
-  occupy(*SocketAddress::parse("10.0.0.1:3000"), 10);
-  ASSERT_EQ(receiver_->unfinished(), 1U);
-  EXPECT_EQ(refusal_of(10, "early"), "4");
-  static_cast<void>(pair_.run_until([] { return false; }, 6s));
-  begin(1, 10);
-  EXPECT_EQ(receiver_->unfinished(), 1U) << "the other's place";
-  ASSERT_EQ(observer_.failed.size(), 1U);
-  EXPECT_NE(observer_.failed[0].second.find("another sender needed its place"), std::string::npos);
-}
-
-TEST_F(OccupiedReceiverTest, SpaceThatIsPromisedWithoutAByteIsTakenBack) {
-  make_receiver({.largest_file = UINT64_MAX});
-  const std::uint64_t free = store_->free_bytes().value_or(0);
-  occupy(*SocketAddress::parse("10.0.0.3:3000"), 1, free / 10 * 9);
-  ASSERT_EQ(receiver_->unfinished(), 1U);
-  EXPECT_EQ(refusal_of(free / 2, "large"), "3");
-  static_cast<void>(pair_.run_until([] { return false; }, 6s));
-  begin(1, free / 2, "large");
-  EXPECT_EQ(receiver_->unfinished(), 1U);
-}
-
 TEST_F(FileReceiverTest, MoreThanTheDiskHoldsIsRefused) {
   make_receiver({.largest_file = UINT64_MAX});
   EXPECT_EQ(refusal_of(std::uint64_t{1} << 62, "a"), "3");
@@ -212,6 +132,15 @@ TEST_F(FileReceiverTest, MoreThanTheDiskHoldsIsRefused) {
 TEST_F(FileReceiverTest, PeersThatMayNotSendAreRefused) {
   make_receiver({}, [](ConnectionId) { return false; });
   EXPECT_EQ(refusal_of(1, "a"), "5");
+}
+
+TEST_F(FileReceiverTest, MessagesOfPeersThatMayNotSendAreDroppedAndCounted) {
+  make_receiver({}, [](ConnectionId) { return false; });
+  say_bytes(random_bytes(100));
+  say_bytes(random_bytes(100'000));
+  ASSERT_TRUE(wait([this] { return observer_.dropped.size() == 2; }));
+  EXPECT_EQ(observer_.dropped, (std::vector<std::uint64_t>{100, 100'000}));
+  EXPECT_TRUE(observer_.messages.empty());
 }
 
 TEST_F(FileReceiverTest, AHashThatDiffersKeepsNothing) {

@@ -410,6 +410,22 @@ TEST_F(ScriptedReceiver, ARefusalIsPassedOn) {
   EXPECT_NE(failure_of({.files = {add_file("a", random_bytes(10))}}).find("refuses 'a': no"), std::string::npos);
 }
 
+TEST_F(ScriptedReceiver, OneThatTakesAPlaceBackIsOfferedTheFileAnew) {
+  std::vector<std::uint64_t> offers;
+  script([this, &offers](Instant now, ConnectionId id, const ControlMessage& message) {
+    const auto* offer = std::get_if<FileOffer>(&message);
+    if (offer == nullptr) return;
+    offers.push_back(offer->transfer);
+    accepted_ = id;
+    answer_with(now, id, FileAccept{.transfer = offer->transfer, .window = 100'000});
+  });
+  start_session({.files = {add_file("a", random_bytes(1'000'000))}});
+  ASSERT_TRUE(pair_.run_until([this] { return session_->sent_bytes() > 50'000; }));
+  answer_with(pair_.now, accepted_, FileRefuse{offers[0], RefuseCode::kTooMany, "too slow"});
+  ASSERT_TRUE(pair_.run_until([&offers] { return offers.size() == 2; }));
+  EXPECT_NE(offers[0], offers[1]);
+  EXPECT_FALSE(session_->ended());
+}
 TEST_F(ScriptedReceiver, OneWithoutAPlaceIsAskedAgainAndNotForEver) {
   int offers = 0;
   script([this, &offers](Instant now, ConnectionId id, const ControlMessage& message) {

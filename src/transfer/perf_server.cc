@@ -15,8 +15,12 @@ constexpr std::uint16_t kMaxStreams = 256;
 constexpr std::uint64_t kGreatestRate = 1'000'000'000'000'000;
 constexpr std::uint64_t kGreatestTarget = std::uint64_t{1} << 50;
 constexpr std::uint64_t kGreatestPeerWindow = std::uint64_t{1} << 30;
-// A client that neither sends, nor takes, nor says anything for so long has left.
+// A run in which no byte moves for so long is over; beyond its planned time, or when another client asks, sooner.
 constexpr Duration kSilence = 60s;
+constexpr Duration kSilenceBeyondPlan = 20s;
+constexpr Duration kSilenceBeforeOthers = 5s;
+// What a run by time may last besides twice its time: a slow path takes longer for what was begun.
+constexpr Duration kLongestEnd = 60s;
 constexpr Duration kLookInterval = 1s;
 constexpr std::uint8_t kLastCongestion = 1 + static_cast<std::uint8_t>(CongestionKind::kFixedRate);
 
@@ -48,8 +52,12 @@ void PerfServer::on_event(Instant now, ConnectionId connection, Event& event) {
 }
 
 void PerfServer::on_control(Instant now, ConnectionId connection, const ControlMessage& message) {
-  if (run_ && run_->connection() == connection) silent_until_ = now + kSilence;
-  if (const auto* echo = std::get_if<EchoRequest>(&message)) return answer_echo(now, endpoint_, connection, *echo);
+  if (const auto* echo = std::get_if<EchoRequest>(&message)) {
+    // Words are no progress of a run that moves bytes, and echoes are all of one that does not.
+    const bool own = run_ && run_->connection() == connection;
+    if (own && !run_->options().sends && !run_->options().receives) moved_at_ = now;
+    return answer_echo(now, endpoint_, connection, *echo);
+  }
   if (const auto* start = std::get_if<PerfStart>(&message)) return on_start(now, connection, *start);
   if (run_ && run_->connection() == connection) run_->on_control(now, message);
 }
@@ -64,14 +72,38 @@ void PerfServer::on_start(Instant now, ConnectionId connection, const PerfStart&
     begin_on_ = connection;
     return;
   }
-  if (run_ && endpoint_.liveness(run_->connection()).suspect) {
-    // Its client is silent, and this one is here.
-    begin_on_.reset();
-    run_->fail("the client does not answer, and another one has come");
-    on_turn(now);
-  }
-  if (run_) return refuse("another run is going on");
   if (const auto why = judge(start)) return refuse(*why);
+  const SocketAddress client = endpoint_.remote_address(connection).value_or(SocketAddress());
+  if (run_) give_way(now, client);
+  if (run_) {
+    if (client.network() != client_.network()) order_.on_asked(client);
+    return refuse("another run is going on");
+  }
+  if (order_.has_to_wait(now, client)) {
+    return refuse("another client has waited for its turn; try again in some seconds");
+  }
+  client_ = client;
+  order_.on_begun(now, client);
+  make_run(now, start);
+  begin_on_ = connection;
+  asked_at_ = now;
+}
+
+// To a client that is here, by a run whose client is not, or does nothing. Results that are being exchanged have a
+// deadline of their own.
+void PerfServer::give_way(Instant now, const SocketAddress& client) {
+  look(now);
+  const bool stands = client.network() != client_.network() && run_->state() != PerfRun::State::kReporting &&
+                      now >= moved_at_ + kSilenceBeforeOthers;
+  const bool gone = endpoint_.liveness(run_->connection()).suspect;
+  if (!stands && !gone) return;
+  begin_on_.reset();
+  run_->fail(gone ? "the client does not answer, and another one has come"
+                  : "the run stands still, and another client has come");
+  on_turn(now);
+}
+
+void PerfServer::make_run(Instant now, const PerfStart& start) {
   const bool client_sends = (start.flags & PerfStart::kClientSends) != 0;
   const bool server_sends = (start.flags & PerfStart::kServerSends) != 0;
   const bool moves = start.streams > 0 && (client_sends || server_sends);
@@ -99,12 +131,13 @@ void PerfServer::on_start(Instant now, ConnectionId connection, const PerfStart&
     run.bytes = bytes_;
   }
   run_ = std::make_unique<PerfRun>(endpoint_, run, observer_, cost_);
-  run_until_ = now + options_.max_time;
-  silent_until_ = now + kSilence;
-  next_look_ = now;
+  planned_until_ = run_until_ = now + options_.max_time;
+  if (start.target_bytes == 0 && start.duration_ms > 0) {
+    planned_until_ = now + run.plan.duration;
+    run_until_ = std::min(run_until_, planned_until_ + run.plan.duration + kLongestEnd);
+  }
+  moved_at_ = next_look_ = now;
   run_bytes_ = 0;
-  begin_on_ = connection;
-  asked_at_ = now;
 }
 
 std::optional<std::string> PerfServer::judge(const PerfStart& start) const {
@@ -122,21 +155,28 @@ std::optional<std::string> PerfServer::judge(const PerfStart& start) const {
   return std::nullopt;
 }
 
-// Whoever says one word must not hold the server: a run needs progress, and has an end.
 bool PerfServer::goes_on(Instant now) {
   if (now >= next_look_) {
     next_look_ = now + kLookInterval;
-    const std::uint64_t bytes = (run_->sender() != nullptr ? run_->sender()->handed_out() : 0) +
-                                (run_->receiver() != nullptr ? run_->receiver()->bytes() : 0);
-    if (bytes != run_bytes_) silent_until_ = now + kSilence;
-    run_bytes_ = bytes;
+    look(now);
   }
   if (now >= run_until_) {
     run_->fail("the run lasts longer than this server allows");
-  } else if (now >= silent_until_) {
+  } else if (now >= silent_until()) {
     run_->fail(silence_reason(endpoint_, run_->connection(), "the run makes no progress"));
   }
   return !run_->ended();
+}
+
+void PerfServer::look(Instant now) {
+  const std::uint64_t bytes = (run_->sender() != nullptr ? run_->sender()->handed_out() : 0) +
+                              (run_->receiver() != nullptr ? run_->receiver()->bytes() : 0);
+  if (bytes != run_bytes_) moved_at_ = now;
+  run_bytes_ = bytes;
+}
+
+Instant PerfServer::silent_until() const {
+  return std::min(moved_at_ + kSilence, std::max(moved_at_, planned_until_) + kSilenceBeyondPlan);
 }
 
 void PerfServer::on_turn(Instant now) {
@@ -150,12 +190,13 @@ void PerfServer::on_turn(Instant now) {
   if (run_->state() == PerfRun::State::kFailed) endpoint_.close(now, run_->connection(), run_->failure());
   observer_.on_perf_ended(now, *run_);
   run_.reset();
+  order_.on_ended(now);
 }
 
 std::optional<Instant> PerfServer::next_timeout() const {
   if (!run_) return std::nullopt;
   if (begin_on_) return asked_at_;
-  const Instant end = std::min(run_until_, silent_until_);
+  const Instant end = std::min(run_until_, silent_until());
   return std::min(run_->next_timeout().value_or(end), end);
 }
 

@@ -1,5 +1,7 @@
-// The server of performance runs: answers starts, one run at a time, and echoes of any connection. Fed with every event
-// of its endpoint by a driver (Node's handler in cli/, a test with two endpoints). Prints nothing; tells an Observer.
+// The server of performance runs: answers starts, one run at a time, and echoes of any connection. Whoever says one
+// word must not hold it: a run needs progress, has an end, and its client goes behind others afterwards. Fed with every
+// event of its endpoint by a driver (Node's handler in cli/, a test with two endpoints). Prints nothing; tells an
+// Observer.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +12,7 @@
 #include "base/random.h"
 #include "transfer/echo.h"
 #include "transfer/perf_run.h"
+#include "transfer/turn_order.h"
 
 namespace godwit {
 
@@ -44,7 +47,11 @@ class PerfServer {
   void on_start(Instant now, ConnectionId connection, const PerfStart& start);
   // Why a start is refused whatever else goes on; nothing when each of its numbers is within its bounds.
   [[nodiscard]] std::optional<std::string> judge(const PerfStart& start) const;
+  void make_run(Instant now, const PerfStart& start);
+  void give_way(Instant now, const SocketAddress& client);
   [[nodiscard]] bool goes_on(Instant now);
+  void look(Instant now);
+  [[nodiscard]] Instant silent_until() const;
 
   Endpoint& endpoint_;
   RandomSource& random_;
@@ -54,8 +61,11 @@ class PerfServer {
   std::unique_ptr<PerfRun> run_;
   std::shared_ptr<const WorkingSet> bytes_;
   std::uint64_t refused_ = 0;
-  Instant run_until_{};          // the run ends then at the latest
-  Instant silent_until_{};       // and then, unless its client says or takes something
+  SocketAddress client_;  // the run's
+  TurnOrder order_;
+  Instant planned_until_{};      // its time is over then
+  Instant run_until_{};          // and it ends then at the latest
+  Instant moved_at_{};           // the last byte, or echo in a run of echoes
   Instant next_look_{};          // at how many bytes have moved
   std::uint64_t run_bytes_ = 0;  // as of the last look
   // Where the run begins in the next turn: to make the bytes that it sends may have taken a second, which is no part of

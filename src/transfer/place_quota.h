@@ -1,6 +1,5 @@
-// Who may have how many unfinished files at a receiver. A peer (a connection) and an address (SocketAddress::prefix())
-// may each take at most half of the places that are still free to them, so that whatever one of them does, places are
-// left for the next: 256 places give the first address 128, the next 64, and so on. Counts only; judged by
+// Who may have how many unfinished files at a receiver: a share of the places for each network and address
+// (source_shares.h), and half of what is left to its address for each peer (a connection). Counts only; judged by
 // FileReceiver.
 #pragma once
 
@@ -8,6 +7,7 @@
 #include <map>
 
 #include "base/address.h"
+#include "transfer/source_shares.h"
 #include "transport/event.h"
 
 namespace godwit {
@@ -23,7 +23,7 @@ class PlaceQuota {
   enum class Verdict : std::uint8_t {
     kFree,
     kPeerFull,    // the peer has its share of what its address has
-    kPrefixFull,  // the address has its share of what is left
+    kPrefixFull,  // the address, or its network, has its share of what is left
     kAllFull,
   };
   // Whether the peer may take one more place. `address` is the peer's.
@@ -32,16 +32,14 @@ class PlaceQuota {
   void give_back(ConnectionId peer, const SocketAddress& address);
 
   [[nodiscard]] std::size_t of_peer(ConnectionId peer) const;
-  [[nodiscard]] std::size_t of_prefix(const SocketAddress& address) const;
-  [[nodiscard]] std::size_t taken() const { return taken_; }
+  [[nodiscard]] const SourceShares& shares() const { return shares_; }
+  [[nodiscard]] std::size_t taken() const { return static_cast<std::size_t>(shares_.taken()); }
   [[nodiscard]] const Limits& limits() const { return limits_; }
 
  private:
   Limits limits_;
-  // Ordered: a stranger chooses the addresses, and must not choose their places in a hash table.
-  std::map<SocketAddress, std::size_t> prefixes_;
+  SourceShares shares_;
   std::map<ConnectionId, std::size_t> peers_;
-  std::size_t taken_ = 0;
 };
 
 }  // namespace godwit

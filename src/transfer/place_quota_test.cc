@@ -32,7 +32,7 @@ TEST(PlaceQuota, OneAddressLeavesHalfOfThePlacesWhateverItsConnectionsDo) {
   for (ConnectionId peer = 1; peer <= 1000; ++peer) {
     static_cast<void>(fill(quota, peer, address(1, static_cast<std::uint16_t>(peer))));
   }
-  EXPECT_EQ(quota.of_prefix(address(1)), 128U);
+  EXPECT_EQ(quota.shares().of_prefix(address(1)), 128U);
   EXPECT_EQ(quota.judge(2000, address(1)), Verdict::kPrefixFull);
   EXPECT_EQ(fill(quota, 3000, address(2)), 32U);
 }
@@ -53,6 +53,18 @@ TEST(PlaceQuota, SevenAddressesLeaveAPlaceForTheEighth) {
   EXPECT_EQ(quota.judge(9'999, address(99)), Verdict::kFree);
 }
 
+// Whoever has one IPv6 /48 has 65,536 addresses of a /64 each.
+TEST(PlaceQuota, ThePrefixesOfOneNetworkLeaveHalfOfThePlaces) {
+  PlaceQuota quota({.of_a_peer = 64, .all = 256});
+  for (unsigned prefix = 1; prefix <= 200; ++prefix) {
+    const auto from = SocketAddress::ipv6(
+        {0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, static_cast<std::uint8_t>(prefix), 0, 0, 0, 0, 0, 0, 0, 1}, 1000);
+    for (ConnectionId peer = 1; peer <= 200; ++peer) static_cast<void>(fill(quota, prefix * 1000 + peer, from));
+  }
+  EXPECT_EQ(quota.taken(), 128U);
+  EXPECT_EQ(fill(quota, 1, address(1)), 32U);
+}
+
 TEST(PlaceQuota, WhatIsGivenBackIsFreeAgain) {
   PlaceQuota quota({.of_a_peer = 2, .all = 8});
   EXPECT_EQ(fill(quota, 1, address(1)), 2U);
@@ -61,7 +73,7 @@ TEST(PlaceQuota, WhatIsGivenBackIsFreeAgain) {
   quota.give_back(1, address(1));
   EXPECT_EQ(quota.taken(), 0U);
   EXPECT_EQ(quota.of_peer(1), 0U);
-  EXPECT_EQ(quota.of_prefix(address(1)), 0U);
+  EXPECT_EQ(quota.shares().of_prefix(address(1)), 0U);
 }
 
 TEST(PlaceQuota, OnePlaceIsForWhoeverComesFirst) {

@@ -196,11 +196,14 @@ class Files(Case):
                 server.finish(signal.SIGINT)
 
     def test_who_may_send_is_said_at_the_start(self):
-        for options, warned in (([], True), (["--anyone"], False), (["--allow", "ab" * 32, "--dial", "ab" * 32 + "@127.0.0.1:9"], False)):
+        dialled = "ab" * 32 + "@127.0.0.1:9"
+        for options, said, warned in (([], True, True), (["--dial", dialled], True, True), (["--anyone"], True, False),
+                                      (["--allow", "ab" * 32, "--dial", dialled], False, False)):
             with self.subTest(options=options):
                 server = self.listen(*options)
                 server.finish(signal.SIGINT)
-                self.assertEqual("anyone who knows this address and key can send" in server.errors, warned, server.errors)
+                self.assertEqual("anyone who knows this address and key can send" in server.errors, said, server.errors)
+                self.assertEqual("warning" in server.errors, warned, server.errors)
         # A key that nothing connects to can prove nothing, and the others can.
         server = self.listen("--allow", "ab" * 32, "--allow", "cd" * 32, "--dial", "ab" * 32 + "@127.0.0.1:9")
         server.finish(signal.SIGINT)

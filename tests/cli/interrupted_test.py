@@ -80,7 +80,8 @@ class Interrupted(Case):
     def test_ctrl_c_ends_an_idle_listener_well_and_a_waiting_one_not(self):
         server = self.listen("--anyone")
         self.assertEqual(server.finish(signal.SIGINT), 0)
-        self.assertEqual(server.errors, f"godwit: made a new key in {self.folder / 'config/godwit/key'}\n")
+        self.assertEqual(server.errors, f"godwit: made a new key in {self.folder / 'config/godwit/key'}\n"
+                         "anyone who knows this address and key can send files and messages, as --anyone says\n")
         self.assertEqual(self.listen("--once").finish(signal.SIGINT), 130)
         self.assertEqual(self.listen().finish(signal.SIGTERM), 0)
 

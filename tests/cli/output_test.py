@@ -115,7 +115,7 @@ class LostLines(Case):
 
     def test_results_that_nobody_reads_hold_up_no_transfer(self):
         server = self.listen("--max-file", "40M")
-        # A pipe holds 64 KiB, and each message has a line of 1200 bytes: from then on every line has to wait.
+        # A pipe holds 64 KiB, and each message has a line of 400 bytes: from then on every line has to wait.
         messages = ["--message", "x" * 1000] * 150
         for _ in range(2):
             self.assertEqual(self.send(server, *messages, timeout=60).returncode, 0)
@@ -178,6 +178,33 @@ class Limited(Case):
         left_out = [int(line.split()[1]) for line in lines if "left out" in line]
         self.assertEqual(refused + sum(left_out), 1000, server.errors[-500:])
         self.assertIn("127.0.0.1", [line for line in lines if "left out" in line][-1])
+
+    def test_a_flood_of_messages_does_not_fill_the_log(self):
+        for options in ([], ["--json"]):
+            server = self.listen(*options, json_lines=bool(options))
+            before = time.monotonic()
+            for _ in range(5):
+                messages = ["--message", "\x01" * 1106] * 400
+                self.assertEqual(self.send(server, *messages, timeout=120).returncode, 0)
+            server.finish(signal.SIGTERM)
+            # 512 bytes a line, 400 of them at once and ten a second.
+            self.assertLess(len(server.output) + len(server.errors), 512 * (440 + 10 * (time.monotonic() - before)))
+            lines = [line for line in server.output.splitlines() if "message from" in line or '"event":"message"' in line]
+            left_out = [int(line.split()[1]) for line in server.errors.splitlines() if "left out" in line]
+            self.assertEqual(len(lines) + sum(left_out), 2000, server.errors[-500:])
+            self.assertGreater(len(lines), 20)
+            if not options:
+                self.assertIn(" bytes more", lines[0])
+
+    def test_messages_of_peers_that_may_not_send_are_dropped_and_counted(self):
+        server = self.listen("--allow", "ab" * 32, "--json", json_lines=True)
+        self.assertEqual(self.send(server, *["--message", "q" * 100] * 200).returncode, 0)
+        server.finish(signal.SIGTERM)
+        self.assertNotIn("qqq", server.output + server.errors)
+        events = [json.loads(line) for line in server.output.splitlines()]
+        self.assertLess(len(events), 100)
+        self.assertEqual((events[-1]["messages"], events[-1]["dropped"]), (0, 200))
+        self.assertIn("dropped a message of 100 bytes from 127.0.0.1", server.errors)
 
     def test_messages_print_their_text_escaped(self):
         server = self.listen()
