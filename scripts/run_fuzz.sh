@@ -2,8 +2,8 @@
 # Builds the fuzz targets and runs them, one after another or several at a time. What they find and how much they ran
 # is kept under the user's cache folder, and a later run goes on from there. Exits 1 when a target fails.
 #   scripts/run_fuzz.sh                     each target for 60 s, with the sanitizers
-#   scripts/run_fuzz.sh --smoke             the same, two at a time: what the scheduled workflow runs
-#   scripts/run_fuzz.sh --seconds N --target NAME... --jobs N
+#   scripts/run_fuzz.sh --smoke             the same, two at a time and from one seed: what continuous integration runs
+#   scripts/run_fuzz.sh --seconds N --target NAME... --jobs N --seed N
 #   scripts/run_fuzz.sh --list              names the targets
 #   scripts/run_fuzz.sh --fast ...          without AddressSanitizer: several times the executions, for long campaigns
 #   scripts/run_fuzz.sh --minimise          replaces fuzz/corpus by the smallest set with the same coverage
@@ -20,14 +20,14 @@ options=()
 while [ $# -gt 0 ]; do
   case $1 in
     --list) sed -n 's/^ *godwit_fuzzer(\([a-z]*\) .*/\1/p' fuzz/CMakeLists.txt; exit 0 ;;
-    --smoke) jobs=2; shift ;;
+    --smoke) jobs=2; options+=(--seed 1); shift ;;
     --fast) preset=fuzz-fast; shift ;;
     --minimise) verb=minimise; shift ;;
     --report) verb=report; shift ;;
     --measure) measure=yes; shift ;;
     --record | --missed) options+=("$1"); shift ;;
     --jobs) jobs=$2; shift 2 ;;
-    --seconds | --target | --state) options+=("$1" "$2"); shift 2 ;;
+    --seconds | --target | --state | --seed) options+=("$1" "$2"); shift 2 ;;
     *) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 2 ;;
   esac
 done

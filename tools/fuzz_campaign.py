@@ -117,12 +117,13 @@ def number(pattern, text, default=0):
     return int(found[-1]) if found else default
 
 
-def run_target(build, state, target, seconds, configuration):
+def run_target(state, target, arguments):
     """One run. Counts what libFuzzer itself says it executed, also when the run ends in a crash."""
     seeds = [str(SEEDS / target)] if (SEEDS / target).is_dir() else []
-    command = [str(program(build, target)), *ARGUMENTS, f"-max_len={MAX_LENGTH.get(target, 4096)}",
-               f"-max_total_time={seconds}", f"-artifact_prefix={state.crashes(target)}/", str(state.corpus(target)),
-               *seeds]
+    configuration = arguments.configuration
+    command = [str(program(arguments.build, target)), *ARGUMENTS, f"-max_len={MAX_LENGTH.get(target, 4096)}",
+               f"-max_total_time={arguments.seconds}", f"-seed={arguments.seed}",
+               f"-artifact_prefix={state.crashes(target)}/", str(state.corpus(target)), *seeds]
     started = time.monotonic()
     process = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
                              check=False)
@@ -156,12 +157,10 @@ def run_target(build, state, target, seconds, configuration):
 
 
 def run(arguments, state):
-    build = arguments.build
-    targets = arguments.target or targets_of(build)
+    targets = arguments.target or targets_of(arguments.build)
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        runs = [pool.submit(run_target, build, state, target, arguments.seconds, arguments.configuration)
-                for target in targets]
+        runs = [pool.submit(run_target, state, target, arguments) for target in targets]
         for each in runs:
             failed += not each.result()
     print(f"{len(targets) - failed} passed, {failed} failed", flush=True)
@@ -337,6 +336,7 @@ def main():
     parser.add_argument("--coverage-build", type=pathlib.Path)
     parser.add_argument("--target", action="append")
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=0, help="of libFuzzer's mutations; 0: another one each time")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--missed", action="store_true")
