@@ -10,6 +10,7 @@ Prints one line per dangling reference and exits with 1 if there is any. Checked
   * "conformance item N": rows of docs/wire_format.md;
   * names of files: in Markdown every link target and every `path/name.ext` in code font, in comments every
     path with a folder and a known suffix.
+docs/README.md must list every page of docs, and every record of docs/adr must have the parts that docs/adr/README.md asks for.
 """
 import pathlib
 import re
@@ -31,6 +32,10 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 CODE_PATH = re.compile(r"`([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+\.(?:%s))`" % FILE_SUFFIXES)
 COMMENT_PATH = re.compile(r"(?<![\w/.<\"$}])((?:src|docs|tests|tools|scripts|fuzz|examples|include|cmake|testdata|"
                           r"lab|contrib)/[A-Za-z0-9_./-]+\.(?:%s))\b" % FILE_SUFFIXES)
+
+RECORD_PARTS = [re.compile(part, re.M) for part in (
+    r"^Date: \d{4}-\d\d-\d\d(?:, revised \d{4}-\d\d-\d\d)?\. Status: (?:accepted|superseded by .+)\.$",
+    r"^\*\*Context\.\*\*", r"^\*\*Decision\.\*\*", r"^\*\*Consequences\.\*\*")]
 
 
 def numbers(match: re.Match) -> list[int]:
@@ -104,6 +109,20 @@ def check_text(name: str, text: str, known: Known) -> list[str]:
     return problems
 
 
+def check_pages(root: pathlib.Path) -> list[str]:
+    problems = []
+    index = set(LINK.findall(read(root / "docs/README.md")))
+    for page in sorted((root / "docs").glob("*.md")):
+        if index and page.name not in index | {"README.md"}:
+            problems.append(f"docs/README.md: does not list {page.name}")
+    for record in sorted((root / "docs/adr").glob("[0-9]*.md")):
+        text = read(record)
+        for part in RECORD_PARTS:
+            if not part.search(text):
+                problems.append(f"docs/adr/{record.name}: no '{part.pattern}'")
+    return problems
+
+
 def tracked_files(root: pathlib.Path) -> list[str]:
     listed = subprocess.run(["git", "-C", str(root), "ls-files"], capture_output=True, text=True, check=False)
     if listed.returncode == 0 and listed.stdout:
@@ -113,7 +132,7 @@ def tracked_files(root: pathlib.Path) -> list[str]:
 
 def check_tree(root: pathlib.Path) -> list[str]:
     known = Known(root)
-    problems = []
+    problems = check_pages(root)
     for name in tracked_files(root):
         path = root / name
         suffix = path.suffix
@@ -134,7 +153,9 @@ def self_test() -> int:
         (root / "docs/decisions.md").write_text("1. **One.** x\n2. **Two.** y\n")
         (root / "docs/wire_spec.md").write_text("# 1. A\n## 1.1 B\nW3 is an item.\n")
         (root / "docs/wire_format.md").write_text("| 1 | x |\n")
-        (root / "docs/adr/0001-x.md").write_text("x\n")
+        (root / "docs/README.md").write_text("[d](decisions.md) [s](wire_spec.md) [f](wire_format.md)\n")
+        record = "Date: 2026-11-22. Status: accepted.\n\n**Context.** x\n\n**Decision.** x\n\n**Consequences.** x\n"
+        (root / "docs/adr/0001-x.md").write_text(record)
         (root / "a.cc").write_text("// (decisions 1\n// and 2, wire spec 1.1, W3; ADR 1) see docs/decisions.md; conformance item 1\n")
         (root / "b.md").write_text("[x](docs/decisions.md) `docs/adr/0001-x.md`\n")
         if check_tree(root):
@@ -148,6 +169,12 @@ def self_test() -> int:
             (root / name).write_text(text)
             if not any(problem.startswith(name) for problem in check_tree(root)):
                 print(f"self-test: the fault in {name} is not found: {text!r}")
+                return 1
+            (root / name).unlink()
+        for name, text in {"docs/unlisted.md": "x\n", "docs/adr/0002-y.md": record.replace("Status", "State")}.items():
+            (root / name).write_text(text)
+            if not any(pathlib.Path(name).name in problem for problem in check_tree(root)):
+                print(f"self-test: the fault of {name} is not found")
                 return 1
             (root / name).unlink()
     print("self-test: every rule finds its fault")
