@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "transfer/statistics_sum.h"
+#include "runtime/statistics_sum.h"
 
 namespace godwit {
 namespace {
