@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "congestion/controller.h"
 #include "fuzz/input.h"
 #include "godwit/endpoint.h"
 #include "godwit/node.h"
@@ -35,10 +36,9 @@ v1::Duration duration(Input& input) {
 }
 
 v1::Options options(Input& input) {
-  static constexpr std::array<std::string_view, 5> kCongestion{"cubic", "newreno", "bbr", "ledbat", "fixed"};
   static constexpr std::array<std::string_view, 3> kCiphers{"auto", "ipsec-mb", "openssl"};
   v1::Options options;
-  options.congestion = word(input, kCongestion);
+  options.congestion = word(input, congestion_names());
   options.cipher = word(input, kCiphers);
   const std::uint8_t set = input.byte();
   options.accept_incoming = (set & 1) != 0;

@@ -79,7 +79,7 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
       ->check(CLI::IsMember(cipher_names()))
       ->capture_default_str();
   add("--congestion", options.congestion, "congestion controller")
-      ->check(CLI::IsMember({"cubic", "newreno", "bbr", "ledbat", "fixed"}))
+      ->check(CLI::IsMember(std::vector<std::string>(congestion_names().begin(), congestion_names().end())))
       ->capture_default_str();
   add("--extended", options.extended,
       "extended sessions between two Godwits: forward secrecy, both sides authenticated (docs/extended_sessions.md)")

@@ -58,12 +58,12 @@ class PerfRun final : public StreamConsumer {
     PerfPlan plan;
     bool sends = true;
     bool receives = false;
-    std::uint64_t window = 0;                 // of streams to this side
-    std::uint64_t peer_window = 0;            // of streams to the other side; a client learns it from the server
-    std::optional<Bandwidth> rate;            // of either direction
-    std::uint8_t congestion = 0;              // as PerfStart::congestion
-    Duration progress_interval{};             // of PerfProgress to the client; zero: none
-    std::shared_ptr<const WorkingSet> bytes;  // when it sends
+    std::uint64_t window = 0;                  // of streams to this side
+    std::uint64_t peer_window = 0;             // of streams to the other side; a client learns it from the server
+    std::optional<Bandwidth> rate;             // of either direction
+    std::optional<CongestionKind> congestion;  // of the server; none: its own choice
+    Duration progress_interval{};              // of PerfProgress to the client; zero: none
+    std::shared_ptr<const WorkingSet> bytes;   // when it sends
   };
 
   // `endpoint`, `observer` and `cost` outlive it.

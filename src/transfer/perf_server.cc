@@ -18,7 +18,6 @@ constexpr std::uint64_t kGreatestPeerWindow = std::uint64_t{1} << 30;
 // A client that neither sends, nor takes, nor says anything for so long has left.
 constexpr Duration kSilence = 60s;
 constexpr Duration kLookInterval = 1s;
-constexpr std::uint8_t kLastCongestion = 1 + static_cast<std::uint8_t>(CongestionKind::kFixedRate);
 
 }  // namespace
 
@@ -87,7 +86,7 @@ void PerfServer::on_start(Instant now, ConnectionId connection, const PerfStart&
   run.receives = moves && client_sends;
   run.window = options_.window.value_or(credit_window(options_.receive_buffer_bytes, start.streams));
   run.peer_window = std::min(start.window, kGreatestPeerWindow);
-  run.congestion = start.congestion;
+  run.congestion = congestion_kind_of(start.congestion);
   run.rate = options_.rate_limit;
   if (start.rate > 0) {
     const Bandwidth asked = Bandwidth::from_bits_per_second(start.rate);
@@ -109,7 +108,7 @@ void PerfServer::on_start(Instant now, ConnectionId connection, const PerfStart&
 
 std::optional<std::string> PerfServer::judge(const PerfStart& start) const {
   if (start.streams > kMaxStreams) return "too many streams";
-  if (start.congestion > kLastCongestion) return "unknown congestion controller";
+  if (start.congestion != 0 && !congestion_kind_of(start.congestion)) return "unknown congestion controller";
   const bool moves = start.streams > 0 && (start.flags & (PerfStart::kClientSends | PerfStart::kServerSends)) != 0;
   if (!moves) return std::nullopt;
   if (start.stream_bytes == 0 || start.stream_bytes > kDataStreamBytes) return "bad stream length";
