@@ -8,6 +8,7 @@
 #include "fuzz/input.h"
 #include "godwit/endpoint.h"
 #include "godwit/node.h"
+#include "udp/backend.h"
 
 namespace godwit::fuzz {
 namespace {
@@ -108,11 +109,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace godwit::fuzz;
   if (size < 4 || size > 512) return 0;
   Input input(data, size);
-  static constexpr std::array<std::string_view, 6> kBackends{"auto", "sendto", "connected", "mmsg", "gso", "uring"};
   // A socket costs a hundred times what an endpoint does.
   if (input.byte() >= 250) {
     v1::NodeOptions node_options{.transport = options(input)};
-    node_options.backend = word(input, kBackends);
+    node_options.backend = word(input, backend_names());
     // Ports of others are left alone: an address with a port of its own becomes one that the system chooses.
     node_options.bind = text(input, 30);
     if (v1::Address::parse(node_options.bind)) node_options.bind = "127.0.0.1:0";

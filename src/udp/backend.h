@@ -34,10 +34,11 @@ enum class BackendKind : std::uint8_t {
   kGso,        // a run a send (UDP_SEGMENT), runs to many peers a sendmmsg, and UDP_GRO with recvmmsg
   kUring,      // io_uring: queued sends with UDP_SEGMENT, multishot receive into provided buffers with UDP_GRO
 };
-inline constexpr BackendKind kAllBackendKinds[] = {BackendKind::kAuto, BackendKind::kSendto, BackendKind::kConnected,
-                                                   BackendKind::kMmsg, BackendKind::kGso,    BackendKind::kUring};
 
-// "auto", "sendto", "connected", "mmsg", "gso", "uring".
+// All but kAuto, in the order of the table in backend.cc.
+[[nodiscard]] std::span<const BackendKind> backend_kinds();
+// The words of --backend: "auto", then those of the kinds above.
+[[nodiscard]] std::span<const std::string_view> backend_names();
 [[nodiscard]] std::string_view to_string(BackendKind kind);
 [[nodiscard]] std::optional<BackendKind> parse_backend_kind(std::string_view text);
 

@@ -163,8 +163,7 @@ inline std::string conformance_name(const testing::TestParamInfo<ConformancePara
 
 // Every back end on both families.
 inline auto all_back_ends() {
-  return testing::Combine(testing::Values(BackendKind::kSendto, BackendKind::kConnected, BackendKind::kMmsg,
-                                          BackendKind::kGso, BackendKind::kUring),
+  return testing::Combine(testing::ValuesIn(backend_kinds().begin(), backend_kinds().end()),
                           testing::Values(SocketFamily::kIpv4, SocketFamily::kIpv6));
 }
 

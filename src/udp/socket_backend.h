@@ -1,5 +1,5 @@
 // The back ends that drive their socket through system calls: sendto, connected, mmsg and gso are one class with
-// different halves. Each backend_*.cc says which halves it joins, and why.
+// different halves. backend.cc says which halves each joins, and why.
 #pragma once
 
 #include <memory>
