@@ -39,8 +39,8 @@ fi
 export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}" CCACHE_NOHASHDIR=1
 
 # Where only a part is tested: the targets to build, and which tests run. The core is every folder without threads, sockets
-# and clocks (ARCHITECTURE.md), where a compiler or a sanitizer sees the same code as in a program.
-core=(base crypto wire trace recovery congestion stream transport)
+# and clocks (cmake/layers.json), where a compiler or a sanitizer sees the same code as in a program.
+mapfile -t core < <(sed -n 's/.*"name": "\([a-z]*\)", "kind": "core".*/\1/p' cmake/layers.json)
 core_tests=("${core[@]/%/_test}")
 core_tests=("${core_tests[@]/#/godwit_}")
 targets=() selection=()
