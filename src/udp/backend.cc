@@ -1,7 +1,5 @@
 #include "udp/backend.h"
 
-#include <netinet/udp.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -11,6 +9,7 @@
 #include "base/assert.h"
 #include "udp/backend_factories.h"
 #include "udp/backend_probe.h"
+#include "udp/platform.h"
 #include "udp/socket_backend.h"
 
 namespace godwit {
@@ -70,6 +69,16 @@ Made make_gso_backend(Socket socket, const BackendConfig& config, const std::str
        .receive_offload = receive_offload});
 }
 
+// What POSIX.1 has, with the destination of a datagram as RFC 3542 adds it: sendmsg, recvmsg, poll and a pipe. For
+// systems other than Linux, and to compare with it. It hears of no ICMP error but those of a connected socket, and not
+// of what the kernel drops.
+Made make_posix_backend(Socket socket, const BackendConfig& config, const std::string& why) {
+  return SocketBackend::make(std::move(socket), config,
+                             {.kind = BackendKind::kPosix,
+                              .choice = describe_choice("posix: one datagram a call", false, false, why),
+                              .portable = true});
+}
+
 struct Entry {
   BackendKind kind;
   std::string_view name;
@@ -84,6 +93,7 @@ constexpr std::array kTable = {
     Entry{BackendKind::kMmsg, "mmsg", make_mmsg_backend},
     Entry{BackendKind::kGso, "gso", make_gso_backend},
     Entry{BackendKind::kUring, "uring", make_uring_backend},
+    Entry{BackendKind::kPosix, "posix", make_posix_backend},
 };
 constexpr std::string_view kAutoName = "auto";
 
@@ -133,7 +143,7 @@ Status check_segmentation_offload(const Socket& socket, const BackendConfig& con
   }
   int segment_size = 0;
   socklen_t size = sizeof segment_size;
-  if (::getsockopt(socket.descriptor(), IPPROTO_UDP, UDP_SEGMENT, &segment_size, &size) != 0) {
+  if (::getsockopt(socket.descriptor(), IPPROTO_UDP, platform::kSegmentationOption, &segment_size, &size) != 0) {
     return failure(ErrorCode::kUnsupported, std::string("this kernel has no UDP_SEGMENT: ") + std::strerror(errno));
   }
   return {};
@@ -151,6 +161,12 @@ std::string describe_choice(std::string_view what, bool segmentation_offload, bo
 Result<std::unique_ptr<Backend>> make_backend(BackendKind kind, Socket socket, const BackendConfig& config) {
   if (config.largest_datagram_bytes == 0 || config.receive_datagrams == 0 || config.receive_runs == 0) {
     return failure(ErrorCode::kInvalidArgument, "a back end needs room for at least one datagram");
+  }
+  if (!platform::kHasLinux) {
+    if (kind != BackendKind::kPosix && kind != BackendKind::kAuto) {
+      return failure(ErrorCode::kUnsupported, "this build has the posix back end alone");
+    }
+    return make_posix_backend(std::move(socket), config, kind == BackendKind::kAuto ? "all that this build has" : "");
   }
   if (const Entry* const entry = find(kind)) return entry->factory(std::move(socket), config, "");
   const BackendProbe probe = probe_backends(config, ProbeScope::kWithoutUring);

@@ -27,12 +27,13 @@ namespace godwit {
 class SendCalls;
 
 enum class BackendKind : std::uint8_t {
-  kAuto,       // the best that a probe on this machine proves: gso, else mmsg, else sendto
+  kAuto,       // the best that a probe on this machine proves: gso, else mmsg, else sendto; posix without Linux
   kSendto,     // one datagram a call, in both directions
   kConnected,  // as kSendto on a connected socket: only for a client of a single peer (BackendConfig::peer)
   kMmsg,       // sendmmsg and recvmmsg: many datagrams to many peers a call
   kGso,        // a run a send (UDP_SEGMENT), runs to many peers a sendmmsg, and UDP_GRO with recvmmsg
   kUring,      // io_uring: queued sends with UDP_SEGMENT, multishot receive into provided buffers with UDP_GRO
+  kPosix,      // one datagram a call, without anything that only Linux has
 };
 
 // All but kAuto, in the order of the table in backend.cc.
@@ -137,7 +138,7 @@ class Backend {
 };
 
 // Takes the socket over. Errors: kUnsupported with the reason (no io_uring, a kernel with the offload defect when kGso
-// is asked for by name), kInvalidArgument (kConnected without a peer).
+// is asked for by name, another one than kPosix without Linux), kInvalidArgument (kConnected without a peer).
 [[nodiscard]] Result<std::unique_ptr<Backend>> make_backend(BackendKind kind, Socket socket,
                                                             const BackendConfig& config);
 
