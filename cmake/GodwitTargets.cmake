@@ -97,7 +97,7 @@ endif()
 
 #   godwit_test(TARGET SOURCES file... LIBRARIES target... [TIMEOUT seconds] [LABEL label]): a GoogleTest executable whose
 #   cases ctest lists one by one. scripts/run_tests.sh selects by the labels: core (no threads, clocks and sockets),
-#   threads (what ThreadSanitizer is for), slow (minutes without a sanitizer).
+#   threads (what ThreadSanitizer is for), slow (minutes already without a sanitizer).
 function(godwit_test target)
   cmake_parse_arguments(arg "" "TIMEOUT;LABEL" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT arg_TIMEOUT)

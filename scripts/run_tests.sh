@@ -59,7 +59,7 @@ select_part() {
       selection=(-L '^threads$') ;;
     asan)
       # The programs' own tests run unsanitized, and days of virtual time with them.
-      selection=(-LE '^slow$' -E '^(simulation\.(soak|attacks|campaign_resumes)|house\.|cli\.flood)') ;;
+      selection=(-LE '^slow$' -E '^house\.') ;;
     clang)
       selection=(-L '^core$') ;;
     libcxx)

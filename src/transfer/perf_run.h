@@ -91,7 +91,6 @@ class PerfRun final : public StreamConsumer {
   [[nodiscard]] const std::string& failure() const { return failure_; }
   // A client is to dial the server anew and to attach() the new connection.
   [[nodiscard]] bool wants_redial() const { return wants_redial_; }
-  [[nodiscard]] bool renewing() const { return renewing_; }
   [[nodiscard]] std::uint32_t renewals() const { return renewals_; }
 
   [[nodiscard]] const Options& options() const { return options_; }
