@@ -1,9 +1,9 @@
 # One static library a folder of src/, its tests beside it.
 #
-#   godwit_library(NAME [IN top] [DEPENDS folder...] [MARKED])
+#   godwit_library(NAME [IN top] [MARKED])
 #
 # compiles src/NAME/*.cc (without *_test.cc, *_test_support.cc, *_benchmark.cc) into godwit_NAME, and src/NAME/*_test.cc with
-# what supports them into godwit_NAME_test. IN names another folder than src; its libraries are then the only ones that include from there.
+# what supports them into godwit_NAME_test. It links what cmake/layers.json lets it include. IN names another folder than src; its libraries are then the only ones that include from there.
 # MARKED adds godwit_NAME_marked, the same sources with GODWIT_COST_MARKS defined.
 # A folder may add NAME/libraries.cmake: it is included with ${target} set, for external libraries.
 # Files ending in _x86.cc and _x86_test.cc are compiled on x86 only.
@@ -17,6 +17,9 @@ target_compile_options(godwit_flags INTERFACE
 # Optimised, g++ 12 warns of overlapping copies in "text" + std::string that cannot be (GCC bug 105329).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(godwit_flags INTERFACE -Wno-restrict)
+endif()
+if(GODWIT_POSIX)
+  target_compile_definitions(godwit_flags INTERFACE GODWIT_POSIX=1)
 endif()
 if(GODWIT_SANITIZE)
   target_compile_options(godwit_flags INTERFACE -fsanitize=${GODWIT_SANITIZE} -fno-sanitize-recover=all)
@@ -46,7 +49,10 @@ function(_godwit_one_library target folder suffix depends sources)
 endfunction()
 
 function(godwit_library name)
-  cmake_parse_arguments(arg "MARKED" "IN" "DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "MARKED" "IN" "" ${ARGN})
+  if(NOT DEFINED GODWIT_LAYER_${name})
+    message(FATAL_ERROR "cmake/layers.json has no folder ${name}")
+  endif()
   if(NOT arg_IN)
     set(arg_IN src)
   endif()
@@ -64,12 +70,12 @@ function(godwit_library name)
   if(NOT sources)
     set(sources ${PROJECT_SOURCE_DIR}/cmake/empty.cc)
   endif()
-  _godwit_one_library(godwit_${name} ${folder} "" "${arg_DEPENDS}" "${sources}")
+  _godwit_one_library(godwit_${name} ${folder} "" "${GODWIT_LAYER_${name}}" "${sources}")
   if(NOT arg_IN STREQUAL "src")
     target_include_directories(godwit_${name} PUBLIC ${top})
   endif()
   if(arg_MARKED AND GODWIT_MARKED)
-    _godwit_one_library(godwit_${name}_marked ${folder} "_marked" "${arg_DEPENDS}" "${sources}")
+    _godwit_one_library(godwit_${name}_marked ${folder} "_marked" "${GODWIT_LAYER_${name}}" "${sources}")
     target_compile_definitions(godwit_${name}_marked PRIVATE GODWIT_COST_MARKS=1)
   endif()
   if(GODWIT_TESTS AND tests)
@@ -91,7 +97,7 @@ endif()
 
 #   godwit_test(TARGET SOURCES file... LIBRARIES target... [TIMEOUT seconds] [LABEL label]): a GoogleTest executable whose
 #   cases ctest lists one by one. scripts/run_tests.sh selects by the labels: core (no threads, clocks and sockets),
-#   threads (what ThreadSanitizer is for), slow (minutes without a sanitizer).
+#   threads (what ThreadSanitizer is for), slow (minutes already without a sanitizer).
 function(godwit_test target)
   cmake_parse_arguments(arg "" "TIMEOUT;LABEL" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT arg_TIMEOUT)

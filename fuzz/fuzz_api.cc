@@ -4,9 +4,11 @@
 #include <memory>
 #include <string>
 
+#include "congestion/controller.h"
 #include "fuzz/input.h"
 #include "godwit/endpoint.h"
 #include "godwit/node.h"
+#include "udp/backend.h"
 
 namespace godwit::fuzz {
 namespace {
@@ -35,10 +37,9 @@ v1::Duration duration(Input& input) {
 }
 
 v1::Options options(Input& input) {
-  static constexpr std::array<std::string_view, 5> kCongestion{"cubic", "newreno", "bbr", "ledbat", "fixed"};
   static constexpr std::array<std::string_view, 3> kCiphers{"auto", "ipsec-mb", "openssl"};
   v1::Options options;
-  options.congestion = word(input, kCongestion);
+  options.congestion = word(input, congestion_names());
   options.cipher = word(input, kCiphers);
   const std::uint8_t set = input.byte();
   options.accept_incoming = (set & 1) != 0;
@@ -108,11 +109,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace godwit::fuzz;
   if (size < 4 || size > 512) return 0;
   Input input(data, size);
-  static constexpr std::array<std::string_view, 6> kBackends{"auto", "sendto", "connected", "mmsg", "gso", "uring"};
   // A socket costs a hundred times what an endpoint does.
   if (input.byte() >= 250) {
     v1::NodeOptions node_options{.transport = options(input)};
-    node_options.backend = word(input, kBackends);
+    node_options.backend = word(input, backend_names());
     // Ports of others are left alone: an address with a port of its own becomes one that the system chooses.
     node_options.bind = text(input, 30);
     if (v1::Address::parse(node_options.bind)) node_options.bind = "127.0.0.1:0";

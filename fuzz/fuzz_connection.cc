@@ -102,7 +102,7 @@ class World {
     const std::uint8_t setup = input_.byte();
     Config config;
     config.streams.memory = {.reorder_bytes = 1 << 20, .buffer_bytes = 1 << 20};
-    config.congestion = static_cast<CongestionKind>(input_.below(5));
+    config.congestion = congestion_kinds()[input_.below(congestion_kinds().size())];
     config.connection_rate_limit = Bandwidth::from_bits_per_second(1'000'000'000);
     config.admission.address_entries = 64;
     config.admission.prefix_entries = 64;
@@ -183,7 +183,7 @@ class World {
         const std::uint8_t choice = input_.byte();
         if (choice >= 128) static_cast<void>(end.reconnect(now_, id));
         may_end_ = may_end_ || choice >= 128;
-        end.set_congestion(now_, id, static_cast<CongestionKind>(choice % 5));
+        end.set_congestion(now_, id, congestion_kinds()[choice % congestion_kinds().size()]);
         break;
       }
     }

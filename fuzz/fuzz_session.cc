@@ -135,7 +135,7 @@ class World {
     config.streams.memory = {.reorder_bytes = 1 << 20, .buffer_bytes = 1 << 20};
     config.streams.max_streams = kMaxStreams;
     const std::uint8_t choice = input_.byte();
-    config.congestion = static_cast<CongestionKind>(choice % 5);
+    config.congestion = congestion_kinds()[choice % congestion_kinds().size()];
     if (choice >= 200) make_small(config);
     config.admission.address_entries = 64;
     config.admission.prefix_entries = 64;
@@ -358,7 +358,7 @@ class World {
       case 3: static_cast<void>(end.cancel(now_, id, last_message_)); break;
       case 4: static_cast<void>(end.touch_stream(now_, id, input_.byte() % kHonestStreams)); break;
       case 5: static_cast<void>(end.refuse_stream(id, input_.byte() % kHonestStreams)); break;
-      case 6: end.set_congestion(now_, id, static_cast<CongestionKind>(input_.below(5))); break;
+      case 6: end.set_congestion(now_, id, congestion_kinds()[input_.below(congestion_kinds().size())]); break;
       default: manage_rarely(id); break;
     }
   }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Sets up, builds and tests. With no preset named: the debug build.
-#   scripts/run_tests.sh [dev|release|plain|asan|tsan|clang|libcxx]... [-- ctest options]
+#   scripts/run_tests.sh [dev|release|plain|posix|asan|tsan|clang|libcxx]... [-- ctest options]
 #     dev      everything, debug                     release  everything, optimised
 #     plain    without the laboratory: what a distribution would ship, and the tests that differ there
+#     posix    without what only Linux has: the back end of other systems, and the event loop over it
 #     asan     AddressSanitizer and UBSan            tsan     ThreadSanitizer: the tests of what has threads
 #     clang    clang 19: everything compiles; the tests of the core
 #     libcxx   clang 19 with libc++: the library and the tests of the core
@@ -12,9 +13,9 @@ cd "$(dirname "$0")/.."
 presets=()
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
   case "$1" in
-    dev|release|plain|asan|tsan|clang|libcxx) presets+=("$1") ;;
-    -h|--help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) echo "run_tests: unknown preset $1 (known: dev release plain asan tsan clang libcxx)" >&2; exit 2 ;;
+    dev|release|plain|posix|asan|tsan|clang|libcxx) presets+=("$1") ;;
+    -h|--help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "run_tests: unknown preset $1 (known: dev release plain posix asan tsan clang libcxx)" >&2; exit 2 ;;
   esac
   shift
 done
@@ -39,8 +40,8 @@ fi
 export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}" CCACHE_NOHASHDIR=1
 
 # Where only a part is tested: the targets to build, and which tests run. The core is every folder without threads, sockets
-# and clocks (ARCHITECTURE.md), where a compiler or a sanitizer sees the same code as in a program.
-core=(base crypto wire trace recovery congestion stream transport)
+# and clocks (cmake/layers.json), where a compiler or a sanitizer sees the same code as in a program.
+mapfile -t core < <(sed -n 's/.*"name": "\([a-z]*\)", "kind": "core".*/\1/p' cmake/layers.json)
 core_tests=("${core[@]/%/_test}")
 core_tests=("${core_tests[@]/#/godwit_}")
 targets=() selection=()
@@ -50,12 +51,15 @@ select_part() {
     plain)
       targets=(godwit godwit-counted godwit_cli_test godwit_shared)
       selection=(-R '^(cli\.(help|json|schema|output|perf_options)|package\.consumer)$') ;;
+    posix)
+      targets=(godwit_udp_test godwit_runtime_test)
+      selection=(-R '/posix|^(Node|NodeTime|EachIdleStrategy|ConnectorTest|ForkGuard)[./]') ;;
     tsan)
       targets=(godwit_api_test godwit_runtime_test godwit_transfer_test godwit_udp_test)
       selection=(-L '^threads$') ;;
     asan)
       # The programs' own tests run unsanitized, and days of virtual time with them.
-      selection=(-LE '^slow$' -E '^(simulation\.(soak|attacks|campaign_resumes)|house\.|cli\.flood)') ;;
+      selection=(-LE '^slow$' -E '^house\.') ;;
     clang)
       selection=(-L '^core$') ;;
     libcxx)

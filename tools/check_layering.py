@@ -1,44 +1,21 @@
 #!/usr/bin/env python3
 """Checks the house rules that a compiler cannot: who includes whom, what the core may not mention, how files look.
 
-    tools/check_layering.py [--self-test] [ROOT]
+    tools/check_layering.py [--self-test | --write] [ROOT]
 
-Prints one line a violation and exits 1 if there is any. ARCHITECTURE.md explains the rules.
+cmake/layers.json says who may include whom; every entry of it must be used, and the list in ARCHITECTURE.md must be what
+follows from it: --write writes it. Prints one line per violation and exits 1 if there is any.
 """
+import json
 import pathlib
 import re
 import sys
 
-# A folder of src/ may include itself and these. This is the table of ARCHITECTURE.md; CMakeLists.txt links the same graph.
-ALLOWED = {
-    "base": set(),
-    "crypto": {"base"},
-    "wire": {"crypto", "base"},
-    "trace": {"base"},
-    "recovery": {"base"},
-    "congestion": {"recovery", "base"},
-    "stream": {"wire", "base", "crypto"},
-    "transport": {"wire", "crypto", "recovery", "congestion", "stream", "trace", "base"},
-    "udp": {"base"},
-    "runtime": {"transport", "udp", "trace", "base", "wire", "crypto", "recovery", "congestion", "stream"},
-    "transfer": {"runtime", "transport", "udp", "trace", "base", "wire", "crypto", "recovery", "congestion", "stream"},
-    "sim": {"transport", "congestion", "trace", "base", "wire", "crypto", "recovery", "stream"},
-    "api": {"runtime", "transport", "udp", "base", "wire", "crypto", "recovery", "congestion", "stream", "trace"},
-    "support": {"trace", "base"},
-    "cli": {"transfer", "runtime", "sim", "support", "trace", "transport", "udp", "base", "wire", "crypto", "recovery",
-            "congestion", "stream"},
-}
-# The folders of lab/, which may include these and each other as listed, and of which nobody else may know.
-LAB = {
-    "measure": {"support", "crypto", "udp", "trace", "base"},
-    "report": {"measure", "support", "trace", "base"},
-    "commands": {"measure", "report", "cli"} | ALLOWED["cli"],
-    "benches": {"measure", "report", "commands"} | ALLOWED["cli"],
-}
-ALLOWED |= LAB
+TABLE = "cmake/layers.json"
+PAGE = "ARCHITECTURE.md"
+PAGE_LIST = re.compile(r"(<!-- layers:begin -->\n).*?(<!-- layers:end -->)", re.DOTALL)
 PRODUCT = ("src", "include")
 OF_THE_LABORATORY = re.compile(r"(?<![\w-])lab/|\bGODWIT_LAB\b")
-CORE = {"base", "crypto", "wire", "trace", "recovery", "congestion", "stream", "transport"}
 # Threads, sockets, clocks, output and exceptions do not occur in the core.
 CORE_FORBIDDEN_INCLUDES = re.compile(
     r'#include <(thread|mutex|shared_mutex|atomic|condition_variable|future|iostream|fstream|stdexcept|'
@@ -57,7 +34,45 @@ MAX_LINES = 500
 MAX_COLUMNS = 120
 
 
-def check_file(path: pathlib.Path, root: pathlib.Path) -> list[str]:
+class Layers:
+    def __init__(self, root: pathlib.Path):
+        self.rows = json.loads((root / TABLE).read_text(encoding="utf-8"))["layers"]
+        self.allowed = {row["name"]: set(row["includes"]) for row in self.rows}
+        self.core = {row["name"] for row in self.rows if row.get("kind") == "core"}
+        self.used: dict[str, set[str]] = {name: set() for name in self.allowed}
+
+    def unused(self) -> list[str]:
+        return [f"{TABLE}: no file of {name}/ includes {folder}/" for name, allowed in self.allowed.items()
+                for folder in sorted(allowed - self.used[name])]
+
+    def order(self) -> list[str]:
+        """A folder stands below those that include it, so that the graph has no cycle."""
+        problems, seen = [], set()
+        for row in self.rows:
+            problems += [f"{TABLE}: {row['name']} stands above {folder}, which it includes"
+                         for folder in row["includes"] if folder not in seen]
+            seen.add(row["name"])
+        return problems
+
+    def text(self) -> str:
+        lines = [f"{row.get('top', 'src') + '/' + row['name']:<16} -> {' '.join(row['includes']) or 'nothing'}" for row in self.rows]
+        return "```\n" + "\n".join(lines) + "\n```\n"
+
+
+def check_page(root: pathlib.Path, layers: Layers, write: bool) -> list[str]:
+    path = root / PAGE
+    before = path.read_text(encoding="utf-8")
+    after = PAGE_LIST.sub(lambda match: match.group(1) + layers.text() + match.group(2), before)
+    if not PAGE_LIST.search(before):
+        return [f"{PAGE}: has no list of layers"]
+    if write:
+        path.write_text(after, encoding="utf-8")
+    elif before != after:
+        return [f"{PAGE}: its list is not what {TABLE} says; run tools/check_layering.py --write"]
+    return []
+
+
+def check_file(path: pathlib.Path, root: pathlib.Path, layers: Layers) -> list[str]:
     relative = path.relative_to(root).as_posix()
     parts = relative.split("/")
     text = path.read_text(encoding="utf-8")
@@ -85,11 +100,12 @@ def check_file(path: pathlib.Path, root: pathlib.Path) -> list[str]:
         if parts[0] in PRODUCT and OF_THE_LABORATORY.search(line):
             report(number, "the product knows nothing of lab/")
         include = re.match(r'#include "([a-z_]+)/', line)
-        if include and folder in ALLOWED:
+        if include and folder in layers.allowed:
             target = include.group(1)
-            if target in ALLOWED and target != folder and target not in ALLOWED[folder]:
+            layers.used[folder].add(target)
+            if target in layers.allowed and target != folder and target not in layers.allowed[folder]:
                 report(number, f"{folder}/ may not include {target}/")
-        if folder in CORE and not is_test:
+        if folder in layers.core and not is_test:
             if CORE_FORBIDDEN_INCLUDES.match(line):
                 report(number, f"{folder}/ is sans-I/O: {line.strip()}")
             for pattern, what in CORE_FORBIDDEN_TEXT:
@@ -106,15 +122,16 @@ def check_build_file(path: pathlib.Path, root: pathlib.Path) -> list[str]:
             for number, line in enumerate(lines, 1) if OF_THE_LABORATORY.search(line)]
 
 
-def check_tree(root: pathlib.Path) -> list[str]:
-    problems = []
+def check_tree(root: pathlib.Path, write: bool = False) -> list[str]:
+    layers = Layers(root)
+    problems = layers.order() + check_page(root, layers, write)
     for top in ("src", "include", "lab", "tests", "fuzz", "examples"):
         for path in sorted((root / top).rglob("*")):
             if path.suffix in (".h", ".cc"):
-                problems += check_file(path, root)
+                problems += check_file(path, root, layers)
             elif top in PRODUCT and (path.suffix == ".cmake" or path.name == "CMakeLists.txt"):
                 problems += check_build_file(path, root)
-    return problems
+    return problems + layers.unused()
 
 
 def self_test() -> None:
@@ -136,8 +153,24 @@ def self_test() -> None:
         "include/godwit/k.h": ("// See lab/measure.\n", "knows nothing of lab/"),
         "lab/report/l.cc": ("#include \"cli/console.h\"\n", "may not include"),
     }
+    here = pathlib.Path(__file__).resolve().parent.parent
+    table = json.loads((here / TABLE).read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as scratch:
         root = pathlib.Path(scratch)
+        (root / "cmake").mkdir()
+        (root / TABLE).write_text(json.dumps(table))
+        (root / PAGE).write_text("<!-- layers:begin -->\nanything\n<!-- layers:end -->\n")
+        layers = Layers(root)
+        if check_page(root, layers, False) == [] or check_page(root, layers, True) or check_page(root, layers, False):
+            sys.exit("self-test: the list in the page is not compared with the table, or not written")
+        if not layers.unused():
+            sys.exit("self-test: entries that no file uses are not found")
+        table["layers"].reverse()
+        (root / TABLE).write_text(json.dumps(table))
+        if not Layers(root).order():
+            sys.exit("self-test: a cycle is not found")
+        table["layers"].reverse()
+        (root / TABLE).write_text(json.dumps(table))
         for name, (content, _) in cases.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(content)
@@ -153,8 +186,10 @@ def main() -> None:
         self_test()
         print("check_layering: every rule can fail")
         return
+    write = arguments[:1] == ["--write"]
+    arguments = arguments[1:] if write else arguments
     root = pathlib.Path(arguments[0]) if arguments else pathlib.Path(__file__).resolve().parent.parent
-    problems = check_tree(root)
+    problems = check_tree(root, write)
     for problem in problems:
         print(problem)
     if problems:

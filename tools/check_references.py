@@ -5,11 +5,14 @@
 
 Prints one line per dangling reference and exits with 1 if there is any. Checked are:
   * "decisions N" (and "decisions N and M", "N, M", "N to M"): items of docs/decisions.md;
-  * "wire spec X.Y" and "wire spec WN": sections and items of docs/wire_spec.md;
+  * "wire spec X.Y" and "WN", with "wire spec" or without: sections and items of docs/wire_spec.md;
+  * "PAGE.md section N": a numbered heading of that page;
   * "ADR N": files of docs/adr;
   * "conformance item N": rows of docs/wire_format.md;
   * names of files: in Markdown every link target and every `path/name.ext` in code font, in comments every
-    path with a folder and a known suffix.
+    path with a folder and a known suffix;
+  * names of source files, scripts and pages without a folder, in comments and in Markdown: some file has that name.
+docs/README.md must list every page of docs, and every record of docs/adr must have the parts that docs/adr/README.md asks for.
 """
 import pathlib
 import re
@@ -32,6 +35,14 @@ CODE_PATH = re.compile(r"`([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+\.(?:%s))`" % FIL
 COMMENT_PATH = re.compile(r"(?<![\w/.<\"$}])((?:src|docs|tests|tools|scripts|fuzz|examples|include|cmake|testdata|"
                           r"lab|contrib)/[A-Za-z0-9_./-]+\.(?:%s))\b" % FILE_SUFFIXES)
 
+WEAKNESS = re.compile(r"\bW(\d+)\b")
+PAGE_SECTION = re.compile(r"([A-Za-z0-9_/.-]+\.md)`?\)?,? sections? (\d+(?:\.\d+)*)")
+# What begins with an underscore is the end of names, as in "files ending in _test.cc".
+BARE_NAME = re.compile(r"(?<![\w/.*{}<>\"$-])([A-Za-z0-9]\w*\.(?:h|cc|py|sh|cmake|md))\b(?!\()")
+RECORD_PARTS = [re.compile(part, re.M) for part in (
+    r"^Date: \d{4}-\d\d-\d\d(?:, revised \d{4}-\d\d-\d\d)?\. Status: (?:accepted|superseded by .+)\.$",
+    r"^\*\*Context\.\*\*", r"^\*\*Decision\.\*\*", r"^\*\*Consequences\.\*\*")]
+
 
 def numbers(match: re.Match) -> list[int]:
     return [int(n) for n in re.findall(r"\d+", match.group(0).split(" ", 1)[1])]
@@ -50,6 +61,8 @@ class Known:
         self.sections |= set(re.findall(r"\b([A-Z]\d+)\b", spec))
         self.sections |= {f"appendix {letter}" for letter in re.findall(r"^#+ Appendix ([A-Z])\b", spec, re.M)}
         self.adrs = {int(path.name[:4]) for path in (root / "docs/adr").glob("[0-9]*.md")}
+        self.weaknesses = {int(n) for n in re.findall(r"\*\*W(\d+)\*\*", spec)}
+        self.names = {pathlib.PurePosixPath(name).name for name in tracked_files(root)}
         self.items = {int(n) for n in re.findall(r"^\| *(\d+) *\|", read(root / "docs/wire_format.md"), re.M)}
 
     def file_exists(self, name: str, beside: pathlib.Path) -> bool:
@@ -59,13 +72,41 @@ class Known:
         return any((place / name).exists() for place in places)
 
 
+def comments_of(name: str, text: str) -> str:
+    """The prose of a file: all of a page, and what stands behind the comment marks of others."""
+    if name.endswith(".md"):
+        return text
+    if name.endswith((".cc", ".h")):
+        return "\n".join(line.split("//", 1)[1] for line in text.splitlines() if "//" in line and '"//' not in line)
+    return "\n".join(line.split("#", 1)[1] for line in text.splitlines() if "#" in line)
+
+
+def dangling_names(name: str, text: str, known: Known) -> list[str]:
+    """Items of the wire specification, sections of pages, and files, by their bare names."""
+    problems = []
+    prose = comments_of(name, text)
+    for match in WEAKNESS.finditer(prose):
+        if known.weaknesses and int(match.group(1)) not in known.weaknesses:
+            problems.append(f"{name}: '{match.group(0)}' is not in docs/wire_spec.md")
+    for page, section in PAGE_SECTION.findall(joined_comments(text)):
+        places = [known.root / page, (known.root / name).parent / page, known.root / "docs" / page]
+        found = next((place for place in places if place.exists()), None)
+        headings = re.findall(r"^#+ (\d+(?:\.\d+)*)[.:]? ", read(found), re.M) if found else []
+        if section not in headings:
+            problems.append(f"{name}: {page} has no section {section}")
+    for target in BARE_NAME.findall(prose):
+        if target not in known.names and "NAME" not in target:
+            problems.append(f"{name}: names {target}, and no file is called so")
+    return problems
+
+
 def joined_comments(text: str) -> str:
     """A reference may be broken over two lines of a comment: the break becomes one space, and columns do not matter."""
     return re.sub(r"[ \t]*\n[ \t]*(?://|#)?[ \t]*", " ", text)
 
 
 def check_text(name: str, text: str, known: Known) -> list[str]:
-    problems = []
+    problems = dangling_names(name, text, known)
     flat = joined_comments(text)
     beside = (known.root / name).parent
 
@@ -104,6 +145,20 @@ def check_text(name: str, text: str, known: Known) -> list[str]:
     return problems
 
 
+def check_pages(root: pathlib.Path) -> list[str]:
+    problems = []
+    index = set(LINK.findall(read(root / "docs/README.md")))
+    for page in sorted((root / "docs").glob("*.md")):
+        if index and page.name not in index | {"README.md"}:
+            problems.append(f"docs/README.md: does not list {page.name}")
+    for record in sorted((root / "docs/adr").glob("[0-9]*.md")):
+        text = read(record)
+        for part in RECORD_PARTS:
+            if not part.search(text):
+                problems.append(f"docs/adr/{record.name}: no '{part.pattern}'")
+    return problems
+
+
 def tracked_files(root: pathlib.Path) -> list[str]:
     listed = subprocess.run(["git", "-C", str(root), "ls-files"], capture_output=True, text=True, check=False)
     if listed.returncode == 0 and listed.stdout:
@@ -113,7 +168,7 @@ def tracked_files(root: pathlib.Path) -> list[str]:
 
 def check_tree(root: pathlib.Path) -> list[str]:
     known = Known(root)
-    problems = []
+    problems = check_pages(root)
     for name in tracked_files(root):
         path = root / name
         suffix = path.suffix
@@ -132,10 +187,13 @@ def self_test() -> int:
         root = pathlib.Path(folder)
         (root / "docs/adr").mkdir(parents=True)
         (root / "docs/decisions.md").write_text("1. **One.** x\n2. **Two.** y\n")
-        (root / "docs/wire_spec.md").write_text("# 1. A\n## 1.1 B\nW3 is an item.\n")
+        (root / "docs/wire_spec.md").write_text("# 1. A\n## 1.1 B\n**W3** is an item.\n")
         (root / "docs/wire_format.md").write_text("| 1 | x |\n")
-        (root / "docs/adr/0001-x.md").write_text("x\n")
-        (root / "a.cc").write_text("// (decisions 1\n// and 2, wire spec 1.1, W3; ADR 1) see docs/decisions.md; conformance item 1\n")
+        (root / "docs/README.md").write_text("[d](decisions.md) [s](wire_spec.md) [f](wire_format.md)\n")
+        record = "Date: 2026-11-22. Status: accepted.\n\n**Context.** x\n\n**Decision.** x\n\n**Consequences.** x\n"
+        (root / "docs/adr/0001-x.md").write_text(record)
+        (root / "a.cc").write_text("// (decisions 1\n// and 2, wire spec 1.1, W3; ADR 1) see docs/decisions.md; conformance item 1; b.md, W3,\n"
+                                   "// docs/wire_spec.md section 1.1\n")
         (root / "b.md").write_text("[x](docs/decisions.md) `docs/adr/0001-x.md`\n")
         if check_tree(root):
             print("self-test: a clean tree is found faulty:", check_tree(root))
@@ -143,11 +201,18 @@ def self_test() -> int:
         faults = {
             "c.cc": "// decisions 1 and 9\n", "d.cc": "// wire spec 7.7\n", "e.h": "// ADR 4\n", "f.cc": "// conformance item 8\n",
             "g.md": "[x](nowhere.md)\n", "h.md": "`docs/nowhere.md`\n", "i.cc": "// see docs/nowhere.md for it\n",
+            "j.cc": "// as W9 says\n", "k.md": "docs/wire_spec.md section 4\n", "l.cc": "// see nowhere.h\n", "m.py": "# see nowhere.cc\n",
         }
         for name, text in faults.items():
             (root / name).write_text(text)
             if not any(problem.startswith(name) for problem in check_tree(root)):
                 print(f"self-test: the fault in {name} is not found: {text!r}")
+                return 1
+            (root / name).unlink()
+        for name, text in {"docs/unlisted.md": "x\n", "docs/adr/0002-y.md": record.replace("Status", "State")}.items():
+            (root / name).write_text(text)
+            if not any(pathlib.Path(name).name in problem for problem in check_tree(root)):
+                print(f"self-test: the fault of {name} is not found")
                 return 1
             (root / name).unlink()
     print("self-test: every rule finds its fault")

@@ -14,7 +14,7 @@ import sys
 
 DOCUMENTS = ["docs/simulation.md", "docs/adr/0004-default-congestion-controller.md"]
 STORE = "docs/results/simulation_table.json"
-CONTROLLERS = ["cubic", "newreno", "bbr", "ledbat"]
+# How the documents call them; any other controller goes by its own name.
 NAMES = {"cubic": "CUBIC", "newreno": "NewReno", "bbr": "BBR", "ledbat": "LEDBAT++"}
 
 
@@ -30,6 +30,15 @@ class Cell:
 
     def __getitem__(self, key: str):
         return self.data.get(key)
+
+
+def controllers(cells: list[Cell]) -> list[str]:
+    """Those of the stored table, in its order."""
+    return list(dict.fromkeys(cell.controller for cell in cells))
+
+
+def heads_of(cells: list[Cell]) -> list[str]:
+    return [NAMES.get(controller, controller) for controller in controllers(cells)]
 
 
 def number(values: list[float], digits: int = 2) -> str:
@@ -52,13 +61,13 @@ def crossed(cells: list[Cell], key: str, outer: tuple[str, str], inner: tuple[st
     for first in sorted({getattr(cell, outer[0]) for cell in cells}):
         for second in sorted({getattr(cell, inner[0]) for cell in cells}):
             row = [f"{first:g} {outer[1]}", f"{second:g} {inner[1]}"]
-            for controller in CONTROLLERS:
+            for controller in controllers(cells):
                 chosen = [c for c in cells if c.controller == controller
                           and (getattr(c, outer[0]), getattr(c, inner[0])) == (first, second)]
                 row.append(number(present(chosen, key)))
             rows.append(row)
     heads = [{"trip": "round trip"}.get(name, name) for name, _ in (outer, inner)]
-    return table(heads + [NAMES[c] for c in CONTROLLERS], rows)
+    return table(heads + heads_of(cells), rows)
 
 
 def by_loss_and_trip(cells: list[Cell], key: str) -> str:
@@ -78,7 +87,7 @@ def summary(cells: list[Cell]) -> str:
     rows = []
 
     def add(label: str, value) -> None:
-        rows.append([label] + [value([c for c in cells if c.controller == k]) for k in CONTROLLERS])
+        rows.append([label] + [value([c for c in cells if c.controller == k]) for k in controllers(cells)])
 
     for loss in (0, 0.1, 1, 5):
         add(f"share of the limit, {loss:g} % loss",
@@ -99,7 +108,7 @@ def summary(cells: list[Cell]) -> str:
         add(f"Jain's index, {flows} flows (no loss, 10 Mbit/s and more)",
             lambda chosen, index=index: number(
                 [c["jain"][index] for c in chosen if c.loss == 0 and c.rate >= 10 and c["jain"]]))
-    return table(["mean over cells"] + [NAMES[c] for c in CONTROLLERS], rows)
+    return table(["mean over cells"] + heads_of(cells), rows)
 
 
 def count(cells: list[Cell]) -> str:

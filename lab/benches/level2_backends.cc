@@ -125,8 +125,7 @@ Row backend_row(BackendKind kind, std::size_t batch, std::size_t bytes) {
 }  // namespace
 
 void add_level2_backends(Rows& rows) {
-  for (const BackendKind kind :
-       {BackendKind::kSendto, BackendKind::kConnected, BackendKind::kMmsg, BackendKind::kGso, BackendKind::kUring}) {
+  for (const BackendKind kind : backend_kinds()) {
     for (const std::size_t batch : {std::size_t{1}, std::size_t{16}, std::size_t{54}}) {
       for (const std::size_t bytes : {std::size_t{64}, std::size_t{1200}})
         rows.push_back(backend_row(kind, batch, bytes));

@@ -126,24 +126,105 @@ double median_of(const std::vector<Reading>& readings, Get get) {
   return measure::median(values);
 }
 
-Result<SideAnalysis> analyze_side(const std::string& name, const std::string& side, const char* key,
-                                  const std::vector<AnalysisRound>& rounds) {
+struct SideReadings {
   std::vector<Reading> plain;
   std::vector<Reading> marked;
-  for (const AnalysisRound& round : rounds) {
-    plain.push_back(read_side(round.plain, key));
-    marked.push_back(read_side(round.marked, key));
-    if (plain.back().packets <= 0 || marked.back().packets <= 0) {
-      return failure(ErrorCode::kProtocol, "a run moved no packets");
-    }
-    if (plain.back().marks > 0) return failure(ErrorCode::kProtocol, "the plain build has marks");
-    if (marked.back().marks <= 0) return failure(ErrorCode::kProtocol, "the marked build has no marks");
-  }
+};
 
-  std::vector<SideRun> plain_runs;
-  for (std::size_t i = 0; i < rounds.size(); ++i) {
-    plain_runs.push_back({.side = &rounds[i].plain.at(key), .packets = plain[i].packets});
+Result<SideReadings> read_sides(const char* key, const std::vector<AnalysisRound>& rounds) {
+  SideReadings readings;
+  for (const AnalysisRound& round : rounds) {
+    const Reading& plain = readings.plain.emplace_back(read_side(round.plain, key));
+    const Reading& marked = readings.marked.emplace_back(read_side(round.marked, key));
+    if (plain.packets <= 0 || marked.packets <= 0) return failure(ErrorCode::kProtocol, "a run moved no packets");
+    if (plain.marks > 0) return failure(ErrorCode::kProtocol, "the plain build has marks");
+    if (marked.marks <= 0) return failure(ErrorCode::kProtocol, "the marked build has no marks");
   }
+  return readings;
+}
+
+// What one round says of its own marks and pauses, per packet.
+struct RoundCosts {
+  double mark = 0;     // of one mark
+  double wait = 0;     // processor time of the plain side's pauses
+  double held_up = 0;  // share of the marked side's wall time that it spent off its processor
+};
+
+// Processor time that is in no lap but idle ones: waiting and polling. Where the side hardly ever does there is nothing
+// to take off, and such time is missing from the sum, as it should be.
+RoundCosts costs_of(const Reading& plain, const Reading& marked) {
+  constexpr double kHardlyEver = 1e-4;
+  // Waiting of the plain side is as much a pause as the marked one's, less the marks in it (idle_marks).
+  double marked_wait = 0;
+  double pauses = 0;  // of the plain run, as a multiple of the marked one's
+  double idle_marks = 0;
+  if (plain.pauses > kHardlyEver && marked.pauses > kHardlyEver) {
+    // Idle laps are wall time, and so at least what waiting took of the processor.
+    marked_wait = std::clamp(marked.cpu - marked.busy, 0.0, marked.idle);
+    pauses = plain.pauses / marked.pauses;
+    idle_marks = marked.steps.contains(CostStep::kIdle) ? marked.steps.at(CostStep::kIdle).laps : 0;
+  }
+  // What the marked build takes more: the marks of its work, and its pauses where they are more.
+  const double more = marked.cpu - marked_wait - (plain.cpu - pauses * marked_wait);
+  const double mark = std::clamp(more / (marked.marks - idle_marks + pauses * idle_marks), 0.0, marked.loop_mark);
+  return {.mark = mark,
+          .wait = pauses * std::max(0.0, marked_wait - idle_marks * mark),
+          .held_up = marked.busy > 0 ? 1 - std::min(1.0, marked.cpu / marked.busy) : 0};
+}
+
+// Laps are wall time: where a side is kept off its processor amid its work, they are longer than what it used, all
+// steps alike. And the marks of each round come off that round's laps: what the machine did meanwhile, it did to all of
+// the round.
+void correct_laps(Reading& marked, const RoundCosts& costs) {
+  for (auto& [kind, step] : marked.steps) {
+    if (kind != CostStep::kIdle) step.raw *= 1 - costs.held_up;
+    step.raw = std::max(0.0, step.raw - step.laps * costs.mark);
+  }
+}
+
+measure::BreakdownStep step_of(CostStep kind, const std::vector<Reading>& marked, double mark) {
+  const auto of = [kind](const Reading& r) -> const Reading::Step& { return r.steps.at(kind); };
+  const auto percentile = [&](std::size_t index) {
+    return median_of(marked,
+                     [&](const Reading& r) { return std::max(0.0, of(r).percentiles[index] + r.loop_mark - mark); });
+  };
+  measure::BreakdownStep step;
+  step.step = kind;
+  step.nanoseconds = median_of(marked, [&](const Reading& r) { return of(r).raw; });
+  step.laps = median_of(marked, [&](const Reading& r) { return of(r).laps; });
+  step.lap_p50 = percentile(0);
+  step.lap_p90 = percentile(1);
+  step.lap_p99 = percentile(2);
+  step.lap_p999 = percentile(3);
+  return step;
+}
+
+// Of the steps that every round has; each one's share follows from the sum of all.
+void add_steps(const std::vector<Reading>& marked, measure::Breakdown& breakdown) {
+  for (std::size_t i = 0; i < trace::kCostSteps; ++i) {
+    const auto kind = static_cast<CostStep>(i);
+    const auto has_step = [kind](const Reading& r) { return r.steps.contains(kind); };
+    if (!std::all_of(marked.begin(), marked.end(), has_step)) continue;
+    const measure::BreakdownStep step = step_of(kind, marked, breakdown.mark_nanoseconds);
+    if (kind == CostStep::kIdle) {
+      breakdown.idle_nanoseconds = step.nanoseconds;
+      continue;
+    }
+    breakdown.sum_nanoseconds += step.nanoseconds;
+    breakdown.steps.push_back(step);
+  }
+  for (measure::BreakdownStep& step : breakdown.steps) {
+    step.share = breakdown.sum_nanoseconds > 0 ? step.nanoseconds / breakdown.sum_nanoseconds : 0;
+    const double rest = breakdown.sum_nanoseconds - step.nanoseconds;
+    step.free_packets_per_second = rest > 0 ? 1e9 / rest : 0;
+  }
+}
+
+Result<SideAnalysis> analyze_side(const std::string& name, const std::string& side, const char* key,
+                                  const std::vector<AnalysisRound>& rounds) {
+  auto readings = read_sides(key, rounds);
+  if (!readings) return std::unexpected(readings.error());
+  auto& [plain, marked] = *readings;
 
   SideAnalysis analysis;
   SideFacts& facts = analysis.facts;
@@ -152,52 +233,27 @@ Result<SideAnalysis> analyze_side(const std::string& name, const std::string& si
   facts.unmarked_nanoseconds = median_of(plain, [](const Reading& r) { return r.cpu; });
   facts.marked_nanoseconds = median_of(marked, [](const Reading& r) { return r.cpu; });
 
-  // Processor time that is in no lap but idle ones: waiting and polling. Where the side hardly ever does there is
-  // nothing to take off, and such time is missing from the sum, as it should be.
-  // Laps are wall time: where a side is kept off its processor amid its work, they are longer than what it used, all
-  // steps alike.
-  constexpr double kHardlyEver = 1e-4;
+  std::vector<SideRun> plain_runs;
   std::vector<double> wholes;
-  std::vector<double> wait_costs;
-  std::vector<double> mark_costs;
-  std::vector<double> held_up;
+  std::vector<RoundCosts> costs;
   for (std::size_t i = 0; i < rounds.size(); ++i) {
-    // Waiting of the plain side is as much a pause as the marked one's, less the marks in it (idle_marks).
-    double marked_wait = 0;
-    double pauses = 0;  // of the plain run, as a multiple of the marked one's
-    double idle_marks = 0;
-    if (plain[i].pauses > kHardlyEver && marked[i].pauses > kHardlyEver) {
-      // Idle laps are wall time, and so at least what waiting took of the processor.
-      marked_wait = std::clamp(marked[i].cpu - marked[i].busy, 0.0, marked[i].idle);
-      pauses = plain[i].pauses / marked[i].pauses;
-      idle_marks = marked[i].steps.contains(CostStep::kIdle) ? marked[i].steps.at(CostStep::kIdle).laps : 0;
-    }
-    // What the marked build takes more: the marks of its work, and its pauses where they are more.
-    const double more = marked[i].cpu - marked_wait - (plain[i].cpu - pauses * marked_wait);
-    const double cost =
-        std::clamp(more / (marked[i].marks - idle_marks + pauses * idle_marks), 0.0, marked[i].loop_mark);
-    const double plain_wait = pauses * std::max(0.0, marked_wait - idle_marks * cost);
-    mark_costs.push_back(cost);
-    wait_costs.push_back(plain_wait);
-    wholes.push_back(plain[i].cpu - plain_wait);
-    const double used = marked[i].busy > 0 ? std::min(1.0, marked[i].cpu / marked[i].busy) : 1;
-    held_up.push_back(1 - used);
-    for (auto& [kind, step] : marked[i].steps) {
-      if (kind != CostStep::kIdle) step.raw *= used;
-    }
+    plain_runs.push_back({.side = &rounds[i].plain.at(key), .packets = plain[i].packets});
+    costs.push_back(costs_of(plain[i], marked[i]));
+    wholes.push_back(plain[i].cpu - costs[i].wait);
+    correct_laps(marked[i], costs[i]);
   }
-  facts.wait_nanoseconds = measure::median(wait_costs);
-  facts.held_up_share = measure::median(held_up);
-  // Marks of each round come off that round's laps: what the machine did meanwhile, it did to all of the round.
-  for (std::size_t i = 0; i < rounds.size(); ++i) {
-    for (auto& [kind, step] : marked[i].steps) step.raw = std::max(0.0, step.raw - step.laps * mark_costs[i]);
-  }
-  const double mark = measure::median(mark_costs);
+  const auto median_cost = [&costs](double RoundCosts::* member) {
+    std::vector<double> values;
+    for (const RoundCosts& round : costs) values.push_back(round.*member);
+    return measure::median(values);
+  };
+  facts.wait_nanoseconds = median_cost(&RoundCosts::wait);
+  facts.held_up_share = median_cost(&RoundCosts::held_up);
 
   measure::Breakdown& breakdown = analysis.breakdown;
   breakdown.name = name;
   breakdown.side = side;
-  breakdown.mark_nanoseconds = mark;
+  breakdown.mark_nanoseconds = median_cost(&RoundCosts::mark);
   breakdown.marks = median_of(marked, [](const Reading& r) { return r.marks; });
   breakdown.clock = marked.front().clock;
   breakdown.unmarked_nanoseconds = measure::bootstrap_median(wholes);
@@ -206,36 +262,7 @@ Result<SideAnalysis> analyze_side(const std::string& name, const std::string& si
     breakdown.packets += static_cast<std::uint64_t>(reading.packets);
     breakdown.payload_bytes += static_cast<std::uint64_t>(reading.payload_bytes);
   }
-  for (std::size_t i = 0; i < trace::kCostSteps; ++i) {
-    const auto kind = static_cast<CostStep>(i);
-    const auto has_step = [kind](const Reading& r) { return r.steps.contains(kind); };
-    if (!std::all_of(marked.begin(), marked.end(), has_step)) continue;
-    const auto of = [kind](const Reading& r) -> const Reading::Step& { return r.steps.at(kind); };
-    const double nanoseconds = median_of(marked, [&](const Reading& r) { return of(r).raw; });
-    if (kind == CostStep::kIdle) {
-      breakdown.idle_nanoseconds = nanoseconds;
-      continue;
-    }
-    measure::BreakdownStep step;
-    step.step = kind;
-    step.nanoseconds = nanoseconds;
-    step.laps = median_of(marked, [&](const Reading& r) { return of(r).laps; });
-    const auto percentile = [&](std::size_t index) {
-      return median_of(marked,
-                       [&](const Reading& r) { return std::max(0.0, of(r).percentiles[index] + r.loop_mark - mark); });
-    };
-    step.lap_p50 = percentile(0);
-    step.lap_p90 = percentile(1);
-    step.lap_p99 = percentile(2);
-    step.lap_p999 = percentile(3);
-    breakdown.sum_nanoseconds += nanoseconds;
-    breakdown.steps.push_back(step);
-  }
-  for (measure::BreakdownStep& step : breakdown.steps) {
-    step.share = breakdown.sum_nanoseconds > 0 ? step.nanoseconds / breakdown.sum_nanoseconds : 0;
-    const double rest = breakdown.sum_nanoseconds - step.nanoseconds;
-    step.free_packets_per_second = rest > 0 ? 1e9 / rest : 0;
-  }
+  add_steps(marked, breakdown);
   return analysis;
 }
 

@@ -25,10 +25,6 @@ std::optional<FindingVerdict> parse_finding_verdict(std::string_view text) {
   return std::nullopt;
 }
 
-std::string_view Finding::area() const {
-  return std::string_view(name).substr(0, name.find('.'));
-}
-
 int EnvironmentReport::exit_code() const {
   if (count(FindingVerdict::kInvalid) > 0) return 2;
   return count(FindingVerdict::kOk) == findings.size() ? 0 : 1;

@@ -28,8 +28,6 @@ struct Finding {
   std::string cost{};         // what it costs; empty when nothing
   std::string mend{};         // what to do about it: a command where there is one
   std::vector<int> levels{};  // invalidated levels, rising; empty unless kInvalid
-
-  [[nodiscard]] std::string_view area() const;
 };
 
 inline constexpr int kLevels = 4;

@@ -9,8 +9,8 @@
 #include <cstring>
 #include <utility>
 
-#include "support/json.h"
 #include "measure/system_files.h"
+#include "support/json.h"
 
 namespace godwit::measure {
 
@@ -137,13 +137,6 @@ PerfCounters& PerfCounters::operator=(PerfCounters&& other) noexcept {
   return *this;
 }
 
-bool PerfCounters::has_any() const {
-  for (const int descriptor : descriptors_) {
-    if (descriptor >= 0) return true;
-  }
-  return false;
-}
-
 void PerfCounters::start() {
   for (const int descriptor : descriptors_) {
     if (descriptor >= 0) enable(descriptor);
@@ -193,17 +186,6 @@ Json to_json(const PerfCounts& counts) {
   }
   json["scaled"] = counts.scaled;
   return json;
-}
-
-PerfCounts perf_counts_from_json(JsonReader& reader) {
-  PerfCounts counts;
-  for (std::size_t i = 0; i < kPerfEvents; ++i) {
-    const std::string name(name_of(static_cast<PerfEvent>(i)));
-    const auto value = reader.optional_number(name);
-    if (value && *value >= 0 && *value < 1e18) counts.values[i] = static_cast<std::uint64_t>(*value);
-  }
-  counts.scaled = reader.flag("scaled");
-  return counts;
 }
 
 }  // namespace godwit::measure

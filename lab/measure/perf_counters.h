@@ -43,7 +43,6 @@ class PerfCounters {
   [[nodiscard]] PerfCounts stop();
 
   [[nodiscard]] bool has(PerfEvent event) const { return descriptors_[static_cast<std::size_t>(event)] >= 0; }
-  [[nodiscard]] bool has_any() const;
   // Why the counter is absent; empty when it counts.
   [[nodiscard]] const std::string& reason(PerfEvent event) const { return reasons_[static_cast<std::size_t>(event)]; }
   // One line for a person: "instructions, cycles; no cache misses: …".
@@ -56,7 +55,5 @@ class PerfCounters {
 
 // Member names as name_of, null for what is absent.
 [[nodiscard]] Json to_json(const PerfCounts& counts);
-// Whatever is missing or of another kind is absent.
-[[nodiscard]] PerfCounts perf_counts_from_json(JsonReader& reader);
 
 }  // namespace godwit::measure

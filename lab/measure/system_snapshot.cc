@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "support/json.h"
 #include "measure/stopwatch.h"
+#include "support/json.h"
 
 namespace godwit::measure {
 
@@ -235,23 +235,6 @@ SystemSnapshot operator-(const SystemSnapshot& after, const SystemSnapshot& befo
 double steal_share(const SystemSnapshot& difference) {
   const std::uint64_t all = difference.busy + difference.idle + difference.steal;
   return all == 0 ? 0 : static_cast<double>(difference.steal) / static_cast<double>(all);
-}
-
-std::optional<std::uint64_t> socket_drops(std::uint16_t port, const SystemFiles& files) {
-  std::optional<std::uint64_t> drops;
-  for (const std::string_view path : {"/proc/net/udp", "/proc/net/udp6"}) {
-    const std::optional<std::string> table = files.read(path);
-    if (!table) continue;
-    for (const std::string_view line : split_lines(*table)) {
-      const std::vector<std::string_view> words = split_words(line);
-      // "sl: local_address …": the address is "HEX:PORT", drops are the last column.
-      if (words.size() < 13) continue;
-      const std::size_t colon = words[1].rfind(':');
-      if (colon == std::string_view::npos || unsigned_of(words[1].substr(colon + 1), 16) != port) continue;
-      drops = drops.value_or(0) + unsigned_of(words.back());
-    }
-  }
-  return drops;
 }
 
 Json to_json(const SystemSnapshot& difference) {

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "support/json_fwd.h"
 #include "measure/system_files.h"
+#include "support/json_fwd.h"
 
 namespace godwit::measure {
 
@@ -55,10 +55,6 @@ struct SystemSnapshot {
 
 // Share of processor time that the hypervisor gave to others, of a difference; 0 … 1.
 [[nodiscard]] double steal_share(const SystemSnapshot& difference);
-
-// Datagrams dropped so far on the sockets bound to this UDP port (/proc/net/udp, /proc/net/udp6); nothing when no
-// socket of this namespace is bound to it.
-[[nodiscard]] std::optional<std::uint64_t> socket_drops(std::uint16_t port, const SystemFiles& files = {});
 
 // Of a difference.
 [[nodiscard]] Json to_json(const SystemSnapshot& difference);

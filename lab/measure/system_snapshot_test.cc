@@ -62,19 +62,6 @@ TEST(SystemSnapshot, ReadsThrottlingAndTemperature) {
   EXPECT_EQ(snapshot.hottest_celsius, 61.25);
 }
 
-TEST(SystemSnapshot, FindsTheDropsOfOneSocket) {
-  FakeFiles fake;
-  const std::string head =
-      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt uid timeout inode ref pointer "
-      "drops\n";
-  fake.write("/proc/net/udp",
-             head +
-                 "  1: 0100007F:7A69 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 5 2 0 41\n"
-                 "  2: 0100007F:7A6A 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 6 2 0 9\n");
-  EXPECT_EQ(socket_drops(31337, fake.files()), 41U);
-  EXPECT_EQ(socket_drops(1, fake.files()), std::nullopt);
-}
-
 TEST(SystemSnapshot, SurvivesJson) {
   FakeFiles fake;
   write_counters(fake, "1000", "10", "5");

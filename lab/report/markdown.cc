@@ -134,14 +134,4 @@ std::vector<std::string> check_document(std::string_view document, const RenderS
   return problems;
 }
 
-std::vector<std::string> section_names(std::string_view document) {
-  std::vector<std::string> names;
-  const Result<std::vector<Piece>> pieces = cut(document);
-  if (!pieces) return names;
-  for (const Piece& piece : *pieces) {
-    if (piece.name) names.push_back(*piece.name);
-  }
-  return names;
-}
-
 }  // namespace godwit::report

@@ -27,7 +27,4 @@ using RenderSection = std::function<Result<std::string>(const std::string& name)
 // What update_document would change or refuse, one line a section; empty when the document is up to date.
 [[nodiscard]] std::vector<std::string> check_document(std::string_view document, const RenderSection& render);
 
-// Names of the sections, in order.
-[[nodiscard]] std::vector<std::string> section_names(std::string_view document);
-
 }  // namespace godwit::report

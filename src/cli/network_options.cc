@@ -25,10 +25,9 @@ constexpr std::uint64_t kSlowestRate = 16;  // bytes per second
 // Two Godwits hand streams on as they arrive: the memory that a deployed receiver charges for them is not used.
 constexpr std::uint64_t kMaxStreamCharge = std::uint64_t{64} << 30;
 
-std::vector<std::string> backend_names() {
-  std::vector<std::string> names;
-  for (const BackendKind kind : kAllBackendKinds) names.emplace_back(to_string(kind));
-  return names;
+// In the form that CLI11 takes.
+std::vector<std::string> words(std::span<const std::string_view> names) {
+  return {names.begin(), names.end()};
 }
 
 enum class Role : std::uint8_t { kClient, kServer };
@@ -73,13 +72,13 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
   app.add_flag("--insecure-key", options.insecure_key, "use a key file that others may read or change")
       ->group(kNetworkGroup);
   add("--backend", options.backend, "how datagrams reach the kernel")
-      ->check(CLI::IsMember(backend_names()))
+      ->check(CLI::IsMember(words(backend_names())))
       ->capture_default_str();
   add("--cipher", options.cipher, "implementation of AES-128-GCM")
       ->check(CLI::IsMember(cipher_names()))
       ->capture_default_str();
   add("--congestion", options.congestion, "congestion controller")
-      ->check(CLI::IsMember({"cubic", "newreno", "bbr", "ledbat", "fixed"}))
+      ->check(CLI::IsMember(words(congestion_names())))
       ->capture_default_str();
   add("--extended", options.extended,
       "extended sessions between two Godwits: forward secrecy, both sides authenticated (docs/extended_sessions.md)")

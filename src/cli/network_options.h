@@ -23,7 +23,7 @@ struct NetworkOptions {
   bool insecure_key = false;
   std::string backend = "auto";
   std::string cipher = "auto";
-  std::string congestion = "bbr";
+  std::string congestion{to_string(Config{}.congestion)};
   std::string extended = "off";
   std::string rate;
   std::string idle = "spin-block";

@@ -145,7 +145,7 @@ PerfClient::Options make_perf_client(const PerfClientOptions& options, const Ope
   }
   // The server's own choice stands unless the client asks for another.
   if (options.given("--congestion")) {
-    run.congestion = static_cast<std::uint8_t>(1 + static_cast<unsigned>(*options.network.congestion_kind()));
+    run.congestion = options.network.congestion_kind();
   }
   const double interval = options.interval_seconds();
   const double progress = interval > 0 ? interval / 10 : kMostProgressSeconds;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/bandwidth.h"
@@ -17,12 +18,22 @@
 
 namespace godwit {
 
-enum class CongestionKind : std::uint8_t { kCubic, kNewReno, kBbr, kLedbat, kFixedRate };
+// The values travel in the start of a performance run (docs/file_transfer.md), where 0 is "the server's own choice":
+// a value is never changed and never used again. What belongs to a kind beside its value stands in one table in
+// controller.cc.
+enum class CongestionKind : std::uint8_t { kCubic = 1, kNewReno = 2, kBbr = 3, kLedbat = 4, kFixedRate = 5 };
 
-// "cubic", "newreno", "bbr", "ledbat", "fixed": the words of --congestion.
+// All kinds, in the order of the table; and those among them that find the rate of a path by themselves.
+[[nodiscard]] std::span<const CongestionKind> congestion_kinds();
+[[nodiscard]] std::span<const CongestionKind> adaptive_congestion_kinds();
+
+// The words of --congestion, in the same order: "cubic", "newreno", "bbr", "ledbat", "fixed".
+[[nodiscard]] std::span<const std::string_view> congestion_names();
 [[nodiscard]] std::string_view to_string(CongestionKind kind);
 // Nothing for any other word.
 [[nodiscard]] std::optional<CongestionKind> parse_congestion_kind(std::string_view text);
+// Nothing for a value that no kind has.
+[[nodiscard]] std::optional<CongestionKind> congestion_kind_of(std::uint8_t value);
 
 // Plain values; the same for every kind, so that a user may change the kind and nothing else.
 struct ControllerConfig {

@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
+#include <algorithm>
+#include <set>
 
 #include "base/random.h"
 #include "congestion/test_script.h"
@@ -10,18 +11,39 @@
 namespace godwit {
 namespace {
 
-constexpr std::array kKinds{CongestionKind::kCubic, CongestionKind::kNewReno, CongestionKind::kBbr,
-                            CongestionKind::kLedbat, CongestionKind::kFixedRate};
+TEST(CongestionKinds, HaveTheValuesThatDeployedProgramsSend) {
+  EXPECT_EQ(congestion_kind_of(0), std::nullopt);
+  EXPECT_EQ(congestion_kind_of(1), CongestionKind::kCubic);
+  EXPECT_EQ(congestion_kind_of(2), CongestionKind::kNewReno);
+  EXPECT_EQ(congestion_kind_of(3), CongestionKind::kBbr);
+  EXPECT_EQ(congestion_kind_of(4), CongestionKind::kLedbat);
+  EXPECT_EQ(congestion_kind_of(5), CongestionKind::kFixedRate);
+  EXPECT_EQ(congestion_kind_of(6), std::nullopt);
+  EXPECT_EQ(congestion_kind_of(255), std::nullopt);
+}
+
+TEST(CongestionKinds, HaveEachAValueAndANameOfTheirOwn) {
+  std::set<std::uint8_t> values;
+  std::set<std::string_view> names;
+  for (const CongestionKind kind : congestion_kinds()) {
+    EXPECT_NE(static_cast<std::uint8_t>(kind), 0);
+    EXPECT_TRUE(values.insert(static_cast<std::uint8_t>(kind)).second) << to_string(kind);
+    EXPECT_TRUE(names.insert(to_string(kind)).second) << to_string(kind);
+  }
+  EXPECT_TRUE(std::ranges::equal(congestion_names(), congestion_kinds(), {}, {}, to_string));
+  EXPECT_EQ(adaptive_congestion_kinds().size(), congestion_kinds().size() - 1);
+  EXPECT_EQ(std::ranges::count(adaptive_congestion_kinds(), CongestionKind::kFixedRate), 0);
+}
 
 TEST(CongestionKindNames, AreReadBackAsTheyArePrinted) {
-  for (const CongestionKind kind : kKinds) EXPECT_EQ(parse_congestion_kind(to_string(kind)), kind);
+  for (const CongestionKind kind : congestion_kinds()) EXPECT_EQ(parse_congestion_kind(to_string(kind)), kind);
   EXPECT_EQ(to_string(CongestionKind::kFixedRate), "fixed");
   EXPECT_FALSE(parse_congestion_kind("Cubic"));
   EXPECT_FALSE(parse_congestion_kind(""));
 }
 
 TEST(MakeController, MakesTheKindAskedFor) {
-  for (const CongestionKind kind : kKinds) {
+  for (const CongestionKind kind : congestion_kinds()) {
     const auto controller = make_controller(kind, ControllerConfig{});
     EXPECT_EQ(controller->kind(), kind);
     EXPECT_EQ(controller->name(), to_string(kind));
@@ -31,8 +53,7 @@ TEST(MakeController, MakesTheKindAskedFor) {
 }
 
 TEST(MakeController, StartsEveryWindowControllerWithTheInitialWindow) {
-  for (const CongestionKind kind :
-       {CongestionKind::kCubic, CongestionKind::kNewReno, CongestionKind::kBbr, CongestionKind::kLedbat}) {
+  for (const CongestionKind kind : adaptive_congestion_kinds()) {
     EXPECT_EQ(make_controller(kind, ControllerConfig{})->window_bytes(), 12'000u);
     EXPECT_EQ(make_controller(kind, {.initial_window_datagrams = 32})->window_bytes(), 32u * 1200);
   }
@@ -100,7 +121,7 @@ void fuzz(CongestionKind kind, std::uint64_t seed) {
 }
 
 TEST(EveryController, KeepsItsWindowWithinItsBoundsUnderAnySequenceOfEvents) {
-  for (const CongestionKind kind : kKinds) {
+  for (const CongestionKind kind : congestion_kinds()) {
     for (std::uint64_t seed = 1; seed <= 150; ++seed) {
       fuzz(kind, seed);
       ASSERT_FALSE(HasFatalFailure()) << to_string(kind) << " seed " << seed;
@@ -109,7 +130,7 @@ TEST(EveryController, KeepsItsWindowWithinItsBoundsUnderAnySequenceOfEvents) {
 }
 
 TEST(EveryController, SurvivesRoundTripsWithoutSamples) {
-  for (const CongestionKind kind : kKinds) {
+  for (const CongestionKind kind : congestion_kinds()) {
     const ControllerConfig config;
     const auto controller = make_controller(kind, config);
     ControllerScript script(*controller);
@@ -129,7 +150,7 @@ TEST(EveryController, SurvivesRoundTripsWithoutSamples) {
 }
 
 TEST(EveryController, BehavesTheSameForTheSameEvents) {
-  for (const CongestionKind kind : kKinds) {
+  for (const CongestionKind kind : congestion_kinds()) {
     const auto first = make_controller(kind, {.seed = 5});
     const auto second = make_controller(kind, {.seed = 5});
     ControllerScript a(*first);

@@ -8,11 +8,6 @@ namespace godwit {
 
 FairShare::FairShare(Bandwidth budget) : budget_(budget), level_(budget) {}
 
-void FairShare::set_budget(Bandwidth budget) {
-  budget_ = budget;
-  rebalance();
-}
-
 FairShare::Member FairShare::join() {
   ++size_;
   if (!free_.empty()) {

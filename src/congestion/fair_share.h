@@ -24,7 +24,6 @@ class FairShare {
   // An unlimited budget limits nobody and costs nothing.
   explicit FairShare(Bandwidth budget = Bandwidth::unlimited());
 
-  void set_budget(Bandwidth budget);
   [[nodiscard]] Bandwidth budget() const { return budget_; }
 
   // A new member demands nothing until set_demand. Numbers of members that left are reused.

@@ -58,8 +58,7 @@ TEST_P(FillsThePath, Alone) {
 
 std::vector<Cell> cells() {
   std::vector<Cell> all;
-  for (const CongestionKind kind : {CongestionKind::kCubic, CongestionKind::kNewReno, CongestionKind::kBbr,
-                                    CongestionKind::kLedbat, CongestionKind::kFixedRate}) {
+  for (const CongestionKind kind : congestion_kinds()) {
     for (const Bandwidth rate : {10_mbps, 100_mbps, 1_gbps}) {
       for (const Duration round_trip : {Duration{1ms}, Duration{50ms}, Duration{150ms}, Duration{300ms}}) {
         // LEDBAT++ grows by a segment a round trip at most: after one loss it needs hours for 31,000 segments.
@@ -218,8 +217,7 @@ TEST_P(Fairness, HoldsAmongEqualFlows) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Equal, Fairness,
-                         testing::Values(CongestionKind::kCubic, CongestionKind::kNewReno, CongestionKind::kBbr,
-                                         CongestionKind::kLedbat),
+                         testing::ValuesIn(adaptive_congestion_kinds().begin(), adaptive_congestion_kinds().end()),
                          [](const testing::TestParamInfo<CongestionKind>& kind) {
                            return std::string(to_string(kind.param));
                          });

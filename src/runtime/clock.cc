@@ -4,9 +4,16 @@
 
 namespace godwit {
 
+// Other systems than Linux have no clock that counts suspended time as well.
+#ifdef CLOCK_BOOTTIME
+constexpr clockid_t kClock = CLOCK_BOOTTIME;
+#else
+constexpr clockid_t kClock = CLOCK_MONOTONIC;
+#endif
+
 Instant boot_time_now() {
   timespec reading{};
-  clock_gettime(CLOCK_BOOTTIME, &reading);
+  clock_gettime(kClock, &reading);
   return Instant{std::chrono::seconds{reading.tv_sec} + Duration{reading.tv_nsec}};
 }
 

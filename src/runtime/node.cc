@@ -1,13 +1,12 @@
 #include "runtime/node.h"
 
-#include <sys/prctl.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
 #include "base/connect_target.h"
 #include "runtime/clock.h"
+#include "runtime/platform.h"
 
 namespace godwit {
 namespace {
@@ -87,8 +86,7 @@ void Node::close(ConnectionId connection, std::string_view text, std::uint64_t c
 }
 
 void Node::run(Handler& handler) {
-  // Timers of a pacer are worth microseconds; the kernel's default slack is fifty of them.
-  prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+  platform::request_exact_timers();
   while (!stopping()) turn(handler);
   stopping_.store(false, std::memory_order_relaxed);
 }

@@ -43,7 +43,7 @@ struct NodeConfig {
   IdleStrategy idle = IdleStrategy::kSpinBlock;
   Duration spin_for = 50us;         // of kSpinBlock: what it costs at most to poll in vain
   std::size_t receive_rounds = 4;   // receive calls a turn, at most
-  std::size_t transmit_rounds = 4;  // buffers of 256 KiB sent a turn, at most
+  std::size_t transmit_rounds = 4;  // buffers of 128 KiB sent a turn, at most
 };
 
 struct NodeStatistics {

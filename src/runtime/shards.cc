@@ -1,15 +1,12 @@
 #include "runtime/shards.h"
 
-#include <pthread.h>
-#include <sched.h>
-#include <sys/prctl.h>
-
 #include <algorithm>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #include "runtime/clock.h"
+#include "runtime/platform.h"
 #include "runtime/statistics_sum.h"
 
 namespace godwit {
@@ -18,14 +15,6 @@ namespace {
 // For a retired shard's last words, and how often it looks whether they have left.
 constexpr Duration kFarewellTime = 1s;
 constexpr Duration kFarewellCheck = 10ms;
-
-// Best effort: where there is no such processor, the scheduler chooses.
-void pin_to(std::size_t processor) {
-  cpu_set_t processors;
-  CPU_ZERO(&processors);
-  CPU_SET(processor % std::max(1U, std::thread::hardware_concurrency()), &processors);
-  pthread_setaffinity_np(pthread_self(), sizeof processors, &processors);
-}
 
 }  // namespace
 
@@ -151,7 +140,7 @@ void Shards::run(const MakeHandler& make_handler) {
   for (const auto& shard : shards_) {
     if (!shard->node) continue;
     threads.emplace_back([this, &shard, &handlers] {
-      if (options_.pin_threads) pin_to(shard->index);
+      if (options_.pin_threads) platform::run_on_processor(shard->index);
       run_shard(*shard, *handlers[shard->index]);
     });
   }
@@ -159,7 +148,7 @@ void Shards::run(const MakeHandler& make_handler) {
 }
 
 void Shards::run_shard(Shard& shard, Node::Handler& handler) {
-  prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);  // as Node::run
+  platform::request_exact_timers();  // as Node::run
   Node& node = *shard.node;
   while (!node.stopping()) {
     node.turn(handler, shard.ends_by ? std::optional(kFarewellCheck) : std::nullopt);

@@ -1,9 +1,9 @@
 // Random choices for scenarios, all from one seed.
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <cstdint>
+#include <ranges>
 
 #include "base/random.h"
 #include "base/time.h"
@@ -27,9 +27,9 @@ class Dice {
   Duration moment(Duration within) {
     return Duration{static_cast<Duration::rep>(random_.unit() * static_cast<double>(within.count()))};
   }
-  template <typename T, std::size_t N>
-  T one_of(const std::array<T, N>& choices) {
-    return choices[random_.below(N)];
+  template <std::ranges::contiguous_range Choices>
+  auto one_of(const Choices& choices) {
+    return choices[static_cast<std::size_t>(random_.below(std::ranges::size(choices)))];
   }
 
  private:

@@ -37,7 +37,6 @@ class Nat {
   // Forgets everything: the next datagram of a host leaves from another port.
   void rebind() { mappings_.clear(); }
 
-  [[nodiscard]] std::size_t mapping_count() const { return mappings_.size(); }
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:

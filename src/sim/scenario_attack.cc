@@ -22,8 +22,7 @@ LinkSpec attacked_link(Dice& dice) {
 
 Config attacked_config(Dice& dice) {
   Config config;
-  constexpr std::array kKinds = {CongestionKind::kCubic, CongestionKind::kBbr, CongestionKind::kLedbat};
-  config.congestion = dice.one_of(kKinds);
+  config.congestion = dice.one_of(adaptive_congestion_kinds());
   config.streams.delivery = dice.chance(0.5) ? DeliveryMode::kWhole : DeliveryMode::kChunks;
   // Without it an attacker on the path may be taken for the peer: that is what the wire cannot provide (W3).
   config.handshake.require_authenticated_peer = true;

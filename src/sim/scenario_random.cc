@@ -68,9 +68,7 @@ LinkSpec random_link(Dice& dice) {
 
 Config random_config(Dice& dice) {
   Config config;
-  constexpr std::array kKinds = {CongestionKind::kCubic, CongestionKind::kNewReno, CongestionKind::kBbr,
-                                 CongestionKind::kLedbat, CongestionKind::kFixedRate};
-  config.congestion = dice.one_of(kKinds);
+  config.congestion = dice.one_of(congestion_kinds());
   config.controller.fixed_rate = Bandwidth::from_bits_per_second(static_cast<std::uint64_t>(dice.spread(5e5, 2e7)));
   config.streams.delivery = dice.chance(0.5) ? DeliveryMode::kWhole : DeliveryMode::kChunks;
   if (dice.chance(0.3)) config.recovery.rtt.min_rto = 200ms;

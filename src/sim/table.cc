@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "congestion/controller.h"
 #include "congestion/jain_index.h"
 #include "sim/simulator.h"
 #include "wire/limits.h"
@@ -14,9 +15,6 @@ namespace godwit::sim {
 namespace {
 
 constexpr std::uint64_t kStreamBytes = 16 << 20;
-// A fixed rate has no law that a path could meet or miss.
-constexpr std::array kControllers = {CongestionKind::kCubic, CongestionKind::kNewReno, CongestionKind::kBbr,
-                                     CongestionKind::kLedbat};
 constexpr Duration kBlackout = 2s;
 
 // At 1 Gbit/s a second is a hundred thousand packets.
@@ -225,6 +223,7 @@ double least_share(const Cell& cell) {
       const double slow = cell.round_trip < 20ms ? 0.25 : 0.5;
       return std::min(most, cell.loss == 0 ? full : slow * slack * std::min(full, reno));
     }
+    // A fixed rate has no law that a path could meet or miss.
     case CongestionKind::kFixedRate: return 0;
   }
   return 0;
@@ -253,7 +252,7 @@ CellResult measure_cell(const Cell& cell, const CellChoice& choice) {
 std::vector<Cell> whole_table() {
   std::vector<Cell> cells;
   for (const Bandwidth rate : {10_mbps, 1_mbps, 100_mbps, 1_gbps}) {
-    for (const CongestionKind controller : kControllers) {
+    for (const CongestionKind controller : adaptive_congestion_kinds()) {
       for (const Duration trip : {Duration(1ms), Duration(50ms), Duration(150ms), Duration(300ms)}) {
         for (const double loss : {0.0, 0.001, 0.01, 0.05}) {
           for (const double queue : {0.5, 1.0, 4.0}) cells.push_back({controller, trip, loss, queue, rate});
@@ -270,7 +269,7 @@ CellChoice full_choice(const Cell& cell) {
   return {.blackout = true, .against_cubic = true, .flows = {2, 8, 32}};
 }
 
-// Ten paths that stand for the others, for the four controllers that probe.
+// Ten paths that stand for the others, for the controllers that adapt to a path.
 std::vector<Cell> ci_table() {
   struct Path {
     Duration trip;
@@ -283,7 +282,7 @@ std::vector<Cell> ci_table() {
                             Path{150ms, 0, 4, 1_mbps},     Path{150ms, 0.01, 1, 1_mbps}, Path{300ms, 0, 1, 1_mbps},
                             Path{300ms, 0.001, 4, 10_mbps}};
   std::vector<Cell> cells;
-  for (const CongestionKind controller : kControllers) {
+  for (const CongestionKind controller : adaptive_congestion_kinds()) {
     for (const Path& path : paths) cells.push_back({controller, path.trip, path.loss, path.queue, path.rate});
   }
   return cells;

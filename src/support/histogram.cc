@@ -22,15 +22,6 @@ std::uint64_t Histogram::low_of(std::size_t index) const {
   return static_cast<std::uint64_t>(index - (shift << precision_bits_)) << shift;
 }
 
-void Histogram::record_corrected(std::uint64_t value, std::uint64_t interval) {
-  record(value);
-  if (interval == 0) return;
-  for (std::uint64_t missing = value; missing > interval;) {
-    missing -= interval;
-    record(missing);
-  }
-}
-
 bool Histogram::merge(const Histogram& other) {
   if (other.precision_bits_ != precision_bits_ || other.counts_.size() != counts_.size()) return false;
   for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];

@@ -36,11 +36,6 @@ class Histogram {
     if (value < minimum_) minimum_ = value;
   }
 
-  // A closed loop that stalled did not send what an open one would have sent: adds the samples that were due every
-  // `interval` while `value` lasted (HdrHistogram's correction for coordinated omission). For results whose load
-  // generator could not be made open; a schedule of intended send times needs no correction.
-  void record_corrected(std::uint64_t value, std::uint64_t interval);
-
   // Same precision and range only; false and no change otherwise.
   [[nodiscard]] bool merge(const Histogram& other);
   void clear();

@@ -79,13 +79,6 @@ TEST(Histogram, CountsWhatIsBeyondItsRange) {
   EXPECT_EQ(histogram.percentile(100), 1U << 20U);
 }
 
-TEST(Histogram, RestoresTheSamplesAStallHid) {
-  Histogram histogram;
-  histogram.record_corrected(100, 1000);
-  histogram.record_corrected(5000, 1000);
-  EXPECT_EQ(histogram.count(), 1U + 5U);  // 5000, 4000, 3000, 2000, 1000
-}
-
 TEST(Histogram, SurvivesJson) {
   DeterministicRandom random(9);
   Histogram histogram;

@@ -170,10 +170,6 @@ std::uint64_t JsonReader::count(std::string_view key) {
   return member->get<std::uint64_t>();
 }
 
-std::uint64_t JsonReader::count_or(std::string_view key, std::uint64_t otherwise) {
-  return has(key) ? count(key) : otherwise;
-}
-
 bool JsonReader::flag(std::string_view key) {
   const Json* member = require(key, "true or false");
   if (member == nullptr) return false;
@@ -182,10 +178,6 @@ bool JsonReader::flag(std::string_view key) {
     return false;
   }
   return member->get<bool>();
-}
-
-bool JsonReader::flag_or(std::string_view key, bool otherwise) {
-  return has(key) ? flag(key) : otherwise;
 }
 
 std::vector<double> JsonReader::numbers(std::string_view key) {

@@ -49,9 +49,7 @@ class JsonReader {
   // Nothing for a missing member or null.
   [[nodiscard]] std::optional<double> optional_number(std::string_view key);
   [[nodiscard]] std::uint64_t count(std::string_view key);
-  [[nodiscard]] std::uint64_t count_or(std::string_view key, std::uint64_t otherwise);
   [[nodiscard]] bool flag(std::string_view key);
-  [[nodiscard]] bool flag_or(std::string_view key, bool otherwise);
   [[nodiscard]] std::vector<double> numbers(std::string_view key);
   [[nodiscard]] std::vector<std::string> texts(std::string_view key);
   [[nodiscard]] JsonReader object(std::string_view key);

@@ -78,13 +78,6 @@ void Svg::name(double y, std::string_view content, std::string_view css) {
        std::string(css) + " narrow");
 }
 
-// Caps would need pixels in the horizontal, which is in percent: short thick ends stand in for them.
-void Svg::whisker_vertical(double x, double low, double high, double cap, std::string_view css) {
-  line(x, low, x, high, css);
-  circle(x, low, cap / 2, css);
-  circle(x, high, cap / 2, css);
-}
-
 std::string Svg::take() && {
   return std::move(out_) + "</svg>\n";
 }

@@ -24,9 +24,8 @@ class Svg {
   void text(double x, double y, std::string_view content, std::string_view css, Anchor anchor = Anchor::kStart);
   // A name that may be longer than a phone is wide: shortened in its middle there.
   void name(double y, std::string_view content, std::string_view css);
-  // A line from low to high with caps of `cap` pixels: an interval, lying or standing.
+  // A line from low to high with caps of `cap` pixels: an interval.
   void whisker_horizontal(double low, double high, double y, double cap, std::string_view css);
-  void whisker_vertical(double x, double low, double high, double cap, std::string_view css);
 
   // The whole element.
   [[nodiscard]] std::string take() &&;

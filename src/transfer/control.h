@@ -121,7 +121,7 @@ struct PerfStart {
 
   std::uint64_t session = 0;
   std::uint8_t flags = 0;
-  std::uint8_t congestion = 0;     // 0: the server's own choice, else 1 + CongestionKind
+  std::uint8_t congestion = 0;     // 0: the server's own choice, else a CongestionKind
   std::uint16_t streams = 0;       // logical streams a direction
   std::uint64_t stream_bytes = 0;  // of each transport stream, without its header
   std::uint32_t duration_ms = 0;

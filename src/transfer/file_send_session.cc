@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/statistics_sum.h"
 #include "transfer/file_name.h"
 
 namespace godwit {

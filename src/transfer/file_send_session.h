@@ -18,7 +18,6 @@
 #include "crypto/keypair.h"
 #include "runtime/connector.h"
 #include "transfer/file_sender.h"
-#include "transfer/statistics_sum.h"
 
 namespace godwit {
 

@@ -45,7 +45,6 @@ void PerfReceiver::on_stream_end(InboundStream& stream) {
 }
 
 void PerfReceiver::on_stream_aborted(InboundStream& stream) {
-  ++streams_aborted_;
   release(stream);
 }
 

@@ -55,7 +55,6 @@ class PerfReceiver {
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
   [[nodiscard]] std::uint64_t streams_finished() const { return streams_finished_; }
-  [[nodiscard]] std::uint64_t streams_aborted() const { return streams_aborted_; }
   // Of each logical stream.
   [[nodiscard]] const std::vector<std::uint64_t>& logical_bytes() const { return logical_bytes_; }
   // From the first byte to the last.
@@ -84,7 +83,6 @@ class PerfReceiver {
   std::uint64_t bytes_ = 0;
   std::uint64_t digest_ = 0;
   std::uint64_t streams_finished_ = 0;
-  std::uint64_t streams_aborted_ = 0;
   std::vector<std::uint64_t> logical_bytes_;
   std::vector<Finished> finished_;
   bool frozen_ = false;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "transfer/statistics_sum.h"
+#include "runtime/statistics_sum.h"
 
 namespace godwit {
 namespace {
@@ -41,9 +41,7 @@ void PerfRun::attach(Instant now, ConnectionId connection) {
   inbox_ = std::make_unique<StreamInbox>(endpoint_, connection, *this);
   endpoint_.set_rate_limit(now, connection, options_.rate);
   if (options_.role == Role::kServer) {
-    if (options_.congestion > 0) {
-      endpoint_.set_congestion(now, connection, static_cast<CongestionKind>(options_.congestion - 1));
-    }
+    if (options_.congestion) endpoint_.set_congestion(now, connection, *options_.congestion);
     send_or_fail(now, PerfReady{.session = session(), .window = options_.window});
     answer_deadline_.reset();
     return begin(now);
@@ -54,7 +52,8 @@ void PerfRun::attach(Instant now, ConnectionId connection) {
 
 void PerfRun::send_start(Instant now) {
   const PerfPlan& plan = options_.plan;
-  PerfStart start{.session = plan.session, .congestion = options_.congestion, .streams = plan.streams};
+  PerfStart start{.session = plan.session, .streams = plan.streams};
+  if (options_.congestion) start.congestion = static_cast<std::uint8_t>(*options_.congestion);
   if (options_.sends) start.flags |= PerfStart::kClientSends;
   if (options_.receives) start.flags |= PerfStart::kServerSends;
   if (plan.digest) start.flags |= PerfStart::kDigest;

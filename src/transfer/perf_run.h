@@ -58,12 +58,12 @@ class PerfRun final : public StreamConsumer {
     PerfPlan plan;
     bool sends = true;
     bool receives = false;
-    std::uint64_t window = 0;                 // of streams to this side
-    std::uint64_t peer_window = 0;            // of streams to the other side; a client learns it from the server
-    std::optional<Bandwidth> rate;            // of either direction
-    std::uint8_t congestion = 0;              // as PerfStart::congestion
-    Duration progress_interval{};             // of PerfProgress to the client; zero: none
-    std::shared_ptr<const WorkingSet> bytes;  // when it sends
+    std::uint64_t window = 0;                  // of streams to this side
+    std::uint64_t peer_window = 0;             // of streams to the other side; a client learns it from the server
+    std::optional<Bandwidth> rate;             // of either direction
+    std::optional<CongestionKind> congestion;  // of the server; none: its own choice
+    Duration progress_interval{};              // of PerfProgress to the client; zero: none
+    std::shared_ptr<const WorkingSet> bytes;   // when it sends
   };
 
   // `endpoint`, `observer` and `cost` outlive it.
@@ -91,7 +91,6 @@ class PerfRun final : public StreamConsumer {
   [[nodiscard]] const std::string& failure() const { return failure_; }
   // A client is to dial the server anew and to attach() the new connection.
   [[nodiscard]] bool wants_redial() const { return wants_redial_; }
-  [[nodiscard]] bool renewing() const { return renewing_; }
   [[nodiscard]] std::uint32_t renewals() const { return renewals_; }
 
   [[nodiscard]] const Options& options() const { return options_; }

@@ -123,7 +123,6 @@ bool PerfSender::on_confirmed(Instant now, MessageId message) {
   digest_ += stream->digesting ? stream->digest.value() : 0;
   closed_bytes_ += stream->payload_read();
   logical_bytes_[stream->header.logical] += stream->header.length;
-  ++streams_confirmed_;
   last_confirmed_ = now;
   by_stream_.erase(stream->stream_id);
   open_.erase(found);

@@ -73,7 +73,6 @@ class PerfSender {
   // Bytes handed to the transport for the first time.
   [[nodiscard]] std::uint64_t handed_out() const;
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
-  [[nodiscard]] std::uint64_t streams_confirmed() const { return streams_confirmed_; }
   [[nodiscard]] Duration elapsed(Instant now) const;
 
  private:
@@ -109,7 +108,6 @@ class PerfSender {
   std::uint64_t closed_bytes_ = 0;  // of handed_out(): streams that are confirmed
   std::uint64_t bytes_ = 0;
   std::uint64_t digest_ = 0;
-  std::uint64_t streams_confirmed_ = 0;
   std::optional<Instant> started_;
   std::optional<Instant> last_confirmed_;
   bool ended_ = false;

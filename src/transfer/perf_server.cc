@@ -22,7 +22,6 @@ constexpr Duration kSilenceBeforeOthers = 5s;
 // What a run by time may last besides twice its time: a slow path takes longer for what was begun.
 constexpr Duration kLongestEnd = 60s;
 constexpr Duration kLookInterval = 1s;
-constexpr std::uint8_t kLastCongestion = 1 + static_cast<std::uint8_t>(CongestionKind::kFixedRate);
 
 }  // namespace
 
@@ -119,7 +118,7 @@ void PerfServer::make_run(Instant now, const PerfStart& start) {
   run.receives = moves && client_sends;
   run.window = options_.window.value_or(credit_window(options_.receive_buffer_bytes, start.streams));
   run.peer_window = std::min(start.window, kGreatestPeerWindow);
-  run.congestion = start.congestion;
+  run.congestion = congestion_kind_of(start.congestion);
   run.rate = options_.rate_limit;
   if (start.rate > 0) {
     const Bandwidth asked = Bandwidth::from_bits_per_second(start.rate);
@@ -142,7 +141,7 @@ void PerfServer::make_run(Instant now, const PerfStart& start) {
 
 std::optional<std::string> PerfServer::judge(const PerfStart& start) const {
   if (start.streams > kMaxStreams) return "too many streams";
-  if (start.congestion > kLastCongestion) return "unknown congestion controller";
+  if (start.congestion != 0 && !congestion_kind_of(start.congestion)) return "unknown congestion controller";
   const bool moves = start.streams > 0 && (start.flags & (PerfStart::kClientSends | PerfStart::kServerSends)) != 0;
   if (!moves) return std::nullopt;
   if (start.stream_bytes == 0 || start.stream_bytes > kDataStreamBytes) return "bad stream length";

@@ -4,19 +4,6 @@
 
 namespace godwit {
 
-std::string_view admission_verdict_name(AdmissionVerdict verdict) {
-  switch (verdict) {
-    case AdmissionVerdict::kDecrypt: return "decrypt";
-    case AdmissionVerdict::kReplay: return "replay";
-    case AdmissionVerdict::kJunk: return "junk";
-    case AdmissionVerdict::kAddressLimited: return "address limited";
-    case AdmissionVerdict::kPrefixLimited: return "prefix limited";
-    case AdmissionVerdict::kGloballyLimited: return "globally limited";
-    case AdmissionVerdict::kCount: break;
-  }
-  return "unknown";
-}
-
 Admission::Admission(const AdmissionConfig& config, RandomSource& random)
     : hash_key_(random),
       addresses_(config.address_entries, Rate::per_second(config.address_rate, config.address_burst)),

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "base/address.h"
@@ -79,7 +78,6 @@ enum class AdmissionVerdict : std::uint8_t {
   kGloballyLimited,
   kCount
 };
-[[nodiscard]] std::string_view admission_verdict_name(AdmissionVerdict verdict);
 
 // Who an intro seems to come from: the source address is unproven.
 enum class IntroSource : std::uint8_t {

@@ -17,10 +17,7 @@ constexpr Duration kEarlyRepeatAfter = 50ms;
 void ClosingSessions::add(Instant now, const SocketAddress& local, const SocketAddress& remote,
                           std::vector<std::uint8_t> datagram, std::unique_ptr<Session> session) {
   forget(remote);
-  if (sessions_.size() >= kMaxSessions) {
-    ++not_repeated_;
-    return;
-  }
+  if (sessions_.size() >= kMaxSessions) return;
   sessions_.push_back({.local = local,
                        .remote = remote,
                        .datagram = std::move(datagram),

@@ -40,7 +40,6 @@ class ClosingSessions {
   [[nodiscard]] std::optional<DatagramRun> poll_transmit(Instant now, TransmitBuffer& buffer);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
-  [[nodiscard]] std::uint64_t not_repeated() const { return not_repeated_; }
 
  private:
   struct Closing {
@@ -55,7 +54,6 @@ class ClosingSessions {
     [[nodiscard]] Instant next() const { return closed_at + kRepeatAfter[repeats]; }
   };
   std::vector<Closing> sessions_;
-  std::uint64_t not_repeated_ = 0;
 };
 
 }  // namespace godwit

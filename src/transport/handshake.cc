@@ -6,19 +6,6 @@
 
 namespace godwit {
 
-std::string_view handshake_failure_name(HandshakeFailure failure) {
-  switch (failure) {
-    case HandshakeFailure::kNone: return "none";
-    case HandshakeFailure::kTimeout: return "timeout";
-    case HandshakeFailure::kRefused: return "refused";
-    case HandshakeFailure::kVersionMismatch: return "version mismatch";
-    case HandshakeFailure::kUnauthenticated: return "unauthenticated";
-    case HandshakeFailure::kLibrary: return "library";
-    case HandshakeFailure::kNotExtended: return "not extended";
-  }
-  return "unknown";
-}
-
 trace::DropReason drop_reason(wire::DatagramClass datagram_class) {
   switch (datagram_class) {
     case wire::DatagramClass::kEmpty: return trace::DropReason::kEmpty;
@@ -55,11 +42,6 @@ HandshakeStep Handshake::receive(Instant now, MutableBytes datagram, MutableByte
 HandshakeStep Handshake::receive_intro(Instant now, const IntroSeen& intro) {
   if (auto* dialler = std::get_if<HandshakeInitiator>(&role_)) return dialler->receive_intro(now, intro);
   return std::get<HandshakeAcceptor>(role_).receive_intro(intro);
-}
-
-bool Handshake::would_decrypt(ByteView datagram) const {
-  const auto* dialler = std::get_if<HandshakeInitiator>(&role_);
-  return dialler != nullptr && dialler->would_decrypt(datagram);
 }
 
 bool Handshake::repeats_intro(ByteView datagram) const {

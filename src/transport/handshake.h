@@ -41,12 +41,10 @@ class Handshake {
                                                                           const IntroSeen& intro);
 
   // Any bytes at all. `scratch` has at least wire::kMaxReceivedDatagram bytes; the datagram is left intact for other
-  // keys unless the step is kEstablished. An intro may cost an asymmetric decryption: see would_decrypt().
+  // keys unless the step is kEstablished.
   HandshakeStep receive(Instant now, MutableBytes datagram, MutableBytes scratch);
   // The same for an intro that the caller has opened already.
   HandshakeStep receive_intro(Instant now, const IntroSeen& intro);
-  // Whether receive() of this datagram would run X25519: the caller asks Admission first and drops it if refused.
-  [[nodiscard]] bool would_decrypt(ByteView datagram) const;
   // Whether the datagram repeats the intro that this handshake answers (never costs a decryption).
   [[nodiscard]] bool repeats_intro(ByteView datagram) const;
 

@@ -75,7 +75,6 @@ class HandshakeInitiator {
 
   HandshakeStep receive(Instant now, MutableBytes datagram, MutableBytes scratch);
   HandshakeStep receive_intro(Instant now, const IntroSeen& intro);
-  [[nodiscard]] bool would_decrypt(ByteView datagram) const;
   [[nodiscard]] bool repeats_intro(ByteView datagram) const;
   HandshakeStep handle_timeout(Instant now);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
@@ -86,6 +85,8 @@ class HandshakeInitiator {
   [[nodiscard]] const std::string& failure_text() const { return failure_text_; }
 
  private:
+  // Whether receive() of this datagram would run X25519.
+  [[nodiscard]] bool would_decrypt(ByteView datagram) const;
   HandshakeInitiator(const HandshakeContext& context, const SocketAddress& remote, const PublicKey& peer,
                      Instant deadline);
   // False when the intro cannot be sealed to the peer's key.

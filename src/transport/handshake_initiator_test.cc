@@ -227,9 +227,7 @@ TEST_F(InitiatorTest, Item30AnswersThePeersIntroWithOneMoreIntroAndSuccessAcks) 
   const SymmetricKey k1 = first_key(intro);
   const SymmetricKey theirs = new_key();
   Bytes peer = peer_intro(theirs);
-  ASSERT_TRUE(handshake.would_decrypt(peer));
   EXPECT_EQ(test::deliver(kStart + 100ms, handshake, peer).kind, HandshakeStep::Kind::kProgress);
-  EXPECT_FALSE(handshake.would_decrypt(peer));
   EXPECT_TRUE(handshake.repeats_intro(peer));
 
   const auto sent = test::run_alone(handshake, kStart + 100ms, kStart + 3s);

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 
 #include "base/bytes.h"
 #include "base/random.h"
@@ -44,7 +43,6 @@ enum class HandshakeFailure : std::uint8_t {
   kLibrary,          // the cryptographic library failed
   kNotExtended,      // the peer has no extended form, and the policy demands it
 };
-[[nodiscard]] std::string_view handshake_failure_name(HandshakeFailure failure);
 
 struct HandshakeStep {
   enum class Kind : std::uint8_t {

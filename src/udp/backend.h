@@ -27,17 +27,19 @@ namespace godwit {
 class SendCalls;
 
 enum class BackendKind : std::uint8_t {
-  kAuto,       // the best that a probe on this machine proves: gso, else mmsg, else sendto
+  kAuto,       // the best that a probe on this machine proves: gso, else mmsg, else sendto; posix without Linux
   kSendto,     // one datagram a call, in both directions
   kConnected,  // as kSendto on a connected socket: only for a client of a single peer (BackendConfig::peer)
   kMmsg,       // sendmmsg and recvmmsg: many datagrams to many peers a call
   kGso,        // a run a send (UDP_SEGMENT), runs to many peers a sendmmsg, and UDP_GRO with recvmmsg
   kUring,      // io_uring: queued sends with UDP_SEGMENT, multishot receive into provided buffers with UDP_GRO
+  kPosix,      // one datagram a call, without anything that only Linux has
 };
-inline constexpr BackendKind kAllBackendKinds[] = {BackendKind::kAuto, BackendKind::kSendto, BackendKind::kConnected,
-                                                   BackendKind::kMmsg, BackendKind::kGso,    BackendKind::kUring};
 
-// "auto", "sendto", "connected", "mmsg", "gso", "uring".
+// All but kAuto, in the order of the table in backend.cc.
+[[nodiscard]] std::span<const BackendKind> backend_kinds();
+// The words of --backend: "auto", then those of the kinds above.
+[[nodiscard]] std::span<const std::string_view> backend_names();
 [[nodiscard]] std::string_view to_string(BackendKind kind);
 [[nodiscard]] std::optional<BackendKind> parse_backend_kind(std::string_view text);
 
@@ -136,7 +138,7 @@ class Backend {
 };
 
 // Takes the socket over. Errors: kUnsupported with the reason (no io_uring, a kernel with the offload defect when kGso
-// is asked for by name), kInvalidArgument (kConnected without a peer).
+// is asked for by name, another one than kPosix without Linux), kInvalidArgument (kConnected without a peer).
 [[nodiscard]] Result<std::unique_ptr<Backend>> make_backend(BackendKind kind, Socket socket,
                                                             const BackendConfig& config);
 

@@ -1,4 +1,4 @@
-// How make_backend reaches each back end. Not for other folders: they call make_backend.
+// What backend.cc and the files of single back ends share. Not for other folders: they call make_backend.
 #pragma once
 
 #include <memory>
@@ -6,21 +6,12 @@
 #include <string_view>
 
 #include "udp/backend.h"
-#include "udp/backend_probe.h"
 
 namespace godwit {
 
 // `why`: the reason of the choice, which ends the line of Backend::choice(); empty when it was asked for by name.
-[[nodiscard]] Result<std::unique_ptr<Backend>> make_sendto_backend(Socket socket, const BackendConfig& config,
-                                                                   std::string why);
-[[nodiscard]] Result<std::unique_ptr<Backend>> make_connected_backend(Socket socket, const BackendConfig& config,
-                                                                      std::string why);
-[[nodiscard]] Result<std::unique_ptr<Backend>> make_mmsg_backend(Socket socket, const BackendConfig& config,
-                                                                 std::string why);
-[[nodiscard]] Result<std::unique_ptr<Backend>> make_gso_backend(Socket socket, const BackendConfig& config,
-                                                                std::string why);
 [[nodiscard]] Result<std::unique_ptr<Backend>> make_uring_backend(Socket socket, const BackendConfig& config,
-                                                                  std::string why);
+                                                                  const std::string& why);
 
 // kUnsupported, with the reason: a kernel without UDP_SEGMENT, or with the defect that kernel_version.h names.
 [[nodiscard]] Status check_segmentation_offload(const Socket& socket, const BackendConfig& config);

@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <memory>
+#include <set>
+#include <string_view>
 #include <thread>
 
 #include "udp/scripted_send_calls_test_support.h"
@@ -109,7 +111,14 @@ TEST(BackendProbe, ConnectedNeedsAPeer) {
 }
 
 TEST(BackendKind, HasOneNameEach) {
-  for (const BackendKind kind : kAllBackendKinds) EXPECT_EQ(parse_backend_kind(to_string(kind)), kind);
+  std::set<std::string_view> seen;
+  for (const std::string_view name : backend_names()) {
+    const auto kind = parse_backend_kind(name);
+    ASSERT_TRUE(kind) << name;
+    EXPECT_EQ(to_string(*kind), name);
+    EXPECT_TRUE(seen.insert(name).second) << name;
+  }
+  EXPECT_EQ(backend_names().size(), backend_kinds().size() + 1);
   EXPECT_FALSE(parse_backend_kind("dpdk"));
 }
 

@@ -84,20 +84,22 @@ class UringBackend final : public Backend {
 
 }  // namespace
 
-Result<std::unique_ptr<Backend>> make_uring_backend(Socket socket, const BackendConfig& config, std::string why) {
+Result<std::unique_ptr<Backend>> make_uring_backend(Socket socket, const BackendConfig& config,
+                                                    const std::string& why) {
   auto waker = Waker::open();
   if (!waker) return std::unexpected(waker.error());
+  std::string reason = why;
   bool segmentation_offload = config.segmentation_offload;
   if (segmentation_offload) {
     if (auto status = check_segmentation_offload(socket, config); !status) {
       segmentation_offload = false;
-      why += (why.empty() ? "" : "; ") + status.error().message;
+      reason += (why.empty() ? "" : "; ") + status.error().message;
     }
   }
   const bool receive_offload = config.receive_offload.value_or(true) && socket.enable_receive_offload();
   auto backend = std::make_unique<UringBackend>(
       std::move(socket), config, segmentation_offload, receive_offload,
-      describe_choice("uring: queued sends, multishot receive", segmentation_offload, receive_offload, why),
+      describe_choice("uring: queued sends, multishot receive", segmentation_offload, receive_offload, reason),
       *std::move(waker));
   if (auto status = backend->open(); !status) return std::unexpected(status.error());
   return backend;
@@ -110,7 +112,7 @@ Result<std::unique_ptr<Backend>> make_uring_backend(Socket socket, const Backend
 namespace godwit {
 
 Result<std::unique_ptr<Backend>> make_uring_backend(Socket /*socket*/, const BackendConfig& /*config*/,
-                                                    std::string /*why*/) {
+                                                    const std::string& /*why*/) {
   return failure(ErrorCode::kUnsupported, "this build has no io_uring back end (liburing 2.3 was missing)");
 }
 

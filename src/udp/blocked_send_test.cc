@@ -68,9 +68,7 @@ TEST_P(BlockedSend, AFullSendBufferBlocksAndEveryDatagramArrivesOnce) {
   if (!reason.empty()) GTEST_SKIP() << reason;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, BlockedSend,
-                         testing::Values(BackendKind::kSendto, BackendKind::kConnected, BackendKind::kMmsg,
-                                         BackendKind::kGso, BackendKind::kUring),
+INSTANTIATE_TEST_SUITE_P(All, BlockedSend, testing::ValuesIn(backend_kinds().begin(), backend_kinds().end()),
                          [](const auto& instance) { return std::string(to_string(instance.param)); });
 
 }  // namespace

@@ -92,6 +92,11 @@ class BackendConformance : public testing::TestWithParam<ConformanceParameter> {
   [[nodiscard]] static BackendKind kind() { return std::get<0>(GetParam()); }
   [[nodiscard]] static SocketFamily family() { return std::get<1>(GetParam()); }
   [[nodiscard]] static bool cuts() { return kind() == BackendKind::kGso || kind() == BackendKind::kUring; }
+  [[nodiscard]] static bool one_call_each() {
+    return kind() == BackendKind::kSendto || kind() == BackendKind::kConnected || kind() == BackendKind::kPosix;
+  }
+  // The kernel tells what became of datagrams: ICMP errors with their peers, and how many it has dropped.
+  [[nodiscard]] static bool has_kernel_reports() { return kind() != BackendKind::kPosix; }
   [[nodiscard]] static bool single_peer() { return kind() == BackendKind::kConnected; }
 
   void SetUp() override {
@@ -133,7 +138,7 @@ class BackendConformance : public testing::TestWithParam<ConformanceParameter> {
   static std::unique_ptr<Backend> open_plain(const SocketAddress& bind) {
     auto socket = Socket::open({.bind = bind});
     EXPECT_TRUE(socket);
-    auto backend = make_backend(BackendKind::kSendto, *std::move(socket), {});
+    auto backend = make_backend(BackendKind::kPosix, *std::move(socket), {});
     EXPECT_TRUE(backend);
     return *std::move(backend);
   }
@@ -163,8 +168,7 @@ inline std::string conformance_name(const testing::TestParamInfo<ConformancePara
 
 // Every back end on both families.
 inline auto all_back_ends() {
-  return testing::Combine(testing::Values(BackendKind::kSendto, BackendKind::kConnected, BackendKind::kMmsg,
-                                          BackendKind::kGso, BackendKind::kUring),
+  return testing::Combine(testing::ValuesIn(backend_kinds().begin(), backend_kinds().end()),
                           testing::Values(SocketFamily::kIpv4, SocketFamily::kIpv6));
 }
 

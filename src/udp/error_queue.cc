@@ -1,6 +1,10 @@
 #include "udp/error_queue.h"
 
+#include "udp/platform.h"
+
+#if GODWIT_LINUX
 #include <linux/errqueue.h>
+#endif
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -12,6 +16,8 @@
 
 namespace godwit {
 namespace {
+
+#if GODWIT_LINUX
 
 // Of one drain: what is left makes the next call fail again, and is read then.
 constexpr std::size_t kMaxMessagesPerDrain = 64;
@@ -27,6 +33,8 @@ std::optional<sock_extended_err> extended_error(msghdr& header) {
   }
   return std::nullopt;
 }
+
+#endif
 
 }  // namespace
 
@@ -53,7 +61,10 @@ PathProblem path_problem_of(int error) {
   }
 }
 
+#if GODWIT_LINUX
+
 std::size_t ErrorQueue::drain() {
+  if (descriptor_ < 0) return 0;
   std::size_t found = 0;
   for (std::size_t i = 0; i < kMaxMessagesPerDrain; ++i) {
     KernelAddress name;
@@ -79,6 +90,14 @@ std::size_t ErrorQueue::drain() {
   }
   return found;
 }
+
+#else
+
+std::size_t ErrorQueue::drain() {
+  return 0;
+}
+
+#endif
 
 void ErrorQueue::add(const SocketAddress& remote, int error, bool refused) {
   const PathProblem problem = path_problem_of(error);

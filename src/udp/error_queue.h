@@ -20,7 +20,7 @@ class ErrorQueue {
   static constexpr std::size_t kMaxReports = 64;
 
   ErrorQueue(const Socket& socket, BackendStatistics& statistics)
-      : descriptor_(socket.descriptor()), statistics_(statistics) {}
+      : descriptor_(socket.has_kernel_reports() ? socket.descriptor() : -1), statistics_(statistics) {}
 
   // Reads what ICMP reported; the number of messages. One system call when there is none.
   std::size_t drain();
@@ -30,7 +30,7 @@ class ErrorQueue {
   [[nodiscard]] std::optional<PathReport> poll();
 
  private:
-  int descriptor_;
+  int descriptor_;  // -1: the kernel keeps no queue
   BackendStatistics& statistics_;
   std::vector<PathReport> reports_;
 };

@@ -1,8 +1,8 @@
 #include "udp/intake.h"
 
-#include <netinet/udp.h>
-
 #include <cstring>
+
+#include "udp/platform.h"
 
 namespace godwit {
 namespace {
@@ -24,12 +24,12 @@ Intake::Intake(const Socket& socket, std::size_t largest_datagram_bytes, Backend
 void Intake::take(msghdr& header, MutableBytes payload, ReceiveBatch& inbox) {
   DatagramRun run{.local = local_address_, .remote = {}, .bytes = payload, .segment_size = payload.size()};
   for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr; control = CMSG_NXTHDR(&header, control)) {
-    if (control->cmsg_level == IPPROTO_UDP && control->cmsg_type == UDP_GRO) {
+    if (control->cmsg_level == IPPROTO_UDP && control->cmsg_type == platform::kReceiveOffloadOption) {
       int segment_size = 0;
       if (read_control(*control, segment_size) && segment_size > 0) {
         run.segment_size = std::min(static_cast<std::size_t>(segment_size), payload.size());
       }
-    } else if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SO_RXQ_OVFL) {
+    } else if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == platform::kOverflowOption) {
       std::uint32_t overflow = 0;  // since the socket was made, modulo 2^32
       if (read_control(*control, overflow)) {
         statistics_.kernel_drops += overflow - overflow_seen_;

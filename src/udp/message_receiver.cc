@@ -66,8 +66,7 @@ int MessageReceiver::call(std::size_t first) {
     headers_[first].msg_len = static_cast<unsigned>(bytes);
     return 1;
   }
-  const int received = ::recvmmsg(descriptor_, headers_.data(), static_cast<unsigned>(asked_), MSG_DONTWAIT, nullptr);
-  return received < 0 ? -errno : received;
+  return platform::receive_messages(descriptor_, headers_.data(), static_cast<unsigned>(asked_));
 }
 
 void MessageReceiver::receive(ReceiveBatch& inbox) {
@@ -89,7 +88,7 @@ void MessageReceiver::receive(ReceiveBatch& inbox) {
     const std::uint64_t datagrams_before = statistics_.datagrams_received;
     for (const std::size_t end = filled + static_cast<std::size_t>(received); filled < end; ++filled) {
       // Nothing is written to the slots before the next receive(), so they may be armed again at once.
-      mmsghdr& message = headers_[filled];
+      KernelMessage& message = headers_[filled];
       bytes += message.msg_len;
       intake_.take(message.msg_hdr, {static_cast<std::uint8_t*>(slots_[filled].vector.iov_base), message.msg_len},
                    inbox);

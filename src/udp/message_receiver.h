@@ -12,6 +12,7 @@
 
 #include "udp/backend.h"
 #include "udp/intake.h"
+#include "udp/platform.h"
 
 namespace godwit {
 
@@ -45,7 +46,7 @@ class MessageReceiver {
   Intake intake_;
   std::unique_ptr<std::uint8_t[]> pool_;
   std::vector<Slot> slots_;
-  std::vector<mmsghdr> headers_;
+  std::vector<KernelMessage> headers_;
   std::size_t asked_;              // most messages of the next call
   std::uint32_t empty_calls_ = 0;  // of receive(), in a row
 };

@@ -1,7 +1,5 @@
 #include "udp/run_sender.h"
 
-#include <netinet/udp.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -49,7 +47,7 @@ struct RunSender::Storage {
   struct alignas(cmsghdr) Control {
     std::array<std::uint8_t, kControlBytes> bytes;
   };
-  std::array<mmsghdr, kMaxMessagesPerCall> messages;
+  std::array<KernelMessage, kMaxMessagesPerCall> messages;
   std::array<iovec, kMaxMessagesPerCall> vectors;
   std::array<Piece, kMaxMessagesPerCall> pieces;
   std::array<KernelAddress, kMaxMessagesPerCall> names;
@@ -162,7 +160,7 @@ bool RunSender::prepare_run(const DatagramRun& run, std::size_t index, std::size
     header.msg_controllen = cut ? cut_control : plain_control;
     header.msg_control =
         header.msg_controllen == 0 ? nullptr : storage_->controls[2 * first + (cut ? 1 : 0)].bytes.data();
-    storage_->messages[count] = mmsghdr{header, 0};
+    storage_->messages[count] = KernelMessage{header, 0};
     const bool ends_run = offset == run.bytes.size();
     storage_->pieces[count] = Piece{
         .end = ends_run ? Position{index + 1, 0} : Position{index, offset},
@@ -186,7 +184,8 @@ std::size_t RunSender::write_control(const DatagramRun& run, std::size_t slot, s
       at = append(at, IPPROTO_IP, IP_PKTINFO, info);
     }
   }
-  if (segment_size > 0) at = append(at, IPPROTO_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(segment_size));
+  if (segment_size > 0)
+    at = append(at, IPPROTO_UDP, platform::kSegmentationOption, static_cast<std::uint16_t>(segment_size));
   return static_cast<std::size_t>(reinterpret_cast<std::uint8_t*>(at) - begin);
 }
 

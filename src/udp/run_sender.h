@@ -18,6 +18,7 @@
 #include "udp/backend_statistics.h"
 #include "udp/error_queue.h"
 #include "udp/offload_paths.h"
+#include "udp/platform.h"
 #include "udp/sockaddr.h"
 
 namespace godwit {
@@ -37,7 +38,7 @@ struct TransmitOutcome {
 class Transmitter {
  public:
   virtual ~Transmitter() = default;
-  [[nodiscard]] virtual TransmitOutcome transmit(std::span<mmsghdr> messages) = 0;
+  [[nodiscard]] virtual TransmitOutcome transmit(std::span<KernelMessage> messages) = 0;
 };
 
 class RunSender {

@@ -48,7 +48,7 @@ int ScriptedSendCalls::send_message(int descriptor, const msghdr& message) {
   return error != 0 ? -error : SendCalls::send_message(descriptor, message);
 }
 
-int ScriptedSendCalls::send_messages(int descriptor, mmsghdr* messages, unsigned count) {
+int ScriptedSendCalls::send_messages(int descriptor, KernelMessage* messages, unsigned count) {
   for (Rule& rule : rules_) {
     if (!rule.whole_call || rule.times == 0) continue;
     if (rule.times != kAlways) --rule.times;

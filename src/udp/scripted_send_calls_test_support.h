@@ -35,7 +35,7 @@ class ScriptedSendCalls final : public SendCalls {
 
   [[nodiscard]] int send_message(int descriptor, const msghdr& message) override;
   // As the kernel, it stops before a refused message and reports the refusal only when that is the first.
-  [[nodiscard]] int send_messages(int descriptor, mmsghdr* messages, unsigned count) override;
+  [[nodiscard]] int send_messages(int descriptor, KernelMessage* messages, unsigned count) override;
   [[nodiscard]] int refuse_queued(const msghdr& message) override;
 
   [[nodiscard]] std::uint64_t refusals() const { return refusals_; }

@@ -14,9 +14,8 @@ int SendCalls::send_message(int descriptor, const msghdr& message) {
   return sent < 0 ? -errno : static_cast<int>(sent);
 }
 
-int SendCalls::send_messages(int descriptor, mmsghdr* messages, unsigned count) {
-  const int sent = ::sendmmsg(descriptor, messages, count, kFlags);
-  return sent < 0 ? -errno : sent;
+int SendCalls::send_messages(int descriptor, KernelMessage* messages, unsigned count) {
+  return platform::send_messages(descriptor, messages, count, kFlags);
 }
 
 int SendCalls::refuse_queued(const msghdr& /*message*/) {

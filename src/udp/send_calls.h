@@ -3,7 +3,7 @@
 // place, below all fall-back logic. The virtual call is once a system call, not once a datagram.
 #pragma once
 
-#include <sys/socket.h>
+#include "udp/platform.h"
 
 namespace godwit {
 
@@ -13,7 +13,7 @@ class SendCalls {
 
   // sendmsg(2) and sendmmsg(2), never blocking and without SIGPIPE: bytes or messages taken, or a negative errno.
   [[nodiscard]] virtual int send_message(int descriptor, const msghdr& message);
-  [[nodiscard]] virtual int send_messages(int descriptor, mmsghdr* messages, unsigned count);
+  [[nodiscard]] virtual int send_messages(int descriptor, KernelMessage* messages, unsigned count);
 
   // io_uring has no call to replace: it asks this about each message before it queues it. 0, or the positive errno that
   // stands for the kernel's answer.

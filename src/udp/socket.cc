@@ -1,6 +1,5 @@
 #include "udp/socket.h"
 
-#include <netinet/udp.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +8,8 @@
 #include <cstring>
 #include <string>
 #include <utility>
+
+#include "udp/platform.h"
 
 namespace godwit {
 namespace {
@@ -29,15 +30,14 @@ bool is_zero_address(const SocketAddress& address) {
   return std::ranges::all_of(address.octets(), [](std::uint8_t octet) { return octet == 0; });
 }
 
-// Asks with the privileged option first, which ignores rmem_max and wmem_max, and reads back what was granted. The
-// kernel keeps, and reports, twice the value for its own overhead (socket(7)).
+// Asks with the privileged option first, which ignores rmem_max and wmem_max, and reads back what was granted.
 std::size_t set_buffer(int descriptor, int forced, int plain, std::size_t bytes) {
   const int asked = static_cast<int>(std::min<std::size_t>(bytes, INT_MAX / 2));
   if (!set_option(descriptor, SOL_SOCKET, forced, asked)) set_option(descriptor, SOL_SOCKET, plain, asked);
   int granted = 0;
   socklen_t size = sizeof granted;
   if (::getsockopt(descriptor, SOL_SOCKET, plain, &granted, &size) != 0 || granted < 0) return 0;
-  return static_cast<std::size_t>(granted) / 2;
+  return static_cast<std::size_t>(granted) / platform::kBufferUnits;
 }
 
 }  // namespace
@@ -54,7 +54,7 @@ Result<Socket> Socket::open(const SocketOptions& options) {
 Result<Socket> Socket::open_at(const SocketAddress& bind, const SocketOptions& options) {
   const SocketFamily family = bind.is_ipv6() ? SocketFamily::kIpv6 : SocketFamily::kIpv4;
   const int domain = bind.is_ipv6() ? AF_INET6 : AF_INET;
-  const int descriptor = ::socket(domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP);
+  const int descriptor = platform::open_socket(domain);
   if (descriptor < 0) return system_failure("cannot make a UDP socket for", bind, errno);
   Socket socket(descriptor, family);
   socket.is_wildcard_ = is_zero_address(bind);
@@ -94,17 +94,13 @@ Status Socket::configure(const SocketOptions& options, bool dual_stack) {
   }
   // A full datagram is 1200 bytes, and the wire has no smaller one for a stream (docs/adr/0011-small-paths.md): where a
   // link or a router cannot carry it, IP fragments it. Nothing is taken from the kernel's path MTU cache, which a
-  // forged "fragmentation needed" can push down. Absent options cost such paths, not the socket.
-  if (family_ == SocketFamily::kIpv6) set_option(descriptor_, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
-  if (family_ == SocketFamily::kIpv4 || dual_stack) {
-    set_option(descriptor_, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
-  }
-  // ICMP errors, each with the peer it concerns (error_queue.h).
-  if (family_ == SocketFamily::kIpv6) set_option(descriptor_, IPPROTO_IPV6, IPV6_RECVERR, 1);
-  if (family_ == SocketFamily::kIpv4 || dual_stack) set_option(descriptor_, IPPROTO_IP, IP_RECVERR, 1);
-  set_option(descriptor_, SOL_SOCKET, SO_RXQ_OVFL, 1);
-  receive_buffer_bytes_ = set_buffer(descriptor_, SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer_bytes);
-  send_buffer_bytes_ = set_buffer(descriptor_, SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer_bytes);
+  // forged "fragmentation needed" can push down.
+  is_dual_stack_ = dual_stack;
+  platform::let_ip_fragment(descriptor_, domain(), dual_stack);
+  has_kernel_reports_ = platform::set_kernel_reports(descriptor_, domain(), dual_stack, true);
+  receive_buffer_bytes_ =
+      set_buffer(descriptor_, platform::kForcedReceiveBuffer, SO_RCVBUF, options.receive_buffer_bytes);
+  send_buffer_bytes_ = set_buffer(descriptor_, platform::kForcedSendBuffer, SO_SNDBUF, options.send_buffer_bytes);
   return {};
 }
 
@@ -116,13 +112,24 @@ Status Socket::connect(const SocketAddress& peer) {
 }
 
 bool Socket::enable_receive_offload() {
-  return set_option(descriptor_, IPPROTO_UDP, UDP_GRO, 1);
+  return set_option(descriptor_, IPPROTO_UDP, platform::kReceiveOffloadOption, 1);
+}
+
+void Socket::disable_kernel_reports() {
+  platform::set_kernel_reports(descriptor_, domain(), is_dual_stack_, false);
+  has_kernel_reports_ = false;
+}
+
+int Socket::domain() const {
+  return family_ == SocketFamily::kIpv6 ? AF_INET6 : AF_INET;
 }
 
 Socket::Socket(Socket&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       family_(other.family_),
       is_wildcard_(other.is_wildcard_),
+      is_dual_stack_(other.is_dual_stack_),
+      has_kernel_reports_(other.has_kernel_reports_),
       local_address_(other.local_address_),
       receive_buffer_bytes_(other.receive_buffer_bytes_),
       send_buffer_bytes_(other.send_buffer_bytes_) {}
@@ -133,6 +140,8 @@ Socket& Socket::operator=(Socket&& other) noexcept {
   descriptor_ = std::exchange(other.descriptor_, -1);
   family_ = other.family_;
   is_wildcard_ = other.is_wildcard_;
+  is_dual_stack_ = other.is_dual_stack_;
+  has_kernel_reports_ = other.has_kernel_reports_;
   local_address_ = other.local_address_;
   receive_buffer_bytes_ = other.receive_buffer_bytes_;
   send_buffer_bytes_ = other.send_buffer_bytes_;

@@ -1,8 +1,8 @@
-// One bound, non-blocking UDP socket with the options every back end relies on: large buffers (granted size read back),
-// overflow count (SO_RXQ_OVFL), fragmentation by IP where a path is too small, ICMP errors (IP_RECVERR), and on a
-// wildcard address the destination of each datagram (IP_PKTINFO, IPV6_RECVPKTINFO), so that a reply leaves from the
-// address that received (wire spec checklist 33). A back end takes the socket over and owns it. Invariant: descriptor()
-// is open, except after a move from it.
+// One bound, non-blocking UDP socket with the options that back ends rely on: large buffers (granted size read back),
+// overflow count (SO_RXQ_OVFL), fragmentation by IP where a path is too small, ICMP errors (IP_RECVERR), these three
+// where the system has them (platform.h), and on a wildcard address the destination of each datagram (IP_PKTINFO,
+// IPV6_RECVPKTINFO), so that a reply leaves from the address that received (wire spec checklist 33). A back end takes
+// the socket over and owns it. Invariant: descriptor() is open, except after a move from it.
 #pragma once
 
 #include <cstddef>
@@ -53,15 +53,22 @@ class Socket {
   [[nodiscard]] Status connect(const SocketAddress& peer);
   // Receives several datagrams of one sender as one buffer (UDP_GRO). False where the kernel has no such option.
   [[nodiscard]] bool enable_receive_offload();
+  // The kernel keeps ICMP errors for error_queue.h and counts what it drops; from open() on, where it can, until they
+  // are switched off.
+  [[nodiscard]] bool has_kernel_reports() const { return has_kernel_reports_; }
+  void disable_kernel_reports();
 
  private:
   explicit Socket(int descriptor, SocketFamily family) : descriptor_(descriptor), family_(family) {}
   [[nodiscard]] static Result<Socket> open_at(const SocketAddress& bind, const SocketOptions& options);
   [[nodiscard]] Status configure(const SocketOptions& options, bool dual_stack);
+  [[nodiscard]] int domain() const;
 
   int descriptor_ = -1;
   SocketFamily family_ = SocketFamily::kIpv4;
   bool is_wildcard_ = false;
+  bool is_dual_stack_ = false;
+  bool has_kernel_reports_ = false;
   SocketAddress local_address_;
   std::size_t receive_buffer_bytes_ = 0;
   std::size_t send_buffer_bytes_ = 0;

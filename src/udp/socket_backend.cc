@@ -28,11 +28,12 @@ MessageReceiver::Options receiver_options(const BackendConfig& config, bool batc
 }  // namespace
 
 Result<std::unique_ptr<Backend>> SocketBackend::make(Socket socket, const BackendConfig& config, Parts parts) {
-  auto waker = Waker::open();
+  auto waker = Waker::open(parts.portable ? Waker::Kind::kPipe : Waker::Kind::kBest);
   if (!waker) return std::unexpected(waker.error());
   if (parts.connected_peer.is_specified()) {
     if (auto status = socket.connect(parts.connected_peer); !status) return std::unexpected(status.error());
   }
+  if (parts.portable) socket.disable_kernel_reports();
   if (parts.receive_offload && !socket.enable_receive_offload()) {
     parts.receive_offload = false;
     parts.choice += "; but this kernel has no UDP_GRO";

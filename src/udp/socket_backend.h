@@ -1,5 +1,5 @@
-// The back ends that drive their socket through system calls: sendto, connected, mmsg and gso are one class with
-// different halves. Each backend_*.cc says which halves it joins, and why.
+// The back ends that drive their socket through system calls: sendto, connected, mmsg, gso and posix are one class with
+// different halves. backend.cc says which halves each joins, and why.
 #pragma once
 
 #include <memory>
@@ -21,7 +21,8 @@ class SocketBackend final : public Backend {
     bool batched = false;  // sendmmsg and recvmmsg, else one call a message
     bool segmentation_offload = false;
     bool receive_offload = false;  // asked; without effect where the kernel has none
-    SocketAddress connected_peer;
+    bool portable = false;         // without what only Linux has: no reports of the kernel, and waiting with poll(2)
+    SocketAddress connected_peer = {};
   };
 
   // Errors: kSystem (no descriptors left).

@@ -14,7 +14,7 @@ SingleCallTransmitter::SingleCallTransmitter(int descriptor, std::shared_ptr<Sen
                                              BackendStatistics& statistics)
     : descriptor_(descriptor), calls_(std::move(calls)), statistics_(statistics) {}
 
-TransmitOutcome SingleCallTransmitter::transmit(std::span<mmsghdr> messages) {
+TransmitOutcome SingleCallTransmitter::transmit(std::span<KernelMessage> messages) {
   TransmitOutcome outcome;
   while (outcome.taken < messages.size()) {
     ++statistics_.send_calls;
@@ -35,7 +35,7 @@ BatchTransmitter::BatchTransmitter(int descriptor, std::shared_ptr<SendCalls> ca
       statistics_(statistics),
       single_(descriptor, std::move(calls), statistics) {}
 
-TransmitOutcome BatchTransmitter::transmit(std::span<mmsghdr> messages) {
+TransmitOutcome BatchTransmitter::transmit(std::span<KernelMessage> messages) {
   if (messages.size() == 1 || forbidden_) return single_.transmit(messages);
   for (;;) {
     ++statistics_.send_calls;

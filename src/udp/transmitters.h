@@ -13,7 +13,7 @@ namespace godwit {
 class SingleCallTransmitter final : public Transmitter {
  public:
   SingleCallTransmitter(int descriptor, std::shared_ptr<SendCalls> calls, BackendStatistics& statistics);
-  [[nodiscard]] TransmitOutcome transmit(std::span<mmsghdr> messages) override;
+  [[nodiscard]] TransmitOutcome transmit(std::span<KernelMessage> messages) override;
 
  private:
   int descriptor_;
@@ -25,7 +25,7 @@ class SingleCallTransmitter final : public Transmitter {
 class BatchTransmitter final : public Transmitter {
  public:
   BatchTransmitter(int descriptor, std::shared_ptr<SendCalls> calls, BackendStatistics& statistics);
-  [[nodiscard]] TransmitOutcome transmit(std::span<mmsghdr> messages) override;
+  [[nodiscard]] TransmitOutcome transmit(std::span<KernelMessage> messages) override;
 
  private:
   int descriptor_;

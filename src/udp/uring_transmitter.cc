@@ -23,7 +23,7 @@ Status UringTransmitter::open() {
   return ring_.open(kMaxMessagesPerCall, 2 * kMaxMessagesPerCall);
 }
 
-TransmitOutcome UringTransmitter::transmit(std::span<mmsghdr> messages) {
+TransmitOutcome UringTransmitter::transmit(std::span<KernelMessage> messages) {
   if (failed_) return single_.transmit(messages);
   int refusal = 0;
   std::size_t admitted = 0;
@@ -46,7 +46,7 @@ TransmitOutcome UringTransmitter::transmit(std::span<mmsghdr> messages) {
   return TransmitOutcome{.taken = admitted, .error = refusal};
 }
 
-int UringTransmitter::enter(std::span<mmsghdr> messages) {
+int UringTransmitter::enter(std::span<KernelMessage> messages) {
   if (!ring_.enable()) return ENXIO;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     io_uring_sqe* const entry = io_uring_get_sqe(&ring_.raw());

@@ -18,11 +18,11 @@ class UringTransmitter final : public Transmitter {
   // To be called before anything else. Errors as UringRing::open.
   [[nodiscard]] Status open();
   // Uses system calls from then on when its ring fails (counted as a batch fall-back).
-  [[nodiscard]] TransmitOutcome transmit(std::span<mmsghdr> messages) override;
+  [[nodiscard]] TransmitOutcome transmit(std::span<KernelMessage> messages) override;
 
  private:
   // Queues and waits for all answers. 0, or the errno that makes the ring useless.
-  [[nodiscard]] int enter(std::span<mmsghdr> messages);
+  [[nodiscard]] int enter(std::span<KernelMessage> messages);
   std::size_t collect();
 
   int descriptor_;

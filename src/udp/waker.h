@@ -1,6 +1,8 @@
-// What a back end sleeps on: its socket and an eventfd that other threads and signal handlers write to.
+// What a back end sleeps on: its socket, and an eventfd or a pipe that other threads and signal handlers write to.
 #pragma once
 
+#include <cstdint>
+#include <ctime>
 #include <optional>
 
 #include "base/result.h"
@@ -11,8 +13,12 @@ namespace godwit {
 
 class Waker {
  public:
+  enum class Kind : std::uint8_t {
+    kBest,  // an eventfd and ppoll(2), where the system has them
+    kPipe,  // what POSIX has: poll(2), which counts milliseconds
+  };
   // Errors: kSystem (no descriptors left).
-  [[nodiscard]] static Result<Waker> open();
+  [[nodiscard]] static Result<Waker> open(Kind kind = Kind::kBest);
   Waker(Waker&& other) noexcept;
   Waker& operator=(Waker&&) = delete;
   ~Waker();
@@ -20,15 +26,18 @@ class Waker {
   void wake() noexcept;
   // Whether wake() was called since the last drain.
   bool drain() noexcept;
-  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] int descriptor() const { return read_; }
 
   // Sleeps until `socket` is readable or has an error to report, is writable where `for_writing`, wake(), the time-out
   // or a signal. Drains.
   [[nodiscard]] WaitOutcome wait(int socket, bool for_writing, std::optional<Duration> timeout);
 
  private:
-  explicit Waker(int descriptor) : descriptor_(descriptor) {}
-  int descriptor_;
+  Waker(int read, int write) : read_(read), write_(write) {}
+  [[nodiscard]] bool is_pipe() const { return read_ != write_; }
+
+  int read_;
+  int write_;  // the same for an eventfd
 };
 
 // A negative duration is zero.

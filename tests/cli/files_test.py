@@ -53,7 +53,7 @@ class Files(Case):
         self.assertRegex(result.stdout, r"[1-9][0-9]* resent")
 
     def test_every_back_end(self):
-        for backend in ["sendto", "connected", "mmsg", "gso", "uring"]:
+        for backend in ["sendto", "connected", "mmsg", "gso", "uring", "posix"]:
             with self.subTest(backend):
                 source = random_file(self.folder / f"{backend}.bin", 3 << 20)
                 server = self.listen("--backend", "auto" if backend == "connected" else backend)
