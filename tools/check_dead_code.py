@@ -23,7 +23,7 @@ FOLDERS = ("src", "include", "lab", "tests", "fuzz", "examples")
 # out of it.
 TESTED_ALONE = {
     # State that a class shows.
-    "backoff", "completed", "contiguous", "half_open", "handshake_hash", "model", "open_connections", "opens_connections",
+    "backoff", "completed", "half_open", "handshake_hash", "model", "open_connections", "opens_connections",
     "outstanding_pings", "pool_bytes", "release_bytes", "unsent_bytes",
     # Counters.
     "attempts", "longest_chain", "longest_probe", "lookups", "lost_texts", "malformed", "packets_opened", "space_asked",
@@ -31,7 +31,6 @@ TESTED_ALONE = {
     "cpu_usage_of_this_thread", "make_sample_results", "mutation_name", "one_per", "request_ping", "set_delivery", "to_text",
     "validate_results",
     # Used nowhere: to go with the next change of their files.
-    "acknowledged_fragments", "held_fragments",
     # The wire's own vocabulary.
     "encode_version", "parse_release", "worth_opening",
 }

@@ -90,20 +90,20 @@ class Endpoint {
   bool keep_alive(Duration now, ConnectionId connection, std::uint32_t stream);
   // Nothing more of an inbound stream is delivered. False when no such stream is open.
   bool stop_receiving(ConnectionId connection, std::uint32_t stream, std::uint64_t code = 0);
-  // A stream of unknown length: append() copies bytes to it, and finish() ends it; kAcknowledged follows when the peer has
-  // all of it. In an established extended session; of the options only the deadline counts. The peer gets kChunk events
-  // whose total is 0 until the end is known, the last one perhaps without bytes, or one kMessage. Errors: kUnsupported where
-  // the peer has no such streams, kClosed before the connection is established, kNotFound; kWouldBlock (kWritable follows)
-  // for too many streams, or when a stream holds 4 MiB that are not acknowledged.
+  // A stream of unknown length: append() copies bytes to it, and finish() ends it; kAcknowledged follows when the peer
+  // has all of it. In an established extended session; of the options only the deadline counts. The peer gets kChunk
+  // events whose total is 0 until the end is known, the last one perhaps without bytes, or one kMessage. Errors:
+  // kUnsupported where the peer has no such streams, kClosed before the connection is established, kNotFound;
+  // kWouldBlock (kWritable follows) for too many streams, or when a stream holds 4 MiB that are not acknowledged.
   [[nodiscard]] Result<MessageId> open_stream(Duration now, ConnectionId connection, const SendOptions& options = {});
   [[nodiscard]] Result<void> append(ConnectionId connection, MessageId stream, ByteView bytes);
   // False when it has ended or been finished.
   bool finish(ConnectionId connection, MessageId stream);
-  // So many bytes of a stream's chunks have been read, also of one that has arrived whole; with Options::consume_by_hand,
-  // in an extended session; else without effect.
+  // So many bytes of a stream's chunks have been read, also of one that has arrived whole; with
+  // Options::consume_by_hand, in an extended session; else without effect.
   void consume(ConnectionId connection, std::uint32_t stream, std::uint64_t bytes);
-  // A paused stream's sender stops when a window of it has arrived; what had been granted before comes still. False when
-  // no such stream is open, or the peer has no flow control (the deployed wire has none).
+  // A paused stream's sender stops when a window of it has arrived; what had been granted before comes still. False
+  // when no such stream is open, or the peer has no flow control (the deployed wire has none).
   bool pause(ConnectionId connection, std::uint32_t stream);
   bool resume(ConnectionId connection, std::uint32_t stream);
   // kRoundTrip follows when the peer answers. Errors: kNotFound.

@@ -76,7 +76,7 @@ typedef struct godwit_options {
   int64_t idle_timeout_ns;             /* a peer that was not heard of for so long has gone */
   /* Of a node alone. */
   const char* bind;    /* "ADDR:PORT"; port 0 lets the system choose; null: "[::]:0" */
-  const char* backend; /* "auto", "sendto", "connected", "mmsg", "gso", "uring"; null: the default */
+  const char* backend; /* "auto", "sendto", "connected", "mmsg", "gso", "uring", "posix"; null: the default */
   const char* idle;    /* "block", "spin-block", "spin"; null: the default */
   uint64_t receive_buffer_bytes;
   /* Gets each record of a qlog trace while the loop runs; must not call the library. Null: no trace. */

@@ -23,7 +23,7 @@ struct NodeOptions {
   // "ADDR:PORT"; port 0 lets the system choose. "[::]:31337" takes IPv4 too. A link-local address names its interface:
   // "[fe80::1%eth0]:31337".
   std::string bind = "[::]:0";
-  // "auto", "sendto", "connected", "mmsg", "gso", "uring".
+  // "auto", "sendto", "connected", "mmsg", "gso", "uring", "posix".
   std::string backend = "auto";
   // Bytes of the socket's receive buffer that are asked for; the system may grant fewer.
   std::size_t receive_buffer_bytes = std::size_t{16} << 20;
@@ -88,20 +88,20 @@ class Node {
   // Nothing more of an inbound stream is delivered; in an extended session its sender stops, with kFailed and `code`.
   // False when no such stream is open.
   bool stop_receiving(ConnectionId connection, std::uint32_t stream, std::uint64_t code = 0);
-  // A stream of unknown length: append() copies bytes to it, and finish() ends it; kAcknowledged follows when the peer has
-  // all of it. In an established extended session; of the options only the deadline counts. The peer gets kChunk events
-  // whose total is 0 until the end is known, the last one perhaps without bytes, or one kMessage. Errors: kUnsupported where
-  // the peer has no such streams, kClosed before the connection is established, kNotFound; kWouldBlock (kWritable follows)
-  // for too many streams, or when a stream holds 4 MiB that are not acknowledged.
+  // A stream of unknown length: append() copies bytes to it, and finish() ends it; kAcknowledged follows when the peer
+  // has all of it. In an established extended session; of the options only the deadline counts. The peer gets kChunk
+  // events whose total is 0 until the end is known, the last one perhaps without bytes, or one kMessage. Errors:
+  // kUnsupported where the peer has no such streams, kClosed before the connection is established, kNotFound;
+  // kWouldBlock (kWritable follows) for too many streams, or when a stream holds 4 MiB that are not acknowledged.
   [[nodiscard]] Result<MessageId> open_stream(ConnectionId connection, const SendOptions& options = {});
   [[nodiscard]] Result<void> append(ConnectionId connection, MessageId stream, ByteView bytes);
   // False when it has ended or been finished.
   bool finish(ConnectionId connection, MessageId stream);
-  // So many bytes of a stream's chunks have been read, also of one that has arrived whole; with Options::consume_by_hand,
-  // in an extended session; else without effect.
+  // So many bytes of a stream's chunks have been read, also of one that has arrived whole; with
+  // Options::consume_by_hand, in an extended session; else without effect.
   void consume(ConnectionId connection, std::uint32_t stream, std::uint64_t bytes);
-  // A paused stream's sender stops when a window of it has arrived; what had been granted before comes still. False when
-  // no such stream is open, or the peer has no flow control (the deployed wire has none).
+  // A paused stream's sender stops when a window of it has arrived; what had been granted before comes still. False
+  // when no such stream is open, or the peer has no flow control (the deployed wire has none).
   bool pause(ConnectionId connection, std::uint32_t stream);
   bool resume(ConnectionId connection, std::uint32_t stream);
   // kRoundTrip follows when the peer answers. Errors: kNotFound.

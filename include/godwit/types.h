@@ -112,8 +112,8 @@ struct Options {
   // Messages above 1106 bytes arrive as kChunk events as they come in, instead of one kMessage when complete.
   bool stream_in_chunks = false;
   // Flow control, in extended sessions whose peer has it too: how many bytes of one stream, and of all streams of a
-  // connection, may arrive ahead of the application; 64 KiB to 1 GiB each. Bytes count as read when the handler returns,
-  // or with consume_by_hand (only with stream_in_chunks) when consume() says so.
+  // connection, may arrive ahead of the application; 64 KiB to 1 GiB each. Bytes count as read when the handler
+  // returns, or with consume_by_hand (only with stream_in_chunks) when consume() says so.
   std::uint64_t stream_window_bytes = std::uint64_t{32} << 20;
   std::uint64_t connection_window_bytes = std::uint64_t{48} << 20;
   bool consume_by_hand = false;
@@ -197,8 +197,8 @@ struct Event {
   std::uint64_t total = 0;
   MessageId message = 0;
   CloseReason reason = CloseReason::kLocal;
-  // The number that the other side gave to close(), cancel() or stop_receiving(), in an extended session; of kClosed also
-  // this side's own. 0 where none is known.
+  // The number that the other side gave to close(), cancel() or stop_receiving(), in an extended session; of kClosed
+  // also this side's own. 0 where none is known.
   std::uint64_t code = 0;
   bool may_have_arrived = false;
   bool authenticated = false;

@@ -79,7 +79,6 @@ class RecvStream {
   // Bytes delivered, or in the buffer.
   [[nodiscard]] std::uint64_t contiguous() const { return contiguous_; }
   [[nodiscard]] std::uint32_t next_number() const { return next_; }
-  [[nodiscard]] std::uint32_t held_fragments() const { return held_; }
 
   [[nodiscard]] Instant opened_at() const { return opened_at_; }
   [[nodiscard]] Instant last_new_bytes_at() const { return last_new_bytes_at_; }

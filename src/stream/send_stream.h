@@ -97,7 +97,6 @@ class SendStream {
   // Fragments first … first + count - 1 are acknowledged, each reported once by recovery. O(1).
   void on_acknowledged(std::uint32_t first, std::uint32_t count);
   [[nodiscard]] bool finished() const { return open_ ? open_->finished() : acknowledged_ == layout_.count(); }
-  [[nodiscard]] std::uint32_t acknowledged_fragments() const { return acknowledged_; }
 
  private:
   [[nodiscard]] std::uint32_t last_below(std::uint64_t limit) const;

@@ -14,7 +14,7 @@ namespace godwit {
 namespace {
 
 // Of attempt_interval each; the first ping goes out in the round after them.
-constexpr std::uint8_t kRoundsBeforePings = 2;
+constexpr std::uint8_t kRoundsBeforePings = 1;
 
 HandshakeStep nothing(std::optional<trace::DropReason> drop = std::nullopt) {
   return {.drop = drop};

@@ -38,8 +38,6 @@ class PrefixShares {
   // Connections of the host that `remote` belongs to; 0 while there are no accounts.
   [[nodiscard]] std::size_t of_host(const SocketAddress& remote) const;
 
-  // Whether somebody has more than the share of a newcomer at `remote`.
-  [[nodiscard]] bool has_victim(const SocketAddress& remote) { return host_over_share(remote).has_value(); }
   // The connection that gives way; `heard` tells when a slot's peer was last heard. Nothing when nobody has more.
   using Heard = std::function<Instant(std::uint32_t slot)>;
   [[nodiscard]] std::optional<std::uint32_t> victim(const SocketAddress& remote, const Heard& heard);

@@ -47,14 +47,28 @@ TEST_F(PrefixSharesTest, TheLongestIdleConnectionOfTheLargestHostGivesWay) {
 
 TEST_F(PrefixSharesTest, NobodyGivesWayToANewcomerWhoseShareIsAsLarge) {
   for (std::uint32_t i = 0; i < 50; ++i) add(i, ipv4(static_cast<std::uint8_t>(i), 1, 1), 0s);
-  EXPECT_FALSE(shares_.has_victim(ipv4(200, 1, 1)));
   EXPECT_EQ(victim(ipv4(200, 1, 1)), std::nullopt);
   // A host does not push out its own connections by opening more.
   for (std::uint32_t i = 50; i < 100; ++i) add(i, ipv4(100, 1, static_cast<std::uint16_t>(i)), 0s);
-  EXPECT_FALSE(shares_.has_victim(ipv4(100, 1, 999)));
+  EXPECT_EQ(victim(ipv4(100, 1, 999)), std::nullopt);
   // But another host of its network, and everybody else, do.
-  EXPECT_TRUE(shares_.has_victim(ipv4(100, 2, 1)));
-  EXPECT_TRUE(shares_.has_victim(ipv4(200, 1, 1)));
+  EXPECT_TRUE(victim(ipv4(100, 2, 1)));
+  EXPECT_TRUE(victim(ipv4(200, 1, 1)));
+}
+
+TEST_F(PrefixSharesTest, AHostFindsItsOwnSilentConnectionAndNoOther) {
+  add(0, ipv4(1, 1, 1), 1s);
+  add(1, ipv4(1, 1, 2), 5s);
+  add(2, ipv4(2, 1, 1), 0s);
+  const auto silent = [this](const SocketAddress& remote, Duration since) {
+    return shares_.silent_one(remote, kStart + since, [this](std::uint32_t slot) { return heard_.at(slot); });
+  };
+  EXPECT_EQ(silent(ipv4(1, 1, 9), 3s), 0U);
+  EXPECT_EQ(silent(ipv4(1, 1, 9), 500ms), std::nullopt);
+  EXPECT_EQ(silent(ipv4(3, 1, 1), 100s), std::nullopt) << "it has none";
+  heard_[0] = kStart + 8s;
+  EXPECT_EQ(silent(ipv4(1, 1, 9), 3s), std::nullopt);
+  EXPECT_EQ(silent(ipv4(1, 1, 9), 6s), 1U);
 }
 
 TEST_F(PrefixSharesTest, AnIpv6NetworkCountsAsOneHoweverManySubnetsItUses) {
