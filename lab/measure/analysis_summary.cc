@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -172,9 +173,8 @@ std::vector<ChangeGain> gains_of(const Pipeline& pipeline) {
                     .free_packets_per_second = rates_of(free)};
     if (gain.free.high >= kNoGain) gains.push_back(std::move(gain));
   }
-  std::stable_sort(gains.begin(), gains.end(), [](const ChangeGain& one, const ChangeGain& other) {
-    return std::pair(one.free.middle(), one.halved.middle()) > std::pair(other.free.middle(), other.halved.middle());
-  });
+  std::ranges::sort(gains, std::greater{},
+                    [](const ChangeGain& gain) { return std::pair(gain.free.middle(), gain.halved.middle()); });
   return gains;
 }
 
