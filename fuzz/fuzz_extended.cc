@@ -16,6 +16,7 @@
 #include "base/assert.h"
 #include "fuzz/fixed_keys.h"
 #include "fuzz/input.h"
+#include "transport/connection.h"
 #include "transport/endpoint.h"
 #include "transport/extended_handshake.h"
 #include "transport/extended_keys.h"

@@ -33,7 +33,7 @@ class Events {
     return text_;
   }
   PacketKind kind() {
-    return static_cast<PacketKind>(input_.below(static_cast<std::size_t>(PacketKind::kUnknown) + 1));
+    return static_cast<PacketKind>(input_.below(static_cast<std::size_t>(PacketKind::kCount) + 1));
   }
 
   EventData packet_event(std::uint8_t which) {
