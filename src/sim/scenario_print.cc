@@ -18,15 +18,23 @@ std::string time_text(Duration time) {
 std::string rate_text(Bandwidth rate) {
   return fmt::format("\"{}\"", rate.bits_per_second());
 }
-// A basic string of TOML.
+// A basic string of TOML, in ASCII. `text` is UTF-8.
 std::string quoted(std::string_view text) {
   std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    else
-      out += c;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[at++]);
+    std::uint32_t character = lead < 0x80 ? lead : lead < 0xe0 ? lead & 0x1f : lead < 0xf0 ? lead & 0x0f : lead & 0x07;
+    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) {
+      character = character << 6 | (static_cast<unsigned char>(text[at++]) & 0x3f);
+    }
+    if (character == '"' || character == '\\') out += '\\';
+    if (character > 0xffff) {
+      out += fmt::format("\\U{:08x}", character);
+    } else if (character < 0x20 || character >= 0x7f) {
+      out += fmt::format("\\u{:04x}", character);
+    } else {
+      out += static_cast<char>(character);
+    }
   }
   return out + '"';
 }
