@@ -178,6 +178,7 @@ class World {
       case 6:
         static_cast<void>(end.refuse_stream(id, last_stream_[side]));
         ledgers_[side].lost_stream = true;
+        ledgers_[side].begun.erase({id, last_stream_[side]});
         break;
       default: {
         const std::uint8_t choice = input_.byte();
@@ -224,7 +225,10 @@ class World {
     ledger.contiguous[key] += chunk.bytes.size();
     GODWIT_ASSERT(ledger.contiguous[key] <= chunk.total);
     last_stream_[side] = chunk.stream_id;
-    if (chunk.finished()) complete(side, begun->second);
+    if (!chunk.finished()) return;
+    complete(side, begun->second);
+    // A peer that has begun a new session counts its streams from one again, on the same connection.
+    ledger.begun.erase(begun);
   }
   void on(std::size_t side, ConnectionId id, const MessageConfirmed& confirmed) {
     const auto sent = ledgers_[side].sent.find({id, confirmed.message});
@@ -238,7 +242,10 @@ class World {
     // The rest of a stream that was given up never comes, and its receiver may have acknowledged what came.
     ledgers_[1 - side].lost_stream = true;
   }
-  void on(std::size_t side, ConnectionId, const StreamAborted&) { ledgers_[side].lost_stream = true; }
+  void on(std::size_t side, ConnectionId id, const StreamAborted& aborted) {
+    ledgers_[side].lost_stream = true;
+    ledgers_[side].begun.erase({id, aborted.stream_id});
+  }
   void on(std::size_t side, ConnectionId id, const Connected&) {
     connection_[side] = id;
     ledgers_[side].connected = true;
