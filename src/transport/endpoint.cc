@@ -121,8 +121,8 @@ void Endpoint::update_after_use(std::uint32_t slot) {
   }
   Route& route = routes_[slot];
   if (!route.in_use()) return;
-  if (config_.handshake.extended != ExtendedPolicy::kOff) note_tag(slot);
-  // Its timer is set when it has nothing more to send, or is asked about before (arm_ready).
+  note_tag(slot);
+  arm(slot);
   mark_ready(slot);
 }
 
@@ -163,14 +163,7 @@ void Endpoint::mark_ready(std::uint32_t slot) {
   ready_.push_back(slot);
 }
 
-// What is ready may have new deadlines. Usually nothing is: the owner lets everything be sent before it asks.
-void Endpoint::arm_ready() const {
-  for (std::size_t i = 0; i < ready_.size(); ++i) {
-    if (routes_[ready_[i]].in_use()) arm(ready_[i]);
-  }
-}
-
-void Endpoint::arm(std::uint32_t slot) const {
+void Endpoint::arm(std::uint32_t slot) {
   if (const auto deadline = routes_[slot].next_timeout()) timers_.arm(slot, *deadline);
 }
 

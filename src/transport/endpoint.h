@@ -192,8 +192,7 @@ class Endpoint {
   // Closes connections while the memory of all inbound streams nears its bound: endpoint_memory.cc.
   void relieve_memory(Instant now);
 
-  void arm(std::uint32_t slot) const;
-  void arm_ready() const;
+  void arm(std::uint32_t slot);
   void mark_ready(std::uint32_t slot);
   void share_budget(Instant now, std::uint32_t slot);
 
@@ -214,7 +213,7 @@ class Endpoint {
   SocketAddress last_remote_;  // of the last run, and its slot: runs of one peer come together
   std::uint32_t last_slot_ = 0;
   IdMap by_tag_;  // own random tag of an extended session -> slot
-  mutable TimerQueue timers_;  // of those that are not ready; of the others once they are asked for
+  TimerQueue timers_;
   FifoRing<std::uint32_t> ready_;                     // slots with something to transmit, in turn
   std::unique_ptr<const ConnectionContext> context_;  // what all connections share
   Admission admission_;
