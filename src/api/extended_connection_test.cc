@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "api/connection_test_support.h"
 #include "godwit/godwit.h"
 
@@ -125,7 +127,7 @@ TEST_F(ExtendedByHand, CodesOfCancelledAndUnwantedStreamsReachTheOtherSide) {
   at_b_.clear();
   send(1'000'000);
   ASSERT_TRUE(turn_until([&] { return has(at_b_, Kind::kChunk); }));
-  const std::uint32_t last = at_b_.front().event.stream;
+  const std::uint32_t last = find(at_b_, Kind::kChunk)->event.stream;
   std::uint64_t read = 0;
   while (read < 1'000'000) {
     ASSERT_TRUE(turn_until([&] { return received(last) > read; }));
