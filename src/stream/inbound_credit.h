@@ -16,6 +16,11 @@ class InboundCredit {
   [[nodiscard]] bool admits(std::uint64_t bytes) const { return bytes <= granted_ - received_; }
   // Requires admits(bytes).
   void receive(std::uint64_t bytes) { received_ += bytes; }
+  // Bytes that nobody will read have come.
+  void pass(std::uint64_t bytes) {
+    received_ += bytes;
+    consumed_ += bytes;
+  }
   // The application is done with them; never more than have come.
   void consume(std::uint64_t bytes) { consumed_ += std::min(bytes, received_ - consumed_); }
 

@@ -35,12 +35,7 @@ void InboundFlow::set_paused(std::uint32_t slot, bool paused) {
 }
 
 void InboundFlow::finish(std::uint32_t slot) {
-  const std::uint64_t unread = streams_[slot].credit.unconsumed();
-  if (windows_.by_hand) {
-    unread_of_complete_ += unread;
-  } else {
-    connection_.consume(unread);
-  }
+  complete(streams_[slot].credit.unconsumed());
   streams_[slot] = {};
 }
 
@@ -56,8 +51,8 @@ bool InboundFlow::reset(std::uint32_t slot, std::uint64_t final_bytes) {
   const std::uint64_t received = stream.credit.received();
   if (final_bytes < received || final_bytes > stream.total) return false;
   if (!admits(slot, final_bytes - received)) return false;
-  connection_.receive(final_bytes - received);
-  connection_.consume(stream.credit.unconsumed() + final_bytes - received);
+  connection_.pass(final_bytes - received);
+  connection_.consume(stream.credit.unconsumed());
   reset_.insert(stream.id);
   streams_[slot] = {};
   return true;
@@ -65,17 +60,20 @@ bool InboundFlow::reset(std::uint32_t slot, std::uint64_t final_bytes) {
 
 void InboundFlow::receive_whole(std::uint64_t bytes) {
   connection_.receive(bytes);
+  complete(bytes);
+}
+
+void InboundFlow::complete(std::uint64_t unread) {
   if (windows_.by_hand) {
-    unread_of_complete_ += bytes;
+    unread_of_complete_ += unread;
   } else {
-    connection_.consume(bytes);
+    connection_.consume(unread);
   }
 }
 
 bool InboundFlow::refuse(std::uint32_t id, std::uint64_t total, std::uint64_t bytes) {
   if (!admits_whole(bytes)) return false;
-  connection_.receive(bytes);
-  connection_.consume(bytes);
+  connection_.pass(bytes);
   remember({.id = id, .total = total, .received = bytes, .code = 0});
   return true;
 }
@@ -100,8 +98,7 @@ bool InboundFlow::receive_late(std::uint32_t id, std::uint64_t bytes) {
   // Of a complete stream nothing is under way any more, and a reset has accounted for what was.
   if (ended == nullptr) return true;
   if (!connection_.admits(bytes) || bytes > ended->total - ended->received) return false;
-  connection_.receive(bytes);
-  connection_.consume(bytes);
+  connection_.pass(bytes);
   ended->received += bytes;
   if (ended->received == ended->total) ended_.erase(ended_.begin() + (ended - ended_.data()));
   return true;
@@ -116,8 +113,7 @@ bool InboundFlow::reset_ended(std::uint32_t id, std::uint64_t final_bytes) {
     ended_.erase(ended_.begin() + (ended - ended_.data()));
   }
   if (final_bytes < received || !connection_.admits(final_bytes - received)) return false;
-  connection_.receive(final_bytes - received);
-  connection_.consume(final_bytes - received);
+  connection_.pass(final_bytes - received);
   reset_.insert(id);
   return true;
 }

@@ -119,6 +119,8 @@ class InboundFlow {
   };
 
   void note_due(std::uint32_t slot);
+  // A stream is complete, and so many of its bytes have not been read.
+  void complete(std::uint64_t unread);
   void remember(const Ended& ended);
   [[nodiscard]] Ended* find_ended(std::uint32_t id);
 

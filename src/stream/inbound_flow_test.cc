@@ -325,6 +325,30 @@ TEST_F(CreditTest, AStreamOfUnknownLengthArrivesWholeWhateverIsLost) {
   }
 }
 
+TEST_F(CreditTest, AStreamOfUnknownLengthThatFindsNoPlaceIsStoppedAndItsCreditComesBack) {
+  begin({.stream = 20'000, .connection = 30'000});
+  receiver_ = std::make_unique<RecvStreams>(RecvStreamsConfig{.max_streams = 1});
+  receiver_->use_credit(windows_);
+  receiver_->allow_open_streams();
+  sender_.allow_open_streams();
+  const auto keeps_its_place = sender_.open_stream(kStart, {});
+  ASSERT_TRUE(sender_.append(*keeps_its_place, Bytes(100)));
+  exchange();
+  for (int round = 0; round < 20; ++round) {
+    const auto refused = sender_.open_stream(kStart, {});
+    ASSERT_TRUE(refused) << round;
+    ASSERT_TRUE(sender_.append(*refused, Bytes(10'000)));
+    exchange();
+    const auto failed = sender_.poll_failure(kStart);
+    ASSERT_TRUE(failed) << round;
+    EXPECT_EQ(failed->message, *refused);
+    EXPECT_EQ(failed->reason, SendFailure::Reason::kStopped);
+    sender_.handle_timeout(kStart + 1h * (round + 1));
+  }
+  EXPECT_FALSE(sender_.blocked());
+  EXPECT_EQ(receiver_->flow()->connection().unconsumed(), 0u);
+}
+
 TEST_F(CreditTest, AnEndThatContradictsItsStreamIsAViolation) {
   begin({.stream = 20'000, .connection = 30'000});
   sender_.allow_open_streams();

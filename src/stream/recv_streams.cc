@@ -38,7 +38,9 @@ FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& frag
     return {.result = Outcome::kIgnored};
   }
   const bool open = total == 0 && flow_ && flow_->open_streams();
-  if (!open && (total == 0 || total > config_.max_stream_bytes)) return refuse_new(fragment);
+  const std::uint64_t length = open ? RecvStream::kOpen : total;
+  const std::uint64_t bytes = fragment.payload.size();
+  if (!open && (total == 0 || total > config_.max_stream_bytes)) return refuse_new(id, length, bytes);
 
   // Complete at once: no state, and no place among the open streams.
   if (!open && fragment.number == wire::kFirstFragment && fragment.payload.size() == total) {
@@ -59,8 +61,8 @@ FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& frag
     return {.result = Outcome::kAccepted, .opened = true, .finished = true};
   }
 
-  if (streams_.full()) return refuse_new(fragment);
-  const std::uint32_t index = insert(now, id, open ? RecvStream::kOpen : total);
+  if (streams_.full()) return refuse_new(id, length, bytes);
+  const std::uint32_t index = insert(now, id, length);
   if (fragment.number == wire::kFirstFragment && fragment.payload.size() <= total) surface_metadata(fragment, sink);
   FragmentOutcome outcome = apply(now, index, fragment.number, fragment.payload, sink);
   const bool nothing_kept = outcome.result == Outcome::kNoRoom || outcome.result == Outcome::kIgnored ||
@@ -106,11 +108,8 @@ FragmentOutcome RecvStreams::apply(Instant now, std::uint32_t index, std::uint32
   return {};
 }
 
-FragmentOutcome RecvStreams::refuse_new(const wire::StreamFragment& fragment) {
-  const std::uint32_t id = fragment.stream_id;
-  if (flow_ && !flow_->refuse(id, fragment.total_length, fragment.payload.size())) {
-    return {.result = Outcome::kBeyondCredit};
-  }
+FragmentOutcome RecvStreams::refuse_new(std::uint32_t id, std::uint64_t length, std::uint64_t bytes) {
+  if (flow_ && !flow_->refuse(id, length, bytes)) return {.result = Outcome::kBeyondCredit};
   ++statistics_.refused;
   refused_.insert(id);
   account_tables();
@@ -137,10 +136,7 @@ bool RecvStreams::on_end(Instant now, std::uint32_t stream_id, std::uint64_t tot
   std::uint32_t index = find(stream_id);
   if (index == kNone) {
     if (completed_.contains(stream_id) || refused_.contains(stream_id)) return true;
-    if (streams_.full()) {
-      refused_.insert(stream_id);
-      return true;
-    }
+    if (streams_.full()) return refuse_new(stream_id, total, 0).result == Outcome::kRefused;
     index = insert(now, stream_id, RecvStream::kOpen);
   }
   if (!streams_[index].open()) return false;

@@ -149,7 +149,8 @@ class RecvStreams {
   [[nodiscard]] FragmentOutcome admit(Instant now, const wire::StreamFragment& fragment, StreamSink& sink);
   [[nodiscard]] FragmentOutcome apply(Instant now, std::uint32_t index, std::uint32_t number, ByteView payload,
                                       StreamSink& sink);
-  [[nodiscard]] FragmentOutcome refuse_new(const wire::StreamFragment& fragment);
+  // A stream of `length` bytes, RecvStream::kOpen where that is not known, of which `bytes` have come.
+  [[nodiscard]] FragmentOutcome refuse_new(std::uint32_t id, std::uint64_t length, std::uint64_t bytes);
   static void surface_metadata(const wire::StreamFragment& fragment, StreamSink& sink);
   [[nodiscard]] std::uint32_t find(std::uint32_t stream_id);
   [[nodiscard]] std::uint32_t insert(Instant now, std::uint32_t id, std::uint64_t total);

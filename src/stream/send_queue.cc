@@ -77,15 +77,8 @@ Result<MessageId> SendQueue::send_stream(Body&& body, SendOptions options) {
   const std::uint64_t cost = wire::deployed_charge(size);
   if (!charge_.ever_fits(cost))
     return failure(ErrorCode::kTooLarge, "the stream exceeds the limit of all open streams");
-  if (!charge_.fits(cost)) {
-    // The cheapest of the refused decides when to try again: the others are refused once more and wait on.
-    refused_charge_ = std::min(refused_charge_.value_or(cost), cost);
-    ++statistics_.refused;
-    return failure(ErrorCode::kWouldBlock, "the open streams are at the receiver's limit");
-  }
-  const std::optional<std::uint32_t> id = ids_.next(options.as == SendAs::kOperationsStream);
-  if (!id) return failure(ErrorCode::kClosed, "the stream ids of this connection are used up");
-  charge_.open(cost);
+  const auto id = take_stream_id(cost, options.as == SendAs::kOperationsStream);
+  if (!id) return std::unexpected(id.error());
   const Instant deadline = options.deadline.value_or(Instant::max());
   const std::uint32_t index = streams_.insert(
       StreamSlot{.stream = SendStream{*id, std::move(body), std::move(options.metadata), options.send_limit},
@@ -95,6 +88,19 @@ Result<MessageId> SendQueue::send_stream(Body&& body, SendOptions options) {
   note_deadline(deadline);
   ++statistics_.streams_accepted;
   return id_of(SendKind::kFragment, index);
+}
+
+Result<std::uint32_t> SendQueue::take_stream_id(std::uint64_t cost, bool operations) {
+  if (!charge_.fits(cost)) {
+    // The cheapest of the refused decides when to try again: the others are refused once more and wait on.
+    refused_charge_ = std::min(refused_charge_.value_or(cost), cost);
+    ++statistics_.refused;
+    return failure(ErrorCode::kWouldBlock, "the open streams are at the receiver's limit");
+  }
+  const std::optional<std::uint32_t> id = ids_.next(operations);
+  if (!id) return failure(ErrorCode::kClosed, "the stream ids of this connection are used up");
+  charge_.open(cost);
+  return *id;
 }
 
 std::uint32_t SendQueue::stream_id(MessageId message) const {

@@ -262,6 +262,8 @@ class SendQueue {
 
   void fail(SendKind kind, std::uint32_t index, SendFailure::Reason reason, std::uint64_t code = 0);
   [[nodiscard]] std::uint32_t find_stream(std::uint32_t stream_id) const;
+  // An id for a new stream, whose share of the receiver's limits is taken. Errors: kWouldBlock, kClosed.
+  [[nodiscard]] Result<std::uint32_t> take_stream_id(std::uint64_t cost, bool operations);
   void note_sendable(std::uint32_t index);
   std::optional<MessageId> confirm_if_finished(std::uint32_t index);
   [[nodiscard]] bool open_stream_has_room() const;

@@ -15,15 +15,8 @@ Result<MessageId> SendQueue::open_stream(Instant now, const SendOptions& options
   charge_.expire(now);
   if (!credit_ || !credit_->open_streams)
     return failure(ErrorCode::kUnsupported, "the peer has no streams of unknown length");
-  const std::uint64_t cost = charge_of_open_stream();
-  if (!charge_.fits(cost)) {
-    refused_charge_ = std::min(refused_charge_.value_or(cost), cost);
-    ++statistics_.refused;
-    return failure(ErrorCode::kWouldBlock, "the open streams are at the receiver's limit");
-  }
-  const std::optional<std::uint32_t> id = ids_.next(false);
-  if (!id) return failure(ErrorCode::kClosed, "the stream ids of this connection are used up");
-  charge_.open(cost);
+  const auto id = take_stream_id(charge_of_open_stream(), false);
+  if (!id) return std::unexpected(id.error());
   const Instant deadline = options.deadline.value_or(Instant::max());
   const std::uint32_t index =
       streams_.insert(StreamSlot{.stream = SendStream{*id, std::make_unique<OpenPieces>()}, .deadline = deadline});

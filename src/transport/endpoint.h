@@ -167,6 +167,8 @@ class Endpoint {
   [[nodiscard]] bool inbound_full() const;
   // Whether a connection that somebody begins at `remote` would find a place. Nobody loses one: the address is
   // unproven.
+  // Without anybody giving way.
+  [[nodiscard]] bool has_free_place(const SocketAddress& remote) const;
   [[nodiscard]] bool would_admit(Instant now, const SocketAddress& remote);
   [[nodiscard]] std::optional<std::uint32_t> place_for(Instant now, const SocketAddress& remote);
   // A place for a connection that this side begins. False when this side holds all of them.

@@ -33,10 +33,13 @@ std::optional<std::uint32_t> Endpoint::place_for(Instant now, const SocketAddres
   return inbound_.silent_one(remote, now - kSilentEnough, heard);
 }
 
+bool Endpoint::has_free_place(const SocketAddress& remote) const {
+  return !inbound_full() && inbound_.of_host(remote) < config_.max_connections_per_host;
+}
+
 bool Endpoint::would_admit(Instant now, const SocketAddress& remote) {
   if (is_known_peer(remote) && reserved_ < config_.reserved_connections) return true;
-  const bool has_share = inbound_.of_host(remote) < config_.max_connections_per_host;
-  return (has_share && !inbound_full()) || place_for(now, remote).has_value();
+  return has_free_place(remote) || place_for(now, remote).has_value();
 }
 
 bool Endpoint::make_own_place(Instant now) {
@@ -64,9 +67,10 @@ void Endpoint::take_place(Instant now, std::uint32_t slot) {
     ++reserved_;
     return;
   }
-  if (!would_admit(now, remote)) return evict(now, slot);
-  if (inbound_full() || inbound_.of_host(remote) >= config_.max_connections_per_host) {
-    if (const auto victim = place_for(now, remote)) evict(now, *victim);
+  if (!has_free_place(remote)) {
+    const auto victim = place_for(now, remote);
+    if (!victim) return evict(now, slot);
+    evict(now, *victim);
   }
   inbound_.add(slot, remote, now);
   routes_[slot].has_place = true;
