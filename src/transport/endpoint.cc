@@ -122,7 +122,9 @@ void Endpoint::update_after_use(std::uint32_t slot) {
   Route& route = routes_[slot];
   if (!route.in_use()) return;
   note_tag(slot);
-  arm(slot);
+  // Its deadline is computed once for all uses of it: when it has nothing more to send, or when somebody asks before.
+  route.is_armed = false;
+  if (!std::exchange(route.is_used, true)) used_.push_back(slot);
   mark_ready(slot);
 }
 
@@ -163,8 +165,18 @@ void Endpoint::mark_ready(std::uint32_t slot) {
   ready_.push_back(slot);
 }
 
-void Endpoint::arm(std::uint32_t slot) {
+void Endpoint::arm(std::uint32_t slot) const {
+  routes_[slot].is_armed = true;
   if (const auto deadline = routes_[slot].next_timeout()) timers_.arm(slot, *deadline);
+}
+
+void Endpoint::arm_used() const {
+  for (const std::uint32_t slot : used_) {
+    const Route& route = routes_[slot];
+    route.is_used = false;
+    if (route.in_use() && !route.is_armed) arm(slot);
+  }
+  used_.clear();
 }
 
 // --- The application's inputs ---

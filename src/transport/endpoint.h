@@ -194,7 +194,9 @@ class Endpoint {
   // Closes connections while the memory of all inbound streams nears its bound: endpoint_memory.cc.
   void relieve_memory(Instant now);
 
-  void arm(std::uint32_t slot);
+  void arm(std::uint32_t slot) const;
+  // Every connection that was used since the last call, unless its timer has been set meanwhile.
+  void arm_used() const;
   void mark_ready(std::uint32_t slot);
   void share_budget(Instant now, std::uint32_t slot);
 
@@ -215,7 +217,8 @@ class Endpoint {
   SocketAddress last_remote_;  // of the last run, and its slot: runs of one peer come together
   std::uint32_t last_slot_ = 0;
   IdMap by_tag_;  // own random tag of an extended session -> slot
-  TimerQueue timers_;
+  mutable TimerQueue timers_;                         // brought up to date by arm_used()
+  mutable std::vector<std::uint32_t> used_;           // slots used since arm_used(), each once
   FifoRing<std::uint32_t> ready_;                     // slots with something to transmit, in turn
   std::unique_ptr<const ConnectionContext> context_;  // what all connections share
   Admission admission_;

@@ -13,6 +13,7 @@ namespace godwit {
 // --- Time ---
 
 std::optional<Instant> Endpoint::next_timeout() const {
+  arm_used();
   const auto timer = timers_.next();
   const auto closing = closing_.next_timeout();
   if (!timer || !closing) return timer ? timer : closing;
@@ -20,6 +21,7 @@ std::optional<Instant> Endpoint::next_timeout() const {
 }
 
 void Endpoint::handle_timeout(Instant now) {
+  arm_used();
   while (const auto slot = timers_.pop_due(now)) {
     Route& route = routes_[*slot];
     if (!route.in_use()) continue;

@@ -102,6 +102,8 @@ class Route {
   // --- The endpoint's own notes about this slot ---
   std::optional<FairShare::Member> member;  // of the shared budget
   bool ready = false;                       // waits for its turn to transmit
+  mutable bool is_used = false;             // is in the endpoint's list of used slots
+  mutable bool is_armed = false;            // the endpoint's timer knows its deadline
   bool has_place = false;                   // counted in the connection table as established
   bool reserved = false;                    // holds one of the places for own connections and known peers
   std::uint32_t known_tag = 0;              // under which the endpoint finds the slot; 0: none
