@@ -22,6 +22,8 @@ struct DatagramRun {
   [[nodiscard]] std::size_t segment_count() const {
     return segment_size == 0 ? 0 : (bytes.size() + segment_size - 1) / segment_size;
   }
+  // What the kernel counts: an empty run is one datagram without bytes.
+  [[nodiscard]] std::size_t datagram_count() const { return bytes.empty() ? 1 : segment_count(); }
   [[nodiscard]] MutableBytes segment(std::size_t index) const {
     const std::size_t begin = index * segment_size;
     GODWIT_ASSERT(begin < bytes.size());

@@ -30,7 +30,8 @@ TEST(CongestionKinds, HaveEachAValueAndANameOfTheirOwn) {
     EXPECT_TRUE(values.insert(static_cast<std::uint8_t>(kind)).second) << to_string(kind);
     EXPECT_TRUE(names.insert(to_string(kind)).second) << to_string(kind);
   }
-  EXPECT_TRUE(std::ranges::equal(congestion_names(), congestion_kinds(), {}, {}, to_string));
+  EXPECT_TRUE(std::ranges::equal(congestion_names(), congestion_kinds(), {}, {},
+                                 [](CongestionKind kind) { return to_string(kind); }));
   EXPECT_EQ(adaptive_congestion_kinds().size(), congestion_kinds().size() - 1);
   EXPECT_EQ(std::ranges::count(adaptive_congestion_kinds(), CongestionKind::kFixedRate), 0);
 }

@@ -7,7 +7,7 @@
 
 #include "congestion/test_path.h"
 
-namespace godwit {
+namespace godwit::path_test {
 namespace {
 
 struct Cell {
@@ -248,4 +248,4 @@ TEST(PathModel, GivesTheSameTransferForTheSameSeed) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::path_test

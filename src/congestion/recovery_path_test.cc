@@ -12,7 +12,7 @@
 #include "recovery/pacer.h"
 #include "recovery/recovery.h"
 
-namespace godwit {
+namespace godwit::recovery_path_test {
 namespace {
 
 RecoveryConfig recovery_config() {
@@ -179,4 +179,4 @@ INSTANTIATE_TEST_SUITE_P(
     });
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::recovery_path_test

@@ -20,6 +20,7 @@ if(GODWIT_X86)
   # instructions beyond the baseline are the business of function attributes in the sources: no inline function of
   # another header may be compiled for them.
   file(GLOB gcm_kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/crypto/gcm_batch_*_x86.cc)
+  set_source_files_properties(${gcm_kernels} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   if(CMAKE_BUILD_TYPE STREQUAL "Debug")
     set_source_files_properties(${gcm_kernels} PROPERTIES COMPILE_OPTIONS -O2)
   endif()

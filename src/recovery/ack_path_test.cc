@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace godwit {
+namespace godwit::ack_path_test {
 namespace {
 
 constexpr Instant kStart{100s};
@@ -247,4 +247,4 @@ TEST_F(AckPathTest, ProbesOnlyWhereManyAcknowledgementsGoOut) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::ack_path_test

@@ -10,7 +10,7 @@
 
 #include "base/random.h"
 
-namespace godwit {
+namespace godwit::ack_tracker_test {
 namespace {
 
 using testing::ElementsAre;
@@ -305,4 +305,4 @@ TEST(AckTracker, AgreesWithANaiveModel) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::ack_tracker_test

@@ -4,7 +4,7 @@
 
 #include <deque>
 
-namespace godwit {
+namespace godwit::delivery_rate_test {
 namespace {
 
 constexpr Instant kStart{1s};
@@ -123,4 +123,4 @@ TEST(DeliveryRate, DeliversWithoutASampleWhenNoTransmissionIsKnown) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::delivery_rate_test

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace godwit {
+namespace godwit::loss_detector_test {
 namespace {
 
 constexpr Instant kStart{1s};
@@ -191,4 +191,4 @@ TEST_F(LossDetectorTest, FindsPersistentCongestionWhenNothingGetsThroughForLong)
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::loss_detector_test

@@ -8,7 +8,7 @@
 
 #include "base/random.h"
 
-namespace godwit {
+namespace godwit::pacer_test {
 namespace {
 
 constexpr Instant kStart{1s};
@@ -198,4 +198,4 @@ TEST(Pacer, AMessageLargerThanTheBucketWaitsForAFullOne) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::pacer_test

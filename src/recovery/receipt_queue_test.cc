@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace godwit {
+namespace godwit::receipt_queue_test {
 namespace {
 
 using testing::ElementsAre;
@@ -158,4 +158,4 @@ TEST(ReceiptQueue, TrimsOnlyWhenNothingWaits) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::receipt_queue_test

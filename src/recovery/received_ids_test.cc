@@ -9,7 +9,7 @@
 
 #include "base/random.h"
 
-namespace godwit {
+namespace godwit::received_ids_test {
 namespace {
 
 constexpr Instant kStart{1s};
@@ -207,4 +207,4 @@ TEST(ReceivedIds, NeverReportsAnIdNewTwiceWhenGapsArePassed) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::received_ids_test

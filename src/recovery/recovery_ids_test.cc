@@ -7,7 +7,7 @@
 #include "base/random.h"
 #include "recovery/recovery.h"
 
-namespace godwit {
+namespace godwit::recovery_ids_test {
 namespace {
 
 constexpr Instant kStart{1s};
@@ -89,4 +89,4 @@ TEST(RecoveryIds, PingsOnAnIdleConnectionTakeNoRoom) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::recovery_ids_test

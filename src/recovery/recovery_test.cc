@@ -9,7 +9,7 @@
 
 #include "recovery/test_path.h"
 
-namespace godwit {
+namespace godwit::recovery_test {
 namespace {
 
 constexpr Instant kStart{1s};
@@ -478,4 +478,4 @@ TEST_F(RecoveryTest, HandlesATimeoutThatIsNotDue) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::recovery_test

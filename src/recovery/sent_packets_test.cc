@@ -8,7 +8,7 @@
 
 #include "base/random.h"
 
-namespace godwit {
+namespace godwit::sent_packets_test {
 namespace {
 
 constexpr Instant kStart{1s};
@@ -174,4 +174,4 @@ TEST(SentPackets, AgreesWithAMapUnderRandomOperations) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::sent_packets_test

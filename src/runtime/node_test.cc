@@ -7,7 +7,7 @@
 
 #include "runtime/clock.h"
 
-namespace godwit {
+namespace godwit::node_test {
 namespace {
 
 KeyPair make_keys() {
@@ -254,4 +254,4 @@ TEST(Node, ConnectsToTheAddressThatAListenerIsBoundTo) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::node_test

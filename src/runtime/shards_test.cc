@@ -7,7 +7,7 @@
 #include <set>
 #include <thread>
 
-namespace godwit {
+namespace godwit::shards_test {
 namespace {
 
 KeyPair make_keys() {
@@ -323,4 +323,4 @@ TEST(Shards, RefusesAPortThatOthersHold) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::shards_test

@@ -17,7 +17,7 @@
 #include "sim/shrink.h"
 #include "sim/simulator.h"
 
-namespace godwit::sim {
+namespace godwit::sim::attacker_test {
 namespace {
 
 // Two hosts, a few messages and a stream, and one attack on the first host.
@@ -246,4 +246,4 @@ TEST(AttackSeeds, FiveHundredBreakNoRule) {
 }
 
 }  // namespace
-}  // namespace godwit::sim
+}  // namespace godwit::sim::attacker_test

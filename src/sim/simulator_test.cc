@@ -9,7 +9,7 @@
 
 #include "sim/scenario_random.h"
 
-namespace godwit::sim {
+namespace godwit::sim::simulator_test {
 namespace {
 
 std::string trace_of(std::uint64_t seed) {
@@ -144,4 +144,4 @@ INSTANTIATE_TEST_SUITE_P(
     });
 
 }  // namespace
-}  // namespace godwit::sim
+}  // namespace godwit::sim::simulator_test

@@ -8,7 +8,7 @@
 #include "stream/recv_streams.h"
 #include "stream/send_queue.h"
 
-namespace godwit {
+namespace godwit::inbound_flow_test {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
@@ -421,4 +421,4 @@ TEST_F(CreditTest, BothSidesAgreeUnderRandomUse) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::inbound_flow_test

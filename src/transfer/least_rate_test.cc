@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace godwit {
+namespace godwit::least_rate_test {
 namespace {
 
 constexpr Instant kStart{1h};
@@ -50,4 +50,4 @@ TEST(LeastRate, WhoHadToWaitIsExcused) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::least_rate_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace godwit {
+namespace godwit::turn_order_test {
 namespace {
 
 constexpr Instant kStart{1h};
@@ -69,4 +69,4 @@ TEST(TurnOrder, ThousandsOfClientsLeaveTheLatestKnown) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::turn_order_test

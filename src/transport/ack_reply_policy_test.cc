@@ -5,7 +5,7 @@
 #include "base/random.h"
 #include "wire/version.h"
 
-namespace godwit {
+namespace godwit::ack_reply_policy_test {
 namespace {
 
 constexpr Instant kStart{100s};
@@ -201,4 +201,4 @@ TEST_F(AckReplyTest, AnOldInitiatorsCompletionAckIsNotReceipted) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::ack_reply_policy_test

@@ -8,7 +8,7 @@
 
 #include "base/random.h"
 
-namespace godwit {
+namespace godwit::admission_test {
 namespace {
 
 constexpr Instant kStart{50s};
@@ -284,4 +284,4 @@ TEST(AdmissionOffers, AreAnsweredWhileJunkUsesUpTheDecryptions) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::admission_test

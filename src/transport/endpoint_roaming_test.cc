@@ -9,7 +9,7 @@
 #include "transport/connection.h"
 #include "transport/endpoint.h"
 
-namespace godwit {
+namespace godwit::endpoint_roaming_test {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
@@ -266,4 +266,4 @@ TEST(Roaming, ASessionOfTheDeployedFormStaysWhereItIs) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::endpoint_roaming_test

@@ -8,7 +8,7 @@
 
 #include "transport/connection.h"
 
-namespace godwit {
+namespace godwit::endpoint_test {
 namespace {
 
 // Two endpoints and a wire between them in virtual time: a constant delay, and losses by a seeded draw.
@@ -356,4 +356,4 @@ TEST(Endpoint, AChangedRateLimitIsFollowedWithoutAFurtherInput) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::endpoint_test

@@ -8,7 +8,7 @@
 
 #include "transport/handshake_link_test_support.h"
 
-namespace godwit {
+namespace godwit::extended_handshake_test {
 namespace {
 
 using test::Bytes;
@@ -471,4 +471,4 @@ TEST(ExtendedHandshake, P2TheStaticSecretsAndARecordingDoNotGiveTheKeys) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::extended_handshake_test

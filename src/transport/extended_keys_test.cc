@@ -7,7 +7,7 @@
 #include "transport/handshake_test_support.h"
 #include "transport/session.h"
 
-namespace godwit {
+namespace godwit::extended_keys_test {
 namespace {
 
 using test::Bytes;
@@ -195,4 +195,4 @@ TEST_F(ExtendedKeysTest, WithoutTheCapabilityNobodyUpdates) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::extended_keys_test

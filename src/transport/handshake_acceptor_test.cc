@@ -7,7 +7,7 @@
 
 #include "transport/handshake_test_support.h"
 
-namespace godwit {
+namespace godwit::handshake_acceptor_test {
 namespace {
 
 using test::Bytes;
@@ -244,4 +244,4 @@ TEST_F(AcceptorTest, TheSessionGoesOnUnderTheNoncesOfItsAck) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::handshake_acceptor_test

@@ -15,7 +15,7 @@
 #include "transport/handshake.h"
 #include "transport/handshake_test_support.h"
 
-namespace godwit {
+namespace godwit::handshake_golden_test {
 namespace {
 
 using nlohmann::json;
@@ -218,4 +218,4 @@ TEST(HandshakeGolden, Item23WritesTheRecordedErrorAckByteForByte) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::handshake_golden_test

@@ -10,7 +10,7 @@
 #include "transport/handshake.h"
 #include "transport/handshake_test_support.h"
 
-namespace godwit {
+namespace godwit::handshake_hostile_test {
 namespace {
 
 using test::Bytes;
@@ -207,4 +207,4 @@ TEST_F(HostileTest, EveryPlaintextLengthUnderARightKeyIsSurvived) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::handshake_hostile_test

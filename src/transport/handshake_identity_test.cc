@@ -6,7 +6,7 @@
 #include "transport/handshake_initiator.h"
 #include "transport/handshake_initiator_test_support.h"
 
-namespace godwit {
+namespace godwit::handshake_identity_test {
 namespace {
 
 using test::Bytes;
@@ -351,4 +351,4 @@ TEST_F(InitiatorTest, WaitsAMomentForTheAckOfAPeerThatItsLateIntroHasReset) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::handshake_identity_test

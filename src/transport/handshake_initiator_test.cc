@@ -10,7 +10,7 @@
 #include "transport/handshake_initiator_test_support.h"
 #include "transport/key_usage.h"
 
-namespace godwit {
+namespace godwit::handshake_initiator_test {
 namespace {
 
 using test::Bytes;
@@ -356,4 +356,4 @@ TEST_F(InitiatorTest, CountsOnFromEarlierSessionsUnderAReusedKey) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::handshake_initiator_test

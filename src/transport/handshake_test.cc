@@ -8,7 +8,7 @@
 
 #include "transport/handshake_link_test_support.h"
 
-namespace godwit {
+namespace godwit::handshake_test {
 namespace {
 
 using test::Bytes;
@@ -368,4 +368,4 @@ TEST(Handshake, W3AttackerOnThePathOfADialIsNeverTakenForTheDialledPeer) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::handshake_test

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace godwit {
+namespace godwit::keepalive_test {
 namespace {
 
 constexpr Instant kStart{100s};
@@ -358,4 +358,4 @@ TEST_F(KeepAliveTest, ClaimsOfAnOverdueAnswerCauseOnePingASecondAtMost) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::keepalive_test

@@ -4,7 +4,7 @@
 
 #include "transport/handshake_test_support.h"
 
-namespace godwit {
+namespace godwit::path_validation_test {
 namespace {
 
 using test::kStart;
@@ -68,4 +68,4 @@ TEST_F(PathValidationTest, AFloodOfChangesCostsOneChallengeInTenthOfASecond) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::path_validation_test

@@ -7,7 +7,7 @@
 
 #include "base/random.h"
 
-namespace godwit {
+namespace godwit::prefix_shares_test {
 namespace {
 
 const Instant kStart{1h};
@@ -129,4 +129,4 @@ TEST_P(AccountsFrom, AgreesWithAModelUnderRandomOperations) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::prefix_shares_test

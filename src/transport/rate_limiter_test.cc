@@ -7,7 +7,7 @@
 
 #include "base/random.h"
 
-namespace godwit {
+namespace godwit::rate_limiter_test {
 namespace {
 
 constexpr Instant kStart{10s};
@@ -99,4 +99,4 @@ TEST(HashedLimiter, NeverGrows) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::rate_limiter_test

@@ -7,7 +7,7 @@
 #include "transport/handshake_test_support.h"
 #include "transport/key_usage.h"
 
-namespace godwit {
+namespace godwit::session_test {
 namespace {
 
 using test::Bytes;
@@ -250,4 +250,4 @@ TEST_F(SessionTest, Item8SealersOfTwoSessionsUnderOneKeyStartAtDifferentNonces) 
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::session_test

@@ -9,10 +9,6 @@ namespace {
 constexpr std::size_t kMaxSpareBuffers = 1024;
 constexpr std::size_t kRunsPerCall = 64;
 
-std::size_t datagrams_in(const DatagramRun& run) {
-  return run.bytes.empty() ? 1 : run.segment_count();
-}
-
 // The heap keeps the latest first, so "later" is its "less".
 constexpr auto kIsLater = [](const auto& a, const auto& b) {
   return a.due != b.due ? a.due > b.due : a.order > b.order;
@@ -35,7 +31,7 @@ std::size_t FaultNetwork::send(Duration now, std::span<const DatagramRun> runs) 
 }
 
 void FaultNetwork::send_run(Duration now, const DatagramRun& run) {
-  const std::size_t count = datagrams_in(run);
+  const std::size_t count = run.datagram_count();
   std::size_t begin = 0;  // of the stretch without faults
   for (std::size_t i = 0; i < count; ++i) {
     // One draw for each kind of fault that is on, whatever the others say: a plan with one more kind strikes the same.
@@ -95,11 +91,11 @@ void FaultNetwork::pass_stretch(Duration now, const DatagramRun& run, std::size_
 }
 
 void FaultNetwork::pass(Duration now, const DatagramRun& run) {
-  passed_ += datagrams_in(run);
+  passed_ += run.datagram_count();
   if (plan_.delay > Duration::zero() || plan_.jitter > Duration::zero()) {
-    if (has_room(run.bytes.size(), datagrams_in(run))) {
+    if (has_room(run.bytes.size(), run.datagram_count())) {
       const auto extra = static_cast<Duration::rep>(random_.unit() * static_cast<double>(plan_.jitter.count()));
-      statistics_.delayed += datagrams_in(run);
+      statistics_.delayed += run.datagram_count();
       hold_late(now + plan_.delay + Duration{extra}, run);
     }
   } else {
@@ -167,7 +163,7 @@ void FaultNetwork::send_outgoing(Duration now) {
   if (!outgoing_.empty()) {
     const std::size_t taken = inner_.send(outgoing_);
     for (const DatagramRun& run : std::span(outgoing_).subspan(taken)) {
-      if (has_room(run.bytes.size(), datagrams_in(run))) hold_late(now, run);
+      if (has_room(run.bytes.size(), run.datagram_count())) hold_late(now, run);
     }
     outgoing_.clear();
   }

@@ -35,10 +35,6 @@ cmsghdr* append(cmsghdr* at, int level, int type, const T& value) {
   return reinterpret_cast<cmsghdr*>(reinterpret_cast<std::uint8_t*>(at) + CMSG_SPACE(sizeof value));
 }
 
-std::size_t datagrams_in(const DatagramRun& run) {
-  return run.bytes.empty() ? 1 : run.segment_count();
-}
-
 }  // namespace
 
 // Names and control bytes stand once a run and are shared by its messages; a run may need two sets of control bytes,
@@ -243,7 +239,7 @@ void RunSender::on_refusal(const DatagramRun& run, Position& at, int error, bool
 void RunSender::discard_rest(const DatagramRun& run, Position& at, int error) {
   errors_.add(run.remote, error);
   const std::size_t sent = run.segment_size == 0 ? 0 : at.offset / run.segment_size;
-  statistics_.datagrams_discarded += datagrams_in(run) - sent;
+  statistics_.datagrams_discarded += run.datagram_count() - sent;
   ++statistics_.runs_sent;
   suspect_.reset();
   retries_ = 0;

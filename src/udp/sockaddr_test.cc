@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 
-namespace godwit {
+namespace godwit::sockaddr_test {
 namespace {
 
 SocketAddress address_of(const char* text) {
@@ -83,4 +83,4 @@ TEST(KernelAddress, CarriesTheScopeOfALinkLocalAddressBothWays) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::sockaddr_test

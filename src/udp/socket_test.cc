@@ -7,7 +7,7 @@
 
 #include <utility>
 
-namespace godwit {
+namespace godwit::socket_test {
 namespace {
 
 SocketAddress address_of(const char* text) {
@@ -112,4 +112,4 @@ TEST(Socket, MovingHandsTheDescriptorOver) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::socket_test

@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 
-namespace godwit::wire {
+namespace godwit::wire::extension_test {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
@@ -116,4 +116,4 @@ TEST(Extension, RandomBytesAreNeverTrouble) {
 }
 
 }  // namespace
-}  // namespace godwit::wire
+}  // namespace godwit::wire::extension_test

@@ -5,7 +5,7 @@
 #include "wire/control_frame.h"
 #include "wire/message_codec.h"
 
-namespace godwit::wire {
+namespace godwit::wire::flow_frame_test {
 namespace {
 
 constexpr FlowFrame kSome{.kind = FlowFrame::Kind::kStreamReset,
@@ -48,4 +48,4 @@ TEST(FlowFrame, OtherVariantsCutOnesAndThoseWithReceiptsAreNone) {
 }
 
 }  // namespace
-}  // namespace godwit::wire
+}  // namespace godwit::wire::flow_frame_test
