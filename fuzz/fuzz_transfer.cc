@@ -119,6 +119,7 @@ class World {
                                      .wake = [] {},
                                      .notice = nullptr});
         feed(*sender_);
+        pair_.threads_work = [this] { return sender_->reading(); };
         break;
       default: make_perf_client(); break;
     }
@@ -128,7 +129,7 @@ class World {
     if (!start()) return;
     for (int step = 0; step < kMaxSteps && !input_.empty() && connection_ != 0; ++step) {
       act();
-      GODWIT_ASSERT(tested_.endpoint->connection_count() <= 2);
+      GODWIT_ASSERT(tested_.endpoint->connection_count() <= (third_ != nullptr ? 3U : 2U));
       if (receiver_) GODWIT_ASSERT(receiver_->unfinished() <= kMaxFiles);
     }
     wait(100ms);
@@ -171,6 +172,12 @@ class World {
                       .block_memory = 8 << 20};
     receiver_ = std::make_unique<FileReceiver>(*tested_.endpoint, *store_, options, observer_);
     feed(*receiver_);
+    // From another network: places and space are shared between sources.
+    third_ = &pair_.add_third(*SocketAddress::parse("172.16.9.3:3000"));
+    third_->on_event = [this](Instant, ConnectionId connection, Event& event) {
+      if (std::holds_alternative<Connected>(event)) third_connection_ = connection;
+    };
+    static_cast<void>(third_->endpoint->connect(pair_.now, tested_.address, tested_.endpoint->public_key()));
     pair_.threads_work = [this] { return store_ && store_->pending() > 0; };
   }
 
@@ -230,6 +237,11 @@ class World {
   std::array<std::uint8_t, kSha256Size> hash() {
     static const std::array<std::uint8_t, kSha256Size> kOfNothing = FileHash().finish();
     if (input_.coin()) return kOfNothing;
+    if (input_.coin() && offered_ <= 5000) {  // the right one: data streams hold zeros
+      FileHash zeros;
+      zeros.update(Bytes(offered_));
+      return zeros.finish();
+    }
     std::array<std::uint8_t, kSha256Size> hash{};
     hash[0] = input_.byte();
     return hash;
@@ -260,6 +272,8 @@ class World {
 
   FileOffer offer() {
     FileOffer offer{.transfer = id(), .size = input_.coin() ? input_.number() % 5000 : input_.number(), .name = name()};
+    if (role_ == Role::kFileReceiver) known_ = offer.transfer;
+    offered_ = offer.size;
     const std::uint8_t shape = input_.byte();
     if ((shape & 1) != 0) offer.attributes.mode = static_cast<std::uint16_t>(shape * 8U);
     if ((shape & 2) != 0) {
@@ -270,16 +284,18 @@ class World {
   }
 
   PerfStart perf_start() {
-    return {.session = id(),
-            .flags = input_.byte(),
-            .congestion = input_.byte(),
-            .streams = static_cast<std::uint16_t>(input_.number()),
-            .stream_bytes = input_.coin() ? 1000U + input_.byte() : input_.number(),
-            .duration_ms = static_cast<std::uint32_t>(input_.number() % 1000),
-            .rate = input_.coin() ? 0 : input_.number(),
-            .target_bytes = input_.number(),
-            .window = input_.number(),
-            .progress_ms = input_.coin() ? 0 : static_cast<std::uint32_t>(input_.number())};
+    PerfStart start{.session = id(),
+                    .flags = input_.byte(),
+                    .congestion = input_.byte(),
+                    .streams = static_cast<std::uint16_t>(input_.number()),
+                    .stream_bytes = input_.coin() ? 1000U + input_.byte() : input_.number(),
+                    .duration_ms = static_cast<std::uint32_t>(input_.number() % 1000),
+                    .rate = input_.coin() ? 0 : input_.number(),
+                    .target_bytes = input_.number(),
+                    .window = input_.number(),
+                    .progress_ms = input_.coin() ? 0 : static_cast<std::uint32_t>(input_.number())};
+    if (role_ == Role::kPerfServer) known_ = start.session;
+    return start;
   }
 
   PerfCut perf_cut() {
@@ -377,7 +393,10 @@ class World {
   }
 
   void say(Bytes bytes, SendAs as) {
-    static_cast<void>(hostile_.endpoint->send(pair_.now, connection_, Body::owned(std::move(bytes)), {.as = as}));
+    const bool other = third_speaks_ && third_connection_ != 0;
+    Endpoint& speaker = other ? *third_->endpoint : *hostile_.endpoint;
+    static_cast<void>(
+        speaker.send(pair_.now, other ? third_connection_ : connection_, Body::owned(std::move(bytes)), {.as = as}));
   }
 
   void act() {
@@ -389,6 +408,8 @@ class World {
     } else if (op < 200) {
       const ByteView raw = input_.take(input_.byte());
       say(Bytes(raw.begin(), raw.end()), (op & 1) != 0 ? SendAs::kStream : SendAs::kMessage);
+    } else if (op < 202) {
+      third_speaks_ = !third_speaks_;
     } else if (op < 204) {  // ends, or comes again
       hostile_.endpoint->close(pair_.now, connection_, "closed");
       connection_ = 0;
@@ -416,7 +437,11 @@ class World {
   std::unique_ptr<FileSendSession> sender_;
   std::unique_ptr<PerfClient> client_;
   ConnectionId connection_ = 0;
-  std::uint64_t known_ = 0;  // transfer or session of the side under test
+  EndpointPair::Side* third_ = nullptr;
+  ConnectionId third_connection_ = 0;
+  bool third_speaks_ = false;
+  std::uint64_t offered_ = 0;  // size of the latest offer
+  std::uint64_t known_ = 0;    // transfer or session of the side under test
   std::uint64_t echo_ = 0;
   std::uint32_t stream_ = 0;
   std::string text_;
