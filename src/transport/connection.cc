@@ -1,50 +1,27 @@
 #include "transport/connection.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
-#include "congestion/event_of.h"
-#include "transport/send_kind.h"
-#include "wire/control_frame.h"
-#include "wire/utf8.h"
-
 namespace godwit {
-namespace {
-
-// Application rates count payload; the wire carries the envelope and the header as well (decisions 13).
-constexpr double kWireShare = static_cast<double>(wire::kMaxDatagram) / static_cast<double>(wire::kFragmentPayload);
-// A bounded text fits the one datagram of a farewell with room to spare.
-constexpr std::size_t kMaxFarewellText = 256;
-
-}  // namespace
-
-Connection::Established::Established(Instant now, const ConnectionContext& context, Session started)
-    : session(std::move(started)),
-      acks(context.config.acknowledgement),
-      recovery(context.config.recovery, *context.handshake.random),
-      controller(make_controller(context.config.congestion, context.config.controller)),
-      pacer(controller->pacing_rate(), context.config.pacer),
-      // An acceptor's peer has proved that it is established by the packet that confirmed the handshake; a dialler
-      // knows only that an ack arrived (wire spec 4.3, 4.5).
-      keepalive(context.config.keepalive, now, session.initiator() ? ProofRule::kPingOrFail : ProofRule::kProven,
-                *context.handshake.random) {}
 
 Connection::Connection(const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
                        Handshake handshake)
-    : context_(context), id_(id), remote_(remote), queue_(context.config.send_queue) {
+    : core_(context, id, remote) {
   enter(std::make_unique<Handshake>(std::move(handshake)));
 }
 
 Connection::Connection(Instant now, const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
                        Session session, std::vector<std::vector<std::uint8_t>> handshake_tail)
-    : context_(context), id_(id), remote_(remote), queue_(context.config.send_queue) {
+    : core_(context, id, remote) {
   establish(now, std::move(session), std::move(handshake_tail));
 }
 
 Connection::~Connection() = default;
 
 void Connection::enter(State next, CloseReason reason) {
-  EndpointStatistics& counts = context_.statistics;
+  EndpointStatistics& counts = core_.context.statistics;
   const bool was_handshaking = is_handshaking();
   // One that starts over has been reported as connected, and stays so until it is closed.
   const bool was_open = is_established() || unanswered_.has_value();
@@ -62,90 +39,132 @@ void Connection::enter(State next, CloseReason reason) {
   }
 }
 
-Handshake* Connection::shaking_hands() {
-  auto* held = std::get_if<std::unique_ptr<Handshake>>(&state_);
-  return held == nullptr ? nullptr : held->get();
-}
-
-Connection::Established* Connection::established() {
-  auto* held = std::get_if<std::unique_ptr<Established>>(&state_);
-  return held == nullptr ? nullptr : held->get();
-}
-
-const Connection::Established* Connection::established() const {
-  const auto* held = std::get_if<std::unique_ptr<Established>>(&state_);
-  return held == nullptr ? nullptr : held->get();
-}
-
-Connection::Closed* Connection::closed() {
-  auto* held = std::get_if<std::unique_ptr<Closed>>(&state_);
-  return held == nullptr ? nullptr : held->get();
-}
-
-const Connection::Closed* Connection::closed() const {
-  const auto* held = std::get_if<std::unique_ptr<Closed>>(&state_);
-  return held == nullptr ? nullptr : held->get();
-}
-
 const Session* Connection::session() const {
-  const Established* session = established();
-  return session == nullptr ? nullptr : &session->session;
+  return established() == nullptr ? nullptr : &established()->session();
 }
 
 const Recovery* Connection::recovery() const {
-  const Established* session = established();
-  return session == nullptr ? nullptr : &session->recovery;
+  return established() == nullptr ? nullptr : &established()->recovery();
 }
 
 const RecvStreams* Connection::inbound_streams() const {
-  const Established* session = established();
-  return session == nullptr ? nullptr : session->streams.get();
+  return established() == nullptr ? nullptr : established()->streams();
 }
 
 void Connection::establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> handshake_tail) {
-  auto started = std::make_unique<Established>(now, context_, std::move(session));
-  started->handshake_tail = std::move(handshake_tail);
-  update_rate(now, *started);
-  const Session& keys = started->session;
-  const bool authenticated = keys.peer_authenticated();
+  const bool authenticated = session.peer_authenticated();
   if (!unanswered_) {
-    emit(
-        Connected{.remote = remote_,
-                  .initiator = keys.initiator(),
-                  .peer_authenticated = authenticated,
-                  .form = keys.form(),
-                  .fallback = keys.fallback(),
-                  .peer = std::make_shared<const PeerDetails>(PeerDetails{
-                      .version = keys.peer_version(), .observed_self = keys.observed_self(), .key = keys.peer_key()})});
+    core_.emit(Connected{
+        .remote = core_.remote,
+        .initiator = session.initiator(),
+        .peer_authenticated = authenticated,
+        .form = session.form(),
+        .fallback = session.fallback(),
+        .peer = std::make_shared<const PeerDetails>(PeerDetails{
+            .version = session.peer_version(), .observed_self = session.observed_self(), .key = session.peer_key()})});
   }
-  trace(now, trace::ConnectionStateChanged{"established", remote_});
-  trace_controller(now, *started, {});
-  begin_flow_control(*started);
-  enter(std::move(started));
+  enter(std::make_unique<EstablishedConnection>(now, core_, std::move(session), std::move(handshake_tail)));
   const auto unanswered = std::exchange(unanswered_, std::nullopt);
   if (!unanswered) return;
   if (unanswered->told_authenticated && !authenticated) {
     // The application was told that this is the peer it has dialled.
     return end(now, CloseReason::kUnauthenticated, "the peer did not prove its key again", Telling::kClose);
   }
-  if (!unanswered->told_authenticated && authenticated) emit(PeerAuthenticated{});
+  if (!unanswered->told_authenticated && authenticated) core_.emit(PeerAuthenticated{});
 }
+
+template <typename T, typename Use>
+T Connection::with_session(Instant now, T absent, Use use) {
+  EstablishedConnection* session = established();
+  if (session == nullptr) return absent;
+  T result = use(*session);
+  end_if_asked(now);
+  return result;
+}
+
+void Connection::end_if_asked(Instant now) {
+  EstablishedConnection* session = established();
+  if (session == nullptr || session->ending() == nullptr) [[likely]]
+    return;
+  if (session->ending()->never_answered && start_over(now, *session)) return;
+  const EstablishedConnection::Ending ending = *session->ending();
+  const bool silence = ending.never_answered;
+  end(now, ending.reason, silence ? with_path_problem(ending.text) : ending.text, ending.telling, ending.code);
+}
+
+// --- The way in ---
+
+void Connection::receive(Instant now, const DatagramRun& batch) {
+  const std::size_t count = batch.segment_count();
+  std::size_t first = 0;
+  for (; first < count && !is_established(); ++first) {
+    const MutableBytes datagram = batch.segment(first);
+    if (is_handshaking()) {
+      receive_handshake_datagram(now, datagram);
+    } else {
+      core_.drop(now, trace::DropReason::kClosed, datagram.size());
+    }
+  }
+  ++core_.counted.runs_received;
+  if (EstablishedConnection* session = established()) {
+    session->receive(now, batch, first);
+    end_if_asked(now);
+  }
+}
+
+bool Connection::receive_intro(Instant now, const IntroSeen& intro) {
+  Handshake* handshake = shaking_hands();
+  if (handshake == nullptr) return false;
+  const HandshakeStep step = handshake->receive_intro(now, intro);
+  apply_step(now, step, {});
+  return step.kind != HandshakeStep::Kind::kNothing;
+}
+
+void Connection::receive_handshake_datagram(Instant now, MutableBytes datagram) {
+  Handshake* handshake = shaking_hands();
+  if (handshake == nullptr) return;
+  std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
+  apply_step(now, handshake->receive(now, datagram, scratch), datagram);
+}
+
+bool Connection::receive_if_authentic(Instant now, MutableBytes datagram) {
+  return with_session(now, false,
+                      [&](EstablishedConnection& session) { return session.receive_if_authentic(now, datagram); });
+}
+
+bool Connection::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram) {
+  return with_session(now, false,
+                      [&](EstablishedConnection& session) { return session.receive_elsewhere(now, from, datagram); });
+}
+
+std::optional<PathAddress> Connection::take_move() {
+  EstablishedConnection* session = established();
+  return session == nullptr ? std::nullopt : session->take_move();
+}
+
+void Connection::move_to(Instant now, const SocketAddress& remote) {
+  GODWIT_ASSERT(is_established());
+  established()->move_to(now, remote);
+}
+
+// --- Its life ---
 
 // W9: the acceptor has acknowledged the intro, never heard the completion, and has given up by now. A fresh intro
 // starts over, for what has not been sent yet: the silence proves nothing, and the acceptor's new session would deliver
 // once more what it may have received in this one. False when the time to connect is over.
-bool Connection::start_over(Instant now, Established& session) {
-  const Session& keys = session.session;
+bool Connection::start_over(Instant now, EstablishedConnection& session) {
+  const Session& keys = session.session();
   if (!keys.dialled_key() || now >= keys.dial_deadline()) return false;
-  auto handshake = Handshake::initiate(now, context_.handshake, remote_, *keys.dialled_key(), keys.dial_deadline());
+  auto handshake =
+      Handshake::initiate(now, core_.context.handshake, core_.remote, *keys.dialled_key(), keys.dial_deadline());
   if (!handshake) return false;
   record_key_usage(keys);
-  queue_.fail_started();
-  report_failures(now);
-  trace(now, trace::ConnectionStateChanged{"dialling again", remote_});
-  emit(Suspect{.silent_for = session.keepalive.silent_for(now)});
+  core_.queue.fail_started();
+  session.report_failures(now);
+  core_.trace(now, trace::ConnectionStateChanged{"dialling again", core_.remote});
+  core_.emit(Suspect{.silent_for = session.keepalive().silent_for(now)});
   unanswered_ = Unanswered{.told_authenticated = keys.peer_authenticated()};
-  end_streams(session);
+  session.end_streams();
   enter(std::make_unique<Handshake>(std::move(*handshake)));
   return true;
 }
@@ -162,11 +181,11 @@ std::vector<std::vector<std::uint8_t>> drain_datagrams(Instant now, Handshake& h
 void Connection::apply_step(Instant now, const HandshakeStep& step, ByteView datagram) {
   // What is handed over inside it is recorded when it is processed.
   if (step.kind != HandshakeStep::Kind::kNothing && step.plaintext.empty() && !datagram.empty()) {
-    context_.record_handshake_received(now, id_, datagram);
+    core_.context.record_handshake_received(now, core_.id, datagram);
   }
   switch (step.kind) {
     case HandshakeStep::Kind::kNothing:
-      if (step.drop) drop(now, *step.drop, datagram.size());
+      if (step.drop) core_.drop(now, *step.drop, datagram.size());
       return;
     case HandshakeStep::Kind::kProgress: return;
     case HandshakeStep::Kind::kFailed: {
@@ -188,191 +207,205 @@ void Connection::apply_step(Instant now, const HandshakeStep& step, ByteView dat
 }
 
 void Connection::process_first(Instant now, const HandshakeStep& step, ByteView datagram) {
-  Established* session = established();
-  if (session == nullptr) return;
-  session->keepalive.on_authentic(now, step.confirmed_by_ack);
-  if (step.plaintext.empty()) return;
-  process(now, {.datagram = datagram, .opened = {.plaintext = step.plaintext}});
-  finish_run(now);
+  if (EstablishedConnection* session = established()) {
+    session->process_first(now, step.confirmed_by_ack, step.plaintext, datagram);
+    end_if_asked(now);
+  }
 }
 
 Result<MessageId> Connection::send(Instant now, Body&& body, SendOptions options) {
-  if (closed() != nullptr) return failure(ErrorCode::kClosed, "the connection has ended");
-  if (const Established* session = established()) {
+  if (ended() != nullptr) return failure(ErrorCode::kClosed, "the connection has ended");
+  if (const Session* keys = session()) {
     const bool becomes_stream = options.as != SendAs::kMessage || body.size() > wire::kShortMessageLimit;
-    if (becomes_stream && session->session.key_is_aging()) {
+    if (becomes_stream && keys->key_is_aging()) {
       return failure(ErrorCode::kClosed, "the key has protected its share of packets: dial again for a fresh one");
     }
   }
-  return queue_.send(now, std::move(body), std::move(options));
+  return core_.queue.send(now, std::move(body), std::move(options));
 }
 
 bool Connection::extend_send_limit(MessageId message, std::uint64_t limit_bytes) {
-  return queue_.extend_send_limit(message, limit_bytes);
+  return core_.queue.extend_send_limit(message, limit_bytes);
 }
 
 bool Connection::cancel(Instant now, MessageId message, std::uint64_t code) {
-  const bool cancelled = queue_.cancel(message, code);
+  const bool cancelled = core_.queue.cancel(message, code);
   report_failures(now);
   return cancelled;
 }
 
 std::uint32_t Connection::stream_id(MessageId message) const {
-  return queue_.stream_id(message);
+  return core_.queue.stream_id(message);
 }
 
-Status Connection::ping(Instant now) {
-  Established* session = established();
+Result<MessageId> Connection::open_stream(Instant now, const SendOptions& options) {
+  if (!is_established()) return failure(ErrorCode::kClosed, "the connection is not established");
+  return core_.queue.open_stream(now, options);
+}
+
+Status Connection::ping() {
+  EstablishedConnection* session = established();
   if (session == nullptr) return failure(ErrorCode::kClosed, "the connection is not established");
-  session->ping_due = true;
-  static_cast<void>(now);
+  session->ping();
   return {};
 }
 
-void Connection::set_congestion(Instant now, CongestionKind kind) {
-  Established* session = established();
-  if (session == nullptr || session->controller->kind() == kind) return;
-  session->controller = make_controller(kind, context_.config.controller);
-  trace_controller(now, *session, {});
-  update_rate(now, *session);
-}
-
-void Connection::set_rate_limit(Instant now, std::optional<Bandwidth> limit) {
-  if (rate_limit_ == limit) return;
-  rate_limit_ = limit;
-  if (Established* session = established()) update_rate(now, *session);
-}
-
-void Connection::set_rate_cap(Instant now, std::optional<Bandwidth> cap) {
-  if (rate_cap_ == cap) return;
-  rate_cap_ = cap;
-  if (Established* session = established()) update_rate(now, *session);
-}
-
-void Connection::update_rate(Instant now, Established& session) {
-  Bandwidth rate = session.controller->pacing_rate();
-  if (rate_limit_) rate = std::min(rate, rate_limit_->scaled(kWireShare));
-  if (rate_cap_) rate = std::min(rate, rate_cap_->scaled(kWireShare));
-  if (rate != session.pacer.rate()) session.pacer.set_rate(now, rate);
-}
-
-void Connection::close(Instant now, CloseReason reason, std::string_view text, std::uint64_t code) {
-  if (closed() == nullptr) end(now, reason, text, Telling::kClose, code);
-}
-
-// W25: a deliberate close is an error ack under a fresh packet id; the words "expected version" would mean something
-// else.
-std::vector<std::uint8_t> Connection::seal_farewell(Established& session, std::string_view text, std::uint64_t code) {
-  // A peer does not decode what is no UTF-8, and would not learn of the end.
-  const std::string whole = wire::with_valid_utf8(wire::cut_utf8(text, kMaxFarewellText));
-  text = whole;
-  if (text.empty() || wire::expected_version_in(text)) text = "connection closed";
-  std::vector<std::uint8_t> datagram(wire::kMaxDatagram);
-  const MutableBytes plaintext = MutableBytes(datagram).subspan(kEnvelopePrefix, wire::kMaxPlaintext);
-  std::size_t size = wire::encode(plaintext, session.recovery.next_packet_id(), {}, wire::AckError{text});
-  if (size == 0) return {};
-  if (code != 0 && session.session.has(wire::capability::kCloseCode)) {
-    const auto frame = wire::encode(wire::ControlFrame{.kind = wire::ControlFrame::Kind::kCloseCode, .data = code});
-    std::ranges::copy(frame, plaintext.subspan(size).begin());
-    size += frame.size();
-  }
-  datagram.resize(size + wire::kDatagramOverhead);
-  if (!session.session.sealer().seal_in_place(datagram)) return {};
-  return datagram;
-}
-
-// Events in the queue may show what the streams have stored.
-void Connection::end_streams(Established& session) {
-  if (!session.streams) return;
-  session.streams->fail_all(*this);
-  context_.events.keep(std::move(session.streams));
-}
-
-void Connection::end(Instant now, CloseReason reason, std::string_view text, Telling telling, std::uint64_t code) {
-  auto ended = std::make_unique<Closed>();
-  std::string words(text.empty() ? close_reason_name(reason) : text);
-  const PathProblem problem = path_problem();
-  if (reason == CloseReason::kIdleTimeout) words = with_path_problem(std::move(words));
-  if (Established* session = established()) {
-    if (telling != Telling::kNothing) {
-      ended->farewell = seal_farewell(*session, telling == Telling::kAnswer ? std::string_view() : text,
-                                      telling == Telling::kAnswer ? 0 : code);
-    }
-    ended->told = ended->farewell.empty();
-    end_streams(*session);
-    record_key_usage(session->session);
-    ended->statistics = std::make_unique<ConnectionStatistics>(statistics());
-    ended->statistics->bytes_in_flight = 0;
-    if (telling == Telling::kClose) ended->session = std::make_unique<Session>(std::move(session->session));
-  }
-  queue_.cancel_all();
-  enter(std::move(ended), reason);
-  report_failures(now);
-  trace(now, trace::ConnectionClosed{close_reason_name(reason)});
-  emit(godwit::Closed{.reason = reason, .text = std::move(words), .code = code, .problem = problem});
-}
-
-void Connection::abandon(Instant now, CloseReason reason) {
-  if (closed() == nullptr) end(now, reason, {}, Telling::kNothing);
-}
-
 bool Connection::touch_stream(Instant now, std::uint32_t stream_id) {
-  Established* session = established();
-  return session != nullptr && session->streams && session->streams->touch(now, stream_id);
+  EstablishedConnection* session = established();
+  return session != nullptr && session->touch_stream(now, stream_id);
 }
 
 bool Connection::refuse_stream(std::uint32_t stream_id, std::uint64_t code) {
-  Established* session = established();
-  return session != nullptr && session->streams && session->streams->refuse(stream_id, code);
+  EstablishedConnection* session = established();
+  return session != nullptr && session->refuse_stream(stream_id, code);
+}
+
+void Connection::consume(std::uint32_t stream_id, std::uint64_t bytes) {
+  if (EstablishedConnection* session = established()) session->consume(stream_id, bytes);
+}
+
+bool Connection::set_paused(std::uint32_t stream_id, bool paused) {
+  EstablishedConnection* session = established();
+  return session != nullptr && session->set_paused(stream_id, paused);
+}
+
+void Connection::set_congestion(Instant now, CongestionKind kind) {
+  if (EstablishedConnection* session = established()) session->set_congestion(now, kind);
+}
+
+void Connection::set_rate_limit(Instant now, std::optional<Bandwidth> limit) {
+  if (core_.rate_limit == limit) return;
+  core_.rate_limit = limit;
+  if (EstablishedConnection* session = established()) session->update_rate(now);
+}
+
+void Connection::set_rate_cap(Instant now, std::optional<Bandwidth> cap) {
+  if (core_.rate_cap == cap) return;
+  core_.rate_cap = cap;
+  if (EstablishedConnection* session = established()) session->update_rate(now);
+}
+
+// --- The end ---
+
+void Connection::close(Instant now, CloseReason reason, std::string_view text, std::uint64_t code) {
+  if (ended() == nullptr) end(now, reason, text, Telling::kClose, code);
+}
+
+void Connection::record_key_usage(const Session& session) const {
+  if (session.extended() != nullptr) return;
+  core_.context.key_usage.record(session.sending_key(), session.sealer().packets_sealed());
+}
+
+void Connection::end(Instant now, CloseReason reason, std::string_view text, Telling telling, std::uint64_t code) {
+  auto last = std::make_unique<Ended>();
+  std::string words(text.empty() ? close_reason_name(reason) : text);
+  const PathProblem problem = path_problem();
+  if (reason == CloseReason::kIdleTimeout) words = with_path_problem(std::move(words));
+  if (EstablishedConnection* session = established()) {
+    const bool answers = telling == Telling::kAnswer;
+    if (telling != Telling::kNothing) {
+      last->close_packet = session->seal_close_packet(answers ? std::string_view() : text, answers ? 0 : code);
+    }
+    last->told = last->close_packet.empty();
+    session->end_streams();
+    record_key_usage(session->session());
+    last->statistics = std::make_unique<ConnectionStatistics>(statistics());
+    last->statistics->bytes_in_flight = 0;
+    if (telling == Telling::kClose) last->session = std::make_unique<Session>(session->take_session());
+  }
+  core_.queue.cancel_all();
+  enter(std::move(last), reason);
+  report_failures(now);
+  core_.trace(now, trace::ConnectionClosed{close_reason_name(reason)});
+  core_.emit(Closed{.reason = reason, .text = std::move(words), .code = code, .problem = problem});
+}
+
+void Connection::abandon(Instant now, CloseReason reason) {
+  if (ended() == nullptr) end(now, reason, {}, Telling::kNothing);
 }
 
 bool Connection::is_finished() const {
-  return closed() != nullptr && closed()->told;
+  return ended() != nullptr && ended()->told;
 }
 
 std::optional<Connection::ClosePacket> Connection::take_close_packet() {
-  Closed* const ended = closed();
-  if (ended == nullptr || !ended->session || ended->farewell.empty()) return std::nullopt;
-  return ClosePacket{.datagram = std::move(ended->farewell), .session = std::move(ended->session)};
+  Ended* const last = ended();
+  if (last == nullptr || !last->session || last->close_packet.empty()) return std::nullopt;
+  return ClosePacket{.datagram = std::move(last->close_packet), .session = std::move(last->session)};
 }
 
 void Connection::report_failures(Instant now) {
-  while (const auto failed = queue_.poll_failure(now)) {
-    if (Established* session = established(); session != nullptr && failed->may_have_arrived) {
-      session->recovery.forget_owner(content_kind_of(failed->kind), failed->owner,
-                                     {.first = failed->first_packet, .last = failed->last_packet});
-    }
-    constexpr std::array<std::string_view, 7> kWhy = {
-        "its bytes could not be read",  "its deadline has passed", "the peer did not receipt it", "cancelled",
-        "the peer began a new session", "it was lost on the way",  "the peer wants no more of it"};
-    emit(MessageFailed{.message = failed->message,
-                       .may_have_arrived = failed->may_have_arrived,
-                       .why = std::string(kWhy[static_cast<std::size_t>(failed->reason)]),
-                       .code = failed->code});
-  }
+  if (EstablishedConnection* session = established()) return session->report_failures(now);
+  core_.report_failures(now, nullptr);
 }
 
-void Connection::report_writable() {
-  if (queue_.poll_writable()) emit(Writable{});
+// --- Whether the peer is there ---
+
+void Connection::hold_data(Instant now) {
+  if (EstablishedConnection* session = established()) session->hold_data(now);
+}
+
+Duration Connection::unanswered_for(Instant now) const {
+  return established() == nullptr ? Duration::zero() : established()->keepalive().unanswered_for(now);
+}
+
+void Connection::on_path_problem(Instant now, PathProblem problem) {
+  path_problem_ = problem;
+  path_problem_at_ = now;
+  // Others than these say nothing about whether the peer is there.
+  if (problem == PathProblem::kDatagramTooLong || problem == PathProblem::kForbidden) return;
+  expect_answer(now, Duration::zero());
+}
+
+void Connection::expect_answer(Instant now, Duration patience) {
+  if (EstablishedConnection* session = established()) session->expect_answer(now, patience);
+}
+
+bool Connection::is_suspect() const {
+  return unanswered_ || (established() != nullptr && established()->keepalive().suspect());
+}
+
+PathProblem Connection::path_problem() const {
+  const bool heard_since = established() != nullptr && path_problem_at_ < established()->keepalive().last_authentic();
+  return heard_since ? PathProblem::kNone : path_problem_;
+}
+
+std::string Connection::with_path_problem(std::string text) const {
+  const PathProblem problem = path_problem();
+  if (problem != PathProblem::kNone) text.append(": ").append(path_problem_name(problem));
+  return text;
+}
+
+// --- The way out ---
+
+std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer& buffer) {
+  if (EstablishedConnection* session = established()) [[likely]] {
+    auto batch = session->poll_transmit(now, buffer);
+    if (session->ending() == nullptr) [[likely]]
+      return batch;
+    end_if_asked(now);
+  }
+  const MutableBytes space = buffer.space();
+  if (space.size() < wire::kMaxDatagram) return std::nullopt;
+  std::size_t size = 0;
+  if (Handshake* handshake = shaking_hands()) {
+    size = handshake->poll_transmit(now, space.first(wire::kMaxDatagram));
+    if (size > 0) core_.context.record_handshake_sent(now, core_.id, space.first(size));
+  } else if (Ended* last = ended(); last != nullptr && !std::exchange(last->told, true)) {
+    size = last->close_packet.size();
+    std::copy(last->close_packet.begin(), last->close_packet.end(), space.begin());
+    core_.context.record_close_sent(now, core_.id, size);
+  }
+  if (size == 0) return std::nullopt;
+  ++core_.counted.packets_sent;
+  core_.counted.bytes_sent += size;
+  return DatagramRun{.local = {}, .remote = core_.remote, .bytes = buffer.commit(size), .segment_size = size};
 }
 
 std::optional<Instant> Connection::next_timeout() const {
   if (const Handshake* shaking = handshake()) return shaking->next_timeout();
-  const Established* session = established();
-  if (session == nullptr) return std::nullopt;
-  Instant earliest = session->keepalive.next_timeout();
-  const auto consider = [&earliest](std::optional<Instant> deadline) {
-    if (deadline && *deadline < earliest) earliest = *deadline;
-  };
-  consider(session->acks.deadline());
-  consider(session->recovery.next_timeout());
-  if (session->streams) consider(session->streams->next_timeout());
-  consider(queue_.next_timeout());
-  consider(session->paced_until);
-  if (session->hold) consider(std::min(session->hold->until, session->hold->ping_at));
-  consider(session->session.next_timeout());
-  if (session->roaming) consider(session->roaming->validation.next_timeout());
-  return earliest;
+  if (const EstablishedConnection* session = established()) return session->next_timeout();
+  return std::nullopt;
 }
 
 void Connection::handle_timeout(Instant now) {
@@ -380,72 +413,23 @@ void Connection::handle_timeout(Instant now) {
     // A handshake may end by its timer in an established session, whose first ping is due at once.
     apply_step(now, handshake->handle_timeout(now), {});
   }
-  Established* session = established();
-  if (session == nullptr) return;
-  if (session->paced_until && *session->paced_until <= now) session->paced_until.reset();
-  if (session->hold && session->hold->until <= now) session->hold.reset();
-  if (session->hold && session->hold->ping_at <= now) {
-    session->ping_due = true;
-    session->hold->ping_at = now + patience();
+  if (EstablishedConnection* session = established()) {
+    session->handle_timeout(now);
+    end_if_asked(now);
   }
-  session->session.expire_others(now);
-  expire_former_key(now, *session);
-  if (session->roaming) session->roaming->validation.handle_timeout(now);
-  const KeepAlive::Outcome alive = session->keepalive.handle_timeout(now);
-  if (alive.idle_expired) return end(now, CloseReason::kIdleTimeout, {}, Telling::kClose);
-  if (alive.proof_failed) {
-    if (start_over(now, *session)) return;
-    return end(now, CloseReason::kHandshakeFailed,
-               with_path_problem("the peer acknowledged the handshake and then stayed silent"), Telling::kClose);
-  }
-  if (alive.ping || alive.suspended) session->ping_due = true;
-  if (alive.became_suspect) emit(Suspect{.silent_for = session->keepalive.silent_for(now)});
-  apply_timeout(now, *session);
-  if (session->streams) session->streams->handle_timeout(now, *this);
-  queue_.handle_timeout(now);
-  report_failures(now);
-  report_writable();
-}
-
-void Connection::apply_timeout(Instant now, Established& session) {
-  const std::optional<Instant> due = session.recovery.next_timeout();
-  if (!due || *due > now) return;
-  const TimeoutOutcome& outcome = session.recovery.handle_timeout(now);
-  watch_for_silence(now, session);
-  for (const AbandonedPacket& packet : outcome.abandoned) {
-    if (packet.content.kind == PacketContent::Kind::kControl) continue;
-    queue_.on_abandoned(send_kind_of(packet.content.kind), packet.content.owner);
-  }
-  if (outcome.lost_packets > 0 || outcome.persistent_congestion) {
-    apply_congestion_event(now, session, congestion_event_of(now, outcome, session.recovery), outcome, true);
-  }
-}
-
-void Connection::apply_congestion_event(Instant now, Established& session, const CongestionEvent& event,
-                                        const LossOutcome& losses, bool timed_out) {
-  const std::string_view before = controller_state(session);
-  session.controller->on_congestion_event(event);
-  if (losses.persistent_congestion) session.controller->on_persistent_timeout(now);
-  trace_controller(now, session, before);
-  update_rate(now, session);
-  if (context_.sink == nullptr) return;
-  for (const LostRecord& record : losses.lost) {
-    trace(now, trace::PacketLost{.packet_id = record.id, .bytes = record.bytes, .timeout = timed_out});
-  }
-  const RttEstimator& rtt = session.recovery.rtt();
-  trace(now, trace::MetricsUpdated{.latest_round_trip = rtt.latest(),
-                                   .smoothed_round_trip = rtt.smoothed(),
-                                   .minimum_round_trip = rtt.minimum(),
-                                   .round_trip_variance = rtt.variance(),
-                                   .bytes_in_flight = event.bytes_in_flight,
-                                   .window_bytes = session.controller->window_bytes(),
-                                   .pacing_rate = session.pacer.rate()});
 }
 
 Bandwidth Connection::demand() {
-  Established* session = established();
-  if (session == nullptr || !has_data(*session)) return {};
-  return session->controller->pacing_rate();
+  EstablishedConnection* session = established();
+  return session == nullptr ? Bandwidth{} : session->demand();
+}
+
+ConnectionStatistics Connection::statistics() const {
+  ConnectionStatistics result;
+  if (ended() != nullptr && ended()->statistics) result = *ended()->statistics;
+  static_cast<ConnectionCounters&>(result) = core_.counted;
+  if (established() != nullptr) established()->add_statistics(result);
+  return result;
 }
 
 }  // namespace godwit

@@ -1,15 +1,8 @@
 // One peer: a handshake, then an established session, then nothing. Pure: no I/O, no clock, no thread. Owned by
-// Endpoint, which routes runs to it and drives its timers. Parts (streams, recovery, congestion, receipts) decide and
-// return outcomes; only the connection applies them and emits events.
-//
-//   IN    receive()       -> open -> decode -> duplicate filter -> receipts -> streams / control -> events
-//   OUT   poll_transmit() -> what goes next -> encode into the run -> recovery -> seal the run
-//   TIME  next_timeout()  -> handle_timeout(): one look at every part's deadline
-//
-// connection.cc holds its life, connection_receive.cc the way in, connection_send.cc the way out.
+// Endpoint, which routes batches to it and drives its timers. A thin shell: it holds the state, decides the transitions
+// between states and counts them; a handshake (handshake.h) or a session (established_connection.h) does the work.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,72 +10,25 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/datagram_run.h"
-#include "base/random.h"
-#include "congestion/controller.h"
-#include "recovery/ack_tracker.h"
-#include "recovery/pacer.h"
-#include "recovery/recovery.h"
-#include "stream/recv_streams.h"
-#include "stream/send_queue.h"
-#include "stream/stream_sink.h"
-#include "trace/cost.h"
-#include "trace/events.h"
-#include "transport/config.h"
-#include "transport/event.h"
-#include "transport/event_queue.h"
+#include "transport/connection_core.h"
+#include "transport/established_connection.h"
 #include "transport/handshake.h"
-#include "transport/keepalive.h"
-#include "transport/key_usage.h"
-#include "transport/path_validation.h"
-#include "transport/ping_pair.h"
-#include "transport/session.h"
 #include "transport/statistics.h"
 #include "transport/transmit_buffer.h"
-#include "wire/datagram.h"
-#include "wire/message_codec.h"
 
 namespace godwit {
 
-// What every connection of an endpoint shares. Outlives them.
-struct ConnectionContext {
-  const Config& config;
-  const HandshakeContext& handshake;
-  KeyUsage& key_usage;
-  EventQueue& events;
-  EndpointStatistics& statistics;
-  ReassemblyShared reassembly;
-  trace::Sink* sink;
-  trace::CostSink* cost;
-
-  // Tells the sink of a datagram that is handed out, and of one that is authentic: the only ways to do so.
-  // `connection`: 0 for one of a handshake that has no connection yet.
-  void record_sent(Instant now, ConnectionId connection, const trace::PacketSent& sent) const {
-    if (sink != nullptr) [[unlikely]]
-      sink->on_event({.at = now, .connection = connection, .data = sent});
-  }
-  void record_received(Instant now, ConnectionId connection, const trace::PacketReceived& received) const {
-    if (sink != nullptr) [[unlikely]]
-      sink->on_event({.at = now, .connection = connection, .data = received});
-  }
-  // The same for a datagram that a handshake has made or used.
-  void record_handshake_sent(Instant now, ConnectionId connection, ByteView datagram) const;
-  void record_handshake_received(Instant now, ConnectionId connection, ByteView datagram) const;
-  // For an error acknowledgement.
-  void record_close_sent(Instant now, ConnectionId connection, std::size_t bytes) const;
-};
-
-class RunWriter;
-
-class Connection final : private StreamSink {
+class Connection final {
  public:
   // Begins with a handshake of either role.
   Connection(const ConnectionContext& context, ConnectionId id, const SocketAddress& remote, Handshake handshake);
   // Begins established: a pending handshake has proved itself and takes over the route.
   Connection(Instant now, const ConnectionContext& context, ConnectionId id, const SocketAddress& remote,
              Session session, std::vector<std::vector<std::uint8_t>> handshake_tail);
-  ~Connection() override;
+  ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -115,11 +61,11 @@ class Connection final : private StreamSink {
   bool cancel(Instant now, MessageId message, std::uint64_t code = 0);
   // SendQueue's, of an established connection.
   [[nodiscard]] Result<MessageId> open_stream(Instant now, const SendOptions& options);
-  [[nodiscard]] Status append(MessageId stream, ByteView bytes) { return queue_.append(stream, bytes); }
-  bool finish(MessageId stream) { return queue_.finish(stream); }
+  [[nodiscard]] Status append(MessageId stream, ByteView bytes) { return core_.queue.append(stream, bytes); }
+  bool finish(MessageId stream) { return core_.queue.finish(stream); }
   [[nodiscard]] std::uint32_t stream_id(MessageId message) const;
   // Sends a ping as soon as possible; PingAnswered follows its answer.
-  [[nodiscard]] Status ping(Instant now);
+  [[nodiscard]] Status ping();
   // What the kernel or ICMP said about datagrams to this peer: named if the handshake gets no answer; of a session it
   // only asks the peer.
   void on_path_problem(Instant now, PathProblem problem);
@@ -142,38 +88,36 @@ class Connection final : private StreamSink {
   void set_rate_cap(Instant now, std::optional<Bandwidth> cap);
 
   // --- Outputs ---
-  // One run: equal datagrams and perhaps a shorter last one. Nothing when nothing may be sent now.
+  // One batch: equal datagrams and perhaps a shorter last one. Nothing when nothing may be sent now.
   [[nodiscard]] std::optional<DatagramRun> poll_transmit(Instant now, TransmitBuffer& buffer);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
 
   // --- State ---
-  [[nodiscard]] ConnectionId id() const { return id_; }
-  [[nodiscard]] const SocketAddress& remote() const { return remote_; }
+  [[nodiscard]] ConnectionId id() const { return core_.id; }
+  [[nodiscard]] const SocketAddress& remote() const { return core_.remote; }
   [[nodiscard]] bool is_handshaking() const { return handshake() != nullptr; }
-  [[nodiscard]] bool is_established() const { return std::holds_alternative<std::unique_ptr<Established>>(state_); }
-  // Null unless the connection is shaking hands (established: has a session).
-  [[nodiscard]] const Handshake* handshake() const {
-    const auto* held = std::get_if<std::unique_ptr<Handshake>>(&state_);
-    return held == nullptr ? nullptr : held->get();
-  }
+  [[nodiscard]] bool is_established() const { return established() != nullptr; }
+  // Null unless the connection is shaking hands.
+  [[nodiscard]] const Handshake* handshake() const { return held<Handshake>(); }
+  // Null unless it is established.
+  [[nodiscard]] const EstablishedConnection* established() const { return held<EstablishedConnection>(); }
   [[nodiscard]] const Session* session() const;
   // Whether a packet newer than all before it has been authenticated by the latest input: only then may what belongs
   // to the path change, so that neither forged nor delayed datagrams move it.
   [[nodiscard]] bool received_newer_packet() const {
-    const Established* session = established();
-    return session != nullptr && session->newer_packet;
+    return established() != nullptr && established()->received_newer_packet();
   }
   // Time since the last authentic packet that was no duplicate. Requires an established session.
-  [[nodiscard]] Duration silent_for(Instant now) const { return established()->keepalive.silent_for(now); }
+  [[nodiscard]] Duration silent_for(Instant now) const { return established()->keepalive().silent_for(now); }
   // How long the oldest ping has waited for an answer; zero when none waits.
   [[nodiscard]] Duration unanswered_for(Instant now) const;
   // How long the session is given to answer a ping before it is taken for one that its peer has forgotten. Requires an
   // established session.
-  [[nodiscard]] Duration patience() const;
+  [[nodiscard]] Duration patience() const { return established()->patience(); }
   // KeepAlive's, of an established session.
-  [[nodiscard]] std::uint32_t pings_sent() const { return established()->keepalive.pings_sent(); }
+  [[nodiscard]] std::uint32_t pings_sent() const { return established()->keepalive().pings_sent(); }
   [[nodiscard]] bool answered_after(std::uint32_t pings) const {
-    return established()->keepalive.answered_after(pings);
+    return established()->keepalive().answered_after(pings);
   }
   // Suspect now, as the event says.
   [[nodiscard]] bool is_suspect() const;
@@ -195,223 +139,54 @@ class Connection final : private StreamSink {
   [[nodiscard]] const Recovery* recovery() const;
   // The inbound streams; null until the first fragment has come.
   [[nodiscard]] const RecvStreams* inbound_streams() const;
-  [[nodiscard]] std::uint64_t bytes_received() const { return counted_.bytes_received; }
-  [[nodiscard]] const SendQueue& send_queue() const { return queue_; }
+  [[nodiscard]] std::uint64_t bytes_received() const { return core_.counted.bytes_received; }
+  [[nodiscard]] const SendQueue& send_queue() const { return core_.queue; }
 
  private:
-  static constexpr std::size_t kMaxPendingPongs = 8;
-
-  // Of the extended form: addresses that the peer may have moved to. Few sessions ever have it.
-  struct Roaming {
-    PathValidation validation;
-    std::optional<PathAddress> arrived_from;  // while a packet from elsewhere is processed
-    std::optional<PathAddress> move_to;
-    std::array<std::uint64_t, kMaxPendingPongs> responses{};  // of which the first response_count wait
-    std::size_t response_count = 0;
-    PathCounters counted;
-  };
-  // Data that waits for a sign of life: hold_data().
-  struct Hold {
-    Instant until;
-    Instant since;
-    Instant ping_at;
-    std::uint32_t pings_before = 0;
-  };
-  // Everything an established session adds.
-  struct Established {
-    Established(Instant now, const ConnectionContext& context, Session started);
-
-    Session session;
-    AckTracker acks;
-    Recovery recovery;
-    std::unique_ptr<CongestionController> controller;
-    Pacer pacer;
-    std::unique_ptr<RecvStreams> streams;  // from the first fragment on: inbound_streams()
-    KeepAlive keepalive;
-    // Control messages that wait for the next transmission, each bounded.
-    std::vector<std::vector<std::uint8_t>> handshake_tail;  // sealed datagrams of the handshake
-    std::array<std::uint64_t, kMaxPendingPongs> pongs{};    // of which the first pong_count wait
-    std::unique_ptr<PingPair> pair;  // of pings that measure the way of acknowledgements; null until there is one
-    std::optional<Instant> last_decline;
-    std::optional<Instant> paced_until;  // the pacer holds data back until then
-    std::unique_ptr<Hold> hold;          // only control messages and acknowledgements go out
-    Instant last_data{};                 // when data went out or came in
-    // Small members together: an idle connection is mostly this structure.
-    std::optional<std::uint32_t> decline;    // attempt of an Offer to decline (wire spec 4.8)
-    std::optional<std::uint32_t> newest_id;  // of ordinary packets of the peer
-    std::uint8_t pong_count = 0;
-    bool ping_due = false;
-    bool completion_due = false;        // a completion ack answers a success ack (wire spec 4.3, 5.8)
-    bool ordinary_packet_seen = false;  // any packet but a handshake ack, and one of these with id 0 (wire spec 5.9)
-    bool ordinary_id_zero_seen = false;
-    bool newer_packet = false;  // in the latest input
-    bool resting = false;       // memory that only traffic needs has been given back since the last packet
-    bool key_aging_told = false;
-    std::unique_ptr<Roaming> roaming;  // of the extended form: roaming_of()
-  };
   // What is left of a session that nobody answered.
   struct Unanswered {
     bool told_authenticated = false;  // its Connected event said so
   };
   // Tells the peer once, then is finished; Endpoint repeats it (closing_sessions.h).
-  struct Closed {
-    std::vector<std::uint8_t> farewell;                          // a sealed datagram; empty when there is none
+  struct Ended {
+    std::vector<std::uint8_t> close_packet;                      // sealed; empty when there is none
     bool told = true;                                            // it has been handed out, or there is none
     std::unique_ptr<Session> session = nullptr;                  // to know the answer by; null when none is waited for
     std::unique_ptr<ConnectionStatistics> statistics = nullptr;  // of a session, at its end
   };
+  using State =
+      std::variant<std::unique_ptr<Handshake>, std::unique_ptr<EstablishedConnection>, std::unique_ptr<Ended>>;
 
-  using State = std::variant<std::unique_ptr<Handshake>, std::unique_ptr<Established>, std::unique_ptr<Closed>>;
-
-  // connection.cc
-  // The one place where the state changes; what the endpoint counts of it is counted here. `reason` is that of a
-  // Closed.
+  // The part of that state, null in another one.
+  template <typename T>
+  [[nodiscard]] T* held() const {
+    const auto* part = std::get_if<std::unique_ptr<T>>(&state_);
+    return part == nullptr ? nullptr : part->get();
+  }
+  [[nodiscard]] Handshake* shaking_hands() { return held<Handshake>(); }
+  [[nodiscard]] EstablishedConnection* established() { return held<EstablishedConnection>(); }
+  [[nodiscard]] Ended* ended() const { return held<Ended>(); }
+  // The one place where the state changes; what the endpoint counts of it is counted here. `reason` is that of the end.
   void enter(State next, CloseReason reason = CloseReason::kLocal);
-  [[nodiscard]] Handshake* shaking_hands();
-  [[nodiscard]] Closed* closed();
-  [[nodiscard]] const Closed* closed() const;
-  [[nodiscard]] Established* established();
-  [[nodiscard]] const Established* established() const;
   void establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> handshake_tail);
-  void end_streams(Established& session);
+  // Runs `use` on the session, if there is one, and ends the connection if the session asks for it. Returns what `use`
+  // returns, `absent` without a session.
+  template <typename T, typename Use>
+  T with_session(Instant now, T absent, Use use);
+  void end_if_asked(Instant now);
   // Silence, in the words `text`, with what the kernel or ICMP says of the path.
   [[nodiscard]] std::string with_path_problem(std::string text) const;
   // Keys of the extended form are never used again.
-  void record_key_usage(const Session& session) {
-    if (session.extended() == nullptr) {
-      context_.key_usage.record(session.sending_key(), session.sealer().packets_sealed());
-    }
-  }
-  // Packets under a former key of the extended form may be on their way for so long. Call it after inputs.
-  static void expire_former_key(Instant now, Established& session) {
-    if (session.session.extended() == nullptr) return;
-    constexpr int kProbeTimeouts = 3;
-    session.session.on_time(now, session.recovery.rtt().probe_timeout() * kProbeTimeouts);
-  }
-  [[nodiscard]] bool start_over(Instant now, Established& session);
+  void record_key_usage(const Session& session) const;
+  [[nodiscard]] bool start_over(Instant now, EstablishedConnection& session);
   void apply_step(Instant now, const HandshakeStep& step, ByteView datagram);
-  enum class Telling : std::uint8_t {
-    kNothing,
-    kAnswer,  // once: the peer has closed, and is to know that it was heard
-    kClose    // until the peer answers
-  };
   void end(Instant now, CloseReason reason, std::string_view text, Telling telling, std::uint64_t code = 0);
-  [[nodiscard]] std::vector<std::uint8_t> seal_farewell(Established& session, std::string_view text,
-                                                        std::uint64_t code);
-  void apply_timeout(Instant now, Established& session);
-  void watch_for_silence(Instant now, Established& session);
-  void apply_congestion_event(Instant now, Established& session, const CongestionEvent& event,
-                              const LossOutcome& losses, bool timed_out);
-  void update_rate(Instant now, Established& session);
-  template <typename T>
-  void emit(T&& event) {
-    context_.events.push(id_, std::forward<T>(event));
-  }
   void report_failures(Instant now);
-  void report_writable();
 
-  // connection_receive.cc
-  struct Arrival {  // one opened datagram
-    ByteView datagram;
-    Session::Opened opened;
-
-    [[nodiscard]] ByteView plaintext() const { return opened.plaintext; }
-    [[nodiscard]] std::size_t bytes() const { return datagram.size(); }
-  };
-  // Counts it, and tells the sink.
-  void record_received(Instant now, const Arrival& arrival, std::uint32_t id, trace::PacketKind kind);
-  void receive_symmetric(Instant now, MutableBytes datagram);
-  // Opens the datagrams together; requires an established session with one inbound key.
-  void receive_batch(Instant now, const DatagramRun& batch);
-  void receive_opened(Instant now, Established& session, const Arrival& arrival) {
-    if (!process_fragment(now, session, arrival)) process(now, arrival);
-  }
-  void process(Instant now, const Arrival& arrival);
-  void process_frames(Instant now, const Arrival& arrival, ByteView rest);
-  void note_ordinary(Instant now, Established& session, const Arrival& arrival, std::uint32_t id);
-  [[nodiscard]] RecvStreams& inbound_streams(Established& session) {
-    if (session.streams == nullptr) [[unlikely]] {
-      make_inbound_streams(session);
-    }
-    return *session.streams;
-  }
-  [[nodiscard]] bool process_fragment(Instant now, Established& session, const Arrival& arrival);
-  void process_packet(Instant now, Established& session, const Arrival& arrival, const wire::Packet& packet);
-  void process_tracked(Instant now, Established& session, const Arrival& arrival, const wire::Packet& packet);
-  void apply_fragment_outcome(Instant now, Established& session, const FragmentOutcome& outcome,
-                              std::uint32_t packet_id, std::size_t bytes);
-  void process_success_ack(Instant now, Established& session, const Arrival& arrival, const wire::AckOk& ack);
-  void process_receipts(Instant now, Established& session, const wire::ReceiptList& receipts);
-  void finish_run(Instant now);
-  void apply_acknowledgements(Instant now, Established& session);
-  void drop(Instant now, trace::DropReason reason, std::size_t bytes);
-  void on_chunk(const InboundChunk& chunk) override;
-  void on_message(InboundMessage&& message) override;
-  void on_metadata(std::uint32_t stream_id, ByteView metadata) override;
-  void on_failure(const InboundFailure& failure) override;
-
-  // connection_send.cc
-  [[nodiscard]] std::optional<DatagramRun> transmit_established(Instant now, Established& session,
-                                                                TransmitBuffer& buffer);
-  // The latest datagram of `run`, which held `before` bytes without it; nothing where the key was used up.
-  void record_sent(Instant now, const RunWriter& run, std::size_t before, std::uint32_t id, trace::PacketKind kind,
-                   bool retransmission = false) const;
-  // Its sequence.
-  std::uint64_t write_ping(Instant now, Established& session, RunWriter& run);
-  // connection_paths.cc
-  // From the first packet from elsewhere, or the first frame about paths, on.
-  [[nodiscard]] static Roaming& roaming_of(Established& session) {
-    if (session.roaming == nullptr) session.roaming = std::make_unique<Roaming>();
-    return *session.roaming;
-  }
-  [[nodiscard]] bool process_control_frame(Instant now, Established& session, ByteView plaintext);
-  void write_path_responses(Instant now, Established& session, RunWriter& run) const;
-  [[nodiscard]] std::optional<DatagramRun> poll_path_challenge(Instant now, Established& session,
-                                                               TransmitBuffer& buffer);
-  // connection_flow.cc
-  void begin_flow_control(const Established& session);
-  void make_inbound_streams(Established& session);
-  [[nodiscard]] bool process_flow_frame(Instant now, Established& session, const Arrival& arrival, ByteView plaintext);
-  void write_flow_frames(Instant now, Established& session, RunWriter& run);
-  void on_control_acknowledged(const AckedRange& range);
-  // The control message of a lost packet as it is now, under its id; 0 bytes when it does not matter any more.
-  [[nodiscard]] std::size_t encode_control_again(Established& session, const LostPacket& lost, MutableBytes out) const;
-  // connection_send.cc, continued
-  void write_control(Instant now, Established& session, RunWriter& run);
-  void write_receipts(Instant now, Established& session, RunWriter& run);
-  void write_retransmissions(Instant now, Established& session, RunWriter& run);
-  void write_data(Instant now, Established& session, RunWriter& run);
-  [[nodiscard]] std::size_t write_messages(Instant now, Established& session, RunWriter& run, std::uint64_t most,
-                                           std::uint32_t& room);
-  [[nodiscard]] bool write_item(Instant now, Established& session, RunWriter& run, const SendItem& item,
-                                std::uint32_t packet_id);
-  [[nodiscard]] std::uint32_t untracked_id(Established& session) const;
-  [[nodiscard]] bool has_data(Established& session) const;
-  // Before the datagrams of an input are looked at.
-  void begin_input() {
-    if (Established* session = established()) session->newer_packet = false;
-  }
-  static void release_if_alive(Instant now, Established& session);
-  void rest_if_idle(Instant now, Established& session);
-  [[nodiscard]] bool key_exhausted(Instant now, Established& session);
-
-  // connection_numbers.cc
-  void trace(Instant now, trace::EventData data) const;
-  void trace_acknowledged(Instant now, const AckOutcome& outcome) const;
-  // The state of the congestion controller, for trace_controller() after it may have changed; empty without a sink.
-  [[nodiscard]] std::string_view controller_state(const Established& session) const;
-  void trace_controller(Instant now, const Established& session, std::string_view before) const;
-
-  const ConnectionContext& context_;
-  ConnectionId id_;
-  SocketAddress remote_;
-  SendQueue queue_;                       // takes messages before the handshake has finished
+  ConnectionCore core_;
   State state_;                           // null only until the constructor has entered the first one
   std::optional<Unanswered> unanswered_;  // while start_over() shakes hands again
   PathProblem path_problem_ = PathProblem::kNone;
-  std::optional<Bandwidth> rate_limit_ = context_.config.connection_rate_limit;
-  std::optional<Bandwidth> rate_cap_;
-  ConnectionCounters counted_;
   Instant path_problem_at_{};
 };
 

@@ -263,7 +263,7 @@ bool Endpoint::set_paused(ConnectionId connection, std::uint32_t stream_id, bool
 Status Endpoint::ping(Instant now, ConnectionId connection) {
   const auto slot = slot_of(connection);
   if (!slot) return failure(ErrorCode::kNotFound, "no such connection");
-  return with_slot(*slot, [&](Route& route) { return route.connection()->ping(now); });
+  return with_slot(*slot, [&](Route& route) { return route.connection()->ping(); });
 }
 
 void Endpoint::expect_answer(Instant now, ConnectionId connection, Duration patience) {

@@ -185,7 +185,7 @@ void Route::decide(Instant now) {
   if (!connection_ || !connection_->is_established() || heard_since(now, question->asked_at)) return;
   const Instant last = question->asked_at + std::max(patience(), kRestartPatience);
   if (must_prove_again() && now < last) {
-    if (!std::exchange(question->asked_again, true)) static_cast<void>(connection_->ping(now));
+    if (!std::exchange(question->asked_again, true)) static_cast<void>(connection_->ping());
     question_ = std::make_unique<Question>(*question);
     question_->decide_at = last;
     return;
@@ -349,7 +349,7 @@ Status Route::reconnect(Instant now) {
   Pending& pending = add_pending(local_, {}, std::move(*handshake));
   pending.initiates = pending.reconnects = true;
   if (!beside_) beside_ = std::make_unique<UnopenableBudget>();
-  return connection_->ping(now);
+  return connection_->ping();
 }
 
 void Route::handle_timeout(Instant now) {
@@ -358,7 +358,7 @@ void Route::handle_timeout(Instant now) {
     const bool due = deadline && *deadline <= now;
     if (!due || advance_pending(now, n, pending_[n]->handshake.handle_timeout(now), {}, pending_[n]->local)) ++n;
     // The answer to a ping comes ahead of the answer to the handshake behind it.
-    if (due && connection_ && reconnecting()) static_cast<void>(connection_->ping(now));
+    if (due && connection_ && reconnecting()) static_cast<void>(connection_->ping());
   }
   if (question_ && question_->decide_at <= now) decide(now);
   if (!connection_) return;

@@ -1,0 +1,411 @@
+// The way out: control, receipts, retransmissions and data into one run of equal datagrams (connection.h).
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "transport/established_connection.h"
+#include "transport/run_writer.h"
+#include "transport/send_kind.h"
+
+namespace godwit {
+namespace {
+
+// Without data for so long a connection counts as idle.
+constexpr Duration kIdleAfter = 1s;
+// How long an acceptor whose key is used up waits for the peer to dial anew.
+constexpr Duration kRenewalGrace = 2s;
+constexpr std::uint32_t kPingDatagram = wire::kPingSize + wire::kDatagramOverhead;
+constexpr std::uint32_t kIpAndUdpBytes = 28;
+// Of a key's hard limit: more than one run and the farewell.
+constexpr std::uint64_t kReservedPackets = 2 * RunWriter::kMaxSegments;
+
+// Beyond what the pacer grants for runs: short messages, as far as there is credit for `bytes` at all. Else false, and
+// when the item may go.
+bool may_go_alone(Instant now, Pacer& pacer, const SendItem& item, std::uint64_t bytes,
+                  std::optional<Instant>& paced_until) {
+  // A run that holds as much as there can ever be credit for goes first: what is next is asked for with it paid.
+  const bool run_is_full = bytes > pacer.burst() && bytes > item.datagram_bytes();
+  if (item.kind == SendKind::kFragment || run_is_full) {
+    paced_until = pacer.next_release(now);
+    return false;
+  }
+  const Duration wait = pacer.until_credit(now, bytes);
+  if (wait == Duration::zero()) return true;
+  if (wait != Duration::max()) paced_until = now + wait;
+  return false;
+}
+
+trace::PacketKind control_kind(const PacketContent& content) {
+  return content.fragment == 0 ? trace::PacketKind::kUpgrade : trace::PacketKind::kFlowControl;
+}
+
+trace::PacketKind packet_kind(SendKind kind) {
+  return kind == SendKind::kFragment ? trace::PacketKind::kStreamFragment : trace::PacketKind::kShortMessage;
+}
+
+}  // namespace
+
+void EstablishedConnection::record_sent(Instant now, const RunWriter& run, std::size_t before, std::uint32_t id,
+                                        trace::PacketKind kind, bool retransmission) const {
+  if (core_.context.sink == nullptr || run.bytes() == before) [[likely]]
+    return;
+  core_.context.record_sent(now, core_.id,
+                            {.packet_id = id,
+                             .kind = kind,
+                             .bytes = static_cast<std::uint32_t>(run.bytes() - before),
+                             .retransmission = retransmission});
+}
+
+std::optional<DatagramRun> EstablishedConnection::poll_transmit(Instant now, TransmitBuffer& buffer) {
+  if (key_exhausted(now)) return std::nullopt;
+  session_.update_keys();
+  if (auto challenge = poll_path_challenge(now, buffer)) return challenge;
+  return write_batch(now, buffer);
+}
+
+std::optional<DatagramRun> EstablishedConnection::write_batch(Instant now, TransmitBuffer& buffer) {
+  GODWIT_MARK(core_.context.cost, kBookkeeping);
+  RunWriter run(buffer.space(), session_.sealer());
+  const bool was_idle = !recovery_.outstanding();
+  write_control(now, run);
+  write_flow_frames(now, run);
+  if (hold_ == nullptr) [[likely]] {
+    write_retransmissions(now, run);
+    write_data(now, run);
+  }
+  write_receipts(now, run);
+  GODWIT_MARK(core_.context.cost, kSeal);
+  run.seal();
+  GODWIT_MARK(core_.context.cost, kBookkeeping);
+  if (run.empty()) {
+    release_memory_if_idle(now);
+    return std::nullopt;
+  }
+  memory_released_ = false;
+  core_.counted.packets_sent += run.count();
+  core_.counted.bytes_sent += run.bytes();
+  ++core_.counted.runs_sent;
+  acks_.on_sent(run.bytes() + run.count() * kIpAndUdpBytes);
+  // Receipts and pings are not paced (RFC 9002 7.7): charged for, those of a fast download would use up all the credit
+  // of the few messages that go the other way.
+  pacer_.on_sent(now, run.tracked_bytes());
+  if (run.tracked_bytes() > 0) {
+    last_data_ = now;
+    const std::string_view before = controller_state();
+    if (was_idle) controller_->on_idle_restart(now);
+    controller_->on_packet_sent({.now = now,
+                                 .bytes = run.tracked_bytes(),
+                                 .packets = run.tracked_packets(),
+                                 .bytes_in_flight = recovery_.bytes_in_flight()});
+    trace_controller(now, before);
+  }
+  return DatagramRun{
+      .local = {}, .remote = core_.remote, .bytes = buffer.commit(run.bytes()), .segment_size = run.segment_size()};
+}
+
+// The limits of a key (decisions 3). The soft one ends the start of new streams; an acceptor, which cannot connect,
+// closes with a reason once its streams have ended and nothing has moved for a while: an application that has finished
+// its streams may be about to say so, and its peer about to dial. Before the hard one enough packets are kept back to
+// close.
+bool EstablishedConnection::key_exhausted(Instant now) {
+  const PacketSealer& sealer = session_.sealer();
+  if (!sealer.soft_limit_reached()) [[likely]]
+    return false;
+  if (!session_.key_is_aging()) {
+    // A later key takes its place before it is used up, if the peer follows.
+    session_.update_keys();
+    if (session_.sealer().packets_sealed() + kReservedPackets < core_.context.config.hard_packet_limit) return false;
+    end(CloseReason::kKeyExhausted, "the peer does not follow to a new key", Telling::kClose);
+    return true;
+  }
+  if (!std::exchange(key_aging_told_, true)) core_.emit(KeyAging{sealer.packets_sealed()});
+  const bool drained = core_.queue.open_streams() == 0 && core_.queue.open_messages() == 0 &&
+                       (streams_ == nullptr || streams_->open_streams() == 0) && now - last_data_ >= kRenewalGrace;
+  const bool nearly_used_up = sealer.packets_sealed() + kReservedPackets >= core_.context.config.hard_packet_limit;
+  if (!nearly_used_up && (session_.initiator() || !drained)) return false;
+  end(CloseReason::kKeyExhausted, "the key has protected its share of packets: dial again", Telling::kClose);
+  return true;
+}
+
+// Expanded keys, rings and lists come back with the next packet; an idle connection does without them.
+void EstablishedConnection::release_memory_if_idle(Instant now) {
+  if (memory_released_ || now - last_data_ < kIdleAfter || recovery_.outstanding()) return;
+  memory_released_ = true;
+  acks_.trim();
+  recovery_.trim();
+  session_.rest();
+}
+
+// Towards a peer that receipts NoOps everything untracked shares id 0, so that nothing is receipted back for ever
+// (W13).
+std::uint32_t EstablishedConnection::untracked_id() {
+  return session_.peer_tracks_noops() ? wire::kHandshakePacketId : recovery_.next_packet_id();
+}
+
+std::uint64_t EstablishedConnection::write_ping(Instant now, RunWriter& run) {
+  std::array<std::uint8_t, wire::kMaxDatagram> scratch;
+  const wire::Ping ping{keepalive_.begin_ping(now)};
+  const std::uint32_t id = untracked_id();
+  const std::size_t size = wire::encode(scratch, id, {}, ping);
+  const std::size_t before = run.bytes();
+  run.append(ByteView(scratch).first(size));
+  record_sent(now, run, before, id, trace::PacketKind::kPing);
+  return ping.sequence;
+}
+
+void EstablishedConnection::write_control(Instant now, RunWriter& run) {
+  std::array<std::uint8_t, wire::kMaxDatagram> scratch;
+  while (!handshake_tail_.empty() && run.append_sealed(handshake_tail_.front())) {
+    core_.context.record_handshake_sent(now, core_.id, handshake_tail_.front());
+    handshake_tail_.erase(handshake_tail_.begin());
+  }
+  if (completion_due_) {
+    const std::size_t size = session_.write_completion_ack(scratch);
+    if (size == 0 || run.append_sealed(ByteView(scratch).first(size))) {
+      completion_due_ = false;
+      if (size > 0) core_.context.record_handshake_sent(now, core_.id, ByteView(scratch).first(size));
+    }
+  }
+  while (pong_count_ > 0 && run.fits(wire::kPingSize + wire::kDatagramOverhead)) {
+    const wire::Pong pong{pongs_[--pong_count_]};
+    const std::uint32_t id = untracked_id();
+    const std::size_t size = wire::encode(scratch, id, {}, pong);
+    const std::size_t before = run.bytes();
+    run.append(ByteView(scratch).first(size));
+    record_sent(now, run, before, id, trace::PacketKind::kPong);
+  }
+  if (pair_ != nullptr && pair_->second_due(now) && run.fits(kPingDatagram)) {
+    pair_->end(write_ping(now, run), kPingDatagram + kIpAndUdpBytes);
+  }
+  write_path_responses(now, run);
+  // Measures the path that acknowledgements take, while many of them do.
+  const bool measures = acks_.probe_due(now);
+  if ((ping_due_ || measures) && run.fits(kPingDatagram)) {
+    ping_due_ = false;
+    acks_.on_probe_sent(now);
+    const std::uint64_t sequence = write_ping(now, run);
+    if (measures && acks_.begin_pair(now)) {
+      // Few connections ever have one: an idle connection stays small.
+      if (pair_ == nullptr) pair_ = std::make_unique<PingPair>();
+      pair_->begin(now, sequence);
+    }
+  }
+  if (decline_ && recovery_.may_send_new()) {
+    const wire::UpgradeDecline decline{.attempt = *decline_, .reason = wire::kDeclineDisabled};
+    const std::size_t size = wire::encoded_size(decline) + wire::kDatagramOverhead;
+    if (run.fits(size)) {
+      const std::uint32_t id = recovery_.next_packet_id();
+      static_cast<void>(wire::encode(scratch, id, {}, decline));
+      const std::size_t before = run.bytes();
+      run.append(ByteView(scratch).first(size - wire::kDatagramOverhead));
+      record_sent(now, run, before, id, trace::PacketKind::kUpgrade);
+      run.count_tracked(size);
+      recovery_.on_sent(now, id, {.kind = PacketContent::Kind::kControl, .owner = decline.attempt, .fragment = 0},
+                        static_cast<std::uint32_t>(size));
+      decline_.reset();
+    }
+  }
+}
+
+// A NoOp carries what is due; in a run of data it is the shorter last segment (decisions 4).
+void EstablishedConnection::write_receipts(Instant now, RunWriter& run) {
+  std::array<std::uint32_t, wire::kMaxReceiptsPerNoOp> receipts;
+  std::array<std::uint8_t, wire::kMaxPlaintext> plaintext;
+  while (acks_.due(now)) {
+    constexpr std::size_t kSmallest = wire::kSmallestDatagram + wire::kReceiptSize;
+    const std::size_t room = run.room();
+    if (room < kSmallest) return;
+    const std::size_t most =
+        std::min({(room - wire::kSmallestDatagram) / wire::kReceiptSize, receipts.size(), acks_.receipts_per_packet()});
+    // Behind a ping, whose size the run has, there is room for a few only: all go together in the next run.
+    const bool control_only = !run.empty() && run.tracked_bytes() == 0;
+    if (control_only && most < std::min(acks_.pending(), acks_.receipts_per_packet())) return;
+    GODWIT_MARK(core_.context.cost, kAcknowledge);
+    const std::size_t count = acks_.take(now, std::span(receipts).first(most), true);
+    if (count == 0) return;
+    const std::uint32_t id = untracked_id();
+    const std::size_t size = wire::encode(plaintext, id, wire::Receipts(receipts).first(count), wire::NoOp{});
+    const std::size_t before = run.bytes();
+    run.append(ByteView(plaintext).first(size));
+    GODWIT_MARK(core_.context.cost, kBookkeeping);
+    ++core_.counted.receipt_packets_sent;
+    if (pair_ != nullptr) {
+      pair_->on_acknowledgements(static_cast<std::uint32_t>(size + wire::kDatagramOverhead + kIpAndUdpBytes));
+    }
+    record_sent(now, run, before, id, trace::PacketKind::kNoOp);
+  }
+}
+
+void EstablishedConnection::write_retransmissions(Instant now, RunWriter& run) {
+  while (const auto lost = recovery_.poll_retransmit()) {
+    const bool control = lost->content.kind == PacketContent::Kind::kControl;
+    std::array<std::uint8_t, 64> message;
+    std::size_t message_size = 0;
+    std::optional<SendItem> item;
+    if (control) {
+      message_size = encode_control_again(*lost, message);
+    } else {
+      item = core_.queue.content(send_kind_of(lost->content.kind), lost->content.owner, lost->content.fragment);
+    }
+    if (control ? message_size == 0 : !item) {
+      recovery_.discard(lost->id);
+      report_failures(now);
+      continue;
+    }
+    const std::size_t size = control ? message_size + wire::kDatagramOverhead : item->datagram_bytes();
+    if (!run.fits(size)) return;
+    if (!lost->is_probe) {
+      if (recovery_.bytes_in_flight() + size > controller_->window_bytes()) return;
+      if (pacer_.budget(now) < run.tracked_bytes() + size) {
+        paced_until_ = pacer_.next_release(now);
+        if (!paced_until_ || *paced_until_ > now) return;
+      }
+    }
+    const std::size_t before = run.bytes();
+    if (control) {
+      run.append(ByteView(message).first(message_size));
+      run.count_tracked(size);
+    } else if (!write_item(now, run, *item, lost->id)) {
+      return;
+    }
+    recovery_.on_retransmitted(now, lost->id, static_cast<std::uint32_t>(size));
+    record_sent(now, run, before, lost->id, control ? control_kind(lost->content) : packet_kind(item->kind), true);
+  }
+}
+
+// The hot path: next fragment, header, ring. The cipher's one pass over the application's bytes follows for all at
+// once.
+void EstablishedConnection::write_data(Instant now, RunWriter& run) {
+  const std::uint64_t in_flight = recovery_.bytes_in_flight();
+  const std::uint64_t window = controller_->window_bytes();
+  std::uint64_t allowance = window > in_flight ? window - in_flight : 0;
+  // What the pacer grants comes as whole runs, but a short message does not wait for one.
+  std::uint64_t paced = pacer_.budget(now);
+  if (paced != Pacer::kUnlimited) paced -= std::min<std::uint64_t>(paced, run.tracked_bytes());
+  std::uint32_t room = recovery_.new_packet_room();
+  while (true) {
+    GODWIT_MARK(core_.context.cost, kEncode);
+    const SendItem* item = core_.queue.peek();
+    if (item == nullptr) {
+      if (allowance > 0 && paced > 0 && room > 0) recovery_.on_application_limited();
+      break;
+    }
+    std::size_t size = item->datagram_bytes();
+    if (size > allowance) break;
+    if (size > paced && !may_go_alone(now, pacer_, *item, run.tracked_bytes() + size, paced_until_)) break;
+    if (room == 0 || !run.fits(size)) break;
+    if (item->kind != SendKind::kFragment && session_.has(wire::capability::kCoalescing)) {
+      const std::uint64_t most = std::min(allowance, std::max<std::uint64_t>(paced, size));
+      const std::size_t written = write_messages(now, run, most, room);
+      if (written == 0) break;
+      allowance -= std::min<std::uint64_t>(allowance, written);
+      if (paced != Pacer::kUnlimited) paced -= std::min<std::uint64_t>(paced, written);
+      continue;
+    }
+    const SendItem picked = *item;
+    const std::uint32_t id = recovery_.next_packet_id();
+    const std::size_t before = run.bytes();
+    if (!write_item(now, run, picked, id)) break;
+    size = run.bytes() - before;
+    core_.queue.take(id);
+    recovery_.on_sent(now, id,
+                      {.kind = content_kind_of(picked.kind), .owner = picked.owner, .fragment = picked.fragment},
+                      static_cast<std::uint32_t>(size));
+    core_.counted.payload_bytes_sent += picked.payload.size();
+    record_sent(now, run, before, id, packet_kind(picked.kind));
+    allowance -= std::min<std::uint64_t>(allowance, size);
+    if (paced != Pacer::kUnlimited) paced -= std::min<std::uint64_t>(paced, size);
+    --room;
+  }
+  report_failures(now);
+}
+
+// Short messages that wait together share a datagram of at most `most` bytes, each as a frame under an id of its own
+// (docs/extended_sessions.md, section 5). One that waits alone goes alone, at once. Returns the datagram's bytes.
+std::size_t EstablishedConnection::write_messages(Instant now, RunWriter& run, std::uint64_t most,
+                                                  std::uint32_t& room) {
+  std::array<std::uint8_t, wire::kMaxPlaintext> plaintext;
+  const std::size_t limit =
+      static_cast<std::size_t>(std::min<std::uint64_t>(run.room(), most)) - wire::kDatagramOverhead;
+  std::size_t used = 0;
+  std::uint32_t first_id = 0;  // by which a trace names the datagram
+  while (room > 0) {
+    const SendItem* item = core_.queue.peek();
+    if (item == nullptr || item->kind == SendKind::kFragment) break;
+    const std::size_t size = wire::kShortMessageOverhead + item->payload.size();
+    if (used + size > limit) break;
+    const SendItem picked = *item;
+    const std::uint32_t id = recovery_.next_packet_id();
+    if (used == 0) first_id = id;
+    // Receipts ride on the first frame of a run, as on a message that travels alone.
+    std::array<std::uint32_t, 64> receipts;
+    std::size_t count = 0;
+    if (run.empty() && used == 0 && acks_.pending() > 0) {
+      const std::size_t free = std::min({acks_.pending(), receipts.size(), (limit - size) / wire::kReceiptSize});
+      count = acks_.take(now, std::span(receipts).first(free), false);
+    }
+    const MutableBytes frame = MutableBytes(plaintext).subspan(used);
+    const std::size_t head =
+        wire::encode_short_message_head(frame, id, wire::Receipts(receipts).first(count), picked.payload.size());
+    std::ranges::copy(picked.payload, frame.subspan(head).begin());
+    core_.queue.take(id);
+    // The envelope counts for the first of them.
+    const std::size_t bytes = head + picked.payload.size() + (used == 0 ? wire::kDatagramOverhead : 0);
+    recovery_.on_sent(now, id,
+                      {.kind = content_kind_of(picked.kind), .owner = picked.owner, .fragment = picked.fragment},
+                      static_cast<std::uint32_t>(bytes));
+    core_.counted.payload_bytes_sent += picked.payload.size();
+    used += head + picked.payload.size();
+    --room;
+  }
+  if (used == 0) return 0;
+  const std::size_t before = run.bytes();
+  run.append(ByteView(plaintext).first(used));
+  run.count_tracked(run.bytes() - before);
+  record_sent(now, run, before, first_id, trace::PacketKind::kShortMessage);
+  return run.bytes() - before;
+}
+
+// Encodes one item under `id`; the run seals it. False when the key is used up.
+bool EstablishedConnection::write_item(Instant now, RunWriter& run, const SendItem& item, std::uint32_t id) {
+  std::array<std::uint8_t, wire::kMaxPlaintext> head;
+  std::size_t head_size = 0;
+  std::size_t tail_size = 0;
+  std::array<std::uint8_t, wire::kMaxReceivedMetadata + 16> tail;
+  const std::size_t before = run.bytes();
+  const RunWriter::Body lifetime = item.payload_stays ? RunWriter::Body::kStays : RunWriter::Body::kCopied;
+  if (item.kind == SendKind::kFragment) [[likely]] {
+    const auto metadata = item.metadata();
+    if (!metadata) [[likely]] {
+      item.stream->header().write(head.data(), id, item.fragment, item.payload.size());
+      head_size = wire::kFragmentHeader;
+      run.append(ByteView(head).first(head_size), item.payload, wire::kFragmentTail, lifetime);
+    } else {
+      const wire::StreamFragment fragment{.stream_id = item.stream->id(),
+                                          .total_length = item.stream->total(),
+                                          .number = item.fragment,
+                                          .payload = item.payload,
+                                          .metadata = metadata};
+      head_size = wire::encode_fragment_head(head, id, {}, fragment);
+      tail_size = wire::encode_fragment_tail(tail, fragment);
+      run.append(ByteView(head).first(head_size), item.payload, ByteView(tail).first(tail_size), lifetime);
+    }
+  } else {
+    // Receipts ride on the first short message of a run, where they make no later one end it.
+    std::array<std::uint32_t, 64> receipts;
+    std::size_t count = 0;
+    if (run.empty() && acks_.pending() > 0) {
+      const std::size_t free = wire::kMaxPlaintext - wire::kShortMessageOverhead - item.payload.size();
+      const std::size_t most = std::min({acks_.pending(), receipts.size(), free / wire::kReceiptSize});
+      count = acks_.take(now, std::span(receipts).first(most), false);
+    }
+    head_size = wire::encode_short_message_head(head, id, wire::Receipts(receipts).first(count), item.payload.size());
+    run.append(ByteView(head).first(head_size), item.payload, {}, lifetime);
+  }
+  GODWIT_MARK(core_.context.cost, kBookkeeping);
+  run.count_tracked(run.bytes() - before);
+  return run.bytes() > before;
+}
+
+}  // namespace godwit
