@@ -260,7 +260,7 @@ bool Endpoint::set_paused(ConnectionId connection, std::uint32_t stream_id, bool
   return with_connection(connection, false, [&](Connection& found) { return found.set_paused(stream_id, paused); });
 }
 
-Status Endpoint::ping(Instant now, ConnectionId connection) {
+Status Endpoint::ping(Instant, ConnectionId connection) {
   const auto slot = slot_of(connection);
   if (!slot) return failure(ErrorCode::kNotFound, "no such connection");
   return with_slot(*slot, [&](Route& route) { return route.connection()->ping(); });
