@@ -1,146 +1,97 @@
 #include "measure/netlink.h"
 
+#include <libmnl/libmnl.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <functional>
-#include <span>
-
-#include "base/bytes.h"
+#include <memory>
 
 namespace godwit::measure {
 
 namespace {
 
-// Attributes of a netlink message: length, type, payload, padded to four bytes.
-class Attributes {
- public:
-  explicit Attributes(ByteView bytes) : rest_(bytes) {}
-  bool next() {
-    if (rest_.size() < sizeof(nlattr)) return false;
-    nlattr head{};
-    std::memcpy(&head, rest_.data(), sizeof head);
-    if (head.nla_len < sizeof head || head.nla_len > rest_.size()) return false;
-    type_ = head.nla_type & NLA_TYPE_MASK;
-    payload_ = rest_.subspan(sizeof head, head.nla_len - sizeof head);
-    rest_ = rest_.subspan(std::min<std::size_t>(rest_.size(), NLA_ALIGN(head.nla_len)));
-    return true;
-  }
-  [[nodiscard]] int type() const { return type_; }
-  [[nodiscard]] ByteView payload() const { return payload_; }
-  [[nodiscard]] std::string text() const {
-    const std::string_view all(reinterpret_cast<const char*>(payload_.data()), payload_.size());
-    return std::string(all.substr(0, all.find('\0')));
-  }
-
- private:
-  ByteView rest_;
-  int type_ = 0;
-  ByteView payload_;
+struct CloseSocket {
+  void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
 };
 
-class NetlinkSocket {
- public:
-  explicit NetlinkSocket(int protocol) : descriptor_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)) {
-    const timeval patience{.tv_sec = 1, .tv_usec = 0};
-    if (descriptor_ >= 0) ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  }
-  ~NetlinkSocket() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  NetlinkSocket(const NetlinkSocket&) = delete;
-  NetlinkSocket& operator=(const NetlinkSocket&) = delete;
-  [[nodiscard]] int descriptor() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
-Status failed(const char* what, int error) {
+std::unexpected<Error> failed(const char* what, int error) {
   const ErrorCode code = error == EPERM || error == EACCES                                    ? ErrorCode::kPermission
                          : error == EPROTONOSUPPORT || error == EINVAL || error == EOPNOTSUPP ? ErrorCode::kUnsupported
                                                                                               : ErrorCode::kSystem;
   return failure(code, std::string(what) + ": " + std::strerror(error));
 }
 
-// Asks for everything of one kind; `on_message` gets the payload of each answer.
+// Asks for everything of one kind, with a request whose body is `header`; `on_message` gets each answer.
 template <typename Header>
-Status dump(int protocol, std::uint16_t type, const Header& header, const std::function<void(ByteView)>& on_message) {
-  const NetlinkSocket socket(protocol);
-  if (socket.descriptor() < 0) return failed("netlink socket", errno);
-  struct {
-    nlmsghdr head;
-    Header body;
-  } request{};
-  request.head.nlmsg_len = sizeof request;
-  request.head.nlmsg_type = type;
-  request.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  request.head.nlmsg_seq = 1;
-  request.body = header;
-  if (::send(socket.descriptor(), &request, sizeof request, 0) < 0) return failed("netlink request", errno);
-  std::vector<std::uint8_t> buffer(64 * 1024);
-  for (;;) {
-    const ssize_t got = ::recv(socket.descriptor(), buffer.data(), buffer.size(), 0);
+Status dump(int protocol, std::uint16_t type, const Header& header, std::function<void(const nlmsghdr*)> on_message) {
+  const std::unique_ptr<mnl_socket, CloseSocket> socket(mnl_socket_open2(protocol, SOCK_CLOEXEC));
+  if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) return failed("netlink socket", errno);
+  const timeval patience{.tv_sec = 1, .tv_usec = 0};
+  ::setsockopt(mnl_socket_get_fd(socket.get()), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+
+  std::vector<char> buffer(64 * 1024);
+  nlmsghdr* const request = mnl_nlmsg_put_header(buffer.data());
+  request->nlmsg_type = type;
+  request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  request->nlmsg_seq = 1;
+  std::memcpy(mnl_nlmsg_put_extra_header(request, sizeof header), &header, sizeof header);
+  if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0) return failed("netlink request", errno);
+
+  const auto hand_over = [](const nlmsghdr* message, void* to) {
+    (*static_cast<std::function<void(const nlmsghdr*)>*>(to))(message);
+    return MNL_CB_OK;
+  };
+  int more = MNL_CB_OK;
+  while (more > MNL_CB_STOP) {
+    const ssize_t got = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
     if (got < 0) return failed("netlink answer", errno);
-    ByteView rest(buffer.data(), static_cast<std::size_t>(got));
-    while (rest.size() >= sizeof(nlmsghdr)) {
-      nlmsghdr head{};
-      std::memcpy(&head, rest.data(), sizeof head);
-      if (head.nlmsg_len < sizeof head || head.nlmsg_len > rest.size()) return failed("netlink answer", EPROTO);
-      const ByteView payload = rest.subspan(sizeof head, head.nlmsg_len - sizeof head);
-      if (head.nlmsg_type == NLMSG_DONE) return {};
-      if (head.nlmsg_type == NLMSG_ERROR) {
-        nlmsgerr error{};
-        if (payload.size() < sizeof error) return failed("netlink answer", EPROTO);
-        std::memcpy(&error, payload.data(), sizeof error);
-        return error.error == 0 ? Status{} : failed("netlink", -error.error);
-      }
-      on_message(payload);
-      rest = rest.subspan(std::min<std::size_t>(rest.size(), NLMSG_ALIGN(head.nlmsg_len)));
+    more = mnl_cb_run(buffer.data(), static_cast<std::size_t>(got), 1, mnl_socket_get_portid(socket.get()), hand_over,
+                      &on_message);
+    if (more < 0) return failed("netlink answer", errno);
+  }
+  return {};
+}
+
+int read_attribute(const nlattr* attribute, void* to) {
+  LinkFacts& link = *static_cast<LinkFacts*>(to);
+  switch (mnl_attr_get_type(attribute)) {
+    case IFLA_IFNAME:
+      if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0) link.name = mnl_attr_get_str(attribute);
+      break;
+    case IFLA_QDISC:
+      if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0) link.queue_discipline = mnl_attr_get_str(attribute);
+      break;
+    case IFLA_MTU:
+      if (mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0) link.mtu = mnl_attr_get_u32(attribute);
+      break;
+    case IFLA_XDP: {
+      const auto read_mode = [](const nlattr* nested, void* has_program) {
+        if (mnl_attr_get_type(nested) == IFLA_XDP_ATTACHED && mnl_attr_validate(nested, MNL_TYPE_U8) >= 0)
+          *static_cast<bool*>(has_program) = mnl_attr_get_u8(nested) != XDP_ATTACHED_NONE;
+        return MNL_CB_OK;
+      };
+      static_cast<void>(mnl_attr_parse_nested(attribute, read_mode, &link.has_xdp));
+      break;
     }
-    if (got == 0) return failed("netlink answer", EPROTO);
+    default: break;
   }
+  return MNL_CB_OK;
 }
 
-bool has_attached_xdp(ByteView nested) {
-  Attributes attributes(nested);
-  while (attributes.next()) {
-    if (attributes.type() == IFLA_XDP_ATTACHED && !attributes.payload().empty())
-      return attributes.payload()[0] != XDP_ATTACHED_NONE;
-  }
-  return false;
-}
-
-LinkFacts read_link(ByteView payload) {
+LinkFacts read_link(const nlmsghdr* message) {
   LinkFacts link;
-  ifinfomsg info{};
-  if (payload.size() < sizeof info) return link;
-  std::memcpy(&info, payload.data(), sizeof info);
-  link.up = (info.ifi_flags & IFF_UP) != 0;
-  link.loopback = (info.ifi_flags & IFF_LOOPBACK) != 0;
-  Attributes attributes(payload.subspan(NLMSG_ALIGN(sizeof info)));
-  while (attributes.next()) {
-    switch (attributes.type()) {
-      case IFLA_IFNAME: link.name = attributes.text(); break;
-      case IFLA_QDISC: link.queue_discipline = attributes.text(); break;
-      case IFLA_MTU:
-        if (attributes.payload().size() == sizeof link.mtu)
-          std::memcpy(&link.mtu, attributes.payload().data(), sizeof link.mtu);
-        break;
-      case IFLA_XDP: link.has_xdp = has_attached_xdp(attributes.payload()); break;
-      default: break;
-    }
-  }
+  const auto* info = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(message));
+  link.up = (info->ifi_flags & IFF_UP) != 0;
+  link.loopback = (info->ifi_flags & IFF_LOOPBACK) != 0;
+  static_cast<void>(mnl_attr_parse(message, sizeof *info, read_attribute, &link));
   return link;
 }
 
@@ -150,8 +101,9 @@ Result<std::vector<LinkFacts>> list_links() {
   std::vector<LinkFacts> links;
   ifinfomsg everything{};
   everything.ifi_family = AF_UNSPEC;
-  const Status status =
-      dump(NETLINK_ROUTE, RTM_GETLINK, everything, [&links](ByteView payload) { links.push_back(read_link(payload)); });
+  const Status status = dump(NETLINK_ROUTE, RTM_GETLINK, everything, [&links](const nlmsghdr* message) {
+    if (mnl_nlmsg_get_payload_len(message) >= sizeof(ifinfomsg)) links.push_back(read_link(message));
+  });
   if (!status) return std::unexpected(status.error());
   return links;
 }
@@ -162,7 +114,7 @@ Result<std::size_t> count_filter_tables() {
   everything.nfgen_family = AF_UNSPEC;
   everything.version = NFNETLINK_V0;
   constexpr auto kGetTable = static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETTABLE);
-  const Status status = dump(NETLINK_NETFILTER, kGetTable, everything, [&tables](ByteView) { ++tables; });
+  const Status status = dump(NETLINK_NETFILTER, kGetTable, everything, [&tables](const nlmsghdr*) { ++tables; });
   if (!status) return std::unexpected(status.error());
   return tables;
 }
