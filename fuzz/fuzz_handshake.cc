@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "base/assert.h"
-#include "transport/handshake_test_support.h"
+#include "handshake/handshake_test_support.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace godwit;

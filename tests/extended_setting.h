@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "transport/session_form.h"
+#include "handshake/session_form.h"
 
 namespace godwit::testing {
 

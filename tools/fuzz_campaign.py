@@ -41,7 +41,7 @@ MAX_LENGTH = {"decode": 1500, "intro": 256, "rings": 512, "reassembly": 1200, "s
 GROUPS = {
     "decoder": [r"src/wire/(message_codec|fragment|intro|version|utf8|datagram)\.cc",
                 r"src/wire/(bincode|fragment)\.h"],
-    "handshakes and connections": [r"src/transport/.*\.(cc|h)"],
+    "handshakes and connections": [r"src/(handshake|transport)/.*\.(cc|h)"],
     "streams": [r"src/stream/.*\.(cc|h)"],
     "recovery": [r"src/recovery/.*\.(cc|h)"],
     "files and performance runs": [r"src/transfer/(?!file_reader|partial_file|file_store|folder_names).*\.(cc|h)"],

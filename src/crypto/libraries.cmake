@@ -2,6 +2,8 @@
 # stub that reports it absent is compiled in its place, so that no other source knows the difference. The same holds for
 # the batch kernels, which are x86 code.
 target_link_libraries(${target} PUBLIC OpenSSL::Crypto)
+# Kernels for instructions beyond the baseline stay apart from each other and from all else.
+set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
 
 find_path(IPSEC_MB_INCLUDE_DIR intel-ipsec-mb.h)
 find_library(IPSEC_MB_LIBRARY IPSec_MB)
@@ -20,7 +22,6 @@ if(GODWIT_X86)
   # instructions beyond the baseline are the business of function attributes in the sources: no inline function of
   # another header may be compiled for them.
   file(GLOB gcm_kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/crypto/gcm_batch_*_x86.cc)
-  set_source_files_properties(${gcm_kernels} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   if(CMAKE_BUILD_TYPE STREQUAL "Debug")
     set_source_files_properties(${gcm_kernels} PROPERTIES COMPILE_OPTIONS -O2)
   endif()

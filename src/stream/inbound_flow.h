@@ -13,14 +13,9 @@
 
 #include "stream/inbound_credit.h"
 #include "stream/recent_ids.h"
+#include "wire/flow_windows.h"
 
 namespace godwit {
-
-struct FlowWindows {
-  std::uint64_t stream = 0;      // bytes of one stream that may be under way or unread
-  std::uint64_t connection = 0;  // the same of all streams together
-  bool by_hand = false;          // the application says what it has read; otherwise what it has been given is read
-};
 
 // What the peer is to be told next.
 struct FlowUpdate {

@@ -15,7 +15,7 @@
 #include "base/bytes.h"
 #include "base/datagram_run.h"
 #include "base/time.h"
-#include "transport/session.h"
+#include "handshake/session.h"
 #include "transport/transmit_buffer.h"
 
 namespace godwit {

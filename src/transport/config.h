@@ -10,13 +10,13 @@
 #include "base/time.h"
 #include "congestion/controller.h"
 #include "crypto/packet_cipher.h"
+#include "handshake/handshake_config.h"
 #include "recovery/ack_tracker.h"
 #include "recovery/pacer.h"
 #include "recovery/recovery.h"
 #include "stream/recv_streams.h"
 #include "stream/send_queue.h"
 #include "transport/admission.h"
-#include "transport/handshake_config.h"
 #include "transport/keepalive.h"
 
 namespace godwit {

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "base/datagram_run.h"
+#include "handshake/handshake.h"
 #include "transport/connection_core.h"
 #include "transport/established_connection.h"
-#include "transport/handshake.h"
 #include "transport/statistics.h"
 #include "transport/transmit_buffer.h"
 

@@ -11,6 +11,8 @@
 #include "base/address.h"
 #include "base/bandwidth.h"
 #include "base/time.h"
+#include "handshake/handshake_step.h"
+#include "handshake/key_usage.h"
 #include "recovery/recovery.h"
 #include "stream/reassembly_budget.h"
 #include "stream/send_queue.h"
@@ -19,8 +21,6 @@
 #include "transport/config.h"
 #include "transport/event.h"
 #include "transport/event_queue.h"
-#include "transport/handshake_step.h"
-#include "transport/key_usage.h"
 #include "transport/statistics.h"
 
 namespace godwit {

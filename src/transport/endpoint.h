@@ -21,6 +21,8 @@
 #include "base/result.h"
 #include "congestion/fair_share.h"
 #include "crypto/keypair.h"
+#include "handshake/handshake.h"
+#include "handshake/key_usage.h"
 #include "recovery/fifo_ring.h"
 #include "stream/body.h"
 #include "stream/id_map.h"
@@ -32,8 +34,6 @@
 #include "transport/config.h"
 #include "transport/event.h"
 #include "transport/event_queue.h"
-#include "transport/handshake.h"
-#include "transport/key_usage.h"
 #include "transport/path_validation.h"
 #include "transport/prefix_shares.h"
 #include "transport/recent_set.h"
@@ -216,7 +216,7 @@ class Endpoint {
   AddressTable by_address_;
   SocketAddress last_remote_;  // of the last run, and its slot: runs of one peer come together
   std::uint32_t last_slot_ = 0;
-  IdMap by_tag_;  // own random tag of an extended session -> slot
+  IdMap by_tag_;                                      // own random tag of an extended session -> slot
   mutable TimerQueue timers_;                         // brought up to date by arm_used()
   mutable std::vector<std::uint32_t> used_;           // slots used since arm_used(), each once
   FifoRing<std::uint32_t> ready_;                     // slots with something to transmit, in turn

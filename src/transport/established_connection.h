@@ -20,6 +20,7 @@
 
 #include "base/datagram_run.h"
 #include "congestion/controller.h"
+#include "handshake/session.h"
 #include "recovery/ack_tracker.h"
 #include "recovery/pacer.h"
 #include "recovery/recovery.h"
@@ -29,7 +30,6 @@
 #include "transport/keepalive.h"
 #include "transport/path_validation.h"
 #include "transport/ping_pair.h"
-#include "transport/session.h"
 #include "transport/transmit_buffer.h"
 #include "wire/message_codec.h"
 

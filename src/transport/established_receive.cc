@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "congestion/event_of.h"
+#include "handshake/printable.h"
 #include "transport/established_connection.h"
-#include "transport/printable.h"
 #include "transport/run_writer.h"
 #include "transport/send_kind.h"
 #include "wire/control_frame.h"

@@ -18,8 +18,8 @@
 #include "base/path_problem.h"
 #include "base/time.h"
 #include "crypto/keypair.h"
+#include "handshake/session_form.h"
 #include "stream/send_queue.h"
-#include "transport/session_form.h"
 #include "wire/version.h"
 
 namespace godwit {

@@ -1,6 +1,6 @@
 // The handshake of extended sessions over a lossy link in virtual time, with an attacker on the path, and beside peers
 // that have no extended form.
-#include "transport/extended_handshake.h"
+#include "handshake/extended_handshake.h"
 
 #include <gtest/gtest.h>
 

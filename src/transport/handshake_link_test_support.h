@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "handshake/deployed_peer_test_support.h"
+#include "handshake/handshake_test_support.h"
 #include "transport/admission.h"
-#include "transport/deployed_peer_test_support.h"
-#include "transport/handshake_test_support.h"
 #include "transport/keepalive.h"
 
 namespace godwit::test {

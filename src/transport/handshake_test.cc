@@ -1,6 +1,6 @@
 // Whole handshakes over a lossy link in virtual time: Godwit with Godwit, and Godwit with a deployed peer in every
 // role.
-#include "transport/handshake.h"
+#include "handshake/handshake.h"
 
 #include <gtest/gtest.h>
 

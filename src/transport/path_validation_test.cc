@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "transport/handshake_test_support.h"
+#include "handshake/handshake_test_support.h"
 
 namespace godwit::path_validation_test {
 namespace {

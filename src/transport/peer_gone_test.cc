@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "handshake/handshake_test_support.h"
 #include "transport/connection.h"
 #include "transport/endpoint.h"
-#include "transport/handshake_test_support.h"
 
 namespace godwit {
 namespace {
@@ -194,10 +194,8 @@ TEST_F(PeerGone, AForgedIntroDoesNotStopTheRepetitionsOfAClose) {
   flush(0);
   const wire::Intro forged{.version = wire::kAnnouncedVersion, .key = SymmetricKey::generate(random_)};
   test::Bytes intro = test::make_intro(random_, keys_[0].public_key(), forged);
-  endpoints_[0]->receive(now_, {.local = address(0),
-                                .remote = address(1),
-                                .bytes = intro,
-                                .segment_size = intro.size()});
+  endpoints_[0]->receive(now_,
+                         {.local = address(0), .remote = address(1), .bytes = intro, .segment_size = intro.size()});
   ASSERT_EQ(endpoints_[0]->pending_handshakes(), 1U) << "the intro has been taken for one of a new connection";
   run_for(2s);
   ASSERT_TRUE(closed_[1]);

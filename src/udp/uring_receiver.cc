@@ -25,9 +25,9 @@ constexpr std::size_t kAlignment = 64;
 // cmsghdr and the payload for a cache line.
 constexpr std::size_t kNameBytes = 32;
 constexpr std::size_t kHeaderBytes = 192;
-constexpr std::size_t kControlBytes = kHeaderBytes - sizeof(io_uring_recvmsg_out) - kNameBytes;
+constexpr std::size_t kUringControlBytes = kHeaderBytes - sizeof(io_uring_recvmsg_out) - kNameBytes;
 static_assert((sizeof(io_uring_recvmsg_out) + kNameBytes) % alignof(cmsghdr) == 0);
-static_assert(kControlBytes >= kReceiveControlBytes);
+static_assert(kUringControlBytes >= kReceiveControlBytes);
 
 std::size_t stride_of(std::size_t payload_bytes) {
   return (kHeaderBytes + payload_bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -65,7 +65,7 @@ UringReceiver::UringReceiver(const Options& options, const Socket& socket, const
   const std::size_t misaligned = reinterpret_cast<std::uintptr_t>(pool_.get()) % kAlignment;
   first_buffer_ = pool_.get() + (misaligned == 0 ? 0 : kAlignment - misaligned);
   layout_.msg_namelen = kNameBytes;
-  layout_.msg_controllen = kControlBytes;
+  layout_.msg_controllen = kUringControlBytes;
   arrivals_.reserve(options_.buffers);
   lent_.reserve(options_.buffers);
 }
@@ -237,7 +237,7 @@ void UringReceiver::take(const Arrival& arrival, ReceiveBatch& inbox) {
   header.msg_name = base + sizeof out;
   header.msg_namelen = std::min<socklen_t>(out.namelen, kNameBytes);
   header.msg_control = base + sizeof out + kNameBytes;
-  header.msg_controllen = std::min<std::size_t>(out.controllen, kControlBytes);
+  header.msg_controllen = std::min<std::size_t>(out.controllen, kUringControlBytes);
   header.msg_flags = static_cast<int>(out.flags);
   intake_.take(header, {base + kHeaderBytes, arrival.bytes - kHeaderBytes}, inbox);
 }

@@ -1,0 +1,127 @@
+#include "handshake/extended_handshake.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <string_view>
+#include <utility>
+
+namespace godwit {
+namespace {
+
+constexpr std::string_view kPrologueLabel = "godwit extended session 1";
+
+// Label, outer ephemeral key, and the 24 bytes that deployed peers read: an offer belongs to the intro that carries it.
+std::vector<std::uint8_t> prologue(ByteView outer, const wire::Intro& intro) {
+  std::array<std::uint8_t, wire::kIntroPlaintext> plaintext;
+  wire::encode_intro_plaintext(intro, plaintext);
+  std::vector<std::uint8_t> bytes(kPrologueLabel.size() + outer.size() + plaintext.size());
+  const auto behind_label = std::ranges::copy(kPrologueLabel, bytes.begin()).out;
+  std::ranges::copy(plaintext, std::ranges::copy(outer, behind_label).out);
+  wipe(plaintext);
+  return bytes;
+}
+
+std::uint64_t milliseconds(Instant now, const HandshakeConfig& config) {
+  const Duration since = now.time_since_epoch() + config.clock_offset;
+  return static_cast<std::uint64_t>(
+      std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(since).count()));
+}
+
+wire::TransportParameters own_parameters(Instant now, const HandshakeContext& context) {
+  wire::TransportParameters parameters{.capabilities = context.config->capabilities,
+                                       .largest_datagram = wire::kMaxReceivedDatagram,
+                                       .initial_credit = context.config->flow.connection,
+                                       .initial_stream_credit = context.config->flow.stream,
+                                       .timestamp = milliseconds(now, *context.config)};
+  // Zero stands for no tag.
+  while (parameters.connection_tag == wire::ConnectionTag{}) context.random->fill(parameters.connection_tag);
+  return parameters;
+}
+
+std::array<std::uint8_t, wire::kParametersSize> encoded(const wire::TransportParameters& parameters) {
+  std::array<std::uint8_t, wire::kParametersSize> bytes{};
+  wire::encode_parameters(parameters, bytes);
+  return bytes;
+}
+
+// A block with room for a Noise message of so many bytes.
+std::vector<std::uint8_t> begin_block(std::size_t message_bytes) {
+  std::array<std::uint8_t, wire::kExtensionHeader> header;
+  wire::write_extension_header(header, message_bytes);
+  std::vector<std::uint8_t> block(header.begin(), header.end());
+  block.resize(wire::kExtensionHeader + message_bytes);
+  return block;
+}
+
+}  // namespace
+
+FallbackReason fallback_reason(wire::ExtensionBlock block) {
+  switch (block) {
+    case wire::ExtensionBlock::kAbsent: return FallbackReason::kNotOffered;
+    case wire::ExtensionBlock::kMalformed: return FallbackReason::kMalformed;
+    case wire::ExtensionBlock::kLater: return FallbackReason::kLaterVersion;
+    case wire::ExtensionBlock::kPresent: break;
+  }
+  return FallbackReason::kNone;
+}
+
+std::optional<ExtendedOffer> ExtendedOffer::make(Instant now, const HandshakeContext& context, const PublicKey& peer,
+                                                 const wire::Intro& intro, const PublicKey& outer) {
+  auto ephemeral = KeyPair::generate(*context.random);
+  if (!ephemeral) return std::nullopt;
+  ExtendedOffer offer(NoiseIk::initiator(prologue(outer.bytes(), intro), *context.self, peer),
+                      own_parameters(now, context));
+  offer.block_ = begin_block(wire::kParametersSize + NoiseIk::kFirstOverhead);
+  const MutableBytes message = MutableBytes(offer.block_).subspan(wire::kExtensionHeader);
+  if (!offer.noise_.write_first(std::move(*ephemeral), encoded(offer.mine_), message)) return std::nullopt;
+  return offer;
+}
+
+ExtendedOffer::Answer ExtendedOffer::read(ByteView trailing) {
+  const wire::ExtensionSeen seen = wire::read_extension(trailing);
+  Answer answer{.block = seen.block, .secrets = std::nullopt};
+  if (seen.block != wire::ExtensionBlock::kPresent) return answer;
+  answer.block = wire::ExtensionBlock::kMalformed;
+  if (seen.message.size() < NoiseIk::kSecondOverhead) return answer;
+  std::array<std::uint8_t, wire::kMaxNoiseMessage> memory;
+  const MutableBytes payload = MutableBytes(memory).first(seen.message.size() - NoiseIk::kSecondOverhead);
+  if (!noise_.read_second(seen.message, payload)) return answer;
+  const auto theirs = wire::decode_parameters(payload);
+  if (!theirs) return answer;
+  answer.block = wire::ExtensionBlock::kPresent;
+  const NoiseIk::Secrets secrets = noise_.split();
+  answer.secrets = ExtendedSecrets{.send = secrets.from_initiator,
+                                   .receive = secrets.from_responder,
+                                   .peer = noise_.remote_static(),
+                                   .mine = mine_,
+                                   .theirs = *theirs};
+  return answer;
+}
+
+std::optional<ExtendedRequest> ExtendedRequest::read(const HandshakeContext& context, const IntroSeen& intro) {
+  if (intro.extension.size() < NoiseIk::kFirstOverhead) return std::nullopt;
+  NoiseIk noise = NoiseIk::responder(prologue(intro.fingerprint.ephemeral, intro.intro), *context.self);
+  std::array<std::uint8_t, wire::kMaxNoiseMessage> memory;
+  const MutableBytes payload = MutableBytes(memory).first(intro.extension.size() - NoiseIk::kFirstOverhead);
+  if (!noise.read_first(intro.extension, payload)) return std::nullopt;
+  const auto theirs = wire::decode_parameters(payload);
+  if (!theirs) return std::nullopt;
+  return ExtendedRequest(std::move(noise), *theirs);
+}
+
+std::optional<ExtendedRequest::Answer> ExtendedRequest::answer(Instant now, const HandshakeContext& context) {
+  auto ephemeral = KeyPair::generate(*context.random);
+  if (!ephemeral) return std::nullopt;
+  Answer answer{
+      .secrets = {.send = {}, .receive = {}, .peer = peer(), .mine = own_parameters(now, context), .theirs = theirs_},
+      .block = begin_block(wire::kParametersSize + NoiseIk::kSecondOverhead)};
+  const MutableBytes message = MutableBytes(answer.block).subspan(wire::kExtensionHeader);
+  if (!noise_.write_second(std::move(*ephemeral), encoded(answer.secrets.mine), message)) return std::nullopt;
+  const NoiseIk::Secrets secrets = noise_.split();
+  answer.secrets.send = secrets.from_responder;
+  answer.secrets.receive = secrets.from_initiator;
+  return answer;
+}
+
+}  // namespace godwit
