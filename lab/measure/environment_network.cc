@@ -9,11 +9,10 @@ namespace godwit::measure {
 
 namespace {
 
-constexpr std::size_t kMib = std::size_t{1} << 20U;
 // At 4 MiB nothing is lost at loopback's rates; at 208 KiB others lost 16 % and more.
-constexpr std::size_t kGoodReceiveBuffer = 4 * kMib;
-constexpr std::size_t kUsableReceiveBuffer = kMib;
-constexpr std::size_t kGoodSendBuffer = kMib / 2;
+constexpr std::size_t kGoodReceiveBuffer = std::size_t{4} << 20U;
+constexpr std::size_t kUsableReceiveBuffer = std::size_t{1} << 20U;
+constexpr std::size_t kGoodSendBuffer = std::size_t{512} << 10U;
 
 std::string in_kib(std::size_t bytes) {
   return fmt::format("{} KiB", bytes / 1024);

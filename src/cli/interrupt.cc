@@ -11,10 +11,10 @@ constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
 
 // A signal handler has no other way to reach its loop.
 std::atomic<Node*> watched_node{nullptr};
-std::atomic<bool> interrupted{false};
+std::atomic<bool> was_interrupted{false};
 
 extern "C" void on_interrupt(int signal) {
-  if (interrupted.exchange(true)) {
+  if (was_interrupted.exchange(true)) {
     // Both the kernel and the shell say that a terminal has been closed.
     if (signal == SIGHUP) return;
     std::signal(signal, SIG_DFL);
@@ -53,7 +53,7 @@ InterruptWatch::~InterruptWatch() {
 }
 
 bool InterruptWatch::requested() const {
-  return interrupted.load();
+  return was_interrupted.load();
 }
 
 }  // namespace godwit::cli
