@@ -131,6 +131,11 @@ class EstablishedConnection final : private StreamSink {
     Instant ping_at;
     std::uint32_t pings_before = 0;
   };
+  // Of Offers of the peer, which few peers make (wire spec 4.8).
+  struct Decline {
+    std::optional<std::uint32_t> attempt;  // to be declined
+    std::optional<Instant> last;
+  };
   struct Arrival {  // one opened datagram
     ByteView datagram;
     Session::Opened opened;
@@ -242,12 +247,11 @@ class EstablishedConnection final : private StreamSink {
   std::array<std::uint64_t, kMaxPendingPongs> pongs_{};    // of which the first pong_count_ wait
   std::unique_ptr<PingPair> pair_;  // of pings that measure the way of acknowledgements; null until there is one
   std::unique_ptr<Ending> ending_;
-  std::optional<Instant> last_decline_;
+  std::unique_ptr<Decline> decline_;    // from the first Offer on
   std::optional<Instant> paced_until_;  // the pacer holds data back until then
   std::unique_ptr<Hold> hold_;          // only control messages and acknowledgements go out
   Instant last_data_{};                 // when data went out or came in
   // Small members together: an idle connection is mostly this structure.
-  std::optional<std::uint32_t> decline_;    // attempt of an Offer to decline (wire spec 4.8)
   std::optional<std::uint32_t> newest_id_;  // of ordinary packets of the peer
   std::uint8_t pong_count_ = 0;
   bool ping_due_ = false;

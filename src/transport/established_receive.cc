@@ -300,9 +300,9 @@ void EstablishedConnection::process_tracked(Instant now, const Arrival& arrival,
     core_.emit(MessageReceived{.payload = message->payload});
   } else if (const auto* offer = std::get_if<wire::UpgradeOffer>(&packet.message)) {
     // At most one Decline an interval; Accept and Decline answer offers never made (wire spec 4.8).
-    if (!last_decline_ || now - *last_decline_ >= wire::kDeclineInterval) {
-      decline_ = offer->attempt;
-      last_decline_ = now;
+    if (decline_ == nullptr) decline_ = std::make_unique<Decline>();
+    if (!decline_->last || now - *decline_->last >= wire::kDeclineInterval) {
+      *decline_ = {.attempt = offer->attempt, .last = now};
     }
   }
 }

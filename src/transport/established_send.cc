@@ -191,8 +191,8 @@ void EstablishedConnection::write_control(Instant now, RunWriter& run) {
       pair_->begin(now, sequence);
     }
   }
-  if (decline_ && recovery_.may_send_new()) {
-    const wire::UpgradeDecline decline{.attempt = *decline_, .reason = wire::kDeclineDisabled};
+  if (decline_ != nullptr && decline_->attempt && recovery_.may_send_new()) {
+    const wire::UpgradeDecline decline{.attempt = *decline_->attempt, .reason = wire::kDeclineDisabled};
     const std::size_t size = wire::encoded_size(decline) + wire::kDatagramOverhead;
     if (run.fits(size)) {
       const std::uint32_t id = recovery_.next_packet_id();
@@ -203,7 +203,7 @@ void EstablishedConnection::write_control(Instant now, RunWriter& run) {
       run.count_tracked(size);
       recovery_.on_sent(now, id, {.kind = PacketContent::Kind::kControl, .owner = decline.attempt, .fragment = 0},
                         static_cast<std::uint32_t>(size));
-      decline_.reset();
+      decline_->attempt.reset();
     }
   }
 }
