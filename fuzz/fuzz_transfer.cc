@@ -79,7 +79,11 @@ class Observer final : public FileReceiver::Observer, public PerfServer::Observe
   void on_message_dropped(ConnectionId, std::uint64_t) override {}
   void on_perf_running(Instant, PerfRun&) override {}
   std::string perf_details(Instant, PerfRun&) override { return "{}"; }
-  void on_perf_ended(Instant, PerfRun&) override {}
+  void on_perf_ended(Instant, PerfRun& run) override { compare(run); }
+  static void compare(const PerfRun& run) {
+    if (run.peer_result()) static_cast<void>(run.disagreement());
+    if (run.sender() != nullptr) GODWIT_ASSERT(run.sender()->elapsed(Instant{2h}) >= Duration::zero());
+  }
   int received = 0;
 };
 
@@ -94,8 +98,9 @@ class World {
  public:
   explicit World(Input input)
       : input_(input),
-        role_(static_cast<Role>(input_.below(static_cast<std::size_t>(Role::kCount)))),
-        pair_(config(), config()),
+        setup_(input_.byte()),
+        role_(static_cast<Role>(setup_ % static_cast<std::uint8_t>(Role::kCount))),
+        pair_(config(dials(role_) && (setup_ & 0x80) != 0), config(!dials(role_) && (setup_ & 0x80) != 0)),
         hostile_(dials(role_) ? pair_.server : pair_.client),
         tested_(dials(role_) ? pair_.client : pair_.server) {
     hostile_.on_event = [this](Instant, ConnectionId connection, Event& event) { hear(connection, event); };
@@ -106,6 +111,7 @@ class World {
             std::make_unique<PerfServer>(*tested_.endpoint, pair_.random,
                                          PerfServer::Options{.window = 65536, .working_set_bytes = 8192}, observer_);
         feed(*server_);
+        add_third();
         break;
       case Role::kFileSender:
         sender_ = std::make_unique<FileSendSession>(
@@ -114,7 +120,7 @@ class World {
                                      .peer_key = hostile_.endpoint->public_key(),
                                      .files = {folder() / "some.bin", folder() / "empty.bin"},
                                      .name = std::nullopt,
-                                     .messages = {},
+                                     .messages = {Bytes(20, 1), Bytes(3000, 2)},
                                      .parallel = 2,
                                      .wake = [] {},
                                      .notice = nullptr});
@@ -133,6 +139,8 @@ class World {
       if (receiver_) GODWIT_ASSERT(receiver_->unfinished() <= kMaxFiles);
     }
     wait(100ms);
+    if (client_) Observer::compare(client_->run());
+    if (sender_) static_cast<void>(sender_->statistics());
     if (receiver_) receiver_->cancel_all(pair_.now, "the end");
     receiver_.reset();
     store_.reset();
@@ -143,8 +151,10 @@ class World {
   }
 
  private:
-  static Config config() {
+  // `ages`: its key is to be renewed after a few packets.
+  static Config config(bool ages) {
     Config config = EndpointPair::chunk_config();
+    if (ages) config.soft_packet_limit = 12;
     config.streams.memory = {.reorder_bytes = 1 << 20, .buffer_bytes = 1 << 20};
     // The network has no rate of its own: a second of a performance run would take seconds of the processor.
     config.endpoint_rate_limit = Bandwidth::from_bits_per_second(4'000'000);
@@ -164,21 +174,27 @@ class World {
   void make_file_receiver() {
     store_ = std::move(*FileStore::open({.folder = folder() / "received", .sync = false, .wake = [] {}}));
     FileReceiver::Options options;
-    options.limits = {.largest_file = 100'000,
-                      .all_bytes = 1'000'000,
+    // Totals beyond what is for the first comer alone, so that networks share them.
+    options.limits = {.largest_file = 16 << 20,
+                      .all_bytes = 40 << 20,
+                      .all_files = 24,
                       .files_of_a_peer = 4,
                       .files = kMaxFiles,
                       .window = 65536,
                       .block_memory = 8 << 20};
     receiver_ = std::make_unique<FileReceiver>(*tested_.endpoint, *store_, options, observer_);
     feed(*receiver_);
-    // From another network: places and space are shared between sources.
+    add_third();
+    pair_.threads_work = [this] { return store_ && store_->pending() > 0; };
+  }
+
+  // Of another network: places, space and turns are shared between sources.
+  void add_third() {
     third_ = &pair_.add_third(*SocketAddress::parse("172.16.9.3:3000"));
     third_->on_event = [this](Instant, ConnectionId connection, Event& event) {
       if (std::holds_alternative<Connected>(event)) third_connection_ = connection;
     };
     static_cast<void>(third_->endpoint->connect(pair_.now, tested_.address, tested_.endpoint->public_key()));
-    pair_.threads_work = [this] { return store_ && store_->pending() > 0; };
   }
 
   void make_perf_client() {
@@ -192,6 +208,7 @@ class World {
     options.run.window = 65536;
     options.run.bytes = std::make_shared<const WorkingSet>(8192, pair_.random);
     if ((shape & 32) != 0) options.ping_pong = PingPong::Options{.interval = 10ms};
+    if ((shape & 64) != 0) options.ping_pong = PingPong::Options{.outstanding = 1U + (shape & 1U)};
     client_ = std::make_unique<PerfClient>(*tested_.endpoint, pair_.random, options, observer_);
     client_->set_echo([this] { return pair_.now; }, [](Duration) {});
     feed(*client_);
@@ -220,7 +237,10 @@ class World {
       if (const auto control = decode_control(message->payload)) {
         if (const auto* const offer = std::get_if<FileOffer>(&*control)) known_ = offer->transfer;
         if (const auto* const start = std::get_if<PerfStart>(&*control)) known_ = start->session;
-        if (const auto* const ask = std::get_if<EchoRequest>(&*control)) echo_ = ask->sequence;
+        if (const auto* const ask = std::get_if<EchoRequest>(&*control)) {
+          echo_ = ask->sequence;
+          echo_padding_.assign(ask->padding.begin(), ask->padding.end());
+        }
       }
     }
     if (const auto* const chunk = std::get_if<StreamChunk>(&event)) stream_ = chunk->stream_id;
@@ -253,16 +273,33 @@ class World {
   }
 
   std::string_view name() {
-    static constexpr std::array<std::string_view, 9> kNames{"a",
-                                                            "b.txt",
-                                                            ".x",
-                                                            "",
-                                                            "..",
-                                                            "a/b",
-                                                            "-rf",
-                                                            "con",
-                                                            "\xe2\x80\xae"
-                                                            "txt.exe"};
+    static const std::string kLong(300, 'n');
+    static const std::string kLongWithEnd = std::string(250, 'n') + ".tar.gz";
+    static const std::array<std::string_view, 24> kNames{"a",
+                                                         "b.txt",
+                                                         ".x",
+                                                         "",
+                                                         "..",
+                                                         "a/b",
+                                                         "-rf",
+                                                         "con",
+                                                         "\xe2\x80\xae"
+                                                         "txt.exe",
+                                                         "end.",
+                                                         "end ",
+                                                         "aux.txt",
+                                                         "COM1",
+                                                         "lpt9.log",
+                                                         "a:b",
+                                                         "a\\b",
+                                                         "c\x01",
+                                                         "\xff\xfe",
+                                                         "\xc3\xa9t\xc3\xa9",
+                                                         "\xf0\x9f\x98\x80",
+                                                         "a (2).txt",
+                                                         "\xe2\x80\x8b",
+                                                         kLong,
+                                                         kLongWithEnd};
     const std::uint8_t kind = input_.byte();
     if (kind < 0xf0) return kNames[kind % kNames.size()];
     const ByteView raw = input_.take(kind & 15);
@@ -371,7 +408,9 @@ class World {
     } else if (which == 17) {
       message = EchoRequest{.sequence = input_.number(), .padding = as_bytes(said())};
     } else {
-      message = EchoReply{.sequence = input_.coin() ? echo_ : input_.number(), .padding = as_bytes(said())};
+      const bool answers = input_.coin();
+      message = answers ? EchoReply{.sequence = echo_, .padding = echo_padding_}
+                        : EchoReply{.sequence = input_.number(), .padding = as_bytes(said())};
     }
     Bytes bytes = encode_control(message);
     if (kind >= 240) bytes.resize(input_.byte() % (bytes.size() + 1));
@@ -384,7 +423,9 @@ class World {
                         .transfer = (kind & 4) != 0 ? input_.number() : id(),
                         .offset = (kind & 8) != 0 ? input_.number() % 5000 : input_.number(),
                         .length = 0};
-    const std::size_t length = std::size_t{input_.byte()} * ((kind & 16) != 0 ? 24 : 1);
+    // Up to 51 kB: what is cancelled on its way must not have arrived before.
+    const std::size_t unit = (kind & 16) == 0 ? 1 : (kind & 64) == 0 ? 24 : 200;
+    const std::size_t length = input_.byte() * unit;
     header.length = (kind & 0xe0) != 0 ? length : input_.number();
     Bytes bytes(kStreamHeaderSize + length);
     write_stream_header(header, std::span(bytes).first<kStreamHeaderSize>());
@@ -395,8 +436,21 @@ class World {
   void say(Bytes bytes, SendAs as) {
     const bool other = third_speaks_ && third_connection_ != 0;
     Endpoint& speaker = other ? *third_->endpoint : *hostile_.endpoint;
-    static_cast<void>(
-        speaker.send(pair_.now, other ? third_connection_ : connection_, Body::owned(std::move(bytes)), {.as = as}));
+    const auto sent =
+        speaker.send(pair_.now, other ? third_connection_ : connection_, Body::owned(std::move(bytes)), {.as = as});
+    if (sent && !other) last_ = *sent;
+  }
+
+  // The hostile side cancels what it has said last, and the tested one ends what it does on its own account.
+  void give_up() {
+    const std::uint8_t kind = input_.byte();
+    if ((kind & 1) != 0) {
+      static_cast<void>(hostile_.endpoint->cancel(pair_.now, connection_, last_, kind));
+    } else if (client_) {
+      client_->stop(pair_.now);
+    } else if (sender_ && kind >= 0xf0) {
+      sender_->cancel(pair_.now, "cancelled");
+    }
   }
 
   void act() {
@@ -418,7 +472,11 @@ class World {
       if (dials(role_)) return;
       connection_ = 0;
       if (dial()) static_cast<void>(pair_.run_until([this] { return connection_ != 0; }, 8s));
-    } else if (op < 212) {
+    } else if (op == 211) {
+      give_up();
+    } else if (op == 210) {  // nothing arrives any more, or all does again
+      pair_.drop = pair_.drop > 0 ? 0 : 1;
+    } else if (op < 210) {
       wait(Duration{1s} * (input_.byte() % 40));
     } else {
       wait(Duration{1ms} * (1 + op - 212));
@@ -426,6 +484,7 @@ class World {
   }
 
   Input input_;
+  std::uint8_t setup_;
   Role role_;
   EndpointPair pair_;
   EndpointPair::Side& hostile_;
@@ -440,9 +499,11 @@ class World {
   EndpointPair::Side* third_ = nullptr;
   ConnectionId third_connection_ = 0;
   bool third_speaks_ = false;
+  MessageId last_ = 0;
   std::uint64_t offered_ = 0;  // size of the latest offer
   std::uint64_t known_ = 0;    // transfer or session of the side under test
   std::uint64_t echo_ = 0;
+  Bytes echo_padding_;
   std::uint32_t stream_ = 0;
   std::string text_;
 };
