@@ -3,15 +3,12 @@
 // performance runs, the sender of files or the client of a performance run, on real files in memory.
 //
 // Checked: nothing aborts; what is open, unfinished and named keeps its bounds; no file leaves its folder.
-#include <unistd.h>
-
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 
 #include "fuzz/input.h"
+#include "fuzz/scratch_folder.h"
 #include "transfer/file_receiver.h"
 #include "transfer/file_send_session.h"
 #include "transfer/perf_client.h"
@@ -24,48 +21,6 @@ namespace {
 
 constexpr int kMaxSteps = 50;
 constexpr std::size_t kMaxFiles = 6;
-
-// A folder in memory where there is one, with files to send; gone when the process ends.
-class Folder {
- public:
-  Folder() {
-    const bool memory = std::filesystem::is_directory("/dev/shm");
-    std::string name = (memory ? "/dev/shm" : std::filesystem::temp_directory_path().string()) + "/godwit-fuzz-XXXXXX";
-    GODWIT_ASSERT(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-    std::filesystem::create_directory(path_ / "received");
-    std::ofstream(path_ / "some.bin") << std::string(20'000, 'x');
-    std::ofstream(path_ / "empty.bin");
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  [[nodiscard]] std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
-  void remove_received() const {
-    for (const auto& entry : std::filesystem::directory_iterator(path_ / "received"))
-      std::filesystem::remove_all(entry.path());
-  }
-  // Nothing but files, each directly in the folder of received ones.
-  void check() const {
-    std::size_t entries = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(path_)) entries += entry.is_regular_file() ? 1 : 0;
-    GODWIT_ASSERT(entries == 2);
-    for (const auto& entry : std::filesystem::directory_iterator(path_ / "received"))
-      GODWIT_ASSERT(entry.is_regular_file());
-  }
-
- private:
-  std::filesystem::path path_;
-};
-
-const Folder& folder() {
-  static const Folder instance;
-  return instance;
-}
 
 class Observer final : public FileReceiver::Observer, public PerfServer::Observer {
  public:
@@ -475,7 +430,7 @@ class World {
     } else if (op == 211) {
       give_up();
     } else if (op == 210) {  // nothing arrives any more, or all does again
-      pair_.drop = pair_.drop > 0 ? 0 : 1;
+      pair_.loss = pair_.loss > 0 ? 0 : 1;
     } else if (op < 210) {
       wait(Duration{1s} * (input_.byte() % 40));
     } else {

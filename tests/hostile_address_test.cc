@@ -11,37 +11,34 @@
 #include <vector>
 
 #include "tests/scripted_session.h"
+#include "transport/memory_network_test_support.h"
 
 namespace godwit::testing {
 namespace {
 
 const SocketAddress kOtherLocal = SocketAddress::ipv4({203, 0, 113, 99}, 31337);
 
-// One endpoint, driven by hand where the local address of a datagram matters.
-class Multihomed {
+// One endpoint with two addresses, driven by hand: the local address of a datagram matters.
+class Multihomed : public test::MemoryNetwork {
  public:
-  Multihomed() : endpoint_({}, *KeyPair::generate(random_), random_), peer(kEndpointAddress) {}
-
-  void deliver(Bytes datagram, const SocketAddress& local) {
-    endpoint_.receive(now,
-                      {.local = local, .remote = kPeerAddress, .bytes = datagram, .segment_size = datagram.size()});
-    while (endpoint_.poll_event() != nullptr) {
-    }
+  Multihomed() : MemoryNetwork(2), host_(add(kEndpointAddress)), peer(kEndpointAddress) {
+    direct = true;
+    reach(host_, kOtherLocal);
+    on_path = [this](const test::Flight& flight) {
+      left_from_.push_back(flight.left_from);
+      return true;
+    };
+    add_scripted(kPeerAddress).on_datagram = [this](Instant at, const SocketAddress&, MutableBytes datagram) {
+      const auto opened = peer.open(at, datagram);
+      if (opened && opened->is<wire::AckOk>()) peer.send_with(opened->as<wire::AckOk>()->key);
+    };
   }
-  // Where the next datagrams leave from; those that open are kept.
+
+  void deliver(Bytes datagram, const SocketAddress& local) { inject(kPeerAddress, local, std::move(datagram)); }
+  // Where the next datagrams leave from.
   std::vector<SocketAddress> drain() {
-    std::vector<SocketAddress> from;
-    buffer_.reset();
-    while (const auto run = endpoint_.poll_transmit(now, buffer_)) {
-      from.push_back(run->local);
-      for (std::size_t i = 0; i < run->segment_count(); ++i) {
-        if (auto opened = peer.open(now, run->segment(i)); opened && opened->is<wire::AckOk>()) {
-          peer.send_with(opened->as<wire::AckOk>()->key);
-        }
-      }
-      buffer_.reset();
-    }
-    return from;
+    transmit(host_);
+    return std::exchange(left_from_, {});
   }
   // Where a reply to a ping leaves from, which the peer sends to `local`.
   SocketAddress reply_to_ping(std::uint32_t id, const SocketAddress& local) {
@@ -50,20 +47,17 @@ class Multihomed {
     return from.empty() ? SocketAddress{} : from.front();
   }
   bool connect() {
-    deliver(peer.intro(endpoint_.public_key()), kEndpointAddress);
+    deliver(peer.intro(public_key()), kEndpointAddress);
     static_cast<void>(drain());
     deliver(peer.seal(0, peer.success_ack(false)), kEndpointAddress);
     static_cast<void>(drain());
     return reply_to_ping(1, kEndpointAddress) == kEndpointAddress;
   }
-  PublicKey public_key() const { return endpoint_.public_key(); }
-
-  Instant now{1h};
+  PublicKey public_key() const { return host_.key(); }
 
  private:
-  DeterministicRandom random_{2};
-  Endpoint endpoint_;
-  TransmitBuffer buffer_;
+  Node& host_;
+  std::vector<SocketAddress> left_from_;
 
  public:
   ScriptedPeer peer;
@@ -371,9 +365,12 @@ TEST(HostileAddress, AnUnprovenAddressIsSentAtMostThreeTimesWhatCameFromIt) {
 }
 
 // Many peers of one endpoint, each from an address of its own.
-class Crowd {
+class Crowd : public test::MemoryNetwork {
  public:
-  explicit Crowd(const Config& config) : endpoint(config, *KeyPair::generate(random_), random_) {}
+  explicit Crowd(const Config& config)
+      : MemoryNetwork(6), host_(add(kEndpointAddress, config)), endpoint(*host_.endpoint) {
+    direct = true;
+  }
 
   struct Member {
     explicit Member(const SocketAddress& from, std::uint64_t seed) : peer(kEndpointAddress, seed), address(from) {}
@@ -382,30 +379,23 @@ class Crowd {
     std::uint32_t next_id = 1;
     bool told_closed = false;
   };
-  void deliver(Member& member, Bytes datagram) {
-    endpoint.receive(
-        now, {.local = kEndpointAddress, .remote = member.address, .bytes = datagram, .segment_size = datagram.size()});
-    while (endpoint.poll_event() != nullptr) {
-    }
-    buffer_.reset();
-    while (const auto run = endpoint.poll_transmit(now, buffer_)) {
-      const auto to = std::ranges::find(members, run->remote, [](const auto& other) { return other->address; });
-      for (std::size_t i = 0; to != members.end() && i < run->segment_count(); ++i) {
-        const auto heard = (*to)->peer.open(now, run->segment(i));
-        if (!heard) continue;
-        if (const auto* ack = heard->as<wire::AckOk>()) (*to)->peer.send_with(ack->key);
-        if (heard->is<wire::AckError>()) (*to)->told_closed = true;
-        if (heard->is<wire::Pong>()) ++pongs;
-      }
-      buffer_.reset();
-    }
+  void deliver(const Member& member, Bytes datagram) {
+    inject(member.address, kEndpointAddress, std::move(datagram));
+    transmit(host_);
   }
   // Whether a peer at `address` connects and is answered.
   bool connect(const SocketAddress& address) {
     members.push_back(std::make_unique<Member>(address, members.size() + 1000));
     Member& member = *members.back();
-    member.peer.send_with(SymmetricKey::generate(random_));  // until an ack brings the right one
-    deliver(member, member.peer.intro(endpoint.public_key()));
+    member.peer.send_with(SymmetricKey::generate(random));  // until an ack brings the right one
+    add_scripted(address).on_datagram = [this, &member](Instant at, const SocketAddress&, MutableBytes datagram) {
+      const auto heard = member.peer.open(at, datagram);
+      if (!heard) return;
+      if (const auto* ack = heard->as<wire::AckOk>()) member.peer.send_with(ack->key);
+      if (heard->is<wire::AckError>()) member.told_closed = true;
+      if (heard->is<wire::Pong>()) ++pongs;
+    };
+    deliver(member, member.peer.intro(host_.key()));
     deliver(member, member.peer.seal(0, member.peer.success_ack(false)));
     return ping(member);
   }
@@ -415,14 +405,13 @@ class Crowd {
     return pongs == before + 1;
   }
 
-  DeterministicRandom random_{6};
-  Endpoint endpoint;
-  Instant now{1h};
+ private:
+  Node& host_;
+
+ public:
+  Endpoint& endpoint;
   std::vector<std::unique_ptr<Member>> members;
   std::size_t pongs = 0;
-
- private:
-  TransmitBuffer buffer_;
 };
 
 SocketAddress host_port(std::uint8_t network, std::uint16_t port) {

@@ -3,40 +3,27 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <functional>
 
 #include "tests/scripted_session.h"
+#include "transport/memory_network_test_support.h"
 
 namespace godwit::testing {
 namespace {
 
-// An endpoint under attack, and an honest peer at the other end of a path.
-class Flood {
+// An endpoint under attack, and an honest peer at the other end of a path. What answers a forged intro reaches nobody.
+class Flood : public test::MemoryNetwork {
  public:
   explicit Flood(Duration one_way, const Config& config = {})
-      : own(config, *KeyPair::generate(random), random),
-        peer({}, *KeyPair::generate(random), random),
-        delay_(one_way) {}
+      : MemoryNetwork(9), own_(add(kEndpointAddress, config)), own(*own_.endpoint), peer(*add(kPeerAddress).endpoint) {
+    delay = one_way;
+  }
 
   // A millisecond at a time; `attack` is called in each.
   void run_for(Duration time, const std::function<void()>& attack = [] {}) {
-    for (const Instant end = now + time; now < end; now += 1ms) {
+    for (const Instant end = now + time; now < end;) {
       attack();
-      for (; !flights_.empty() && flights_.front().at <= now; flights_.pop_front()) {
-        Flight& flight = flights_.front();
-        (flight.to_own ? own : peer)
-            .receive(now, {.local = {},
-                           .remote = flight.to_own ? kPeerAddress : kEndpointAddress,
-                           .bytes = flight.bytes,
-                           .segment_size = flight.segment_size});
-      }
-      for (Endpoint* endpoint : {&own, &peer}) {
-        endpoint->handle_timeout(now);
-        collect(*endpoint);
-        transmit(*endpoint);
-        collect(*endpoint);
-      }
+      run(1ms);
     }
   }
   // From an address that is no one's.
@@ -44,42 +31,16 @@ class Flood {
     const auto octet = [&] { return static_cast<std::uint8_t>(random.below(256)); };
     const auto from =
         SocketAddress::ipv4({static_cast<std::uint8_t>(11 + random.below(90)), octet(), octet(), 1}, 4000);
-    own.receive(now, {.local = {}, .remote = from, .bytes = intro, .segment_size = intro.size()});
+    inject(from, kEndpointAddress, std::move(intro));
   }
-
-  DeterministicRandom random{9};
-  Endpoint own;
-  Endpoint peer;
-  Instant now{1h};
-  std::size_t connected = 0;  // times, at `own`
+  [[nodiscard]] std::size_t connected() const { return own_.count<Connected>(); }  // times, at `own`
 
  private:
-  struct Flight {
-    Instant at;
-    bool to_own;
-    Bytes bytes;
-    std::size_t segment_size;
-  };
-  void transmit(Endpoint& from) {
-    buffer_.reset();
-    while (const auto run = from.poll_transmit(now, buffer_)) {
-      // What answers a forged intro reaches nobody.
-      const bool to_own = &from == &peer;
-      if (to_own || run->remote == kPeerAddress) {
-        flights_.push_back({now + delay_, to_own, {run->bytes.begin(), run->bytes.end()}, run->segment_size});
-      }
-      buffer_.reset();
-    }
-  }
-  void collect(Endpoint& endpoint) {
-    while (const EndpointEvent* event = endpoint.poll_event()) {
-      if (&endpoint == &own && std::holds_alternative<Connected>(event->event)) ++connected;
-    }
-  }
+  Node& own_;
 
-  Duration delay_;
-  TransmitBuffer buffer_;
-  std::deque<Flight> flights_;
+ public:
+  Endpoint& own;
+  Endpoint& peer;
 };
 
 TEST(HostileFlood, APeerThatWasDialledComesBackThroughJunk) {
@@ -97,13 +58,13 @@ TEST(HostileFlood, APeerThatWasDialledComesBackThroughJunk) {
   const auto dialled = flood.own.connect(flood.now, kPeerAddress, flood.peer.public_key());
   ASSERT_TRUE(dialled);
   flood.run_for(1s);
-  ASSERT_EQ(flood.connected, 1U);
+  ASSERT_EQ(flood.connected(), 1U);
   flood.own.close(flood.now, *dialled);
   flood.run_for(2s, junk);
   ASSERT_EQ(flood.own.connection_count(), 0U);
   ASSERT_TRUE(flood.peer.connect(flood.now, kEndpointAddress, flood.own.public_key()));
   flood.run_for(3s, junk);
-  EXPECT_EQ(flood.connected, 2U);
+  EXPECT_EQ(flood.connected(), 2U);
 }
 
 // Valid intros, nearly as many as strangers are granted decryptions; none is ever confirmed.
@@ -119,7 +80,7 @@ TEST(HostileFlood, AStrangerASecondAwayConnectsThroughValidIntros) {
     }
     ++millisecond;
   });
-  EXPECT_EQ(flood.connected, 1U);
+  EXPECT_EQ(flood.connected(), 1U);
   EXPECT_GT(flood.own.admission().statistics().of(AdmissionVerdict::kDecrypt), 3500U) << "it was a flood";
 }
 

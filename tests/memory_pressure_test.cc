@@ -8,17 +8,19 @@
 
 #include "base/counted_allocations_test_support.h"
 #include "tests/scripted_session.h"
+#include "transport/memory_network_test_support.h"
 
 namespace godwit::testing {
 namespace {
 
-// Many scripted peers at one endpoint.
-class Crowd {
+// Many scripted peers at one endpoint. What it sends to them is lost, but while they join.
+class Crowd : public test::MemoryNetwork {
  public:
-  explicit Crowd(const Config& config) : random_(1) {
-    endpoint_ = std::make_unique<Endpoint>(config, *KeyPair::generate(random_), random_);
+  explicit Crowd(const Config& config) : host_(add(kEndpointAddress, config)) {
+    direct = true;
+    host_.on_event = [this](Instant, ConnectionId connection, Event& event) { take(connection, event); };
   }
-  [[nodiscard]] Endpoint& endpoint() { return *endpoint_; }
+  [[nodiscard]] Endpoint& endpoint() { return *host_.endpoint; }
 
   struct Member {
     SocketAddress address;
@@ -37,15 +39,18 @@ class Crowd {
     // Networks of their own, whatever quotas an endpoint has for one.
     member.address = SocketAddress::ipv4({static_cast<std::uint8_t>(number + 1), 51, 100, 7}, 1000);
     member.peer = std::make_unique<ScriptedPeer>(kEndpointAddress, 500 + number);
+    ScriptedPeer& peer = *member.peer;
+    Node& node = add_scripted(member.address);
     members_.push_back(std::move(member));
     const std::size_t index = members_.size() - 1;
-    deliver(index, members_[index].peer->intro(endpoint_->public_key()));
-    for (const Bytes& datagram : outgoing_) {
-      const auto heard = members_[index].peer->open(now_, datagram);
-      if (heard && heard->is<wire::AckOk>()) members_[index].peer->send_with(heard->as<wire::AckOk>()->key);
-    }
-    deliver(index, members_[index].peer->seal(0, members_[index].peer->success_ack(false)));
-    now_ += 1s;  // a source address has one handshake a second
+    node.on_datagram = [&peer](Instant at, const SocketAddress&, MutableBytes datagram) {
+      const auto heard = peer.open(at, datagram);
+      if (heard && heard->is<wire::AckOk>()) peer.send_with(heard->as<wire::AckOk>()->key);
+    };
+    deliver(index, peer.intro(host_.key()));
+    node.on_datagram = nullptr;
+    deliver(index, peer.seal(0, peer.success_ack(false)));
+    now += 1s;  // a source address has one handshake a second
     return index;
   }
   Member& operator[](std::size_t index) { return members_[index]; }
@@ -61,49 +66,26 @@ class Crowd {
   void deliver(std::size_t index, Bytes datagram) {
     Member& member = members_[index];
     member.sent += datagram.size();
-    endpoint_->receive(
-        now_,
-        {.local = kEndpointAddress, .remote = member.address, .bytes = datagram, .segment_size = datagram.size()});
-    drain();
-    collect(index);
+    inject(member.address, kEndpointAddress, std::move(datagram));
+    transmit(host_);
   }
 
  private:
-  void drain() {
-    while (EndpointEvent* event = endpoint_->poll_event()) {
-      if (const auto* connected = std::get_if<Connected>(&event->event)) {
-        for (Member& member : members_) {
-          if (member.address == connected->remote) member.connection = event->connection;
-        }
-      }
+  void take(ConnectionId connection, const Event& event) {
+    if (const auto* connected = std::get_if<Connected>(&event)) {
       for (Member& member : members_) {
-        if (member.connection != event->connection) continue;
-        if (const auto* closed = std::get_if<Closed>(&event->event)) member.closed = closed->reason;
-        if (const auto* chunk = std::get_if<StreamChunk>(&event->event)) member.delivered += chunk->bytes.size();
+        if (member.address == connected->remote) member.connection = connection;
       }
     }
-  }
-  // What the endpoint sends to one of them; what it sends to the others is lost.
-  void collect(std::size_t index) {
-    outgoing_.clear();
-    while (true) {
-      buffer_.reset();
-      const auto run = endpoint_->poll_transmit(now_, buffer_);
-      if (!run) break;
-      if (run->remote != members_[index].address) continue;
-      for (std::size_t i = 0; i < run->segment_count(); ++i) {
-        const MutableBytes segment = run->segment(i);
-        outgoing_.emplace_back(segment.begin(), segment.end());
-      }
+    for (Member& member : members_) {
+      if (member.connection != connection) continue;
+      if (const auto* closed = std::get_if<Closed>(&event)) member.closed = closed->reason;
+      if (const auto* chunk = std::get_if<StreamChunk>(&event)) member.delivered += chunk->bytes.size();
     }
   }
 
-  DeterministicRandom random_;
-  std::unique_ptr<Endpoint> endpoint_;
-  Instant now_{1h};
-  TransmitBuffer buffer_;
+  Node& host_;
   std::vector<Member> members_;
-  std::vector<Bytes> outgoing_;  // of the last delivery
 };
 
 Config small_budget() {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,7 +11,7 @@
 #include "tests/extended_setting.h"
 #include "tests/scripted_peer.h"
 #include "transport/connection.h"
-#include "transport/endpoint.h"
+#include "transport/memory_network_test_support.h"
 
 namespace godwit::testing {
 
@@ -29,23 +28,28 @@ class ScriptedSession {
  public:
   explicit ScriptedSession(const Config& config = {}, const wire::VersionBytes& version = wire::kAnnouncedVersion,
                            std::uint64_t seed = 1)
-      : peer(kEndpointAddress, seed + 100, version), random_(seed) {
-    auto keys = *KeyPair::generate(random_);
+      : peer(kEndpointAddress, seed + 100, version), network(seed) {
     Config with_setting = config;
     with_setting.handshake.extended = extended_setting();
-    endpoint_ = std::make_unique<Endpoint>(with_setting, std::move(keys), random_);
+    host_ = &network.add(kEndpointAddress, with_setting);
+    host_->on_event = [this](Instant, ConnectionId id, Event& event) { take(id, event); };
+    network.split = true;
+    network.delay = Duration::zero();
+    network.on_path = [this](const test::Flight& flight) {
+      if (flight.from == kEndpointAddress) hear(flight.bytes);
+      return flight.from != kEndpointAddress;
+    };
   }
 
-  [[nodiscard]] Endpoint& endpoint() { return *endpoint_; }
-  [[nodiscard]] RandomSource& random() { return random_; }
-  [[nodiscard]] Instant now() const { return now_; }
+  [[nodiscard]] Endpoint& endpoint() { return *host_->endpoint; }
+  [[nodiscard]] test::MemoryNetwork::Node& host() const { return *host_; }
+  [[nodiscard]] RandomSource& random() { return network.random; }
+  [[nodiscard]] Instant now() const { return network.now; }
 
   // --- The endpoint's input ---
   void deliver(Bytes datagram, const SocketAddress& from = kPeerAddress) {
-    endpoint_->receive(now_,
-                       {.local = kEndpointAddress, .remote = from, .bytes = datagram, .segment_size = datagram.size()});
-    drain_events();
-    collect();
+    network.inject(from, kEndpointAddress, std::move(datagram));
+    network.settle();
   }
   void say(std::uint32_t id, const wire::Message& message, std::span<const std::uint32_t> receipts = {}) {
     deliver(peer.seal(id, message, receipts));
@@ -60,34 +64,22 @@ class ScriptedSession {
 
   // --- Time ---
   // Runs the endpoint's timers for `time`; the peer answers pings if `answer_pings`.
-  void run(Duration time) {
-    const Instant end = now_ + time;
-    collect();
-    while (true) {
-      const auto next = endpoint_->next_timeout();
-      if (!next || *next > end) break;
-      now_ = std::max(now_, *next);
-      endpoint_->handle_timeout(now_);
-      drain_events();
-      collect();
-    }
-    now_ = end;
-  }
+  void run(Duration time) { network.run(time); }
 
   // --- Sessions ---
   // The peer dials and is answered; its completion ack and first Pong establish the session.
   [[nodiscard]] bool accept_peer() {
-    deliver(peer.intro(endpoint_->public_key()));
+    deliver(peer.intro(host_->key()));
     if (!take_success_ack()) return false;
     say(0, peer.success_ack(false));
     return has_event<Connected>();
   }
   // The endpoint dials, the peer answers as an acceptor.
   [[nodiscard]] bool dial_peer(bool with_version = true) {
-    const auto dialled = endpoint_->connect(now_, kPeerAddress, peer.public_key());
+    const auto dialled = endpoint().connect(now(), kPeerAddress, peer.public_key());
     if (!dialled) return false;
     connection = *dialled;
-    collect();
+    network.settle();
     if (!take_endpoint_intro()) return false;
     establishing_ack = peer.seal(0, peer.success_ack(with_version));
     deliver(establishing_ack);
@@ -150,8 +142,10 @@ class ScriptedSession {
     }
     return found;
   }
-  [[nodiscard]] ConnectionStatistics statistics() const { return *endpoint_->statistics(connection); }
-  [[nodiscard]] bool open() const { return endpoint_->statistics(connection).has_value() && !has_event<Closed>(); }
+  [[nodiscard]] ConnectionStatistics statistics() const { return *host_->endpoint->statistics(connection); }
+  [[nodiscard]] bool open() const {
+    return host_->endpoint->statistics(connection).has_value() && !has_event<Closed>();
+  }
 
   ScriptedPeer peer;
   bool answer_pings = true;
@@ -166,49 +160,35 @@ class ScriptedSession {
   std::size_t datagrams = 0;
   std::size_t longest = 0;
 
+  test::MemoryNetwork network;
+
  private:
-  void drain_events() {
-    while (EndpointEvent* event = endpoint_->poll_event()) {
-      if (const auto* message = std::get_if<MessageReceived>(&event->event)) {
-        messages.emplace_back(message->payload.begin(), message->payload.end());
-      } else if (const auto* chunk = std::get_if<StreamChunk>(&event->event)) {
-        chunks.insert(chunks.end(), chunk->bytes.begin(), chunk->bytes.end());
-      } else if (std::holds_alternative<Connected>(event->event)) {
-        connection = event->connection;
-      }
-      events.push_back(std::move(event->event));
+  void take(ConnectionId id, Event& event) {
+    if (const auto* message = std::get_if<MessageReceived>(&event)) {
+      messages.emplace_back(message->payload.begin(), message->payload.end());
+    } else if (const auto* chunk = std::get_if<StreamChunk>(&event)) {
+      chunks.insert(chunks.end(), chunk->bytes.begin(), chunk->bytes.end());
+    } else if (std::holds_alternative<Connected>(event)) {
+      connection = id;
     }
+    events.push_back(std::move(event));
   }
 
-  void collect() {
-    std::vector<Bytes> answers;
-    while (true) {
-      buffer_.reset();
-      const auto run = endpoint_->poll_transmit(now_, buffer_);
-      if (!run) break;
-      for (std::size_t i = 0; i < run->segment_count(); ++i) {
-        const MutableBytes datagram = run->segment(i);
-        ++datagrams;
-        longest = std::max(longest, datagram.size());
-        auto opened = peer.open(now_, datagram);
-        if (!opened) {
-          others.emplace_back(datagram.begin(), datagram.end());
-          continue;
-        }
-        if (const auto* ping = opened->as<wire::Ping>(); ping != nullptr && answer_pings) {
-          answers.push_back(peer.seal(next_answer_id++, wire::Pong{ping->sequence}));
-        }
-        heard.push_back(std::move(*opened));
-      }
+  void hear(MutableBytes datagram) {
+    ++datagrams;
+    longest = std::max(longest, datagram.size());
+    auto opened = peer.open(now(), datagram);
+    if (!opened) {
+      others.emplace_back(datagram.begin(), datagram.end());
+      return;
     }
-    drain_events();
-    for (Bytes& answer : answers) deliver(std::move(answer));
+    if (const auto* ping = opened->as<wire::Ping>(); ping != nullptr && answer_pings) {
+      network.post(kPeerAddress, kEndpointAddress, peer.seal(next_answer_id++, wire::Pong{ping->sequence}));
+    }
+    heard.push_back(std::move(*opened));
   }
 
-  DeterministicRandom random_;
-  std::unique_ptr<Endpoint> endpoint_;
-  TransmitBuffer buffer_;
-  Instant now_{1h};
+  test::MemoryNetwork::Node* host_ = nullptr;
 };
 
 }  // namespace godwit::testing

@@ -14,23 +14,23 @@ namespace {
 
 using namespace std::chrono_literals;
 
-enum class Arrangement { kInOrder, kReversed, kLossy };
+enum class Arrival { kInOrder, kReversed, kLossy };
 
 // Packet ids of a window of 512, in the order of arrival.
-std::vector<std::uint32_t> arrival(Arrangement order) {
+std::vector<std::uint32_t> arrival(Arrival order) {
   std::vector<std::uint32_t> ids(512);
   std::iota(ids.begin(), ids.end(), 0U);
-  if (order == Arrangement::kReversed) {
+  if (order == Arrival::kReversed) {
     // Runs of eight backwards: what a path with reordering does.
     for (std::size_t i = 0; i + 8 <= ids.size(); i += 8)
       std::reverse(ids.begin() + static_cast<std::ptrdiff_t>(i), ids.begin() + static_cast<std::ptrdiff_t>(i + 8));
   }
-  if (order == Arrangement::kLossy)
+  if (order == Arrival::kLossy)
     std::stable_partition(ids.begin(), ids.end(), [](std::uint32_t id) { return id % 100 != 17; });
   return ids;
 }
 
-Row ack_tracker_row(std::string name, std::string title, Arrangement order) {
+Row ack_tracker_row(std::string name, std::string title, Arrival order) {
   return {.name = "level1/receipts/" + name, .title = std::move(title), .body = [order](Bench& bench) {
             const std::vector<std::uint32_t> ids = arrival(order);
             AckTracker tracker;
@@ -62,7 +62,7 @@ Row ack_tracker_row(std::string name, std::string title, Arrangement order) {
 }
 
 // A packet's life at its sender: sent, and receipted in runs of 144 when 512 are outstanding.
-Row sent_ring_row(std::string name, std::string title, Arrangement order) {
+Row sent_ring_row(std::string name, std::string title, Arrival order) {
   return {.name = "level1/sent/" + name, .title = std::move(title), .body = [order](Bench& bench) {
             DeterministicRandom random(7);
             Recovery recovery({.skip_ids = false}, random);
@@ -98,13 +98,13 @@ Row sent_ring_row(std::string name, std::string title, Arrangement order) {
 }  // namespace
 
 void add_level1_recovery(Rows& rows) {
-  rows.push_back(ack_tracker_row("in-order", "duplicate filter and receipt of a packet, in order", Arrangement::kInOrder));
-  rows.push_back(ack_tracker_row("reversed", "the same, runs of eight backwards", Arrangement::kReversed));
-  rows.push_back(ack_tracker_row("lossy", "the same, one in a hundred comes late", Arrangement::kLossy));
-  rows.push_back(
-      sent_ring_row("in-order", "sent ring, loss detection and delivery rate of a packet, in order", Arrangement::kInOrder));
-  rows.push_back(sent_ring_row("reversed", "the same, receipts of runs of eight backwards", Arrangement::kReversed));
-  rows.push_back(sent_ring_row("lossy", "the same, receipts of one in a hundred come late", Arrangement::kLossy));
+  rows.push_back(ack_tracker_row("in-order", "duplicate filter and receipt of a packet, in order", Arrival::kInOrder));
+  rows.push_back(ack_tracker_row("reversed", "the same, runs of eight backwards", Arrival::kReversed));
+  rows.push_back(ack_tracker_row("lossy", "the same, one in a hundred comes late", Arrival::kLossy));
+  rows.push_back(sent_ring_row("in-order", "sent ring, loss detection and delivery rate of a packet, in order",
+                               Arrival::kInOrder));
+  rows.push_back(sent_ring_row("reversed", "the same, receipts of runs of eight backwards", Arrival::kReversed));
+  rows.push_back(sent_ring_row("lossy", "the same, receipts of one in a hundred come late", Arrival::kLossy));
 }
 
 }  // namespace godwit::bench

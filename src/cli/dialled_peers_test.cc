@@ -56,9 +56,9 @@ TEST_F(DialledPeersTest, EveryAddressOfAPeerIsTried) {
 
 TEST_F(DialledPeersTest, APeerThatComesLateIsConnectedToWithinSeconds) {
   dial(pair_.client.endpoint->public_key());
-  pair_.drop = 1;
+  pair_.loss = 1;
   EXPECT_FALSE(pair_.run_until([this] { return proven(); }, 40s));
-  pair_.drop = 0;
+  pair_.loss = 0;
   EXPECT_TRUE(pair_.run_until([this] { return proven(); }, 20s));
 }
 

@@ -58,7 +58,7 @@ TEST_F(FileSendSessionTest, SizesAtTheEdgesOfFragmentsBlocksAndStreams) {
 }
 
 TEST_F(FileSendSessionTest, LossDelaysAndSpoilsNothing) {
-  pair_.drop = 0.02;
+  pair_.loss = 0.02;
   pair_.delay = 5ms;
   const auto bytes = random_bytes(5'000'000);
   ASSERT_TRUE(run_session({.files = {add_file("data.bin", bytes)}}));
@@ -289,7 +289,7 @@ TEST_F(FileSendSessionTest, ASenderThatVanishesLeavesNoFile) {
   ASSERT_TRUE(pair_.run_until([this] { return session_->sent_bytes() > 1'000'000; }));
   EXPECT_EQ(output_.names().size(), 1U);
   // As if the process had been killed: nothing leaves it any more.
-  pair_.drop = 1;
+  pair_.loss = 1;
   ASSERT_TRUE(pair_.run_until([this] { return receiver_->unfinished() == 0; }, 700s));
   ASSERT_TRUE(pair_.run_until([this] { return store_->pending() == 0; }));
   EXPECT_TRUE(output_.names().empty());
@@ -302,7 +302,7 @@ TEST_F(FileSendSessionTest, ASenderThatMovesInMidFileLeavesOneFileBehind) {
   const auto bytes = random_bytes(30'000'000);
   start_session({.files = {add_file("data.bin", bytes)}});
   ASSERT_TRUE(pair_.run_until([this] { return session_->sent_bytes() > 1'000'000; }));
-  pair_.client.address = *SocketAddress::parse("10.0.0.1:1001");
+  pair_.move(pair_.client, *SocketAddress::parse("10.0.0.1:1001"));
   ASSERT_TRUE(pair_.run_until([this] { return session_->ended(); }));
   expect_all_confirmed();
   EXPECT_EQ(session_->reconnections(), 1U);
@@ -315,11 +315,11 @@ TEST_F(FileSendSessionTest, ASenderThatMovesInMidFileLeavesOneFileBehind) {
 TEST_F(FileSendSessionTest, WhatIsLostWithTheFirstSessionIsSaidAgain) {
   start_session({.files = {add_file("data.bin", random_bytes(1'000'000))}, .messages = {{'h', 'i'}}});
   pair_.client.on_event = [this](Instant now, ConnectionId id, Event& event) {
-    if (session_->sent_bytes() == 0 && std::holds_alternative<Connected>(event)) pair_.drop = 1;
+    if (session_->sent_bytes() == 0 && std::holds_alternative<Connected>(event)) pair_.loss = 1;
     session_->on_event(now, id, event);
   };
   EXPECT_FALSE(pair_.run_until([this] { return session_->ended(); }, 6s));
-  pair_.drop = 0;
+  pair_.loss = 0;
   ASSERT_TRUE(pair_.run_until([this] { return session_->ended(); }));
   expect_all_confirmed();
   EXPECT_EQ(session_->messages_confirmed(), 1U);
@@ -352,7 +352,7 @@ TEST_F(FileSendSessionTest, APeerThatAnswersNoOfferIsGivenUp) {
 }
 
 TEST_F(FileSendSessionTest, APeerThatIsNotThereIsNamed) {
-  pair_.drop = 1;
+  pair_.loss = 1;
   ASSERT_TRUE(run_session({.files = {add_file("data.bin", random_bytes(10))}}));
   EXPECT_FALSE(session_->connected());
   EXPECT_NE(session_->failure().value_or("").find("cannot connect to 10.0.0.2:2000"), std::string::npos);

@@ -15,7 +15,7 @@ struct GoneScene : RunScene {
       client->on_event(now, id, event);
     };
     pair.client.on_turn = [this](Instant now) {
-      if (port_is_closed && pair.drop == 1) {
+      if (port_is_closed && pair.loss == 1) {
         pair.client.endpoint->on_path_report(now,
                                              {.remote = pair.server.address, .problem = PathProblem::kPortUnreachable});
       }
@@ -24,7 +24,7 @@ struct GoneScene : RunScene {
     pair.delay = 5ms;
   }
   void vanish() {
-    pair.drop = 1;
+    pair.loss = 1;
     gone_at = pair.now;
   }
   [[nodiscard]] Duration ended_after() {
@@ -102,7 +102,7 @@ TEST(PerfRunGone, AStartThatIsLostWithItsSessionIsSaidAgain) {
   ASSERT_TRUE(scene.client->start(scene.pair.now).has_value());
   EXPECT_FALSE(scene.pair.run_until([&scene] { return scene.client->ended(); }, 6s));
   scene.vanish_when_connected = false;
-  scene.pair.drop = 0;
+  scene.pair.loss = 0;
   ASSERT_TRUE(scene.pair.run_until([&scene] { return scene.client->ended() && scene.server_observer.ended > 0; }));
   scene.expect_success(50 << 20);
 }

@@ -27,7 +27,7 @@ TEST(PerfRun, ServerSends) {
 
 TEST(PerfRun, BothSendOverSeveralStreamsWithLoss) {
   RunScene scene(options_for(true, true, 3'000'001, 5));
-  scene.pair.drop = 0.01;
+  scene.pair.loss = 0.01;
   ASSERT_TRUE(scene.run());
   scene.expect_success(3'000'001);
 }
@@ -81,7 +81,7 @@ TEST(PerfRun, WhatASlowPathHasNotTakenByTheEndIsGivenUpAndBothCountTheSame) {
         SCOPED_TRACE(::testing::Message() << sends << receives << " drop " << drop << " streams " << streams);
         RunScene scene(slow_options(sends, receives, streams));
         scene.pair.delay = 20ms;
-        scene.pair.drop = drop;
+        scene.pair.loss = drop;
         const Instant start = scene.pair.now;
         ASSERT_TRUE(scene.run());
         expect_agreement(scene);
@@ -166,7 +166,7 @@ TEST(PerfRun, ReportsThoughTheKeyIsPastItsSoftLimit) {
     Config config = EndpointPair::chunk_config();
     config.soft_packet_limit = limit;
     RunScene scene(options_for(true, true, 1 << 20), config, config);
-    scene.pair.drop = limit % 2 == 0 ? 0.02 : 0;
+    scene.pair.loss = limit % 2 == 0 ? 0.02 : 0;
     ASSERT_TRUE(scene.run());
     scene.expect_success(1 << 20);
   }
@@ -202,7 +202,7 @@ TEST(PerfRun, AClientThatSaysNothingMoreIsGivenUp) {
                           .window = UINT64_MAX};
     ASSERT_TRUE(send_control(scene.pair.now, *scene.pair.client.endpoint, connection, start).has_value());
     ASSERT_TRUE(scene.pair.run_until([&scene] { return scene.server.run() != nullptr; }));
-    if (flags == PerfStart::kServerSends) scene.pair.drop = 1;  // the client has gone
+    if (flags == PerfStart::kServerSends) scene.pair.loss = 1;  // the client has gone
     ASSERT_TRUE(scene.pair.run_until([&scene] { return scene.server.run() == nullptr; }, 200s)) << int{flags};
     EXPECT_EQ(scene.server_observer.state, PerfRun::State::kFailed);
   }

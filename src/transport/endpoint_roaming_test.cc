@@ -1,13 +1,12 @@
 // Peers of extended sessions that change their address, and attackers who pretend that they do.
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <functional>
 #include <map>
-#include <memory>
+#include <vector>
 
 #include "transport/connection.h"
-#include "transport/endpoint.h"
+#include "transport/memory_network_test_support.h"
 
 namespace godwit::endpoint_roaming_test {
 namespace {
@@ -18,135 +17,74 @@ SocketAddress at(std::uint8_t host, std::uint16_t port) {
   return SocketAddress::ipv4({192, 0, 2, host}, port);
 }
 const SocketAddress kServer = at(1, 31337);
+const SocketAddress kInside = at(9, 9);  // the client's own address
 const SocketAddress kAttacker = at(66, 6666);
 
-// A client behind an address translation and a server, in virtual time.
-class TranslatedPair {
+// A client behind an address translation and a server.
+class TranslatedPair : public test::MemoryNetwork {
  public:
-  explicit TranslatedPair(ExtendedPolicy policy = ExtendedPolicy::kAuto) {
+  explicit TranslatedPair(ExtendedPolicy policy = ExtendedPolicy::kAuto) : MemoryNetwork(77) {
+    split = true;
     Config config;
     config.handshake.extended = policy;
-    client_ = std::make_unique<Endpoint>(config, *KeyPair::from_secret(client_keys_.secret().bytes()), random_);
-    server_ = std::make_unique<Endpoint>(config, *KeyPair::from_secret(server_keys_.secret().bytes()), random_);
-    connection_ = *client_->connect(now_, kServer, server_keys_.public_key());
+    client_ = &add(kInside, config);
+    server_ = &add(kServer, config);
+    client_->on_event = [this](Instant, ConnectionId, Event& event) { keep(event, at_the_client); };
+    server_->on_event = [this](Instant, ConnectionId, Event& event) {
+      keep(event, at_the_server);
+      if (const auto* connected = std::get_if<Connected>(&event)) connected_key = connected->peer->key;
+      if (const auto* moved = std::get_if<PeerMoved>(&event)) moves.push_back(moved->remote);
+    };
+    on_path = [this](test::Flight& flight) {
+      if (flight.from == kServer) {
+        to_[flight.to] += flight.bytes.size();
+        if (flight.to == outside_) flight.to = kInside;
+      } else {
+        if (overhear) overhear({flight.bytes.begin(), flight.bytes.end()});
+        flight.from = outside_;
+      }
+      return true;
+    };
+    connection_ = connect(*client_, *server_);
     run(1s);
   }
 
-  Endpoint& client() { return *client_; }
-  Endpoint& server() { return *server_; }
+  Endpoint& client() { return *client_->endpoint; }
+  Endpoint& server() { return *server_->endpoint; }
   [[nodiscard]] ConnectionId at_client() const { return connection_; }
-  [[nodiscard]] ConnectionId at_server() const { return accepted_; }
-  [[nodiscard]] const PublicKey& client_key() const { return client_keys_.public_key(); }
-  [[nodiscard]] Instant now() const { return now_; }
+  [[nodiscard]] ConnectionId at_server() const { return server_->events.connected(); }
+  [[nodiscard]] const PublicKey& client_key() const { return client_->key(); }
   // What the server sees from now on; the old address reaches nobody.
   void rebind(const SocketAddress& outside) { outside_ = outside; }
   [[nodiscard]] const SocketAddress& outside() const { return outside_; }
 
   // Called for each datagram that the client sends, before it arrives.
-  std::function<void(const Bytes&)> on_path;
+  std::function<void(const Bytes&)> overhear;
   void inject(const SocketAddress& from, Bytes datagram) { inject_together(from, {std::move(datagram)}); }
   // The same for datagrams of one size that the server's socket hands over in one piece.
   void inject_together(const SocketAddress& from, const std::vector<Bytes>& datagrams) {
     Bytes bytes;
     for (const Bytes& datagram : datagrams) bytes.insert(bytes.end(), datagram.begin(), datagram.end());
     from_[from] += bytes.size();
-    server_->receive(now_,
-                     {.local = kServer, .remote = from, .bytes = bytes, .segment_size = datagrams.front().size()});
-    collect(false);
-    flush(false);
-  }
-
-  bool run(Duration limit, const std::function<bool()>& done = [] { return false; }) {
-    const Instant end = now_ + limit;
-    while (true) {
-      flush(true);
-      flush(false);
-      if (done()) return true;
-      Instant next =
-          std::min(client_->next_timeout().value_or(Instant::max()), server_->next_timeout().value_or(Instant::max()));
-      if (!flight_.empty()) next = std::min(next, flight_.front().at);
-      if (next > end) break;
-      now_ = std::max(now_, next);
-      while (!flight_.empty() && flight_.front().at <= now_) {
-        Flight arrived = std::move(flight_.front());
-        flight_.pop_front();
-        Endpoint& target = arrived.to_server ? *server_ : *client_;
-        if (arrived.to_server) from_[arrived.remote] += arrived.bytes.size();
-        target.receive(now_, {.local = arrived.to_server ? kServer : at(9, 9),
-                              .remote = arrived.remote,
-                              .bytes = arrived.bytes,
-                              .segment_size = arrived.bytes.size()});
-        collect(!arrived.to_server);
-      }
-      client_->handle_timeout(now_);
-      server_->handle_timeout(now_);
-      collect(true);
-      collect(false);
-    }
-    now_ = end;
-    return done();
+    MemoryNetwork::inject(from, kServer, std::move(bytes), datagrams.front().size());
   }
 
   std::vector<Bytes> at_the_server;  // messages received there
   std::vector<Bytes> at_the_client;
   std::vector<SocketAddress> moves;  // that the server was told of
   std::optional<PublicKey> connected_key;
-  std::map<SocketAddress, std::size_t> from_;  // bytes that came to the server from there
+  std::map<SocketAddress, std::size_t> from_;  // bytes that were injected from there
   std::map<SocketAddress, std::size_t> to_;    // bytes that the server sent there
 
  private:
-  struct Flight {
-    Instant at;
-    bool to_server;
-    SocketAddress remote;
-    Bytes bytes;
-  };
-
-  void flush(bool of_client) {
-    collect(of_client);
-    TransmitBuffer buffer;
-    while (true) {
-      buffer.reset();
-      const auto run = (of_client ? client_ : server_)->poll_transmit(now_, buffer);
-      if (!run) break;
-      for (std::size_t i = 0; i < run->segment_count(); ++i) {
-        const MutableBytes segment = run->segment(i);
-        Bytes bytes(segment.begin(), segment.end());
-        if (of_client) {
-          if (on_path) on_path(bytes);
-          flight_.push_back({now_ + 5ms, true, outside_, std::move(bytes)});
-          continue;
-        }
-        to_[run->remote] += bytes.size();
-        if (run->remote == outside_) flight_.push_back({now_ + 5ms, false, kServer, std::move(bytes)});
-      }
-    }
-    collect(of_client);
+  static void keep(Event& event, std::vector<Bytes>& messages) {
+    if (auto* whole = std::get_if<StreamMessage>(&event)) messages.push_back(std::move(whole->payload));
   }
 
-  void collect(bool of_client) {
-    while (EndpointEvent* event = (of_client ? client_ : server_)->poll_event()) {
-      auto& messages = of_client ? at_the_client : at_the_server;
-      if (auto* whole = std::get_if<StreamMessage>(&event->event)) messages.push_back(std::move(whole->payload));
-      if (of_client) continue;
-      if (const auto* connected = std::get_if<Connected>(&event->event)) {
-        accepted_ = event->connection;
-        connected_key = connected->peer->key;
-      }
-      if (const auto* moved = std::get_if<PeerMoved>(&event->event)) moves.push_back(moved->remote);
-    }
-  }
-
-  DeterministicRandom random_{77};
-  KeyPair client_keys_ = *KeyPair::generate(random_);
-  KeyPair server_keys_ = *KeyPair::generate(random_);
-  std::unique_ptr<Endpoint> client_;
-  std::unique_ptr<Endpoint> server_;
+  Node* client_ = nullptr;
+  Node* server_ = nullptr;
   SocketAddress outside_ = at(5, 40'000);
   ConnectionId connection_ = 0;
-  ConnectionId accepted_ = 0;
-  std::deque<Flight> flight_;
-  Instant now_{1h};
 };
 
 Bytes pattern(std::size_t size) {
@@ -160,8 +98,8 @@ TEST(Roaming, ATransferBothWaysGoesOnAtTheNewAddress) {
   ASSERT_EQ(pair.connected_key, pair.client_key());
   const Bytes up = pattern(3'000'000);
   const Bytes down = pattern(2'000'000);
-  ASSERT_TRUE(pair.client().send(pair.now(), pair.at_client(), Body::owned(Bytes(up))));
-  ASSERT_TRUE(pair.server().send(pair.now(), pair.at_server(), Body::owned(Bytes(down))));
+  ASSERT_TRUE(pair.client().send(pair.now, pair.at_client(), Body::owned(Bytes(up))));
+  ASSERT_TRUE(pair.server().send(pair.now, pair.at_server(), Body::owned(Bytes(down))));
   std::uint16_t port = 40'000;
   for (int i = 0; i < 5; ++i) {
     pair.run(50ms);
@@ -182,7 +120,7 @@ TEST(Roaming, AnIdleSessionIsFoundAgainByItsNextPacket) {
   TranslatedPair pair;
   pair.rebind(at(7, 50'000));
   EXPECT_TRUE(pair.run(30s, [&] { return !pair.moves.empty(); })) << "the next keep-alive";
-  ASSERT_TRUE(pair.server().send(pair.now(), pair.at_server(), Body::owned(pattern(5000))));
+  ASSERT_TRUE(pair.server().send(pair.now, pair.at_server(), Body::owned(pattern(5000))));
   EXPECT_TRUE(pair.run(5s, [&] { return !pair.at_the_client.empty(); }));
 }
 
@@ -190,12 +128,12 @@ TEST(Roaming, P9CopiesFromAnotherAddressMoveNothingAndAreAnsweredWithAtMostThree
   TranslatedPair pair;
   const Bytes up = pattern(500'000);
   // Faster than the genuine ones, which then are the replays.
-  pair.on_path = [&](const Bytes& datagram) {
+  pair.overhear = [&](const Bytes& datagram) {
     pair.inject(kAttacker, datagram);
     EXPECT_LE(pair.to_[kAttacker], 3 * pair.from_[kAttacker]);
   };
-  ASSERT_TRUE(pair.client().send(pair.now(), pair.at_client(), Body::owned(Bytes(up))));
-  ASSERT_TRUE(pair.server().send(pair.now(), pair.at_server(), Body::owned(Bytes(up))));
+  ASSERT_TRUE(pair.client().send(pair.now, pair.at_client(), Body::owned(Bytes(up))));
+  ASSERT_TRUE(pair.server().send(pair.now, pair.at_server(), Body::owned(Bytes(up))));
   EXPECT_TRUE(pair.run(60s, [&] { return pair.at_the_server.size() == 1 && pair.at_the_client.size() == 1; }));
   EXPECT_TRUE(pair.moves.empty());
   EXPECT_GT(pair.to_[kAttacker], 0u);
@@ -206,8 +144,8 @@ TEST(Roaming, P9CopiesFromAnotherAddressMoveNothingAndAreAnsweredWithAtMostThree
 TEST(Roaming, P6ReplaysFromElsewhereAreNotEvenAsked) {
   TranslatedPair pair;
   std::vector<Bytes> recorded;
-  pair.on_path = [&](const Bytes& datagram) { recorded.push_back(datagram); };
-  ASSERT_TRUE(pair.client().send(pair.now(), pair.at_client(), Body::owned(pattern(100'000))));
+  pair.overhear = [&](const Bytes& datagram) { recorded.push_back(datagram); };
+  ASSERT_TRUE(pair.client().send(pair.now, pair.at_client(), Body::owned(pattern(100'000))));
   ASSERT_TRUE(pair.run(10s, [&] { return pair.at_the_server.size() == 1; }));
   pair.run(1s);
   ASSERT_GT(recorded.size(), 50u);
@@ -221,9 +159,9 @@ TEST(Roaming, P6ReplaysFromElsewhereAreNotEvenAsked) {
 TEST(Roaming, CopiesAndForgeriesAmongABatchAreToldApart) {
   TranslatedPair pair;
   std::vector<Bytes> sent;
-  pair.on_path = [&](const Bytes& datagram) { sent.push_back(datagram); };
+  pair.overhear = [&](const Bytes& datagram) { sent.push_back(datagram); };
   const Bytes up = pattern(12'000);
-  ASSERT_TRUE(pair.client().send(pair.now(), pair.at_client(), Body::owned(Bytes(up))));
+  ASSERT_TRUE(pair.client().send(pair.now, pair.at_client(), Body::owned(Bytes(up))));
   pair.run(Duration::zero());
   std::erase_if(sent, [](const Bytes& datagram) { return datagram.size() != wire::kMaxDatagram; });
   ASSERT_GT(sent.size(), 8u);
@@ -247,8 +185,8 @@ TEST(Roaming, CopiesAndForgeriesAmongABatchAreToldApart) {
 TEST(Roaming, AFloodOfAddressChangesIsBoundedAndCounted) {
   TranslatedPair pair;
   std::uint16_t port = 1;
-  pair.on_path = [&](const Bytes& datagram) { pair.inject(at(66, ++port), datagram); };
-  ASSERT_TRUE(pair.client().send(pair.now(), pair.at_client(), Body::owned(pattern(500'000))));
+  pair.overhear = [&](const Bytes& datagram) { pair.inject(at(66, ++port), datagram); };
+  ASSERT_TRUE(pair.client().send(pair.now, pair.at_client(), Body::owned(pattern(500'000))));
   EXPECT_TRUE(pair.run(60s, [&] { return pair.at_the_server.size() == 1; }));
   const auto statistics = pair.server().statistics(pair.at_server());
   ASSERT_TRUE(statistics);
@@ -260,7 +198,7 @@ TEST(Roaming, ASessionOfTheDeployedFormStaysWhereItIs) {
   TranslatedPair pair(ExtendedPolicy::kOff);
   EXPECT_FALSE(pair.connected_key);
   pair.rebind(at(7, 50'000));
-  ASSERT_TRUE(pair.client().send(pair.now(), pair.at_client(), Body::owned(pattern(5000))));
+  ASSERT_TRUE(pair.client().send(pair.now, pair.at_client(), Body::owned(pattern(5000))));
   EXPECT_FALSE(pair.run(5s, [&] { return !pair.at_the_server.empty(); }));
   EXPECT_TRUE(pair.moves.empty());
 }

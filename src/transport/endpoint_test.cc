@@ -2,132 +2,49 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
-#include <map>
-#include <numeric>
+#include <array>
+#include <string>
+#include <vector>
 
 #include "transport/connection.h"
+#include "transport/memory_network_test_support.h"
 
 namespace godwit::endpoint_test {
 namespace {
 
-// Two endpoints and a wire between them in virtual time: a constant delay, and losses by a seeded draw.
-class Pair {
+// Two endpoints and a wire between them, which loses datagrams by a seeded draw.
+class Pair : public test::MemoryNetwork {
  public:
-  explicit Pair(Config config = {}, double loss = 0, std::uint64_t seed = 1)
-      : random_(seed), loss_(loss), keys_{*KeyPair::generate(random_), *KeyPair::generate(random_)} {
-    for (std::size_t i = 0; i < 2; ++i) {
-      endpoints_[i] = std::make_unique<Endpoint>(config, *KeyPair::from_secret(keys_[i].secret().bytes()), random_);
+  explicit Pair(const Config& config = {}, double lost = 0, std::uint64_t seed = 1)
+      : MemoryNetwork(seed), sides_{&add(address(0), config), &add(address(1), config)} {
+    loss = lost;
+    for (Node* side : sides_) {
+      side->on_event = [this](Instant, ConnectionId, Event& event) {
+        const auto* message = std::get_if<MessageReceived>(&event);
+        if (message != nullptr) short_messages.emplace_back(message->payload.begin(), message->payload.end());
+      };
     }
   }
 
-  Endpoint& operator[](std::size_t side) { return *endpoints_[side]; }
-  const PublicKey& key(std::size_t side) const { return keys_[side].public_key(); }
+  Endpoint& operator[](std::size_t side) { return *sides_[side]->endpoint; }
+  const PublicKey& key(std::size_t side) const { return sides_[side]->key(); }
   static SocketAddress address(std::size_t side) {
     return SocketAddress::ipv4({192, 0, 2, static_cast<std::uint8_t>(side + 1)}, 31337);
   }
-  Instant now() const { return now_; }
-
-  ConnectionId dial() { return *endpoints_[0]->connect(now_, address(1), key(1)); }
-
-  // Runs until nothing is left to do before `limit`, or `done` holds.
-  template <typename Done>
-  bool run(Duration limit, Done done) {
-    const Instant end = now_ + limit;
-    while (now_ <= end) {
-      for (std::size_t side = 0; side < 2; ++side) flush(side);
-      if (done()) return true;
-      Instant next = Instant::max();
-      if (!flight_.empty()) next = flight_.front().at;
-      for (const auto& endpoint : endpoints_) next = std::min(next, endpoint->next_timeout().value_or(Instant::max()));
-      if (next > end) break;
-      now_ = std::max(now_, next);
-      while (!flight_.empty() && flight_.front().at <= now_) {
-        Flight arrived = std::move(flight_.front());
-        flight_.pop_front();
-        endpoints_[arrived.to]->receive(now_, {.local = address(arrived.to),
-                                               .remote = address(1 - arrived.to),
-                                               .bytes = arrived.bytes,
-                                               .segment_size = arrived.segment_size});
-        collect(arrived.to);
-      }
-      for (std::size_t side = 0; side < 2; ++side) {
-        endpoints_[side]->handle_timeout(now_);
-        collect(side);
-      }
-    }
-    now_ = end;
-    return done();
-  }
-  bool run(Duration limit) {
-    return run(limit, [] { return false; });
-  }
-
+  ConnectionId dial() { return connect(*sides_[0], *sides_[1]); }
   template <typename T>
   std::size_t count(std::size_t side) const {
-    std::size_t total = 0;
-    for (const auto& [index, events] : log_) {
-      if (index == side && std::holds_alternative<T>(events)) ++total;
-    }
-    return total;
+    return sides_[side]->count<T>();
   }
   template <typename T>
   const T* last(std::size_t side) const {
-    const T* found = nullptr;
-    for (const auto& [index, event] : log_) {
-      if (index == side && std::holds_alternative<T>(event)) found = &std::get<T>(event);
-    }
-    return found;
+    return sides_[side]->last<T>();
   }
+  std::uint64_t datagrams() const { return sides_[0]->datagrams_sent + sides_[1]->datagrams_sent; }
   std::vector<std::string> short_messages;  // received by either side
-  std::uint64_t datagrams = 0;
 
  private:
-  struct Flight {
-    Instant at;
-    std::size_t to;
-    std::vector<std::uint8_t> bytes;
-    std::size_t segment_size;
-  };
-
-  void flush(std::size_t side) {
-    collect(side);
-    while (true) {
-      buffer_.reset();
-      const auto run = endpoints_[side]->poll_transmit(now_, buffer_);
-      if (!run) break;
-      datagrams += run->segment_count();
-      if (loss_ == 0) {
-        flight_.push_back({now_ + kDelay, 1 - side, {run->bytes.begin(), run->bytes.end()}, run->segment_size});
-        continue;
-      }
-      for (std::size_t i = 0; i < run->segment_count(); ++i) {
-        const MutableBytes segment = run->segment(i);
-        if (random_.unit() < loss_) continue;
-        flight_.push_back({now_ + kDelay, 1 - side, {segment.begin(), segment.end()}, segment.size()});
-      }
-    }
-    collect(side);
-  }
-
-  void collect(std::size_t side) {
-    while (EndpointEvent* event = endpoints_[side]->poll_event()) {
-      if (const auto* message = std::get_if<MessageReceived>(&event->event)) {
-        short_messages.emplace_back(message->payload.begin(), message->payload.end());
-      }
-      log_.emplace_back(side, std::move(event->event));
-    }
-  }
-
-  static constexpr Duration kDelay = 5ms;
-  DeterministicRandom random_;
-  double loss_;
-  std::array<KeyPair, 2> keys_;
-  std::array<std::unique_ptr<Endpoint>, 2> endpoints_;
-  std::deque<Flight> flight_;
-  TransmitBuffer buffer_;
-  Instant now_{1h};
-  std::vector<std::pair<std::size_t, Event>> log_;
+  std::array<Node*, 2> sides_;
 };
 
 std::vector<std::uint8_t> pattern(std::size_t size) {
@@ -147,7 +64,7 @@ TEST(Endpoint, AnUnreliableMessageIsConfirmedOrFailsAndIsNeverSentAgain) {
     constexpr std::size_t kMessages = 600;
     for (std::size_t i = 0; i < kMessages; ++i) {
       ASSERT_TRUE(
-          pair[0].send(pair.now(), connection, Body::owned(std::vector<std::uint8_t>(100)), {.unreliable = true}));
+          pair[0].send(pair.now, connection, Body::owned(std::vector<std::uint8_t>(100)), {.unreliable = true}));
       if (i % 6 == 5) pair.run(10ms);
     }
     const auto settled = [&] { return pair.count<MessageConfirmed>(0) + pair.count<MessageFailed>(0); };
@@ -173,7 +90,7 @@ TEST(Endpoint, ShakesHandsAndTellsBothSides) {
 TEST(Endpoint, DeliversAMessageQueuedBeforeTheHandshake) {
   Pair pair;
   const ConnectionId id = pair.dial();
-  ASSERT_TRUE(pair[0].send(pair.now(), id, Body::owned({'h', 'i'})));
+  ASSERT_TRUE(pair[0].send(pair.now, id, Body::owned({'h', 'i'})));
   EXPECT_TRUE(pair.run(2s, [&] { return pair.count<MessageConfirmed>(0) == 1; }));
   ASSERT_EQ(pair.short_messages.size(), 1U);
   EXPECT_EQ(pair.short_messages[0], "hi");
@@ -183,7 +100,7 @@ TEST(Endpoint, DeliversAStreamWhole) {
   Pair pair;
   const ConnectionId id = pair.dial();
   const auto bytes = pattern(3'000'000);
-  ASSERT_TRUE(pair[0].send(pair.now(), id, Body::borrowed(bytes)));
+  ASSERT_TRUE(pair[0].send(pair.now, id, Body::borrowed(bytes)));
   ASSERT_TRUE(pair.run(30s, [&] { return pair.count<MessageConfirmed>(0) == 1; }));
   ASSERT_EQ(pair.count<StreamMessage>(1), 1U);
   EXPECT_EQ(pair.last<StreamMessage>(1)->payload, bytes);
@@ -196,8 +113,8 @@ TEST(Endpoint, DeliversEverythingOnceThroughLoss) {
     Pair pair({}, 0.1, seed);
     const ConnectionId id = pair.dial();
     const auto bytes = pattern(400'000);
-    ASSERT_TRUE(pair[0].send(pair.now(), id, Body::borrowed(bytes)));
-    for (std::uint8_t i = 0; i < 50; ++i) ASSERT_TRUE(pair[0].send(pair.now(), id, Body::owned({i})));
+    ASSERT_TRUE(pair[0].send(pair.now, id, Body::borrowed(bytes)));
+    for (std::uint8_t i = 0; i < 50; ++i) ASSERT_TRUE(pair[0].send(pair.now, id, Body::owned({i})));
     ASSERT_TRUE(pair.run(120s, [&] { return pair.count<MessageConfirmed>(0) == 51; })) << "seed " << seed;
     EXPECT_EQ(pair.last<StreamMessage>(1)->payload, bytes);
     EXPECT_EQ(pair.short_messages.size(), 50U);
@@ -208,7 +125,7 @@ TEST(Endpoint, TellsThePeerThatItCloses) {
   Pair pair;
   const ConnectionId id = pair.dial();
   ASSERT_TRUE(pair.run(2s, [&] { return pair.count<Connected>(1) == 1; }));
-  pair[0].close(pair.now(), id, "enough");
+  pair[0].close(pair.now, id, "enough");
   ASSERT_TRUE(pair.run(1s, [&] { return pair.count<Closed>(0) == 1 && pair.count<Closed>(1) == 1; }));
   EXPECT_EQ(pair.last<Closed>(0)->reason, CloseReason::kLocal);
   EXPECT_EQ(pair.last<Closed>(1)->reason, CloseReason::kRemote);
@@ -225,7 +142,7 @@ TEST(Endpoint, TellsThePeerOfAnExtendedSessionTheCodeOfItsEnd) {
     Pair pair(config);
     const ConnectionId connection = pair.dial();
     pair.run(1s);
-    pair[0].close(pair.now(), connection, "until later", 0xfedc'ba98'7654'3210U);
+    pair[0].close(pair.now, connection, "until later", 0xfedc'ba98'7654'3210U);
     pair.run(1s);
     ASSERT_NE(pair.last<Closed>(1), nullptr);
     EXPECT_EQ(pair.last<Closed>(0)->code, 0xfedc'ba98'7654'3210U);
@@ -243,7 +160,7 @@ TEST(Endpoint, TellsThePeerThatItClosesInWhateverWords) {
     Pair pair;
     const ConnectionId id = pair.dial();
     ASSERT_TRUE(pair.run(2s, [&] { return pair.count<Connected>(1) == 1; }));
-    pair[0].close(pair.now(), id, words);
+    pair[0].close(pair.now, id, words);
     ASSERT_TRUE(pair.run(1s, [&] { return pair.count<Closed>(1) == 1; })) << words;
     EXPECT_EQ(pair.last<Closed>(1)->reason, CloseReason::kRemote);
   }
@@ -254,17 +171,17 @@ TEST(Endpoint, CarriesPingAndPongAloneOnAnIdleLink) {
   pair.dial();
   ASSERT_TRUE(pair.run(2s, [&] { return pair.count<Connected>(1) == 1; }));
   pair.run(10s);
-  const std::uint64_t before = pair.datagrams;
+  const std::uint64_t before = pair.datagrams();
   pair.run(60s);
   // Two sides ping every 5 s and are answered: 12 x 2 x 2, one more at the edge of the window.
-  EXPECT_LE(pair.datagrams - before, 52U);
-  EXPECT_GE(pair.datagrams - before, 44U);
+  EXPECT_LE(pair.datagrams() - before, 52U);
+  EXPECT_GE(pair.datagrams() - before, 44U);
 }
 
 TEST(Endpoint, OpensSimultaneously) {
   Pair pair;
-  ASSERT_TRUE(pair[0].connect(pair.now(), Pair::address(1), pair.key(1)));
-  ASSERT_TRUE(pair[1].connect(pair.now(), Pair::address(0), pair.key(0)));
+  ASSERT_TRUE(pair[0].connect(pair.now, Pair::address(1), pair.key(1)));
+  ASSERT_TRUE(pair[1].connect(pair.now, Pair::address(0), pair.key(0)));
   EXPECT_TRUE(pair.run(3s, [&] { return pair.count<Connected>(0) == 1 && pair.count<Connected>(1) == 1; }));
   pair.run(2s);
   EXPECT_EQ(pair.count<Closed>(0) + pair.count<Closed>(1), 0U);
@@ -277,7 +194,7 @@ TEST(Endpoint, FollowsARestartOfThePeer) {
   pair.run(3s);
   const ConnectionId again = pair.dial();
   ASSERT_TRUE(pair.run(5s, [&] { return pair.count<Connected>(0) == 2 && pair.count<Connected>(1) == 2; }));
-  ASSERT_TRUE(pair[0].send(pair.now(), again, Body::owned({'x'})));
+  ASSERT_TRUE(pair[0].send(pair.now, again, Body::owned({'x'})));
   EXPECT_TRUE(pair.run(2s, [&] { return pair.short_messages.size() == 1; }));
 }
 
@@ -288,17 +205,17 @@ TEST(Endpoint, StartsNoStreamBeyondTheSoftLimitOfAKeyAndGoesOnAfterADial) {
   Pair pair(config);
   const auto bytes = pattern(1'200'000);
   const ConnectionId first = pair.dial();
-  ASSERT_TRUE(pair[0].send(pair.now(), first, Body::borrowed(bytes)));
+  ASSERT_TRUE(pair[0].send(pair.now, first, Body::borrowed(bytes)));
   ASSERT_TRUE(pair.run(30s, [&] { return pair.count<MessageConfirmed>(0) == 1; }));
   EXPECT_EQ(pair.count<KeyAging>(0), 1U);
-  const auto refused = pair[0].send(pair.now(), first, Body::borrowed(bytes));
+  const auto refused = pair[0].send(pair.now, first, Body::borrowed(bytes));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kClosed);
   // Short messages still go, and a fresh dial carries on.
-  ASSERT_TRUE(pair[0].send(pair.now(), first, Body::owned({'x'})));
+  ASSERT_TRUE(pair[0].send(pair.now, first, Body::owned({'x'})));
   ASSERT_TRUE(pair.run(2s, [&] { return pair.count<MessageConfirmed>(0) == 2; }));
   const ConnectionId second = pair.dial();
-  ASSERT_TRUE(pair[0].send(pair.now(), second, Body::borrowed(bytes)));
+  ASSERT_TRUE(pair[0].send(pair.now, second, Body::borrowed(bytes)));
   ASSERT_TRUE(pair.run(30s, [&] { return pair.count<MessageConfirmed>(0) == 3; }));
   EXPECT_EQ(pair.count<StreamMessage>(1), 2U);
 }
@@ -310,7 +227,7 @@ TEST(Endpoint, ClosesBeforeTheHardLimitOfAKeyAndTellsThePeer) {
   Pair pair(config);
   const auto bytes = pattern(2'000'000);
   const ConnectionId id = pair.dial();
-  ASSERT_TRUE(pair[0].send(pair.now(), id, Body::borrowed(bytes)));
+  ASSERT_TRUE(pair[0].send(pair.now, id, Body::borrowed(bytes)));
   ASSERT_TRUE(pair.run(30s, [&] { return pair.count<Closed>(0) == 1 && pair.count<Closed>(1) == 1; }));
   EXPECT_EQ(pair.last<Closed>(0)->reason, CloseReason::kKeyExhausted);
   EXPECT_EQ(pair.last<Closed>(1)->reason, CloseReason::kRemote);
@@ -327,12 +244,12 @@ TEST(Endpoint, AnAcceptorWithAUsedUpKeyClosesOnlyWhenItsPeerDoesNotDial) {
   pair.dial();
   ASSERT_TRUE(pair.run(5s, [&] { return pair.count<Connected>(1) == 1; }));
   const ConnectionId accepted = pair[1].connections().front();
-  ASSERT_TRUE(pair[1].send(pair.now(), accepted, Body::borrowed(bytes)));
+  ASSERT_TRUE(pair[1].send(pair.now, accepted, Body::borrowed(bytes)));
   ASSERT_TRUE(pair.run(30s, [&] { return pair.count<MessageConfirmed>(1) == 1; }));
   // Its application has time for a last word about the stream.
   pair.run(1s);
   ASSERT_EQ(pair.count<Closed>(1), 0U);
-  ASSERT_TRUE(pair[1].send(pair.now(), accepted, Body::owned({'x'})));
+  ASSERT_TRUE(pair[1].send(pair.now, accepted, Body::owned({'x'})));
   ASSERT_TRUE(pair.run(1s, [&] { return pair.short_messages.size() == 1; }));
   ASSERT_TRUE(pair.run(60s, [&] { return pair.count<Closed>(0) == 1 && pair.count<Closed>(1) == 1; }));
   EXPECT_EQ(pair.last<Closed>(1)->reason, CloseReason::kKeyExhausted);
@@ -345,14 +262,14 @@ TEST(Endpoint, AChangedRateLimitIsFollowedWithoutAFurtherInput) {
   const ConnectionId id = pair.dial();
   ASSERT_TRUE(pair.run(2s, [&] { return pair.count<Connected>(1) == 1; }));
   const auto bytes = pattern(200'000);
-  ASSERT_TRUE(pair[0].send(pair.now(), id, Body::borrowed(bytes)));
+  ASSERT_TRUE(pair[0].send(pair.now, id, Body::borrowed(bytes)));
   pair.run(3s);
   TransmitBuffer buffer;
-  ASSERT_FALSE(pair[0].poll_transmit(pair.now(), buffer));
-  pair[0].set_rate_limit(pair.now(), id, std::nullopt);
+  ASSERT_FALSE(pair[0].poll_transmit(pair.now, buffer));
+  pair[0].set_rate_limit(pair.now, id, std::nullopt);
   // It sends at once, or as soon as the new rate gives credit.
-  const bool sends = pair[0].poll_transmit(pair.now(), buffer).has_value();
-  EXPECT_TRUE(sends || *pair[0].next_timeout() <= pair.now() + 20ms);
+  const bool sends = pair[0].poll_transmit(pair.now, buffer).has_value();
+  EXPECT_TRUE(sends || *pair[0].next_timeout() <= pair.now + 20ms);
 }
 
 }  // namespace
