@@ -95,7 +95,7 @@ def chart(root: pathlib.Path) -> str:
         text.append(f'<rect class="{group}" x="{x}" y="6" width="14" height="14" rx="2"/>'
                     f'<text x="{x + 20}" y="18">{label}</text>')
         x += 34 + 8 * len(label)
-    text.append(f'<text class="small" x="0" y="42">nanoseconds of processor time for a packet of 1200 bytes; {machine(analysis)}</text>')
+    text.append(f'<text class="small" x="0" y="42">nanoseconds of processor time for a packet of 1200 bytes; each part has its own scale</text>')
     y = 58
     for name, title in PANELS:
         sides = {each["side"]: each for each in analysis["breakdowns"] if each["name"] == name}
@@ -115,7 +115,7 @@ def chart(root: pathlib.Path) -> str:
             text.append(f'<text x="{x + 8:.1f}" y="{y + BAR - 8}">{sides[side]["sum_nanoseconds"]:.0f} ns</text>')
             y += BAR + GAP
         y += 12
-    text.append(f'<text class="small" x="0" y="{y + 8}">{stamp(analysis)}; each part has its own scale</text>')
+    text.append(f'<text class="small" x="0" y="{y + 8}">{machine(analysis)}; {stamp(analysis)}</text>')
     return "\n".join([*text, "</svg>"]) + "\n"
 
 
