@@ -2,11 +2,13 @@
 # Installs what building, testing and measuring Godwit needs, from Debian's packages. Safe to run again: it installs only
 # what is missing, and says so. Works as root or with sudo.
 #   scripts/setup.sh [--with-clang] [--with-fuzz] [--with-arm64] [--with-peers] [--with-browser]
+#                    [--with-packages] [--with-wireshark]
 set -euo pipefail
 
 packages=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates
   libssl-dev libfmt-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libxxhash-dev libmnl-dev liburing-dev
+  libcpp-httplib-dev systemtap-sdt-dev python3-markdown
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev libsodium-dev
   iproute2 ethtool nftables valgrind gdb doxygen python3 python3-cffi parallel
 )
@@ -20,8 +22,10 @@ for option in "$@"; do
     --with-arm64) packages+=(g++-aarch64-linux-gnu qemu-user-static) ;;
     --with-peers) command -v cargo >/dev/null || packages+=(cargo-web rustc-web) ;;
     --with-browser) packages+=(chromium) ;;
+    --with-packages) packages+=(lintian dpkg-dev file mmdebstrap mandoc zsh fish systemd abigail-tools) ;;
+    --with-wireshark) packages+=(tshark) ;;
     *)
-      echo "setup: unknown option $option (known: --with-clang --with-fuzz --with-arm64 --with-peers --with-browser)" >&2
+      echo "setup: unknown option $option (known: --with-clang --with-fuzz --with-arm64 --with-peers --with-browser --with-packages --with-wireshark)" >&2
       exit 2 ;;
   esac
 done

@@ -138,6 +138,9 @@ class Endpoint {
   [[nodiscard]] std::optional<Address> remote_address(ConnectionId connection) const;
   [[nodiscard]] std::optional<Statistics> statistics(ConnectionId connection) const;
   [[nodiscard]] EndpointStatistics statistics() const;
+  // Every counter, and the path of up to 256 connections, in the text format that Prometheus reads (version 0.0.4),
+  // with the addresses of the peers. For a page that the application serves; docs/observability.md lists the names.
+  [[nodiscard]] std::string metrics() const;
   [[nodiscard]] Liveness liveness(ConnectionId connection) const;
   // Connections that have ended and whose peer has not answered the close packet yet: worth a second of
   // handle_timeout() and poll_transmit() before the socket closes.

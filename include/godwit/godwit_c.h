@@ -285,6 +285,9 @@ godwit_status godwit_node_set_user_data(godwit_node* node, godwit_connection con
 godwit_status godwit_node_statistics(const godwit_node* node, godwit_connection connection,
                                      godwit_statistics* statistics);
 void godwit_node_endpoint_statistics(const godwit_node* node, godwit_endpoint_statistics* statistics);
+/* All counters as text for Prometheus, as Node::metrics() (node.h) has it. It belongs to the node and lives until the
+ * next call of this function. */
+godwit_status godwit_node_metrics(godwit_node* node, const char** text);
 
 /* Handles events until godwit_node_stop(). */
 void godwit_node_run(godwit_node* node, godwit_handler handler, void* context);

@@ -130,6 +130,9 @@ class Node {
   [[nodiscard]] std::string remote_address(ConnectionId connection) const;
   [[nodiscard]] std::optional<Statistics> statistics(ConnectionId connection) const;
   [[nodiscard]] EndpointStatistics statistics() const;
+  // Every counter, and the path of up to 256 connections, in the text format that Prometheus reads (version 0.0.4),
+  // with the addresses of the peers. For a page that the application serves; docs/observability.md lists the names.
+  [[nodiscard]] std::string metrics() const;
   [[nodiscard]] Liveness liveness(ConnectionId connection) const;
 
   // Handles events until stop(). May be called again afterwards: connections stay open meanwhile, as long as their

@@ -77,6 +77,8 @@ class NodeGroup {
   [[nodiscard]] bool retire(std::size_t shard, std::string_view text = {});
   // Asks every shard and calls `then`, on the thread of the last one that answers.
   void collect(std::function<void(const GroupStatistics&)> then) const;
+  // The same for Node::metrics(): sums over the shards, without single connections.
+  void collect_metrics(std::function<void(std::string text)> then) const;
 
  private:
   class __attribute__((visibility("hidden"))) Implementation;

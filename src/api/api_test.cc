@@ -190,6 +190,10 @@ TEST(PublicNodeGroup, EchoesOnEveryShard) {
     EXPECT_EQ(sum.connections.size(), 2U);
     EXPECT_EQ(sum.refused_datagrams, 0U);
   });
+  std::string metrics;
+  (*group)->collect_metrics([&](std::string text) { metrics = std::move(text); });
+  EXPECT_NE(metrics.find("\ngodwit_endpoint_connections_opened_total 7\n"), std::string::npos) << metrics;
+  EXPECT_NE(metrics.find("\ngodwit_shard_refused_datagrams_total 0\n"), std::string::npos);
 }
 
 TEST(PublicEndpoint, RunsWithoutASocketOrAClock) {

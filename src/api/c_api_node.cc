@@ -8,6 +8,7 @@ using namespace godwit::v1::c_api;  // NOLINT
 struct godwit_node {
   std::unique_ptr<Node> node;
   std::string local_address;
+  std::string metrics;  // the latest text
 };
 
 namespace {
@@ -41,7 +42,7 @@ godwit_status godwit_node_open(const godwit_options* options, const uint8_t secr
     auto opened = Node::open(to_node_options(complete(options)), *key);
     if (!opened) return fail(opened.error());
     std::string address = (*opened)->local_address();
-    *node = new godwit_node{.node = std::move(*opened), .local_address = std::move(address)};
+    *node = new godwit_node{.node = std::move(*opened), .local_address = std::move(address), .metrics = {}};
     return GODWIT_OK;
   });
 }
@@ -186,6 +187,14 @@ godwit_status godwit_node_statistics(const godwit_node* node, godwit_connection 
 }
 void godwit_node_endpoint_statistics(const godwit_node* node, godwit_endpoint_statistics* statistics) {
   write_known_part(to_c(node->node->statistics()), statistics);
+}
+
+godwit_status godwit_node_metrics(godwit_node* node, const char** text) {
+  return guarded([&] {
+    node->metrics = node->node->metrics();
+    *text = node->metrics.c_str();
+    return GODWIT_OK;
+  });
 }
 
 void godwit_node_run(godwit_node* node, godwit_handler handler, void* context) {

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "godwit/endpoint.h"
 #include "runtime/fork_guard.h"
+#include "runtime/metrics_text.h"
 #include "runtime/system_random.h"
 #include "transport/endpoint.h"
 
@@ -182,6 +183,9 @@ std::optional<Statistics> Endpoint::statistics(ConnectionId connection) const {
 }
 EndpointStatistics Endpoint::statistics() const {
   return implementation_->calls.statistics();
+}
+std::string Endpoint::metrics() const {
+  return metrics_text(implementation_->endpoint);
 }
 Liveness Endpoint::liveness(ConnectionId connection) const {
   return implementation_->calls.liveness(connection);

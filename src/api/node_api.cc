@@ -5,6 +5,7 @@
 
 #include "api/node_implementation.h"
 #include "api/trace_output.h"
+#include "runtime/metrics_text.h"
 #include "runtime/resolve.h"
 
 namespace godwit::v1 {
@@ -167,6 +168,9 @@ std::optional<Statistics> Node::statistics(ConnectionId connection) const {
 }
 EndpointStatistics Node::statistics() const {
   return implementation_->calls.statistics();
+}
+std::string Node::metrics() const {
+  return metrics_text(*implementation_->node);
 }
 Liveness Node::liveness(ConnectionId connection) const {
   return implementation_->calls.liveness(connection);

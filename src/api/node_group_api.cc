@@ -6,6 +6,7 @@
 #include "api/node_implementation.h"
 #include "base/connect_target.h"
 #include "godwit/node_group.h"
+#include "runtime/metrics_text.h"
 #include "runtime/shards.h"
 
 namespace godwit::v1 {
@@ -124,6 +125,9 @@ bool NodeGroup::retire(std::size_t shard, std::string_view text) {
 
 void NodeGroup::collect(std::function<void(const GroupStatistics&)> then) const {
   implementation_->shards->collect([then = std::move(then)](const ShardsStatistics& sum) { then(to_public(sum)); });
+}
+void NodeGroup::collect_metrics(std::function<void(std::string text)> then) const {
+  implementation_->shards->collect([then = std::move(then)](const ShardsStatistics& sum) { then(metrics_text(sum)); });
 }
 
 }  // namespace godwit::v1

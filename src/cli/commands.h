@@ -3,6 +3,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <vector>
+
+#include "cli/exit_code.h"
 
 namespace godwit::cli {
 
@@ -15,7 +18,10 @@ void add_ping_command(CLI::App& app, int& exit_code);
 // `extension` may be null; it outlives the parser.
 void add_perf_command(CLI::App& app, int& exit_code, PerfExtension* extension);
 void add_sim_command(CLI::App& app, int& exit_code);
+void add_top_command(CLI::App& app, int& exit_code);
 void add_version_command(CLI::App& app, int& exit_code);
+// `app` is the whole program, `more` are the exit codes beyond exit_code.h; both outlive the parser.
+void add_describe_command(CLI::App& app, int& exit_code, const std::vector<ExitCodeText>& more);
 
 // Of `perf`.
 void add_perf_server_command(CLI::App& app, int& exit_code, PerfExtension* extension);

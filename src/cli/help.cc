@@ -5,7 +5,6 @@
 #include <string_view>
 
 namespace godwit::cli {
-namespace {
 
 // CLI11 writes the type of the value and then what its validator says of itself, which repeats the type or is all there
 // is to know: "TEXT:{auto,gso}" and "UINT:INT in [1 - 256]" become "{auto,gso}" and "INT in [1 - 256]".
@@ -16,8 +15,6 @@ std::string type_of(const CLI::Option& option) {
   }
   return type;
 }
-
-}  // namespace
 
 std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
   std::string text;
@@ -38,12 +35,16 @@ std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
   return text;
 }
 
-std::string exit_code_footer(const std::vector<ExitCodeText>& more) {
+std::vector<ExitCodeText> exit_codes(const std::vector<ExitCodeText>& more) {
   std::vector<ExitCodeText> codes(std::begin(kExitCodes), std::end(kExitCodes));
   codes.insert(codes.end(), more.begin(), more.end());
   std::ranges::sort(codes, {}, &ExitCodeText::code);
+  return codes;
+}
+
+std::string exit_code_footer(const std::vector<ExitCodeText>& more) {
   std::string text = "Exit codes:";
-  for (const ExitCodeText& each : codes) {
+  for (const ExitCodeText& each : exit_codes(more)) {
     const std::string number = std::to_string(each.code);
     text += "\n  " + number + std::string(5 - number.size(), ' ') + each.meaning;
   }

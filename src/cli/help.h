@@ -14,7 +14,12 @@ class HelpFormatter final : public CLI::Formatter {
   [[nodiscard]] std::string make_option_opts(const CLI::Option* option) const override;
 };
 
+// The kind of value that an option takes, as --help shows it: "FILE", "{auto,gso}", "INT in [1 - 256]".
+[[nodiscard]] std::string type_of(const CLI::Option& option);
+
 // The table of exit_code.h with `more` in its place, ordered by number.
+[[nodiscard]] std::vector<ExitCodeText> exit_codes(const std::vector<ExitCodeText>& more);
+// The same as --help prints it.
 [[nodiscard]] std::string exit_code_footer(const std::vector<ExitCodeText>& more);
 
 }  // namespace godwit::cli

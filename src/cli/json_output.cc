@@ -18,11 +18,15 @@
 namespace godwit::cli {
 namespace {
 
-constexpr std::array kCommandSchemas = {
-    CommandSchema{"keygen", "", "godwit-key", 1},      CommandSchema{"listen", "", "godwit-listen-event", 1, true},
-    CommandSchema{"send", "", "godwit-send", 1},       CommandSchema{"ping", "", "godwit-ping", 1},
-    CommandSchema{"perf", "client", "godwit-perf", 1}, CommandSchema{"perf", "server", "godwit-perf-server", 1},
-    CommandSchema{"version", "", "godwit-version", 1}, CommandSchema{"sim", "table", "godwit-simulation-table", 1}};
+constexpr std::array kCommandSchemas = {CommandSchema{"keygen", "", "godwit-key", 1},
+                                        CommandSchema{"listen", "", "godwit-listen-event", 1, true},
+                                        CommandSchema{"send", "", "godwit-send", 1},
+                                        CommandSchema{"ping", "", "godwit-ping", 1},
+                                        CommandSchema{"perf", "client", "godwit-perf", 1},
+                                        CommandSchema{"perf", "server", "godwit-perf-server", 1},
+                                        CommandSchema{"top", "", "godwit-top", 1},
+                                        CommandSchema{"version", "", "godwit-version", 1},
+                                        CommandSchema{"sim", "table", "godwit-simulation-table", 1}};
 
 std::atomic<bool> json_written{false};
 

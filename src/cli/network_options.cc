@@ -105,6 +105,10 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
       ->type_name("TIME");
   add("--soft-packet-limit", options.soft_packet_limit, "packets under one key before the connection is renewed")
       ->group("");
+  app.add_option("--qlog", options.qlog, "write a trace of every packet to a file in this folder (docs/trace.md)")
+      ->type_name("DIR")
+      ->group("Observation");
+  add_observation_options(app, options.observation);
 
   const auto fault = [&app](const char* name, std::string& value, const char* text) {
     return app.add_option(name, value, text)->group(kFaultGroup);
@@ -183,6 +187,24 @@ NodeConfig make_node_config(const NetworkOptions& options) {
 
 namespace {
 
+// The node with what may look at it.
+Result<OpenedNode> open_observed(const NetworkOptions& options, const NodeConfig& config, KeyPair keys,
+                                 trace::CostSink* cost) {
+  OpenedNode opened;
+  if (!options.qlog.empty()) {
+    auto file = TraceFile::open(options.qlog);
+    if (!file) return std::unexpected(file.error());
+    opened.trace = std::move(*file);
+  }
+  auto node = Node::open(config, std::move(keys), opened.trace ? &opened.trace->sink() : nullptr, cost);
+  if (!node) return std::unexpected(node.error());
+  opened.node = std::move(*node);
+  auto observation = observe(options.observation, *opened.node);
+  if (!observation) return std::unexpected(observation.error());
+  opened.observation = std::move(*observation);
+  return opened;
+}
+
 SocketAddress client_bind(const std::vector<SocketAddress>& addresses) {
   const auto ipv6 = static_cast<std::size_t>(std::ranges::count_if(addresses, &SocketAddress::is_ipv6));
   if (ipv6 == 0) return SocketAddress::ipv4({}, 0);
@@ -218,10 +240,11 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
   config.backend_config.peer = addresses->front();
   config.socket.bind = client_bind(*addresses);
   if (!options.bind.empty()) config.socket.bind = *parse_bind(options.bind);
-  auto node = Node::open(config, std::move(keys->keys), nullptr, cost);
-  if (!node) return std::unexpected(node.error());
-  return OpenedNode{
-      .node = std::move(*node), .addresses = std::move(*addresses), .peer_key = *PublicKey::from_hex(peer.key)};
+  auto opened = open_observed(options, config, std::move(keys->keys), cost);
+  if (!opened) return opened;
+  opened->addresses = std::move(*addresses);
+  opened->peer_key = *PublicKey::from_hex(peer.key);
+  return opened;
 }
 
 namespace {
@@ -246,15 +269,20 @@ Result<KeyPair> prepare_server(const NetworkOptions& options, NodeConfig& config
 Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config, trace::CostSink* cost) {
   auto keys = prepare_server(options, config);
   if (!keys) return std::unexpected(keys.error());
-  auto node = Node::open(config, std::move(*keys), nullptr, cost);
-  if (!node) return std::unexpected(node.error());
-  return OpenedNode{.node = std::move(*node), .addresses = {}, .peer_key = {}};
+  return open_observed(options, config, std::move(*keys), cost);
 }
 
-Result<std::unique_ptr<Shards>> open_shards(const NetworkOptions& options, NodeConfig config, std::size_t count) {
+Result<OpenedShards> open_shards(const NetworkOptions& options, NodeConfig config, std::size_t count) {
+  if (!options.qlog.empty()) return failure(ErrorCode::kInvalidArgument, "--qlog is for one shard (--shards 1)");
   auto keys = prepare_server(options, config);
   if (!keys) return std::unexpected(keys.error());
-  return Shards::open(config, *keys, {.count = count, .pin_threads = true});
+  auto shards = Shards::open(config, *keys, {.count = count, .pin_threads = true});
+  if (!shards) return std::unexpected(shards.error());
+  OpenedShards opened{.shards = std::move(*shards), .observation = nullptr};
+  auto observation = observe(options.observation, *opened.shards);
+  if (!observation) return std::unexpected(observation.error());
+  opened.observation = std::move(*observation);
+  return opened;
 }
 
 int exit_code_of(const Error& error) {

@@ -9,6 +9,8 @@
 
 #include "base/result.h"
 #include "cli/key_file.h"
+#include "cli/observation.h"
+#include "cli/trace_file.h"
 #include "runtime/node.h"
 #include "runtime/shards.h"
 
@@ -38,6 +40,8 @@ struct NetworkOptions {
   std::string delay;
   std::uint64_t fault_seed = 1;
   std::optional<std::uint64_t> soft_packet_limit;
+  std::string qlog;  // folder of traces; empty: none
+  ObservationOptions observation;
 
   [[nodiscard]] std::optional<Bandwidth> rate_limit() const;
   [[nodiscard]] std::optional<std::uint64_t> window_bytes() const;
@@ -67,8 +71,10 @@ void add_output_options(CLI::App& app, OutputOptions& options);
 [[nodiscard]] NodeConfig make_node_config(const NetworkOptions& options);
 
 struct OpenedNode {
+  std::unique_ptr<TraceFile> trace;  // of the node; null: none
   std::unique_ptr<Node> node;
-  std::vector<SocketAddress> addresses;  // clients: of the peer, in order of preference
+  std::unique_ptr<Observation> observation;  // by others, of the node; null: none
+  std::vector<SocketAddress> addresses;      // clients: of the peer, in order of preference
   PublicKey peer_key;
 };
 // Loads the key, binds and opens. A client's socket has the family of the peer's addresses (both where there are both),
@@ -77,9 +83,12 @@ struct OpenedNode {
                                              trace::CostSink* cost = nullptr);
 [[nodiscard]] Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config,
                                              trace::CostSink* cost = nullptr);
-// The same on `count` shards (runtime/shards.h); 0: one for each processor.
-[[nodiscard]] Result<std::unique_ptr<Shards>> open_shards(const NetworkOptions& options, NodeConfig config,
-                                                          std::size_t count);
+struct OpenedShards {
+  std::unique_ptr<Shards> shards;
+  std::unique_ptr<Observation> observation;
+};
+// The same on `count` shards (runtime/shards.h); 0: one for each processor. Without traces.
+[[nodiscard]] Result<OpenedShards> open_shards(const NetworkOptions& options, NodeConfig config, std::size_t count);
 
 // What a command ends with whose node could not be opened: nobody knows the peer's name, or the arguments are unusable.
 [[nodiscard]] int exit_code_of(const Error& error);

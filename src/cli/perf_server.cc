@@ -185,7 +185,7 @@ int run_sharded_perf_server(const PerfServerOptions& options, const PerfExtensio
     print_error(opened.error().message);
     return exit_code_of(opened.error());
   }
-  Shards& shards = **opened;
+  Shards& shards = *opened->shards;
   if (!shards.steering_error()) {
     print_note("datagrams are forwarded between shards: " + shards.steering_error().error().message);
   }

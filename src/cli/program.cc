@@ -27,8 +27,10 @@ int parse_and_run(int count, char** arguments, const ProgramExtension& extension
   add_ping_command(app, exit_code);
   add_perf_command(app, exit_code, extension.perf);
   for (const auto add : extension.commands) add(app, exit_code);
+  add_top_command(app, exit_code);
   add_sim_command(app, exit_code);
   add_version_command(app, exit_code);
+  add_describe_command(app, exit_code, extension.exit_codes);
   try {
     app.parse(count, arguments);
   } catch (const CLI::Success& asked) {

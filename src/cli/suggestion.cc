@@ -9,6 +9,7 @@ namespace {
 std::vector<std::string> subcommands_of(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* const command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_group().empty()) continue;  // not for everyone
     names.push_back(command->get_name());
   }
   return names;

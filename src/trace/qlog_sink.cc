@@ -145,6 +145,8 @@ struct Writer {
 QlogSink::QlogSink(Output output, const QlogOptions& options) : output_(std::move(output)) {
   record_ += kRecordSeparator;
   JsonObject header(record_);
+  // The first two are what qvis and other tools of earlier drafts load a file by.
+  header.text("qlog_version", "0.3").text("qlog_format", "JSON-SEQ");
   header.text("file_schema", "urn:ietf:params:qlog:file:sequential");
   header.text("serialization_format", "application/qlog+json-seq");
   header.text("title", options.title);

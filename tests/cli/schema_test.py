@@ -99,6 +99,11 @@ class Schemas(Case):
         result = self.run_godwit(*self.listen().client("ping"), "-c", "3", "-i", "10ms", "--json")
         self.check(json.loads(result.stdout), "godwit-ping")
 
+    def test_top(self):
+        self.listen("--control", "control")
+        result = self.run_godwit("top", "control", "-i", "10ms", "--json")
+        self.check(json.loads(result.stdout), "godwit-top")
+
     def test_perf(self):
         server = Server(self, "perf", "server", "--once", "--json", json_lines=True)
         result = self.run_godwit(*server.client("perf", "client"), "-t", "0.3", "-i", "0.1", "--json")

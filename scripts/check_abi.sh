@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Compares the shared library of this tree with that of the last release by abidiff (docs/packages.md, SONAME and versions).
+# Exits with 77 and the reason where there is no release yet, or no abidiff.
+#   scripts/check_abi.sh [TAG]     TAG: another release than the last one, which is the newest tag vX.Y.Z of this history
+set -euo pipefail
+cd "$(dirname "$0")/.."
+skip() {
+  echo "check_abi: SKIPPED: $1"
+  exit 77
+}
+tag="${1:-$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null || true)}"
+[ -n "$tag" ] || skip "there is no release: no tag v* is in this history"
+command -v abidiff >/dev/null || skip "abidiff is not installed (scripts/setup.sh --with-packages)"
+git rev-parse --verify --quiet "$tag^{commit}" >/dev/null || { echo "check_abi: there is no $tag" >&2; exit 2; }
+
+scratch="$(mktemp -d)"
+trap 'rm -rf "$scratch"' EXIT
+export CCACHE_BASEDIR="$scratch" CCACHE_NOHASHDIR=1
+library() {  # SOURCES BUILD: the library alone, with what abidiff reads
+  cmake -S "$1" -B "$2" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DGODWIT_PROGRAM=OFF -DGODWIT_LAB=OFF -DGODWIT_TESTS=OFF \
+    -DGODWIT_EXAMPLES=OFF -DGODWIT_STATIC=OFF >/dev/null
+  cmake --build "$2" -j "$(nproc)" --target godwit_shared >/dev/null
+}
+mkdir "$scratch/release"
+git archive "$tag" | tar -x -C "$scratch/release"
+library "$scratch/release" "$scratch/before"
+library . "$scratch/after"
+before="$(ls "$scratch"/before/libgodwit.so.*.*.*)" after="$(ls "$scratch"/after/libgodwit.so.*.*.*)"
+soname() { readelf -d "$1" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p'; }
+code=0
+abidiff --headers-dir1 "$scratch/release/include/godwit" --headers-dir2 include/godwit "$before" "$after" >"$scratch/report" || code=$?
+cat "$scratch/report"
+# Of abidiff's answer: 1 and 2 are its own errors, 4 a change, 8 a change that breaks programs.
+if [ $((code & 3)) -ne 0 ]; then
+  echo "check_abi: abidiff failed" >&2
+  exit 1
+fi
+if [ $((code & 8)) -ne 0 ] && [ "$(soname "$before")" = "$(soname "$after")" ]; then
+  echo "check_abi: programs linked against $tag break, and the SONAME is the same" >&2
+  exit 1
+fi
+echo "check_abi: $(soname "$after") against $tag: $([ "$code" -eq 0 ] && echo "no change" || echo "what was added breaks nobody")"
