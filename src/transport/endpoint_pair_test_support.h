@@ -1,5 +1,5 @@
-// Two endpoints joined in memory, and a third one where a test adds it, in virtual time, for tests of the state
-// machines of this folder: what one transmits the other receives a fixed delay later, perhaps not at all.
+// Two endpoints joined in memory, and a third one where a test adds it, in virtual time, for tests of state
+// machines above them: what one transmits the other receives a fixed delay later, perhaps not at all.
 #pragma once
 
 #include <deque>
@@ -37,9 +37,9 @@ class EndpointPair {
   }
 
   // A further client of the server.
-  Side& add_third(const SocketAddress& address) {
+  Side& add_third(const SocketAddress& address, const Config& config = chunk_config()) {
     third = std::make_unique<Side>();
-    third->endpoint = std::make_unique<Endpoint>(chunk_config(), *KeyPair::generate(random), random);
+    third->endpoint = std::make_unique<Endpoint>(config, *KeyPair::generate(random), random);
     third->address = address;
     return *third;
   }
