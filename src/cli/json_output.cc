@@ -21,6 +21,8 @@ namespace {
 constexpr std::array kCommandSchemas = {
     CommandSchema{"keygen", "", "godwit-key", 1},      CommandSchema{"listen", "", "godwit-listen-event", 1, true},
     CommandSchema{"send", "", "godwit-send", 1},       CommandSchema{"ping", "", "godwit-ping", 1},
+    CommandSchema{"peers", "list", "godwit-peers", 1}, CommandSchema{"rendezvous", "", "godwit-rendezvous", 1},
+    CommandSchema{"pipe", "", "godwit-pipe", 1},       CommandSchema{"forward", "", "godwit-forward-event", 1, true},
     CommandSchema{"perf", "client", "godwit-perf", 1}, CommandSchema{"perf", "server", "godwit-perf-server", 1},
     CommandSchema{"version", "", "godwit-version", 1}, CommandSchema{"sim", "table", "godwit-simulation-table", 1}};
 
