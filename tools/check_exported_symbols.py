@@ -10,7 +10,8 @@ import subprocess
 import sys
 
 # Classes and functions of include/godwit that have symbols.
-PUBLIC = ("Address", "SecretKey", "Endpoint", "Node", "NodeGroup", "close_reason_name", "resolve", "version")
+PUBLIC = ("Address", "SecretKey", "Endpoint", "Node", "NodeGroup", "close_reason_name", "format_ticket",
+          "parse_ticket", "resolve", "version")
 
 
 def main() -> int:

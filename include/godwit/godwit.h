@@ -4,5 +4,6 @@
 #include "godwit/endpoint.h"
 #include "godwit/node.h"
 #include "godwit/node_group.h"
+#include "godwit/ticket.h"
 #include "godwit/types.h"
 #include "godwit/version.h"

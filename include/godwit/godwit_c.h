@@ -57,6 +57,28 @@ godwit_status godwit_generate_key(uint8_t secret[32]);
 /* The 64 hexadecimal digits of a secret key's public half, and a zero. */
 godwit_status godwit_public_key(const uint8_t secret[32], char text[65]);
 
+/* ---- Tickets ---- */
+
+/* How to reach a peer, as one word that people pass on (docs/tickets.md). Texts end with a zero. */
+typedef struct godwit_ticket {
+  size_t size; /* of this structure, as the program knows it */
+  char public_key[65];
+  bool requires_extended; /* the peer has extended sessions alone */
+  uint32_t addresses_count;
+  char addresses[16][64]; /* "192.0.2.7:31337", in order of preference */
+  uint32_t hosts_count;
+  char hosts[4][264]; /* "host.example:31337": to be looked up */
+  uint32_t rendezvous_count;
+  char rendezvous_addresses[4][64];
+  char rendezvous_keys[4][65];
+} godwit_ticket;
+
+/* Reads a ticket of either case. Set ticket->size to sizeof(godwit_ticket) before. GODWIT_INVALID_ARGUMENT for what is
+ * no ticket or mistyped, GODWIT_UNSUPPORTED for one of a later version. */
+godwit_status godwit_ticket_parse(const char* text, godwit_ticket* ticket);
+/* Writes the text and a zero; 1024 bytes hold any ticket. GODWIT_TOO_LARGE when `capacity` is less than it needs. */
+godwit_status godwit_ticket_format(const godwit_ticket* ticket, char* text, size_t capacity);
+
 /* ---- Options ---- */
 
 /* Set by godwit_options_init(), then changed as wanted. Texts are read during the call that takes the options. */
@@ -82,7 +104,7 @@ typedef struct godwit_options {
   /* Gets each record of a qlog trace while the loop runs; must not call the library. Null: no trace. */
   void (*trace)(const char* record, size_t length, void* context);
   void* trace_context;
-  const char* extended; /* extended sessions: "off", "auto", "require"; null: the default */
+  const char* extended;             /* extended sessions: "off", "auto", "require"; null: the default */
   uint64_t stream_window_bytes;     /* of an inbound stream, ahead of the application; extended sessions */
   uint64_t connection_window_bytes; /* the same of all inbound streams of a connection */
   bool consume_by_hand;             /* bytes of chunks count as read by ..._consume(), not when they are delivered */

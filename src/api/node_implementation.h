@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "api/connection_calls.h"
-#include "api/foreign_loop.h"
 #include "godwit/node.h"
 #include "runtime/connector.h"
+#include "runtime/foreign_loop.h"
 #include "runtime/node.h"
 
 namespace godwit::v1 {

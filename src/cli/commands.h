@@ -14,6 +14,10 @@ class PerfExtension;
 void add_keygen_command(CLI::App& app, int& exit_code);
 void add_listen_command(CLI::App& app, int& exit_code);
 void add_send_command(CLI::App& app, int& exit_code);
+void add_pipe_command(CLI::App& app, int& exit_code);
+void add_forward_command(CLI::App& app, int& exit_code);
+void add_peers_command(CLI::App& app, int& exit_code);
+void add_rendezvous_command(CLI::App& app, int& exit_code);
 void add_ping_command(CLI::App& app, int& exit_code);
 // `extension` may be null; it outlives the parser.
 void add_perf_command(CLI::App& app, int& exit_code, PerfExtension* extension);

@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "transfer/transfer_test_support.h"
+#include "transport/endpoint_pair_test_support.h"
 
 namespace godwit::cli {
 namespace {

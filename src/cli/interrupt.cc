@@ -11,6 +11,7 @@ constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
 
 // A signal handler has no other way to reach its loop.
 std::atomic<Node*> watched_node{nullptr};
+std::atomic<DescriptorSet*> watched_descriptors{nullptr};
 std::atomic<bool> was_interrupted{false};
 
 extern "C" void on_interrupt(int signal) {
@@ -22,6 +23,7 @@ extern "C" void on_interrupt(int signal) {
     return;
   }
   if (Node* const node = watched_node.load()) node->wake();
+  if (DescriptorSet* const descriptors = watched_descriptors.load()) descriptors->wake();
 }
 
 void install(int signal, void (*handler)(int)) {
@@ -38,8 +40,9 @@ bool is_ignored(int signal) {
 
 }  // namespace
 
-InterruptWatch::InterruptWatch(Node& node) {
+InterruptWatch::InterruptWatch(Node& node, DescriptorSet* descriptors) {
   watched_node = &node;
+  watched_descriptors = descriptors;
   for (const int signal : kSignals) {
     if (signal != SIGHUP || !is_ignored(signal)) install(signal, on_interrupt);
   }
@@ -50,6 +53,7 @@ InterruptWatch::~InterruptWatch() {
     if (!is_ignored(signal)) install(signal, SIG_DFL);
   }
   watched_node = nullptr;
+  watched_descriptors = nullptr;
 }
 
 bool InterruptWatch::requested() const {

@@ -3,14 +3,15 @@
 // when the program started (nohup) stays ignored. One watch at a time in a process.
 #pragma once
 
+#include "cli/descriptor_set.h"
 #include "runtime/node.h"
 
 namespace godwit::cli {
 
 class InterruptWatch {
  public:
-  // `node` outlives the watch.
-  explicit InterruptWatch(Node& node);
+  // Both outlive the watch; `descriptors` may be null.
+  explicit InterruptWatch(Node& node, DescriptorSet* descriptors = nullptr);
   ~InterruptWatch();
   InterruptWatch(const InterruptWatch&) = delete;
   InterruptWatch& operator=(const InterruptWatch&) = delete;

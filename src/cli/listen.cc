@@ -19,6 +19,7 @@
 #include "cli/loop.h"
 #include "cli/network_options.h"
 #include "cli/values.h"
+#include "cli/via.h"
 #include "runtime/clock.h"
 #include "runtime/resolve.h"
 #include "transfer/credit_window.h"
@@ -30,6 +31,7 @@ namespace {
 struct ListenOptions {
   NetworkOptions network;
   OutputOptions output;
+  TicketOptions ticket;
   std::string folder;  // empty: the default one
   std::string largest_file;
   std::string all_bytes;
@@ -231,7 +233,8 @@ int run_listen(const ListenOptions& options) {
     folder = std::move(*standard);
   }
   NodeConfig config = make_node_config(options.network);
-  config.endpoint.handshake.require_authenticated_peer = !dials->empty();
+  config.endpoint.handshake.require_authenticated_peer = !dials->empty() || !options.ticket.via.empty();
+  prepare_for_rendezvous(config, options.ticket);
   auto opened = open_server(options.network, std::move(config));
   if (!opened) {
     print_error(opened.error().message);
@@ -244,8 +247,13 @@ int run_listen(const ListenOptions& options) {
     return kUsage;
   }
   ListenCommand command(options, *dials, node, **store);
-  Loop loop(node, command);
-  command.log().listening(node);
+  auto findable = make_findable(command, node, options.ticket);
+  if (!findable) {
+    print_error(findable.error().message);
+    return exit_code_of(findable.error());
+  }
+  Loop loop(node, **findable);
+  command.log().listening(node, options.ticket, options.network.extended == "require");
   if (options.folder.empty()) {
     (options.output.json ? print_note : print_line)("files go to " + printable_text(folder.string()));
   }
@@ -300,6 +308,8 @@ void add_listen_command(CLI::App& app, int& exit_code) {
       ->type_name("N")
       ->capture_default_str();
   command->add_flag("--sync", options->sync, "confirm a file only when the disk holds it, not the system's cache");
+  add_ticket_options(*command, options->ticket);
+  add_via_option(*command, options->ticket);
   add_output_options(*command, options->output);
   add_network_options(*command, options->network);
   command->callback([options, &exit_code] { exit_code = run_listen(*options); });

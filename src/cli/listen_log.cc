@@ -44,8 +44,8 @@ ListenLog::ListenLog(const OutputOptions& output) : output_(output), files_(kFil
   for (Json& list : lists_) list = Json::array();
 }
 
-void ListenLog::listening(const Node& node) {
-  print_listening(node, output_);
+void ListenLog::listening(const Node& node, const TicketOptions& ticket, bool requires_extended) {
+  print_listening(node, output_, ticket, requires_extended);
   if (!output_.json) return;
   print_event("listening",
               {{"address", node.local_address().to_string()}, {"public_key", node.endpoint().public_key().to_hex()}});

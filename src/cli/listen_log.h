@@ -20,7 +20,7 @@ class ListenLog {
   // `output` outlives it.
   explicit ListenLog(const OutputOptions& output);
 
-  void listening(const Node& node);
+  void listening(const Node& node, const TicketOptions& ticket, bool requires_extended);
 
   struct Received {
     std::string_view name;  // the final one

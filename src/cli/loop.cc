@@ -17,28 +17,35 @@ constexpr Duration kOutputRetry = 50ms;
 bool Loop::run() {
   while (!command_.done()) {
     if (interrupt_.requested()) return false;
-    node_.turn(handler_);
+    turn();
   }
   return true;
+}
+
+void Loop::turn(std::optional<Duration> longest_wait) {
+  if (descriptors_ == nullptr) return node_.turn(handler_, longest_wait);
+  descriptors_->begin_turn();
+  node_.turn(handler_, Duration::zero());
+  descriptors_->wait(node_, longest_wait);
 }
 
 void Loop::finish(Duration patience) {
   finishing_ = true;
   const Instant deadline = boot_time_now() + patience;
-  while (!command_.done() && boot_time_now() < deadline) node_.turn(handler_, kTurn);
+  while (!command_.done() && boot_time_now() < deadline) turn(kTurn);
 }
 
 void Loop::close_all(std::string_view text) {
   // What was said last, as why a file will not come, is to arrive before the connection ends.
   Instant deadline = boot_time_now() + kLastWordsTime;
-  node_.turn(handler_, Duration::zero());
-  while (bytes_in_flight() > 0 && boot_time_now() < deadline) node_.turn(handler_, kTurn);
+  turn(Duration::zero());
+  while (bytes_in_flight() > 0 && boot_time_now() < deadline) turn(kTurn);
   node_.endpoint().close_all(boot_time_now(), text);
   deadline = boot_time_now() + kFarewellTime;
   // However late it is, the close packet leaves, again and again until it is answered: without it the peer would wait
   // for its idle time-out.
   do {
-    node_.turn(handler_, kTurn);
+    turn(kTurn);
   } while (node_.endpoint().connection_count() + node_.endpoint().closing_count() > 0 && boot_time_now() < deadline);
   prompt_.reset();
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cli/console.h"
+#include "cli/descriptor_set.h"
 #include "cli/interrupt.h"
 #include "runtime/node.h"
 
@@ -48,9 +49,13 @@ class CommandHandler final : public Node::Handler {
 
 class Loop {
  public:
-  // Both outlive the loop.
-  Loop(Node& node, LoopCommand& command)
-      : node_(node), command_(command), interrupt_(node), handler_(command, [this] { return over(); }) {}
+  // All outlive the loop. `descriptors`: what the command waits for beside the node, if anything.
+  Loop(Node& node, LoopCommand& command, DescriptorSet* descriptors = nullptr)
+      : node_(node),
+        command_(command),
+        descriptors_(descriptors),
+        interrupt_(node, descriptors),
+        handler_(command, [this] { return over(); }) {}
 
   // Turns until the command is done; false when a signal came first.
   [[nodiscard]] bool run();
@@ -63,9 +68,11 @@ class Loop {
  private:
   [[nodiscard]] bool over() const { return command_.done() || (!finishing_ && interrupt_.requested()); }
   [[nodiscard]] std::uint64_t bytes_in_flight() const;
+  void turn(std::optional<Duration> longest_wait = std::nullopt);
 
   Node& node_;
   LoopCommand& command_;
+  DescriptorSet* descriptors_;
   InterruptWatch interrupt_;
   std::optional<PromptOutput> prompt_{std::in_place};  // until close_all()
   bool finishing_ = false;

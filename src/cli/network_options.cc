@@ -10,7 +10,9 @@
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
+#include "cli/peer_target.h"
 #include "cli/values.h"
+#include "cli/via.h"
 #include "runtime/resolve.h"
 #include "wire/limits.h"
 
@@ -130,13 +132,17 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
 }
 
 void add_peer_options(CLI::App& app, PeerOptions& options) {
-  app.add_option("--to", options.to, "the peer: ADDR:PORT, [ADDR]:PORT or NAME:PORT; default port 31337")
+  app.add_option("--to", options.to,
+                 "the peer: ADDR:PORT, [ADDR]:PORT or NAME:PORT (default port 31337), a ticket, or a name of `peers`")
       ->required()
-      ->type_name("ADDR:PORT");
-  app.add_option("--peer-key", options.key, "the peer's public key, 64 hexadecimal digits, as `listen` prints it")
-      ->required()
+      ->type_name("PEER");
+  app.add_option("--peer-key", options.key,
+                 "the peer's public key, 64 hexadecimal digits, as `listen` prints it; a ticket has it")
       ->check(check_public_key())
       ->type_name("HEX");
+  app.add_option("--via", options.via,
+                 "ask this rendezvous (HEX@ADDR:PORT, its ticket or its name) where the peer is; --to may be its key")
+      ->type_name("RENDEZVOUS");
   app.add_flag("--allow-unauthenticated", options.allow_unauthenticated,
                "go on with a peer that does not prove its key (an old one that was given a wrong first key)");
   CLI::Option* const ipv4 = app.add_flag("-4,--ipv4", options.ipv4, "only IPv4 addresses of the peer's name");
@@ -185,6 +191,11 @@ NodeConfig make_node_config(const NetworkOptions& options) {
   return config;
 }
 
+void prepare_for_rendezvous(NodeConfig& config, const TicketOptions& ticket) {
+  ExtendedPolicy& extended = config.endpoint.handshake.extended;
+  if (!ticket.via.empty() && extended == ExtendedPolicy::kOff) extended = ExtendedPolicy::kAuto;
+}
+
 namespace {
 
 // The node with what may look at it.
@@ -213,16 +224,44 @@ SocketAddress client_bind(const std::vector<SocketAddress>& addresses) {
 
 }  // namespace
 
+namespace {
+
+// With the rendezvous of --via, which is asked first.
+Result<PeerTarget> find_target(const PeerOptions& peer) {
+  if (peer.via.empty()) return find_peer(peer.to, peer.key);
+  auto place = parse_via(peer.via);
+  if (!place) return std::unexpected(place.error());
+  const auto bare = PublicKey::from_hex(peer.to);
+  auto target = bare ? Result<PeerTarget>(PeerTarget{.addresses = {}, .key = *bare, .rendezvous = {}})
+                     : find_peer(peer.to, peer.key);
+  if (target) target->rendezvous.insert(target->rendezvous.begin(), std::move(*place));
+  return target;
+}
+
+// Every address that the socket is to reach.
+std::vector<SocketAddress> all_addresses(const PeerTarget& target) {
+  std::vector<SocketAddress> all = target.addresses;
+  for (const RendezvousPlace& place : target.rendezvous) {
+    all.insert(all.end(), place.addresses.begin(), place.addresses.end());
+  }
+  return all;
+}
+
+}  // namespace
+
 Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions& peer, NodeConfig config,
                                trace::CostSink* cost) {
   if (config.endpoint.cipher && !cipher_available(*config.endpoint.cipher)) {
     return failure(ErrorCode::kUnsupported, "the cipher " + options.cipher + " is not available on this machine");
   }
-  auto addresses = resolve_peer(peer.to);
-  if (!addresses) return std::unexpected(addresses.error());
+  auto target = find_target(peer);
+  if (!target) return std::unexpected(target.error());
+  const bool asks = !target->rendezvous.empty();
+  std::vector<SocketAddress>* const addresses = &target->addresses;
+  if (target->requires_extended) config.endpoint.handshake.extended = ExtendedPolicy::kRequire;
   if (peer.ipv4 || peer.ipv6) {
     std::erase_if(*addresses, [&](const SocketAddress& address) { return address.is_ipv4() != peer.ipv4; });
-    if (addresses->empty()) {
+    if (addresses->empty() && !asks) {
       return failure(ErrorCode::kNotFound, "'" + peer.to + "' has no " + (peer.ipv4 ? "IPv4" : "IPv6") + " address");
     }
   }
@@ -237,13 +276,25 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
   config.endpoint.accept_incoming = false;
   config.endpoint.handshake.require_authenticated_peer = !peer.allow_unauthenticated;
   if (const auto timeout = parse_duration(peer.connect_timeout)) config.endpoint.handshake.connect_timeout = *timeout;
-  config.backend_config.peer = addresses->front();
-  config.socket.bind = client_bind(*addresses);
+  if (asks) {
+    if (config.backend == BackendKind::kConnected) {
+      return failure(ErrorCode::kInvalidArgument, "the back end 'connected' has one peer, and a rendezvous is another");
+    }
+    // Its sessions are extended ones.
+    ExtendedPolicy& extended = config.endpoint.handshake.extended;
+    if (extended == ExtendedPolicy::kOff) extended = ExtendedPolicy::kAuto;
+  } else {
+    config.backend_config.peer = addresses->front();
+  }
+  config.socket.bind = client_bind(all_addresses(*target));
   if (!options.bind.empty()) config.socket.bind = *parse_bind(options.bind);
   auto opened = open_observed(options, config, std::move(keys->keys), cost);
   if (!opened) return opened;
+  if (asks) {
+    if (const Status asked = ask_rendezvous(*opened->node, *target); !asked) return std::unexpected(asked.error());
+  }
   opened->addresses = std::move(*addresses);
-  opened->peer_key = *PublicKey::from_hex(peer.key);
+  opened->peer_key = target->key;
   return opened;
 }
 
@@ -286,13 +337,28 @@ Result<OpenedShards> open_shards(const NetworkOptions& options, NodeConfig confi
 }
 
 int exit_code_of(const Error& error) {
+  if (error.code == ErrorCode::kClosed) return kInterrupted;
   return error.code == ErrorCode::kNotFound ? kUnreachable : kUsage;
 }
 
-void print_listening(const Node& node, const OutputOptions& output) {
+void print_listening(const Node& node, const OutputOptions& output, const TicketOptions& ticket,
+                     bool requires_extended) {
   const auto print = output.json ? print_note : print_line;
   print("listening on " + node.local_address().to_string());
   print("public key " + node.endpoint().public_key().to_hex());
+  if (!ticket.wanted()) return;
+  const auto made = make_ticket(node, ticket, requires_extended);
+  const auto text = made ? format_ticket(*made) : Result<std::string>(std::unexpected(made.error()));
+  if (!text) return print_warning("no ticket: " + text.error().message);
+  print("ticket " + *text);
+  if (!ticket.qr) return;
+  auto picture = draw_qr_code(*text);
+  if (!picture) return print_warning("no QR code: " + picture.error().message);
+  while (!picture->empty()) {
+    const std::size_t end = picture->find('\n');
+    print(picture->substr(0, end));
+    picture->erase(0, end + 1);
+  }
 }
 
 }  // namespace godwit::cli

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "cli/key_file.h"
 #include "cli/observation.h"
+#include "cli/ticket_output.h"
 #include "cli/trace_file.h"
 #include "runtime/node.h"
 #include "runtime/shards.h"
@@ -48,7 +49,7 @@ struct NetworkOptions {
   [[nodiscard]] std::optional<CongestionKind> congestion_kind() const { return parse_congestion_kind(congestion); }
 };
 
-// Which peer a client talks to.
+// Which peer a client talks to (peer_target.h).
 struct PeerOptions {
   std::string to;
   std::string key;
@@ -56,6 +57,7 @@ struct PeerOptions {
   bool ipv4 = false;  // addresses of this family only
   bool ipv6 = false;
   std::string connect_timeout;
+  std::string via;  // a rendezvous to ask, or nothing
 };
 
 struct OutputOptions {
@@ -69,6 +71,9 @@ void add_output_options(CLI::App& app, OutputOptions& options);
 
 // Everything of `options` but addresses and keys. The data path is set for two Godwits: streams in chunks.
 [[nodiscard]] NodeConfig make_node_config(const NetworkOptions& options);
+
+// Of a side that may be registered at a rendezvous (TicketOptions::via), whose sessions are extended ones.
+void prepare_for_rendezvous(NodeConfig& config, const TicketOptions& ticket);
 
 struct OpenedNode {
   std::unique_ptr<TraceFile> trace;  // of the node; null: none
@@ -90,11 +95,13 @@ struct OpenedShards {
 // The same on `count` shards (runtime/shards.h); 0: one for each processor. Without traces.
 [[nodiscard]] Result<OpenedShards> open_shards(const NetworkOptions& options, NodeConfig config, std::size_t count);
 
-// What a command ends with whose node could not be opened: nobody knows the peer's name, or the arguments are unusable.
+// What a command ends with whose node could not be opened: nobody knows the peer's name, a signal came while a
+// rendezvous was asked, or the arguments are unusable.
 [[nodiscard]] int exit_code_of(const Error& error);
 
 // The two lines that every listening command begins with: `listening on ADDR:PORT` and `public key HEX`; on standard
-// error when standard output is for JSON.
-void print_listening(const Node& node, const OutputOptions& output);
+// error when standard output is for JSON. And `ticket WORD`, and its QR code, where they are asked for.
+void print_listening(const Node& node, const OutputOptions& output, const TicketOptions& ticket,
+                     bool requires_extended);
 
 }  // namespace godwit::cli

@@ -29,6 +29,7 @@ namespace {
 struct PerfServerOptions {
   NetworkOptions network;
   OutputOptions output;
+  TicketOptions ticket;
   std::string working_set = "64M";
   std::string max_time = "3600";
   bool once = false;
@@ -169,7 +170,7 @@ int run_perf_server(const PerfServerOptions& options, const PerfExtension* exten
   PerfServerReport report(options.output);
   PerfServerCommand command(options, node, std::nullopt, report, instruments.get());
   Loop loop(node, command);
-  print_listening(node, options.output);
+  print_listening(node, options.output, options.ticket, options.network.extended == "require");
   if (daemon != nullptr) daemon->ready(!options.process.log_file.empty());
   const bool finished = loop.run();
   loop.close_all("the server ends");
@@ -197,7 +198,7 @@ int run_sharded_perf_server(const PerfServerOptions& options, const PerfExtensio
     commands.push_back(
         std::make_unique<PerfServerCommand>(options, *shards.node(i), i, report, instruments.back().get()));
   }
-  print_listening(*shards.node(0), options.output);
+  print_listening(*shards.node(0), options.output, options.ticket, options.network.extended == "require");
   if (daemon != nullptr) daemon->ready(!options.process.log_file.empty());
   bool finished = false;
   {
@@ -273,6 +274,7 @@ void add_perf_server_command(CLI::App& app, int& exit_code, PerfExtension* exten
       ->type_name("TIME")
       ->capture_default_str();
   command->add_flag("-D,--daemon", options->daemon, "go on in the background once it listens");
+  add_ticket_options(*command, options->ticket);
   add_output_options(*command, options->output);
   add_process_options(*command, options->process);
   command->get_option("--affinity")->excludes(shards);

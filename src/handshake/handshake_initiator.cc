@@ -6,9 +6,9 @@
 
 #include "base/assert.h"
 #include "crypto/intro_box.h"
-#include "handshake/printable.h"
 #include "wire/datagram.h"
 #include "wire/message_codec.h"
+#include "wire/printable.h"
 
 namespace godwit {
 namespace {

@@ -8,7 +8,7 @@
 #include "transfer/file_receiver.h"
 #include "transfer/file_send_session.h"
 #include "transfer/file_test_support.h"
-#include "transfer/transfer_test_support.h"
+#include "transport/endpoint_pair_test_support.h"
 
 namespace godwit {
 

@@ -12,7 +12,7 @@
 
 #include "transfer/perf_client.h"
 #include "transfer/perf_server.h"
-#include "transfer/transfer_test_support.h"
+#include "transport/endpoint_pair_test_support.h"
 
 namespace godwit {
 

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "transfer/control.h"
-#include "transfer/transfer_test_support.h"
+#include "transport/endpoint_pair_test_support.h"
 
 namespace godwit {
 namespace {

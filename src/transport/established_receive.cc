@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "congestion/event_of.h"
-#include "handshake/printable.h"
 #include "transport/established_connection.h"
 #include "transport/run_writer.h"
 #include "transport/send_kind.h"
 #include "wire/control_frame.h"
 #include "wire/flow_frame.h"
+#include "wire/printable.h"
 
 namespace godwit {
 namespace {

@@ -1,5 +1,5 @@
-// Two endpoints joined in memory, and a third one where a test adds it, in virtual time, for tests of the state
-// machines of this folder: what one transmits the other receives a fixed delay later, perhaps not at all.
+// Two endpoints joined in memory, and a third one where a test adds it, in virtual time, for tests of state
+// machines above them: what one transmits the other receives a fixed delay later, perhaps not at all.
 #pragma once
 
 #include <algorithm>
@@ -35,9 +35,9 @@ class EndpointPair : public test::MemoryNetwork {
   }
 
   // A further client of the server, in place of the former one.
-  Side& add_third(const SocketAddress& address) {
+  Side& add_third(const SocketAddress& address, const Config& config = chunk_config()) {
     if (third != nullptr) remove(*third);
-    third = &add(address, chunk_config());
+    third = &add(address, config);
     return *third;
   }
 

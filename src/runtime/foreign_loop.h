@@ -1,20 +1,23 @@
-// What the event loop of an application waits on in place of Node::run(): one descriptor that becomes readable when a
-// turn of the node has something to do without its time having come. It covers input, a socket that takes more after it
-// did not, and wake() of other threads. Used by api/ alone.
+// What an event loop of others waits on in place of Node::run(): one descriptor that becomes readable when a turn of
+// the node has something to do without its time having come. It covers input, a socket that takes more after it did
+// not, and wake() of other threads. For the loops of applications (api/), and for commands that read and write other
+// descriptors besides.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "base/result.h"
 #include "udp/backend.h"
 #include "udp/waker.h"
 
-namespace godwit::v1 {
+namespace godwit {
 
 class ForeignLoop {
  public:
   // Errors: kSystem (no descriptors left).
-  [[nodiscard]] static ::godwit::Result<std::unique_ptr<ForeignLoop>> open(const Backend& backend);
+  [[nodiscard]] static Result<std::unique_ptr<ForeignLoop>> open(const Backend& backend);
   ForeignLoop(const ForeignLoop&) = delete;
   ForeignLoop& operator=(const ForeignLoop&) = delete;
   ~ForeignLoop();
@@ -39,4 +42,4 @@ class ForeignLoop {
   std::uint32_t output_events_ = 0;  // of the socket, where that is another descriptor
 };
 
-}  // namespace godwit::v1
+}  // namespace godwit

@@ -1,4 +1,4 @@
-#include "handshake/printable.h"
+#include "wire/printable.h"
 
 #include <gtest/gtest.h>
 

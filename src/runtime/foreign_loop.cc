@@ -1,4 +1,4 @@
-#include "api/foreign_loop.h"
+#include "runtime/foreign_loop.h"
 
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -7,15 +7,14 @@
 #include <cstring>
 #include <string>
 
-namespace godwit::v1 {
+namespace godwit {
 
-::godwit::Result<std::unique_ptr<ForeignLoop>> ForeignLoop::open(const Backend& backend) {
+Result<std::unique_ptr<ForeignLoop>> ForeignLoop::open(const Backend& backend) {
   auto waker = Waker::open();
   if (!waker) return std::unexpected(waker.error());
   const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
   if (epoll < 0) {
-    return ::godwit::failure(::godwit::ErrorCode::kSystem,
-                             std::string("cannot make an epoll descriptor: ") + std::strerror(errno));
+    return failure(ErrorCode::kSystem, std::string("cannot make an epoll descriptor: ") + std::strerror(errno));
   }
   std::unique_ptr<ForeignLoop> loop(new ForeignLoop(epoll, std::move(*waker)));
   std::uint32_t none = 0;
@@ -51,4 +50,4 @@ void ForeignLoop::watch(int descriptor, std::uint32_t events, std::uint32_t& wat
   if (::epoll_ctl(epoll_, operation, descriptor, &wanted) == 0 || operation == EPOLL_CTL_DEL) watched = events;
 }
 
-}  // namespace godwit::v1
+}  // namespace godwit

@@ -1,0 +1,190 @@
+#include "channel/channel_codec.h"
+
+#include <algorithm>
+#include <concepts>
+#include <utility>
+
+#include "wire/utf8.h"
+
+namespace godwit {
+namespace {
+
+constexpr std::uint8_t kTypeRefused = 1;
+constexpr std::uint8_t kTypeDelivered = 2;
+constexpr std::uint8_t kTypeListen = 3;
+constexpr std::uint8_t kTypeListenAnswer = 4;
+
+class Writer {
+ public:
+  Writer() { bytes_.assign(kChannelMagic.begin(), kChannelMagic.end()); }
+  template <std::unsigned_integral T>
+  Writer& number(T value) {
+    const std::size_t at = bytes_.size();
+    bytes_.resize(at + sizeof(T));
+    store_le(bytes_.data() + at, value);
+    return *this;
+  }
+  Writer& text(std::string_view value) {
+    value = wire::cut_utf8(value, kMaxChannelText);
+    number(static_cast<std::uint16_t>(value.size()));
+    const ByteView view = as_bytes(value);
+    bytes_.insert(bytes_.end(), view.begin(), view.end());
+    return *this;
+  }
+  [[nodiscard]] std::vector<std::uint8_t> take() { return std::move(bytes_); }
+
+ private:
+  std::vector<std::uint8_t> bytes_;
+};
+
+class Reader {
+ public:
+  explicit Reader(ByteView bytes) : left_(bytes) {}
+  template <std::unsigned_integral T>
+  [[nodiscard]] T number() {
+    const ByteView bytes = take(sizeof(T));
+    return bytes.size() == sizeof(T) ? load_le<T>(bytes.data()) : T{0};
+  }
+  [[nodiscard]] std::string_view text() {
+    const ByteView bytes = take(number<std::uint16_t>());
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+  [[nodiscard]] bool complete() const { return complete_; }
+
+ private:
+  ByteView take(std::size_t count) {
+    if (count > left_.size()) {
+      complete_ = false;
+      left_ = {};
+      return {};
+    }
+    const ByteView taken = left_.first(count);
+    left_ = left_.subspan(count);
+    return taken;
+  }
+  ByteView left_;
+  bool complete_ = true;
+};
+
+bool begins_with_magic(ByteView bytes) {
+  const std::size_t count = std::min(bytes.size(), kChannelMagic.size());
+  return std::equal(kChannelMagic.begin(), kChannelMagic.begin() + static_cast<std::ptrdiff_t>(count), bytes.begin());
+}
+
+struct Encoder {
+  std::vector<std::uint8_t> operator()(const ChannelRefused& message) const {
+    return Writer()
+        .number(kTypeRefused)
+        .number(message.channel)
+        .number(static_cast<std::uint8_t>(message.code))
+        .text(message.text)
+        .take();
+  }
+  std::vector<std::uint8_t> operator()(const ChannelDelivered& message) const {
+    return Writer().number(kTypeDelivered).number(message.channel).number(message.bytes).take();
+  }
+  std::vector<std::uint8_t> operator()(const ListenRequest& message) const {
+    return Writer().number(kTypeListen).number(message.request).text(message.text).take();
+  }
+  std::vector<std::uint8_t> operator()(const ListenAnswer& message) const {
+    return Writer()
+        .number(kTypeListenAnswer)
+        .number(message.request)
+        .number(static_cast<std::uint8_t>(message.code))
+        .text(message.text)
+        .take();
+  }
+};
+
+}  // namespace
+
+std::string_view channel_code_text(ChannelCode code) {
+  switch (code) {
+    case ChannelCode::kNone: return "for no stated reason";
+    case ChannelCode::kNotAllowed: return "not allowed";
+    case ChannelCode::kUnreachable: return "the target cannot be reached";
+    case ChannelCode::kNotFound: return "the target has no address";
+    case ChannelCode::kTimeout: return "the target does not answer";
+    case ChannelCode::kTooMany: return "too many channels";
+    case ChannelCode::kReset: return "the connection was reset";
+    case ChannelCode::kReaderGone: return "nobody reads any more";
+    case ChannelCode::kUnknownKind: return "not served there";
+    case ChannelCode::kProtocol: return "the protocol was broken";
+    case ChannelCode::kInterrupted: return "interrupted";
+    case ChannelCode::kReadFailed: return "the input cannot be read";
+  }
+  return "for an unknown reason";
+}
+
+ChannelCode channel_code(std::uint64_t value) {
+  constexpr auto kLast = static_cast<std::uint64_t>(ChannelCode::kReadFailed);
+  return value <= kLast ? static_cast<ChannelCode>(value) : ChannelCode::kNone;
+}
+
+std::vector<std::uint8_t> encode_channel_header(const ChannelHeader& header) {
+  constexpr std::uint8_t kReserved = 0;
+  return Writer()
+      .number(static_cast<std::uint8_t>(header.kind))
+      .number(kReserved)
+      .number(header.channel)
+      .text(header.text)
+      .take();
+}
+
+DecodedChannelHeader decode_channel_header(ByteView bytes) {
+  DecodedChannelHeader result;
+  if (!begins_with_magic(bytes)) {
+    result.state = HeaderState::kInvalid;
+    return result;
+  }
+  if (bytes.size() < kChannelHeader) return result;
+  Reader reader(bytes.subspan(kChannelMagic.size()));
+  result.header.kind = static_cast<ChannelKind>(reader.number<std::uint8_t>());
+  static_cast<void>(reader.number<std::uint8_t>());
+  result.header.channel = reader.number<std::uint32_t>();
+  const std::size_t length = load_le<std::uint16_t>(bytes.data() + kChannelHeader - 2);
+  if (length > kMaxChannelText) {
+    result.state = HeaderState::kInvalid;
+    return result;
+  }
+  result.header.text = reader.text();
+  if (!reader.complete()) return result;
+  result.state = HeaderState::kComplete;
+  result.bytes = kChannelHeader + length;
+  return result;
+}
+
+std::vector<std::uint8_t> encode_channel_message(const ChannelMessage& message) {
+  return std::visit(Encoder{}, message);
+}
+
+bool is_channel_message(ByteView bytes) {
+  return bytes.size() > kChannelMagic.size() && begins_with_magic(bytes);
+}
+
+std::optional<ChannelMessage> decode_channel_message(ByteView bytes) {
+  if (!is_channel_message(bytes)) return std::nullopt;
+  Reader reader(bytes.subspan(kChannelMagic.size()));
+  std::optional<ChannelMessage> result;
+  // The members of a braced list are read in order.
+  switch (reader.number<std::uint8_t>()) {
+    case kTypeRefused:
+      result = ChannelRefused{.channel = reader.number<std::uint32_t>(),
+                              .code = channel_code(reader.number<std::uint8_t>()),
+                              .text = reader.text()};
+      break;
+    case kTypeDelivered:
+      result = ChannelDelivered{.channel = reader.number<std::uint32_t>(), .bytes = reader.number<std::uint64_t>()};
+      break;
+    case kTypeListen: result = ListenRequest{.request = reader.number<std::uint32_t>(), .text = reader.text()}; break;
+    case kTypeListenAnswer:
+      result = ListenAnswer{.request = reader.number<std::uint32_t>(),
+                            .code = channel_code(reader.number<std::uint8_t>()),
+                            .text = reader.text()};
+      break;
+    default: break;
+  }
+  return reader.complete() ? result : std::nullopt;
+}
+
+}  // namespace godwit

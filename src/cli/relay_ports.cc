@@ -1,0 +1,95 @@
+#include "cli/relay_ports.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace godwit::cli {
+namespace {
+
+constexpr std::uint64_t kToken = 2;
+constexpr std::size_t kReceiveRuns = 4;  // of up to 64 KiB, buffered for each side
+constexpr std::size_t kSocketBuffer = std::size_t{1} << 20;
+constexpr int kRounds = 8;  // receive calls of a side a turn
+
+}  // namespace
+
+RelaySockets::~RelaySockets() {
+  for (Link& link : links_) close(link);
+}
+
+std::optional<RelayPorts::Pair> RelaySockets::open(Instant now, const SocketAddress& asker, const SocketAddress& peer) {
+  if (links_.size() >= max_pairs_) return std::nullopt;
+  auto of_asker = open_side(asker);
+  auto of_peer = open_side(peer);
+  if (!of_asker || !of_peer) return std::nullopt;
+  const Pair pair{.for_asker = host_.with_port(of_asker->backend->socket().local_address().port()),
+                  .for_peer = host_.with_port(of_peer->backend->socket().local_address().port())};
+  Link link{.sides = {std::move(*of_asker), std::move(*of_peer)}, .used = now};
+  for (const Side& side : link.sides) descriptors_.watch(side.backend->descriptor(), kToken, true, false);
+  links_.push_back(std::move(link));
+  ++statistics_.pairs;
+  return pair;
+}
+
+std::optional<RelaySockets::Side> RelaySockets::open_side(const SocketAddress& remote) const {
+  SocketOptions options;
+  options.bind = bind_.with_port(0);
+  options.receive_buffer_bytes = kSocketBuffer;
+  options.send_buffer_bytes = kSocketBuffer;
+  auto socket = Socket::open(options);
+  if (!socket) return std::nullopt;
+  auto backend = make_backend(BackendKind::kAuto, std::move(*socket), {.receive_runs = kReceiveRuns});
+  if (!backend) return std::nullopt;
+  return Side{.backend = std::move(*backend), .remote = remote};
+}
+
+void RelaySockets::on_turn(Instant now) {
+  for (Link& link : links_) {
+    pass_on(now, link, 0);
+    pass_on(now, link, 1);
+  }
+  std::erase_if(links_, [&](Link& link) {
+    const bool idle = now >= link.used + kIdle;
+    if (idle) close(link);
+    return idle;
+  });
+}
+
+void RelaySockets::pass_on(Instant now, Link& link, std::size_t from) {
+  Side& source = link.sides[from];
+  Side& goal = link.sides[1 - from];
+  for (int round = 0; round < kRounds; ++round) {
+    if (source.backend->receive(inbox_) == 0) return;
+    for (DatagramRun& run : inbox_.runs()) {
+      if (run.remote.with_port(0) != source.remote.with_port(0)) {
+        statistics_.strangers += run.segment_count();
+        continue;
+      }
+      source.remote = run.remote;
+      link.used = now;
+      DatagramRun onward = run;
+      onward.remote = goal.remote;
+      onward.local = SocketAddress();
+      statistics_.datagrams += run.segment_count();
+      statistics_.bytes += run.bytes.size();
+      // A full socket loses datagrams, as any router does.
+      if (goal.backend->send({&onward, 1}) == 0) statistics_.dropped += run.segment_count();
+    }
+    if (!inbox_.stopped_at_bound()) return;
+  }
+}
+
+std::optional<Instant> RelaySockets::next_timeout() const {
+  std::optional<Instant> next;
+  for (const Link& link : links_) {
+    if (!next || link.used + kIdle < *next) next = link.used + kIdle;
+  }
+  return next;
+}
+
+void RelaySockets::close(Link& link) {
+  for (const Side& side : link.sides) descriptors_.forget(side.backend->descriptor());
+}
+
+}  // namespace godwit::cli

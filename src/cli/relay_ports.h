@@ -1,0 +1,66 @@
+// The relay of `godwit rendezvous`: two sockets a pair of peers, whose datagrams are passed on from one to the other
+// unread and unchanged, whole runs at a time. Each side is spoken to at the host that it has proven; at another of
+// that host's ports once it has sent something from there, as address translations do.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+
+#include "cli/descriptor_set.h"
+#include "rendezvous/rendezvous_server.h"
+#include "udp/backend.h"
+
+namespace godwit::cli {
+
+struct RelayStatistics {
+  std::uint64_t pairs = 0;  // all time
+  std::uint64_t datagrams = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t strangers = 0;  // datagrams of other hosts
+  std::uint64_t dropped = 0;    // the socket took no more
+};
+
+class RelaySockets final : public RelayPorts {
+ public:
+  // Sockets are bound to `bind` with ports that the system chooses; others are told `host`, its address as they reach
+  // it. At most `max_pairs` at a time, each ends after kIdle without datagrams. `descriptors` outlives it.
+  RelaySockets(DescriptorSet& descriptors, const SocketAddress& bind, const SocketAddress& host, std::size_t max_pairs)
+      : descriptors_(descriptors), bind_(bind), host_(host), max_pairs_(max_pairs) {}
+  ~RelaySockets() override;
+
+  [[nodiscard]] std::optional<Pair> open(Instant now, const SocketAddress& asker, const SocketAddress& peer) override;
+  // Passes on what has come; once a turn.
+  void on_turn(Instant now);
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
+
+  [[nodiscard]] const RelayStatistics& statistics() const { return statistics_; }
+
+ private:
+  static constexpr Duration kIdle = 60s;
+
+  struct Side {
+    std::unique_ptr<Backend> backend;
+    SocketAddress remote;
+  };
+  struct Link {
+    std::array<Side, 2> sides;
+    Instant used{};
+  };
+
+  [[nodiscard]] std::optional<Side> open_side(const SocketAddress& remote) const;
+  void pass_on(Instant now, Link& link, std::size_t from);
+  void close(Link& link);
+
+  DescriptorSet& descriptors_;
+  SocketAddress bind_;
+  SocketAddress host_;
+  std::size_t max_pairs_;
+  std::list<Link> links_;
+  ReceiveBatch inbox_;
+  RelayStatistics statistics_;
+};
+
+}  // namespace godwit::cli

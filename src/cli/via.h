@@ -1,0 +1,49 @@
+// A rendezvous on the command line (docs/rendezvous.md): --via of what listens, which keeps it findable, and of what
+// connects, which asks before it does.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/loop.h"
+#include "cli/peer_target.h"
+#include "cli/ticket_output.h"
+#include "rendezvous/rendezvous_client.h"
+
+namespace godwit::cli {
+
+// "HEX@ADDR:PORT", a ticket, or a name of `peers`. Errors: kInvalidArgument, kNotFound, one line.
+[[nodiscard]] Result<RendezvousPlace> parse_via(const std::string& text);
+
+// --via of a command that listens.
+void add_via_option(CLI::App& app, TicketOptions& options);
+
+// A listening command that is registered at a rendezvous besides; both outlive it.
+// Without a rendezvous it is the command alone.
+class FindableCommand final : public LoopCommand {
+ public:
+  FindableCommand(LoopCommand& command, Node& node, std::optional<RendezvousPlace> place);
+
+  void on_event(Instant now, ConnectionId connection, Event& event) override;
+  void on_turn(Instant now) override;
+  [[nodiscard]] std::optional<Instant> next_timeout() const override;
+  [[nodiscard]] bool done() const override { return command_.done(); }
+
+ private:
+  LoopCommand& command_;
+  std::optional<RendezvousClient> client_;
+};
+// Errors: those of parse_via().
+[[nodiscard]] Result<std::unique_ptr<FindableCommand>> make_findable(LoopCommand& command, Node& node,
+                                                                     const TicketOptions& options);
+
+// Asks each rendezvous in turn for the peer, over the node that is to connect to it, and adds where it can be found:
+// what the rendezvous sees first, then the addresses that were known, then the relay. Errors: kNotFound when nobody
+// knows of an address.
+[[nodiscard]] Status ask_rendezvous(Node& node, PeerTarget& target);
+
+}  // namespace godwit::cli

@@ -1,0 +1,173 @@
+#include "rendezvous/rendezvous_client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "wire/printable.h"
+
+namespace godwit {
+namespace {
+
+constexpr std::size_t kMostNotices = 8;
+
+// A rendezvous is trusted with who is where, and not with whom this side sends datagrams to: what is no address of the
+// host that it names first, nor of a private network, is left out.
+std::vector<SocketAddress> addresses_to_try(const Candidates& candidates, const std::optional<SocketAddress>& relay) {
+  std::vector<SocketAddress> result;
+  for (const SocketAddress& each : candidates) {
+    if (is_plausible_candidate(each, candidates.front())) result.push_back(each);
+  }
+  if (relay) result.push_back(*relay);
+  return result;
+}
+
+}  // namespace
+
+RendezvousClient::RendezvousClient(Endpoint& endpoint, RendezvousPlace place, Candidates own)
+    : endpoint_(endpoint),
+      place_(std::move(place)),
+      own_(std::move(own)),
+      connector_(endpoint, place_.addresses, place_.key),
+      again_at_(Instant::min()) {}
+
+bool RendezvousClient::on_event(Instant now, ConnectionId connection, const Event& event) {
+  if (connector_.on_event(now, connection, event)) return true;
+  if (connection == connector_.connection() && connection != 0) {
+    connection_ = connection;
+    on_own_event(now, event);
+    return true;
+  }
+  return on_dial_event(connection, event);
+}
+
+bool RendezvousClient::on_dial_event(ConnectionId connection, const Event& event) {
+  for (Dial& dial : dials_) {
+    const auto attempt = std::ranges::find(dial.attempts, connection);
+    if (attempt == dial.attempts.end()) continue;
+    const bool connected = std::holds_alternative<Connected>(event);
+    // From here on it is a connection like others.
+    if (connected || std::holds_alternative<Closed>(event)) dial.attempts.erase(attempt);
+    return !connected;
+  }
+  return false;
+}
+
+void RendezvousClient::on_own_event(Instant now, const Event& event) {
+  if (std::holds_alternative<Connected>(event)) {
+    static_cast<void>(
+        endpoint_.send(now, connection_, Body::owned(encode_rendezvous(RendezvousRegister{.candidates = own_}))));
+  } else if (const auto* closed = std::get_if<Closed>(&event)) {
+    connection_ = 0;
+    const std::string refusal = std::exchange(refusal_, {});
+    retry(now, refusal.empty() ? printable(closed->text) : refusal);
+  } else if (const auto* message = std::get_if<MessageReceived>(&event)) {
+    const auto decoded = decode_rendezvous(message->payload);
+    if (!decoded) return;
+    if (const auto* registered = std::get_if<RendezvousRegistered>(&*decoded)) {
+      if (registered->code != RendezvousCode::kDone) {
+        refusal_ = rendezvous_code_text(registered->code);
+        return endpoint_.close(now, connection_, "not registered");
+      }
+      observed_ = registered->observed;
+      pause_ = kFirstPause;
+      notices_.push_back("registered at the rendezvous" +
+                         (observed_ ? ", which sees this side at " + observed_->to_string() : std::string()));
+    } else if (const auto* introduced = std::get_if<RendezvousIntroduced>(&*decoded)) {
+      introduce(now, *introduced);
+    }
+  }
+}
+
+void RendezvousClient::introduce(Instant now, const RendezvousIntroduced& introduced) {
+  if (introduced.candidates.empty() || dials_.size() >= kMostDials || !introductions_.admit(now)) return;
+  Dial dial{.attempts = {}, .until = now + kDialTime};
+  for (const SocketAddress& address : addresses_to_try(introduced.candidates, introduced.relay)) {
+    // What fails at once has failed for this address alone.
+    if (const auto attempt = endpoint_.connect(now, address, introduced.key)) dial.attempts.push_back(*attempt);
+  }
+  dials_.push_back(std::move(dial));
+}
+
+void RendezvousClient::retry(Instant now, const std::string& why) {
+  if (observed_) notices_.push_back("the rendezvous is lost: " + why);
+  if (!observed_ && pause_ == kFirstPause) notices_.push_back("cannot register at the rendezvous: " + why);
+  if (notices_.size() > kMostNotices) notices_.pop_front();
+  observed_.reset();
+  again_at_ = now + pause_;
+  pause_ = std::min(pause_ * 2, kLongestPause);
+}
+
+void RendezvousClient::on_turn(Instant now) {
+  connector_.on_turn(now);
+  if (connector_.failure() && !again_at_ && connection_ == 0) retry(now, connector_.failure()->message);
+  if (again_at_ && now >= *again_at_) {
+    again_at_.reset();
+    if (const Status started = connector_.start(now); !started) retry(now, started.error().message);
+  }
+  for (Dial& dial : dials_) {
+    if (now < dial.until) continue;
+    for (const ConnectionId attempt : dial.attempts) endpoint_.close(now, attempt, "nobody has answered");
+  }
+  std::erase_if(dials_, [](const Dial& dial) { return dial.attempts.empty(); });
+}
+
+std::optional<Instant> RendezvousClient::next_timeout() const {
+  std::optional<Instant> next = again_at_;
+  const auto consider = [&next](std::optional<Instant> at) {
+    if (at && (!next || *at < *next)) next = at;
+  };
+  consider(connector_.next_timeout());
+  for (const Dial& dial : dials_) consider(dial.until);
+  return next;
+}
+
+std::optional<std::string> RendezvousClient::poll_notice() {
+  if (notices_.empty()) return std::nullopt;
+  std::string notice = std::move(notices_.front());
+  notices_.pop_front();
+  return notice;
+}
+
+RendezvousSeeker::RendezvousSeeker(Endpoint& endpoint, RendezvousPlace place, const PublicKey& wanted, Candidates own,
+                                   bool relay)
+    : endpoint_(endpoint),
+      connector_(endpoint, std::move(place.addresses), place.key),
+      wanted_(wanted),
+      own_(std::move(own)),
+      relay_(relay) {}
+
+void RendezvousSeeker::on_event(Instant now, ConnectionId connection, const Event& event) {
+  if (connector_.on_event(now, connection, event)) {
+    if (connector_.failure()) fail(connector_.failure()->message);
+    return;
+  }
+  if (connection != connector_.connection()) return;
+  if (std::holds_alternative<Connected>(event)) {
+    connection_ = connection;
+    const RendezvousFind question{.request = 1, .key = wanted_, .relay = relay_, .candidates = own_};
+    static_cast<void>(endpoint_.send(now, connection, Body::owned(encode_rendezvous(question))));
+  } else if (const auto* message = std::get_if<MessageReceived>(&event)) {
+    const auto decoded = decode_rendezvous(message->payload);
+    const auto* found = decoded ? std::get_if<RendezvousFound>(&*decoded) : nullptr;
+    if (found == nullptr || answer_) return;
+    if (found->code != RendezvousCode::kDone) return fail(std::string(rendezvous_code_text(found->code)));
+    answer_ = *found;
+    std::erase_if(answer_->value().candidates,
+                  [&](const SocketAddress& each) { return !is_plausible_candidate(each, found->candidates.front()); });
+  } else if (const auto* closed = std::get_if<Closed>(&event)) {
+    connection_ = 0;
+    fail(printable(closed->text));
+  }
+}
+
+void RendezvousSeeker::stop(Instant now) {
+  connector_.stop(now);
+  if (connection_ != 0) endpoint_.close(now, connection_, "done");
+}
+
+void RendezvousSeeker::fail(std::string why) {
+  if (answer_) return;
+  answer_ = std::unexpected(Error{.code = ErrorCode::kNotFound, .message = "the rendezvous does not help: " + why});
+}
+
+}  // namespace godwit

@@ -1,0 +1,104 @@
+// The two sides that a rendezvous brings together (docs/rendezvous.md), without I/O. RendezvousClient keeps a peer
+// findable over the socket that it listens on, so that the address that others are told is this socket's; when it is
+// introduced to somebody it connects to them as they connect to it (simultaneous open), which opens the address
+// translations of both. RendezvousSeeker asks once. Both are fed with the events of the endpoint that they share with
+// their command.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "rendezvous/rendezvous_codec.h"
+#include "runtime/connector.h"
+#include "transport/endpoint.h"
+#include "transport/rate_limiter.h"
+
+namespace godwit {
+
+struct RendezvousPlace {
+  PublicKey key;
+  std::vector<SocketAddress> addresses;
+};
+
+class RendezvousClient {
+ public:
+  // `own`: addresses of this machine's interfaces, with the port of the socket. `endpoint` outlives it.
+  RendezvousClient(Endpoint& endpoint, RendezvousPlace place, Candidates own);
+
+  // True when the event is nobody else's business. The connections that it brings about are not its own.
+  [[nodiscard]] bool on_event(Instant now, ConnectionId connection, const Event& event);
+  void on_turn(Instant now);
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
+
+  // This side's address as the rendezvous sees it, while registered.
+  [[nodiscard]] const std::optional<SocketAddress>& observed() const { return observed_; }
+  // What a person should know, once each: "registered …", "the rendezvous is lost: …".
+  [[nodiscard]] std::optional<std::string> poll_notice();
+
+ private:
+  static constexpr Duration kFirstPause = 1s;  // before connecting anew
+  static constexpr Duration kLongestPause = 30s;
+  static constexpr Duration kDialTime = 8s;      // of one introduction
+  static constexpr std::size_t kMostDials = 16;  // at a time
+
+  // One introduction: an attempt to each address of the asker, who chooses the one that stays.
+  struct Dial {
+    std::vector<ConnectionId> attempts;  // without a result
+    Instant until{};
+  };
+
+  void on_own_event(Instant now, const Event& event);
+  // True when the event ends an attempt that has failed.
+  [[nodiscard]] bool on_dial_event(ConnectionId connection, const Event& event);
+  void introduce(Instant now, const RendezvousIntroduced& introduced);
+  void retry(Instant now, const std::string& why);
+
+  Endpoint& endpoint_;
+  RendezvousPlace place_;
+  Candidates own_;
+  Connector connector_;
+  ConnectionId connection_ = 0;
+  std::optional<Instant> again_at_;
+  Duration pause_ = kFirstPause;
+  std::string refusal_;  // the rendezvous's words, until its connection has ended
+  std::optional<SocketAddress> observed_;
+  std::vector<Dial> dials_;
+  RateLimiter introductions_{Rate::per_second(4, 32)};
+  std::deque<std::string> notices_;
+};
+
+class RendezvousSeeker {
+ public:
+  // Asks for the peer with `wanted`; `relay`: for ports at the relay too.
+  RendezvousSeeker(Endpoint& endpoint, RendezvousPlace place, const PublicKey& wanted, Candidates own, bool relay);
+
+  [[nodiscard]] Status start(Instant now) { return connector_.start(now); }
+  void on_event(Instant now, ConnectionId connection, const Event& event);
+  void on_turn(Instant now) { connector_.on_turn(now); }
+  [[nodiscard]] std::optional<Instant> next_timeout() const { return connector_.next_timeout(); }
+  // Ends the connection to the rendezvous; finished() when nothing of it is left.
+  void stop(Instant now);
+  [[nodiscard]] bool finished() const { return connector_.finished() && connection_ == 0; }
+
+  // The answer, or why there is none; nothing while neither is there.
+  [[nodiscard]] const std::optional<Result<RendezvousFound>>& answer() const { return answer_; }
+
+ private:
+  void fail(std::string why);
+
+  Endpoint& endpoint_;
+  Connector connector_;
+  PublicKey wanted_;
+  Candidates own_;
+  bool relay_;
+  ConnectionId connection_ = 0;
+  std::optional<Result<RendezvousFound>> answer_;
+};
+
+}  // namespace godwit

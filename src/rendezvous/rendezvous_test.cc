@@ -1,0 +1,217 @@
+// A rendezvous, a peer that is registered there and one that looks for it, joined in memory.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "rendezvous/rendezvous_client.h"
+#include "rendezvous/rendezvous_server.h"
+#include "transport/endpoint_pair_test_support.h"
+
+namespace godwit {
+namespace {
+
+TEST(RendezvousMessage, ComesBackFromItsBytes) {
+  const PublicKey key(std::array<std::uint8_t, kPublicKeySize>{1, 2, 3});
+  const Candidates candidates = {*SocketAddress::parse("192.0.2.7:1"), *SocketAddress::parse("[2001:db8::1]:2")};
+  const RendezvousMessage messages[] = {
+      RendezvousRegister{.candidates = candidates},
+      RendezvousFind{.request = 7, .key = key, .relay = true, .candidates = candidates},
+      RendezvousRegistered{.code = RendezvousCode::kFull, .observed = candidates[1]},
+      RendezvousRegistered{.code = RendezvousCode::kDone, .observed = std::nullopt},
+      RendezvousFound{.request = 8, .code = RendezvousCode::kDone, .candidates = candidates, .relay = candidates[0]},
+      RendezvousIntroduced{.key = key, .candidates = candidates, .relay = std::nullopt},
+  };
+  for (const RendezvousMessage& message : messages) {
+    const auto bytes = encode_rendezvous(message);
+    const auto again = decode_rendezvous(bytes);
+    ASSERT_TRUE(again) << message.index();
+    EXPECT_EQ(again->index(), message.index());
+    EXPECT_EQ(encode_rendezvous(*again), bytes);
+    for (std::size_t count = 0; count < bytes.size(); ++count) {
+      EXPECT_FALSE(decode_rendezvous(ByteView(bytes).first(count))) << message.index() << " " << count;
+    }
+  }
+}
+
+TEST(RendezvousMessage, AddressesThatNoPeerCanHaveAreLeftOutAndTooManyAreNone) {
+  const auto registered =
+      decode_rendezvous(*from_hex("47575201"
+                                  "01"
+                                  "03"
+                                  "04000000000100"
+                                  "04e00000010100"
+                                  "04c00002070100"));
+  ASSERT_TRUE(registered);
+  ASSERT_EQ(std::get<RendezvousRegister>(*registered).candidates.size(), 1U);
+  EXPECT_EQ(std::get<RendezvousRegister>(*registered).candidates[0].to_string(), "192.0.2.7:1");
+  std::string many =
+      "47575201"
+      "01"
+      "09";
+  for (int i = 0; i < 9; ++i) many += "04c00002070100";
+  EXPECT_FALSE(decode_rendezvous(*from_hex(many)));
+}
+
+TEST(PlausibleCandidate, IsOfTheSameHostOrOfNoStranger) {
+  const auto plausible = [](const char* claimed, const char* observed) {
+    return is_plausible_candidate(*SocketAddress::parse(claimed), *SocketAddress::parse(observed));
+  };
+  EXPECT_TRUE(plausible("192.0.2.7:99", "192.0.2.7:1"));
+  EXPECT_TRUE(plausible("10.1.2.3:1", "192.0.2.7:1"));
+  EXPECT_TRUE(plausible("[fd00::1]:1", "192.0.2.7:1"));
+  EXPECT_FALSE(plausible("192.0.2.8:1", "192.0.2.7:1"));
+  EXPECT_FALSE(plausible("[2001:db8::1]:1", "192.0.2.7:1"));
+  EXPECT_FALSE(plausible("127.0.0.1:1", "192.0.2.7:1"));
+  EXPECT_TRUE(plausible("127.0.0.2:1", "127.0.0.1:1"));
+}
+
+class RendezvousTest : public testing::Test {
+ protected:
+  static Config config(bool accepts) {
+    Config config = EndpointPair::chunk_config();
+    config.handshake.extended = ExtendedPolicy::kAuto;
+    config.accept_incoming = accepts;
+    return config;
+  }
+
+  explicit RendezvousTest(const RendezvousLimits& limits = {})
+      : pair_(config(true), config(true)),
+        seeking_(pair_.add_third(*SocketAddress::parse("10.0.0.3:3000"), config(false))),
+        server_(*pair_.server.endpoint, nullptr, limits),
+        client_(*pair_.client.endpoint, place(), {*SocketAddress::parse("10.0.0.1:1000")}) {
+    pair_.server.on_event = [this](Instant now, ConnectionId connection, Event& event) {
+      server_.on_event(now, connection, event);
+    };
+    pair_.client.on_event = [this](Instant now, ConnectionId connection, Event& event) {
+      if (client_.on_event(now, connection, event)) return;
+      if (const auto* connected = std::get_if<Connected>(&event)) found_by_.push_back(*connected);
+    };
+    pair_.client.on_turn = [this](Instant now) { client_.on_turn(now); };
+    pair_.client.next_timeout = [this] { return client_.next_timeout(); };
+  }
+
+  RendezvousPlace place() { return {.key = pair_.server.endpoint->public_key(), .addresses = {pair_.server.address}}; }
+  void seek(const PublicKey& wanted) {
+    seeker_.emplace(*seeking_.endpoint, place(), wanted, Candidates{seeking_.address}, false);
+    seeking_.on_event = [this](Instant now, ConnectionId connection, Event& event) {
+      if (direct_ && direct_->on_event(now, connection, event)) return;
+      if (direct_ && connection == direct_->connection()) {
+        if (const auto* connected = std::get_if<Connected>(&event)) found_ = *connected;
+        return;
+      }
+      seeker_->on_event(now, connection, event);
+    };
+    seeking_.on_turn = [this](Instant now) {
+      seeker_->on_turn(now);
+      if (direct_) direct_->on_turn(now);
+      if (!seeker_->answer() || direct_ || !*seeker_->answer()) return;
+      direct_.emplace(*seeking_.endpoint, seeker_->answer()->value().candidates, client_key());
+      ASSERT_TRUE(direct_->start(now));
+    };
+    seeking_.next_timeout = [this] { return seeker_->next_timeout(); };
+    ASSERT_TRUE(seeker_->start(pair_.now));
+  }
+  const PublicKey& client_key() { return pair_.client.endpoint->public_key(); }
+  bool register_client() {
+    return pair_.run_until([this] { return client_.observed().has_value(); });
+  }
+
+  EndpointPair pair_;
+  EndpointPair::Side& seeking_;
+  RendezvousServer server_;
+  RendezvousClient client_;
+  std::optional<RendezvousSeeker> seeker_;
+  std::optional<Connector> direct_;
+  std::optional<Connected> found_;
+  std::vector<Connected> found_by_;
+};
+
+TEST_F(RendezvousTest, TellsAPeerItsAddress) {
+  ASSERT_TRUE(register_client());
+  EXPECT_EQ(*client_.observed(), pair_.client.address);
+  EXPECT_EQ(server_.registrations(), 1U);
+  EXPECT_NE(client_.poll_notice().value_or("").find("10.0.0.1:1000"), std::string::npos);
+}
+
+TEST_F(RendezvousTest, IntroducesTwoPeersWhoConnectToEachOtherAtOnce) {
+  ASSERT_TRUE(register_client());
+  seek(client_key());
+  ASSERT_TRUE(pair_.run_until([this] { return found_.has_value() && !found_by_.empty(); }));
+  EXPECT_EQ(found_->remote, pair_.client.address);
+  EXPECT_EQ(*found_->peer->key, client_key());
+  EXPECT_EQ(*found_by_.front().peer->key, seeking_.endpoint->public_key());
+  EXPECT_EQ(found_by_.size(), 1U) << "one connection, though both have begun it";
+  EXPECT_EQ(server_.statistics().introductions, 1U);
+}
+
+TEST_F(RendezvousTest, LossDoesNotMatter) {
+  pair_.drop = 0.2;
+  ASSERT_TRUE(register_client());
+  seek(client_key());
+  ASSERT_TRUE(pair_.run_until([this] { return found_.has_value() && !found_by_.empty(); }));
+}
+
+TEST_F(RendezvousTest, AKeyThatIsNotRegisteredIsSaid) {
+  seek(client_key());
+  // Asked before the peer has registered: the question may come first.
+  pair_.client.on_turn = [](Instant) {};
+  ASSERT_TRUE(pair_.run_until([this] { return seeker_->answer().has_value(); }));
+  ASSERT_FALSE(seeker_->answer()->has_value());
+  EXPECT_NE(seeker_->answer()->error().message.find("not registered"), std::string::npos);
+  EXPECT_EQ(server_.statistics().unknown, 1U);
+}
+
+TEST_F(RendezvousTest, APeerIsForgottenWithItsConnectionAndRegistersAnew) {
+  ASSERT_TRUE(register_client());
+  pair_.server.endpoint->close_all(pair_.now, "restarting");
+  ASSERT_TRUE(pair_.run_until([this] { return !client_.observed(); }));
+  EXPECT_EQ(server_.registrations(), 0U);
+  ASSERT_TRUE(register_client()) << "it comes back by itself";
+  EXPECT_EQ(server_.registrations(), 1U);
+}
+
+TEST_F(RendezvousTest, QuestionsBeyondTheRateAreRefused) {
+  ASSERT_TRUE(register_client());
+  seek(client_key());
+  ASSERT_TRUE(pair_.run_until([this] { return seeker_->answer().has_value(); }));
+  const ConnectionId connection = seeking_.endpoint->connections().front();
+  for (std::uint32_t i = 0; i < 200; ++i) {
+    const RendezvousFind question{.request = i, .key = client_key(), .relay = false, .candidates = {}};
+    ASSERT_TRUE(seeking_.endpoint->send(pair_.now, connection, Body::owned(encode_rendezvous(question))));
+  }
+  ASSERT_TRUE(pair_.run_until([this] { return server_.statistics().refused > 100; }));
+  EXPECT_LE(server_.statistics().introductions, 40U);
+}
+
+TEST_F(RendezvousTest, WhatIsNoMessageChangesNothing) {
+  ASSERT_TRUE(register_client());
+  const ConnectionId connection = pair_.client.endpoint->connections().front();
+  for (const char* const text : {"", "hello", "47575201", "4757520199", "4757520101ff"}) {
+    const auto bytes = from_hex(text).value_or(std::vector<std::uint8_t>{'h', 'i'});
+    if (bytes.empty()) continue;
+    ASSERT_TRUE(pair_.client.endpoint->send(pair_.now, connection, Body::owned(std::vector<std::uint8_t>(bytes))));
+  }
+  ASSERT_TRUE(pair_.run_until([this] { return server_.statistics().ignored == 4; }));
+  EXPECT_EQ(server_.registrations(), 1U);
+}
+
+class SmallRendezvousTest : public RendezvousTest {
+ protected:
+  SmallRendezvousTest() : RendezvousTest({.registrations = 0, .registrations_per_prefix = 1}) {}
+};
+
+TEST_F(SmallRendezvousTest, AFullRegistryIsSaid) {
+  ASSERT_TRUE(pair_.run_until([this] { return server_.statistics().refused > 0; }));
+  std::string notice;
+  ASSERT_TRUE(pair_.run_until([&] {
+    notice = client_.poll_notice().value_or("");
+    return !notice.empty();
+  }));
+  EXPECT_NE(notice.find("no place left"), std::string::npos) << notice;
+  EXPECT_EQ(server_.registrations(), 0U);
+}
+
+}  // namespace
+}  // namespace godwit
