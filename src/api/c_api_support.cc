@@ -11,13 +11,6 @@ std::string& last_error() {
   return text;
 }
 
-template <std::size_t kSize>
-void copy_text(const std::string& from, char (&to)[kSize]) {
-  const std::size_t length = std::min(from.size(), kSize - 1);
-  std::memcpy(to, from.data(), length);
-  to[length] = '\0';
-}
-
 // `given->size` says how many bytes the program's structure has; a later program may know more fields than this
 // library, which cannot honour them.
 template <typename Struct>

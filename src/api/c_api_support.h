@@ -44,6 +44,14 @@ Value guarded_or(Value otherwise, Call call) {
   return text == nullptr ? otherwise : std::string_view(text);
 }
 
+// Into a field of fixed size, cut where it is too long, with a zero at its end.
+template <std::size_t kSize>
+void copy_text(const std::string& from, char (&to)[kSize]) {
+  const std::size_t length = std::min(from.size(), kSize - 1);
+  std::memcpy(to, from.data(), length);
+  to[length] = '\0';
+}
+
 // The fields that the program knows (`size` bytes) over the defaults of the library.
 [[nodiscard]] godwit_options complete(const godwit_options* given);
 [[nodiscard]] godwit_send_options complete(const godwit_send_options* given);

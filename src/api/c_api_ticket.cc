@@ -12,13 +12,6 @@
 namespace godwit::v1::c_api {
 namespace {
 
-template <std::size_t kSize>
-void copy_text(const std::string& from, char (&to)[kSize]) {
-  const std::size_t length = std::min(from.size(), kSize - 1);
-  std::memcpy(to, from.data(), length);
-  to[length] = '\0';
-}
-
 // A program may have forgotten the zero.
 template <std::size_t kSize>
 std::string text_of(const char (&from)[kSize]) {

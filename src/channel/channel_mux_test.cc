@@ -144,7 +144,7 @@ TEST_F(ChannelMuxTest, BytesOfBothDirectionsArriveAndBothSidesHearThatAllIsDone)
 }
 
 TEST_F(ChannelMuxTest, LossDoesNotMatter) {
-  pair_.drop = 0.05;
+  pair_.loss = 0.05;
   const ChannelId channel = open();
   const std::string up = text_of(300'000, 'A');
   here_.write(channel, up);

@@ -147,7 +147,7 @@ TEST_F(RendezvousTest, IntroducesTwoPeersWhoConnectToEachOtherAtOnce) {
 }
 
 TEST_F(RendezvousTest, LossDoesNotMatter) {
-  pair_.drop = 0.2;
+  pair_.loss = 0.2;
   ASSERT_TRUE(register_client());
   seek(client_key());
   ASSERT_TRUE(pair_.run_until([this] { return found_.has_value() && !found_by_.empty(); }));

@@ -108,29 +108,29 @@ void write_socket(Writer& writer, const BackendStatistics& socket) {
 }
 
 void write_path(Writer& writer, const std::vector<Listed>& listed) {
-  using C = ConnectionStatistics;
+  using Path = ConnectionStatistics;
   const auto level = [&](std::string_view name, std::string_view help, auto read) {
     writer.family(name, help, kLevel);
     for (const Listed& each : listed) writer.value(name, each.labels, read(each.statistics));
   };
   level("godwit_connection_bytes_in_flight", "bytes that are sent and not acknowledged",
-        [](const C& of) { return of.bytes_in_flight; });
-  level("godwit_connection_window_bytes", "congestion window", [](const C& of) { return of.window_bytes; });
+        [](const Path& of) { return of.bytes_in_flight; });
+  level("godwit_connection_window_bytes", "congestion window", [](const Path& of) { return of.window_bytes; });
   level("godwit_connection_pacing_bits_per_second", "what the pacer allows; 0 where it allows everything",
-        [](const C& of) { return of.pacing_rate.is_unlimited() ? 0 : of.pacing_rate.bits_per_second(); });
+        [](const Path& of) { return of.pacing_rate.is_unlimited() ? 0 : of.pacing_rate.bits_per_second(); });
   level("godwit_connection_key_packets_sealed", "packets under the present sending key",
-        [](const C& of) { return of.key_packets_sealed; });
+        [](const Path& of) { return of.key_packets_sealed; });
   level("godwit_connection_latest_round_trip_seconds", "the latest round trip",
-        [](const C& of) { return to_seconds(of.latest_round_trip); });
+        [](const Path& of) { return to_seconds(of.latest_round_trip); });
   level("godwit_connection_smoothed_round_trip_seconds", "the smoothed round trip",
-        [](const C& of) { return to_seconds(of.smoothed_round_trip); });
+        [](const Path& of) { return to_seconds(of.smoothed_round_trip); });
   level("godwit_connection_minimum_round_trip_seconds", "the smallest round trip",
-        [](const C& of) { return to_seconds(of.minimum_round_trip); });
+        [](const Path& of) { return to_seconds(of.minimum_round_trip); });
   level("godwit_connection_round_trip_variance_seconds", "the mean deviation of round trips",
-        [](const C& of) { return to_seconds(of.round_trip_variance); });
+        [](const Path& of) { return to_seconds(of.round_trip_variance); });
   writer.family("godwit_connection_info", "names: controller, its state, cipher, form of the session", kLevel);
   for (const Listed& each : listed) {
-    const C& of = each.statistics;
+    const Path& of = each.statistics;
     const std::string_view inner = std::string_view(each.labels).substr(1, each.labels.size() - 2);
     writer.value("godwit_connection_info",
                  fmt::format("{{{},congestion=\"{}\",state=\"{}\",cipher=\"{}\",form=\"{}\"}}", inner, of.congestion,

@@ -26,7 +26,7 @@ TEST(MetricsText, HasEveryCounterOfTheListUnderItsOwnName) {
   for (const NodeCounter& each : node_counters()) group.node.*each.member = ++number;
   for (const ShardLinkCounter& each : shard_link_counters()) group.link.*each.member = ++number;
   const std::string text = metrics_text(group);
-  const auto expect = [&, next = std::uint64_t{100}](const std::string& part, const auto& list) mutable {
+  auto expect = [&, next = std::uint64_t{100}](const std::string& part, const auto& list) mutable {
     for (const auto& each : list) {
       const std::string name = "godwit_" + part + "_" + std::string(each.name) + (each.level ? "" : "_total");
       EXPECT_EQ(value_of(text, name), std::to_string(++next)) << name;
