@@ -58,7 +58,7 @@ TEST_F(PeerBookTest, IsWrittenAsAWholeForItsOwnerAlone) {
   ASSERT_EQ(::stat(path().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
   std::size_t files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(path().parent_path())) files += entry.exists() ? 1 : 0;
+  for (const auto& entry : std::filesystem::directory_iterator(path().parent_path())) files += entry.exists() ? 1U : 0U;
   EXPECT_EQ(files, 1U) << "nothing is left of the writing";
 }
 
