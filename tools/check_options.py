@@ -23,7 +23,7 @@ COMMAND = re.compile(r"\bgodwit(?:-counted|-marked)? +((?:[a-z]+)(?: +(?:server|
 # Options of programs that are not part of this tree.
 OTHERS = {
     "--preset", "--build", "--install", "--prefix", "--target", "--test-dir", "--output-on-failure", "--version", "--help",
-    "--global", "--tail",
+    "--global", "--tail", "--component", "--overlay-ports",
 }
 REFERENCE = "docs/options.md"
 HEAD = """# Options
