@@ -87,9 +87,9 @@ void Connection::end_if_asked(Instant now) {
   if (session == nullptr || session->ending() == nullptr) [[likely]]
     return;
   if (session->ending()->never_answered && start_over(now, *session)) return;
-  const EstablishedConnection::Ending ending = *session->ending();
-  const bool silence = ending.never_answered;
-  end(now, ending.reason, silence ? with_path_problem(ending.text) : ending.text, ending.telling, ending.code);
+  const std::unique_ptr<EstablishedConnection::Ending> ending = session->take_ending();
+  if (ending->never_answered) ending->text = with_path_problem(std::move(ending->text));
+  end(now, ending->reason, ending->text, ending->telling, ending->code);
 }
 
 // --- The way in ---

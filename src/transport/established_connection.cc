@@ -41,10 +41,10 @@ EstablishedConnection::~EstablishedConnection() = default;
 
 // --- The end ---
 
-void EstablishedConnection::end(CloseReason reason, std::string_view text, Telling telling, std::uint64_t code) {
+void EstablishedConnection::end(CloseReason reason, std::string text, Telling telling, std::uint64_t code) {
   if (ending_ != nullptr) return;
-  ending_ =
-      std::make_unique<Ending>(Ending{.reason = reason, .text = std::string(text), .telling = telling, .code = code});
+  ending_ = std::make_unique<Ending>(
+      Ending{.reason = reason, .text = std::move(text), .telling = telling, .code = code, .never_answered = false});
 }
 
 // W25: a deliberate close is an error ack under a fresh packet id; the words "expected version" would mean something

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/datagram_run.h"
@@ -90,6 +91,7 @@ class EstablishedConnection final : private StreamSink {
     bool never_answered = false;  // the peer acknowledged the handshake, and then stayed silent
   };
   [[nodiscard]] const Ending* ending() const { return ending_.get(); }
+  [[nodiscard]] std::unique_ptr<Ending> take_ending() { return std::move(ending_); }
   // A sealed datagram that tells the peer of the end; empty when the key is used up. `code` is the application's.
   [[nodiscard]] std::vector<std::uint8_t> seal_close_packet(std::string_view text, std::uint64_t code);
   // Reports the inbound streams as ended. Events in the queue may show what they have stored, which lives as long.
@@ -146,7 +148,7 @@ class EstablishedConnection final : private StreamSink {
 
   // established_connection.cc
   // The first reason counts.
-  void end(CloseReason reason, std::string_view text, Telling telling, std::uint64_t code = 0);
+  void end(CloseReason reason, std::string text, Telling telling, std::uint64_t code = 0);
   // Packets under a former key of the extended form may be on their way for so long. Call it after inputs.
   void expire_former_key(Instant now) {
     if (session_.extended() == nullptr) return;
