@@ -128,7 +128,9 @@ std::optional<StreamReset> SendQueue::reset_again(std::uint32_t stream_id) const
 void SendQueue::on_reset_acknowledged(std::uint32_t stream_id) {
   if (!credit_) return;
   const auto found = std::ranges::find(credit_->resets, stream_id, &StreamReset::stream_id);
-  if (found == credit_->resets.end()) return;
+  // One that has not been sent cannot have arrived.
+  const auto sent_end = credit_->resets.begin() + static_cast<std::ptrdiff_t>(credit_->resets_sent);
+  if (found >= sent_end) return;
   credit_->resets.erase(found);
   --credit_->resets_sent;
 }

@@ -190,5 +190,24 @@ TEST_F(SendQueueTest, FailsWhatMissesItsDeadline) {
   EXPECT_EQ(queue_.next_timeout(), std::nullopt);
 }
 
+// An acknowledgement of what was never sent leads to nothing.
+TEST(SendQueueCredit, KeepsAResetThatIsAcknowledgedBeforeItHasBeenSent) {
+  SendQueue queue;
+  queue.limit_streams(100'000, 100'000);
+  const auto message = queue.send(kStart, Body::owned(std::vector<std::uint8_t>(5000)), {.as = SendAs::kStream});
+  ASSERT_TRUE(message);
+  const std::uint32_t stream = queue.stream_id(*message);
+  ASSERT_NE(queue.peek(), nullptr);
+  queue.take(1);
+  ASSERT_TRUE(queue.cancel(*message));
+  queue.on_reset_acknowledged(stream);
+  const auto reset = queue.poll_reset();
+  ASSERT_TRUE(reset);
+  EXPECT_EQ(reset->stream_id, stream);
+  EXPECT_FALSE(queue.poll_reset());
+  queue.on_reset_acknowledged(stream);
+  EXPECT_FALSE(queue.reset_again(stream)) << "it has arrived";
+}
+
 }  // namespace
 }  // namespace godwit
