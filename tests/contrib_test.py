@@ -60,7 +60,7 @@ class Recipes(unittest.TestCase):
         port = TREE / "contrib/vcpkg/ports/godwit"
         manifest = json.loads((port / "vcpkg.json").read_text(encoding="utf-8"))
         self.assertEqual(manifest["version"], version())
-        used = set(re.findall(r"\b(GODWIT_(?!SOURCE)\w+)", (port / "portfile.cmake").read_text(encoding="utf-8")))
+        used = set(re.findall(r"(?:-D|\b)(GODWIT_(?!SOURCE)\w+)", (port / "portfile.cmake").read_text(encoding="utf-8")))
         self.assertLessEqual(used, cmake_options())
         self.assertIn("GODWIT_LAB", used)
 

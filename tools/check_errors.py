@@ -63,7 +63,7 @@ def main() -> int:
     arguments = [each for each in sys.argv[1:] if each != "--self-test"]
     root = pathlib.Path(arguments[0] if arguments else ".").resolve()
     places = {"types": "include/godwit/types.h", "c": "include/godwit/godwit_c.h", "event": "src/transport/event.cc",
-              "path": "src/base/path_problem.cc", "form": "src/transport/session_form.h", "drops": "src/trace/events.cc"}
+              "path": "src/base/path_problem.cc", "form": "src/handshake/session_form.h", "drops": "src/trace/events.cc"}
     sources = {name: (root / path).read_text(encoding="utf-8") for name, path in places.items()}
     page = (root / "docs/errors.md").read_text(encoding="utf-8")
     if "--self-test" in sys.argv[1:]:

@@ -61,16 +61,16 @@ godwit_status godwit_public_key(const uint8_t secret[32], char text[65]);
 
 /* How to reach a peer, as one word that people pass on (docs/tickets.md). Texts end with a zero. */
 typedef struct godwit_ticket {
-  size_t size; /* of this structure, as the program knows it */
-  char public_key[65];
-  bool requires_extended; /* the peer has extended sessions alone */
-  uint32_t addresses_count;
-  char addresses[16][64]; /* "192.0.2.7:31337", in order of preference */
-  uint32_t hosts_count;
-  char hosts[4][264]; /* "host.example:31337": to be looked up */
-  uint32_t rendezvous_count;
-  char rendezvous_addresses[4][64];
-  char rendezvous_keys[4][65];
+  size_t size;                      /* of this structure, as the program knows it */
+  char public_key[65];              /* 64 hexadecimal digits */
+  bool requires_extended;           /* the peer has extended sessions alone */
+  uint32_t addresses_count;         /* of `addresses`; at most 16 */
+  char addresses[16][64];           /* "192.0.2.7:31337", in order of preference */
+  uint32_t hosts_count;             /* of `hosts`; at most 4 */
+  char hosts[4][264];               /* "host.example:31337": to be looked up */
+  uint32_t rendezvous_count;        /* of the two that follow; at most 4 */
+  char rendezvous_addresses[4][64]; /* as in `addresses` */
+  char rendezvous_keys[4][65];      /* of the rendezvous, as `public_key` */
 } godwit_ticket;
 
 /* Reads a ticket of either case. Set ticket->size to sizeof(godwit_ticket) before. GODWIT_INVALID_ARGUMENT for what is
