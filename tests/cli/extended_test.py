@@ -45,6 +45,8 @@ class Translation:
         while not self.ending:
             readable, _, _ = select.select([self.inside, self.outside], [], [], 0.05)
             for sock in readable:
+                if sock.fileno() < 0:  # closed since, by a new mapping
+                    continue
                 datagram, sender = sock.recvfrom(2048)
                 if sock is self.inside:
                     self.client = sender
