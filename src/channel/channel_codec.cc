@@ -1,10 +1,9 @@
 #include "channel/channel_codec.h"
 
 #include <algorithm>
-#include <concepts>
-#include <utility>
+#include <variant>
 
-#include "wire/utf8.h"
+#include "wire/fields.h"
 
 namespace godwit {
 namespace {
@@ -14,57 +13,8 @@ constexpr std::uint8_t kTypeDelivered = 2;
 constexpr std::uint8_t kTypeListen = 3;
 constexpr std::uint8_t kTypeListenAnswer = 4;
 
-class Writer {
- public:
-  Writer() { bytes_.assign(kChannelMagic.begin(), kChannelMagic.end()); }
-  template <std::unsigned_integral T>
-  Writer& number(T value) {
-    const std::size_t at = bytes_.size();
-    bytes_.resize(at + sizeof(T));
-    store_le(bytes_.data() + at, value);
-    return *this;
-  }
-  Writer& text(std::string_view value) {
-    value = wire::cut_utf8(value, kMaxChannelText);
-    number(static_cast<std::uint16_t>(value.size()));
-    const ByteView view = as_bytes(value);
-    bytes_.insert(bytes_.end(), view.begin(), view.end());
-    return *this;
-  }
-  [[nodiscard]] std::vector<std::uint8_t> take() { return std::move(bytes_); }
-
- private:
-  std::vector<std::uint8_t> bytes_;
-};
-
-class Reader {
- public:
-  explicit Reader(ByteView bytes) : left_(bytes) {}
-  template <std::unsigned_integral T>
-  [[nodiscard]] T number() {
-    const ByteView bytes = take(sizeof(T));
-    return bytes.size() == sizeof(T) ? load_le<T>(bytes.data()) : T{0};
-  }
-  [[nodiscard]] std::string_view text() {
-    const ByteView bytes = take(number<std::uint16_t>());
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-  }
-  [[nodiscard]] bool complete() const { return complete_; }
-
- private:
-  ByteView take(std::size_t count) {
-    if (count > left_.size()) {
-      complete_ = false;
-      left_ = {};
-      return {};
-    }
-    const ByteView taken = left_.first(count);
-    left_ = left_.subspan(count);
-    return taken;
-  }
-  ByteView left_;
-  bool complete_ = true;
-};
+using wire::FieldReader;
+using wire::FieldWriter;
 
 bool begins_with_magic(ByteView bytes) {
   const std::size_t count = std::min(bytes.size(), kChannelMagic.size());
@@ -73,25 +23,29 @@ bool begins_with_magic(ByteView bytes) {
 
 struct Encoder {
   std::vector<std::uint8_t> operator()(const ChannelRefused& message) const {
-    return Writer()
+    return FieldWriter(kChannelMagic)
         .number(kTypeRefused)
         .number(message.channel)
         .number(static_cast<std::uint8_t>(message.code))
-        .text(message.text)
+        .text(message.text, kMaxChannelText)
         .take();
   }
   std::vector<std::uint8_t> operator()(const ChannelDelivered& message) const {
-    return Writer().number(kTypeDelivered).number(message.channel).number(message.bytes).take();
+    return FieldWriter(kChannelMagic).number(kTypeDelivered).number(message.channel).number(message.bytes).take();
   }
   std::vector<std::uint8_t> operator()(const ListenRequest& message) const {
-    return Writer().number(kTypeListen).number(message.request).text(message.text).take();
+    return FieldWriter(kChannelMagic)
+        .number(kTypeListen)
+        .number(message.request)
+        .text(message.text, kMaxChannelText)
+        .take();
   }
   std::vector<std::uint8_t> operator()(const ListenAnswer& message) const {
-    return Writer()
+    return FieldWriter(kChannelMagic)
         .number(kTypeListenAnswer)
         .number(message.request)
         .number(static_cast<std::uint8_t>(message.code))
-        .text(message.text)
+        .text(message.text, kMaxChannelText)
         .take();
   }
 };
@@ -123,11 +77,11 @@ ChannelCode channel_code(std::uint64_t value) {
 
 std::vector<std::uint8_t> encode_channel_header(const ChannelHeader& header) {
   constexpr std::uint8_t kReserved = 0;
-  return Writer()
+  return FieldWriter(kChannelMagic)
       .number(static_cast<std::uint8_t>(header.kind))
       .number(kReserved)
       .number(header.channel)
-      .text(header.text)
+      .text(header.text, kMaxChannelText)
       .take();
 }
 
@@ -138,7 +92,7 @@ DecodedChannelHeader decode_channel_header(ByteView bytes) {
     return result;
   }
   if (bytes.size() < kChannelHeader) return result;
-  Reader reader(bytes.subspan(kChannelMagic.size()));
+  FieldReader reader(bytes.subspan(kChannelMagic.size()));
   result.header.kind = static_cast<ChannelKind>(reader.number<std::uint8_t>());
   static_cast<void>(reader.number<std::uint8_t>());
   result.header.channel = reader.number<std::uint32_t>();
@@ -164,7 +118,7 @@ bool is_channel_message(ByteView bytes) {
 
 std::optional<ChannelMessage> decode_channel_message(ByteView bytes) {
   if (!is_channel_message(bytes)) return std::nullopt;
-  Reader reader(bytes.subspan(kChannelMagic.size()));
+  FieldReader reader(bytes.subspan(kChannelMagic.size()));
   std::optional<ChannelMessage> result;
   // The members of a braced list are read in order.
   switch (reader.number<std::uint8_t>()) {

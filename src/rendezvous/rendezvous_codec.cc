@@ -1,8 +1,9 @@
 #include "rendezvous/rendezvous_codec.h"
 
 #include <algorithm>
-#include <concepts>
-#include <utility>
+#include <variant>
+
+#include "wire/fields.h"
 
 namespace godwit {
 namespace {
@@ -17,105 +18,57 @@ constexpr std::uint8_t kFamilyNone = 0;
 constexpr std::uint8_t kFamilyIpv4 = 4;
 constexpr std::uint8_t kFamilyIpv6 = 6;
 
-class Writer {
- public:
-  explicit Writer(std::uint8_t type) {
-    bytes_.assign(kRendezvousMagic.begin(), kRendezvousMagic.end());
-    bytes_.push_back(type);
-  }
-  template <std::unsigned_integral T>
-  Writer& number(T value) {
-    const std::size_t at = bytes_.size();
-    bytes_.resize(at + sizeof(T));
-    store_le(bytes_.data() + at, value);
-    return *this;
-  }
-  Writer& key(const PublicKey& value) {
-    bytes_.insert(bytes_.end(), value.bytes().begin(), value.bytes().end());
-    return *this;
-  }
-  Writer& address(const std::optional<SocketAddress>& value) {
-    if (!value || !value->is_specified()) return number(kFamilyNone);
-    number(value->is_ipv4() ? kFamilyIpv4 : kFamilyIpv6);
-    const auto count = static_cast<std::ptrdiff_t>(value->is_ipv4() ? 4 : 16);
-    bytes_.insert(bytes_.end(), value->octets().begin(), value->octets().begin() + count);
-    return number(value->port());
-  }
-  Writer& addresses(const Candidates& values) {
-    const std::size_t count = std::min(values.size(), kMaxCandidates);
-    number(static_cast<std::uint8_t>(count));
-    for (std::size_t i = 0; i < count; ++i) address(values[i]);
-    return *this;
-  }
-  [[nodiscard]] std::vector<std::uint8_t> take() { return std::move(bytes_); }
+using wire::FieldReader;
+using wire::FieldWriter;
 
- private:
-  std::vector<std::uint8_t> bytes_;
-};
+FieldWriter begin(std::uint8_t type) {
+  FieldWriter out(kRendezvousMagic);
+  out.number(type);
+  return out;
+}
 
-class Reader {
- public:
-  explicit Reader(ByteView bytes) : left_(bytes) {}
-  template <std::unsigned_integral T>
-  [[nodiscard]] T number() {
-    const ByteView bytes = take(sizeof(T));
-    return bytes.size() == sizeof(T) ? load_le<T>(bytes.data()) : T{0};
+void write_address(FieldWriter& out, const std::optional<SocketAddress>& value) {
+  if (!value || !value->is_specified()) {
+    out.number(kFamilyNone);
+    return;
   }
-  [[nodiscard]] PublicKey key() {
-    std::array<std::uint8_t, kPublicKeySize> value{};
-    const ByteView bytes = take(value.size());
-    std::copy(bytes.begin(), bytes.end(), value.begin());
-    return PublicKey(value);
-  }
-  [[nodiscard]] std::optional<SocketAddress> address() {
-    const auto family = number<std::uint8_t>();
-    if (family == kFamilyNone) return std::nullopt;
-    SocketAddress address;
-    if (family == kFamilyIpv4) {
-      std::array<std::uint8_t, 4> octets{};
-      read_octets(octets);
-      address = SocketAddress::ipv4(octets, number<std::uint16_t>());
-    } else if (family == kFamilyIpv6) {
-      std::array<std::uint8_t, 16> octets{};
-      read_octets(octets);
-      address = SocketAddress::ipv6(octets, number<std::uint16_t>());
-    } else {
-      complete_ = false;
-    }
-    const bool usable = address.is_specified() && !address.is_wildcard() && !address.is_multicast() &&
-                        !address.is_link_local() && address.port() != 0;
-    return complete_ && usable ? std::optional(address) : std::nullopt;
-  }
-  [[nodiscard]] Candidates addresses() {
-    Candidates result;
-    const auto count = number<std::uint8_t>();
-    if (count > kMaxCandidates) complete_ = false;
-    for (std::uint8_t i = 0; i < count && complete_; ++i) {
-      if (const auto each = address()) result.push_back(*each);
-    }
-    return result;
-  }
-  [[nodiscard]] bool complete() const { return complete_; }
+  out.number(value->is_ipv4() ? kFamilyIpv4 : kFamilyIpv6);
+  out.bytes(ByteView(value->octets()).first(value->is_ipv4() ? 4 : 16)).number(value->port());
+}
 
- private:
-  template <std::size_t kSize>
-  void read_octets(std::array<std::uint8_t, kSize>& octets) {
-    const ByteView bytes = take(kSize);
-    std::copy(bytes.begin(), bytes.end(), octets.begin());
+void write_addresses(FieldWriter& out, const Candidates& values) {
+  const std::size_t count = std::min(values.size(), kMaxCandidates);
+  out.number(static_cast<std::uint8_t>(count));
+  for (std::size_t i = 0; i < count; ++i) write_address(out, values[i]);
+}
+
+std::optional<SocketAddress> read_address(FieldReader& in) {
+  const auto family = in.number<std::uint8_t>();
+  if (family == kFamilyNone) return std::nullopt;
+  SocketAddress address;
+  if (family == kFamilyIpv4) {
+    const auto octets = in.array<4>();
+    address = SocketAddress::ipv4(octets, in.number<std::uint16_t>());
+  } else if (family == kFamilyIpv6) {
+    const auto octets = in.array<16>();
+    address = SocketAddress::ipv6(octets, in.number<std::uint16_t>());
+  } else {
+    in.fail();
   }
-  ByteView take(std::size_t count) {
-    if (count > left_.size()) {
-      complete_ = false;
-      left_ = {};
-      return {};
-    }
-    const ByteView taken = left_.first(count);
-    left_ = left_.subspan(count);
-    return taken;
+  const bool usable = address.is_specified() && !address.is_wildcard() && !address.is_multicast() &&
+                      !address.is_link_local() && address.port() != 0;
+  return in.complete() && usable ? std::optional(address) : std::nullopt;
+}
+
+Candidates read_addresses(FieldReader& in) {
+  Candidates result;
+  const auto count = in.number<std::uint8_t>();
+  if (count > kMaxCandidates) in.fail();
+  for (std::uint8_t i = 0; i < count && in.complete(); ++i) {
+    if (const auto each = read_address(in)) result.push_back(*each);
   }
-  ByteView left_;
-  bool complete_ = true;
-};
+  return result;
+}
 
 RendezvousCode code_of(std::uint8_t value) {
   return value <= static_cast<std::uint8_t>(RendezvousCode::kBusy) ? static_cast<RendezvousCode>(value)
@@ -124,29 +77,35 @@ RendezvousCode code_of(std::uint8_t value) {
 
 struct Encoder {
   std::vector<std::uint8_t> operator()(const RendezvousRegister& message) const {
-    return Writer(kTypeRegister).addresses(message.candidates).take();
+    FieldWriter out = begin(kTypeRegister);
+    write_addresses(out, message.candidates);
+    return out.take();
   }
   std::vector<std::uint8_t> operator()(const RendezvousFind& message) const {
-    return Writer(kTypeFind)
-        .number(message.request)
-        .key(message.key)
-        .number(static_cast<std::uint8_t>(message.relay ? 1 : 0))
-        .addresses(message.candidates)
-        .take();
+    FieldWriter out = begin(kTypeFind);
+    out.number(message.request).bytes(message.key.bytes()).number(static_cast<std::uint8_t>(message.relay ? 1 : 0));
+    write_addresses(out, message.candidates);
+    return out.take();
   }
   std::vector<std::uint8_t> operator()(const RendezvousRegistered& message) const {
-    return Writer(kTypeRegistered).number(static_cast<std::uint8_t>(message.code)).address(message.observed).take();
+    FieldWriter out = begin(kTypeRegistered);
+    out.number(static_cast<std::uint8_t>(message.code));
+    write_address(out, message.observed);
+    return out.take();
   }
   std::vector<std::uint8_t> operator()(const RendezvousFound& message) const {
-    return Writer(kTypeFound)
-        .number(message.request)
-        .number(static_cast<std::uint8_t>(message.code))
-        .addresses(message.candidates)
-        .address(message.relay)
-        .take();
+    FieldWriter out = begin(kTypeFound);
+    out.number(message.request).number(static_cast<std::uint8_t>(message.code));
+    write_addresses(out, message.candidates);
+    write_address(out, message.relay);
+    return out.take();
   }
   std::vector<std::uint8_t> operator()(const RendezvousIntroduced& message) const {
-    return Writer(kTypeIntroduced).key(message.key).addresses(message.candidates).address(message.relay).take();
+    FieldWriter out = begin(kTypeIntroduced);
+    out.bytes(message.key.bytes());
+    write_addresses(out, message.candidates);
+    write_address(out, message.relay);
+    return out.take();
   }
 };
 
@@ -189,28 +148,30 @@ bool is_rendezvous_message(ByteView bytes) {
 
 std::optional<RendezvousMessage> decode_rendezvous(ByteView bytes) {
   if (!is_rendezvous_message(bytes)) return std::nullopt;
-  Reader reader(bytes.subspan(kRendezvousMagic.size()));
+  FieldReader reader(bytes.subspan(kRendezvousMagic.size()));
   std::optional<RendezvousMessage> result;
   // The members of a braced list are read in order.
   switch (reader.number<std::uint8_t>()) {
-    case kTypeRegister: result = RendezvousRegister{.candidates = reader.addresses()}; break;
+    case kTypeRegister: result = RendezvousRegister{.candidates = read_addresses(reader)}; break;
     case kTypeFind:
       result = RendezvousFind{.request = reader.number<std::uint32_t>(),
-                              .key = reader.key(),
+                              .key = PublicKey(reader.array<kPublicKeySize>()),
                               .relay = (reader.number<std::uint8_t>() & 1) != 0,
-                              .candidates = reader.addresses()};
+                              .candidates = read_addresses(reader)};
       break;
     case kTypeRegistered:
-      result = RendezvousRegistered{.code = code_of(reader.number<std::uint8_t>()), .observed = reader.address()};
+      result = RendezvousRegistered{.code = code_of(reader.number<std::uint8_t>()), .observed = read_address(reader)};
       break;
     case kTypeFound:
       result = RendezvousFound{.request = reader.number<std::uint32_t>(),
                                .code = code_of(reader.number<std::uint8_t>()),
-                               .candidates = reader.addresses(),
-                               .relay = reader.address()};
+                               .candidates = read_addresses(reader),
+                               .relay = read_address(reader)};
       break;
     case kTypeIntroduced:
-      result = RendezvousIntroduced{.key = reader.key(), .candidates = reader.addresses(), .relay = reader.address()};
+      result = RendezvousIntroduced{.key = PublicKey(reader.array<kPublicKeySize>()),
+                                    .candidates = read_addresses(reader),
+                                    .relay = read_address(reader)};
       break;
     default: break;
   }

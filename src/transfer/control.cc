@@ -4,87 +4,19 @@
 #include <optional>
 #include <utility>
 
-#include "wire/utf8.h"
+#include "wire/fields.h"
 
 namespace godwit {
 namespace {
 
-// Takes fields from the front; once one is missing, everything after it is.
-class FieldReader {
- public:
-  explicit FieldReader(ByteView bytes) : left_(bytes) {}
+using wire::FieldReader;
+using wire::FieldWriter;
 
-  template <std::unsigned_integral T>
-  [[nodiscard]] T number() {
-    const ByteView bytes = take(sizeof(T));
-    return bytes.size() == sizeof(T) ? load_le<T>(bytes.data()) : T{0};
-  }
-  // Zero where the message ends before it.
-  template <std::unsigned_integral T>
-  [[nodiscard]] T optional_number() {
-    return has(sizeof(T)) ? number<T>() : T{0};
-  }
-  [[nodiscard]] bool has(std::size_t bytes) const { return complete_ && left_.size() >= bytes; }
-  [[nodiscard]] std::string_view text() {
-    const std::size_t length = number<std::uint16_t>();
-    const ByteView bytes = take(length);
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-  }
-  [[nodiscard]] std::array<std::uint8_t, kSha256Size> hash() {
-    std::array<std::uint8_t, kSha256Size> value{};
-    const ByteView bytes = take(value.size());
-    std::copy(bytes.begin(), bytes.end(), value.begin());
-    return value;
-  }
-  [[nodiscard]] std::size_t left() const { return left_.size(); }
-  [[nodiscard]] ByteView rest() { return take(left_.size()); }
-  [[nodiscard]] bool complete() const { return complete_; }
-
- private:
-  ByteView take(std::size_t count) {
-    if (count > left_.size()) {
-      complete_ = false;
-      left_ = {};
-      return {};
-    }
-    const ByteView taken = left_.first(count);
-    left_ = left_.subspan(count);
-    return taken;
-  }
-
-  ByteView left_;
-  bool complete_ = true;
-};
-
-class FieldWriter {
- public:
-  explicit FieldWriter(ControlType type) {
-    bytes_.reserve(64);
-    bytes_.assign(kControlMagic.begin(), kControlMagic.end());
-    bytes_.push_back(static_cast<std::uint8_t>(type));
-  }
-
-  template <std::unsigned_integral T>
-  FieldWriter& number(T value) {
-    const std::size_t at = bytes_.size();
-    bytes_.resize(at + sizeof(T));
-    store_le(bytes_.data() + at, value);
-    return *this;
-  }
-  FieldWriter& text(std::string_view value) {
-    value = wire::cut_utf8(value, kMaxControlText);
-    number(static_cast<std::uint16_t>(value.size()));
-    return bytes(as_bytes(value));
-  }
-  FieldWriter& bytes(ByteView value) {
-    bytes_.insert(bytes_.end(), value.begin(), value.end());
-    return *this;
-  }
-  [[nodiscard]] std::vector<std::uint8_t> take() { return std::move(bytes_); }
-
- private:
-  std::vector<std::uint8_t> bytes_;
-};
+FieldWriter begin(ControlType type) {
+  FieldWriter out(kControlMagic);
+  out.number(static_cast<std::uint8_t>(type));
+  return out;
+}
 
 std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -142,8 +74,8 @@ std::optional<ControlMessage> read_fields(ControlType type, FieldReader& in) {
     case ControlType::kAccept: return FileAccept{in.number<U64>(), in.number<U64>(), in.optional_number<U16>()};
     case ControlType::kRefuse: return FileRefuse{in.number<U64>(), static_cast<RefuseCode>(in.number<U8>()), in.text()};
     case ControlType::kCredit: return StreamCredit{in.number<U32>(), in.number<U64>()};
-    case ControlType::kFinish: return FileFinish{in.number<U64>(), in.hash()};
-    case ControlType::kConfirm: return FileConfirm{in.number<U64>(), in.hash()};
+    case ControlType::kFinish: return FileFinish{in.number<U64>(), in.array<kSha256Size>()};
+    case ControlType::kConfirm: return FileConfirm{in.number<U64>(), in.array<kSha256Size>()};
     case ControlType::kCancel: return FileCancel{in.number<U64>(), in.text()};
     case ControlType::kPerfStart:
       return PerfStart{in.number<U64>(), in.number<U8>(),          in.number<U8>(),  in.number<U16>(),
@@ -170,8 +102,8 @@ struct Encoder {
   using Bytes = std::vector<std::uint8_t>;
 
   Bytes operator()(const FileOffer& m) const {
-    FieldWriter out(ControlType::kOffer);
-    out.number(m.transfer).number(m.size).text(m.name);
+    FieldWriter out = begin(ControlType::kOffer);
+    out.number(m.transfer).number(m.size).text(m.name, kMaxControlText);
     const FileAttributes& attributes = m.attributes;
     if (!attributes.mode && !attributes.modified) return out.take();
     const FileTime time = attributes.modified.value_or(FileTime{});
@@ -180,73 +112,73 @@ struct Encoder {
     return out.number(static_cast<std::uint64_t>(time.seconds)).number(time.nanoseconds).take();
   }
   Bytes operator()(const FileAccept& m) const {
-    FieldWriter out(ControlType::kAccept);
+    FieldWriter out = begin(ControlType::kAccept);
     out.number(m.transfer).number(m.window);
     if (m.files > 0) out.number(m.files);
     return out.take();
   }
   Bytes operator()(const FileRefuse& m) const {
-    FieldWriter out(ControlType::kRefuse);
-    return out.number(m.transfer).number(static_cast<std::uint8_t>(m.code)).text(m.text).take();
+    FieldWriter out = begin(ControlType::kRefuse);
+    return out.number(m.transfer).number(static_cast<std::uint8_t>(m.code)).text(m.text, kMaxControlText).take();
   }
   Bytes operator()(const StreamCredit& m) const {
-    return FieldWriter(ControlType::kCredit).number(m.stream).number(m.limit).take();
+    return begin(ControlType::kCredit).number(m.stream).number(m.limit).take();
   }
   Bytes operator()(const FileFinish& m) const {
-    return FieldWriter(ControlType::kFinish).number(m.transfer).bytes(m.hash).take();
+    return begin(ControlType::kFinish).number(m.transfer).bytes(m.hash).take();
   }
   Bytes operator()(const FileConfirm& m) const {
-    return FieldWriter(ControlType::kConfirm).number(m.transfer).bytes(m.hash).take();
+    return begin(ControlType::kConfirm).number(m.transfer).bytes(m.hash).take();
   }
   Bytes operator()(const FileCancel& m) const {
-    return FieldWriter(ControlType::kCancel).number(m.transfer).text(m.text).take();
+    return begin(ControlType::kCancel).number(m.transfer).text(m.text, kMaxControlText).take();
   }
   Bytes operator()(const PerfStart& m) const {
-    FieldWriter out(ControlType::kPerfStart);
+    FieldWriter out = begin(ControlType::kPerfStart);
     out.number(m.session).number(m.flags).number(m.congestion).number(m.streams).number(m.stream_bytes);
     out.number(m.duration_ms).number(m.rate).number(m.target_bytes).number(m.window);
     if (m.progress_ms > 0) out.number(m.progress_ms);
     return out.take();
   }
   Bytes operator()(const PerfReady& m) const {
-    return FieldWriter(ControlType::kPerfReady).number(m.session).number(m.window).take();
+    return begin(ControlType::kPerfReady).number(m.session).number(m.window).take();
   }
   Bytes operator()(const PerfEnd& m) const {
-    FieldWriter out(ControlType::kPerfEnd);
+    FieldWriter out = begin(ControlType::kPerfEnd);
     out.number(m.session);
     if (m.cut > 0) out.number(m.cut);
     return out.take();
   }
   Bytes operator()(const PerfResult& m) const {
-    FieldWriter out(ControlType::kPerfResult);
+    FieldWriter out = begin(ControlType::kPerfResult);
     out.number(m.session).number(m.sent_bytes).number(m.sent_digest).number(m.received_bytes).number(m.received_digest);
     return out.number(m.details).take();
   }
   Bytes operator()(const PerfBusy& m) const {
-    return FieldWriter(ControlType::kPerfBusy).number(m.session).text(m.text).take();
+    return begin(ControlType::kPerfBusy).number(m.session).text(m.text, kMaxControlText).take();
   }
-  Bytes operator()(const PerfRenew& m) const { return FieldWriter(ControlType::kPerfRenew).number(m.session).take(); }
+  Bytes operator()(const PerfRenew& m) const { return begin(ControlType::kPerfRenew).number(m.session).take(); }
   Bytes operator()(const PerfDetails& m) const {
-    return FieldWriter(ControlType::kPerfDetails).number(m.session).number(m.index).bytes(as_bytes(m.text)).take();
+    return begin(ControlType::kPerfDetails).number(m.session).number(m.index).bytes(as_bytes(m.text)).take();
   }
-  Bytes operator()(const PerfStop& m) const { return FieldWriter(ControlType::kPerfStop).number(m.session).take(); }
+  Bytes operator()(const PerfStop& m) const { return begin(ControlType::kPerfStop).number(m.session).take(); }
   Bytes operator()(const PerfCut& m) const {
-    FieldWriter out(ControlType::kPerfCut);
+    FieldWriter out = begin(ControlType::kPerfCut);
     out.number(m.session).number(m.index).number(m.pieces);
     for (const PerfCutEntry& entry : m.entries) out.number(entry.logical).number(entry.sequence).number(entry.bytes);
     return out.take();
   }
   Bytes operator()(const PerfProgress& m) const {
-    FieldWriter out(ControlType::kPerfProgress);
+    FieldWriter out = begin(ControlType::kPerfProgress);
     out.number(m.session).number(m.bytes).number(m.elapsed_ns).number(m.first_logical);
     for (const std::uint64_t bytes : m.logical_bytes) out.number(bytes);
     return out.take();
   }
   Bytes operator()(const EchoRequest& m) const {
-    return FieldWriter(ControlType::kEchoRequest).number(m.sequence).bytes(m.padding).take();
+    return begin(ControlType::kEchoRequest).number(m.sequence).bytes(m.padding).take();
   }
   Bytes operator()(const EchoReply& m) const {
-    return FieldWriter(ControlType::kEchoReply).number(m.sequence).bytes(m.padding).take();
+    return begin(ControlType::kEchoReply).number(m.sequence).bytes(m.padding).take();
   }
 };
 
