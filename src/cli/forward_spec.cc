@@ -5,6 +5,8 @@
 #include <charconv>
 #include <vector>
 
+#include "cli/values.h"
+
 namespace godwit::cli {
 namespace {
 
@@ -57,14 +59,6 @@ std::optional<std::string> host_of(std::string_view text) {
   return host;
 }
 
-template <typename Parser>
-CLI::Validator check(Parser parser, const char* expected) {
-  return {[parser, expected](const std::string& text) {
-            return parser(text) ? std::string() : "'" + text + "' is not " + expected;
-          },
-          ""};
-}
-
 }  // namespace
 
 std::optional<ForwardSpec> parse_forward(std::string_view text) {
@@ -100,13 +94,13 @@ bool matches(const TargetPattern& pattern, const TargetPattern& target) {
 }
 
 CLI::Validator check_forward() {
-  return check(parse_forward, "something to forward ([BIND:]PORT:HOST:PORT)");
+  return check_parsed(parse_forward, "something to forward ([BIND:]PORT:HOST:PORT)");
 }
 CLI::Validator check_target_pattern() {
-  return check(parse_target, "a target (HOST:PORT, or HOST:* for any port)");
+  return check_parsed(parse_target, "a target (HOST:PORT, or HOST:* for any port)");
 }
 CLI::Validator check_listen_address() {
-  return check(parse_listen_address, "a place to listen at (PORT, or ADDR:PORT)");
+  return check_parsed(parse_listen_address, "a place to listen at (PORT, or ADDR:PORT)");
 }
 
 }  // namespace godwit::cli

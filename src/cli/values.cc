@@ -46,15 +46,6 @@ std::optional<std::uint64_t> whole(double value) {
   return static_cast<std::uint64_t>(value + 0.5);
 }
 
-// Without a name of its own: the option names the type.
-template <typename Parser>
-CLI::Validator check(Parser parser, const char* expected) {
-  return {[parser, expected](const std::string& text) {
-            return parser(text) ? std::string() : "'" + text + "' is not " + expected;
-          },
-          ""};
-}
-
 }  // namespace
 
 std::optional<Bandwidth> parse_rate(std::string_view text) {
@@ -106,24 +97,24 @@ std::optional<double> parse_probability(std::string_view text) {
 }
 
 CLI::Validator check_rate() {
-  return check(parse_rate, "a rate in bits per second (100M, 2.5G)");
+  return check_parsed(parse_rate, "a rate in bits per second (100M, 2.5G)");
 }
 CLI::Validator check_message_size() {
   return CLI::Range(kEchoHeader, wire::kShortMessageLimit);
 }
 
 CLI::Validator check_size() {
-  return check(parse_size, "a size in bytes (64M, 10G)");
+  return check_parsed(parse_size, "a size in bytes (64M, 10G)");
 }
 CLI::Validator check_positive_size() {
   const auto parse = [](std::string_view text) {
     const auto bytes = parse_size(text);
     return bytes && *bytes > 0 ? bytes : std::nullopt;
   };
-  return check(parse, "a size of at least one byte (64M, 10G)");
+  return check_parsed(parse, "a size of at least one byte (64M, 10G)");
 }
 CLI::Validator check_duration() {
-  return check(parse_duration, "a time (10, 1.5s, 25ms, 100us)");
+  return check_parsed(parse_duration, "a time (10, 1.5s, 25ms, 100us)");
 }
 CLI::Validator check_seconds(double least, double most) {
   CLI::Validator check = CLI::Range(least, most);
@@ -135,13 +126,13 @@ CLI::Validator check_seconds(double least, double most) {
                      "");
 }
 CLI::Validator check_probability() {
-  return check(parse_probability, "a probability (0.01 or 1%)");
+  return check_parsed(parse_probability, "a probability (0.01 or 1%)");
 }
 CLI::Validator check_bind() {
-  return check(parse_bind, "an address to bind to (ADDR:PORT or [ADDR]:PORT)");
+  return check_parsed(parse_bind, "an address to bind to (ADDR:PORT or [ADDR]:PORT)");
 }
 CLI::Validator check_public_key() {
-  return check(PublicKey::from_hex, "a public key of 64 hexadecimal digits");
+  return check_parsed(PublicKey::from_hex, "a public key of 64 hexadecimal digits");
 }
 
 }  // namespace godwit::cli

@@ -23,6 +23,14 @@ namespace godwit::cli {
 // 0 … 1, or "1%".
 [[nodiscard]] std::optional<double> parse_probability(std::string_view text);
 
+// What `parser` understands. Without a name of its own: the option names the type.
+template <typename Parser>
+[[nodiscard]] CLI::Validator check_parsed(Parser parser, const char* expected) {
+  return {[parser, expected](const std::string& text) {
+            return parser(text) ? std::string() : "'" + text + "' is not " + expected;
+          },
+          ""};
+}
 [[nodiscard]] CLI::Validator check_rate();
 [[nodiscard]] CLI::Validator check_size();
 // The same without zero.
