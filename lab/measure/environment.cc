@@ -7,12 +7,6 @@
 
 namespace godwit::measure {
 
-namespace {
-
-constexpr double kStealLimit = 0.01;  // above, pyperf and krun both refuse
-
-}  // namespace
-
 EnvironmentReport examine_environment(const EnvironmentOptions& options) {
   Findings findings;
   check_processor(options, findings);

@@ -21,5 +21,7 @@ void check_build(const EnvironmentOptions& options, Findings& findings);       /
   return options.probe && options.files.is_real();
 }
 inline constexpr char kNotProbed[] = "not probed";
+// Of a processor's time, taken by the host: above, pyperf and krun both refuse.
+inline constexpr double kStealLimit = 0.01;
 
 }  // namespace godwit::measure

@@ -16,7 +16,6 @@ namespace {
 
 constexpr double kBusyShare = 0.05;     // of one processor: worth naming
 constexpr double kInvalidShare = 0.25;  // of one processor, all others together
-constexpr double kStealShareLimit = 0.01;
 constexpr std::size_t kNamed = 3;
 
 struct ProcessTime {
@@ -97,7 +96,7 @@ void check_steal(const SystemSnapshot& difference, Findings& findings) {
   }
   const double share = steal_share(difference);
   const std::string value = fmt::format("{:.1f} % of processor time", share * 100);
-  if (share > kStealShareLimit) {
+  if (share > kStealLimit) {
     findings.invalid("load.steal", value, {0, 1, 2, 3},
                      "the hypervisor runs others: every time is too long by an unknown amount", "a quieter host");
   } else {
