@@ -73,11 +73,11 @@ void Connection::establish(Instant now, Session session, std::vector<std::vector
   if (!unanswered->told_authenticated && authenticated) core_.emit(PeerAuthenticated{});
 }
 
-template <typename T, typename Use>
-T Connection::with_session(Instant now, T absent, Use use) {
+template <typename Use>
+bool Connection::with_session(Instant now, Use use) {
   EstablishedConnection* session = established();
-  if (session == nullptr) return absent;
-  T result = use(*session);
+  if (session == nullptr) return false;
+  const bool result = use(*session);
   end_if_asked(now);
   return result;
 }
@@ -128,12 +128,11 @@ void Connection::receive_handshake_datagram(Instant now, MutableBytes datagram) 
 }
 
 bool Connection::receive_if_authentic(Instant now, MutableBytes datagram) {
-  return with_session(now, false,
-                      [&](EstablishedConnection& session) { return session.receive_if_authentic(now, datagram); });
+  return with_session(now, [&](EstablishedConnection& session) { return session.receive_if_authentic(now, datagram); });
 }
 
 bool Connection::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram) {
-  return with_session(now, false,
+  return with_session(now,
                       [&](EstablishedConnection& session) { return session.receive_elsewhere(now, from, datagram); });
 }
 

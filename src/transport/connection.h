@@ -169,10 +169,10 @@ class Connection final {
   // The one place where the state changes; what the endpoint counts of it is counted here. `reason` is that of the end.
   void enter(State next, CloseReason reason = CloseReason::kLocal);
   void establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> handshake_tail);
-  // Runs `use` on the session, if there is one, and ends the connection if the session asks for it. Returns what `use`
-  // returns, `absent` without a session.
-  template <typename T, typename Use>
-  T with_session(Instant now, T absent, Use use);
+  // Runs `use` on the session and ends the connection if the session asks for it. What `use` returns; false without a
+  // session.
+  template <typename Use>
+  bool with_session(Instant now, Use use);
   void end_if_asked(Instant now);
   // Silence, in the words `text`, with what the kernel or ICMP says of the path.
   [[nodiscard]] std::string with_path_problem(std::string text) const;
