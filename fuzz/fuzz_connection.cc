@@ -174,9 +174,9 @@ class World {
       case 2: static_cast<void>(end.ping(now_, id)); break;
       case 3: static_cast<void>(end.cancel(now_, id, last_message_[side])); break;
       case 4: static_cast<void>(end.extend_send_limit(now_, id, last_message_[side], input_.number())); break;
-      case 5: static_cast<void>(end.touch_stream(now_, id, last_stream_[side])); break;
+      case 5: static_cast<void>(end.keep_stream_alive(now_, id, last_stream_[side])); break;
       case 6:
-        static_cast<void>(end.refuse_stream(id, last_stream_[side]));
+        static_cast<void>(end.stop_receiving(id, last_stream_[side]));
         ledgers_[side].lost_stream = true;
         ledgers_[side].begun.erase({id, last_stream_[side]});
         break;

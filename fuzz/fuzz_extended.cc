@@ -165,9 +165,9 @@ class FrameStream {
         return;
       }
       case 6: {
-        std::array<std::uint32_t, 8> receipts;
-        for (std::uint32_t& receipt : receipts) receipt = input_.byte();
-        size = wire::encode(frame, id, wire::Receipts(receipts).first(input_.below(8)), wire::NoOp{});
+        std::array<std::uint32_t, 8> acks;
+        for (std::uint32_t& ack : acks) ack = input_.byte();
+        size = wire::encode(frame, id, wire::Acks(acks).first(input_.below(8)), wire::NoOp{});
         break;
       }
       default: size = wire::encode(frame, id, {}, wire::ShortMessage{.payload = input_.take(input_.byte())}); break;
@@ -185,7 +185,7 @@ class FrameStream {
         break;
       case 1: endpoint_.consume(connection_, stream, input_.byte() * 100u); break;
       case 2: static_cast<void>(endpoint_.set_paused(connection_, stream, input_.below(2) == 0)); break;
-      case 3: static_cast<void>(endpoint_.refuse_stream(connection_, stream, 1)); break;
+      case 3: static_cast<void>(endpoint_.stop_receiving(connection_, stream, 1)); break;
       case 4: {
         const auto opened = endpoint_.open_stream(now_, connection_);
         if (!opened) break;

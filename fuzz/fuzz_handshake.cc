@@ -1,4 +1,4 @@
-// Two handshakes, a dialler and an acceptor or two diallers, over a wire that the input rules. Whatever is lost,
+// Two handshakes, an initiator and an acceptor or two initiators, over a wire that the input rules. Whatever is lost,
 // damaged, repeated or reordered: nothing aborts, no datagram leaves its bounds, an acceptor keeps to its amplification
 // limit, and a session that both sides reach opens what the other seals.
 #include <cstddef>
@@ -86,12 +86,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (!sides[0] || !sides[1] || !sides[0]->established() || !sides[1]->established()) return 0;
   std::array<Session, 2> sessions{sides[0]->take_session(), sides[1]->take_session()};
-  // An acceptor sends with the one key it was given; a dialler knows K(acceptor) from the ack of that same handshake.
+  // An acceptor sends with the one key it was given; an initiator knows K(acceptor) from the ack of that same handshake.
   const std::size_t from = 1;
   Bytes sealed(kEnvelopeOverhead + 16);
   GODWIT_ASSERT(sessions[from].sealer().seal_in_place(sealed));
   std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
-  // Two diallers may have ended in different attempts; their connections repair that (wire spec 5.8).
+  // Two initiators may have ended in different attempts; their connections repair that (wire spec 5.8).
   const bool opened = sessions[0].open_keeping(sealed, scratch).has_value();
   GODWIT_ASSERT(opened || simultaneous);
   return 0;

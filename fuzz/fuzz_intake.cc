@@ -104,7 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     intake.take(header, payload, batch);
     GODWIT_ASSERT(batch.runs().size() <= before + 1);
     if (batch.runs().size() == before) continue;
-    const DatagramRun& run = batch.runs().back();
+    const DatagramBatch& run = batch.runs().back();
     GODWIT_ASSERT(run.bytes.data() >= payload.data() &&
                   run.bytes.data() + run.bytes.size() <= payload.data() + payload.size());
     GODWIT_ASSERT(run.segment_size > 0 && run.segment_size <= kLargestDatagram && !run.bytes.empty());
@@ -114,7 +114,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     GODWIT_ASSERT(sum == run.bytes.size());
   }
   std::uint64_t datagrams = 0;
-  for (const DatagramRun& run : batch.runs()) datagrams += run.segment_count();
+  for (const DatagramBatch& run : batch.runs()) datagrams += run.segment_count();
   GODWIT_ASSERT(statistics.datagrams_received == datagrams && statistics.runs_received == batch.runs().size());
   return 0;
 }

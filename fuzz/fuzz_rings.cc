@@ -49,11 +49,11 @@ void check_acks(const std::uint8_t* data, std::size_t size) {
     base += data[i] % 4U;
     const std::uint32_t id = base - data[i + 1] % 64U;
     const bool duplicate = acks.is_duplicate(id);
-    const Novelty novelty = acks.on_packet(now, id);
-    GODWIT_ASSERT((novelty == Novelty::kDuplicate) == duplicate);
+    const DuplicateCheck duplicate_check = acks.on_packet(now, id);
+    GODWIT_ASSERT((duplicate_check == DuplicateCheck::kDuplicate) == duplicate);
     // Too few gaps and too little time for any to be given up: new once, exactly.
     GODWIT_ASSERT(duplicate == !seen.insert(id).second);
-    acks.queue_receipt(now, id);
+    acks.queue_ack(now, id);
     if (!duplicate) owed.insert(id);
     if (data[i] & 0x40) acks.on_batch_end(now);
     if (data[i] & 0x80) {

@@ -197,9 +197,9 @@ class World {
   }
 
   Bytes sealed(std::uint8_t peer, std::uint32_t id, const wire::Message& message,
-               std::span<const std::uint32_t> receipts = {}) {
-    Bytes plaintext(wire::encoded_size(message) + receipts.size() * wire::kReceiptSize);
-    plaintext.resize(wire::encode(plaintext, id, receipts, message));
+               std::span<const std::uint32_t> acks = {}) {
+    Bytes plaintext(wire::encoded_size(message) + acks.size() * wire::kAckSize);
+    plaintext.resize(wire::encode(plaintext, id, acks, message));
     plaintext.resize(std::min(plaintext.size(), wire::kMaxReceivedPlaintext));
     return peers_[peer]->seal(padded(std::move(plaintext)));
   }
@@ -251,17 +251,17 @@ class World {
     }
   }
 
-  std::span<const std::uint32_t> receipts(std::uint8_t peer) {
-    receipts_.clear();
+  std::span<const std::uint32_t> acks(std::uint8_t peer) {
+    acks_.clear();
     const std::uint8_t shape = input_.byte();
     for (int i = 0; i < (shape & 7); ++i) {
       const std::uint8_t back = input_.byte();
-      receipts_.push_back(back == 255 ? input_.number32() : peers_[peer]->last_id() + 2 - back);
+      acks_.push_back(back == 255 ? input_.number32() : peers_[peer]->last_id() + 2 - back);
     }
     if (shape >= 0xf0) {  // everything that was sent lately
-      for (std::uint32_t i = 0; i < 200; ++i) receipts_.push_back(peers_[peer]->last_id() - i);
+      for (std::uint32_t i = 0; i < 200; ++i) acks_.push_back(peers_[peer]->last_id() - i);
     }
-    return receipts_;
+    return acks_;
   }
 
   Bytes packet(std::uint8_t peer) {
@@ -279,7 +279,7 @@ class World {
       peers_[peer]->next_id += kind >= 240 ? kind : 1;
     }
     const wire::Message said = message(peer);
-    return sealed(peer, id, said, (kind & 1) != 0 ? receipts(peer) : std::span<const std::uint32_t>{});
+    return sealed(peer, id, said, (kind & 1) != 0 ? acks(peer) : std::span<const std::uint32_t>{});
   }
 
   // --- The endpoint's inputs ---
@@ -356,8 +356,8 @@ class World {
       case 1: end.close(now_, id, "closed"); break;
       case 2: static_cast<void>(end.ping(now_, id)); break;
       case 3: static_cast<void>(end.cancel(now_, id, last_message_)); break;
-      case 4: static_cast<void>(end.touch_stream(now_, id, input_.byte() % kHonestStreams)); break;
-      case 5: static_cast<void>(end.refuse_stream(id, input_.byte() % kHonestStreams)); break;
+      case 4: static_cast<void>(end.keep_stream_alive(now_, id, input_.byte() % kHonestStreams)); break;
+      case 5: static_cast<void>(end.stop_receiving(id, input_.byte() % kHonestStreams)); break;
       case 6: end.set_congestion(now_, id, congestion_kinds()[input_.below(congestion_kinds().size())]); break;
       default: manage_rarely(id); break;
     }
@@ -480,7 +480,7 @@ class World {
   std::set<std::uint32_t> lied_;
   std::map<std::pair<ConnectionId, std::uint32_t>, std::uint64_t> contiguous_;
   std::size_t pad_to_ = 0;
-  std::vector<std::uint32_t> receipts_;
+  std::vector<std::uint32_t> acks_;
   Bytes payload_;
   std::string text_;
   MessageId last_message_ = 0;

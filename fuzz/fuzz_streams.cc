@@ -272,7 +272,7 @@ class World {
       const FragmentOutcome outcome = streams_->on_fragment(now_, fragment, receiver_);
       streams_->release_delivered();
       GODWIT_ASSERT(outcome.result != FragmentOutcome::Result::kBeyondCredit || receiver_.lied);
-      if (!outcome.must_receipt()) return lost_.push_back(packet);
+      if (!outcome.must_ack()) return lost_.push_back(packet);
     }
     acknowledge(packet);
   }

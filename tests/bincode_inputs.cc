@@ -41,8 +41,8 @@ class Generator {
 
  private:
   Bytes valid() {
-    const auto receipts = packets_.receipts();
-    return wire::test::encoded(packets_.u32(), receipts, packets_.message());
+    const auto acks = packets_.acks();
+    return wire::test::encoded(packets_.u32(), acks, packets_.message());
   }
   std::uint64_t below(std::uint64_t bound) { return packets_.random().below(bound); }
   std::uint8_t byte() { return static_cast<std::uint8_t>(packets_.u32()); }
@@ -77,7 +77,7 @@ class Generator {
           input[i] = static_cast<std::uint8_t>(number);
         break;
       }
-      case 5: {  // the fields with the most consequences: count of receipts, variant, and what follows it
+      case 5: {  // the fields with the most consequences: count of acknowledgements, variant, and what follows it
         static constexpr std::array<std::size_t, 6> kPlaces{4, 8, 12, 16, 20, 32};
         const std::size_t place = kPlaces[below(kPlaces.size())];
         std::uint64_t number = interesting();
@@ -163,7 +163,7 @@ std::string line_for(ByteView input) {
   const auto packet = wire::decode(input);
   if (!packet) return "refused";
   const std::string message = std::visit([](const auto& kind) { return describe(kind); }, packet->message);
-  return fmt::format("{} {} {} rest {}", packet->packet_id, digest(packet->receipts.raw), message,
+  return fmt::format("{} {} {} rest {}", packet->packet_id, digest(packet->acks.raw), message,
                      packet->trailing.size());
 }
 

@@ -12,9 +12,9 @@ namespace godwit::testing {
 namespace {
 
 // The states an address can be in; `Act` is done to each, then the state must still work.
-enum class State { kUnknown, kDialling, kHalfOpen, kEstablishedAcceptor, kEstablishedDialler };
+enum class State { kUnknown, kDialling, kHalfOpen, kEstablishedAcceptor, kEstablishedInitiator };
 constexpr std::array kStates = {State::kUnknown, State::kDialling, State::kHalfOpen, State::kEstablishedAcceptor,
-                                State::kEstablishedDialler};
+                                State::kEstablishedInitiator};
 
 struct InState {
   explicit InState(State wanted) : state(wanted) {
@@ -26,7 +26,7 @@ struct InState {
         break;
       case State::kHalfOpen: session.deliver(session.peer.intro(session.endpoint().public_key())); break;
       case State::kEstablishedAcceptor: EXPECT_TRUE(session.accept_peer()); break;
-      case State::kEstablishedDialler: EXPECT_TRUE(session.dial_peer()); break;
+      case State::kEstablishedInitiator: EXPECT_TRUE(session.dial_peer()); break;
     }
     session.run(10ms);
     sent_before = session.datagrams;
@@ -53,8 +53,8 @@ struct InState {
     session.run(10ms);
     const Heard* said = session.last_heard<wire::ShortMessage>();
     ASSERT_NE(said, nullptr);
-    const std::array receipt = {said->id()};
-    session.say(900'001, wire::NoOp{}, receipt);
+    const std::array ack = {said->id()};
+    session.say(900'001, wire::NoOp{}, ack);
     EXPECT_EQ(session.count_events<MessageConfirmed>(), 1U);
   }
 
@@ -73,7 +73,7 @@ TEST(ConformanceDatagram, Item08NeverRepeatsANonceUnderOneKey) {
     ASSERT_TRUE(session.dial_peer());
     const Bytes body = pattern(50'000);
     ASSERT_TRUE(session.endpoint().send(session.now(), session.connection, Body::borrowed(body)));
-    session.run(20s);  // unreceipted: retransmissions too
+    session.run(20s);  // unacknowledged: retransmissions too
     std::set<Bytes> seen;
     for (const Heard& packet : session.heard) {
       const Bytes nonce(packet.datagram.begin() + 1, packet.datagram.begin() + 13);
@@ -105,7 +105,7 @@ TEST(ConformanceDatagram, Item10SendsAtMost1200BytesAndAccepts1500) {
   ASSERT_TRUE(session.dial_peer());
   const Bytes message = pattern(wire::kShortMessageLimit);
   const Bytes stream = pattern(20'000);
-  for (std::uint32_t id = 1; id <= 40; ++id) session.say(id, wire::ShortMessage{as_bytes("receipt me")});
+  for (std::uint32_t id = 1; id <= 40; ++id) session.say(id, wire::ShortMessage{as_bytes("acknowledgement me")});
   ASSERT_TRUE(session.endpoint().send(session.now(), session.connection, Body::borrowed(message)));
   ASSERT_TRUE(session.endpoint().send(session.now(), session.connection, Body::borrowed(stream)));
   for (const std::size_t size : {0U, 1U, 1114U, 1115U, 1120U}) {
@@ -166,7 +166,7 @@ TEST(ConformanceDatagram, Item12SurvivesAuthenticPlaintextsThatDoNotDecode) {
     Bytes plaintext(length);
     random.fill(plaintext);
     if (length >= 16) std::fill_n(plaintext.begin() + 12, 4, 0x99);  // no variant
-    if (length >= 12) std::fill_n(plaintext.begin() + 4, 8, 0);      // no receipts
+    if (length >= 12) std::fill_n(plaintext.begin() + 4, 8, 0);      // no acknowledgements
     session.deliver(session.peer.seal_plaintext(plaintext));
   }
   const auto drops = session.statistics().drops;
@@ -257,10 +257,10 @@ TEST(ConformanceDatagram, Item17IgnoresTrailingBytes) {
   EXPECT_EQ(session.messages.size(), 1U);
   EXPECT_EQ(session.messages[0], "x");
   EXPECT_EQ(session.count_heard<wire::Pong>(), 1U);
-  for (const std::uint32_t receipted : {1U, 5U, 6U, 7U}) EXPECT_GE(session.receipts_of(receipted), 1U) << receipted;
+  for (const std::uint32_t acknowledged : {1U, 5U, 6U, 7U}) EXPECT_GE(session.acks_of(acknowledged), 1U) << acknowledged;
 }
 
-TEST(ConformanceDatagram, Item18DropsWhatHasABadTagWithoutAReceipt) {
+TEST(ConformanceDatagram, Item18DropsWhatHasABadTagWithoutAnAck) {
   ScriptedSession session;
   ASSERT_TRUE(session.accept_peer());
   Bytes plaintext(64);
@@ -287,7 +287,7 @@ TEST(ConformanceDatagram, Item18DropsWhatHasABadTagWithoutAReceipt) {
   }
   session.run(1s);
   EXPECT_EQ(session.statistics().drops.of(trace::DropReason::kUndecodable), 7U);
-  for (const Heard& packet : session.heard) EXPECT_TRUE(packet.packet.receipts.empty());
+  for (const Heard& packet : session.heard) EXPECT_TRUE(packet.packet.acks.empty());
   EXPECT_TRUE(session.open());
   // Nor is its id remembered: the packet itself is welcome under it.
   session.say_text(10, "x");

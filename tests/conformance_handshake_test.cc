@@ -69,7 +69,7 @@ TEST(ConformanceHandshake, Item25And34AnswersWithAV2AckUnderIdZero) {
   session.deliver(session.peer.intro(session.endpoint().public_key()));
   ASSERT_EQ(session.heard.size(), 1U);
   EXPECT_EQ(session.heard[0].id(), 0U);
-  EXPECT_TRUE(session.heard[0].packet.receipts.empty());
+  EXPECT_TRUE(session.heard[0].packet.acks.empty());
   const auto* ack = session.heard[0].as<wire::AckOk>();
   ASSERT_NE(ack, nullptr);
   EXPECT_EQ(ack->remote_address, kPeerAddress);
@@ -171,7 +171,7 @@ TEST(ConformanceHandshake, Item29GivesUpWhenTheTimeToConnectIsOver) {
   EXPECT_TRUE(session.last_event<MessageFailed>()->may_have_arrived);
 }
 
-TEST(ConformanceHandshake, Item29AReceiptOrAPongProvesThePeer) {
+TEST(ConformanceHandshake, Item29AnAckOrAPongProvesThePeer) {
   for (const bool pong : {true, false}) {
     ScriptedSession session;
     session.answer_pings = pong;
@@ -279,7 +279,7 @@ TEST(ConformanceHandshake, Item36ProcessesTheContentOfTheConfirmingPacket) {
   ASSERT_EQ(session.messages.size(), 1U);
   EXPECT_EQ(session.messages[0], "first words");
   session.run(100ms);
-  EXPECT_GE(session.receipts_of(1), 1U);
+  EXPECT_GE(session.acks_of(1), 1U);
 }
 
 TEST(ConformanceHandshake, Item37SharesNoKeyBetweenHandshakes) {

@@ -21,7 +21,7 @@ TEST(ConformanceKeepAlive, Item64AnswersEveryPingAtOnceAlsoADuplicate) {
       EXPECT_EQ(session.last_heard<wire::Pong>()->at, session.now());
       session.run(10s);
     }
-    EXPECT_EQ(session.receipts_of(1), 0U) << "a Ping needs no receipt";
+    EXPECT_EQ(session.acks_of(1), 0U) << "a Ping needs no acknowledgement";
   }
 }
 
@@ -158,19 +158,19 @@ TEST(ConformanceKeepAlive, ClosesWithAnErrorAckUnderAFreshId) {
   session.run({});
   session.endpoint().close(session.now(), session.connection, "expected version 9.9.9");
   session.run({});
-  const Heard* farewell = session.last_heard<wire::AckError>();
-  ASSERT_NE(farewell, nullptr);
-  EXPECT_FALSE(wire::expected_version_in(farewell->as<wire::AckError>()->text)) << "it would be read as a mismatch";
+  const Heard* close_packet = session.last_heard<wire::AckError>();
+  ASSERT_NE(close_packet, nullptr);
+  EXPECT_FALSE(wire::expected_version_in(close_packet->as<wire::AckError>()->text)) << "it would be read as a mismatch";
   for (const Heard& packet : session.heard) {
-    if (&packet != farewell) {
-      EXPECT_NE(packet.id(), farewell->id());
+    if (&packet != close_packet) {
+      EXPECT_NE(packet.id(), close_packet->id());
     }
   }
 }
 
 // --- Upgrade (wire spec 4.8) ---
 
-TEST(ConformanceUpgrade, Item74ReceiptsUpgradesKeepsTheConnectionAndOffersNothing) {
+TEST(ConformanceUpgrade, Item74AcksUpgradesKeepsTheConnectionAndOffersNothing) {
   ScriptedSession session;
   ASSERT_TRUE(session.dial_peer());
   std::uint32_t id = 1;
@@ -181,11 +181,11 @@ TEST(ConformanceUpgrade, Item74ReceiptsUpgradesKeepsTheConnectionAndOffersNothin
     session.run(10s);
   }
   EXPECT_TRUE(session.open());
-  for (std::uint32_t sent = 1; sent < id; ++sent) EXPECT_GE(session.receipts_of(sent), 1U);
+  for (std::uint32_t sent = 1; sent < id; ++sent) EXPECT_GE(session.acks_of(sent), 1U);
   EXPECT_EQ(session.count_heard<wire::UpgradeOffer>() + session.count_heard<wire::UpgradeAccept>(), 0U);
 }
 
-TEST(ConformanceUpgrade, Item75DeclinesAnOfferOnceAndUntilItIsReceipted) {
+TEST(ConformanceUpgrade, Item75DeclinesAnOfferOnceAndUntilItIsAcknowledged) {
   ScriptedSession session;
   ASSERT_TRUE(session.dial_peer());
   const Bytes offer = session.peer.seal(1, wire::UpgradeOffer{77, 0});
@@ -198,7 +198,7 @@ TEST(ConformanceUpgrade, Item75DeclinesAnOfferOnceAndUntilItIsReceipted) {
   EXPECT_EQ(decline->plaintext.size(), 25U);
   const std::uint32_t declined_under = decline->id();
   EXPECT_GE(declined_under, 1U);
-  // Retransmitted under its id until receipted.
+  // Retransmitted under its id until acknowledged.
   session.run(5s);
   EXPECT_GE(session.count_heard<wire::UpgradeDecline>(), 2U);
   for (const Heard& packet : session.heard) {
@@ -206,8 +206,8 @@ TEST(ConformanceUpgrade, Item75DeclinesAnOfferOnceAndUntilItIsReceipted) {
       EXPECT_EQ(packet.id(), declined_under);
     }
   }
-  const std::array receipt = {declined_under};
-  session.say(2, wire::NoOp{}, receipt);
+  const std::array ack = {declined_under};
+  session.say(2, wire::NoOp{}, ack);
   // The same Offer again, and other ones within 45 s: nothing.
   const std::size_t from = session.heard.size();
   session.deliver(offer);
@@ -236,7 +236,7 @@ TEST(ConformanceUpgrade, Item76IgnoresAnswersToOffersNeverMade) {
   session.say(2, wire::UpgradeDecline{1, 1});
   session.say(3, wire::UpgradeDecline{0xffffffff, 255});
   session.run(1s);
-  EXPECT_EQ(session.heard.size(), session.count_heard<wire::NoOp>()) << "receipts and nothing else";
+  EXPECT_EQ(session.heard.size(), session.count_heard<wire::NoOp>()) << "acknowledgements and nothing else";
   EXPECT_TRUE(session.open());
 }
 

@@ -1,5 +1,5 @@
 // Wire spec section 11, items 50, 70, 71, 77, 78: an endpoint and a deployed peer of several releases over a lossy
-// link, with the deployed peer's retransmission, receipts and pacing (tests/deployed_session.h).
+// link, with the deployed peer's retransmission, acknowledgements and pacing (tests/deployed_session.h).
 
 #include <gtest/gtest.h>
 
@@ -112,7 +112,7 @@ void exchange(std::uint16_t patch, bool endpoint_dials, std::uint64_t seed) {
   std::vector<Bytes> to_peer;
   std::vector<Bytes> to_endpoint;
   DeterministicRandom random(seed);
-  // Two bursts with a pause, of short messages (some too long to take 20 receipts along) and streams, in both
+  // Two bursts with a pause, of short messages (some too long to take 20 acknowledgements along) and streams, in both
   // directions.
   std::uint32_t number = 0;
   for (int burst = 0; burst < 2; ++burst) {
@@ -171,7 +171,7 @@ TEST(ConformanceLoss, Item78EndsTheRetransmissionOfAnOldAcceptorsAckAndLosesNoPa
   }
 }
 
-TEST(ConformanceLoss, Item78ReceiptsTheAckOfAnAcceptorThatSaysNothingElse) {
+TEST(ConformanceLoss, Item78AcksTheAckOfAnAcceptorThatSaysNothingElse) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     DeployedLink link(149, true, 0.2, seed);
     EXPECT_TRUE(link.run(300s, [&] { return link.peer().outstanding() == 0; })) << "seed " << seed;

@@ -49,11 +49,11 @@ TEST(ConformanceReliability, Item42AcceptsPeersThatStartAtZeroSkipIdsAndWrap) {
     for (const std::uint32_t id : ids) session.say_text(id, "x");
     session.run(100ms);
     EXPECT_EQ(session.messages.size(), ids.size());
-    for (const std::uint32_t id : ids) EXPECT_GE(session.receipts_of(id), 1U) << id;
+    for (const std::uint32_t id : ids) EXPECT_GE(session.acks_of(id), 1U) << id;
   }
 }
 
-TEST(ConformanceReliability, Item43ReceiptsMessagesFragmentsAndUpgradesWithin100Milliseconds) {
+TEST(ConformanceReliability, Item43AcksMessagesFragmentsAndUpgradesWithin100Milliseconds) {
   ScriptedSession session;
   ASSERT_TRUE(session.accept_peer());
   session.say_text(1, "x");
@@ -62,22 +62,22 @@ TEST(ConformanceReliability, Item43ReceiptsMessagesFragmentsAndUpgradesWithin100
   session.say(4, wire::UpgradeAccept{1});
   session.say(5, wire::UpgradeDecline{1, 2});
   session.run(100ms);
-  for (std::uint32_t id = 1; id <= 5; ++id) EXPECT_GE(session.receipts_of(id), 1U) << id;
+  for (std::uint32_t id = 1; id <= 5; ++id) EXPECT_GE(session.acks_of(id), 1U) << id;
 }
 
-TEST(ConformanceReliability, Item43ReceiptsFragmentsOfStreamsItRefuses) {
+TEST(ConformanceReliability, Item43AcksFragmentsOfStreamsItRefuses) {
   ScriptedSession session;
   ASSERT_TRUE(session.accept_peer());
   session.fragment(1, 9, std::uint64_t{1} << 60, 1, pattern(1130));
   session.run(100ms);
-  EXPECT_GE(session.receipts_of(1), 1U);
+  EXPECT_GE(session.acks_of(1), 1U);
 }
 
-TEST(ConformanceReliability, Item43ReceiptsANoOpOfAnOldOrUnknownPeerAlone) {
+TEST(ConformanceReliability, Item43AcksANoOpOfAnOldOrUnknownPeerAlone) {
   struct Case {
     wire::VersionBytes version;
     bool known;
-    bool receipts;
+    bool acks;
   };
   for (const Case& c :
        {Case{release(154), true, false}, Case{release(142), true, false}, Case{release(141), true, true},
@@ -86,11 +86,11 @@ TEST(ConformanceReliability, Item43ReceiptsANoOpOfAnOldOrUnknownPeerAlone) {
     ASSERT_TRUE(session.dial_peer(c.known));
     session.say(17, wire::NoOp{});
     session.run(100ms);
-    EXPECT_EQ(session.receipts_of(17) > 0, c.receipts);
+    EXPECT_EQ(session.acks_of(17) > 0, c.acks);
   }
 }
 
-TEST(ConformanceReliability, Item44ReceiptsDuplicatesAgainAndNeverDeliversThemTwice) {
+TEST(ConformanceReliability, Item44AcksDuplicatesAgainAndNeverDeliversThemTwice) {
   for (const std::uint16_t patch : {std::uint16_t{154}, std::uint16_t{130}}) {
     ScriptedSession session({}, release(patch));
     ASSERT_TRUE(session.accept_peer());
@@ -115,7 +115,7 @@ TEST(ConformanceReliability, Item44ReceiptsDuplicatesAgainAndNeverDeliversThemTw
       session.deliver(first);
       session.deliver(second);
       session.run(100ms);
-      for (std::uint32_t id = 1; id <= 3; ++id) EXPECT_GE(session.receipts_of(id, from), 1U) << to_seconds(age);
+      for (std::uint32_t id = 1; id <= 3; ++id) EXPECT_GE(session.acks_of(id, from), 1U) << to_seconds(age);
     }
     EXPECT_EQ(session.messages.size(), 1U);
     ASSERT_EQ(session.count_events<StreamMessage>(), 1U);
@@ -134,7 +134,7 @@ TEST(ConformanceReliability, Item44NeverLosesALateRetransmission) {
   EXPECT_EQ(session.messages.size(), 1U);
 }
 
-TEST(ConformanceReliability, Item45AcksStayOutOfDuplicateDetectionAndGetNoReceipt) {
+TEST(ConformanceReliability, Item45AcksStayOutOfDuplicateDetectionAndGetNoAck) {
   for (const std::uint16_t patch : {std::uint16_t{154}, std::uint16_t{151}, std::uint16_t{141}}) {
     for (const bool dials : {true, false}) {
       ScriptedSession session({}, release(patch));
@@ -142,40 +142,40 @@ TEST(ConformanceReliability, Item45AcksStayOutOfDuplicateDetectionAndGetNoReceip
       // A repeat within the first second, then the first data packet, which has id 0 too.
       session.deliver(dials ? session.establishing_ack : session.peer.seal(0, session.peer.success_ack(false)));
       session.run(100ms);
-      EXPECT_EQ(session.receipts_of(0), 0U);
+      EXPECT_EQ(session.acks_of(0), 0U);
       session.say_text(0, "first");
       session.run(100ms);
       EXPECT_EQ(session.messages.size(), 1U);
-      EXPECT_GE(session.receipts_of(0), 1U);
+      EXPECT_GE(session.acks_of(0), 1U);
     }
   }
 }
 
-TEST(ConformanceReliability, Item46ProcessesReceiptsInEveryVariant) {
+TEST(ConformanceReliability, Item46ProcessesAcksInEveryVariant) {
   ScriptedSession session;
   ASSERT_TRUE(session.accept_peer());
   send_messages(session, 11);
   const auto ids = message_ids(session);
   ASSERT_EQ(ids.size(), 11U);
   std::size_t next = 0;
-  const auto receipt = [&] { return std::array<std::uint32_t, 1>{ids[next++]}; };
-  session.say(50, wire::ShortMessage{as_bytes("x")}, receipt());
+  const auto ack = [&] { return std::array<std::uint32_t, 1>{ids[next++]}; };
+  session.say(50, wire::ShortMessage{as_bytes("x")}, ack());
   session.say(51, wire::StreamFragment{.stream_id = 2, .total_length = 5, .number = 1, .payload = as_bytes("hello")},
-              receipt());
-  session.say(52, wire::NoOp{}, receipt());
-  session.say(53, wire::Ping{1}, receipt());
-  session.say(54, wire::Pong{1}, receipt());
-  session.say(55, wire::UpgradeOffer{1, 0}, receipt());
-  session.say(56, wire::UpgradeAccept{1}, receipt());
-  session.say(57, wire::UpgradeDecline{1, 1}, receipt());
-  session.say(0, session.peer.success_ack(false), receipt());
+              ack());
+  session.say(52, wire::NoOp{}, ack());
+  session.say(53, wire::Ping{1}, ack());
+  session.say(54, wire::Pong{1}, ack());
+  session.say(55, wire::UpgradeOffer{1, 0}, ack());
+  session.say(56, wire::UpgradeAccept{1}, ack());
+  session.say(57, wire::UpgradeDecline{1, 1}, ack());
+  session.say(0, session.peer.success_ack(false), ack());
   EXPECT_EQ(session.count_events<MessageConfirmed>(), 9U);
   // In a duplicate too.
-  session.say(50, wire::ShortMessage{as_bytes("x")}, receipt());
+  session.say(50, wire::ShortMessage{as_bytes("x")}, ack());
   EXPECT_EQ(session.count_events<MessageConfirmed>(), 10U);
   EXPECT_EQ(session.messages.size(), 1U);
-  // An error ack ends the connection, and its receipts count before.
-  session.say(60, wire::AckError{"bye"}, receipt());
+  // An error ack ends the connection, and its acknowledgements count before.
+  session.say(60, wire::AckError{"bye"}, ack());
   EXPECT_EQ(session.count_events<MessageConfirmed>() + session.count_events<MessageFailed>(), 11U);
   EXPECT_TRUE(session.has_event<Closed>());
 }
@@ -253,12 +253,12 @@ TEST(ConformanceReliability, Item46NeverClosesForAcknowledgementsOfPacketsThatWe
       ASSERT_TRUE(session.open());
     }
     EXPECT_GT(session.count_events<MessageConfirmed>(), 100U);
-    EXPECT_EQ(session.statistics().receipts_unknown, 0U);
+    EXPECT_EQ(session.statistics().acks_unknown, 0U);
   }
 }
 
 // Of an old peer, and of one that wrongly announces a newer version (wire spec W31).
-TEST(ConformanceReliability, Item47DeliversAMessageWhoseIdAReceiptPacketShares) {
+TEST(ConformanceReliability, Item47DeliversAMessageWhoseIdAnAckPacketShares) {
   struct Case {
     std::uint16_t patch;
     bool noop_first;
@@ -267,21 +267,21 @@ TEST(ConformanceReliability, Item47DeliversAMessageWhoseIdAReceiptPacketShares) 
     ScriptedSession session({}, release(patch));
     ASSERT_TRUE(session.accept_peer());
     send_messages(session, 1);
-    const std::array receipts = {message_ids(session).at(0)};
-    if (noop_first) session.say(9, wire::NoOp{}, receipts);
+    const std::array acks = {message_ids(session).at(0)};
+    if (noop_first) session.say(9, wire::NoOp{}, acks);
     session.say_text(9, "overflowing");
     session.say_text(9, "overflowing");
-    if (!noop_first) session.say(9, wire::NoOp{}, receipts);
+    if (!noop_first) session.say(9, wire::NoOp{}, acks);
     session.run(100ms);
     EXPECT_EQ(session.count_events<MessageConfirmed>(), 1U);
     EXPECT_EQ(session.messages.size(), 1U);
-    EXPECT_GE(session.receipts_of(9), 1U);
+    EXPECT_GE(session.acks_of(9), 1U);
   }
 }
 
-// A receiver's few messages (its credit, say) pass between the receipts of what it receives, however slow its own
+// A receiver's few messages (its credit, say) pass between the acknowledgements of what it receives, however slow its own
 // sending is.
-TEST(ConformanceReliability, ReceiptsDoNotUseUpThePacingOfMessages) {
+TEST(ConformanceReliability, AcksDoNotUseUpThePacingOfMessages) {
   Config config;
   config.connection_rate_limit = Bandwidth::from_bits_per_second(100'000);
   ScriptedSession session(config);
@@ -346,8 +346,8 @@ TEST(ConformanceReliability, Item48TakesNoSampleFromRetransmissions) {
   send_messages(session, 1);
   session.run(1500ms);
   ASSERT_GE(session.count_heard<wire::ShortMessage>(), 2U);
-  const std::array receipt = {message_ids(session).at(0)};
-  session.say(1, wire::NoOp{}, receipt);
+  const std::array ack = {message_ids(session).at(0)};
+  session.say(1, wire::NoOp{}, ack);
   EXPECT_EQ(session.count_events<MessageConfirmed>(), 1U);
   EXPECT_EQ(session.statistics().latest_round_trip, Duration::zero());
 }
@@ -363,8 +363,8 @@ TEST(ConformanceReliability, Item49ReportsAnAbandonedPacketAndKeepsTheConnection
   EXPECT_GE(session.count_heard<wire::ShortMessage>(), 13U);
   // The stream of packets goes on.
   send_messages(session, 1);
-  const std::array receipt = {session.last_heard<wire::ShortMessage>()->id()};
-  session.say(1, wire::NoOp{}, receipt);
+  const std::array ack = {session.last_heard<wire::ShortMessage>()->id()};
+  session.say(1, wire::NoOp{}, ack);
   EXPECT_EQ(session.count_events<MessageConfirmed>(), 1U);
 }
 
@@ -382,20 +382,20 @@ TEST(ConformanceReliability, Item50AnIdleLinkWithACurrentPeerCarriesPingAndPongA
   EXPECT_EQ(session.count_heard<wire::Pong>(), 60U);
 }
 
-TEST(ConformanceReliability, Item51ToleratesReceiptsThatComeAfter700Milliseconds) {
+TEST(ConformanceReliability, Item51ToleratesAcksThatComeAfter700Milliseconds) {
   ScriptedSession session({}, release(130));
   ASSERT_TRUE(session.dial_peer());
   std::uint32_t reply = 1;
-  std::vector<std::uint32_t> receipted;
+  std::vector<std::uint32_t> acknowledged;
   for (int round = 0; round < 30; ++round) {
     send_messages(session, 4);
     session.run(700ms);
     const auto ids = message_ids(session);
     std::vector<std::uint32_t> fresh;
     for (const std::uint32_t id : ids) {
-      if (std::ranges::find(receipted, id) == receipted.end()) fresh.push_back(id);
+      if (std::ranges::find(acknowledged, id) == acknowledged.end()) fresh.push_back(id);
     }
-    receipted.insert(receipted.end(), fresh.begin(), fresh.end());
+    acknowledged.insert(acknowledged.end(), fresh.begin(), fresh.end());
     session.say(reply++, wire::NoOp{}, fresh);
   }
   EXPECT_TRUE(session.open());

@@ -87,7 +87,7 @@ TEST(ConformanceStream, Item55CutsStreamsAsTheDeployedPeerDoes) {
     EXPECT_EQ(fragment->number, number);
     EXPECT_TRUE(std::ranges::equal(fragment->payload, piece(bytes, number)));
     EXPECT_FALSE(fragment->metadata.has_value());
-    EXPECT_TRUE(packet.packet.receipts.empty());
+    EXPECT_TRUE(packet.packet.acks.empty());
     ++number;
   }
 }
@@ -159,7 +159,7 @@ TEST(ConformanceStream, Item57DropsNumbersOutOfRangeEmptyFragmentsAndBytesBeyond
   session.fragment(id++, wire::kOperationsBit | 2, 2000, 3, ByteView(short_first).subspan(1930));
   EXPECT_EQ(session.last_event<StreamMessage>()->payload, short_first);
   session.run(100ms);
-  for (std::uint32_t sent = 1; sent < id; ++sent) EXPECT_GE(session.receipts_of(sent), 1U) << sent;
+  for (std::uint32_t sent = 1; sent < id; ++sent) EXPECT_GE(session.acks_of(sent), 1U) << sent;
 }
 
 TEST(ConformanceStream, Item58SurfacesTheMetadataOfAnOperationsStreamOnce) {
@@ -261,12 +261,12 @@ TEST(ConformanceStream, Item62NeverEmitsAFirstFragmentThatBreaksARelay) {
                                               {.as = SendAs::kOperationsStream, .metadata = pattern(size)});
     ASSERT_TRUE(sent) << sent.error().message;
     session.run(5ms);
-    // Receipt everything, so that the window never closes.
-    std::vector<std::uint32_t> receipts;
+    // Acknowledgement everything, so that the window never closes.
+    std::vector<std::uint32_t> acks;
     for (const Heard& packet : session.heard) {
       const auto* fragment = packet.as<wire::StreamFragment>();
       if (fragment == nullptr) continue;
-      receipts.push_back(packet.id());
+      acks.push_back(packet.id());
       if (fragment->number != 1) {
         EXPECT_FALSE(fragment->metadata.has_value());
         continue;
@@ -277,9 +277,9 @@ TEST(ConformanceStream, Item62NeverEmitsAFirstFragmentThatBreaksARelay) {
       EXPECT_EQ(fragment->payload.size(), 1121 - fragment->metadata->size());
     }
     session.heard.clear();
-    for (std::size_t at = 0; at < receipts.size(); at += 200) {
+    for (std::size_t at = 0; at < acks.size(); at += 200) {
       session.say(session.next_answer_id++, wire::NoOp{},
-                  std::span(receipts).subspan(at, std::min<std::size_t>(200, receipts.size() - at)));
+                  std::span(acks).subspan(at, std::min<std::size_t>(200, acks.size() - at)));
     }
   }
 }
@@ -307,9 +307,9 @@ TEST(ConformanceStream, Item63SendsAFragmentUnderOneIdOnlyAndNoStreamIdTwice) {
         const std::pair key(fragment->stream_id, fragment->number);
         EXPECT_EQ(id_of.try_emplace(key, packet.id()).first->second, packet.id());
         EXPECT_EQ(fragment_of.try_emplace(packet.id(), key).first->second, key);
-        if (random.unit() < 0.3) continue;  // its receipt is lost
-        const std::array receipt = {packet.id()};
-        session.say(session.next_answer_id++, wire::NoOp{}, receipt);
+        if (random.unit() < 0.3) continue;  // its acknowledgement is lost
+        const std::array ack = {packet.id()};
+        session.say(session.next_answer_id++, wire::NoOp{}, ack);
       }
       if (session.count_events<MessageConfirmed>() == 10) break;
     }

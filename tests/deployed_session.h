@@ -1,5 +1,5 @@
 // The deployed peer's established connection as wire spec 5, 6 and 3.6 describe it, by release: ids from 1 or 0, NoOps
-// tracked or not, receipts repeated or not, receipts that do not fit, its timers, its retransmission queue, its pacing
+// tracked or not, acknowledgements repeated or not, acknowledgements that do not fit, its timers, its retransmission queue, its pacing
 // and its reassembly. Only what a remote can observe. Speaks through a ScriptedPeer that shares a session with the
 // endpoint under test. Virtual time: receive, next_timeout, handle_timeout, drain.
 #pragma once
@@ -18,7 +18,7 @@
 namespace godwit::testing {
 
 struct DeployedTraits {
-  bool tracks_noops = false;    // and receipts every packet, forgets to repeat receipts (below 0.2.142)
+  bool tracks_noops = false;    // and acknowledges every packet, forgets to repeat acknowledgements (below 0.2.142)
   bool starts_at_zero = false;  // and an acceptor retransmits its ack under id 0 (below 0.2.152)
 
   static DeployedTraits of(std::uint16_t patch) { return {.tracks_noops = patch < 142, .starts_at_zero = patch < 152}; }
@@ -32,7 +32,7 @@ class DeployedSession {
         next_id_(traits.starts_at_zero ? 0 : 1),
         flush_clock_(now),
         next_ping_(now + 5s),
-        receipt_timer_(now + 100ms),
+        ack_timer_(now + 100ms),
         bucket_at_(now) {}
 
   // What it has been told to send: a short message up to 1106 bytes, a stream above.
@@ -50,9 +50,9 @@ class DeployedSession {
       }
       send_fragments(now);
     }
-    if (traits_.tracks_noops) receipt_timer_ = now + 100ms;  // an outgoing command restarts it
+    if (traits_.tracks_noops) ack_timer_ = now + 100ms;  // an outgoing command restarts it
   }
-  // An acceptor below 0.2.152 retransmits its success ack until id 0 is receipted or overwritten.
+  // An acceptor below 0.2.152 retransmits its success ack until id 0 is acknowledged or overwritten.
   void track_ack(Instant now, Bytes ack) { track(now, 0, std::move(ack)); }
 
   void receive(Instant now, const Bytes& datagram) {
@@ -66,7 +66,7 @@ class DeployedSession {
 
   [[nodiscard]] std::optional<Instant> next_timeout() const {
     Instant next = next_ping_;
-    if (!pending_.empty()) next = std::min(next, receipt_timer_);
+    if (!pending_.empty()) next = std::min(next, ack_timer_);
     if (!order_.empty()) next = std::min(next, std::max(deadline(order_.front()), next_resend_check_));
     if (!fragments_.empty()) next = std::min(next, fragments_at_);
     return next;
@@ -76,9 +76,9 @@ class DeployedSession {
       send_untracked(wire::Ping{ping_sequence_++});
       next_ping_ = now + 5s;
     }
-    if (now >= receipt_timer_) {
-      flush_receipts(now);
-      receipt_timer_ = now + 100ms;
+    if (now >= ack_timer_) {
+      flush_acks(now);
+      ack_timer_ = now + 100ms;
     }
     resend(now);
     if (!fragments_.empty() && now >= fragments_at_) send_fragments(now);
@@ -121,49 +121,49 @@ class DeployedSession {
     outstanding_[id] = {std::move(datagram), now, 0};
   }
   void send_tracked(Instant now, std::uint32_t id, const wire::Message& message,
-                    std::span<const std::uint32_t> receipts = {}) {
-    Bytes datagram = peer_.seal(id, message, receipts);
+                    std::span<const std::uint32_t> acks = {}) {
+    Bytes datagram = peer_.seal(id, message, acks);
     track(now, id, datagram);
     out_.push_back(std::move(datagram));
   }
-  void send_noop(Instant now, std::uint32_t id, std::span<const std::uint32_t> receipts) {
+  void send_noop(Instant now, std::uint32_t id, std::span<const std::uint32_t> acks) {
     ++noops_sent;
     if (traits_.tracks_noops) {
-      send_tracked(now, id, wire::NoOp{}, receipts);
+      send_tracked(now, id, wire::NoOp{}, acks);
     } else {
-      out_.push_back(peer_.seal(id, wire::NoOp{}, receipts));
+      out_.push_back(peer_.seal(id, wire::NoOp{}, acks));
     }
   }
   void send_short(Instant now, const Bytes& message) {
-    const auto receipts = std::exchange(pending_, {});
+    const auto acks = std::exchange(pending_, {});
     const std::uint32_t id = next_id_++;
-    if (wire::kShortMessageOverhead + message.size() + receipts.size() * wire::kReceiptSize <= wire::kMaxPlaintext) {
-      return send_tracked(now, id, wire::ShortMessage{message}, receipts);
+    if (wire::kShortMessageOverhead + message.size() + acks.size() * wire::kAckSize <= wire::kMaxPlaintext) {
+      return send_tracked(now, id, wire::ShortMessage{message}, acks);
     }
     send_tracked(now, id, wire::ShortMessage{message});
     // Below 0.2.142 the NoOp takes the id and the place of the message in the retransmission store (wire spec W10): if
     // the message's only datagram is lost, so is the message, whatever its receiver does. The link spares it.
     if (traits_.tracks_noops) spare_next = true;
-    send_noop(now, traits_.tracks_noops ? id : next_id_++, receipts);
+    send_noop(now, traits_.tracks_noops ? id : next_id_++, acks);
   }
 
   // A lost Ping or Pong with id 0 leaves its receiver no way to end the retransmission of the ack that shares the id:
-  // the receipt is forbidden then (wire spec 5.9), because it could confirm a message.
+  // the acknowledgement is forbidden then (wire spec 5.9), because it could confirm a message.
   void send_untracked(const wire::Message& message) {
     if (next_id_ == 0) spare_next = true;
     out_.push_back(peer_.seal(next_id_++, message));
   }
 
-  void flush_receipts(Instant now) {
+  void flush_acks(Instant now) {
     while (!pending_.empty()) {
-      const std::size_t count = std::min<std::size_t>(pending_.size(), wire::kMaxReceiptsPerNoOp);
-      const std::vector<std::uint32_t> receipts(pending_.begin(),
+      const std::size_t count = std::min<std::size_t>(pending_.size(), wire::kMaxAcksPerNoOp);
+      const std::vector<std::uint32_t> acks(pending_.begin(),
                                                 pending_.begin() + static_cast<std::ptrdiff_t>(count));
       pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
-      send_noop(now, next_id_++, receipts);
+      send_noop(now, next_id_++, acks);
     }
   }
-  void queue_receipt(std::uint32_t id) {
+  void queue_ack(std::uint32_t id) {
     if (std::ranges::find(pending_, id) == pending_.end()) pending_.push_back(id);
   }
 
@@ -172,7 +172,7 @@ class DeployedSession {
     if (const auto* ping = heard.as<wire::Ping>()) send_untracked(wire::Pong{ping->sequence});
     const bool flush_due = now - flush_clock_ > 600ms;
     if (flush_due) flush_clock_ = now;
-    for (const std::uint32_t id : heard.packet.receipts) confirm(now, id);
+    for (const std::uint32_t id : heard.packet.acks) confirm(now, id);
 
     const bool ack = heard.is<wire::AckOk>();
     if (ack) ++acks_received;
@@ -187,18 +187,18 @@ class DeployedSession {
       }
       duplicate = !known_.insert(heard.id()).second;
       if (!duplicate) memory_.emplace_back(now, heard.id());
-      if (!duplicate || !traits_.tracks_noops) queue_receipt(heard.id());
+      if (!duplicate || !traits_.tracks_noops) queue_ack(heard.id());
     } else if (ack) {
-      queue_receipt(0);
+      queue_ack(0);
     }
     if (!duplicate || (traits_.tracks_noops && flush_due)) deliver(now, heard, duplicate);
-    if (pending_.size() >= 20 || (flush_due && !duplicate)) flush_receipts(now);
+    if (pending_.size() >= 20 || (flush_due && !duplicate)) flush_acks(now);
   }
 
   void deliver(Instant now, const Heard& heard, bool duplicate) {
     if (const auto* message = heard.as<wire::ShortMessage>()) {
       received.emplace_back(message->payload.begin(), message->payload.end());
-      if (traits_.tracks_noops) receipt_timer_ = now + 100ms;
+      if (traits_.tracks_noops) ack_timer_ = now + 100ms;
     } else if (const auto* fragment = heard.as<wire::StreamFragment>()) {
       reassemble(*fragment, duplicate);
     }
@@ -287,7 +287,7 @@ class DeployedSession {
   std::uint64_t ping_sequence_ = 0;
   Instant flush_clock_;
   Instant next_ping_;
-  Instant receipt_timer_;
+  Instant ack_timer_;
   std::vector<std::uint32_t> pending_;
   std::set<std::uint32_t> known_;
   std::deque<std::pair<Instant, std::uint32_t>> memory_;

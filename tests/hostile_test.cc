@@ -73,8 +73,8 @@ void expect_works(ScriptedSession& session, State state) {
   session.run({});
   const Heard* said = session.last_heard<wire::ShortMessage>();
   ASSERT_NE(said, nullptr);
-  const std::array receipt = {said->id()};
-  session.say(2'000'001, wire::NoOp{}, receipt);
+  const std::array ack = {said->id()};
+  session.say(2'000'001, wire::NoOp{}, ack);
   EXPECT_EQ(session.count_events<MessageConfirmed>(), 1U);
 }
 
@@ -151,7 +151,7 @@ TEST(Hostile, Item73SurvivesAHundredThousandIntrosFromSpoofedPorts) {
 
 // --- Captures ---
 
-// What a peer said in a session, sealed: messages, a stream, receipts, pings.
+// What a peer said in a session, sealed: messages, a stream, acknowledgements, pings.
 std::vector<Bytes> capture(ScriptedSession& session) {
   const Bytes stream = pattern(5000);
   std::vector<Bytes> said;
@@ -249,7 +249,7 @@ TEST(Hostile, LengthsOfTwoToThe64AreNoTrouble) {
   ScriptedSession session;
   ASSERT_TRUE(session.dial_peer());
   const std::uint64_t live = allocation_counts.live_bytes;
-  const auto deliver = [&](std::uint32_t variant, const std::function<void(Bytes&)>& rest, std::uint64_t receipts = 0) {
+  const auto deliver = [&](std::uint32_t variant, const std::function<void(Bytes&)>& rest, std::uint64_t acks = 0) {
     Bytes plaintext;
     const auto put = [&plaintext](auto value) {
       Bytes field(sizeof value);
@@ -257,7 +257,7 @@ TEST(Hostile, LengthsOfTwoToThe64AreNoTrouble) {
       plaintext.insert(plaintext.end(), field.begin(), field.end());
     };
     put(std::uint32_t{77});
-    put(receipts);
+    put(acks);
     put(variant);
     rest(plaintext);
     plaintext.resize(plaintext.size() + 100, 0xff);
@@ -270,7 +270,7 @@ TEST(Hostile, LengthsOfTwoToThe64AreNoTrouble) {
   for (const std::uint64_t length :
        {~std::uint64_t{0}, ~std::uint64_t{0} - 15, std::uint64_t{1} << 63, std::uint64_t{1} << 62,
         (std::uint64_t{1} << 62) - 1, std::uint64_t{1} << 32, std::uint64_t{2000}}) {
-    deliver(3, [](Bytes&) {}, length);                  // receipts
+    deliver(3, [](Bytes&) {}, length);                  // acknowledgements
     deliver(1, [&](Bytes& out) { u64(out, length); });  // a short message
     deliver(2, [&](Bytes& out) {                        // a fragment's payload
       out.resize(out.size() + 4, 1);

@@ -125,7 +125,7 @@ class Interop : public ::testing::Test, protected Node::Handler {
     EXPECT_EQ(load_le<std::uint64_t>(answer.data()), size);
     EXPECT_EQ(std::vector<std::uint8_t>(answer.begin() + 8, answer.end()), sha256(bytes)) << size << " bytes";
     EXPECT_TRUE(turn_until(5s, [&] { return confirmed_ == messages_.size(); }))
-        << "not receipted: " << size << " bytes";
+        << "not acknowledged: " << size << " bytes";
   }
 
   std::string peer_program_;
@@ -286,7 +286,7 @@ TEST_F(Interop, KeepsAnIdleConnectionWithPingsAlone) {
   ASSERT_TRUE(before && after);
   // Conformance item 50: two or three pings and as many pongs each way, no NoOps.
   EXPECT_LE(after->packets_sent - before->packets_sent, 6U);
-  EXPECT_EQ(after->receipt_packets_sent, before->receipt_packets_sent);
+  EXPECT_EQ(after->ack_packets_sent, before->ack_packets_sent);
   expect_digest(connection, 4000, 5s);
 }
 

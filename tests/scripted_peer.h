@@ -113,9 +113,9 @@ class ScriptedPeer {
     return datagram;
   }
   [[nodiscard]] Bytes seal(std::uint32_t id, const wire::Message& message,
-                           std::span<const std::uint32_t> receipts = {}) {
-    Bytes plaintext(wire::encoded_size(message) + receipts.size() * wire::kReceiptSize);
-    GODWIT_ASSERT(wire::encode(plaintext, id, receipts, message) == plaintext.size());
+                           std::span<const std::uint32_t> acks = {}) {
+    Bytes plaintext(wire::encoded_size(message) + acks.size() * wire::kAckSize);
+    GODWIT_ASSERT(wire::encode(plaintext, id, acks, message) == plaintext.size());
     return seal_plaintext(plaintext);
   }
   // Nothing for what does not authenticate under the own key, or does not decode.

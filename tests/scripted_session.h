@@ -51,8 +51,8 @@ class ScriptedSession {
     network.inject(from, kEndpointAddress, std::move(datagram));
     network.settle();
   }
-  void say(std::uint32_t id, const wire::Message& message, std::span<const std::uint32_t> receipts = {}) {
-    deliver(peer.seal(id, message, receipts));
+  void say(std::uint32_t id, const wire::Message& message, std::span<const std::uint32_t> acks = {}) {
+    deliver(peer.seal(id, message, acks));
   }
   void say_text(std::uint32_t id, std::string_view text) { say(id, wire::ShortMessage{as_bytes(text)}); }
   void fragment(std::uint32_t id, std::uint32_t stream, std::uint64_t total, std::uint32_t number, ByteView payload,
@@ -117,11 +117,11 @@ class ScriptedSession {
     }
     return found;
   }
-  // How often a packet id was receipted since packet number `from`.
-  [[nodiscard]] std::size_t receipts_of(std::uint32_t id, std::size_t from = 0) const {
+  // How often a packet id was acknowledged since packet number `from`.
+  [[nodiscard]] std::size_t acks_of(std::uint32_t id, std::size_t from = 0) const {
     std::size_t count = 0;
     for (std::size_t i = from; i < heard.size(); ++i) {
-      for (const std::uint32_t receipt : heard[i].packet.receipts) count += receipt == id ? 1 : 0;
+      for (const std::uint32_t ack : heard[i].packet.acks) count += ack == id ? 1 : 0;
     }
     return count;
   }

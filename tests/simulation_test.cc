@@ -117,7 +117,7 @@ TEST(FieldFailure, StallsAfterAPauseReturnWithRareKeepAlives) {
 TEST(FieldFailure, ALostTailIsRepairedByAProbe) {
   const Outcome outcome = run("lost_tail");
   expect_clean(outcome);
-  // 200 requests of 40 ms, one in ten lost: each repaired within some 1.5 round trips and the receipt delay.
+  // 200 requests of 40 ms, one in ten lost: each repaired within some 1.5 round trips and the acknowledgement delay.
   EXPECT_LT(length(outcome.flows[0]), 200 * 40ms + 200 * 20ms);
 }
 

@@ -56,7 +56,7 @@ bool EndpointNet::flush(Endpoint& from, Endpoint& to, std::uint16_t from_port) {
       full = true;
       datagrams += run->segment_count();
       wire_bytes += run->bytes.size();
-      const DatagramRun arriving{.local = run->remote,
+      const DatagramBatch arriving{.local = run->remote,
                                  .remote = run->remote.with_port(from_port),
                                  .bytes = run->bytes,
                                  .segment_size = run->segment_size};

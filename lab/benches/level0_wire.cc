@@ -29,11 +29,11 @@ class ElementWise {
  public:
   explicit ElementWise(std::vector<std::uint8_t>& out) : out_(out) {}
 
-  void packet(std::uint32_t packet_id, wire::Receipts receipts, const Message& message) {
+  void packet(std::uint32_t packet_id, wire::Acks acks, const Message& message) {
     out_.clear();
     number(packet_id, 4);
-    number(receipts.size(), 8);
-    for (const std::uint32_t receipt : receipts) number(receipt, 4);
+    number(acks.size(), 8);
+    for (const std::uint32_t ack : acks) number(ack, 4);
     std::visit(*this, message);
   }
   void operator()(const wire::NoOp&) { number(3, 4); }
@@ -193,7 +193,7 @@ void fragment_rows(Rows& rows) {
 struct Kind {
   std::string name;
   Message message;
-  std::size_t receipts = 0;
+  std::size_t acks = 0;
 };
 
 enum class Way { kOriginal, kTemplate, kCodec };
@@ -209,12 +209,12 @@ Row serialise_row(const Kind& kind, Way way, const std::vector<std::uint32_t>& i
           .title = fmt::format("write a packet, {}, {}", kind.name, kTitles[index]),
           .parameters = {{"kind", kind.name}, {"way", kNames[index]}},
           .body = [kind, way, &ids](Bench& bench) {
-            const wire::Receipts receipts = wire::Receipts(ids).first(kind.receipts);
+            const wire::Acks acks = wire::Acks(ids).first(kind.acks);
             std::vector<std::uint8_t> expected(wire::kMaxPlaintext);
-            expected.resize(wire::encode(expected, 7, receipts, kind.message));
+            expected.resize(wire::encode(expected, 7, acks, kind.message));
             const auto packet = wire::decode(expected);
             const bool decodes = !expected.empty() && packet && packet->packet_id == 7 &&
-                                 packet->receipts.size() == kind.receipts &&
+                                 packet->acks.size() == kind.acks &&
                                  packet->message.index() == kind.message.index();
             Target out{};
             bench.outcome.proof = "the bytes of the shipped codec, which decode to the same kind";
@@ -222,10 +222,10 @@ Row serialise_row(const Kind& kind, Way way, const std::vector<std::uint32_t>& i
             bench.outcome.counts.emplace_back("wire_bytes", static_cast<double>(expected.size()));
             if (way == Way::kOriginal) {
               std::vector<std::uint8_t> grown;
-              ElementWise(grown).packet(7, receipts, kind.message);
+              ElementWise(grown).packet(7, acks, kind.message);
               bench.outcome.verified = decodes && grown == expected;
               bench.outcome.marks.emplace_back("original's shape");
-              bench.measure([&] { ElementWise(grown).packet(7, receipts, kind.message); });
+              bench.measure([&] { ElementWise(grown).packet(7, acks, kind.message); });
             } else if (way == Way::kTemplate) {
               std::vector<std::uint8_t> prepared = expected;
               prepared[0] = 99;
@@ -239,32 +239,32 @@ Row serialise_row(const Kind& kind, Way way, const std::vector<std::uint32_t>& i
               bench.outcome.marks.emplace_back("not shipped: for comparison");
               bench.measure(write);
             } else {
-              bench.outcome.verified = decodes && wire::encode(out, 7, receipts, kind.message) == expected.size() &&
+              bench.outcome.verified = decodes && wire::encode(out, 7, acks, kind.message) == expected.size() &&
                                        std::equal(expected.begin(), expected.end(), out.begin());
-              bench.measure([&] { benchmark::DoNotOptimize(wire::encode(out, 7, receipts, kind.message)); });
+              bench.measure([&] { benchmark::DoNotOptimize(wire::encode(out, 7, acks, kind.message)); });
             }
           }};
 }
 
 Row decode_row(const Kind& kind, const std::vector<std::uint32_t>& ids) {
   return {.name = "level0/decode/" + kind.name,
-          .title = "read a packet and each of its receipts: " + kind.name,
+          .title = "read a packet and each of its acknowledgements: " + kind.name,
           .body = [kind, &ids](Bench& bench) {
-            const wire::Receipts receipts = wire::Receipts(ids).first(kind.receipts);
+            const wire::Acks acks = wire::Acks(ids).first(kind.acks);
             std::vector<std::uint8_t> bytes(wire::kMaxPlaintext);
-            bytes.resize(wire::encode(bytes, 7, receipts, kind.message));
+            bytes.resize(wire::encode(bytes, 7, acks, kind.message));
             const auto read = [&bytes] {
               const auto packet = wire::decode(bytes);
               std::uint64_t sum = 0;
               if (packet) {
-                for (const std::uint32_t receipt : packet->receipts) sum += receipt;
+                for (const std::uint32_t ack : packet->acks) sum += ack;
               }
               return sum;
             };
             const auto packet = wire::decode(bytes);
             bench.outcome.verified = packet && packet->message.index() == kind.message.index() &&
-                                     read() == std::accumulate(receipts.begin(), receipts.end(), std::uint64_t{0});
-            bench.outcome.proof = "decodes to the same kind with the same receipts";
+                                     read() == std::accumulate(acks.begin(), acks.end(), std::uint64_t{0});
+            bench.outcome.proof = "decodes to the same kind with the same acknowledgements";
             bench.outcome.bytes = static_cast<double>(bytes.size());
             bench.measure([&] {
               benchmark::ClobberMemory();
@@ -276,8 +276,8 @@ Row decode_row(const Kind& kind, const std::vector<std::uint32_t>& ids) {
 void message_rows(Rows& rows) {
   static const std::vector<std::uint8_t> kPayload = random_bytes(wire::kShortMessageLimit);
   static const std::array<std::uint8_t, 16> kKey{1, 2, 3};
-  static const std::vector<std::uint32_t> kReceipts = [] {
-    std::vector<std::uint32_t> ids(wire::kMaxReceiptsPerNoOp);
+  static const std::vector<std::uint32_t> kAcks = [] {
+    std::vector<std::uint32_t> ids(wire::kMaxAcksPerNoOp);
     std::iota(ids.begin(), ids.end(), 1000U);
     return ids;
   }();
@@ -287,7 +287,7 @@ void message_rows(Rows& rows) {
       {"short-1106", wire::ShortMessage{ByteView(kPayload).first(wire::kShortMessageLimit)}},
       {"receipts-1", wire::NoOp{}, 1},
       {"receipts-32", wire::NoOp{}, 32},
-      {"receipts-288", wire::NoOp{}, wire::kMaxReceiptsPerNoOp},
+      {"receipts-288", wire::NoOp{}, wire::kMaxAcksPerNoOp},
       {"ping", wire::Ping{5}},
       {"pong", wire::Pong{5}},
       {"ack", wire::AckOk{.key = SymmetricKey(std::span<const std::uint8_t, 16>(kKey)),
@@ -308,8 +308,8 @@ void message_rows(Rows& rows) {
   };
   for (const Kind& kind : kinds) {
     for (const Way way : {Way::kOriginal, Way::kTemplate, Way::kCodec})
-      rows.push_back(serialise_row(kind, way, kReceipts));
-    rows.push_back(decode_row(kind, kReceipts));
+      rows.push_back(serialise_row(kind, way, kAcks));
+    rows.push_back(decode_row(kind, kAcks));
   }
   rows.push_back(
       {.name = "level0/serialise/short-1106/in-place",

@@ -8,7 +8,7 @@
 
 #include "base/random.h"
 #include "benches/suite.h"
-#include "recovery/receipt_queue.h"
+#include "recovery/ack_queue.h"
 #include "stream/recv_streams.h"
 #include "stream/send_queue.h"
 #include "wire/limits.h"
@@ -87,14 +87,14 @@ Row send_streams_row(std::uint32_t streams) {
           }};
 }
 
-// Receipts wait until so many are there, and leave together.
-Row receipt_queue_row(std::uint32_t capacity) {
+// Acknowledgements wait until so many are there, and leave together.
+Row ack_queue_row(std::uint32_t capacity) {
   return {.name = fmt::format("level1/queue/receipts/{}", capacity),
-          .title = fmt::format("a receipt through a queue of {} that is emptied when full", capacity),
+          .title = fmt::format("an acknowledgement through a queue of {} that is emptied when full", capacity),
           .parameters = {{"capacity", std::to_string(capacity)}},
           .body = [capacity](Bench& bench) {
-            const ReceiptQueueConfig config = {.pending_limit = capacity, .repetitions = 0};
-            ReceiptQueue queue(config);
+            const AckQueueConfig config = {.pending_limit = capacity, .repetitions = 0};
+            AckQueue queue(config);
             std::vector<std::uint32_t> out(capacity);
             std::uint32_t id = 1;
             std::uint64_t sum_in = 0;
@@ -111,7 +111,7 @@ Row receipt_queue_row(std::uint32_t capacity) {
             bench.measure(one);
             while (!queue.empty()) one();
             bench.outcome.verified = right && sum_in == sum_out && queue.overflowed() == 0;
-            bench.outcome.proof = "every receipt comes out once";
+            bench.outcome.proof = "every acknowledgement comes out once";
           }};
 }
 
@@ -181,7 +181,7 @@ Row reassembly_row(std::string name, std::string title, Order order) {
 
 void add_level1_queues(Rows& rows) {
   for (const std::uint32_t capacity : {1U, 10U, 100U, 1000U}) rows.push_back(message_queue_row(capacity));
-  for (const std::uint32_t capacity : {1U, 10U, 100U, 1000U}) rows.push_back(receipt_queue_row(capacity));
+  for (const std::uint32_t capacity : {1U, 10U, 100U, 1000U}) rows.push_back(ack_queue_row(capacity));
   for (const std::uint32_t streams : {1U, 10U, 100U, 1000U, 10'000U}) rows.push_back(send_streams_row(streams));
   rows.push_back(reassembly_row("in-order", "a fragment of a stream that arrives in order", Order::kInOrder));
   rows.push_back(reassembly_row("reversed", "a fragment of a stream that arrives backwards", Order::kReversed));

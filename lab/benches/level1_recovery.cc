@@ -39,29 +39,29 @@ Row ack_tracker_row(std::string name, std::string title, Arrival order) {
             std::uint32_t base = 1;
             std::size_t at = 0;
             std::uint64_t seen = 0;
-            std::uint64_t receipted = 0;
+            std::uint64_t acknowledged = 0;
             bool right = true;
-            bench.outcome.proof = "every packet is new once and receipted once";
+            bench.outcome.proof = "every packet is new once and acknowledged once";
             bench.measure([&] {
               const std::uint32_t id = base + ids[at];
-              right = tracker.on_packet(now, id) == Novelty::kNew && right;
-              tracker.queue_receipt(now, id);
+              right = tracker.on_packet(now, id) == DuplicateCheck::kNew && right;
+              tracker.queue_ack(now, id);
               ++seen;
               if (++at % 64 == 0) {
                 now += 10us;
                 tracker.on_batch_end(now);
-                if (tracker.pending() >= 144) receipted += tracker.take(now, out, false);
+                if (tracker.pending() >= 144) acknowledged += tracker.take(now, out, false);
               }
               if (at == ids.size()) {
                 at = 0;
                 base += static_cast<std::uint32_t>(ids.size());
               }
             });
-            bench.outcome.verified = right && receipted <= seen && receipted + 512 >= seen;
+            bench.outcome.verified = right && acknowledged <= seen && acknowledged + 512 >= seen;
           }};
 }
 
-// A packet's life at its sender: sent, and receipted in runs of 144 when 512 are outstanding.
+// A packet's life at its sender: sent, and acknowledged in runs of 144 when 512 are outstanding.
 Row sent_ring_row(std::string name, std::string title, Arrival order) {
   return {.name = "level1/sent/" + name, .title = std::move(title), .body = [order](Bench& bench) {
             DeterministicRandom random(7);
@@ -83,7 +83,7 @@ Row sent_ring_row(std::string name, std::string title, Arrival order) {
               for (std::size_t at = 0; at < ids.size();) {
                 recovery.begin_acks(now);
                 for (const std::size_t end = std::min(at + 144, ids.size()); at < end; ++at)
-                  recovery.on_receipt(base + ids[at]);
+                  recovery.on_ack(base + ids[at]);
                 acked += recovery.finish_acks().acked_packets;
                 now += 10us;
               }
@@ -98,13 +98,13 @@ Row sent_ring_row(std::string name, std::string title, Arrival order) {
 }  // namespace
 
 void add_level1_recovery(Rows& rows) {
-  rows.push_back(ack_tracker_row("in-order", "duplicate filter and receipt of a packet, in order", Arrival::kInOrder));
+  rows.push_back(ack_tracker_row("in-order", "duplicate filter and acknowledgement of a packet, in order", Arrival::kInOrder));
   rows.push_back(ack_tracker_row("reversed", "the same, runs of eight backwards", Arrival::kReversed));
   rows.push_back(ack_tracker_row("lossy", "the same, one in a hundred comes late", Arrival::kLossy));
   rows.push_back(sent_ring_row("in-order", "sent ring, loss detection and delivery rate of a packet, in order",
                                Arrival::kInOrder));
-  rows.push_back(sent_ring_row("reversed", "the same, receipts of runs of eight backwards", Arrival::kReversed));
-  rows.push_back(sent_ring_row("lossy", "the same, receipts of one in a hundred come late", Arrival::kLossy));
+  rows.push_back(sent_ring_row("reversed", "the same, acknowledgements of runs of eight backwards", Arrival::kReversed));
+  rows.push_back(sent_ring_row("lossy", "the same, acknowledgements of one in a hundred come late", Arrival::kLossy));
 }
 
 }  // namespace godwit::bench

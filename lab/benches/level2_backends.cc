@@ -47,7 +47,7 @@ class Delivery {
         static_cast<void>(in_.wait(std::chrono::milliseconds(1)));
         continue;
       }
-      for (const DatagramRun& arrived : inbox_.runs()) look_at(arrived);
+      for (const DatagramBatch& arrived : inbox_.runs()) look_at(arrived);
     }
   }
 
@@ -55,7 +55,7 @@ class Delivery {
   [[nodiscard]] bool right() const { return right_ && checked_; }
 
  private:
-  void look_at(const DatagramRun& arrived) {
+  void look_at(const DatagramBatch& arrived) {
     delivered_ += arrived.segment_count();
     right_ = right_ && arrived.segment(0).size() == bytes_;
     if (!checked_) right_ = right_ && sum_of(arrived.segment(0)) == want_;
@@ -93,7 +93,7 @@ void send_and_receive(Bench& bench, BackendKind kind, std::size_t batch, std::si
   }
   std::vector<std::uint8_t> memory(batch * bytes);
   std::iota(memory.begin(), memory.end(), std::uint8_t{0});
-  const DatagramRun run{.local = {}, .remote = pair->target, .bytes = memory, .segment_size = bytes};
+  const DatagramBatch run{.local = {}, .remote = pair->target, .bytes = memory, .segment_size = bytes};
   Delivery delivery(*pair->in, bytes, sum_of(ByteView(memory).first(bytes)));
   bench.whole([&] {
     const auto begin = std::chrono::steady_clock::now();

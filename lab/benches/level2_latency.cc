@@ -139,7 +139,7 @@ std::optional<double> godwit_ping(Bench& bench, const std::string& idle, bool be
   cli::PerfPairOptions pair;
   pair.server_program = pair.client_program = cli::sibling_program("godwit");
   pair.seconds = bench.seconds();
-  pair.farewell_seconds = 0.2;
+  pair.close_packet_seconds = 0.2;
   pair.server_arguments = {"--idle", idle};
   pair.client_arguments = {"--idle", idle, "--ping-pong", "--size", std::to_string(kBytes)};
   if (beside_bulk)

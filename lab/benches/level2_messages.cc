@@ -110,7 +110,7 @@ Row buffer_row(std::size_t kibibytes, BackendKind kind) {
           constexpr std::size_t kRun = 54;
           constexpr std::size_t kRuns = 256;
           std::vector<std::uint8_t> memory(kRun * kStreamDatagram, 7);
-          const DatagramRun run{.local = {}, .remote = target, .bytes = memory, .segment_size = kStreamDatagram};
+          const DatagramBatch run{.local = {}, .remote = target, .bytes = memory, .segment_size = kStreamDatagram};
           std::size_t sent = 0;
           for (std::size_t i = 0; i < kRuns; ++i) {
             while ((*out)->send({&run, 1}) == 0) static_cast<void>((*out)->wait(1ms));
@@ -124,7 +124,7 @@ Row buffer_row(std::size_t kibibytes, BackendKind kind) {
               static_cast<void>((*in)->wait(1ms));
               continue;
             }
-            for (const DatagramRun& arrived : inbox.runs()) {
+            for (const DatagramBatch& arrived : inbox.runs()) {
               kept += arrived.segment_count();
               right = right && arrived.segment(0).size() == kStreamDatagram && arrived.bytes[0] == 7;
             }

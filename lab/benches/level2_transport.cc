@@ -70,7 +70,7 @@ void add_level2_transport(Rows& rows) {
   }
   rows.push_back(perf_row("copying", "one stream over loopback, every packet copied once more on either side",
                           both({"--copying-cipher"})));
-  rows.push_back(perf_row("receipts-1", "one stream over loopback, a packet of receipts for each packet",
+  rows.push_back(perf_row("receipts-1", "one stream over loopback, a packet of acknowledgements for each packet",
                           both({"--receipts-per-packet", "1"})));
   for (const char* size : {"208k", "1m", "4m", "16m"}) {
     PerfRunPlan buffer = both({});

@@ -207,7 +207,7 @@ bool BenchClient::receive() {
   for (int round = 0; round < 4; ++round) {
     if (backend_->receive(inbox_) == 0) break;
     any = true;
-    for (DatagramRun& run : inbox_.runs()) {
+    for (DatagramBatch& run : inbox_.runs()) {
       const auto& octets = run.local.octets();
       const std::size_t index =
           (static_cast<std::size_t>(octets[1] - 1) << 16U) | (static_cast<std::size_t>(octets[2]) << 8U) | octets[3];
@@ -250,14 +250,14 @@ bool BenchClient::transmit() {
         // As it is shipped, or cut into shorter runs.
         const std::size_t most = batch_ * run->segment_size;
         for (std::size_t at = 0; at < run->bytes.size(); at += most) {
-          DatagramRun piece = *run;
+          DatagramBatch piece = *run;
           piece.bytes = run->bytes.subspan(at, std::min(most, run->bytes.size() - at));
           unsent_.push_back(piece);
         }
       }
       if (unsent_.empty()) return round > 0;
     }
-    unsent_begin_ += backend_->send(std::span<const DatagramRun>(unsent_).subspan(unsent_begin_));
+    unsent_begin_ += backend_->send(std::span<const DatagramBatch>(unsent_).subspan(unsent_begin_));
     if (unsent_begin_ < unsent_.size() || backend_->send_blocked()) return false;
   }
   return true;

@@ -136,7 +136,7 @@ class BenchClient {
   ReceiveBatch inbox_;
   std::size_t batch_;
   TransmitBuffer buffer_{128 * 1024};
-  std::vector<DatagramRun> unsent_;
+  std::vector<DatagramBatch> unsent_;
   std::size_t unsent_begin_ = 0;
   std::vector<ConnectionId> ids_;
   std::unordered_map<ConnectionId, std::size_t> index_of_;

@@ -47,8 +47,8 @@ std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan) {
   }
   pair.bind = plan.bind;
   pair.server_prefix = plan.server_prefix;
-  // Where the client's farewell is delayed or dropped, the server would wait for its idle time-out.
-  pair.farewell_seconds = 0.2;
+  // Where the client's close packet is delayed or dropped, the server would wait for its idle time-out.
+  pair.close_packet_seconds = 0.2;
   auto run = cli::run_perf_pair(pair);
   if (!run) {
     bench.outcome.verified = false;  // whatever ran before in this row; a run that fails is no skipped one

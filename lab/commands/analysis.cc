@@ -51,7 +51,7 @@ struct Traffic {
   double goodput = 0;  // bit/s
   double datagrams_per_send_call = 0;
   double datagrams_per_receive_call = 0;
-  double receipt_packets = 0;  // a packet
+  double ack_packets = 0;  // a packet
   double retransmitted = 0;
 };
 
@@ -61,7 +61,7 @@ Traffic stream_traffic(const Json& direction) {
           .goodput = number_or_zero(direction, "goodput_bits_per_second"),
           .datagrams_per_send_call = number_or_zero(direction, "datagrams_per_send_call"),
           .datagrams_per_receive_call = number_or_zero(direction, "datagrams_per_receive_call"),
-          .receipt_packets = number_or_zero(direction, "receipt_packets_per_delivered_packet"),
+          .ack_packets = number_or_zero(direction, "receipt_packets_per_delivered_packet"),
           .retransmitted = number_or_zero(direction, "retransmitted_packets")};
 }
 
@@ -79,7 +79,7 @@ Traffic message_traffic(const Json& run) {
           .datagrams_per_send_call = ratio(number_or_zero(sent, "datagrams_sent"), number_or_zero(sent, "send_calls")),
           .datagrams_per_receive_call =
               ratio(number_or_zero(received, "datagrams_received"), number_or_zero(received, "receive_calls")),
-          .receipt_packets = ratio(number_or_zero(run.at("server").at("connection"), "receipt_packets_sent"), messages),
+          .ack_packets = ratio(number_or_zero(run.at("server").at("connection"), "receipt_packets_sent"), messages),
           .retransmitted = number_or_zero(run.at("client").at("connection"), "packets_retransmitted")};
 }
 
@@ -288,14 +288,14 @@ Result<Analysis> analyze_rounds(const std::string& name, const std::vector<Analy
     analysis.receiver = std::move(*receiver);
     std::vector<double> per_send;
     std::vector<double> per_receive;
-    std::vector<double> receipts;
+    std::vector<double> acks;
     for (const AnalysisRound& round : rounds) {
       const Traffic plain = traffic_of(round.plain);
       analysis.plain_goodput.push_back(plain.goodput);
       analysis.marked_goodput.push_back(traffic_of(round.marked).goodput);
       per_send.push_back(plain.datagrams_per_send_call);
       per_receive.push_back(plain.datagrams_per_receive_call);
-      receipts.push_back(plain.receipt_packets);
+      acks.push_back(plain.ack_packets);
       analysis.delivered_bytes += static_cast<std::uint64_t>(plain.payload_bytes);
       analysis.retransmitted_packets += static_cast<std::uint64_t>(plain.retransmitted);
       for (const char* const side : {"client", "server"}) {
@@ -305,7 +305,7 @@ Result<Analysis> analyze_rounds(const std::string& name, const std::vector<Analy
     }
     analysis.datagrams_per_send_call = measure::median(per_send);
     analysis.datagrams_per_receive_call = measure::median(per_receive);
-    analysis.receipt_packets = measure::median(receipts);
+    analysis.ack_packets = measure::median(acks);
     analysis.backend = rounds.front().plain.at("backend").get<std::string>();
     analysis.cipher = rounds.front().plain.at("cipher").get<std::string>();
     return analysis;

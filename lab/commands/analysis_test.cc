@@ -108,7 +108,7 @@ TEST(Analysis, CountsMessagesWhereNoStreamWent) {
   EXPECT_DOUBLE_EQ(analysis->plain_goodput.front(), kPackets * 64.0 * 8 / 2);
   EXPECT_DOUBLE_EQ(analysis->datagrams_per_send_call, 4);
   EXPECT_DOUBLE_EQ(analysis->datagrams_per_receive_call, 2);
-  EXPECT_DOUBLE_EQ(analysis->receipt_packets, 0.1);
+  EXPECT_DOUBLE_EQ(analysis->ack_packets, 0.1);
   EXPECT_EQ(analysis->retransmitted_packets, 3U);
   EXPECT_NEAR(analysis->sender.breakdown.sum_nanoseconds, 160, 1e-6);
 }

@@ -228,7 +228,7 @@ class AnalyzeCommand {
     pair.seconds = options_.seconds;
     pair.sender_core = options_.sender_core;
     pair.receiver_core = options_.receiver_core;
-    pair.farewell_seconds = 0.2;  // its figures are with the client already
+    pair.close_packet_seconds = 0.2;  // its figures are with the client already
     pair.server_arguments = {"--backend", scenario.backend, "--cipher", options_.cipher};
     pair.server_arguments.insert(pair.server_arguments.end(), scenario.both_arguments.begin(),
                                  scenario.both_arguments.end());
@@ -276,7 +276,7 @@ class AnalyzeCommand {
     measure::summarize_samples(row);
     row.metrics = {{"datagrams_per_send_call", analysis.datagrams_per_send_call},
                    {"datagrams_per_receive_call", analysis.datagrams_per_receive_call},
-                   {"receipt_packets_per_packet", analysis.receipt_packets},
+                   {"receipt_packets_per_packet", analysis.ack_packets},
                    {"sender_system_calls_per_packet", analysis.sender.breakdown.path->system_calls},
                    {"receiver_system_calls_per_packet", analysis.receiver.breakdown.path->system_calls},
                    {"sender_nanoseconds_of_waiting", analysis.sender.facts.wait_nanoseconds},

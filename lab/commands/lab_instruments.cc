@@ -61,17 +61,17 @@ void LabInstruments::add_options(CLI::App& command) {
       command.add_flag("--cost", cost_, "report where the time goes; figures only in godwit-marked");
   if (CLI::Option* const shards = command.get_option_no_throw("--shards")) cost->excludes(shards);
   command.add_flag("--copying-cipher", copying_cipher_, "copy every packet once more on either way")->group("");
-  command.add_option("--receipts-per-packet", receipts_per_packet_, "most receipts of one packet of their own")
+  command.add_option("--receipts-per-packet", acks_per_packet_, "most acknowledgements of one packet of their own")
       ->check(CLI::Range(1, 288))
       ->group("");
 }
 
 void LabInstruments::configure(NodeConfig& config) const {
   if (copying_cipher_) config.endpoint.make_cipher = &make_cipher_with_a_copy;
-  if (receipts_per_packet_ == 0) return;
+  if (acks_per_packet_ == 0) return;
   AckPolicy& policy = config.endpoint.acknowledgement;
-  policy.receipts_per_packet = receipts_per_packet_;
-  policy.threshold = std::min(policy.threshold, receipts_per_packet_);
+  policy.receipts_per_packet = acks_per_packet_;
+  policy.threshold = std::min(policy.threshold, acks_per_packet_);
 }
 
 std::unique_ptr<PerfInstruments> LabInstruments::make_instruments() const {

@@ -16,7 +16,7 @@ class LabInstruments final : public PerfExtension {
  private:
   bool cost_ = false;
   bool copying_cipher_ = false;
-  std::uint32_t receipts_per_packet_ = 0;  // 0: the default
+  std::uint32_t acks_per_packet_ = 0;  // 0: the default
 };
 
 // The steps with their time, whole run: {"clock", "marks", "mark_nanoseconds", "steps": […]}.

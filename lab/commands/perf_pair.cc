@@ -175,7 +175,7 @@ Result<measure::Json> run_perf_pair(const PerfPairOptions& options) {
   if (*code != 0) return failure(ErrorCode::kSystem, fmt::format("the client ended with code {}", *code));
   auto json = measure::parse_json(client.text());
   if (!json) return std::unexpected(json.error());
-  static_cast<void>(server.finish(options.farewell_seconds));
+  static_cast<void>(server.finish(options.close_packet_seconds));
   return json;
 }
 

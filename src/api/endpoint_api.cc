@@ -105,10 +105,10 @@ std::uint32_t Endpoint::stream_of(ConnectionId connection, MessageId message) co
   return implementation_->endpoint.stream_id(connection, message);
 }
 bool Endpoint::keep_alive(Duration now, ConnectionId connection, std::uint32_t stream) {
-  return implementation_->endpoint.touch_stream(at(now), connection, stream);
+  return implementation_->endpoint.keep_stream_alive(at(now), connection, stream);
 }
 bool Endpoint::stop_receiving(ConnectionId connection, std::uint32_t stream, std::uint64_t code) {
-  return implementation_->endpoint.refuse_stream(connection, stream, code);
+  return implementation_->endpoint.stop_receiving(connection, stream, code);
 }
 void Endpoint::consume(ConnectionId connection, std::uint32_t stream, std::uint64_t bytes) {
   implementation_->endpoint.consume(connection, stream, bytes);

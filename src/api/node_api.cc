@@ -119,10 +119,10 @@ std::uint32_t Node::stream_of(ConnectionId connection, MessageId message) const 
   return implementation_->node->endpoint().stream_id(connection, message);
 }
 bool Node::keep_alive(ConnectionId connection, std::uint32_t stream) {
-  return implementation_->node->endpoint().touch_stream(implementation_->node->now(), connection, stream);
+  return implementation_->node->endpoint().keep_stream_alive(implementation_->node->now(), connection, stream);
 }
 bool Node::stop_receiving(ConnectionId connection, std::uint32_t stream, std::uint64_t code) {
-  return implementation_->node->endpoint().refuse_stream(connection, stream, code);
+  return implementation_->node->endpoint().stop_receiving(connection, stream, code);
 }
 void Node::consume(ConnectionId connection, std::uint32_t stream, std::uint64_t bytes) {
   implementation_->node->endpoint().consume(connection, stream, bytes);

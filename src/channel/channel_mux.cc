@@ -181,7 +181,7 @@ void ChannelMux::on_closed(Instant now, ConnectionId connection, const Closed& c
   for (const ChannelId id : ended) {
     const Channel* const channel = find(id);
     if (channel == nullptr) continue;
-    // Both sides have everything: that the other one's last receipt is missing means nothing.
+    // Both sides have everything: that the other one's last acknowledgement is missing means nothing.
     const bool complete = channel->finished && channel->peer_has_all && channel->delivered_message != 0;
     erase(id);
     ++(complete ? statistics_.completed : statistics_.failed);
@@ -225,7 +225,7 @@ void ChannelMux::on_chunk(Instant now, ConnectionId connection, const StreamChun
 ChannelId ChannelMux::on_header(Instant now, const StreamKey& key, const DecodedChannelHeader& decoded) {
   const auto nobodys = [&](ChannelCode code) -> ChannelId {
     inbound_.erase(key);
-    endpoint_.refuse_stream(key.first, key.second, value_of(code));
+    endpoint_.stop_receiving(key.first, key.second, value_of(code));
     return 0;
   };
   if (decoded.state != HeaderState::kComplete) {
@@ -324,7 +324,7 @@ void ChannelMux::on_delivered(Instant now, ConnectionId connection, const Channe
 
 void ChannelMux::on_confirmed(Instant now, ConnectionId connection, MessageId message) {
   if (const auto refusal = refusals_.find({connection, message}); refusal != refusals_.end()) {
-    endpoint_.refuse_stream(connection, refusal->second.first, value_of(refusal->second.second));
+    endpoint_.stop_receiving(connection, refusal->second.first, value_of(refusal->second.second));
     refusals_.erase(refusal);
     return;
   }
@@ -375,7 +375,7 @@ void ChannelMux::send_refusal(Instant now, const StreamKey& stream, const Channe
   if (message) {
     refusals_[{stream.first, *message}] = {stream.second, refused.code};
   } else {
-    endpoint_.refuse_stream(stream.first, stream.second, value_of(refused.code));
+    endpoint_.stop_receiving(stream.first, stream.second, value_of(refused.code));
   }
 }
 
@@ -406,7 +406,7 @@ void ChannelMux::fail(Instant now, ChannelId id, ChannelCode code, std::string t
 
 void ChannelMux::end_streams(Instant now, const Channel& channel, ChannelCode code) {
   if (channel.out != 0) endpoint_.cancel(now, channel.connection, channel.out, value_of(code));
-  if (channel.in == 0 || endpoint_.refuse_stream(channel.connection, channel.in, value_of(code))) return;
+  if (channel.in == 0 || endpoint_.stop_receiving(channel.connection, channel.in, value_of(code))) return;
   // It has come whole: what of it nobody will pass on is read now, or the connection's credit would be less for ever.
   endpoint_.consume(channel.connection, channel.in, channel.received - channel.consumed);
 }

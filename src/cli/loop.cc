@@ -7,7 +7,7 @@ namespace godwit::cli {
 namespace {
 
 constexpr Duration kLastWordsTime = 500ms;
-constexpr Duration kFarewellTime = 1s;
+constexpr Duration kClosePacketTime = 1s;
 constexpr Duration kTurn = 10ms;
 // A slow reader of the output is looked at this often.
 constexpr Duration kOutputRetry = 50ms;
@@ -41,7 +41,7 @@ void Loop::close_all(std::string_view text) {
   turn(Duration::zero());
   while (bytes_in_flight() > 0 && boot_time_now() < deadline) turn(kTurn);
   node_.endpoint().close_all(boot_time_now(), text);
-  deadline = boot_time_now() + kFarewellTime;
+  deadline = boot_time_now() + kClosePacketTime;
   // However late it is, the close packet leaves, again and again until it is answered: without it the peer would wait
   // for its idle time-out.
   do {

@@ -68,9 +68,9 @@ Json direction_to_json(const PerfReport& report, const PerfDirection& direction)
   entry["datagrams_per_receive_call"] = ratio(receiver.socket.datagrams_received, receiver.socket.receive_calls);
   entry["send_calls"] = sender.socket.send_calls;
   entry["receive_calls"] = receiver.socket.receive_calls;
-  entry["receipt_packets"] = receiver.connection.receipt_packets_sent;
+  entry["receipt_packets"] = receiver.connection.ack_packets_sent;
   entry["receipt_packets_per_delivered_packet"] =
-      delivered_packets > 0 ? static_cast<double>(receiver.connection.receipt_packets_sent) / delivered_packets : 0;
+      delivered_packets > 0 ? static_cast<double>(receiver.connection.ack_packets_sent) / delivered_packets : 0;
   entry["cpu_seconds"] = {{"sender", cpu_seconds(sender)}, {"receiver", cpu_seconds(receiver)}};
   entry["cpu_system_seconds"] = {{"sender", sender.cpu_system_seconds}, {"receiver", receiver.cpu_system_seconds}};
   entry["round_trip_seconds"] = {{"latest", to_seconds(path.latest_round_trip)},
@@ -255,9 +255,9 @@ void print_report(const PerfReport& report) {
         sender.connection.losses_spurious, received_twice(receiver),
         ratio(sender.connection.bytes_sent, sender.connection.packets_sent)));
     print_line(fmt::format(
-        "  batching      {:.1f} datagrams a send call, {:.1f} a receive call; {:.4f} receipt packets a packet",
+        "  batching      {:.1f} datagrams a send call, {:.1f} a receive call; {:.4f} acknowledgement packets a packet",
         direction.datagrams_per_send_call(), ratio(receiver.socket.datagrams_received, receiver.socket.receive_calls),
-        ratio(receiver.connection.receipt_packets_sent * wire::kFragmentPayload, direction.delivered_bytes)));
+        ratio(receiver.connection.ack_packets_sent * wire::kFragmentPayload, direction.delivered_bytes)));
     print_line(fmt::format("  dropped       {} by the receiver's kernel, {} by the receiver",
                            receiver.socket.kernel_drops, [&receiver] {
                              std::uint64_t sum = 0;

@@ -61,14 +61,14 @@ void RelaySockets::pass_on(Instant now, Link& link, std::size_t from) {
   Side& goal = link.sides[1 - from];
   for (int round = 0; round < kRounds; ++round) {
     if (source.backend->receive(inbox_) == 0) return;
-    for (DatagramRun& run : inbox_.runs()) {
+    for (DatagramBatch& run : inbox_.runs()) {
       if (run.remote.with_port(0) != source.remote.with_port(0)) {
         statistics_.strangers += run.segment_count();
         continue;
       }
       source.remote = run.remote;
       link.used = now;
-      DatagramRun onward = run;
+      DatagramBatch onward = run;
       onward.remote = goal.remote;
       onward.local = SocketAddress();
       statistics_.datagrams += run.segment_count();

@@ -12,7 +12,7 @@ namespace godwit::cli {
 namespace {
 
 constexpr Duration kPatience = 8s;  // for one rendezvous
-constexpr Duration kFarewell = 1s;
+constexpr Duration kClosePacket = 1s;
 
 Candidates own_candidates(const Node& node) {
   Candidates own = reachable_addresses(node);
@@ -35,7 +35,7 @@ class AskCommand final : public LoopCommand {
     seeker_.on_turn(now);
     if (!stopped_ && (seeker_.answer() || now >= give_up_at_)) {
       stopped_ = true;
-      give_up_at_ = now + kFarewell;
+      give_up_at_ = now + kClosePacket;
       seeker_.stop(now);
     }
   }

@@ -45,7 +45,7 @@ TEST(LossSampleOf, CountsNeighboursAcrossTheWrapOfIdsAsOneRange) {
   EXPECT_EQ(loss_sample_of(lost).ranges, 1u);
 }
 
-TEST(CongestionEventOf, TellsWhatAReceiptRunFoundOut) {
+TEST(CongestionEventOf, TellsWhatAnAckRunFoundOut) {
   DeterministicRandom random(1);
   Recovery recovery(without_skipped_ids(), random);
   std::array<std::uint32_t, 10> ids{};
@@ -55,7 +55,7 @@ TEST(CongestionEventOf, TellsWhatAReceiptRunFoundOut) {
   }
   const Instant now{1050ms};
   recovery.begin_acks(now);
-  for (std::size_t i = 4; i < ids.size(); ++i) recovery.on_receipt(ids[i]);
+  for (std::size_t i = 4; i < ids.size(); ++i) recovery.on_ack(ids[i]);
   const CongestionEvent event = congestion_event_of(now, recovery.finish_acks(), recovery);
   EXPECT_EQ(event.now, now);
   EXPECT_EQ(event.acked_packets, 6u);

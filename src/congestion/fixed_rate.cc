@@ -5,8 +5,8 @@
 namespace godwit {
 namespace {
 
-// Covers a peer that holds receipts back for 100 ms, as deployed ones do (wire spec 5.2), twice.
-constexpr Duration kReceiptDelayAllowance = 200ms;
+// Covers a peer that holds acknowledgements back for 100 ms, as deployed ones do (wire spec 5.2), twice.
+constexpr Duration kAckDelayAllowance = 200ms;
 // Stands for the round trip before the first sample.
 constexpr Duration kAssumedRoundTrip = 400ms;
 
@@ -31,7 +31,7 @@ void FixedRateController::on_idle_restart(Instant) {}
 std::uint64_t FixedRateController::window_bytes() const {
   const std::uint64_t floor = std::max(config_.initial_window(), config_.minimum_window());
   const Duration round_trip = smoothed_rtt_ > Duration::zero() ? smoothed_rtt_ : kAssumedRoundTrip;
-  const std::uint64_t wanted = silent_ ? floor : rate_.bytes_in(2 * round_trip + kReceiptDelayAllowance);
+  const std::uint64_t wanted = silent_ ? floor : rate_.bytes_in(2 * round_trip + kAckDelayAllowance);
   return std::min(std::max(wanted, floor), config_.maximum_window_bytes);
 }
 

@@ -19,14 +19,14 @@ TEST(FixedRate, IsTenMegabitsUnlessToldOtherwise) {
   EXPECT_EQ(FixedRateController(ControllerConfig{}).pacing_rate(), 10_mbps);
 }
 
-TEST(FixedRate, AllowsTwoRoundTripsAndADelayedReceiptInFlight) {
+TEST(FixedRate, AllowsTwoRoundTripsAndADelayedAckInFlight) {
   FixedRateController controller({.fixed_rate = 10_mbps});
   ControllerScript script(controller, 100ms);
   script.round();
   EXPECT_EQ(controller.window_bytes(), 500'000u);  // 1.25 MB/s for 2 * 100 ms + 200 ms
 }
 
-TEST(FixedRate, StopsAtTheInitialWindowWhenThePathFallsSilentAndResumesAtTheFirstReceipt) {
+TEST(FixedRate, StopsAtTheInitialWindowWhenThePathFallsSilentAndResumesAtTheFirstAck) {
   FixedRateController controller(ControllerConfig{});
   ControllerScript script(controller);
   script.round();

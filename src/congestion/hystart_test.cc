@@ -51,7 +51,7 @@ TEST(HyStart, NeedsEightSamplesOfARound) {
   EXPECT_EQ(hystart.phase(), HyStart::Phase::kConservative);
 }
 
-TEST(HyStart, CountsAReceiptForManyPacketsAsManySamples) {
+TEST(HyStart, CountsAnAckForManyPacketsAsManySamples) {
   HyStart hystart;
   round_of(hystart, 50ms, 1, 10);
   round_of(hystart, 100ms, 1, 20);

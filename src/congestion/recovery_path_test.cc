@@ -1,4 +1,4 @@
-// Controllers together with what drives them in a connection: Recovery's outcomes, the pacer's grants, the receipts of
+// Controllers together with what drives them in a connection: Recovery's outcomes, the pacer's grants, the acknowledgements of
 // AckTracker, over the link of the path model. Shows that the samples of one are what the other expects.
 #include <gtest/gtest.h>
 
@@ -75,14 +75,14 @@ class Transfer {
     }
     for (const std::uint32_t id : arrival.ids) {
       static_cast<void>(tracker_.on_packet(now_, id));
-      tracker_.queue_receipt(now_, id);
+      tracker_.queue_ack(now_, id);
     }
     tracker_.set_rtt(path_.round_trip);
     tracker_.on_batch_end(now_);
-    if (tracker_.due(now_)) flush_receipts();
+    if (tracker_.due(now_)) flush_acks();
   }
 
-  void flush_receipts() {
+  void flush_acks() {
     std::vector<std::uint32_t> ids(tracker_.pending());
     ids.resize(tracker_.take(now_, ids, false));
     if (!ids.empty()) arrivals_.emplace(now_ + path_.round_trip / 2, Arrival{.at_sender = true, .ids = std::move(ids)});
@@ -90,7 +90,7 @@ class Transfer {
 
   void acknowledge(const std::vector<std::uint32_t>& ids) {
     recovery_.begin_acks(now_);
-    for (const std::uint32_t id : ids) recovery_.on_receipt(id);
+    for (const std::uint32_t id : ids) recovery_.on_ack(id);
     const AckOutcome& outcome = recovery_.finish_acks();
     delivered_ += outcome.acked_bytes;
     const CongestionEvent event = congestion_event_of(now_, outcome, recovery_);
@@ -105,7 +105,7 @@ class Transfer {
       if (event.lost.packets > 0) controller_->on_congestion_event(event);
       if (outcome.persistent_congestion) controller_->on_persistent_timeout(now_);
     }
-    if (const auto deadline = tracker_.deadline(); deadline && *deadline <= now_) flush_receipts();
+    if (const auto deadline = tracker_.deadline(); deadline && *deadline <= now_) flush_acks();
   }
 
   void send() {

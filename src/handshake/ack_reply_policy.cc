@@ -6,7 +6,7 @@ namespace godwit {
 namespace {
 
 // Until then an ack is a repeat or a late copy of the handshake's own, whatever its nonce: an acceptor does not take a
-// second intro of an address within a second (wire spec 4.2), and receipts begin after it (wire spec 5.9).
+// second intro of an address within a second (wire spec 4.2), and acknowledgements begin after it (wire spec 5.9).
 constexpr Duration kHandshakeAfterglow = 1s;
 // Replayed acks must not turn into a stream of pings.
 constexpr Duration kPingSpacing = 100ms;
@@ -33,9 +33,9 @@ AckReaction AckReplyPolicy::on_success_ack(Instant now, const AckReplyFacts& fac
   }
   reaction.ping = !last_ping_ || now - *last_ping_ >= kPingSpacing;
   if (reaction.ping) last_ping_ = now;
-  // An acceptor below 0.2.152 retransmits its ack until receipted. The receipt must not confirm its first ordinary
+  // An acceptor below 0.2.152 retransmits its ack until acknowledged. The acknowledgement must not confirm its first ordinary
   // packet, which has id 0 too, unless that packet is here or cannot have been sent (wire spec 5.9).
-  reaction.receipt_zero = facts.initiator && facts.peer_may_use_id_zero &&
+  reaction.ack_zero = facts.initiator && facts.peer_may_use_id_zero &&
                           now - facts.established_at >= kHandshakeAfterglow &&
                           (seen.ordinary_id_zero_seen || !seen.ordinary_packet_seen);
   return reaction;

@@ -62,7 +62,7 @@ TEST_F(AckReplyTest, Item69AnExactRepeatOfTheEstablishingAckAnnouncesNothing) {
     EXPECT_FALSE(reaction.new_session);
     EXPECT_TRUE(reaction.repeat);
     EXPECT_TRUE(reaction.ping);
-    EXPECT_FALSE(reaction.receipt_zero);
+    EXPECT_FALSE(reaction.ack_zero);
   }
 }
 
@@ -87,7 +87,7 @@ TEST_F(AckReplyTest, AnAckThatNamesAnotherKeyAnnouncesANewSession) {
   EXPECT_FALSE(reaction.repeat);
   EXPECT_TRUE(reaction.new_session);
   EXPECT_TRUE(reaction.ping);
-  EXPECT_FALSE(reaction.receipt_zero);
+  EXPECT_FALSE(reaction.ack_zero);
 }
 
 TEST_F(AckReplyTest, ALegacyAckThatNamesAnotherKeyDoesSoToo) {
@@ -167,37 +167,37 @@ TEST_F(AckReplyTest, AReplayOfAnEarlierAnnouncementAnnouncesNothing) {
   EXPECT_FALSE(on_ack(11s, sending_key_, second).new_session);
 }
 
-TEST_F(AckReplyTest, Item45NoReceiptForAcksOfCurrentPeers) {
+TEST_F(AckReplyTest, Item45NoAckForAcksOfCurrentPeers) {
   begin();
-  EXPECT_FALSE(on_ack(5s, sending_key_, establishing_).receipt_zero);
+  EXPECT_FALSE(on_ack(5s, sending_key_, establishing_).ack_zero);
 }
 
-TEST_F(AckReplyTest, Item78AnOldAcceptorsRetransmittedAckIsReceiptedAfterASecond) {
+TEST_F(AckReplyTest, Item78AnOldAcceptorsRetransmittedAckIsAcknowledgedAfterASecond) {
   begin();
   peer_may_use_id_zero_ = true;
   ordinary_packet_seen_ = false;
-  EXPECT_FALSE(on_ack(500ms, sending_key_, establishing_).receipt_zero);
-  EXPECT_TRUE(on_ack(1s, sending_key_, establishing_).receipt_zero);
-  EXPECT_TRUE(on_ack(3s, sending_key_, establishing_).receipt_zero);
+  EXPECT_FALSE(on_ack(500ms, sending_key_, establishing_).ack_zero);
+  EXPECT_TRUE(on_ack(1s, sending_key_, establishing_).ack_zero);
+  EXPECT_TRUE(on_ack(3s, sending_key_, establishing_).ack_zero);
 }
 
-TEST_F(AckReplyTest, Item78TheReceiptNeverConfirmsAnOrdinaryPacketZeroThatIsMissing) {
+TEST_F(AckReplyTest, Item78TheAckNeverConfirmsAnOrdinaryPacketZeroThatIsMissing) {
   begin();
   peer_may_use_id_zero_ = true;
   // Packet 1 is here, packet 0 is not: it may have been sent and lost.
   ordinary_packet_seen_ = true;
-  EXPECT_FALSE(on_ack(2s, sending_key_, establishing_).receipt_zero);
+  EXPECT_FALSE(on_ack(2s, sending_key_, establishing_).ack_zero);
   ordinary_id_zero_seen_ = true;
-  EXPECT_TRUE(on_ack(3s, sending_key_, establishing_).receipt_zero);
+  EXPECT_TRUE(on_ack(3s, sending_key_, establishing_).ack_zero);
 }
 
-TEST_F(AckReplyTest, AnOldInitiatorsCompletionAckIsNotReceipted) {
+TEST_F(AckReplyTest, AnOldInitiatorsCompletionAckIsNotAcknowledged) {
   begin();
   initiator_ = false;
   peer_intro_seen_ = true;
   peer_may_use_id_zero_ = true;
   ordinary_packet_seen_ = false;
-  EXPECT_FALSE(on_ack(5s, sending_key_, establishing_, false).receipt_zero);
+  EXPECT_FALSE(on_ack(5s, sending_key_, establishing_, false).ack_zero);
 }
 
 }  // namespace

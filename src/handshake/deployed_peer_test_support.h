@@ -91,10 +91,10 @@ class DeployedPeer {
     outbox_.push_back(seal_message(random_, peer_key_, id, message));
   }
   // On its 100 ms timer in truth; that much sooner makes no difference here.
-  void send_receipt_of_zero() {
-    const std::array<std::uint32_t, 1> receipts = {0};
-    Bytes plaintext(wire::kMessageOverhead + wire::kReceiptSize);
-    GODWIT_ASSERT(wire::encode(plaintext, next_id_++, receipts, wire::NoOp{}) == plaintext.size());
+  void send_ack_of_zero() {
+    const std::array<std::uint32_t, 1> acks = {0};
+    Bytes plaintext(wire::kMessageOverhead + wire::kAckSize);
+    GODWIT_ASSERT(wire::encode(plaintext, next_id_++, acks, wire::NoOp{}) == plaintext.size());
     outbox_.push_back(seal_plaintext(random_, peer_key_, plaintext));
   }
   wire::AckOk ack(bool v2) const {
@@ -191,7 +191,7 @@ class DeployedPeer {
       send(wire::Pong{ping->sequence}, next_id_++);
     } else if (std::holds_alternative<wire::AckOk>(packet->message)) {
       if (!std::exchange(answered_ack_, true)) send(ack(false), 0);
-      send_receipt_of_zero();
+      send_ack_of_zero();
     } else if (const auto* error = std::get_if<wire::AckError>(&packet->message)) {
       closed_by_ = wire::AckError{{}};
       static_cast<void>(error);

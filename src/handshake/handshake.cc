@@ -40,7 +40,7 @@ HandshakeStep Handshake::receive(Instant now, MutableBytes datagram, MutableByte
 }
 
 HandshakeStep Handshake::receive_intro(Instant now, const IntroSeen& intro) {
-  if (auto* dialler = std::get_if<HandshakeInitiator>(&role_)) return dialler->receive_intro(now, intro);
+  if (auto* initiator = std::get_if<HandshakeInitiator>(&role_)) return initiator->receive_intro(now, intro);
   return std::get<HandshakeAcceptor>(role_).receive_intro(intro);
 }
 

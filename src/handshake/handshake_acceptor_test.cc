@@ -1,4 +1,4 @@
-// The answering role, against a dialler that the test scripts datagram by datagram.
+// The answering role, against an initiator that the test scripts datagram by datagram.
 #include "handshake/handshake_acceptor.h"
 
 #include <gtest/gtest.h>
@@ -49,7 +49,7 @@ TEST_F(AcceptorTest, Item34AnswersAnIntroWithASuccessAckThatNamesTheSource) {
   const auto packet = wire::decode(*plaintext);
   ASSERT_TRUE(packet.has_value());
   EXPECT_EQ(packet->packet_id, 0u);
-  EXPECT_TRUE(packet->receipts.empty());
+  EXPECT_TRUE(packet->acks.empty());
   const auto& ack = std::get<wire::AckOk>(packet->message);
   EXPECT_EQ(ack.remote_address, kAlice);
   EXPECT_EQ(ack.version, wire::kAnnouncedVersion);

@@ -104,7 +104,7 @@ TEST(HandshakeGolden, PlaysTheGatewayOfARecordedSessionByteForByte) {
   Session session = handshake->take_session();
   EXPECT_EQ(session.observed_self(), ack_in(vectors[2]).remote_address);
 
-  // Everything the dialler sent afterwards opens.
+  // Everything the initiator sent afterwards opens.
   std::array<std::uint8_t, wire::kMaxReceivedPlaintext> scratch;
   std::size_t opened = 0;
   for (std::size_t i = 3; i < vectors.size(); ++i) {
@@ -118,15 +118,15 @@ TEST(HandshakeGolden, PlaysTheGatewayOfARecordedSessionByteForByte) {
   EXPECT_EQ(opened, 4u);
 }
 
-TEST(HandshakeGolden, PlaysTheDiallerOfARecordedSessionByteForByte) {
+TEST(HandshakeGolden, PlaysTheInitiatorOfARecordedSessionByteForByte) {
   const json file = recording("gateway_short.json");
   const json& vectors = file.at("vectors");
   const wire::AckOk completion = ack_in(vectors[2]);
   // Its inbound key, an ephemeral secret that the recording does not know, the start of its nonces.
-  Side dialler(static_keys(file, "A (initiator)"),
+  Side initiator(static_keys(file, "A (initiator)"),
                {key_bytes(intro_key(vectors[0])), Bytes(32, 0x33), bytes_of(vectors[2], "nonce")});
   const KeyPair gateway = static_keys(file, "B (gateway/responder)");
-  auto handshake = Handshake::initiate(kStart, dialler.context, completion.remote_address, gateway.public_key());
+  auto handshake = Handshake::initiate(kStart, initiator.context, completion.remote_address, gateway.public_key());
   ASSERT_TRUE(handshake.has_value());
   const auto intros = test::drain(kStart, *handshake);
   ASSERT_EQ(intros.size(), 1u);
@@ -209,8 +209,8 @@ TEST(HandshakeGolden, Item23WritesTheRecordedErrorAckByteForByte) {
   EXPECT_EQ(to_hex(out), error.at("datagram").get<std::string>());
 
   // And read on the other side it ends the dial with the version in words.
-  Side dialler(static_keys(file, "A (initiator)"), {key_bytes(seen->intro.key)});
-  auto handshake = Handshake::initiate(kStart, dialler.context, test::kBob, gateway.keys.public_key());
+  Side initiator(static_keys(file, "A (initiator)"), {key_bytes(seen->intro.key)});
+  auto handshake = Handshake::initiate(kStart, initiator.context, test::kBob, gateway.keys.public_key());
   test::drain(kStart, *handshake);
   Bytes received = bytes_of(error, "datagram");
   EXPECT_EQ(test::deliver(kStart, *handshake, received).kind, HandshakeStep::Kind::kFailed);

@@ -190,7 +190,7 @@ TEST_F(HostileTest, IgnoresEverythingOnceItHasFinished) {
 }
 
 TEST_F(HostileTest, EveryPlaintextLengthUnderARightKeyIsSurvived) {
-  // Authentic, but not a message: a dialler waits on, all others are confirmed by it (conformance items 12, 36).
+  // Authentic, but not a message: an initiator waits on, all others are confirmed by it (conformance items 12, 36).
   const SymmetricKey theirs = new_key();
   for (std::size_t size = 0; size < 200; ++size) {
     const Bytes intro =

@@ -218,7 +218,7 @@ TEST_F(ProbeTest, AnAnswerToTheAckedKeyWaitsForOneThatNoPacketUnderTheIntrosCanO
   const auto confirmation = test::drain(kStart + 90ms, handshake_);
   ASSERT_EQ(confirmation.size(), 1u);
   EXPECT_TRUE(test::message_in<wire::Ping>(acked_key_, confirmation[0]).has_value());
-  // What else comes is not lost: it is not receipted.
+  // What else comes is not lost: it is not acknowledged.
   Bytes message = test::seal_message(bob_.random, k1_, 1, wire::ShortMessage{as_bytes("hi")});
   EXPECT_EQ(test::deliver(kStart + 90ms, handshake_, message).kind, HandshakeStep::Kind::kProgress);
   ASSERT_EQ(deliver_pong(test::message_in<wire::Ping>(intro_key_, sent[2])->sequence),

@@ -234,7 +234,7 @@ std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, D
   if (const auto* ping = message ? std::get_if<wire::Ping>(message) : nullptr) {
     begin_probe(now, attempt).on_ping(ping->sequence);
   } else if (context_->config->require_authenticated_peer || remote.probe->confirming()) {
-    // Not receipted, so that it comes again once there is a session to receive it.
+    // Not acknowledged, so that it comes again once there is a session to receive it.
     begin_probe(now, attempt);
   } else if (message == nullptr) {
     return nothing(trace::DropReason::kUndecodable);

@@ -1,4 +1,4 @@
-// What the tests of the dialling role share: a dialler and the datagrams that a scripted peer answers with. For tests
+// What the tests of the dialling role share: an initiator and the datagrams that a scripted peer answers with. For tests
 // only.
 #pragma once
 
@@ -17,7 +17,7 @@ class InitiatorTest : public testing::Test {
     GODWIT_ASSERT(handshake.has_value());
     return std::move(*handshake);
   }
-  // K1 as the peer learns it from the dialler's intro.
+  // K1 as the peer learns it from the initiator's intro.
   SymmetricKey first_key(const Bytes& intro) { return seen(bob_.keys, intro).intro.key; }
   Bytes success_ack(const SymmetricKey& under, const SymmetricKey& named, bool v2 = true) {
     wire::AckOk ack{.key = named, .remote_address = kAlice, .version = std::nullopt};

@@ -43,14 +43,14 @@ TEST_F(SuccessAckTest, HasTheSizesOfTheSpecificationWithIpv6) {
   EXPECT_EQ(seal(119, test::address("[2001:db8::1]:31337")).size(), 87u);
 }
 
-TEST_F(SuccessAckTest, Item34HasPacketIdZeroAndNoReceipts) {
+TEST_F(SuccessAckTest, Item34HasPacketIdZeroAndNoAcks) {
   const SuccessAck ack = seal(154, test::kAlice);
   const auto plaintext = test::open_packet(peer_key_, ByteView(ack.bytes).first(ack.size()));
   ASSERT_TRUE(plaintext.has_value());
   const auto packet = wire::decode(*plaintext);
   ASSERT_TRUE(packet.has_value());
   EXPECT_EQ(packet->packet_id, 0u);
-  EXPECT_TRUE(packet->receipts.empty());
+  EXPECT_TRUE(packet->acks.empty());
 }
 
 TEST_F(SuccessAckTest, WritesNothingIntoTooLittleRoom) {

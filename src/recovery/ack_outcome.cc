@@ -24,9 +24,9 @@ void AckOutcome::reset(std::uint64_t bytes_in_flight) {
   spurious_bytes = 0;
   probe_repaired_loss.reset();
   spurious_loss_undone = false;
-  stale_receipts = 0;
-  untracked_receipts = 0;
-  misbehaving_receipts = 0;
+  stale_acks = 0;
+  untracked_acks = 0;
+  misbehaving_acks = 0;
 }
 
 void TimeoutOutcome::reset(std::uint64_t bytes_in_flight) {

@@ -1,4 +1,4 @@
-// What Recovery found out, as values: the outcome of one receipt run and of one time-out. The connection applies them
+// What Recovery found out, as values: the outcome of one acknowledgement run and of one time-out. The connection applies them
 // to streams, congestion controller and trace. Vectors are reused: read before the next call into Recovery.
 #pragma once
 
@@ -46,7 +46,7 @@ struct LossOutcome {
 };
 
 struct AckOutcome : LossOutcome {
-  std::vector<AckedRange> acked;  // in the order of the receipts
+  std::vector<AckedRange> acked;  // in the order of the acknowledgements
   std::uint64_t acked_bytes = 0;
   std::uint64_t acked_packets = 0;
   std::uint64_t prior_bytes_in_flight = 0;  // before this run
@@ -63,10 +63,10 @@ struct AckOutcome : LossOutcome {
   // All losses since the latest reduction have turned out to be spurious: the reduction may be undone. Loss detection
   // treats the next loss as the start of a new episode.
   bool spurious_loss_undone = false;
-  // Receipts that confirm nothing.
-  std::uint32_t stale_receipts = 0;        // of packets settled before; repeats are normal
-  std::uint32_t untracked_receipts = 0;    // of Ping, Pong, NoOp, or id 0
-  std::uint32_t misbehaving_receipts = 0;  // of ids never sent (wire spec W20): the connection ends
+  // Acknowledgements that confirm nothing.
+  std::uint32_t stale_acks = 0;        // of packets settled before; repeats are normal
+  std::uint32_t untracked_acks = 0;    // of Ping, Pong, NoOp, or id 0
+  std::uint32_t misbehaving_acks = 0;  // of ids never sent (wire spec W20): the connection ends
 
   // Empty again, capacity kept.
   void reset(std::uint64_t bytes_in_flight);

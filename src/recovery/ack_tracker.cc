@@ -6,30 +6,30 @@ namespace godwit {
 
 AckTracker::AckTracker(const AckPolicy& policy) : policy_(&policy), queue_(policy.queue), path_(policy) {}
 
-Novelty AckTracker::on_noop(Instant now, std::uint32_t id) {
+DuplicateCheck AckTracker::on_noop(Instant now, std::uint32_t id) {
   if (ids_.is_duplicate(id)) {
     ++duplicates_;
-    return Novelty::kDuplicate;
+    return DuplicateCheck::kDuplicate;
   }
   noops_.add(id);
   static_cast<void>(ids_.insert(now, id));
   ++new_packets_;
-  return Novelty::kNew;
+  return DuplicateCheck::kNew;
 }
 
-Novelty AckTracker::on_tracked_noop(std::uint32_t id) {
-  if (tracked_noops_.contains(id)) return Novelty::kDuplicate;
+DuplicateCheck AckTracker::on_tracked_noop(std::uint32_t id) {
+  if (tracked_noops_.contains(id)) return DuplicateCheck::kDuplicate;
   tracked_noops_.add(id);
-  return Novelty::kNew;
+  return DuplicateCheck::kNew;
 }
 
 void AckTracker::queue_duplicate(Instant now, std::uint32_t id) {
   latest_duplicate_ = false;
   switch (queue_.push_duplicate(now, id, path_.soonest_reaction())) {
-    case ReceiptQueue::Duplicate::kWaiting:
-    case ReceiptQueue::Duplicate::kCopy: return;
-    case ReceiptQueue::Duplicate::kFull: flush_at_ = now; return;
-    case ReceiptQueue::Duplicate::kNeedless: ++needless_duplicates_; path_.on_needless_duplicate(now);
+    case AckQueue::Duplicate::kWaiting:
+    case AckQueue::Duplicate::kCopy: return;
+    case AckQueue::Duplicate::kFull: flush_at_ = now; return;
+    case AckQueue::Duplicate::kNeedless: ++needless_duplicates_; path_.on_needless_duplicate(now);
   }
 }
 
@@ -93,10 +93,10 @@ void AckTracker::trim() {
 AckStatistics AckTracker::statistics() const {
   return {.new_packets = new_packets_,
           .duplicates = duplicates_,
-          .receipts_taken = taken_,
-          .receipts_repeated = queue_.repeated(),
+          .acks_taken = taken_,
+          .acks_repeated = queue_.repeated(),
           .needless_duplicates = needless_duplicates_,
-          .receipts_overflowed = queue_.overflowed(),
+          .acks_overflowed = queue_.overflowed(),
           .ids_passed_by_age = ids_.ids_passed_by_age(),
           .ids_passed_by_limit = ids_.ids_passed_by_limit()};
 }

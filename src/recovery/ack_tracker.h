@@ -1,7 +1,7 @@
-// The receiver's half of reliability: is this packet new, and when do its receipts go back? One per receive epoch of a
-// connection (wire spec 5.8: a new session means a new tracker). The connection calls, for every receipted kind of
-// packet, on_packet and queue_receipt (duplicates too: wire spec 5.5); after each received run on_batch_end; then it
-// sends receipts if due(), and otherwise at deadline() or with whatever goes out before. NoOps of new peers, Ping,
+// The receiver's half of reliability: is this packet new, and when do its acknowledgements go back? One per receive epoch of a
+// connection (wire spec 5.8: a new session means a new tracker). The connection calls, for every acknowledged kind of
+// packet, on_packet and queue_ack (duplicates too: wire spec 5.5); after each received run on_batch_end; then it
+// sends acknowledgements if due(), and otherwise at deadline() or with whatever goes out before. NoOps of new peers, Ping,
 // Pong and handshake acks never come here.
 #pragma once
 
@@ -14,7 +14,7 @@
 #include "recovery/ack_path.h"
 #include "recovery/ack_policy.h"
 #include "recovery/noop_ids.h"
-#include "recovery/receipt_queue.h"
+#include "recovery/ack_queue.h"
 #include "recovery/received_ids.h"
 
 namespace godwit {
@@ -22,10 +22,10 @@ namespace godwit {
 struct AckStatistics {
   std::uint64_t new_packets = 0;
   std::uint64_t duplicates = 0;
-  std::uint64_t receipts_taken = 0;  // written into packets, repetitions included
-  std::uint64_t receipts_repeated = 0;
-  std::uint64_t needless_duplicates = 0;  // the sender had missed their receipts
-  std::uint64_t receipts_overflowed = 0;
+  std::uint64_t acks_taken = 0;  // written into packets, repetitions included
+  std::uint64_t acks_repeated = 0;
+  std::uint64_t needless_duplicates = 0;  // the sender had missed their acknowledgements
+  std::uint64_t acks_overflowed = 0;
   std::uint64_t ids_passed_by_age = 0;
   std::uint64_t ids_passed_by_limit = 0;
 };
@@ -37,29 +37,29 @@ class AckTracker {
   explicit AckTracker(const AckPolicy&& policy) = delete;
 
   // Records a packet that authenticated and decoded. Constant time in order.
-  Novelty on_packet(Instant now, std::uint32_t id) {
-    Novelty novelty = ids_.insert(now, id);
-    if (novelty == Novelty::kDuplicate && noops_.erase(id)) [[unlikely]] {
-      novelty = Novelty::kNew;
+  DuplicateCheck on_packet(Instant now, std::uint32_t id) {
+    DuplicateCheck duplicate_check = ids_.insert(now, id);
+    if (duplicate_check == DuplicateCheck::kDuplicate && noops_.erase(id)) [[unlikely]] {
+      duplicate_check = DuplicateCheck::kNew;
     }
-    latest_new_ = novelty == Novelty::kNew;
+    latest_new_ = duplicate_check == DuplicateCheck::kNew;
     latest_duplicate_ = !latest_new_;
     latest_id_ = id;
     new_packets_ += latest_new_ ? 1 : 0;
     duplicates_ += latest_new_ ? 0 : 1;
-    return novelty;
+    return duplicate_check;
   }
   // What on_packet would answer, without recording anything.
   [[nodiscard]] bool is_duplicate(std::uint32_t id) const { return ids_.is_duplicate(id) && !noops_.contains(id); }
   // Records a NoOp. Another message under the same id is new all the same (wire spec 5.6, W31).
-  Novelty on_noop(Instant now, std::uint32_t id);
+  DuplicateCheck on_noop(Instant now, std::uint32_t id);
   // A NoOp of a peer whose NoOps may have the ids of messages: recorded apart, so that these leave no gap. kNew unless
   // it is a replay of a recent one.
-  Novelty on_tracked_noop(std::uint32_t id);
+  DuplicateCheck on_tracked_noop(std::uint32_t id);
 
-  // Queues a receipt; an id already waiting is not queued twice. Any id may be queued (wire spec 5.9), on_packet or
+  // Queues an acknowledgement; an id already waiting is not queued twice. Any id may be queued (wire spec 5.9), on_packet or
   // not.
-  void queue_receipt(Instant now, std::uint32_t id) {
+  void queue_ack(Instant now, std::uint32_t id) {
     const bool latest = id == latest_id_;
     const bool known_new = latest_new_ && latest;
     latest_new_ = false;
@@ -93,17 +93,17 @@ class AckTracker {
 
   // Once after each received run, before due().
   void on_batch_end(Instant now);
-  // Whether receipts should be sent now even if nothing else is.
+  // Whether acknowledgements should be sent now even if nothing else is.
   [[nodiscard]] bool due(Instant now) const;
-  // When due() becomes true by itself; nothing when no receipt waits and none has to be repeated without new ones.
+  // When due() becomes true by itself; nothing when no acknowledgement waits and none has to be repeated without new ones.
   [[nodiscard]] std::optional<Instant> deadline() const;
-  // Most receipts that the caller is to put into one packet of their own.
+  // Most acknowledgements that the caller is to put into one packet of their own.
   [[nodiscard]] std::size_t receipts_per_packet() const { return policy_->receipts_per_packet; }
-  // Receipts waiting, repetitions not counted.
+  // Acknowledgements waiting, repetitions not counted.
   [[nodiscard]] std::size_t pending() const { return queue_.size(); }
 
-  // Writes waiting receipts to `out`, oldest first; what is left of it is filled with recent ones if `repeat_recent`.
-  // Returns how many were written. The caller sends them: a receipt taken is not waiting any more.
+  // Writes waiting acknowledgements to `out`, oldest first; what is left of it is filled with recent ones if `repeat_recent`.
+  // Returns how many were written. The caller sends them: an acknowledgement taken is not waiting any more.
   std::size_t take(Instant now, std::span<std::uint32_t> out, bool repeat_recent);
 
   // Gives memory back on an idle connection. Ids are kept.
@@ -111,7 +111,7 @@ class AckTracker {
 
   [[nodiscard]] AckStatistics statistics() const;
   [[nodiscard]] std::size_t gap_count() const { return ids_.gap_count(); }
-  // In how many later packets each receipt is repeated at present.
+  // In how many later packets each acknowledgement is repeated at present.
   [[nodiscard]] std::uint32_t repetitions() const { return path_.repetitions(); }
   [[nodiscard]] Duration delay() const { return path_.delay(); }
 
@@ -123,10 +123,10 @@ class AckTracker {
   ReceivedIds ids_;
   NoOpIds noops_;          // in ids_ by a NoOp alone
   NoOpIds tracked_noops_;  // not in ids_
-  ReceiptQueue queue_;
+  AckQueue queue_;
   AckPath path_;
   Instant flush_at_ = kNever;  // what has just arrived is urgent
-  Instant taken_at_{};         // the latest receipts
+  Instant taken_at_{};         // the latest acknowledgements
   std::uint32_t latest_id_ = 0;
   bool latest_new_ = false;
   bool latest_duplicate_ = false;

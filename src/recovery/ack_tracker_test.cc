@@ -21,7 +21,7 @@ class AckTrackerTest : public testing::Test {
  protected:
   void receive(Instant now, std::uint32_t id) {
     static_cast<void>(tracker_.on_packet(now, id));
-    tracker_.queue_receipt(now, id);
+    tracker_.queue_ack(now, id);
   }
   void receive_batch(Instant now, std::uint32_t first, std::uint32_t count) {
     for (std::uint32_t id = first; id < first + count; ++id) receive(now, id);
@@ -32,7 +32,7 @@ class AckTrackerTest : public testing::Test {
     out.resize(tracker_.take(now, out, repeat));
     return out;
   }
-  // Past the prompt receipts of a young connection.
+  // Past the prompt acknowledgements of a young connection.
   void grow_up() {
     receive_batch(kStart, 1, 64);
     take(kStart);
@@ -46,13 +46,13 @@ class AckTrackerTest : public testing::Test {
 };
 
 // The second of two in a row says that the packet came again.
-TEST_F(AckTrackerTest, ReportsADuplicateOnceAndReceiptsItAgainTwiceInARow) {
-  EXPECT_EQ(tracker_.on_packet(kStart, 1), Novelty::kNew);
-  tracker_.queue_receipt(kStart, 1);
+TEST_F(AckTrackerTest, ReportsADuplicateOnceAndAcksItAgainTwiceInARow) {
+  EXPECT_EQ(tracker_.on_packet(kStart, 1), DuplicateCheck::kNew);
+  tracker_.queue_ack(kStart, 1);
   EXPECT_THAT(take(kStart), ElementsAre(1));
   EXPECT_TRUE(tracker_.is_duplicate(1));
-  EXPECT_EQ(tracker_.on_packet(kStart, 1), Novelty::kDuplicate);
-  tracker_.queue_receipt(kStart, 1);
+  EXPECT_EQ(tracker_.on_packet(kStart, 1), DuplicateCheck::kDuplicate);
+  tracker_.queue_ack(kStart, 1);
   tracker_.on_batch_end(kStart);
   EXPECT_TRUE(tracker_.due(kStart));
   EXPECT_THAT(take(kStart), ElementsAre(1, 1));
@@ -61,32 +61,32 @@ TEST_F(AckTrackerTest, ReportsADuplicateOnceAndReceiptsItAgainTwiceInARow) {
 TEST_F(AckTrackerTest, AsksWithoutRecording) {
   EXPECT_FALSE(tracker_.is_duplicate(9));
   EXPECT_FALSE(tracker_.is_duplicate(9));
-  EXPECT_EQ(tracker_.on_packet(kStart, 9), Novelty::kNew);
+  EXPECT_EQ(tracker_.on_packet(kStart, 9), DuplicateCheck::kNew);
 }
 
 // wire spec 5.6 and W31.
 TEST_F(AckTrackerTest, ANoOpDoesNotMakeTheMessageWithItsIdADuplicate) {
   for (std::uint32_t id = 1; id <= 1000; ++id) {
-    EXPECT_EQ(tracker_.on_noop(kStart, id), Novelty::kNew);
-    EXPECT_EQ(tracker_.on_noop(kStart, id), Novelty::kDuplicate) << "a replay";
+    EXPECT_EQ(tracker_.on_noop(kStart, id), DuplicateCheck::kNew);
+    EXPECT_EQ(tracker_.on_noop(kStart, id), DuplicateCheck::kDuplicate) << "a replay";
     if (id % 3 == 0) continue;
     EXPECT_FALSE(tracker_.is_duplicate(id));
-    EXPECT_EQ(tracker_.on_packet(kStart, id), Novelty::kNew);
+    EXPECT_EQ(tracker_.on_packet(kStart, id), DuplicateCheck::kNew);
     EXPECT_TRUE(tracker_.is_duplicate(id));
-    EXPECT_EQ(tracker_.on_packet(kStart, id), Novelty::kDuplicate);
-    EXPECT_EQ(tracker_.on_noop(kStart, id), Novelty::kDuplicate);
+    EXPECT_EQ(tracker_.on_packet(kStart, id), DuplicateCheck::kDuplicate);
+    EXPECT_EQ(tracker_.on_noop(kStart, id), DuplicateCheck::kDuplicate);
     EXPECT_TRUE(tracker_.is_duplicate(id)) << "a replayed NoOp opens no second door";
   }
   EXPECT_LE(tracker_.gap_count(), 1U) << "the one below the first id";
 }
 
 TEST_F(AckTrackerTest, ReportsTheReplayOfANoOpThatItsPeerTracks) {
-  EXPECT_EQ(tracker_.on_tracked_noop(7), Novelty::kNew);
-  EXPECT_EQ(tracker_.on_tracked_noop(7), Novelty::kDuplicate);
-  EXPECT_EQ(tracker_.on_packet(kStart, 7), Novelty::kNew) << "the message with its id";
+  EXPECT_EQ(tracker_.on_tracked_noop(7), DuplicateCheck::kNew);
+  EXPECT_EQ(tracker_.on_tracked_noop(7), DuplicateCheck::kDuplicate);
+  EXPECT_EQ(tracker_.on_packet(kStart, 7), DuplicateCheck::kNew) << "the message with its id";
 }
 
-TEST_F(AckTrackerTest, ReceiptsEveryBatchOfAYoungConnectionOnceADelay) {
+TEST_F(AckTrackerTest, AcksEveryBatchOfAYoungConnectionOnceADelay) {
   receive_batch(kStart, 1, 10);
   EXPECT_TRUE(tracker_.due(kStart));
   take(kStart);
@@ -149,11 +149,11 @@ TEST_F(AckTrackerTest, IsDueAfterATail) {
   EXPECT_FALSE(tracker_.due(kStart));
 }
 
-TEST_F(AckTrackerTest, RepeatsTheLastReceiptsByThemselvesOnceSomeWereLost) {
+TEST_F(AckTrackerTest, RepeatsTheLastAcksByThemselvesOnceSomeWereLost) {
   grow_up();
   tracker_.set_rtt(40ms);
   const Instant later = kStart + 100ms;
-  receive_batch(later, 60, 1);  // its receipt was lost
+  receive_batch(later, 60, 1);  // its acknowledgement was lost
   ASSERT_EQ(tracker_.repetitions(), 2u);
   take(later, 288, true);
   // Nothing else comes: two more packets, 2 * 5 ms apart, before a probe after one and a half round trips.
@@ -167,23 +167,23 @@ TEST_F(AckTrackerTest, RepeatsTheLastReceiptsByThemselvesOnceSomeWereLost) {
   EXPECT_FALSE(tracker_.deadline());
 }
 
-TEST_F(AckTrackerTest, SendsNothingForItsOwnSakeWhereNoReceiptWasLost) {
+TEST_F(AckTrackerTest, SendsNothingForItsOwnSakeWhereNoAckWasLost) {
   grow_up();
   receive_batch(kStart, next_, 5);
   take(kStart + 1s, 288, true);
   EXPECT_FALSE(tracker_.deadline());
 }
 
-TEST_F(AckTrackerTest, SpacesWhatIsUrgentWhereAQueueHoldsReceiptsBack) {
+TEST_F(AckTrackerTest, SpacesWhatIsUrgentWhereAQueueHoldsAcksBack) {
   grow_up();
   tracker_.set_rtt(40ms);
-  // Late duplicates show that receipts get lost.
+  // Late duplicates show that acknowledgements get lost.
   for (std::uint32_t i = 1; i <= 8; ++i) receive_batch(kStart + 500ms + i * Duration{50ms}, i, 1);
   take(kStart + 950ms);
   for (int i = 0; i < 20; ++i) tracker_.on_round_trip(120ms, 40ms);
   const Instant later = kStart + 1s;
   receive_batch(later, next_ + 1, 1);  // a gap
-  EXPECT_TRUE(tracker_.due(later)) << "the last packet of receipts is long ago";
+  EXPECT_TRUE(tracker_.due(later)) << "the last packet of acknowledgements is long ago";
   take(later);
   receive_batch(later, next_ + 3, 1);  // another
   EXPECT_FALSE(tracker_.due(later));
@@ -202,7 +202,7 @@ TEST_F(AckTrackerTest, OwesNothingWhenNothingWaits) {
   EXPECT_FALSE(tracker_.due(kStart + 1h));
 }
 
-TEST_F(AckTrackerTest, StaysDueUntilAllReceiptsAreTaken) {
+TEST_F(AckTrackerTest, StaysDueUntilAllAcksAreTaken) {
   receive_batch(kStart, 1, 10);
   EXPECT_EQ(take(kStart, 4).size(), 4u);
   EXPECT_TRUE(tracker_.due(kStart));
@@ -210,22 +210,22 @@ TEST_F(AckTrackerTest, StaysDueUntilAllReceiptsAreTaken) {
   EXPECT_FALSE(tracker_.due(kStart));
 }
 
-TEST_F(AckTrackerTest, IsDueWhenReceiptsOverflow) {
+TEST_F(AckTrackerTest, IsDueWhenAcksOverflow) {
   constexpr AckPolicy kPolicy = {.threshold = 100, .prompt_packets = 0, .queue = {.pending_limit = 3}};
   AckTracker small(kPolicy);
   for (std::uint32_t id = 1; id <= 4; ++id) {
     static_cast<void>(small.on_packet(kStart, id));
-    small.queue_receipt(kStart, id);
+    small.queue_ack(kStart, id);
   }
   EXPECT_TRUE(small.due(kStart));
-  EXPECT_EQ(small.statistics().receipts_overflowed, 1u);
+  EXPECT_EQ(small.statistics().acks_overflowed, 1u);
 }
 
 TEST_F(AckTrackerTest, QueuesIdsThatWereNeverRecorded) {
-  tracker_.queue_receipt(kStart, 0);  // a handshake ack (wire spec 5.9)
-  tracker_.queue_receipt(kStart, 0);
-  EXPECT_EQ(tracker_.on_packet(kStart, 0), Novelty::kNew);
-  tracker_.queue_receipt(kStart, 0);
+  tracker_.queue_ack(kStart, 0);  // a handshake ack (wire spec 5.9)
+  tracker_.queue_ack(kStart, 0);
+  EXPECT_EQ(tracker_.on_packet(kStart, 0), DuplicateCheck::kNew);
+  tracker_.queue_ack(kStart, 0);
   EXPECT_THAT(take(kStart), ElementsAre(0));
 }
 
@@ -237,8 +237,8 @@ TEST_F(AckTrackerTest, CountsWhatItDid) {
   const AckStatistics statistics = tracker_.statistics();
   EXPECT_EQ(statistics.new_packets, 5u);
   EXPECT_EQ(statistics.duplicates, 1u);
-  EXPECT_EQ(statistics.receipts_taken, 10u);
-  EXPECT_EQ(statistics.receipts_repeated, 5u);
+  EXPECT_EQ(statistics.acks_taken, 10u);
+  EXPECT_EQ(statistics.acks_repeated, 5u);
 }
 
 TEST_F(AckTrackerTest, GivesUpGapsAtTheEndOfABatch) {
@@ -249,7 +249,7 @@ TEST_F(AckTrackerTest, GivesUpGapsAtTheEndOfABatch) {
   EXPECT_EQ(tracker_.statistics().ids_passed_by_age, 1u);
 }
 
-// Random batches with duplicates, takes of any size; against a set of ids and a deque of receipts.
+// Random batches with duplicates, takes of any size; against a set of ids and a deque of acknowledgements.
 TEST(AckTracker, AgreesWithANaiveModel) {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     DeterministicRandom random(seed);
@@ -275,8 +275,8 @@ TEST(AckTracker, AgreesWithANaiveModel) {
           }
         }
         const bool known = !received.insert(id).second;
-        ASSERT_EQ(tracker.on_packet(now, id) == Novelty::kDuplicate, known) << "seed " << seed;
-        tracker.queue_receipt(now, id);
+        ASSERT_EQ(tracker.on_packet(now, id) == DuplicateCheck::kDuplicate, known) << "seed " << seed;
+        tracker.queue_ack(now, id);
         if (known) duplicated.insert(id);
         if (std::find(waiting.begin(), waiting.end(), id) == waiting.end())
           waiting.insert(waiting.end(), known ? 2 : 1, id);

@@ -1,5 +1,5 @@
 // Nothing allocates per packet in the steady state: the whole of recovery, both halves, under loss, reordering, lost
-// receipts and probes, with every allocation of the process counted.
+// acknowledgements and probes, with every allocation of the process counted.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kRun = 54;
 constexpr std::size_t kRunsUnderway = 40;
 
-// A run leaves every 100 us and arrives 4 ms later; one in 97 packets and one in 20 receipt packets are lost, in a
+// A run leaves every 100 us and arrives 4 ms later; one in 97 packets and one in 20 acknowledgement packets are lost, in a
 // fixed rhythm: by chance a packet could be lost ever more often and raise the high-water marks after any warm-up.
 class Loop {
  public:
@@ -60,14 +60,14 @@ class Loop {
     for (std::size_t i = 0; i < run.count; ++i) {
       if (run.ids[i] % 97 == 0 && i >= run.resent) continue;
       static_cast<void>(tracker_.on_packet(now_, run.ids[i]));
-      tracker_.queue_receipt(now_, run.ids[i]);
+      tracker_.queue_ack(now_, run.ids[i]);
     }
     tracker_.on_batch_end(now_);
     if (!tracker_.due(now_)) return;
-    const std::size_t count = tracker_.take(now_, receipts_, true);
-    if (++receipt_packets_ % 20 == 0) return;  // lost; never two in a row
+    const std::size_t count = tracker_.take(now_, acks_, true);
+    if (++ack_packets_ % 20 == 0) return;  // lost; never two in a row
     recovery_.begin_acks(now_);
-    for (std::size_t i = 0; i < count; ++i) recovery_.on_receipt(receipts_[i]);
+    for (std::size_t i = 0; i < count; ++i) recovery_.on_ack(acks_[i]);
     static_cast<void>(recovery_.finish_acks());
   }
 
@@ -78,9 +78,9 @@ class Loop {
   Instant now_{1s};
   std::uint32_t fragments_ = 0;
   std::size_t turn_ = 0;
-  std::size_t receipt_packets_ = 0;
+  std::size_t ack_packets_ = 0;
   std::array<Run, kRunsUnderway> underway_{};
-  std::array<std::uint32_t, 288> receipts_{};
+  std::array<std::uint32_t, 288> acks_{};
 };
 
 TEST(Allocation, NothingAllocatesInTheSteadyState) {
@@ -103,12 +103,12 @@ TEST(Allocation, AnIdleConnectionGivesItsMemoryBack) {
     const std::uint32_t id = recovery.next_packet_id();
     recovery.on_sent(now, id, {PacketContent::Kind::kMessage, 1, 0}, 1200);
     static_cast<void>(tracker.on_packet(now, id));
-    tracker.queue_receipt(now, id);
+    tracker.queue_ack(now, id);
   }
-  std::vector<std::uint32_t> receipts(10'000);
-  receipts.resize(tracker.take(now, receipts, true));
+  std::vector<std::uint32_t> acks(10'000);
+  acks.resize(tracker.take(now, acks, true));
   recovery.begin_acks(now);
-  for (std::uint32_t id = 1; id < 10'100; ++id) recovery.on_receipt(id);
+  for (std::uint32_t id = 1; id < 10'100; ++id) recovery.on_ack(id);
   EXPECT_EQ(recovery.finish_acks().acked_packets, 10'000u);
   recovery.trim();
   tracker.trim();

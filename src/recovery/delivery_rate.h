@@ -1,5 +1,5 @@
 // Delivery rate sampling (draft-ietf-ccwg-bbr section 4.1): how fast the path delivered the latest flight. Stamps a
-// packet when it is sent, makes one sample a receipt run from the newest packet confirmed in it. Owned by Recovery.
+// packet when it is sent, makes one sample an acknowledgement run from the newest packet confirmed in it. Owned by Recovery.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ struct RateSample {
   bool has_rate = false;        // false: delivery_rate and interval mean nothing (no packet, or too short a time)
   bool is_app_limited = false;  // the newest packet confirmed was sent while the application had no more to send
   Bandwidth delivery_rate;
-  Duration interval{};                // the longer of the send and the receipt interval
+  Duration interval{};                // the longer of the send and the acknowledgement interval
   Duration rtt{};                     // from that packet's latest transmission to now
   std::uint64_t delivered = 0;        // bytes delivered over the interval
   std::uint64_t prior_delivered = 0;  // total_delivered when that packet was sent
@@ -43,7 +43,7 @@ class DeliveryRate {
   [[nodiscard]] bool application_limited() const { return limited_until_ != 0; }
 
   void on_lost(std::uint64_t bytes) { lost_ += bytes; }
-  // One receipt run: `newest` is the packet sent last among those confirmed, null if it is not known which of their
+  // One acknowledgement run: `newest` is the packet sent last among those confirmed, null if it is not known which of their
   // transmissions arrived. Requires acked_bytes > 0.
   [[nodiscard]] RateSample on_acked(Instant now, const SentPacket* newest, std::uint64_t acked_bytes,
                                     std::uint64_t lost_bytes, Duration minimum_rtt);

@@ -47,11 +47,11 @@ TEST(DeliveryRate, MeasuresTheRateOfTheBottleneck) {
   EXPECT_FALSE(sample.is_app_limited);
 }
 
-TEST(DeliveryRate, TakesTheLongerOfSendAndReceiptInterval) {
+TEST(DeliveryRate, TakesTheLongerOfSendAndAckInterval) {
   DeliveryRate rate;
   const SentPacket first = sent(rate, kStart, true, 0);
   const SentPacket second = sent(rate, kStart + 100ms, false, 1000);
-  // Receipts compressed into one moment: the send interval of 100 ms bounds the rate.
+  // Acknowledgements compressed into one moment: the send interval of 100 ms bounds the rate.
   const RateSample one = rate.on_acked(kStart + 130ms, &first, 1000, 0, 10ms);
   EXPECT_EQ(one.interval, 130ms);
   const RateSample sample = rate.on_acked(kStart + 130ms, &second, 1000, 0, 10ms);

@@ -38,7 +38,7 @@ bool LossDetector::on_spurious_loss(const SentPacket& packet) {
   return episode_was_mistake();
 }
 
-// After a time-out it is likely that only the first packets were sent again when the receipts of all come in late.
+// After a time-out it is likely that only the first packets were sent again when the acknowledgements of all come in late.
 // These few are then in doubt, not proof of a loss (the idea of RFC 5682).
 bool LossDetector::on_repaired_loss(const SentPacket& packet) {
   if (!in_episode(packet)) return false;
@@ -160,7 +160,7 @@ void LossDetector::extend_chain(Instant sent_at, const RttEstimator& rtt, LossOu
     chain_began_ = sent_at;
     return;
   }
-  const Duration probe_timeout = rtt.smoothed() + std::max(4 * rtt.variance(), kTimerGranularity) + rtt.receipt_delay();
+  const Duration probe_timeout = rtt.smoothed() + std::max(4 * rtt.variance(), kTimerGranularity) + rtt.ack_delay();
   if (sent_at - chain_began_ < kPersistentProbeTimeouts * probe_timeout) return;
   outcome.persistent_congestion = true;
   chain_open_ = false;

@@ -1,7 +1,7 @@
 // Which packets are lost, judged from what was sent and what was confirmed, in send order: a packet threshold and a
 // time threshold (RFC 9002 section 6.1), both adapting to reordering (RFC 8985). Keeps no packets: it walks
 // SentPackets, marks, and reports. Also tells whether a loss was spurious, and persistent congestion. Owned by
-// Recovery. Receipts name single ids and may be lost: nothing here takes one receipt to confirm any other packet.
+// Recovery. Acknowledgements name single ids and may be lost: nothing here takes one acknowledgement to confirm any other packet.
 #pragma once
 
 #include <cstdint>
@@ -28,10 +28,10 @@ class LossDetector {
  public:
   explicit LossDetector(LossConfig config = {}) : config_(config), packet_threshold_(config.packet_threshold) {}
 
-  // --- What receipts say; call before detect() ---
+  // --- What acknowledgements say; call before detect() ---
   // The packet sent last among those just confirmed, by the transmission that arrived.
   void on_newest_acked(std::uint32_t send_number);
-  // Nothing before the first receipt.
+  // Nothing before the first acknowledgement.
   [[nodiscard]] std::optional<std::uint32_t> newest_acked() const { return newest_acked_; }
   // A packet sent only once was confirmed after `extent` later transmissions were, in an earlier run.
   void on_reordering(std::uint32_t extent);

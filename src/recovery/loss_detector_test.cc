@@ -20,7 +20,7 @@ class LossDetectorTest : public testing::Test {
   };
 
   void learn_round_trip(Duration round_trip) {
-    for (int i = 0; i < 200; ++i) rtt_.on_receipt_sample(kStart, round_trip, true);
+    for (int i = 0; i < 200; ++i) rtt_.on_ack_sample(kStart, round_trip, true);
   }
   // Sends ids first to last, one a millisecond.
   void send(std::uint32_t first, std::uint32_t last) {

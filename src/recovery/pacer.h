@@ -37,7 +37,7 @@ class Pacer {
   [[nodiscard]] Bandwidth rate() const { return rate_; }
 
   // Bytes that may go now. Once the credit has fallen below one datagram it is 0 until a whole run may go, so that
-  // receipts coming in do not cut runs into single packets.
+  // acknowledgements coming in do not cut runs into single packets.
   [[nodiscard]] std::uint64_t budget(Instant now);
   // How long until `bytes`, at most burst(), may go by themselves: a short message does not wait until budget() has
   // saved up a whole run. Zero if they may go now, Duration::max() at a rate of zero.

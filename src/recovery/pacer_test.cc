@@ -41,7 +41,7 @@ TEST(Pacer, WaitsForAWholeRunOnceUsedUp) {
   EXPECT_EQ(pacer.budget(kStart), 0u);
   EXPECT_EQ(pacer.until_release(kStart), 1ms);
   EXPECT_EQ(pacer.next_release(kStart), kStart + 1ms);
-  EXPECT_EQ(pacer.budget(kStart + 900us), 0u);  // a receipt coming in does not cut the run
+  EXPECT_EQ(pacer.budget(kStart + 900us), 0u);  // an acknowledgement coming in does not cut the run
   EXPECT_EQ(pacer.budget(kStart + 1ms), 12'500u);
   EXPECT_EQ(pacer.until_release(kStart + 1ms), 0ns);
 }

@@ -22,13 +22,13 @@ constexpr std::int32_t kLifetimeTicks = static_cast<std::int32_t>(ReceivedIds::k
 
 }  // namespace
 
-Novelty ReceivedIds::insert_out_of_order(Instant now, std::uint32_t id) {
+DuplicateCheck ReceivedIds::insert_out_of_order(Instant now, std::uint32_t id) {
   if (!started_) {
     started_ = true;
     first_ = kBase + id;
     next_ = first_ + 1;
     append_gap({.begin = first_ - kReach, .length = static_cast<std::uint32_t>(kReach), .since = ticks(now)});
-    return Novelty::kNew;
+    return DuplicateCheck::kNew;
   }
   const std::uint64_t full = unwrap(id);
   if (full >= next_) {
@@ -37,22 +37,22 @@ Novelty ReceivedIds::insert_out_of_order(Instant now, std::uint32_t id) {
       disorder_ = true;
     }
     next_ = full + 1;
-    return Novelty::kNew;
+    return DuplicateCheck::kNew;
   }
 
   std::size_t index = find_gap(full);
-  if (index == count_) return Novelty::kDuplicate;
+  if (index == count_) return DuplicateCheck::kDuplicate;
   disorder_ = true;
   Gap& hit = gap(index);
   if (full == hit.begin) {
     ++hit.begin;
     --hit.length;
     if (hit.length == 0) erase_gap(index);
-    return Novelty::kNew;
+    return DuplicateCheck::kNew;
   }
   if (full == hit.end() - 1) {
     --hit.length;
-    return Novelty::kNew;
+    return DuplicateCheck::kNew;
   }
   const Gap upper{.begin = full + 1, .length = static_cast<std::uint32_t>(hit.end() - full - 1), .since = hit.since};
   hit.length = static_cast<std::uint32_t>(full - hit.begin);
@@ -64,7 +64,7 @@ Novelty ReceivedIds::insert_out_of_order(Instant now, std::uint32_t id) {
   } else {
     insert_gap(index + 1, upper);
   }
-  return Novelty::kNew;
+  return DuplicateCheck::kNew;
 }
 
 bool ReceivedIds::is_duplicate(std::uint32_t id) const {

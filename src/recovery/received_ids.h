@@ -12,7 +12,7 @@
 
 namespace godwit {
 
-enum class Novelty : std::uint8_t { kNew, kDuplicate };
+enum class DuplicateCheck : std::uint8_t { kNew, kDuplicate };
 
 class ReceivedIds {
  public:
@@ -23,10 +23,10 @@ class ReceivedIds {
   static constexpr std::uint64_t kReach = std::uint64_t{1} << 30;
 
   // Records `id`. Constant time in order; logarithmic plus a move of gaps otherwise.
-  Novelty insert(Instant now, std::uint32_t id) {
+  DuplicateCheck insert(Instant now, std::uint32_t id) {
     if (started_ && id == static_cast<std::uint32_t>(next_)) [[likely]] {
       ++next_;
-      return Novelty::kNew;
+      return DuplicateCheck::kNew;
     }
     return insert_out_of_order(now, id);
   }
@@ -52,7 +52,7 @@ class ReceivedIds {
     [[nodiscard]] std::uint64_t end() const { return begin + length; }
   };
 
-  Novelty insert_out_of_order(Instant now, std::uint32_t id);
+  DuplicateCheck insert_out_of_order(Instant now, std::uint32_t id);
   [[nodiscard]] std::uint64_t unwrap(std::uint32_t id) const;
   [[nodiscard]] std::size_t find_gap(std::uint64_t id) const;  // count_ if in none
   [[nodiscard]] Gap& gap(std::size_t index) { return slots_[(head_ + index) & (slots_.size() - 1)]; }

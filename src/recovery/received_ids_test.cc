@@ -18,9 +18,9 @@ TEST(ReceivedIds, ReportsAnIdOnce) {
   ReceivedIds ids;
   for (std::uint32_t id = 1; id <= 1000; ++id) {
     EXPECT_FALSE(ids.is_duplicate(id));
-    EXPECT_EQ(ids.insert(kStart, id), Novelty::kNew);
+    EXPECT_EQ(ids.insert(kStart, id), DuplicateCheck::kNew);
     EXPECT_TRUE(ids.is_duplicate(id));
-    EXPECT_EQ(ids.insert(kStart, id), Novelty::kDuplicate);
+    EXPECT_EQ(ids.insert(kStart, id), DuplicateCheck::kDuplicate);
   }
   EXPECT_EQ(ids.gap_count(), 1u);  // what lies below the first id
 }
@@ -28,29 +28,29 @@ TEST(ReceivedIds, ReportsAnIdOnce) {
 TEST(ReceivedIds, AcceptsPeersThatStartAtZeroOrAnywhere) {
   for (const std::uint32_t first : {0u, 1u, 77u, 0x7fffffffu, 0x80000000u, 0xfffffff0u, 0xffffffffu}) {
     ReceivedIds ids;
-    for (std::uint32_t i = 0; i < 100; ++i) EXPECT_EQ(ids.insert(kStart, first + i), Novelty::kNew) << first;
-    for (std::uint32_t i = 0; i < 100; ++i) EXPECT_EQ(ids.insert(kStart, first + i), Novelty::kDuplicate) << first;
+    for (std::uint32_t i = 0; i < 100; ++i) EXPECT_EQ(ids.insert(kStart, first + i), DuplicateCheck::kNew) << first;
+    for (std::uint32_t i = 0; i < 100; ++i) EXPECT_EQ(ids.insert(kStart, first + i), DuplicateCheck::kDuplicate) << first;
   }
 }
 
 TEST(ReceivedIds, AcceptsAnIdBelowTheFirstThatArrived) {
   ReceivedIds ids;
-  EXPECT_EQ(ids.insert(kStart, 5), Novelty::kNew);
-  EXPECT_EQ(ids.insert(kStart, 0), Novelty::kNew);
-  EXPECT_EQ(ids.insert(kStart, 0), Novelty::kDuplicate);
-  EXPECT_EQ(ids.insert(kStart, 4), Novelty::kNew);
-  EXPECT_EQ(ids.insert(kStart, 1), Novelty::kNew);
-  EXPECT_EQ(ids.insert(kStart, 5), Novelty::kDuplicate);
+  EXPECT_EQ(ids.insert(kStart, 5), DuplicateCheck::kNew);
+  EXPECT_EQ(ids.insert(kStart, 0), DuplicateCheck::kNew);
+  EXPECT_EQ(ids.insert(kStart, 0), DuplicateCheck::kDuplicate);
+  EXPECT_EQ(ids.insert(kStart, 4), DuplicateCheck::kNew);
+  EXPECT_EQ(ids.insert(kStart, 1), DuplicateCheck::kNew);
+  EXPECT_EQ(ids.insert(kStart, 5), DuplicateCheck::kDuplicate);
 }
 
 TEST(ReceivedIds, AcceptsARetransmissionThatComesTensOfThousandsOfIdsLate) {
   ReceivedIds ids;
   for (std::uint32_t id = 1; id <= 200'000; ++id) {
     if (id == 1000) continue;
-    EXPECT_EQ(ids.insert(kStart + id * 1us, id), Novelty::kNew);
+    EXPECT_EQ(ids.insert(kStart + id * 1us, id), DuplicateCheck::kNew);
   }
-  EXPECT_EQ(ids.insert(kStart + 2min, 1000), Novelty::kNew);
-  EXPECT_EQ(ids.insert(kStart + 2min, 1000), Novelty::kDuplicate);
+  EXPECT_EQ(ids.insert(kStart + 2min, 1000), DuplicateCheck::kNew);
+  EXPECT_EQ(ids.insert(kStart + 2min, 1000), DuplicateCheck::kDuplicate);
 }
 
 TEST(ReceivedIds, GivesUpAGapAfterTenMinutes) {
@@ -81,7 +81,7 @@ TEST(ReceivedIds, KeepsGapsWhenTheClockRunsBackwards) {
 TEST(ReceivedIds, PassesTheOldestGapWhenTheListIsFull) {
   ReceivedIds ids;
   const auto even = [](std::size_t i) { return static_cast<std::uint32_t>(2 * i); };
-  for (std::size_t i = 0; i < ReceivedIds::kMaxGaps; ++i) EXPECT_EQ(ids.insert(kStart, even(i)), Novelty::kNew);
+  for (std::size_t i = 0; i < ReceivedIds::kMaxGaps; ++i) EXPECT_EQ(ids.insert(kStart, even(i)), DuplicateCheck::kNew);
   EXPECT_EQ(ids.gap_count(), ReceivedIds::kMaxGaps);
   EXPECT_EQ(ids.ids_passed_by_limit(), 0u);
   // The first gap to go is what lies below the first id, which nobody misses.
@@ -100,13 +100,13 @@ TEST(ReceivedIds, SplitsAGapInAFullListAtThePriceOfTheOldest) {
   std::uint32_t id = 10;
   ids.insert(kStart, id);
   while (ids.gap_count() < ReceivedIds::kMaxGaps) ids.insert(kStart, id += 4);  // gaps of three ids
-  EXPECT_EQ(ids.insert(kStart, id - 2), Novelty::kNew);                         // splits the last gap
+  EXPECT_EQ(ids.insert(kStart, id - 2), DuplicateCheck::kNew);                         // splits the last gap
   EXPECT_EQ(ids.gap_count(), ReceivedIds::kMaxGaps);
   EXPECT_FALSE(ids.is_duplicate(id - 1));
   EXPECT_FALSE(ids.is_duplicate(id - 3));
   EXPECT_TRUE(ids.is_duplicate(9));
   // Splitting the oldest gap itself gives up the part below.
-  EXPECT_EQ(ids.insert(kStart, 12), Novelty::kNew);
+  EXPECT_EQ(ids.insert(kStart, 12), DuplicateCheck::kNew);
   EXPECT_TRUE(ids.is_duplicate(11));
   EXPECT_FALSE(ids.is_duplicate(13));
   EXPECT_EQ(ids.ids_passed_by_limit(), 1u);
@@ -121,7 +121,7 @@ TEST(ReceivedIds, GivesUpWhatTheCounterCouldNameAgain) {
   ids.expire(kStart);
   EXPECT_GT(ids.ids_passed_by_limit(), 0u);
   EXPECT_LE(ids.gap_count(), 3u);
-  EXPECT_EQ(ids.insert(kStart, 4 + 3 * 0x30000000u), Novelty::kNew);
+  EXPECT_EQ(ids.insert(kStart, 4 + 3 * 0x30000000u), DuplicateCheck::kNew);
 }
 
 TEST(ReceivedIds, TellsDisorderUntilItIsCleared) {
@@ -167,7 +167,7 @@ TEST(ReceivedIds, AgreesWithASetOfAllIds) {
       }
       const bool known = model.contains(id);
       ASSERT_EQ(ids.is_duplicate(id), known) << "seed " << seed << " step " << step << " id " << id;
-      ASSERT_EQ(ids.insert(kStart, id), known ? Novelty::kDuplicate : Novelty::kNew) << "seed " << seed;
+      ASSERT_EQ(ids.insert(kStart, id), known ? DuplicateCheck::kDuplicate : DuplicateCheck::kNew) << "seed " << seed;
       model.insert(id);
       ASSERT_LE(ids.gap_count(), ReceivedIds::kMaxGaps);
     }
@@ -182,7 +182,7 @@ TEST(ReceivedIds, StaysBoundedUnderArbitraryIds) {
   for (int step = 0; step < 40'000; ++step) {
     const auto id = static_cast<std::uint32_t>(random.next_u64());
     ids.insert(kStart + step * 1ms, id);
-    ASSERT_EQ(ids.insert(kStart + step * 1ms, id), Novelty::kDuplicate);
+    ASSERT_EQ(ids.insert(kStart + step * 1ms, id), DuplicateCheck::kDuplicate);
     if (step % 64 == 0) ids.expire(kStart + step * 1ms);
     ASSERT_LE(ids.gap_count(), ReceivedIds::kMaxGaps);
   }
@@ -198,7 +198,7 @@ TEST(ReceivedIds, NeverReportsAnIdNewTwiceWhenGapsArePassed) {
     const bool ahead = random.below(4) != 0;
     if (ahead) next += 1 + static_cast<std::uint32_t>(random.below(5));
     const std::uint32_t id = ahead ? next : next - static_cast<std::uint32_t>(random.below(std::min(next, 40'000u)));
-    const bool novel = ids.insert(kStart, id) == Novelty::kNew;
+    const bool novel = ids.insert(kStart, id) == DuplicateCheck::kNew;
     if (novel) {
       ASSERT_TRUE(seen.insert(id).second) << id;
     }

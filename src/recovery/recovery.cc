@@ -90,8 +90,8 @@ void Recovery::on_retransmitted(Instant now, std::uint32_t id, std::uint32_t byt
   latest_transmission_at_ = now;
   ++statistics_.packets_retransmitted;
   if (packet->transmissions > losses_.config().fast_transmissions) {
-    const Instant deadline = stubborn_deadline(*packet);
-    stubborn_deadline_ = std::min(stubborn_deadline_.value_or(deadline), deadline);
+    const Instant deadline = backed_off_deadline(*packet);
+    backed_off_deadline_ = std::min(backed_off_deadline_.value_or(deadline), deadline);
   }
 }
 
@@ -139,7 +139,7 @@ std::uint64_t Recovery::forget_owner(PacketContent::Kind kind, std::uint32_t own
     if (packet.kind == kind && packet.owner == owner) forget(packet);
   }
   losses_.prune(sent_);
-  // The end of a run of receipts looks at the packets that these have confirmed: until then they stay.
+  // The end of a run of acknowledgements looks at the packets that these have confirmed: until then they stay.
   if (!run_.open) sent_.release_front();
   return before - sent_.bytes_in_flight();
 }

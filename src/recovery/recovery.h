@@ -2,9 +2,9 @@
 // One per send epoch of a connection. Decides and reports values; the connection sends, and tells streams and the
 // congestion controller.
 //   OUT   may_send_new() -> next_packet_id() -> on_sent();  poll_retransmit() -> on_retransmitted() or discard()
-//   IN    begin_acks() -> on_receipt() for each receipt of one received run -> finish_acks()
+//   IN    begin_acks() -> on_ack() for each acknowledgement of one received run -> finish_acks()
 //   TIME  next_timeout() -> handle_timeout()
-// In recovery.cc (sending), recovery_receipts.cc, recovery_timeouts.cc.
+// In recovery.cc (sending), recovery_acks.cc, recovery_timeouts.cc.
 // Invariants: bytes_in_flight() is the sum over the ring; an id is never given out twice within a round of the counter.
 #pragma once
 
@@ -29,7 +29,7 @@ struct RecoveryConfig {
   std::uint32_t first_packet_id = 1;    // wire spec 5.9: ordinary packets start at 1
   std::uint32_t span_limit = 1u << 16;  // ids from the oldest unsettled to the next one; a power of two
   std::uint8_t max_timeouts = 12;       // retransmissions by time-out until a packet is abandoned
-  // A receiver forgets after ten minutes which ids are missing and receipts them unread: nothing is sent again so late.
+  // A receiver forgets after ten minutes which ids are missing and acknowledges them unread: nothing is sent again so late.
   Duration max_packet_age = std::chrono::minutes(9);
   bool skip_ids = true;            // wire spec W20
   std::uint32_t skip_least = 500;  // packets between two skipped ids: uniform in [least, most]
@@ -57,9 +57,9 @@ struct RecoveryStatistics {
   std::uint64_t needless_probes = 0;
   std::uint64_t timeouts = 0;
   std::uint64_t ids_skipped = 0;
-  std::uint64_t stale_receipts = 0;
-  std::uint64_t untracked_receipts = 0;
-  std::uint64_t misbehaving_receipts = 0;
+  std::uint64_t stale_acks = 0;
+  std::uint64_t untracked_acks = 0;
+  std::uint64_t misbehaving_acks = 0;
   std::uint64_t packets_searched = 0;  // by forget_owner()
 };
 
@@ -97,7 +97,7 @@ class Recovery {
   void on_application_limited() { rate_.on_application_limited(sent_.bytes_in_flight()); }
 
   // What to send again next, in the order it was declared lost; a probe comes first. The same packet is named until
-  // on_retransmitted(), discard() or a receipt settles the matter.
+  // on_retransmitted(), discard() or an acknowledgement settles the matter.
   [[nodiscard]] std::optional<LostPacket> poll_retransmit();
   [[nodiscard]] bool has_retransmission() { return poll_retransmit().has_value(); }
   // This packet's content is gone: forget it. Unknown ids are ignored.
@@ -106,13 +106,13 @@ class Recovery {
   // left the flight. Looks only at the packets in that range that are still in the ring: at one for a short message.
   std::uint64_t forget_owner(PacketContent::Kind kind, std::uint32_t owner, PacketIdRange sent);
 
-  // --- Receipts: one run of datagrams together, so that order within the run does not look like loss ---
+  // --- Acknowledgements: one run of datagrams together, so that order within the run does not look like loss ---
   void begin_acks(Instant now);
   [[nodiscard]] bool collecting_acks() const { return run_.open; }
-  void on_receipt(std::uint32_t id) {
+  void on_ack(std::uint32_t id) {
     SentPacket* packet = sent_.find(id);
     if (packet == nullptr || packet->state != SentState::kInFlight || packet->transmissions != 1) [[unlikely]] {
-      on_unusual_receipt(id, packet);
+      on_unusual_ack(id, packet);
       return;
     }
     note_original(id, packet->send_number);
@@ -120,7 +120,7 @@ class Recovery {
   }
   // An acknowledgement that stands twice in a row: the packet reached the peer more than once, so that an earlier
   // transmission had arrived. An acknowledgement alone cannot tell, since a retransmission keeps its packet id.
-  void on_duplicate_receipt(std::uint32_t id);
+  void on_duplicate_ack(std::uint32_t id);
   // Valid until the next call of a method that is not const.
   [[nodiscard]] const AckOutcome& finish_acks();
 
@@ -194,13 +194,13 @@ class Recovery {
   }
 
   void forget(SentPacket& packet);
-  void on_unusual_receipt(std::uint32_t id, SentPacket* packet);
-  void on_resent_receipt(std::uint32_t id, SentPacket& packet);
+  void on_unusual_ack(std::uint32_t id, SentPacket* packet);
+  void on_resent_ack(std::uint32_t id, SentPacket& packet);
   void note_resent(std::uint32_t id, const SentPacket& packet);
   void note_needless(const SentPacket& packet);
   void note_doubtful(const SentPacket& packet);
   void on_answered_probe(const SentPacket& packet);
-  void on_unsent_receipt(std::uint32_t id);
+  void on_unsent_ack(std::uint32_t id);
   void conclude_originals();
   [[nodiscard]] const SentPacket* conclude_newest();
   void book_losses(LossOutcome& outcome, std::size_t first);
@@ -215,8 +215,8 @@ class Recovery {
   [[nodiscard]] std::optional<Instant> probe_deadline() const;
   void on_retransmission_timeout(Instant now);
   void on_probe_timeout();
-  void check_stubborn(Instant now);
-  [[nodiscard]] Instant stubborn_deadline(const SentPacket& packet) const;
+  void check_backed_off(Instant now);
+  [[nodiscard]] Instant backed_off_deadline(const SentPacket& packet) const;
   void count_timeouts(Instant now, std::size_t first);
 
   RandomSource* random_;
@@ -242,7 +242,7 @@ class Recovery {
   std::uint32_t until_skip_ = 0;
   std::uint64_t ids_taken_ = 0;  // skipped ones included
   Instant skipped_at_{};
-  FifoRing<std::uint32_t> skipped_;  // as far back as a receipt might still name them
+  FifoRing<std::uint32_t> skipped_;  // as far back as an acknowledgement might still name them
   FifoRing<std::uint32_t> lost_;     // to be sent again; stale entries are dropped on the way
 
   Instant latest_transmission_at_{};
@@ -254,7 +254,7 @@ class Recovery {
   std::optional<Instant> probe_sent_at_;      // and nothing was confirmed since
   bool probe_in_doubt_ = false;               // one was answered, and no clean sample of a tail came since
   std::uint32_t path_proven_before_ = 0;      // send number; later transmissions wait for their back-off
-  std::optional<Instant> stubborn_deadline_;  // the first time-out among packets sent too often
+  std::optional<Instant> backed_off_deadline_;  // the first time-out among packets sent too often
 };
 
 }  // namespace godwit

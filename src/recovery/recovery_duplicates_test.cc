@@ -18,7 +18,7 @@ class ReportedDuplicate : public testing::Test {
   }
   const AckOutcome& acknowledge(Instant now, std::initializer_list<std::uint32_t> ids) {
     recovery_.begin_acks(now);
-    for (const std::uint32_t id : ids) recovery_.on_receipt(id);
+    for (const std::uint32_t id : ids) recovery_.on_ack(id);
     return recovery_.finish_acks();
   }
   // Sixty packets, one after the other, each acknowledged after 50 ms.
@@ -44,7 +44,7 @@ class ReportedDuplicate : public testing::Test {
   Recovery recovery_{{.skip_ids = false}, random_};
 };
 
-// A receipt that comes one round trip after the retransmission may be that of either copy. The peer says when both
+// An acknowledgement that comes one round trip after the retransmission may be that of either copy. The peer says when both
 // came.
 TEST_F(ReportedDuplicate, BelievesThePeerThatARetransmissionWasNeedless) {
   Instant now = learn_round_trip();
@@ -53,7 +53,7 @@ TEST_F(ReportedDuplicate, BelievesThePeerThatARetransmissionWasNeedless) {
   EXPECT_EQ(retransmit_all(now + 50ms), 6u);
   now += 100ms;
   recovery_.begin_acks(now);
-  for (std::uint32_t id = 61; id <= 66; ++id) recovery_.on_duplicate_receipt(id);
+  for (std::uint32_t id = 61; id <= 66; ++id) recovery_.on_duplicate_ack(id);
   const AckOutcome& outcome = recovery_.finish_acks();
   EXPECT_EQ(outcome.acked_packets, 6u);
   EXPECT_EQ(outcome.spurious_packets, 6u);
@@ -68,8 +68,8 @@ TEST_F(ReportedDuplicate, UndoesNothingWhileOneLossOfTheEpisodeIsReal) {
   ASSERT_EQ(retransmit_all(now + 50ms), 6u);
   now += 100ms;
   recovery_.begin_acks(now);
-  for (std::uint32_t id = 61; id <= 65; ++id) recovery_.on_duplicate_receipt(id);
-  recovery_.on_receipt(66);  // came once
+  for (std::uint32_t id = 61; id <= 65; ++id) recovery_.on_duplicate_ack(id);
+  recovery_.on_ack(66);  // came once
   const AckOutcome& outcome = recovery_.finish_acks();
   EXPECT_EQ(outcome.spurious_packets, 5u);
   EXPECT_FALSE(outcome.spurious_loss_undone);
@@ -82,7 +82,7 @@ TEST_F(ReportedDuplicate, TakesANeedlessProbeForNoLoss) {
   EXPECT_TRUE(recovery_.handle_timeout(now).probe_wanted);
   recovery_.on_retransmitted(now, id, 1000);
   recovery_.begin_acks(now + 50ms);
-  recovery_.on_duplicate_receipt(id);
+  recovery_.on_duplicate_ack(id);
   const AckOutcome& outcome = recovery_.finish_acks();
   EXPECT_FALSE(outcome.probe_repaired_loss);
   EXPECT_EQ(outcome.spurious_packets, 0u);
@@ -90,18 +90,18 @@ TEST_F(ReportedDuplicate, TakesANeedlessProbeForNoLoss) {
 }
 
 // The network's copy of a packet sent once, a repetition, an id never sent: a hostile peer gains nothing by the form.
-TEST_F(ReportedDuplicate, AReportOfADuplicateIsOtherwiseAReceipt) {
+TEST_F(ReportedDuplicate, AReportOfADuplicateIsOtherwiseAnAck) {
   const Instant now = learn_round_trip();
   const std::uint32_t id = send(now);
   recovery_.begin_acks(now + 50ms);
-  recovery_.on_duplicate_receipt(id);
-  recovery_.on_duplicate_receipt(id);
-  recovery_.on_duplicate_receipt(id + 1000);
+  recovery_.on_duplicate_ack(id);
+  recovery_.on_duplicate_ack(id);
+  recovery_.on_duplicate_ack(id + 1000);
   const AckOutcome& outcome = recovery_.finish_acks();
   EXPECT_EQ(outcome.acked_packets, 1u);
   EXPECT_EQ(outcome.spurious_packets, 0u);
-  EXPECT_EQ(outcome.stale_receipts, 1u);
-  EXPECT_EQ(outcome.misbehaving_receipts, 1u);
+  EXPECT_EQ(outcome.stale_acks, 1u);
+  EXPECT_EQ(outcome.misbehaving_acks, 1u);
   EXPECT_TRUE(outcome.rtt_sample.has_value());
 }
 

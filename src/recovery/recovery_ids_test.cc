@@ -13,7 +13,7 @@ namespace {
 constexpr Instant kStart{1s};
 using Kind = PacketContent::Kind;
 
-TEST(RecoveryIds, SkipsIdsAndTreatsTheirReceiptsAsMisbehaviour) {
+TEST(RecoveryIds, SkipsIdsAndTreatsTheirAcksAsMisbehaviour) {
   DeterministicRandom random(4);
   Recovery recovery({.skip_least = 50, .skip_most = 150, .skip_interval = 0s}, random);
   std::vector<std::uint32_t> skipped;
@@ -31,16 +31,16 @@ TEST(RecoveryIds, SkipsIdsAndTreatsTheirReceiptsAsMisbehaviour) {
   EXPECT_LT(skipped.size(), 5000u / 50 + 1);
   EXPECT_EQ(recovery.statistics().ids_skipped, skipped.size());
   recovery.begin_acks(kStart + 1ms);
-  for (const std::uint32_t id : skipped) recovery.on_receipt(id);
-  EXPECT_EQ(recovery.finish_acks().misbehaving_receipts, skipped.size());
+  for (const std::uint32_t id : skipped) recovery.on_ack(id);
+  EXPECT_EQ(recovery.finish_acks().misbehaving_acks, skipped.size());
   EXPECT_EQ(recovery.bytes_in_flight(), 5'000'000u);
   // Also soon after the ids around it are settled.
   recovery.begin_acks(kStart + 2ms);
-  for (std::uint32_t id = 1; id <= previous; ++id) recovery.on_receipt(id);
+  for (std::uint32_t id = 1; id <= previous; ++id) recovery.on_ack(id);
   EXPECT_EQ(recovery.finish_acks().acked_packets, 5000u);
   recovery.begin_acks(kStart + 3ms);
-  recovery.on_receipt(skipped.back());
-  EXPECT_EQ(recovery.finish_acks().misbehaving_receipts, 1u);
+  recovery.on_ack(skipped.back());
+  EXPECT_EQ(recovery.finish_acks().misbehaving_acks, 1u);
 }
 
 TEST(RecoveryIds, SkipsRarelyEnoughForAReceiverThatRemembersEveryGap) {
@@ -70,11 +70,11 @@ TEST(RecoveryIds, HoldsNewPacketsWhenTheOldestIsTooFarBehind) {
   EXPECT_GT(sent, 850u);
   // All but the first are confirmed: the span is still used up.
   recovery.begin_acks(kStart + 1ms);
-  for (std::uint32_t id = 2; id < 1024; ++id) recovery.on_receipt(id);
+  for (std::uint32_t id = 2; id < 1024; ++id) recovery.on_ack(id);
   static_cast<void>(recovery.finish_acks());
   EXPECT_FALSE(recovery.may_send_new());
   recovery.begin_acks(kStart + 1ms);
-  recovery.on_receipt(1);
+  recovery.on_ack(1);
   static_cast<void>(recovery.finish_acks());
   EXPECT_GT(recovery.new_packet_room(), 850u);
 }

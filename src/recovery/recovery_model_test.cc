@@ -1,4 +1,4 @@
-// Recovery under random operations, hostile receipts included, against a map of what each id must be.
+// Recovery under random operations, hostile acknowledgements included, against a map of what each id must be.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -33,7 +33,7 @@ class Model {
     } else if (action < 50) {
       static_cast<void>(take_id());
     } else if (action < 72) {
-      receipts();
+      acks();
     } else if (action < 86) {
       retransmit();
     } else if (action < 96) {
@@ -88,14 +88,14 @@ class Model {
     if (random_.below(3) == 0) return static_cast<std::uint32_t>(random_.next_u64());
     return latest_ + 20 - static_cast<std::uint32_t>(random_.below(200));
   }
-  void receipts() {
+  void acks() {
     const std::uint64_t before = recovery_.bytes_in_flight();
     std::uint64_t bytes = 0;
     std::vector<PacketContent> confirmed;
     recovery_.begin_acks(now_);
     for (std::uint64_t count = random_.below(12); count > 0; --count) {
       const std::uint32_t id = any_id();
-      recovery_.on_receipt(id);
+      recovery_.on_ack(id);
       const auto it = unsettled_.find(id);
       if (it == unsettled_.end()) continue;
       bytes += it->second.bytes;

@@ -10,7 +10,7 @@
 namespace godwit {
 namespace {
 
-// The deployed receiver, roughly: 20 receipts at once, else a timer of 100 ms, no repetitions.
+// The deployed receiver, roughly: 20 acknowledgements at once, else a timer of 100 ms, no repetitions.
 AckPolicy deployed_policy() {
   return {.threshold = 20, .min_delay = 100ms, .max_delay = 100ms, .initial_delay = 100ms, .prompt_packets = 0};
 }
@@ -33,7 +33,7 @@ TEST(RecoveryScenario, RepairsALostTailInOneAndAHalfRoundTripsPlusTheLearnedDela
   };
   const Instant sent_at = path.now;
   const std::uint32_t tail = path.send(20);
-  const Duration learned = path.recovery.rtt().receipt_delay();
+  const Duration learned = path.recovery.rtt().ack_delay();
   EXPECT_LT(learned, 10ms);
   EXPECT_TRUE(path.settle());
   const Duration repair = path.delivered_at.at(tail) - path.one_way - sent_at;  // when the second copy left
@@ -43,17 +43,17 @@ TEST(RecoveryScenario, RepairsALostTailInOneAndAHalfRoundTripsPlusTheLearnedDela
   EXPECT_EQ(path.retransmissions(), 1u);
 }
 
-TEST(RecoveryScenario, LearnsHowLongADeployedPeerHoldsItsReceipts) {
+TEST(RecoveryScenario, LearnsHowLongADeployedPeerHoldsItsAcks) {
   TestPath path({}, deployed_policy());
   path.ping();
   path.send_paced(100, 400ms);
   const std::uint32_t before = path.retransmissions();
-  EXPECT_GE(path.recovery.rtt().receipt_delay(), 90ms);
+  EXPECT_GE(path.recovery.rtt().ack_delay(), 90ms);
   path.send_paced(100, 400ms);
   EXPECT_EQ(path.retransmissions(), before) << "probes before the peer's timer can have fired";
 }
 
-TEST(RecoveryScenario, TakesReceiptDelaysOfSevenHundredMillisecondsForNoLoss) {
+TEST(RecoveryScenario, TakesAckDelaysOfSevenHundredMillisecondsForNoLoss) {
   const AckPolicy slow{
       .threshold = 10'000, .min_delay = 700ms, .max_delay = 700ms, .initial_delay = 700ms, .prompt_packets = 0};
   TestPath path({}, slow);
@@ -79,7 +79,7 @@ TEST(RecoveryScenario, RepairsALossInTheMiddleAtOnce) {
   EXPECT_EQ(path.retransmissions(), 1u);
   const auto sent = std::find_if(path.transmissions.begin(), path.transmissions.end(),
                                  [&](const auto& transmission) { return transmission.id == victim; });
-  // One round trip to learn of it, the receipts' delay and the packets it takes, and half a round trip to arrive.
+  // One round trip to learn of it, the acknowledgements' delay and the packets it takes, and half a round trip to arrive.
   EXPECT_LE(path.delivered_at.at(victim) - sent->at, 75ms + 10ms);
   EXPECT_EQ(path.undone, 0u);
 }
@@ -131,17 +131,17 @@ TEST(RecoveryScenario, UndoesATimeOutCausedByADelaySpike) {
   EXPECT_EQ(deliveries_in_all(path), 70u);
 }
 
-TEST(RecoveryScenario, LosesNoPacketToLostReceipts) {
+TEST(RecoveryScenario, LosesNoPacketToLostAcks) {
   TestPath path;
   path.ping();
   path.send_paced(100, 100us);
   path.run_for(200ms);
   const std::uint32_t before = path.retransmissions();
-  path.lose_receipts = [](std::size_t number) { return number % 3 == 1; };
+  path.lose_acks = [](std::size_t number) { return number % 3 == 1; };
   path.send_paced(3000, 100us);
-  path.lose_receipts = [](std::size_t) { return false; };
+  path.lose_acks = [](std::size_t) { return false; };
   EXPECT_TRUE(path.settle());
-  EXPECT_LE(path.retransmissions(), before + 1);  // a lost receipt of the very tail takes a probe
+  EXPECT_LE(path.retransmissions(), before + 1);  // a lost acknowledgement of the very tail takes a probe
 }
 
 TEST(RecoveryScenario, SendsAgainLittleMoreThanWasLost) {
@@ -165,11 +165,11 @@ TEST(RecoveryScenario, SendsAgainLittleMoreThanWasLost) {
   }
 }
 
-TEST(RecoveryScenario, RecoversFromLostReceiptsThatNobodyRepeats) {
+TEST(RecoveryScenario, RecoversFromLostAcksThatNobodyRepeats) {
   TestPath path({}, deployed_policy());
-  path.repeat_receipts = false;
+  path.repeat_acks = false;
   path.ping();
-  path.lose_receipts = [](std::size_t number) { return number % 4 == 1; };
+  path.lose_acks = [](std::size_t number) { return number % 4 == 1; };
   path.send_paced(2000, 500us);
   EXPECT_TRUE(path.settle());
   EXPECT_EQ(deliveries_in_all(path), 2000u);
@@ -203,7 +203,7 @@ TEST(RecoveryScenario, AbandonsAPacketAfterTwelveTimeOuts) {
   EXPECT_FALSE(path.recovery.next_timeout());
 }
 
-// After ten minutes the receiver no longer knows that the id is missing, and would receipt the packet unread.
+// After ten minutes the receiver no longer knows that the id is missing, and would acknowledge the packet unread.
 TEST(RecoveryScenario, SendsNothingAgainThatTheReceiverWouldTakeForADuplicate) {
   RecoveryConfig config;
   config.max_timeouts = 100;
@@ -274,13 +274,13 @@ TEST_P(RandomPath, DeliversAndConfirmsEverything) {
     DeterministicRandom random(seed);
     TestPath path({.first_packet_id = wraps ? 0u - 100u : 1u, .skip_least = 20, .skip_most = 60, .skip_interval = 0s},
                   deployed ? deployed_policy() : AckPolicy{});
-    path.repeat_receipts = !deployed;
+    path.repeat_acks = !deployed;
     path.one_way = Duration{static_cast<Duration::rep>(50'000 + random.below(100'000'000))};
     const std::uint64_t loss = random.below(21);
-    const std::uint64_t receipt_loss = random.below(21);
+    const std::uint64_t ack_loss = random.below(21);
     const std::uint64_t disorder = random.below(3) == 0 ? random.below(30) : 0;
     path.lose_packet = [&](const TestPath::Transmission&) { return random.below(100) < loss; };
-    path.lose_receipts = [&](std::size_t) { return random.below(100) < receipt_loss; };
+    path.lose_acks = [&](std::size_t) { return random.below(100) < ack_loss; };
     path.extra_delay = [&](const TestPath::Transmission&) {
       if (random.below(100) >= disorder) return Duration{0};
       return Duration{static_cast<Duration::rep>(random.below(static_cast<std::uint64_t>(path.one_way.count())))};
@@ -306,15 +306,15 @@ TEST_P(RandomPath, DeliversAndConfirmsEverything) {
 
 INSTANTIATE_TEST_SUITE_P(Peers, RandomPath, testing::Combine(testing::Bool(), testing::Bool()));
 
-// One packet of receipts in three, at random: within a few round trips no more packets are sent twice for it, and what
+// One packet of acknowledgements in three, at random: within a few round trips no more packets are sent twice for it, and what
 // was is known for needless.
-TEST(RecoveryScenario, LostReceiptsAreMadeGoodByRepetitionsAndNeedlessRetransmissionsAreKnown) {
+TEST(RecoveryScenario, LostAcksAreMadeGoodByRepetitionsAndNeedlessRetransmissionsAreKnown) {
   TestPath path;
   path.ping();
   path.send_paced(100, 1ms);
   path.run_for(200ms);
   DeterministicRandom dice(3);
-  path.lose_receipts = [&](std::size_t) { return dice.unit() < 0.33; };
+  path.lose_acks = [&](std::size_t) { return dice.unit() < 0.33; };
   path.send_paced(2000, 1ms);
   const std::uint64_t learning = path.lost;
   path.send_paced(8000, 1ms);

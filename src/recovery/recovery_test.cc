@@ -29,7 +29,7 @@ class RecoveryTest : public testing::Test {
   }
   const AckOutcome& acknowledge(Instant now, std::initializer_list<std::uint32_t> ids) {
     recovery_.begin_acks(now);
-    for (const std::uint32_t id : ids) recovery_.on_receipt(id);
+    for (const std::uint32_t id : ids) recovery_.on_ack(id);
     const AckOutcome& outcome = recovery_.finish_acks();
     EXPECT_EQ(recovery_.bytes_in_flight(), ring_bytes(recovery_));
     return outcome;
@@ -91,7 +91,7 @@ TEST_F(RecoveryTest, TakesNoOrderWithinARunForLoss) {
   EXPECT_FALSE(recovery_.next_timeout());
 }
 
-TEST_F(RecoveryTest, DeclaresLostWhatLaterReceiptsPassBy) {
+TEST_F(RecoveryTest, DeclaresLostWhatLaterAcksPassBy) {
   send_fragments(kStart, 1, 1, 10);
   const AckOutcome& outcome = acknowledge(kStart + 50ms, {1, 2, 4, 5, 7, 8, 9, 10});
   ASSERT_EQ(outcome.lost_packets, 2u);
@@ -157,7 +157,7 @@ TEST_F(RecoveryTest, TakesNoSampleFromARetransmission) {
   EXPECT_EQ(outcome.probe_repaired_loss, now);
 }
 
-TEST_F(RecoveryTest, TakesASampleWhereTheReceiptCanOnlyBeTheOriginals) {
+TEST_F(RecoveryTest, TakesASampleWhereTheAckCanOnlyBeTheOriginals) {
   const Instant now = learn_round_trip(kStart, 50ms);
   const std::uint32_t id = send(now);
   static_cast<void>(recovery_.handle_timeout(*recovery_.next_timeout()));
@@ -165,7 +165,7 @@ TEST_F(RecoveryTest, TakesASampleWhereTheReceiptCanOnlyBeTheOriginals) {
   const AckOutcome& outcome = acknowledge(now + 120ms, {id});  // sooner than any round trip
   EXPECT_EQ(outcome.rtt_sample, 120ms);
   EXPECT_FALSE(outcome.probe_repaired_loss);
-  EXPECT_EQ(recovery_.rtt().receipt_delay(), 70ms);
+  EXPECT_EQ(recovery_.rtt().ack_delay(), 70ms);
   EXPECT_EQ(recovery_.statistics().needless_probes, 1u);
 }
 
@@ -198,7 +198,7 @@ TEST_F(RecoveryTest, ProbesWithThePacketSentLast) {
   recovery_.on_retransmitted(now + 80ms, last, 1000);
   EXPECT_FALSE(recovery_.has_retransmission());
   EXPECT_EQ(recovery_.bytes_in_flight(), 3000u);
-  // The probe's receipt lets loss detection judge the others.
+  // The probe's acknowledgement lets loss detection judge the others.
   EXPECT_EQ(acknowledge(now + 131ms, {last}).lost_packets, 2u);
 }
 
@@ -258,7 +258,7 @@ TEST_F(RecoveryTest, EndsBackOffWhenThePathIsProven) {
   EXPECT_EQ(recovery_.next_timeout(), now + 1s);
 }
 
-TEST_F(RecoveryTest, UndoesALossDeclaredBeforeTheReceiptCame) {
+TEST_F(RecoveryTest, UndoesALossDeclaredBeforeTheAckCame) {
   const Instant now = learn_round_trip(kStart, 50ms);
   send_fragments(now, 1, 1, 10);  // ids 61 to 70
   EXPECT_EQ(acknowledge(now + 50ms, {62, 63, 64, 65, 66, 67, 68, 69, 70}).lost_packets, 1u);
@@ -278,7 +278,7 @@ TEST_F(RecoveryTest, UndoesALossWhoseOriginalOvertakesItsRetransmission) {
   acknowledge(now + 50ms, {62, 63, 64, 65, 66, 67, 68, 69, 70});
   retransmit_all(now + 50ms);
   EXPECT_TRUE(acknowledge(now + 60ms, {61}).spurious_loss_undone);
-  EXPECT_EQ(acknowledge(now + 100ms, {61}).stale_receipts, 1u);
+  EXPECT_EQ(acknowledge(now + 100ms, {61}).stale_acks, 1u);
 }
 
 TEST_F(RecoveryTest, UndoesNothingWhenTheRetransmissionWasNeeded) {
@@ -291,7 +291,7 @@ TEST_F(RecoveryTest, UndoesNothingWhenTheRetransmissionWasNeeded) {
   EXPECT_FALSE(outcome.spurious_loss_undone);
 }
 
-TEST_F(RecoveryTest, UndoesATimeOutWhenTheReceiptsOfTheOriginalsComeIn) {
+TEST_F(RecoveryTest, UndoesATimeOutWhenTheAcksOfTheOriginalsComeIn) {
   const Instant now = learn_round_trip(kStart, 50ms);
   send_fragments(now, 1, 1, 5);  // ids 61 to 65
   static_cast<void>(recovery_.handle_timeout(*recovery_.next_timeout()));
@@ -337,13 +337,13 @@ TEST_F(RecoveryTest, TakesOneTimeOutAfterProgressForNoPersistentCongestion) {
   }
 }
 
-TEST_F(RecoveryTest, WaitsLongerForAPeerWhoseReceiptsProbesDoNotHasten) {
+TEST_F(RecoveryTest, WaitsLongerForAPeerWhoseAcksProbesDoNotHasten) {
   Instant now = learn_round_trip(kStart, 50ms);
   int repaired = 0;
   int probes = 0;
   for (int i = 0; i < 10; ++i) {
     const std::uint32_t id = send(now);
-    const Instant answer = now + 50ms + 150ms;  // the peer now holds receipts for 150 ms
+    const Instant answer = now + 50ms + 150ms;  // the peer now holds acknowledgements for 150 ms
     if (const Instant timeout = *recovery_.next_timeout(); timeout < answer) {
       EXPECT_TRUE(recovery_.handle_timeout(timeout).probe_wanted);
       retransmit_all(timeout);
@@ -356,7 +356,7 @@ TEST_F(RecoveryTest, WaitsLongerForAPeerWhoseReceiptsProbesDoNotHasten) {
   EXPECT_LE(repaired, 1);
 }
 
-TEST_F(RecoveryTest, DoesNotProbeWhileReceiptsTrickleIn) {
+TEST_F(RecoveryTest, DoesNotProbeWhileAcksTrickleIn) {
   const Instant now = learn_round_trip(kStart, 50ms);
   send_fragments(now, 1, 1, 40);  // ids 61 to 100, over a slow link
   for (std::uint32_t i = 0; i < 40; ++i) {
@@ -366,31 +366,31 @@ TEST_F(RecoveryTest, DoesNotProbeWhileReceiptsTrickleIn) {
   }
 }
 
-TEST_F(RecoveryTest, CountsAndIgnoresReceiptsForPacketsNeverSent) {
+TEST_F(RecoveryTest, CountsAndIgnoresAcksForPacketsNeverSent) {
   const Instant now = learn_round_trip(kStart, 50ms);
   send(now);  // id 61
   const Duration smoothed = recovery_.rtt().smoothed();
   const auto timeout = recovery_.next_timeout();
   const AckOutcome& outcome = acknowledge(now + 1ms, {62, 1000, 0x80000000u, 0xffffffffu});
-  EXPECT_EQ(outcome.misbehaving_receipts, 4u);
+  EXPECT_EQ(outcome.misbehaving_acks, 4u);
   EXPECT_EQ(outcome.acked_packets, 0u);
   EXPECT_EQ(recovery_.bytes_in_flight(), 1000u);
   EXPECT_EQ(recovery_.rtt().smoothed(), smoothed);
   EXPECT_EQ(recovery_.rtt().minimum(), 50ms);
   EXPECT_EQ(recovery_.next_timeout(), timeout);
-  EXPECT_EQ(recovery_.statistics().misbehaving_receipts, 4u);
+  EXPECT_EQ(recovery_.statistics().misbehaving_acks, 4u);
 }
 
-TEST_F(RecoveryTest, TellsStaleAndUntrackedReceiptsFromMisbehaviour) {
+TEST_F(RecoveryTest, TellsStaleAndUntrackedAcksFromMisbehaviour) {
   send(kStart);  // 1
   const std::uint32_t ping = recovery_.next_packet_id();
   send(kStart);  // 3
   const std::uint32_t last = recovery_.next_packet_id();
-  EXPECT_EQ(acknowledge(kStart + 5ms, {ping, last, 0}).untracked_receipts, 3u);
+  EXPECT_EQ(acknowledge(kStart + 5ms, {ping, last, 0}).untracked_acks, 3u);
   acknowledge(kStart + 6ms, {1, 3});
   const AckOutcome& outcome = acknowledge(kStart + 7ms, {1, 3});
-  EXPECT_EQ(outcome.stale_receipts, 2u);
-  EXPECT_EQ(outcome.misbehaving_receipts, 0u);
+  EXPECT_EQ(outcome.stale_acks, 2u);
+  EXPECT_EQ(outcome.misbehaving_acks, 0u);
 }
 
 TEST_F(RecoveryTest, ForgetsAFailedStream) {
@@ -406,7 +406,7 @@ TEST_F(RecoveryTest, ForgetsAFailedStream) {
   EXPECT_EQ(recovery_.bytes_in_flight(), 0u);
   EXPECT_FALSE(recovery_.has_retransmission());
   EXPECT_FALSE(recovery_.outstanding());
-  EXPECT_EQ(acknowledge(now + 60ms, {3, 8}).stale_receipts, 2u);
+  EXPECT_EQ(acknowledge(now + 60ms, {3, 8}).stale_acks, 2u);
 }
 
 // A peer that acknowledges and begins a new session in one batch: what had begun fails before the acknowledgements are
@@ -415,8 +415,8 @@ TEST_F(RecoveryTest, KeepsWhatARunHasConfirmedUntilItsEndWhateverIsForgotten) {
   const Instant now = learn_round_trip(kStart, 50ms, 2);
   send_fragments(now, 5, 1, 4);  // ids 3 to 6
   recovery_.begin_acks(now + 50ms);
-  recovery_.on_receipt(3);
-  recovery_.on_receipt(4);
+  recovery_.on_ack(3);
+  recovery_.on_ack(4);
   EXPECT_EQ(recovery_.forget_owner(Kind::kFragment, 5, {3, 6}), 2000u);
   recovery_.discard(6);
   const AckOutcome& outcome = recovery_.finish_acks();
@@ -429,8 +429,8 @@ TEST_F(RecoveryTest, ForgetsDuringARunThatConfirmsNothing) {
   send_fragments(kStart, 5, 1, 4);  // ids 1 to 4
   recovery_.begin_acks(kStart + 50ms);
   EXPECT_EQ(recovery_.forget_owner(Kind::kFragment, 5, {1, 4}), 4000u);
-  recovery_.on_receipt(2);
-  EXPECT_EQ(recovery_.finish_acks().stale_receipts, 1u);
+  recovery_.on_ack(2);
+  EXPECT_EQ(recovery_.finish_acks().stale_acks, 1u);
   EXPECT_FALSE(recovery_.outstanding());
 }
 

@@ -22,7 +22,7 @@ bool passed(const std::optional<Instant>& deadline, Instant now) {
 
 std::optional<Instant> Recovery::next_timeout() const {
   std::optional<Instant> earliest = losses_.loss_time();
-  take_earlier(earliest, stubborn_deadline_);
+  take_earlier(earliest, backed_off_deadline_);
   take_earlier(earliest, retransmission_deadline());
   take_earlier(earliest, probe_deadline());
   return earliest;
@@ -35,7 +35,7 @@ const TimeoutOutcome& Recovery::handle_timeout(Instant now) {
     losses_.detect(now, rtt_, sent_, *timeout_);
     book_losses(*timeout_, 0);
   }
-  if (passed(stubborn_deadline_, now)) check_stubborn(now);
+  if (passed(backed_off_deadline_, now)) check_backed_off(now);
   if (passed(retransmission_deadline(), now)) {
     on_retransmission_timeout(now);
   } else if (passed(probe_deadline(), now)) {
@@ -52,7 +52,7 @@ Duration Recovery::backed_off(std::uint32_t doublings) const {
   return std::min(limit, base * (1 << std::min(doublings, kMostDoublings)));
 }
 
-// RFC 6298 section 5: runs from the oldest transmission, starts anew with each receipt that confirms something.
+// RFC 6298 section 5: runs from the oldest transmission, starts anew with each acknowledgement that confirms something.
 std::optional<Instant> Recovery::retransmission_deadline() const {
   if (sent_.order().empty()) return std::nullopt;
   const SentPacket* oldest = sent_.in_flight(sent_.order().front());
@@ -62,16 +62,16 @@ std::optional<Instant> Recovery::retransmission_deadline() const {
   return std::max(deadline, *probe_sent_at_ + rtt_.probe_timeout());
 }
 
-// One probe a tail: after the latest transmission has gone unanswered and no more receipts trickle in (a slow link
+// One probe a tail: after the latest transmission has gone unanswered and no more acknowledgements trickle in (a slow link
 // spreads those of one burst), not while loss detection is at work anyway, and not once the time-out has taken over.
 std::optional<Instant> Recovery::probe_deadline() const {
   if (sent_.order().empty() || !rtt_.has_sample()) return std::nullopt;
   if (probe_pending_ || probe_sent_at_ || timeouts_in_row_ > 0 || losses_.loss_time()) return std::nullopt;
   return std::max(latest_transmission_at_ + rtt_.probe_timeout(),
-                  latest_progress_at_ + rtt_.smoothed() / 4 + rtt_.receipt_delay());
+                  latest_progress_at_ + rtt_.smoothed() / 4 + rtt_.ack_delay());
 }
 
-// A packet waiting to be sent again serves best; else the one sent last, whose receipt lets loss detection judge all
+// A packet waiting to be sent again serves best; else the one sent last, whose acknowledgement lets loss detection judge all
 // before it.
 void Recovery::on_probe_timeout() {
   if (const std::optional<LostPacket> waiting = poll_retransmit()) {
@@ -88,7 +88,7 @@ void Recovery::on_probe_timeout() {
 void Recovery::on_retransmission_timeout(Instant now) {
   const Duration interval = backed_off(0);
   const Duration patience =
-      rtt_.has_sample() ? std::min(interval, losses_.time_threshold(rtt_) + rtt_.receipt_delay()) : interval;
+      rtt_.has_sample() ? std::min(interval, losses_.time_threshold(rtt_) + rtt_.ack_delay()) : interval;
   const std::size_t first = timeout_->lost.size();
   losses_.detect_on_timeout(now, patience, rtt_, sent_, *timeout_);
   book_losses(*timeout_, first);
@@ -107,28 +107,28 @@ void Recovery::on_path_proven() {
   backoff_ = 0;
   timeouts_in_row_ = 0;
   path_proven_before_ = sent_.newest_send_number() + 1;
-  stubborn_deadline_.reset();
-  for (std::size_t i = 0; i < sent_.stubborn().size(); ++i) {
-    const SentPacket* packet = sent_.in_flight(sent_.stubborn()[i]);
-    if (packet != nullptr) take_earlier(stubborn_deadline_, stubborn_deadline(*packet));
+  backed_off_deadline_.reset();
+  for (std::size_t i = 0; i < sent_.backed_off().size(); ++i) {
+    const SentPacket* packet = sent_.in_flight(sent_.backed_off()[i]);
+    if (packet != nullptr) take_earlier(backed_off_deadline_, backed_off_deadline(*packet));
   }
 }
 
-Instant Recovery::stubborn_deadline(const SentPacket& packet) const {
+Instant Recovery::backed_off_deadline(const SentPacket& packet) const {
   const bool proven_since = sent_before(packet.send_number, path_proven_before_);
   return packet.sent_at + backed_off(proven_since ? 0 : packet.timeouts);
 }
 
 // Packets sent too often wait for their own time-outs (wire spec W23).
-void Recovery::check_stubborn(Instant now) {
+void Recovery::check_backed_off(Instant now) {
   const std::size_t first = timeout_->lost.size();
-  stubborn_deadline_.reset();
-  sent_.stubborn().retain([&](const SentPackets::Transmission& transmission) {
+  backed_off_deadline_.reset();
+  sent_.backed_off().retain([&](const SentPackets::Transmission& transmission) {
     SentPacket* packet = sent_.in_flight(transmission);
     if (packet == nullptr) return false;
-    const Instant deadline = stubborn_deadline(*packet);
+    const Instant deadline = backed_off_deadline(*packet);
     if (deadline > now) {
-      take_earlier(stubborn_deadline_, deadline);
+      take_earlier(backed_off_deadline_, deadline);
       return true;
     }
     losses_.declare_lost(now, transmission.id, *packet, sent_, *timeout_);

@@ -9,29 +9,29 @@ namespace {
 constexpr Duration kLeastSample = 1us;
 constexpr Duration kLeastVariation = 10ms;  // wire spec 5.4
 constexpr Duration kMinimumBucket = 60s;
-// Without a ping so many receipts must have shown the path before a difference to it means anything.
-constexpr std::uint8_t kReceiptsToKnowPath = 4;
+// Without a ping so many acknowledgements must have shown the path before a difference to it means anything.
+constexpr std::uint8_t kAcksToKnowPath = 4;
 // The first differences count half each, so that a peer that answers at once is soon known for it.
 constexpr std::uint8_t kQuickDelaySamples = 4;
 
 }  // namespace
 
-RttEstimator::RttEstimator(RttConfig config) : config_(config), receipt_delay_(config.initial_receipt_delay) {}
+RttEstimator::RttEstimator(RttConfig config) : config_(config), ack_delay_(config.initial_ack_delay) {}
 
-void RttEstimator::on_receipt_sample(Instant now, Duration round_trip, bool tail) {
+void RttEstimator::on_ack_sample(Instant now, Duration round_trip, bool tail) {
   round_trip = std::max(round_trip, kLeastSample);
   update_minimum(now, round_trip);
-  // What pings gave so far lacks the receipt delay that the time-out has to allow for: start anew.
-  if (receipt_samples_ == 0) {
+  // What pings gave so far lacks the acknowledgement delay that the time-out has to allow for: start anew.
+  if (ack_samples_ == 0) {
     restart(round_trip);
   } else {
     update(round_trip);
   }
-  receipt_samples_ = static_cast<std::uint8_t>(std::min(receipt_samples_ + 1, 255));
+  ack_samples_ = static_cast<std::uint8_t>(std::min(ack_samples_ + 1, 255));
 
   path_ = pinged_ ? std::min(path_, round_trip) : minimum();
-  const bool path_known = pinged_ || receipt_samples_ >= kReceiptsToKnowPath;
-  if (tail && path_known) learn_receipt_delay(round_trip - path_);
+  const bool path_known = pinged_ || ack_samples_ >= kAcksToKnowPath;
+  if (tail && path_known) learn_ack_delay(round_trip - path_);
 }
 
 void RttEstimator::on_ping_sample(Instant now, Duration round_trip) {
@@ -39,7 +39,7 @@ void RttEstimator::on_ping_sample(Instant now, Duration round_trip) {
   update_minimum(now, round_trip);
   if (!has_sample_) {
     restart(round_trip);
-  } else if (receipt_samples_ == 0) {
+  } else if (ack_samples_ == 0) {
     update(round_trip);
   }
   path_ = pinged_ ? std::min(round_trip, (path_ + round_trip) / 2) : round_trip;
@@ -47,8 +47,8 @@ void RttEstimator::on_ping_sample(Instant now, Duration round_trip) {
 }
 
 void RttEstimator::on_doubtful_probe(Duration since_first_transmission) {
-  const Duration delay = std::min(since_first_transmission - path_, config_.max_receipt_delay);
-  receipt_delay_ = std::max(receipt_delay_, delay);
+  const Duration delay = std::min(since_first_transmission - path_, config_.max_ack_delay);
+  ack_delay_ = std::max(ack_delay_, delay);
 }
 
 Duration RttEstimator::minimum() const {
@@ -63,7 +63,7 @@ Duration RttEstimator::rto() const {
 
 Duration RttEstimator::probe_timeout() const {
   if (!has_sample_) return config_.initial_rto;
-  return std::max(config_.min_probe_timeout, smoothed_ + smoothed_ / 2 + receipt_delay_);
+  return std::max(config_.min_probe_timeout, smoothed_ + smoothed_ / 2 + ack_delay_);
 }
 
 void RttEstimator::update_minimum(Instant now, Duration round_trip) {
@@ -93,13 +93,13 @@ void RttEstimator::update(Duration round_trip) {
 
 // The upper envelope: a longer delay counts at once, a shorter one little by little, because a peer that answers most
 // packets at once may still hold the last one until its timer fires.
-void RttEstimator::learn_receipt_delay(Duration delay) {
-  delay = std::clamp(delay, Duration::zero(), config_.max_receipt_delay);
-  if (delay >= receipt_delay_) {
-    receipt_delay_ = delay;
+void RttEstimator::learn_ack_delay(Duration delay) {
+  delay = std::clamp(delay, Duration::zero(), config_.max_ack_delay);
+  if (delay >= ack_delay_) {
+    ack_delay_ = delay;
   } else {
     const int divisor = delay_samples_ < kQuickDelaySamples ? 2 : 8;
-    receipt_delay_ -= (receipt_delay_ - delay) / divisor;
+    ack_delay_ -= (ack_delay_ - delay) / divisor;
   }
   delay_samples_ = static_cast<std::uint8_t>(std::min(delay_samples_ + 1, 255));
 }

@@ -25,10 +25,10 @@ void SentPackets::resend(Instant now, std::uint32_t id, SentPacket& packet, std:
   packet.transmissions = static_cast<std::uint8_t>(std::min(packet.transmissions + 1, 255));
   leave_flight(packet);
   enter_flight(now, packet, bytes);
-  const bool stubborn = packet.transmissions > fast_transmissions_;
-  queue(stubborn ? stubborn_ : order_, id, packet.send_number);
+  const bool backed_off = packet.transmissions > fast_transmissions_;
+  queue(backed_off ? backed_off_ : order_, id, packet.send_number);
   // Only retransmissions make either queue longer than the ring.
-  if (order_.size() + stubborn_.size() > 4 * ring_.size() + 64) compact_queues();
+  if (order_.size() + backed_off_.size() > 4 * ring_.size() + 64) compact_queues();
 }
 
 void SentPackets::release_front() {
@@ -60,7 +60,7 @@ std::optional<SentPackets::Transmission> SentPackets::newest_in_order() {
 // Retransmissions leave stale entries that an unsettled front keeps in the queue. Of confirmed packets one in a row is
 // kept: loss detection has to see that something got through between two losses.
 void SentPackets::compact_queues() {
-  stubborn_.retain([&](const Transmission& transmission) { return in_flight(transmission) != nullptr; });
+  backed_off_.retain([&](const Transmission& transmission) { return in_flight(transmission) != nullptr; });
   bool after_settled = false;
   order_.retain([&](const Transmission& transmission) {
     if (in_flight(transmission) != nullptr) {
@@ -81,8 +81,8 @@ void SentPackets::trim() {
   ring_ = SequenceRing<SentPacket>(ring_.next(), capacity_limit_, 0);
   order_.clear();
   order_.trim();
-  stubborn_.clear();
-  stubborn_.trim();
+  backed_off_.clear();
+  backed_off_.trim();
 }
 
 }  // namespace godwit

@@ -67,7 +67,7 @@ static_assert(sizeof(SentPacket) == 64);
 class SentPackets {
  public:
   // `capacity_limit`: most ids between the oldest unsettled one and the newest, a power of two.
-  // `fast_transmissions`: a packet sent more often leaves the send-order queue for the stubborn one.
+  // `fast_transmissions`: a packet sent more often leaves the send-order queue for the backed-off one.
   SentPackets(std::uint32_t first_id, std::size_t capacity_limit, std::uint8_t fast_transmissions);
 
   // A tracked packet's first transmission. Requires an id at or after next_id() and within the capacity limit of
@@ -124,7 +124,7 @@ class SentPackets {
   // The transmission sent last among those in the queue that are in flight.
   [[nodiscard]] std::optional<Transmission> newest_in_order();
   // Transmissions of packets sent too often, in send order.
-  [[nodiscard]] FifoRing<Transmission>& stubborn() { return stubborn_; }
+  [[nodiscard]] FifoRing<Transmission>& backed_off() { return backed_off_; }
 
   // Gives memory back if nothing is unsettled.
   void trim();
@@ -156,7 +156,7 @@ class SentPackets {
   std::uint8_t fast_transmissions_;
   SequenceRing<SentPacket> ring_;
   FifoRing<Transmission> order_;
-  FifoRing<Transmission> stubborn_;
+  FifoRing<Transmission> backed_off_;
   std::uint32_t next_send_number_ = 0;
   std::uint32_t packets_in_flight_ = 0;
   std::uint64_t bytes_in_flight_ = 0;

@@ -88,7 +88,7 @@ TEST(SentPackets, KeepsSendOrder) {
   // Sent more often than the fast limit: the other queue.
   packets.resend(kStart + 2ms, 1, *packets.find(1), 100);
   EXPECT_EQ(packets.newest_in_order()->id, 3u);
-  EXPECT_EQ(packets.stubborn().size(), 1u);
+  EXPECT_EQ(packets.backed_off().size(), 1u);
 }
 
 TEST(SentPackets, WrapsAroundTheEndOfTheIds) {

@@ -40,12 +40,12 @@ class TestPath {
   static constexpr std::uint32_t kBytes = 1200;
 
   Duration one_way = 25ms;
-  bool repeat_receipts = true;
+  bool repeat_acks = true;
   std::function<bool(const Transmission&)> lose_packet = [](const Transmission&) { return false; };
   std::function<Duration(const Transmission&)> extra_delay = [](const Transmission&) { return 0ns; };
-  std::function<bool(std::size_t)> lose_receipts = [](std::size_t) {
+  std::function<bool(std::size_t)> lose_acks = [](std::size_t) {
     return false;
-  };  // by number of the receipt packet
+  };  // by number of the acknowledgement packet
   std::function<void(Instant, const AckOutcome&)> on_outcome = [](Instant, const AckOutcome&) {};
 
   explicit TestPath(RecoveryConfig config = {}, AckPolicy policy = {})
@@ -118,7 +118,7 @@ class TestPath {
   std::uint64_t timeouts = 0;
   std::uint64_t persistent = 0;
   std::uint64_t probe_repairs = 0;
-  std::uint64_t receipt_packets = 0;
+  std::uint64_t ack_packets = 0;
 
   [[nodiscard]] std::uint32_t retransmissions() const {
     std::uint32_t count = 0;
@@ -145,14 +145,14 @@ class TestPath {
       if (!next || at < *next) next = at;
     };
     if (!arrivals_.empty()) consider(arrivals_.begin()->first);
-    if (!receipts_.empty()) consider(receipts_.begin()->first);
+    if (!acks_.empty()) consider(acks_.begin()->first);
     if (const auto deadline = tracker.deadline()) consider(*deadline);
     if (const auto timeout = recovery.next_timeout()) consider(*timeout);
     return next;
   }
   void step() {
     receive_packets();
-    receive_receipts();
+    receive_acks();
     if (const auto timeout = recovery.next_timeout(); timeout && *timeout <= now) {
       const TimeoutOutcome& outcome = recovery.handle_timeout(now);
       lost += outcome.lost_packets;
@@ -173,39 +173,39 @@ class TestPath {
       const std::uint32_t id = arrivals_.begin()->second;
       arrivals_.erase(arrivals_.begin());
       any = true;
-      if (tracker.on_packet(now, id) == Novelty::kNew) {
+      if (tracker.on_packet(now, id) == DuplicateCheck::kNew) {
         ++deliveries[id];
         delivered_at[id] = now;
       }
-      tracker.queue_receipt(now, id);
+      tracker.queue_ack(now, id);
     }
     if (any) tracker.on_batch_end(now);
     if (!tracker.due(now)) return;
     std::vector<std::uint32_t> list(288);
-    list.resize(tracker.take(now, list, repeat_receipts));
-    if (!lose_receipts(receipt_packets++)) receipts_.emplace(now + one_way, std::move(list));
+    list.resize(tracker.take(now, list, repeat_acks));
+    if (!lose_acks(ack_packets++)) acks_.emplace(now + one_way, std::move(list));
   }
-  void receive_receipts() {
+  void receive_acks() {
     bool any = false;
     const std::uint64_t before = recovery.bytes_in_flight();
-    while (!receipts_.empty() && receipts_.begin()->first <= now) {
+    while (!acks_.empty() && acks_.begin()->first <= now) {
       if (!any) recovery.begin_acks(now);
       any = true;
-      const std::vector<std::uint32_t>& list = receipts_.begin()->second;
+      const std::vector<std::uint32_t>& list = acks_.begin()->second;
       for (std::size_t i = 0; i < list.size(); ++i) {
         const bool twice = i + 1 < list.size() && list[i] == list[i + 1];
         if (twice) {
-          recovery.on_duplicate_receipt(list[i++]);
+          recovery.on_duplicate_ack(list[i++]);
         } else {
-          recovery.on_receipt(list[i]);
+          recovery.on_ack(list[i]);
         }
       }
-      receipts_.erase(receipts_.begin());
+      acks_.erase(acks_.begin());
     }
     if (!any) return;
     const AckOutcome& outcome = recovery.finish_acks();
     EXPECT_EQ(outcome.prior_bytes_in_flight, before);
-    EXPECT_EQ(outcome.misbehaving_receipts, 0u);
+    EXPECT_EQ(outcome.misbehaving_acks, 0u);
     std::uint64_t range_packets = 0;
     std::uint64_t range_bytes = 0;
     for (const AckedRange& range : outcome.acked) {
@@ -228,7 +228,7 @@ class TestPath {
   std::uint32_t fragments_ = 0;
   std::map<std::uint32_t, std::uint32_t> times_sent_;
   std::multimap<Instant, std::uint32_t> arrivals_;
-  std::multimap<Instant, std::vector<std::uint32_t>> receipts_;
+  std::multimap<Instant, std::vector<std::uint32_t>> acks_;
 };
 
 }  // namespace godwit

@@ -31,7 +31,7 @@ void RendezvousServer::on_event(Instant now, ConnectionId connection, const Even
   } else if (const auto* chunk = std::get_if<StreamChunk>(&event)) {
     // A rendezvous takes no streams.
     ++statistics_.ignored;
-    endpoint_.refuse_stream(connection, chunk->stream_id);
+    endpoint_.stop_receiving(connection, chunk->stream_id);
   } else if (const auto* moved = std::get_if<PeerMoved>(&event)) {
     if (peer.registered) {
       unregister(connection, peer);

@@ -130,7 +130,7 @@ bool Node::receive(Handler& handler) {
       return false;
     }
     note_work();
-    for (const DatagramRun& run : inbox_.runs()) {
+    for (const DatagramBatch& run : inbox_.runs()) {
       if (link_ != nullptr && !link_->owns(run.remote)) [[unlikely]] {
         link_->forward(run);
         continue;
@@ -180,7 +180,7 @@ bool Node::transmit() {
       note_work();
     }
     GODWIT_MARK(cost_, kSendCall);
-    const std::span<const DatagramRun> runs = std::span<const DatagramRun>(unsent_).subspan(unsent_begin_);
+    const std::span<const DatagramBatch> runs = std::span<const DatagramBatch>(unsent_).subspan(unsent_begin_);
     unsent_begin_ += backend_->send(runs);
     take_path_reports();
     GODWIT_MARK(cost_, kBookkeeping);

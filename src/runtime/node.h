@@ -143,7 +143,7 @@ class Node {
   bool polled_input_ = false;                  // inbox_ holds what the end of the last turn found
   std::vector<ShardMailbox::Parcel> parcels_;  // runs that other shards passed on
   TransmitBuffer buffer_{128 * 1024};
-  std::vector<DatagramRun> unsent_;  // runs in buffer_ that the socket has not taken
+  std::vector<DatagramBatch> unsent_;  // runs in buffer_ that the socket has not taken
   std::size_t unsent_begin_ = 0;
   Instant now_{};                      // the last reading of the clock
   std::optional<Instant> idle_since_;  // the first turn without work; none while there is some

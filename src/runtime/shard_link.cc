@@ -8,7 +8,7 @@ ShardMap::ShardMap(std::uint64_t seed, std::size_t shards) : steering_(seed, sha
   for (std::size_t slot = 0; slot < shards; ++slot) set_owner(slot, slot);
 }
 
-bool ShardMailbox::put(const DatagramRun& run) {
+bool ShardMailbox::put(const DatagramBatch& run) {
   Parcel parcel{.run = run, .bytes = {run.bytes.begin(), run.bytes.end()}};
   parcel.run.bytes = parcel.bytes;
   const std::lock_guard lock(mutex_);

@@ -9,7 +9,7 @@
 #include <mutex>
 #include <vector>
 
-#include "base/datagram_run.h"
+#include "base/datagram_batch.h"
 #include "udp/port_steering.h"
 
 namespace godwit {
@@ -41,12 +41,12 @@ class ShardMailbox {
   static constexpr std::size_t kMaxBytes = std::size_t{4} << 20;
 
   struct Parcel {
-    DatagramRun run;  // its bytes are `bytes`
+    DatagramBatch run;  // its bytes are `bytes`
     std::vector<std::uint8_t> bytes;
   };
 
   // False when there is no room, or the shard has closed.
-  [[nodiscard]] bool put(const DatagramRun& run);
+  [[nodiscard]] bool put(const DatagramBatch& run);
   [[nodiscard]] bool any() const { return any_.load(std::memory_order_acquire); }
   // Everything that waits; `parcels` is reused.
   void take(std::vector<Parcel>& parcels);
@@ -73,7 +73,7 @@ class ShardLink {
 
   [[nodiscard]] virtual bool owns(const SocketAddress& remote) const = 0;
   // Copies the run and passes it to its owner. Counted.
-  virtual void forward(const DatagramRun& run) = 0;
+  virtual void forward(const DatagramBatch& run) = 0;
   [[nodiscard]] virtual ShardMailbox& mailbox() = 0;
 
   ShardLinkStatistics statistics;  // of the shard's thread

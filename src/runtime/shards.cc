@@ -13,8 +13,8 @@ namespace godwit {
 namespace {
 
 // For a retired shard's last words, and how often it looks whether they have left.
-constexpr Duration kFarewellTime = 1s;
-constexpr Duration kFarewellCheck = 10ms;
+constexpr Duration kClosePacketTime = 1s;
+constexpr Duration kClosePacketCheck = 10ms;
 
 }  // namespace
 
@@ -22,7 +22,7 @@ struct Shards::Shard final : ShardLink {
   Shard(Shards& all, std::size_t own_index) : group(all), index(own_index) {}
 
   [[nodiscard]] bool owns(const SocketAddress& remote) const override { return group.map_.owner(remote) == index; }
-  void forward(const DatagramRun& run) override { group.forward(*this, run); }
+  void forward(const DatagramBatch& run) override { group.forward(*this, run); }
   [[nodiscard]] ShardMailbox& mailbox() override { return inbox; }
 
   Shards& group;
@@ -115,7 +115,7 @@ void Shards::steer() {
   steering_error_ = map_.steering().attach(any.backend().socket(), position_of_slot);
 }
 
-void Shards::forward(Shard& from, const DatagramRun& run) {
+void Shards::forward(Shard& from, const DatagramBatch& run) {
   ++from.statistics.forwarded_runs;
   from.statistics.forwarded_datagrams += run.segment_count();
   Shard& owner = *shards_[map_.owner(run.remote)];
@@ -151,7 +151,7 @@ void Shards::run_shard(Shard& shard, Node::Handler& handler) {
   platform::request_exact_timers();  // as Node::run
   Node& node = *shard.node;
   while (!node.stopping()) {
-    node.turn(handler, shard.ends_by ? std::optional(kFarewellCheck) : std::nullopt);
+    node.turn(handler, shard.ends_by ? std::optional(kClosePacketCheck) : std::nullopt);
     if (finish_retirement(shard.index, shard.ends_by && node.now() >= *shard.ends_by)) break;
   }
   const std::lock_guard lock(mutex_);
@@ -181,7 +181,7 @@ bool Shards::retire(std::size_t shard, std::string_view text) {
   if (retired.retired || !retired.node || heirs.empty()) return false;
   const bool told = retired.node->post([&retired, text = std::string(text)](Node& node) {
     node.endpoint().close_all(node.now(), text);
-    retired.ends_by = node.now() + kFarewellTime;
+    retired.ends_by = node.now() + kClosePacketTime;
   });
   if (!told) return false;
   retired.retired = true;

@@ -89,7 +89,7 @@ class Shards {
   Shards(std::uint64_t seed, std::size_t count, const ShardOptions& options);
   void steer();
   void run_shard(Shard& shard, Node::Handler& handler);
-  void forward(Shard& from, const DatagramRun& run);
+  void forward(Shard& from, const DatagramBatch& run);
   static void add(ShardsStatistics& sum, const Shard& shard);
 
   // Lent to the shards, on their threads.

@@ -257,7 +257,7 @@ TEST_F(ShardsTest, StatisticsAreSummedOverShardsThatHaveEnded) {
 TEST_F(ShardsTest, AMailboxIsBounded) {
   ShardMailbox mailbox;
   std::vector<std::uint8_t> bytes(100);
-  const DatagramRun run{.local = {}, .remote = {}, .bytes = bytes, .segment_size = 100};
+  const DatagramBatch run{.local = {}, .remote = {}, .bytes = bytes, .segment_size = 100};
   for (std::size_t i = 0; i < ShardMailbox::kMaxRuns; ++i) EXPECT_TRUE(mailbox.put(run));
   EXPECT_FALSE(mailbox.put(run));
   std::vector<ShardMailbox::Parcel> parcels;

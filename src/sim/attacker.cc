@@ -237,11 +237,11 @@ std::vector<std::uint8_t> Attacker::fragment(const AttackSpec& spec, HostilePeer
 }
 
 std::vector<std::uint8_t> Attacker::acknowledgement(HostilePeer& peer) {
-  std::array<std::uint32_t, wire::kMaxReceiptsPerNoOp> ids;
+  std::array<std::uint32_t, wire::kMaxAcksPerNoOp> ids;
   const std::size_t count = 1 + random_.below(random_.below(2) == 0 ? 3 : ids.size());
   const auto first = static_cast<std::uint32_t>(random_.below(4) == 0 ? random_.next_u64() : random_.below(64));
   for (std::size_t i = 0; i < count; ++i) ids[i] = first + static_cast<std::uint32_t>(i);
-  return peer.seal(wire::NoOp{}, wire::Receipts(ids).first(count));
+  return peer.seal(wire::NoOp{}, wire::Acks(ids).first(count));
 }
 
 std::vector<std::uint8_t> Attacker::message(HostilePeer& peer) {

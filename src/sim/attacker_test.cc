@@ -96,7 +96,7 @@ TEST(Attacker, IsNotAskedToSpareASessionThatItHasNotHeardOfYet) {
   expect_clean(Simulator(scenario).run(), "a handshake under way");
 }
 
-// The dialler gives its new attempt up at the end without a word; the peer completes the former one after its farewell.
+// The initiator gives its new attempt up at the end without a word; the peer completes the former one after its close packet.
 TEST(Attacker, LeavesNothingOfAHandshakeThatTheEndOfTheScenarioOvertakes) {
   Scenario scenario = two_hosts({.delay = 29'500us});
   scenario.hosts[0].receive_interval = 2ms;
@@ -104,7 +104,7 @@ TEST(Attacker, LeavesNothingOfAHandshakeThatTheEndOfTheScenarioOvertakes) {
   scenario.flows.push_back({.kind = FlowKind::kMessages, .from = 1, .to = 0, .bytes = 71, .interval = 12ms});
   scenario.disturbances.push_back({.kind = DisturbanceKind::kRedial, .at = 90ms, .target = 1});
   scenario.attacks.push_back({.source = AttackSource::kPeerPrefix, .victim = 1, .peer = 0});
-  expect_clean(Simulator(scenario).run(), "a farewell");
+  expect_clean(Simulator(scenario).run(), "a close packet");
 }
 
 // As many forged intros as handshakes may be pending, between the peer's own intro and its completion.

@@ -36,7 +36,7 @@ std::uint64_t MessageChecker::on_confirmed(Instant now, std::uint32_t host, Conn
   if (number == 0) return 0;
   MessageRecord& message = record(number);
   message.state = MessageRecord::State::kConfirmed;
-  // A stream that the receiver has cut off is receipted like any other, and so is one whose receiver restarted
+  // A stream that the receiver has cut off is acknowledged like any other, and so is one whose receiver restarted
   // half-way: there the receiver's report is what tells (decisions 21).
   const bool excused = message.half_received || incarnation(message.to) != message.receiver_incarnation;
   if (message.delivered_incarnation == 0 && !excused) {

@@ -9,7 +9,7 @@
 namespace godwit::sim {
 namespace {
 
-// Receipts ride on the first short message of a run, whatever the window and the pacer say: at most 64.
+// Acknowledgements ride on the first short message of a run, whatever the window and the pacer say: at most 64.
 constexpr std::uint64_t kRiders = 64 * 4;
 // A ring longer than this is summed on every sixteenth turn only: the sum costs its length.
 constexpr std::uint32_t kShortRing = 256;
@@ -101,7 +101,7 @@ void StateChecker::on_closed(std::uint32_t host, ConnectionId connection, CloseR
   if (told.open.erase(connection) > 0) told.closed.add(reason);
 }
 
-void StateChecker::on_handed_out(Instant now, std::uint32_t host, const std::optional<DatagramRun>& run,
+void StateChecker::on_handed_out(Instant now, std::uint32_t host, const std::optional<DatagramBatch>& run,
                                  std::uint64_t traced_datagrams, std::uint64_t traced_bytes) {
   const std::uint64_t datagrams = run ? run->segment_count() : 0;
   const std::uint64_t bytes = run ? run->bytes.size() : 0;

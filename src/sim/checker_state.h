@@ -14,7 +14,7 @@
 namespace godwit::sim {
 
 // Over any window, granted bytes stay below rate × window + burst: a token bucket of its own for one connection.
-// Judged on data alone; probes are exempt (they go whatever the pacer says), and so is what never waits (receipts,
+// Judged on data alone; probes are exempt (they go whatever the pacer says), and so is what never waits (acknowledgements,
 // pings, handshakes).
 class PacerChecker {
  public:
@@ -47,7 +47,7 @@ class StateChecker {
   // What the application of a host was told.
   void on_connected(std::uint32_t host, ConnectionId connection);
   void on_closed(std::uint32_t host, ConnectionId connection, CloseReason reason);
-  void on_handed_out(Instant now, std::uint32_t host, const std::optional<DatagramRun>& run,
+  void on_handed_out(Instant now, std::uint32_t host, const std::optional<DatagramBatch>& run,
                      std::uint64_t traced_datagrams, std::uint64_t traced_bytes);
   // Every peer of a scenario is honest.
   void on_close_reason(Instant now, std::uint32_t host, CloseReason reason);

@@ -170,7 +170,7 @@ void Host::read_inbox(Instant now) {
   turn(now);
 }
 
-void Host::receive(Instant now, const DatagramRun& run, std::size_t forged, Instant sent_at) {
+void Host::receive(Instant now, const DatagramBatch& run, std::size_t forged, Instant sent_at) {
   worked_ = true;
   statistics_.datagrams_read += run.segment_count();
   const auto peer = simulator_.public_host_at(run.remote);

@@ -108,7 +108,7 @@ class Host final : private trace::Sink {
   void drop_replies(Instant now, std::optional<ConnectionId> connection);
   void flush(Instant now);
   // `forged`: datagrams of the run that the attacker made.
-  void receive(Instant now, const DatagramRun& run, std::size_t forged, Instant sent_at);
+  void receive(Instant now, const DatagramBatch& run, std::size_t forged, Instant sent_at);
   [[nodiscard]] SocketAddress local_of(const Packet& packet) const;
   [[nodiscard]] std::optional<ConnectionId> dial(Instant now, std::uint32_t peer);
   // Whether an event belongs to a connection of the attacker; then nothing more is to be done with it.

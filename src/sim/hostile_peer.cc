@@ -13,10 +13,10 @@ std::vector<std::uint8_t> HostilePeer::seal_plaintext(ByteView plaintext) {
   return datagram;
 }
 
-std::vector<std::uint8_t> HostilePeer::seal(const wire::Message& message, wire::Receipts receipts) {
+std::vector<std::uint8_t> HostilePeer::seal(const wire::Message& message, wire::Acks acks) {
   std::array<std::uint8_t, wire::kMaxPlaintext> plaintext;
   const bool ack = std::holds_alternative<wire::AckOk>(message);
-  const std::size_t size = wire::encode(plaintext, ack ? 0 : next_id_++, receipts, message);
+  const std::size_t size = wire::encode(plaintext, ack ? 0 : next_id_++, acks, message);
   GODWIT_ASSERT(size > 0);
   return seal_plaintext(ByteView(plaintext).first(size));
 }

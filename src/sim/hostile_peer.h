@@ -29,7 +29,7 @@ class HostilePeer {
   // A datagram of the victim. The answer to send, if any: the completion ack, or a Pong.
   [[nodiscard]] std::optional<std::vector<std::uint8_t>> receive(ByteView datagram, RandomSource& random);
   // Under the next packet id. Requires established().
-  [[nodiscard]] std::vector<std::uint8_t> seal(const wire::Message& message, wire::Receipts receipts = {});
+  [[nodiscard]] std::vector<std::uint8_t> seal(const wire::Message& message, wire::Acks acks = {});
   [[nodiscard]] std::vector<std::uint8_t> seal_plaintext(ByteView plaintext);
   [[nodiscard]] std::uint32_t next_id() { return next_id_++; }
 

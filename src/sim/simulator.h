@@ -88,7 +88,7 @@ class Simulator {
   void on_metrics(Instant local, std::uint32_t host, ConnectionId connection, Bandwidth rate, std::uint64_t window);
   void on_trace(std::uint32_t host, const trace::Event& event);
   // What an endpoint has handed out, beside what its trace has said of it.
-  void on_handed_out(std::uint32_t host, const std::optional<DatagramRun>& run, std::uint64_t traced_datagrams,
+  void on_handed_out(std::uint32_t host, const std::optional<DatagramBatch>& run, std::uint64_t traced_datagrams,
                      std::uint64_t traced_bytes);
   void on_dialled(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection);
   void on_refused_dial(Instant now, std::uint32_t host, std::string_view why);

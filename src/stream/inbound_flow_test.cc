@@ -204,7 +204,7 @@ TEST_F(CreditTest, MoreThanWasGrantedIsAViolation) {
   }
   EXPECT_EQ(outcome.result, FragmentOutcome::Result::kBeyondCredit);
   EXPECT_EQ(accepted, 4u);
-  EXPECT_FALSE(outcome.must_receipt());
+  EXPECT_FALSE(outcome.must_ack());
 }
 
 TEST_F(CreditTest, ACancelledStreamGivesItsCreditBackThoughHalfOfItIsLost) {

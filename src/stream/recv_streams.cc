@@ -230,7 +230,7 @@ void RecvStreams::fail(std::uint32_t index, InboundFailure::Reason reason, Strea
       .stream_id = stream.id(), .reason = reason, .received = stream.received(), .total = stream.total(), .code = code};
   if (flow_ && reason != InboundFailure::Reason::kReset) flow_->give_up(index, 0);
   stream.clear(memory_);
-  // Its late fragments could only open a stream that never completes: what came before has been receipted.
+  // Its late fragments could only open a stream that never completes: what came before has been acknowledged.
   refused_.insert(failure.stream_id);
   account_tables();
   erase(index);

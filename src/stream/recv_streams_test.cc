@@ -225,7 +225,7 @@ TEST_F(RecvStreamsTest, AsksForAnotherCopyOfWhatItCannotHold) {
   while (give_piece(1, bytes, number).result == Outcome::kAccepted) ++number;
   const auto outcome = give_piece(1, bytes, number);
   EXPECT_EQ(outcome.result, Outcome::kNoRoom);
-  EXPECT_FALSE(outcome.must_receipt());
+  EXPECT_FALSE(outcome.must_ack());
   const auto other = give_piece(2, bytes, 2);
   EXPECT_EQ(other.result, Outcome::kNoRoom);
   EXPECT_FALSE(other.opened);

@@ -18,11 +18,11 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "stream/body.h"
-#include "stream/peer_charge.h"
+#include "stream/peer_receive_budget.h"
 #include "stream/send_stream.h"
 #include "stream/slot_table.h"
 #include "stream/stream_id.h"
-#include "stream/stream_turns.h"
+#include "stream/stream_scheduler.h"
 #include "wire/limits.h"
 
 namespace godwit {
@@ -77,7 +77,7 @@ struct SendItem {
   [[nodiscard]] std::optional<ByteView> metadata() const {
     return stream == nullptr ? std::nullopt : stream->metadata(fragment);
   }
-  // Size of the sealed datagram without receipts.
+  // Size of the sealed datagram without acknowledgements.
   [[nodiscard]] std::size_t datagram_bytes() const {
     if (kind == SendKind::kMessage) return wire::kDatagramOverhead + wire::kShortMessageOverhead + payload.size();
     std::size_t bytes = wire::kDatagramOverhead + wire::kFragmentOverhead + payload.size();
@@ -222,7 +222,7 @@ class SendQueue {
   [[nodiscard]] std::uint32_t open_streams() const { return streams_.size(); }
   [[nodiscard]] std::uint32_t open_messages() const { return messages_.size(); }
   [[nodiscard]] std::uint64_t message_bytes() const { return message_bytes_; }
-  [[nodiscard]] const PeerCharge& charge() const { return charge_; }
+  [[nodiscard]] const PeerReceiveBudget& charge() const { return charge_; }
   [[nodiscard]] const SendQueueStatistics& statistics() const { return statistics_; }
 
  private:
@@ -296,7 +296,7 @@ class SendQueue {
   bool messages_refused_ = false;
   bool writable_ = false;
 
-  StreamTurns turns_;  // streams that have something to send and the credit for it
+  StreamScheduler turns_;  // streams that have something to send and the credit for it
   // Unsent short messages, first in first out.
   std::uint32_t message_head_ = kNone;
   std::uint32_t message_tail_ = kNone;
@@ -318,7 +318,7 @@ class SendQueue {
   std::uint64_t credit_left_ = kUnlimited;  // for all streams together
 
   std::uint64_t message_bytes_ = 0;
-  PeerCharge charge_;
+  PeerReceiveBudget charge_;
   Instant earliest_deadline_ = Instant::max();  // never later than the earliest of all
 
   std::optional<std::uint64_t> refused_charge_;

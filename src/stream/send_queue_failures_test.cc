@@ -119,8 +119,8 @@ TEST_F(SendQueueTest, HoldsTheShareOfAFailedStreamUntilTheReceiverHasEvictedIt) 
   EXPECT_TRUE(queue_.cancel(first));
   EXPECT_EQ(refused(3000), ErrorCode::kWouldBlock) << "its receiver still holds the first";
   ASSERT_TRUE(queue_.poll_failure(kStart));
-  ASSERT_EQ(queue_.next_timeout(), kStart + PeerCharge::kLinger);
-  queue_.handle_timeout(kStart + PeerCharge::kLinger);
+  ASSERT_EQ(queue_.next_timeout(), kStart + PeerReceiveBudget::kLinger);
+  queue_.handle_timeout(kStart + PeerReceiveBudget::kLinger);
   EXPECT_TRUE(queue_.poll_writable());
   EXPECT_NE(send(3000), 0U);
   EXPECT_EQ(queue_.next_timeout(), std::nullopt);

@@ -175,7 +175,7 @@ TEST_F(SendQueueTest, SharesEquallyBetweenEightStreams) {
     taken += item.payload.size();
     bytes[item.stream->id()] += item.payload.size();
     run = item.stream->id() == previous ? run + 1 : 1;
-    runs += run == StreamTurns::kRunFragments ? 1U : 0U;
+    runs += run == StreamScheduler::kRunFragments ? 1U : 0U;
     previous = item.stream->id();
   }
   ASSERT_EQ(bytes.size(), 8U);

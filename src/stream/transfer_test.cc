@@ -77,7 +77,7 @@ class Transfer {
       const bool short_way = !fragment.metadata && random_.below(2) == 0;
       const FragmentOutcome outcome =
           short_way ? receiver_.on_fragment(kStart, header, sink_) : receiver_.on_fragment(kStart, fragment, sink_);
-      if (!outcome.must_receipt()) return;
+      if (!outcome.must_ack()) return;
       if (random_.below(10) == 0) {
         const auto again = receiver_.on_fragment(kStart, fragment, sink_).result;
         EXPECT_TRUE(again == FragmentOutcome::Result::kDuplicate || again == FragmentOutcome::Result::kIgnored);

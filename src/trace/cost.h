@@ -21,7 +21,7 @@ enum class CostStep : std::uint8_t {
   kOpen,         // AES-128-GCM of a received datagram
   kDecode,       // plaintext to message
   kReassemble,   // streams and hand-over
-  kAcknowledge,  // duplicate filter, receipts in both directions, loss detection, congestion control
+  kAcknowledge,  // duplicate filter, acknowledgements in both directions, loss detection, congestion control
   kDigest,       // the hash a benchmark keeps of what was delivered
   kApplication,  // the application's own handler
   kCount

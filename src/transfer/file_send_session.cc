@@ -93,7 +93,7 @@ void FileSendSession::on_event(Instant now, ConnectionId connection, Event& even
   } else if (const auto* chunk = std::get_if<StreamChunk>(&event)) {
     // A receiver has no streams to send.
     const std::uint32_t id = chunk->stream_id;
-    static_cast<void>(endpoint_.refuse_stream(connection, id));
+    static_cast<void>(endpoint_.stop_receiving(connection, id));
   } else if (const auto* suspect = std::get_if<Suspect>(&event)) {
     on_suspect(now, suspect->silent_for);
   } else if (auto* closed = std::get_if<Closed>(&event)) {

@@ -35,7 +35,7 @@ void PerfServer::on_event(Instant now, ConnectionId connection, Event& event) {
   if (const auto* chunk = std::get_if<StreamChunk>(&event)) [[likely]] {
     const StreamChunk copy = *chunk;
     if (own) return run_->on_chunk(now, copy);
-    static_cast<void>(endpoint_.refuse_stream(connection, copy.stream_id));
+    static_cast<void>(endpoint_.stop_receiving(connection, copy.stream_id));
   } else if (const auto* message = std::get_if<MessageReceived>(&event)) {
     if (const auto control = decode_control(message->payload)) on_control(now, connection, *control);
   } else if (const auto* confirmed = std::get_if<MessageConfirmed>(&event)) {

@@ -124,7 +124,7 @@ void StreamInbox::drop(Instant now, Entry& entry) {
   if (entry.kind == Kind::kData) consumer_.on_stream_aborted(now, entry.stream);
   if (entry.kind == Kind::kForeign) consumer_.on_foreign_aborted(now, id);
   erase(id);
-  static_cast<void>(endpoint_.refuse_stream(connection_, id));
+  static_cast<void>(endpoint_.stop_receiving(connection_, id));
 }
 
 void StreamInbox::on_aborted(Instant now, std::uint32_t stream_id) {
@@ -152,7 +152,7 @@ void StreamInbox::handle_timeout(Instant now) {
   next_check_ = now + kCheckInterval;
   for (const auto& [id, entry] : streams_) {
     if (entry->kind != Kind::kData || entry->stream.tag == nullptr) continue;
-    static_cast<void>(endpoint_.touch_stream(now, connection_, id));
+    static_cast<void>(endpoint_.keep_stream_alive(now, connection_, id));
     InboundStream& stream = entry->stream;
     if (stream.limit < stream.total && stream.consumed + stream.window > stream.limit) grant(now, stream);
   }

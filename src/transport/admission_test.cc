@@ -222,23 +222,23 @@ TEST_F(AdmissionTest, Item73StaysBoundedUnderAHundredThousandSpoofedPorts) {
 }
 
 TEST_F(AdmissionTest, LetsRepeatedIntrosThroughAFlood) {
-  // 20,000 spoofed intros a second, at random instants, against a budget of 2,000; diallers repeat their intro every
+  // 20,000 spoofed intros a second, at random instants, against a budget of 2,000; initiators repeat their intro every
   // 250 ms for 15 s, and the path adds a few milliseconds to each.
-  constexpr std::uint32_t kDiallers = 100;
+  constexpr std::uint32_t kInitiators = 100;
   constexpr std::size_t kWanted = 95;
   Admission admission(config_, random_);
-  std::array<Instant, kDiallers> next;
+  std::array<Instant, kInitiators> next;
   for (Instant& at : next) at = kStart + 1s + Duration{static_cast<Duration::rep>(random_.below(250'000'000))};
   std::size_t served = 0;
   for (Instant now = kStart; now < kStart + 16s && served < kWanted;
        now += Duration{static_cast<Duration::rep>(random_.below(100'000))}) {
-    for (std::uint32_t dialler = 0; dialler < kDiallers; ++dialler) {
-      if (next[dialler] > now) continue;
+    for (std::uint32_t initiator = 0; initiator < kInitiators; ++initiator) {
+      if (next[initiator] > now) continue;
       const bool admitted =
-          ask(admission, next[dialler], address(0xc6336400 + dialler, 9)) == AdmissionVerdict::kDecrypt;
+          ask(admission, next[initiator], address(0xc6336400 + initiator, 9)) == AdmissionVerdict::kDecrypt;
       if (admitted) ++served;
-      next[dialler] = admitted ? Instant::max()
-                               : next[dialler] + 250ms + Duration{static_cast<Duration::rep>(random_.below(5'000'000))};
+      next[initiator] = admitted ? Instant::max()
+                               : next[initiator] + 250ms + Duration{static_cast<Duration::rep>(random_.below(5'000'000))};
     }
     static_cast<void>(ask(admission, now, address(static_cast<std::uint32_t>(random_.next_u64()), 7)));
   }

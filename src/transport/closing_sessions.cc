@@ -46,11 +46,11 @@ void ClosingSessions::forget(const SocketAddress& remote) {
   std::erase_if(sessions_, [&remote](const Closing& closing) { return closing.remote == remote; });
 }
 
-std::optional<DatagramRun> ClosingSessions::poll_transmit(Instant now, TransmitBuffer& buffer) {
+std::optional<DatagramBatch> ClosingSessions::poll_transmit(Instant now, TransmitBuffer& buffer) {
   const auto due = std::ranges::find_if(sessions_, [now](const Closing& closing) { return closing.next() <= now; });
   if (due == sessions_.end() || buffer.space().size() < due->datagram.size()) return std::nullopt;
   std::ranges::copy(due->datagram, buffer.space().begin());
-  const DatagramRun run{.local = due->local,
+  const DatagramBatch run{.local = due->local,
                         .remote = due->remote,
                         .bytes = buffer.commit(due->datagram.size()),
                         .segment_size = due->datagram.size()};

@@ -13,7 +13,7 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
-#include "base/datagram_run.h"
+#include "base/datagram_batch.h"
 #include "base/time.h"
 #include "handshake/session.h"
 #include "transport/transmit_buffer.h"
@@ -37,7 +37,7 @@ class ClosingSessions {
   // forged.
   void forget(const SocketAddress& remote);
 
-  [[nodiscard]] std::optional<DatagramRun> poll_transmit(Instant now, TransmitBuffer& buffer);
+  [[nodiscard]] std::optional<DatagramBatch> poll_transmit(Instant now, TransmitBuffer& buffer);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
 

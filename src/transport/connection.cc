@@ -94,7 +94,7 @@ void Connection::end_if_asked(Instant now) {
 
 // --- The way in ---
 
-void Connection::receive(Instant now, const DatagramRun& batch) {
+void Connection::receive(Instant now, const DatagramBatch& batch) {
   const std::size_t count = batch.segment_count();
   std::size_t first = 0;
   for (; first < count && !is_established(); ++first) {
@@ -249,14 +249,14 @@ Status Connection::ping() {
   return {};
 }
 
-bool Connection::touch_stream(Instant now, std::uint32_t stream_id) {
+bool Connection::keep_stream_alive(Instant now, std::uint32_t stream_id) {
   EstablishedConnection* session = established();
-  return session != nullptr && session->touch_stream(now, stream_id);
+  return session != nullptr && session->keep_stream_alive(now, stream_id);
 }
 
-bool Connection::refuse_stream(std::uint32_t stream_id, std::uint64_t code) {
+bool Connection::stop_receiving(std::uint32_t stream_id, std::uint64_t code) {
   EstablishedConnection* session = established();
-  return session != nullptr && session->refuse_stream(stream_id, code);
+  return session != nullptr && session->stop_receiving(stream_id, code);
 }
 
 void Connection::consume(std::uint32_t stream_id, std::uint64_t bytes) {
@@ -377,7 +377,7 @@ std::string Connection::with_path_problem(std::string text) const {
 
 // --- The way out ---
 
-std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer& buffer) {
+std::optional<DatagramBatch> Connection::poll_transmit(Instant now, TransmitBuffer& buffer) {
   if (EstablishedConnection* session = established()) [[likely]] {
     auto batch = session->poll_transmit(now, buffer);
     if (session->ending() == nullptr) [[likely]]
@@ -398,7 +398,7 @@ std::optional<DatagramRun> Connection::poll_transmit(Instant now, TransmitBuffer
   if (size == 0) return std::nullopt;
   ++core_.counted.packets_sent;
   core_.counted.bytes_sent += size;
-  return DatagramRun{.local = {}, .remote = core_.remote, .bytes = buffer.commit(size), .segment_size = size};
+  return DatagramBatch{.local = {}, .remote = core_.remote, .bytes = buffer.commit(size), .segment_size = size};
 }
 
 std::optional<Instant> Connection::next_timeout() const {

@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include "base/datagram_run.h"
+#include "base/datagram_batch.h"
 #include "handshake/handshake.h"
 #include "transport/connection_core.h"
 #include "transport/established_connection.h"
@@ -34,7 +34,7 @@ class Connection final {
 
   // --- Inputs. After each, drain the outputs before the next. ---
   // Datagrams that are symmetric by wire::classify(), all of them.
-  void receive(Instant now, const DatagramRun& batch);
+  void receive(Instant now, const DatagramBatch& batch);
   // An intro that the endpoint has opened, for a connection that is still shaking hands.
   // True when it was of use.
   [[nodiscard]] bool receive_intro(Instant now, const IntroSeen& intro);
@@ -71,8 +71,8 @@ class Connection final {
   void on_path_problem(Instant now, PathProblem problem);
   // Pings at once, and reports Suspect when nothing answers within `patience` (KeepAlive::expect_answer).
   void expect_answer(Instant now, Duration patience);
-  bool touch_stream(Instant now, std::uint32_t stream_id);
-  bool refuse_stream(std::uint32_t stream_id, std::uint64_t code = 0);
+  bool keep_stream_alive(Instant now, std::uint32_t stream_id);
+  bool stop_receiving(std::uint32_t stream_id, std::uint64_t code = 0);
   // RecvStreams': no effect without flow control.
   void consume(std::uint32_t stream_id, std::uint64_t bytes);
   bool set_paused(std::uint32_t stream_id, bool paused);
@@ -89,7 +89,7 @@ class Connection final {
 
   // --- Outputs ---
   // One batch: equal datagrams and perhaps a shorter last one. Nothing when nothing may be sent now.
-  [[nodiscard]] std::optional<DatagramRun> poll_transmit(Instant now, TransmitBuffer& buffer);
+  [[nodiscard]] std::optional<DatagramBatch> poll_transmit(Instant now, TransmitBuffer& buffer);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
 
   // --- State ---

@@ -56,7 +56,7 @@ void ConnectionCore::report_failures(Instant now, Recovery* recovery) {
                              {.first = failed->first_packet, .last = failed->last_packet});
     }
     constexpr std::array<std::string_view, 7> kWhy = {
-        "its bytes could not be read",  "its deadline has passed", "the peer did not receipt it", "cancelled",
+        "its bytes could not be read",  "its deadline has passed", "the peer did not acknowledge it", "cancelled",
         "the peer began a new session", "it was lost on the way",  "the peer wants no more of it"};
     emit(MessageFailed{.message = failed->message,
                        .may_have_arrived = failed->may_have_arrived,

@@ -241,12 +241,12 @@ std::uint32_t Endpoint::stream_id(ConnectionId connection, MessageId message) co
   return found == nullptr ? 0 : found->stream_id(message);
 }
 
-bool Endpoint::touch_stream(Instant now, ConnectionId connection, std::uint32_t stream_id) {
-  return with_connection(connection, false, [&](Connection& found) { return found.touch_stream(now, stream_id); });
+bool Endpoint::keep_stream_alive(Instant now, ConnectionId connection, std::uint32_t stream_id) {
+  return with_connection(connection, false, [&](Connection& found) { return found.keep_stream_alive(now, stream_id); });
 }
 
-bool Endpoint::refuse_stream(ConnectionId connection, std::uint32_t stream_id, std::uint64_t code) {
-  return with_connection(connection, false, [&](Connection& found) { return found.refuse_stream(stream_id, code); });
+bool Endpoint::stop_receiving(ConnectionId connection, std::uint32_t stream_id, std::uint64_t code) {
+  return with_connection(connection, false, [&](Connection& found) { return found.stop_receiving(stream_id, code); });
 }
 
 void Endpoint::consume(ConnectionId connection, std::uint32_t stream_id, std::uint64_t bytes) {
@@ -322,7 +322,7 @@ void Endpoint::set_rate_limit(Instant now, ConnectionId connection, std::optiona
 
 // --- Datagrams ---
 
-void Endpoint::receive(Instant now, const DatagramRun& run) {
+void Endpoint::receive(Instant now, const DatagramBatch& run) {
   GODWIT_MARK(cost_, kRoute);
   ++statistics_.runs_received;
   const std::size_t count = run.segment_count();
@@ -347,7 +347,7 @@ void Endpoint::receive(Instant now, const DatagramRun& run) {
   }
 }
 
-void Endpoint::receive_symmetric(Instant now, const DatagramRun& batch) {
+void Endpoint::receive_symmetric(Instant now, const DatagramBatch& batch) {
   const auto slot = slot_of(batch.remote);
   const bool elsewhere = closing_.size() > 0 || by_tag_.size() > 0;
   if (!slot || (elsewhere && routes_[*slot].connection() == nullptr)) [[unlikely]] {
@@ -356,7 +356,7 @@ void Endpoint::receive_symmetric(Instant now, const DatagramRun& batch) {
   receive_on_route(now, *slot, batch);
 }
 
-void Endpoint::receive_on_route(Instant now, std::uint32_t slot, const DatagramRun& batch) {
+void Endpoint::receive_on_route(Instant now, std::uint32_t slot, const DatagramBatch& batch) {
   with_slot(slot, [&](Route& route) {
     route.receive(now, batch);
     GODWIT_MARK(cost_, kBookkeeping);
@@ -368,7 +368,7 @@ void Endpoint::receive_on_route(Instant now, std::uint32_t slot, const DatagramR
 
 // What a session that has been closed can open is its answer, and what names an extended session comes from a peer that
 // has moved. A half-open route at the address does not change that: the intro that opened it may be forged.
-void Endpoint::receive_without_connection(Instant now, const DatagramRun& batch) {
+void Endpoint::receive_without_connection(Instant now, const DatagramBatch& batch) {
   for (std::size_t i = 0; i < batch.segment_count(); ++i) {
     const MutableBytes datagram = batch.segment(i);
     if (receive_elsewhere(now, batch, datagram) || closing_.receive(now, batch.remote, datagram)) continue;
@@ -380,7 +380,7 @@ void Endpoint::receive_without_connection(Instant now, const DatagramRun& batch)
   }
 }
 
-void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes datagram) {
+void Endpoint::receive_intro(Instant now, const DatagramBatch& run, MutableBytes datagram) {
   const auto slot = slot_of(run.remote);
   if (!slot && !config_.accept_incoming) {
     return route_context_->drop(now, trace::DropReason::kUnknownSource, datagram.size());
@@ -412,7 +412,7 @@ void Endpoint::receive_intro(Instant now, const DatagramRun& run, MutableBytes d
 }
 
 // A stranger's intro makes its address half-open; so does each further one.
-void Endpoint::answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro, IntroSource source) {
+void Endpoint::answer_intro(Instant now, const DatagramBatch& run, const IntroSeen& intro, IntroSource source) {
   const bool offers =
       config_.handshake.extended != ExtendedPolicy::kOff && intro.block == wire::ExtensionBlock::kPresent;
   // Not answered in the deployed form either: that would be a downgrade. The initiator repeats its intro.
@@ -438,7 +438,7 @@ void Endpoint::answer_intro(Instant now, const DatagramRun& run, const IntroSeen
   });
 }
 
-void Endpoint::queue_error_ack(Instant now, const DatagramRun& run, const IntroSeen& intro, std::string_view text) {
+void Endpoint::queue_error_ack(Instant now, const DatagramBatch& run, const IntroSeen& intro, std::string_view text) {
   if (stateless_.size() >= kMaxStatelessDatagrams) return;
   std::vector<std::uint8_t> datagram(wire::kMaxDatagram);
   datagram.resize(write_error_ack(handshake_, intro.intro, text, datagram));

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/datagram_run.h"
+#include "base/datagram_batch.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "congestion/fair_share.h"
@@ -62,7 +62,7 @@ class Endpoint {
   // the address is closed in favour of the new one. A wildcard address means loopback (base/connect_target.h). Errors:
   // kWouldBlock when own connections fill the whole table, kInvalidArgument for an address that no peer can have.
   [[nodiscard]] Result<ConnectionId> connect(Instant now, const SocketAddress& remote, const PublicKey& peer);
-  void receive(Instant now, const DatagramRun& run);
+  void receive(Instant now, const DatagramBatch& run);
   void handle_timeout(Instant now);
   // What the kernel or ICMP said about a datagram to `report.remote` (base/path_problem.h). Nothing ends by it.
   void on_path_report(Instant now, const PathReport& report);
@@ -85,8 +85,8 @@ class Endpoint {
   [[nodiscard]] std::uint32_t stream_id(ConnectionId connection, MessageId message) const;
   // An inbound stream whose sender waits for credit does not idle; a refused one is ignored from now on. False when no
   // such stream is open.
-  bool touch_stream(Instant now, ConnectionId connection, std::uint32_t stream_id);
-  bool refuse_stream(ConnectionId connection, std::uint32_t stream_id, std::uint64_t code = 0);
+  bool keep_stream_alive(Instant now, ConnectionId connection, std::uint32_t stream_id);
+  bool stop_receiving(ConnectionId connection, std::uint32_t stream_id, std::uint64_t code = 0);
   // Flow control (docs/extended_sessions.md, section 9); no effect where the peer has none. The application has read so
   // many bytes of the stream, where it says so by hand; also of one that has ended.
   void consume(ConnectionId connection, std::uint32_t stream_id, std::uint64_t bytes);
@@ -114,7 +114,7 @@ class Endpoint {
   // --- Outputs ---
   // The next run, carved from `buffer`; nothing when there is nothing to send now or the buffer is full. Connections
   // take turns, one run each.
-  [[nodiscard]] std::optional<DatagramRun> poll_transmit(Instant now, TransmitBuffer& buffer);
+  [[nodiscard]] std::optional<DatagramBatch> poll_transmit(Instant now, TransmitBuffer& buffer);
   // Null when nothing has happened. The event stays valid until the next call of poll_event(): the members above may
   // be called while it is read.
   [[nodiscard]] EndpointEvent* poll_event() { return events_.poll(); }
@@ -179,17 +179,17 @@ class Endpoint {
   void evict(Instant now, std::uint32_t slot);
   [[nodiscard]] Instant last_heard(Instant now, std::uint32_t slot) const;
 
-  void receive_symmetric(Instant now, const DatagramRun& batch);
-  void receive_on_route(Instant now, std::uint32_t slot, const DatagramRun& batch);
-  void receive_without_connection(Instant now, const DatagramRun& batch);
+  void receive_symmetric(Instant now, const DatagramBatch& batch);
+  void receive_on_route(Instant now, std::uint32_t slot, const DatagramBatch& batch);
+  void receive_without_connection(Instant now, const DatagramBatch& batch);
   // Of a peer of an extended session that has another address than before (endpoint_paths.cc).
-  [[nodiscard]] bool receive_elsewhere(Instant now, const DatagramRun& batch, MutableBytes datagram);
+  [[nodiscard]] bool receive_elsewhere(Instant now, const DatagramBatch& batch, MutableBytes datagram);
   void move_route(Instant now, std::uint32_t slot, const PathAddress& path);
   void note_tag(std::uint32_t slot);
   void forget_tag(std::uint32_t slot);
-  void receive_intro(Instant now, const DatagramRun& run, MutableBytes datagram);
-  void answer_intro(Instant now, const DatagramRun& run, const IntroSeen& intro, IntroSource source);
-  void queue_error_ack(Instant now, const DatagramRun& run, const IntroSeen& intro, std::string_view text);
+  void receive_intro(Instant now, const DatagramBatch& run, MutableBytes datagram);
+  void answer_intro(Instant now, const DatagramBatch& run, const IntroSeen& intro, IntroSource source);
+  void queue_error_ack(Instant now, const DatagramBatch& run, const IntroSeen& intro, std::string_view text);
 
   // Closes connections while the memory of all inbound streams nears its bound: endpoint_memory.cc.
   void relieve_memory(Instant now);

@@ -22,7 +22,7 @@ void Endpoint::forget_tag(std::uint32_t slot) {
   if (const std::uint32_t tag = std::exchange(routes_[slot].known_tag, 0)) by_tag_.erase(tag);
 }
 
-bool Endpoint::receive_elsewhere(Instant now, const DatagramRun& batch, MutableBytes datagram) {
+bool Endpoint::receive_elsewhere(Instant now, const DatagramBatch& batch, MutableBytes datagram) {
   const std::uint32_t slot = by_tag_.find(load_le<std::uint32_t>(datagram.data() + 1));
   if (slot == IdMap::kNone) return false;
   const PathAddress from{.local = batch.local, .remote = batch.remote};

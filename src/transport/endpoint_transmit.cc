@@ -6,7 +6,7 @@
 #include "transport/connection.h"
 #include "transport/endpoint.h"
 #include "transport/route.h"
-#include "transport/run_writer.h"
+#include "transport/batch_writer.h"
 
 namespace godwit {
 
@@ -43,13 +43,13 @@ void Endpoint::share_budget(Instant now, std::uint32_t slot) {
   route.connection()->set_rate_cap(now, budget_.share(now, *route.member));
 }
 
-std::optional<DatagramRun> Endpoint::poll_transmit(Instant now, TransmitBuffer& buffer) {
+std::optional<DatagramBatch> Endpoint::poll_transmit(Instant now, TransmitBuffer& buffer) {
   if (!stateless_.empty() && buffer.space().size() >= stateless_.front().bytes.size()) {
     const StatelessDatagram datagram = std::move(stateless_.front());
     stateless_.pop_front();
     std::copy(datagram.bytes.begin(), datagram.bytes.end(), buffer.space().begin());
     context_->record_close_sent(now, 0, datagram.bytes.size());
-    return DatagramRun{.local = datagram.local,
+    return DatagramBatch{.local = datagram.local,
                        .remote = datagram.remote,
                        .bytes = buffer.commit(datagram.bytes.size()),
                        .segment_size = datagram.bytes.size()};
@@ -60,7 +60,7 @@ std::optional<DatagramRun> Endpoint::poll_transmit(Instant now, TransmitBuffer& 
   }
   while (!ready_.empty()) {
     // A run needs room for itself; what is left over is not worth a cut one.
-    if (buffer.space().size() < RunWriter::kMaxBytes) return std::nullopt;
+    if (buffer.space().size() < BatchWriter::kMaxBytes) return std::nullopt;
     const std::uint32_t slot = ready_.front();
     ready_.pop_front();
     Route& route = routes_[slot];

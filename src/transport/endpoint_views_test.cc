@@ -59,7 +59,7 @@ class Views {
     server_->handle_timeout(now_);
     take_from(*client_, to_server_);
   }
-  // Receipts travel back at once.
+  // Acknowledgements travel back at once.
   void answer() {
     std::deque<Bytes> back;
     take_from(*server_, back);
@@ -236,7 +236,7 @@ TEST(EndpointViews, OutliveTheStreamTheConnectionAndTheApplicationsOwnCalls) {
     views.poll([&](const EndpointEvent& event, const StreamChunk& chunk) {
       if (std::exchange(called, true)) return;
       if (call == 0) {
-        EXPECT_TRUE(views.server().refuse_stream(connection, chunk.stream_id));
+        EXPECT_TRUE(views.server().stop_receiving(connection, chunk.stream_id));
       }
       if (call == 1) views.server().close(views.now(), connection);
       if (call == 2) {

@@ -200,10 +200,10 @@ void EstablishedConnection::add_statistics(ConnectionStatistics& result) const {
   result.packets_abandoned = recovery.packets_abandoned;
   result.tail_probes = recovery.probes;
   result.timeouts = recovery.timeouts;
-  result.receipts_unknown = recovery.misbehaving_receipts;
+  result.acks_unknown = recovery.misbehaving_acks;
   const AckStatistics acks = acks_.statistics();
-  result.receipts_repeated = acks.receipts_repeated;
-  result.receipts_sent = acks.receipts_taken - acks.receipts_repeated;
+  result.acks_repeated = acks.acks_repeated;
+  result.acks_sent = acks.acks_taken - acks.acks_repeated;
   const RttEstimator& rtt = recovery_.rtt();
   result.latest_round_trip = rtt.latest();
   result.smoothed_round_trip = rtt.smoothed();

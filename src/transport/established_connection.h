@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/datagram_run.h"
+#include "base/datagram_batch.h"
 #include "congestion/controller.h"
 #include "handshake/session.h"
 #include "recovery/ack_tracker.h"
@@ -36,7 +36,7 @@
 
 namespace godwit {
 
-class RunWriter;
+class BatchWriter;
 
 // Whether the peer is told that a connection has ended.
 enum class Telling : std::uint8_t {
@@ -56,7 +56,7 @@ class EstablishedConnection final : private StreamSink {
 
   // --- Inputs. After each, ask for ending() and drain the outputs before the next. ---
   // Datagrams of `batch` from number `first` on; the others were the handshake's.
-  void receive(Instant now, const DatagramRun& batch, std::size_t first = 0);
+  void receive(Instant now, const DatagramBatch& batch, std::size_t first = 0);
   // The packet with which the handshake has ended; `plaintext` may be empty.
   void process_first(Instant now, bool confirmed_by_ack, MutableBytes plaintext, ByteView datagram);
   // Connection's functions of these names.
@@ -68,8 +68,8 @@ class EstablishedConnection final : private StreamSink {
   void handle_timeout(Instant now);
   void ping() { ping_due_ = true; }
   void expect_answer(Instant now, Duration patience) { keepalive_.expect_answer(now, patience); }
-  bool touch_stream(Instant now, std::uint32_t stream_id) { return streams_ && streams_->touch(now, stream_id); }
-  bool refuse_stream(std::uint32_t stream_id, std::uint64_t code) {
+  bool keep_stream_alive(Instant now, std::uint32_t stream_id) { return streams_ && streams_->touch(now, stream_id); }
+  bool stop_receiving(std::uint32_t stream_id, std::uint64_t code) {
     return streams_ && streams_->refuse(stream_id, code);
   }
   void consume(std::uint32_t stream_id, std::uint64_t bytes) {
@@ -99,7 +99,7 @@ class EstablishedConnection final : private StreamSink {
   [[nodiscard]] Session take_session() { return std::move(session_); }
 
   // --- Outputs ---
-  [[nodiscard]] std::optional<DatagramRun> poll_transmit(Instant now, TransmitBuffer& buffer);
+  [[nodiscard]] std::optional<DatagramBatch> poll_transmit(Instant now, TransmitBuffer& buffer);
   [[nodiscard]] Instant next_timeout() const;
 
   // --- State ---
@@ -170,7 +170,7 @@ class EstablishedConnection final : private StreamSink {
   void record_received(Instant now, const Arrival& arrival, std::uint32_t id, trace::PacketKind kind);
   void receive_one(Instant now, MutableBytes datagram);
   // Opens the datagrams together; requires one inbound key.
-  void receive_batch(Instant now, const DatagramRun& batch, std::size_t first);
+  void receive_batch(Instant now, const DatagramBatch& batch, std::size_t first);
   void receive_opened(Instant now, const Arrival& arrival) {
     if (!process_fragment(now, arrival)) process(now, arrival);
   }
@@ -189,7 +189,7 @@ class EstablishedConnection final : private StreamSink {
   void process_tracked(Instant now, const Arrival& arrival, const wire::Packet& packet);
   void apply_fragment_outcome(Instant now, const FragmentOutcome& outcome, std::uint32_t packet_id, std::size_t bytes);
   void process_success_ack(Instant now, const Arrival& arrival, const wire::AckOk& ack);
-  void process_receipts(Instant now, const wire::ReceiptList& receipts);
+  void process_acks(Instant now, const wire::AckList& acks);
   void apply_acknowledgements(Instant now);
   void on_chunk(const InboundChunk& chunk) override;
   void on_message(InboundMessage&& message) override;
@@ -197,18 +197,18 @@ class EstablishedConnection final : private StreamSink {
   void on_failure(const InboundFailure& failure) override;
 
   // established_send.cc
-  [[nodiscard]] std::optional<DatagramRun> write_batch(Instant now, TransmitBuffer& buffer);
+  [[nodiscard]] std::optional<DatagramBatch> write_batch(Instant now, TransmitBuffer& buffer);
   // The latest datagram of `run`, which held `before` bytes without it; nothing where the key was used up.
-  void record_sent(Instant now, const RunWriter& run, std::size_t before, std::uint32_t id, trace::PacketKind kind,
+  void record_sent(Instant now, const BatchWriter& run, std::size_t before, std::uint32_t id, trace::PacketKind kind,
                    bool retransmission = false) const;
   // Its sequence.
-  std::uint64_t write_ping(Instant now, RunWriter& run);
-  void write_control(Instant now, RunWriter& run);
-  void write_receipts(Instant now, RunWriter& run);
-  void write_retransmissions(Instant now, RunWriter& run);
-  void write_data(Instant now, RunWriter& run);
-  [[nodiscard]] std::size_t write_messages(Instant now, RunWriter& run, std::uint64_t most, std::uint32_t& room);
-  [[nodiscard]] bool write_item(Instant now, RunWriter& run, const SendItem& item, std::uint32_t packet_id);
+  std::uint64_t write_ping(Instant now, BatchWriter& run);
+  void write_control(Instant now, BatchWriter& run);
+  void write_acks(Instant now, BatchWriter& run);
+  void write_retransmissions(Instant now, BatchWriter& run);
+  void write_data(Instant now, BatchWriter& run);
+  [[nodiscard]] std::size_t write_messages(Instant now, BatchWriter& run, std::uint64_t most, std::uint32_t& room);
+  [[nodiscard]] bool write_item(Instant now, BatchWriter& run, const SendItem& item, std::uint32_t packet_id);
   [[nodiscard]] std::uint32_t untracked_id();
   void release_memory_if_idle(Instant now);
   [[nodiscard]] bool key_exhausted(Instant now);
@@ -224,14 +224,14 @@ class EstablishedConnection final : private StreamSink {
     return *roaming_;
   }
   [[nodiscard]] bool process_control_frame(Instant now, ByteView plaintext);
-  void write_path_responses(Instant now, RunWriter& run) const;
-  [[nodiscard]] std::optional<DatagramRun> poll_path_challenge(Instant now, TransmitBuffer& buffer);
+  void write_path_responses(Instant now, BatchWriter& run) const;
+  [[nodiscard]] std::optional<DatagramBatch> poll_path_challenge(Instant now, TransmitBuffer& buffer);
 
   // established_flow.cc
   void begin_flow_control();
   void make_inbound_streams();
   [[nodiscard]] bool process_flow_frame(Instant now, const Arrival& arrival, ByteView plaintext);
-  void write_flow_frames(Instant now, RunWriter& run);
+  void write_flow_frames(Instant now, BatchWriter& run);
   void on_control_acknowledged(const AckedRange& range);
   // The control message of a lost packet as it is now, under its id; 0 bytes when it does not matter any more.
   [[nodiscard]] std::size_t encode_control_again(const LostPacket& lost, MutableBytes out) const;

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "transport/established_connection.h"
-#include "transport/run_writer.h"
+#include "transport/batch_writer.h"
 #include "wire/flow_frame.h"
 
 namespace godwit {
@@ -74,7 +74,7 @@ bool EstablishedConnection::process_flow_frame(Instant now, const Arrival& arriv
   note_ordinary(now, arrival, frame->packet_id);
   const bool duplicate = acks_.is_duplicate(frame->packet_id);
   static_cast<void>(acks_.on_packet(now, frame->packet_id));
-  acks_.queue_receipt(now, frame->packet_id);
+  acks_.queue_ack(now, frame->packet_id);
   if (duplicate) {
     core_.drop(now, trace::DropReason::kDuplicate, arrival.bytes());
     return true;
@@ -102,7 +102,7 @@ bool EstablishedConnection::process_flow_frame(Instant now, const Arrival& arriv
   return true;
 }
 
-void EstablishedConnection::write_flow_frames(Instant now, RunWriter& run) {
+void EstablishedConnection::write_flow_frames(Instant now, BatchWriter& run) {
   if (!session_.has(wire::capability::kFlowControl)) return;
   std::array<std::uint8_t, wire::kMaxPlaintext> plaintext;
   const std::size_t most = session_.has(wire::capability::kCoalescing) ? plaintext.size() : wire::kFlowFrameSize;

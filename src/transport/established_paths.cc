@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "transport/established_connection.h"
-#include "transport/run_writer.h"
+#include "transport/batch_writer.h"
 #include "wire/control_frame.h"
 
 namespace godwit {
@@ -48,7 +48,7 @@ bool EstablishedConnection::process_control_frame(Instant now, ByteView plaintex
   return true;
 }
 
-void EstablishedConnection::write_path_responses(Instant now, RunWriter& run) const {
+void EstablishedConnection::write_path_responses(Instant now, BatchWriter& run) const {
   if (roaming_ == nullptr) return;
   Roaming& paths = *roaming_;
   while (paths.response_count > 0 && run.fits(wire::kControlFrameSize + wire::kDatagramOverhead)) {
@@ -59,7 +59,7 @@ void EstablishedConnection::write_path_responses(Instant now, RunWriter& run) co
   }
 }
 
-std::optional<DatagramRun> EstablishedConnection::poll_path_challenge(Instant now, TransmitBuffer& buffer) {
+std::optional<DatagramBatch> EstablishedConnection::poll_path_challenge(Instant now, TransmitBuffer& buffer) {
   if (!roaming_) return std::nullopt;
   constexpr std::size_t kSize = wire::kControlFrameSize + wire::kDatagramOverhead;
   const auto challenge = roaming_->validation.poll(now, kSize);
@@ -75,7 +75,7 @@ std::optional<DatagramRun> EstablishedConnection::poll_path_challenge(Instant no
                              .kind = trace::PacketKind::kPing,  // of the path
                              .bytes = static_cast<std::uint32_t>(size),
                              .retransmission = false});
-  return DatagramRun{.local = challenge->path.local,
+  return DatagramBatch{.local = challenge->path.local,
                      .remote = challenge->path.remote,
                      .bytes = buffer.commit(size),
                      .segment_size = size};

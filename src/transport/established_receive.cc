@@ -1,4 +1,4 @@
-// The way in: open, decode, duplicate filter, receipts, streams and control (connection.h).
+// The way in: open, decode, duplicate filter, acknowledgements, streams and control (connection.h).
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 
 #include "congestion/event_of.h"
 #include "transport/established_connection.h"
-#include "transport/run_writer.h"
+#include "transport/batch_writer.h"
 #include "transport/send_kind.h"
 #include "wire/control_frame.h"
 #include "wire/flow_frame.h"
@@ -36,7 +36,7 @@ std::optional<trace::PacketKind> own_frame_kind(ByteView plaintext) {
 
 }  // namespace
 
-void EstablishedConnection::receive(Instant now, const DatagramRun& batch, std::size_t first) {
+void EstablishedConnection::receive(Instant now, const DatagramBatch& batch, std::size_t first) {
   begin_input();
   const std::size_t count = batch.segment_count();
   if (count - first > 1 && !session_.several_keys()) {
@@ -89,9 +89,9 @@ void EstablishedConnection::record_received(Instant now, const Arrival& arrival,
                                 {.packet_id = id, .kind = kind, .bytes = static_cast<std::uint32_t>(arrival.bytes())});
 }
 
-void EstablishedConnection::receive_batch(Instant now, const DatagramRun& batch, std::size_t first) {
+void EstablishedConnection::receive_batch(Instant now, const DatagramBatch& batch, std::size_t first) {
   const std::size_t count = batch.segment_count();
-  std::array<PacketToOpen, RunWriter::kMaxSegments> packets;
+  std::array<PacketToOpen, BatchWriter::kMaxSegments> packets;
   while (first < count) {
     const std::span<PacketToOpen> some = std::span(packets).first(std::min(count - first, packets.size()));
     std::size_t together = 0;
@@ -118,7 +118,7 @@ void EstablishedConnection::receive_batch(Instant now, const DatagramRun& batch,
   }
 }
 
-// The short path of nearly all traffic: a fragment without receipts and metadata. False when it is anything else.
+// The short path of nearly all traffic: a fragment without acknowledgements and metadata. False when it is anything else.
 bool EstablishedConnection::process_fragment(Instant now, const Arrival& arrival) {
   if (arrival.opened.age == InboundKeyAge::kFormer) [[unlikely]]
     return false;
@@ -132,9 +132,9 @@ bool EstablishedConnection::process_fragment(Instant now, const Arrival& arrival
   note_ordinary(now, arrival, fragment->packet_id);
   GODWIT_MARK(core_.context.cost, kAcknowledge);
   if (acks_.is_duplicate(fragment->packet_id)) {
-    // Not delivered and no sign of life, but receipted again: the first receipt may have been lost (wire spec 5.5).
+    // Not delivered and no sign of life, but acknowledged again: the first acknowledgement may have been lost (wire spec 5.5).
     static_cast<void>(acks_.on_packet(now, fragment->packet_id));
-    acks_.queue_receipt(now, fragment->packet_id);
+    acks_.queue_ack(now, fragment->packet_id);
     core_.drop(now, trace::DropReason::kDuplicate, arrival.bytes());
     return true;
   }
@@ -164,12 +164,12 @@ void EstablishedConnection::apply_fragment_outcome(Instant now, const FragmentOu
   if (outcome.result == FragmentOutcome::Result::kBeyondCredit) [[unlikely]] {
     return end(CloseReason::kProtocolViolation, "the peer has sent more than it was granted", Telling::kClose);
   }
-  if (!outcome.must_receipt()) {
-    // Neither recorded nor receipted: the peer sends it again when there is room.
+  if (!outcome.must_ack()) {
+    // Neither recorded nor acknowledged: the peer sends it again when there is room.
     return core_.drop(now, trace::DropReason::kNoRoom, bytes);
   }
   static_cast<void>(acks_.on_packet(now, packet_id));
-  acks_.queue_receipt(now, packet_id);
+  acks_.queue_ack(now, packet_id);
   if (outcome.finished) acks_.hint_tail();
   if (outcome.result == FragmentOutcome::Result::kRefused) core_.drop(now, trace::DropReason::kStreamRefused, bytes);
 }
@@ -207,26 +207,26 @@ void EstablishedConnection::process_frames(Instant now, const Arrival& arrival, 
   }
 }
 
-void EstablishedConnection::process_receipts(Instant now, const wire::ReceiptList& receipts) {
-  if (receipts.empty()) return;
+void EstablishedConnection::process_acks(Instant now, const wire::AckList& acks) {
+  if (acks.empty()) return;
   GODWIT_MARK(core_.context.cost, kAcknowledge);
   if (!recovery_.collecting_acks()) recovery_.begin_acks(now);
-  core_.counted.receipts_received += receipts.size();
+  core_.counted.acks_received += acks.size();
   // An id twice in a row reports a duplicate (docs/wire_format.md).
-  for (auto receipt = receipts.begin(); receipt != receipts.end();) {
-    const std::uint32_t id = *receipt++;
-    if (receipt != receipts.end() && *receipt == id) [[unlikely]] {
-      recovery_.on_duplicate_receipt(id);
-      ++receipt;
+  for (auto ack = acks.begin(); ack != acks.end();) {
+    const std::uint32_t id = *ack++;
+    if (ack != acks.end() && *ack == id) [[unlikely]] {
+      recovery_.on_duplicate_ack(id);
+      ++ack;
     } else {
-      recovery_.on_receipt(id);
+      recovery_.on_ack(id);
     }
   }
 }
 
 void EstablishedConnection::process_packet(Instant now, const Arrival& arrival, const wire::Packet& packet) {
-  // Receipts count in every variant, in duplicates too (wire spec 5.2).
-  process_receipts(now, packet.receipts);
+  // Acknowledgements count in every variant, in duplicates too (wire spec 5.2).
+  process_acks(now, packet.acks);
   const std::uint32_t id = packet.packet_id;
   if (const auto* ack = std::get_if<wire::AckOk>(&packet.message)) {
     return process_success_ack(now, arrival, *ack);
@@ -241,18 +241,18 @@ void EstablishedConnection::process_packet(Instant now, const Arrival& arrival, 
   note_ordinary(now, arrival, id);
   if (std::holds_alternative<wire::NoOp>(packet.message)) {
     if (session_.peer_tracks_noops()) {
-      // An old peer may give a NoOp the id of a message that is still to come (wire spec 5.6): it is receipted, not
+      // An old peer may give a NoOp the id of a message that is still to come (wire spec 5.6): it is acknowledged, not
       // recorded.
-      if (acks_.on_tracked_noop(id) == Novelty::kNew) keepalive_.on_authentic(now);
-      acks_.queue_receipt(now, id);
-    } else if (acks_.on_noop(now, id) == Novelty::kNew) {
+      if (acks_.on_tracked_noop(id) == DuplicateCheck::kNew) keepalive_.on_authentic(now);
+      acks_.queue_ack(now, id);
+    } else if (acks_.on_noop(now, id) == DuplicateCheck::kNew) {
       keepalive_.on_authentic(now);
     }
     return;
   }
   if (const auto* ping = std::get_if<wire::Ping>(&packet.message)) {
     if (pong_count_ < kMaxPendingPongs) pongs_[pong_count_++] = ping->sequence;
-    if (id == 0 || acks_.on_packet(now, id) == Novelty::kNew) keepalive_.on_authentic(now);
+    if (id == 0 || acks_.on_packet(now, id) == DuplicateCheck::kNew) keepalive_.on_authentic(now);
     return;
   }
   if (const auto* pong = std::get_if<wire::Pong>(&packet.message)) {
@@ -264,7 +264,7 @@ void EstablishedConnection::process_packet(Instant now, const Arrival& arrival, 
 void EstablishedConnection::process_pong(Instant now, const Arrival& arrival, std::uint32_t id,
                                          const wire::Pong& pong) {
   const auto round_trip = keepalive_.on_pong(now, pong.sequence);
-  if (id == 0 || acks_.on_packet(now, id) == Novelty::kNew) keepalive_.on_authentic(now);
+  if (id == 0 || acks_.on_packet(now, id) == DuplicateCheck::kNew) keepalive_.on_authentic(now);
   if (!round_trip) return;
   recovery_.rtt().on_ping_sample(now, *round_trip);
   recovery_.on_path_proven();
@@ -280,12 +280,12 @@ void EstablishedConnection::process_pong(Instant now, const Arrival& arrival, st
   core_.emit(PingAnswered{.sequence = pong.sequence, .round_trip = *round_trip});
 }
 
-// ShortMessage, StreamFragment and Upgrade: receipted always, delivered once.
+// ShortMessage, StreamFragment and Upgrade: acknowledged always, delivered once.
 void EstablishedConnection::process_tracked(Instant now, const Arrival& arrival, const wire::Packet& packet) {
   const std::uint32_t id = packet.packet_id;
   if (acks_.is_duplicate(id)) {
     static_cast<void>(acks_.on_packet(now, id));
-    acks_.queue_receipt(now, id);
+    acks_.queue_ack(now, id);
     return core_.drop(now, trace::DropReason::kDuplicate, arrival.bytes());
   }
   keepalive_.on_authentic(now);
@@ -294,7 +294,7 @@ void EstablishedConnection::process_tracked(Instant now, const Arrival& arrival,
     return apply_fragment_outcome(now, outcome, id, arrival.bytes());
   }
   static_cast<void>(acks_.on_packet(now, id));
-  acks_.queue_receipt(now, id);
+  acks_.queue_ack(now, id);
   if (const auto* message = std::get_if<wire::ShortMessage>(&packet.message)) {
     core_.counted.payload_bytes_received += message->payload.size();
     core_.emit(MessageReceived{.payload = message->payload});
@@ -316,7 +316,7 @@ void EstablishedConnection::process_success_ack(Instant now, const Arrival& arri
                                                              .ordinary_packet_seen = ordinary_packet_seen_,
                                                              .ordinary_id_zero_seen = ordinary_id_zero_seen_});
   if (!reaction.repeat) keepalive_.on_authentic(now, true);
-  if (reaction.receipt_zero) acks_.queue_receipt(now, 0);
+  if (reaction.ack_zero) acks_.queue_ack(now, 0);
   if (reaction.ping) ping_due_ = true;
   if (!reaction.new_session) return;
   // The peer began anew: its ids and streams restart, and our ids go on (wire spec 5.8). Its duplicate filter is as new
@@ -351,7 +351,7 @@ void EstablishedConnection::apply_acknowledgements(Instant now) {
   const AckOutcome& outcome = recovery_.finish_acks();
   // Who acknowledges what was never sent acknowledges what has not arrived: congestion control, recovery and the
   // confirmations of messages would all rest on invention (wire spec W20). Nothing of this batch counts.
-  if (outcome.misbehaving_receipts > 0) [[unlikely]] {
+  if (outcome.misbehaving_acks > 0) [[unlikely]] {
     return end(CloseReason::kProtocolViolation, "the peer acknowledged a packet that was never sent", Telling::kClose);
   }
   for (const AckedRange& range : outcome.acked) {

@@ -1,11 +1,11 @@
-// The way out: control, receipts, retransmissions and data into one run of equal datagrams (connection.h).
+// The way out: control, acknowledgements, retransmissions and data into one run of equal datagrams (connection.h).
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
 #include "transport/established_connection.h"
-#include "transport/run_writer.h"
+#include "transport/batch_writer.h"
 #include "transport/send_kind.h"
 
 namespace godwit {
@@ -17,8 +17,8 @@ constexpr Duration kIdleAfter = 1s;
 constexpr Duration kRenewalGrace = 2s;
 constexpr std::uint32_t kPingDatagram = wire::kPingSize + wire::kDatagramOverhead;
 constexpr std::uint32_t kIpAndUdpBytes = 28;
-// Of a key's hard limit: more than one run and the farewell.
-constexpr std::uint64_t kReservedPackets = 2 * RunWriter::kMaxSegments;
+// Of a key's hard limit: more than one run and the close packet.
+constexpr std::uint64_t kReservedPackets = 2 * BatchWriter::kMaxSegments;
 
 // Beyond what the pacer grants for runs: short messages, as far as there is credit for `bytes` at all. Else false, and
 // when the item may go.
@@ -46,7 +46,7 @@ trace::PacketKind packet_kind(SendKind kind) {
 
 }  // namespace
 
-void EstablishedConnection::record_sent(Instant now, const RunWriter& run, std::size_t before, std::uint32_t id,
+void EstablishedConnection::record_sent(Instant now, const BatchWriter& run, std::size_t before, std::uint32_t id,
                                         trace::PacketKind kind, bool retransmission) const {
   if (core_.context.sink == nullptr || run.bytes() == before) [[likely]]
     return;
@@ -57,16 +57,16 @@ void EstablishedConnection::record_sent(Instant now, const RunWriter& run, std::
                              .retransmission = retransmission});
 }
 
-std::optional<DatagramRun> EstablishedConnection::poll_transmit(Instant now, TransmitBuffer& buffer) {
+std::optional<DatagramBatch> EstablishedConnection::poll_transmit(Instant now, TransmitBuffer& buffer) {
   if (key_exhausted(now)) return std::nullopt;
   session_.update_keys();
   if (auto challenge = poll_path_challenge(now, buffer)) return challenge;
   return write_batch(now, buffer);
 }
 
-std::optional<DatagramRun> EstablishedConnection::write_batch(Instant now, TransmitBuffer& buffer) {
+std::optional<DatagramBatch> EstablishedConnection::write_batch(Instant now, TransmitBuffer& buffer) {
   GODWIT_MARK(core_.context.cost, kBookkeeping);
-  RunWriter run(buffer.space(), session_.sealer());
+  BatchWriter run(buffer.space(), session_.sealer());
   const bool was_idle = !recovery_.outstanding();
   write_control(now, run);
   write_flow_frames(now, run);
@@ -74,7 +74,7 @@ std::optional<DatagramRun> EstablishedConnection::write_batch(Instant now, Trans
     write_retransmissions(now, run);
     write_data(now, run);
   }
-  write_receipts(now, run);
+  write_acks(now, run);
   GODWIT_MARK(core_.context.cost, kSeal);
   run.seal();
   GODWIT_MARK(core_.context.cost, kBookkeeping);
@@ -87,7 +87,7 @@ std::optional<DatagramRun> EstablishedConnection::write_batch(Instant now, Trans
   core_.counted.bytes_sent += run.bytes();
   ++core_.counted.runs_sent;
   acks_.on_sent(run.bytes() + run.count() * kIpAndUdpBytes);
-  // Receipts and pings are not paced (RFC 9002 7.7): charged for, those of a fast download would use up all the credit
+  // Acknowledgements and pings are not paced (RFC 9002 7.7): charged for, those of a fast download would use up all the credit
   // of the few messages that go the other way.
   pacer_.on_sent(now, run.tracked_bytes());
   if (run.tracked_bytes() > 0) {
@@ -100,7 +100,7 @@ std::optional<DatagramRun> EstablishedConnection::write_batch(Instant now, Trans
                                  .bytes_in_flight = recovery_.bytes_in_flight()});
     trace_controller(now, before);
   }
-  return DatagramRun{
+  return DatagramBatch{
       .local = {}, .remote = core_.remote, .bytes = buffer.commit(run.bytes()), .segment_size = run.segment_size()};
 }
 
@@ -137,13 +137,13 @@ void EstablishedConnection::release_memory_if_idle(Instant now) {
   session_.rest();
 }
 
-// Towards a peer that receipts NoOps everything untracked shares id 0, so that nothing is receipted back for ever
+// Towards a peer that acknowledges NoOps everything untracked shares id 0, so that nothing is acknowledged back for ever
 // (W13).
 std::uint32_t EstablishedConnection::untracked_id() {
   return session_.peer_tracks_noops() ? wire::kHandshakePacketId : recovery_.next_packet_id();
 }
 
-std::uint64_t EstablishedConnection::write_ping(Instant now, RunWriter& run) {
+std::uint64_t EstablishedConnection::write_ping(Instant now, BatchWriter& run) {
   std::array<std::uint8_t, wire::kMaxDatagram> scratch;
   const wire::Ping ping{keepalive_.begin_ping(now)};
   const std::uint32_t id = untracked_id();
@@ -154,7 +154,7 @@ std::uint64_t EstablishedConnection::write_ping(Instant now, RunWriter& run) {
   return ping.sequence;
 }
 
-void EstablishedConnection::write_control(Instant now, RunWriter& run) {
+void EstablishedConnection::write_control(Instant now, BatchWriter& run) {
   std::array<std::uint8_t, wire::kMaxDatagram> scratch;
   while (!handshake_tail_.empty() && run.append_sealed(handshake_tail_.front())) {
     core_.context.record_handshake_sent(now, core_.id, handshake_tail_.front());
@@ -209,27 +209,27 @@ void EstablishedConnection::write_control(Instant now, RunWriter& run) {
 }
 
 // A NoOp carries what is due; in a run of data it is the shorter last segment (decisions 4).
-void EstablishedConnection::write_receipts(Instant now, RunWriter& run) {
-  std::array<std::uint32_t, wire::kMaxReceiptsPerNoOp> receipts;
+void EstablishedConnection::write_acks(Instant now, BatchWriter& run) {
+  std::array<std::uint32_t, wire::kMaxAcksPerNoOp> acks;
   std::array<std::uint8_t, wire::kMaxPlaintext> plaintext;
   while (acks_.due(now)) {
-    constexpr std::size_t kSmallest = wire::kSmallestDatagram + wire::kReceiptSize;
+    constexpr std::size_t kSmallest = wire::kSmallestDatagram + wire::kAckSize;
     const std::size_t room = run.room();
     if (room < kSmallest) return;
     const std::size_t most =
-        std::min({(room - wire::kSmallestDatagram) / wire::kReceiptSize, receipts.size(), acks_.receipts_per_packet()});
+        std::min({(room - wire::kSmallestDatagram) / wire::kAckSize, acks.size(), acks_.receipts_per_packet()});
     // Behind a ping, whose size the run has, there is room for a few only: all go together in the next run.
     const bool control_only = !run.empty() && run.tracked_bytes() == 0;
     if (control_only && most < std::min(acks_.pending(), acks_.receipts_per_packet())) return;
     GODWIT_MARK(core_.context.cost, kAcknowledge);
-    const std::size_t count = acks_.take(now, std::span(receipts).first(most), true);
+    const std::size_t count = acks_.take(now, std::span(acks).first(most), true);
     if (count == 0) return;
     const std::uint32_t id = untracked_id();
-    const std::size_t size = wire::encode(plaintext, id, wire::Receipts(receipts).first(count), wire::NoOp{});
+    const std::size_t size = wire::encode(plaintext, id, wire::Acks(acks).first(count), wire::NoOp{});
     const std::size_t before = run.bytes();
     run.append(ByteView(plaintext).first(size));
     GODWIT_MARK(core_.context.cost, kBookkeeping);
-    ++core_.counted.receipt_packets_sent;
+    ++core_.counted.ack_packets_sent;
     if (pair_ != nullptr) {
       pair_->on_acknowledgements(static_cast<std::uint32_t>(size + wire::kDatagramOverhead + kIpAndUdpBytes));
     }
@@ -237,7 +237,7 @@ void EstablishedConnection::write_receipts(Instant now, RunWriter& run) {
   }
 }
 
-void EstablishedConnection::write_retransmissions(Instant now, RunWriter& run) {
+void EstablishedConnection::write_retransmissions(Instant now, BatchWriter& run) {
   while (const auto lost = recovery_.poll_retransmit()) {
     const bool control = lost->content.kind == PacketContent::Kind::kControl;
     std::array<std::uint8_t, 64> message;
@@ -276,7 +276,7 @@ void EstablishedConnection::write_retransmissions(Instant now, RunWriter& run) {
 
 // The hot path: next fragment, header, ring. The cipher's one pass over the application's bytes follows for all at
 // once.
-void EstablishedConnection::write_data(Instant now, RunWriter& run) {
+void EstablishedConnection::write_data(Instant now, BatchWriter& run) {
   const std::uint64_t in_flight = recovery_.bytes_in_flight();
   const std::uint64_t window = controller_->window_bytes();
   std::uint64_t allowance = window > in_flight ? window - in_flight : 0;
@@ -323,7 +323,7 @@ void EstablishedConnection::write_data(Instant now, RunWriter& run) {
 
 // Short messages that wait together share a datagram of at most `most` bytes, each as a frame under an id of its own
 // (docs/extended_sessions.md, section 5). One that waits alone goes alone, at once. Returns the datagram's bytes.
-std::size_t EstablishedConnection::write_messages(Instant now, RunWriter& run, std::uint64_t most,
+std::size_t EstablishedConnection::write_messages(Instant now, BatchWriter& run, std::uint64_t most,
                                                   std::uint32_t& room) {
   std::array<std::uint8_t, wire::kMaxPlaintext> plaintext;
   const std::size_t limit =
@@ -338,16 +338,16 @@ std::size_t EstablishedConnection::write_messages(Instant now, RunWriter& run, s
     const SendItem picked = *item;
     const std::uint32_t id = recovery_.next_packet_id();
     if (used == 0) first_id = id;
-    // Receipts ride on the first frame of a run, as on a message that travels alone.
-    std::array<std::uint32_t, 64> receipts;
+    // Acknowledgements ride on the first frame of a run, as on a message that travels alone.
+    std::array<std::uint32_t, 64> acks;
     std::size_t count = 0;
     if (run.empty() && used == 0 && acks_.pending() > 0) {
-      const std::size_t free = std::min({acks_.pending(), receipts.size(), (limit - size) / wire::kReceiptSize});
-      count = acks_.take(now, std::span(receipts).first(free), false);
+      const std::size_t free = std::min({acks_.pending(), acks.size(), (limit - size) / wire::kAckSize});
+      count = acks_.take(now, std::span(acks).first(free), false);
     }
     const MutableBytes frame = MutableBytes(plaintext).subspan(used);
     const std::size_t head =
-        wire::encode_short_message_head(frame, id, wire::Receipts(receipts).first(count), picked.payload.size());
+        wire::encode_short_message_head(frame, id, wire::Acks(acks).first(count), picked.payload.size());
     std::ranges::copy(picked.payload, frame.subspan(head).begin());
     core_.queue.take(id);
     // The envelope counts for the first of them.
@@ -368,13 +368,13 @@ std::size_t EstablishedConnection::write_messages(Instant now, RunWriter& run, s
 }
 
 // Encodes one item under `id`; the run seals it. False when the key is used up.
-bool EstablishedConnection::write_item(Instant now, RunWriter& run, const SendItem& item, std::uint32_t id) {
+bool EstablishedConnection::write_item(Instant now, BatchWriter& run, const SendItem& item, std::uint32_t id) {
   std::array<std::uint8_t, wire::kMaxPlaintext> head;
   std::size_t head_size = 0;
   std::size_t tail_size = 0;
   std::array<std::uint8_t, wire::kMaxReceivedMetadata + 16> tail;
   const std::size_t before = run.bytes();
-  const RunWriter::Body lifetime = item.payload_stays ? RunWriter::Body::kStays : RunWriter::Body::kCopied;
+  const BatchWriter::Body lifetime = item.payload_stays ? BatchWriter::Body::kStays : BatchWriter::Body::kCopied;
   if (item.kind == SendKind::kFragment) [[likely]] {
     const auto metadata = item.metadata();
     if (!metadata) [[likely]] {
@@ -392,15 +392,15 @@ bool EstablishedConnection::write_item(Instant now, RunWriter& run, const SendIt
       run.append(ByteView(head).first(head_size), item.payload, ByteView(tail).first(tail_size), lifetime);
     }
   } else {
-    // Receipts ride on the first short message of a run, where they make no later one end it.
-    std::array<std::uint32_t, 64> receipts;
+    // Acknowledgements ride on the first short message of a run, where they make no later one end it.
+    std::array<std::uint32_t, 64> acks;
     std::size_t count = 0;
     if (run.empty() && acks_.pending() > 0) {
       const std::size_t free = wire::kMaxPlaintext - wire::kShortMessageOverhead - item.payload.size();
-      const std::size_t most = std::min({acks_.pending(), receipts.size(), free / wire::kReceiptSize});
-      count = acks_.take(now, std::span(receipts).first(most), false);
+      const std::size_t most = std::min({acks_.pending(), acks.size(), free / wire::kAckSize});
+      count = acks_.take(now, std::span(acks).first(most), false);
     }
-    head_size = wire::encode_short_message_head(head, id, wire::Receipts(receipts).first(count), item.payload.size());
+    head_size = wire::encode_short_message_head(head, id, wire::Acks(acks).first(count), item.payload.size());
     run.append(ByteView(head).first(head_size), item.payload, {}, lifetime);
   }
   GODWIT_MARK(core_.context.cost, kBookkeeping);

@@ -106,7 +106,7 @@ struct StreamAborted {
   std::uint64_t code = 0;  // the sender's, where it has given the stream up in an extended session
 };
 
-// Every packet of an outgoing message was receipted; its borrowed bytes are no longer read.
+// Every packet of an outgoing message was acknowledged; its borrowed bytes are no longer read.
 struct MessageConfirmed {
   MessageId message = 0;
 };
@@ -131,7 +131,7 @@ struct KeyAging {
   std::uint64_t packets_sealed = 0;
 };
 
-// A Pong arrived, to Endpoint::ping() or to a keep-alive: a round trip free of receipt delay.
+// A Pong arrived, to Endpoint::ping() or to a keep-alive: a round trip free of acknowledgement delay.
 struct PingAnswered {
   std::uint64_t sequence = 0;
   Duration round_trip{};

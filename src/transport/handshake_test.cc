@@ -245,7 +245,7 @@ TEST(Handshake, FollowsADeployedPeerThatALateIntroResets) {
   EXPECT_GE(a.pongs_matched, before + 2) << "both sides read each other";
 }
 
-// W5: a recorded intro, replayed from the dialler's address, resets a deployed peer at any time.
+// W5: a recorded intro, replayed from the initiator's address, resets a deployed peer at any time.
 TEST(Handshake, FollowsADeployedAcceptorThatAReplayedIntroResets) {
   GodwitHost a(1, kBob);
   DeployedPeer d(2, true, kAlice);

@@ -266,7 +266,7 @@ class MemoryNetwork {
   void send(const Flight& flight) {
     sent_ = true;
     if (!split && loss == 0) return put_on_path(flight);
-    const DatagramRun run{.local = {}, .remote = {}, .bytes = flight.bytes, .segment_size = flight.segment_size};
+    const DatagramBatch run{.local = {}, .remote = {}, .bytes = flight.bytes, .segment_size = flight.segment_size};
     for (std::size_t i = 0; i < run.segment_count(); ++i) {
       if (loss > 0 && random.unit() < loss) continue;
       Flight one = flight;
@@ -284,7 +284,7 @@ class MemoryNetwork {
     const auto found = by_address_.find(flight.to);
     if (found == by_address_.end()) return;
     Node& node = *found->second;
-    const DatagramRun run{
+    const DatagramBatch run{
         .local = flight.to, .remote = flight.from, .bytes = flight.bytes, .segment_size = flight.segment_size};
     if (node.endpoint) {
       node.endpoint->receive(now, run);

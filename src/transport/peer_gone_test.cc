@@ -99,7 +99,7 @@ TEST_F(PeerGone, AnAddressThatTheKernelRefusesToSendFromIsGivenUp) {
 }
 
 // The intro of a second dial overtakes what completes the first one: the peer has answered both when it hears which
-// one is complete, and the dialler follows the later answer.
+// one is complete, and the initiator follows the later answer.
 TEST_F(PeerGone, ADialThatOvertakesTheEndOfTheOneBeforeEndsInOneSession) {
   std::vector<test::Bytes> held;
   split = true;

@@ -46,7 +46,7 @@ void Route::clear() {
 
 // --- Symmetric datagrams ---
 
-void Route::receive(Instant now, const DatagramRun& batch) {
+void Route::receive(Instant now, const DatagramBatch& batch) {
   if (!connection_ || !pending_.empty()) [[unlikely]]
     return receive_with_pending(now, batch);
   const bool was_handshaking = connection_->is_handshaking();
@@ -76,7 +76,7 @@ std::uint32_t Route::connection_tag() const {
 
 // A datagram may be of any party: the session tries on a copy, so that a wrong key destroys nothing (decisions 2), and
 // then each handshake.
-void Route::receive_with_pending(Instant now, const DatagramRun& batch) {
+void Route::receive_with_pending(Instant now, const DatagramBatch& batch) {
   std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
   for (std::size_t i = 0; i < batch.segment_count(); ++i) {
     const MutableBytes datagram = batch.segment(i);
@@ -380,21 +380,21 @@ bool Route::may_send(Instant now, ByteView datagram) {
   return false;
 }
 
-std::optional<DatagramRun> Route::poll_pending(Instant now, TransmitBuffer& buffer) {
+std::optional<DatagramBatch> Route::poll_pending(Instant now, TransmitBuffer& buffer) {
   for (const auto& pending : pending_) {
     const MutableBytes space = buffer.space().first(wire::kMaxDatagram);
     while (const std::size_t size = pending->handshake.poll_transmit(now, space)) {
       if (!may_send(now, space.first(size))) continue;
       context_->connection.record_handshake_sent(now, 0, space.first(size));
-      return DatagramRun{
+      return DatagramBatch{
           .local = pending->local, .remote = remote_, .bytes = buffer.commit(size), .segment_size = size};
     }
   }
   return std::nullopt;
 }
 
-std::optional<DatagramRun> Route::poll_transmit(Instant now, TransmitBuffer& buffer) {
-  std::optional<DatagramRun> run;
+std::optional<DatagramBatch> Route::poll_transmit(Instant now, TransmitBuffer& buffer) {
+  std::optional<DatagramBatch> run;
   // The question to the session goes ahead of the handshake that would replace it.
   if (connection_ && reconnecting()) run = connection_->poll_transmit(now, buffer);
   if (!run) {

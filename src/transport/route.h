@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/datagram_run.h"
+#include "base/datagram_batch.h"
 #include "base/path_problem.h"
 #include "congestion/fair_share.h"
 #include "handshake/handshake.h"
@@ -73,7 +73,7 @@ class Route {
 
   // --- Inputs. After each, the endpoint brings the route's timers and readiness up to date. ---
   // Datagrams that are symmetric by wire::classify(), all of them. `batch.remote` is remote().
-  void receive(Instant now, const DatagramRun& batch);
+  void receive(Instant now, const DatagramBatch& batch);
   // One symmetric datagram from another address, which names the connection of this route by its tag.
   [[nodiscard]] bool receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram);
   // The peer has moved, as the connection has found out.
@@ -96,7 +96,7 @@ class Route {
   void handle_timeout(Instant now);
 
   // --- Outputs ---
-  [[nodiscard]] std::optional<DatagramRun> poll_transmit(Instant now, TransmitBuffer& buffer);
+  [[nodiscard]] std::optional<DatagramBatch> poll_transmit(Instant now, TransmitBuffer& buffer);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
 
   // --- The endpoint's own notes about this slot ---
@@ -141,7 +141,7 @@ class Route {
   [[nodiscard]] std::size_t most_half_open() const { return 4 * context_->config().admission.address_burst; }
   [[nodiscard]] bool heard_since(Instant now, Instant then) const;
   [[nodiscard]] Duration patience() const;
-  void receive_with_pending(Instant now, const DatagramRun& batch);
+  void receive_with_pending(Instant now, const DatagramBatch& batch);
   void question_session(Instant now, const SocketAddress& local, const IntroSeen& intro);
   void decide(Instant now);
   void begin_beside(Instant now, const SocketAddress& local, const IntroSeen& intro, std::uint32_t pings_before);
@@ -159,7 +159,7 @@ class Route {
   void establish(Instant now, std::size_t index, const HandshakeStep& step, ByteView datagram,
                  const SocketAddress& local);
   [[nodiscard]] bool may_send(Instant now, ByteView datagram);
-  [[nodiscard]] std::optional<DatagramRun> poll_pending(Instant now, TransmitBuffer& buffer);
+  [[nodiscard]] std::optional<DatagramBatch> poll_pending(Instant now, TransmitBuffer& buffer);
 
   const RouteContext* context_;
   std::uint32_t slot_;

@@ -42,13 +42,13 @@ struct ConnectionCounters {
   std::uint64_t packets_sent = 0;          // datagrams of every kind
   std::uint64_t bytes_sent = 0;            // datagram bytes
   std::uint64_t payload_bytes_sent = 0;    // application bytes, first transmissions only
-  std::uint64_t receipt_packets_sent = 0;  // NoOps
+  std::uint64_t ack_packets_sent = 0;  // NoOps
   std::uint64_t runs_sent = 0;
   // Received.
   std::uint64_t packets_received = 0;        // authentic datagrams
   std::uint64_t bytes_received = 0;          // datagram bytes, authentic
   std::uint64_t payload_bytes_received = 0;  // application bytes delivered
-  std::uint64_t receipts_received = 0;
+  std::uint64_t acks_received = 0;
   std::uint64_t runs_received = 0;
   DropCounts drops;
 };
@@ -63,15 +63,15 @@ struct PathCounters {
 struct ConnectionStatistics : ConnectionCounters, PathCounters {
   // Sent, continued.
   std::uint64_t packets_retransmitted = 0;
-  std::uint64_t packets_lost = 0;     // declared lost, by receipts or by time
+  std::uint64_t packets_lost = 0;     // declared lost, by acknowledgements or by time
   std::uint64_t losses_spurious = 0;  // sent again as lost, although they had arrived
   std::uint64_t packets_abandoned = 0;
   std::uint64_t tail_probes = 0;
   std::uint64_t timeouts = 0;           // retransmission time-outs
-  std::uint64_t receipts_sent = 0;      // first-time receipts, in whatever packet
-  std::uint64_t receipts_repeated = 0;  // repeats that rode along
+  std::uint64_t acks_sent = 0;      // first-time acknowledgements, in whatever packet
+  std::uint64_t acks_repeated = 0;  // repeats that rode along
   // Received, continued.
-  std::uint64_t receipts_unknown = 0;  // for packets never sent: the first closes the connection
+  std::uint64_t acks_unknown = 0;  // for packets never sent: the first closes the connection
   // The path now.
   Duration latest_round_trip{};
   Duration smoothed_round_trip{};

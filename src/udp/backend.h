@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/address.h"
-#include "base/datagram_run.h"
+#include "base/datagram_batch.h"
 #include "base/path_problem.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -70,8 +70,8 @@ class ReceiveBatch {
  public:
   // In order of arrival. The bytes belong to the back end and may be written to (decryption in place); they stay until
   // the next receive() of that back end, or its end. `local` is the address that the run came to.
-  [[nodiscard]] std::span<DatagramRun> runs() { return runs_; }
-  [[nodiscard]] std::span<const DatagramRun> runs() const { return runs_; }
+  [[nodiscard]] std::span<DatagramBatch> runs() { return runs_; }
+  [[nodiscard]] std::span<const DatagramBatch> runs() const { return runs_; }
   [[nodiscard]] bool empty() const { return runs_.empty(); }
   // The call stopped at its bound, not at an empty socket: there is probably more.
   [[nodiscard]] bool stopped_at_bound() const { return stopped_at_bound_; }
@@ -82,11 +82,11 @@ class ReceiveBatch {
     stopped_at_bound_ = false;
   }
   void reserve(std::size_t runs) { runs_.reserve(runs); }
-  void add(const DatagramRun& run) { runs_.push_back(run); }
+  void add(const DatagramBatch& run) { runs_.push_back(run); }
   void set_stopped_at_bound() { stopped_at_bound_ = true; }
 
  private:
-  std::vector<DatagramRun> runs_;
+  std::vector<DatagramBatch> runs_;
   bool stopped_at_bound_ = false;
 };
 
@@ -108,7 +108,7 @@ class Backend {
   // Bytes need to live only for the call. A run of zero bytes is one empty datagram. A refusal other than would-block
   // is counted by errno, reported, and the rest of that run is discarded: to the transport, lost datagrams. `local` is
   // honoured on a wildcard socket and ignored elsewhere.
-  [[nodiscard]] virtual std::size_t send(std::span<const DatagramRun> runs) = 0;
+  [[nodiscard]] virtual std::size_t send(std::span<const DatagramBatch> runs) = 0;
   // The last send() ended in would-block, or a remainder is still unsent.
   [[nodiscard]] virtual bool send_blocked() const = 0;
 

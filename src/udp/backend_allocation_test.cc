@@ -13,7 +13,7 @@ namespace {
 class BackendAllocation : public BackendConformance {
  protected:
   // Allocations over `rounds` of sending, waiting and receiving.
-  static std::uint64_t allocations_of(Backend& from, Backend& to, std::span<const DatagramRun> runs,
+  static std::uint64_t allocations_of(Backend& from, Backend& to, std::span<const DatagramBatch> runs,
                                       ReceiveBatch& inbox, int rounds) {
     const std::uint64_t before = allocation_counts.allocations.load();
     for (int round = 0; round < rounds; ++round) {
@@ -31,7 +31,7 @@ class BackendAllocation : public BackendConformance {
 TEST_P(BackendAllocation, NothingAllocatesInTheSteadyState) {
   const OwnedRun large = run_to_b(1200, 54 * 1200, 1);
   const OwnedRun small = run_to_b(64, 64, 2);
-  const std::vector<DatagramRun> runs = {large.run, small.run, small.run};
+  const std::vector<DatagramBatch> runs = {large.run, small.run, small.run};
   ReceiveBatch inbox;
   allocations_of(*a_, *b_, runs, inbox, 20);
   EXPECT_EQ(allocations_of(*a_, *b_, runs, inbox, 100), 0U);

@@ -138,7 +138,7 @@ TEST_P(BackendLife, AWildcardSocketAnswersFromTheAddressThatReceived) {
     SocketAddress local;
     while (asked.size() < 3) {
       wildcard->receive(inbox);
-      for (const DatagramRun& run : inbox.runs()) {
+      for (const DatagramBatch& run : inbox.runs()) {
         EXPECT_EQ(run.local, address);
         EXPECT_EQ(run.remote, peer->socket().local_address());
         local = run.local;
@@ -151,7 +151,7 @@ TEST_P(BackendLife, AWildcardSocketAnswersFromTheAddressThatReceived) {
     ReceiveBatch answers;
     ASSERT_TRUE(peer->wait(std::chrono::seconds{5}).readable);
     ASSERT_EQ(peer->receive(answers), 3U);
-    for (const DatagramRun& run : answers.runs()) EXPECT_EQ(run.remote, address);
+    for (const DatagramBatch& run : answers.runs()) EXPECT_EQ(run.remote, address);
   }
   EXPECT_EQ(wildcard->statistics().send_refusals.total(), 0U);
 }

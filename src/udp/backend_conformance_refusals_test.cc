@@ -70,7 +70,7 @@ TEST_P(BackendRefusals, ARefusalInTheMiddleOfManyRunsLosesNoneOfThem) {
   const SocketAddress other_address = other->socket().local_address();
   calls_->add({.error = EIO, .shape = Shape::kCut, .remote = other_address});
   std::vector<OwnedRun> owned;
-  std::vector<DatagramRun> runs;
+  std::vector<DatagramBatch> runs;
   Datagrams to_b;
   Datagrams to_other;
   for (std::uint32_t i = 0; i < 12; ++i) {
@@ -107,7 +107,7 @@ TEST_P(BackendRefusals, ARefusedDatagramLosesTheRestOfItsRunAndNothingElse) {
     calls_->add({.error = error, .pass_first = 3, .times = asks_twice ? 2U : 1U});
     const OwnedRun first = run_to_b(700, 10 * 700, 1);
     const OwnedRun second = run_to_b(700, 2 * 700, 2);
-    const std::vector<DatagramRun> runs = {first.run, second.run};
+    const std::vector<DatagramBatch> runs = {first.run, second.run};
     const BackendStatistics before = sender->statistics();
     ASSERT_EQ(sender->send(runs), 2U);
     Datagrams expected = datagrams_of(first);
@@ -144,7 +144,7 @@ TEST_P(BackendRefusals, ForbiddenCallsForManyGiveWayToOneCallAMessage) {
   if (kind() != BackendKind::kMmsg && kind() != BackendKind::kGso) GTEST_SKIP() << "has no sendmmsg";
   calls_->add({.error = EPERM, .whole_call = true});
   std::vector<OwnedRun> owned;
-  std::vector<DatagramRun> runs;
+  std::vector<DatagramBatch> runs;
   Datagrams expected;
   for (std::uint32_t i = 0; i < 6; ++i) {
     owned.push_back(run_to_b(1200, 1200, i));
@@ -164,7 +164,7 @@ TEST_P(BackendRefusals, ForbiddenCallsForManyGiveWayToOneCallAMessage) {
 TEST_P(BackendRefusals, WouldBlockReturnsTheRunsTakenAndTheRestGoesLaterOnce) {
   calls_->add({.error = EAGAIN, .pass_first = 2, .times = 1});
   std::vector<OwnedRun> owned;
-  std::vector<DatagramRun> runs;
+  std::vector<DatagramBatch> runs;
   Datagrams expected;
   for (std::uint32_t i = 0; i < 5; ++i) {
     owned.push_back(run_to_b(800, 800, i));
@@ -185,7 +185,7 @@ TEST_P(BackendRefusals, ARunTakenInPartIsNotSentFromItsStartAgain) {
   calls_->add({.error = EAGAIN, .pass_first = 4, .times = 2});
   OwnedRun first = run_to_b(500, 10 * 500 - 3, 1);
   const OwnedRun second = run_to_b(500, 500, 2);
-  const std::vector<DatagramRun> runs = {first.run, second.run};
+  const std::vector<DatagramBatch> runs = {first.run, second.run};
   Datagrams expected = datagrams_of(first);
   append_datagrams(second.run, expected);
 
@@ -228,7 +228,7 @@ TEST_P(BackendRefusals, WouldBlockDuringTheFallBackResumesSegmentBySegment) {
 TEST_P(BackendRefusals, ADestinationThatTheSocketCannotReachIsCountedAndSkipped) {
   const OwnedRun nowhere({}, 100, 300, 1);
   const OwnedRun run = run_to_b(100, 300, 2);
-  std::vector<DatagramRun> runs = {run.run, nowhere.run, run.run};
+  std::vector<DatagramBatch> runs = {run.run, nowhere.run, run.run};
   if (family() == SocketFamily::kIpv4) runs[1].remote = loopback(SocketFamily::kIpv6, 9);
   ASSERT_EQ(a_->send(runs), 3U);
   EXPECT_EQ(collect(*b_, 6).size(), 6U);
@@ -275,7 +275,7 @@ TEST_P(BackendRefusals, APortThatNobodyListensOnIsReportedAndCostsOtherPeersNoth
   for (std::uint32_t i = 0; i < 8; ++i) {
     const OwnedRun lost(gone, 300, 300, i);
     const OwnedRun run = run_to_b(300, 900, i);
-    const std::vector<DatagramRun> runs = {lost.run, run.run};
+    const std::vector<DatagramBatch> runs = {lost.run, run.run};
     EXPECT_EQ(a_->send(runs), 2U);
     append_datagrams(run.run, expected);
   }

@@ -9,7 +9,7 @@
 
 #include "base/random.h"
 #include "udp/conformance_fixture.h"
-#include "udp/run_sender.h"
+#include "udp/batch_sender.h"
 
 namespace godwit {
 namespace {
@@ -38,7 +38,7 @@ TEST_P(BackendConformance, RandomRunsArriveIntactAndInOrder) {
   DeterministicRandom random(7);
   for (int round = 0; round < 30; ++round) {
     std::vector<OwnedRun> owned;
-    std::vector<DatagramRun> runs;
+    std::vector<DatagramBatch> runs;
     Datagrams expected;
     const std::size_t count = 1 + random.below(20);
     for (std::size_t i = 0; i < count; ++i) {
@@ -56,7 +56,7 @@ TEST_P(BackendConformance, RandomRunsArriveIntactAndInOrder) {
 TEST_P(BackendConformance, AnEmptyDatagramIsSentAndCountedByTheReceiverButNotDelivered) {
   const OwnedRun empty = run_to_b(0, 0);
   const OwnedRun after = run_to_b(10, 10);
-  const std::vector<DatagramRun> runs = {empty.run, after.run};
+  const std::vector<DatagramBatch> runs = {empty.run, after.run};
   ASSERT_EQ(a_->send(runs), 2U);
   EXPECT_EQ(collect(*b_, 1), datagrams_of(after));
   EXPECT_EQ(a_->statistics().datagrams_sent, 2U);
@@ -81,7 +81,7 @@ TEST_P(BackendConformance, ManyRunsToManyPeersGoInAsFewCallsAsTheBackEndPromises
   std::vector<std::unique_ptr<Backend>> peers;
   for (int i = 0; i < 5; ++i) peers.push_back(open_another({}));
   std::vector<OwnedRun> owned;
-  std::vector<DatagramRun> runs;
+  std::vector<DatagramBatch> runs;
   std::vector<Datagrams> expected(peers.size());
   for (std::uint32_t i = 0; i < 40; ++i) {
     const std::size_t peer = i % peers.size();
@@ -166,7 +166,7 @@ TEST_P(BackendConformance, WhoPolledGetsTheFirstAloneAndThenTheRest) {
   }
   b_->receive(inbox);
   Datagrams received;
-  for (const DatagramRun& run : inbox.runs()) append_datagrams(run, received);
+  for (const DatagramBatch& run : inbox.runs()) append_datagrams(run, received);
   if (kind() != BackendKind::kUring) {
     EXPECT_EQ(received.size(), 1U);
     EXPECT_FALSE(inbox.stopped_at_bound()) << "its caller goes on to wait, which finds the rest";
@@ -199,7 +199,7 @@ TEST_P(BackendConformance, OneReceiveIsBoundedAndSaysThatThereIsMore) {
     if (b_->receive(inbox) == 0) b_->wait(std::chrono::seconds{5});
     ASSERT_LE(inbox.runs().size(), std::max(config_.receive_datagrams, config_.receive_runs));
     was_stopped = was_stopped || inbox.stopped_at_bound();
-    for (const DatagramRun& run : inbox.runs()) append_datagrams(run, arrived);
+    for (const DatagramBatch& run : inbox.runs()) append_datagrams(run, arrived);
   }
   EXPECT_EQ(arrived, expected);
   EXPECT_TRUE(was_stopped);
@@ -215,10 +215,10 @@ TEST_P(BackendConformance, ReceivedBytesStayUntilTheNextReceive) {
   ASSERT_EQ(a_->send({&second.run, 1}), 1U);
   b_->wait(std::chrono::seconds{5});
   Datagrams kept;
-  for (const DatagramRun& run : inbox.runs()) append_datagrams(run, kept);
+  for (const DatagramBatch& run : inbox.runs()) append_datagrams(run, kept);
   EXPECT_EQ(kept, datagrams_of(first));
   // Written to, as decryption in place does.
-  for (const DatagramRun& run : inbox.runs()) std::ranges::fill(run.bytes, std::uint8_t{0xee});
+  for (const DatagramBatch& run : inbox.runs()) std::ranges::fill(run.bytes, std::uint8_t{0xee});
   EXPECT_EQ(collect(*b_, 3), datagrams_of(second));
 }
 
@@ -257,7 +257,7 @@ TEST_P(BackendConformance, WhatTheKernelDropsIsCounted) {
 
 TEST_P(BackendConformance, StatisticsOfBothSidesAgree) {
   std::vector<OwnedRun> owned;
-  std::vector<DatagramRun> runs;
+  std::vector<DatagramBatch> runs;
   std::uint64_t bytes = 0;
   std::uint64_t datagrams = 0;
   for (std::uint32_t i = 0; i < 10; ++i) {

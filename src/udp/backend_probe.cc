@@ -39,7 +39,7 @@ struct Passage {
 Passage pass_run(Backend& from, Backend& to) {
   std::vector<std::uint8_t> sent(kRunBytes);
   for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<std::uint8_t>(i * 7 + i / 256);
-  const DatagramRun run{
+  const DatagramBatch run{
       .local = {}, .remote = to.socket().local_address(), .bytes = sent, .segment_size = kSegmentBytes};
   ReceiveBatch inbox;
   to.receive(inbox);  // arms a ring
@@ -49,7 +49,7 @@ Passage pass_run(Backend& from, Backend& to) {
   for (int turn = 0; turn < kMaxTurns && arrived.size() < sent.size(); ++turn) {
     if (!to.wait(kPatience).readable) break;
     to.receive(inbox);
-    for (const DatagramRun& part : inbox.runs()) {
+    for (const DatagramBatch& part : inbox.runs()) {
       ++passage.runs;
       if (part.segment_size > kSegmentBytes) return {.trouble = "datagrams arrived uncut"};
       arrived.insert(arrived.end(), part.bytes.begin(), part.bytes.end());

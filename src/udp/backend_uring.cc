@@ -8,7 +8,7 @@
 #if GODWIT_WITH_URING
 
 #include "udp/error_queue.h"
-#include "udp/run_sender.h"
+#include "udp/batch_sender.h"
 #include "udp/uring_receiver.h"
 #include "udp/uring_transmitter.h"
 #include "udp/waker.h"
@@ -32,7 +32,7 @@ class UringBackend final : public Backend {
     auto transmitter =
         std::make_unique<UringTransmitter>(socket_.descriptor(), send_calls_or_system(config.send_calls), statistics_);
     transmitter_ = transmitter.get();
-    sender_ = std::make_unique<RunSender>(RunSender::Options{.family = socket_.family(),
+    sender_ = std::make_unique<BatchSender>(BatchSender::Options{.family = socket_.family(),
                                                              .is_wildcard = socket_.is_wildcard(),
                                                              .segmentation_offload = segmentation_offload,
                                                              .offload_retry_runs = config.offload_retry_runs,
@@ -45,7 +45,7 @@ class UringBackend final : public Backend {
     return receiver_.open();
   }
 
-  [[nodiscard]] std::size_t send(std::span<const DatagramRun> runs) override { return sender_->send(runs); }
+  [[nodiscard]] std::size_t send(std::span<const DatagramBatch> runs) override { return sender_->send(runs); }
   [[nodiscard]] bool send_blocked() const override { return sender_->blocked(); }
   std::size_t receive(ReceiveBatch& inbox) override {
     if (sender_->has_remainder()) sender_->flush();
@@ -78,7 +78,7 @@ class UringBackend final : public Backend {
   BackendStatistics statistics_;
   UringReceiver receiver_;
   ErrorQueue errors_;
-  std::unique_ptr<RunSender> sender_;
+  std::unique_ptr<BatchSender> sender_;
   UringTransmitter* transmitter_ = nullptr;  // owned by sender_
 };
 

@@ -58,7 +58,7 @@ TEST_P(BlockedSend, AFullSendBufferBlocksAndEveryDatagramArrivesOnce) {
     while ((*from)->send_blocked()) (*from)->wait(std::chrono::seconds{5});
     while (arrived.size() < sent.size() && (*to)->wait(std::chrono::seconds{5}).readable) {
       (*to)->receive(inbox);
-      for (const DatagramRun& part : inbox.runs()) append_datagrams(part, arrived);
+      for (const DatagramBatch& part : inbox.runs()) append_datagrams(part, arrived);
     }
     EXPECT_EQ(arrived, sent);
     EXPECT_GT((*from)->statistics().blocked_sends, 0U);

@@ -26,7 +26,7 @@ inline SocketAddress loopback(SocketFamily family, std::uint16_t port = 0) {
 // Owns the bytes of a run. Every byte depends on its place and on the seed, so that a swap or a cut shows.
 struct OwnedRun {
   std::vector<std::uint8_t> bytes;
-  DatagramRun run;
+  DatagramBatch run;
 
   OwnedRun(const SocketAddress& remote, std::size_t segment_size, std::size_t total, std::uint32_t seed)
       : bytes(total) {
@@ -56,7 +56,7 @@ struct Datagrams : std::vector<Datagram> {
   }
 };
 
-inline void append_datagrams(const DatagramRun& run, Datagrams& out) {
+inline void append_datagrams(const DatagramBatch& run, Datagrams& out) {
   for (std::size_t i = 0; i < run.segment_count(); ++i) {
     const MutableBytes segment = run.segment(i);
     out.emplace_back(segment.begin(), segment.end());
@@ -70,7 +70,7 @@ inline Datagrams collect(Backend& backend, std::size_t count) {
   constexpr Duration kPatience = std::chrono::seconds{5};
   while (out.size() < count) {
     backend.receive(inbox);
-    for (const DatagramRun& run : inbox.runs()) append_datagrams(run, out);
+    for (const DatagramBatch& run : inbox.runs()) append_datagrams(run, out);
     if (inbox.empty() && !backend.wait(kPatience).readable) break;
   }
   return out;
@@ -82,7 +82,7 @@ inline Datagrams collect_rest(Backend& backend) {
   ReceiveBatch inbox;
   do {
     backend.receive(inbox);
-    for (const DatagramRun& run : inbox.runs()) append_datagrams(run, out);
+    for (const DatagramBatch& run : inbox.runs()) append_datagrams(run, out);
   } while (!inbox.empty());
   return out;
 }

@@ -14,7 +14,7 @@ constexpr auto kIsLater = [](const auto& a, const auto& b) {
   return a.due != b.due ? a.due > b.due : a.order > b.order;
 };
 
-DatagramRun with_bytes(const DatagramRun& run, MutableBytes bytes) {
+DatagramBatch with_bytes(const DatagramBatch& run, MutableBytes bytes) {
   return {
       .local = run.local, .remote = run.remote, .bytes = bytes, .segment_size = bytes.empty() ? 0 : run.segment_size};
 }
@@ -23,14 +23,14 @@ DatagramRun with_bytes(const DatagramRun& run, MutableBytes bytes) {
 
 FaultNetwork::FaultNetwork(Backend& inner, const FaultPlan& plan) : inner_(inner), plan_(plan), random_(plan.seed) {}
 
-std::size_t FaultNetwork::send(Duration now, std::span<const DatagramRun> runs) {
+std::size_t FaultNetwork::send(Duration now, std::span<const DatagramBatch> runs) {
   if (!release(now)) return 0;
-  for (const DatagramRun& run : runs) send_run(now, run);
+  for (const DatagramBatch& run : runs) send_run(now, run);
   send_outgoing(now);
   return runs.size();
 }
 
-void FaultNetwork::send_run(Duration now, const DatagramRun& run) {
+void FaultNetwork::send_run(Duration now, const DatagramBatch& run) {
   const std::size_t count = run.datagram_count();
   std::size_t begin = 0;  // of the stretch without faults
   for (std::size_t i = 0; i < count; ++i) {
@@ -46,13 +46,13 @@ void FaultNetwork::send_run(Duration now, const DatagramRun& run) {
       ++statistics_.dropped;
       continue;
     }
-    const DatagramRun datagram = with_bytes(run, run.bytes.empty() ? run.bytes : run.segment(i));
+    const DatagramBatch datagram = with_bytes(run, run.bytes.empty() ? run.bytes : run.segment(i));
     strike(now, datagram, corrupt, duplicate, reorder);
   }
   pass_stretch(now, run, begin, count);
 }
 
-void FaultNetwork::strike(Duration now, const DatagramRun& datagram, bool corrupt, bool duplicate, bool reorder) {
+void FaultNetwork::strike(Duration now, const DatagramBatch& datagram, bool corrupt, bool duplicate, bool reorder) {
   std::vector<std::uint8_t> bytes = copy(datagram.bytes);
   if (corrupt) {
     ++statistics_.corrupted;
@@ -71,12 +71,12 @@ void FaultNetwork::strike(Duration now, const DatagramRun& datagram, bool corrup
   ++statistics_.reordered;
   held_bytes_ += bytes.size();
   const std::uint64_t distance = 1 + random_.below(std::max<std::uint32_t>(plan_.reorder_distance, 1));
-  const DatagramRun held = with_bytes(datagram, bytes);  // the vector's storage stays where it is when it moves
+  const DatagramBatch held = with_bytes(datagram, bytes);  // the vector's storage stays where it is when it moves
   overtaken_.push_back(
       {.leave_after = passed_ + distance, .due = now + plan_.reorder_hold, .run = held, .bytes = std::move(bytes)});
 }
 
-void FaultNetwork::pass_stretch(Duration now, const DatagramRun& run, std::size_t first, std::size_t end) {
+void FaultNetwork::pass_stretch(Duration now, const DatagramBatch& run, std::size_t first, std::size_t end) {
   while (first < end) {
     std::size_t stop = end;
     for (const Overtaken& held : overtaken_) {
@@ -90,7 +90,7 @@ void FaultNetwork::pass_stretch(Duration now, const DatagramRun& run, std::size_
   }
 }
 
-void FaultNetwork::pass(Duration now, const DatagramRun& run) {
+void FaultNetwork::pass(Duration now, const DatagramBatch& run) {
   passed_ += run.datagram_count();
   if (plan_.delay > Duration::zero() || plan_.jitter > Duration::zero()) {
     if (has_room(run.bytes.size(), run.datagram_count())) {
@@ -104,8 +104,8 @@ void FaultNetwork::pass(Duration now, const DatagramRun& run) {
   if (!overtaken_.empty()) release_overtaken(now, true);
 }
 
-void FaultNetwork::pass_owned(Duration now, const DatagramRun& run, std::vector<std::uint8_t> bytes) {
-  const DatagramRun owned = with_bytes(run, bytes);
+void FaultNetwork::pass_owned(Duration now, const DatagramBatch& run, std::vector<std::uint8_t> bytes) {
+  const DatagramBatch owned = with_bytes(run, bytes);
   outgoing_bytes_.push_back(std::move(bytes));
   pass(now, owned);
 }
@@ -162,7 +162,7 @@ void FaultNetwork::send_late(Duration now) {
 void FaultNetwork::send_outgoing(Duration now) {
   if (!outgoing_.empty()) {
     const std::size_t taken = inner_.send(outgoing_);
-    for (const DatagramRun& run : std::span(outgoing_).subspan(taken)) {
+    for (const DatagramBatch& run : std::span(outgoing_).subspan(taken)) {
       if (has_room(run.bytes.size(), run.datagram_count())) hold_late(now, run);
     }
     outgoing_.clear();
@@ -171,10 +171,10 @@ void FaultNetwork::send_outgoing(Duration now) {
   outgoing_bytes_.clear();
 }
 
-void FaultNetwork::hold_late(Duration due, const DatagramRun& run) {
+void FaultNetwork::hold_late(Duration due, const DatagramBatch& run) {
   std::vector<std::uint8_t> bytes = copy(run.bytes);
   held_bytes_ += bytes.size();
-  const DatagramRun held = with_bytes(run, bytes);
+  const DatagramBatch held = with_bytes(run, bytes);
   late_.push_back({.due = due, .order = next_order_++, .run = held, .bytes = std::move(bytes)});
   std::push_heap(late_.begin(), late_.end(), kIsLater);
 }

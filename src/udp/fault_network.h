@@ -18,7 +18,7 @@ class FaultNetwork {
   FaultNetwork(Backend& inner, const FaultPlan& plan);
 
   // As Backend::send.
-  [[nodiscard]] std::size_t send(Duration now, std::span<const DatagramRun> runs);
+  [[nodiscard]] std::size_t send(Duration now, std::span<const DatagramBatch> runs);
   // Passes on what is due. False while the inner back end blocks; its wait() ends that.
   bool release(Duration now);
   // When something that is held back wants to leave; nothing while the inner back end blocks.
@@ -30,26 +30,26 @@ class FaultNetwork {
   struct Late {
     Duration due{};
     std::uint64_t order = 0;  // among those due at the same time
-    DatagramRun run;
+    DatagramBatch run;
     std::vector<std::uint8_t> bytes;
   };
   // A datagram that waits for others to overtake it.
   struct Overtaken {
     std::uint64_t leave_after = 0;  // datagrams passed since the start
     Duration due{};
-    DatagramRun run;
+    DatagramBatch run;
     std::vector<std::uint8_t> bytes;
   };
 
-  void send_run(Duration now, const DatagramRun& run);
-  void strike(Duration now, const DatagramRun& datagram, bool corrupt, bool duplicate, bool reorder);
+  void send_run(Duration now, const DatagramBatch& run);
+  void strike(Duration now, const DatagramBatch& datagram, bool corrupt, bool duplicate, bool reorder);
   // Segments [first, end) of `run`, untouched by faults.
-  void pass_stretch(Duration now, const DatagramRun& run, std::size_t first, std::size_t end);
-  void pass(Duration now, const DatagramRun& run);
+  void pass_stretch(Duration now, const DatagramBatch& run, std::size_t first, std::size_t end);
+  void pass(Duration now, const DatagramBatch& run);
   // As pass, for bytes that nobody else keeps.
-  void pass_owned(Duration now, const DatagramRun& run, std::vector<std::uint8_t> bytes);
+  void pass_owned(Duration now, const DatagramBatch& run, std::vector<std::uint8_t> bytes);
   void release_overtaken(Duration now, bool by_count);
-  void hold_late(Duration due, const DatagramRun& run);
+  void hold_late(Duration due, const DatagramBatch& run);
   void send_late(Duration now);
   void send_outgoing(Duration now);
 
@@ -68,7 +68,7 @@ class FaultNetwork {
   std::vector<Late> late_;     // a heap, the earliest first
   std::vector<Late> leaving_;  // out of the heap for one call of the inner back end
   std::vector<Overtaken> overtaken_;
-  std::vector<DatagramRun> outgoing_;                      // views for one call of the inner back end
+  std::vector<DatagramBatch> outgoing_;                      // views for one call of the inner back end
   std::vector<std::vector<std::uint8_t>> outgoing_bytes_;  // those views' own bytes
   std::vector<std::vector<std::uint8_t>> spare_;           // buffers to use again
 };

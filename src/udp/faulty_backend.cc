@@ -25,7 +25,7 @@ FaultyBackend::FaultyBackend(std::unique_ptr<Backend> inner, const FaultPlan& pl
 
 FaultyBackend::~FaultyBackend() = default;
 
-std::size_t FaultyBackend::send(std::span<const DatagramRun> runs) {
+std::size_t FaultyBackend::send(std::span<const DatagramBatch> runs) {
   if (inner_->send_blocked()) static_cast<void>(inner_->send({}));
   return network_->send(clock_(), runs);
 }

@@ -53,7 +53,7 @@ class FaultyBackend final : public Backend {
   // What is still held back is lost.
   ~FaultyBackend() override;
 
-  [[nodiscard]] std::size_t send(std::span<const DatagramRun> runs) override;
+  [[nodiscard]] std::size_t send(std::span<const DatagramBatch> runs) override;
   [[nodiscard]] bool send_blocked() const override;
   std::size_t receive(ReceiveBatch& inbox) override;
   WaitOutcome wait(std::optional<Duration> timeout) override;

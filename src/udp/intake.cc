@@ -22,7 +22,7 @@ Intake::Intake(const Socket& socket, std::size_t largest_datagram_bytes, Backend
       statistics_(statistics) {}
 
 void Intake::take(msghdr& header, MutableBytes payload, ReceiveBatch& inbox) {
-  DatagramRun run{.local = local_address_, .remote = {}, .bytes = payload, .segment_size = payload.size()};
+  DatagramBatch run{.local = local_address_, .remote = {}, .bytes = payload, .segment_size = payload.size()};
   for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr; control = CMSG_NXTHDR(&header, control)) {
     if (control->cmsg_level == IPPROTO_UDP && control->cmsg_type == platform::kReceiveOffloadOption) {
       int segment_size = 0;

@@ -1,6 +1,6 @@
 // Which peers segmentation offload is switched off for. Whether a route's devices can cut datagrams shows only when a
 // send is refused, and says nothing about other routes: so the refusal is remembered per remote address. Owned by a
-// RunSender. Costs nothing while no path has refused.
+// BatchSender. Costs nothing while no path has refused.
 #pragma once
 
 #include <cstddef>

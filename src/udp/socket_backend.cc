@@ -56,7 +56,7 @@ SocketBackend::SocketBackend(Socket socket, const BackendConfig& config, Parts p
       receiver_(receiver_options(config, parts.batched, parts.receive_offload), socket_, config.largest_datagram_bytes,
                 statistics_) {}
 
-std::size_t SocketBackend::send(std::span<const DatagramRun> runs) {
+std::size_t SocketBackend::send(std::span<const DatagramBatch> runs) {
   return sender_.send(runs);
 }
 

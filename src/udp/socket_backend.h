@@ -8,7 +8,7 @@
 #include "udp/backend.h"
 #include "udp/error_queue.h"
 #include "udp/message_receiver.h"
-#include "udp/run_sender.h"
+#include "udp/batch_sender.h"
 #include "udp/waker.h"
 
 namespace godwit {
@@ -28,7 +28,7 @@ class SocketBackend final : public Backend {
   // Errors: kSystem (no descriptors left).
   [[nodiscard]] static Result<std::unique_ptr<Backend>> make(Socket socket, const BackendConfig& config, Parts parts);
 
-  [[nodiscard]] std::size_t send(std::span<const DatagramRun> runs) override;
+  [[nodiscard]] std::size_t send(std::span<const DatagramBatch> runs) override;
   [[nodiscard]] bool send_blocked() const override { return sender_.blocked(); }
   std::size_t receive(ReceiveBatch& inbox) override;
   WaitOutcome wait(std::optional<Duration> timeout) override;
@@ -52,7 +52,7 @@ class SocketBackend final : public Backend {
   std::string choice_;
   BackendStatistics statistics_;
   ErrorQueue errors_;
-  RunSender sender_;
+  BatchSender sender_;
   MessageReceiver receiver_;
 };
 

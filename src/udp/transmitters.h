@@ -1,11 +1,11 @@
 // Two ways of passing prepared messages through system calls: one call a message, and one call for many. The third,
-// io_uring's, is in backend_uring.cc. Owned by a RunSender.
+// io_uring's, is in backend_uring.cc. Owned by a BatchSender.
 #pragma once
 
 #include <memory>
 
 #include "udp/backend_statistics.h"
-#include "udp/run_sender.h"
+#include "udp/batch_sender.h"
 #include "udp/send_calls.h"
 
 namespace godwit {

@@ -5,7 +5,7 @@
 #include <array>
 #include <memory>
 
-#include "udp/run_sender.h"
+#include "udp/batch_sender.h"
 #include "udp/transmitters.h"
 #include "udp/uring_ring.h"
 

@@ -76,7 +76,7 @@ class Writer {
     if (std::uint8_t* const at = advance(sizeof(T))) store_le<T>(at, value);
   }
 
-  // The elements of a sequence without its count. The room is looked at once: receipts come by the hundred.
+  // The elements of a sequence without its count. The room is looked at once: acknowledgements come by the hundred.
   void write_elements(std::span<const std::uint32_t> elements) {
     std::uint8_t* at = advance(elements.size_bytes());
     if (at == nullptr) return;

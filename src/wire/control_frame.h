@@ -1,5 +1,5 @@
 // The short frames that exist in the extended form alone (docs/extended_sessions.md, section 5): a SymmetricMessage
-// without receipts whose variant is above those of the deployed wire, with eight bytes of data.
+// without acknowledgements whose variant is above those of the deployed wire, with eight bytes of data.
 #pragma once
 
 #include <array>

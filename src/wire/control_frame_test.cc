@@ -37,9 +37,9 @@ TEST(ControlFrame, OtherFramesAndCutOnesAreNone) {
   auto with_id = bytes;
   with_id[0] = 1;
   EXPECT_FALSE(read_control_frame(with_id));
-  auto with_receipts = bytes;
-  with_receipts[4] = 1;
-  EXPECT_FALSE(read_control_frame(with_receipts));
+  auto with_acks = bytes;
+  with_acks[4] = 1;
+  EXPECT_FALSE(read_control_frame(with_acks));
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ TEST(FlowFrame, IsReadAsItWasWrittenAndIsNoOtherFrame) {
             "0700000000000000");
 }
 
-TEST(FlowFrame, OtherVariantsCutOnesAndThoseWithReceiptsAreNone) {
+TEST(FlowFrame, OtherVariantsCutOnesAndThoseWithAcksAreNone) {
   const auto bytes = encode(kSome);
   for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(read_flow_frame(ByteView(bytes).first(size)));
   for (std::uint32_t variant = 0; variant < 20; ++variant) {
@@ -42,9 +42,9 @@ TEST(FlowFrame, OtherVariantsCutOnesAndThoseWithReceiptsAreNone) {
     store_le(&other[12], variant);
     EXPECT_EQ(read_flow_frame(other).has_value(), variant >= 11 && variant <= 15) << variant;
   }
-  auto with_receipts = bytes;
-  with_receipts[4] = 1;
-  EXPECT_FALSE(read_flow_frame(with_receipts));
+  auto with_acks = bytes;
+  with_acks[4] = 1;
+  EXPECT_FALSE(read_flow_frame(with_acks));
 }
 
 }  // namespace

@@ -61,10 +61,10 @@ TEST(PeekFragment, ReadsAPlainFragmentAsAViewOfThePlaintext) {
   EXPECT_EQ(fragment->payload.size(), kFragmentPayload);
 }
 
-TEST(PeekFragment, LeavesReceiptsMetadataAndOtherKindsToTheDecoder) {
+TEST(PeekFragment, LeavesAcksMetadataAndOtherKindsToTheDecoder) {
   const Bytes payload(100);
-  const std::array<std::uint32_t, 1> receipts{1};
-  EXPECT_FALSE(peek_fragment(encoded(1, receipts, StreamFragment{.payload = payload})));
+  const std::array<std::uint32_t, 1> acks{1};
+  EXPECT_FALSE(peek_fragment(encoded(1, acks, StreamFragment{.payload = payload})));
   EXPECT_FALSE(peek_fragment(encoded(1, {}, StreamFragment{.payload = payload, .metadata = payload})));
   EXPECT_FALSE(peek_fragment(encoded(1, {}, ShortMessage{payload})));
   EXPECT_FALSE(peek_fragment(ByteView{}));
@@ -88,8 +88,8 @@ TEST(PeekFragment, AgreesWithTheDecoderOnEveryTruncationAndEveryByteChanged) {
 TEST(PeekFragment, AgreesWithTheDecoderOnArbitraryPackets) {
   test::PacketGenerator generator(5);
   for (int round = 0; round < 20'000; ++round) {
-    const Receipts receipts = generator.receipts();
-    Bytes plaintext = encoded(generator.u32(), receipts, generator.coin() ? generator.message(4) : generator.message());
+    const Acks acks = generator.acks();
+    Bytes plaintext = encoded(generator.u32(), acks, generator.coin() ? generator.message(4) : generator.message());
     for (std::uint64_t changes = generator.random().below(4); changes > 0; --changes) {
       plaintext[generator.random().below(plaintext.size())] = static_cast<std::uint8_t>(generator.random().below(3));
     }

@@ -75,9 +75,9 @@ class FieldsOf {
  public:
   explicit FieldsOf(const Packet& packet) {
     add_integer("packet_id", packet.packet_id);
-    add_integer("receipt_count", std::uint64_t{packet.receipts.size()});
-    for (std::size_t i = 0; i < packet.receipts.size(); ++i) {
-      add_integer("receipt[" + std::to_string(i) + "]", packet.receipts[i]);
+    add_integer("receipt_count", std::uint64_t{packet.acks.size()});
+    for (std::size_t i = 0; i < packet.acks.size(); ++i) {
+      add_integer("receipt[" + std::to_string(i) + "]", packet.acks[i]);
     }
     std::visit([this](const auto& message) { add(message); }, packet.message);
   }
@@ -196,8 +196,8 @@ void check_symmetric(const json& vector) {
   EXPECT_EQ(names.size(), decoded.all().size());
   EXPECT_EQ(offset + packet->trailing.size(), plaintext.size());
 
-  const std::vector<std::uint32_t> receipts(packet->receipts.begin(), packet->receipts.end());
-  Bytes again = test::encoded(packet->packet_id, receipts, packet->message);
+  const std::vector<std::uint32_t> acks(packet->acks.begin(), packet->acks.end());
+  Bytes again = test::encoded(packet->packet_id, acks, packet->message);
   again.insert(again.end(), packet->trailing.begin(), packet->trailing.end());
   EXPECT_EQ(to_hex(again), to_hex(plaintext));
 
@@ -322,7 +322,7 @@ struct AppendixVector {
   std::uint8_t key_from;  // first byte of the counting key
   const char* datagram;
   std::uint32_t packet_id;
-  std::vector<std::uint32_t> receipts;
+  std::vector<std::uint32_t> acks;
   Message message;
 };
 
@@ -350,7 +350,7 @@ TEST(GoldenWire, AppendixA2ToA9AreEncodedAndSealedByteForByte) {
        1,
        {},
        ShortMessage{vector_of_three}},
-      {"A.5 NoOp with one receipt",
+      {"A.5 NoOp with one acknowledgement",
        0xb0,
        "02 01020304 0100000000000000 328230f2f9076d9e0dec2961ad21d32932a8d9a65413d5e2a0e1385cf2b215d4 7854ecbe",
        1,
@@ -385,7 +385,7 @@ TEST(GoldenWire, AppendixA2ToA9AreEncodedAndSealedByteForByte) {
   };
   for (const AppendixVector& vector : vectors) {
     SCOPED_TRACE(vector.name);
-    const Bytes plaintext = test::encoded(vector.packet_id, vector.receipts, vector.message);
+    const Bytes plaintext = test::encoded(vector.packet_id, vector.acks, vector.message);
     expect_opens_and_seals(hex(vector.datagram), test::key_from(vector.key_from), plaintext);
     const auto packet = decode(plaintext);
     ASSERT_TRUE(packet);

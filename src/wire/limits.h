@@ -36,25 +36,25 @@ static_assert(kDatagramOverhead == 29 && kMaxPlaintext == 1171 && kMaxReceivedPl
 static_assert(kIntroOverhead == 49 && kIntroDatagram == 73);
 
 // --- Messages (wire spec 2.2, 2.4) ---
-inline constexpr std::size_t kReceiptSize = 4;
-inline constexpr std::size_t kMessageOverhead = 4 + 8 + 4;  // packet id, receipt count, variant
-inline constexpr std::size_t kSmallestDatagram = kDatagramOverhead + kMessageOverhead;  // a NoOp without receipts
-inline constexpr std::size_t kMaxReceiptsPerNoOp = (kMaxPlaintext - kMessageOverhead) / kReceiptSize;
-inline constexpr std::size_t kPingSize = kMessageOverhead + 8;  // Pong likewise; plaintext without receipts
+inline constexpr std::size_t kAckSize = 4;
+inline constexpr std::size_t kMessageOverhead = 4 + 8 + 4;  // packet id, acknowledgement count, variant
+inline constexpr std::size_t kSmallestDatagram = kDatagramOverhead + kMessageOverhead;  // a NoOp without acknowledgements
+inline constexpr std::size_t kMaxAcksPerNoOp = (kMaxPlaintext - kMessageOverhead) / kAckSize;
+inline constexpr std::size_t kPingSize = kMessageOverhead + 8;  // Pong likewise; plaintext without acknowledgements
 inline constexpr std::size_t kShortMessageOverhead = kMessageOverhead + 8;
-inline constexpr std::size_t kLargestShortMessage = kMaxPlaintext - kShortMessageOverhead;  // without receipts
+inline constexpr std::size_t kLargestShortMessage = kMaxPlaintext - kShortMessageOverhead;  // without acknowledgements
 inline constexpr std::size_t kFragmentHeader = kMessageOverhead + 4 + 8 + 4 + 8;            // before the payload
 inline constexpr std::size_t kFragmentOverhead = kFragmentHeader + 1;  // and the option byte behind it
 inline constexpr std::size_t kFragmentPayload = kMaxPlaintext - kFragmentOverhead;
 inline constexpr std::size_t kMetadataOverhead = 8;  // added to kFragmentOverhead by metadata
 // A serialised message above this goes as a stream: 24 more bytes would not fit into a fragment (wire spec 6.1).
 inline constexpr std::size_t kShortMessageLimit = kFragmentPayload - kShortMessageOverhead;
-static_assert(kSmallestDatagram == 45 && kMaxReceiptsPerNoOp == 288 && kShortMessageOverhead == 24);
+static_assert(kSmallestDatagram == 45 && kMaxAcksPerNoOp == 288 && kShortMessageOverhead == 24);
 static_assert(kLargestShortMessage == 1147 && kFragmentHeader == 40 && kFragmentOverhead == 41);
 static_assert(kFragmentPayload == 1130 && kShortMessageLimit == 1106);
 
 // --- Packet ids (wire spec 5.1, 5.9) ---
-inline constexpr std::uint32_t kHandshakePacketId = 0;  // handshake acks, and receipt-only packets of W13
+inline constexpr std::uint32_t kHandshakePacketId = 0;  // handshake acks, and acknowledgement-only packets of W13
 
 // --- Streams (wire spec 6.2 to 6.5) ---
 inline constexpr std::uint32_t kOperationsBit = 0x80000000;  // of a stream id

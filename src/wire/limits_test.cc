@@ -17,8 +17,8 @@ namespace {
 using test::Bytes;
 using test::key_from;
 
-std::size_t datagram_size(const Message& message, std::size_t receipts = 0) {
-  return kDatagramOverhead + test::encoded(1, std::vector<std::uint32_t>(receipts, 7), message).size();
+std::size_t datagram_size(const Message& message, std::size_t acks = 0) {
+  return kDatagramOverhead + test::encoded(1, std::vector<std::uint32_t>(acks, 7), message).size();
 }
 
 AckOk ack(const char* address, bool with_version) {
@@ -53,15 +53,15 @@ TEST(Limits, TheLargestOfEachKindFillsADatagramExactly) {  // wire spec 2.4, che
   EXPECT_EQ(datagram_size(StreamFragment{.payload = Bytes(kFragmentPayload)}), kMaxDatagram);
   EXPECT_EQ(datagram_size(ShortMessage{Bytes(kLargestShortMessage)}), kMaxDatagram);
   EXPECT_EQ(datagram_size(StreamFragment{.metadata = Bytes(kMaxReceivedMetadata)}), kMaxDatagram);
-  EXPECT_LE(datagram_size(NoOp{}, kMaxReceiptsPerNoOp), kMaxDatagram);
-  EXPECT_GT(datagram_size(NoOp{}, kMaxReceiptsPerNoOp + 1), kMaxDatagram);
+  EXPECT_LE(datagram_size(NoOp{}, kMaxAcksPerNoOp), kMaxDatagram);
+  EXPECT_GT(datagram_size(NoOp{}, kMaxAcksPerNoOp + 1), kMaxDatagram);
 }
 
 TEST(Limits, EncodersRefuseWhatDoesNotFitADatagram) {  // checklist 10, 19
   Bytes out(kMaxPlaintext);
-  const std::vector<std::uint32_t> receipts(kMaxReceiptsPerNoOp + 1);
-  EXPECT_NE(encode(out, 1, Receipts(receipts).first(kMaxReceiptsPerNoOp), NoOp{}), 0U);
-  EXPECT_EQ(encode(out, 1, receipts, NoOp{}), 0U);
+  const std::vector<std::uint32_t> acks(kMaxAcksPerNoOp + 1);
+  EXPECT_NE(encode(out, 1, Acks(acks).first(kMaxAcksPerNoOp), NoOp{}), 0U);
+  EXPECT_EQ(encode(out, 1, acks, NoOp{}), 0U);
   EXPECT_EQ(encode(out, 1, {}, StreamFragment{.payload = Bytes(kFragmentPayload + 1)}), 0U);
   EXPECT_EQ(encode(out, 1, {}, ShortMessage{Bytes(kLargestShortMessage + 1)}), 0U);
 }

@@ -18,9 +18,9 @@
 
 namespace godwit::wire {
 
-// Receipts of a decoded packet: packet ids of the other direction, read from their little-endian bytes on access.
-// Every u32 may occur, also repeatedly. `raw` holds a whole number of receipts.
-struct ReceiptList {
+// Acknowledgements of a decoded packet: packet ids of the other direction, read from their little-endian bytes on access.
+// Every u32 may occur, also repeatedly. `raw` holds a whole number of acknowledgements.
+struct AckList {
   class Iterator {
    public:
     using iterator_concept = std::forward_iterator_tag;
@@ -34,7 +34,7 @@ struct ReceiptList {
     explicit Iterator(const std::uint8_t* at) : at_(at) {}
     std::uint32_t operator*() const { return load_le<std::uint32_t>(at_); }
     Iterator& operator++() {
-      at_ += kReceiptSize;
+      at_ += kAckSize;
       return *this;
     }
     Iterator operator++(int) {
@@ -50,11 +50,11 @@ struct ReceiptList {
 
   ByteView raw;
 
-  [[nodiscard]] std::size_t size() const { return raw.size() / kReceiptSize; }
+  [[nodiscard]] std::size_t size() const { return raw.size() / kAckSize; }
   [[nodiscard]] bool empty() const { return raw.empty(); }
   // Requires index < size().
   [[nodiscard]] std::uint32_t operator[](std::size_t index) const {
-    return load_le<std::uint32_t>(raw.data() + index * kReceiptSize);
+    return load_le<std::uint32_t>(raw.data() + index * kAckSize);
   }
   [[nodiscard]] Iterator begin() const { return Iterator{raw.data()}; }
   [[nodiscard]] Iterator end() const { return Iterator{raw.data() + raw.size()}; }
@@ -89,7 +89,7 @@ struct StreamFragment {
   std::optional<ByteView> metadata = std::nullopt;
 };
 
-// Carries receipts only (index 3).
+// Carries acknowledgements only (index 3).
 struct NoOp {};
 
 struct Ping {  // index 4
@@ -123,16 +123,16 @@ using Message = std::variant<NoOp, AckOk, AckError, ShortMessage, StreamFragment
 // One decrypted packet. `trailing` is what follows the message: padding today (wire spec 2.1), never an error.
 struct Packet {
   std::uint32_t packet_id = 0;
-  ReceiptList receipts;
+  AckList acks;
   Message message;
   ByteView trailing;
 };
 
-// Why a plaintext that authenticated is not a message. Such a packet is dropped: no receipt, no entry in duplicate
+// Why a plaintext that authenticated is not a message. Such a packet is dropped: no acknowledgement, no entry in duplicate
 // detection, no effect on the connection (wire spec 2.2).
 enum class DecodeError : std::uint8_t {
   kTruncated,        // ends within a field, or a length reaches beyond the end
-  kReceiptsTooLong,  // the receipt count reaches beyond the end
+  kAcksTooLong,  // the acknowledgement count reaches beyond the end
   kUnknownVariant,   // message index above 7
   kUnknownUpgrade,   // inner index of an upgrade above 2
   kBadOption,        // option tag other than 0 and 1

@@ -154,10 +154,10 @@ std::size_t address_size(const SocketAddress& address) {
   return 4 + (address.is_ipv4() ? 4U : 16U) + 2;
 }
 
-void write_header(Writer& writer, std::uint32_t packet_id, Receipts receipts, std::uint32_t variant) {
+void write_header(Writer& writer, std::uint32_t packet_id, Acks acks, std::uint32_t variant) {
   writer.write(packet_id);
-  writer.write<std::uint64_t>(receipts.size());
-  writer.write_elements(receipts);
+  writer.write<std::uint64_t>(acks.size());
+  writer.write_elements(acks);
   writer.write(variant);
 }
 
@@ -169,8 +169,8 @@ void write_address(Writer& writer, const SocketAddress& address) {
   writer.write(address.port());
 }
 
-void write_fragment_head(Writer& writer, std::uint32_t packet_id, Receipts receipts, const StreamFragment& fragment) {
-  write_header(writer, packet_id, receipts, kStreamFragmentVariant);
+void write_fragment_head(Writer& writer, std::uint32_t packet_id, Acks acks, const StreamFragment& fragment) {
+  write_header(writer, packet_id, acks, kStreamFragmentVariant);
   writer.write(fragment.stream_id);
   writer.write(fragment.total_length);
   writer.write(fragment.number);
@@ -182,18 +182,18 @@ void write_fragment_tail(Writer& writer, const StreamFragment& fragment) {
   if (fragment.metadata) writer.write_buffer(*fragment.metadata);
 }
 
-std::size_t encode_sequence(MutableBytes out, std::uint32_t packet_id, Receipts receipts, std::uint32_t variant,
+std::size_t encode_sequence(MutableBytes out, std::uint32_t packet_id, Acks acks, std::uint32_t variant,
                             std::uint64_t sequence) {
   Writer writer(out);
-  write_header(writer, packet_id, receipts, variant);
+  write_header(writer, packet_id, acks, variant);
   writer.write(sequence);
   return writer.size();
 }
 
-Writer begin_upgrade(MutableBytes out, std::uint32_t packet_id, Receipts receipts, std::uint32_t control,
+Writer begin_upgrade(MutableBytes out, std::uint32_t packet_id, Acks acks, std::uint32_t control,
                      std::uint32_t attempt) {
   Writer writer(out);
-  write_header(writer, packet_id, receipts, kUpgrade);
+  write_header(writer, packet_id, acks, kUpgrade);
   writer.write(control);
   writer.write(attempt);
   return writer;
@@ -204,7 +204,7 @@ Writer begin_upgrade(MutableBytes out, std::uint32_t packet_id, Receipts receipt
 std::string_view to_string(DecodeError error) {
   switch (error) {
     case DecodeError::kTruncated: return "truncated";
-    case DecodeError::kReceiptsTooLong: return "receipts too long";
+    case DecodeError::kAcksTooLong: return "acknowledgements too long";
     case DecodeError::kUnknownVariant: return "unknown variant";
     case DecodeError::kUnknownUpgrade: return "unknown upgrade";
     case DecodeError::kBadOption: return "bad option";
@@ -219,13 +219,13 @@ std::expected<Packet, DecodeError> decode(ByteView plaintext) {
   std::expected<Packet, DecodeError> result;
   Reader reader(plaintext);
   result->packet_id = reader.read<std::uint32_t>();
-  const auto receipt_count = reader.read<std::uint64_t>();
+  const auto ack_count = reader.read<std::uint64_t>();
   Fault fault;
   // Divided, not multiplied: the count is any u64.
-  if (receipt_count > reader.remaining() / kReceiptSize) {
-    fault = DecodeError::kReceiptsTooLong;
+  if (ack_count > reader.remaining() / kAckSize) {
+    fault = DecodeError::kAcksTooLong;
   } else {
-    result->receipts.raw = reader.read_bytes(receipt_count * kReceiptSize);
+    result->acks.raw = reader.read_bytes(ack_count * kAckSize);
     fault = read_message(reader, result->message);
     if (reader.failed()) fault = DecodeError::kTruncated;
   }
@@ -273,9 +273,9 @@ std::size_t encoded_size(const Message& message) {
   return with_alternative(message, [](const auto& kind) { return encoded_size(kind); });
 }
 
-std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const AckOk& message) {
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const AckOk& message) {
   Writer writer(out);
-  write_header(writer, packet_id, receipts, message.version ? kAckConnectionV2 : kAckConnection);
+  write_header(writer, packet_id, acks, message.version ? kAckConnectionV2 : kAckConnection);
   if (!message.version) writer.write(kResultOk);
   writer.write_bytes(message.key.bytes());
   write_address(writer, message.remote_address);
@@ -283,76 +283,76 @@ std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts,
   return writer.size();
 }
 
-std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const AckError& message) {
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const AckError& message) {
   if (!is_valid_utf8(as_bytes(message.text))) return 0;
   Writer writer(out);
-  write_header(writer, packet_id, receipts, kAckConnection);
+  write_header(writer, packet_id, acks, kAckConnection);
   writer.write(kResultError);
   writer.write_buffer(as_bytes(message.text));
   return writer.size();
 }
 
-std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const ShortMessage& message) {
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const ShortMessage& message) {
   Writer writer(out);
-  write_header(writer, packet_id, receipts, kShortMessage);
+  write_header(writer, packet_id, acks, kShortMessage);
   writer.write_buffer(message.payload);
   return writer.size();
 }
 
-std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const StreamFragment& message) {
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const StreamFragment& message) {
   Writer writer(out);
-  write_fragment_head(writer, packet_id, receipts, message);
+  write_fragment_head(writer, packet_id, acks, message);
   writer.write_bytes(message.payload);
   write_fragment_tail(writer, message);
   return writer.size();
 }
 
-std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const NoOp& /*message*/) {
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const NoOp& /*message*/) {
   Writer writer(out);
-  write_header(writer, packet_id, receipts, kNoOp);
+  write_header(writer, packet_id, acks, kNoOp);
   return writer.size();
 }
 
-std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const Ping& message) {
-  return encode_sequence(out, packet_id, receipts, kPing, message.sequence);
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const Ping& message) {
+  return encode_sequence(out, packet_id, acks, kPing, message.sequence);
 }
 
-std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const Pong& message) {
-  return encode_sequence(out, packet_id, receipts, kPong, message.sequence);
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const Pong& message) {
+  return encode_sequence(out, packet_id, acks, kPong, message.sequence);
 }
 
-std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const UpgradeOffer& message) {
-  Writer writer = begin_upgrade(out, packet_id, receipts, kUpgradeOffer, message.attempt);
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const UpgradeOffer& message) {
+  Writer writer = begin_upgrade(out, packet_id, acks, kUpgradeOffer, message.attempt);
   writer.write(message.capabilities);
   return writer.size();
 }
 
-std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const UpgradeAccept& message) {
-  return begin_upgrade(out, packet_id, receipts, kUpgradeAccept, message.attempt).size();
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const UpgradeAccept& message) {
+  return begin_upgrade(out, packet_id, acks, kUpgradeAccept, message.attempt).size();
 }
 
-std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const UpgradeDecline& message) {
-  Writer writer = begin_upgrade(out, packet_id, receipts, kUpgradeDecline, message.attempt);
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const UpgradeDecline& message) {
+  Writer writer = begin_upgrade(out, packet_id, acks, kUpgradeDecline, message.attempt);
   writer.write(message.reason);
   return writer.size();
 }
 
-std::size_t encode(MutableBytes out, std::uint32_t packet_id, Receipts receipts, const Message& message) {
-  return with_alternative(message, [&](const auto& kind) { return encode(out, packet_id, receipts, kind); });
+std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const Message& message) {
+  return with_alternative(message, [&](const auto& kind) { return encode(out, packet_id, acks, kind); });
 }
 
-std::size_t encode_short_message_head(MutableBytes out, std::uint32_t packet_id, Receipts receipts,
+std::size_t encode_short_message_head(MutableBytes out, std::uint32_t packet_id, Acks acks,
                                       std::uint64_t payload_length) {
   Writer writer(out);
-  write_header(writer, packet_id, receipts, kShortMessage);
+  write_header(writer, packet_id, acks, kShortMessage);
   writer.write(payload_length);
   return writer.size();
 }
 
-std::size_t encode_fragment_head(MutableBytes out, std::uint32_t packet_id, Receipts receipts,
+std::size_t encode_fragment_head(MutableBytes out, std::uint32_t packet_id, Acks acks,
                                  const StreamFragment& fragment) {
   Writer writer(out);
-  write_fragment_head(writer, packet_id, receipts, fragment);
+  write_fragment_head(writer, packet_id, acks, fragment);
   return writer.size();
 }
 

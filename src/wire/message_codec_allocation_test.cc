@@ -18,11 +18,11 @@ TEST(MessageCodec, AllocatesNothingInEitherDirection) {
   std::array<std::uint8_t, kMaxPlaintext> out{};
   for (std::size_t kind = 0; kind < test::PacketGenerator::kKinds; ++kind) {
     for (int round = 0; round < 100; ++round) {
-      const Receipts receipts = generator.receipts();
+      const Acks acks = generator.acks();
       const Message message = generator.message(kind);
 
       const std::size_t before = allocation_counts.allocations.load();
-      const std::size_t size = encode(out, 1, receipts, message);
+      const std::size_t size = encode(out, 1, acks, message);
       const ByteView plaintext = ByteView(out).first(size);
       const bool whole = decode(plaintext).has_value();
       const bool cut = decode(plaintext.first(size - 1)).has_value();

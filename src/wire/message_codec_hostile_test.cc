@@ -23,18 +23,18 @@ using test::is_sound;
 using test::key_from;
 
 constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
-constexpr std::size_t kReceiptCountAt = 4;
+constexpr std::size_t kAckCountAt = 4;
 constexpr std::size_t kVariantAt = 12;
 constexpr std::size_t kFieldsAt = 16;
 
 // One of each kind, with and without its optional parts.
 std::vector<Bytes> samples() {
   static const Bytes payload = hex("cafe00ff");
-  static const std::vector<std::uint32_t> receipts{1, 2, 0xfffffffe};
+  static const std::vector<std::uint32_t> acks{1, 2, 0xfffffffe};
   const auto ipv4 = *SocketAddress::parse("192.0.2.7:31337");
   const auto ipv6 = *SocketAddress::parse("[2001:db8::1]:31337");
   std::vector<Bytes> all;
-  for (const Receipts listed : {Receipts{}, Receipts{receipts}}) {
+  for (const Acks listed : {Acks{}, Acks{acks}}) {
     for (const Message& message : std::initializer_list<Message>{
              NoOp{}, Ping{1}, Pong{2}, ShortMessage{payload}, AckError{"closed \xe2\x82\xac"},
              AckOk{key_from(0xa0), ipv4, std::nullopt}, AckOk{key_from(0xa0), ipv6, std::nullopt},
@@ -66,7 +66,7 @@ TEST(HostileDecode, EveryTruncationOfEveryMessageIsAnError) {
     for (std::size_t size = 0; size < sample.size(); ++size) {
       const auto error = error_of(ByteView(sample).first(size));
       ASSERT_TRUE(error) << to_hex(sample) << " cut to " << size;
-      EXPECT_TRUE(*error == DecodeError::kTruncated || *error == DecodeError::kReceiptsTooLong ||
+      EXPECT_TRUE(*error == DecodeError::kTruncated || *error == DecodeError::kAcksTooLong ||
                   *error == DecodeError::kBadUtf8);
     }
   }
@@ -86,17 +86,17 @@ TEST(HostileDecode, EveryValueOfEveryByteOfEveryMessageIsDecodedSoundly) {
   }
 }
 
-TEST(HostileDecode, ReceiptCountsBeyondTheEndAreRefused) {
+TEST(HostileDecode, AckCountsBeyondTheEndAreRefused) {
   Bytes plaintext = encoded(1, std::vector<std::uint32_t>{1, 2, 3}, NoOp{});
   // The last three wrap to a small number of bytes when multiplied by four.
   for (const std::uint64_t count :
        {std::uint64_t{5}, std::uint64_t{1000}, std::uint64_t{1} << 32, std::uint64_t{1} << 61, std::uint64_t{1} << 62,
         (std::uint64_t{1} << 62) + 1, std::uint64_t{1} << 63, kMost}) {
-    store_le(&plaintext[kReceiptCountAt], count);
-    EXPECT_EQ(error_of(plaintext), DecodeError::kReceiptsTooLong) << count;
+    store_le(&plaintext[kAckCountAt], count);
+    EXPECT_EQ(error_of(plaintext), DecodeError::kAcksTooLong) << count;
   }
-  // Four receipts swallow the variant; what is missing then is the variant.
-  store_le(&plaintext[kReceiptCountAt], std::uint64_t{4});
+  // Four acknowledgements swallow the variant; what is missing then is the variant.
+  store_le(&plaintext[kAckCountAt], std::uint64_t{4});
   EXPECT_EQ(error_of(plaintext), DecodeError::kTruncated);
 }
 
@@ -181,9 +181,9 @@ TEST(HostileDecode, RandomBytesAreDecodedSoundly) {
   for (int round = 0; round < 1'000'000; ++round) {
     plaintext.resize(random.below(80));
     random.fill(plaintext);
-    // Pure noise ends at the receipt count: most rounds get a plausible header.
+    // Pure noise ends at the acknowledgement count: most rounds get a plausible header.
     if (plaintext.size() >= kFieldsAt && round % 8 != 0) {
-      store_le(&plaintext[kReceiptCountAt], random.below(3));
+      store_le(&plaintext[kAckCountAt], random.below(3));
       for (std::size_t at = kVariantAt; at + 4 <= std::min<std::size_t>(plaintext.size(), 28); at += 4) {
         store_le(&plaintext[at], static_cast<std::uint32_t>(random.below(9)));
       }
@@ -197,7 +197,7 @@ TEST(HostileDecode, RandomBytesAreDecodedSoundly) {
 }
 
 TEST(HostileDecode, EveryErrorHasAName) {
-  for (const auto error : {DecodeError::kTruncated, DecodeError::kReceiptsTooLong, DecodeError::kUnknownVariant,
+  for (const auto error : {DecodeError::kTruncated, DecodeError::kAcksTooLong, DecodeError::kUnknownVariant,
                            DecodeError::kUnknownUpgrade, DecodeError::kBadOption, DecodeError::kBadResult,
                            DecodeError::kBadAddress, DecodeError::kBadUtf8}) {
     EXPECT_NE(to_string(error), "unknown");

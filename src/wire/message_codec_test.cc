@@ -29,7 +29,7 @@ struct Example {
   std::size_t size;  // as the specification states it
   std::string bytes;
   std::uint32_t packet_id;
-  std::vector<std::uint32_t> receipts;
+  std::vector<std::uint32_t> acks;
   Message message;
 };
 
@@ -42,11 +42,11 @@ const Bytes kCafe = hex("cafe");
 const Bytes kMetadata = hex("112233");
 constexpr const char* kRefusal = "remote is using a different protocol version, expected version 0.2.154";
 
-constexpr std::string_view kNoReceipts = "00 00 00 00 00 00 00 00 |";
+constexpr std::string_view kNoAcks = "00 00 00 00 00 00 00 00 |";
 constexpr std::string_view kKeyBytes = "a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac ad ae af";
 
 std::vector<Example> acknowledgement_examples() {
-  const std::string none(kNoReceipts);
+  const std::string none(kNoAcks);
   const std::string key(kKeyBytes);
   return {
       {"AckConnection Ok, IPv4",
@@ -72,7 +72,7 @@ std::vector<Example> acknowledgement_examples() {
 }
 
 std::vector<Example> data_examples() {
-  const std::string none(kNoReceipts);
+  const std::string none(kNoAcks);
   return {
       {"ShortMessage",
        43,
@@ -110,9 +110,9 @@ std::vector<Example> data_examples() {
 }
 
 std::vector<Example> version_examples() {
-  const std::string none(kNoReceipts);
+  const std::string none(kNoAcks);
   const std::string key(kKeyBytes);
-  const std::string receipts_5_and_last = "02 00 00 00 00 00 00 00 | 05 00 00 00 | ff ff ff ff |";
+  const std::string acks_5_and_last = "02 00 00 00 00 00 00 00 | 05 00 00 00 | ff ff ff ff |";
   return {
       {"AckConnectionV2, IPv4",
        50,
@@ -135,13 +135,13 @@ std::vector<Example> version_examples() {
        UpgradeDecline{1, kDeclineDisabled}},
       {"Upgrade Offer, all fields",
        36,
-       "04 03 02 01 |" + receipts_5_and_last + "07 00 00 00 | 00 00 00 00 | 04 03 02 01 | 01 00 00 80",
+       "04 03 02 01 |" + acks_5_and_last + "07 00 00 00 | 00 00 00 00 | 04 03 02 01 | 01 00 00 80",
        0x01020304,
        {5, 0xffffffff},
        UpgradeOffer{0x01020304, 0x80000001}},
       {"Upgrade Decline, all fields",
        33,
-       "04 03 02 01 |" + receipts_5_and_last + "07 00 00 00 | 02 00 00 00 | ff ff ff ff | ff",
+       "04 03 02 01 |" + acks_5_and_last + "07 00 00 00 | 02 00 00 00 | ff ff ff ff | ff",
        0x01020304,
        {5, 0xffffffff},
        UpgradeDecline{0xffffffff, 255}},
@@ -159,8 +159,8 @@ TEST(MessageCodec, EncodesEveryWorkedExampleByteForByte) {
     SCOPED_TRACE(example.name);
     const Bytes expected = hex(example.bytes);
     ASSERT_EQ(expected.size(), example.size);
-    EXPECT_EQ(encoded_size(example.message) + example.receipts.size() * kReceiptSize, example.size);
-    EXPECT_EQ(to_hex(encoded(example.packet_id, example.receipts, example.message)), to_hex(expected));
+    EXPECT_EQ(encoded_size(example.message) + example.acks.size() * kAckSize, example.size);
+    EXPECT_EQ(to_hex(encoded(example.packet_id, example.acks, example.message)), to_hex(expected));
   }
 }
 
@@ -171,7 +171,7 @@ TEST(MessageCodec, DecodesEveryWorkedExample) {
     const auto packet = decode(plaintext);
     ASSERT_TRUE(packet) << to_string(packet.error());
     EXPECT_EQ(packet->packet_id, example.packet_id);
-    EXPECT_TRUE(same(packet->receipts, example.receipts));
+    EXPECT_TRUE(same(packet->acks, example.acks));
     EXPECT_TRUE(same(packet->message, example.message));
     EXPECT_TRUE(packet->trailing.empty());
   }
@@ -195,7 +195,7 @@ TEST(MessageCodec, ReportsZeroForEveryBufferThatIsTooSmallAndStaysWithinIt) {
     SCOPED_TRACE(example.name);
     for (std::size_t room = 0; room < example.size; ++room) {
       Bytes out(example.size, 0xee);
-      EXPECT_EQ(encode(MutableBytes(out).first(room), example.packet_id, example.receipts, example.message), 0U);
+      EXPECT_EQ(encode(MutableBytes(out).first(room), example.packet_id, example.acks, example.message), 0U);
       EXPECT_EQ(std::ranges::count(ByteView(out).subspan(room), 0xee), std::ptrdiff_t(example.size - room));
     }
   }
@@ -222,16 +222,16 @@ TEST(MessageCodec, RefusesToEncodeATextThatNoPeerWouldDecode) {
   EXPECT_NE(encode(out, 1, {}, AckError{""}), 0U);
 }
 
-TEST(MessageCodec, ReceiptsAreReadInPlace) {
-  const std::vector<std::uint32_t> receipts{9, 0, 0xffffffff, 9};
-  const Bytes plaintext = encoded(1, receipts, NoOp{});
+TEST(MessageCodec, AcksAreReadInPlace) {
+  const std::vector<std::uint32_t> acks{9, 0, 0xffffffff, 9};
+  const Bytes plaintext = encoded(1, acks, NoOp{});
   const auto packet = decode(plaintext);
   ASSERT_TRUE(packet);
-  EXPECT_EQ(packet->receipts.raw.data(), plaintext.data() + 12);
-  ASSERT_EQ(packet->receipts.size(), 4U);
-  EXPECT_FALSE(packet->receipts.empty());
-  for (std::size_t i = 0; i < receipts.size(); ++i) EXPECT_EQ(packet->receipts[i], receipts[i]);
-  EXPECT_EQ(std::vector<std::uint32_t>(packet->receipts.begin(), packet->receipts.end()), receipts);
+  EXPECT_EQ(packet->acks.raw.data(), plaintext.data() + 12);
+  ASSERT_EQ(packet->acks.size(), 4U);
+  EXPECT_FALSE(packet->acks.empty());
+  for (std::size_t i = 0; i < acks.size(); ++i) EXPECT_EQ(packet->acks[i], acks[i]);
+  EXPECT_EQ(std::vector<std::uint32_t>(packet->acks.begin(), packet->acks.end()), acks);
 }
 
 TEST(MessageCodec, PayloadsAreViewsOfThePlaintext) {
@@ -255,7 +255,7 @@ TEST(MessageCodec, HeadPayloadAndTailAreThePacketInPieces) {
   test::PacketGenerator generator(11);
   for (int round = 0; round < 2'000; ++round) {
     const std::uint32_t id = generator.u32();
-    const Receipts receipts = generator.receipts();
+    const Acks acks = generator.acks();
     std::array<std::uint8_t, kMaxPlaintext> head{};
     std::array<std::uint8_t, kMaxPlaintext> tail{};
     const auto joined = [&](std::size_t head_size, ByteView payload, std::size_t tail_size) {
@@ -266,26 +266,26 @@ TEST(MessageCodec, HeadPayloadAndTailAreThePacketInPieces) {
     };
     const Message any_short = generator.message(3);
     const auto& message = std::get<ShortMessage>(any_short);
-    const std::size_t message_head = encode_short_message_head(head, id, receipts, message.payload.size());
-    EXPECT_EQ(message_head, kShortMessageOverhead + receipts.size() * kReceiptSize);
-    EXPECT_EQ(joined(message_head, message.payload, 0), encoded(id, receipts, any_short));
+    const std::size_t message_head = encode_short_message_head(head, id, acks, message.payload.size());
+    EXPECT_EQ(message_head, kShortMessageOverhead + acks.size() * kAckSize);
+    EXPECT_EQ(joined(message_head, message.payload, 0), encoded(id, acks, any_short));
 
     const Message any_fragment = generator.message(4);
     const auto& fragment = std::get<StreamFragment>(any_fragment);
-    const std::size_t fragment_head = encode_fragment_head(head, id, receipts, fragment);
-    EXPECT_EQ(fragment_head, kFragmentHeader + receipts.size() * kReceiptSize);
+    const std::size_t fragment_head = encode_fragment_head(head, id, acks, fragment);
+    EXPECT_EQ(fragment_head, kFragmentHeader + acks.size() * kAckSize);
     const std::size_t fragment_tail = encode_fragment_tail(tail, fragment);
-    EXPECT_EQ(joined(fragment_head, fragment.payload, fragment_tail), encoded(id, receipts, any_fragment));
+    EXPECT_EQ(joined(fragment_head, fragment.payload, fragment_tail), encoded(id, acks, any_fragment));
   }
 }
 
 TEST(MessageCodec, HeadsAndTailsReportZeroWhenTheyDoNotFit) {
   std::array<std::uint8_t, 48> out{};
-  const std::array<std::uint32_t, 2> receipts{1, 2};
-  EXPECT_EQ(encode_short_message_head(MutableBytes(out).first(31), 1, receipts, 5), 0U);
-  EXPECT_EQ(encode_short_message_head(MutableBytes(out).first(32), 1, receipts, 5), 32U);
-  EXPECT_EQ(encode_fragment_head(MutableBytes(out).first(47), 1, receipts, {}), 0U);
-  EXPECT_EQ(encode_fragment_head(MutableBytes(out).first(48), 1, receipts, {}), 48U);
+  const std::array<std::uint32_t, 2> acks{1, 2};
+  EXPECT_EQ(encode_short_message_head(MutableBytes(out).first(31), 1, acks, 5), 0U);
+  EXPECT_EQ(encode_short_message_head(MutableBytes(out).first(32), 1, acks, 5), 32U);
+  EXPECT_EQ(encode_fragment_head(MutableBytes(out).first(47), 1, acks, {}), 0U);
+  EXPECT_EQ(encode_fragment_head(MutableBytes(out).first(48), 1, acks, {}), 48U);
   EXPECT_EQ(encode_fragment_tail(MutableBytes(out).first(0), {}), 0U);
   EXPECT_EQ(encode_fragment_tail(MutableBytes(out).first(11), {.metadata = kMetadata}), 0U);
   EXPECT_EQ(encode_fragment_tail(MutableBytes(out).first(12), {.metadata = kMetadata}), 12U);
@@ -296,14 +296,14 @@ TEST(MessageCodec, ArbitraryPacketsOfEveryKindSurviveTheRoundTrip) {
   for (std::size_t kind = 0; kind < test::PacketGenerator::kKinds; ++kind) {
     for (int round = 0; round < 2'000; ++round) {
       const std::uint32_t id = generator.u32();
-      const Receipts receipts = generator.receipts();
+      const Acks acks = generator.acks();
       const Message message = generator.message(kind);
       ASSERT_EQ(message.index(), kind);
-      const Bytes plaintext = encoded(id, receipts, message);
+      const Bytes plaintext = encoded(id, acks, message);
       const auto packet = decode(plaintext);
       ASSERT_TRUE(packet) << kind << ' ' << to_string(packet.error());
       ASSERT_EQ(packet->packet_id, id);
-      ASSERT_TRUE(same(packet->receipts, receipts)) << kind;
+      ASSERT_TRUE(same(packet->acks, acks)) << kind;
       ASSERT_TRUE(same(packet->message, message)) << kind;
       ASSERT_TRUE(packet->trailing.empty());
     }

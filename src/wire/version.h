@@ -53,7 +53,7 @@ inline constexpr Release kFirstWithIdsFromOne{0, 2, 152};
 
 // Decodes AckConnectionV2, so that the first success ack to it carries our version (wire spec 3.4).
 [[nodiscard]] bool understands_v2_ack(const std::optional<VersionBytes>& peer);
-// Tracks its NoOps, and so needs receipts for them (wire spec 5.2, 5.7).
+// Tracks its NoOps, and so needs acknowledgements for them (wire spec 5.2, 5.7).
 [[nodiscard]] bool tracks_noops(const std::optional<VersionBytes>& peer);
 // May give packet id 0 to data and retransmits its success ack under it (wire spec 5.9).
 [[nodiscard]] bool may_use_id_zero(const std::optional<VersionBytes>& peer);

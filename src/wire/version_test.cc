@@ -21,7 +21,7 @@ TEST(Version, AnnouncesTheCurrentFormatOf_0_2_154_WithMinimum_0_2_122) {  // che
   EXPECT_EQ(version.minimum, (Release{0, 2, 122}));
 }
 
-TEST(Version, AnnouncesNothingThatCostsReceiptsForNoOps) {  // wire spec 3.4
+TEST(Version, AnnouncesNothingThatCostsAcksForNoOps) {  // wire spec 3.4
   EXPECT_FALSE(tracks_noops(kAnnouncedVersion));
   EXPECT_LE(*parse_version(kAnnouncedVersion).minimum, (Release{0, 2, 122}));
 }

@@ -84,13 +84,13 @@ inline bool same(const Message& a, const Message& b) {
       },
       a, b);
 }
-inline bool same(const ReceiptList& decoded, Receipts receipts) {
-  return decoded.size() == receipts.size() && std::equal(decoded.begin(), decoded.end(), receipts.begin());
+inline bool same(const AckList& decoded, Acks acks) {
+  return decoded.size() == acks.size() && std::equal(decoded.begin(), decoded.end(), acks.begin());
 }
 
-inline Bytes encoded(std::uint32_t packet_id, Receipts receipts, const Message& message) {
-  Bytes bytes(encoded_size(message) + receipts.size() * kReceiptSize);
-  const std::size_t size = encode(bytes, packet_id, receipts, message);
+inline Bytes encoded(std::uint32_t packet_id, Acks acks, const Message& message) {
+  Bytes bytes(encoded_size(message) + acks.size() * kAckSize);
+  const std::size_t size = encode(bytes, packet_id, acks, message);
   GODWIT_ASSERT(size == bytes.size());
   return bytes;
 }
@@ -101,7 +101,7 @@ inline bool within(ByteView part, ByteView whole) {
 
 // Whether every view of a decoded packet lies in its plaintext, and encoding it again gives the same bytes.
 inline bool is_sound(const Packet& packet, ByteView plaintext) {
-  if (!within(packet.receipts.raw, plaintext) || !within(packet.trailing, plaintext)) return false;
+  if (!within(packet.acks.raw, plaintext) || !within(packet.trailing, plaintext)) return false;
   if (const auto* const fragment = std::get_if<StreamFragment>(&packet.message)) {
     if (!within(fragment->payload, plaintext) || !within(fragment->metadata.value_or(ByteView{}), plaintext))
       return false;
@@ -111,8 +111,8 @@ inline bool is_sound(const Packet& packet, ByteView plaintext) {
     if (!within(as_bytes(error->text), plaintext)) return false;
   }
 
-  const std::vector<std::uint32_t> receipts(packet.receipts.begin(), packet.receipts.end());
-  const Bytes again = encoded(packet.packet_id, receipts, packet.message);
+  const std::vector<std::uint32_t> acks(packet.acks.begin(), packet.acks.end());
+  const Bytes again = encoded(packet.packet_id, acks, packet.message);
   const ByteView whole = plaintext.first(plaintext.size() - packet.trailing.size());
   // An IPv4-mapped IPv6 address is encoded as the IPv4 address it maps; everything else is canonical.
   constexpr std::size_t kMappedIsShorterBy = 12;
@@ -126,7 +126,7 @@ inline bool peek_agrees_with_decode(ByteView plaintext) {
   const auto quick = peek_fragment(plaintext);
   const auto packet = decode(plaintext);
   const auto* const fragment = packet ? std::get_if<StreamFragment>(&packet->message) : nullptr;
-  if (fragment == nullptr || fragment->metadata || !packet->receipts.empty()) return !quick;
+  if (fragment == nullptr || fragment->metadata || !packet->acks.empty()) return !quick;
   return quick && quick->packet_id == packet->packet_id && quick->stream_id == fragment->stream_id &&
          quick->total_length == fragment->total_length && quick->number == fragment->number &&
          quick->payload.data() == fragment->payload.data() && quick->payload.size() == fragment->payload.size();
@@ -151,7 +151,7 @@ class PacketGenerator {
         return ack;
       }
       case 2: return AckError{.text = text()};
-      case 3: return ShortMessage{.payload = fill(payload_storage_, kLargestShortMessage - kMostReceiptBytes)};
+      case 3: return ShortMessage{.payload = fill(payload_storage_, kLargestShortMessage - kMostAckBytes)};
       case 4: {
         StreamFragment fragment{.stream_id = u32(),
                                 .total_length = random_.next_u64(),
@@ -169,17 +169,17 @@ class PacketGenerator {
   }
   Message message() { return message(random_.below(kKinds)); }
 
-  Receipts receipts() {
-    receipts_.resize(coin() ? 0 : random_.below(kMostReceiptBytes / kReceiptSize + 1));
-    for (std::uint32_t& receipt : receipts_) receipt = u32();
-    return receipts_;
+  Acks acks() {
+    acks_.resize(coin() ? 0 : random_.below(kMostAckBytes / kAckSize + 1));
+    for (std::uint32_t& ack : acks_) ack = u32();
+    return acks_;
   }
 
   std::uint32_t u32() { return static_cast<std::uint32_t>(random_.next_u64()); }
   bool coin() { return (random_.next_u64() & 1) != 0; }
 
  private:
-  static constexpr std::size_t kMostReceiptBytes = 80;
+  static constexpr std::size_t kMostAckBytes = 80;
 
   ByteView fill(Bytes& storage, std::size_t most) {
     storage.resize(random_.below(most + 1));
@@ -211,7 +211,7 @@ class PacketGenerator {
   Bytes payload_storage_;
   Bytes metadata_storage_;
   std::string text_storage_;
-  std::vector<std::uint32_t> receipts_;
+  std::vector<std::uint32_t> acks_;
 };
 
 }  // namespace godwit::wire::test

@@ -1,17 +1,17 @@
-#include "stream/stream_turns.h"
+#include "stream/stream_scheduler.h"
 
 #include <algorithm>
 
 namespace godwit {
 
-std::int64_t StreamTurns::turn_bytes(std::uint32_t streams) {
+std::int64_t StreamScheduler::turn_bytes(std::uint32_t streams) {
   const std::uint32_t fragments = streams <= kFullTurnStreams
                                       ? kRunFragments
                                       : std::max(kSmallestTurnFragments, kRunFragments * kFullTurnStreams / streams);
   return std::int64_t{fragments} * static_cast<std::int64_t>(wire::kFragmentPayload);
 }
 
-void StreamTurns::add(std::uint32_t stream) {
+void StreamScheduler::add(std::uint32_t stream) {
   if (contains(stream)) return;
   if (stream >= nodes_.size()) nodes_.resize(std::size_t{stream} + 1);
   Node& node = nodes_[stream];
@@ -28,7 +28,7 @@ void StreamTurns::add(std::uint32_t stream) {
   nodes_[current_].previous = stream;
 }
 
-void StreamTurns::remove(std::uint32_t stream) {
+void StreamScheduler::remove(std::uint32_t stream) {
   if (!contains(stream)) return;
   const Node node = nodes_[stream];
   nodes_[stream] = Node{};

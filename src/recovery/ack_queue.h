@@ -1,5 +1,5 @@
-// Receipts waiting to be sent, and those sent lately, which are repeated while a packet has room so that one lost
-// receipt packet causes no retransmission. Part of AckTracker.
+// Acknowledgements waiting to be sent, and those sent lately, which are repeated while a packet has room so that one lost
+// acknowledgement packet causes no retransmission. Part of AckTracker.
 // Invariants: no id stands twice among the waiting ones, but for two in a row, which report a duplicate; both lists are
 // bounded.
 #pragma once
@@ -14,11 +14,11 @@
 
 namespace godwit {
 
-class ReceiptQueue {
+class AckQueue {
  public:
   // `config` outlives it: a connection keeps no copy of what all share.
-  explicit ReceiptQueue(const ReceiptQueueConfig& config = kDefaultReceiptQueueConfig) : config_(&config) {}
-  explicit ReceiptQueue(const ReceiptQueueConfig&& config) = delete;
+  explicit AckQueue(const AckQueueConfig& config = kDefaultAckQueueConfig) : config_(&config) {}
+  explicit AckQueue(const AckQueueConfig&& config) = delete;
 
   // `known_new`: the id cannot be waiting already, since the packet was never seen before. False if the list is full.
   bool push(Instant now, std::uint32_t id, bool known_new) {
@@ -31,13 +31,13 @@ class ReceiptQueue {
     return push_checked(now, id, known_new);
   }
 
-  // The receipt of a packet that has come again. Twice in a row, which tells a Godwit that it was sent needlessly (any
-  // other peer ignores the second), unless the id is waiting or its receipt went out less than `soonest_reaction` ago:
+  // The acknowledgement of a packet that has come again. Twice in a row, which tells a Godwit that it was sent needlessly (any
+  // other peer ignores the second), unless the id is waiting or its acknowledgement went out less than `soonest_reaction` ago:
   // then it is the network's copy.
   enum class Duplicate : std::uint8_t { kWaiting, kCopy, kNeedless, kFull };
   Duplicate push_duplicate(Instant now, std::uint32_t id, Duration soonest_reaction);
 
-  // Fills `out` with waiting receipts, oldest first, then, if asked to, with recent ones, latest first. What is waiting
+  // Fills `out` with waiting acknowledgements, oldest first, then, if asked to, with recent ones, latest first. What is waiting
   // now will be repeated in `repetitions` later packets. Returns how many were written.
   std::size_t take(Instant now, std::span<std::uint32_t> out, bool repeat_recent, std::uint32_t repetitions);
   // With the configured number of repetitions.
@@ -47,12 +47,12 @@ class ReceiptQueue {
 
   [[nodiscard]] bool empty() const { return taken_ == pending_.size(); }
   [[nodiscard]] std::size_t size() const { return pending_.size() - taken_; }
-  // When the oldest waiting receipt was queued. Requires !empty().
+  // When the oldest waiting acknowledgement was queued. Requires !empty().
   [[nodiscard]] Instant oldest() const { return oldest_; }
   [[nodiscard]] std::uint64_t overflowed() const { return overflowed_; }
   [[nodiscard]] std::uint64_t repeated() const { return repeated_; }
 
-  // Gives memory back when nothing waits; recent receipts are forgotten.
+  // Gives memory back when nothing waits; recent acknowledgements are forgotten.
   void trim();
 
  private:
@@ -68,7 +68,7 @@ class ReceiptQueue {
   std::size_t repeat(Instant now, std::span<std::uint32_t> out);
   void forget_recent(std::uint32_t id);
 
-  const ReceiptQueueConfig* config_;
+  const AckQueueConfig* config_;
   bool searching_ = false;  // an id that was not known to be new is waiting: look before adding
   std::vector<std::uint32_t> pending_;
   std::size_t taken_ = 0;  // entries of pending_ already taken

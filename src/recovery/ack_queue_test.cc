@@ -1,4 +1,4 @@
-#include "recovery/receipt_queue.h"
+#include "recovery/ack_queue.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace godwit::receipt_queue_test {
+namespace godwit::ack_queue_test {
 namespace {
 
 using testing::ElementsAre;
@@ -14,14 +14,14 @@ using testing::IsEmpty;
 
 constexpr Instant kStart{1s};
 
-std::vector<std::uint32_t> take(ReceiptQueue& queue, Instant now, std::size_t room, bool repeat = false) {
+std::vector<std::uint32_t> take(AckQueue& queue, Instant now, std::size_t room, bool repeat = false) {
   std::vector<std::uint32_t> out(room);
   out.resize(queue.take(now, out, repeat));
   return out;
 }
 
-TEST(ReceiptQueue, HandsOutReceiptsInTheirOrderOnce) {
-  ReceiptQueue queue;
+TEST(AckQueue, HandsOutAcksInTheirOrderOnce) {
+  AckQueue queue;
   for (std::uint32_t id = 1; id <= 5; ++id) EXPECT_TRUE(queue.push(kStart, id, true));
   EXPECT_EQ(queue.size(), 5u);
   EXPECT_THAT(take(queue, kStart, 3), ElementsAre(1, 2, 3));
@@ -32,8 +32,8 @@ TEST(ReceiptQueue, HandsOutReceiptsInTheirOrderOnce) {
   EXPECT_THAT(take(queue, kStart, 10), IsEmpty());
 }
 
-TEST(ReceiptQueue, QueuesNoIdTwice) {
-  ReceiptQueue queue;
+TEST(AckQueue, QueuesNoIdTwice) {
+  AckQueue queue;
   queue.push(kStart, 7, true);
   queue.push(kStart, 7, false);
   queue.push(kStart, 3, false);
@@ -41,8 +41,8 @@ TEST(ReceiptQueue, QueuesNoIdTwice) {
   EXPECT_THAT(take(queue, kStart, 10), ElementsAre(7, 3));
 }
 
-TEST(ReceiptQueue, RemembersSinceWhenTheOldestWaits) {
-  ReceiptQueue queue;
+TEST(AckQueue, RemembersSinceWhenTheOldestWaits) {
+  AckQueue queue;
   queue.push(kStart, 1, true);
   queue.push(kStart + 5ms, 2, true);
   EXPECT_EQ(queue.oldest(), kStart);
@@ -51,9 +51,9 @@ TEST(ReceiptQueue, RemembersSinceWhenTheOldestWaits) {
   EXPECT_EQ(queue.oldest(), kStart + 7ms);
 }
 
-TEST(ReceiptQueue, CountsWhatDoesNotFit) {
-  constexpr ReceiptQueueConfig kConfig = {.pending_limit = 4};
-  ReceiptQueue queue(kConfig);
+TEST(AckQueue, CountsWhatDoesNotFit) {
+  constexpr AckQueueConfig kConfig = {.pending_limit = 4};
+  AckQueue queue(kConfig);
   for (std::uint32_t id = 1; id <= 4; ++id) EXPECT_TRUE(queue.push(kStart, id, true));
   EXPECT_FALSE(queue.push(kStart, 5, true));
   EXPECT_TRUE(queue.push(kStart, 4, false));  // waits already
@@ -63,38 +63,38 @@ TEST(ReceiptQueue, CountsWhatDoesNotFit) {
   EXPECT_TRUE(queue.push(kStart, 5, true));
 }
 
-TEST(ReceiptQueue, ReportsADuplicateByItsIdTwiceInARow) {
-  ReceiptQueue queue;
+TEST(AckQueue, ReportsADuplicateByItsIdTwiceInARow) {
+  AckQueue queue;
   for (std::uint32_t id = 1; id <= 3; ++id) queue.push(kStart, id, true);
   take(queue, kStart, 10);
-  EXPECT_EQ(queue.push_duplicate(kStart + 50ms, 2, 10ms), ReceiptQueue::Duplicate::kNeedless);
+  EXPECT_EQ(queue.push_duplicate(kStart + 50ms, 2, 10ms), AckQueue::Duplicate::kNeedless);
   queue.push(kStart + 50ms, 4, true);
   EXPECT_THAT(take(queue, kStart + 50ms, 10), ElementsAre(2, 2, 4));
   EXPECT_THAT(take(queue, kStart + 51ms, 10, true), ElementsAre(4, 2, 2, 3, 1)) << "and its repetition";
 }
 
-// What the sender cannot have sent again for want of a receipt: it did not have the time to miss one.
-TEST(ReceiptQueue, TakesAnEarlyDuplicateForACopyByTheNetwork) {
-  ReceiptQueue queue;
+// What the sender cannot have sent again for want of an acknowledgement: it did not have the time to miss one.
+TEST(AckQueue, TakesAnEarlyDuplicateForACopyByTheNetwork) {
+  AckQueue queue;
   queue.push(kStart, 1, true);
-  EXPECT_EQ(queue.push_duplicate(kStart, 1, 10ms), ReceiptQueue::Duplicate::kWaiting);
+  EXPECT_EQ(queue.push_duplicate(kStart, 1, 10ms), AckQueue::Duplicate::kWaiting);
   EXPECT_THAT(take(queue, kStart, 10), ElementsAre(1));
-  EXPECT_EQ(queue.push_duplicate(kStart + 5ms, 1, 10ms), ReceiptQueue::Duplicate::kCopy);
+  EXPECT_EQ(queue.push_duplicate(kStart + 5ms, 1, 10ms), AckQueue::Duplicate::kCopy);
   EXPECT_THAT(take(queue, kStart + 5ms, 10), ElementsAre(1));
 }
 
-TEST(ReceiptQueue, KeepsItsLimitWithDuplicates) {
-  constexpr ReceiptQueueConfig kConfig = {.pending_limit = 4};
-  ReceiptQueue queue(kConfig);
+TEST(AckQueue, KeepsItsLimitWithDuplicates) {
+  constexpr AckQueueConfig kConfig = {.pending_limit = 4};
+  AckQueue queue(kConfig);
   for (std::uint32_t id = 1; id <= 3; ++id) queue.push(kStart, id, true);
-  EXPECT_EQ(queue.push_duplicate(kStart, 9, 0ns), ReceiptQueue::Duplicate::kNeedless);
+  EXPECT_EQ(queue.push_duplicate(kStart, 9, 0ns), AckQueue::Duplicate::kNeedless);
   EXPECT_EQ(queue.size(), 4u);
-  EXPECT_EQ(queue.push_duplicate(kStart, 8, 0ns), ReceiptQueue::Duplicate::kFull);
+  EXPECT_EQ(queue.push_duplicate(kStart, 8, 0ns), AckQueue::Duplicate::kFull);
   EXPECT_EQ(queue.size(), 4u);
 }
 
-TEST(ReceiptQueue, RepeatsInAsManyLaterPacketsAsAskedFor) {
-  ReceiptQueue queue;
+TEST(AckQueue, RepeatsInAsManyLaterPacketsAsAskedFor) {
+  AckQueue queue;
   std::uint32_t id = 1;
   for (const std::uint32_t repetitions : {0u, 1u, 5u}) {
     queue.push(kStart, id, true);
@@ -106,9 +106,9 @@ TEST(ReceiptQueue, RepeatsInAsManyLaterPacketsAsAskedFor) {
   }
 }
 
-TEST(ReceiptQueue, RepeatsRecentReceiptsAsLongAsAllowed) {
-  constexpr ReceiptQueueConfig kConfig = {.repetitions = 2};
-  ReceiptQueue queue(kConfig);
+TEST(AckQueue, RepeatsRecentAcksAsLongAsAllowed) {
+  constexpr AckQueueConfig kConfig = {.repetitions = 2};
+  AckQueue queue(kConfig);
   for (std::uint32_t id = 1; id <= 3; ++id) queue.push(kStart, id, true);
   EXPECT_THAT(take(queue, kStart, 10, true), ElementsAre(1, 2, 3));
   queue.push(kStart, 4, true);
@@ -119,8 +119,8 @@ TEST(ReceiptQueue, RepeatsRecentReceiptsAsLongAsAllowed) {
   EXPECT_EQ(queue.repeated(), 8u);
 }
 
-TEST(ReceiptQueue, RepeatsNothingOld) {
-  ReceiptQueue queue;
+TEST(AckQueue, RepeatsNothingOld) {
+  AckQueue queue;
   queue.push(kStart, 1, true);
   take(queue, kStart, 10, true);
   queue.push(kStart + 600ms, 2, true);
@@ -128,8 +128,8 @@ TEST(ReceiptQueue, RepeatsNothingOld) {
   EXPECT_THAT(take(queue, kStart + 1100ms, 10, true), ElementsAre(2));
 }
 
-TEST(ReceiptQueue, RepeatsNothingThatIsQueuedAgain) {
-  ReceiptQueue queue;
+TEST(AckQueue, RepeatsNothingThatIsQueuedAgain) {
+  AckQueue queue;
   queue.push(kStart, 1, true);
   queue.push(kStart, 2, true);
   take(queue, kStart, 10, true);
@@ -137,9 +137,9 @@ TEST(ReceiptQueue, RepeatsNothingThatIsQueuedAgain) {
   EXPECT_THAT(take(queue, kStart, 10, true), ElementsAre(1, 2));
 }
 
-TEST(ReceiptQueue, RemembersAsManyAsItsLimit) {
-  constexpr ReceiptQueueConfig kConfig = {.recent_limit = 4};
-  ReceiptQueue queue(kConfig);
+TEST(AckQueue, RemembersAsManyAsItsLimit) {
+  constexpr AckQueueConfig kConfig = {.recent_limit = 4};
+  AckQueue queue(kConfig);
   for (std::uint32_t id = 1; id <= 3; ++id) queue.push(kStart, id, true);
   take(queue, kStart, 10, true);
   for (std::uint32_t id = 4; id <= 6; ++id) queue.push(kStart, id, true);
@@ -147,8 +147,8 @@ TEST(ReceiptQueue, RemembersAsManyAsItsLimit) {
   EXPECT_THAT(take(queue, kStart, 10, true), ElementsAre(6, 5, 4, 3));
 }
 
-TEST(ReceiptQueue, TrimsOnlyWhenNothingWaits) {
-  ReceiptQueue queue;
+TEST(AckQueue, TrimsOnlyWhenNothingWaits) {
+  AckQueue queue;
   queue.push(kStart, 1, true);
   queue.trim();
   EXPECT_EQ(queue.size(), 1u);
@@ -158,4 +158,4 @@ TEST(ReceiptQueue, TrimsOnlyWhenNothingWaits) {
 }
 
 }  // namespace
-}  // namespace godwit::receipt_queue_test
+}  // namespace godwit::ack_queue_test

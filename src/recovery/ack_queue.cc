@@ -1,4 +1,4 @@
-#include "recovery/receipt_queue.h"
+#include "recovery/ack_queue.h"
 
 #include <algorithm>
 
@@ -14,7 +14,7 @@ std::uint32_t ticks(Duration time) {
 
 }  // namespace
 
-bool ReceiptQueue::push_checked(Instant now, std::uint32_t id, bool known_new) {
+bool AckQueue::push_checked(Instant now, std::uint32_t id, bool known_new) {
   if ((!known_new || searching_) && is_waiting(id)) return true;
   if (size() >= config_->pending_limit) {
     ++overflowed_;
@@ -29,12 +29,12 @@ bool ReceiptQueue::push_checked(Instant now, std::uint32_t id, bool known_new) {
   return true;
 }
 
-bool ReceiptQueue::is_waiting(std::uint32_t id) const {
+bool AckQueue::is_waiting(std::uint32_t id) const {
   const auto waiting = pending_.begin() + static_cast<std::ptrdiff_t>(taken_);
   return std::find(waiting, pending_.end(), id) != pending_.end();
 }
 
-ReceiptQueue::Duplicate ReceiptQueue::push_duplicate(Instant now, std::uint32_t id, Duration soonest_reaction) {
+AckQueue::Duplicate AckQueue::push_duplicate(Instant now, std::uint32_t id, Duration soonest_reaction) {
   if (is_waiting(id)) return Duplicate::kWaiting;
   const std::uint32_t now_ticks = ticks(now.time_since_epoch());
   const bool copy = std::ranges::any_of(recent_, [&](const Recent& entry) {
@@ -46,7 +46,7 @@ ReceiptQueue::Duplicate ReceiptQueue::push_duplicate(Instant now, std::uint32_t 
   return Duplicate::kNeedless;
 }
 
-std::size_t ReceiptQueue::take(Instant now, std::span<std::uint32_t> out, bool repeat_recent,
+std::size_t AckQueue::take(Instant now, std::span<std::uint32_t> out, bool repeat_recent,
                                std::uint32_t repetitions) {
   const std::size_t fresh = std::min(out.size(), size());
   std::copy_n(pending_.begin() + static_cast<std::ptrdiff_t>(taken_), fresh, out.begin());
@@ -65,7 +65,7 @@ std::size_t ReceiptQueue::take(Instant now, std::span<std::uint32_t> out, bool r
   return fresh + repeats;
 }
 
-void ReceiptQueue::remember(Instant now, std::span<const std::uint32_t> ids, std::uint32_t repetitions) {
+void AckQueue::remember(Instant now, std::span<const std::uint32_t> ids, std::uint32_t repetitions) {
   if (config_->recent_limit == 0 || (repetitions == 0 && config_->repetitions == 0)) return;
   if (ids.size() > config_->recent_limit) ids = ids.last(config_->recent_limit);
   const std::uint32_t sent = ticks(now.time_since_epoch());
@@ -83,8 +83,8 @@ void ReceiptQueue::remember(Instant now, std::span<const std::uint32_t> ids, std
 }
 
 // Backwards from the latest one, until they are too old or all that may be repeated has been seen: most entries are
-// spent, and this runs for every receipt packet.
-std::size_t ReceiptQueue::repeat(Instant now, std::span<std::uint32_t> out) {
+// spent, and this runs for every acknowledgement packet.
+std::size_t AckQueue::repeat(Instant now, std::span<std::uint32_t> out) {
   const std::uint32_t now_ticks = ticks(now.time_since_epoch());
   const std::uint32_t window = ticks(config_->repetition_window);
   std::size_t written = 0;
@@ -103,7 +103,7 @@ std::size_t ReceiptQueue::repeat(Instant now, std::span<std::uint32_t> out) {
   return written;
 }
 
-void ReceiptQueue::forget_recent(std::uint32_t id) {
+void AckQueue::forget_recent(std::uint32_t id) {
   for (Recent& entry : recent_) {
     if (entry.id != id || entry.repeats_left == 0) continue;
     entry.repeats_left = 0;
@@ -111,7 +111,7 @@ void ReceiptQueue::forget_recent(std::uint32_t id) {
   }
 }
 
-void ReceiptQueue::trim() {
+void AckQueue::trim() {
   if (!empty()) return;
   pending_ = {};
   recent_ = {};

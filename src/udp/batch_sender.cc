@@ -1,4 +1,4 @@
-#include "udp/run_sender.h"
+#include "udp/batch_sender.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -39,7 +39,7 @@ cmsghdr* append(cmsghdr* at, int level, int type, const T& value) {
 
 // Names and control bytes stand once a run and are shared by its messages; a run may need two sets of control bytes,
 // one for messages that the kernel cuts and one for a single datagram.
-struct RunSender::Storage {
+struct BatchSender::Storage {
   struct alignas(cmsghdr) Control {
     std::array<std::uint8_t, kControlBytes> bytes;
   };
@@ -50,7 +50,7 @@ struct RunSender::Storage {
   std::array<Control, 2 * kMaxMessagesPerCall> controls;
 };
 
-RunSender::RunSender(const Options& options, std::unique_ptr<Transmitter> transmitter, BackendStatistics& statistics,
+BatchSender::BatchSender(const Options& options, std::unique_ptr<Transmitter> transmitter, BackendStatistics& statistics,
                      ErrorQueue& errors)
     : options_(options),
       transmitter_(std::move(transmitter)),
@@ -59,9 +59,9 @@ RunSender::RunSender(const Options& options, std::unique_ptr<Transmitter> transm
       paths_(options.offload_retry_runs),
       storage_(std::make_unique<Storage>()) {}
 
-RunSender::~RunSender() = default;
+BatchSender::~BatchSender() = default;
 
-std::size_t RunSender::send(std::span<const DatagramRun> runs) {
+std::size_t BatchSender::send(std::span<const DatagramBatch> runs) {
   if (!flush()) return 0;
   Position at;
   if (advance(runs, at)) return runs.size();
@@ -70,7 +70,7 @@ std::size_t RunSender::send(std::span<const DatagramRun> runs) {
   return at.run + 1;
 }
 
-bool RunSender::flush() {
+bool BatchSender::flush() {
   blocked_ = false;
   if (!remainder_) return true;
   Position at;
@@ -82,7 +82,7 @@ bool RunSender::flush() {
   return true;
 }
 
-bool RunSender::advance(std::span<const DatagramRun> runs, Position& at) {
+bool BatchSender::advance(std::span<const DatagramBatch> runs, Position& at) {
   while (at.run < runs.size()) {
     if (const int error = refusal_of(runs[at.run]); error != 0) {
       statistics_.send_refusals.add(error);
@@ -112,13 +112,13 @@ bool RunSender::advance(std::span<const DatagramRun> runs, Position& at) {
   return true;
 }
 
-int RunSender::refusal_of(const DatagramRun& run) const {
+int BatchSender::refusal_of(const DatagramBatch& run) const {
   if (options_.connected_peer.is_specified()) return run.remote == options_.connected_peer ? 0 : EISCONN;
   if (!run.remote.is_specified()) return EDESTADDRREQ;
   return options_.family == SocketFamily::kIpv4 && run.remote.is_ipv6() ? EAFNOSUPPORT : 0;
 }
 
-std::size_t RunSender::prepare(std::span<const DatagramRun> runs, Position at) {
+std::size_t BatchSender::prepare(std::span<const DatagramBatch> runs, Position at) {
   std::size_t count = 0;
   for (; at.run < runs.size(); ++at.run, at.offset = 0) {
     if (refusal_of(runs[at.run]) != 0) break;  // it is the first next time
@@ -127,7 +127,7 @@ std::size_t RunSender::prepare(std::span<const DatagramRun> runs, Position at) {
   return count;
 }
 
-bool RunSender::prepare_run(const DatagramRun& run, std::size_t index, std::size_t offset, std::size_t& count) {
+bool BatchSender::prepare_run(const DatagramBatch& run, std::size_t index, std::size_t offset, std::size_t& count) {
   if (count == kMaxMessagesPerCall) return false;
   GODWIT_ASSERT(run.bytes.empty() || run.segment_size > 0);
   const std::size_t first = count;
@@ -168,7 +168,7 @@ bool RunSender::prepare_run(const DatagramRun& run, std::size_t index, std::size
   return true;
 }
 
-std::size_t RunSender::write_control(const DatagramRun& run, std::size_t slot, std::size_t segment_size) {
+std::size_t BatchSender::write_control(const DatagramBatch& run, std::size_t slot, std::size_t segment_size) {
   std::uint8_t* const begin = storage_->controls[slot].bytes.data();
   cmsghdr* at = reinterpret_cast<cmsghdr*>(begin);
   if (options_.is_wildcard && run.local.is_specified()) {
@@ -185,7 +185,7 @@ std::size_t RunSender::write_control(const DatagramRun& run, std::size_t slot, s
   return static_cast<std::size_t>(reinterpret_cast<std::uint8_t*>(at) - begin);
 }
 
-void RunSender::account(std::span<const Piece> pieces, Position& at) {
+void BatchSender::account(std::span<const Piece> pieces, Position& at) {
   if (pieces.empty()) return;
   retries_ = 0;
   if (suspect_) {
@@ -201,7 +201,7 @@ void RunSender::account(std::span<const Piece> pieces, Position& at) {
   }
 }
 
-void RunSender::account_calls(std::span<const Piece> taken, std::uint64_t calls) {
+void BatchSender::account_calls(std::span<const Piece> taken, std::uint64_t calls) {
   if (calls == 0) return;
   // A call for all of them, or one a message; what is more of them moved nothing.
   if (calls >= taken.size() && taken.size() > 1) {
@@ -216,7 +216,7 @@ void RunSender::account_calls(std::span<const Piece> taken, std::uint64_t calls)
   if (calls > 0) statistics_.send_occupancy.add(0, calls);
 }
 
-void RunSender::on_refusal(const DatagramRun& run, Position& at, int error, bool was_cut) {
+void BatchSender::on_refusal(const DatagramBatch& run, Position& at, int error, bool was_cut) {
   statistics_.send_refusals.add(error);
   // What ICMP said about an earlier datagram, perhaps of another peer, fails the next call, and the kernel clears it by
   // reporting it: this message has not been tried. On a kernel that keeps no queue, ECONNREFUSED can be nothing else.
@@ -236,7 +236,7 @@ void RunSender::on_refusal(const DatagramRun& run, Position& at, int error, bool
   discard_rest(run, at, error);
 }
 
-void RunSender::discard_rest(const DatagramRun& run, Position& at, int error) {
+void BatchSender::discard_rest(const DatagramBatch& run, Position& at, int error) {
   errors_.add(run.remote, error);
   const std::size_t sent = run.segment_size == 0 ? 0 : at.offset / run.segment_size;
   statistics_.datagrams_discarded += run.datagram_count() - sent;
@@ -246,10 +246,10 @@ void RunSender::discard_rest(const DatagramRun& run, Position& at, int error) {
   at = Position{at.run + 1, 0};
 }
 
-void RunSender::keep_remainder(const DatagramRun& run, std::size_t offset) {
+void BatchSender::keep_remainder(const DatagramBatch& run, std::size_t offset) {
   const MutableBytes rest = run.bytes.subspan(offset);
   remainder_bytes_.assign(rest.begin(), rest.end());
-  remainder_ = DatagramRun{run.local, run.remote, remainder_bytes_, run.segment_size};
+  remainder_ = DatagramBatch{run.local, run.remote, remainder_bytes_, run.segment_size};
 }
 
 }  // namespace godwit

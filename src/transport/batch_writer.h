@@ -1,5 +1,5 @@
 // Fills one run with datagrams: the first sets the segment size, equal ones follow, a shorter one closes it
-// (datagram_run.h). They are sealed together at the end, as one batch. Lives for one poll_transmit() of a connection.
+// (datagram_batch.h). They are sealed together at the end, as one batch. Lives for one poll_transmit() of a connection.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@
 
 namespace godwit {
 
-class RunWriter {
+class BatchWriter {
  public:
   // Most segments of one segmentation-offload call on every kernel that has it (UDP_MAX_SEGMENTS was 64 until
   // Linux 6.9).
@@ -25,7 +25,7 @@ class RunWriter {
   // Most bytes of one: 54 full datagrams.
   static constexpr std::size_t kMaxBytes = 54 * wire::kMaxDatagram;
 
-  RunWriter(MutableBytes space, PacketSealer& sealer)
+  BatchWriter(MutableBytes space, PacketSealer& sealer)
       : space_(space.first(std::min(space.size(), kMaxBytes))), sealer_(sealer) {}
 
   // Whether a datagram of this size may come next.

@@ -1,4 +1,4 @@
-// Recovery's receipts: from ids to what was confirmed, lost and measured.
+// Recovery's acknowledgements: from ids to what was confirmed, lost and measured.
 #include <algorithm>
 
 #include "base/assert.h"
@@ -12,14 +12,14 @@ void Recovery::begin_acks(Instant now) {
   outcome_->reset(sent_.bytes_in_flight());
 }
 
-void Recovery::on_unusual_receipt(std::uint32_t id, SentPacket* packet) {
+void Recovery::on_unusual_ack(std::uint32_t id, SentPacket* packet) {
   if (packet == nullptr) {
-    on_unsent_receipt(id);
+    on_unsent_ack(id);
     return;
   }
   switch (packet->state) {
-    case SentState::kPlaceholder: on_unsent_receipt(id); return;
-    case SentState::kSettled: ++outcome_->stale_receipts; return;
+    case SentState::kPlaceholder: on_unsent_ack(id); return;
+    case SentState::kSettled: ++outcome_->stale_acks; return;
     case SentState::kLost:
       // Not sent again since, so a transmission that counted as lost has arrived.
       ++outcome_->spurious_packets;
@@ -32,7 +32,7 @@ void Recovery::on_unusual_receipt(std::uint32_t id, SentPacket* packet) {
         note_doubtful(*packet);
       }
       break;
-    case SentState::kInFlight: on_resent_receipt(id, *packet); break;
+    case SentState::kInFlight: on_resent_ack(id, *packet); break;
   }
   confirm(*packet);
 }
@@ -42,19 +42,19 @@ void Recovery::note_doubtful(const SentPacket& packet) {
   outcome_->latest_acked_sent_at = std::max(outcome_->latest_acked_sent_at, packet.first_transmission_at());
 }
 
-// Which copy arrived? A receipt much sooner after the retransmission than any round trip speaks of an earlier one (RFC
-// 8985 section 6.2.1); every other receipt is taken for the retransmission and measures nothing (Karn). Much sooner:
-// the least sample is not the least possible round trip, and a repair taken for a late receipt makes time-outs grow.
-void Recovery::on_resent_receipt(std::uint32_t id, SentPacket& packet) {
+// Which copy arrived? An acknowledgement much sooner after the retransmission than any round trip speaks of an earlier one (RFC
+// 8985 section 6.2.1); every other acknowledgement is taken for the retransmission and measures nothing (Karn). Much sooner:
+// the least sample is not the least possible round trip, and a repair taken for a late acknowledgement makes time-outs grow.
+void Recovery::on_resent_ack(std::uint32_t id, SentPacket& packet) {
   const bool was_lost = packet.loss_episode != 0;
   const bool too_soon = rtt_.has_sample() && run_.now - packet.sent_at < rtt_.minimum() - rtt_.minimum() / 8;
   if (too_soon) {
     note_doubtful(packet);
     note_needless(packet);
     if (packet.transmissions == 2) {
-      // The one measurement that a late receipt allows; it makes the next probe or time-out wait longer.
+      // The one measurement that a late acknowledgement allows; it makes the next probe or time-out wait longer.
       const Duration sample = run_.now - packet.first_transmission_at();
-      rtt_.on_receipt_sample(run_.now, sample, !was_lost);
+      rtt_.on_ack_sample(run_.now, sample, !was_lost);
       outcome_->rtt_sample = sample;
     }
     return;
@@ -87,21 +87,21 @@ void Recovery::note_needless(const SentPacket& packet) {
 }
 
 // Of a packet sent only once it is a copy that the network made. One that counts as lost again is spurious whichever
-// transmission arrived: on_receipt() does the same.
-void Recovery::on_duplicate_receipt(std::uint32_t id) {
+// transmission arrived: on_ack() does the same.
+void Recovery::on_duplicate_ack(std::uint32_t id) {
   SentPacket* packet = sent_.find(id);
-  if (packet == nullptr || packet->state != SentState::kInFlight || packet->transmissions == 1) return on_receipt(id);
+  if (packet == nullptr || packet->state != SentState::kInFlight || packet->transmissions == 1) return on_ack(id);
   note_needless(*packet);
   note_resent(id, *packet);
   confirm(*packet);
 }
 
-// Either the probe has repaired a loss, or it was sent while the peer held the original's receipt. The time it took to
+// Either the probe has repaired a loss, or it was sent while the peer held the original's acknowledgement. The time it took to
 // answer tells, and where it fits both, a second probe without a clean sample of a tail in between does: a peer that
-// holds receipts must not be probed for every tail.
+// holds acknowledgements must not be probed for every tail.
 void Recovery::on_answered_probe(const SentPacket& packet) {
   const Duration since_probe = run_.now - packet.sent_at;
-  const bool fits = since_probe <= rtt_.smoothed() + rtt_.smoothed() / 4 + rtt_.receipt_delay();
+  const bool fits = since_probe <= rtt_.smoothed() + rtt_.smoothed() / 4 + rtt_.ack_delay();
   if (fits && !probe_in_doubt_) {
     outcome_->probe_repaired_loss = packet.first_transmission_at();
     probe_in_doubt_ = true;
@@ -111,24 +111,24 @@ void Recovery::on_answered_probe(const SentPacket& packet) {
 }
 
 // An id that no tracked packet has now. Id 0 is what deployed peers confirm handshake acks by (wire spec 5.8).
-void Recovery::on_unsent_receipt(std::uint32_t id) {
+void Recovery::on_unsent_ack(std::uint32_t id) {
   constexpr std::uint32_t kHalfOfIds = 1u << 31;
   const std::uint32_t back = next_id_ - id;  // 1 is the latest id taken
   const bool taken = back != 0 && back < kHalfOfIds && back <= ids_taken_;
   if (id != 0 && (!taken || was_skipped(id))) {
-    ++outcome_->misbehaving_receipts;
+    ++outcome_->misbehaving_acks;
     return;
   }
   const bool behind_ring = taken && back > next_id_ - sent_.oldest_id();
-  ++(behind_ring && id != 0 ? outcome_->stale_receipts : outcome_->untracked_receipts);
+  ++(behind_ring && id != 0 ? outcome_->stale_acks : outcome_->untracked_acks);
 }
 
 const AckOutcome& Recovery::finish_acks() {
   GODWIT_ASSERT(run_.open);  // begin_acks() comes first
   run_.open = false;
-  statistics_.stale_receipts += outcome_->stale_receipts;
-  statistics_.untracked_receipts += outcome_->untracked_receipts;
-  statistics_.misbehaving_receipts += outcome_->misbehaving_receipts;
+  statistics_.stale_acks += outcome_->stale_acks;
+  statistics_.untracked_acks += outcome_->untracked_acks;
+  statistics_.misbehaving_acks += outcome_->misbehaving_acks;
   if (outcome_->acked_packets == 0) {
     sent_.release_front();  // what was forgotten during the run
     return *outcome_;
@@ -136,8 +136,8 @@ const AckOutcome& Recovery::finish_acks() {
 
   statistics_.packets_acked += outcome_->acked_packets;
   statistics_.packets_spuriously_lost += outcome_->spurious_packets - outcome_->withdrawn_packets;
-  // A receipt for a retransmission ends the back-off but for one doubling, which a clean sample ends: else a peer whose
-  // receipts take longer than the time-out would never yield one (RFC 6298 section 5.7).
+  // An acknowledgement for a retransmission ends the back-off but for one doubling, which a clean sample ends: else a peer whose
+  // acknowledgements take longer than the time-out would never yield one (RFC 6298 section 5.7).
   backoff_ = run_.any_original ? std::uint8_t{0} : std::min(backoff_, std::uint8_t{1});
   timeouts_in_row_ = 0;
   probe_pending_ = false;
@@ -157,12 +157,12 @@ const AckOutcome& Recovery::finish_acks() {
 void Recovery::conclude_originals() {
   const std::optional<std::uint32_t> before = losses_.newest_acked();
   if (before && sent_before(run_.oldest_original, *before)) losses_.on_reordering(*before - run_.oldest_original);
-  // A packet overtaken by earlier runs tells of its own delay or of a repeated receipt, not of the path.
+  // A packet overtaken by earlier runs tells of its own delay or of a repeated acknowledgement, not of the path.
   if (before && sent_before(run_.newest_original, *before)) return;
   const SentPacket& newest = *sent_.find(run_.newest_original_id);
   const Duration sample = run_.now - newest.sent_at;
   const bool tail = run_.newest_original == sent_.newest_send_number();
-  rtt_.on_receipt_sample(run_.now, sample, tail);
+  rtt_.on_ack_sample(run_.now, sample, tail);
   if (tail) probe_in_doubt_ = false;
   outcome_->rtt_sample = sample;
 }

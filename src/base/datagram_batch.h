@@ -13,7 +13,7 @@ namespace godwit {
 
 // Invariants: `bytes` is owned by the caller for the duration of the call it is passed to; every segment has
 // `segment_size` bytes but the last, which may be shorter. An empty datagram is a run of zero bytes and zero segments.
-struct DatagramRun {
+struct DatagramBatch {
   SocketAddress local;  // unspecified: the socket's own
   SocketAddress remote;
   MutableBytes bytes;
@@ -30,10 +30,10 @@ struct DatagramRun {
     return bytes.subspan(begin, std::min(segment_size, bytes.size() - begin));
   }
   // `count` segments from `first` on, of the same two addresses.
-  [[nodiscard]] DatagramRun part(std::size_t first, std::size_t count) const {
+  [[nodiscard]] DatagramBatch part(std::size_t first, std::size_t count) const {
     const std::size_t begin = first * segment_size;
     GODWIT_ASSERT(count > 0 && begin < bytes.size());
-    DatagramRun result = *this;
+    DatagramBatch result = *this;
     result.bytes = bytes.subspan(begin, std::min(count * segment_size, bytes.size() - begin));
     if (count == 1) result.segment_size = result.bytes.size();
     return result;

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/address.h"
-#include "base/datagram_run.h"
+#include "base/datagram_batch.h"
 #include "udp/backend_statistics.h"
 #include "udp/error_queue.h"
 #include "udp/offload_paths.h"
@@ -41,7 +41,7 @@ class Transmitter {
   [[nodiscard]] virtual TransmitOutcome transmit(std::span<KernelMessage> messages) = 0;
 };
 
-class RunSender {
+class BatchSender {
  public:
   struct Options {
     SocketFamily family = SocketFamily::kIpv4;
@@ -51,12 +51,12 @@ class RunSender {
     SocketAddress connected_peer;  // specified: messages carry no name, other peers are refused (EISCONN)
   };
 
-  RunSender(const Options& options, std::unique_ptr<Transmitter> transmitter, BackendStatistics& statistics,
+  BatchSender(const Options& options, std::unique_ptr<Transmitter> transmitter, BackendStatistics& statistics,
             ErrorQueue& errors);
-  ~RunSender();
+  ~BatchSender();
 
   // As Backend::send.
-  [[nodiscard]] std::size_t send(std::span<const DatagramRun> runs);
+  [[nodiscard]] std::size_t send(std::span<const DatagramBatch> runs);
   // Sends what is left of a run taken in part. True when nothing is left.
   bool flush();
   [[nodiscard]] bool blocked() const { return blocked_; }
@@ -77,17 +77,17 @@ class RunSender {
   struct Storage;
 
   // True when all runs are done; false when blocked at `at`.
-  [[nodiscard]] bool advance(std::span<const DatagramRun> runs, Position& at);
-  [[nodiscard]] std::size_t prepare(std::span<const DatagramRun> runs, Position at);
+  [[nodiscard]] bool advance(std::span<const DatagramBatch> runs, Position& at);
+  [[nodiscard]] std::size_t prepare(std::span<const DatagramBatch> runs, Position at);
   // Prepares the messages of one run; false when there is no room for all of it.
-  [[nodiscard]] bool prepare_run(const DatagramRun& run, std::size_t index, std::size_t offset, std::size_t& count);
-  [[nodiscard]] std::size_t write_control(const DatagramRun& run, std::size_t slot, std::size_t segment_size);
+  [[nodiscard]] bool prepare_run(const DatagramBatch& run, std::size_t index, std::size_t offset, std::size_t& count);
+  [[nodiscard]] std::size_t write_control(const DatagramBatch& run, std::size_t slot, std::size_t segment_size);
   void account(std::span<const Piece> pieces, Position& at);
   void account_calls(std::span<const Piece> taken, std::uint64_t calls);
-  void on_refusal(const DatagramRun& run, Position& at, int error, bool was_cut);
-  void discard_rest(const DatagramRun& run, Position& at, int error);
-  void keep_remainder(const DatagramRun& run, std::size_t offset);
-  [[nodiscard]] int refusal_of(const DatagramRun& run) const;
+  void on_refusal(const DatagramBatch& run, Position& at, int error, bool was_cut);
+  void discard_rest(const DatagramBatch& run, Position& at, int error);
+  void keep_remainder(const DatagramBatch& run, std::size_t offset);
+  [[nodiscard]] int refusal_of(const DatagramBatch& run) const;
 
   Options options_;
   std::unique_ptr<Transmitter> transmitter_;
@@ -100,7 +100,7 @@ class RunSender {
   std::optional<SocketAddress> suspect_;
   std::uint32_t retries_ = 0;  // of the message at hand, which met pending errors of earlier ones
   bool blocked_ = false;
-  std::optional<DatagramRun> remainder_;  // its bytes are remainder_bytes_
+  std::optional<DatagramBatch> remainder_;  // its bytes are remainder_bytes_
   std::vector<std::uint8_t> remainder_bytes_;
 };
 

@@ -12,7 +12,7 @@
 
 namespace godwit {
 
-class StreamTurns {
+class StreamScheduler {
  public:
   static constexpr std::uint32_t kNone = 0xffffffff;
   // A turn is 54 full fragments, as many as 64 KiB of datagrams hold, while up to 16 streams take turns. With more it

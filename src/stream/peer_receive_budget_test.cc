@@ -1,4 +1,4 @@
-#include "stream/peer_charge.h"
+#include "stream/peer_receive_budget.h"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@ namespace {
 
 constexpr Instant kNow{100s};
 
-TEST(PeerCharge, CountsStreamsAndBytes) {
-  PeerCharge charge{2, 1000};
+TEST(PeerReceiveBudget, CountsStreamsAndBytes) {
+  PeerReceiveBudget charge{2, 1000};
   EXPECT_TRUE(charge.fits(1000));
   EXPECT_FALSE(charge.fits(1001));
   charge.open(600);
@@ -20,29 +20,29 @@ TEST(PeerCharge, CountsStreamsAndBytes) {
   EXPECT_EQ(charge.bytes(), 100U);
 }
 
-TEST(PeerCharge, FitsOneLargestStreamBesideSixteenMebibytes) {
-  PeerCharge charge{wire::kDeployedMaxStreams, wire::kDeployedMaxChargedBytes};
+TEST(PeerReceiveBudget, FitsOneLargestStreamBesideSixteenMebibytes) {
+  PeerReceiveBudget charge{wire::kDeployedMaxStreams, wire::kDeployedMaxChargedBytes};
   charge.open(wire::deployed_charge(wire::kMaxStreamBytes));
   EXPECT_TRUE(charge.fits(wire::deployed_charge(12 * 1024 * 1024)));
   EXPECT_FALSE(charge.fits(wire::deployed_charge(17 * 1024 * 1024)));
 }
 
-TEST(PeerCharge, HoldsTheShareOfAStreamGivenUpUntilTheReceiverHasEvictedIt) {
-  PeerCharge charge{2, 1000};
+TEST(PeerReceiveBudget, HoldsTheShareOfAStreamGivenUpUntilTheReceiverHasEvictedIt) {
+  PeerReceiveBudget charge{2, 1000};
   charge.open(600);
   charge.open(300);
   charge.linger(kNow, 600);
   charge.linger(kNow + 1s, 300);
-  EXPECT_EQ(charge.next_expiry(), kNow + PeerCharge::kLinger);
-  charge.expire(kNow + PeerCharge::kLinger - 1ns);
+  EXPECT_EQ(charge.next_expiry(), kNow + PeerReceiveBudget::kLinger);
+  charge.expire(kNow + PeerReceiveBudget::kLinger - 1ns);
   EXPECT_EQ(charge.streams(), 2U);
-  charge.expire(kNow + PeerCharge::kLinger);
+  charge.expire(kNow + PeerReceiveBudget::kLinger);
   EXPECT_EQ(charge.streams(), 1U);
   EXPECT_EQ(charge.bytes(), 300U);
-  charge.expire(kNow + PeerCharge::kLinger + 1s);
+  charge.expire(kNow + PeerReceiveBudget::kLinger + 1s);
   EXPECT_EQ(charge.bytes(), 0U);
   EXPECT_EQ(charge.next_expiry(), std::nullopt);
-  EXPECT_GE(PeerCharge::kLinger, 35s) << "30 s of idling, noticed up to 5 s later (wire spec 6.4)";
+  EXPECT_GE(PeerReceiveBudget::kLinger, 35s) << "30 s of idling, noticed up to 5 s later (wire spec 6.4)";
 }
 
 }  // namespace

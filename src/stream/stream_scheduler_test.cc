@@ -1,4 +1,4 @@
-#include "stream/stream_turns.h"
+#include "stream/stream_scheduler.h"
 
 #include <gtest/gtest.h>
 
@@ -11,19 +11,19 @@ namespace {
 
 constexpr std::size_t kFull = wire::kFragmentPayload;
 
-TEST(StreamTurns, GivesEachStreamAWholeRunInTurn) {
-  StreamTurns turns;
+TEST(StreamScheduler, GivesEachStreamAWholeRunInTurn) {
+  StreamScheduler turns;
   for (std::uint32_t stream = 0; stream < 3; ++stream) turns.add(stream);
   for (const std::uint32_t expected : {0U, 1U, 2U, 0U}) {
-    for (std::uint32_t fragment = 0; fragment < StreamTurns::kRunFragments; ++fragment) {
+    for (std::uint32_t fragment = 0; fragment < StreamScheduler::kRunFragments; ++fragment) {
       ASSERT_EQ(turns.current(), expected);
       turns.spend(kFull);
     }
   }
 }
 
-TEST(StreamTurns, LetsOneStreamAloneGoOn) {
-  StreamTurns turns;
+TEST(StreamScheduler, LetsOneStreamAloneGoOn) {
+  StreamScheduler turns;
   turns.add(5);
   for (int i = 0; i < 1000; ++i) {
     ASSERT_EQ(turns.current(), 5U);
@@ -31,8 +31,8 @@ TEST(StreamTurns, LetsOneStreamAloneGoOn) {
   }
 }
 
-TEST(StreamTurns, PutsANewStreamBehindAllOthers) {
-  StreamTurns turns;
+TEST(StreamScheduler, PutsANewStreamBehindAllOthers) {
+  StreamScheduler turns;
   turns.add(0);
   turns.add(1);
   turns.add(2);
@@ -45,12 +45,12 @@ TEST(StreamTurns, PutsANewStreamBehindAllOthers) {
   EXPECT_EQ(turns.current(), 0U);
   turns.remove(0);
   EXPECT_TRUE(turns.empty());
-  EXPECT_EQ(turns.current(), StreamTurns::kNone);
+  EXPECT_EQ(turns.current(), StreamScheduler::kNone);
 }
 
-TEST(StreamTurns, SharesBytesEquallyWhateverTheFragmentSizes) {
+TEST(StreamScheduler, SharesBytesEquallyWhateverTheFragmentSizes) {
   DeterministicRandom random{7};
-  StreamTurns turns;
+  StreamScheduler turns;
   constexpr std::uint32_t kStreams = 8;
   for (std::uint32_t stream = 0; stream < kStreams; ++stream) turns.add(stream);
   std::map<std::uint32_t, std::size_t> bytes;
@@ -61,26 +61,26 @@ TEST(StreamTurns, SharesBytesEquallyWhateverTheFragmentSizes) {
     bytes[stream] += size;
     turns.spend(size);
   }
-  const auto turn = static_cast<std::size_t>(StreamTurns::turn_bytes(kStreams));
+  const auto turn = static_cast<std::size_t>(StreamScheduler::turn_bytes(kStreams));
   for (const auto& [stream, count] : bytes) {
     EXPECT_LE(count, bytes[0] + turn + kFull) << stream;
     EXPECT_GE(count + turn + kFull, bytes[0]) << stream;
   }
 }
 
-TEST(StreamTurns, ShortensTurnsWhenManyStreamsWait) {
-  EXPECT_EQ(StreamTurns::turn_bytes(1), 54 * 1130);
-  EXPECT_EQ(StreamTurns::turn_bytes(16), 54 * 1130);
-  EXPECT_EQ(StreamTurns::turn_bytes(64), 13 * 1130);
-  EXPECT_EQ(StreamTurns::turn_bytes(1024), 4 * 1130);
+TEST(StreamScheduler, ShortensTurnsWhenManyStreamsWait) {
+  EXPECT_EQ(StreamScheduler::turn_bytes(1), 54 * 1130);
+  EXPECT_EQ(StreamScheduler::turn_bytes(16), 54 * 1130);
+  EXPECT_EQ(StreamScheduler::turn_bytes(64), 13 * 1130);
+  EXPECT_EQ(StreamScheduler::turn_bytes(1024), 4 * 1130);
   // A round of the most streams at the deployed rate stays far below the idle limit of the receiver.
-  const double round = 1024.0 * static_cast<double>(StreamTurns::turn_bytes(1024)) / wire::kDeployedRate;
+  const double round = 1024.0 * static_cast<double>(StreamScheduler::turn_bytes(1024)) / wire::kDeployedRate;
   EXPECT_LT(round, to_seconds(wire::kDeployedStreamIdle) / 2);
 }
 
-TEST(StreamTurns, KeepsItsRingUnderRandomUse) {
+TEST(StreamScheduler, KeepsItsRingUnderRandomUse) {
   DeterministicRandom random{8};
-  StreamTurns turns;
+  StreamScheduler turns;
   std::map<std::uint32_t, bool> active;
   for (int step = 0; step < 50'000; ++step) {
     const auto stream = static_cast<std::uint32_t>(random.below(20));
