@@ -323,6 +323,14 @@ Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config,
   return open_observed(options, config, std::move(*keys), cost);
 }
 
+Result<OpenedNode> open_unlisted(const NetworkOptions& options, NodeConfig config,
+                                 const std::vector<SocketAddress>& peers) {
+  auto keys = load_keys(options, Role::kClient);
+  if (!keys) return std::unexpected(keys.error());
+  config.socket.bind = options.bind.empty() ? client_bind(peers) : *parse_bind(options.bind);
+  return open_observed(options, config, std::move(keys->keys), nullptr);
+}
+
 Result<OpenedShards> open_shards(const NetworkOptions& options, NodeConfig config, std::size_t count) {
   if (!options.qlog.empty()) return failure(ErrorCode::kInvalidArgument, "--qlog is for one shard (--shards 1)");
   auto keys = prepare_server(options, config);
