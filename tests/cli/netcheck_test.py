@@ -1,0 +1,74 @@
+"""`godwit netcheck` on loopback, and behind address translations in network namespaces."""
+import json
+import os
+import subprocess
+import unittest
+
+from harness import GODWIT, PATIENCE, Case, Server
+from nat_network import RENDEZVOUS, Cell, Unavailable
+
+
+class Netcheck(Case):
+    def rendezvous(self):
+        server = Server(self, "rendezvous", "--anyone")
+        return f"{server.key}@{server.address}"
+
+    def test_on_loopback_nothing_is_translated(self):
+        result = self.run_godwit("netcheck", "--via", self.rendezvous(), "--bind", "127.0.0.1:0", "--json")
+        self.assertEqual(result.returncode, 0, result)
+        found = json.loads(result.stdout)
+        self.assertEqual(found["schema"], "godwit-netcheck")
+        self.assertEqual((found["translated"], found["mapping_depends_on_destination"], found["filters_by_port"], found["hairpin"]),
+                         (False, False, False, None), found)
+        self.assertEqual(found["relay"]["works"], True)
+        place, = found["rendezvous"]
+        self.assertEqual((place["observed"], place["full_datagrams"], place["reason"]), (found["own_addresses"][0], True, None))
+        self.assertGreater(place["round_trip_seconds"], 0)
+
+    def test_one_that_does_not_answer_is_said_beside_one_that_does(self):
+        good = self.rendezvous()
+        nobody = f"{good.split('@')[0]}@127.0.0.1:9"
+        result = self.run_godwit("netcheck", "--via", nobody, "--via", good)
+        self.assertEqual(result.returncode, 0, result)
+        self.assertIn("rendezvous        127.0.0.1:9: cannot connect", result.stdout)
+        self.assertIn("translated        no", result.stdout)
+        result = self.run_godwit("netcheck", "--via", nobody)
+        self.assertEqual(result.returncode, 3, result)
+        self.assertIn("translated        not known", result.stdout)
+
+    def test_wrong_arguments(self):
+        self.assert_one_error(self.run_godwit("netcheck"), 2, "--via")
+        self.assertIn(self.run_godwit("netcheck", "--via", "nonsense").returncode, (2, 3))
+
+
+class Translated(Case):
+    def check(self, kind, answers=False):
+        try:
+            cell = Cell(os.path.abspath(GODWIT), str(self.folder), "open", kind, answers)
+        except Unavailable as why:
+            self.skipTest(str(why))
+        self.addCleanup(cell.close)
+        second = cell.start(cell.network.rendezvous, "rendezvous", "--anyone", "--bind", f"{RENDEZVOUS}:7001", "--key", cell.key("second"))
+        result = subprocess.run(cell.command(cell.asker, "netcheck", "--via", cell.via, "--via", second, "--json", "--key", cell.key("asker")),
+                                capture_output=True, text=True, timeout=PATIENCE, cwd=self.folder)
+        self.assertEqual(result.returncode, 0, result)
+        found = json.loads(result.stdout)
+        self.assertEqual(found["relay"]["works"], True, found)
+        return found["translated"], found["mapping_depends_on_destination"], found["filters_by_port"], found["hairpin"]
+
+    def test_a_port_restricted_translation(self):
+        self.assertEqual(self.check("port-restricted"), (True, False, True, False))
+
+    def test_a_symmetric_translation(self):
+        self.assertEqual(self.check("symmetric"), (True, True, True, False))
+
+    def test_a_full_cone(self):
+        # The one host behind it gets whatever comes, to whichever port.
+        self.assertEqual(self.check("full-cone"), (True, False, False, False))
+
+    def test_an_open_host(self):
+        self.assertEqual(self.check("open"), (False, False, False, None))
+
+
+if __name__ == "__main__":
+    unittest.main()
