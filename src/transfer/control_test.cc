@@ -27,8 +27,8 @@ std::array<std::uint8_t, kSha256Size> some_hash() {
 TEST(Control, AFolderAndAResumedFileAreOptionalFieldsAtTheEnd) {
   const FileOffer plain{.transfer = 1, .size = 2, .name = "a"};
   const FileAttributes attributes{.mode = 0640};
-  const auto offer = round_trip(FileOffer{
-      .transfer = 1, .size = 2, .name = "a/b", .attributes = attributes, .group = 1ull << 60, .resume = 3});
+  const auto offer = round_trip(
+      FileOffer{.transfer = 1, .size = 2, .name = "a/b", .attributes = attributes, .group = 1ull << 60, .resume = 3});
   EXPECT_EQ(offer.group, 1ull << 60);
   EXPECT_EQ(offer.resume, 3U);
   EXPECT_EQ(offer.attributes, attributes);

@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kMaxRanges = 1024;
 // Deadlines are looked at this often while a transfer is unfinished, and not at all otherwise.
 constexpr Duration kScanInterval = 1s;
+constexpr std::size_t kMostKeptRead = 1024;
 
 }  // namespace
 
@@ -247,6 +248,8 @@ void FileReceiver::on_created(Instant now, Transfer& transfer, const FileStore::
     transfer.begun = true;
     transfer.heard_at = now;
     count_set_aside(transfer, completion.bytes);
+    kept_read_.emplace_back(transfer.kept_as, now);
+    if (kept_read_.size() > kMostKeptRead) kept_read_.pop_front();
   }
   send_accept(now, transfer);
 }

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -166,6 +167,8 @@ class FileReceiver {
   // Numbers of the last transfers that ended with bytes while their connections were being renewed: their senders may
   // not know.
   std::deque<std::uint64_t> lost_;
+  // What was kept of files and read lately: reading it costs its sender nothing.
+  std::deque<std::pair<std::string, Instant>> kept_read_;
   Instant next_scan_{};
   std::vector<FileStore::Completion> completions_;
 };

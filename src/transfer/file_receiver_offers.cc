@@ -15,6 +15,8 @@ constexpr std::uint64_t kFewFiles = 16;
 constexpr std::uint64_t kFewBytes = std::uint64_t{16} << 20;
 // The system is asked for its free space this often at most.
 constexpr Duration kSpaceInterval = 1s;
+// What was kept of one file is read this often at most, whatever its sender offers.
+constexpr Duration kKeptInterval = 2s;
 constexpr std::string_view kNoPlace = "too many files are under way";
 // Beyond so much unbegun work of the disk no offer is taken: a peer that offers and cancels must not pile it up.
 constexpr std::size_t kMaxDiskBacklog = 4096;
@@ -198,8 +200,9 @@ void FileReceiver::ask_for_space(Instant now) {
 void FileReceiver::evict(Instant now, Transfer& transfer) {
   const FileRefuse message{.transfer = transfer.id, .code = RefuseCode::kTooMany, .text = kNoPlace};
   static_cast<void>(send_control(now, endpoint_, transfer.connection, message));
-  drop(transfer, transfer.begun ? "another sender needed its place, and next to nothing of it came"
-                                : "another sender needed its place, and not a byte of it had come",
+  drop(transfer,
+       transfer.begun ? "another sender needed its place, and next to nothing of it came"
+                      : "another sender needed its place, and not a byte of it had come",
        false);
 }
 
@@ -223,7 +226,7 @@ void FileReceiver::on_offer(Instant now, Peer& peer, const FileOffer& offer) {
   }
   std::string kept_as = kept_name(peer, offer);
   if (!free_kept(now, peer, offer, kept_as)) {
-    return refuse(now, peer, offer, {RefuseCode::kTooMany, "the file comes from another connection now"});
+    return refuse(now, peer, offer, {RefuseCode::kTooMany, "the file is under way already, or was a moment ago"});
   }
   if (const auto refusal = judge(now, peer, offer)) return refuse(now, peer, offer, *refusal);
   accept(now, peer, offer, std::move(kept_as));
@@ -267,9 +270,10 @@ bool FileReceiver::free_kept(Instant now, const Peer& peer, const FileOffer& off
     const bool proven = options_.proven_key && options_.proven_key(peer.connection);
     if (!proven && now < transfer->heard_at + kSilence) return false;
     fail(now, *transfer, "its sender goes on with it over another connection", true);
-    return true;
+    break;
   }
-  return true;
+  return std::ranges::none_of(
+      kept_read_, [&](const auto& read) { return read.first == kept_as && now < read.second + kKeptInterval; });
 }
 
 bool FileReceiver::may_send(ConnectionId connection) const {

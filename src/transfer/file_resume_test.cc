@@ -189,6 +189,22 @@ TEST_F(ResumedOffer, WhatIsHeldMayBeForgotten) {
   EXPECT_EQ(answer<FileAccept>()->held, 0U);
 }
 
+TEST_F(ResumedOffer, WhatIsHeldIsNotReadAgainAndAgain) {
+  const auto bytes = random_bytes(3'000'000);
+  leave(bytes, 2'500'000);
+  offer_resumed(2, bytes.size());
+  ASSERT_TRUE(answered<FileAccept>());
+  say(FileCancel{2, "enough"});
+  ASSERT_TRUE(wait([this] { return receiver_->unfinished() == 0 && store_->pending() == 0; }));
+  offer_resumed(3, bytes.size());
+  ASSERT_TRUE(answered<FileRefuse>());
+  EXPECT_EQ(answer<FileRefuse>()->code, RefuseCode::kTooMany);
+  pair_.now += 3s;
+  offer_resumed(4, bytes.size());
+  ASSERT_TRUE(answered<FileAccept>());
+  EXPECT_EQ(answer<FileAccept>()->held, 2U << 20);
+}
+
 TEST_F(ResumedOffer, WrongBytesAfterTheHeldOnesLeaveNothing) {
   const auto bytes = random_bytes(2'000'000);
   leave(bytes, 1'500'000);
@@ -205,7 +221,8 @@ TEST_F(ResumedOffer, AKeyThatWasProvedKeepsItsOwn) {
   leave(bytes, 2'500'000);
   receiver_ = std::make_unique<FileReceiver>(
       *pair_.server.endpoint, *store_,
-      FileReceiver::Options{.limits = {}, .proven_key = [this](ConnectionId) { return pair_.client.endpoint->public_key(); }},
+      FileReceiver::Options{.limits = {},
+                            .proven_key = [this](ConnectionId) { return pair_.client.endpoint->public_key(); }},
       observer_);
   offer_resumed(2, bytes.size());
   ASSERT_TRUE(answered<FileAccept>());

@@ -203,10 +203,7 @@ void FileStore::read_kept(FileId file, PartialFile& partial) {
   const auto all = partial.read_kept();
   if (!all) return fail(file, all.error().message);
   if (!*all) return queue({.kind = Task::Kind::kReadKept, .file = file});
-  complete({.file = file,
-            .kind = Completion::Kind::kCreated,
-            .bytes = partial.kept(),
-            .hash = partial.kept_hash()});
+  complete({.file = file, .kind = Completion::Kind::kCreated, .bytes = partial.kept(), .hash = partial.kept_hash()});
 }
 
 void FileStore::finish_now(const Task& task, FileTarget& target) {

@@ -262,8 +262,7 @@ Result<std::string> PartialFile::give_name_in_folder(bool sync) {
     there.release(name);
     if (error != 0) continue;
     named_ = true;
-    const OwnedDescriptor folder(
-        sync ? ::openat(there.folder(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
+    const OwnedDescriptor folder(sync ? ::openat(there.folder(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
     if (sync && (!folder || ::fsync(folder.get()) != 0)) return disk_failure("the folder cannot be written", errno);
     return opened->path + name;
   }

@@ -16,8 +16,8 @@ namespace {
 constexpr std::size_t kSpoolRead = std::size_t{256} << 10;
 
 std::unexpected<Error> spool_failure(int error) {
-  return failure(ErrorCode::kSystem, std::string("what came early cannot be kept (TMPDIR names another folder): ") +
-                                         std::strerror(error));
+  return failure(ErrorCode::kSystem,
+                 std::string("what came early cannot be kept (TMPDIR names another folder): ") + std::strerror(error));
 }
 
 }  // namespace
