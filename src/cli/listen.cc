@@ -205,7 +205,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   DialledPeers dials_;
   std::vector<PublicKey> allowed_;
   std::map<ConnectionId, SocketAddress> remotes_;
-  std::map<ConnectionId, PublicKey> proven_;  // of extended sessions
+  std::map<ConnectionId, PublicKey> proven_;     // of extended sessions
   std::map<ConnectionId, bool> folder_senders_;  // connections that send a folder; whether something in it failed
   FileReceiver receiver_;
   ListenLog log_;
@@ -254,8 +254,8 @@ int run_listen(const ListenOptions& options) {
     return exit_code_of(opened.error());
   }
   Node& node = *opened->node;
-  auto destination = FileDestination::open(
-      {.output = options.folder, .sync = options.sync, .wake = [&node] { node.wake(); }});
+  auto destination =
+      FileDestination::open({.output = options.folder, .sync = options.sync, .wake = [&node] { node.wake(); }});
   if (!destination) {
     print_error(destination.error().message);
     return kUsage;
@@ -269,8 +269,7 @@ int run_listen(const ListenOptions& options) {
   Loop loop(node, **findable);
   command.log().listening(node, options.ticket, options.network.extended == "require");
   if (options.folder.empty()) {
-    (options.output.json ? print_note : print_line)("files go to " +
-                                                    printable_text((*destination)->folder().string()));
+    (options.output.json ? print_note : print_line)("files go to " + printable_text((*destination)->folder().string()));
   }
   say_who_may_send(options, *dials);
   const bool finished = loop.run();
@@ -291,9 +290,10 @@ void add_listen_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ListenOptions>();
   CLI::App* const command = app.add_subcommand("listen", "Receives files and messages until Ctrl-C");
   command
-      ->add_option("--output", options->folder,
-                   "folder for received files; none is ever overwritten; default: godwit in your download folder; -: the "
-                   "bytes of one file to standard output, and then end")
+      ->add_option(
+          "--output", options->folder,
+          "folder for received files; none is ever overwritten; default: godwit in your download folder; -: the "
+          "bytes of one file to standard output, and then end")
       ->type_name("DIR");
   command->add_flag("--once", options->once,
                     "end after the first file: code 0 when it is complete and verified, else 1");

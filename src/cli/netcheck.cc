@@ -46,6 +46,7 @@ struct Findings {
   std::optional<bool> mapping_depends;  // on the destination
   std::optional<bool> filters_by_port;
   std::optional<bool> hairpin;
+  std::optional<bool> answers;  // what nobody has asked for
   std::optional<bool> relay;
   std::optional<Duration> relay_round_trip;
   std::optional<std::uint64_t> mtu;
@@ -109,31 +110,56 @@ class Netcheck {
     return std::nullopt;
   }
 
+  // False after a signal, as all that waits.
   bool try_ways(std::size_t place) {
-    const PublicKey key = one_.node().endpoint().public_key();
-    const PublicKey other_key = other_.node().endpoint().public_key();
-    other_.ask_for_relay(place, key);
-    if (!wait(kMeetingTime, [this] { return (one_.relay() && other_.relay()) || other_.relay_refused(); })) return false;
-    if (one_.relay() && other_.relay()) {
-      // The relay passes it on from a port that the first socket has never sent to.
-      other_.connect(*other_.relay(), key);
-      if (!wait(kMeetingTime, [this] { return one_.met() && other_.met(); })) return false;
-      findings_.filters_by_port = !one_.met();
-      if (!one_.met()) one_.connect(*one_.relay(), other_key);
-      if (!wait(kMeetingTime, [this] { return one_.meeting_round_trip().has_value(); })) return false;
-      findings_.relay = one_.met();
-      findings_.relay_round_trip = one_.meeting_round_trip();
-      one_.forget();
-      other_.forget();
-    }
-    if (findings_.translated != true) return true;
-    one_.connect(*other_.seen(place).observed, other_key);
-    other_.connect(*one_.seen(place).observed, key);
+    other_.ask_for_relay(place, one_.node().endpoint().public_key());
+    if (!wait(kMeetingTime, [this] { return (one_.relay() && other_.relay()) || other_.relay_refused(); }))
+      return false;
+    if (one_.relay() && other_.relay() && !(try_filtering(place) && try_relay(place))) return false;
+    one_.forget();
+    other_.forget();
+    return findings_.translated != true || try_hairpin(place);
+  }
+
+  // The relay passes it on from a port that the first socket has never sent to.
+  bool try_filtering(std::size_t place) {
+    other_.connect(*other_.relay(), one_.node().endpoint().public_key());
+    if (!wait(kMeetingTime, [this] { return one_.met() && other_.met(); })) return false;
+    findings_.filters_by_port = !one_.met();
+    // The way of the second socket to another port than the rendezvous's.
+    const auto port = heard_at(other_, place);
+    if (interrupt_.requested()) return false;
+    if (port && !findings_.mapping_depends) findings_.mapping_depends = *port != *other_.seen(place).observed;
+    return true;
+  }
+
+  bool try_relay(std::size_t place) {
+    if (!one_.met()) one_.connect(*one_.relay(), other_.node().endpoint().public_key());
+    if (!wait(kMeetingTime, [this] { return one_.meeting_round_trip().has_value(); })) return false;
+    findings_.relay = one_.met();
+    findings_.relay_round_trip = one_.meeting_round_trip();
+    if (findings_.mapping_depends != false) return true;
+    // The relay's datagrams were there first. A router that answered them has given their place away.
+    const auto port = heard_at(one_, place);
+    if (port) findings_.answers = *port != *one_.seen(place).observed;
+    return !interrupt_.requested();
+  }
+
+  bool try_hairpin(std::size_t place) {
+    one_.connect(*other_.seen(place).observed, other_.node().endpoint().public_key());
+    other_.connect(*one_.seen(place).observed, one_.node().endpoint().public_key());
     if (!wait(kMeetingTime, [this] { return one_.met() || other_.met(); })) return false;
     findings_.hairpin = one_.met() || other_.met();
     one_.forget();
     other_.forget();
     return true;
+  }
+
+  // Where its port at the relay sees the socket.
+  std::optional<SocketAddress> heard_at(NetcheckSocket& socket, std::size_t place) {
+    socket.ask_where(place);
+    static_cast<void>(wait(kMeetingTime, [&] { return socket.heard().has_value(); }));
+    return socket.heard() ? socket.heard()->observed : std::nullopt;
   }
 
   // What the system knows of the way to an address, before anything has been too long for it.
@@ -183,15 +209,16 @@ void print_findings(const Netcheck& check) {
   print_line("translated        " + yes_or_no(found.translated, "yes", "no", "not known: no rendezvous has answered"));
   print_line("mapping           " + yes_or_no(found.mapping_depends, "depends on the destination",
                                               "the same for every destination",
-                                              "not known: it takes two rendezvous (--via for each)"));
+                                              "not known: it takes a relay, or two rendezvous"));
   print_line("filtering         " + yes_or_no(found.filters_by_port, "only from ports that were sent to",
                                               "from every port of a host that was sent to", "not known: no relay"));
-  print_line("hairpin           " + yes_or_no(found.hairpin, "yes", "no",
-                                              found.translated == false ? "not needed" : "not known"));
+  print_line("hairpin           " +
+             yes_or_no(found.hairpin, "yes", "no", found.translated == false ? "not needed" : "not known"));
   const std::string round_trip =
       found.relay_round_trip ? ", round trip " + format_duration(*found.relay_round_trip) : std::string();
   print_line("relay             " + yes_or_no(found.relay, "works" + round_trip, "does not work", "none"));
-  print_line("unasked datagrams not known: whether a router answers them is seen from outside alone");
+  print_line("unasked datagrams " + yes_or_no(found.answers, "answered, which stands in the way of direct connections",
+                                              "not answered", "not known"));
   print_line("MTU               " + (found.mtu ? std::to_string(*found.mtu) : std::string("not known")));
   const bool ipv6 = std::ranges::any_of(found.local, &SocketAddress::is_ipv6);
   print_line("IPv6              " + std::string(ipv6 ? "this machine has an address" : "no address"));
@@ -222,7 +249,7 @@ measure::Json to_json(const Netcheck& check) {
           {"filters_by_port", flag(found.filters_by_port)},
           {"hairpin", flag(found.hairpin)},
           {"relay", {{"works", flag(found.relay)}, {"round_trip_seconds", seconds(found.relay_round_trip)}}},
-          {"unasked_datagrams_answered", nullptr},
+          {"unasked_datagrams_answered", flag(found.answers)},
           {"mtu", found.mtu ? Json(*found.mtu) : Json()},
           {"ipv6", std::ranges::any_of(found.local, &SocketAddress::is_ipv6)}};
 }
@@ -274,8 +301,8 @@ void add_netcheck_command(CLI::App& app, int& exit_code) {
       app.add_subcommand("netcheck", "Finds out how others can reach this machine, with the help of a rendezvous");
   command
       ->add_option("--via", options->via,
-                   "a rendezvous to ask (HEX@ADDR:PORT, its ticket or its name); two tell whether the mapping depends on "
-                   "the destination")
+                   "a rendezvous to ask (HEX@ADDR:PORT, its ticket or its name); several compare "
+                   "where they see this side")
       ->required()
       ->allow_extra_args(false)
       ->type_name("RENDEZVOUS");

@@ -12,8 +12,8 @@ namespace godwit::cli {
 NetcheckSocket::NetcheckSocket(Node& node, const std::vector<RendezvousPlace>& places) : node_(node) {
   places_.reserve(places.size());
   for (const RendezvousPlace& place : places) {
-    places_.push_back({.connector = Connector(node.endpoint(), place.addresses, place.key),
-                       .seen = {.addresses = place.addresses}});
+    places_.push_back(
+        {.connector = Connector(node.endpoint(), place.addresses, place.key), .seen = {.addresses = place.addresses}});
   }
 }
 
@@ -35,6 +35,11 @@ bool NetcheckSocket::settled() const {
 void NetcheckSocket::ask_for_relay(std::size_t index, const PublicKey& peer) {
   const RendezvousFind question{.request = 1, .key = peer, .relay = true, .candidates = {}};
   if (!node_.send(places_[index].connection, Body::owned(encode_rendezvous(question)))) relay_refused_ = true;
+}
+
+void NetcheckSocket::ask_where(std::size_t index) {
+  heard_.reset();
+  static_cast<void>(node_.send(places_[index].connection, Body::owned(encode_rendezvous(RendezvousWhere{relay_}))));
 }
 
 void NetcheckSocket::connect(const SocketAddress& address, const PublicKey& peer) {
@@ -75,8 +80,8 @@ void NetcheckSocket::on_place_event(Instant now, Place& place, const Event& even
     static_cast<void>(endpoint.send(now, place.connection, Body::owned(encode_rendezvous(RendezvousRegister{}))));
     static_cast<void>(endpoint.ping(now, place.connection));
     // It is no message of the rendezvous's, which counts and ignores it, and acknowledges its packet.
-    const auto probe = endpoint.send(now, place.connection,
-                                     Body::owned(std::vector<std::uint8_t>(wire::kShortMessageLimit, 0)));
+    const auto probe =
+        endpoint.send(now, place.connection, Body::owned(std::vector<std::uint8_t>(wire::kShortMessageLimit, 0)));
     place.probe = probe.value_or(0);
   } else if (const auto* message = std::get_if<MessageReceived>(&event)) {
     on_place_message(place, message->payload);
@@ -106,6 +111,8 @@ void NetcheckSocket::on_place_message(Place& place, ByteView payload) {
   } else if (const auto* introduced = std::get_if<RendezvousIntroduced>(&*decoded)) {
     // Nobody else is to be let in: the other socket's way is what is being tried.
     if (introduced->relay) relay_ = introduced->relay;
+  } else if (const auto* seen = std::get_if<RendezvousSeen>(&*decoded)) {
+    heard_ = *seen;
   }
 }
 

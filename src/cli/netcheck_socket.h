@@ -42,6 +42,10 @@ class NetcheckSocket final : public Node::Handler {
   // This side's port at the relay: asked for here, or told because the other side has asked.
   [[nodiscard]] const std::optional<SocketAddress>& relay() const { return relay_; }
   [[nodiscard]] bool relay_refused() const { return relay_refused_; }
+  // Asks at which address that port has heard from this socket.
+  void ask_where(std::size_t index);
+  // The answer, once there is one: none where it has not.
+  [[nodiscard]] const std::optional<RendezvousSeen>& heard() const { return heard_; }
 
   // Connects to the other socket at this address.
   void connect(const SocketAddress& address, const PublicKey& peer);
@@ -71,6 +75,7 @@ class NetcheckSocket final : public Node::Handler {
   std::vector<Place> places_;
   std::optional<SocketAddress> relay_;
   bool relay_refused_ = false;
+  std::optional<RendezvousSeen> heard_;
   std::vector<ConnectionId> attempts_;  // at meeting the other socket
   ConnectionId met_ = 0;
   std::optional<Duration> meeting_round_trip_;

@@ -206,7 +206,8 @@ int run_send(const SendCommandOptions& options) {
 
 void add_send_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<SendCommandOptions>();
-  CLI::App* const command = app.add_subcommand("send", "Sends files and folders; ends well when the receiver has confirmed each");
+  CLI::App* const command =
+      app.add_subcommand("send", "Sends files and folders; ends well when the receiver has confirmed each");
   add_peer_options(*command, options->peer);
   command->add_option("FILE", options->files, "files and folders to send; - is standard input");
   command->add_option("--name", options->name, "name of the one FILE for the receiver")->type_name("TEXT");

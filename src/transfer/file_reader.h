@@ -160,7 +160,7 @@ class FileReader {
   std::condition_variable room_;
   std::uint64_t released_shared_ = 0;
   bool started_ = false;
-  std::uint64_t from_ = 0;                           // set before the thread begins to read ahead
+  std::uint64_t from_ = 0;                             // set before the thread begins to read ahead
   std::array<std::uint8_t, kSha256Size> from_hash_{};  // of what is before it
   bool stopping_ = false;
   std::optional<std::array<std::uint8_t, kSha256Size>> hash_;

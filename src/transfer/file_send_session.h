@@ -1,7 +1,8 @@
 // Sends a list of files and folders, and messages, to one peer over one connection: a few large files at a time and as
-// many small ones as the receiver has places for; a folder's own mode and time when all that is in it has been settled. The connection is renewed when a key is used up, and followed when the peer
-// connects back over it to prove who this side is. Each file succeeds or fails by itself. Fed with the events of its
-// endpoint like PerfClient; ends with a result for each file.
+// many small ones as the receiver has places for; a folder's own mode and time when all that is in it has been settled.
+// The connection is renewed when a key is used up, and followed when the peer connects back over it to prove who this
+// side is. Each file succeeds or fails by itself. Fed with the events of its endpoint like PerfClient; ends with a
+// result for each file.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,8 @@ namespace godwit {
 
 struct SentFile {
   std::filesystem::path path;
-  std::string name;  // under which it was offered; a path for what is in a folder, ending with "/" for a folder
-  std::string own_name;     // what it is called here
+  std::string name;      // under which it was offered; a path for what is in a folder, ending with "/" for a folder
+  std::string own_name;  // what it is called here
   std::uint64_t size = 0;
   std::uint64_t held = 0;  // of it the receiver held already
   std::array<std::uint8_t, kSha256Size> hash{};

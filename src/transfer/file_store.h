@@ -68,8 +68,8 @@ class FileStore {
     std::filesystem::path folder;  // made when it does not exist
     // What takes the bytes of files in order, in the thread, in place of a folder; nothing: there is a folder.
     StreamedFile::Output output{};
-    bool sync = false;             // a confirmed file is on the disk, not only in the system's cache
-    std::function<void()> wake;    // from the thread, when completions wait
+    bool sync = false;           // a confirmed file is on the disk, not only in the system's cache
+    std::function<void()> wake;  // from the thread, when completions wait
   };
   // Errors name the folder.
   [[nodiscard]] static Result<std::unique_ptr<FileStore>> open(Options options);

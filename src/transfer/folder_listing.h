@@ -1,5 +1,6 @@
-// Everything in a folder that is to be sent, found before anything is sent. Regular files and folders are; links lead out
-// of the folder, and pipes, sockets and devices are no files: each is a problem by itself, and so is what cannot be read.
+// Everything in a folder that is to be sent, found before anything is sent. Regular files and folders are; links lead
+// out of the folder, and pipes, sockets and devices are no files: each is a problem by itself, and so is what cannot be
+// read.
 #pragma once
 
 #include <cstdint>

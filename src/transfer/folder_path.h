@@ -37,8 +37,8 @@ class OwnedDescriptor {
 // One folder in another. None, and errno, where there is none of this name, or something else. A folder that is only
 // passed through need not be readable.
 [[nodiscard]] OwnedDescriptor open_folder_in(int folder, std::string_view name);
-// What the last of `names` stands for, with `flags` as of open(2), below the folder. None and errno on failure. Requires
-// at least one name, none of which holds a "/" or is "..".
+// What the last of `names` stands for, with `flags` as of open(2), below the folder. None and errno on failure.
+// Requires at least one name, none of which holds a "/" or is "..".
 [[nodiscard]] OwnedDescriptor open_below(int folder, std::span<const std::string_view> names, int flags);
 
 }  // namespace godwit

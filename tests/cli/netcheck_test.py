@@ -42,32 +42,42 @@ class Netcheck(Case):
 
 
 class Translated(Case):
-    def check(self, kind, answers=False):
+    def check(self, kind, answers=False, two=False):
         try:
             cell = Cell(os.path.abspath(GODWIT), str(self.folder), "open", kind, answers)
         except Unavailable as why:
             self.skipTest(str(why))
         self.addCleanup(cell.close)
-        second = cell.start(cell.network.rendezvous, "rendezvous", "--anyone", "--bind", f"{RENDEZVOUS}:7001", "--key", cell.key("second"))
-        result = subprocess.run(cell.command(cell.asker, "netcheck", "--via", cell.via, "--via", second, "--json", "--key", cell.key("asker")),
+        more = []
+        if two:
+            more = ["--via", cell.start(cell.network.rendezvous, "rendezvous", "--anyone", "--relay-pairs", "0", "--bind", f"{RENDEZVOUS}:7001",
+                                        "--key", cell.key("second"))]
+        result = subprocess.run(cell.command(cell.asker, "netcheck", "--via", cell.via, *more, "--json", "--key", cell.key("asker")),
                                 capture_output=True, text=True, timeout=PATIENCE, cwd=self.folder)
         self.assertEqual(result.returncode, 0, result)
         found = json.loads(result.stdout)
         self.assertEqual(found["relay"]["works"], True, found)
-        return found["translated"], found["mapping_depends_on_destination"], found["filters_by_port"], found["hairpin"]
+        return (found["translated"], found["mapping_depends_on_destination"], found["filters_by_port"], found["hairpin"],
+                found["unasked_datagrams_answered"])
 
     def test_a_port_restricted_translation(self):
-        self.assertEqual(self.check("port-restricted"), (True, False, True, False))
+        self.assertEqual(self.check("port-restricted"), (True, False, True, False, False))
+
+    def test_a_router_that_answers_unasked_datagrams(self):
+        self.assertEqual(self.check("port-restricted", answers=True), (True, False, True, False, True))
 
     def test_a_symmetric_translation(self):
-        self.assertEqual(self.check("symmetric"), (True, True, True, False))
+        self.assertEqual(self.check("symmetric"), (True, True, True, False, None))
+
+    def test_a_symmetric_translation_as_two_rendezvous_see_it(self):
+        self.assertEqual(self.check("symmetric", two=True), (True, True, True, False, None))
 
     def test_a_full_cone(self):
         # The one host behind it gets whatever comes, to whichever port.
-        self.assertEqual(self.check("full-cone"), (True, False, False, False))
+        self.assertEqual(self.check("full-cone"), (True, False, False, False, False))
 
     def test_an_open_host(self):
-        self.assertEqual(self.check("open"), (False, False, False, None))
+        self.assertEqual(self.check("open"), (False, False, False, None, False))
 
 
 if __name__ == "__main__":
