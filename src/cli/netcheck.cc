@@ -289,6 +289,7 @@ int run_netcheck(const NetcheckOptions& options) {
     return kInterrupted;
   }
   if (!options.output.json) print_findings(check);
+  if (!check.findings().translated) print_error("no rendezvous has answered");
   if (!write_json(to_json(check), options.output)) return kFailure;
   return check.findings().translated ? kSuccess : kUnreachable;
 }

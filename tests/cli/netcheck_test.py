@@ -34,6 +34,7 @@ class Netcheck(Case):
         self.assertIn("translated        no", result.stdout)
         result = self.run_godwit("netcheck", "--via", nobody)
         self.assertEqual(result.returncode, 3, result)
+        self.assertIn("no rendezvous has answered", result.stderr)
         self.assertIn("translated        not known", result.stdout)
 
     def test_wrong_arguments(self):
