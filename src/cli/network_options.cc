@@ -32,6 +32,9 @@ std::vector<std::string> words(std::span<const std::string_view> names) {
   return {names.begin(), names.end()};
 }
 
+// Connections to a client that others begin.
+constexpr std::size_t kMostIncoming = 8;
+
 enum class Role : std::uint8_t { kClient, kServer };
 
 Result<LoadedKey> load_keys(const NetworkOptions& options, Role role) {
@@ -247,6 +250,18 @@ std::vector<SocketAddress> all_addresses(const PeerTarget& target) {
   return all;
 }
 
+// Asks over a node of its own, which has gone before the peer can connect to it: the one that follows on the same port
+// sees the peer's handshakes from the beginning, and as answers to its own where it has begun.
+Status ask_from_same_port(NodeConfig& config, const KeyPair& keys, PeerTarget& target) {
+  auto copy = KeyPair::from_secret(keys.secret().bytes());
+  if (!copy) return std::unexpected(copy.error());
+  auto node = Node::open(config, std::move(*copy));
+  if (!node) return std::unexpected(node.error());
+  const Status asked = ask_rendezvous(**node, target);
+  config.socket.bind = (*node)->local_address();
+  return asked;
+}
+
 }  // namespace
 
 Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions& peer, NodeConfig config,
@@ -288,11 +303,17 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
   }
   config.socket.bind = client_bind(all_addresses(*target));
   if (!options.bind.empty()) config.socket.bind = *parse_bind(options.bind);
+  if (asks) {
+    if (const Status asked = ask_from_same_port(config, keys->keys, *target); !asked) {
+      return std::unexpected(asked.error());
+    }
+    // The peer is introduced and connects as well, and it may be the only one of the two that can. Whoever else is to
+    // be answered has to know this side's key; what a stranger begins all the same is nobody's business.
+    config.endpoint.accept_incoming = true;
+    config.endpoint.max_connections = kMostIncoming;
+  }
   auto opened = open_observed(options, config, std::move(keys->keys), cost);
   if (!opened) return opened;
-  if (asks) {
-    if (const Status asked = ask_rendezvous(*opened->node, *target); !asked) return std::unexpected(asked.error());
-  }
   opened->addresses = std::move(*addresses);
   opened->peer_key = target->key;
   return opened;

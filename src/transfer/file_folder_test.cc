@@ -84,6 +84,7 @@ TEST_F(FileFolderTest, LinksAndPipesFailAndTheRestArrives) {
   ASSERT_EQ(failures().size(), 2U);
   EXPECT_NE(failures()[0].find("mixed/link' is a symbolic link: not sent"), std::string::npos);
   EXPECT_NE(failures()[1].find("mixed/pipe' is a named pipe: not sent"), std::string::npos);
+  EXPECT_EQ(session_->results().front().name, "mixed/link");
   EXPECT_EQ(read_file(output_ / "mixed/good"), random_bytes(10));
   EXPECT_FALSE(std::filesystem::exists(output_ / "mixed/link"));
 }

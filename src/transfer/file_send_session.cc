@@ -70,11 +70,12 @@ void FileSendSession::add_file(std::size_t index) {
 void FileSendSession::add_folder(std::size_t index) {
   const std::filesystem::path& folder = options_.files[index];
   const std::string name = offered_name(index, name_of_folder(folder)) + "/";
-  const auto listing = list_folder(folder);
-  if (!listing) return record_failure({.path = folder, .own_name = name}, listing.error().message);
   const std::uint64_t group = std::max<std::uint64_t>(random_.next_u64(), 1);
+  const auto listing = list_folder(folder);
+  if (!listing) return record_failure({.path = folder, .own_name = name, .group = group}, listing.error().message);
   for (const FolderListing::Problem& problem : listing->problems) {
-    record_failure({.path = folder / problem.below, .own_name = name + problem.below.string()}, problem.why);
+    record_failure({.path = folder / problem.below, .own_name = name + problem.below.string(), .group = group},
+                   problem.why);
   }
   for (const FolderListing::File& file : listing->files) {
     add_item({.path = folder / file.below,

@@ -1,5 +1,5 @@
 // Where the bytes of one file go that is being received: a file in the output folder (partial_file.h), a folder
-// (received_folder.h), or a stream (streamed_file.h). Lives in FileStore's thread.
+// (received_folders.h), or a stream (streamed_file.h). Lives in FileStore's thread.
 #pragma once
 
 #include <array>
