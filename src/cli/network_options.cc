@@ -250,16 +250,39 @@ std::vector<SocketAddress> all_addresses(const PeerTarget& target) {
   return all;
 }
 
-// Asks over a node of its own, which has gone before the peer can connect to it: the one that follows on the same port
-// sees the peer's handshakes from the beginning, and as answers to its own where it has begun.
-Status ask_from_same_port(NodeConfig& config, const KeyPair& keys, PeerTarget& target) {
-  auto copy = KeyPair::from_secret(keys.secret().bytes());
-  if (!copy) return std::unexpected(copy.error());
-  auto node = Node::open(config, std::move(*copy));
-  if (!node) return std::unexpected(node.error());
-  const Status asked = ask_rendezvous(**node, target);
-  config.socket.bind = (*node)->local_address();
-  return asked;
+// Whether the peer, as the rendezvous sees it, has another port than on its own addresses: its translation does not
+// keep ports, and may well choose another one for each destination.
+bool changes_ports(const PeerTarget& target) {
+  if (target.addresses.empty()) return false;
+  const SocketAddress& seen = target.addresses.front();
+  bool changes = false;
+  for (const SocketAddress& each : target.addresses) {
+    const auto same_host = [&each](const SocketAddress& other) { return each.with_port(0) == other.with_port(0); };
+    // A relay's ports are the rendezvous's.
+    const bool relayed = std::ranges::any_of(target.rendezvous, [&](const RendezvousPlace& place) {
+      return std::ranges::any_of(place.addresses, same_host);
+    });
+    if (same_host(seen) || relayed || each.is_ipv4() != seen.is_ipv4()) continue;
+    if (each.port() == seen.port()) return false;
+    changes = true;
+  }
+  return changes;
+}
+
+// Asks the rendezvous over the node. A peer that can only be met where it connects from is let in: the node makes place
+// for one on the same port that accepts connections. Whoever is to be answered has to know this side's key; what a
+// stranger begins all the same is nobody's business.
+Result<OpenedNode> ask_over(OpenedNode opened, const NetworkOptions& options, NodeConfig& config, KeyPair keys,
+                            PeerTarget& target) {
+  if (const Status asked = ask_rendezvous(*opened.node, target); !asked) return std::unexpected(asked.error());
+  if (!changes_ports(target)) return opened;
+  config.socket.bind = opened.node->local_address();
+  config.endpoint.accept_incoming = true;
+  config.endpoint.max_connections = kMostIncoming;
+  opened.observation.reset();
+  opened.node.reset();
+  opened.trace.reset();
+  return open_observed(options, config, std::move(keys), nullptr);
 }
 
 }  // namespace
@@ -303,16 +326,10 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
   }
   config.socket.bind = client_bind(all_addresses(*target));
   if (!options.bind.empty()) config.socket.bind = *parse_bind(options.bind);
-  if (asks) {
-    if (const Status asked = ask_from_same_port(config, keys->keys, *target); !asked) {
-      return std::unexpected(asked.error());
-    }
-    // The peer is introduced and connects as well, and it may be the only one of the two that can. Whoever else is to
-    // be answered has to know this side's key; what a stranger begins all the same is nobody's business.
-    config.endpoint.accept_incoming = true;
-    config.endpoint.max_connections = kMostIncoming;
-  }
+  auto copy = KeyPair::from_secret(keys->keys.secret().bytes());
+  if (!copy) return std::unexpected(copy.error());
   auto opened = open_observed(options, config, std::move(keys->keys), cost);
+  if (opened && asks) opened = ask_over(std::move(*opened), options, config, std::move(*copy), *target);
   if (!opened) return opened;
   opened->addresses = std::move(*addresses);
   opened->peer_key = target->key;
