@@ -91,7 +91,7 @@ void NetcheckSocket::on_place_event(Instant now, Place& place, const Event& even
     if (!place.seen.round_trip) place.seen.round_trip = answered->round_trip;
   } else if (const auto* closed = std::get_if<Closed>(&event)) {
     place.connection = 0;
-    if (place.seen.problem.empty()) place.seen.problem = printable(closed->text);
+    if (place.seen.problem.empty() && !place.seen.observed) place.seen.problem = printable(closed->text);
   }
 }
 
