@@ -272,6 +272,14 @@ class World {
       offer.attributes.modified = FileTime{.seconds = static_cast<std::int64_t>(input_.number()),
                                            .nanoseconds = input_.number32() % 1'000'000'000};
     }
+    if ((shape & 4) != 0) offer.resume = static_cast<std::uint8_t>(shape >> 6);
+    if ((shape & 8) == 0) return offer;
+    // Something in a folder, or what breaks the rules for it.
+    static constexpr std::array<std::string_view, 10> kPaths{"f/",   "f/a", "f/a/",   "f/a/b",  "g/../x",
+                                                             "f//a", "/f",  "f/.x/y", "f/nul/", "a"};
+    offer.group = input_.byte() % 3;
+    offer.name = kPaths[input_.byte() % kPaths.size()];
+    if (input_.coin()) offer.size = 0;
     return offer;
   }
 
@@ -315,8 +323,10 @@ class World {
     switch (kind) {
       case 0: return offer();
       case 1:
-        return FileAccept{
-            .transfer = id(), .window = input_.number(), .files = static_cast<std::uint16_t>(input_.number())};
+        return FileAccept{.transfer = id(),
+                          .window = input_.number(),
+                          .files = static_cast<std::uint16_t>(input_.number()),
+                          .held = input_.one_in(4) ? input_.number() : 0};
       case 2: return FileRefuse{.transfer = id(), .code = RefuseCode{input_.byte()}, .text = said()};
       case 3: return StreamCredit{.stream = stream(), .limit = input_.number()};
       case 4: return FileFinish{.transfer = id(), .hash = hash()};

@@ -18,6 +18,7 @@ void add_pipe_command(CLI::App& app, int& exit_code);
 void add_forward_command(CLI::App& app, int& exit_code);
 void add_peers_command(CLI::App& app, int& exit_code);
 void add_rendezvous_command(CLI::App& app, int& exit_code);
+void add_netcheck_command(CLI::App& app, int& exit_code);
 void add_ping_command(CLI::App& app, int& exit_code);
 // `extension` may be null; it outlives the parser.
 void add_perf_command(CLI::App& app, int& exit_code, PerfExtension* extension);

@@ -24,6 +24,7 @@ constexpr std::array kCommandSchemas = {CommandSchema{"keygen", "", "godwit-key"
                                         CommandSchema{"ping", "", "godwit-ping", 1},
                                         CommandSchema{"peers", "list", "godwit-peers", 1},
                                         CommandSchema{"rendezvous", "", "godwit-rendezvous", 1},
+                                        CommandSchema{"netcheck", "", "godwit-netcheck", 1},
                                         CommandSchema{"pipe", "", "godwit-pipe", 1},
                                         CommandSchema{"forward", "", "godwit-forward-event", 1, true},
                                         CommandSchema{"perf", "client", "godwit-perf", 1},

@@ -1,7 +1,6 @@
-// `godwit listen`: receives files into a folder, and tells of messages, until Ctrl-C.
+// `godwit listen`: receives files into a folder, and tells of messages, until Ctrl-C; or one file to standard output.
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,8 +12,8 @@
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/dialled_peers.h"
-#include "cli/download_folder.h"
 #include "cli/exit_code.h"
+#include "cli/file_destination.h"
 #include "cli/listen_log.h"
 #include "cli/loop.h"
 #include "cli/network_options.h"
@@ -32,7 +31,7 @@ struct ListenOptions {
   NetworkOptions network;
   OutputOptions output;
   TicketOptions ticket;
-  std::string folder;  // empty: the default one
+  std::string folder;  // empty: the default one; "-": standard output
   std::string largest_file;
   std::string all_bytes;
   std::uint64_t all_files = 100'000;
@@ -41,6 +40,8 @@ struct ListenOptions {
   std::vector<std::string> dial;  // HEX@ADDR:PORT
   bool once = false;
   bool sync = false;
+
+  [[nodiscard]] bool to_standard_output() const { return folder == "-"; }
 };
 
 Result<std::vector<DialledPeers::Peer>> parse_dials(const std::vector<std::string>& texts) {
@@ -66,7 +67,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
         node_(node),
         dials_(node.endpoint(), dials),
         receiver_(node.endpoint(), store, make_receiver_options(), *this),
-        log_(options.output) {
+        log_(options.output, options.to_standard_output()) {
     for (const std::string& text : options.allow) allowed_.push_back(*PublicKey::from_hex(text));
   }
 
@@ -82,6 +83,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     if (!std::holds_alternative<Closed>(event)) return;
     remotes_.erase(connection);
     proven_.erase(connection);
+    if (folder_senders_.erase(connection) > 0) end_once(connection, true);
     if (connection == last_connection_) sender_left_ = true;
   }
 
@@ -109,7 +111,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   [[nodiscard]] bool done() const override { return finished_at_ && (sender_left_ || now_ >= *finished_at_ + kLinger); }
   [[nodiscard]] bool failed() const { return failed_; }
   // A signal is how a listener ends; but a file, or the one that --once waits for, was cut off by it.
-  [[nodiscard]] bool has_work() const { return options_.once || receiver_.unfinished() > 0; }
+  [[nodiscard]] bool has_work() const { return ends_after_one() || receiver_.unfinished() > 0; }
   void cancel(Instant now) { receiver_.cancel_all(now, "the receiver ends"); }
 
   void on_file_received(ConnectionId connection, const ReceivedFile& file) override {
@@ -120,12 +122,13 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
                    .bytes = file.size,
                    .sha256 = to_hex(file.hash),
                    .seconds = to_seconds(file.elapsed)});
-    end_once(connection, false);
+    if (is_within_folder(connection, file.name, false)) return;
+    end_once(connection, folder_senders_.contains(connection) && folder_senders_[connection]);
   }
   void on_file_failed(ConnectionId connection, const std::string& name, const std::string& why) override {
     bar_.clear();
     log_.failed(now_, remote_of(connection), name, why);
-    end_once(connection, true);
+    if (!is_within_folder(connection, name, true)) end_once(connection, true);
   }
   void on_file_refused(ConnectionId connection, std::string_view name, std::string_view why) override {
     bar_.clear();
@@ -147,6 +150,8 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
  private:
   static constexpr Duration kLinger = 2s;
 
+  [[nodiscard]] bool ends_after_one() const { return options_.once || options_.to_standard_output(); }
+
   [[nodiscard]] FileReceiver::Options make_receiver_options() {
     FileReceiver::Options result;
     FileReceiverLimits& limits = result.limits;
@@ -155,6 +160,8 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     limits.all_files = options_.all_files;
     const std::size_t buffer = node_.backend().socket().receive_buffer_bytes();
     limits.window = options_.network.window_bytes().value_or(credit_window(buffer, 2));
+    result.one_file = options_.to_standard_output();
+    result.proven_key = [this](ConnectionId connection) { return proven_key(connection); };
     if (!options_.allow.empty()) {
       result.may_send = [this](ConnectionId connection) { return is_allowed(connection); };
     }
@@ -163,20 +170,30 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
 
   // A dialled connection comes about only when the peer has proved its key (run_listen demands it), and so does any
   // extended session.
-  [[nodiscard]] bool is_allowed(ConnectionId connection) const {
-    if (const auto proven = proven_.find(connection); proven != proven_.end()) {
-      return std::ranges::find(allowed_, proven->second) != allowed_.end();
-    }
+  [[nodiscard]] std::optional<PublicKey> proven_key(ConnectionId connection) const {
+    if (const auto proven = proven_.find(connection); proven != proven_.end()) return proven->second;
     const PublicKey* const key = dials_.key_of(connection);
-    return key != nullptr && std::ranges::find(allowed_, *key) != allowed_.end();
+    return key == nullptr ? std::nullopt : std::optional(*key);
+  }
+  [[nodiscard]] bool is_allowed(ConnectionId connection) const {
+    const auto key = proven_key(connection);
+    return key && std::ranges::find(allowed_, *key) != allowed_.end();
   }
 
   [[nodiscard]] SocketAddress remote_of(ConnectionId connection) const {
     const auto found = remotes_.find(connection);
     return found == remotes_.end() ? SocketAddress() : found->second;
   }
+  // A folder ends with itself, after all that is in it, or with the connection. Notes it, and whether something failed.
+  [[nodiscard]] bool is_within_folder(ConnectionId connection, const std::string& name, bool failed) {
+    const std::size_t first = name.find('/');
+    if (first == std::string::npos || !remotes_.contains(connection)) return false;
+    bool& any_failed = folder_senders_[connection];
+    any_failed = any_failed || failed;
+    return first + 1 < name.size();
+  }
   void end_once(ConnectionId connection, bool failed) {
-    if (!options_.once || finished_at_) return;
+    if (!ends_after_one() || finished_at_) return;
     failed_ = failed;
     finished_at_ = now_;
     last_connection_ = connection;
@@ -188,7 +205,8 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   DialledPeers dials_;
   std::vector<PublicKey> allowed_;
   std::map<ConnectionId, SocketAddress> remotes_;
-  std::map<ConnectionId, PublicKey> proven_;  // of extended sessions
+  std::map<ConnectionId, PublicKey> proven_;     // of extended sessions
+  std::map<ConnectionId, bool> folder_senders_;  // connections that send a folder; whether something in it failed
   FileReceiver receiver_;
   ListenLog log_;
   ProgressBar bar_;
@@ -223,14 +241,9 @@ int run_listen(const ListenOptions& options) {
     print_error(dials.error().message);
     return kUsage;
   }
-  std::filesystem::path folder = options.folder;
-  if (folder.empty()) {
-    auto standard = default_output_folder();
-    if (!standard) {
-      print_error(standard.error().message);
-      return kUsage;
-    }
-    folder = std::move(*standard);
+  if (options.to_standard_output() && options.output.json) {
+    print_error("--json and --output - would both write to standard output: --json-file FILE is for both");
+    return kUsage;
   }
   NodeConfig config = make_node_config(options.network);
   config.endpoint.handshake.require_authenticated_peer = !dials->empty() || !options.ticket.via.empty();
@@ -241,12 +254,13 @@ int run_listen(const ListenOptions& options) {
     return exit_code_of(opened.error());
   }
   Node& node = *opened->node;
-  auto store = FileStore::open({.folder = folder, .sync = options.sync, .wake = [&node] { node.wake(); }});
-  if (!store) {
-    print_error(store.error().message);
+  auto destination =
+      FileDestination::open({.output = options.folder, .sync = options.sync, .wake = [&node] { node.wake(); }});
+  if (!destination) {
+    print_error(destination.error().message);
     return kUsage;
   }
-  ListenCommand command(options, *dials, node, **store);
+  ListenCommand command(options, *dials, node, (*destination)->store());
   auto findable = make_findable(command, node, options.ticket);
   if (!findable) {
     print_error(findable.error().message);
@@ -255,7 +269,7 @@ int run_listen(const ListenOptions& options) {
   Loop loop(node, **findable);
   command.log().listening(node, options.ticket, options.network.extended == "require");
   if (options.folder.empty()) {
-    (options.output.json ? print_note : print_line)("files go to " + printable_text(folder.string()));
+    (options.output.json ? print_note : print_line)("files go to " + printable_text((*destination)->folder().string()));
   }
   say_who_may_send(options, *dials);
   const bool finished = loop.run();
@@ -276,8 +290,10 @@ void add_listen_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ListenOptions>();
   CLI::App* const command = app.add_subcommand("listen", "Receives files and messages until Ctrl-C");
   command
-      ->add_option("--output", options->folder,
-                   "folder for received files; none is ever overwritten; default: godwit in your download folder")
+      ->add_option(
+          "--output", options->folder,
+          "folder for received files; none is ever overwritten; default: godwit in your download folder; -: the "
+          "bytes of one file to standard output, and then end")
       ->type_name("DIR");
   command->add_flag("--once", options->once,
                     "end after the first file: code 0 when it is complete and verified, else 1");

@@ -40,18 +40,20 @@ std::string name_of(const SocketAddress& peer) {
 
 }  // namespace
 
-ListenLog::ListenLog(const OutputOptions& output) : output_(output), files_(kFileLimit), messages_(kMessageLimit) {
+ListenLog::ListenLog(const OutputOptions& output, bool notes_only)
+    : output_(output), notes_only_(notes_only), files_(kFileLimit), messages_(kMessageLimit) {
   for (Json& list : lists_) list = Json::array();
 }
 
 void ListenLog::listening(const Node& node, const TicketOptions& ticket, bool requires_extended) {
-  print_listening(node, output_, ticket, requires_extended);
+  print_listening(node, {.json = output_.json || notes_only_, .json_file = {}}, ticket, requires_extended);
   if (!output_.json) return;
   print_event("listening",
               {{"address", node.local_address().to_string()}, {"public_key", node.endpoint().public_key().to_hex()}});
 }
 
 void ListenLog::received(Instant now, const SocketAddress& peer, const Received& file) {
+  const bool folder = file.name.ends_with('/');
   const double rate = file.seconds > 0 ? static_cast<double>(file.bytes) * 8 / file.seconds : 0;
   add(now, peer, Kind::kReceived,
       {{"name", file.name},
@@ -59,8 +61,9 @@ void ListenLog::received(Instant now, const SocketAddress& peer, const Received&
        {"bytes", file.bytes},
        {"sha256", file.sha256},
        {"seconds", file.seconds}},
-      fmt::format("received {}: {} from {} in {:.2f} s, {}, sha256 {}", printable_text(file.name),
-                  format_bytes(file.bytes), name_of(peer), file.seconds, format_rate(rate), file.sha256));
+      folder ? fmt::format("received the folder {} from {}", printable_text(file.name), name_of(peer))
+             : fmt::format("received {}: {} from {} in {:.2f} s, {}, sha256 {}", printable_text(file.name),
+                           format_bytes(file.bytes), name_of(peer), file.seconds, format_rate(rate), file.sha256));
 }
 
 void ListenLog::failed(Instant now, const SocketAddress& peer, std::string_view name, std::string_view why) {
@@ -111,7 +114,7 @@ void ListenLog::add(Instant now, const SocketAddress& peer, Kind kind, Json entr
     } else if (kind == Kind::kRefused || kind == Kind::kDropped) {
       print_warning(line);
     } else if (!output_.json) {
-      print_line(line);
+      (notes_only_ ? print_note : print_line)(line);
     }
   }
   if (kind == Kind::kDropped) return;

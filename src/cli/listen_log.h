@@ -17,8 +17,8 @@ namespace godwit::cli {
 
 class ListenLog {
  public:
-  // `output` outlives it.
-  explicit ListenLog(const OutputOptions& output);
+  // `output` outlives it. `notes_only`: standard output has other things to carry, and every line is a note.
+  ListenLog(const OutputOptions& output, bool notes_only);
 
   void listening(const Node& node, const TicketOptions& ticket, bool requires_extended);
 
@@ -58,6 +58,7 @@ class ListenLog {
   void print_event(std::string_view event, measure::Json members) const;
 
   const OutputOptions& output_;
+  const bool notes_only_;
   LogLimit files_;
   LogLimit messages_;
   LogLimit complaints_;

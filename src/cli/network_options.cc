@@ -32,6 +32,9 @@ std::vector<std::string> words(std::span<const std::string_view> names) {
   return {names.begin(), names.end()};
 }
 
+// Connections to a client that others begin.
+constexpr std::size_t kMostIncoming = 8;
+
 enum class Role : std::uint8_t { kClient, kServer };
 
 Result<LoadedKey> load_keys(const NetworkOptions& options, Role role) {
@@ -247,6 +250,41 @@ std::vector<SocketAddress> all_addresses(const PeerTarget& target) {
   return all;
 }
 
+// Whether the peer, as the rendezvous sees it, has another port than on its own addresses: its translation does not
+// keep ports, and may well choose another one for each destination.
+bool changes_ports(const PeerTarget& target) {
+  if (target.addresses.empty()) return false;
+  const SocketAddress& seen = target.addresses.front();
+  bool changes = false;
+  for (const SocketAddress& each : target.addresses) {
+    const auto same_host = [&each](const SocketAddress& other) { return each.with_port(0) == other.with_port(0); };
+    // A relay's ports are the rendezvous's.
+    const bool relayed = std::ranges::any_of(target.rendezvous, [&](const RendezvousPlace& place) {
+      return std::ranges::any_of(place.addresses, same_host);
+    });
+    if (same_host(seen) || relayed || each.is_ipv4() != seen.is_ipv4()) continue;
+    if (each.port() == seen.port()) return false;
+    changes = true;
+  }
+  return changes;
+}
+
+// Asks the rendezvous over the node. A peer that can only be met where it connects from is let in: the node makes place
+// for one on the same port that accepts connections. Whoever is to be answered has to know this side's key; what a
+// stranger begins all the same is nobody's business.
+Result<OpenedNode> ask_over(OpenedNode opened, const NetworkOptions& options, NodeConfig& config, KeyPair keys,
+                            PeerTarget& target) {
+  if (const Status asked = ask_rendezvous(*opened.node, target); !asked) return std::unexpected(asked.error());
+  if (!changes_ports(target)) return opened;
+  config.socket.bind = opened.node->local_address();
+  config.endpoint.accept_incoming = true;
+  config.endpoint.max_connections = kMostIncoming;
+  opened.observation.reset();
+  opened.node.reset();
+  opened.trace.reset();
+  return open_observed(options, config, std::move(keys), nullptr);
+}
+
 }  // namespace
 
 Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions& peer, NodeConfig config,
@@ -288,11 +326,11 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
   }
   config.socket.bind = client_bind(all_addresses(*target));
   if (!options.bind.empty()) config.socket.bind = *parse_bind(options.bind);
+  auto copy = KeyPair::from_secret(keys->keys.secret().bytes());
+  if (!copy) return std::unexpected(copy.error());
   auto opened = open_observed(options, config, std::move(keys->keys), cost);
+  if (opened && asks) opened = ask_over(std::move(*opened), options, config, std::move(*copy), *target);
   if (!opened) return opened;
-  if (asks) {
-    if (const Status asked = ask_rendezvous(*opened->node, *target); !asked) return std::unexpected(asked.error());
-  }
   opened->addresses = std::move(*addresses);
   opened->peer_key = target->key;
   return opened;
@@ -321,6 +359,14 @@ Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config,
   auto keys = prepare_server(options, config);
   if (!keys) return std::unexpected(keys.error());
   return open_observed(options, config, std::move(*keys), cost);
+}
+
+Result<OpenedNode> open_unlisted(const NetworkOptions& options, NodeConfig config,
+                                 const std::vector<SocketAddress>& peers) {
+  auto keys = load_keys(options, Role::kClient);
+  if (!keys) return std::unexpected(keys.error());
+  config.socket.bind = options.bind.empty() ? client_bind(peers) : *parse_bind(options.bind);
+  return open_observed(options, config, std::move(keys->keys), nullptr);
 }
 
 Result<OpenedShards> open_shards(const NetworkOptions& options, NodeConfig config, std::size_t count) {

@@ -88,6 +88,10 @@ struct OpenedNode {
                                              trace::CostSink* cost = nullptr);
 [[nodiscard]] Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config,
                                              trace::CostSink* cost = nullptr);
+// With a client's key, on --bind or on a port that the system chooses, of the families that `peers` have; accepts
+// incoming connections.
+[[nodiscard]] Result<OpenedNode> open_unlisted(const NetworkOptions& options, NodeConfig config,
+                                               const std::vector<SocketAddress>& peers);
 struct OpenedShards {
   std::unique_ptr<Shards> shards;
   std::unique_ptr<Observation> observation;

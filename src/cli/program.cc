@@ -28,6 +28,7 @@ int parse_and_run(int count, char** arguments, const ProgramExtension& extension
   add_forward_command(app, exit_code);
   add_peers_command(app, exit_code);
   add_rendezvous_command(app, exit_code);
+  add_netcheck_command(app, exit_code);
   add_ping_command(app, exit_code);
   add_perf_command(app, exit_code, extension.perf);
   for (const auto add : extension.commands) add(app, exit_code);

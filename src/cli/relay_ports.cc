@@ -44,6 +44,16 @@ std::optional<RelaySockets::Side> RelaySockets::open_side(const SocketAddress& r
   return Side{.backend = std::move(*backend), .remote = remote};
 }
 
+std::optional<SocketAddress> RelaySockets::heard_from(const SocketAddress& port) const {
+  for (const Link& link : links_) {
+    for (const Side& side : link.sides) {
+      if (!side.heard || host_.with_port(side.backend->socket().local_address().port()) != port) continue;
+      return side.remote;
+    }
+  }
+  return std::nullopt;
+}
+
 void RelaySockets::on_turn(Instant now) {
   for (Link& link : links_) {
     pass_on(now, link, 0);
@@ -67,6 +77,7 @@ void RelaySockets::pass_on(Instant now, Link& link, std::size_t from) {
         continue;
       }
       source.remote = run.remote;
+      source.heard = true;
       link.used = now;
       DatagramBatch onward = run;
       onward.remote = goal.remote;

@@ -32,6 +32,7 @@ class RelaySockets final : public RelayPorts {
   ~RelaySockets() override;
 
   [[nodiscard]] std::optional<Pair> open(Instant now, const SocketAddress& asker, const SocketAddress& peer) override;
+  [[nodiscard]] std::optional<SocketAddress> heard_from(const SocketAddress& port) const override;
   // Passes on what has come; once a turn.
   void on_turn(Instant now);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
@@ -44,6 +45,7 @@ class RelaySockets final : public RelayPorts {
   struct Side {
     std::unique_ptr<Backend> backend;
     SocketAddress remote;
+    bool heard = false;  // something has come from there
   };
   struct Link {
     std::array<Side, 2> sides;

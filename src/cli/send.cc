@@ -1,8 +1,9 @@
-// `godwit send`: files and messages to one peer; done when the receiver has confirmed each.
+// `godwit send`: files, folders and messages to one peer; done when the receiver has confirmed each.
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "cli/loop.h"
 #include "cli/network_options.h"
 #include "runtime/clock.h"
+#include "transfer/file_name.h"
 #include "transfer/file_send_session.h"
 #include "wire/limits.h"
 
@@ -27,6 +29,7 @@ struct SendCommandOptions {
   OutputOptions output;
   std::vector<std::string> files;
   std::string name;
+  bool resume = false;
   std::vector<std::string> messages;
 };
 
@@ -59,6 +62,7 @@ class SendCommand final : public LoopCommand {
     FileSendSession::Options session{.addresses = opened.addresses, .peer_key = opened.peer_key};
     for (const std::string& file : options.files) session.files.emplace_back(file);
     if (!options.name.empty()) session.name = options.name;
+    session.resume = options.resume;
     for (const std::string& text : options.messages) session.messages.emplace_back(text.begin(), text.end());
     session.wake = [node = opened.node.get()] { node->wake(); };
     session.notice = [](const std::string& text) { print_note("godwit: " + text); };
@@ -73,16 +77,16 @@ class SendCommand final : public LoopCommand {
       print_error(*file.failure);
       return;
     }
-    const std::string own = file.path.filename().string();
-    if (file.name != own && file.path != "-" && options_.name.empty()) {
-      print_note("'" + printable_text(own, 80) + "' was sent as '" + file.name + "'");
+    if (file.name != file.own_name && file.path != "-" && options_.name.empty()) {
+      print_note("'" + printable_text(file.own_name, 80) + "' was sent as '" + file.name + "'");
     }
-    if (!options_.output.json) {
-      const double seconds = to_seconds(file.elapsed);
-      print_line(fmt::format(
-          "sent {}: {} in {:.2f} s, {}, sha256 {}, confirmed", printable_text(file.name), format_bytes(file.size),
-          seconds, format_rate(seconds > 0 ? static_cast<double>(file.size) * 8 / seconds : 0), to_hex(file.hash)));
-    }
+    if (options_.output.json) return;
+    if (is_folder_path(file.name)) return print_line(fmt::format("sent the folder {}", printable_text(file.name)));
+    const double seconds = to_seconds(file.elapsed);
+    const double rate = seconds > 0 ? static_cast<double>(file.size - file.held) * 8 / seconds : 0;
+    const std::string held = file.held > 0 ? format_bytes(file.held) + " of it held already, " : "";
+    print_line(fmt::format("sent {}: {} in {:.2f} s, {}{}, sha256 {}, confirmed", printable_text(file.name),
+                           format_bytes(file.size), seconds, held, format_rate(rate), to_hex(file.hash)));
   }
 
   const SendCommandOptions& options_;
@@ -99,6 +103,7 @@ measure::Json to_json(const FileSendSession& session) {
     files.push_back(
         {{"name", printable_text(file.name)},
          {"bytes", file.size},
+         {"held_bytes", file.held},
          {"confirmed", confirmed},
          {"sha256", confirmed ? measure::Json(to_hex(file.hash)) : measure::Json()},
          {"seconds", confirmed ? measure::Json(seconds) : measure::Json()},
@@ -118,6 +123,11 @@ measure::Json to_json(const FileSendSession& session) {
           {"reconnections", session.reconnections()}};
 }
 
+bool is_folder(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
+
 // What can be known to be wrong before anything is dialled.
 Status check(const SendCommandOptions& options) {
   if (options.files.empty() && options.messages.empty()) {
@@ -132,6 +142,9 @@ Status check(const SendCommandOptions& options) {
   if (!options.name.empty() && options.files.size() != 1) {
     return failure(ErrorCode::kInvalidArgument, "--name is for one FILE");
   }
+  if (options.resume && std::ranges::any_of(options.files, is_folder)) {
+    return failure(ErrorCode::kInvalidArgument, "--resume is for files, not for folders");
+  }
   if (std::ranges::count(options.files, "-") > 1) {
     return failure(ErrorCode::kInvalidArgument, "standard input ('-') can be sent once");
   }
@@ -144,7 +157,7 @@ bool nothing_readable(const SendCommandOptions& options) {
   std::vector<Error> problems;
   for (const std::string& file : options.files) {
     auto facts = FileReader::inspect(file);
-    if (facts) return false;
+    if (facts || is_folder(file)) return false;
     problems.push_back(std::move(facts.error()));
   }
   for (const Error& problem : problems) print_error(problem.message);
@@ -193,10 +206,13 @@ int run_send(const SendCommandOptions& options) {
 
 void add_send_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<SendCommandOptions>();
-  CLI::App* const command = app.add_subcommand("send", "Sends files; ends well when the receiver has confirmed each");
+  CLI::App* const command =
+      app.add_subcommand("send", "Sends files and folders; ends well when the receiver has confirmed each");
   add_peer_options(*command, options->peer);
-  command->add_option("FILE", options->files, "files to send; - is standard input");
+  command->add_option("FILE", options->files, "files and folders to send; - is standard input");
   command->add_option("--name", options->name, "name of the one FILE for the receiver")->type_name("TEXT");
+  command->add_flag("--resume", options->resume,
+                    "go on from what the receiver holds of a FILE, and have it keep what has come if this is cut off");
   command->add_option("--message", options->messages, "a text to send as one short message, before the files")
       ->allow_extra_args(false)  // what follows are files
       ->type_name("TEXT");

@@ -12,12 +12,11 @@ constexpr std::size_t kMostNotices = 8;
 
 // A rendezvous is trusted with who is where, and not with whom this side sends datagrams to: what is no address of the
 // host that it names first, nor of a private network, is left out.
-std::vector<SocketAddress> addresses_to_try(const Candidates& candidates, const std::optional<SocketAddress>& relay) {
+std::vector<SocketAddress> addresses_to_try(const Candidates& candidates) {
   std::vector<SocketAddress> result;
   for (const SocketAddress& each : candidates) {
     if (is_plausible_candidate(each, candidates.front())) result.push_back(each);
   }
-  if (relay) result.push_back(*relay);
   return result;
 }
 
@@ -41,6 +40,11 @@ bool RendezvousClient::on_event(Instant now, ConnectionId connection, const Even
 }
 
 bool RendezvousClient::on_dial_event(ConnectionId connection, const Event& event) {
+  if (const auto* const connected = std::get_if<Connected>(&event)) {
+    for (Dial& dial : dials_) {
+      if (connected->peer->key == dial.key) dial.relay.reset();
+    }
+  }
   for (Dial& dial : dials_) {
     const auto attempt = std::ranges::find(dial.attempts, connection);
     if (attempt == dial.attempts.end()) continue;
@@ -80,12 +84,23 @@ void RendezvousClient::on_own_event(Instant now, const Event& event) {
 
 void RendezvousClient::introduce(Instant now, const RendezvousIntroduced& introduced) {
   if (introduced.candidates.empty() || dials_.size() >= kMostDials || !introductions_.admit(now)) return;
-  Dial dial{.attempts = {}, .until = now + kDialTime};
-  for (const SocketAddress& address : addresses_to_try(introduced.candidates, introduced.relay)) {
-    // What fails at once has failed for this address alone.
-    if (const auto attempt = endpoint_.connect(now, address, introduced.key)) dial.attempts.push_back(*attempt);
-  }
+  Dial dial{.key = introduced.key,
+            .attempts = {},
+            .until = now + kDialTime,
+            .relay = introduced.relay,
+            .relay_at = now + kRelayPause};
+  for (const SocketAddress& address : addresses_to_try(introduced.candidates)) connect(now, dial, address);
   dials_.push_back(std::move(dial));
+}
+
+// What fails at once has failed for this address alone.
+void RendezvousClient::connect(Instant now, Dial& dial, const SocketAddress& address) {
+  // The asker may have been faster: what it has begun must not be replaced.
+  const auto connections = endpoint_.connections();
+  const bool there =
+      std::ranges::any_of(connections, [&](ConnectionId each) { return endpoint_.remote_address(each) == address; });
+  if (there) return;
+  if (const auto attempt = endpoint_.connect(now, address, dial.key)) dial.attempts.push_back(*attempt);
 }
 
 void RendezvousClient::retry(Instant now, const std::string& why) {
@@ -105,10 +120,11 @@ void RendezvousClient::on_turn(Instant now) {
     if (const Status started = connector_.start(now); !started) retry(now, started.error().message);
   }
   for (Dial& dial : dials_) {
+    if (dial.relay && now >= dial.relay_at) connect(now, dial, *std::exchange(dial.relay, std::nullopt));
     if (now < dial.until) continue;
     for (const ConnectionId attempt : dial.attempts) endpoint_.close(now, attempt, "nobody has answered");
   }
-  std::erase_if(dials_, [](const Dial& dial) { return dial.attempts.empty(); });
+  std::erase_if(dials_, [](const Dial& dial) { return dial.attempts.empty() && !dial.relay; });
 }
 
 std::optional<Instant> RendezvousClient::next_timeout() const {
@@ -117,7 +133,10 @@ std::optional<Instant> RendezvousClient::next_timeout() const {
     if (at && (!next || *at < *next)) next = at;
   };
   consider(connector_.next_timeout());
-  for (const Dial& dial : dials_) consider(dial.until);
+  for (const Dial& dial : dials_) {
+    consider(dial.until);
+    if (dial.relay) consider(dial.relay_at);
+  }
   return next;
 }
 

@@ -46,14 +46,20 @@ class RendezvousClient {
   static constexpr Duration kLongestPause = 30s;
   static constexpr Duration kDialTime = 8s;      // of one introduction
   static constexpr std::size_t kMostDials = 16;  // at a time
+  // The relay's turn: a direct way has been found by then, or the asker is about to try the relay.
+  static constexpr Duration kRelayPause = 400ms;
 
   // One introduction: an attempt to each address of the asker, who chooses the one that stays.
   struct Dial {
+    PublicKey key;
     std::vector<ConnectionId> attempts;  // without a result
     Instant until{};
+    std::optional<SocketAddress> relay{};  // still to be connected to
+    Instant relay_at{};
   };
 
   void on_own_event(Instant now, const Event& event);
+  void connect(Instant now, Dial& dial, const SocketAddress& address);
   // True when the event ends an attempt that has failed.
   [[nodiscard]] bool on_dial_event(ConnectionId connection, const Event& event);
   void introduce(Instant now, const RendezvousIntroduced& introduced);

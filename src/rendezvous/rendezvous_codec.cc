@@ -13,6 +13,8 @@ constexpr std::uint8_t kTypeFind = 2;
 constexpr std::uint8_t kTypeRegistered = 3;
 constexpr std::uint8_t kTypeFound = 4;
 constexpr std::uint8_t kTypeIntroduced = 5;
+constexpr std::uint8_t kTypeWhere = 6;
+constexpr std::uint8_t kTypeSeen = 7;
 
 constexpr std::uint8_t kFamilyNone = 0;
 constexpr std::uint8_t kFamilyIpv4 = 4;
@@ -107,6 +109,17 @@ struct Encoder {
     write_address(out, message.relay);
     return out.take();
   }
+  std::vector<std::uint8_t> operator()(const RendezvousWhere& message) const {
+    FieldWriter out = begin(kTypeWhere);
+    write_address(out, message.port);
+    return out.take();
+  }
+  std::vector<std::uint8_t> operator()(const RendezvousSeen& message) const {
+    FieldWriter out = begin(kTypeSeen);
+    write_address(out, message.port);
+    write_address(out, message.observed);
+    return out.take();
+  }
 };
 
 // Private (RFC 1918), shared (RFC 6598) and unique local (RFC 4193) networks.
@@ -173,6 +186,8 @@ std::optional<RendezvousMessage> decode_rendezvous(ByteView bytes) {
                                     .candidates = read_addresses(reader),
                                     .relay = read_address(reader)};
       break;
+    case kTypeWhere: result = RendezvousWhere{.port = read_address(reader)}; break;
+    case kTypeSeen: result = RendezvousSeen{.port = read_address(reader), .observed = read_address(reader)}; break;
     default: break;
   }
   return reader.complete() ? result : std::nullopt;

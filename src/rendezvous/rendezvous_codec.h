@@ -61,8 +61,17 @@ struct RendezvousIntroduced {
   Candidates candidates;
   std::optional<SocketAddress> relay;
 };
-using RendezvousMessage =
-    std::variant<RendezvousRegister, RendezvousFind, RendezvousRegistered, RendezvousFound, RendezvousIntroduced>;
+// To the rendezvous: at which address does a port of the relay see this side? Of a pair that the asker belongs to.
+struct RendezvousWhere {
+  std::optional<SocketAddress> port;  // as the asker was told it
+};
+// The answer; nothing where nothing has come, or the port is none of the asker's.
+struct RendezvousSeen {
+  std::optional<SocketAddress> port;
+  std::optional<SocketAddress> observed;
+};
+using RendezvousMessage = std::variant<RendezvousRegister, RendezvousFind, RendezvousRegistered, RendezvousFound,
+                                       RendezvousIntroduced, RendezvousWhere, RendezvousSeen>;
 
 [[nodiscard]] std::vector<std::uint8_t> encode_rendezvous(const RendezvousMessage& message);
 // Nothing for what is none, is cut short, has an unknown type or too many addresses. Addresses that no peer can have

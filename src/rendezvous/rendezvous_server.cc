@@ -69,6 +69,9 @@ void RendezvousServer::on_message(Instant now, ConnectionId connection, Peer& pe
   }
   if (const auto* question = std::get_if<RendezvousFind>(&message))
     return send(now, connection, find(now, peer, *question));
+  if (const auto* where = std::get_if<RendezvousWhere>(&message)) {
+    return send(now, connection, look_up(now, peer, *where));
+  }
   ++statistics_.ignored;
 }
 
@@ -114,6 +117,15 @@ RendezvousFound RendezvousServer::find(Instant now, Peer& asker, const Rendezvou
   send(now, found->second, introduced);
   answer.candidates = candidates_of(peer.address, peer.candidates);
   ++statistics_.introductions;
+  return answer;
+}
+
+// Nobody is told of a host that is not his own.
+RendezvousSeen RendezvousServer::look_up(Instant now, Peer& asker, const RendezvousWhere& message) const {
+  RendezvousSeen answer{.port = message.port, .observed = {}};
+  if (!message.port || relay_ == nullptr || !asker.questions.admit(now)) return answer;
+  const auto heard = relay_->heard_from(*message.port);
+  if (heard && heard->with_port(0) == asker.address.with_port(0)) answer.observed = heard;
   return answer;
 }
 

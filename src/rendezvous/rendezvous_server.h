@@ -28,6 +28,8 @@ class RelayPorts {
   // For two hosts that have proven these addresses; the relay sends to no other hosts. Nothing when it has no place.
   [[nodiscard]] virtual std::optional<Pair> open(Instant now, const SocketAddress& asker,
                                                  const SocketAddress& peer) = 0;
+  // The address that the side of this port was last heard from at; nothing where it was not, or there is no such port.
+  [[nodiscard]] virtual std::optional<SocketAddress> heard_from(const SocketAddress& port) const = 0;
 };
 
 struct RendezvousLimits {
@@ -73,6 +75,7 @@ class RendezvousServer {
   void on_message(Instant now, ConnectionId connection, Peer& peer, const RendezvousMessage& message);
   [[nodiscard]] RendezvousCode register_peer(ConnectionId connection, Peer& peer, const RendezvousRegister& message);
   [[nodiscard]] RendezvousFound find(Instant now, Peer& asker, const RendezvousFind& message);
+  [[nodiscard]] RendezvousSeen look_up(Instant now, Peer& asker, const RendezvousWhere& message) const;
   void unregister(ConnectionId connection, Peer& peer);
   void send(Instant now, ConnectionId connection, const RendezvousMessage& message);
 

@@ -22,6 +22,9 @@ TEST(RendezvousMessage, ComesBackFromItsBytes) {
       RendezvousRegistered{.code = RendezvousCode::kDone, .observed = std::nullopt},
       RendezvousFound{.request = 8, .code = RendezvousCode::kDone, .candidates = candidates, .relay = candidates[0]},
       RendezvousIntroduced{.key = key, .candidates = candidates, .relay = std::nullopt},
+      RendezvousWhere{.port = candidates[0]},
+      RendezvousSeen{.port = candidates[0], .observed = candidates[1]},
+      RendezvousSeen{.port = candidates[0], .observed = std::nullopt},
   };
   for (const RendezvousMessage& message : messages) {
     const auto bytes = encode_rendezvous(message);
@@ -195,6 +198,48 @@ TEST_F(RendezvousTest, WhatIsNoMessageChangesNothing) {
   }
   ASSERT_TRUE(pair_.run_until([this] { return server_.statistics().ignored == 4; }));
   EXPECT_EQ(server_.registrations(), 1U);
+}
+
+// Has heard from one address at each of two ports.
+class ScriptedRelay final : public RelayPorts {
+ public:
+  std::optional<Pair> open(Instant, const SocketAddress&, const SocketAddress&) override { return std::nullopt; }
+  [[nodiscard]] std::optional<SocketAddress> heard_from(const SocketAddress& port) const override {
+    const auto found = heard.find(port);
+    return found == heard.end() ? std::nullopt : std::optional(found->second);
+  }
+  std::map<SocketAddress, SocketAddress> heard;
+};
+
+TEST_F(RendezvousTest, ARelaysPortSaysWhereItHearsFromTheAskersOwnHostAlone) {
+  const SocketAddress own_port = *SocketAddress::parse("192.0.2.1:5");
+  const SocketAddress others_port = *SocketAddress::parse("192.0.2.1:6");
+  ScriptedRelay relay;
+  relay.heard = {{own_port, pair_.client.address.with_port(4711)}, {others_port, *SocketAddress::parse("192.0.2.9:1")}};
+  RendezvousServer server(*pair_.server.endpoint, &relay, {});
+  pair_.server.on_event = [&server](Instant now, ConnectionId connection, Event& event) {
+    server.on_event(now, connection, event);
+  };
+  std::vector<RendezvousSeen> answers;
+  pair_.client.on_event = [this, &answers](Instant now, ConnectionId connection, Event& event) {
+    if (const auto* message = std::get_if<MessageReceived>(&event)) {
+      const auto decoded = decode_rendezvous(message->payload);
+      const auto* const seen = decoded ? std::get_if<RendezvousSeen>(&*decoded) : nullptr;
+      if (seen != nullptr) answers.push_back(*seen);
+    }
+    static_cast<void>(client_.on_event(now, connection, event));
+  };
+  ASSERT_TRUE(register_client());
+  const ConnectionId connection = pair_.client.endpoint->connections().front();
+  for (const SocketAddress& port : {own_port, others_port, *SocketAddress::parse("192.0.2.1:7")}) {
+    const std::size_t before = answers.size();
+    const auto question = encode_rendezvous(RendezvousWhere{.port = port});
+    ASSERT_TRUE(pair_.client.endpoint->send(pair_.now, connection, Body::owned(std::vector<std::uint8_t>(question))));
+    ASSERT_TRUE(pair_.run_until([&] { return answers.size() > before; }));
+    EXPECT_EQ(answers.back().port, port);
+    EXPECT_EQ(answers.back().observed.has_value(), port == own_port);
+  }
+  EXPECT_EQ(answers.front().observed->port(), 4711);
 }
 
 class SmallRendezvousTest : public RendezvousTest {

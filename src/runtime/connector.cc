@@ -64,7 +64,18 @@ bool Connector::on_event(Instant now, ConnectionId connection, const Event& even
     return true;
   }
   const auto attempt = std::ranges::find(running_, connection, &Attempt::connection);
-  if (attempt == running_.end()) return false;
+  if (attempt == running_.end()) {
+    // Behind a translation that has another port for each destination the peer reaches this side, and not the other
+    // way round: what it has begun is as good as an attempt. At an address that is to be tried it waits for its turn,
+    // as that of a relay, which is the last.
+    const auto* const connected = std::get_if<Connected>(&event);
+    if (connected == nullptr || !connecting_ || connected->initiator || connected->peer->key != peer_) return false;
+    if (std::ranges::find(addresses_, connected->remote) != addresses_.end()) return false;
+    connecting_ = false;
+    connection_ = connection;
+    next_start_ = now;
+    return false;
+  }
   if (!connecting_) {  // another one has won
     if (std::holds_alternative<Closed>(event)) running_.erase(attempt);
     return true;

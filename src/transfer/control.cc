@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "transfer/file_name.h"
 #include "wire/fields.h"
 
 namespace godwit {
@@ -39,6 +40,25 @@ FileAttributes read_attributes(FieldReader& in) {
   return result;
 }
 
+// Each member is read in its turn.
+FileOffer read_offer(FieldReader& in) {
+  FileOffer offer{.transfer = in.number<std::uint64_t>(), .size = in.number<std::uint64_t>(), .name = in.text()};
+  offer.attributes = read_attributes(in);
+  if (!in.has(sizeof(std::uint64_t) + 1)) return offer;
+  offer.group = in.number<std::uint64_t>();
+  offer.resume = in.number<std::uint8_t>();
+  return offer;
+}
+
+FileAccept read_accept(FieldReader& in) {
+  FileAccept accept{.transfer = in.number<std::uint64_t>(), .window = in.number<std::uint64_t>()};
+  accept.files = in.optional_number<std::uint16_t>();
+  if (!in.has(sizeof(std::uint64_t) + kSha256Size)) return accept;
+  accept.held = in.number<std::uint64_t>();
+  accept.held_hash = in.array<kSha256Size>();
+  return accept;
+}
+
 PerfCut read_cut(FieldReader& in) {
   constexpr std::size_t kEntryBytes = 18;
   PerfCut cut{.session = in.number<std::uint64_t>(),
@@ -70,8 +90,8 @@ std::optional<ControlMessage> read_fields(ControlType type, FieldReader& in) {
   using U32 = std::uint32_t;
   using U64 = std::uint64_t;
   switch (type) {
-    case ControlType::kOffer: return FileOffer{in.number<U64>(), in.number<U64>(), in.text(), read_attributes(in)};
-    case ControlType::kAccept: return FileAccept{in.number<U64>(), in.number<U64>(), in.optional_number<U16>()};
+    case ControlType::kOffer: return read_offer(in);
+    case ControlType::kAccept: return read_accept(in);
     case ControlType::kRefuse: return FileRefuse{in.number<U64>(), static_cast<RefuseCode>(in.number<U8>()), in.text()};
     case ControlType::kCredit: return StreamCredit{in.number<U32>(), in.number<U64>()};
     case ControlType::kFinish: return FileFinish{in.number<U64>(), in.array<kSha256Size>()};
@@ -103,18 +123,22 @@ struct Encoder {
 
   Bytes operator()(const FileOffer& m) const {
     FieldWriter out = begin(ControlType::kOffer);
-    out.number(m.transfer).number(m.size).text(m.name, kMaxControlText);
+    out.number(m.transfer).number(m.size).text(m.name, kMaxFilePath);
     const FileAttributes& attributes = m.attributes;
-    if (!attributes.mode && !attributes.modified) return out.take();
+    const bool more = m.group > 0 || m.resume > 0;
+    if (!attributes.mode && !attributes.modified && !more) return out.take();
     const FileTime time = attributes.modified.value_or(FileTime{});
     out.number(static_cast<std::uint8_t>((attributes.mode ? kHasMode : 0) | (attributes.modified ? kHasTime : 0)));
     out.number(static_cast<std::uint16_t>(attributes.mode.value_or(0) & FileAttributes::kPermissionBits));
-    return out.number(static_cast<std::uint64_t>(time.seconds)).number(time.nanoseconds).take();
+    out.number(static_cast<std::uint64_t>(time.seconds)).number(time.nanoseconds);
+    if (more) out.number(m.group).number(m.resume);
+    return out.take();
   }
   Bytes operator()(const FileAccept& m) const {
     FieldWriter out = begin(ControlType::kAccept);
     out.number(m.transfer).number(m.window);
-    if (m.files > 0) out.number(m.files);
+    if (m.files > 0 || m.held > 0) out.number(m.files);
+    if (m.held > 0) out.number(m.held).bytes(m.held_hash);
     return out.take();
   }
   Bytes operator()(const FileRefuse& m) const {

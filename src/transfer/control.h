@@ -82,16 +82,25 @@ struct FileAttributes {
 };
 
 struct FileOffer {
+  static constexpr std::uint8_t kResume = 1;  // what the receiver holds of the file may be gone on from
+  static constexpr std::uint8_t kAnew = 2;    // with kResume: what it holds is to be forgotten
+
   std::uint64_t transfer = 0;
   std::uint64_t size = 0;
-  std::string_view name;
+  std::string_view name;  // of something in a folder: a path (refuse_file_path)
   FileAttributes attributes{};
+  // What belongs to one folder has the same number, which is hard to guess; 0: a file by itself. Optional on the wire.
+  std::uint64_t group = 0;
+  std::uint8_t resume = 0;
 };
 struct FileAccept {
   std::uint64_t transfer = 0;
   std::uint64_t window = 0;  // of each of its streams, bytes
   // Files that this receiver lets one connection have unfinished; 0 where it does not say (optional on the wire).
   std::uint16_t files = 0;
+  // The beginning of the file that the receiver holds already, and its SHA-256 (optional on the wire).
+  std::uint64_t held = 0;
+  std::array<std::uint8_t, kSha256Size> held_hash{};
 };
 struct FileRefuse {
   std::uint64_t transfer = 0;

@@ -24,6 +24,28 @@ std::array<std::uint8_t, kSha256Size> some_hash() {
   return hash;
 }
 
+TEST(Control, AFolderAndAResumedFileAreOptionalFieldsAtTheEnd) {
+  const FileOffer plain{.transfer = 1, .size = 2, .name = "a"};
+  const FileAttributes attributes{.mode = 0640};
+  const auto offer = round_trip(
+      FileOffer{.transfer = 1, .size = 2, .name = "a/b", .attributes = attributes, .group = 1ull << 60, .resume = 3});
+  EXPECT_EQ(offer.group, 1ull << 60);
+  EXPECT_EQ(offer.resume, 3U);
+  EXPECT_EQ(offer.attributes, attributes);
+  EXPECT_EQ(round_trip(FileOffer{.transfer = 1, .size = 2, .name = "a", .resume = 1}).attributes, FileAttributes{});
+  // Who sends neither says no more than an older peer did.
+  EXPECT_EQ(encode_control(plain).size(), 4U + 1 + 8 + 8 + 2 + 1);
+  auto cut = encode_control(FileOffer{.transfer = 1, .size = 2, .name = "a/b", .group = 9});
+  cut.pop_back();
+  EXPECT_EQ(std::get<FileOffer>(*decode_control(cut)).group, 0U);
+  const auto accept = round_trip(FileAccept{.transfer = 1, .window = 2, .held = 1ull << 33, .held_hash = some_hash()});
+  EXPECT_EQ(accept.held, 1ull << 33);
+  EXPECT_EQ(accept.held_hash, some_hash());
+  EXPECT_EQ(accept.files, 0U);
+  const std::string path(1024, 'p');
+  EXPECT_EQ(round_trip(FileOffer{.transfer = 1, .size = 2, .name = path, .group = 9}).name, path);
+}
+
 TEST(Control, EveryMessageSurvivesARoundTrip) {
   const auto offer = round_trip(FileOffer{.transfer = 1, .size = 1ull << 40, .name = "a name.txt"});
   EXPECT_EQ(offer.transfer, 1U);

@@ -59,6 +59,14 @@ void FileHash::update(ByteView bytes) {
   GODWIT_ASSERT(EVP_DigestUpdate(context_->evp.get(), bytes.data(), bytes.size()) == 1);
 }
 
+std::array<std::uint8_t, kSha256Size> FileHash::so_far() const {
+  std::array<std::uint8_t, kSha256Size> value{};
+  const std::unique_ptr<EVP_MD_CTX, Context::Free> copy(EVP_MD_CTX_new());
+  GODWIT_ASSERT(copy != nullptr && EVP_MD_CTX_copy_ex(copy.get(), context_->evp.get()) == 1 &&
+                EVP_DigestFinal_ex(copy.get(), value.data(), nullptr) == 1);
+  return value;
+}
+
 std::array<std::uint8_t, kSha256Size> FileHash::finish() {
   std::array<std::uint8_t, kSha256Size> value{};
   GODWIT_ASSERT(EVP_DigestFinal_ex(context_->evp.get(), value.data(), nullptr) == 1);

@@ -40,6 +40,8 @@ class FileHash {
   FileHash& operator=(const FileHash&) = delete;
 
   void update(ByteView bytes);
+  // Of what has come so far; the computation goes on.
+  [[nodiscard]] std::array<std::uint8_t, kSha256Size> so_far() const;
   // Ends the computation: update() may not follow.
   [[nodiscard]] std::array<std::uint8_t, kSha256Size> finish();
 

@@ -173,6 +173,38 @@ std::string acceptable_file_name(std::string_view name) {
   return shortened(std::move(result));
 }
 
+std::vector<std::string_view> names_of_path(std::string_view path) {
+  if (is_folder_path(path)) path.remove_suffix(1);
+  std::vector<std::string_view> names;
+  while (true) {
+    const std::size_t end = path.find('/');
+    names.push_back(path.substr(0, end));
+    if (end == std::string_view::npos) return names;
+    path.remove_prefix(end + 1);
+  }
+}
+
+std::optional<std::string_view> refuse_file_path(std::string_view path) {
+  if (path.size() > kMaxFilePath) return "the path is longer than 1024 bytes";
+  const auto names = names_of_path(path);
+  if (names.size() > kMaxPathNames) return "the path has more than 64 names";
+  if (names.size() < 2 && !is_folder_path(path)) return "what is in a folder has a path";
+  for (const std::string_view name : names) {
+    if (const auto why = refuse_file_name(name)) return why;
+  }
+  return std::nullopt;
+}
+
+std::string acceptable_file_path(std::string_view path) {
+  std::string result;
+  for (const std::string_view name : names_of_path(path)) {
+    if (!result.empty()) result += '/';
+    result += acceptable_file_name(name);
+  }
+  if (is_folder_path(path)) result += '/';
+  return result;
+}
+
 std::string numbered_file_name(std::string_view name, std::uint64_t number) {
   const std::string middle = "." + std::to_string(number);
   const std::string_view extension = extension_of(name);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace godwit {
 
@@ -24,6 +25,21 @@ inline constexpr std::size_t kMaxFileName = 255;
 // that are not UTF-8, and <>:"|?*\. A name that another system reserves for a device (CON, COM1.txt) gets a leading
 // "_".
 [[nodiscard]] std::string acceptable_file_name(std::string_view name);
+
+// Something in a folder that is sent as a whole: names from the folder's own on, with "/" between them, as
+// "photos/2024/beach.jpg"; a folder's path ends with "/". Each name by the rules above.
+inline constexpr std::size_t kMaxFilePath = 1024;  // bytes
+inline constexpr std::size_t kMaxPathNames = 64;
+
+// Why a receiver refuses an offered path; nothing for one from which acceptable_file_path() can make one.
+[[nodiscard]] std::optional<std::string_view> refuse_file_path(std::string_view path);
+// For any bytes that hold a "/". May be longer than kMaxFilePath.
+[[nodiscard]] std::string acceptable_file_path(std::string_view path);
+[[nodiscard]] inline bool is_folder_path(std::string_view path) {
+  return path.ends_with('/');
+}
+// The names of a path, without the "/" of a folder.
+[[nodiscard]] std::vector<std::string_view> names_of_path(std::string_view path);
 
 // "report.pdf" becomes "report.1.pdf", cut to kMaxFileName bytes at a character's boundary. Requires an acceptable
 // name.

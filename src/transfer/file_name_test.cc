@@ -100,6 +100,20 @@ TEST(FileName, HostileNamesAreRefused) {
   EXPECT_TRUE(refuse_file_name(std::string(256, 'x')).has_value());
 }
 
+TEST(FileName, EachNameOfAPathFollowsTheRule) {
+  EXPECT_EQ(names_of_path("a/b/"), (std::vector<std::string_view>{"a", "b"}));
+  EXPECT_EQ(names_of_path("a//b"), (std::vector<std::string_view>{"a", "", "b"}));
+  for (const std::string_view path : {"a/b", "a/", "a/b/", "a/.b/c d"}) {
+    EXPECT_FALSE(refuse_file_path(path).has_value()) << path;
+  }
+  for (const std::string_view path : {"", "a", "/a", "a//b", "a/..", "../a", "a/./b", "a/b//", "a/b\\c", "a/\xff"}) {
+    EXPECT_TRUE(refuse_file_path(path).has_value()) << path;
+  }
+  EXPECT_EQ(acceptable_file_path("a/.git/nul/x:y"), "a/%2Egit/_nul/x%3Ay");
+  EXPECT_EQ(acceptable_file_path("../a/"), "%2E%2E/a/");
+  EXPECT_FALSE(refuse_file_path(acceptable_file_path("../\xff//b/")).has_value());
+}
+
 TEST(FileName, NumbersGoBeforeTheExtension) {
   EXPECT_EQ(numbered_file_name("report.pdf", 1), "report.1.pdf");
   EXPECT_EQ(numbered_file_name("a.tar.gz", 2), "a.tar.2.gz");

@@ -7,12 +7,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <system_error>
 #include <utility>
 
-#include "transfer/digest.h"
+#include "transfer/file_name.h"
+#include "transfer/unnamed_file.h"
 
 namespace godwit {
 namespace {
@@ -32,34 +32,6 @@ std::size_t read_fully(int descriptor, std::uint8_t* to, std::size_t bytes, std:
     done += static_cast<std::size_t>(got);
   }
   return done;
-}
-
-bool write_fully(int descriptor, ByteView bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
-// A file without a name that goes with its descriptor. -1 and errno on failure.
-int open_unnamed_file() {
-  const char* const chosen = std::getenv("TMPDIR");
-  int descriptor = -1;
-  // /tmp is often memory, which is why it comes last.
-  for (const char* const folder : {chosen, "/var/tmp", "/tmp"}) {
-    if (folder == nullptr || *folder == '\0') continue;
-    descriptor = ::open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (descriptor >= 0) return descriptor;
-    std::string name = std::string(folder) + "/godwit-XXXXXX";
-    descriptor = ::mkostemp(name.data(), O_CLOEXEC);
-    if (descriptor < 0) continue;
-    ::unlink(name.c_str());
-    return descriptor;
-  }
-  return descriptor;
 }
 
 FileTime time_of(const struct stat& status) {
@@ -90,28 +62,27 @@ std::unexpected<Error> unreadable(const std::string& shown, int error) {
 
 Result<FileReader::Source> FileReader::open_source(const std::filesystem::path& path) {
   const bool standard_input = path == "-";
-  const std::string shown = standard_input ? "standard input" : "'" + path.string() + "'";
   // O_NONBLOCK: a named pipe would wait for its writer.
-  const int descriptor = standard_input ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-                                        : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  if (descriptor < 0) return unreadable(shown, errno);
+  OwnedDescriptor file(standard_input ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                                      : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  return describe(std::move(file), path, standard_input);
+}
+
+// `file` was opened just now: where it is none, errno says why.
+Result<FileReader::Source> FileReader::describe(OwnedDescriptor file, const std::filesystem::path& path,
+                                                bool standard_input) {
+  const std::string shown = standard_input ? "standard input" : "'" + path.string() + "'";
   struct stat status{};
-  if (::fstat(descriptor, &status) != 0) {
-    const int error = errno;
-    ::close(descriptor);
-    return unreadable(shown, error);
-  }
-  Source source{.descriptor = descriptor, .path = path, .name = standard_input ? "stdin" : path.filename().string()};
+  if (!file || ::fstat(file.get(), &status) != 0) return unreadable(shown, errno);
+  Source source{.path = path, .name = standard_input ? "stdin" : path.filename().string()};
   // Standard input is read from where it stands, even where it is a regular file.
   source.regular = S_ISREG(status.st_mode) && !standard_input;
   // A terminal and /dev/null end; other devices may not.
   const bool ends = S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) ||
-                    (S_ISCHR(status.st_mode) && (::isatty(descriptor) != 0 || path == "/dev/null"));
+                    (S_ISCHR(status.st_mode) && (::isatty(file.get()) != 0 || path == "/dev/null"));
   if (!ends) {
-    ::close(descriptor);
-    return godwit::failure(
-        ErrorCode::kInvalidArgument,
-        shown + (S_ISDIR(status.st_mode) ? " is a directory: name the files in it" : " is a device, not a file"));
+    return godwit::failure(ErrorCode::kInvalidArgument,
+                           shown + (S_ISDIR(status.st_mode) ? " is a directory" : " is a device, not a file"));
   }
   source.identity = {.device = status.st_dev,
                      .inode = status.st_ino,
@@ -121,6 +92,7 @@ Result<FileReader::Source> FileReader::open_source(const std::filesystem::path& 
     source.attributes = {.mode = static_cast<std::uint16_t>(status.st_mode & FileAttributes::kPermissionBits),
                          .modified = source.identity.modified};
   }
+  source.descriptor = file.release();
   return source;
 }
 
@@ -143,6 +115,28 @@ Result<std::unique_ptr<FileReader>> FileReader::open(const std::filesystem::path
   return std::unique_ptr<FileReader>(new FileReader(std::move(*source), std::move(wake)));
 }
 
+// A folder changes while it is sent, perhaps by somebody who may write into it and should not have other files sent.
+Result<std::unique_ptr<FileReader>> FileReader::open_in(const std::filesystem::path& folder,
+                                                        const std::filesystem::path& below,
+                                                        std::function<void()> wake) {
+  const std::filesystem::path path = folder / below;
+  const OwnedDescriptor start(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!start) return unreadable("'" + path.string() + "'", errno);
+  const std::string names = below.string();
+  auto source = describe(open_below(start.get(), names_of_path(names), O_RDONLY | O_NOCTTY | O_NONBLOCK), path, false);
+  if (!source) return std::unexpected(source.error());
+  if (!source->regular) {
+    ::close(source->descriptor);
+    return godwit::failure(ErrorCode::kInvalidArgument, "'" + path.string() + "' is no regular file any more");
+  }
+  return std::unique_ptr<FileReader>(new FileReader(std::move(*source), std::move(wake)));
+}
+
+std::unique_ptr<FileReader> FileReader::nothing(std::string name, const FileAttributes& attributes) {
+  return std::unique_ptr<FileReader>(
+      new FileReader({.path = {}, .name = std::move(name), .identity = {}, .attributes = attributes}, nullptr));
+}
+
 FileReader::FileReader(Source source, std::function<void()> wake)
     : descriptor_(source.descriptor),
       identity_(source.identity),
@@ -151,6 +145,12 @@ FileReader::FileReader(Source source, std::function<void()> wake)
       regular_(source.regular),
       attributes_(source.attributes),
       wake_(std::move(wake)) {
+  if (descriptor_ < 0) {
+    whole_ = true;
+    hash_ = FileHash().finish();
+    prepared_.store(true, std::memory_order_release);
+    return;
+  }
   if (regular_ && identity_.size > kSmallBytes) {
     size_ = identity_.size;
     prepared_.store(true, std::memory_order_release);
@@ -171,12 +171,17 @@ FileReader::~FileReader() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void FileReader::start() {
+void FileReader::start(std::uint64_t from, const std::array<std::uint8_t, kSha256Size>& hash) {
   {
     const std::lock_guard lock(mutex_);
     if (std::exchange(started_, true)) return;
+    from_ = from;
+    from_hash_ = hash;
+    taken_ = from;
+    released_ = released_shared_ = from / kBlockBytes;
   }
-  if (!whole_) working_.store(true, std::memory_order_release);
+  if (whole_) return;
+  working_.store(true, std::memory_order_release);
   if (thread_.joinable()) {
     room_.notify_one();
   } else {
@@ -295,7 +300,8 @@ void FileReader::read_ahead() {
   const std::uint64_t blocks = std::min<std::uint64_t>(kBlocks, (size_ + kBlockBytes - 1) / kBlockBytes);
   ring_ = std::make_unique_for_overwrite<std::uint8_t[]>(static_cast<std::size_t>(blocks) * kBlockBytes);
   FileHash hash;
-  for (std::uint64_t block = 0, offset = 0; offset < size_; ++block) {
+  if (!hash_beginning(hash)) return;
+  for (std::uint64_t block = from_ / kBlockBytes, offset = from_; offset < size_; ++block) {
     if (!wait_for_room(block)) return;
     const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(kBlockBytes, size_ - offset));
     if (!fill(block, bytes)) return;
@@ -306,6 +312,27 @@ void FileReader::read_ahead() {
   }
   const std::lock_guard lock(mutex_);
   hash_ = hash.finish();
+}
+
+// What the receiver holds already: read here for its hash alone, through the first block of the ring.
+bool FileReader::hash_beginning(FileHash& hash) {
+  for (std::uint64_t offset = 0; offset < from_; offset += kBlockBytes) {
+    if (stopping()) return false;
+    int error = 0;
+    if (read_fully(descriptor_, place(0), kBlockBytes, offset, error) != kBlockBytes) {
+      fail(error != 0 ? "cannot read " + shown() + ": " + std::strerror(error)
+                      : shown() + " shrank while it was being sent");
+      return false;
+    }
+    hash.update({place(0), kBlockBytes});
+  }
+  if (from_ == 0) return true;
+  if (hash.so_far() != from_hash_) {
+    differs_.store(true, std::memory_order_release);
+    return false;
+  }
+  available_.store(from_, std::memory_order_release);
+  return true;
 }
 
 bool FileReader::stopping() const {

@@ -4,6 +4,7 @@
 //   * a small one is read into memory as a whole, and its descriptor closed;
 //   * what does not say its size (a pipe, a file of /proc) is copied to an unlinked temporary file first, as the wire
 //     needs the size before the first byte.
+// Where the receiver holds the beginning already, that is read and hashed alone, and compared.
 // The loop's thread takes bytes as a stream's body does: in order from memory, and again (for a retransmission) from
 // memory or from the file. Bytes that cannot be read any more, as of a file that has shrunk, fail the read and nothing
 // else; whether a file has grown is asked at the end.
@@ -27,6 +28,8 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "transfer/control.h"
+#include "transfer/digest.h"
+#include "transfer/folder_path.h"
 
 namespace godwit {
 
@@ -50,6 +53,12 @@ class FileReader {
   // available() changes, when all has been hashed and when reading has failed.
   [[nodiscard]] static Result<std::unique_ptr<FileReader>> open(const std::filesystem::path& path,
                                                                 std::function<void()> wake);
+  // The same of a regular file in a folder, which `below` leads to from there through no symbolic link.
+  [[nodiscard]] static Result<std::unique_ptr<FileReader>> open_in(const std::filesystem::path& folder,
+                                                                   const std::filesystem::path& below,
+                                                                   std::function<void()> wake);
+  // No bytes, with these attributes: what a folder is offered as.
+  [[nodiscard]] static std::unique_ptr<FileReader> nothing(std::string name, const FileAttributes& attributes);
   ~FileReader();
   FileReader(const FileReader&) = delete;
   FileReader& operator=(const FileReader&) = delete;
@@ -67,8 +76,11 @@ class FileReader {
   [[nodiscard]] bool working() const { return working_.load(std::memory_order_acquire); }
 
   // --- The loop's thread ---
-  // Begins to read ahead. Requires prepared().
-  void start();
+  // Begins to read ahead: from `from` on, if what is before it has this hash. Requires prepared(), and a `from` that is
+  // a multiple of kBlockBytes within the file. Once; later calls change nothing.
+  void start(std::uint64_t from = 0, const std::array<std::uint8_t, kSha256Size>& hash = {});
+  // What is before `from` has another hash: nothing more is read.
+  [[nodiscard]] bool differs() const { return differs_.load(std::memory_order_acquire); }
   // Bytes from the start that read() delivers.
   [[nodiscard]] std::uint64_t available() const { return available_.load(std::memory_order_acquire); }
   // How far read() has come.
@@ -100,6 +112,8 @@ class FileReader {
     FileAttributes attributes;
   };
   [[nodiscard]] static Result<Source> open_source(const std::filesystem::path& path);
+  [[nodiscard]] static Result<Source> describe(OwnedDescriptor file, const std::filesystem::path& path,
+                                               bool standard_input);
   FileReader(Source source, std::function<void()> wake);
 
   void run();
@@ -108,6 +122,7 @@ class FileReader {
   [[nodiscard]] bool spool(ByteView begun);
   [[nodiscard]] std::optional<std::size_t> read_some(std::uint8_t* to, std::size_t bytes);
   void read_ahead();
+  [[nodiscard]] bool hash_beginning(FileHash& hash);
   [[nodiscard]] bool stopping() const;
   [[nodiscard]] bool fill(std::uint64_t block, std::size_t bytes);
   [[nodiscard]] bool wait_for_room(std::uint64_t block);
@@ -133,6 +148,7 @@ class FileReader {
   std::unique_ptr<std::uint8_t[]> ring_;  // of another: kBlocks, or as many as it has
   std::atomic<bool> prepared_{false};
   std::atomic<bool> working_{false};
+  std::atomic<bool> differs_{false};
   std::atomic<std::uint64_t> available_{0};
 
   // The loop's thread alone.
@@ -144,6 +160,8 @@ class FileReader {
   std::condition_variable room_;
   std::uint64_t released_shared_ = 0;
   bool started_ = false;
+  std::uint64_t from_ = 0;                             // set before the thread begins to read ahead
+  std::array<std::uint8_t, kSha256Size> from_hash_{};  // of what is before it
   bool stopping_ = false;
   std::optional<std::array<std::uint8_t, kSha256Size>> hash_;
   std::optional<std::string> failure_;

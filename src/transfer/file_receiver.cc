@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kMaxRanges = 1024;
 // Deadlines are looked at this often while a transfer is unfinished, and not at all otherwise.
 constexpr Duration kScanInterval = 1s;
+constexpr std::size_t kMostKeptRead = 1024;
 
 }  // namespace
 
@@ -211,11 +212,7 @@ void FileReceiver::on_completion(Instant now, const FileStore::Completion& compl
   if (found == transfers_.end()) return;
   Transfer& transfer = *found->second;
   switch (completion.kind) {
-    case FileStore::Completion::Kind::kCreated:
-      transfer.created = true;
-      transfer.rate.start(now);
-      send_accept(now, transfer);
-      return;
+    case FileStore::Completion::Kind::kCreated: return on_created(now, transfer, completion);
     case FileStore::Completion::Kind::kNoRoom: return turn_away(now, transfer, completion.text);
     case FileStore::Completion::Kind::kWritten:
       on_written(now, transfer, completion);
@@ -231,6 +228,8 @@ void FileReceiver::on_completion(Instant now, const FileStore::Completion& compl
                               .hash = completion.hash,
                               .elapsed = now - transfer.began_at};
       const ConnectionId connection = transfer.connection;
+      // A folder that was made on the way is as good as a file that was sent.
+      if (options_.limits.all_files) files_.take(transfer.address, completion.folders);
       static_cast<void>(send_control(now, endpoint_, connection, FileConfirm{transfer.id, completion.hash}));
       erase(transfer);
       observer_.on_file_received(connection, file);
@@ -239,14 +238,34 @@ void FileReceiver::on_completion(Instant now, const FileStore::Completion& compl
   }
 }
 
+void FileReceiver::on_created(Instant now, Transfer& transfer, const FileStore::Completion& completion) {
+  transfer.created = true;
+  transfer.rate.start(now);
+  if (completion.bytes > 0) {
+    transfer.held = transfer.received = transfer.written = completion.bytes;
+    transfer.held_hash = completion.hash;
+    transfer.ranges.emplace(0, completion.bytes);
+    transfer.begun = true;
+    transfer.heard_at = now;
+    count_set_aside(transfer, completion.bytes);
+    kept_read_.emplace_back(transfer.kept_as, now);
+    if (kept_read_.size() > kMostKeptRead) kept_read_.pop_front();
+  }
+  send_accept(now, transfer);
+}
+
 void FileReceiver::on_written(Instant now, Transfer& transfer, const FileStore::Completion& completion) {
   transfer.heard_at = now;
   transfer.written += completion.bytes;
   if (transfer.written == transfer.received && transfer.disk_busy_since) {
     transfer.rate.excuse(now - *std::exchange(transfer.disk_busy_since, std::nullopt));
   }
-  // What is set aside is none of what the disk has left.
-  transfer.set_aside = completion.set_aside;
+  count_set_aside(transfer, completion.set_aside);
+}
+
+// What is set aside is none of what the disk has left.
+void FileReceiver::count_set_aside(Transfer& transfer, std::uint64_t bytes) {
+  transfer.set_aside = bytes;
   if (transfer.promised <= transfer.missing()) return;
   space_.give_back(transfer.address, transfer.promised - transfer.missing());
   transfer.promised = transfer.missing();
@@ -262,12 +281,19 @@ void FileReceiver::fail(Instant now, Transfer& transfer, std::string why, bool t
   drop(transfer, why);
 }
 
-// Keeps nothing of it, and does not count it.
-void FileReceiver::drop(Transfer& transfer, const std::string& why) {
+// Does not count it, and keeps nothing of it but what its sender may go on from: that is on the disk, and counts.
+void FileReceiver::drop(Transfer& transfer, const std::string& why, bool keep) {
   const ConnectionId connection = transfer.connection;
   const std::string name = transfer.name;
   if (connection == 0) remember_lost(transfer);
-  store_.discard(transfer.file);
+  const bool kept = keep && !transfer.kept_as.empty() && transfer.received > 0;
+  if (kept) {
+    store_.release(transfer.file);
+    if (options_.limits.all_bytes) bytes_.take(transfer.address, transfer.received);
+    if (options_.limits.all_files) files_.take(transfer.address, 1);
+  } else {
+    store_.discard(transfer.file);
+  }
   uncount(transfer);
   observer_.on_file_failed(connection, name, why);
 }

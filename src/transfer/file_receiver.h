@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -38,7 +39,7 @@ struct FileReceiverLimits {
 };
 
 struct ReceivedFile {
-  std::string name;     // the final one
+  std::string name;     // the final one; of something in a folder its path, of a folder one that ends with "/"
   std::string offered;  // what the sender called it: hostile
   std::uint64_t size = 0;
   std::array<std::uint8_t, kSha256Size> hash{};
@@ -65,6 +66,10 @@ class FileReceiver {
     FileReceiverLimits limits;
     // Whether a connection may send files and messages; null: every one may.
     std::function<bool(ConnectionId)> may_send;
+    // It takes one file, whatever becomes of it, and refuses all that follow.
+    bool one_file = false;
+    // The key that a connection has proved, if it has; null: none has. What was kept of a file is its sender's.
+    std::function<std::optional<PublicKey>(ConnectionId)> proven_key{};
   };
   // All outlive it.
   FileReceiver(Endpoint& endpoint, FileStore& store, Options options, Observer& observer);
@@ -115,7 +120,11 @@ class FileReceiver {
   [[nodiscard]] bool may_send(ConnectionId connection) const;
   [[nodiscard]] bool take_over(Instant now, const Peer& peer, Transfer& transfer, const FileOffer& offer);
   void refuse(Instant now, const Peer& peer, const FileOffer& offer, const Refusal& why);
-  void accept(Instant now, Peer& peer, const FileOffer& offer);
+  void accept(Instant now, Peer& peer, const FileOffer& offer, std::string kept_as);
+  [[nodiscard]] std::string kept_name(const Peer& peer, const FileOffer& offer) const;
+  [[nodiscard]] bool free_kept(Instant now, const Peer& peer, const FileOffer& offer, std::string& kept_as);
+  void on_created(Instant now, Transfer& transfer, const FileStore::Completion& completion);
+  void count_set_aside(Transfer& transfer, std::uint64_t bytes);
   void send_accept(Instant now, const Transfer& transfer);
   [[nodiscard]] std::uint64_t choose_window(std::uint64_t size) const;
   [[nodiscard]] Transfer* find(std::uint64_t id);
@@ -128,7 +137,7 @@ class FileReceiver {
   void fail_broken(Instant now);
   void fail(Instant now, Transfer& transfer, std::string why, bool tell_peer);
   void turn_away(Instant now, Transfer& transfer, const std::string& why);
-  void drop(Transfer& transfer, const std::string& why);
+  void drop(Transfer& transfer, const std::string& why, bool keep = true);
   void remember_lost(const Transfer& transfer);
   void uncount(Transfer& transfer);
   void erase(Transfer& transfer);
@@ -154,9 +163,12 @@ class FileReceiver {
   std::uint64_t space_asked_ = 0;
   std::uint64_t malformed_ = 0;
   bool any_broken_ = false;  // since the last turn
+  bool one_taken_ = false;   // Options::one_file
   // Numbers of the last transfers that ended with bytes while their connections were being renewed: their senders may
   // not know.
   std::deque<std::uint64_t> lost_;
+  // What was kept of files and read lately: reading it costs its sender nothing.
+  std::deque<std::pair<std::string, Instant>> kept_read_;
   Instant next_scan_{};
   std::vector<FileStore::Completion> completions_;
 };

@@ -15,6 +15,8 @@ constexpr std::uint64_t kFewFiles = 16;
 constexpr std::uint64_t kFewBytes = std::uint64_t{16} << 20;
 // The system is asked for its free space this often at most.
 constexpr Duration kSpaceInterval = 1s;
+// What was kept of one file is read this often at most, whatever its sender offers.
+constexpr Duration kKeptInterval = 2s;
 constexpr std::string_view kNoPlace = "too many files are under way";
 // Beyond so much unbegun work of the disk no offer is taken: a peer that offers and cancels must not pile it up.
 constexpr std::size_t kMaxDiskBacklog = 4096;
@@ -49,7 +51,17 @@ struct FileReceiver::Total {
 
 std::optional<FileReceiver::Refusal> FileReceiver::judge(Instant now, const Peer& peer, const FileOffer& offer) {
   if (!may_send(peer.connection)) return Refusal{RefuseCode::kNotAllowed, "this peer is not among those that may send"};
-  if (const auto why = refuse_file_name(offer.name)) return Refusal{RefuseCode::kName, std::string(*why)};
+  const auto wrong = offer.group == 0 ? refuse_file_name(offer.name) : refuse_file_path(offer.name);
+  if (wrong) return Refusal{RefuseCode::kName, std::string(*wrong)};
+  if (offer.group != 0 && is_folder_path(offer.name) && offer.size != 0) {
+    return Refusal{RefuseCode::kName, "a folder has no bytes of its own"};
+  }
+  if (options_.one_file && offer.group != 0) {
+    return Refusal{RefuseCode::kNotAllowed, "this receiver takes one file, and no folder"};
+  }
+  if (options_.one_file && one_taken_) {
+    return Refusal{RefuseCode::kNotAllowed, "this receiver takes one file, and has taken another"};
+  }
   if (offer.size > options_.limits.largest_file) {
     return Refusal{RefuseCode::kTooLarge, "the file is larger than this receiver takes"};
   }
@@ -188,8 +200,10 @@ void FileReceiver::ask_for_space(Instant now) {
 void FileReceiver::evict(Instant now, Transfer& transfer) {
   const FileRefuse message{.transfer = transfer.id, .code = RefuseCode::kTooMany, .text = kNoPlace};
   static_cast<void>(send_control(now, endpoint_, transfer.connection, message));
-  drop(transfer, transfer.begun ? "another sender needed its place, and next to nothing of it came"
-                                : "another sender needed its place, and not a byte of it had come");
+  drop(transfer,
+       transfer.begun ? "another sender needed its place, and next to nothing of it came"
+                      : "another sender needed its place, and not a byte of it had come",
+       false);
 }
 
 // Windows shrink before the memory behind them runs out, and are no larger than the file.
@@ -210,8 +224,56 @@ void FileReceiver::on_offer(Instant now, Peer& peer, const FileOffer& offer) {
   if (std::erase(lost_, offer.transfer) > 0) {
     return refuse(now, peer, offer, {RefuseCode::kTooMany, "what had come of the file is lost: it has to start anew"});
   }
+  std::string kept_as = kept_name(peer, offer);
+  if (!free_kept(now, peer, offer, kept_as)) {
+    return refuse(now, peer, offer, {RefuseCode::kTooMany, "the file is under way already, or was a moment ago"});
+  }
   if (const auto refusal = judge(now, peer, offer)) return refuse(now, peer, offer, *refusal);
-  accept(now, peer, offer);
+  accept(now, peer, offer, std::move(kept_as));
+}
+
+// What was kept belongs to the key that its sender has proved; where none is proved, to the host. Empty when the sender
+// does not want to go on from anything.
+std::string FileReceiver::kept_name(const Peer& peer, const FileOffer& offer) const {
+  if ((offer.resume & FileOffer::kResume) == 0 || offer.group != 0 || options_.one_file) return {};
+  const auto key = options_.proven_key ? options_.proven_key(peer.connection) : std::nullopt;
+  FileHash hash;
+  hash.update(as_bytes(std::string_view("godwit partial file")));
+  hash.update(as_bytes(key ? key->to_hex() : peer.address.prefix().to_string()));
+  hash.update(as_bytes(offer.name));
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz234567";
+  constexpr std::size_t kKeptName = 16;
+  const auto digest = hash.finish();
+  std::string name;
+  for (std::size_t i = 0; i < kKeptName; ++i) name += kLetters[digest[i] % kLetters.size()];
+  return name;
+}
+
+// A sender that was killed comes back before its old connection is given up. Who has proved nothing has to wait until
+// that is silent: it may be somebody else on the same host. False when it is to come back later.
+bool FileReceiver::free_kept(Instant now, const Peer& peer, const FileOffer& offer, std::string& kept_as) {
+  if (kept_as.empty()) return true;
+  constexpr Duration kSilence = 3s;
+  for (const auto& [file, transfer] : transfers_) {
+    if (transfer->kept_as != kept_as) continue;
+    if (transfer->connection == peer.connection && (offer.resume & FileOffer::kAnew) != 0) {
+      // Its sender has compared, and holds another file.
+      store_.discard(transfer->file);
+      uncount(*transfer);
+      return true;
+    }
+    // The same name twice in one go: the second one is not kept.
+    if (transfer->connection == peer.connection || transfer->finishing) {
+      kept_as.clear();
+      return true;
+    }
+    const bool proven = options_.proven_key && options_.proven_key(peer.connection);
+    if (!proven && now < transfer->heard_at + kSilence) return false;
+    fail(now, *transfer, "its sender goes on with it over another connection", true);
+    break;
+  }
+  return std::ranges::none_of(
+      kept_read_, [&](const auto& read) { return read.first == kept_as && now < read.second + kKeptInterval; });
 }
 
 bool FileReceiver::may_send(ConnectionId connection) const {
@@ -239,13 +301,14 @@ bool FileReceiver::take_over(Instant now, const Peer& peer, Transfer& transfer, 
   return true;
 }
 
-void FileReceiver::accept(Instant now, Peer& peer, const FileOffer& offer) {
+void FileReceiver::accept(Instant now, Peer& peer, const FileOffer& offer, std::string kept_as) {
   auto transfer = std::make_unique<Transfer>();
+  one_taken_ = true;
   transfer->file = next_file_++;
   transfer->id = offer.transfer;
   transfer->connection = transfer->holder = peer.connection;
   transfer->address = peer.address;
-  transfer->name = acceptable_file_name(offer.name);
+  transfer->name = offer.group == 0 ? acceptable_file_name(offer.name) : acceptable_file_path(offer.name);
   transfer->offered = std::string(offer.name);
   transfer->size = offer.size;
   transfer->window = choose_window(offer.size);
@@ -261,7 +324,13 @@ void FileReceiver::accept(Instant now, Peer& peer, const FileOffer& offer) {
     *space_left_ -= transfer->promised;
   }
   places_.take(peer.connection, peer.address);
-  store_.create(transfer->file, transfer->name, transfer->size, offer.attributes);
+  transfer->kept_as = std::move(kept_as);
+  store_.create(transfer->file, {.name = transfer->name,
+                                 .size = transfer->size,
+                                 .attributes = offer.attributes,
+                                 .group = offer.group,
+                                 .kept_as = transfer->kept_as,
+                                 .anew = (offer.resume & FileOffer::kAnew) != 0});
   transfers_.emplace(transfer->file, std::move(transfer));
 }
 
@@ -269,7 +338,9 @@ void FileReceiver::send_accept(Instant now, const Transfer& transfer) {
   const FileAccept message{
       .transfer = transfer.id,
       .window = transfer.window,
-      .files = static_cast<std::uint16_t>(std::min<std::size_t>(options_.limits.files_of_a_peer, UINT16_MAX))};
+      .files = static_cast<std::uint16_t>(std::min<std::size_t>(options_.limits.files_of_a_peer, UINT16_MAX)),
+      .held = transfer.held,
+      .held_hash = transfer.held_hash};
   static_cast<void>(send_control(now, endpoint_, transfer.connection, message));
 }
 

@@ -37,6 +37,9 @@ struct FileReceiver::Transfer {
   std::string name;     // acceptable
   std::string offered;  // as the sender calls it
   std::uint64_t size = 0;
+  std::string kept_as;     // by which what has come of it is found again (PartialFile); empty: it is not kept
+  std::uint64_t held = 0;  // of it, from an earlier time
+  std::array<std::uint8_t, kSha256Size> held_hash{};
   std::uint64_t window = 0;
   std::uint64_t reserved = 0;
   bool created = false;

@@ -7,6 +7,7 @@
 
 #include "runtime/statistics_sum.h"
 #include "transfer/file_name.h"
+#include "transfer/folder_listing.h"
 
 namespace godwit {
 namespace {
@@ -41,17 +42,13 @@ FileSendSession::FileSendSession(Endpoint& endpoint, RandomSource& random, Optio
 FileSendSession::~FileSendSession() = default;
 
 Status FileSendSession::start(Instant now) {
-  facts_.resize(options_.files.size());
   for (std::size_t index = 0; index < options_.files.size(); ++index) {
-    auto facts = FileReader::inspect(options_.files[index]);
-    if (!facts) {
-      facts_[index].name = options_.files[index].filename().string();
-      record_failure(index, facts.error().message);
-      continue;
+    std::error_code ignored;
+    if (std::filesystem::is_directory(options_.files[index], ignored)) {
+      add_folder(index);
+    } else {
+      add_file(index);
     }
-    total_bytes_ += facts->size;
-    facts_[index] = std::move(*facts);
-    waiting_.push_back(index);
   }
   for (std::size_t index = 0; index < options_.messages.size(); ++index) messages_waiting_.push_back(index);
   if (all_settled()) {
@@ -59,6 +56,57 @@ Status FileSendSession::start(Instant now) {
     return {};
   }
   return dial(now);
+}
+
+void FileSendSession::add_file(std::size_t index) {
+  Item item{.path = options_.files[index], .own_name = offered_name(index, options_.files[index].filename().string())};
+  auto facts = FileReader::inspect(item.path);
+  if (!facts) return record_failure(item, facts.error().message);
+  item.own_name = offered_name(index, facts->name);
+  item.facts = std::move(*facts);
+  add_item(std::move(item));
+}
+
+void FileSendSession::add_folder(std::size_t index) {
+  const std::filesystem::path& folder = options_.files[index];
+  const std::string name = offered_name(index, name_of_folder(folder)) + "/";
+  const std::uint64_t group = std::max<std::uint64_t>(random_.next_u64(), 1);
+  const auto listing = list_folder(folder);
+  if (!listing) return record_failure({.path = folder, .own_name = name, .group = group}, listing.error().message);
+  for (const FolderListing::Problem& problem : listing->problems) {
+    record_failure({.path = folder / problem.below, .own_name = name + problem.below.string(), .group = group},
+                   problem.why);
+  }
+  for (const FolderListing::File& file : listing->files) {
+    add_item({.path = folder / file.below,
+              .folder = folder,
+              .below = file.below,
+              .own_name = name + file.below.string(),
+              .facts = {.name = file.below.filename().string(), .size = file.size, .regular = true},
+              .group = group});
+  }
+  for (const FolderListing::Folder& each : listing->folders) {
+    add_item({.path = each.below.empty() ? folder : folder / each.below,
+              .own_name = each.below.empty() ? name : name + each.below.string() + "/",
+              .group = group,
+              .folder_attributes = each.attributes});
+    if (each.empty) continue;
+    closing_.push_back(waiting_.back());
+    waiting_.pop_back();
+  }
+}
+
+void FileSendSession::add_item(Item item) {
+  if (item.group != 0 && acceptable_file_path(item.own_name).size() > kMaxFilePath) {
+    return record_failure(item, "'" + item.path.string() + "' has too long a path: not sent");
+  }
+  total_bytes_ += item.facts.size;
+  waiting_.push_back(items_.size());
+  items_.push_back(std::move(item));
+}
+
+std::string FileSendSession::offered_name(std::size_t index, const std::string& own) const {
+  return options_.name && index == 0 ? *options_.name : own;
 }
 
 Status FileSendSession::dial(Instant now) {
@@ -192,7 +240,7 @@ void FileSendSession::on_turn(Instant now) {
 }
 
 bool FileSendSession::all_settled() const {
-  return active_.empty() && waiting_.empty() && messages_waiting_.empty() && messages_open_.empty();
+  return active_.empty() && waiting_.empty() && closing_.empty() && messages_waiting_.empty() && messages_open_.empty();
 }
 
 // A connection that ends fails all its messages before it says so: what is still open now has failed by itself.
@@ -226,6 +274,8 @@ void FileSendSession::send_messages(Instant now) {
 void FileSendSession::start_files(Instant now) {
   if (!messages_waiting_.empty() || (retry_at_ && now < *retry_at_)) return;
   retry_at_.reset();
+  // Whatever comes into a folder changes its time.
+  if (waiting_.empty() && active_.empty()) waiting_.swap(closing_);
   while (!ended_ && !waiting_.empty() && may_start(waiting_.front())) {
     const std::size_t index = waiting_.front();
     waiting_.pop_front();
@@ -237,37 +287,43 @@ void FileSendSession::start_files(Instant now) {
 
 bool FileSendSession::may_start(std::size_t index) const {
   if (active_.size() >= std::min(places_, allowed_)) return false;
-  const auto is_small = [](const FileReader::Facts& facts) {
-    return facts.regular && facts.size <= FileReader::kSmallBytes;
-  };
-  if (!is_small(facts_[index])) {
+  const Item& item = items_[index];
+  if (!item.is_small()) {
     const auto large = std::ranges::count(active_, false, &Active::small);
     return static_cast<std::size_t>(large) < options_.parallel;
   }
   std::uint64_t bytes = 0;
-  for (const Active& active : active_) bytes += active.small ? facts_[active.index].size : 0;
-  return active_.size() < options_.parallel || bytes + facts_[index].size <= kMostSmallBytes;
+  for (const Active& active : active_) bytes += active.small ? items_[active.index].facts.size : 0;
+  return active_.size() < options_.parallel || bytes + item.facts.size <= kMostSmallBytes;
 }
 
 // False where the files under way have every descriptor: one of them will give its own back.
 bool FileSendSession::start_file(Instant now, std::size_t index) {
-  auto file = FileReader::open(options_.files[index], options_.wake);
+  const Item& item = items_[index];
+  auto file = open_item(item);
   if (!file && file.error().code == ErrorCode::kWouldBlock && !active_.empty()) return false;
   if (!file) {
     // It has gone since start().
-    total_bytes_ -= facts_[index].size;
-    record_failure(index, file.error().message);
+    total_bytes_ -= item.facts.size;
+    record_failure(item, file.error().message);
     return true;
   }
-  const bool small = facts_[index].regular && facts_[index].size <= FileReader::kSmallBytes;
-  auto sender = std::make_unique<FileSender>(endpoint_, random_.next_u64(), std::move(*file), name_of(index));
+  auto sender = std::make_unique<FileSender>(
+      endpoint_, random_.next_u64(), std::move(*file), acceptable_name(item),
+      FileSender::Terms{.group = item.group, .resume = options_.resume, .anew = item.anew});
   sender->attach(now, connection_);
-  active_.push_back({index, small, std::move(sender)});
+  active_.push_back({index, item.is_small(), std::move(sender)});
   return true;
 }
 
-std::string FileSendSession::name_of(std::size_t index) const {
-  return acceptable_file_name(options_.name && index == 0 ? *options_.name : facts_[index].name);
+Result<std::unique_ptr<FileReader>> FileSendSession::open_item(const Item& item) const {
+  if (item.folder_attributes) return FileReader::nothing(item.own_name, *item.folder_attributes);
+  if (item.group == 0) return FileReader::open(item.path, options_.wake);
+  return FileReader::open_in(item.folder, item.below, options_.wake);
+}
+
+std::string FileSendSession::acceptable_name(const Item& item) {
+  return item.group == 0 ? acceptable_file_name(item.own_name) : acceptable_file_path(item.own_name);
 }
 
 void FileSendSession::settle(Instant now) {
@@ -279,6 +335,9 @@ void FileSendSession::settle(Instant now) {
         (!turned_away_since_ || now < *turned_away_since_ + kPlaceTimeout)) {
       turned_away = true;
       put_back(now, active);
+    } else if (active.sender->state() == FileSender::State::kDiffers) {
+      items_[active.index].anew = true;
+      waiting_.push_front(active.index);
     } else {
       if (active.sender->state() == FileSender::State::kDone) {
         turned_away_since_.reset();
@@ -303,11 +362,17 @@ void FileSendSession::put_back(Instant now, const Active& active) {
 
 void FileSendSession::record(const Active& active) {
   const FileSender& sender = *active.sender;
-  SentFile result{.path = options_.files[active.index], .name = sender.name(), .size = sender.file().size()};
-  total_bytes_ += result.size - facts_[active.index].size;
+  const Item& item = items_[active.index];
+  SentFile result{.path = item.path,
+                  .name = sender.name(),
+                  .own_name = item.own_name,
+                  .size = sender.file().size(),
+                  .held = sender.held()};
+  total_bytes_ += result.size - item.facts.size;
   if (sender.state() == FileSender::State::kDone) {
     result.hash = sender.hash();
     result.elapsed = sender.elapsed();
+    if (item.folder_attributes) result.failure = folder_change(item.path, *item.folder_attributes);
   } else {
     result.failure = sender.ended() ? sender.failure() : failure_.value_or("not sent");
   }
@@ -315,9 +380,12 @@ void FileSendSession::record(const Active& active) {
   results_.push_back(std::move(result));
 }
 
-void FileSendSession::record_failure(std::size_t index, std::string why) {
-  results_.push_back(
-      {.path = options_.files[index], .name = name_of(index), .size = facts_[index].size, .failure = std::move(why)});
+void FileSendSession::record_failure(const Item& item, std::string why) {
+  results_.push_back({.path = item.path,
+                      .name = acceptable_name(item),
+                      .own_name = item.own_name,
+                      .size = item.facts.size,
+                      .failure = std::move(why)});
 }
 
 // A key has protected its share of packets: when no stream is open and nothing awaits an answer, the peer is dialled
@@ -353,7 +421,11 @@ void FileSendSession::end(std::optional<std::string> failure) {
     record(active);
   }
   active_.clear();
-  for (const std::size_t index : std::exchange(waiting_, {})) record_failure(index, failure_.value_or("not sent"));
+  for (auto* const left : {&waiting_, &closing_}) {
+    for (const std::size_t index : std::exchange(*left, {})) {
+      record_failure(items_[index], failure_.value_or("not sent"));
+    }
+  }
 }
 
 std::optional<Instant> FileSendSession::next_timeout() const {

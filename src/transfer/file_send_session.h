@@ -1,7 +1,8 @@
-// Sends a list of files, and messages, to one peer over one connection: a few large files at a time and as many small
-// ones as the receiver has places for. The connection is renewed when a key is used up, and followed when the peer
-// connects back over it to prove who this side is. Each file succeeds or fails by itself. Fed with the events of its
-// endpoint like PerfClient; ends with a result for each file.
+// Sends a list of files and folders, and messages, to one peer over one connection: a few large files at a time and as
+// many small ones as the receiver has places for; a folder's own mode and time when all that is in it has been settled.
+// The connection is renewed when a key is used up, and followed when the peer connects back over it to prove who this
+// side is. Each file succeeds or fails by itself. Fed with the events of its endpoint like PerfClient; ends with a
+// result for each file.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,10 @@ namespace godwit {
 
 struct SentFile {
   std::filesystem::path path;
-  std::string name;  // under which it was offered
+  std::string name;      // under which it was offered; a path for what is in a folder, ending with "/" for a folder
+  std::string own_name;  // what it is called here
   std::uint64_t size = 0;
+  std::uint64_t held = 0;  // of it the receiver held already
   std::array<std::uint8_t, kSha256Size> hash{};
   Duration elapsed{};
   std::optional<std::string> failure;  // nothing: the receiver has confirmed
@@ -35,9 +38,10 @@ class FileSendSession {
   struct Options {
     std::vector<SocketAddress> addresses;  // of the peer, in order of preference
     PublicKey peer_key;
-    std::vector<std::filesystem::path> files;
+    std::vector<std::filesystem::path> files;         // and folders
     std::optional<std::string> name;                  // for the receiver, in place of the first file's own
     std::vector<std::vector<std::uint8_t>> messages;  // sent as they are, before the files
+    bool resume = false;                              // what the receiver holds of a file is gone on from
     std::size_t parallel = 4;                         // files that are large, or of unknown size, at a time
     // From the threads that read files: makes the loop take a turn.
     std::function<void()> wake;
@@ -74,12 +78,31 @@ class FileSendSession {
   [[nodiscard]] ConnectionStatistics statistics() const;
 
  private:
+  // Something to offer.
+  struct Item {
+    std::filesystem::path path;
+    std::filesystem::path folder;  // of the user's, that it is in; empty: none
+    std::filesystem::path below;   // its path in that
+    std::string own_name;          // before it is made acceptable
+    FileReader::Facts facts;
+    std::uint64_t group = 0;  // of the folder
+    // Of a folder itself. One with something in it waits until that has been settled.
+    std::optional<FileAttributes> folder_attributes{};
+    bool anew = false;  // what the receiver holds of it is that of another file
+    [[nodiscard]] bool is_small() const {
+      return folder_attributes || (facts.regular && facts.size <= FileReader::kSmallBytes);
+    }
+  };
   struct Active {
-    std::size_t index;  // in files
+    std::size_t index;  // in items
     bool small;         // needs no ring and no descriptor of its own
     std::unique_ptr<FileSender> sender;
   };
 
+  void add_file(std::size_t index);
+  void add_folder(std::size_t index);
+  void add_item(Item item);
+  [[nodiscard]] std::string offered_name(std::size_t index, const std::string& own) const;
   [[nodiscard]] Status dial(Instant now);
   void begin(Instant now);
   void on_closed(Instant now, Closed& closed);
@@ -92,14 +115,15 @@ class FileSendSession {
   void start_files(Instant now);
   [[nodiscard]] bool may_start(std::size_t index) const;
   [[nodiscard]] bool start_file(Instant now, std::size_t index);
-  [[nodiscard]] std::string name_of(std::size_t index) const;
+  [[nodiscard]] Result<std::unique_ptr<FileReader>> open_item(const Item& item) const;
   [[nodiscard]] bool all_settled() const;
   void settle(Instant now);
   void put_back(Instant now, const Active& active);
   void renew(Instant now);
   void end(std::optional<std::string> failure);
+  [[nodiscard]] static std::string acceptable_name(const Item& item);
   void record(const Active& active);
-  void record_failure(std::size_t index, std::string why);
+  void record_failure(const Item& item, std::string why);
 
   Endpoint& endpoint_;
   RandomSource& random_;
@@ -116,8 +140,9 @@ class FileSendSession {
   bool ended_ = false;
   std::optional<std::string> failure_;
 
-  std::vector<FileReader::Facts> facts_;  // by index; a file is open only while it is sent
-  std::deque<std::size_t> waiting_;       // indexes of files to begin
+  std::vector<Item> items_;          // a file is open only while it is sent
+  std::deque<std::size_t> waiting_;  // indexes of items to begin
+  std::deque<std::size_t> closing_;  // of folders to begin when all before has been settled
   std::vector<Active> active_;
   std::vector<std::uint64_t> superseded_;  // transfers of a lost connection, to be taken back on the next one
   std::vector<SentFile> results_;

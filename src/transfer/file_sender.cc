@@ -44,8 +44,9 @@ class FileSender::Source final : public BodySource {
   std::array<std::uint8_t, FileReader::kLongestRead> front_{};
 };
 
-FileSender::FileSender(Endpoint& endpoint, std::uint64_t transfer, std::unique_ptr<FileReader> file, std::string name)
-    : endpoint_(endpoint), transfer_(transfer), file_(std::move(file)), name_(std::move(name)) {}
+FileSender::FileSender(Endpoint& endpoint, std::uint64_t transfer, std::unique_ptr<FileReader> file, std::string name,
+                       const Terms& terms)
+    : endpoint_(endpoint), transfer_(transfer), file_(std::move(file)), name_(std::move(name)), terms_(terms) {}
 
 void FileSender::attach(Instant now, ConnectionId connection) {
   if (ended()) return;
@@ -58,12 +59,20 @@ void FileSender::attach(Instant now, ConnectionId connection) {
 
 void FileSender::offer(Instant now) {
   if (state_ == State::kPreparing) state_ = State::kOffered;
-  deadline_ = now + kAcceptTimeout;
+  // A receiver that holds some of it reads and hashes that first.
+  deadline_ = now + (terms_.resume ? kConfirmTimeout : kAcceptTimeout);
   send_offer(now);
 }
 
 void FileSender::send_offer(Instant now) {
-  const FileOffer offer{.transfer = transfer_, .size = file_->size(), .name = name_, .attributes = file_->attributes()};
+  FileOffer offer{.transfer = transfer_,
+                  .size = file_->size(),
+                  .name = name_,
+                  .attributes = file_->attributes(),
+                  .group = terms_.group};
+  // What is in memory is sent anew as quickly as it is compared.
+  if (terms_.resume && !file_->whole()) offer.resume = FileOffer::kResume;
+  if (offer.resume != 0 && terms_.anew) offer.resume |= FileOffer::kAnew;
   const auto sent = endpoint_.send(now, connection_, Body::owned(encode_control(offer)));
   if (!sent) return fail(sent.error().message);
   offer_message_ = *sent;
@@ -112,9 +121,26 @@ void FileSender::on_accept(Instant now, const FileAccept& accept) {
   window_ = accept.window;
   if (accept.files > 0) places_ = accept.files;
   if (state_ == State::kConfirming) return finish(now);
-  state_ = State::kSending;
   deadline_ = now + kStallTimeout;
-  file_->start();
+  if (state_ == State::kOffered) begin(now, accept);
+}
+
+// A length that makes no sense is that of another file.
+void FileSender::begin(Instant now, const FileAccept& accept) {
+  state_ = State::kSending;
+  if (accept.held > 0 && (!terms_.resume || terms_.anew || file_->whole())) {
+    return cancel(now, "the receiver holds what it was not asked for");
+  }
+  if (accept.held > file_->size() || accept.held % FileReader::kBlockBytes != 0) return start_anew(now);
+  held_ = next_base_ = confirmed_ = accept.held;
+  file_->start(accept.held, accept.held_hash);
+}
+
+// The offer that follows takes the place of this one at the receiver.
+void FileSender::start_anew(Instant now) {
+  fail("what the receiver holds is not the beginning of '" + name_ + "'");
+  ended_at_ = now;
+  state_ = State::kDiffers;
 }
 
 void FileSender::on_confirmed(Instant now, MessageId message) {
@@ -140,6 +166,7 @@ void FileSender::on_turn(Instant now) {
     return cancel(now, silence_reason(endpoint_, connection_, what_is_late() + " '" + name_ + "'"));
   }
   if (auto why = file_->failure()) return cancel(now, std::move(*why));
+  if (file_->differs()) return start_anew(now);
   if (state_ == State::kPreparing && connection_ != 0 && file_->prepared()) return offer(now);
   if (state_ != State::kSending || !accepted_) return;
   if (current_) {

@@ -28,13 +28,21 @@ class FileSender {
     kDone,
     kFailed,
     kTurnedAway,  // the receiver has no place for another file now: to be offered again later
+    kDiffers,     // what the receiver holds is not the beginning of the file: to be offered again, to start anew
+  };
+  // What the file is offered as, beside its name.
+  struct Terms {
+    std::uint64_t group = 0;  // as FileOffer's
+    bool resume = false;      // what the receiver holds is gone on from
+    bool anew = false;        // with resume: it is to be forgotten
   };
   // Streams of a transfer that may be unconfirmed at a time, here and at the receiver.
   static constexpr std::size_t kMaxStreams = 4;
 
   // `transfer` names it and is hard to guess: it is also what finds the transfer again after the connection was
-  // renewed. `name` is an acceptable name (file_name.h).
-  FileSender(Endpoint& endpoint, std::uint64_t transfer, std::unique_ptr<FileReader> file, std::string name);
+  // renewed. `name` is an acceptable name or, in a group, path (file_name.h).
+  FileSender(Endpoint& endpoint, std::uint64_t transfer, std::unique_ptr<FileReader> file, std::string name,
+             const Terms& terms);
 
   // Offers the file on this connection: at the start, and again after a renewal.
   void attach(Instant now, ConnectionId connection);
@@ -67,6 +75,8 @@ class FileSender {
   [[nodiscard]] std::uint64_t confirmed_bytes() const { return confirmed_; }
   // Handed to the transport for the first time.
   [[nodiscard]] std::uint64_t sent_bytes() const { return file_->taken(); }
+  // The receiver held so much of it already.
+  [[nodiscard]] std::uint64_t held() const { return held_; }
   // Set in kDone.
   [[nodiscard]] const std::array<std::uint8_t, kSha256Size>& hash() const { return hash_; }
   [[nodiscard]] Duration elapsed() const { return ended_at_ - started_at_; }
@@ -84,6 +94,8 @@ class FileSender {
   void offer(Instant now);
   void send_offer(Instant now);
   void on_accept(Instant now, const FileAccept& accept);
+  void begin(Instant now, const FileAccept& accept);
+  void start_anew(Instant now);
   void on_refusal(Instant now, const FileRefuse& refusal);
   void on_confirmation(Instant now, const FileConfirm& confirmation);
   void open_streams(Instant now);
@@ -96,6 +108,8 @@ class FileSender {
   std::uint64_t transfer_;
   std::shared_ptr<FileReader> file_;
   const std::string name_;
+  const Terms terms_;
+  std::uint64_t held_ = 0;
   ConnectionId connection_ = 0;
   State state_ = State::kPreparing;
   std::string failure_;

@@ -10,8 +10,10 @@
 #include <cstring>
 #include <utility>
 
+#include "transfer/file_name.h"
 #include "transfer/folder_names.h"
 #include "transfer/partial_file.h"
+#include "transfer/received_folders.h"
 
 namespace godwit {
 namespace {
@@ -24,6 +26,7 @@ constexpr std::uint64_t kLargestMargin = std::uint64_t{256} << 20;
 }  // namespace
 
 Result<std::unique_ptr<FileStore>> FileStore::open(Options options) {
+  if (options.output) return std::unique_ptr<FileStore>(new FileStore(std::move(options), -1, 0));
   std::error_code made;
   std::filesystem::create_directories(options.folder, made);
   const int folder = ::open(options.folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -41,7 +44,11 @@ Result<std::unique_ptr<FileStore>> FileStore::open(Options options) {
 }
 
 FileStore::FileStore(Options options, int folder, mode_t mask)
-    : options_(std::move(options)), folder_(folder), mask_(mask), names_(std::make_unique<FolderNames>(folder)) {
+    : options_(std::move(options)),
+      folder_(folder),
+      mask_(mask),
+      names_(std::make_unique<FolderNames>(folder)),
+      folders_(std::make_unique<ReceivedFolders>(*names_, mask)) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -53,11 +60,11 @@ FileStore::~FileStore() {
   work_.notify_one();
   thread_.join();
   files_.clear();
-  ::close(folder_);
+  if (folder_ >= 0) ::close(folder_);
 }
 
-void FileStore::create(FileId file, std::string name, std::uint64_t size, const FileAttributes& attributes) {
-  queue({.kind = Task::Kind::kCreate, .file = file, .name = std::move(name), .size = size, .attributes = attributes});
+void FileStore::create(FileId file, NewFile description) {
+  queue({.kind = Task::Kind::kCreate, .file = file, .description = std::move(description)});
 }
 void FileStore::write(FileId file, std::uint64_t offset, FileBlock block, std::uint32_t tag) {
   queue({.kind = Task::Kind::kWrite, .file = file, .offset = offset, .block = std::move(block), .tag = tag});
@@ -67,6 +74,9 @@ void FileStore::finish(FileId file, const std::array<std::uint8_t, kSha256Size>&
 }
 void FileStore::discard(FileId file) {
   queue({.kind = Task::Kind::kDiscard, .file = file});
+}
+void FileStore::release(FileId file) {
+  queue({.kind = Task::Kind::kRelease, .file = file});
 }
 
 void FileStore::queue(Task task) {
@@ -99,6 +109,7 @@ FileBlock FileStore::new_block(std::size_t capacity) {
 
 std::optional<std::uint64_t> FileStore::free_bytes() const {
   struct statvfs status{};
+  if (folder_ < 0) return std::nullopt;
   if (::fstatvfs(folder_, &status) != 0) return std::nullopt;
   const std::uint64_t total = std::uint64_t{status.f_blocks} * status.f_frsize;
   const std::uint64_t free = std::uint64_t{status.f_bavail} * status.f_frsize;
@@ -123,16 +134,7 @@ void FileStore::run() {
 }
 
 void FileStore::perform(Task& task) {
-  if (task.kind == Task::Kind::kCreate) {
-    auto created = PartialFile::create(
-        *names_, {.name = std::move(task.name), .size = task.size, .attributes = task.attributes, .mask = mask_});
-    if (!created && created.error().code == ErrorCode::kWouldBlock) {
-      return complete({.file = task.file, .kind = Completion::Kind::kNoRoom, .text = created.error().message});
-    }
-    if (!created) return fail(task.file, created.error().message);
-    files_[task.file] = std::move(*created);
-    return complete({.file = task.file, .kind = Completion::Kind::kCreated});
-  }
+  if (task.kind == Task::Kind::kCreate) return create_now(task);
   const auto found = files_.find(task.file);
   if (found == files_.end()) {
     // It has failed before; its other work falls away.
@@ -141,6 +143,7 @@ void FileStore::perform(Task& task) {
   }
   switch (task.kind) {
     case Task::Kind::kCreate: return;
+    case Task::Kind::kReadKept: return read_kept(task.file, static_cast<PartialFile&>(*found->second));
     case Task::Kind::kWrite: {
       const std::size_t bytes = task.block.used;
       const Status written = found->second->write(task.offset, {task.block.bytes.get(), bytes});
@@ -152,15 +155,67 @@ void FileStore::perform(Task& task) {
                        .set_aside = found->second->set_aside(),
                        .tag = task.tag});
     }
-    case Task::Kind::kFinish: {
-      auto name = found->second->finish(task.hash, options_.sync);
-      if (!name) return fail(task.file, name.error().message);
-      files_.erase(found);
-      return complete(
-          {.file = task.file, .kind = Completion::Kind::kFinished, .text = std::move(*name), .hash = task.hash});
-    }
-    case Task::Kind::kDiscard: files_.erase(found); return;
+    case Task::Kind::kFinish: return finish_now(task, *found->second);
+    case Task::Kind::kDiscard: found->second->discard(); [[fallthrough]];
+    case Task::Kind::kRelease: files_.erase(found); return;
   }
+}
+
+void FileStore::create_now(Task& task) {
+  const bool may_be_kept = !task.description.kept_as.empty() && !options_.output;
+  auto created = make_target(task.description);
+  if (!created && created.error().code == ErrorCode::kWouldBlock) {
+    return complete({.file = task.file, .kind = Completion::Kind::kNoRoom, .text = created.error().message});
+  }
+  if (!created) return fail(task.file, created.error().message);
+  FileTarget& target = *(files_[task.file] = std::move(*created));
+  if (may_be_kept) return read_kept(task.file, static_cast<PartialFile&>(target));
+  complete({.file = task.file, .kind = Completion::Kind::kCreated});
+}
+
+Result<std::unique_ptr<FileTarget>> FileStore::make_target(NewFile& description) {
+  if (options_.output) {
+    return std::make_unique<StreamedFile>(std::move(description.name), description.size, options_.output);
+  }
+  if (description.group == 0) {
+    return PartialFile::create(*names_, {.name = std::move(description.name),
+                                         .size = description.size,
+                                         .attributes = description.attributes,
+                                         .mask = mask_,
+                                         .kept_as = std::move(description.kept_as),
+                                         .anew = description.anew});
+  }
+  const std::uint64_t group = description.group;
+  if (is_folder_path(description.name)) {
+    return std::make_unique<ReceivedFolder>(*folders_, group, std::move(description.name), description.attributes);
+  }
+  std::string name(names_of_path(description.name).back());
+  const auto open = [this, group, path = std::move(description.name)] { return folders_->open(group, path, false); };
+  return PartialFile::create(*names_, {.name = std::move(name),
+                                       .size = description.size,
+                                       .attributes = description.attributes,
+                                       .mask = mask_,
+                                       .open_folder = open});
+}
+
+// A piece at a time, so that other files need not wait until a large one has been read.
+void FileStore::read_kept(FileId file, PartialFile& partial) {
+  const auto all = partial.read_kept();
+  if (!all) return fail(file, all.error().message);
+  if (!*all) return queue({.kind = Task::Kind::kReadKept, .file = file});
+  complete({.file = file, .kind = Completion::Kind::kCreated, .bytes = partial.kept(), .hash = partial.kept_hash()});
+}
+
+void FileStore::finish_now(const Task& task, FileTarget& target) {
+  const std::uint64_t before = folders_->made();
+  auto name = target.finish(task.hash, options_.sync);
+  if (!name) return fail(task.file, name.error().message);
+  files_.erase(task.file);
+  complete({.file = task.file,
+            .kind = Completion::Kind::kFinished,
+            .text = std::move(*name),
+            .hash = task.hash,
+            .folders = folders_->made() - before});
 }
 
 void FileStore::complete(Completion completion) {

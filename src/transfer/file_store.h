@@ -25,6 +25,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "transfer/control.h"
+#include "transfer/streamed_file.h"
 
 namespace godwit {
 
@@ -38,6 +39,8 @@ struct FileBlock {
 
 class FolderNames;
 class PartialFile;
+class ReceivedFolders;
+class FileTarget;
 
 class FileStore {
  public:
@@ -53,17 +56,20 @@ class FileStore {
     };
     FileId file = 0;
     Kind kind = Kind::kFailed;
-    std::uint64_t bytes = 0;                       // kWritten
+    std::uint64_t bytes = 0;                       // kWritten; kCreated: of what was kept of it
     std::uint64_t set_aside = 0;                   // kWritten: bytes of the file that the disk has or keeps for it
     std::uint32_t tag = 0;                         // kWritten: as given
     std::string text;                              // kFinished: the final name; kNoRoom, kFailed: why, for a person
-    std::array<std::uint8_t, kSha256Size> hash{};  // kFinished
+    std::array<std::uint8_t, kSha256Size> hash{};  // kFinished; kCreated: of what was kept
+    std::uint64_t folders = 0;                     // kFinished: folders made for it
   };
 
   struct Options {
     std::filesystem::path folder;  // made when it does not exist
-    bool sync = false;             // a confirmed file is on the disk, not only in the system's cache
-    std::function<void()> wake;    // from the thread, when completions wait
+    // What takes the bytes of files in order, in the thread, in place of a folder; nothing: there is a folder.
+    StreamedFile::Output output{};
+    bool sync = false;           // a confirmed file is on the disk, not only in the system's cache
+    std::function<void()> wake;  // from the thread, when completions wait
   };
   // Errors name the folder.
   [[nodiscard]] static Result<std::unique_ptr<FileStore>> open(Options options);
@@ -72,14 +78,24 @@ class FileStore {
   FileStore& operator=(const FileStore&) = delete;
 
   // --- The loop's thread ---
-  // Answered by kCreated, kNoRoom or kFailed. `name` is an acceptable name (file_name.h).
-  void create(FileId file, std::string name, std::uint64_t size, const FileAttributes& attributes = {});
+  struct NewFile {
+    std::string name;  // acceptable (file_name.h): a name, or a path where there is a group
+    std::uint64_t size = 0;
+    FileAttributes attributes{};
+    std::uint64_t group = 0;  // the folder that it is in; 0: it is in none
+    std::string kept_as{};    // as PartialFile's
+    bool anew = false;
+  };
+  // Answered by kCreated, kNoRoom or kFailed.
+  void create(FileId file, NewFile description);
   // Bytes that no other write of the file covers. Answered by kWritten.
   void write(FileId file, std::uint64_t offset, FileBlock block, std::uint32_t tag);
   // After the last write: compares with the sender's hash. Answered by kFinished or kFailed.
   void finish(FileId file, const std::array<std::uint8_t, kSha256Size>& hash);
   // Removes the file. No answer; completions of earlier work may still come.
   void discard(FileId file);
+  // The same, but what has come is kept where that was asked for.
+  void release(FileId file);
   // Moves what has been completed to `out`.
   void take_completions(std::vector<Completion>& out);
 
@@ -93,12 +109,10 @@ class FileStore {
 
  private:
   struct Task {
-    enum class Kind : std::uint8_t { kCreate, kWrite, kFinish, kDiscard };
+    enum class Kind : std::uint8_t { kCreate, kReadKept, kWrite, kFinish, kDiscard, kRelease };
     Kind kind = Kind::kDiscard;
     FileId file = 0;
-    std::string name;
-    std::uint64_t size = 0;
-    FileAttributes attributes{};
+    NewFile description{};
     std::uint64_t offset = 0;
     FileBlock block;
     std::uint32_t tag = 0;
@@ -109,18 +123,23 @@ class FileStore {
   void queue(Task task);
   void run();
   void perform(Task& task);
+  void create_now(Task& task);
+  [[nodiscard]] Result<std::unique_ptr<FileTarget>> make_target(NewFile& description);
+  void read_kept(FileId file, PartialFile& partial);
+  void finish_now(const Task& task, FileTarget& target);
   void complete(Completion completion);
   void fail(FileId file, std::string why);
   void recycle(FileBlock block);
 
   const Options options_;
-  const int folder_;
+  const int folder_;  // -1: there is none
 
   const mode_t mask_;  // the process's umask
 
   // The thread's alone.
   const std::unique_ptr<FolderNames> names_;
-  std::map<FileId, std::unique_ptr<PartialFile>> files_;
+  const std::unique_ptr<ReceivedFolders> folders_;
+  std::map<FileId, std::unique_ptr<FileTarget>> files_;
 
   std::atomic<std::size_t> pending_{0};
   std::mutex mutex_;

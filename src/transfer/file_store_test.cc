@@ -63,7 +63,7 @@ class FileStoreTest : public ::testing::Test {
 
 TEST_F(FileStoreTest, WritesComparesAndNames) {
   const auto bytes = random_bytes(3 * FileBlock::kBytes + 5);
-  store_->create(7, "data.bin", bytes.size());
+  store_->create(7, {.name = "data.bin", .size = bytes.size()});
   write(7, 0, bytes);
   store_->finish(7, sha256(bytes));
   EXPECT_EQ(next().kind, Kind::kCreated);
@@ -79,8 +79,8 @@ TEST_F(FileStoreTest, WritesComparesAndNames) {
 TEST_F(FileStoreTest, SeveralFilesAtOnceKeepApart) {
   const auto one = random_bytes(100'000, 1);
   const auto two = random_bytes(100'000, 2);
-  store_->create(1, "same", one.size());
-  store_->create(2, "same", two.size());
+  store_->create(1, {.name = "same", .size = one.size()});
+  store_->create(2, {.name = "same", .size = two.size()});
   write(1, 0, ByteView(one).first(50'000));
   write(2, 50'000, ByteView(two).subspan(50'000));
   write(1, 50'000, ByteView(one).subspan(50'000));
@@ -97,7 +97,7 @@ TEST_F(FileStoreTest, SeveralFilesAtOnceKeepApart) {
 
 TEST_F(FileStoreTest, AMismatchFailsAndKeepsNothing) {
   const auto bytes = random_bytes(10);
-  store_->create(1, "data.bin", bytes.size());
+  store_->create(1, {.name = "data.bin", .size = bytes.size()});
   write(1, 0, bytes);
   store_->finish(1, {});
   EXPECT_EQ(next().kind, Kind::kCreated);
@@ -110,7 +110,7 @@ TEST_F(FileStoreTest, AMismatchFailsAndKeepsNothing) {
 TEST_F(FileStoreTest, AFullDiskFailsOnceAndWhatFollowsFallsAway) {
   const FileSizeLimit limit(FileBlock::kBytes);
   const auto bytes = random_bytes(8 * FileBlock::kBytes);
-  store_->create(1, "data.bin", bytes.size());
+  store_->create(1, {.name = "data.bin", .size = bytes.size()});
   write(1, 0, bytes);
   store_->finish(1, sha256(bytes));
   EXPECT_EQ(next().kind, Kind::kCreated);
@@ -122,8 +122,8 @@ TEST_F(FileStoreTest, AFullDiskFailsOnceAndWhatFollowsFallsAway) {
 }
 
 TEST_F(FileStoreTest, DiscardedAndUnfinishedFilesAreRemoved) {
-  store_->create(1, "one", 10);
-  store_->create(2, "two", 10);
+  store_->create(1, {.name = "one", .size = 10});
+  store_->create(2, {.name = "two", .size = 10});
   write(1, 0, random_bytes(5));
   store_->discard(1);
   settle();

@@ -1,6 +1,7 @@
 #include "transfer/partial_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,29 +39,33 @@ std::string random_suffix() {
   return result;
 }
 
-// Gives `from` the name `to`, which must not exist. 0 or an errno value.
-int rename_new(int folder, const std::string& from, const std::string& to) {
-  if (::renameat2(folder, from.c_str(), folder, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+// Gives `from` in a folder the name `to` in the same or another one, which must not exist. 0 or an errno value.
+int rename_new(int folder, const std::string& from, int to_folder, const std::string& to) {
+  if (::renameat2(folder, from.c_str(), to_folder, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return errno;
   // A file system without the flag: a second name does not replace either.
-  if (::linkat(folder, from.c_str(), folder, to.c_str(), 0) == 0) {
+  if (::linkat(folder, from.c_str(), to_folder, to.c_str(), 0) == 0) {
     ::unlinkat(folder, from.c_str(), 0);
     return 0;
   }
   if (errno != EPERM && errno != ENOSYS && errno != EOPNOTSUPP) return errno;
   // One without second names: what is replaced is an empty file of our own.
-  const int placeholder = ::openat(folder, to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  const int placeholder = ::openat(to_folder, to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (placeholder < 0) return errno;
   ::close(placeholder);
-  if (::renameat(folder, from.c_str(), folder, to.c_str()) == 0) return 0;
+  if (::renameat(folder, from.c_str(), to_folder, to.c_str()) == 0) return 0;
   const int error = errno;
-  ::unlinkat(folder, to.c_str(), 0);
+  ::unlinkat(to_folder, to.c_str(), 0);
   return error;
 }
 
 }  // namespace
 
 Result<std::unique_ptr<PartialFile>> PartialFile::create(FolderNames& names, Description description) {
+  if (!description.kept_as.empty()) {
+    if (auto kept = open_kept(names, description)) return kept;
+    description.kept_as.clear();
+  }
   constexpr int kAttempts = 8;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     std::string temporary = partial_file_name(description.name, random_suffix());
@@ -68,7 +73,7 @@ Result<std::unique_ptr<PartialFile>> PartialFile::create(FolderNames& names, Des
     const int descriptor = ::openat(names.folder(), temporary.c_str(),
                                     O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
     if (descriptor >= 0) {
-      std::string reserved = names.reserve(description.name);
+      std::string reserved = description.open_folder ? std::string() : names.reserve(description.name);
       return std::unique_ptr<PartialFile>(
           new PartialFile(names, descriptor, std::move(description), std::move(reserved), std::move(temporary)));
     }
@@ -89,9 +94,49 @@ PartialFile::PartialFile(FolderNames& names, int descriptor, Description descrip
       temporary_(std::move(temporary)) {}
 
 PartialFile::~PartialFile() {
+  const bool keeps = !named_ && !worthless_ && !description_.kept_as.empty() && hashed_ >= kKeptUnit &&
+                     descriptor_ >= 0 && ::ftruncate(descriptor_, static_cast<off_t>(hashed_)) == 0;
   if (descriptor_ >= 0) ::close(descriptor_);
-  if (!named_) ::unlinkat(names_.folder(), temporary_.c_str(), 0);
-  names_.release(reserved_);
+  if (!named_ && !keeps) ::unlinkat(names_.folder(), temporary_.c_str(), 0);
+  if (!reserved_.empty()) names_.release(reserved_);
+}
+
+// --- What was kept ---
+
+// Nothing where the name is somebody else's: another program's, or another receiver's that uses it now.
+std::unique_ptr<PartialFile> PartialFile::open_kept(FolderNames& names, Description& description) {
+  std::string temporary = partial_file_name(description.name, description.kept_as);
+  OwnedDescriptor file(::openat(names.folder(), temporary.c_str(),
+                                O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600));
+  struct stat status{};
+  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink != 1 ||
+      status.st_uid != ::geteuid() || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    return nullptr;
+  }
+  std::string reserved = description.open_folder ? std::string() : names.reserve(description.name);
+  std::unique_ptr<PartialFile> made(
+      new PartialFile(names, file.release(), std::move(description), std::move(reserved), std::move(temporary)));
+  made->measure_kept();
+  return made;
+}
+
+// A receiver that was killed has left holes, for bytes that came before their turn, and in front of one perhaps a page
+// that is not full: without the last unit before the hole, what is there has been written.
+void PartialFile::measure_kept() {
+  const off_t hole = description_.anew ? 0 : ::lseek(descriptor_, 0, SEEK_HOLE);
+  const off_t end = ::lseek(descriptor_, 0, SEEK_END);
+  if (hole > 0) kept_ = static_cast<std::uint64_t>(hole == end ? hole : hole - 1);
+  kept_ = std::min(kept_, description_.size) / kKeptUnit * kKeptUnit;
+  // What is behind it goes, so that every byte that is there has been read.
+  if (::ftruncate(descriptor_, static_cast<off_t>(kept_)) != 0) kept_ = 0;
+}
+
+Result<bool> PartialFile::read_kept() {
+  constexpr std::uint64_t kSlice = std::uint64_t{16} << 20;
+  if (const Status read = hash_until(std::min(kept_, hashed_ + kSlice)); !read) return std::unexpected(read.error());
+  if (hashed_ < kept_) return false;
+  written_ = kept_;
+  return true;
 }
 
 // Where the file system cannot do it, or the size is beyond a limit that the write itself will meet, the receiver's own
@@ -112,6 +157,12 @@ Status PartialFile::set_space_aside(std::uint64_t end) {
 }
 
 Status PartialFile::write(std::uint64_t offset, ByteView bytes) {
+  Status written = write_at(offset, bytes);
+  if (!written) worthless_ = true;
+  return written;
+}
+
+Status PartialFile::write_at(std::uint64_t offset, ByteView bytes) {
   if (const Status room = set_space_aside(offset + bytes.size()); !room) return room;
   std::size_t done = 0;
   while (done < bytes.size()) {
@@ -129,46 +180,38 @@ Status PartialFile::write(std::uint64_t offset, ByteView bytes) {
     hashed_ = end;
     return hash_what_follows();
   }
-  // Neighbours join, so that pieces of one stream are one entry.
-  auto next = ahead_.lower_bound(offset);
-  if (next != ahead_.begin() && std::prev(next)->second == offset) {
-    const auto before = std::prev(next);
-    before->second = end;
-    if (next != ahead_.end() && next->first == end) {
-      before->second = next->second;
-      ahead_.erase(next);
-    }
-    return {};
-  }
-  if (next != ahead_.end() && next->first == end) {
-    const std::uint64_t last = next->second;
-    ahead_.erase(next);
-    ahead_.emplace(offset, last);
-    return {};
-  }
-  ahead_.emplace(offset, end);
+  ahead_.add(offset, end);
   return {};
 }
 
 Status PartialFile::hash_what_follows() {
-  while (!ahead_.empty() && ahead_.begin()->first == hashed_) {
-    const std::uint64_t end = ahead_.begin()->second;
-    scratch_.resize(kReadBack);
-    while (hashed_ < end) {
-      const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(end - hashed_, scratch_.size()));
-      const ssize_t got = ::pread(descriptor_, scratch_.data(), wanted, static_cast<off_t>(hashed_));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return disk_failure("the file cannot be read back", errno);
-      if (got == 0) return failure(ErrorCode::kSystem, "the file cannot be read back: somebody cut it");
-      hash_.update(ByteView(scratch_).first(static_cast<std::size_t>(got)));
-      hashed_ += static_cast<std::uint64_t>(got);
-    }
-    ahead_.erase(ahead_.begin());
+  while (const auto end = ahead_.take(hashed_)) {
+    if (Status read = hash_until(*end); !read) return read;
+  }
+  return {};
+}
+
+Status PartialFile::hash_until(std::uint64_t end) {
+  scratch_.resize(kReadBack);
+  while (hashed_ < end) {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(end - hashed_, scratch_.size()));
+    const ssize_t got = ::pread(descriptor_, scratch_.data(), wanted, static_cast<off_t>(hashed_));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return disk_failure("the file cannot be read back", errno);
+    if (got == 0) return failure(ErrorCode::kSystem, "the file cannot be read back: somebody cut it");
+    hash_.update(ByteView(scratch_).first(static_cast<std::size_t>(got)));
+    hashed_ += static_cast<std::uint64_t>(got);
   }
   return {};
 }
 
 Result<std::string> PartialFile::finish(const std::array<std::uint8_t, kSha256Size>& expected, bool sync) {
+  auto name = complete(expected, sync);
+  if (!name) worthless_ = true;
+  return name;
+}
+
+Result<std::string> PartialFile::complete(const std::array<std::uint8_t, kSha256Size>& expected, bool sync) {
   if (hashed_ != description_.size) return failure(ErrorCode::kProtocol, "bytes are missing");
   if (hash_.finish() != expected) return failure(ErrorCode::kProtocol, "the SHA-256 differs from the sender's");
   apply_attributes();
@@ -177,10 +220,7 @@ Result<std::string> PartialFile::finish(const std::array<std::uint8_t, kSha256Si
   if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) {
     return disk_failure("the file cannot be written", errno);
   }
-  auto name = give_name();
-  // The name is the folder's.
-  if (name && sync && ::fsync(names_.folder()) != 0) return disk_failure("the folder cannot be written", errno);
-  return name;
+  return description_.open_folder ? give_name_in_folder(sync) : give_name(sync);
 }
 
 // A file whose mode or time cannot be set, as on a FAT file system, is received all the same.
@@ -195,16 +235,36 @@ void PartialFile::apply_attributes() const {
   static_cast<void>(::futimens(descriptor_, times));
 }
 
-Result<std::string> PartialFile::give_name() {
+Result<std::string> PartialFile::give_name(bool sync) {
   for (int attempt = 0; attempt < kNamingAttempts; ++attempt) {
-    const int error = rename_new(names_.folder(), temporary_, reserved_);
+    const int error = rename_new(names_.folder(), temporary_, names_.folder(), reserved_);
     if (error == 0) {
       named_ = true;
+      // The name is the folder's.
+      if (sync && ::fsync(names_.folder()) != 0) return disk_failure("the folder cannot be written", errno);
       return reserved_;
     }
     if (error != EEXIST) return disk_failure("the file cannot be given its name", error);
     names_.release(reserved_);
     reserved_ = names_.reserve(description_.name);
+  }
+  return failure(ErrorCode::kSystem, "the file cannot be given its name: somebody takes every one");
+}
+
+Result<std::string> PartialFile::give_name_in_folder(bool sync) {
+  const auto opened = description_.open_folder();
+  if (!opened) return std::unexpected(opened.error());
+  FolderNames there(opened->folder.get());
+  for (int attempt = 0; attempt < kNamingAttempts; ++attempt) {
+    const std::string name = there.reserve(description_.name);
+    const int error = rename_new(names_.folder(), temporary_, there.folder(), name);
+    if (error != 0 && error != EEXIST) return disk_failure("the file cannot be given its name", error);
+    there.release(name);
+    if (error != 0) continue;
+    named_ = true;
+    const OwnedDescriptor folder(sync ? ::openat(there.folder(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
+    if (sync && (!folder || ::fsync(folder.get()) != 0)) return disk_failure("the folder cannot be written", errno);
+    return opened->path + name;
   }
   return failure(ErrorCode::kSystem, "the file cannot be given its name: somebody takes every one");
 }

@@ -234,6 +234,52 @@ class Files(Case):
         self.assertEqual(result.returncode, 0, result)
         self.assertGreater((self.output / "cpuinfo").stat().st_size, 0)
 
+    def listen_to_standard_output(self, *options, **more):
+        return Server(self, "listen", "--output", "-", "--anyone", *options, json_lines=True, **more)
+
+    def test_one_file_goes_to_standard_output_and_nothing_else_does(self):
+        # Text, as the harness reads it, with loss that brings later pieces first.
+        source = self.folder / "words"
+        source.write_text("".join(f"line {number}\n" for number in range(800_000)))
+        server = self.listen_to_standard_output("--drop", "0.01")
+        sender = self.start(*server.client("send"), "--drop", "0.01", source)
+        self.assertEqual(server.finish(), 0, server.errors)
+        self.assertEqual(sender.wait(timeout=PATIENCE), 0)
+        self.assertEqual(hashlib.sha256(server.output.encode()).hexdigest(), sha256(source))
+        self.assertIn("received words", server.errors)
+
+    def test_a_second_file_is_refused_where_one_goes_to_standard_output(self):
+        one, other = self.folder / "one", self.folder / "other"
+        for file in (one, other):
+            file.write_text(file.name)
+        server = self.listen_to_standard_output()
+        result = self.send(server, one, other)
+        self.assertEqual(result.returncode, 1, result)
+        self.assertIn("takes one file", result.stderr)
+        self.assertEqual(server.finish(), 0, server.errors)
+        self.assertIn(server.output, ("one", "other"))
+        wrong = self.run_godwit("listen", "--output", "-", "--json")
+        self.assert_one_error(wrong, 2, "--json")
+
+    def test_a_reader_of_standard_output_that_leaves_fails_both_sides(self):
+        source = random_file(self.folder / "data.bin", 5_000_000)
+        server = self.listen_to_standard_output()
+        server.process.stdout.close()
+        result = self.send(server, source)
+        self.assertEqual(result.returncode, 1, result)
+        self.assertIn("standard output cannot be written: Broken pipe", result.stderr)
+        server.process.stdout = None
+        self.assertEqual(server.finish(), 1, server.errors)
+
+    def test_a_slow_reader_of_standard_output_ends_with_the_listener(self):
+        source = random_file(self.folder / "data.bin", 30_000_000)
+        server = self.listen_to_standard_output()
+        sender = self.start(*server.client("send"), source)
+        self.assertTrue(server.process.stdout.buffer.read(100))
+        server.process.send_signal(signal.SIGTERM)
+        self.assertEqual(server.process.wait(timeout=PATIENCE), 130)
+        self.assertEqual(sender.wait(timeout=PATIENCE), 1)
+
     def test_a_file_that_grows_is_an_error(self):
         source = random_file(self.folder / "grows", 2_000_000)
         server = self.listen()
@@ -246,15 +292,14 @@ class Files(Case):
         self.assertIn("'grows' grew while it was being sent", errors)
 
     def test_one_bad_file_stops_no_other(self):
-        (self.folder / "folder").mkdir()
         strange = os.fsencode(self.folder) + b"/caf\xe9.txt"
         with open(strange, "wb") as file:
             file.write(b"x")
         good = random_file(self.folder / "good", 10)
         server = self.listen()
-        result = self.run_godwit(*server.client("send"), self.folder / "folder", os.fsdecode(strange), self.folder / "missing", good)
+        result = self.run_godwit(*server.client("send"), "/dev/full", os.fsdecode(strange), self.folder / "missing", good)
         self.assertEqual(result.returncode, 1, result)
-        self.assertIn("is a directory", result.stderr)
+        self.assertIn("is a device", result.stderr)
         self.assertIn("No such file", result.stderr)
         self.assertIn("was sent as 'caf%E9.txt'", result.stderr)
         self.assertEqual(self.received_names(), ["caf%E9.txt", "good"])

@@ -34,7 +34,7 @@ class AlwaysJson(Case):
 
     def test_bad_options_of_every_command(self):
         for schema, command in (("godwit-key", ["keygen"]), ("godwit-listen-event", ["listen"]),
-                                ("godwit-send", ["send"]), ("godwit-ping", ["ping"]),
+                                ("godwit-send", ["send"]), ("godwit-ping", ["ping"]), ("godwit-netcheck", ["netcheck"]),
                                 ("godwit-perf", ["perf", "client"]), ("godwit-perf-server", ["perf", "server"]),
                                 ("godwit-version", ["version"]), ("godwit-error", ["no-such-command"]),
                                 ("godwit-simulation-table", ["sim", "table"]),

@@ -167,6 +167,11 @@ class Cell:
             return None, done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no answer"
         return ("relay" if answer.group(1) == RENDEZVOUS else "direct"), seconds
 
+    def packets_sent(self):
+        """By both hosts, to each other and to the rendezvous."""
+        return sum(int(subprocess.run(["ip", "netns", "exec", where, "cat", "/sys/class/net/eth0/statistics/tx_packets"], check=True,
+                                      capture_output=True, text=True).stdout) for where in (self.listener, self.asker))
+
     def close(self):
         for process in self.processes:
             process.kill()

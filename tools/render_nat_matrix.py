@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""The table of docs/connectivity.md from the stored results of scripts/run_nat_matrix.sh.
+
+    tools/render_nat_matrix.py [--check] [ROOT]
+
+Between `<!-- nat_matrix:begin -->` and `<!-- nat_matrix:end -->` stands what this program writes, from
+docs/results/nat_matrix.json. With --check it only says, by its exit code, whether the document is up to date.
+"""
+import json
+import pathlib
+import re
+import sys
+
+DOCUMENT = "docs/connectivity.md"
+STORE = "docs/results/nat_matrix.json"
+
+
+def table(cells):
+    lines = ["| listener | asker | unasked datagrams | connected | direct | relayed | seconds, median | packets, median |",
+             "|---|---|---|---|---|---|---|---|"]
+    for cell in cells:
+        seconds = "–" if cell["seconds"] is None else f"{cell['seconds']:.2f}"
+        connected = f"{cell['direct'] + cell['relayed']} of {cell['runs']}"
+        lines.append(f"| {cell['listener']} | {cell['asker']} | {'answered' if cell['answers'] else 'dropped'} | {connected} | "
+                     f"{cell['direct']} | {cell['relayed']} | {seconds} | {cell['packets']} |")
+    return "\n".join(lines)
+
+
+def main():
+    arguments = [argument for argument in sys.argv[1:] if argument != "--check"]
+    root = pathlib.Path(arguments[0] if arguments else ".")
+    cells = json.loads((root / STORE).read_text())["cells"]
+    document = root / DOCUMENT
+    before = document.read_text()
+    after, count = re.subn(r"(?<=<!-- nat_matrix:begin -->\n\n).*?(?=\n\n<!-- nat_matrix:end -->)", lambda _: table(cells), before,
+                           flags=re.S)
+    if count != 1:
+        print(f"{DOCUMENT}: no place for the table", file=sys.stderr)
+        return 1
+    if "--check" in sys.argv:
+        if before != after:
+            print(f"{DOCUMENT}: the table is not that of {STORE}: run tools/render_nat_matrix.py", file=sys.stderr)
+        return int(before != after)
+    document.write_text(after)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
