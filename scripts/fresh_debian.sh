@@ -13,8 +13,9 @@ skip() {
 }
 
 remove_fresh_debian() {
-  umount "$debian/proc" 2>/dev/null || true
-  rm -rf "$(dirname "$debian")"
+  umount "$debian/dev/shm" "$debian/dev/pts" "$debian/sys" "$debian/proc" 2>/dev/null || true
+  # What is mounted there still is the system's own.
+  rm -rf --one-file-system "$(dirname "$debian")"
 }
 
 make_fresh_debian() {
@@ -36,6 +37,11 @@ make_fresh_debian() {
   # What resolves names here resolves them there.
   cp -L /etc/resolv.conf "$debian/etc/resolv.conf" 2>/dev/null || true
   mount -t proc proc "$debian/proc" 2>/dev/null || skip "/proc cannot be mounted in the fresh Debian"
+  # Tests that need terminals, shared memory or the machine's description skip themselves without them.
+  mount -t sysfs -o ro sysfs "$debian/sys" 2>/dev/null || true
+  mkdir -p "$debian/dev/pts" "$debian/dev/shm"
+  mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts "$debian/dev/pts" 2>/dev/null || true
+  mount -t tmpfs tmpfs "$debian/dev/shm" 2>/dev/null || true
 }
 
 inside() {
