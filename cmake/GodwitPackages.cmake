@@ -49,8 +49,8 @@ set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME godwit)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION net)
 set(CPACK_COMPONENT_TOOLS_DESCRIPTION "encrypted, NAT-traversing UDP transport: program
 ${about}
-This package has the program: it sends and receives files and messages, measures
-networks and itself, and simulates networks.")
+This package has the program: it sends and receives files and messages,
+measures networks and itself, and simulates networks.")
 
 # What depends on the library needs this version or a newer one of the same SONAME, and the loader's cache is brought up to
 # date by a trigger. CPack's own way runs ldconfig in scripts, which Debian has given up.
