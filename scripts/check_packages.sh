@@ -36,8 +36,10 @@ try_program() {
     done
     # A file between two processes of the installed program.
     head -c 3000000 /dev/urandom >sent
+    godwit keygen --out key
     godwit listen --anyone --once --bind 127.0.0.1:0 --key key --output received >said 2>noted &
-    for _ in $(seq 300); do grep -q "^public key" said && break; sleep 0.1; done
+    for _ in $(seq 300); do if grep -q "^public key" said; then break; fi; sleep 0.1; done
+    grep -q "^public key" said || { cat said noted >&2; exit 1; }
     godwit send --to "$(sed -n "s/^listening on //p" said)" --peer-key "$(sed -n "s/^public key //p" said)" sent
     wait $!
     cmp sent received/sent
