@@ -108,6 +108,10 @@ typedef struct godwit_options {
   uint64_t stream_window_bytes;     /* of an inbound stream, ahead of the application; extended sessions */
   uint64_t connection_window_bytes; /* the same of all inbound streams of a connection */
   bool consume_by_hand;             /* bytes of chunks count as read by ..._consume(), not when they are delivered */
+  /* Gets each line of a key log: whoever has them can read the sessions. Must not call the library. Null: no key leaves
+   * the library. */
+  void (*key_log)(const char* line, size_t length, void* context);
+  void* key_log_context;
 } godwit_options;
 
 /* Fills in the defaults. `size` is sizeof(godwit_options). */

@@ -128,6 +128,10 @@ struct Options {
   // draft-ietf-quic-qlog-main-schema) on the thread that drives the endpoint; the view is valid during the call. Must
   // not call the endpoint, and must not throw. Empty: no trace is made, and none costs time.
   std::function<void(std::string_view record)> trace;
+  // Called with each line of a key log, its end included: every symmetric key, in the format that the Wireshark
+  // dissector reads (contrib/wireshark). Whoever has the lines can read the sessions. Under the rules of `trace`; the
+  // threads of a NodeGroup call it at once. Empty: no key leaves the library.
+  std::function<void(std::string_view line)> key_log;
 };
 
 // How one message is sent.

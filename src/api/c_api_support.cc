@@ -99,6 +99,11 @@ NodeOptions to_node_options(const godwit_options& options) {
       trace(record.data(), record.size(), context);
     };
   }
+  if (options.key_log != nullptr) {
+    transport.key_log = [key_log = options.key_log, context = options.key_log_context](std::string_view line) {
+      key_log(line.data(), line.size(), context);
+    };
+  }
   result.bind = text_or(options.bind, result.bind);
   result.backend = text_or(options.backend, result.backend);
   result.idle = text_or(options.idle, result.idle);

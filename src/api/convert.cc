@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "runtime/address_text.h"
 #include "runtime/system_random.h"
+#include "trace/key_log.h"
 
 namespace godwit::v1 {
 namespace {
@@ -241,6 +243,7 @@ Result<Config> to_config(const Options& options) {
   config.handshake.flow = {.stream = options.stream_window_bytes,
                            .connection = options.connection_window_bytes,
                            .by_hand = options.consume_by_hand};
+  if (options.key_log) config.key_log = std::make_shared<trace::KeyLogWriter>(options.key_log);
   if (const Status fine = check_config(config); !fine) return to_public(fine.error());
   return config;
 }

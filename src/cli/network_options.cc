@@ -107,9 +107,7 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
       ->type_name("TIME");
   add("--soft-packet-limit", options.soft_packet_limit, "packets under one key before the connection is renewed")
       ->group("");
-  app.add_option("--qlog", options.qlog, "write a trace of every packet to a file in this folder (docs/trace.md)")
-      ->type_name("DIR")
-      ->group("Observation");
+  add_record_options(app, options.records);
   add_observation_options(app, options.observation);
 
   const auto fault = [&app](const char* name, std::string& value, const char* text) {
@@ -199,15 +197,14 @@ void prepare_for_rendezvous(NodeConfig& config, const TicketOptions& ticket) {
 namespace {
 
 // The node with what may look at it.
-Result<OpenedNode> open_observed(const NetworkOptions& options, const NodeConfig& config, KeyPair keys,
+Result<OpenedNode> open_observed(const NetworkOptions& options, NodeConfig config, KeyPair keys,
                                  trace::CostSink* cost) {
   OpenedNode opened;
-  if (!options.qlog.empty()) {
-    auto file = TraceFile::open(options.qlog);
-    if (!file) return std::unexpected(file.error());
-    opened.trace = std::move(*file);
-  }
-  auto node = Node::open(config, std::move(keys), opened.trace ? &opened.trace->sink() : nullptr, cost);
+  auto records = Records::open(options.records);
+  if (!records) return std::unexpected(records.error());
+  opened.records = std::move(*records);
+  config.endpoint.key_log = opened.records->key_log();
+  auto node = Node::open(config, std::move(keys), opened.records->sink(), cost);
   if (!node) return std::unexpected(node.error());
   opened.node = std::move(*node);
   auto observation = observe(options.observation, *opened.node);
@@ -288,7 +285,7 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
   }
   config.socket.bind = client_bind(all_addresses(*target));
   if (!options.bind.empty()) config.socket.bind = *parse_bind(options.bind);
-  auto opened = open_observed(options, config, std::move(keys->keys), cost);
+  auto opened = open_observed(options, std::move(config), std::move(keys->keys), cost);
   if (!opened) return opened;
   if (asks) {
     if (const Status asked = ask_rendezvous(*opened->node, *target); !asked) return std::unexpected(asked.error());
@@ -320,16 +317,21 @@ Result<KeyPair> prepare_server(const NetworkOptions& options, NodeConfig& config
 Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config, trace::CostSink* cost) {
   auto keys = prepare_server(options, config);
   if (!keys) return std::unexpected(keys.error());
-  return open_observed(options, config, std::move(*keys), cost);
+  return open_observed(options, std::move(config), std::move(*keys), cost);
 }
 
 Result<OpenedShards> open_shards(const NetworkOptions& options, NodeConfig config, std::size_t count) {
-  if (!options.qlog.empty()) return failure(ErrorCode::kInvalidArgument, "--qlog is for one shard (--shards 1)");
+  if (const char* const option = options.records.single_threaded()) {
+    return failure(ErrorCode::kInvalidArgument, std::string(option) + " is for one shard (--shards 1)");
+  }
   auto keys = prepare_server(options, config);
   if (!keys) return std::unexpected(keys.error());
+  auto records = Records::open(options.records);
+  if (!records) return std::unexpected(records.error());
+  config.endpoint.key_log = (*records)->key_log();
   auto shards = Shards::open(config, *keys, {.count = count, .pin_threads = true});
   if (!shards) return std::unexpected(shards.error());
-  OpenedShards opened{.shards = std::move(*shards), .observation = nullptr};
+  OpenedShards opened{.records = std::move(*records), .shards = std::move(*shards), .observation = nullptr};
   auto observation = observe(options.observation, *opened.shards);
   if (!observation) return std::unexpected(observation.error());
   opened.observation = std::move(*observation);

@@ -50,7 +50,8 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                 .cipher = config_.cipher.value_or(preferred_cipher()),
                 .make_cipher = config_.make_cipher,
                 .key_limits = {.soft = config_.soft_packet_limit, .hard = config_.hard_packet_limit},
-                .key_usage = &key_usage_};
+                .key_usage = &key_usage_,
+                .key_log = config_.key_log.get()};
   context_ = std::make_unique<const ConnectionContext>(
       ConnectionContext{.config = config_,
                         .handshake = handshake_,
@@ -403,7 +404,7 @@ void Endpoint::receive_intro(Instant now, const DatagramBatch& run, MutableBytes
     admission_.on_junk(run.remote, datagram);
     return route_context_->drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
   }
-  context_->record_handshake_received(now, known ? routes_[*slot].id() : 0, datagram);
+  context_->record_handshake_received(now, known ? routes_[*slot].id() : 0, run.remote, datagram);
   if (known) {
     if (with_slot(*slot, [&](Route& route) { return route.receive_intro(now, run.local, *intro); })) return;
     retire(*slot);

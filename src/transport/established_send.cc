@@ -157,14 +157,16 @@ std::uint64_t EstablishedConnection::write_ping(Instant now, BatchWriter& run) {
 void EstablishedConnection::write_control(Instant now, BatchWriter& run) {
   std::array<std::uint8_t, wire::kMaxDatagram> scratch;
   while (!handshake_tail_.empty() && run.append_sealed(handshake_tail_.front())) {
-    core_.context.record_handshake_sent(now, core_.id, handshake_tail_.front());
+    core_.context.record_handshake_sent(now, core_.id, core_.remote, handshake_tail_.front());
     handshake_tail_.erase(handshake_tail_.begin());
   }
   if (completion_due_) {
     const std::size_t size = session_.write_completion_ack(scratch);
     if (size == 0 || run.append_sealed(ByteView(scratch).first(size))) {
       completion_due_ = false;
-      if (size > 0) core_.context.record_handshake_sent(now, core_.id, ByteView(scratch).first(size));
+      if (size > 0) {
+        core_.context.record_handshake_sent(now, core_.id, core_.remote, ByteView(scratch).first(size));
+      }
     }
   }
   while (pong_count_ > 0 && run.fits(wire::kPingSize + wire::kDatagramOverhead)) {
