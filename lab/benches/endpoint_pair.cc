@@ -57,9 +57,9 @@ bool EndpointNet::flush(Endpoint& from, Endpoint& to, std::uint16_t from_port) {
       datagrams += run->segment_count();
       wire_bytes += run->bytes.size();
       const DatagramBatch arriving{.local = run->remote,
-                                 .remote = run->remote.with_port(from_port),
-                                 .bytes = run->bytes,
-                                 .segment_size = run->segment_size};
+                                   .remote = run->remote.with_port(from_port),
+                                   .bytes = run->bytes,
+                                   .segment_size = run->segment_size};
       to.receive(now_, arriving);
       collect(to);
     }

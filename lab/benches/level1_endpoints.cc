@@ -184,7 +184,8 @@ Row handshake_row() {
           }};
 }
 
-// Short messages one after another, a hundred at a time, so that they share runs and acknowledgements as a busy sender's do.
+// Short messages one after another, a hundred at a time, so that they share runs and acknowledgements as a busy
+// sender's do.
 Row message_row(std::size_t bytes) {
   return {.name = fmt::format("level1/endpoints/message/{}", bytes),
           .title = fmt::format("a short message of {} bytes through two endpoints, both sides together", bytes),
