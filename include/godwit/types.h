@@ -104,8 +104,9 @@ struct Options {
   std::uint64_t connection_bits_per_second = 0;
   std::uint64_t endpoint_bits_per_second = 0;
   // Extended sessions between two Godwits (docs/extended_sessions.md): both sides prove their keys, and a recording
-  // cannot be read later. "auto": where the peer has them; "require": no other peers; "off".
-  std::string extended = "off";
+  // cannot be read later. "auto": where the peer has them, which a deployed peer does not notice; "require": no other
+  // peers; "off": the deployed form alone.
+  std::string extended = "auto";
   // A dialled peer must prove the public key it was dialled by, or is not connected to. When false, whoever can answer
   // from the dialled address may receive what was sent before Event::authenticated told otherwise.
   bool require_authenticated_peer = true;
