@@ -88,8 +88,9 @@ void EndpointNet::collect(Endpoint& endpoint) {
       ++confirmed;
     } else if (std::holds_alternative<MessageFailed>(event->event)) {
       ++failed;
-    } else if (std::holds_alternative<Connected>(event->event)) {
+    } else if (const auto* begun = std::get_if<Connected>(&event->event)) {
       ++connected;
+      if (begun->form == SessionForm::kExtended) ++extended_;
     } else if (std::holds_alternative<Closed>(event->event)) {
       ++closed;
     }
