@@ -123,6 +123,7 @@ typedef struct godwit_send_options {
   const uint8_t* metadata; /* null: none; at most 1120 bytes */
   size_t metadata_length;  /* bytes */
   bool unreliable;         /* sent once: lost on the way it fails; at most 1106 bytes, no stream */
+  uint8_t urgency;         /* of a stream: 0, the most urgent, to 7; 3 by default (SendOptions::urgency) */
 } godwit_send_options;
 
 /* `size` is sizeof(godwit_send_options). */

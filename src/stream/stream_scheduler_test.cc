@@ -48,6 +48,36 @@ TEST(StreamScheduler, PutsANewStreamBehindAllOthers) {
   EXPECT_EQ(turns.current(), StreamScheduler::kNone);
 }
 
+TEST(StreamScheduler, LetsNoStreamGoWhileAMoreUrgentOneCan) {
+  StreamScheduler turns;
+  turns.add(0, 5);
+  turns.add(1, 5);
+  turns.spend(kFull);
+  turns.add(2, 7);
+  EXPECT_EQ(turns.current(), 0U) << "less urgent, it changes nothing";
+  turns.add(3, 0);
+  turns.add(4, 0);
+  // The urgent ones share among themselves.
+  for (const std::uint32_t expected : {3U, 4U, 3U}) {
+    for (std::uint32_t fragment = 0; fragment < StreamScheduler::kRunFragments; ++fragment) {
+      ASSERT_EQ(turns.current(), expected);
+      turns.spend(kFull);
+    }
+  }
+  turns.remove(3);
+  EXPECT_EQ(turns.current(), 4U);
+  turns.remove(4);
+  // The interrupted turn goes on where it stopped.
+  for (std::uint32_t fragment = 1; fragment < StreamScheduler::kRunFragments; ++fragment) {
+    ASSERT_EQ(turns.current(), 0U);
+    turns.spend(kFull);
+  }
+  EXPECT_EQ(turns.current(), 1U);
+  turns.remove(0);
+  turns.remove(1);
+  EXPECT_EQ(turns.current(), 2U);
+}
+
 TEST(StreamScheduler, SharesBytesEquallyWhateverTheFragmentSizes) {
   DeterministicRandom random{7};
   StreamScheduler turns;
