@@ -163,7 +163,8 @@ typedef enum godwit_close_reason {
   GODWIT_CLOSE_UNAUTHENTICATED = 6,
   GODWIT_CLOSE_MEMORY = 7,
   GODWIT_CLOSE_PROTOCOL_VIOLATION = 8,
-  GODWIT_CLOSE_EVICTED = 9
+  GODWIT_CLOSE_EVICTED = 9,
+  GODWIT_CLOSE_RESET = 10
 } godwit_close_reason;
 
 /* Fields that a kind does not name are zero or empty. Pointers live until the handler returns (node), or until

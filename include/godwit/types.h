@@ -166,6 +166,7 @@ enum class CloseReason : std::uint8_t {
   kMemory = 7,             // the endpoint needed the memory of the peer's unfinished streams
   kProtocolViolation = 8,  // the peer acknowledged what was never sent
   kEvicted = 9,            // the table was full, and others with fewer connections wanted a place
+  kReset = 10,             // the peer has restarted and does not know the connection any more; connect again
 };
 // One lower-case word or two: "idle timeout".
 [[nodiscard]] std::string_view close_reason_name(CloseReason reason);

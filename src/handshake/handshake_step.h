@@ -19,6 +19,7 @@
 namespace godwit {
 
 class KeyUsage;
+class ResetTokens;
 
 // What every handshake of an endpoint shares. The endpoint owns it and all it points to; it outlives the handshakes.
 struct HandshakeContext {
@@ -29,6 +30,7 @@ struct HandshakeContext {
   PacketCipherFactory make_cipher = &make_packet_cipher;
   SealerLimits key_limits;              // `already_sealed` is looked up in key_usage
   const KeyUsage* key_usage = nullptr;  // absent: every key is taken to be unused
+  const ResetTokens* resets = nullptr;  // absent: sessions have no stateless reset
 };
 
 // The largest success ack: AckConnectionV2 with an IPv6 address (wire spec 1.4), and an extension block.

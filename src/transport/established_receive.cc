@@ -77,7 +77,10 @@ void EstablishedConnection::receive_one(Instant now, MutableBytes datagram) {
     opened = session_.open(datagram, {});
   }
   GODWIT_MARK(core_.context.cost, kDecode);
-  if (!opened) return core_.drop(now, opened.error(), datagram.size());
+  if (!opened) {
+    if (session_.is_ended_by(datagram)) return end(CloseReason::kReset, "the peer has restarted", Telling::kNothing);
+    return core_.drop(now, opened.error(), datagram.size());
+  }
   receive_opened(now, {.datagram = datagram, .opened = *opened});
 }
 

@@ -115,6 +115,7 @@ struct EndpointStatistics {
   std::uint64_t connections_evicted = 0;  // closed so that others find a place
   std::uint64_t replies_withheld = 0;     // an unproven address had been sent enough for what came from it
   std::uint64_t unopenable_withheld = 0;  // of handshakes beside a session that may be alive
+  std::uint64_t resets_sent = 0;          // to senders of packets whose session is unknown here
   DropCounts drops;                       // that belong to no connection
 
   void count(HandshakeEnd end) {

@@ -41,6 +41,7 @@ class CloseReason(enum.IntEnum):
     MEMORY = 7
     PROTOCOL_VIOLATION = 8
     EVICTED = 9
+    RESET = 10
 
 
 class EventKind(enum.IntEnum):
