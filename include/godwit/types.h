@@ -143,8 +143,9 @@ struct SendOptions {
   // most 1106 bytes; not with `stream` or `operations`. With a deadline it is not sent at all once that has passed.
   bool unreliable = false;
   // Of a stream: 0, the most urgent, to 7. While a more urgent stream of the connection can send, a less urgent one
-  // does not; those of one urgency share by bytes. A deployed receiver gives up a stream that has begun and brings nothing
-  // new for 30 s (wire specification 6.4), however much goes before it. Messages of one packet go before all streams.
+  // does not; those of one urgency share by bytes. A deployed receiver gives up a stream that has begun and brings
+  // nothing new for 30 s (wire specification 6.4), however much goes before it. Messages of one packet go before all
+  // streams.
   std::uint8_t urgency = 3;
   // As a stream whatever its size; otherwise messages up to 1106 bytes travel as single packets.
   bool stream = false;

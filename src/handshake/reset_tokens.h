@@ -1,7 +1,7 @@
-// Tokens of stateless resets (docs/extended_sessions.md, section 8.1; the idea is that of RFC 9000 section 10.3). A side
-// hands its peer a token in the handshake. Restarted, it makes the token anew from what it still has, its static key,
-// and from what a datagram of the dead session shows: the connection tag and the address it came from. Whoever presents
-// the token has the static key, so that the peer can give the session up at once.
+// Tokens of stateless resets (docs/extended_sessions.md, section 8.1; the idea is that of RFC 9000 section 10.3). A
+// side hands its peer a token in the handshake. Restarted, it makes the token anew from what it still has, its static
+// key, and from what a datagram of the dead session shows: the connection tag and the address it came from. Whoever
+// presents the token has the static key, so that the peer can give the session up at once.
 #pragma once
 
 #include <span>

@@ -1,9 +1,9 @@
 // What goes next on one connection. The connection's send path asks peek(), encodes and seals the item, take()s it;
 // recovery tells what was acknowledged and what to send again. Short messages go before streams so that they do not
 // wait behind a file; beyond a burst the two alternate by bytes, so that neither starves. Streams of one urgency take
-// turns of about one segmentation run each, fair by bytes; one stream alone fills whole runs. Owned by Connection. Bounded in count
-// and bytes; holds the limits of a deployed receiver (wire spec 6.4), which are neither announced nor reported to a
-// sender (W32, W33). No allocation per packet once grown.
+// turns of about one segmentation run each, fair by bytes; one stream alone fills whole runs. Owned by Connection.
+// Bounded in count and bytes; holds the limits of a deployed receiver (wire spec 6.4), which are neither announced nor
+// reported to a sender (W32, W33). No allocation per packet once grown.
 #pragma once
 
 #include <algorithm>

@@ -21,10 +21,8 @@ Result<MessageId> SendQueue::open_stream(Instant now, const SendOptions& options
   const auto id = take_stream_id(charge_of_open_stream(), false);
   if (!id) return std::unexpected(id.error());
   const Instant deadline = options.deadline.value_or(Instant::max());
-  const std::uint32_t index =
-      streams_.insert(StreamSlot{.stream = SendStream{*id, std::make_unique<OpenPieces>()},
-                                 .deadline = deadline,
-                                 .urgency = options.urgency});
+  const std::uint32_t index = streams_.insert(StreamSlot{
+      .stream = SendStream{*id, std::make_unique<OpenPieces>()}, .deadline = deadline, .urgency = options.urgency});
   streams_[index].stream.limit_credit(credit_->of_stream);
   note_deadline(deadline);
   ++statistics_.streams_accepted;

@@ -449,7 +449,8 @@ TEST(ExtendedHandshake, P2TheStaticSecretsAndARecordingDoNotGiveTheKeys) {
   const KeyPair outer = *KeyPair::generate(alice.random);
   std::vector<ExtendedSecrets> secrets;
   for (int i = 0; i < 2; ++i) {
-    auto offer = ExtendedOffer::make(kStart, alice.context, test::kBob, bob.keys.public_key(), intro, outer.public_key());
+    auto offer =
+        ExtendedOffer::make(kStart, alice.context, test::kBob, bob.keys.public_key(), intro, outer.public_key());
     ASSERT_TRUE(offer);
     const Bytes block = offer->take_block();
     IntroSeen seen{.intro = intro, .fingerprint = {}, .datagram_bytes = 73 + block.size()};

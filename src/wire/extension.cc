@@ -111,7 +111,8 @@ std::optional<TransportParameters> decode_parameters(ByteView bytes) {
     }
   }
   const bool resets = (result.capabilities & capability::kReset) != 0;
-  if (found != (kAllParameters | (resets ? 1u << kResetToken : 0u)) || result.largest_datagram < kMaxDatagram) return std::nullopt;
+  if (found != (kAllParameters | (resets ? 1u << kResetToken : 0u)) || result.largest_datagram < kMaxDatagram)
+    return std::nullopt;
   return result;
 }
 

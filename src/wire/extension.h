@@ -55,10 +55,9 @@ inline constexpr std::uint64_t kOpenStreams = 32;  // section 5.1; with flow con
 inline constexpr std::uint64_t kReset = 64;        // section 8.1
 }  // namespace capability
 // What this implementation has.
-inline constexpr std::uint64_t kOwnCapabilities = capability::kKeyUpdate | capability::kRoaming |
-                                                  capability::kFlowControl | capability::kCoalescing |
-                                                  capability::kCloseCode | capability::kOpenStreams |
-                                                  capability::kReset;
+inline constexpr std::uint64_t kOwnCapabilities =
+    capability::kKeyUpdate | capability::kRoaming | capability::kFlowControl | capability::kCoalescing |
+    capability::kCloseCode | capability::kOpenStreams | capability::kReset;
 
 struct TransportParameters {
   std::uint64_t capabilities = 0;
