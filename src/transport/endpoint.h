@@ -124,6 +124,7 @@ class Endpoint {
 
   // --- Numbers ---
   [[nodiscard]] const PublicKey& public_key() const { return keys_.public_key(); }
+  [[nodiscard]] ExtendedPolicy extended_policy() const { return config_.handshake.extended; }
   [[nodiscard]] std::size_t connection_count() const { return open_; }
   // Connections that have ended and whose peer has not answered their close packet yet: worth a second before the
   // socket closes.
