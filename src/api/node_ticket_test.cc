@@ -70,7 +70,7 @@ struct Application {
   std::optional<gw::Result<gw::ConnectionId>> result;
 };
 
-class NodeTicket : public testing::Test {
+class NodeTicket : public ::testing::Test {
  protected:
   static gw::NodeOptions options() {
     gw::NodeOptions options;
