@@ -16,11 +16,12 @@ std::int64_t StreamScheduler::turn_bytes(std::uint32_t streams) {
 void StreamScheduler::add(std::uint32_t stream, std::uint8_t urgency) {
   if (contains(stream)) return;
   GODWIT_ASSERT(urgency < kUrgencies);
-  if (stream >= nodes_.size()) nodes_.resize(std::size_t{stream} + 1);
-  Node& node = nodes_[stream];
+  if (rings_ == nullptr) rings_ = std::make_unique<Rings>();
+  std::vector<Node>& nodes = rings_->nodes;
+  if (stream >= nodes.size()) nodes.resize(std::size_t{stream} + 1);
+  Node& node = nodes[stream];
   node = Node{.urgency = urgency, .active = true};
-  Ring& ring = rings_[urgency];
-  ++count_;
+  Ring& ring = rings_->of_urgency[urgency];
   ++ring.count;
   if (ring.current == kNone) {
     node.next = node.previous = stream;
@@ -29,31 +30,32 @@ void StreamScheduler::add(std::uint32_t stream, std::uint8_t urgency) {
     return;
   }
   node.next = ring.current;
-  node.previous = nodes_[ring.current].previous;
-  nodes_[node.previous].next = stream;
-  nodes_[ring.current].previous = stream;
+  node.previous = nodes[ring.current].previous;
+  nodes[node.previous].next = stream;
+  nodes[ring.current].previous = stream;
 }
 
 void StreamScheduler::remove(std::uint32_t stream) {
   if (!contains(stream)) return;
-  const Node node = nodes_[stream];
-  nodes_[stream] = Node{};
-  Ring& ring = rings_[node.urgency];
-  --count_;
+  std::vector<Node>& nodes = rings_->nodes;
+  const Node node = nodes[stream];
+  nodes[stream] = Node{};
+  Ring& ring = rings_->of_urgency[node.urgency];
   --ring.count;
   if (ring.count == 0) {
     ring.current = kNone;
   } else {
-    nodes_[node.previous].next = node.next;
-    nodes_[node.next].previous = node.previous;
+    nodes[node.previous].next = node.next;
+    nodes[node.next].previous = node.previous;
     if (ring.current == stream) begin_turn(ring, node.next);
   }
   choose_current();
 }
 
 void StreamScheduler::choose_current() {
-  const auto* const most_urgent = std::ranges::find_if(rings_, [](const Ring& ring) { return ring.count > 0; });
-  current_ = most_urgent == rings_.end() ? kNone : most_urgent->current;
+  const auto* const most_urgent =
+      std::ranges::find_if(rings_->of_urgency, [](const Ring& ring) { return ring.count > 0; });
+  current_ = most_urgent == rings_->of_urgency.end() ? kNone : most_urgent->current;
 }
 
 }  // namespace godwit

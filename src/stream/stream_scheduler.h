@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "wire/limits.h"
@@ -28,11 +29,12 @@ class StreamScheduler {
   static constexpr std::uint8_t kUrgencies = 8;
   static constexpr std::uint8_t kDefaultUrgency = 3;
 
-  [[nodiscard]] bool empty() const { return count_ == 0; }
-  [[nodiscard]] std::uint32_t count() const { return count_; }
+  [[nodiscard]] bool empty() const { return current_ == kNone; }
   // The stream whose turn it is; kNone when there is none.
   [[nodiscard]] std::uint32_t current() const { return current_; }
-  [[nodiscard]] bool contains(std::uint32_t stream) const { return stream < nodes_.size() && nodes_[stream].active; }
+  [[nodiscard]] bool contains(std::uint32_t stream) const {
+    return rings_ != nullptr && stream < rings_->nodes.size() && rings_->nodes[stream].active;
+  }
 
   // Takes its place behind all others of this urgency, which is below kUrgencies; no effect when it is there already.
   // May interrupt the current stream.
@@ -41,10 +43,10 @@ class StreamScheduler {
   void remove(std::uint32_t stream);
   // The current stream sent `bytes`; its turn ends when they are used up.
   void spend(std::size_t bytes) {
-    Node& node = nodes_[current_];
+    Node& node = rings_->nodes[current_];
     node.bytes_left -= static_cast<std::int64_t>(bytes);
     if (node.bytes_left <= 0) [[unlikely]] {
-      begin_turn(rings_[node.urgency], node.next);
+      begin_turn(rings_->of_urgency[node.urgency], node.next);
       current_ = node.next;
     }
   }
@@ -65,17 +67,19 @@ class StreamScheduler {
     std::uint32_t current = kNone;
     std::uint32_t count = 0;
   };
+  struct Rings {
+    std::vector<Node> nodes;  // by slot index
+    std::array<Ring, kUrgencies> of_urgency{};
+  };
   void begin_turn(Ring& ring, std::uint32_t stream) {
     ring.current = stream;
-    nodes_[stream].bytes_left += turn_bytes(ring.count);
+    rings_->nodes[stream].bytes_left += turn_bytes(ring.count);
   }
   // The current stream of the most urgent ring that has one.
   void choose_current();
 
-  std::vector<Node> nodes_;  // by slot index
-  std::array<Ring, kUrgencies> rings_{};
+  std::unique_ptr<Rings> rings_;  // from the first stream on: most idle connections have none
   std::uint32_t current_ = kNone;
-  std::uint32_t count_ = 0;  // in all rings
 };
 
 }  // namespace godwit
