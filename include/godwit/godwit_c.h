@@ -127,6 +127,7 @@ typedef struct godwit_send_options {
   const uint8_t* metadata; /* null: none; at most 1120 bytes */
   size_t metadata_length;  /* bytes */
   bool unreliable;         /* sent once: lost on the way it fails; at most 1106 bytes, no stream */
+  uint8_t urgency;         /* of a stream: 0, the most urgent, to 7; 3 by default (SendOptions::urgency) */
 } godwit_send_options;
 
 /* `size` is sizeof(godwit_send_options). */
@@ -166,7 +167,8 @@ typedef enum godwit_close_reason {
   GODWIT_CLOSE_UNAUTHENTICATED = 6,
   GODWIT_CLOSE_MEMORY = 7,
   GODWIT_CLOSE_PROTOCOL_VIOLATION = 8,
-  GODWIT_CLOSE_EVICTED = 9
+  GODWIT_CLOSE_EVICTED = 9,
+  GODWIT_CLOSE_RESET = 10
 } godwit_close_reason;
 
 /* Fields that a kind does not name are zero or empty. Pointers live until the handler returns (node), or until

@@ -72,6 +72,7 @@ godwit_send_options complete(const godwit_send_options* given) {
   godwit_send_options result{};
   result.size = sizeof result;
   result.send_limit = std::numeric_limits<std::uint64_t>::max();
+  result.urgency = SendOptions{}.urgency;
   if (given != nullptr) overlay(*given, result);
   return result;
 }
@@ -118,6 +119,7 @@ SendOptions to_send_options(const godwit_send_options& options) {
   result.stream = options.stream;
   result.operations = options.operations;
   result.unreliable = options.unreliable;
+  result.urgency = options.urgency;
   if (options.metadata != nullptr) {
     result.metadata.emplace(options.metadata, options.metadata + options.metadata_length);
   }

@@ -84,6 +84,7 @@ CloseReason to_public(::godwit::CloseReason reason) {
     case ::godwit::CloseReason::kMemory: return CloseReason::kMemory;
     case ::godwit::CloseReason::kProtocolViolation: return CloseReason::kProtocolViolation;
     case ::godwit::CloseReason::kEvicted: return CloseReason::kEvicted;
+    case ::godwit::CloseReason::kReset: return CloseReason::kReset;
     case ::godwit::CloseReason::kCount: break;
   }
   return CloseReason::kLocal;
@@ -182,6 +183,7 @@ std::string_view close_reason_name(CloseReason reason) {
     case CloseReason::kMemory: return "memory";
     case CloseReason::kProtocolViolation: return "protocol violation";
     case CloseReason::kEvicted: return "evicted";
+    case CloseReason::kReset: return "reset";
   }
   return "unknown";
 }

@@ -165,7 +165,7 @@ NodeConfig make_node_config(const NetworkOptions& options) {
   endpoint.send_queue.max_stream_charge = kMaxStreamCharge;
   endpoint.congestion = options.congestion_kind().value_or(endpoint.congestion);
   endpoint.connection_rate_limit = options.rate_limit();
-  endpoint.handshake.extended = parse_extended_policy(options.extended).value_or(ExtendedPolicy::kOff);
+  endpoint.handshake.extended = parse_extended_policy(options.extended).value_or(ExtendedPolicy::kAuto);
   if (const auto rate = options.rate_limit()) {
     // The controller's rate counts datagrams.
     endpoint.controller.fixed_rate =
@@ -189,9 +189,9 @@ NodeConfig make_node_config(const NetworkOptions& options) {
   return config;
 }
 
-void prepare_for_rendezvous(NodeConfig& config, const TicketOptions& ticket) {
-  ExtendedPolicy& extended = config.endpoint.handshake.extended;
-  if (!ticket.via.empty() && extended == ExtendedPolicy::kOff) extended = ExtendedPolicy::kAuto;
+Status check_rendezvous(const NodeConfig& config, bool asks) {
+  if (!asks || config.endpoint.handshake.extended != ExtendedPolicy::kOff) return {};
+  return failure(ErrorCode::kInvalidArgument, "a rendezvous has extended sessions alone, and --extended is off");
 }
 
 namespace {
@@ -254,6 +254,7 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
   auto target = find_target(peer);
   if (!target) return std::unexpected(target.error());
   const bool asks = !target->rendezvous.empty();
+  if (const Status possible = check_rendezvous(config, asks); !possible) return std::unexpected(possible.error());
   std::vector<SocketAddress>* const addresses = &target->addresses;
   if (target->requires_extended) config.endpoint.handshake.extended = ExtendedPolicy::kRequire;
   if (peer.ipv4 || peer.ipv6) {
@@ -277,9 +278,6 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
     if (config.backend == BackendKind::kConnected) {
       return failure(ErrorCode::kInvalidArgument, "the back end 'connected' has one peer, and a rendezvous is another");
     }
-    // Its sessions are extended ones.
-    ExtendedPolicy& extended = config.endpoint.handshake.extended;
-    if (extended == ExtendedPolicy::kOff) extended = ExtendedPolicy::kAuto;
   } else {
     config.backend_config.peer = addresses->front();
   }

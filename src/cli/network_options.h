@@ -27,7 +27,7 @@ struct NetworkOptions {
   std::string backend = "auto";
   std::string cipher = "auto";
   std::string congestion{to_string(Config{}.congestion)};
-  std::string extended = "off";
+  std::string extended = "auto";
   std::string rate;
   std::string idle = "spin-block";
   std::string receive_buffer;
@@ -72,8 +72,8 @@ void add_output_options(CLI::App& app, OutputOptions& options);
 // Everything of `options` but addresses and keys. The data path is set for two Godwits: streams in chunks.
 [[nodiscard]] NodeConfig make_node_config(const NetworkOptions& options);
 
-// Of a side that may be registered at a rendezvous (TicketOptions::via), whose sessions are extended ones.
-void prepare_for_rendezvous(NodeConfig& config, const TicketOptions& ticket);
+// An error where a rendezvous is to be asked, whose sessions are extended ones, and `config` has none.
+[[nodiscard]] Status check_rendezvous(const NodeConfig& config, bool asks);
 
 struct OpenedNode {
   std::unique_ptr<Records> records;  // of the node

@@ -20,6 +20,7 @@
 namespace godwit {
 
 class KeyUsage;
+class ResetTokens;
 
 // What every handshake of an endpoint shares. The endpoint owns it and all it points to; it outlives the handshakes.
 struct HandshakeContext {
@@ -31,6 +32,7 @@ struct HandshakeContext {
   SealerLimits key_limits;              // `already_sealed` is looked up in key_usage
   const KeyUsage* key_usage = nullptr;  // absent: every key is taken to be unused
   trace::KeyLog* key_log = nullptr;     // absent: nobody is told of any key
+  const ResetTokens* resets = nullptr;  // absent: sessions have no stateless reset
 };
 
 // The largest success ack: AckConnectionV2 with an IPv6 address (wire spec 1.4), and an extension block.

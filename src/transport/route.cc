@@ -71,7 +71,7 @@ void Route::move_to(Instant now, const PathAddress& path) {
 std::uint32_t Route::connection_tag() const {
   const Session* session = connection_ ? connection_->session() : nullptr;
   if (session == nullptr || session->extended() == nullptr) return 0;
-  return load_le<std::uint32_t>(session->extended()->mine().connection_tag.data());
+  return load_le<std::uint32_t>(session->extended()->own_tag().data());
 }
 
 // A datagram may be of any party: the session tries on a copy, so that a wrong key destroys nothing (decisions 2), and
