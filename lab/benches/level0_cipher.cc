@@ -96,8 +96,8 @@ class BatchFixture {
     open(kMost);
   }
 
-  // From now on the packets lie whole in their datagrams, as acknowledgements and copied messages do, and what a sealing
-  // leaves is the text of the next one.
+  // From now on the packets lie whole in their datagrams, as acknowledgements and copied messages do, and what a
+  // sealing leaves is the text of the next one.
   void hold_whole() {
     for (PacketToSeal& packet : to_seal_) {
       packet.head_size = kText;
