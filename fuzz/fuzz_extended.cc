@@ -39,8 +39,8 @@ void check_block(ByteView bytes) {
     GODWIT_ASSERT(seen.message.empty());
   }
   if (const auto parameters = wire::decode_parameters(bytes)) {
-    std::array<std::uint8_t, wire::kParametersSize> again;
-    wire::encode_parameters(*parameters, again);
+    std::array<std::uint8_t, wire::kMaxParametersSize> memory;
+    const ByteView again = ByteView(memory).first(wire::encode_parameters(*parameters, memory));
     GODWIT_ASSERT(wire::decode_parameters(again) == parameters);
   }
   if (const auto frame = wire::read_control_frame(bytes)) {
@@ -86,7 +86,8 @@ void check_offer(ByteView payload) {
 // Any bytes as the answer to an offer.
 void check_answer(ByteView trailing) {
   test::Party alice(1);
-  auto offer = ExtendedOffer::make(test::kStart, alice.context, fixed_key_pair(0).public_key(), {}, PublicKey());
+  auto offer =
+      ExtendedOffer::make(test::kStart, alice.context, test::kBob, fixed_key_pair(0).public_key(), {}, PublicKey());
   GODWIT_ASSERT(offer.has_value());
   GODWIT_ASSERT(!offer->read(trailing).secrets);
 }

@@ -86,7 +86,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (!sides[0] || !sides[1] || !sides[0]->established() || !sides[1]->established()) return 0;
   std::array<Session, 2> sessions{sides[0]->take_session(), sides[1]->take_session()};
-  // An acceptor sends with the one key it was given; an initiator knows K(acceptor) from the ack of that same handshake.
+  // An acceptor sends with the one key it was given; an initiator knows K(acceptor) from the ack of that same
+  // handshake.
   const std::size_t from = 1;
   Bytes sealed(kEnvelopeOverhead + 16);
   GODWIT_ASSERT(sessions[from].sealer().seal_in_place(sealed));

@@ -32,12 +32,10 @@ class Events {
     text_.assign(raw.begin(), raw.end());
     return text_;
   }
-  PacketKind kind() {
-    return static_cast<PacketKind>(input_.below(static_cast<std::size_t>(PacketKind::kCount) + 1));
-  }
+  PacketKind kind() { return static_cast<PacketKind>(input_.below(static_cast<std::size_t>(PacketKind::kCount) + 1)); }
 
   EventData packet_event(std::uint8_t which) {
-    switch (which % 9) {
+    switch (which % 10) {
       case 0:
         return PacketSent{.packet_id = input_.number32(),
                           .kind = kind(),
@@ -58,7 +56,7 @@ class Events {
                               .bytes_in_flight = input_.number(),
                               .window_bytes = input_.number(),
                               .pacing_rate = Bandwidth::from_bytes_per_second(input_.number())};
-      default: return connection_event(which % 9);
+      default: return connection_event(which % 10);
     }
   }
 
@@ -66,12 +64,18 @@ class Events {
     switch (which) {
       case 6: return CongestionStateChanged{.controller = "any", .state = text()};
       case 7: {
-        const SocketAddress remote = input_.coin() ? SocketAddress::ipv4({192, 0, 2, input_.byte()}, input_.u16())
-                                                   : SocketAddress::ipv6({0x20, 1, input_.byte()}, input_.u16());
+        const SocketAddress remote = address();
         return ConnectionStateChanged{.state = text(), .remote = remote};
       }
-      default: return ConnectionClosed{.reason = text()};
+      case 8: return ConnectionClosed{.reason = text()};
+      default:
+        return HandshakePacket{.kind = kind(), .sent = input_.coin(), .bytes = input_.number32(), .remote = address()};
     }
+  }
+
+  SocketAddress address() {
+    return input_.coin() ? SocketAddress::ipv4({192, 0, 2, input_.byte()}, input_.u16())
+                         : SocketAddress::ipv6({0x20, 1, input_.byte()}, input_.u16());
   }
 
   Input& input_;

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Builds the Debian packages (libgodwitN, libgodwit-dev, godwit) in build/package/packages, and lets lintian judge them.
-#   scripts/build_packages.sh [--no-lintian] [--library-only]
+#   scripts/build_packages.sh [--no-lintian] [--library-only] [-DNAME=VALUE...]
 #     --library-only: without the program (libgodwitN and libgodwit-dev), in build/package-library
+#     -DNAME=VALUE: an option of CMake more, such as -DGODWIT_MAINTAINER='NAME <ADDRESS>'
+# CMAKE_BUILD_PARALLEL_LEVEL in the environment says how many compilers run at once; otherwise one for each processor.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,8 +13,9 @@ for option in "$@"; do
     --no-lintian) lintian=0 ;;
     --library-only)
       folder=build/package-library
-      options=(-DGODWIT_PROGRAM=OFF -DGODWIT_LAB=OFF) ;;
-    *) sed -n '2,4s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+      options+=(-DGODWIT_PROGRAM=OFF -DGODWIT_LAB=OFF) ;;
+    -D?*=*) options+=("$option") ;;
+    *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
 if [ "$lintian" = 1 ]; then scripts/setup.sh --with-packages; else scripts/setup.sh; fi
@@ -25,7 +28,7 @@ link="-Wl,-z,relro -Wl,-z,now"
 cmake -S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr -DGODWIT_DEBIAN=ON -DGODWIT_TESTS=OFF \
   -DGODWIT_EXAMPLES=OFF -DGODWIT_BENCHES=OFF "-DCMAKE_CXX_FLAGS=$hardening" "-DCMAKE_SHARED_LINKER_FLAGS=$link" \
   "-DCMAKE_EXE_LINKER_FLAGS=$link" ${options[@]+"${options[@]}"} >/dev/null
-cmake --build "$folder" -j "$(nproc)"
+cmake --build "$folder" -j "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
 rm -rf "$folder/packages"
 (cd "$folder" && cpack -G DEB >/dev/null)
 # CPack writes scripts that call ldconfig; the library's trigger does that.

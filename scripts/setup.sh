@@ -8,7 +8,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates
   libssl-dev libfmt-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libxxhash-dev libmnl-dev liburing-dev
-  libqrencode-dev libcpp-httplib-dev python3-markdown
+  libqrencode-dev libcpp-httplib-dev systemtap-sdt-dev python3-markdown
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev libsodium-dev
   iproute2 ethtool nftables valgrind gdb doxygen python3 python3-cffi parallel
 )

@@ -163,8 +163,7 @@ std::string line_for(ByteView input) {
   const auto packet = wire::decode(input);
   if (!packet) return "refused";
   const std::string message = std::visit([](const auto& kind) { return describe(kind); }, packet->message);
-  return fmt::format("{} {} {} rest {}", packet->packet_id, digest(packet->acks.raw), message,
-                     packet->trailing.size());
+  return fmt::format("{} {} {} rest {}", packet->packet_id, digest(packet->acks.raw), message, packet->trailing.size());
 }
 
 bool decode_all() {

@@ -257,7 +257,8 @@ TEST(ConformanceDatagram, Item17IgnoresTrailingBytes) {
   EXPECT_EQ(session.messages.size(), 1U);
   EXPECT_EQ(session.messages[0], "x");
   EXPECT_EQ(session.count_heard<wire::Pong>(), 1U);
-  for (const std::uint32_t acknowledged : {1U, 5U, 6U, 7U}) EXPECT_GE(session.acks_of(acknowledged), 1U) << acknowledged;
+  for (const std::uint32_t acknowledged : {1U, 5U, 6U, 7U})
+    EXPECT_GE(session.acks_of(acknowledged), 1U) << acknowledged;
 }
 
 TEST(ConformanceDatagram, Item18DropsWhatHasABadTagWithoutAnAck) {

@@ -279,8 +279,8 @@ TEST(ConformanceReliability, Item47DeliversAMessageWhoseIdAnAckPacketShares) {
   }
 }
 
-// A receiver's few messages (its credit, say) pass between the acknowledgements of what it receives, however slow its own
-// sending is.
+// A receiver's few messages (its credit, say) pass between the acknowledgements of what it receives, however slow its
+// own sending is.
 TEST(ConformanceReliability, AcksDoNotUseUpThePacingOfMessages) {
   Config config;
   config.connection_rate_limit = Bandwidth::from_bits_per_second(100'000);

@@ -1,7 +1,7 @@
 // The deployed peer's established connection as wire spec 5, 6 and 3.6 describe it, by release: ids from 1 or 0, NoOps
-// tracked or not, acknowledgements repeated or not, acknowledgements that do not fit, its timers, its retransmission queue, its pacing
-// and its reassembly. Only what a remote can observe. Speaks through a ScriptedPeer that shares a session with the
-// endpoint under test. Virtual time: receive, next_timeout, handle_timeout, drain.
+// tracked or not, acknowledgements repeated or not, acknowledgements that do not fit, its timers, its retransmission
+// queue, its pacing and its reassembly. Only what a remote can observe. Speaks through a ScriptedPeer that shares a
+// session with the endpoint under test. Virtual time: receive, next_timeout, handle_timeout, drain.
 #pragma once
 
 #include <algorithm>
@@ -157,8 +157,7 @@ class DeployedSession {
   void flush_acks(Instant now) {
     while (!pending_.empty()) {
       const std::size_t count = std::min<std::size_t>(pending_.size(), wire::kMaxAcksPerNoOp);
-      const std::vector<std::uint32_t> acks(pending_.begin(),
-                                                pending_.begin() + static_cast<std::ptrdiff_t>(count));
+      const std::vector<std::uint32_t> acks(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
       pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
       send_noop(now, next_id_++, acks);
     }

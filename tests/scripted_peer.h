@@ -112,8 +112,7 @@ class ScriptedPeer {
     GODWIT_ASSERT(sealer_->seal_pieces(plaintext, {}, {}, datagram) == datagram.size());
     return datagram;
   }
-  [[nodiscard]] Bytes seal(std::uint32_t id, const wire::Message& message,
-                           std::span<const std::uint32_t> acks = {}) {
+  [[nodiscard]] Bytes seal(std::uint32_t id, const wire::Message& message, std::span<const std::uint32_t> acks = {}) {
     Bytes plaintext(wire::encoded_size(message) + acks.size() * wire::kAckSize);
     GODWIT_ASSERT(wire::encode(plaintext, id, acks, message) == plaintext.size());
     return seal_plaintext(plaintext);

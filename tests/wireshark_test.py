@@ -6,17 +6,16 @@ extended one, sealed by tests/cli/extended_peer.py, is decoded completely; witho
 
 Exits with 77 and the reason where tshark or Python's cryptography is missing.
 """
-import os
 import pathlib
 import shutil
 import struct
-import subprocess
 import sys
 import tempfile
 import unittest
 
 TREE = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
-sys.path.insert(0, str(TREE / "tests/cli"))
+sys.path[:0] = [str(TREE / "tests"), str(TREE / "tests/cli")]
+from capture_file import Capture, tshark
 if shutil.which("tshark") is None:
     print("wireshark_test: SKIPPED: tshark is not installed (scripts/setup.sh --with-wireshark)")
     sys.exit(77)
@@ -27,41 +26,10 @@ except ImportError:
     print("wireshark_test: SKIPPED: Python's package cryptography is not installed")
     sys.exit(77)
 
-PLUGIN = TREE / "contrib/wireshark/godwit.lua"
 VERSION = bytes.fromhex("ff0002009a007a01")
 ALICE, BOB = ("192.0.2.7", 4242), ("192.0.2.9", 31337)
 ADDRESS = struct.pack("<I", 0) + bytes((192, 0, 2, 7)) + struct.pack("<H", 4242)
 ADDRESS6 = struct.pack("<I", 1) + bytes.fromhex("20010db8000000000000000000000001") + struct.pack("<H", 4242)
-
-
-def checksum(data: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
-
-
-def ip_packet(source, target, payload: bytes) -> bytes:
-    raw = lambda host: bytes(map(int, host.split(".")))
-    udp = struct.pack("!HHHH", source[1], target[1], 8 + len(payload), 0) + payload
-    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0) + raw(source[0]) + raw(target[0])
-    return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + udp
-
-
-class Capture:
-    """A pcap file of bare IPv4 packets."""
-
-    def __init__(self):
-        self.records = []
-
-    def add(self, source, target, datagram: bytes) -> None:
-        self.records.append(ip_packet(source, target, datagram))
-
-    def write(self, path: pathlib.Path) -> None:
-        parts = [struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101)]
-        for i, record in enumerate(self.records):
-            parts.append(struct.pack("<IIII", 1_700_000_000, i, len(record), len(record)) + record)
-        path.write_bytes(b"".join(parts))
 
 
 def counted(data: bytes) -> bytes:
@@ -147,17 +115,6 @@ def initiator_split(initiator, ack: bytes) -> tuple[bytes, bytes]:
     initiator.noise.split = lambda: kept.append(split()) or kept[-1]
     initiator.read_answer_again = initiator.read_answer(ack)
     return kept[0]
-
-
-def tshark(capture: pathlib.Path, keylog: pathlib.Path, *arguments: str) -> str:
-    command = ["tshark", "-n", "-X", f"lua_script:{PLUGIN}", "-o", f"godwit.keylog:{keylog}", "-r", str(capture), *arguments]
-    # Plugins are not loaded for root unless the configuration is a folder of its own.
-    environment = {**os.environ, "WIRESHARK_CONFIG_DIR": str(capture.parent), "HOME": str(capture.parent)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
-    noise = [line for line in done.stderr.splitlines() if line and "root" not in line]
-    if done.returncode != 0 or noise:
-        raise AssertionError(f"tshark: {done.returncode}, {done.stderr}")
-    return done.stdout
 
 
 class Dissector(unittest.TestCase):

@@ -15,6 +15,8 @@ import sys
 
 # How a shell completes a value of this type; others are not completed.
 FILES, FOLDERS = {"FILE"}, {"DIR"}
+# Not adjusted at the right: words such as the choices of an option, which break behind a comma alone, are too long for that.
+LEFT = ".ad l"
 SEE_ALSO = {"listen": ["send"], "send": ["listen", "keygen"], "perf client": ["perf server"], "perf server": ["perf client"]}
 
 
@@ -62,7 +64,7 @@ def roff(text: str) -> str:
 def option_paragraph(option: Option) -> list[str]:
     names = ", ".join(f"\\fB{roff(name)}\\fR" for name in option.names) or f"\\fI{roff(option.positional)}\\fR"
     if option.type and option.names:
-        names += f" \\fI{roff(option.type)}\\fR" if not option.choices else f" {roff(option.type)}"
+        names += f" \\fI{roff(option.type)}\\fR" if not option.choices else f" {roff(option.type)}".replace(",", ",\\:")
     if option.repeats:
         names += " ..."
     said = option.description[:1].upper() + option.description[1:]
@@ -80,7 +82,8 @@ def option_paragraph(option: Option) -> list[str]:
 def man_page(command: Command, version: str, exit_codes: list[dict], pages: dict[str, Command]) -> str:
     name, said = command.page, command.description[:1].lower() + command.description[1:]
     parent = " ".join(command.words.split()[:-1])
-    lines = [f'.TH "{roff(name.upper())}" "1" "" "godwit {version}" "Godwit"', ".SH NAME", f"{roff(name)} \\- {roff(said)}",
+    lines = [f'.TH "{roff(name.upper())}" "1" "" "godwit {version}" "Godwit"', LEFT, ".SH NAME",
+             f"{roff(name)} \\- {roff(said)}",
              ".SH SYNOPSIS", f"\\fB{roff(' '.join(['godwit', *command.words.split()]))}\\fR"]
     lines[-1] += " \\fICOMMAND\\fR" if command.children else ""
     lines[-1] += " [\\fIOPTIONS\\fR]"

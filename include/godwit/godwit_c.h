@@ -108,6 +108,10 @@ typedef struct godwit_options {
   uint64_t stream_window_bytes;     /* of an inbound stream, ahead of the application; extended sessions */
   uint64_t connection_window_bytes; /* the same of all inbound streams of a connection */
   bool consume_by_hand;             /* bytes of chunks count as read by ..._consume(), not when they are delivered */
+  /* Gets each line of a key log: whoever has them can read the sessions. Must not call the library. Null: no key leaves
+   * the library. */
+  void (*key_log)(const char* line, size_t length, void* context);
+  void* key_log_context;
 } godwit_options;
 
 /* Fills in the defaults. `size` is sizeof(godwit_options). */
@@ -123,6 +127,7 @@ typedef struct godwit_send_options {
   const uint8_t* metadata; /* null: none; at most 1120 bytes */
   size_t metadata_length;  /* bytes */
   bool unreliable;         /* sent once: lost on the way it fails; at most 1106 bytes, no stream */
+  uint8_t urgency;         /* of a stream: 0, the most urgent, to 7; 3 by default (SendOptions::urgency) */
 } godwit_send_options;
 
 /* `size` is sizeof(godwit_send_options). */
@@ -162,7 +167,8 @@ typedef enum godwit_close_reason {
   GODWIT_CLOSE_UNAUTHENTICATED = 6,
   GODWIT_CLOSE_MEMORY = 7,
   GODWIT_CLOSE_PROTOCOL_VIOLATION = 8,
-  GODWIT_CLOSE_EVICTED = 9
+  GODWIT_CLOSE_EVICTED = 9,
+  GODWIT_CLOSE_RESET = 10
 } godwit_close_reason;
 
 /* Fields that a kind does not name are zero or empty. Pointers live until the handler returns (node), or until

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "godwit/ticket.h"
 #include "godwit/types.h"
 
 #pragma GCC visibility push(default)
@@ -62,6 +63,20 @@ class Node {
   // Errors: those of connect() for every address, and kInvalidArgument for no address.
   [[nodiscard]] Result<void> connect(std::span<const std::string> addresses, std::string_view public_key,
                                      std::function<void(Node&, Result<ConnectionId>)> then);
+
+  // The same for the peer of a ticket. Its rendezvous are asked in turn where the peer can be found, for eight seconds
+  // each at most; what they know is raced with the addresses of the ticket and, last, the relay's. The hosts of the
+  // ticket are not looked up here, since that may take seconds: resolve() them and add what is found to its addresses.
+  // With a rendezvous the session is an extended one. Errors: kInvalidArgument for a ticket that cannot be used or
+  // without any way to the peer, kUnsupported where it needs extended sessions and Options::extended is "off".
+  [[nodiscard]] Result<void> connect(const Ticket& ticket, std::function<void(Node&, Result<ConnectionId>)> then);
+  // Keeps this node findable at a rendezvous, until it is closed or the next call, so that a ticket that names the
+  // rendezvous leads here: those who ask there are connected to as they connect, through the address translations of
+  // both sides. `notice`, which may be empty, is told in one line each when the node is registered, and when the
+  // rendezvous is lost; it is connected to again by itself. Errors: kInvalidArgument for what is no rendezvous,
+  // kUnsupported where Options::extended is "off".
+  [[nodiscard]] Result<void> register_at(const TicketRendezvous& rendezvous,
+                                         std::function<void(Node&, std::string_view)> notice = {});
 
   // Queues a message of up to 165,675,008 bytes, also before the connection is established. The first copies, the
   // second takes over and leaves `bytes` as it was when it fails, the third copies the pieces end to end, the fourth

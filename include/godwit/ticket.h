@@ -19,7 +19,8 @@ struct TicketRendezvous {
   std::string public_key;
 };
 
-// What a ticket says. For Node::connect(): its addresses, once its hosts have been resolve()d, and its key.
+// What a ticket says; Node::connect() takes it. An Endpoint, or a program of its own mind, connects to the addresses,
+// once the hosts have been resolve()d, under the key.
 struct Ticket {
   // 64 hexadecimal digits.
   std::string public_key;

@@ -104,8 +104,9 @@ struct Options {
   std::uint64_t connection_bits_per_second = 0;
   std::uint64_t endpoint_bits_per_second = 0;
   // Extended sessions between two Godwits (docs/extended_sessions.md): both sides prove their keys, and a recording
-  // cannot be read later. "auto": where the peer has them; "require": no other peers; "off".
-  std::string extended = "off";
+  // cannot be read later. "auto": where the peer has them, which a deployed peer does not notice; "require": no other
+  // peers; "off": the deployed form alone.
+  std::string extended = "auto";
   // A dialled peer must prove the public key it was dialled by, or is not connected to. When false, whoever can answer
   // from the dialled address may receive what was sent before Event::authenticated told otherwise.
   bool require_authenticated_peer = true;
@@ -128,6 +129,10 @@ struct Options {
   // draft-ietf-quic-qlog-main-schema) on the thread that drives the endpoint; the view is valid during the call. Must
   // not call the endpoint, and must not throw. Empty: no trace is made, and none costs time.
   std::function<void(std::string_view record)> trace;
+  // Called with each line of a key log, its end included: every symmetric key, in the format that the Wireshark
+  // dissector reads (contrib/wireshark). Whoever has the lines can read the sessions. Under the rules of `trace`; the
+  // threads of a NodeGroup call it at once. Empty: no key leaves the library.
+  std::function<void(std::string_view line)> key_log;
 };
 
 // How one message is sent.
@@ -141,6 +146,11 @@ struct SendOptions {
   // Sent once and never again: lost on the way it fails (kFailed, may_have_arrived), and delays nothing behind it. At
   // most 1106 bytes; not with `stream` or `operations`. With a deadline it is not sent at all once that has passed.
   bool unreliable = false;
+  // Of a stream: 0, the most urgent, to 7. While a more urgent stream of the connection can send, a less urgent one
+  // does not; those of one urgency share by bytes. A deployed receiver gives up a stream that has begun and brings
+  // nothing new for 30 s (wire specification 6.4), however much goes before it. Messages of one packet go before all
+  // streams.
+  std::uint8_t urgency = 3;
   // As a stream whatever its size; otherwise messages up to 1106 bytes travel as single packets.
   bool stream = false;
   // As an operations stream, the kind that carries metadata (docs/wire_spec.md section 6.5).
@@ -161,6 +171,7 @@ enum class CloseReason : std::uint8_t {
   kMemory = 7,             // the endpoint needed the memory of the peer's unfinished streams
   kProtocolViolation = 8,  // the peer acknowledged what was never sent
   kEvicted = 9,            // the table was full, and others with fewer connections wanted a place
+  kReset = 10,             // the peer has restarted and does not know the connection any more; connect again
 };
 // One lower-case word or two: "idle timeout".
 [[nodiscard]] std::string_view close_reason_name(CloseReason reason);

@@ -57,9 +57,9 @@ bool EndpointNet::flush(Endpoint& from, Endpoint& to, std::uint16_t from_port) {
       datagrams += run->segment_count();
       wire_bytes += run->bytes.size();
       const DatagramBatch arriving{.local = run->remote,
-                                 .remote = run->remote.with_port(from_port),
-                                 .bytes = run->bytes,
-                                 .segment_size = run->segment_size};
+                                   .remote = run->remote.with_port(from_port),
+                                   .bytes = run->bytes,
+                                   .segment_size = run->segment_size};
       to.receive(now_, arriving);
       collect(to);
     }
@@ -88,8 +88,9 @@ void EndpointNet::collect(Endpoint& endpoint) {
       ++confirmed;
     } else if (std::holds_alternative<MessageFailed>(event->event)) {
       ++failed;
-    } else if (std::holds_alternative<Connected>(event->event)) {
+    } else if (const auto* begun = std::get_if<Connected>(&event->event)) {
       ++connected;
+      if (begun->form == SessionForm::kExtended) ++extended_;
     } else if (std::holds_alternative<Closed>(event->event)) {
       ++closed;
     }

@@ -31,6 +31,10 @@ class EndpointNet {
   [[nodiscard]] ConnectionId connection(std::size_t index) const { return connections_[index]; }
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
   [[nodiscard]] Instant now() const { return now_; }
+  // Whether every session on either side so far has had the form that this policy leads to between two Godwits.
+  [[nodiscard]] bool forms_are(ExtendedPolicy policy) const {
+    return extended_ == (policy == ExtendedPolicy::kOff ? 0 : connected);
+  }
 
   // From now on what is delivered is compared with this, byte for byte: a stream from its start, a message as a whole.
   void expect(ByteView content) { expected_ = content; }
@@ -62,6 +66,7 @@ class EndpointNet {
   std::vector<ConnectionId> connections_;
   TransmitBuffer buffer_{128 * 1024};
   Instant now_{std::chrono::seconds(1000)};
+  std::uint64_t extended_ = 0;  // of those in `connected`
   ByteView expected_;
 };
 

@@ -214,8 +214,7 @@ Row serialise_row(const Kind& kind, Way way, const std::vector<std::uint32_t>& i
             expected.resize(wire::encode(expected, 7, acks, kind.message));
             const auto packet = wire::decode(expected);
             const bool decodes = !expected.empty() && packet && packet->packet_id == 7 &&
-                                 packet->acks.size() == kind.acks &&
-                                 packet->message.index() == kind.message.index();
+                                 packet->acks.size() == kind.acks && packet->message.index() == kind.message.index();
             Target out{};
             bench.outcome.proof = "the bytes of the shipped codec, which decode to the same kind";
             bench.outcome.bytes = static_cast<double>(expected.size());
@@ -307,8 +306,7 @@ void message_rows(Rows& rows) {
       {"upgrade-decline", wire::UpgradeDecline{1, wire::kDeclineDisabled}},
   };
   for (const Kind& kind : kinds) {
-    for (const Way way : {Way::kOriginal, Way::kTemplate, Way::kCodec})
-      rows.push_back(serialise_row(kind, way, kAcks));
+    for (const Way way : {Way::kOriginal, Way::kTemplate, Way::kCodec}) rows.push_back(serialise_row(kind, way, kAcks));
     rows.push_back(decode_row(kind, kAcks));
   }
   rows.push_back(

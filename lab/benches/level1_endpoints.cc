@@ -18,10 +18,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Config chunk_config() {
+Config chunk_config(ExtendedPolicy extended = ExtendedPolicy::kOff) {
   Config config;
   config.streams.delivery = DeliveryMode::kChunks;
+  config.handshake.extended = extended;
   return config;
+}
+
+// Rows come in both forms of a session; those of the extended one have this behind their names.
+std::string form_suffix(ExtendedPolicy extended) {
+  return extended == ExtendedPolicy::kOff ? "" : "-extended";
+}
+std::string form_title(ExtendedPolicy extended) {
+  return extended == ExtendedPolicy::kOff ? "" : ", extended session";
 }
 
 class CountingTrace final : public trace::Sink {
@@ -74,8 +83,8 @@ class RunByRun {
   std::uint64_t sent_ = 0;
 };
 
-void stream_body(Bench& bench, trace::Sink* sink) {
-  EndpointNet net(chunk_config(), 1, sink);
+void stream_body(Bench& bench, trace::Sink* sink, ExtendedPolicy extended = ExtendedPolicy::kOff) {
+  EndpointNet net(chunk_config(extended), 1, sink);
   bench.outcome.proof = "every packet was delivered in order, and a whole stream compared byte by byte";
   if (!net.connect()) return;
   RunByRun streams(net);
@@ -94,8 +103,9 @@ void stream_body(Bench& bench, trace::Sink* sink) {
   bench.outcome.evidence.emplace_back("wire_bytes", static_cast<double>(net.wire_bytes - wire));
   net.expect(payload());
   for (std::uint64_t i = 0; i < 2 * payload().size() / kRunBytes; ++i) right = streams.one_run() && right;
-  bench.outcome.verified = right && net.delivered_bytes == streams.sent() && net.closed == 0 && net.failed == 0 &&
-                           net.differences == 0 && net.compared_bytes == 2 * payload().size();
+  bench.outcome.verified = right && net.forms_are(extended) && net.delivered_bytes == streams.sent() &&
+                           net.closed == 0 && net.failed == 0 && net.differences == 0 &&
+                           net.compared_bytes == 2 * payload().size();
 }
 
 Row stream_row(std::string name, std::string title, std::function<void(Bench&)> body) {
@@ -109,6 +119,8 @@ void stream_rows(Rows& rows) {
   rows.push_back(stream_row("stream",
                             "a full packet of a stream through two endpoints, both sides together, without a kernel",
                             [](Bench& bench) { stream_body(bench, nullptr); }));
+  rows.push_back(stream_row("stream-extended", "the same in an extended session",
+                            [](Bench& bench) { stream_body(bench, nullptr, ExtendedPolicy::kRequire); }));
   rows.push_back(stream_row("stream-traced", "the same with a trace sink that counts events", [](Bench& bench) {
     CountingTrace sink;
     stream_body(bench, &sink);
@@ -152,11 +164,12 @@ Row wire_bytes_row() {
           }};
 }
 
-Row handshake_row() {
-  return {.name = "level1/endpoints/handshake",
-          .title = "a connection's whole life, both sides: intro, acks, keys, proof, and its end",
-          .body = [](Bench& bench) {
-            Config config = chunk_config();
+Row handshake_row(ExtendedPolicy extended) {
+  return {.name = "level1/endpoints/handshake" + form_suffix(extended),
+          .title =
+              "a connection's whole life, both sides: intro, acks, keys, proof, and its end" + form_title(extended),
+          .body = [extended](Bench& bench) {
+            Config config = chunk_config(extended);
             // Time is virtual and short: what admission allows an address in a quarter of a second is not the question.
             config.admission.address_rate = config.admission.address_burst = 1'000'000;
             EndpointNet net(config);
@@ -180,17 +193,19 @@ Row handshake_row() {
             bench.measure(live);
             bench.outcome.counts.emplace_back(
                 "wire_bytes", static_cast<double>(net.wire_bytes - before) / static_cast<double>(lives - first));
-            bench.outcome.verified = right;
+            bench.outcome.verified = right && net.forms_are(extended);
           }};
 }
 
-// Short messages one after another, a hundred at a time, so that they share runs and acknowledgements as a busy sender's do.
-Row message_row(std::size_t bytes) {
-  return {.name = fmt::format("level1/endpoints/message/{}", bytes),
-          .title = fmt::format("a short message of {} bytes through two endpoints, both sides together", bytes),
+// Short messages one after another, a hundred at a time, so that they share runs and acknowledgements as a busy
+// sender's do.
+Row message_row(std::size_t bytes, ExtendedPolicy extended) {
+  return {.name = fmt::format("level1/endpoints/message{}/{}", form_suffix(extended), bytes),
+          .title = fmt::format("a short message of {} bytes through two endpoints, both sides together{}", bytes,
+                               form_title(extended)),
           .parameters = {{"bytes", std::to_string(bytes)}},
-          .body = [bytes](Bench& bench) {
-            EndpointNet net(chunk_config());
+          .body = [bytes, extended](Bench& bench) {
+            EndpointNet net(chunk_config(extended));
             if (!net.connect()) return;
             const ByteView content = ByteView(payload()).first(bytes);
             constexpr std::uint64_t kAtOnce = 100;
@@ -211,8 +226,9 @@ Row message_row(std::size_t bytes) {
             net.expect(content);
             for (int i = 0; i < 10; ++i) hundred();
             for (int round = 0; round < 1000 && net.confirmed < sent; ++round) net.exchange(1ms);
-            bench.outcome.verified = right && net.delivered_messages == sent && net.confirmed == sent &&
-                                     net.differences == 0 && net.compared_bytes == 10 * kAtOnce * bytes;
+            bench.outcome.verified = right && net.forms_are(extended) && net.delivered_messages == sent &&
+                                     net.confirmed == sent && net.differences == 0 &&
+                                     net.compared_bytes == 10 * kAtOnce * bytes;
             bench.outcome.proof = "every message was delivered and confirmed, a thousand were compared";
           }};
 }
@@ -306,9 +322,13 @@ Row capacity_row(std::uint32_t capacity) {
 void add_level1_endpoints(Rows& rows) {
   for (const std::uint32_t capacity : {1U, 10U, 100U, 1000U, 8192U}) rows.push_back(capacity_row(capacity));
   stream_rows(rows);
-  for (const std::size_t bytes : {std::size_t{64}, wire::kShortMessageLimit}) rows.push_back(message_row(bytes));
+  for (const ExtendedPolicy extended : {ExtendedPolicy::kOff, ExtendedPolicy::kRequire}) {
+    for (const std::size_t bytes : {std::size_t{64}, wire::kShortMessageLimit}) {
+      rows.push_back(message_row(bytes, extended));
+    }
+    rows.push_back(handshake_row(extended));
+  }
   rows.push_back(wire_bytes_row());
-  rows.push_back(handshake_row());
   for (const std::size_t open : {std::size_t{1}, std::size_t{100}, std::size_t{1000}, std::size_t{10'000}})
     rows.push_back(many_connections_row(open));
 }

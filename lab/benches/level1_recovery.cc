@@ -98,12 +98,14 @@ Row sent_ring_row(std::string name, std::string title, Arrival order) {
 }  // namespace
 
 void add_level1_recovery(Rows& rows) {
-  rows.push_back(ack_tracker_row("in-order", "duplicate filter and acknowledgement of a packet, in order", Arrival::kInOrder));
+  rows.push_back(
+      ack_tracker_row("in-order", "duplicate filter and acknowledgement of a packet, in order", Arrival::kInOrder));
   rows.push_back(ack_tracker_row("reversed", "the same, runs of eight backwards", Arrival::kReversed));
   rows.push_back(ack_tracker_row("lossy", "the same, one in a hundred comes late", Arrival::kLossy));
   rows.push_back(sent_ring_row("in-order", "sent ring, loss detection and delivery rate of a packet, in order",
                                Arrival::kInOrder));
-  rows.push_back(sent_ring_row("reversed", "the same, acknowledgements of runs of eight backwards", Arrival::kReversed));
+  rows.push_back(
+      sent_ring_row("reversed", "the same, acknowledgements of runs of eight backwards", Arrival::kReversed));
   rows.push_back(sent_ring_row("lossy", "the same, acknowledgements of one in a hundred come late", Arrival::kLossy));
 }
 

@@ -68,6 +68,9 @@ void add_level2_transport(Rows& rows) {
     rows.push_back(
         perf_row(cipher, fmt::format("one stream over loopback, cipher {}", cipher), both({"--cipher", cipher})));
   }
+  rows.push_back(
+      perf_row("legacy", "one stream over loopback, deployed form of a session", both({"--extended", "off"})));
+  rows.push_back(perf_row("extended", "one stream over loopback, extended session", both({"--extended", "require"})));
   rows.push_back(perf_row("copying", "one stream over loopback, every packet copied once more on either side",
                           both({"--copying-cipher"})));
   rows.push_back(perf_row("receipts-1", "one stream over loopback, a packet of acknowledgements for each packet",

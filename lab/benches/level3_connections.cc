@@ -178,19 +178,23 @@ Row churn_row() {
 }
 
 // Idle for a minute of virtual time. Heap bytes of one end: what its destruction gives back.
-Row idle_row(std::size_t connections) {
+Row idle_row(std::size_t connections, ExtendedPolicy extended) {
+  const bool legacy = extended == ExtendedPolicy::kOff;
   return {
-      .name = fmt::format("level3/connections/idle/{}", connections),
-      .title = fmt::format("heap of one end for each of {} connections that have been idle for a minute", connections),
+      .name = fmt::format("level3/connections/idle{}/{}", legacy ? "" : "-extended", connections),
+      .title = fmt::format("heap of one end for each of {} connections that have been idle for a minute{}", connections,
+                           legacy ? "" : ", extended sessions"),
       .parameters = {{"connections", std::to_string(connections)}},
       .unit = "bytes",
       .whole = true,
       .heavy = connections > 1000,
-      .body = [connections](Bench& bench) {
+      .body = [connections, extended](Bench& bench) {
         bench.whole([&] {
-          EndpointNet net({}, connections);
-          if (!net.connect()) {
-            bench.outcome.proof = "not all were connected";
+          Config config;
+          config.handshake.extended = extended;
+          EndpointNet net(config, connections);
+          if (!net.connect() || !net.forms_are(extended)) {
+            bench.outcome.proof = "not all were connected, with the form that was asked for";
             return;
           }
           const Instant settled = net.now() + 20s;
@@ -229,7 +233,11 @@ void add_level3_connections(Rows& rows) {
   for (const std::size_t open : {std::size_t{100}, std::size_t{1000}}) rows.push_back(active_row(open, true));
   rows.push_back(fairness_row(100));
   rows.push_back(churn_row());
-  for (const std::size_t connections : {std::size_t{1000}, std::size_t{10'000}}) rows.push_back(idle_row(connections));
+  for (const std::size_t connections : {std::size_t{1000}, std::size_t{10'000}}) {
+    for (const ExtendedPolicy extended : {ExtendedPolicy::kOff, ExtendedPolicy::kRequire}) {
+      rows.push_back(idle_row(connections, extended));
+    }
+  }
 }
 
 }  // namespace godwit::bench

@@ -44,7 +44,7 @@ struct Analysis {
   std::vector<double> marked_goodput;
   double datagrams_per_send_call = 0;
   double datagrams_per_receive_call = 0;
-  double ack_packets = 0;         // a delivered packet
+  double ack_packets = 0;             // a delivered packet
   std::uint64_t delivered_bytes = 0;  // of the plain runs
   std::uint64_t retransmitted_packets = 0;
   std::uint64_t kernel_drops = 0;

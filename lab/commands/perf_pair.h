@@ -23,7 +23,7 @@ struct PerfPairOptions {
   int sender_core = 1;                     // ignored on a machine with one core
   int receiver_core = 0;
   double patience_seconds = 20;  // beyond `seconds`
-  double close_packet_seconds = 5;   // that the server may take to notice that the client has gone; it is ended then
+  double close_packet_seconds = 5;  // that the server may take to notice that the client has gone; it is ended then
 };
 
 [[nodiscard]] Result<measure::Json> run_perf_pair(const PerfPairOptions& options);

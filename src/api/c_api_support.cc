@@ -72,6 +72,7 @@ godwit_send_options complete(const godwit_send_options* given) {
   godwit_send_options result{};
   result.size = sizeof result;
   result.send_limit = std::numeric_limits<std::uint64_t>::max();
+  result.urgency = SendOptions{}.urgency;
   if (given != nullptr) overlay(*given, result);
   return result;
 }
@@ -99,6 +100,11 @@ NodeOptions to_node_options(const godwit_options& options) {
       trace(record.data(), record.size(), context);
     };
   }
+  if (options.key_log != nullptr) {
+    transport.key_log = [key_log = options.key_log, context = options.key_log_context](std::string_view line) {
+      key_log(line.data(), line.size(), context);
+    };
+  }
   result.bind = text_or(options.bind, result.bind);
   result.backend = text_or(options.backend, result.backend);
   result.idle = text_or(options.idle, result.idle);
@@ -113,6 +119,7 @@ SendOptions to_send_options(const godwit_send_options& options) {
   result.stream = options.stream;
   result.operations = options.operations;
   result.unreliable = options.unreliable;
+  result.urgency = options.urgency;
   if (options.metadata != nullptr) {
     result.metadata.emplace(options.metadata, options.metadata + options.metadata_length);
   }

@@ -29,6 +29,7 @@ Result<::godwit::SendOptions> to_send_options(Instant now, const SendOptions& op
     return std::unexpected(Error{ErrorCode::kInvalidArgument, "no stream is unreliable"});
   }
   result.unreliable = options.unreliable;
+  result.urgency = options.urgency;
   result.metadata = options.metadata;
   if (options.send_limit) result.send_limit = *options.send_limit;
   if (options.deadline) {

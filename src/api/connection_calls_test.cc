@@ -144,6 +144,12 @@ TEST_F(PublicConnection, WritesATraceForWhoAskedForOne) {
   EXPECT_NE(trace_.find("packet_sent"), std::string::npos);
 }
 
+TEST_F(PublicConnection, TellsItsKeysToWhoAskedForThem) {
+  ASSERT_EQ(key_log_.find("GODWIT_KEY "), 0U);
+  EXPECT_EQ(key_log_.find('\n'), std::string_view("GODWIT_KEY ").size() + 32);
+  EXPECT_EQ(key_log_.back(), '\n');
+}
+
 TEST_F(PublicConnection, RacesTheAddressesOfAPeer) {
   // Nobody answers at the first one; the events of that attempt are nobody's business.
   auto silent = gw::Node::open({.bind = "127.0.0.1:0"}, *gw::SecretKey::generate());

@@ -31,7 +31,9 @@ class PublicConnection : public ::testing::Test {
     options.bind = "127.0.0.1:0";
     options.transport.stream_in_chunks = true;
     options.transport.trace = [this](std::string_view record) { trace_ += record; };
+    options.transport.key_log = [this](std::string_view line) { key_log_ += line; };
     auto a = v1::Node::open(options, *key_a);
+    options.transport.key_log = nullptr;
     options.transport.trace = nullptr;
     auto b = v1::Node::open(options, *key_b);
     ASSERT_TRUE(a && b);
@@ -63,6 +65,7 @@ class PublicConnection : public ::testing::Test {
   static bool has(const std::vector<Kept>& events, Kind kind) { return find(events, kind) != nullptr; }
 
   std::string trace_;
+  std::string key_log_;
   std::unique_ptr<v1::Node> a_;
   std::unique_ptr<v1::Node> b_;
   v1::ConnectionId connection_ = 0;

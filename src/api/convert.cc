@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "runtime/address_text.h"
 #include "runtime/system_random.h"
+#include "trace/key_log.h"
 
 namespace godwit::v1 {
 namespace {
@@ -82,6 +84,7 @@ CloseReason to_public(::godwit::CloseReason reason) {
     case ::godwit::CloseReason::kMemory: return CloseReason::kMemory;
     case ::godwit::CloseReason::kProtocolViolation: return CloseReason::kProtocolViolation;
     case ::godwit::CloseReason::kEvicted: return CloseReason::kEvicted;
+    case ::godwit::CloseReason::kReset: return CloseReason::kReset;
     case ::godwit::CloseReason::kCount: break;
   }
   return CloseReason::kLocal;
@@ -180,6 +183,7 @@ std::string_view close_reason_name(CloseReason reason) {
     case CloseReason::kMemory: return "memory";
     case CloseReason::kProtocolViolation: return "protocol violation";
     case CloseReason::kEvicted: return "evicted";
+    case CloseReason::kReset: return "reset";
   }
   return "unknown";
 }
@@ -241,6 +245,7 @@ Result<Config> to_config(const Options& options) {
   config.handshake.flow = {.stream = options.stream_window_bytes,
                            .connection = options.connection_window_bytes,
                            .by_hand = options.consume_by_hand};
+  if (options.key_log) config.key_log = std::make_shared<trace::KeyLogWriter>(options.key_log);
   if (const Status fine = check_config(config); !fine) return to_public(fine.error());
   return config;
 }

@@ -204,7 +204,9 @@ TEST_F(ExtendedByHand, AWriterOfAStreamThatIsNotReadIsHeldBackAndToldWhenToGoOn)
 TEST_F(ExtendedConnection, AStreamOfUnknownLengthNeedsAPeerThatKnowsThem) {
   at_a_.clear();
   at_b_.clear();
-  open({});  // the deployed form
+  gw::NodeOptions deployed;
+  deployed.transport.extended = "off";
+  open(deployed);
   const auto refused = a_->open_stream(connection_);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, gw::ErrorCode::kUnsupported);

@@ -10,6 +10,22 @@
 
 namespace godwit::v1 {
 
+namespace {
+
+Result<RendezvousPlace> to_rendezvous_place(const TicketRendezvous& rendezvous) {
+  const auto key = to_public_key(rendezvous.public_key);
+  if (!key) return std::unexpected(key.error());
+  const auto address = to_socket_address(rendezvous.address);
+  if (!address) return std::unexpected(address.error());
+  return RendezvousPlace{.key = *key, .addresses = {*address}};
+}
+
+bool has_extended_sessions(const ::godwit::Node& node) {
+  return node.endpoint().extended_policy() != ExtendedPolicy::kOff;
+}
+
+}  // namespace
+
 Node::Node(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {
   implementation_->owner = this;
 }
@@ -76,7 +92,41 @@ Result<void> Node::connect(std::span<const std::string> addresses, std::string_v
   if (remotes.empty()) return std::unexpected(Error{ErrorCode::kInvalidArgument, "there is no address to connect to"});
   const auto peer = to_public_key(public_key);
   if (!peer) return std::unexpected(peer.error());
-  return implementation_->connect(std::move(remotes), *peer, std::move(then));
+  return implementation_->connect({.key = *peer, .addresses = std::move(remotes), .rendezvous = {}}, std::move(then));
+}
+
+Result<void> Node::connect(const Ticket& ticket, std::function<void(Node&, Result<ConnectionId>)> then) {
+  const auto peer = to_public_key(ticket.public_key);
+  if (!peer) return std::unexpected(peer.error());
+  PeerPlace place{.key = *peer, .addresses = {}, .rendezvous = {}};
+  for (const std::string& address : ticket.addresses) {
+    const auto remote = to_socket_address(address);
+    if (!remote) return std::unexpected(remote.error());
+    place.addresses.push_back(*remote);
+  }
+  for (const TicketRendezvous& each : ticket.rendezvous) {
+    auto rendezvous = to_rendezvous_place(each);
+    if (!rendezvous) return std::unexpected(rendezvous.error());
+    place.rendezvous.push_back(std::move(*rendezvous));
+  }
+  if (place.addresses.empty() && place.rendezvous.empty()) {
+    return std::unexpected(Error{ErrorCode::kInvalidArgument, "the ticket names no address and no rendezvous"});
+  }
+  if ((ticket.requires_extended || !place.rendezvous.empty()) && !has_extended_sessions(*implementation_->node)) {
+    return std::unexpected(Error{ErrorCode::kUnsupported, "the ticket needs extended sessions, which are off"});
+  }
+  return implementation_->connect(std::move(place), std::move(then));
+}
+
+Result<void> Node::register_at(const TicketRendezvous& rendezvous,
+                               std::function<void(Node&, std::string_view)> notice) {
+  auto place = to_rendezvous_place(rendezvous);
+  if (!place) return std::unexpected(place.error());
+  if (!has_extended_sessions(*implementation_->node)) {
+    return std::unexpected(Error{ErrorCode::kUnsupported, "a rendezvous needs extended sessions, which are off"});
+  }
+  implementation_->register_at(std::move(*place), std::move(notice));
+  return {};
 }
 
 Result<MessageId> Node::send(ConnectionId connection, ByteView bytes, const SendOptions& options) {

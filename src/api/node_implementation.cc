@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/reachable_addresses.h"
+
 namespace godwit::v1 {
 
 void Node::Implementation::on_event(::godwit::Node&, ::godwit::ConnectionId connection, ::godwit::Event& event) {
@@ -15,13 +17,14 @@ void Node::Implementation::on_event(::godwit::Node&, ::godwit::ConnectionId conn
 
 void Node::Implementation::on_turn(::godwit::Node&) {
   const Instant now = node->now();
+  tend_registration(now);
   // By index: a callback may begin another race.
   for (std::size_t i = 0; i < races_.size(); ++i) {
-    races_[i].connector->on_turn(now);
+    races_[i].search->on_turn(now);
     report(races_[i]);
   }
   // A race that has been decided stays until its other attempts have ended, so that their events find it.
-  std::erase_if(races_, [](const Race& race) { return !race.then && race.connector->finished(); });
+  std::erase_if(races_, [](const Race& race) { return !race.then && race.search->finished(); });
   std::vector<Closing> due;
   std::erase_if(closing_, [&](Closing& closing) {
     if (calls.unacknowledged(closing.connection) > 0 && now < closing.deadline) return false;
@@ -30,7 +33,7 @@ void Node::Implementation::on_turn(::godwit::Node&) {
   });
   for (const Closing& closing : due) node->close(closing.connection, closing.text, closing.code);
   for (const Race& race : races_) {
-    if (const auto next = race.connector->next_timeout()) node->wake_at(*next);
+    if (const auto next = race.search->next_timeout()) node->wake_at(*next);
   }
   for (const Closing& closing : closing_) node->wake_at(closing.deadline);
   // A turn waits at its end: not when the last peer has answered in it.
@@ -72,8 +75,9 @@ void Node::Implementation::wake_foreign_loop() noexcept {
 }
 
 bool Node::Implementation::give_to_races(ConnectionId connection, const ::godwit::Event& event) {
+  if (registration_ != nullptr && registration_->on_event(node->now(), connection, event)) return true;
   for (std::size_t i = 0; i < races_.size(); ++i) {
-    const bool theirs = races_[i].connector->on_event(node->now(), connection, event);
+    const bool theirs = races_[i].search->on_event(node->now(), connection, event);
     report(races_[i]);
     if (theirs) return true;
   }
@@ -83,8 +87,8 @@ bool Node::Implementation::give_to_races(ConnectionId connection, const ::godwit
 void Node::Implementation::report(Race& race) {
   if (!race.then) return;
   const std::optional<Error> failure =
-      race.connector->failure() ? std::optional<Error>(to_public(*race.connector->failure()).error()) : std::nullopt;
-  const ConnectionId winner = race.connector->connection();
+      race.search->failure() ? std::optional<Error>(to_public(*race.search->failure()).error()) : std::nullopt;
+  const ConnectionId winner = race.search->connection();
   if (!failure && winner == 0) return;
   const auto then = std::exchange(race.then, nullptr);
   if (failure) {
@@ -94,13 +98,30 @@ void Node::Implementation::report(Race& race) {
   }
 }
 
-Result<void> Node::Implementation::connect(std::vector<SocketAddress> addresses, const PublicKey& peer,
-                                           std::function<void(Node&, Result<ConnectionId>)> then) {
-  auto connector = std::make_unique<Connector>(node->endpoint(), std::move(addresses), peer);
-  if (const Status started = connector->start(node->now()); !started) return to_public(started.error());
-  races_.push_back({.connector = std::move(connector), .then = std::move(then)});
+Result<void> Node::Implementation::connect(PeerPlace place, std::function<void(Node&, Result<ConnectionId>)> then) {
+  auto search =
+      std::make_unique<PeerSearch>(node->endpoint(), std::move(place), reachable_addresses(node->local_address()));
+  if (const Status started = search->start(node->now()); !started) return to_public(started.error());
+  races_.push_back({.search = std::move(search), .then = std::move(then)});
   node->wake();
   return {};
+}
+
+void Node::Implementation::register_at(RendezvousPlace place, std::function<void(Node&, std::string_view)> notice) {
+  registration_ = std::make_unique<RendezvousClient>(node->endpoint(), std::move(place),
+                                                     reachable_addresses(node->local_address()));
+  registration_notice_ = std::move(notice);
+  node->wake();
+}
+
+void Node::Implementation::tend_registration(Instant now) {
+  if (registration_ == nullptr) return;
+  registration_->on_turn(now);
+  while (const auto text = registration_->poll_notice()) {
+    // Called through a copy: it may register elsewhere.
+    if (const auto notice = registration_notice_) notice(*owner, *text);
+  }
+  if (const auto next = registration_->next_timeout()) node->wake_at(*next);
 }
 
 Result<void> Node::Implementation::close_when_sent(ConnectionId connection, Duration longest, std::string_view text,

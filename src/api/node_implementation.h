@@ -10,7 +10,7 @@
 
 #include "api/connection_calls.h"
 #include "godwit/node.h"
-#include "runtime/connector.h"
+#include "rendezvous/peer_search.h"
 #include "runtime/foreign_loop.h"
 #include "runtime/node.h"
 
@@ -32,8 +32,8 @@ class Node::Implementation final : public ::godwit::Node::Handler {
   // From any thread and from signal handlers.
   void wake_foreign_loop() noexcept;
 
-  [[nodiscard]] Result<void> connect(std::vector<SocketAddress> addresses, const PublicKey& peer,
-                                     std::function<void(Node&, Result<ConnectionId>)> then);
+  [[nodiscard]] Result<void> connect(PeerPlace place, std::function<void(Node&, Result<ConnectionId>)> then);
+  void register_at(RendezvousPlace place, std::function<void(Node&, std::string_view)> notice);
   [[nodiscard]] Result<void> close_when_sent(ConnectionId connection, Duration longest, std::string_view text,
                                              std::uint64_t code);
 
@@ -45,9 +45,9 @@ class Node::Implementation final : public ::godwit::Node::Handler {
   const Node::Handler* handler = nullptr;  // while the loop runs
 
  private:
-  // A race for a peer with several addresses.
+  // The search for a peer with several addresses, or of a ticket.
   struct Race {
-    std::unique_ptr<Connector> connector;
+    std::unique_ptr<PeerSearch> search;
     std::function<void(Node&, Result<ConnectionId>)> then;  // empty once it has been called
   };
   // A connection to be closed when its messages have been acknowledged.
@@ -58,15 +58,18 @@ class Node::Implementation final : public ::godwit::Node::Handler {
     std::uint64_t code = 0;
   };
 
-  // True when the event belongs to an attempt, of which the application hears nothing.
+  // True when the event belongs to an attempt or to a rendezvous, of which the application hears nothing.
   [[nodiscard]] bool give_to_races(ConnectionId connection, const ::godwit::Event& event);
   void report(Race& race);
+  void tend_registration(Instant now);
 
   // Null until descriptor() is asked for; read by threads that wake the loop.
   std::unique_ptr<ForeignLoop> foreign_loop_owner_;
   std::atomic<ForeignLoop*> foreign_loop_ = nullptr;
   bool shutting_down_ = false;
   std::vector<Race> races_;
+  std::unique_ptr<RendezvousClient> registration_;  // null: nowhere
+  std::function<void(Node&, std::string_view)> registration_notice_;
   std::vector<Closing> closing_;
 };
 

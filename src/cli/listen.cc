@@ -247,7 +247,10 @@ int run_listen(const ListenOptions& options) {
   }
   NodeConfig config = make_node_config(options.network);
   config.endpoint.handshake.require_authenticated_peer = !dials->empty() || !options.ticket.via.empty();
-  prepare_for_rendezvous(config, options.ticket);
+  if (const Status possible = check_rendezvous(config, !options.ticket.via.empty()); !possible) {
+    print_error(possible.error().message);
+    return kUsage;
+  }
   auto opened = open_server(options.network, std::move(config));
   if (!opened) {
     print_error(opened.error().message);

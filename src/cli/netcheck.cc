@@ -24,6 +24,7 @@
 #include "cli/ticket_output.h"
 #include "cli/via.h"
 #include "runtime/clock.h"
+#include "runtime/reachable_addresses.h"
 #include "transfer/folder_path.h"
 #include "udp/sockaddr.h"
 
@@ -67,7 +68,7 @@ class Netcheck {
     one_.start();
     other_.start();
     if (!wait(kAnswerTime, [this] { return one_.settled() && other_.settled(); })) return false;
-    findings_.local = reachable_addresses(one_.node());
+    findings_.local = reachable_addresses(one_.node().local_address());
     look_at_addresses();
     const auto both = shared_place();
     if (both && !try_ways(*both)) return false;

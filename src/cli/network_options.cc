@@ -110,9 +110,7 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
       ->type_name("TIME");
   add("--soft-packet-limit", options.soft_packet_limit, "packets under one key before the connection is renewed")
       ->group("");
-  app.add_option("--qlog", options.qlog, "write a trace of every packet to a file in this folder (docs/trace.md)")
-      ->type_name("DIR")
-      ->group("Observation");
+  add_record_options(app, options.records);
   add_observation_options(app, options.observation);
 
   const auto fault = [&app](const char* name, std::string& value, const char* text) {
@@ -170,7 +168,7 @@ NodeConfig make_node_config(const NetworkOptions& options) {
   endpoint.send_queue.max_stream_charge = kMaxStreamCharge;
   endpoint.congestion = options.congestion_kind().value_or(endpoint.congestion);
   endpoint.connection_rate_limit = options.rate_limit();
-  endpoint.handshake.extended = parse_extended_policy(options.extended).value_or(ExtendedPolicy::kOff);
+  endpoint.handshake.extended = parse_extended_policy(options.extended).value_or(ExtendedPolicy::kAuto);
   if (const auto rate = options.rate_limit()) {
     // The controller's rate counts datagrams.
     endpoint.controller.fixed_rate =
@@ -194,23 +192,22 @@ NodeConfig make_node_config(const NetworkOptions& options) {
   return config;
 }
 
-void prepare_for_rendezvous(NodeConfig& config, const TicketOptions& ticket) {
-  ExtendedPolicy& extended = config.endpoint.handshake.extended;
-  if (!ticket.via.empty() && extended == ExtendedPolicy::kOff) extended = ExtendedPolicy::kAuto;
+Status check_rendezvous(const NodeConfig& config, bool asks) {
+  if (!asks || config.endpoint.handshake.extended != ExtendedPolicy::kOff) return {};
+  return failure(ErrorCode::kInvalidArgument, "a rendezvous has extended sessions alone, and --extended is off");
 }
 
 namespace {
 
 // The node with what may look at it.
-Result<OpenedNode> open_observed(const NetworkOptions& options, const NodeConfig& config, KeyPair keys,
+Result<OpenedNode> open_observed(const NetworkOptions& options, NodeConfig config, KeyPair keys,
                                  trace::CostSink* cost) {
   OpenedNode opened;
-  if (!options.qlog.empty()) {
-    auto file = TraceFile::open(options.qlog);
-    if (!file) return std::unexpected(file.error());
-    opened.trace = std::move(*file);
-  }
-  auto node = Node::open(config, std::move(keys), opened.trace ? &opened.trace->sink() : nullptr, cost);
+  auto records = Records::open(options.records);
+  if (!records) return std::unexpected(records.error());
+  opened.records = std::move(*records);
+  config.endpoint.key_log = opened.records->key_log();
+  auto node = Node::open(config, std::move(keys), opened.records->sink(), cost);
   if (!node) return std::unexpected(node.error());
   opened.node = std::move(*node);
   auto observation = observe(options.observation, *opened.node);
@@ -281,7 +278,7 @@ Result<OpenedNode> ask_over(OpenedNode opened, const NetworkOptions& options, No
   config.endpoint.max_connections = kMostIncoming;
   opened.observation.reset();
   opened.node.reset();
-  opened.trace.reset();
+  opened.records.reset();
   return open_observed(options, config, std::move(keys), nullptr);
 }
 
@@ -295,6 +292,7 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
   auto target = find_target(peer);
   if (!target) return std::unexpected(target.error());
   const bool asks = !target->rendezvous.empty();
+  if (const Status possible = check_rendezvous(config, asks); !possible) return std::unexpected(possible.error());
   std::vector<SocketAddress>* const addresses = &target->addresses;
   if (target->requires_extended) config.endpoint.handshake.extended = ExtendedPolicy::kRequire;
   if (peer.ipv4 || peer.ipv6) {
@@ -318,9 +316,6 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
     if (config.backend == BackendKind::kConnected) {
       return failure(ErrorCode::kInvalidArgument, "the back end 'connected' has one peer, and a rendezvous is another");
     }
-    // Its sessions are extended ones.
-    ExtendedPolicy& extended = config.endpoint.handshake.extended;
-    if (extended == ExtendedPolicy::kOff) extended = ExtendedPolicy::kAuto;
   } else {
     config.backend_config.peer = addresses->front();
   }
@@ -358,7 +353,7 @@ Result<KeyPair> prepare_server(const NetworkOptions& options, NodeConfig& config
 Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config, trace::CostSink* cost) {
   auto keys = prepare_server(options, config);
   if (!keys) return std::unexpected(keys.error());
-  return open_observed(options, config, std::move(*keys), cost);
+  return open_observed(options, std::move(config), std::move(*keys), cost);
 }
 
 Result<OpenedNode> open_unlisted(const NetworkOptions& options, NodeConfig config,
@@ -370,12 +365,17 @@ Result<OpenedNode> open_unlisted(const NetworkOptions& options, NodeConfig confi
 }
 
 Result<OpenedShards> open_shards(const NetworkOptions& options, NodeConfig config, std::size_t count) {
-  if (!options.qlog.empty()) return failure(ErrorCode::kInvalidArgument, "--qlog is for one shard (--shards 1)");
+  if (const char* const option = options.records.single_threaded()) {
+    return failure(ErrorCode::kInvalidArgument, std::string(option) + " is for one shard (--shards 1)");
+  }
   auto keys = prepare_server(options, config);
   if (!keys) return std::unexpected(keys.error());
+  auto records = Records::open(options.records);
+  if (!records) return std::unexpected(records.error());
+  config.endpoint.key_log = (*records)->key_log();
   auto shards = Shards::open(config, *keys, {.count = count, .pin_threads = true});
   if (!shards) return std::unexpected(shards.error());
-  OpenedShards opened{.shards = std::move(*shards), .observation = nullptr};
+  OpenedShards opened{.records = std::move(*records), .shards = std::move(*shards), .observation = nullptr};
   auto observation = observe(options.observation, *opened.shards);
   if (!observation) return std::unexpected(observation.error());
   opened.observation = std::move(*observation);

@@ -10,8 +10,8 @@
 #include "base/result.h"
 #include "cli/key_file.h"
 #include "cli/observation.h"
+#include "cli/records.h"
 #include "cli/ticket_output.h"
-#include "cli/trace_file.h"
 #include "runtime/node.h"
 #include "runtime/shards.h"
 
@@ -27,7 +27,7 @@ struct NetworkOptions {
   std::string backend = "auto";
   std::string cipher = "auto";
   std::string congestion{to_string(Config{}.congestion)};
-  std::string extended = "off";
+  std::string extended = "auto";
   std::string rate;
   std::string idle = "spin-block";
   std::string receive_buffer;
@@ -41,7 +41,7 @@ struct NetworkOptions {
   std::string delay;
   std::uint64_t fault_seed = 1;
   std::optional<std::uint64_t> soft_packet_limit;
-  std::string qlog;  // folder of traces; empty: none
+  RecordOptions records;
   ObservationOptions observation;
 
   [[nodiscard]] std::optional<Bandwidth> rate_limit() const;
@@ -72,11 +72,11 @@ void add_output_options(CLI::App& app, OutputOptions& options);
 // Everything of `options` but addresses and keys. The data path is set for two Godwits: streams in chunks.
 [[nodiscard]] NodeConfig make_node_config(const NetworkOptions& options);
 
-// Of a side that may be registered at a rendezvous (TicketOptions::via), whose sessions are extended ones.
-void prepare_for_rendezvous(NodeConfig& config, const TicketOptions& ticket);
+// An error where a rendezvous is to be asked, whose sessions are extended ones, and `config` has none.
+[[nodiscard]] Status check_rendezvous(const NodeConfig& config, bool asks);
 
 struct OpenedNode {
-  std::unique_ptr<TraceFile> trace;  // of the node; null: none
+  std::unique_ptr<Records> records;  // of the node
   std::unique_ptr<Node> node;
   std::unique_ptr<Observation> observation;  // by others, of the node; null: none
   std::vector<SocketAddress> addresses;      // clients: of the peer, in order of preference
@@ -93,10 +93,11 @@ struct OpenedNode {
 [[nodiscard]] Result<OpenedNode> open_unlisted(const NetworkOptions& options, NodeConfig config,
                                                const std::vector<SocketAddress>& peers);
 struct OpenedShards {
+  std::unique_ptr<Records> records;
   std::unique_ptr<Shards> shards;
   std::unique_ptr<Observation> observation;
 };
-// The same on `count` shards (runtime/shards.h); 0: one for each processor. Without traces.
+// The same on `count` shards (runtime/shards.h); 0: one for each processor. Of records a key log alone.
 [[nodiscard]] Result<OpenedShards> open_shards(const NetworkOptions& options, NodeConfig config, std::size_t count);
 
 // What a command ends with whose node could not be opened: nobody knows the peer's name, a signal came while a

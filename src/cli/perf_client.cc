@@ -15,6 +15,7 @@
 #include "cli/loop.h"
 #include "cli/perf_client_options.h"
 #include "cli/perf_report.h"
+#include "cli/type_of_service.h"
 #include "runtime/clock.h"
 
 namespace godwit::cli {
@@ -195,6 +196,10 @@ int run_perf_client(const PerfClientOptions& options, const PerfExtension* exten
   if (!opened) {
     print_error(opened.error().message);
     return exit_code_of(opened.error());
+  }
+  if (const Status set = set_type_of_service(*opened->node, options.type_of_service); !set) {
+    print_error(set.error().message);
+    return kUsage;
   }
   PerfClientCommand command(options, *opened, instruments.get());
   if (const Status dialled = command.start(); !dialled) {

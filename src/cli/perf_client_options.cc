@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/json_output.h"
+#include "cli/type_of_service.h"
 #include "cli/values.h"
 #include "transfer/credit_window.h"
 
@@ -106,6 +107,7 @@ void add_perf_client_options(CLI::App& command, PerfClientOptions& options) {
   command.add_flag("--json-stream", options.json_stream, "print one JSON object a line: start, each interval, end")
       ->excludes("--json");
   add_process_options(command, options.process);
+  add_type_of_service_option(command, options.type_of_service);
   add_network_options(command, options.network);
 }
 

@@ -18,6 +18,7 @@ struct PerfClientOptions {
   PeerOptions peer;
   OutputOptions output;
   ProcessOptions process;
+  std::optional<int> type_of_service;
   double seconds = 10;
   double omit_seconds = 0;
   std::uint16_t streams = 1;

@@ -20,6 +20,7 @@
 #include "cli/perf_server_report.h"
 #include "cli/perf_side.h"
 #include "cli/process_options.h"
+#include "cli/type_of_service.h"
 #include "cli/values.h"
 #include "runtime/clock.h"
 
@@ -36,6 +37,7 @@ struct PerfServerOptions {
   std::size_t shards = 1;
   bool daemon = false;
   ProcessOptions process;
+  std::optional<int> type_of_service;
 };
 
 class PerfServerCommand final : public LoopCommand, public PerfServer::Observer {
@@ -167,6 +169,10 @@ int run_perf_server(const PerfServerOptions& options, const PerfExtension* exten
     return exit_code_of(opened.error());
   }
   Node& node = *opened->node;
+  if (const Status set = set_type_of_service(node, options.type_of_service); !set) {
+    print_error(set.error().message);
+    return kUsage;
+  }
   PerfServerReport report(options.output);
   PerfServerCommand command(options, node, std::nullopt, report, instruments.get());
   Loop loop(node, command);
@@ -194,6 +200,10 @@ int run_sharded_perf_server(const PerfServerOptions& options, const PerfExtensio
   std::vector<std::unique_ptr<PerfInstruments>> instruments;
   std::vector<std::unique_ptr<PerfServerCommand>> commands;
   for (std::size_t i = 0; i < shards.size(); ++i) {
+    if (const Status set = set_type_of_service(*shards.node(i), options.type_of_service); !set) {
+      print_error(set.error().message);
+      return kUsage;
+    }
     instruments.push_back(make_instruments(extension));
     commands.push_back(
         std::make_unique<PerfServerCommand>(options, *shards.node(i), i, report, instruments.back().get()));
@@ -277,6 +287,7 @@ void add_perf_server_command(CLI::App& app, int& exit_code, PerfExtension* exten
   add_ticket_options(*command, options->ticket);
   add_output_options(*command, options->output);
   add_process_options(*command, options->process);
+  add_type_of_service_option(*command, options->type_of_service);
   command->get_option("--affinity")->excludes(shards);
   add_network_options(*command, options->network);
   if (extension != nullptr) extension->add_options(*command);

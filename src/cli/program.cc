@@ -45,7 +45,9 @@ int parse_and_run(int count, char** arguments, const ProgramExtension& extension
     note_json_written();
     return code;
   } catch (const CLI::ParseError& error) {
-    print_error(std::string(error.what()) + suggest(app, count, arguments) + " (--help says more)");
+    // Of a word that is near another one the parser says only what is missing instead.
+    const std::string meant = suggest(app, count, arguments);
+    print_error((meant.empty() ? std::string(error.what()) : meant) + " (--help says more)");
     return kUsage;
   }
   return exit_code;

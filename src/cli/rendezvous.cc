@@ -18,6 +18,7 @@
 #include "cli/relay_ports.h"
 #include "rendezvous/rendezvous_server.h"
 #include "runtime/clock.h"
+#include "runtime/reachable_addresses.h"
 #include "runtime/resolve.h"
 
 namespace godwit::cli {
@@ -93,7 +94,7 @@ Result<SocketAddress> relay_host(const RendezvousOptions& options, const Node& n
     const auto found = resolve_peer(options.relay_host + (options.relay_host.contains(':') ? "" : ":1"));
     return found ? Result<SocketAddress>(found->front()) : std::unexpected(found.error());
   }
-  const auto own = reachable_addresses(node);
+  const auto own = reachable_addresses(node.local_address());
   if (own.empty()) return failure(ErrorCode::kNotFound, "this machine has no address for the relay: --relay-host");
   return own.front();
 }

@@ -62,7 +62,7 @@ std::optional<std::string> translation(const CLI::App& command, const std::strin
   const bool measures = command.get_name() == "perf" || (parent != nullptr && parent->get_name() == "perf");
   const auto* const found = std::ranges::find(kOfIperf3, name, &Translation::theirs);
   if (!measures || found == std::end(kOfIperf3)) return std::nullopt;
-  return "; " + name + " of iperf3 is " + std::string(found->ours);
+  return name + " of iperf3 is " + std::string(found->ours);
 }
 
 }  // namespace
@@ -116,7 +116,7 @@ std::string suggest(const CLI::App& app, int count, const char* const* arguments
     if (!option && names.empty()) continue;  // a value, or a file
     if (const auto meant = option ? translation(*command, name) : std::nullopt) return *meant;
     if (option && (name.size() < 3 || name[1] != '-')) continue;
-    if (const auto meant = nearest(name, names)) return "; did you mean '" + *meant + "'?";
+    if (const auto meant = nearest(name, names)) return "there is no '" + name + "': did you mean '" + *meant + "'?";
     if (!option) break;
   }
   return {};

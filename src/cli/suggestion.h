@@ -15,8 +15,9 @@ namespace godwit::cli {
 // characters.
 [[nodiscard]] std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
 
-// For arguments that `app` could not parse: "; did you mean 'listen'?", for an option of iperf3 after `perf` "; -b of
-// iperf3 is '--rate'", or nothing when all words are known or none is near.
+// For arguments that `app` could not parse, in place of the parser's own words: "there is no 'lisen': did you mean
+// 'listen'?", for an option of iperf3 after `perf` "-b of iperf3 is '--rate'", or nothing when all words are known or
+// none is near.
 [[nodiscard]] std::string suggest(const CLI::App& app, int count, const char* const* arguments);
 
 }  // namespace godwit::cli

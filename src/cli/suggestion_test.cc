@@ -30,13 +30,13 @@ TEST(Suggestion, LooksAtTheCommandThatTheOptionBelongsTo) {
   listen->add_flag("--once", flag);
   app.add_subcommand("send");
   const char* const wrong_option[] = {"godwit", "listen", "--onse"};
-  EXPECT_EQ(suggest(app, 3, wrong_option), "; did you mean '--once'?");
+  EXPECT_EQ(suggest(app, 3, wrong_option), "there is no '--onse': did you mean '--once'?");
   const char* const wrong_command[] = {"godwit", "lsten", "--once"};
-  EXPECT_EQ(suggest(app, 3, wrong_command), "; did you mean 'listen'?");
+  EXPECT_EQ(suggest(app, 3, wrong_command), "there is no 'lsten': did you mean 'listen'?");
   CLI::App* const client = app.add_subcommand("perf")->add_subcommand("client");
   client->add_flag("--json", flag);
   const char* const of_iperf3[] = {"godwit", "perf", "client", "--json", "-b", "10M"};
-  EXPECT_EQ(suggest(app, 6, of_iperf3), "; -b of iperf3 is '--rate'");
+  EXPECT_EQ(suggest(app, 6, of_iperf3), "-b of iperf3 is '--rate'");
   const char* const elsewhere[] = {"godwit", "send", "-b"};
   EXPECT_EQ(suggest(app, 3, elsewhere), "");
   const char* const other_fault[] = {"godwit", "listen", "--once=7"};

@@ -30,10 +30,6 @@ void add_ticket_options(CLI::App& app, TicketOptions& options);
 // besides, which comes first. Errors: kInvalidArgument for what cannot be advertised; nothing to reach it at.
 [[nodiscard]] Result<Ticket> make_ticket(const Node& node, const TicketOptions& options, bool requires_extended);
 
-// Where others could reach the node, as far as this machine knows: what it is bound to, or the addresses of the
-// interfaces, the public ones first.
-[[nodiscard]] std::vector<SocketAddress> reachable_addresses(const Node& node);
-
 // Lines of half blocks, light on dark as terminals mostly are, with the margin that cameras need. kUnsupported where
 // this program was built without libqrencode, kTooLarge for what fits no code.
 [[nodiscard]] Result<std::string> draw_qr_code(std::string_view text);

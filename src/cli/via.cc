@@ -6,6 +6,7 @@
 #include "cli/console.h"
 #include "cli/ticket_output.h"
 #include "runtime/clock.h"
+#include "runtime/reachable_addresses.h"
 #include "runtime/resolve.h"
 
 namespace godwit::cli {
@@ -15,7 +16,7 @@ constexpr Duration kPatience = 8s;  // for one rendezvous
 constexpr Duration kClosePacket = 1s;
 
 Candidates own_candidates(const Node& node) {
-  Candidates own = reachable_addresses(node);
+  Candidates own = reachable_addresses(node.local_address());
   if (own.size() > kMaxCandidates) own.resize(kMaxCandidates);
   return own;
 }

@@ -1,5 +1,6 @@
-// Controllers together with what drives them in a connection: Recovery's outcomes, the pacer's grants, the acknowledgements of
-// AckTracker, over the link of the path model. Shows that the samples of one are what the other expects.
+// Controllers together with what drives them in a connection: Recovery's outcomes, the pacer's grants, the
+// acknowledgements of AckTracker, over the link of the path model. Shows that the samples of one are what the other
+// expects.
 #include <gtest/gtest.h>
 
 #include <map>

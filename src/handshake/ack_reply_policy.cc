@@ -33,11 +33,11 @@ AckReaction AckReplyPolicy::on_success_ack(Instant now, const AckReplyFacts& fac
   }
   reaction.ping = !last_ping_ || now - *last_ping_ >= kPingSpacing;
   if (reaction.ping) last_ping_ = now;
-  // An acceptor below 0.2.152 retransmits its ack until acknowledged. The acknowledgement must not confirm its first ordinary
-  // packet, which has id 0 too, unless that packet is here or cannot have been sent (wire spec 5.9).
+  // An acceptor below 0.2.152 retransmits its ack until acknowledged. The acknowledgement must not confirm its first
+  // ordinary packet, which has id 0 too, unless that packet is here or cannot have been sent (wire spec 5.9).
   reaction.ack_zero = facts.initiator && facts.peer_may_use_id_zero &&
-                          now - facts.established_at >= kHandshakeAfterglow &&
-                          (seen.ordinary_id_zero_seen || !seen.ordinary_packet_seen);
+                      now - facts.established_at >= kHandshakeAfterglow &&
+                      (seen.ordinary_id_zero_seen || !seen.ordinary_packet_seen);
   return reaction;
 }
 

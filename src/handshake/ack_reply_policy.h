@@ -1,7 +1,7 @@
 // What an AckConnection Ok or V2 on an established connection means (wire spec 5.8, 5.9; conformance items 45, 69, 78):
-// nothing new, an acknowledgement for id 0 to an old acceptor, or a new session at the peer. Part of Session; pure decisions.
-// It never asks for an ack in reply to a mere repeat: a Ping completes every state a peer can be waiting in, and
-// two peers that answered acks with acks would loop.
+// nothing new, an acknowledgement for id 0 to an old acceptor, or a new session at the peer. Part of Session; pure
+// decisions. It never asks for an ack in reply to a mere repeat: a Ping completes every state a peer can be waiting in,
+// and two peers that answered acks with acks would loop.
 #pragma once
 
 #include <array>
@@ -47,7 +47,7 @@ struct AckReaction {
   bool repeat = false;        // seen before: a retransmission or a replay, and no sign of life (wire spec W8)
   bool new_session = false;   // Session::adopt(), completion ack, Ping, new receive epoch
   bool ping = false;          // make sure that the peer receives something authentic
-  bool ack_zero = false;  // queue an acknowledgement for packet id 0
+  bool ack_zero = false;      // queue an acknowledgement for packet id 0
 };
 
 class AckReplyPolicy {

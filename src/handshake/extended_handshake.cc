@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "handshake/reset_tokens.h"
+
 namespace godwit {
 namespace {
 
@@ -28,7 +30,7 @@ std::uint64_t milliseconds(Instant now, const HandshakeConfig& config) {
       std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(since).count()));
 }
 
-wire::TransportParameters own_parameters(Instant now, const HandshakeContext& context) {
+wire::TransportParameters own_parameters(Instant now, const HandshakeContext& context, const SocketAddress& remote) {
   wire::TransportParameters parameters{.capabilities = context.config->capabilities,
                                        .largest_datagram = wire::kMaxReceivedDatagram,
                                        .initial_credit = context.config->flow.connection,
@@ -36,13 +38,17 @@ wire::TransportParameters own_parameters(Instant now, const HandshakeContext& co
                                        .timestamp = milliseconds(now, *context.config)};
   // Zero stands for no tag.
   while (parameters.connection_tag == wire::ConnectionTag{}) context.random->fill(parameters.connection_tag);
+  if (context.resets == nullptr) parameters.capabilities &= ~wire::capability::kReset;
+  if ((parameters.capabilities & wire::capability::kReset) != 0) {
+    parameters.reset_token = context.resets->token(parameters.connection_tag, remote);
+  }
   return parameters;
 }
 
-std::array<std::uint8_t, wire::kParametersSize> encoded(const wire::TransportParameters& parameters) {
-  std::array<std::uint8_t, wire::kParametersSize> bytes{};
-  wire::encode_parameters(parameters, bytes);
-  return bytes;
+std::vector<std::uint8_t> encoded(const wire::TransportParameters& parameters) {
+  std::array<std::uint8_t, wire::kMaxParametersSize> bytes{};
+  const std::size_t size = wire::encode_parameters(parameters, bytes);
+  return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)};
 }
 
 // A block with room for a Noise message of so many bytes.
@@ -66,15 +72,17 @@ FallbackReason fallback_reason(wire::ExtensionBlock block) {
   return FallbackReason::kNone;
 }
 
-std::optional<ExtendedOffer> ExtendedOffer::make(Instant now, const HandshakeContext& context, const PublicKey& peer,
+std::optional<ExtendedOffer> ExtendedOffer::make(Instant now, const HandshakeContext& context,
+                                                 const SocketAddress& remote, const PublicKey& peer,
                                                  const wire::Intro& intro, const PublicKey& outer) {
   auto ephemeral = KeyPair::generate(*context.random);
   if (!ephemeral) return std::nullopt;
   ExtendedOffer offer(NoiseIk::initiator(prologue(outer.bytes(), intro), *context.self, peer),
-                      own_parameters(now, context));
-  offer.block_ = begin_block(wire::kParametersSize + NoiseIk::kFirstOverhead);
+                      own_parameters(now, context, remote));
+  const std::vector<std::uint8_t> parameters = encoded(offer.mine_);
+  offer.block_ = begin_block(parameters.size() + NoiseIk::kFirstOverhead);
   const MutableBytes message = MutableBytes(offer.block_).subspan(wire::kExtensionHeader);
-  if (!offer.noise_.write_first(std::move(*ephemeral), encoded(offer.mine_), message)) return std::nullopt;
+  if (!offer.noise_.write_first(std::move(*ephemeral), parameters, message)) return std::nullopt;
   return offer;
 }
 
@@ -110,14 +118,20 @@ std::optional<ExtendedRequest> ExtendedRequest::read(const HandshakeContext& con
   return ExtendedRequest(std::move(noise), *theirs);
 }
 
-std::optional<ExtendedRequest::Answer> ExtendedRequest::answer(Instant now, const HandshakeContext& context) {
+std::optional<ExtendedRequest::Answer> ExtendedRequest::answer(Instant now, const HandshakeContext& context,
+                                                               const SocketAddress& remote) {
   auto ephemeral = KeyPair::generate(*context.random);
   if (!ephemeral) return std::nullopt;
-  Answer answer{
-      .secrets = {.send = {}, .receive = {}, .peer = peer(), .mine = own_parameters(now, context), .theirs = theirs_},
-      .block = begin_block(wire::kParametersSize + NoiseIk::kSecondOverhead)};
+  Answer answer{.secrets = {.send = {},
+                            .receive = {},
+                            .peer = peer(),
+                            .mine = own_parameters(now, context, remote),
+                            .theirs = theirs_},
+                .block = {}};
+  const std::vector<std::uint8_t> parameters = encoded(answer.secrets.mine);
+  answer.block = begin_block(parameters.size() + NoiseIk::kSecondOverhead);
   const MutableBytes message = MutableBytes(answer.block).subspan(wire::kExtensionHeader);
-  if (!noise_.write_second(std::move(*ephemeral), encoded(answer.secrets.mine), message)) return std::nullopt;
+  if (!noise_.write_second(std::move(*ephemeral), parameters, message)) return std::nullopt;
   const NoiseIk::Secrets secrets = noise_.split();
   answer.secrets.send = secrets.from_responder;
   answer.secrets.receive = secrets.from_initiator;

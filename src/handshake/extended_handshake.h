@@ -35,11 +35,11 @@ struct ExtendedSecrets {
 // Of an initiator, for one attempt.
 class ExtendedOffer {
  public:
-  // `outer` is the ephemeral public key of the intro that carries the offer. Nothing when the peer's key is of low
-  // order.
+  // `remote` and `peer` are dialled; `outer` is the ephemeral public key of the intro that carries the offer. Nothing
+  // when the peer's key is of low order.
   [[nodiscard]] static std::optional<ExtendedOffer> make(Instant now, const HandshakeContext& context,
-                                                         const PublicKey& peer, const wire::Intro& intro,
-                                                         const PublicKey& outer);
+                                                         const SocketAddress& remote, const PublicKey& peer,
+                                                         const wire::Intro& intro, const PublicKey& outer);
   // What goes behind the intro's plaintext.
   [[nodiscard]] std::vector<std::uint8_t> take_block() { return std::move(block_); }
 
@@ -71,8 +71,8 @@ class ExtendedRequest {
     ExtendedSecrets secrets;
     std::vector<std::uint8_t> block;  // what goes behind the success ack
   };
-  // Costs three more. To be called once; nothing when the peer's keys are of low order.
-  [[nodiscard]] std::optional<Answer> answer(Instant now, const HandshakeContext& context);
+  // Costs three more. To be called once; nothing when the peer's keys are of low order. `remote`: the peer's address.
+  [[nodiscard]] std::optional<Answer> answer(Instant now, const HandshakeContext& context, const SocketAddress& remote);
 
  private:
   ExtendedRequest(NoiseIk noise, const wire::TransportParameters& theirs) : noise_(std::move(noise)), theirs_(theirs) {}

@@ -54,7 +54,8 @@ ExtendedKeys::ExtendedKeys(const HandshakeContext& context, const ExtendedSecret
       make_cipher_(context.make_cipher),
       limits_(context.key_limits),
       peer_(secrets.peer),
-      mine_(secrets.mine),
+      own_tag_(secrets.mine.connection_tag),
+      capabilities_(secrets.mine.capabilities & secrets.theirs.capabilities),
       theirs_(secrets.theirs),
       send_secret_(secrets.send),
       receive_secret_(secrets.receive),
@@ -79,7 +80,7 @@ PacketOpener ExtendedKeys::next_opener() {
 
 std::expected<ExtendedKeys::Header, trace::DropReason> ExtendedKeys::read_header(const std::uint8_t* field) const {
   constexpr std::unexpected kNotOurs(trace::DropReason::kAuthenticationFailed);
-  if (!std::equal(mine_.connection_tag.begin(), mine_.connection_tag.end(), field)) return kNotOurs;
+  if (!std::equal(own_tag_.begin(), own_tag_.end(), field)) return kNotOurs;
   const std::uint64_t value = load_le<std::uint64_t>(field + wire::kConnectionTagSize) - receive_start_;
   Header header{.number = value & ~kPhaseBit};
   if (!window_.would_accept(header.number)) return std::unexpected(trace::DropReason::kDuplicate);

@@ -59,11 +59,12 @@ class ExtendedKeys {
   void rest();
 
   [[nodiscard]] const PublicKey& peer() const { return peer_; }
-  [[nodiscard]] const wire::TransportParameters& mine() const { return mine_; }
+  // That packets to this side carry.
+  [[nodiscard]] const wire::ConnectionTag& own_tag() const { return own_tag_; }
   [[nodiscard]] const wire::TransportParameters& theirs() const { return theirs_; }
   // Both sides have it.
   [[nodiscard]] bool has(std::uint64_t capability) const {
-    return (mine_.capabilities & theirs_.capabilities & capability) != 0;
+    return (capabilities_ & capability) != 0;
   }
   // Generations after the first that this side has sent with.
   [[nodiscard]] std::uint64_t updates() const { return send_generation_; }
@@ -76,7 +77,9 @@ class ExtendedKeys {
   PacketCipherFactory make_cipher_;
   SealerLimits limits_;
   PublicKey peer_;
-  wire::TransportParameters mine_;
+  // Of this side's parameters an idle connection keeps what it needs.
+  wire::ConnectionTag own_tag_;
+  std::uint64_t capabilities_;  // of both sides
   wire::TransportParameters theirs_;
 
   // Of the generation after the newest one in use.

@@ -49,7 +49,7 @@ TEST(ExtendedVectors, HandshakeKeysAndPacketsAreThoseOfTheSpecification) {
 
   ScriptedRandom of_alice(joined(vector["offer_ephemeral"], vector["initiator_tag"]));
   const HandshakeContext at_alice{.config = &config, .self = &alice, .random = &of_alice};
-  auto offer = ExtendedOffer::make(Instant{}, at_alice, bob.public_key(), intro, outer.public_key());
+  auto offer = ExtendedOffer::make(Instant{}, at_alice, SocketAddress{}, bob.public_key(), intro, outer.public_key());
   ASSERT_TRUE(offer);
   EXPECT_EQ(to_hex(offer->take_block()), to_hex(vector["offer"]));
 
@@ -61,7 +61,7 @@ TEST(ExtendedVectors, HandshakeKeysAndPacketsAreThoseOfTheSpecification) {
   auto request = ExtendedRequest::read(at_bob, *seen);
   ASSERT_TRUE(request);
   EXPECT_EQ(request->peer(), alice.public_key());
-  const auto answer = request->answer(Instant{}, at_bob);
+  const auto answer = request->answer(Instant{}, at_bob, SocketAddress{});
   ASSERT_TRUE(answer);
   EXPECT_EQ(to_hex(answer->block), to_hex(vector["answer"]));
 

@@ -1,9 +1,9 @@
 // One handshake with one address, in either role, until it is a Session, has failed, or is dropped (wire spec 4.3
 // to 4.6 and remedies W3, W4, W9, W15, W17). Stands between Endpoint, which has routed the datagram and asked Admission
 // before any asymmetric decryption, and Connection, which is built from take_session(). Owned by a Connection, or by a
-// route as challenger beside an established one. An initiator retries with fresh keys until connect_timeout. Drive: after
-// every input drain poll_transmit() (one datagram a call, 0 = nothing); call handle_timeout() when next_timeout() has
-// come; a datagram that could not be sent counts as lost.
+// route as challenger beside an established one. An initiator retries with fresh keys until connect_timeout. Drive:
+// after every input drain poll_transmit() (one datagram a call, 0 = nothing); call handle_timeout() when next_timeout()
+// has come; a datagram that could not be sent counts as lost.
 #pragma once
 
 #include <cstddef>

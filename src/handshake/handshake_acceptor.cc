@@ -22,7 +22,7 @@ std::expected<HandshakeAcceptor, trace::DropReason> HandshakeAcceptor::start(Ins
   acceptor.fallback_ = policy == ExtendedPolicy::kOff ? FallbackReason::kDisabled : fallback_reason(intro.block);
   if (policy != ExtendedPolicy::kOff && intro.block == wire::ExtensionBlock::kPresent) {
     auto request = ExtendedRequest::read(context, intro);
-    auto answer = request ? request->answer(now, context) : std::nullopt;
+    auto answer = request ? request->answer(now, context, remote) : std::nullopt;
     if (answer) {
       acceptor.intro_.extension = {};
       acceptor.answer_extended(std::move(*answer));

@@ -124,7 +124,7 @@ TEST(HandshakeGolden, PlaysTheInitiatorOfARecordedSessionByteForByte) {
   const wire::AckOk completion = ack_in(vectors[2]);
   // Its inbound key, an ephemeral secret that the recording does not know, the start of its nonces.
   Side initiator(static_keys(file, "A (initiator)"),
-               {key_bytes(intro_key(vectors[0])), Bytes(32, 0x33), bytes_of(vectors[2], "nonce")});
+                 {key_bytes(intro_key(vectors[0])), Bytes(32, 0x33), bytes_of(vectors[2], "nonce")});
   const KeyPair gateway = static_keys(file, "B (gateway/responder)");
   auto handshake = Handshake::initiate(kStart, initiator.context, completion.remote_address, gateway.public_key());
   ASSERT_TRUE(handshake.has_value());

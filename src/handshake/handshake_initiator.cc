@@ -50,7 +50,7 @@ bool HandshakeInitiator::begin_attempt(Instant now) {
   std::vector<std::uint8_t> plaintext(wire::kIntroPlaintext);
   wire::encode_intro_plaintext(intro, std::span<std::uint8_t, wire::kIntroPlaintext>(plaintext));
   if (context_->config->extended != ExtendedPolicy::kOff) {
-    auto offer = ExtendedOffer::make(now, *context_, peer_, intro, ephemeral->public_key());
+    auto offer = ExtendedOffer::make(now, *context_, remote_, peer_, intro, ephemeral->public_key());
     if (!offer) return false;
     const std::vector<std::uint8_t> block = offer->take_block();
     plaintext.insert(plaintext.end(), block.begin(), block.end());

@@ -23,7 +23,7 @@ HandshakeStep HandshakeInitiator::receive_offer(Instant now, ExtendedRequest req
   remote.timestamp = request.theirs().timestamp;
   clear_transmissions();
   if (context_->self->public_key() < peer_) {
-    auto answer = request.answer(now, *context_);
+    auto answer = request.answer(now, *context_, remote_);
     if (!answer) return {.kind = HandshakeStep::Kind::kNothing, .drop = trace::DropReason::kAuthenticationFailed};
     remote.answered = make_first_keys(*context_, answer->secrets);
     remote.ack = seal_extended_ack(*context_, remote.seen.intro, remote_, answer->block);

@@ -1,5 +1,5 @@
-// What the tests of the dialling role share: an initiator and the datagrams that a scripted peer answers with. For tests
-// only.
+// What the tests of the dialling role share: an initiator and the datagrams that a scripted peer answers with. For
+// tests only.
 #pragma once
 
 #include <gtest/gtest.h>

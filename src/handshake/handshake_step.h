@@ -13,12 +13,14 @@
 #include "crypto/packet_sealer.h"
 #include "handshake/handshake_config.h"
 #include "trace/events.h"
+#include "trace/key_log.h"
 #include "wire/datagram.h"
 #include "wire/extension.h"
 
 namespace godwit {
 
 class KeyUsage;
+class ResetTokens;
 
 // What every handshake of an endpoint shares. The endpoint owns it and all it points to; it outlives the handshakes.
 struct HandshakeContext {
@@ -29,6 +31,8 @@ struct HandshakeContext {
   PacketCipherFactory make_cipher = &make_packet_cipher;
   SealerLimits key_limits;              // `already_sealed` is looked up in key_usage
   const KeyUsage* key_usage = nullptr;  // absent: every key is taken to be unused
+  trace::KeyLog* key_log = nullptr;     // absent: nobody is told of any key
+  const ResetTokens* resets = nullptr;  // absent: sessions have no stateless reset
 };
 
 // The largest success ack: AckConnectionV2 with an IPv6 address (wire spec 1.4), and an extension block.

@@ -28,6 +28,10 @@ std::optional<MutableBytes> open_first(InboundKey& inbound, ExtendedKeys* extend
 }
 
 FirstKeys make_first_keys(const HandshakeContext& context, const ExtendedSecrets& secrets) {
+  if (context.key_log != nullptr) {
+    context.key_log->on_secret(secrets.send.bytes);
+    context.key_log->on_secret(secrets.receive.bytes);
+  }
   FirstKeys first{.extended = std::make_unique<ExtendedKeys>(context, secrets)};
   first.sealer = first.extended->take_first_sealer();
   first.inbound = std::make_unique<InboundKey>(
@@ -37,10 +41,12 @@ FirstKeys make_first_keys(const HandshakeContext& context, const ExtendedSecrets
 
 InboundKey make_inbound_key(const HandshakeContext& context, bool proves_peer) {
   const SymmetricKey key = SymmetricKey::generate(*context.random);
+  if (context.key_log != nullptr) context.key_log->on_key(key.bytes());
   return {.key = key, .opener = PacketOpener(context.make_cipher(context.cipher, key)), .proves_peer = proves_peer};
 }
 
 PacketSealer make_sealer(const HandshakeContext& context, const SymmetricKey& key) {
+  if (context.key_log != nullptr) context.key_log->on_key(key.bytes());
   SealerLimits limits = context.key_limits;
   if (context.key_usage != nullptr) limits.already_sealed = context.key_usage->packets_sealed(key);
   return {context.make_cipher(context.cipher, key), *context.random, limits};

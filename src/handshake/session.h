@@ -27,6 +27,7 @@
 #include "handshake/extended_keys.h"
 #include "handshake/handshake_step.h"
 #include "handshake/intro_seen.h"
+#include "handshake/reset_tokens.h"
 #include "handshake/success_ack.h"
 #include "trace/events.h"
 #include "wire/message.h"
@@ -144,6 +145,10 @@ class Session {
   }
   // Both sides have it; never in the deployed form.
   [[nodiscard]] bool has(std::uint64_t capability) const { return extended_ && extended_->has(capability); }
+  // Says that the peer, restarted, does not know the session any more.
+  [[nodiscard]] bool is_ended_by(ByteView datagram) const {
+    return has(wire::capability::kReset) && is_reset(datagram, extended_->theirs().reset_token);
+  }
   // No new stream should be sent under the sending key, and no later one will come.
   [[nodiscard]] bool key_is_aging() const {
     return sealer_->soft_limit_reached() && !has(wire::capability::kKeyUpdate);

@@ -1,5 +1,6 @@
-// What Recovery found out, as values: the outcome of one acknowledgement run and of one time-out. The connection applies them
-// to streams, congestion controller and trace. Vectors are reused: read before the next call into Recovery.
+// What Recovery found out, as values: the outcome of one acknowledgement run and of one time-out. The connection
+// applies them to streams, congestion controller and trace. Vectors are reused: read before the next call into
+// Recovery.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,6 @@
-// Acknowledgements waiting to be sent, and those sent lately, which are repeated while a packet has room so that one lost
-// acknowledgement packet causes no retransmission. Part of AckTracker.
-// Invariants: no id stands twice among the waiting ones, but for two in a row, which report a duplicate; both lists are
-// bounded.
+// Acknowledgements waiting to be sent, and those sent lately, which are repeated while a packet has room so that one
+// lost acknowledgement packet causes no retransmission. Part of AckTracker. Invariants: no id stands twice among the
+// waiting ones, but for two in a row, which report a duplicate; both lists are bounded.
 #pragma once
 
 #include <cstddef>
@@ -31,14 +30,14 @@ class AckQueue {
     return push_checked(now, id, known_new);
   }
 
-  // The acknowledgement of a packet that has come again. Twice in a row, which tells a Godwit that it was sent needlessly (any
-  // other peer ignores the second), unless the id is waiting or its acknowledgement went out less than `soonest_reaction` ago:
-  // then it is the network's copy.
+  // The acknowledgement of a packet that has come again. Twice in a row, which tells a Godwit that it was sent
+  // needlessly (any other peer ignores the second), unless the id is waiting or its acknowledgement went out less than
+  // `soonest_reaction` ago: then it is the network's copy.
   enum class Duplicate : std::uint8_t { kWaiting, kCopy, kNeedless, kFull };
   Duplicate push_duplicate(Instant now, std::uint32_t id, Duration soonest_reaction);
 
-  // Fills `out` with waiting acknowledgements, oldest first, then, if asked to, with recent ones, latest first. What is waiting
-  // now will be repeated in `repetitions` later packets. Returns how many were written.
+  // Fills `out` with waiting acknowledgements, oldest first, then, if asked to, with recent ones, latest first. What is
+  // waiting now will be repeated in `repetitions` later packets. Returns how many were written.
   std::size_t take(Instant now, std::span<std::uint32_t> out, bool repeat_recent, std::uint32_t repetitions);
   // With the configured number of repetitions.
   std::size_t take(Instant now, std::span<std::uint32_t> out, bool repeat_recent) {

@@ -1,8 +1,8 @@
-// The receiver's half of reliability: is this packet new, and when do its acknowledgements go back? One per receive epoch of a
-// connection (wire spec 5.8: a new session means a new tracker). The connection calls, for every acknowledged kind of
-// packet, on_packet and queue_ack (duplicates too: wire spec 5.5); after each received run on_batch_end; then it
-// sends acknowledgements if due(), and otherwise at deadline() or with whatever goes out before. NoOps of new peers, Ping,
-// Pong and handshake acks never come here.
+// The receiver's half of reliability: is this packet new, and when do its acknowledgements go back? One per receive
+// epoch of a connection (wire spec 5.8: a new session means a new tracker). The connection calls, for every
+// acknowledged kind of packet, on_packet and queue_ack (duplicates too: wire spec 5.5); after each received run
+// on_batch_end; then it sends acknowledgements if due(), and otherwise at deadline() or with whatever goes out before.
+// NoOps of new peers, Ping, Pong and handshake acks never come here.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@
 #include "base/time.h"
 #include "recovery/ack_path.h"
 #include "recovery/ack_policy.h"
-#include "recovery/noop_ids.h"
 #include "recovery/ack_queue.h"
+#include "recovery/noop_ids.h"
 #include "recovery/received_ids.h"
 
 namespace godwit {
@@ -57,8 +57,8 @@ class AckTracker {
   // it is a replay of a recent one.
   DuplicateCheck on_tracked_noop(std::uint32_t id);
 
-  // Queues an acknowledgement; an id already waiting is not queued twice. Any id may be queued (wire spec 5.9), on_packet or
-  // not.
+  // Queues an acknowledgement; an id already waiting is not queued twice. Any id may be queued (wire spec 5.9),
+  // on_packet or not.
   void queue_ack(Instant now, std::uint32_t id) {
     const bool latest = id == latest_id_;
     const bool known_new = latest_new_ && latest;
@@ -95,15 +95,17 @@ class AckTracker {
   void on_batch_end(Instant now);
   // Whether acknowledgements should be sent now even if nothing else is.
   [[nodiscard]] bool due(Instant now) const;
-  // When due() becomes true by itself; nothing when no acknowledgement waits and none has to be repeated without new ones.
+  // When due() becomes true by itself; nothing when no acknowledgement waits and none has to be repeated without new
+  // ones.
   [[nodiscard]] std::optional<Instant> deadline() const;
   // Most acknowledgements that the caller is to put into one packet of their own.
   [[nodiscard]] std::size_t receipts_per_packet() const { return policy_->receipts_per_packet; }
   // Acknowledgements waiting, repetitions not counted.
   [[nodiscard]] std::size_t pending() const { return queue_.size(); }
 
-  // Writes waiting acknowledgements to `out`, oldest first; what is left of it is filled with recent ones if `repeat_recent`.
-  // Returns how many were written. The caller sends them: an acknowledgement taken is not waiting any more.
+  // Writes waiting acknowledgements to `out`, oldest first; what is left of it is filled with recent ones if
+  // `repeat_recent`. Returns how many were written. The caller sends them: an acknowledgement taken is not waiting any
+  // more.
   std::size_t take(Instant now, std::span<std::uint32_t> out, bool repeat_recent);
 
   // Gives memory back on an idle connection. Ids are kept.

@@ -18,8 +18,8 @@ namespace {
 constexpr std::size_t kRun = 54;
 constexpr std::size_t kRunsUnderway = 40;
 
-// A run leaves every 100 us and arrives 4 ms later; one in 97 packets and one in 20 acknowledgement packets are lost, in a
-// fixed rhythm: by chance a packet could be lost ever more often and raise the high-water marks after any warm-up.
+// A run leaves every 100 us and arrives 4 ms later; one in 97 packets and one in 20 acknowledgement packets are lost,
+// in a fixed rhythm: by chance a packet could be lost ever more often and raise the high-water marks after any warm-up.
 class Loop {
  public:
   void turn() {

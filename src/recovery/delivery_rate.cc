@@ -27,8 +27,8 @@ RateSample DeliveryRate::on_acked(Instant now, const SentPacket* newest, std::ui
   sample.lost = static_cast<std::uint32_t>(lost_) - newest->lost_before;
   sample.tx_in_flight = newest->in_flight_at_send;
 
-  // The longer of the two intervals: neither acknowledgements compressed on their way nor a burst of sending may feign a rate
-  // (draft-ietf-ccwg-bbr section 4.1.1.3). Below the least round trip it is no measure at all.
+  // The longer of the two intervals: neither acknowledgements compressed on their way nor a burst of sending may feign
+  // a rate (draft-ietf-ccwg-bbr section 4.1.1.3). Below the least round trip it is no measure at all.
   const Duration send_elapsed = newest->sent_at - newest->first_sent_at;
   const Duration ack_elapsed = now - newest->delivered_at;
   sample.interval = std::max(send_elapsed, ack_elapsed);

@@ -1,5 +1,6 @@
 // Delivery rate sampling (draft-ietf-ccwg-bbr section 4.1): how fast the path delivered the latest flight. Stamps a
-// packet when it is sent, makes one sample an acknowledgement run from the newest packet confirmed in it. Owned by Recovery.
+// packet when it is sent, makes one sample an acknowledgement run from the newest packet confirmed in it. Owned by
+// Recovery.
 #pragma once
 
 #include <cstdint>
@@ -43,8 +44,8 @@ class DeliveryRate {
   [[nodiscard]] bool application_limited() const { return limited_until_ != 0; }
 
   void on_lost(std::uint64_t bytes) { lost_ += bytes; }
-  // One acknowledgement run: `newest` is the packet sent last among those confirmed, null if it is not known which of their
-  // transmissions arrived. Requires acked_bytes > 0.
+  // One acknowledgement run: `newest` is the packet sent last among those confirmed, null if it is not known which of
+  // their transmissions arrived. Requires acked_bytes > 0.
   [[nodiscard]] RateSample on_acked(Instant now, const SentPacket* newest, std::uint64_t acked_bytes,
                                     std::uint64_t lost_bytes, Duration minimum_rtt);
 

@@ -38,8 +38,8 @@ bool LossDetector::on_spurious_loss(const SentPacket& packet) {
   return episode_was_mistake();
 }
 
-// After a time-out it is likely that only the first packets were sent again when the acknowledgements of all come in late.
-// These few are then in doubt, not proof of a loss (the idea of RFC 5682).
+// After a time-out it is likely that only the first packets were sent again when the acknowledgements of all come in
+// late. These few are then in doubt, not proof of a loss (the idea of RFC 5682).
 bool LossDetector::on_repaired_loss(const SentPacket& packet) {
   if (!in_episode(packet)) return false;
   --episode_.unsettled;

@@ -1,7 +1,8 @@
 // Which packets are lost, judged from what was sent and what was confirmed, in send order: a packet threshold and a
 // time threshold (RFC 9002 section 6.1), both adapting to reordering (RFC 8985). Keeps no packets: it walks
 // SentPackets, marks, and reports. Also tells whether a loss was spurious, and persistent congestion. Owned by
-// Recovery. Acknowledgements name single ids and may be lost: nothing here takes one acknowledgement to confirm any other packet.
+// Recovery. Acknowledgements name single ids and may be lost: nothing here takes one acknowledgement to confirm any
+// other packet.
 #pragma once
 
 #include <cstdint>

@@ -29,7 +29,8 @@ TEST(ReceivedIds, AcceptsPeersThatStartAtZeroOrAnywhere) {
   for (const std::uint32_t first : {0u, 1u, 77u, 0x7fffffffu, 0x80000000u, 0xfffffff0u, 0xffffffffu}) {
     ReceivedIds ids;
     for (std::uint32_t i = 0; i < 100; ++i) EXPECT_EQ(ids.insert(kStart, first + i), DuplicateCheck::kNew) << first;
-    for (std::uint32_t i = 0; i < 100; ++i) EXPECT_EQ(ids.insert(kStart, first + i), DuplicateCheck::kDuplicate) << first;
+    for (std::uint32_t i = 0; i < 100; ++i)
+      EXPECT_EQ(ids.insert(kStart, first + i), DuplicateCheck::kDuplicate) << first;
   }
 }
 
@@ -100,7 +101,7 @@ TEST(ReceivedIds, SplitsAGapInAFullListAtThePriceOfTheOldest) {
   std::uint32_t id = 10;
   ids.insert(kStart, id);
   while (ids.gap_count() < ReceivedIds::kMaxGaps) ids.insert(kStart, id += 4);  // gaps of three ids
-  EXPECT_EQ(ids.insert(kStart, id - 2), DuplicateCheck::kNew);                         // splits the last gap
+  EXPECT_EQ(ids.insert(kStart, id - 2), DuplicateCheck::kNew);                  // splits the last gap
   EXPECT_EQ(ids.gap_count(), ReceivedIds::kMaxGaps);
   EXPECT_FALSE(ids.is_duplicate(id - 1));
   EXPECT_FALSE(ids.is_duplicate(id - 3));

@@ -29,7 +29,8 @@ struct RecoveryConfig {
   std::uint32_t first_packet_id = 1;    // wire spec 5.9: ordinary packets start at 1
   std::uint32_t span_limit = 1u << 16;  // ids from the oldest unsettled to the next one; a power of two
   std::uint8_t max_timeouts = 12;       // retransmissions by time-out until a packet is abandoned
-  // A receiver forgets after ten minutes which ids are missing and acknowledges them unread: nothing is sent again so late.
+  // A receiver forgets after ten minutes which ids are missing and acknowledges them unread: nothing is sent again so
+  // late.
   Duration max_packet_age = std::chrono::minutes(9);
   bool skip_ids = true;            // wire spec W20
   std::uint32_t skip_least = 500;  // packets between two skipped ids: uniform in [least, most]

@@ -42,9 +42,10 @@ void Recovery::note_doubtful(const SentPacket& packet) {
   outcome_->latest_acked_sent_at = std::max(outcome_->latest_acked_sent_at, packet.first_transmission_at());
 }
 
-// Which copy arrived? An acknowledgement much sooner after the retransmission than any round trip speaks of an earlier one (RFC
-// 8985 section 6.2.1); every other acknowledgement is taken for the retransmission and measures nothing (Karn). Much sooner:
-// the least sample is not the least possible round trip, and a repair taken for a late acknowledgement makes time-outs grow.
+// Which copy arrived? An acknowledgement much sooner after the retransmission than any round trip speaks of an earlier
+// one (RFC 8985 section 6.2.1); every other acknowledgement is taken for the retransmission and measures nothing
+// (Karn). Much sooner: the least sample is not the least possible round trip, and a repair taken for a late
+// acknowledgement makes time-outs grow.
 void Recovery::on_resent_ack(std::uint32_t id, SentPacket& packet) {
   const bool was_lost = packet.loss_episode != 0;
   const bool too_soon = rtt_.has_sample() && run_.now - packet.sent_at < rtt_.minimum() - rtt_.minimum() / 8;
@@ -96,9 +97,9 @@ void Recovery::on_duplicate_ack(std::uint32_t id) {
   confirm(*packet);
 }
 
-// Either the probe has repaired a loss, or it was sent while the peer held the original's acknowledgement. The time it took to
-// answer tells, and where it fits both, a second probe without a clean sample of a tail in between does: a peer that
-// holds acknowledgements must not be probed for every tail.
+// Either the probe has repaired a loss, or it was sent while the peer held the original's acknowledgement. The time it
+// took to answer tells, and where it fits both, a second probe without a clean sample of a tail in between does: a peer
+// that holds acknowledgements must not be probed for every tail.
 void Recovery::on_answered_probe(const SentPacket& packet) {
   const Duration since_probe = run_.now - packet.sent_at;
   const bool fits = since_probe <= rtt_.smoothed() + rtt_.smoothed() / 4 + rtt_.ack_delay();
@@ -136,8 +137,8 @@ const AckOutcome& Recovery::finish_acks() {
 
   statistics_.packets_acked += outcome_->acked_packets;
   statistics_.packets_spuriously_lost += outcome_->spurious_packets - outcome_->withdrawn_packets;
-  // An acknowledgement for a retransmission ends the back-off but for one doubling, which a clean sample ends: else a peer whose
-  // acknowledgements take longer than the time-out would never yield one (RFC 6298 section 5.7).
+  // An acknowledgement for a retransmission ends the back-off but for one doubling, which a clean sample ends: else a
+  // peer whose acknowledgements take longer than the time-out would never yield one (RFC 6298 section 5.7).
   backoff_ = run_.any_original ? std::uint8_t{0} : std::min(backoff_, std::uint8_t{1});
   timeouts_in_row_ = 0;
   probe_pending_ = false;

@@ -44,8 +44,8 @@ class ReportedDuplicate : public testing::Test {
   Recovery recovery_{{.skip_ids = false}, random_};
 };
 
-// An acknowledgement that comes one round trip after the retransmission may be that of either copy. The peer says when both
-// came.
+// An acknowledgement that comes one round trip after the retransmission may be that of either copy. The peer says when
+// both came.
 TEST_F(ReportedDuplicate, BelievesThePeerThatARetransmissionWasNeedless) {
   Instant now = learn_round_trip();
   for (int i = 0; i < 10; ++i) send(now);

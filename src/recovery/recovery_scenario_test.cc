@@ -79,7 +79,8 @@ TEST(RecoveryScenario, RepairsALossInTheMiddleAtOnce) {
   EXPECT_EQ(path.retransmissions(), 1u);
   const auto sent = std::find_if(path.transmissions.begin(), path.transmissions.end(),
                                  [&](const auto& transmission) { return transmission.id == victim; });
-  // One round trip to learn of it, the acknowledgements' delay and the packets it takes, and half a round trip to arrive.
+  // One round trip to learn of it, the acknowledgements' delay and the packets it takes, and half a round trip to
+  // arrive.
   EXPECT_LE(path.delivered_at.at(victim) - sent->at, 75ms + 10ms);
   EXPECT_EQ(path.undone, 0u);
 }
@@ -306,8 +307,8 @@ TEST_P(RandomPath, DeliversAndConfirmsEverything) {
 
 INSTANTIATE_TEST_SUITE_P(Peers, RandomPath, testing::Combine(testing::Bool(), testing::Bool()));
 
-// One packet of acknowledgements in three, at random: within a few round trips no more packets are sent twice for it, and what
-// was is known for needless.
+// One packet of acknowledgements in three, at random: within a few round trips no more packets are sent twice for it,
+// and what was is known for needless.
 TEST(RecoveryScenario, LostAcksAreMadeGoodByRepetitionsAndNeedlessRetransmissionsAreKnown) {
   TestPath path;
   path.ping();

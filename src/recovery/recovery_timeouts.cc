@@ -62,8 +62,9 @@ std::optional<Instant> Recovery::retransmission_deadline() const {
   return std::max(deadline, *probe_sent_at_ + rtt_.probe_timeout());
 }
 
-// One probe a tail: after the latest transmission has gone unanswered and no more acknowledgements trickle in (a slow link
-// spreads those of one burst), not while loss detection is at work anyway, and not once the time-out has taken over.
+// One probe a tail: after the latest transmission has gone unanswered and no more acknowledgements trickle in (a slow
+// link spreads those of one burst), not while loss detection is at work anyway, and not once the time-out has taken
+// over.
 std::optional<Instant> Recovery::probe_deadline() const {
   if (sent_.order().empty() || !rtt_.has_sample()) return std::nullopt;
   if (probe_pending_ || probe_sent_at_ || timeouts_in_row_ > 0 || losses_.loss_time()) return std::nullopt;
@@ -71,8 +72,8 @@ std::optional<Instant> Recovery::probe_deadline() const {
                   latest_progress_at_ + rtt_.smoothed() / 4 + rtt_.ack_delay());
 }
 
-// A packet waiting to be sent again serves best; else the one sent last, whose acknowledgement lets loss detection judge all
-// before it.
+// A packet waiting to be sent again serves best; else the one sent last, whose acknowledgement lets loss detection
+// judge all before it.
 void Recovery::on_probe_timeout() {
   if (const std::optional<LostPacket> waiting = poll_retransmit()) {
     probe_id_ = waiting->id;

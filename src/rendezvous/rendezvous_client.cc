@@ -155,28 +155,32 @@ RendezvousSeeker::RendezvousSeeker(Endpoint& endpoint, RendezvousPlace place, co
       own_(std::move(own)),
       relay_(relay) {}
 
-void RendezvousSeeker::on_event(Instant now, ConnectionId connection, const Event& event) {
+bool RendezvousSeeker::on_event(Instant now, ConnectionId connection, const Event& event) {
   if (connector_.on_event(now, connection, event)) {
     if (connector_.failure()) fail(connector_.failure()->message);
-    return;
+    return true;
   }
-  if (connection != connector_.connection()) return;
+  if (connection != connector_.connection()) return false;
   if (std::holds_alternative<Connected>(event)) {
     connection_ = connection;
     const RendezvousFind question{.request = 1, .key = wanted_, .relay = relay_, .candidates = own_};
     static_cast<void>(endpoint_.send(now, connection, Body::owned(encode_rendezvous(question))));
   } else if (const auto* message = std::get_if<MessageReceived>(&event)) {
     const auto decoded = decode_rendezvous(message->payload);
-    const auto* found = decoded ? std::get_if<RendezvousFound>(&*decoded) : nullptr;
-    if (found == nullptr || answer_) return;
-    if (found->code != RendezvousCode::kDone) return fail(std::string(rendezvous_code_text(found->code)));
-    answer_ = *found;
-    std::erase_if(answer_->value().candidates,
-                  [&](const SocketAddress& each) { return !is_plausible_candidate(each, found->candidates.front()); });
+    if (const auto* found = decoded ? std::get_if<RendezvousFound>(&*decoded) : nullptr) take_answer(*found);
   } else if (const auto* closed = std::get_if<Closed>(&event)) {
     connection_ = 0;
     fail(printable(closed->text));
   }
+  return true;
+}
+
+void RendezvousSeeker::take_answer(const RendezvousFound& found) {
+  if (answer_) return;
+  if (found.code != RendezvousCode::kDone) return fail(std::string(rendezvous_code_text(found.code)));
+  answer_ = found;
+  std::erase_if(answer_->value().candidates,
+                [&](const SocketAddress& each) { return !is_plausible_candidate(each, found.candidates.front()); });
 }
 
 void RendezvousSeeker::stop(Instant now) {

@@ -85,7 +85,8 @@ class RendezvousSeeker {
   RendezvousSeeker(Endpoint& endpoint, RendezvousPlace place, const PublicKey& wanted, Candidates own, bool relay);
 
   [[nodiscard]] Status start(Instant now) { return connector_.start(now); }
-  void on_event(Instant now, ConnectionId connection, const Event& event);
+  // True when the event is nobody else's business.
+  bool on_event(Instant now, ConnectionId connection, const Event& event);
   void on_turn(Instant now) { connector_.on_turn(now); }
   [[nodiscard]] std::optional<Instant> next_timeout() const { return connector_.next_timeout(); }
   // Ends the connection to the rendezvous; finished() when nothing of it is left.
@@ -96,6 +97,7 @@ class RendezvousSeeker {
   [[nodiscard]] const std::optional<Result<RendezvousFound>>& answer() const { return answer_; }
 
  private:
+  void take_answer(const RendezvousFound& found);
   void fail(std::string why);
 
   Endpoint& endpoint_;

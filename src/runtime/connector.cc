@@ -1,9 +1,26 @@
 #include "runtime/connector.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
+#include "base/path_problem.h"
+
 namespace godwit {
+namespace {
+
+// ICMP may be wrong, or early: a peer that is about to open its port has so long to answer.
+constexpr Duration kRefusedPatience = 5s;
+
+// For each of them the kernel or ICMP says that nobody listens there.
+template <typename Attempts>
+bool all_refused(const Endpoint& endpoint, const Attempts& attempts) {
+  return std::ranges::all_of(attempts, [&endpoint](const auto& attempt) {
+    return endpoint.liveness(attempt.connection).problem == PathProblem::kPortUnreachable;
+  });
+}
+
+}  // namespace
 
 Connector::Connector(Endpoint& endpoint, std::vector<SocketAddress> addresses, const PublicKey& peer)
     : endpoint_(endpoint), addresses_(interleave_families(addresses)), peer_(peer) {
@@ -101,7 +118,16 @@ bool Connector::on_event(Instant now, ConnectionId connection, const Event& even
 
 void Connector::on_turn(Instant now) {
   if (!connecting_) return end_attempts(now);
-  if (next_ == addresses_.size()) return;
+  if (next_ == addresses_.size()) {
+    if (now < next_start_ + kRefusedPatience || !all_refused(endpoint_, running_)) return;
+    const std::string why = "no answer: " + std::string(path_problem_name(PathProblem::kPortUnreachable));
+    for (const Attempt& attempt : std::exchange(running_, {})) {
+      add_failure(attempt.address, ErrorCode::kTimeout, why);
+      closing_.push_back(attempt.connection);
+      endpoint_.close(now, attempt.connection, why);
+    }
+    return fail_if_exhausted();
+  }
   // An attempt that the kernel or ICMP has called hopeless goes on, since both may be wrong, and nothing waits for it.
   const bool in_vain = std::ranges::all_of(running_, [this](const Attempt& attempt) {
     return endpoint_.liveness(attempt.connection).problem != PathProblem::kNone;
@@ -118,7 +144,9 @@ void Connector::stop(Instant now) {
 
 std::optional<Instant> Connector::next_timeout() const {
   const bool waits = connecting_ ? next_ < addresses_.size() : !running_.empty();
-  return waits ? std::optional(next_start_) : std::nullopt;
+  if (waits) return next_start_;
+  const bool refused = connecting_ && !running_.empty() && all_refused(endpoint_, running_);
+  return refused ? std::optional(next_start_ + kRefusedPatience) : std::nullopt;
 }
 
 std::vector<SocketAddress> interleave_families(const std::vector<SocketAddress>& addresses) {

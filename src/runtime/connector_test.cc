@@ -109,6 +109,36 @@ TEST_F(ConnectorTest, NamesEveryAddressWhenNoneAnswers) {
   EXPECT_TRUE(heard_.empty());
 }
 
+TEST_F(ConnectorTest, GivesUpWithinSecondsWhereNobodyListensAtAnyAddress) {
+  client_.config.handshake.connect_timeout = 60s;
+  restart(client_);
+  Connector& connector = connect({"192.0.2.2:1", "192.0.2.3:1"});
+  const auto refuse = [this](const char* address) {
+    client().on_path_report(now, {.remote = at(address), .problem = PathProblem::kPortUnreachable});
+  };
+  refuse("192.0.2.2:1");
+  run(1s);
+  run(6s);
+  EXPECT_FALSE(connector.failure()) << "the second one may answer yet";
+  refuse("192.0.2.3:1");
+  run(1s);
+  ASSERT_TRUE(connector.failure());
+  EXPECT_EQ(connector.failure()->message,
+            "cannot connect to 192.0.2.2:1: no answer: port unreachable; to 192.0.2.3:1: no answer: port unreachable");
+  EXPECT_EQ(client().connection_count(), 0U);
+  EXPECT_TRUE(connector.finished());
+}
+
+TEST_F(ConnectorTest, WaitsForAPeerThatOpensItsPortALittleLater) {
+  Connector& connector = connect({"192.0.2.2:1"});
+  client().on_path_report(now, {.remote = at("192.0.2.2:1"), .problem = PathProblem::kPortUnreachable});
+  run(3s);
+  EXPECT_FALSE(connector.failure());
+  serve("192.0.2.2:1");
+  run(1500ms);
+  EXPECT_NE(connector.connection(), 0U);
+}
+
 TEST_F(ConnectorTest, GoesPastAnAddressThatCannotBeConnectedTo) {
   serve("192.0.2.2:1");
   Connector& connector = connect({"[fe80::1]:1", "192.0.2.2:1"});

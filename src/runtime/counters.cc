@@ -66,6 +66,7 @@ constexpr EndpointCounter kEndpoint[] = {
     {"reassembly_refused", &E::reassembly_refused, "memory for inbound streams that the bound refused"},
     {"connections_evicted", &E::connections_evicted, "connections closed so that others find a place"},
     {"replies_withheld", &E::replies_withheld, "answers kept from unproven addresses that had enough"},
+    {"resets_sent", &E::resets_sent, "senders told that their session is unknown here"},
     {"unopenable_withheld", &E::unopenable_withheld, "handshakes withheld beside a session that may be alive"},
 };
 static_assert(complete<E, CloseCounts, DropCounts>(kEndpoint));

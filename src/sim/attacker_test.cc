@@ -96,7 +96,8 @@ TEST(Attacker, IsNotAskedToSpareASessionThatItHasNotHeardOfYet) {
   expect_clean(Simulator(scenario).run(), "a handshake under way");
 }
 
-// The initiator gives its new attempt up at the end without a word; the peer completes the former one after its close packet.
+// The initiator gives its new attempt up at the end without a word; the peer completes the former one after its close
+// packet.
 TEST(Attacker, LeavesNothingOfAHandshakeThatTheEndOfTheScenarioOvertakes) {
   Scenario scenario = two_hosts({.delay = 29'500us});
   scenario.hosts[0].receive_interval = 2ms;

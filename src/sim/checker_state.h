@@ -14,8 +14,8 @@
 namespace godwit::sim {
 
 // Over any window, granted bytes stay below rate × window + burst: a token bucket of its own for one connection.
-// Judged on data alone; probes are exempt (they go whatever the pacer says), and so is what never waits (acknowledgements,
-// pings, handshakes).
+// Judged on data alone; probes are exempt (they go whatever the pacer says), and so is what never waits
+// (acknowledgements, pings, handshakes).
 class PacerChecker {
  public:
   // The rate holds from `now` on.

@@ -75,8 +75,8 @@ TEST(Seeds, KeepStoredFragmentsUntilTheirEventsArePolled) {
   for (const std::uint64_t seed : {478770u, 804864u, 906518u}) expect_clean(seed);
 }
 
-// A round trip 8 us below the least sample was taken for the late acknowledgement of a first transmission, and measured; and
-// what was sent again more than ten minutes late was acknowledged unread.
+// A round trip 8 us below the least sample was taken for the late acknowledgement of a first transmission, and
+// measured; and what was sent again more than ten minutes late was acknowledged unread.
 TEST(Seeds, MeasureNoRoundTripByARepair) {
   expect_clean(963803);
 }

@@ -378,8 +378,8 @@ void Simulator::on_metrics(Instant local, std::uint32_t host, ConnectionId conne
   if (options_.check) state_.on_metrics(local, host, connection, rate, window);
 }
 
-void Simulator::on_handed_out(std::uint32_t host, const std::optional<DatagramBatch>& run, std::uint64_t traced_datagrams,
-                              std::uint64_t traced_bytes) {
+void Simulator::on_handed_out(std::uint32_t host, const std::optional<DatagramBatch>& run,
+                              std::uint64_t traced_datagrams, std::uint64_t traced_bytes) {
   if (options_.check) state_.on_handed_out(now_, host, run, traced_datagrams, traced_bytes);
 }
 

@@ -179,7 +179,8 @@ Scenario cell_scenario(const Cell& cell) {
 
 double least_share(const Cell& cell) {
   const double segment_rate = limit(cell) / 1130;  // segments per second that the path carries
-  // Acknowledgements wait for an eighth of the round trip, a quarter of a millisecond at the least, and for both machines.
+  // Acknowledgements wait for an eighth of the round trip, a quarter of a millisecond at the least, and for both
+  // machines.
   const double trip = to_seconds(cell.round_trip) + 0.0005;
   const double bdp = segment_rate * to_seconds(cell.round_trip);
   // Below a few segments a window cannot be halved without emptying the path.

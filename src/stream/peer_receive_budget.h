@@ -17,7 +17,8 @@ class PeerReceiveBudget {
   // The receiver's idle limit, its check interval of 5 s, and a margin for packets that arrive late.
   static constexpr Duration kLinger = wire::kDeployedStreamIdle + 5s + 5s;
 
-  PeerReceiveBudget(std::uint32_t max_streams, std::uint64_t max_bytes) : max_streams_(max_streams), max_bytes_(max_bytes) {}
+  PeerReceiveBudget(std::uint32_t max_streams, std::uint64_t max_bytes)
+      : max_streams_(max_streams), max_bytes_(max_bytes) {}
 
   [[nodiscard]] bool fits(std::uint64_t cost) const { return streams_ < max_streams_ && cost <= max_bytes_ - bytes_; }
   // Fits when nothing else is open.

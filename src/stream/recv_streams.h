@@ -45,7 +45,8 @@ struct FragmentOutcome {
     kIgnored,       // breaks a rule of the stream, or belongs to a completed, refused or failed one
     kRefused,       // this fragment made its stream refused: from now on it is ignored
     kBeyondCredit,  // more than the peer was granted: a violation of flow control
-    kNoRoom,  // valid, but not kept: the packet must be neither acknowledged nor recorded, so that the peer sends it again
+    kNoRoom,  // valid, but not kept: the packet must be neither acknowledged nor recorded, so that the peer sends it
+              // again
   };
   Result result = Result::kIgnored;
   bool opened = false;    // first fragment of its stream

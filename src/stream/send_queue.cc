@@ -36,6 +36,9 @@ Result<MessageId> SendQueue::send(Instant now, Body&& body, SendOptions options)
   if (options.metadata && options.as != SendAs::kOperationsStream) {
     return failure(ErrorCode::kInvalidArgument, "metadata is embedded in operations streams only");
   }
+  if (options.urgency >= StreamScheduler::kUrgencies) {
+    return failure(ErrorCode::kInvalidArgument, "an urgency is from 0, the most urgent, to 7");
+  }
   const bool is_short = options.as == SendAs::kMessage && body.size() <= wire::kShortMessageLimit;
   if (options.unreliable && !is_short) {
     if (options.as != SendAs::kMessage) return failure(ErrorCode::kInvalidArgument, "no stream is unreliable");
@@ -82,9 +85,10 @@ Result<MessageId> SendQueue::send_stream(Body&& body, SendOptions options) {
   const Instant deadline = options.deadline.value_or(Instant::max());
   const std::uint32_t index = streams_.insert(
       StreamSlot{.stream = SendStream{*id, std::move(body), std::move(options.metadata), options.send_limit},
-                 .deadline = deadline});
+                 .deadline = deadline,
+                 .urgency = options.urgency});
   if (credit_) streams_[index].stream.limit_credit(credit_->of_stream);
-  if (streams_[index].stream.sendable()) turns_.add(index);
+  if (streams_[index].stream.sendable()) turns_.add(index, options.urgency);
   note_deadline(deadline);
   ++statistics_.streams_accepted;
   return id_of(SendKind::kFragment, index);
@@ -119,7 +123,7 @@ bool SendQueue::extend_send_limit(MessageId message, std::uint64_t limit_bytes) 
 void SendQueue::note_sendable(std::uint32_t index) {
   if (!streams_[index].stream.sendable() || turns_.contains(index)) return;
   has_front_ = false;
-  turns_.add(index);
+  turns_.add(index, streams_[index].urgency);
 }
 
 bool SendQueue::cancel(MessageId message, std::uint64_t code) {

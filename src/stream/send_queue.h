@@ -1,9 +1,9 @@
 // What goes next on one connection. The connection's send path asks peek(), encodes and seals the item, take()s it;
 // recovery tells what was acknowledged and what to send again. Short messages go before streams so that they do not
-// wait behind a file; beyond a burst the two alternate by bytes, so that neither starves. Streams take turns of about
-// one segmentation run each, fair by bytes; one stream alone fills whole runs. Owned by Connection. Bounded in count
-// and bytes; holds the limits of a deployed receiver (wire spec 6.4), which are neither announced nor reported to a
-// sender (W32, W33). No allocation per packet once grown.
+// wait behind a file; beyond a burst the two alternate by bytes, so that neither starves. Streams of one urgency take
+// turns of about one segmentation run each, fair by bytes; one stream alone fills whole runs. Owned by Connection.
+// Bounded in count and bytes; holds the limits of a deployed receiver (wire spec 6.4), which are neither announced nor
+// reported to a sender (W32, W33). No allocation per packet once grown.
 #pragma once
 
 #include <algorithm>
@@ -57,6 +57,8 @@ struct SendOptions {
   std::optional<Instant> deadline;
   // Its packet is sent once: declared lost, it fails. Short messages only.
   bool unreliable = false;
+  // Of a stream, below StreamScheduler::kUrgencies: while a more urgent one can send, a less urgent one does not.
+  std::uint8_t urgency = StreamScheduler::kDefaultUrgency;
 };
 
 // The two kinds of packets a queue makes; recovery's PacketContent::Kind has the same.
@@ -246,6 +248,7 @@ class SendQueue {
     Instant deadline = Instant::max();
     std::uint32_t first_packet = 0;
     std::uint32_t last_packet = 0;
+    std::uint8_t urgency = StreamScheduler::kDefaultUrgency;
   };
 
   [[nodiscard]] Result<MessageId> send_message(Body&& body, const SendOptions& options);

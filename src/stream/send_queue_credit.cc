@@ -15,11 +15,14 @@ Result<MessageId> SendQueue::open_stream(Instant now, const SendOptions& options
   charge_.expire(now);
   if (!credit_ || !credit_->open_streams)
     return failure(ErrorCode::kUnsupported, "the peer has no streams of unknown length");
+  if (options.urgency >= StreamScheduler::kUrgencies) {
+    return failure(ErrorCode::kInvalidArgument, "an urgency is from 0, the most urgent, to 7");
+  }
   const auto id = take_stream_id(charge_of_open_stream(), false);
   if (!id) return std::unexpected(id.error());
   const Instant deadline = options.deadline.value_or(Instant::max());
-  const std::uint32_t index =
-      streams_.insert(StreamSlot{.stream = SendStream{*id, std::make_unique<OpenPieces>()}, .deadline = deadline});
+  const std::uint32_t index = streams_.insert(StreamSlot{
+      .stream = SendStream{*id, std::make_unique<OpenPieces>()}, .deadline = deadline, .urgency = options.urgency});
   streams_[index].stream.limit_credit(credit_->of_stream);
   note_deadline(deadline);
   ++statistics_.streams_accepted;

@@ -42,6 +42,7 @@ class SendQueueModelTest : public SendQueueTest {
     // Eight random bytes at least: no two are equal.
     ModelMessage message{.bytes = random_bytes(random_, 8 + random_.below(random_.below(2) == 0 ? 1099 : 60'000))};
     SendOptions options;
+    options.urgency = static_cast<std::uint8_t>(random_.below(StreamScheduler::kUrgencies));
     if (random_.below(3) == 0) options.send_limit = message.limit = random_.below(30'000);
     const auto id = queue_.send(now_, Body::owned(message.bytes), options);
     ASSERT_TRUE(!id || model_.emplace(*id, std::move(message)).second);

@@ -42,6 +42,18 @@ TEST_F(SendQueueTest, SendsAShortBodyAsAStreamWhenAskedTo) {
   EXPECT_EQ(queue_.stream_id(send(5)), 0U);
 }
 
+TEST_F(SendQueueTest, InterruptsAStreamForAMoreUrgentOne) {
+  const MessageId slow = send(5000);
+  const std::uint32_t slow_id = queue_.stream_id(slow);
+  ASSERT_NE(queue_.peek(), nullptr);  // chosen, not taken
+  const std::uint32_t urgent_id = queue_.stream_id(send(2000, {.urgency = 0}));
+  EXPECT_EQ(take().stream->id(), urgent_id);
+  EXPECT_EQ(take().stream->id(), urgent_id);
+  EXPECT_EQ(take().stream->id(), slow_id);
+  // A stream of unknown urgency is refused, and keeps its bytes.
+  EXPECT_EQ(refused(2000, {.urgency = 8}), ErrorCode::kInvalidArgument);
+}
+
 // Conformance items 55 and 62.
 TEST_F(SendQueueTest, EmbedsMetadataOfAnOperationsStreamInItsFirstFragment) {
   const MessageId id = send(3000, {.as = SendAs::kOperationsStream, .metadata = Bytes(100, 7)});

@@ -1,5 +1,6 @@
 // A slab of values named by handles that go stale: a handle is an index with the slot's generation, so that a late
-// acknowledgement for a slot used anew is recognised. Grows to its limit and keeps its memory; no allocation once grown.
+// acknowledgement for a slot used anew is recognised. Grows to its limit and keeps its memory; no allocation once
+// grown.
 #pragma once
 
 #include <cstddef>

@@ -1,11 +1,15 @@
 // Whose turn it is among the streams that can send: deficit round robin by bytes (Shreedhar and Varghese, SIGCOMM
 // 1995), with a turn of about one segmentation run, so that fairness does not cut runs short. A stream that overdraws
-// its turn by part of a fragment starts the next one with that debt. Streams that cannot send are not in the ring and
-// cost nothing. Owned by SendQueue; streams are named by slot index.
+// its turn by part of a fragment starts the next one with that debt. This holds among streams of one urgency (the scale
+// of RFC 9218 section 4.1): while a more urgent stream can send, no less urgent one has a turn, and one that is
+// interrupted keeps what is left of its own. Streams that cannot send are in no ring and cost nothing. Owned by
+// SendQueue; streams are named by slot index.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "wire/limits.h"
@@ -21,23 +25,30 @@ class StreamScheduler {
   static constexpr std::uint32_t kRunFragments = 54;
   static constexpr std::uint32_t kFullTurnStreams = 16;
   static constexpr std::uint32_t kSmallestTurnFragments = 4;
+  // From 0, the most urgent, to 7.
+  static constexpr std::uint8_t kUrgencies = 8;
+  static constexpr std::uint8_t kDefaultUrgency = 3;
 
-  [[nodiscard]] bool empty() const { return count_ == 0; }
-  [[nodiscard]] std::uint32_t count() const { return count_; }
+  [[nodiscard]] bool empty() const { return current_ == kNone; }
   // The stream whose turn it is; kNone when there is none.
   [[nodiscard]] std::uint32_t current() const { return current_; }
-  [[nodiscard]] bool contains(std::uint32_t stream) const { return stream < nodes_.size() && nodes_[stream].active; }
+  [[nodiscard]] bool contains(std::uint32_t stream) const {
+    return rings_ != nullptr && stream < rings_->nodes.size() && rings_->nodes[stream].active;
+  }
 
-  // Takes its place behind all others; no effect when it is there already.
-  void add(std::uint32_t stream);
+  // Takes its place behind all others of this urgency, which is below kUrgencies; no effect when it is there already.
+  // May interrupt the current stream.
+  void add(std::uint32_t stream, std::uint8_t urgency = kDefaultUrgency);
   // Its turn, if it has it, ends, and its debt is forgotten; no effect when it is not there.
   void remove(std::uint32_t stream);
   // The current stream sent `bytes`; its turn ends when they are used up.
   void spend(std::size_t bytes) {
-    Node& node = nodes_[current_];
+    Node& node = rings_->nodes[current_];
     node.bytes_left -= static_cast<std::int64_t>(bytes);
-    if (node.bytes_left <= 0) [[unlikely]]
-      begin_turn(node.next);
+    if (node.bytes_left <= 0) [[unlikely]] {
+      begin_turn(rings_->of_urgency[node.urgency], node.next);
+      current_ = node.next;
+    }
   }
 
   // Bytes of a turn among `streams` streams.
@@ -48,16 +59,27 @@ class StreamScheduler {
     std::int64_t bytes_left = 0;
     std::uint32_t next = kNone;  // a ring in order of turns
     std::uint32_t previous = kNone;
+    std::uint8_t urgency = kDefaultUrgency;
     bool active = false;
   };
-  void begin_turn(std::uint32_t stream) {
-    current_ = stream;
-    nodes_[stream].bytes_left += turn_bytes(count_);
+  // The streams of one urgency.
+  struct Ring {
+    std::uint32_t current = kNone;
+    std::uint32_t count = 0;
+  };
+  struct Rings {
+    std::vector<Node> nodes;  // by slot index
+    std::array<Ring, kUrgencies> of_urgency{};
+  };
+  void begin_turn(Ring& ring, std::uint32_t stream) {
+    ring.current = stream;
+    rings_->nodes[stream].bytes_left += turn_bytes(ring.count);
   }
+  // The current stream of the most urgent ring that has one.
+  void choose_current();
 
-  std::vector<Node> nodes_;  // by slot index
+  std::unique_ptr<Rings> rings_;  // from the first stream on: most idle connections have none
   std::uint32_t current_ = kNone;
-  std::uint32_t count_ = 0;
 };
 
 }  // namespace godwit

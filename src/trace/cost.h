@@ -1,7 +1,12 @@
 // Where a packet's time goes: marks placed along the data path of transport/ and runtime/. A mark names the step that
 // begins; the sink reads the clock, so the core still has none. Marks exist only in the *_marked libraries, the same
-// sources compiled with GODWIT_COST_MARKS; in the ordinary build GODWIT_MARK expands to nothing.
+// sources compiled with GODWIT_COST_MARKS. In the ordinary build a mark is a probe of the provider godwit, where
+// <sys/sdt.h> exists (docs/observability.md): one instruction that does nothing until a tracer puts a breakpoint there.
 #pragma once
+
+#if !defined(GODWIT_NO_PROBES) && __has_include(<sys/sdt.h>)
+#include <sys/sdt.h>
+#endif
 
 #include <cstddef>
 #include <cstdint>
@@ -44,6 +49,13 @@ class CostSink {
 
 }  // namespace godwit::trace
 
+// The argument is the number of the step.
+#if defined(DTRACE_PROBE1)
+#define GODWIT_PROBE(step) DTRACE_PROBE1(godwit, mark, static_cast<int>(::godwit::trace::CostStep::step))
+#else
+#define GODWIT_PROBE(step) static_cast<void>(0)
+#endif
+
 #if defined(GODWIT_COST_MARKS)
 #define GODWIT_MARK(sink, step)                                           \
   do {                                                                    \
@@ -54,6 +66,10 @@ class CostSink {
     if ((sink) != nullptr) (sink)->rename_lap(::godwit::trace::CostStep::step); \
   } while (false)
 #else
-#define GODWIT_MARK(sink, step) static_cast<void>(sink)
+#define GODWIT_MARK(sink, step) \
+  do {                          \
+    static_cast<void>(sink);    \
+    GODWIT_PROBE(step);         \
+  } while (false)
 #define GODWIT_RENAME_LAP(sink, step) static_cast<void>(sink)
 #endif

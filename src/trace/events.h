@@ -89,16 +89,30 @@ struct CongestionStateChanged {
   std::string_view controller;
   std::string_view state;
 };
+// A datagram of a handshake, which is a PacketSent or PacketReceived too: here with the address, since the handshake
+// may never become a connection.
+struct HandshakePacket {
+  PacketKind kind;  // kIntro or kAcknowledgeConnection
+  bool sent;        // otherwise received
+  std::uint32_t bytes;
+  SocketAddress remote;
+};
 struct ConnectionStateChanged {
   std::string_view state;
   SocketAddress remote;
+  // Of the state "established".
+  std::string_view form = {};      // "legacy" or "extended"
+  std::string_view fallback = {};  // why not extended; empty where it is
 };
 struct ConnectionClosed {
   std::string_view reason;
+  SocketAddress remote = {};
+  std::string_view text = {};  // one line for a person, perhaps in the peer's own words; safe to print only as text
 };
 
-using EventData = std::variant<PacketSent, PacketReceived, PacketDropped, PacketLost, PacketsAcknowledged,
-                               MetricsUpdated, CongestionStateChanged, ConnectionStateChanged, ConnectionClosed>;
+using EventData =
+    std::variant<PacketSent, PacketReceived, PacketDropped, PacketLost, PacketsAcknowledged, MetricsUpdated,
+                 CongestionStateChanged, HandshakePacket, ConnectionStateChanged, ConnectionClosed>;
 
 struct Event {
   Instant at;

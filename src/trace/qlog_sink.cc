@@ -111,9 +111,17 @@ struct Writer {
     data.text("new", changed.state).text("controller", changed.controller);
     finish(data);
   }
+  void operator()(const HandshakePacket& packet) const {
+    JsonObject data = begin(packet.sent ? "godwit:handshake_packet_sent" : "godwit:handshake_packet_received");
+    data.text("godwit_kind", packet_kind_name(packet.kind)).text("remote", packet.remote.to_string());
+    data.begin("raw").number("length", packet.bytes).end();
+    finish(data);
+  }
   void operator()(const ConnectionStateChanged& changed) const {
     JsonObject data = begin("quic:connection_state_updated");
     data.text("new", changed.state).text("remote", changed.remote.to_string());
+    if (!changed.form.empty()) data.text("form", changed.form);
+    if (!changed.fallback.empty()) data.text("fallback", changed.fallback);
     finish(data);
   }
   void operator()(const ConnectionClosed& closed) const {

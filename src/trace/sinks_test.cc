@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "trace/key_log.h"
 #include "trace/qlog_sink.h"
 #include "trace/tee_sink.h"
 
@@ -26,8 +27,9 @@ std::vector<Event> one_of_each() {
                                                 .window_bytes = 12000,
                                                 .pacing_rate = 10_mbps},
                                  CongestionStateChanged{"cubic", "slow start"},
-                                 ConnectionStateChanged{"established", remote},
-                                 ConnectionClosed{"idle time-out"}};
+                                 HandshakePacket{PacketKind::kIntro, true, 92, remote},
+                                 ConnectionStateChanged{"established", remote, "legacy", "disabled"},
+                                 ConnectionClosed{"idle time-out", remote, "idle time-out"}};
   std::vector<Event> events;
   for (EventData& each : data) events.push_back({.at = at, .connection = 3, .data = std::move(each)});
   EXPECT_EQ(events.size(), std::variant_size_v<EventData>);
@@ -83,6 +85,7 @@ TEST(QlogSink, NamesEventsAsQuicDoesWhereTheyFit) {
                                           "godwit:packets_acknowledged",
                                           "quic:recovery_metrics_updated",
                                           "quic:congestion_state_updated",
+                                          "godwit:handshake_packet_sent",
                                           "quic:connection_state_updated",
                                           "quic:connection_closed"};
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -97,6 +100,24 @@ TEST(QlogSink, EscapesWhatAPeerMayHaveSaid) {
   QlogSink sink([&](std::string_view text) { record = text; });
   sink.on_event({.at = {}, .connection = 1, .data = ConnectionClosed{"\"}\n\x01\xff\\"}});
   EXPECT_NE(record.find(R"("reason":"\"}\u000a\u0001\u00ff\\")"), std::string::npos) << record;
+}
+
+TEST(QlogSink, SaysWhichFormASessionHasAndWhy) {
+  std::vector<std::string> records;
+  QlogSink sink([&](std::string_view record) { records.emplace_back(record); });
+  for (const Event& event : one_of_each()) sink.on_event(event);
+  EXPECT_NE(records[8].find(R"("remote":"192.0.2.7:31337","raw":{"length":92})"), std::string::npos) << records[8];
+  EXPECT_NE(records[9].find(R"("form":"legacy","fallback":"disabled")"), std::string::npos) << records[9];
+}
+
+TEST(KeyLogWriter, WritesTheLinesThatTheDissectorReads) {
+  std::vector<std::string> lines;
+  KeyLogWriter log([&](std::string_view line) { lines.emplace_back(line); });
+  log.on_key(std::vector<std::uint8_t>(16, 0xa1));
+  log.on_secret(std::vector<std::uint8_t>(32, 0x0b));
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0], "GODWIT_KEY a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1\n");
+  EXPECT_EQ(lines[1], "GODWIT_SECRET 0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b\n");
 }
 
 TEST(TeeSink, PassesEventsOn) {

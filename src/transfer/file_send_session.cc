@@ -156,6 +156,7 @@ void FileSendSession::on_closed(Instant now, Closed& closed) {
   if (all_settled()) return end(std::nullopt);
   // A receiver that demands a proof of this side's key connects back; its session takes the place of this one.
   if (closed.reason == CloseReason::kReplaced) return await_replacement(now);
+  if (closed.reason == CloseReason::kReset) return begin_anew(now);
   end("the connection has ended: " + closed.text);
 }
 
@@ -165,11 +166,25 @@ void FileSendSession::await_replacement(Instant now) {
     if (++reconnections_ > kMaxReconnections) return end("the connection was lost too often");
     notice("connected to " + remote_.to_string() + " again: what was under way is sent from its beginning");
   }
+  take_back(now);
+  replaced_until_ = now + kReplacementTimeout;
+}
+
+// The receiver's process is another one, which has nothing of what was under way.
+void FileSendSession::begin_anew(Instant now) {
+  suspect_since_.reset();
+  if (++reconnections_ > kMaxReconnections) return end("the connection was lost too often");
+  notice(remote_.to_string() + " has restarted: what was under way is sent from its beginning");
+  take_back(now);
+  if (const Status dialled = dial(now); !dialled) end("cannot connect again: " + dialled.error().message);
+}
+
+// What was under way waits for another connection.
+void FileSendSession::take_back(Instant now) {
   past_ = statistics();
   latest_ = {};
   connection_ = 0;
   redialling_ = true;
-  replaced_until_ = now + kReplacementTimeout;
   failed_.clear();
   std::erase_if(active_, [this, now](const Active& active) {
     if (active.sender->untouched()) return false;

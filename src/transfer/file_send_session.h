@@ -107,6 +107,8 @@ class FileSendSession {
   void begin(Instant now);
   void on_closed(Instant now, Closed& closed);
   void await_replacement(Instant now);
+  void begin_anew(Instant now);
+  void take_back(Instant now);
   void on_suspect(Instant now, Duration silence);
   void pursue(Instant now);
   void notice(const std::string& text) const;

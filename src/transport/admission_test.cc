@@ -237,8 +237,9 @@ TEST_F(AdmissionTest, LetsRepeatedIntrosThroughAFlood) {
       const bool admitted =
           ask(admission, next[initiator], address(0xc6336400 + initiator, 9)) == AdmissionVerdict::kDecrypt;
       if (admitted) ++served;
-      next[initiator] = admitted ? Instant::max()
-                               : next[initiator] + 250ms + Duration{static_cast<Duration::rep>(random_.below(5'000'000))};
+      next[initiator] = admitted
+                            ? Instant::max()
+                            : next[initiator] + 250ms + Duration{static_cast<Duration::rep>(random_.below(5'000'000))};
     }
     static_cast<void>(ask(admission, now, address(static_cast<std::uint32_t>(random_.next_u64()), 7)));
   }

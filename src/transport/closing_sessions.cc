@@ -51,9 +51,9 @@ std::optional<DatagramBatch> ClosingSessions::poll_transmit(Instant now, Transmi
   if (due == sessions_.end() || buffer.space().size() < due->datagram.size()) return std::nullopt;
   std::ranges::copy(due->datagram, buffer.space().begin());
   const DatagramBatch run{.local = due->local,
-                        .remote = due->remote,
-                        .bytes = buffer.commit(due->datagram.size()),
-                        .segment_size = due->datagram.size()};
+                          .remote = due->remote,
+                          .bytes = buffer.commit(due->datagram.size()),
+                          .segment_size = due->datagram.size()};
   due->last_sent = now;
   if (++due->repeats == kRepeatAfter.size()) sessions_.erase(due);
   return run;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/bandwidth.h"
@@ -16,6 +17,7 @@
 #include "recovery/recovery.h"
 #include "stream/recv_streams.h"
 #include "stream/send_queue.h"
+#include "trace/key_log.h"
 #include "transport/admission.h"
 #include "transport/keepalive.h"
 
@@ -61,6 +63,9 @@ struct Config {
   // A key stops taking new streams at the soft limit and all packets at the hard limit (decisions 3).
   std::uint64_t soft_packet_limit = kSoftPacketLimit;
   std::uint64_t hard_packet_limit = kHardPacketLimit;
+
+  // Is told of every symmetric key, so that a capture of one's own traffic can be read. Null, the default: nobody is.
+  std::shared_ptr<trace::KeyLog> key_log;
 };
 
 // Names the first setting that nothing could work with: times that are zero, negative or beyond a year, no connections,

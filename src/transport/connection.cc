@@ -180,7 +180,7 @@ std::vector<std::vector<std::uint8_t>> drain_datagrams(Instant now, Handshake& h
 void Connection::apply_step(Instant now, const HandshakeStep& step, ByteView datagram) {
   // What is handed over inside it is recorded when it is processed.
   if (step.kind != HandshakeStep::Kind::kNothing && step.plaintext.empty() && !datagram.empty()) {
-    core_.context.record_handshake_received(now, core_.id, datagram);
+    core_.context.record_handshake_received(now, core_.id, core_.remote, datagram);
   }
   switch (step.kind) {
     case HandshakeStep::Kind::kNothing:
@@ -315,7 +315,7 @@ void Connection::end(Instant now, CloseReason reason, std::string_view text, Tel
   core_.queue.cancel_all();
   enter(std::move(last), reason);
   report_failures(now);
-  core_.trace(now, trace::ConnectionClosed{close_reason_name(reason)});
+  core_.trace(now, trace::ConnectionClosed{close_reason_name(reason), core_.remote, words});
   core_.emit(Closed{.reason = reason, .text = std::move(words), .code = code, .problem = problem});
 }
 
@@ -389,7 +389,7 @@ std::optional<DatagramBatch> Connection::poll_transmit(Instant now, TransmitBuff
   std::size_t size = 0;
   if (Handshake* handshake = shaking_hands()) {
     size = handshake->poll_transmit(now, space.first(wire::kMaxDatagram));
-    if (size > 0) core_.context.record_handshake_sent(now, core_.id, space.first(size));
+    if (size > 0) core_.context.record_handshake_sent(now, core_.id, core_.remote, space.first(size));
   } else if (Ended* last = ended(); last != nullptr && !std::exchange(last->told, true)) {
     size = last->close_packet.size();
     std::copy(last->close_packet.begin(), last->close_packet.end(), space.begin());

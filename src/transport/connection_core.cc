@@ -16,19 +16,27 @@ trace::PacketKind handshake_kind(ByteView datagram) {
 
 }  // namespace
 
-void ConnectionContext::record_handshake_sent(Instant now, ConnectionId connection, ByteView datagram) const {
+void ConnectionContext::record_handshake_sent(Instant now, ConnectionId connection, const SocketAddress& to,
+                                              ByteView datagram) const {
+  if (sink == nullptr) return;
+  const trace::PacketKind kind = handshake_kind(datagram);
+  const auto bytes = static_cast<std::uint32_t>(datagram.size());
   record_sent(now, connection,
-              {.packet_id = wire::kHandshakePacketId,
-               .kind = handshake_kind(datagram),
-               .bytes = static_cast<std::uint32_t>(datagram.size()),
-               .retransmission = false});
+              {.packet_id = wire::kHandshakePacketId, .kind = kind, .bytes = bytes, .retransmission = false});
+  sink->on_event({.at = now,
+                  .connection = connection,
+                  .data = trace::HandshakePacket{.kind = kind, .sent = true, .bytes = bytes, .remote = to}});
 }
 
-void ConnectionContext::record_handshake_received(Instant now, ConnectionId connection, ByteView datagram) const {
-  record_received(now, connection,
-                  {.packet_id = wire::kHandshakePacketId,
-                   .kind = handshake_kind(datagram),
-                   .bytes = static_cast<std::uint32_t>(datagram.size())});
+void ConnectionContext::record_handshake_received(Instant now, ConnectionId connection, const SocketAddress& from,
+                                                  ByteView datagram) const {
+  if (sink == nullptr) return;
+  const trace::PacketKind kind = handshake_kind(datagram);
+  const auto bytes = static_cast<std::uint32_t>(datagram.size());
+  record_received(now, connection, {.packet_id = wire::kHandshakePacketId, .kind = kind, .bytes = bytes});
+  sink->on_event({.at = now,
+                  .connection = connection,
+                  .data = trace::HandshakePacket{.kind = kind, .sent = false, .bytes = bytes, .remote = from}});
 }
 
 // Sealed, so that its id is not to be seen.

@@ -47,8 +47,9 @@ struct ConnectionContext {
       sink->on_event({.at = now, .connection = connection, .data = received});
   }
   // The same for a datagram that a handshake has made or used.
-  void record_handshake_sent(Instant now, ConnectionId connection, ByteView datagram) const;
-  void record_handshake_received(Instant now, ConnectionId connection, ByteView datagram) const;
+  void record_handshake_sent(Instant now, ConnectionId connection, const SocketAddress& to, ByteView datagram) const;
+  void record_handshake_received(Instant now, ConnectionId connection, const SocketAddress& from,
+                                 ByteView datagram) const;
   // For an error acknowledgement.
   void record_close_sent(Instant now, ConnectionId connection, std::size_t bytes) const;
 };

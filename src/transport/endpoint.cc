@@ -33,6 +33,7 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
       sink_(sink),
       cost_(cost),
       key_usage_(random),
+      resets_(keys_),
       reassembly_(config.reassembly_bytes, config.reassembly_pool),
       table_secret_(random.next_u64()),
       by_address_(table_secret_),
@@ -50,7 +51,9 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                 .cipher = config_.cipher.value_or(preferred_cipher()),
                 .make_cipher = config_.make_cipher,
                 .key_limits = {.soft = config_.soft_packet_limit, .hard = config_.hard_packet_limit},
-                .key_usage = &key_usage_};
+                .key_usage = &key_usage_,
+                .key_log = config_.key_log.get(),
+                .resets = &resets_};
   context_ = std::make_unique<const ConnectionContext>(
       ConnectionContext{.config = config_,
                         .handshake = handshake_,
@@ -376,6 +379,7 @@ void Endpoint::receive_without_connection(Instant now, const DatagramBatch& batc
       receive_on_route(now, *slot, batch.part(i, 1));
     } else {
       route_context_->drop(now, trace::DropReason::kUnknownSource, datagram.size());
+      queue_reset(now, batch, datagram);
     }
   }
 }
@@ -403,7 +407,7 @@ void Endpoint::receive_intro(Instant now, const DatagramBatch& run, MutableBytes
     admission_.on_junk(run.remote, datagram);
     return route_context_->drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
   }
-  context_->record_handshake_received(now, known ? routes_[*slot].id() : 0, datagram);
+  context_->record_handshake_received(now, known ? routes_[*slot].id() : 0, run.remote, datagram);
   if (known) {
     if (with_slot(*slot, [&](Route& route) { return route.receive_intro(now, run.local, *intro); })) return;
     retire(*slot);
@@ -451,6 +455,25 @@ void Endpoint::queue_error_ack(Instant now, const DatagramBatch& run, const Intr
   }
   stateless_.push_back({run.local, run.remote, std::move(datagram)});
   ++statistics_.error_acknowledgements_sent;
+}
+
+// A packet of no session: one that this process, or the one before it, has lost. The reset is shorter than what it
+// answers, so that two endpoints do not answer each other for ever.
+void Endpoint::queue_reset(Instant now, const DatagramBatch& batch, ByteView datagram) {
+  if (config_.handshake.extended == ExtendedPolicy::kOff ||
+      (config_.handshake.capabilities & wire::capability::kReset) == 0) {
+    return;
+  }
+  if (datagram.size() <= wire::kResetDatagram || stateless_.size() >= kMaxStatelessDatagrams) return;
+  wire::ConnectionTag tag;
+  std::ranges::copy(datagram.subspan(1, tag.size()), tag.begin());
+  // A session with this tag is alive at another address.
+  if (by_tag_.find(load_le<std::uint32_t>(tag.data())) != IdMap::kNone) return;
+  if (!reset_budget_.take(now, batch.remote)) return;
+  std::vector<std::uint8_t> reset(wire::kResetDatagram);
+  resets_.write(std::span<std::uint8_t, wire::kResetDatagram>(reset), resets_.token(tag, batch.remote), random_);
+  stateless_.push_back({batch.local, batch.remote, std::move(reset)});
+  ++statistics_.resets_sent;
 }
 
 }  // namespace godwit

@@ -23,6 +23,7 @@
 #include "crypto/keypair.h"
 #include "handshake/handshake.h"
 #include "handshake/key_usage.h"
+#include "handshake/reset_tokens.h"
 #include "recovery/fifo_ring.h"
 #include "stream/body.h"
 #include "stream/id_map.h"
@@ -37,6 +38,7 @@
 #include "transport/path_validation.h"
 #include "transport/prefix_shares.h"
 #include "transport/recent_set.h"
+#include "transport/reset_budget.h"
 #include "transport/statistics.h"
 #include "transport/timer_queue.h"
 #include "transport/transmit_buffer.h"
@@ -122,6 +124,7 @@ class Endpoint {
 
   // --- Numbers ---
   [[nodiscard]] const PublicKey& public_key() const { return keys_.public_key(); }
+  [[nodiscard]] ExtendedPolicy extended_policy() const { return config_.handshake.extended; }
   [[nodiscard]] std::size_t connection_count() const { return open_; }
   // Connections that have ended and whose peer has not answered their close packet yet: worth a second before the
   // socket closes.
@@ -189,6 +192,7 @@ class Endpoint {
   void forget_tag(std::uint32_t slot);
   void receive_intro(Instant now, const DatagramBatch& run, MutableBytes datagram);
   void answer_intro(Instant now, const DatagramBatch& run, const IntroSeen& intro, IntroSource source);
+  void queue_reset(Instant now, const DatagramBatch& batch, ByteView datagram);
   void queue_error_ack(Instant now, const DatagramBatch& run, const IntroSeen& intro, std::string_view text);
 
   // Closes connections while the memory of all inbound streams nears its bound: endpoint_memory.cc.
@@ -206,6 +210,7 @@ class Endpoint {
   trace::Sink* sink_;
   trace::CostSink* cost_;
   KeyUsage key_usage_;
+  ResetTokens resets_;
   HandshakeContext handshake_;
 
   ReassemblyBudget reassembly_;
@@ -231,7 +236,7 @@ class Endpoint {
   std::size_t open_ = 0;
   EndpointStatistics statistics_;
 
-  // Error acks to strangers, which have no connection to send them.
+  // Error acks and resets to strangers, which have no connection to send them.
   struct StatelessDatagram {
     SocketAddress local;
     SocketAddress remote;
@@ -239,6 +244,7 @@ class Endpoint {
   };
   std::deque<StatelessDatagram> stateless_;
   ClosingSessions closing_;
+  ResetBudget reset_budget_;
 };
 
 }  // namespace godwit

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "transport/batch_writer.h"
 #include "transport/connection.h"
 #include "transport/endpoint.h"
 #include "transport/route.h"
-#include "transport/batch_writer.h"
 
 namespace godwit {
 
@@ -50,9 +50,9 @@ std::optional<DatagramBatch> Endpoint::poll_transmit(Instant now, TransmitBuffer
     std::copy(datagram.bytes.begin(), datagram.bytes.end(), buffer.space().begin());
     context_->record_close_sent(now, 0, datagram.bytes.size());
     return DatagramBatch{.local = datagram.local,
-                       .remote = datagram.remote,
-                       .bytes = buffer.commit(datagram.bytes.size()),
-                       .segment_size = datagram.bytes.size()};
+                         .remote = datagram.remote,
+                         .bytes = buffer.commit(datagram.bytes.size()),
+                         .segment_size = datagram.bytes.size()};
   }
   if (auto run = closing_.poll_transmit(now, buffer)) {
     context_->record_close_sent(now, 0, run->bytes.size());

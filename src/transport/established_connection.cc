@@ -32,7 +32,10 @@ EstablishedConnection::EstablishedConnection(Instant now, ConnectionCore& core, 
                  *core.context.handshake.random),
       handshake_tail_(std::move(handshake_tail)) {
   update_rate(now);
-  core_.trace(now, trace::ConnectionStateChanged{"established", core_.remote});
+  core_.trace(now, trace::ConnectionStateChanged{.state = "established",
+                                                 .remote = core_.remote,
+                                                 .form = session_form_name(session_.form()),
+                                                 .fallback = fallback_reason_name(session_.fallback())});
   trace_controller(now, {});
   begin_flow_control();
 }

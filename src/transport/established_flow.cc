@@ -4,8 +4,8 @@
 #include <array>
 #include <utility>
 
-#include "transport/established_connection.h"
 #include "transport/batch_writer.h"
+#include "transport/established_connection.h"
 #include "wire/flow_frame.h"
 
 namespace godwit {

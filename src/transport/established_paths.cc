@@ -5,8 +5,8 @@
 #include <array>
 #include <utility>
 
-#include "transport/established_connection.h"
 #include "transport/batch_writer.h"
+#include "transport/established_connection.h"
 #include "wire/control_frame.h"
 
 namespace godwit {
@@ -76,9 +76,9 @@ std::optional<DatagramBatch> EstablishedConnection::poll_path_challenge(Instant 
                              .bytes = static_cast<std::uint32_t>(size),
                              .retransmission = false});
   return DatagramBatch{.local = challenge->path.local,
-                     .remote = challenge->path.remote,
-                     .bytes = buffer.commit(size),
-                     .segment_size = size};
+                       .remote = challenge->path.remote,
+                       .bytes = buffer.commit(size),
+                       .segment_size = size};
 }
 
 std::optional<PathAddress> EstablishedConnection::take_move() {

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "congestion/event_of.h"
-#include "transport/established_connection.h"
 #include "transport/batch_writer.h"
+#include "transport/established_connection.h"
 #include "transport/send_kind.h"
 #include "wire/control_frame.h"
 #include "wire/flow_frame.h"
@@ -77,7 +77,10 @@ void EstablishedConnection::receive_one(Instant now, MutableBytes datagram) {
     opened = session_.open(datagram, {});
   }
   GODWIT_MARK(core_.context.cost, kDecode);
-  if (!opened) return core_.drop(now, opened.error(), datagram.size());
+  if (!opened) {
+    if (session_.is_ended_by(datagram)) return end(CloseReason::kReset, "the peer has restarted", Telling::kNothing);
+    return core_.drop(now, opened.error(), datagram.size());
+  }
   receive_opened(now, {.datagram = datagram, .opened = *opened});
 }
 
@@ -118,7 +121,8 @@ void EstablishedConnection::receive_batch(Instant now, const DatagramBatch& batc
   }
 }
 
-// The short path of nearly all traffic: a fragment without acknowledgements and metadata. False when it is anything else.
+// The short path of nearly all traffic: a fragment without acknowledgements and metadata. False when it is anything
+// else.
 bool EstablishedConnection::process_fragment(Instant now, const Arrival& arrival) {
   if (arrival.opened.age == InboundKeyAge::kFormer) [[unlikely]]
     return false;
@@ -132,7 +136,8 @@ bool EstablishedConnection::process_fragment(Instant now, const Arrival& arrival
   note_ordinary(now, arrival, fragment->packet_id);
   GODWIT_MARK(core_.context.cost, kAcknowledge);
   if (acks_.is_duplicate(fragment->packet_id)) {
-    // Not delivered and no sign of life, but acknowledged again: the first acknowledgement may have been lost (wire spec 5.5).
+    // Not delivered and no sign of life, but acknowledged again: the first acknowledgement may have been lost (wire
+    // spec 5.5).
     static_cast<void>(acks_.on_packet(now, fragment->packet_id));
     acks_.queue_ack(now, fragment->packet_id);
     core_.drop(now, trace::DropReason::kDuplicate, arrival.bytes());

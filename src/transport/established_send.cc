@@ -4,8 +4,8 @@
 #include <array>
 #include <utility>
 
-#include "transport/established_connection.h"
 #include "transport/batch_writer.h"
+#include "transport/established_connection.h"
 #include "transport/send_kind.h"
 
 namespace godwit {
@@ -87,8 +87,8 @@ std::optional<DatagramBatch> EstablishedConnection::write_batch(Instant now, Tra
   core_.counted.bytes_sent += run.bytes();
   ++core_.counted.runs_sent;
   acks_.on_sent(run.bytes() + run.count() * kIpAndUdpBytes);
-  // Acknowledgements and pings are not paced (RFC 9002 7.7): charged for, those of a fast download would use up all the credit
-  // of the few messages that go the other way.
+  // Acknowledgements and pings are not paced (RFC 9002 7.7): charged for, those of a fast download would use up all the
+  // credit of the few messages that go the other way.
   pacer_.on_sent(now, run.tracked_bytes());
   if (run.tracked_bytes() > 0) {
     last_data_ = now;
@@ -137,8 +137,8 @@ void EstablishedConnection::release_memory_if_idle(Instant now) {
   session_.rest();
 }
 
-// Towards a peer that acknowledges NoOps everything untracked shares id 0, so that nothing is acknowledged back for ever
-// (W13).
+// Towards a peer that acknowledges NoOps everything untracked shares id 0, so that nothing is acknowledged back for
+// ever (W13).
 std::uint32_t EstablishedConnection::untracked_id() {
   return session_.peer_tracks_noops() ? wire::kHandshakePacketId : recovery_.next_packet_id();
 }
@@ -157,14 +157,16 @@ std::uint64_t EstablishedConnection::write_ping(Instant now, BatchWriter& run) {
 void EstablishedConnection::write_control(Instant now, BatchWriter& run) {
   std::array<std::uint8_t, wire::kMaxDatagram> scratch;
   while (!handshake_tail_.empty() && run.append_sealed(handshake_tail_.front())) {
-    core_.context.record_handshake_sent(now, core_.id, handshake_tail_.front());
+    core_.context.record_handshake_sent(now, core_.id, core_.remote, handshake_tail_.front());
     handshake_tail_.erase(handshake_tail_.begin());
   }
   if (completion_due_) {
     const std::size_t size = session_.write_completion_ack(scratch);
     if (size == 0 || run.append_sealed(ByteView(scratch).first(size))) {
       completion_due_ = false;
-      if (size > 0) core_.context.record_handshake_sent(now, core_.id, ByteView(scratch).first(size));
+      if (size > 0) {
+        core_.context.record_handshake_sent(now, core_.id, core_.remote, ByteView(scratch).first(size));
+      }
     }
   }
   while (pong_count_ > 0 && run.fits(wire::kPingSize + wire::kDatagramOverhead)) {

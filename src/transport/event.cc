@@ -14,6 +14,7 @@ std::string_view close_reason_name(CloseReason reason) {
     case CloseReason::kMemory: return "evicted for its share of memory";
     case CloseReason::kProtocolViolation: return "protocol violation by the peer";
     case CloseReason::kEvicted: return "connection table full";
+    case CloseReason::kReset: return "session lost by the peer";
     case CloseReason::kCount: break;
   }
   return "unknown";

@@ -38,6 +38,7 @@ enum class CloseReason : std::uint8_t {
   kMemory,             // the endpoint needed the memory that the peer's unfinished streams held
   kProtocolViolation,  // the peer acknowledged a packet that was never sent (wire spec W20)
   kEvicted,            // the connection table is full, and others with fewer connections wanted a place
+  kReset,              // the peer has lost the session: its process has restarted (docs/extended_sessions.md, 8.1)
   kCount
 };
 [[nodiscard]] std::string_view close_reason_name(CloseReason reason);

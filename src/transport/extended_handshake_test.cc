@@ -258,7 +258,7 @@ class ExtendedAcceptor : public testing::Test {
     return sent.empty() ? Bytes{} : sent.front();
   }
   [[nodiscard]] Bytes offer() {
-    auto made = ExtendedOffer::make(kStart, alice_.context, bob_.keys.public_key(),
+    auto made = ExtendedOffer::make(kStart, alice_.context, test::kBob, bob_.keys.public_key(),
                                     {.version = wire::kAnnouncedVersion, .key = key_}, outer_.public_key());
     offer_.emplace(std::move(*made));
     return offer_->take_block();
@@ -283,7 +283,8 @@ TEST_F(ExtendedAcceptor, AnswersAnOffer) {
   const auto read = offer_->read(trailing(answer));
   ASSERT_TRUE(read.secrets);
   EXPECT_EQ(read.secrets->peer, bob_.keys.public_key());
-  EXPECT_EQ(read.secrets->theirs.capabilities, wire::kOwnCapabilities);
+  // Handshakes by themselves have no tokens.
+  EXPECT_EQ(read.secrets->theirs.capabilities, wire::kOwnCapabilities & ~wire::capability::kReset);
 }
 
 TEST_F(ExtendedAcceptor, AnswersOtherTailsWithWhatADeployedPeerWouldSend) {
@@ -375,7 +376,7 @@ class OnPathAttacker {
     target.receive(now, datagram);
   }
   Bytes foreign_offer(GodwitHost& target) {
-    auto made = ExtendedOffer::make(kStart, own_.context, target.party.keys.public_key(), {}, PublicKey());
+    auto made = ExtendedOffer::make(kStart, own_.context, test::kBob, target.party.keys.public_key(), {}, PublicKey());
     return made ? made->take_block() : Bytes{};
   }
 
@@ -449,7 +450,8 @@ TEST(ExtendedHandshake, P2TheStaticSecretsAndARecordingDoNotGiveTheKeys) {
   const KeyPair outer = *KeyPair::generate(alice.random);
   std::vector<ExtendedSecrets> secrets;
   for (int i = 0; i < 2; ++i) {
-    auto offer = ExtendedOffer::make(kStart, alice.context, bob.keys.public_key(), intro, outer.public_key());
+    auto offer =
+        ExtendedOffer::make(kStart, alice.context, test::kBob, bob.keys.public_key(), intro, outer.public_key());
     ASSERT_TRUE(offer);
     const Bytes block = offer->take_block();
     IntroSeen seen{.intro = intro, .fingerprint = {}, .datagram_bytes = 73 + block.size()};
@@ -458,7 +460,7 @@ TEST(ExtendedHandshake, P2TheStaticSecretsAndARecordingDoNotGiveTheKeys) {
     seen.extension.assign(read.message.begin(), read.message.end());
     auto request = ExtendedRequest::read(bob.context, seen);
     ASSERT_TRUE(request);
-    auto answer = request->answer(kStart, bob.context);
+    auto answer = request->answer(kStart, bob.context, test::kAlice);
     ASSERT_TRUE(answer);
     const auto answered = offer->read(answer->block);
     ASSERT_TRUE(answered.secrets);

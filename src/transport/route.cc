@@ -71,7 +71,7 @@ void Route::move_to(Instant now, const PathAddress& path) {
 std::uint32_t Route::connection_tag() const {
   const Session* session = connection_ ? connection_->session() : nullptr;
   if (session == nullptr || session->extended() == nullptr) return 0;
-  return load_le<std::uint32_t>(session->extended()->mine().connection_tag.data());
+  return load_le<std::uint32_t>(session->extended()->own_tag().data());
 }
 
 // A datagram may be of any party: the session tries on a copy, so that a wrong key destroys nothing (decisions 2), and
@@ -273,7 +273,7 @@ bool Route::advance_pending(Instant now, std::size_t index, const HandshakeStep&
                             const SocketAddress& local) {
   // What is handed over inside it is recorded by the connection.
   if (step.kind != HandshakeStep::Kind::kNothing && step.plaintext.empty() && !datagram.empty()) {
-    context_->connection.record_handshake_received(now, 0, datagram);
+    context_->connection.record_handshake_received(now, 0, remote_, datagram);
   }
   switch (step.kind) {
     case HandshakeStep::Kind::kNothing:
@@ -385,7 +385,7 @@ std::optional<DatagramBatch> Route::poll_pending(Instant now, TransmitBuffer& bu
     const MutableBytes space = buffer.space().first(wire::kMaxDatagram);
     while (const std::size_t size = pending->handshake.poll_transmit(now, space)) {
       if (!may_send(now, space.first(size))) continue;
-      context_->connection.record_handshake_sent(now, 0, space.first(size));
+      context_->connection.record_handshake_sent(now, 0, remote_, space.first(size));
       return DatagramBatch{
           .local = pending->local, .remote = remote_, .bytes = buffer.commit(size), .segment_size = size};
     }

@@ -42,7 +42,7 @@ struct ConnectionCounters {
   std::uint64_t packets_sent = 0;          // datagrams of every kind
   std::uint64_t bytes_sent = 0;            // datagram bytes
   std::uint64_t payload_bytes_sent = 0;    // application bytes, first transmissions only
-  std::uint64_t ack_packets_sent = 0;  // NoOps
+  std::uint64_t ack_packets_sent = 0;      // NoOps
   std::uint64_t runs_sent = 0;
   // Received.
   std::uint64_t packets_received = 0;        // authentic datagrams
@@ -68,8 +68,8 @@ struct ConnectionStatistics : ConnectionCounters, PathCounters {
   std::uint64_t packets_abandoned = 0;
   std::uint64_t tail_probes = 0;
   std::uint64_t timeouts = 0;           // retransmission time-outs
-  std::uint64_t acks_sent = 0;      // first-time acknowledgements, in whatever packet
-  std::uint64_t acks_repeated = 0;  // repeats that rode along
+  std::uint64_t acks_sent = 0;          // first-time acknowledgements, in whatever packet
+  std::uint64_t acks_repeated = 0;      // repeats that rode along
   // Received, continued.
   std::uint64_t acks_unknown = 0;  // for packets never sent: the first closes the connection
   // The path now.
@@ -115,6 +115,7 @@ struct EndpointStatistics {
   std::uint64_t connections_evicted = 0;  // closed so that others find a place
   std::uint64_t replies_withheld = 0;     // an unproven address had been sent enough for what came from it
   std::uint64_t unopenable_withheld = 0;  // of handshakes beside a session that may be alive
+  std::uint64_t resets_sent = 0;          // to senders of packets whose session is unknown here
   DropCounts drops;                       // that belong to no connection
 
   void count(HandshakeEnd end) {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/random.h"
-#include "udp/conformance_fixture.h"
 #include "udp/batch_sender.h"
+#include "udp/conformance_fixture.h"
 
 namespace godwit {
 namespace {

@@ -7,8 +7,8 @@
 
 #if GODWIT_WITH_URING
 
-#include "udp/error_queue.h"
 #include "udp/batch_sender.h"
+#include "udp/error_queue.h"
 #include "udp/uring_receiver.h"
 #include "udp/uring_transmitter.h"
 #include "udp/waker.h"
@@ -33,11 +33,11 @@ class UringBackend final : public Backend {
         std::make_unique<UringTransmitter>(socket_.descriptor(), send_calls_or_system(config.send_calls), statistics_);
     transmitter_ = transmitter.get();
     sender_ = std::make_unique<BatchSender>(BatchSender::Options{.family = socket_.family(),
-                                                             .is_wildcard = socket_.is_wildcard(),
-                                                             .segmentation_offload = segmentation_offload,
-                                                             .offload_retry_runs = config.offload_retry_runs,
-                                                             .connected_peer = {}},
-                                          std::move(transmitter), statistics_, errors_);
+                                                                 .is_wildcard = socket_.is_wildcard(),
+                                                                 .segmentation_offload = segmentation_offload,
+                                                                 .offload_retry_runs = config.offload_retry_runs,
+                                                                 .connected_peer = {}},
+                                            std::move(transmitter), statistics_, errors_);
   }
 
   [[nodiscard]] Status open() {

@@ -50,8 +50,8 @@ struct BatchSender::Storage {
   std::array<Control, 2 * kMaxMessagesPerCall> controls;
 };
 
-BatchSender::BatchSender(const Options& options, std::unique_ptr<Transmitter> transmitter, BackendStatistics& statistics,
-                     ErrorQueue& errors)
+BatchSender::BatchSender(const Options& options, std::unique_ptr<Transmitter> transmitter,
+                         BackendStatistics& statistics, ErrorQueue& errors)
     : options_(options),
       transmitter_(std::move(transmitter)),
       statistics_(statistics),

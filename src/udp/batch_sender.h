@@ -52,7 +52,7 @@ class BatchSender {
   };
 
   BatchSender(const Options& options, std::unique_ptr<Transmitter> transmitter, BackendStatistics& statistics,
-            ErrorQueue& errors);
+              ErrorQueue& errors);
   ~BatchSender();
 
   // As Backend::send.

@@ -68,7 +68,7 @@ class FaultNetwork {
   std::vector<Late> late_;     // a heap, the earliest first
   std::vector<Late> leaving_;  // out of the heap for one call of the inner back end
   std::vector<Overtaken> overtaken_;
-  std::vector<DatagramBatch> outgoing_;                      // views for one call of the inner back end
+  std::vector<DatagramBatch> outgoing_;                    // views for one call of the inner back end
   std::vector<std::vector<std::uint8_t>> outgoing_bytes_;  // those views' own bytes
   std::vector<std::vector<std::uint8_t>> spare_;           // buffers to use again
 };

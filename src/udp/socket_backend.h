@@ -6,9 +6,9 @@
 #include <string>
 
 #include "udp/backend.h"
+#include "udp/batch_sender.h"
 #include "udp/error_queue.h"
 #include "udp/message_receiver.h"
-#include "udp/batch_sender.h"
 #include "udp/waker.h"
 
 namespace godwit {

@@ -1,6 +1,7 @@
 #include "wire/extension.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/assert.h"
@@ -15,7 +16,8 @@ enum Parameter : std::uint8_t {
   kLargestDatagram = 3,
   kInitialCredit = 4,
   kTimestamp = 5,
-  kInitialStreamCredit = 6
+  kInitialStreamCredit = 6,
+  kResetToken = 7
 };
 constexpr std::uint32_t kAllParameters = 1u << kCapabilities | 1u << kTag | 1u << kLargestDatagram |
                                          1u << kInitialCredit | 1u << kTimestamp | 1u << kInitialStreamCredit;
@@ -28,6 +30,7 @@ std::optional<std::size_t> length_of(std::uint8_t type) {
     case kTimestamp: return 8;
     case kTag: return kConnectionTagSize;
     case kLargestDatagram: return 2;
+    case kResetToken: return std::tuple_size_v<ResetToken>;
     default: return std::nullopt;
   }
 }
@@ -64,7 +67,7 @@ ExtensionSeen read_extension(ByteView trailing) {
   return {.block = ExtensionBlock::kPresent, .message = trailing.subspan(kExtensionHeader)};
 }
 
-void encode_parameters(const TransportParameters& parameters, std::span<std::uint8_t, kParametersSize> out) {
+std::size_t encode_parameters(const TransportParameters& parameters, std::span<std::uint8_t, kMaxParametersSize> out) {
   std::uint8_t* at = put(out.data(), kCapabilities, parameters.capabilities);
   *at++ = kTag;
   *at++ = kConnectionTagSize;
@@ -73,7 +76,12 @@ void encode_parameters(const TransportParameters& parameters, std::span<std::uin
   at = put(at, kInitialCredit, parameters.initial_credit);
   at = put(at, kTimestamp, parameters.timestamp);
   at = put(at, kInitialStreamCredit, parameters.initial_stream_credit);
-  GODWIT_ASSERT(at == out.data() + out.size());
+  if ((parameters.capabilities & capability::kReset) != 0) {
+    *at++ = kResetToken;
+    *at++ = static_cast<std::uint8_t>(parameters.reset_token.size());
+    at = std::ranges::copy(parameters.reset_token, at).out;
+  }
+  return static_cast<std::size_t>(at - out.data());
 }
 
 std::optional<TransportParameters> decode_parameters(ByteView bytes) {
@@ -97,11 +105,14 @@ std::optional<TransportParameters> decode_parameters(ByteView bytes) {
       case kLargestDatagram: result.largest_datagram = load_le<std::uint16_t>(value.data()); break;
       case kInitialCredit: result.initial_credit = load_le<std::uint64_t>(value.data()); break;
       case kTimestamp: result.timestamp = load_le<std::uint64_t>(value.data()); break;
+      case kResetToken: std::ranges::copy(value, result.reset_token.begin()); break;
       case kInitialStreamCredit: result.initial_stream_credit = load_le<std::uint64_t>(value.data()); break;
       default: break;
     }
   }
-  if (found != kAllParameters || result.largest_datagram < kMaxDatagram) return std::nullopt;
+  const bool resets = (result.capabilities & capability::kReset) != 0;
+  if (found != (kAllParameters | (resets ? 1u << kResetToken : 0u)) || result.largest_datagram < kMaxDatagram)
+    return std::nullopt;
   return result;
 }
 

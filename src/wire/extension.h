@@ -39,6 +39,10 @@ struct ExtensionSeen {
 // A connection id is chosen by the receiver of the packets that carry it.
 inline constexpr std::size_t kConnectionTagSize = 4;
 using ConnectionTag = std::array<std::uint8_t, kConnectionTagSize>;
+// What a side that has lost the session ends its one datagram with (section 8.1).
+using ResetToken = std::array<std::uint8_t, 16>;
+// Bytes of that datagram: those of the smallest packet.
+inline constexpr std::size_t kResetDatagram = 45;
 
 // One bit of `capabilities` each. A bit that the other side does not announce is not used.
 namespace capability {
@@ -48,11 +52,12 @@ inline constexpr std::uint64_t kFlowControl = 4;   // section 9
 inline constexpr std::uint64_t kCoalescing = 8;    // section 5: several frames in a datagram
 inline constexpr std::uint64_t kCloseCode = 16;    // section 8
 inline constexpr std::uint64_t kOpenStreams = 32;  // section 5.1; with flow control alone
+inline constexpr std::uint64_t kReset = 64;        // section 8.1
 }  // namespace capability
 // What this implementation has.
-inline constexpr std::uint64_t kOwnCapabilities = capability::kKeyUpdate | capability::kRoaming |
-                                                  capability::kFlowControl | capability::kCoalescing |
-                                                  capability::kCloseCode | capability::kOpenStreams;
+inline constexpr std::uint64_t kOwnCapabilities =
+    capability::kKeyUpdate | capability::kRoaming | capability::kFlowControl | capability::kCoalescing |
+    capability::kCloseCode | capability::kOpenStreams | capability::kReset;
 
 struct TransportParameters {
   std::uint64_t capabilities = 0;
@@ -61,15 +66,17 @@ struct TransportParameters {
   std::uint64_t initial_credit = 0;         // bytes of all streams together that the reader may send at first
   std::uint64_t initial_stream_credit = 0;  // the same of each stream
   std::uint64_t timestamp = 0;              // milliseconds, never falls from one intro of a peer to the next
+  ResetToken reset_token{};                 // zero without capability::kReset
 
   friend bool operator==(const TransportParameters&, const TransportParameters&) = default;
 };
 // Of the parameters that a Godwit sends.
-inline constexpr std::size_t kParametersSize = (2 + 8) + (2 + 4) + (2 + 2) + (2 + 8) + (2 + 8) + (2 + 8);
+inline constexpr std::size_t kMaxParametersSize = (2 + 8) + (2 + 4) + (2 + 2) + (2 + 8) + (2 + 8) + (2 + 8) + (2 + 16);
 
-void encode_parameters(const TransportParameters& parameters, std::span<std::uint8_t, kParametersSize> out);
+// Returns the number of bytes: the token is written where capability::kReset is.
+std::size_t encode_parameters(const TransportParameters& parameters, std::span<std::uint8_t, kMaxParametersSize> out);
 // Nothing when a parameter is cut short, has the wrong length, comes twice or is missing, or the largest datagram is
-// below 1200 bytes. Unknown types are skipped.
+// below 1200 bytes. A token without its capability, or the reverse, counts as missing. Unknown types are skipped.
 [[nodiscard]] std::optional<TransportParameters> decode_parameters(ByteView bytes);
 
 }  // namespace godwit::wire

@@ -20,8 +20,8 @@ Bytes block(const Bytes& message) {
 }
 
 Bytes encoded(const TransportParameters& parameters) {
-  Bytes bytes(kParametersSize);
-  encode_parameters(parameters, std::span<std::uint8_t, kParametersSize>(bytes));
+  Bytes bytes(kMaxParametersSize);
+  bytes.resize(encode_parameters(parameters, std::span<std::uint8_t, kMaxParametersSize>(bytes)));
   return bytes;
 }
 

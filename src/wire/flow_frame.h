@@ -1,6 +1,6 @@
 // The frames of flow control (docs/extended_sessions.md, section 9), which exist in the extended form alone: a
-// SymmetricMessage without acknowledgements whose variant is above those of the deployed wire. They have packet ids of their
-// own and are acknowledged like messages. All have one layout; what a kind does not use is 0.
+// SymmetricMessage without acknowledgements whose variant is above those of the deployed wire. They have packet ids of
+// their own and are acknowledged like messages. All have one layout; what a kind does not use is 0.
 #pragma once
 
 #include <array>

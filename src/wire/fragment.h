@@ -1,6 +1,7 @@
-// The short path of the packet that makes up nearly all traffic: a stream fragment without acknowledgements and metadata, the
-// only kind that fills a datagram (wire spec 2.4: 41 + 1130 = 1171). Its plaintext is 40 bytes of header, the payload
-// and one byte 00. FragmentTemplate writes the header, SendStream owns one per stream; peek_fragment reads it.
+// The short path of the packet that makes up nearly all traffic: a stream fragment without acknowledgements and
+// metadata, the only kind that fills a datagram (wire spec 2.4: 41 + 1130 = 1171). Its plaintext is 40 bytes of header,
+// the payload and one byte 00. FragmentTemplate writes the header, SendStream owns one per stream; peek_fragment reads
+// it.
 #pragma once
 
 #include <array>
@@ -14,7 +15,8 @@
 namespace godwit::wire {
 
 // Offsets of the header, for a packet without acknowledgements (wire spec 2.2).
-//   0 packet id   4 acknowledgement count = 0   12 variant = 2   16 stream id   20 total   28 number   32 payload length
+//   0 packet id   4 acknowledgement count = 0   12 variant = 2   16 stream id   20 total   28 number   32 payload
+//   length
 struct FragmentOffsets {
   static constexpr std::size_t kPacketId = 0;
   static constexpr std::size_t kAckCount = 4;
@@ -60,8 +62,8 @@ struct StreamFragmentHeader {
   ByteView payload;
 };
 
-// The fragment in `plaintext` when it is a well-formed one without acknowledgements and metadata; nothing for everything else,
-// which then goes to decode(). Trailing bytes are accepted. Agrees with decode() on every input.
+// The fragment in `plaintext` when it is a well-formed one without acknowledgements and metadata; nothing for
+// everything else, which then goes to decode(). Trailing bytes are accepted. Agrees with decode() on every input.
 [[nodiscard]] inline std::optional<StreamFragmentHeader> peek_fragment(ByteView plaintext) {
   if (plaintext.size() < kFragmentOverhead) return std::nullopt;
   const std::uint8_t* const at = plaintext.data();

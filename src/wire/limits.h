@@ -38,7 +38,8 @@ static_assert(kIntroOverhead == 49 && kIntroDatagram == 73);
 // --- Messages (wire spec 2.2, 2.4) ---
 inline constexpr std::size_t kAckSize = 4;
 inline constexpr std::size_t kMessageOverhead = 4 + 8 + 4;  // packet id, acknowledgement count, variant
-inline constexpr std::size_t kSmallestDatagram = kDatagramOverhead + kMessageOverhead;  // a NoOp without acknowledgements
+inline constexpr std::size_t kSmallestDatagram =
+    kDatagramOverhead + kMessageOverhead;  // a NoOp without acknowledgements
 inline constexpr std::size_t kMaxAcksPerNoOp = (kMaxPlaintext - kMessageOverhead) / kAckSize;
 inline constexpr std::size_t kPingSize = kMessageOverhead + 8;  // Pong likewise; plaintext without acknowledgements
 inline constexpr std::size_t kShortMessageOverhead = kMessageOverhead + 8;

@@ -18,8 +18,8 @@
 
 namespace godwit::wire {
 
-// Acknowledgements of a decoded packet: packet ids of the other direction, read from their little-endian bytes on access.
-// Every u32 may occur, also repeatedly. `raw` holds a whole number of acknowledgements.
+// Acknowledgements of a decoded packet: packet ids of the other direction, read from their little-endian bytes on
+// access. Every u32 may occur, also repeatedly. `raw` holds a whole number of acknowledgements.
 struct AckList {
   class Iterator {
    public:
@@ -128,17 +128,17 @@ struct Packet {
   ByteView trailing;
 };
 
-// Why a plaintext that authenticated is not a message. Such a packet is dropped: no acknowledgement, no entry in duplicate
-// detection, no effect on the connection (wire spec 2.2).
+// Why a plaintext that authenticated is not a message. Such a packet is dropped: no acknowledgement, no entry in
+// duplicate detection, no effect on the connection (wire spec 2.2).
 enum class DecodeError : std::uint8_t {
-  kTruncated,        // ends within a field, or a length reaches beyond the end
-  kAcksTooLong,  // the acknowledgement count reaches beyond the end
-  kUnknownVariant,   // message index above 7
-  kUnknownUpgrade,   // inner index of an upgrade above 2
-  kBadOption,        // option tag other than 0 and 1
-  kBadResult,        // result index other than 0 and 1
-  kBadAddress,       // address index other than 0 and 1
-  kBadUtf8,          // error text is no UTF-8
+  kTruncated,       // ends within a field, or a length reaches beyond the end
+  kAcksTooLong,     // the acknowledgement count reaches beyond the end
+  kUnknownVariant,  // message index above 7
+  kUnknownUpgrade,  // inner index of an upgrade above 2
+  kBadOption,       // option tag other than 0 and 1
+  kBadResult,       // result index other than 0 and 1
+  kBadAddress,      // address index other than 0 and 1
+  kBadUtf8,         // error text is no UTF-8
 };
 
 // The enumerator in words, for traces: "truncated", "unknown variant", …

@@ -349,8 +349,7 @@ std::size_t encode_short_message_head(MutableBytes out, std::uint32_t packet_id,
   return writer.size();
 }
 
-std::size_t encode_fragment_head(MutableBytes out, std::uint32_t packet_id, Acks acks,
-                                 const StreamFragment& fragment) {
+std::size_t encode_fragment_head(MutableBytes out, std::uint32_t packet_id, Acks acks, const StreamFragment& fragment) {
   Writer writer(out);
   write_fragment_head(writer, packet_id, acks, fragment);
   return writer.size();

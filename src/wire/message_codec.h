@@ -41,19 +41,14 @@ using Acks = std::span<const std::uint32_t>;
 // AckError: 0 also when the text is no UTF-8, which no peer would decode.
 [[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const AckOk& message);
 [[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const AckError& message);
-[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks,
-                                 const ShortMessage& message);
-[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks,
-                                 const StreamFragment& message);
+[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const ShortMessage& message);
+[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const StreamFragment& message);
 [[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const NoOp& message);
 [[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const Ping& message);
 [[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const Pong& message);
-[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks,
-                                 const UpgradeOffer& message);
-[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks,
-                                 const UpgradeAccept& message);
-[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks,
-                                 const UpgradeDecline& message);
+[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const UpgradeOffer& message);
+[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const UpgradeAccept& message);
+[[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const UpgradeDecline& message);
 [[nodiscard]] std::size_t encode(MutableBytes out, std::uint32_t packet_id, Acks acks, const Message& message);
 
 // The same packets in pieces, for PacketSealer::seal_pieces: head ‖ payload ‖ tail is what encode() would write, and

@@ -197,9 +197,9 @@ TEST(HostileDecode, RandomBytesAreDecodedSoundly) {
 }
 
 TEST(HostileDecode, EveryErrorHasAName) {
-  for (const auto error : {DecodeError::kTruncated, DecodeError::kAcksTooLong, DecodeError::kUnknownVariant,
-                           DecodeError::kUnknownUpgrade, DecodeError::kBadOption, DecodeError::kBadResult,
-                           DecodeError::kBadAddress, DecodeError::kBadUtf8}) {
+  for (const auto error :
+       {DecodeError::kTruncated, DecodeError::kAcksTooLong, DecodeError::kUnknownVariant, DecodeError::kUnknownUpgrade,
+        DecodeError::kBadOption, DecodeError::kBadResult, DecodeError::kBadAddress, DecodeError::kBadUtf8}) {
     EXPECT_NE(to_string(error), "unknown");
   }
 }

@@ -6,6 +6,7 @@ import re
 from harness import Case, LAB
 
 COMMANDS = (["keygen"], ["listen"], ["send"], ["ping"], ["perf"], ["perf", "server"], ["perf", "client"], ["version"], ["sim"],
+            ["pipe"], ["forward"], ["peers"], ["peers", "add"], ["peers", "list"], ["peers", "remove"], ["rendezvous"], ["top"],
             ["sim", "run"], ["sim", "table"], *((["doctor"], ["report"], ["analyze"]) if LAB else ()), [])
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "command_line.md"
 

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -137,7 +138,7 @@ class Refused(Case):
         for command, meant in ((["lisen"], "listen"), (["perf", "cleint"], "client"), (["send", "--peerkey", "x"], "--peer-key"),
                                (["perf", "server", "--shard", "2"], "--shards"), (["ping", "--intervall", "1"], "--interval")):
             with self.subTest(command=command):
-                self.assert_one_error(self.run_godwit(*command), 2, f"did you mean '{meant}'?")
+                self.assert_one_error(self.run_godwit(*command), 2, "there is no '", f"did you mean '{meant}'?")
         self.assertNotIn("did you mean", self.run_godwit("carrier-pigeon").stderr)
 
 
@@ -149,6 +150,22 @@ class Families(Case):
         for command in (["perf", "client"], ["ping"], ["send", "--message", "x"]):
             self.assert_one_error(self.run_godwit(*server.client(*command), "-6"), 3, "has no IPv6 address")
             self.assert_one_error(self.run_godwit(*server.client(*command), "-6", "-4"), 2, "excludes")
+
+
+class TypeOfService(Case):
+    def test_what_is_sent_has_the_type_of_service(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind(("127.0.0.1", 0))
+            peer.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+            client = self.start("perf", "client", "--to", "127.0.0.1:%d" % peer.getsockname()[1], "--peer-key", "11" * 32,
+                                "-S", "0x28")
+            _, control, _, _ = peer.recvmsg(65536, 128)
+            client.kill()
+        self.assertIn((socket.IPPROTO_IP, socket.IP_TOS, b"\x28"), control)
+        server = Server(self, "perf", "server", "-S", "32")
+        result = self.run_godwit(*server.client("perf", "client"), "-n", "1k", "--tos", "0")
+        self.assertEqual(result.returncode, 0, result)
+        self.assert_one_error(self.run_godwit(*server.client("perf", "client"), "-S", "256"), 2, "--tos")
 
 
 class ServersChoices(Case):

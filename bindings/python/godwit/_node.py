@@ -41,6 +41,7 @@ class CloseReason(enum.IntEnum):
     MEMORY = 7
     PROTOCOL_VIOLATION = 8
     EVICTED = 9
+    RESET = 10
 
 
 class EventKind(enum.IntEnum):
@@ -240,10 +241,11 @@ class Node:
         return connection[0]
 
     def send(self, connection: int, data: bytes, *, deadline: Optional[float] = None,
-             send_limit: Optional[int] = None, stream: bool = False, unreliable: bool = False) -> int:
+             send_limit: Optional[int] = None, stream: bool = False, unreliable: bool = False,
+             urgency: int = 3) -> int:
         """Queues a message and returns its number. WOULD_BLOCK: try again after WRITABLE.
 
-        An unreliable one, of at most 1106 bytes, is sent once: lost on the way it fails (FAILED)."""
+        Streams have an urgency: while one of a lower number can send, one of a higher number does not (0 to 7). An unreliable one, of at most 1106 bytes, is sent once: lost on the way it fails (FAILED)."""
         raw = ffi.new("godwit_send_options *")
         lib.godwit_send_options_init(raw, ffi.sizeof("godwit_send_options"))
         raw.deadline_ns = 0 if deadline is None else round(deadline * _NANOSECONDS)
@@ -251,6 +253,7 @@ class Node:
             raw.send_limit = send_limit
         raw.stream = stream
         raw.unreliable = unreliable
+        raw.urgency = urgency
         message = ffi.new("godwit_message *")
         _check(lib.godwit_node_send(self._open(), connection, ffi.from_buffer("uint8_t[]", data), len(data), raw,
                                     message))
