@@ -69,12 +69,18 @@ struct Wide512 {
     // `bytes` of the vector belong to the packet.
     [[nodiscard]] GODWIT_GCM_INLINE Vector load(std::size_t vector, std::size_t bytes) const {
       const std::size_t at = vector * kBytes;
-      // Without a byte of the body the processor must not be asked to read there: a load from an address that is not
-      // mapped costs hundreds of cycles even where the mask suppresses all of it, and a null body is none.
       if (at + kBytes <= begin_ || at >= end_) return _mm512_maskz_loadu_epi8(lowest(bytes), text + at);
       // An address and no pointer: it may lie before the body, where the mask keeps the processor from reading.
       const void* const from = reinterpret_cast<const void*>(body_ + at);  // NOLINT(performance-no-int-to-ptr)
       if (at >= begin_ && at + kBytes <= end_) return _mm512_loadu_si512(from);
+      const std::size_t first = std::max(at, begin_);
+      const std::size_t last = std::min(at + kBytes, end_);
+      if (page_of(at) != page_of(first) || page_of(at + kBytes - 1) != page_of(last - 1)) [[unlikely]] {
+        // A load that touches a page that is not mapped costs hundreds of cycles even where the mask suppresses every
+        // byte of it, and what lies beside a body may be such a page.
+        std::memcpy(text + first, reinterpret_cast<const void*>(body_ + first), last - first);  // NOLINT
+        return _mm512_maskz_loadu_epi8(lowest(bytes), text + at);
+      }
       const __mmask64 body = below(end_, at) & ~below(begin_, at);
       const Vector beside = _mm512_maskz_loadu_epi8(lowest(bytes) & ~body, text + at);
       return _mm512_mask_loadu_epi8(beside, body, from);
@@ -85,6 +91,10 @@ struct Wide512 {
    private:
     static constexpr std::size_t kNowhere = ~std::size_t{0};  // begin_ of no body: behind every vector
 
+    [[nodiscard]] GODWIT_GCM_INLINE std::uintptr_t page_of(std::size_t position) const {
+      constexpr unsigned kPageBits = 12;  // the smallest pages
+      return (body_ + position) >> kPageBits;
+    }
     // The bytes of the vector at `at` that stand before `position`.
     GODWIT_GCM_INLINE static __mmask64 below(std::size_t position, std::size_t at) {
       return lowest(position <= at ? 0 : std::min(position - at, kBytes));
