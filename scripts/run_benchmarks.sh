@@ -2,7 +2,7 @@
 # Sets up, builds the release preset, runs the levels named and takes a packet apart. Ends with one screen on standard output;
 # everything else is on the HTML page. Progress goes to standard error.
 #   scripts/run_benchmarks.sh [level0 level1 level2 level3 | beginning of a row's name | ladder | ladder/NAME]... [options]
-# A ladder (backends, copy, receipts, cipher, serialisation, nonce, capacity, buffer) measures a fix switched off and on.
+# A ladder (backends, copy, receipts, sessions, frames, handshakes, cipher, serialisation, nonce, capacity, buffer) measures a fix switched off and on.
 #     --filter RE          only rows whose name matches
 #     --quick              three short repetitions; two rounds of `godwit analyze`
 #     --noise              compare the program with itself: the noise floor of this machine
