@@ -44,7 +44,13 @@ void PerfReceiver::on_stream_end(InboundStream& stream) {
   release(stream);
 }
 
+// In an extended session the sender's giving up arrives before its question what has come: the answer is kept for it.
 void PerfReceiver::on_stream_aborted(InboundStream& stream) {
+  const auto* const slot = static_cast<Slot*>(stream.tag);
+  if (slot != nullptr && !frozen_ && slot->bytes > 0 && aborted_.size() < kMaxOpen) {
+    if (options_.digest) digest_ += slot->digest.value();
+    aborted_.push_back({.logical = slot->logical, .sequence = slot->sequence, .bytes = slot->bytes});
+  }
   release(stream);
 }
 
@@ -76,6 +82,7 @@ std::vector<PerfCutEntry> PerfReceiver::freeze() {
       entries.push_back({.logical = logical, .sequence = sequence, .bytes = PerfCutEntry::kWhole});
     }
   }
+  entries.insert(entries.end(), aborted_.begin(), aborted_.end());
   for (const auto& slot : slots_) {
     if (!slot->used || slot->bytes == 0) continue;
     if (options_.digest) digest_ += slot->digest.value();

@@ -86,6 +86,7 @@ class PerfReceiver {
   std::vector<std::uint64_t> logical_bytes_;
   std::vector<Finished> finished_;
   bool frozen_ = false;
+  std::vector<PerfCutEntry> aborted_;  // until freeze()
   std::optional<Instant> first_at_;
   Instant last_at_{};
 };

@@ -185,7 +185,7 @@ class ScriptedPeer(Case):
         ping = self.start("ping", "--to", f"127.0.0.1:{self.socket.getsockname()[1]}", "--peer-key", keys.public.hex(), "-c", "3",
                           "-i", "10ms", "--json", "--extended", "require")
         intro, address = self.socket.recvfrom(2048)
-        self.assertEqual(len(intro), 226)
+        self.assertEqual(len(intro), 244)
         acceptor = peer.Acceptor(keys, self.VERSION)
         ack, sending, receiving = acceptor.answer(intro, address)
         self.socket.sendto(ack, address)

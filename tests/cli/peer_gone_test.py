@@ -74,7 +74,7 @@ class PeerGone(Case):
         self.listen(bind=server.address)
         output, errors = sender.communicate(timeout=SECONDS)
         self.assertEqual(sender.returncode, 0, errors)
-        self.assertIn("connecting again", errors)
+        self.assertIn("has restarted", errors)
         self.assertEqual(json.loads(output)["reconnections"], 1)
         self.assertEqual(sha256(self.output / "data.bin"), sha256(source))
 

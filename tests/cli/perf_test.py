@@ -86,7 +86,7 @@ class Perf(Case):
     def test_keys_are_renewed_in_every_direction(self):
         for arguments in ([], ["-R"], ["--bidir"]):
             with self.subTest(arguments=arguments):
-                limit = ["--soft-packet-limit", "20000"]
+                limit = ["--soft-packet-limit", "20000", "--extended", "off"]
                 result, code, server = self.run_perf("-n", "120M", *arguments, *limit, server_options=limit)
                 self.assertEqual(code, 0, server.errors)
                 for entry in result["results"]:

@@ -254,7 +254,7 @@ class PipeEnds(PipeCase):
         wrong = "0" * 62 + "09"
         side = Side(self, "--to", listener.address, "--peer-key", wrong, "--connect-timeout", "1s")
         self.assertEqual(side.finish(), 3)
-        server = self.listen("--anyone")
+        server = self.listen("--anyone", "--extended", "off")
         side = Side(self, "--to", server.address, "--peer-key", server.key)
         self.assertEqual(side.finish(), 3)
         self.assertIn("extended", side.errors)

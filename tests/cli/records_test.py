@@ -18,7 +18,7 @@ class ConnectionLog(Case):
         self.assertEqual(server.finish(signal.SIGTERM), 0)
         self.assertEqual(sent.stdout.count("hello"), 0)
         for errors in (sent.stderr, server.errors):
-            self.assertRegex(errors, f"godwit: {LINE}connected, legacy form: the extended one is disabled\n")
+            self.assertRegex(errors, f"godwit: {LINE}connected, extended form\n")
             self.assertRegex(errors, f"godwit: {LINE}ended, ")
             self.assertNotIn("intro", errors)
 
@@ -26,7 +26,7 @@ class ConnectionLog(Case):
         server = self.listen("--anyone", "--extended", "auto")
         both = self.send(server, "--message", "hello", "-v", "--extended", "auto")
         self.assertRegex(both.stderr, f"{LINE}connected, extended form\n")
-        plain = self.listen("--anyone")
+        plain = self.listen("--anyone", "--extended", "off")
         one = self.send(plain, "--message", "hello", "-v", "--extended", "auto")
         self.assertRegex(one.stderr, f"{LINE}connected, legacy form: the extended one is not answered by the peer\n")
 
@@ -105,7 +105,7 @@ class KeyLog(Case):
         self.assertIn("warning: --keylog writes every key", sent.stderr)
         self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
         for line in path.read_text().splitlines():
-            self.assertRegex(line, r"^GODWIT_KEY [0-9a-f]{32}$")
+            self.assertRegex(line, r"^GODWIT_(KEY [0-9a-f]{32}|SECRET [0-9a-f]{64})$")
         again = self.send(server, "--message", "hello", "--keylog", path)
         self.assertEqual(again.returncode, 0, again)
         path.chmod(0o640)
