@@ -188,22 +188,19 @@ void FileReceiver::on_turn(Instant now) {
   store_.take_completions(completions_);
   for (const FileStore::Completion& completion : completions_) on_completion(now, completion);
   completions_.clear();
-  if (std::exchange(any_broken_, false)) fail_broken(now);
   if (transfers_.empty() || now < next_scan_) return;
   next_scan_ = now + kScanInterval;
   for (const auto& [connection, peer] : peers_) peer->inbox.handle_timeout(now);
   for (auto next = transfers_.begin(); next != transfers_.end();) {
     Transfer& transfer = *(next++)->second;
+    // The sender's words follow what it gave up: a message may be overtaken by the end of a stream.
+    if (transfer.broken && std::exchange(transfer.words_awaited, true)) {
+      fail(now, transfer, "a stream of it broke off", true);
+      continue;
+    }
     if (transfer.deadline() > now || transfer.finishing) continue;
     const std::string_view silence = transfer.begun ? "its sender has fallen silent" : "its sender has sent nothing";
     fail(now, transfer, silence_reason(endpoint_, transfer.connection, silence), true);
-  }
-}
-
-void FileReceiver::fail_broken(Instant now) {
-  for (auto next = transfers_.begin(); next != transfers_.end();) {
-    Transfer& transfer = *(next++)->second;
-    if (transfer.broken) fail(now, transfer, "a stream of it broke off", true);
   }
 }
 

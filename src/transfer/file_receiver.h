@@ -134,7 +134,6 @@ class FileReceiver {
   void flush(Instant now, Piece& piece);
   void end_piece(Instant now, Piece& piece);
   void check_complete(Transfer& transfer);
-  void fail_broken(Instant now);
   void fail(Instant now, Transfer& transfer, std::string why, bool tell_peer);
   void turn_away(Instant now, Transfer& transfer, const std::string& why);
   void drop(Transfer& transfer, const std::string& why, bool keep = true);
@@ -162,7 +161,6 @@ class FileReceiver {
   std::optional<Instant> space_asked_at_;
   std::uint64_t space_asked_ = 0;
   std::uint64_t malformed_ = 0;
-  bool any_broken_ = false;  // since the last turn
   bool one_taken_ = false;   // Options::one_file
   // Numbers of the last transfers that ended with bytes while their connections were being renewed: their senders may
   // not know.

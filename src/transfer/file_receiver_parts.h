@@ -45,7 +45,8 @@ struct FileReceiver::Transfer {
   bool created = false;
   bool begun = false;  // a byte of it has come, or the hash of an empty file
   bool finishing = false;
-  bool broken = false;  // a stream of it broke off
+  bool broken = false;         // a stream of it broke off
+  bool words_awaited = false;  // for one scan since then
   std::uint64_t received = 0;
   std::uint64_t written = 0;
   std::uint64_t set_aside = 0;                    // of the disk
@@ -102,7 +103,6 @@ class FileReceiver::Peer final : public StreamConsumer {
     if (stream.tag == nullptr) return;
     // A connection that ends aborts all its streams before it says so: judged in the turn, when that is known.
     static_cast<Piece*>(stream.tag)->transfer->broken = true;
-    owner_.any_broken_ = true;
   }
   void on_foreign_bytes(Instant now, std::uint32_t stream_id, ByteView bytes, bool finished) override {
     static_cast<void>(now);

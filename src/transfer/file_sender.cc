@@ -15,6 +15,8 @@ constexpr Duration kAcceptTimeout = 30s;
 constexpr Duration kConfirmTimeout = 300s;
 // Without any credit, confirmation or byte: as long as a receiver waits for a sender.
 constexpr Duration kStallTimeout = 600s;
+// The receiver's words about a stream that it has stopped.
+constexpr Duration kWordsTimeout = 1s;
 
 }  // namespace
 
@@ -157,11 +159,17 @@ void FileSender::on_failed(Instant now, const MessageFailed& failed) {
   if (failed.message == offer_message_ && state_ == State::kOffered) return send_offer(now);
   if (ended() || streams_.erase(failed.message) == 0) return;
   if (current_ == failed.message) current_.reset();
-  cancel(now, file_->failure().value_or("a stream of '" + name_ + "' failed: " + failed.why));
+  if (file_->failure()) return cancel(now, *file_->failure());
+  // A receiver that stops a stream says why in a message, which the stop may overtake.
+  if (!broken_) broken_ = {.why = "a stream of '" + name_ + "' failed: " + failed.why, .until = now + kWordsTimeout};
 }
 
 void FileSender::on_turn(Instant now) {
   if (ended()) return;
+  if (broken_) {
+    if (broken_->until <= now) cancel(now, std::string(broken_->why));
+    return;
+  }
   if (deadline_ && *deadline_ <= now) {
     return cancel(now, silence_reason(endpoint_, connection_, what_is_late() + " '" + name_ + "'"));
   }

@@ -50,7 +50,7 @@ class FileSender {
   void on_confirmed(Instant now, MessageId message);
   void on_failed(Instant now, const MessageFailed& failed);
   void on_turn(Instant now);
-  [[nodiscard]] std::optional<Instant> next_timeout() const { return deadline_; }
+  [[nodiscard]] std::optional<Instant> next_timeout() const { return broken_ ? broken_->until : deadline_; }
   // Gives up and tells the receiver.
   void cancel(Instant now, std::string why);
   // Gives up without a word: the connection is gone.
@@ -125,6 +125,12 @@ class FileSender {
   std::optional<MessageId> current_;  // the stream whose bytes are read next
   std::array<std::uint8_t, kSha256Size> hash_{};
   std::optional<Instant> deadline_;  // of the receiver's next sign of life
+  // A stream has failed; the transfer ends with it, or before with the receiver's words.
+  struct Broken {
+    std::string why;
+    Instant until;
+  };
+  std::optional<Broken> broken_;
   Instant started_at_{};
   Instant ended_at_{};
 };
