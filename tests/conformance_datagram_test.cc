@@ -150,7 +150,7 @@ TEST(ConformanceDatagram, Item11SendsNothingButIntrosAndWholeSymmetricDatagrams)
     EXPECT_GE(packet.datagram.size(), 45U);
   }
   // An intro has 73 bytes, and behind them the sealed offer when extended sessions are on.
-  const std::size_t intro_size = 73U + (extended_setting() == ExtendedPolicy::kOff ? 0U : 153U);
+  const std::size_t intro_size = 73U + (extended_setting() == ExtendedPolicy::kOff ? 0U : 171U);
   EXPECT_FALSE(session.others.empty());
   for (const Bytes& datagram : session.others) {
     EXPECT_EQ(datagram[0], 1);

@@ -43,6 +43,7 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                std::min(config.max_connections / 2, config.max_connections_per_host)),
       known_key_(derived_key(table_secret_ + 1), derived_key(~table_secret_ - 1)),
       known_peers_(kKnownPeers),
+      former_peers_(kKnownPeers),
       budget_(config.endpoint_rate_limit.value_or(Bandwidth::unlimited())) {
   config_.controller.seed = random.next_u64();
   handshake_ = {.config = &config_.handshake,
@@ -151,6 +152,7 @@ std::uint32_t Endpoint::open_slot(const SocketAddress& remote) {
 
 void Endpoint::retire(std::uint32_t slot) {
   Route& route = routes_[slot];
+  if (route.has_place) former_peers_.insert(route.remote().hash(known_key_));
   give_up_place(slot);
   forget_tag(slot);
   by_address_.erase(route.remote());
@@ -464,6 +466,8 @@ void Endpoint::queue_reset(Instant now, const DatagramBatch& batch, ByteView dat
       (config_.handshake.capabilities & wire::capability::kReset) == 0) {
     return;
   }
+  // Whom this process has had a session with has been told of its end, and a deployed peer expects nothing more.
+  if (former_peers_.contains(batch.remote.hash(known_key_))) return;
   if (datagram.size() <= wire::kResetDatagram || stateless_.size() >= kMaxStatelessDatagrams) return;
   wire::ConnectionTag tag;
   std::ranges::copy(datagram.subspan(1, tag.size()), tag.begin());
