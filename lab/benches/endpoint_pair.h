@@ -4,12 +4,21 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "base/random.h"
 #include "transport/endpoint.h"
 
 namespace godwit::bench {
+
+// Rows come in both forms of a session; those of the extended one have this behind their names and titles.
+[[nodiscard]] constexpr std::string_view form_suffix(ExtendedPolicy extended) {
+  return extended == ExtendedPolicy::kOff ? "" : "-extended";
+}
+[[nodiscard]] constexpr std::string_view form_title(ExtendedPolicy extended) {
+  return extended == ExtendedPolicy::kOff ? "" : ", extended session";
+}
 
 class EndpointNet {
  public:

@@ -25,14 +25,6 @@ Config chunk_config(ExtendedPolicy extended = ExtendedPolicy::kOff) {
   return config;
 }
 
-// Rows come in both forms of a session; those of the extended one have this behind their names.
-std::string form_suffix(ExtendedPolicy extended) {
-  return extended == ExtendedPolicy::kOff ? "" : "-extended";
-}
-std::string form_title(ExtendedPolicy extended) {
-  return extended == ExtendedPolicy::kOff ? "" : ", extended session";
-}
-
 class CountingTrace final : public trace::Sink {
  public:
   void on_event(const trace::Event&) override { ++events; }
@@ -165,9 +157,9 @@ Row wire_bytes_row() {
 }
 
 Row handshake_row(ExtendedPolicy extended) {
-  return {.name = "level1/endpoints/handshake" + form_suffix(extended),
-          .title =
-              "a connection's whole life, both sides: intro, acks, keys, proof, and its end" + form_title(extended),
+  return {.name = fmt::format("level1/endpoints/handshake{}", form_suffix(extended)),
+          .title = fmt::format("a connection's whole life, both sides: intro, acks, keys, proof, and its end{}",
+                               form_title(extended)),
           .body = [extended](Bench& bench) {
             Config config = chunk_config(extended);
             // Time is virtual and short: what admission allows an address in a quarter of a second is not the question.

@@ -179,51 +179,50 @@ Row churn_row() {
 
 // Idle for a minute of virtual time. Heap bytes of one end: what its destruction gives back.
 Row idle_row(std::size_t connections, ExtendedPolicy extended) {
-  const bool legacy = extended == ExtendedPolicy::kOff;
-  return {
-      .name = fmt::format("level3/connections/idle{}/{}", legacy ? "" : "-extended", connections),
-      .title = fmt::format("heap of one end for each of {} connections that have been idle for a minute{}", connections,
-                           legacy ? "" : ", extended sessions"),
-      .parameters = {{"connections", std::to_string(connections)}},
-      .unit = "bytes",
-      .whole = true,
-      .heavy = connections > 1000,
-      .body = [connections, extended](Bench& bench) {
-        bench.whole([&] {
-          Config config;
-          config.handshake.extended = extended;
-          // Time is virtual and short: how many offers a second are answered is not the question.
-          config.admission.offer_rate = config.admission.offer_burst = 1'000'000;
-          EndpointNet net(config, connections);
-          if (!net.connect() || !net.forms_are(extended)) {
-            bench.outcome.proof = "not all were connected, with the form that was asked for";
-            return;
-          }
-          const Instant settled = net.now() + 20s;
-          while (net.sleep_until_next_timer(settled)) {
-          }
-          const std::uint64_t datagrams = net.datagrams;
-          const std::uint64_t timers = net.timers;
-          const Instant end = settled + 60s;
-          while (net.sleep_until_next_timer(end)) {
-          }
-          const auto minutes = static_cast<double>(connections);
-          const double packets = static_cast<double>(net.datagrams - datagrams) / minutes;
-          const double wakes = static_cast<double>(net.timers - timers) / minutes;
-          const std::size_t before = mallinfo2().uordblks;
-          net.destroy_server();
-          const double bytes = static_cast<double>(before - mallinfo2().uordblks) / static_cast<double>(connections);
-          bench.outcome.value = bytes;
-          bench.outcome.counts = {{"datagrams_a_minute", packets}, {"wake_ups_a_minute", wakes}};
-          bench.outcome.metrics = {{"bytes", bytes}};
-          // Each side pings on its schedule and answers the other's pings. A ping is a wake-up at most, shared by the
-          // connections whose pings are due together; another one is a deadline that has moved.
-          const double pings =
-              2 * std::chrono::duration<double>(60s) / std::chrono::duration<double>(KeepAliveConfig{}.ping_interval);
-          bench.outcome.verified = net.closed == 0 && bytes > 100 && packets <= 2.1 * pings && wakes <= 2 * pings;
-          bench.outcome.proof = "all stay connected; nothing wakes or is sent beyond keep-alive";
-        });
-      }};
+  return {.name = fmt::format("level3/connections/idle{}/{}", form_suffix(extended), connections),
+          .title = fmt::format("heap of one end for each of {} connections that have been idle for a minute{}",
+                               connections, form_title(extended)),
+          .parameters = {{"connections", std::to_string(connections)}},
+          .unit = "bytes",
+          .whole = true,
+          .heavy = connections > 1000,
+          .body = [connections, extended](Bench& bench) {
+            bench.whole([&] {
+              Config config;
+              config.handshake.extended = extended;
+              // Time is virtual and short: how many offers a second are answered is not the question.
+              config.admission.offer_rate = config.admission.offer_burst = 1'000'000;
+              EndpointNet net(config, connections);
+              if (!net.connect() || !net.forms_are(extended)) {
+                bench.outcome.proof = "not all were connected, with the form that was asked for";
+                return;
+              }
+              const Instant settled = net.now() + 20s;
+              while (net.sleep_until_next_timer(settled)) {
+              }
+              const std::uint64_t datagrams = net.datagrams;
+              const std::uint64_t timers = net.timers;
+              const Instant end = settled + 60s;
+              while (net.sleep_until_next_timer(end)) {
+              }
+              const auto minutes = static_cast<double>(connections);
+              const double packets = static_cast<double>(net.datagrams - datagrams) / minutes;
+              const double wakes = static_cast<double>(net.timers - timers) / minutes;
+              const std::size_t before = mallinfo2().uordblks;
+              net.destroy_server();
+              const double bytes =
+                  static_cast<double>(before - mallinfo2().uordblks) / static_cast<double>(connections);
+              bench.outcome.value = bytes;
+              bench.outcome.counts = {{"datagrams_a_minute", packets}, {"wake_ups_a_minute", wakes}};
+              bench.outcome.metrics = {{"bytes", bytes}};
+              // Each side pings on its schedule and answers the other's pings. A ping is a wake-up at most, shared by
+              // the connections whose pings are due together; another one is a deadline that has moved.
+              const double pings = 2 * std::chrono::duration<double>(60s) /
+                                   std::chrono::duration<double>(KeepAliveConfig{}.ping_interval);
+              bench.outcome.verified = net.closed == 0 && bytes > 100 && packets <= 2.1 * pings && wakes <= 2 * pings;
+              bench.outcome.proof = "all stay connected; nothing wakes or is sent beyond keep-alive";
+            });
+          }};
 }
 
 }  // namespace

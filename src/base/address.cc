@@ -128,6 +128,18 @@ SocketAddress SocketAddress::ipv6(std::array<std::uint8_t, 16> octets, std::uint
   return address;
 }
 
+bool SocketAddress::is_loopback() const {
+  if (is_ipv4()) return octets_[0] == 127;
+  constexpr std::array<std::uint8_t, 16> kLoopback = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return is_ipv6() && octets_ == kLoopback;
+}
+
+bool SocketAddress::is_private() const {
+  if (is_ipv6()) return (octets_[0] & 0xfe) == 0xfc;
+  return octets_[0] == 10 || (octets_[0] == 172 && (octets_[1] & 0xf0) == 16) ||
+         (octets_[0] == 192 && octets_[1] == 168) || (octets_[0] == 100 && (octets_[1] & 0xc0) == 64);
+}
+
 bool SocketAddress::is_multicast() const {
   if (is_ipv6()) return octets_[0] == 0xff;
   if (!is_ipv4()) return false;

@@ -40,6 +40,10 @@ class SocketAddress {
   [[nodiscard]] bool is_wildcard() const { return is_specified() && octets_ == std::array<std::uint8_t, 16>{}; }
   // fe80::/10: means nothing without its scope id.
   [[nodiscard]] bool is_link_local() const { return is_ipv6() && octets_[0] == 0xfe && (octets_[1] & 0xc0) == 0x80; }
+  // 127.0.0.0/8 and ::1.
+  [[nodiscard]] bool is_loopback() const;
+  // Private (RFC 1918), shared (RFC 6598) and unique local (RFC 4193) networks.
+  [[nodiscard]] bool is_private() const;
   // 224.0.0.0/4, ff00::/8 and 255.255.255.255: no single peer.
   [[nodiscard]] bool is_multicast() const;
   [[nodiscard]] std::uint16_t port() const { return port_; }

@@ -55,5 +55,23 @@ TEST(ConnectTarget, RefusesWhatNoPeerCanHave) {
   }
 }
 
+TEST(SocketAddress, KnowsLoopbackAndPrivateNetworks) {
+  const auto at = [](const char* text) { return *SocketAddress::parse(text); };
+  for (const char* const text : {"127.0.0.1:9", "127.255.0.3:9", "[::1]:9"}) {
+    EXPECT_TRUE(at(text).is_loopback()) << text;
+    EXPECT_FALSE(at(text).is_private()) << text;
+  }
+  for (const char* const text : {"10.0.0.1:9", "172.16.0.1:9", "172.31.255.1:9", "192.168.3.4:9", "100.64.0.1:9",
+                                 "100.127.0.1:9", "[fd00::1]:9", "[fc00::1]:9"}) {
+    EXPECT_TRUE(at(text).is_private()) << text;
+    EXPECT_FALSE(at(text).is_loopback()) << text;
+  }
+  for (const char* const text : {"11.0.0.1:9", "172.32.0.1:9", "192.169.0.1:9", "100.128.0.1:9", "100.63.0.1:9",
+                                 "[2001:db8::1]:9", "[::2]:9", "[fe80::1]:9"}) {
+    EXPECT_FALSE(at(text).is_private() || at(text).is_loopback()) << text;
+  }
+  EXPECT_FALSE(SocketAddress().is_loopback() || SocketAddress().is_private());
+}
+
 }  // namespace
 }  // namespace godwit

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 namespace godwit {
 
@@ -20,6 +21,12 @@ struct CoreClock {
 
 // Nanoseconds since the driver's epoch (boot for the runtime, start of the scenario for the simulator).
 using Instant = CoreClock::time_point;
+
+// The earlier of two deadlines, either of which there may not be.
+[[nodiscard]] constexpr std::optional<Instant> earliest(std::optional<Instant> one, std::optional<Instant> other) {
+  if (!one) return other;
+  return other && *other < *one ? other : one;
+}
 
 using namespace std::chrono_literals;
 

@@ -83,17 +83,14 @@ void DialledPeers::on_turn(Instant now) {
 }
 
 std::optional<Instant> DialledPeers::next_timeout() const {
-  std::optional<Instant> earliest;
-  const auto consider = [&earliest](std::optional<Instant> deadline) {
-    if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
-  };
+  std::optional<Instant> next;
   for (const Dialled& peer : peers_) {
-    consider(peer.connector.next_timeout());
+    next = earliest(next, peer.connector.next_timeout());
     const bool now = peer.answer_to || !peer.dialled_at;
-    if (now) consider(Instant::min());
-    if (!now && !busy(peer) && !is_here(peer)) consider(*peer.dialled_at + kInterval);
+    if (now) next = earliest(next, Instant::min());
+    if (!now && !busy(peer) && !is_here(peer)) next = earliest(next, *peer.dialled_at + kInterval);
   }
-  return earliest;
+  return next;
 }
 
 const PublicKey* DialledPeers::key_of(ConnectionId connection) const {

@@ -14,12 +14,6 @@
 
 namespace godwit::cli {
 
-// Earliest of two optional deadlines.
-[[nodiscard]] inline std::optional<Instant> earliest(std::optional<Instant> one, std::optional<Instant> other) {
-  if (!one) return other;
-  return other && *other < *one ? other : one;
-}
-
 // A command's side of the loop.
 class LoopCommand {
  public:

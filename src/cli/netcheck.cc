@@ -41,11 +41,6 @@ constexpr Duration kAnswerTime = 8s;   // of the rendezvous
 constexpr Duration kMeetingTime = 3s;  // of two sockets, on one way
 constexpr Duration kTurn = 5ms;
 
-// Of a rendezvous on this machine, which is no address that others could reach.
-bool is_loopback(const SocketAddress& address) {
-  return address.is_ipv4() && address.octets().front() == 127;
-}
-
 struct Findings {
   std::vector<SocketAddress> local;
   std::optional<bool> translated;
@@ -99,8 +94,9 @@ class Netcheck {
       const auto& place = one_.seen(index);
       if (!place.observed) continue;
       if (!findings_.mtu) findings_.mtu = path_mtu(place.remote);
-      const bool own = is_loopback(*place.observed) ||
-                       std::ranges::find(findings_.local, *place.observed) != findings_.local.end();
+      // A rendezvous on this machine sees an address that no other one could reach.
+      const bool own =
+          place.observed->is_loopback() || std::ranges::find(findings_.local, *place.observed) != findings_.local.end();
       findings_.translated = findings_.translated.value_or(false) || !own;
       if (seen.empty() || seen.front().is_ipv4() == place.observed->is_ipv4()) seen.push_back(*place.observed);
     }

@@ -199,13 +199,9 @@ Status check_rendezvous(const NodeConfig& config, bool asks) {
 
 namespace {
 
-// The node with what may look at it.
-Result<OpenedNode> open_observed(const NetworkOptions& options, NodeConfig config, KeyPair keys,
-                                 trace::CostSink* cost) {
-  OpenedNode opened;
-  auto records = Records::open(options.records);
-  if (!records) return std::unexpected(records.error());
-  opened.records = std::move(*records);
+// The node, and who may look at it from outside, over the records that there are.
+Status start_node(OpenedNode& opened, const NetworkOptions& options, NodeConfig config, KeyPair keys,
+                  trace::CostSink* cost) {
   config.endpoint.key_log = opened.records->key_log();
   auto node = Node::open(config, std::move(keys), opened.records->sink(), cost);
   if (!node) return std::unexpected(node.error());
@@ -213,6 +209,19 @@ Result<OpenedNode> open_observed(const NetworkOptions& options, NodeConfig confi
   auto observation = observe(options.observation, *opened.node);
   if (!observation) return std::unexpected(observation.error());
   opened.observation = std::move(*observation);
+  return {};
+}
+
+// The node with what may look at it.
+Result<OpenedNode> open_observed(const NetworkOptions& options, NodeConfig config, KeyPair keys,
+                                 trace::CostSink* cost) {
+  OpenedNode opened;
+  auto records = Records::open(options.records);
+  if (!records) return std::unexpected(records.error());
+  opened.records = std::move(*records);
+  if (const Status done = start_node(opened, options, std::move(config), std::move(keys), cost); !done) {
+    return std::unexpected(done.error());
+  }
   return opened;
 }
 
@@ -221,10 +230,6 @@ SocketAddress client_bind(const std::vector<SocketAddress>& addresses) {
   if (ipv6 == 0) return SocketAddress::ipv4({}, 0);
   return ipv6 == addresses.size() ? SocketAddress::ipv6({}, 0) : SocketAddress();
 }
-
-}  // namespace
-
-namespace {
 
 // With the rendezvous of --via, which is asked first.
 Result<PeerTarget> find_target(const PeerOptions& peer) {
@@ -269,17 +274,15 @@ bool changes_ports(const PeerTarget& target) {
 // Asks the rendezvous over the node. A peer that can only be met where it connects from is let in: the node makes place
 // for one on the same port that accepts connections. Whoever is to be answered has to know this side's key; what a
 // stranger begins all the same is nobody's business.
-Result<OpenedNode> ask_over(OpenedNode opened, const NetworkOptions& options, NodeConfig& config, KeyPair keys,
-                            PeerTarget& target) {
-  if (const Status asked = ask_rendezvous(*opened.node, target); !asked) return std::unexpected(asked.error());
-  if (!changes_ports(target)) return opened;
+Status ask_over(OpenedNode& opened, const NetworkOptions& options, NodeConfig config, KeyPair keys,
+                trace::CostSink* cost, PeerTarget& target) {
+  if (const Status asked = ask_rendezvous(*opened.node, target); !asked || !changes_ports(target)) return asked;
   config.socket.bind = opened.node->local_address();
   config.endpoint.accept_incoming = true;
   config.endpoint.max_connections = kMostIncoming;
   opened.observation.reset();
   opened.node.reset();
-  opened.records.reset();
-  return open_observed(options, config, std::move(keys), nullptr);
+  return start_node(opened, options, std::move(config), std::move(keys), cost);
 }
 
 }  // namespace
@@ -321,11 +324,18 @@ Result<OpenedNode> open_client(const NetworkOptions& options, const PeerOptions&
   }
   config.socket.bind = client_bind(all_addresses(*target));
   if (!options.bind.empty()) config.socket.bind = *parse_bind(options.bind);
-  auto copy = KeyPair::from_secret(keys->keys.secret().bytes());
-  if (!copy) return std::unexpected(copy.error());
+  std::optional<KeyPair> again;  // for the node that may take the first one's place
+  if (asks) {
+    auto copy = KeyPair::from_secret(keys->keys.secret().bytes());
+    if (!copy) return std::unexpected(copy.error());
+    again = std::move(*copy);
+  }
   auto opened = open_observed(options, config, std::move(keys->keys), cost);
-  if (opened && asks) opened = ask_over(std::move(*opened), options, config, std::move(*copy), *target);
   if (!opened) return opened;
+  if (again) {
+    const Status asked = ask_over(*opened, options, std::move(config), std::move(*again), cost, *target);
+    if (!asked) return std::unexpected(asked.error());
+  }
   opened->addresses = std::move(*addresses);
   opened->peer_key = target->key;
   return opened;

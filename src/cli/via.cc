@@ -1,6 +1,5 @@
 #include "cli/via.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "cli/console.h"
@@ -12,20 +11,14 @@
 namespace godwit::cli {
 namespace {
 
-constexpr Duration kPatience = 8s;  // for one rendezvous
 constexpr Duration kClosePacket = 1s;
-
-Candidates own_candidates(const Node& node) {
-  Candidates own = reachable_addresses(node.local_address());
-  if (own.size() > kMaxCandidates) own.resize(kMaxCandidates);
-  return own;
-}
 
 // Asks one, as a command of its own on the node.
 class AskCommand final : public LoopCommand {
  public:
   AskCommand(Node& node, const RendezvousPlace& place, const PublicKey& wanted)
-      : seeker_(node.endpoint(), place, wanted, own_candidates(node), true), give_up_at_(boot_time_now() + kPatience) {}
+      : seeker_(node.endpoint(), place, wanted, reachable_addresses(node.local_address()), true),
+        give_up_at_(boot_time_now() + RendezvousSeeker::kPatience) {}
 
   [[nodiscard]] Status start() { return seeker_.start(boot_time_now()); }
   void on_event(Instant now, ConnectionId connection, Event& event) override {
@@ -58,10 +51,6 @@ class AskCommand final : public LoopCommand {
   bool stopped_ = false;
 };
 
-void add_once(std::vector<SocketAddress>& addresses, const SocketAddress& address) {
-  if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
-}
-
 }  // namespace
 
 Result<RendezvousPlace> parse_via(const std::string& text) {
@@ -80,7 +69,7 @@ void add_via_option(CLI::App& app, TicketOptions& options) {
 
 FindableCommand::FindableCommand(LoopCommand& command, Node& node, std::optional<RendezvousPlace> place)
     : command_(command) {
-  if (place) client_.emplace(node.endpoint(), std::move(*place), own_candidates(node));
+  if (place) client_.emplace(node.endpoint(), std::move(*place), reachable_addresses(node.local_address()));
 }
 
 void FindableCommand::on_event(Instant now, ConnectionId connection, Event& event) {
@@ -121,10 +110,7 @@ Status ask_rendezvous(Node& node, PeerTarget& target) {
       problem = found.error();
       continue;
     }
-    std::vector<SocketAddress> all = found->candidates;
-    for (const SocketAddress& address : target.addresses) add_once(all, address);
-    if (found->relay) add_once(all, *found->relay);
-    target.addresses = std::move(all);
+    target.addresses = ways_to(*found, target.addresses);
     return {};
   }
   if (!problem) return {};

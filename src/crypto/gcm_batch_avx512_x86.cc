@@ -69,10 +69,10 @@ struct Wide512 {
     // `bytes` of the vector belong to the packet.
     [[nodiscard]] GODWIT_GCM_INLINE Vector load(std::size_t vector, std::size_t bytes) const {
       const std::size_t at = vector * kBytes;
-      if (at + kBytes <= begin_ || at >= end_) return _mm512_maskz_loadu_epi8(lowest(bytes), text + at);
       // An address and no pointer: it may lie before the body, where the mask keeps the processor from reading.
       const void* const from = reinterpret_cast<const void*>(body_ + at);  // NOLINT(performance-no-int-to-ptr)
       if (at >= begin_ && at + kBytes <= end_) return _mm512_loadu_si512(from);
+      if (at + kBytes <= begin_ || at >= end_) return _mm512_maskz_loadu_epi8(lowest(bytes), text + at);
       const std::size_t first = std::max(at, begin_);
       const std::size_t last = std::min(at + kBytes, end_);
       if (page_of(at) != page_of(first) || page_of(at + kBytes - 1) != page_of(last - 1)) [[unlikely]] {

@@ -1,21 +1,10 @@
 #include "rendezvous/peer_search.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace godwit {
-namespace {
-
-void add_once(std::vector<SocketAddress>& addresses, const SocketAddress& address) {
-  if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
-}
-
-}  // namespace
-
 PeerSearch::PeerSearch(Endpoint& endpoint, PeerPlace place, Candidates own)
-    : endpoint_(endpoint), place_(std::move(place)), own_(std::move(own)) {
-  if (own_.size() > kMaxCandidates) own_.resize(kMaxCandidates);
-}
+    : endpoint_(endpoint), place_(std::move(place)), own_(std::move(own)) {}
 
 Status PeerSearch::start(Instant now) {
   if (place_.rendezvous.empty()) {
@@ -35,7 +24,7 @@ void PeerSearch::ask_next(Instant now) {
       continue;
     }
     seeker_ = std::move(seeker);
-    give_up_at_ = now + kPatience;
+    give_up_at_ = now + RendezvousSeeker::kPatience;
     return;
   }
   if (place_.addresses.empty()) {
@@ -67,7 +56,6 @@ void PeerSearch::on_turn(Instant now) {
   if (connector_->failure()) failure_ = connector_->failure();
 }
 
-// What the rendezvous sees comes first: the peer is connecting to this side from there at this moment.
 void PeerSearch::take_answer(Instant now) {
   seeker_->stop(now);
   const auto answer = seeker_->answer();
@@ -76,11 +64,7 @@ void PeerSearch::take_answer(Instant now) {
     add_reason(answer ? answer->error().message : "the rendezvous does not answer");
     return ask_next(now);
   }
-  const RendezvousFound& found = **answer;
-  std::vector<SocketAddress> all = found.candidates;
-  for (const SocketAddress& address : place_.addresses) add_once(all, address);
-  if (found.relay) add_once(all, *found.relay);
-  connect(now, std::move(all));
+  connect(now, ways_to(**answer, place_.addresses));
 }
 
 void PeerSearch::connect(Instant now, std::vector<SocketAddress> addresses) {
@@ -95,15 +79,12 @@ void PeerSearch::add_reason(const std::string& reason) {
 
 std::optional<Instant> PeerSearch::next_timeout() const {
   std::optional<Instant> next;
-  const auto consider = [&next](std::optional<Instant> at) {
-    if (at && (!next || *at < *next)) next = at;
-  };
   if (seeker_ != nullptr) {
-    consider(seeker_->next_timeout());
-    consider(give_up_at_);
+    next = earliest(next, seeker_->next_timeout());
+    next = earliest(next, give_up_at_);
   }
-  for (const auto& ended : ended_) consider(ended->next_timeout());
-  if (connector_) consider(connector_->next_timeout());
+  for (const auto& ended : ended_) next = earliest(next, ended->next_timeout());
+  if (connector_) next = earliest(next, connector_->next_timeout());
   return next;
 }
 

@@ -26,9 +26,6 @@ struct PeerPlace {
 
 class PeerSearch {
  public:
-  // Most time that one rendezvous is given.
-  static constexpr Duration kPatience = 8s;
-
   // `own`: addresses of this side that a rendezvous may tell the peer. `endpoint` outlives the search.
   PeerSearch(Endpoint& endpoint, PeerPlace place, Candidates own);
 

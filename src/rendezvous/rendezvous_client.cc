@@ -129,13 +129,10 @@ void RendezvousClient::on_turn(Instant now) {
 
 std::optional<Instant> RendezvousClient::next_timeout() const {
   std::optional<Instant> next = again_at_;
-  const auto consider = [&next](std::optional<Instant> at) {
-    if (at && (!next || *at < *next)) next = at;
-  };
-  consider(connector_.next_timeout());
+  next = earliest(next, connector_.next_timeout());
   for (const Dial& dial : dials_) {
-    consider(dial.until);
-    if (dial.relay) consider(dial.relay_at);
+    next = earliest(next, dial.until);
+    if (dial.relay) next = earliest(next, dial.relay_at);
   }
   return next;
 }
@@ -145,6 +142,16 @@ std::optional<std::string> RendezvousClient::poll_notice() {
   std::string notice = std::move(notices_.front());
   notices_.pop_front();
   return notice;
+}
+
+std::vector<SocketAddress> ways_to(const RendezvousFound& found, const std::vector<SocketAddress>& known) {
+  std::vector<SocketAddress> ways = found.candidates;
+  const auto add = [&ways](const SocketAddress& address) {
+    if (std::ranges::find(ways, address) == ways.end()) ways.push_back(address);
+  };
+  std::ranges::for_each(known, add);
+  if (found.relay) add(*found.relay);
+  return ways;
 }
 
 RendezvousSeeker::RendezvousSeeker(Endpoint& endpoint, RendezvousPlace place, const PublicKey& wanted, Candidates own,

@@ -79,8 +79,15 @@ class RendezvousClient {
   std::deque<std::string> notices_;
 };
 
+// Where to look for a peer that a rendezvous has found, in order: what the rendezvous sees, since the peer connects to
+// this side from there at this moment, what was `known` before, and the relay.
+[[nodiscard]] std::vector<SocketAddress> ways_to(const RendezvousFound& found, const std::vector<SocketAddress>& known);
+
 class RendezvousSeeker {
  public:
+  // Most time that one is given by those who ask several in turn.
+  static constexpr Duration kPatience = 8s;
+
   // Asks for the peer with `wanted`; `relay`: for ports at the relay too.
   RendezvousSeeker(Endpoint& endpoint, RendezvousPlace place, const PublicKey& wanted, Candidates own, bool relay);
 

@@ -122,21 +122,6 @@ struct Encoder {
   }
 };
 
-// Private (RFC 1918), shared (RFC 6598) and unique local (RFC 4193) networks.
-bool is_private(const SocketAddress& address) {
-  const auto& octets = address.octets();
-  if (address.is_ipv6()) return (octets[0] & 0xfe) == 0xfc;
-  return octets[0] == 10 || (octets[0] == 172 && (octets[1] & 0xf0) == 16) || (octets[0] == 192 && octets[1] == 168) ||
-         (octets[0] == 100 && (octets[1] & 0xc0) == 64);
-}
-
-bool is_loopback(const SocketAddress& address) {
-  if (address.is_ipv4()) return address.octets()[0] == 127;
-  std::array<std::uint8_t, 16> loopback{};
-  loopback.back() = 1;
-  return address.octets() == loopback;
-}
-
 }  // namespace
 
 std::string_view rendezvous_code_text(RendezvousCode code) {
@@ -195,8 +180,8 @@ std::optional<RendezvousMessage> decode_rendezvous(ByteView bytes) {
 
 bool is_plausible_candidate(const SocketAddress& claimed, const SocketAddress& observed) {
   if (claimed.with_port(0) == observed.with_port(0)) return true;
-  if (is_loopback(claimed)) return is_loopback(observed);
-  return is_private(claimed);
+  if (claimed.is_loopback()) return observed.is_loopback();
+  return claimed.is_private();
 }
 
 }  // namespace godwit

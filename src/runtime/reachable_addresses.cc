@@ -4,6 +4,7 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 
 #include "udp/sockaddr.h"
@@ -14,22 +15,10 @@ namespace {
 // Of this machine's own: more make a word that nobody wants to pass on.
 constexpr std::size_t kMostInterfaceAddresses = 6;
 
-bool is_private(const SocketAddress& address) {
-  const auto& octets = address.octets();
-  if (address.is_ipv6()) return (octets[0] & 0xfe) == 0xfc;
-  return octets[0] == 10 || (octets[0] == 172 && (octets[1] & 0xf0) == 16) || (octets[0] == 192 && octets[1] == 168) ||
-         (octets[0] == 100 && (octets[1] & 0xc0) == 64) || (octets[0] == 169 && octets[1] == 254);
-}
-
-bool is_loopback(const SocketAddress& address) {
-  return address.is_ipv4()
-             ? address.octets()[0] == 127
-             : address == SocketAddress::ipv6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, address.port());
-}
-
 // Where others are most likely to reach it first: public, private, this machine alone.
 int rank(const SocketAddress& address) {
-  return is_loopback(address) ? 2 : is_private(address) ? 1 : 0;
+  const bool link_local = address.is_ipv4() && address.octets()[0] == 169 && address.octets()[1] == 254;
+  return address.is_loopback() ? 2 : address.is_private() || link_local ? 1 : 0;
 }
 
 std::vector<SocketAddress> interface_addresses(std::uint16_t port, bool ipv4_alone) {
@@ -47,7 +36,7 @@ std::vector<SocketAddress> interface_addresses(std::uint16_t port, bool ipv4_alo
   }
   std::ranges::stable_sort(addresses, {}, rank);
   const bool any_other = !addresses.empty() && rank(addresses.front()) < 2;
-  if (any_other) std::erase_if(addresses, is_loopback);
+  if (any_other) std::erase_if(addresses, std::mem_fn(&SocketAddress::is_loopback));
   if (addresses.size() > kMostInterfaceAddresses) addresses.resize(kMostInterfaceAddresses);
   return addresses;
 }

@@ -36,9 +36,7 @@ Result<MessageId> SendQueue::send(Instant now, Body&& body, SendOptions options)
   if (options.metadata && options.as != SendAs::kOperationsStream) {
     return failure(ErrorCode::kInvalidArgument, "metadata is embedded in operations streams only");
   }
-  if (options.urgency >= StreamScheduler::kUrgencies) {
-    return failure(ErrorCode::kInvalidArgument, "an urgency is from 0, the most urgent, to 7");
-  }
+  if (const Status valid = check_urgency(options); !valid) return std::unexpected(valid.error());
   const bool is_short = options.as == SendAs::kMessage && body.size() <= wire::kShortMessageLimit;
   if (options.unreliable && !is_short) {
     if (options.as != SendAs::kMessage) return failure(ErrorCode::kInvalidArgument, "no stream is unreliable");
@@ -48,6 +46,11 @@ Result<MessageId> SendQueue::send(Instant now, Body&& body, SendOptions options)
     return send_message(std::move(body), options);
   }
   return send_stream(std::move(body), std::move(options));
+}
+
+Status SendQueue::check_urgency(const SendOptions& options) {
+  if (options.urgency < StreamScheduler::kUrgencies) return {};
+  return failure(ErrorCode::kInvalidArgument, "an urgency is from 0, the most urgent, to 7");
 }
 
 Result<MessageId> SendQueue::send_message(Body&& body, const SendOptions& options) {

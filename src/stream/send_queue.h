@@ -251,6 +251,7 @@ class SendQueue {
     std::uint8_t urgency = StreamScheduler::kDefaultUrgency;
   };
 
+  [[nodiscard]] static Status check_urgency(const SendOptions& options);
   [[nodiscard]] Result<MessageId> send_message(Body&& body, const SendOptions& options);
   [[nodiscard]] Result<MessageId> send_stream(Body&& body, SendOptions options);
 

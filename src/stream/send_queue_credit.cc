@@ -15,9 +15,7 @@ Result<MessageId> SendQueue::open_stream(Instant now, const SendOptions& options
   charge_.expire(now);
   if (!credit_ || !credit_->open_streams)
     return failure(ErrorCode::kUnsupported, "the peer has no streams of unknown length");
-  if (options.urgency >= StreamScheduler::kUrgencies) {
-    return failure(ErrorCode::kInvalidArgument, "an urgency is from 0, the most urgent, to 7");
-  }
+  if (const Status valid = check_urgency(options); !valid) return std::unexpected(valid.error());
   const auto id = take_stream_id(charge_of_open_stream(), false);
   if (!id) return std::unexpected(id.error());
   const Instant deadline = options.deadline.value_or(Instant::max());

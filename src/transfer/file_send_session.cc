@@ -444,15 +444,12 @@ void FileSendSession::end(std::optional<std::string> failure) {
 }
 
 std::optional<Instant> FileSendSession::next_timeout() const {
-  std::optional<Instant> earliest = replaced_until_;
-  const auto consider = [&earliest](std::optional<Instant> deadline) {
-    if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
-  };
-  consider(connector_.next_timeout());
-  if (suspect_since_) consider(next_pursuit_);
-  consider(retry_at_);
-  for (const Active& active : active_) consider(active.sender->next_timeout());
-  return earliest;
+  std::optional<Instant> next = replaced_until_;
+  next = earliest(next, connector_.next_timeout());
+  if (suspect_since_) next = earliest(next, next_pursuit_);
+  next = earliest(next, retry_at_);
+  for (const Active& active : active_) next = earliest(next, active.sender->next_timeout());
+  return next;
 }
 
 bool FileSendSession::reading() const {

@@ -100,16 +100,13 @@ void PerfClient::stop(Instant now) {
 }
 
 std::optional<Instant> PerfClient::next_timeout() const {
-  std::optional<Instant> earliest = run_->next_timeout();
-  const auto consider = [&earliest](std::optional<Instant> deadline) {
-    if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
-  };
-  if (!ended()) consider(connector_.next_timeout());
+  std::optional<Instant> next = run_->next_timeout();
+  if (!ended()) next = earliest(next, connector_.next_timeout());
   if (ping_pong_ && !echo_over_ && !ended()) {
-    consider(ping_pong_->next_timeout());
-    consider(ping_pong_->stopped() ? *ping_pong_until_ + kEchoPatience : *ping_pong_until_);
+    next = earliest(next, ping_pong_->next_timeout());
+    next = earliest(next, ping_pong_->stopped() ? *ping_pong_until_ + kEchoPatience : *ping_pong_until_);
   }
-  return earliest;
+  return next;
 }
 
 }  // namespace godwit

@@ -47,11 +47,14 @@ void PerfReceiver::on_stream_end(InboundStream& stream) {
 // In an extended session the sender's giving up arrives before its question what has come: the answer is kept for it.
 void PerfReceiver::on_stream_aborted(InboundStream& stream) {
   const auto* const slot = static_cast<Slot*>(stream.tag);
-  if (slot != nullptr && !frozen_ && slot->bytes > 0 && aborted_.size() < kMaxOpen) {
-    if (options_.digest) digest_ += slot->digest.value();
-    aborted_.push_back({.logical = slot->logical, .sequence = slot->sequence, .bytes = slot->bytes});
-  }
+  if (slot != nullptr && !frozen_ && unfinished_.size() < kMaxOpen) count_unfinished(*slot);
   release(stream);
+}
+
+void PerfReceiver::count_unfinished(const Slot& slot) {
+  if (slot.bytes == 0) return;
+  if (options_.digest) digest_ += slot.digest.value();
+  unfinished_.push_back({.logical = slot.logical, .sequence = slot.sequence, .bytes = slot.bytes});
 }
 
 void PerfReceiver::release(InboundStream& stream) {
@@ -82,12 +85,10 @@ std::vector<PerfCutEntry> PerfReceiver::freeze() {
       entries.push_back({.logical = logical, .sequence = sequence, .bytes = PerfCutEntry::kWhole});
     }
   }
-  entries.insert(entries.end(), aborted_.begin(), aborted_.end());
   for (const auto& slot : slots_) {
-    if (!slot->used || slot->bytes == 0) continue;
-    if (options_.digest) digest_ += slot->digest.value();
-    entries.push_back({.logical = slot->logical, .sequence = slot->sequence, .bytes = slot->bytes});
+    if (slot->used) count_unfinished(*slot);
   }
+  entries.insert(entries.end(), unfinished_.begin(), unfinished_.end());
   return entries;
 }
 

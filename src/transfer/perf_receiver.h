@@ -74,6 +74,7 @@ class PerfReceiver {
     std::set<std::uint64_t> beyond;
   };
   void note_finished(Finished& finished, std::uint64_t sequence);
+  void count_unfinished(const Slot& slot);
   void release(InboundStream& stream);
 
   Options options_;
@@ -86,7 +87,7 @@ class PerfReceiver {
   std::vector<std::uint64_t> logical_bytes_;
   std::vector<Finished> finished_;
   bool frozen_ = false;
-  std::vector<PerfCutEntry> aborted_;  // until freeze()
+  std::vector<PerfCutEntry> unfinished_;  // what came of streams that have not ended, and will not
   std::optional<Instant> first_at_;
   Instant last_at_{};
 };

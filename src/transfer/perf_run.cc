@@ -331,18 +331,14 @@ void PerfRun::finish_if_settled() {
 
 std::optional<Instant> PerfRun::next_timeout() const {
   if (ended()) return std::nullopt;
-  std::optional<Instant> earliest = answer_deadline_;
-  if (!earliest || watch_.next_timeout() < *earliest) earliest = watch_.next_timeout();
-  const auto consider = [&earliest](std::optional<Instant> deadline) {
-    if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
-  };
-  if (inbox_) consider(inbox_->next_timeout());
+  std::optional<Instant> next = earliest(answer_deadline_, watch_.next_timeout());
+  if (inbox_) next = earliest(next, inbox_->next_timeout());
   const bool attaching = options_.role == Role::kClient && answer_deadline_.has_value();
-  if (state_ != State::kRunning || attaching) return earliest;
-  if (sender_) consider(sender_->next_timeout());
-  consider(next_progress_);
-  consider(cut_deadline_);
-  return earliest;
+  if (state_ != State::kRunning || attaching) return next;
+  if (sender_) next = earliest(next, sender_->next_timeout());
+  next = earliest(next, next_progress_);
+  next = earliest(next, cut_deadline_);
+  return next;
 }
 
 void PerfRun::fail(std::string why) {
