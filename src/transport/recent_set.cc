@@ -1,6 +1,7 @@
 #include "transport/recent_set.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/assert.h"
 
@@ -68,8 +69,11 @@ void RecentSet::erase(std::uint64_t key) {
   slots_[hole] = 0;
 }
 
+// In few steps, as each allocates: a busy acceptor takes them one after another.
 void RecentSet::grow() {
-  slots_.assign(std::max(kFirstSlots, slots_.size() * 2), 0);
+  const std::size_t most = std::max(kFirstSlots, std::bit_ceil(2 * capacity_));
+  slots_.assign(std::clamp(slots_.size() * 4, kFirstSlots, most), 0);
+  order_.reserve(std::min(capacity_, slots_.size() / 2));
   for (const std::uint64_t key : order_) place(key);
 }
 
