@@ -158,8 +158,10 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     if (const auto bytes = parse_size(options_.largest_file)) limits.largest_file = *bytes;
     limits.all_bytes = parse_size(options_.all_bytes);
     limits.all_files = options_.all_files;
-    const std::size_t buffer = node_.backend().socket().receive_buffer_bytes();
-    limits.window = options_.network.window_bytes().value_or(credit_window(buffer, 2));
+    const FlowWindows windows = transfer_windows(node_.backend().socket().receive_buffer_bytes(), 2,
+                                                 options_.network.window_bytes(), true);
+    node_.endpoint().set_flow_windows(windows);
+    limits.window = windows.stream;
     result.one_file = options_.to_standard_output();
     result.proven_key = [this](ConnectionId connection) { return proven_key(connection); };
     if (!options_.allow.empty()) {

@@ -57,7 +57,10 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
                  .working_set_bytes = static_cast<std::size_t>(*parse_size(options.working_set)),
                  .max_time = parse_duration(options.max_time).value_or(std::chrono::hours(1)),
                  .rate_limit = options.network.rate_limit()},
-                *this, cost_sink_of(instruments)) {}
+                *this, cost_sink_of(instruments)) {
+    node.endpoint().set_flow_windows(transfer_windows(node.backend().socket().receive_buffer_bytes(), 1,
+                                                      options.network.window_bytes(), false));
+  }
 
   void on_event(Instant now, ConnectionId connection, Event& event) override {
     const ConnectionId own = server_.run() != nullptr ? server_.run()->connection() : ended_;

@@ -118,7 +118,8 @@ bool InboundFlow::reset_ended(std::uint32_t id, std::uint64_t final_bytes) {
   return true;
 }
 
-void InboundFlow::consume_ended(std::uint64_t bytes) {
+void InboundFlow::consume_ended(std::uint32_t id, std::uint64_t bytes) {
+  if (reset_.contains(id) || find_ended(id) != nullptr) return;
   const std::uint64_t read = std::min(bytes, unread_of_complete_);
   unread_of_complete_ -= read;
   connection_.consume(read);

@@ -11,7 +11,7 @@
 namespace godwit {
 namespace {
 
-using Result = RecvStream::Result;
+using PieceOutcome = RecvStream::Result;
 
 class RecvStreamTest : public testing::Test {
  protected:
@@ -23,11 +23,11 @@ class RecvStreamTest : public testing::Test {
     layout_.emplace(total);
     stream_ = RecvStream{kStart, 7, total, mode};
   }
-  Result fragment(std::uint32_t number) {
+  PieceOutcome fragment(std::uint32_t number) {
     const Bytes payload = slice(bytes_, layout_->offset(number), layout_->size(number));
     return stream_.on_fragment(kStart, number, payload, memory_, sink_);
   }
-  Result raw(std::uint32_t number, const Bytes& payload) {
+  PieceOutcome raw(std::uint32_t number, const Bytes& payload) {
     return stream_.on_fragment(kStart, number, payload, memory_, sink_);
   }
 
@@ -42,32 +42,32 @@ class RecvStreamTest : public testing::Test {
 TEST_F(RecvStreamTest, PassesFragmentsInOrderThroughWithoutACopy) {
   begin(2500);
   const Bytes payload = slice(bytes_, 0, 1130);
-  EXPECT_EQ(raw(1, payload), Result::kAccepted);
+  EXPECT_EQ(raw(1, payload), PieceOutcome::kAccepted);
   EXPECT_EQ(sink_.last_view.data(), payload.data());
-  EXPECT_EQ(fragment(2), Result::kAccepted);
-  EXPECT_EQ(fragment(3), Result::kFinished);
+  EXPECT_EQ(fragment(2), PieceOutcome::kAccepted);
+  EXPECT_EQ(fragment(3), PieceOutcome::kFinished);
   EXPECT_EQ(sink_.streams[7], bytes_);
   EXPECT_EQ(memory_.pool_bytes(), 0U);
 }
 
 TEST_F(RecvStreamTest, HoldsFragmentsUntilTheirTurn) {
   begin(5000);
-  EXPECT_EQ(fragment(5), Result::kHeld);
-  EXPECT_EQ(fragment(2), Result::kHeld);
-  EXPECT_EQ(fragment(3), Result::kHeld);
+  EXPECT_EQ(fragment(5), PieceOutcome::kHeld);
+  EXPECT_EQ(fragment(2), PieceOutcome::kHeld);
+  EXPECT_EQ(fragment(3), PieceOutcome::kHeld);
   EXPECT_EQ(sink_.chunks, 0U);
-  EXPECT_EQ(fragment(1), Result::kAccepted);
+  EXPECT_EQ(fragment(1), PieceOutcome::kAccepted);
   EXPECT_EQ(sink_.chunks, 3U);
-  EXPECT_EQ(fragment(4), Result::kFinished);
+  EXPECT_EQ(fragment(4), PieceOutcome::kFinished);
   EXPECT_EQ(sink_.streams[7], bytes_);
   EXPECT_TRUE(sink_.in_order);
 }
 
 TEST_F(RecvStreamTest, AppendsToOneBufferWhenDeliveredWhole) {
   begin(5000, DeliveryMode::kWhole);
-  for (const std::uint32_t number : {4U, 1U, 2U, 5U}) EXPECT_NE(fragment(number), Result::kFinished);
+  for (const std::uint32_t number : {4U, 1U, 2U, 5U}) EXPECT_NE(fragment(number), PieceOutcome::kFinished);
   EXPECT_EQ(sink_.messages, 0U);
-  EXPECT_EQ(fragment(3), Result::kFinished);
+  EXPECT_EQ(fragment(3), PieceOutcome::kFinished);
   EXPECT_EQ(sink_.messages, 1U);
   EXPECT_EQ(sink_.streams[7], bytes_);
   EXPECT_EQ(memory_.buffer_bytes(), 0U) << "the buffer belongs to the receiver of the message";
@@ -75,55 +75,55 @@ TEST_F(RecvStreamTest, AppendsToOneBufferWhenDeliveredWhole) {
 
 TEST_F(RecvStreamTest, ReportsEveryKindOfDuplicate) {
   begin(5000);
-  EXPECT_EQ(fragment(1), Result::kAccepted);
-  EXPECT_EQ(fragment(1), Result::kDuplicate);
-  EXPECT_EQ(fragment(3), Result::kHeld);
-  EXPECT_EQ(fragment(3), Result::kDuplicate);
-  EXPECT_EQ(raw(3, Bytes(1130, 0xee)), Result::kDuplicate) << "the first copy stays";
-  EXPECT_EQ(fragment(2), Result::kAccepted);
-  EXPECT_EQ(fragment(3), Result::kDuplicate);
-  EXPECT_EQ(fragment(4), Result::kAccepted);
-  EXPECT_EQ(fragment(5), Result::kFinished);
+  EXPECT_EQ(fragment(1), PieceOutcome::kAccepted);
+  EXPECT_EQ(fragment(1), PieceOutcome::kDuplicate);
+  EXPECT_EQ(fragment(3), PieceOutcome::kHeld);
+  EXPECT_EQ(fragment(3), PieceOutcome::kDuplicate);
+  EXPECT_EQ(raw(3, Bytes(1130, 0xee)), PieceOutcome::kDuplicate) << "the first copy stays";
+  EXPECT_EQ(fragment(2), PieceOutcome::kAccepted);
+  EXPECT_EQ(fragment(3), PieceOutcome::kDuplicate);
+  EXPECT_EQ(fragment(4), PieceOutcome::kAccepted);
+  EXPECT_EQ(fragment(5), PieceOutcome::kFinished);
   EXPECT_EQ(sink_.streams[7], bytes_);
 }
 
 // Wire spec 6.4 and conformance item 57.
 TEST_F(RecvStreamTest, AcceptsFragmentNumbersUpToOneMoreThanTheTotalNeeds) {
   begin(3000);
-  EXPECT_EQ(raw(0, Bytes(10)), Result::kBeyondEnd);
-  EXPECT_EQ(raw(5, Bytes(10)), Result::kBeyondEnd);
-  EXPECT_EQ(raw(0xffffffff, Bytes(10)), Result::kBeyondEnd);
-  EXPECT_EQ(raw(4, Bytes(10)), Result::kHeld) << "a first fragment with metadata makes one more";
+  EXPECT_EQ(raw(0, Bytes(10)), PieceOutcome::kBeyondEnd);
+  EXPECT_EQ(raw(5, Bytes(10)), PieceOutcome::kBeyondEnd);
+  EXPECT_EQ(raw(0xffffffff, Bytes(10)), PieceOutcome::kBeyondEnd);
+  EXPECT_EQ(raw(4, Bytes(10)), PieceOutcome::kHeld) << "a first fragment with metadata makes one more";
 }
 
 TEST_F(RecvStreamTest, IgnoresEmptyFragmentsButTheFirst) {
   begin(3000);
-  EXPECT_EQ(raw(2, {}), Result::kEmpty);
-  EXPECT_EQ(raw(1, {}), Result::kAccepted);
+  EXPECT_EQ(raw(2, {}), PieceOutcome::kEmpty);
+  EXPECT_EQ(raw(1, {}), PieceOutcome::kAccepted);
   EXPECT_EQ(sink_.chunks, 0U);
-  EXPECT_EQ(raw(2, {}), Result::kEmpty);
-  EXPECT_EQ(raw(2, slice(bytes_, 0, 1130)), Result::kAccepted);
-  EXPECT_EQ(raw(3, slice(bytes_, 1130, 1130)), Result::kAccepted);
-  EXPECT_EQ(raw(4, slice(bytes_, 2260, 740)), Result::kFinished);
+  EXPECT_EQ(raw(2, {}), PieceOutcome::kEmpty);
+  EXPECT_EQ(raw(2, slice(bytes_, 0, 1130)), PieceOutcome::kAccepted);
+  EXPECT_EQ(raw(3, slice(bytes_, 1130, 1130)), PieceOutcome::kAccepted);
+  EXPECT_EQ(raw(4, slice(bytes_, 2260, 740)), PieceOutcome::kFinished);
   EXPECT_EQ(sink_.streams[7], bytes_);
 }
 
 TEST_F(RecvStreamTest, IgnoresBytesBeyondTheTotal) {
   begin(1200);
-  EXPECT_EQ(raw(1, Bytes(1201)), Result::kBeyondTotal);
-  EXPECT_EQ(fragment(1), Result::kAccepted);
-  EXPECT_EQ(raw(2, Bytes(71)), Result::kBeyondTotal);
-  EXPECT_EQ(raw(3, Bytes(71)), Result::kBeyondTotal);
-  EXPECT_EQ(raw(3, Bytes(1)), Result::kHeld);
-  EXPECT_EQ(fragment(2), Result::kBeyondTotal) << "held bytes count";
+  EXPECT_EQ(raw(1, Bytes(1201)), PieceOutcome::kBeyondTotal);
+  EXPECT_EQ(fragment(1), PieceOutcome::kAccepted);
+  EXPECT_EQ(raw(2, Bytes(71)), PieceOutcome::kBeyondTotal);
+  EXPECT_EQ(raw(3, Bytes(71)), PieceOutcome::kBeyondTotal);
+  EXPECT_EQ(raw(3, Bytes(1)), PieceOutcome::kHeld);
+  EXPECT_EQ(fragment(2), PieceOutcome::kBeyondTotal) << "held bytes count";
   EXPECT_EQ(stream_.received(), 1131U);
 }
 
 TEST_F(RecvStreamTest, ReassemblesPayloadsOfAnySize) {
   begin(2000);
-  EXPECT_EQ(raw(3, slice(bytes_, 801, 1199)), Result::kHeld);
-  EXPECT_EQ(raw(2, slice(bytes_, 1, 800)), Result::kHeld);
-  EXPECT_EQ(raw(1, slice(bytes_, 0, 1)), Result::kFinished);
+  EXPECT_EQ(raw(3, slice(bytes_, 801, 1199)), PieceOutcome::kHeld);
+  EXPECT_EQ(raw(2, slice(bytes_, 1, 800)), PieceOutcome::kHeld);
+  EXPECT_EQ(raw(1, slice(bytes_, 0, 1)), PieceOutcome::kFinished);
   EXPECT_EQ(sink_.streams[7], bytes_);
 }
 
@@ -133,15 +133,15 @@ TEST_F(RecvStreamTest, LeavesNoTraceOfAFragmentThatFindsNoRoom) {
   std::vector<std::uint32_t> refused;
   for (std::uint32_t number = 2; number <= layout_->count(); ++number) {
     const Bytes payload = slice(bytes_, layout_->offset(number), layout_->size(number));
-    if (stream_.on_fragment(kStart, number, payload, small, sink_) == Result::kNoRoom) refused.push_back(number);
+    if (stream_.on_fragment(kStart, number, payload, small, sink_) == PieceOutcome::kNoRoom) refused.push_back(number);
     ASSERT_LE(small.reorder_bytes(), 8U * 1024);
   }
   EXPECT_GE(refused.size(), 80U);
-  EXPECT_EQ(stream_.on_fragment(kStart, 1, slice(bytes_, 0, 1130), small, sink_), Result::kAccepted);
+  EXPECT_EQ(stream_.on_fragment(kStart, 1, slice(bytes_, 0, 1130), small, sink_), PieceOutcome::kAccepted);
   small.release_retired();
   for (const std::uint32_t number : refused) {
     const Bytes payload = slice(bytes_, layout_->offset(number), layout_->size(number));
-    ASSERT_NE(stream_.on_fragment(kStart, number, payload, small, sink_), Result::kNoRoom);
+    ASSERT_NE(stream_.on_fragment(kStart, number, payload, small, sink_), PieceOutcome::kNoRoom);
   }
   EXPECT_EQ(sink_.streams[7], bytes_);
 }
@@ -152,7 +152,7 @@ TEST_F(RecvStreamTest, HoldsFarFragmentsAtTheCostOfNearOnes) {
     RecvStream stream{kStart, 9, wire::kMaxStreamBytes, DeliveryMode::kChunks, 7};
     ReassemblyMemory memory{{}};
     for (std::uint32_t i = 1; i <= 140; ++i) {
-      ASSERT_EQ(stream.on_fragment(kStart, 1 + i * step, Bytes(1), memory, sink_), Result::kHeld);
+      ASSERT_EQ(stream.on_fragment(kStart, 1 + i * step, Bytes(1), memory, sink_), PieceOutcome::kHeld);
     }
     EXPECT_EQ(memory.reorder_bytes(), 140U * 64 + 512 * 8)
         << "a slot each, and an index that is a quarter full at least";
@@ -163,9 +163,9 @@ TEST_F(RecvStreamTest, HoldsFarFragmentsAtTheCostOfNearOnes) {
 
 TEST_F(RecvStreamTest, GivesALongIndexBackOnceNothingIsHeld) {
   begin(1130 * 2000);
-  for (std::uint32_t number = 2000; number > 1; --number) ASSERT_EQ(fragment(number), Result::kHeld);
+  for (std::uint32_t number = 2000; number > 1; --number) ASSERT_EQ(fragment(number), PieceOutcome::kHeld);
   EXPECT_GE(memory_.reorder_bytes(), 2000U * 1152);
-  EXPECT_EQ(fragment(1), Result::kFinished);
+  EXPECT_EQ(fragment(1), PieceOutcome::kFinished);
   memory_.release_retired();
   EXPECT_EQ(memory_.reorder_bytes(), 0U);
   EXPECT_EQ(sink_.streams[7], bytes_);
@@ -175,13 +175,13 @@ TEST_F(RecvStreamTest, StopsWhenTheBufferOfTheWholeStreamExceedsItsBound) {
   ReassemblyMemory small{{.buffer_bytes = 10'000}};
   begin(20'000, DeliveryMode::kWhole);
   std::uint32_t number = 1;
-  Result result = Result::kAccepted;
-  while (result == Result::kAccepted) {
+  PieceOutcome result = PieceOutcome::kAccepted;
+  while (result == PieceOutcome::kAccepted) {
     result = stream_.on_fragment(kStart, number, slice(bytes_, layout_->offset(number), 1130), small, sink_);
     ++number;
     ASSERT_LE(small.buffer_bytes(), 10'000U);
   }
-  EXPECT_EQ(result, Result::kNoMemory);
+  EXPECT_EQ(result, PieceOutcome::kNoMemory);
   EXPECT_EQ(number, 10U) << "eight fragments fit";
   stream_.clear(small);
   EXPECT_EQ(small.buffer_bytes(), 0U);
@@ -189,11 +189,11 @@ TEST_F(RecvStreamTest, StopsWhenTheBufferOfTheWholeStreamExceedsItsBound) {
 
 TEST_F(RecvStreamTest, NotesWhenNewBytesCame) {
   begin(5000);
-  EXPECT_EQ(stream_.on_fragment(kStart + 1s, 2, Bytes(1130), memory_, sink_), Result::kHeld);
+  EXPECT_EQ(stream_.on_fragment(kStart + 1s, 2, Bytes(1130), memory_, sink_), PieceOutcome::kHeld);
   EXPECT_EQ(stream_.last_new_bytes_at(), kStart + 1s);
-  EXPECT_EQ(stream_.on_fragment(kStart + 2s, 2, Bytes(1130), memory_, sink_), Result::kDuplicate);
+  EXPECT_EQ(stream_.on_fragment(kStart + 2s, 2, Bytes(1130), memory_, sink_), PieceOutcome::kDuplicate);
   EXPECT_EQ(stream_.last_new_bytes_at(), kStart + 1s) << "a replay does not count";
-  EXPECT_EQ(stream_.on_fragment(kStart + 3s, 1, Bytes(1130), memory_, sink_), Result::kAccepted);
+  EXPECT_EQ(stream_.on_fragment(kStart + 3s, 1, Bytes(1130), memory_, sink_), PieceOutcome::kAccepted);
   EXPECT_EQ(stream_.last_new_bytes_at(), kStart + 3s);
 }
 
@@ -202,16 +202,16 @@ class NaiveStream {
  public:
   explicit NaiveStream(std::uint64_t total) : total_(total) {}
 
-  Result on_fragment(std::uint32_t number, const Bytes& payload) {
-    if (number == 0 || number > (total_ + 1129) / 1130 + 1) return Result::kBeyondEnd;
-    if (number < frontier()) return Result::kDuplicate;
-    if (payload.empty() && number != 1) return Result::kEmpty;
-    if (fragments_.contains(number)) return Result::kDuplicate;
-    if (received() + payload.size() > total_) return Result::kBeyondTotal;
+  PieceOutcome on_fragment(std::uint32_t number, const Bytes& payload) {
+    if (number == 0 || number > (total_ + 1129) / 1130 + 1) return PieceOutcome::kBeyondEnd;
+    if (number < frontier()) return PieceOutcome::kDuplicate;
+    if (payload.empty() && number != 1) return PieceOutcome::kEmpty;
+    if (fragments_.contains(number)) return PieceOutcome::kDuplicate;
+    if (received() + payload.size() > total_) return PieceOutcome::kBeyondTotal;
     const bool in_order = number == frontier();
     fragments_[number] = payload;
-    if (delivered().size() == total_) return Result::kFinished;
-    return in_order ? Result::kAccepted : Result::kHeld;
+    if (delivered().size() == total_) return PieceOutcome::kFinished;
+    return in_order ? PieceOutcome::kAccepted : PieceOutcome::kHeld;
   }
   [[nodiscard]] Bytes delivered() const {
     Bytes bytes;
@@ -248,13 +248,13 @@ TEST_F(RecvStreamTest, AgreesWithTheNaiveModelOnArbitraryFragments) {
     for (int step = 0; step < 60; ++step) {
       const auto number = static_cast<std::uint32_t>(random_.below(total / 1130 + 4));
       const Bytes payload = random_bytes(random_, random_.below(8) == 0 ? 0 : random_.below(largest + 1));
-      const Result expected = model.on_fragment(number, payload);
+      const PieceOutcome expected = model.on_fragment(number, payload);
       ASSERT_EQ(stream.on_fragment(kStart, number, payload, memory_, sink), expected) << "round " << round;
       if (random_.below(4) == 0) memory_.release_retired();
       if (mode == DeliveryMode::kChunks) {
         ASSERT_EQ(sink.streams[1], model.delivered());
       }
-      if (expected == Result::kFinished) {
+      if (expected == PieceOutcome::kFinished) {
         EXPECT_EQ(sink.streams[1], model.delivered());
         break;
       }
@@ -277,11 +277,12 @@ TEST_F(RecvStreamTest, ReassemblesEveryOrder) {
     sink_ = RecordingSink{};
     std::size_t finished = 0;
     for (const std::uint32_t number : order) {
-      const Result result = fragment(number);
-      ASSERT_TRUE(result == Result::kAccepted || result == Result::kHeld || result == Result::kFinished);
-      finished += result == Result::kFinished ? 1U : 0U;
+      const PieceOutcome result = fragment(number);
+      ASSERT_TRUE(result == PieceOutcome::kAccepted || result == PieceOutcome::kHeld ||
+                  result == PieceOutcome::kFinished);
+      finished += result == PieceOutcome::kFinished ? 1U : 0U;
       if (random_.below(3) == 0) {
-        ASSERT_EQ(fragment(number), Result::kDuplicate);
+        ASSERT_EQ(fragment(number), PieceOutcome::kDuplicate);
       }
       if (random_.below(5) == 0) memory_.release_retired();
     }

@@ -169,7 +169,7 @@ void RecvStreams::consume(std::uint32_t stream_id, std::uint64_t bytes) {
   if (flow_ == nullptr) return;
   const std::uint32_t index = find(stream_id);
   if (index == kNone) {
-    flow_->consume_ended(bytes);
+    flow_->consume_ended(stream_id, bytes);
   } else {
     flow_->consume(index, bytes);
   }

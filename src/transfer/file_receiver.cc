@@ -123,8 +123,9 @@ bool FileReceiver::begin_piece(Instant now, Peer& peer, InboundStream& stream) {
   piece->offset = header.offset;
   // A block never holds so much of the window that its sender waits for credit that the block waits for.
   // A short stream has a short block.
-  piece->flush_at =
-      static_cast<std::size_t>(std::min<std::uint64_t>({FileBlock::kBytes, transfer->window / 8, header.length}));
+  piece->flush_at = static_cast<std::size_t>(
+      std::min<std::uint64_t>({FileBlock::kBytes, transfer->window / 8, header.length, peer.block_limit()}));
+  peer.blocks += piece->flush_at;
   stream.tag = piece.get();
   transfer->pieces.push_back(std::move(piece));
   return true;
@@ -161,6 +162,7 @@ void FileReceiver::flush(Instant now, Piece& piece) {
 void FileReceiver::end_piece(Instant now, Piece& piece) {
   flush(now, piece);
   Transfer& transfer = *piece.transfer;
+  if (const auto peer = peers_.find(transfer.connection); peer != peers_.end()) peer->second->blocks -= piece.flush_at;
   std::erase_if(transfer.pieces, [&piece](const auto& each) { return each.get() == &piece; });
   check_complete(transfer);
 }
@@ -321,7 +323,11 @@ void FileReceiver::uncount(Transfer& transfer) {
 void FileReceiver::erase(Transfer& transfer) {
   places_.give_back(transfer.holder, transfer.address);
   if (const auto peer = peers_.find(transfer.connection); peer != peers_.end()) {
-    for (const auto& piece : transfer.pieces) peer->second->inbox.forget(piece.get());
+    for (const auto& piece : transfer.pieces) {
+      peer->second->inbox.forget(piece.get());
+      peer->second->blocks -= piece->flush_at;
+    }
+    peer->second->inbox.release(transfer.id);
   }
   reserved_ -= transfer.reserved;
   space_.give_back(transfer.address, transfer.promised);

@@ -127,6 +127,7 @@ class FileReceiver {
   void count_set_aside(Transfer& transfer, std::uint64_t bytes);
   void send_accept(Instant now, const Transfer& transfer);
   [[nodiscard]] std::uint64_t choose_window(std::uint64_t size) const;
+  [[nodiscard]] static bool is_held_by_transport(const Peer& peer, const Transfer& transfer);
   [[nodiscard]] Transfer* find(std::uint64_t id);
   [[nodiscard]] Transfer* find(ConnectionId connection, std::uint64_t id);
   [[nodiscard]] bool begin_piece(Instant now, Peer& peer, InboundStream& stream);

@@ -206,6 +206,13 @@ void FileReceiver::evict(Instant now, Transfer& transfer) {
        false);
 }
 
+// The transport keeps the window of a transfer where it grants each stream no more than that: only while memory is
+// short does a sender whose streams the transport holds back need this protocol's credit.
+bool FileReceiver::is_held_by_transport(const Peer& peer, const Transfer& transfer) {
+  if (!peer.inbox.by_hand()) return false;
+  return std::min(peer.inbox.flow()->stream, transfer.size + kStreamHeaderSize) <= transfer.window;
+}
+
 // Windows shrink before the memory behind them runs out, and are no larger than the file.
 std::uint64_t FileReceiver::choose_window(std::uint64_t size) const {
   const std::uint64_t left = options_.limits.block_memory - std::min(reserved_, options_.limits.block_memory);
@@ -297,6 +304,7 @@ bool FileReceiver::take_over(Instant now, const Peer& peer, Transfer& transfer, 
   transfer.connection = transfer.holder = peer.connection;
   transfer.address = peer.address;
   transfer.renewed_until.reset();
+  transfer.held_by_transport = is_held_by_transport(peer, transfer);
   send_accept(now, transfer);
   return true;
 }
@@ -312,6 +320,7 @@ void FileReceiver::accept(Instant now, Peer& peer, const FileOffer& offer, std::
   transfer->offered = std::string(offer.name);
   transfer->size = offer.size;
   transfer->window = choose_window(offer.size);
+  transfer->held_by_transport = is_held_by_transport(peer, *transfer);
   transfer->reserved = std::min(transfer->window * kMaxPieces, std::max(offer.size, kSmallestWindow));
   transfer->began_at = transfer->heard_at = now;
   reserved_ += transfer->reserved;
@@ -337,7 +346,7 @@ void FileReceiver::accept(Instant now, Peer& peer, const FileOffer& offer, std::
 void FileReceiver::send_accept(Instant now, const Transfer& transfer) {
   const FileAccept message{
       .transfer = transfer.id,
-      .window = transfer.window,
+      .window = transfer.told_window(),
       .files = static_cast<std::uint16_t>(std::min<std::size_t>(options_.limits.files_of_a_peer, UINT16_MAX)),
       .held = transfer.held,
       .held_hash = transfer.held_hash};

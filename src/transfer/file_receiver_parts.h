@@ -20,6 +20,9 @@ namespace godwit {
 inline constexpr std::size_t kMaxPieces = 2 * FileSender::kMaxStreams;
 inline constexpr std::size_t kMaxForeignStreams = 64;
 inline constexpr std::uint64_t kSmallestWindow = std::uint64_t{64} << 10;
+// A block takes at most such a part of what is left for the blocks of its connection, and at least so many bytes.
+inline constexpr std::uint64_t kBlockShare = 8;
+inline constexpr std::uint64_t kLeastBlock = 1024;
 // A transfer without any progress, one whose sender has sent nothing since it was accepted, and one whose connection is
 // being renewed.
 inline constexpr Duration kIdleLimit = 600s;
@@ -40,7 +43,8 @@ struct FileReceiver::Transfer {
   std::string kept_as;     // by which what has come of it is found again (PartialFile); empty: it is not kept
   std::uint64_t held = 0;  // of it, from an earlier time
   std::array<std::uint8_t, kSha256Size> held_hash{};
-  std::uint64_t window = 0;
+  std::uint64_t window = 0;        // of each of its streams
+  bool held_by_transport = false;  // the transport's flow control keeps the window: its sender gets no credit
   std::uint64_t reserved = 0;
   bool created = false;
   bool begun = false;  // a byte of it has come, or the hash of an empty file
@@ -67,6 +71,7 @@ struct FileReceiver::Transfer {
   }
   // Its sender does not use what it holds, and may lose it to others.
   [[nodiscard]] bool idle(Instant now) const { return !finishing && !disk_busy_since && !rate.kept(now); }
+  [[nodiscard]] std::uint64_t told_window() const { return held_by_transport ? kNoWindow : window; }
   [[nodiscard]] std::uint64_t missing() const { return size - std::min(size, set_aside); }
 };
 
@@ -90,7 +95,7 @@ class FileReceiver::Peer final : public StreamConsumer {
 
   [[nodiscard]] std::optional<std::uint64_t> on_stream_begin(Instant now, InboundStream& stream) override {
     if (!owner_.begin_piece(now, *this, stream)) return std::nullopt;
-    return static_cast<Piece*>(stream.tag)->transfer->window;
+    return static_cast<Piece*>(stream.tag)->transfer->told_window();
   }
   [[nodiscard]] bool on_stream_bytes(Instant now, InboundStream& stream, ByteView bytes) override {
     return stream.tag != nullptr && owner_.add_bytes(now, stream, bytes);
@@ -127,7 +132,16 @@ class FileReceiver::Peer final : public StreamConsumer {
     if (const auto control = decode_control(message)) owner_.on_control(now, *this, *control);
   }
 
+  // The block of its next piece, at most: those that are not full hold credit of the transport that their senders may
+  // need to fill them, so all blocks of the connection keep within half of it.
+  [[nodiscard]] std::uint64_t block_limit() const {
+    if (!inbox.by_hand()) return FileBlock::kBytes;
+    const std::uint64_t half = inbox.flow()->connection / 2;
+    return std::max((half - std::min(blocks, half)) / kBlockShare, kLeastBlock);
+  }
+
   StreamInbox inbox;
+  std::uint64_t blocks = 0;  // bytes of the blocks of all its pieces
   const ConnectionId connection;
   const SocketAddress address;
 

@@ -170,6 +170,11 @@ void FileSender::on_turn(Instant now) {
     if (broken_->until <= now) cancel(now, std::string(broken_->why));
     return;
   }
+  // The receiver's transport may hold the stream back without a word of this protocol.
+  if (const std::uint64_t taken = file_->taken(); state_ == State::kSending && taken > taken_) {
+    taken_ = taken;
+    deadline_ = now + kStallTimeout;
+  }
   if (deadline_ && *deadline_ <= now) {
     return cancel(now, silence_reason(endpoint_, connection_, what_is_late() + " '" + name_ + "'"));
   }

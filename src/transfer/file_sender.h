@@ -119,6 +119,7 @@ class FileSender {
   bool wants_renewal_ = false;
   std::optional<std::uint16_t> places_;
   std::uint64_t window_ = 0;
+  std::uint64_t taken_ = 0;  // by the transport, at the latest turn
   std::uint64_t next_base_ = 0;
   std::uint64_t confirmed_ = 0;
   std::map<MessageId, Stream> streams_;

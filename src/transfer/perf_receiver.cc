@@ -16,12 +16,12 @@ constexpr std::size_t kMaxBeyond = 1024;
 PerfReceiver::PerfReceiver(const Options& options, trace::CostSink* cost)
     : options_(options), cost_(cost), logical_bytes_(options.streams), finished_(options.streams) {}
 
-std::optional<std::uint64_t> PerfReceiver::on_stream_begin(Instant now, InboundStream& stream) {
+bool PerfReceiver::on_stream_begin(Instant now, InboundStream& stream) {
   if (frozen_ || stream.header.transfer != options_.session || stream.header.logical >= options_.streams) {
-    return std::nullopt;
+    return false;
   }
   if (spare_.empty()) {
-    if (slots_.size() >= kMaxOpen) return std::nullopt;
+    if (slots_.size() >= kMaxOpen) return false;
     slots_.push_back(std::make_unique<Slot>());
     spare_.push_back(slots_.back().get());
   }
@@ -34,7 +34,7 @@ std::optional<std::uint64_t> PerfReceiver::on_stream_begin(Instant now, InboundS
   slot->used = true;
   stream.tag = slot;
   if (!first_at_) first_at_ = now;
-  return options_.window;
+  return true;
 }
 
 void PerfReceiver::on_stream_end(InboundStream& stream) {

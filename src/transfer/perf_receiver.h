@@ -21,14 +21,13 @@ class PerfReceiver {
   struct Options {
     std::uint64_t session = 0;
     std::uint16_t streams = 1;
-    std::uint64_t window = 0;
     bool digest = true;
   };
   // `cost` outlives it.
   PerfReceiver(const Options& options, trace::CostSink* cost);
 
-  // As StreamConsumer, for streams whose header names the session.
-  [[nodiscard]] std::optional<std::uint64_t> on_stream_begin(Instant now, InboundStream& stream);
+  // As StreamConsumer, for streams whose header names the session. False refuses the stream.
+  [[nodiscard]] bool on_stream_begin(Instant now, InboundStream& stream);
   [[nodiscard]] bool on_stream_bytes(Instant now, StreamInbox& inbox, InboundStream& stream, ByteView bytes) {
     auto* const slot = static_cast<Slot*>(stream.tag);
     if (frozen_) [[unlikely]]

@@ -22,7 +22,6 @@ PerfRun::PerfRun(Endpoint& endpoint, const Options& options, PerfObserver& obser
   if (options_.receives) {
     receiver_ = std::make_unique<PerfReceiver>(PerfReceiver::Options{.session = options_.plan.session,
                                                                      .streams = options_.plan.streams,
-                                                                     .window = options_.window,
                                                                      .digest = options_.plan.digest},
                                                cost_);
   }
@@ -42,7 +41,7 @@ void PerfRun::attach(Instant now, ConnectionId connection) {
   endpoint_.set_rate_limit(now, connection, options_.rate);
   if (options_.role == Role::kServer) {
     if (options_.congestion) endpoint_.set_congestion(now, connection, *options_.congestion);
-    send_or_fail(now, PerfReady{.session = session(), .window = options_.window});
+    send_or_fail(now, PerfReady{.session = session(), .window = told_window()});
     answer_deadline_.reset();
     return begin(now);
   }
@@ -62,12 +61,17 @@ void PerfRun::send_start(Instant now) {
       std::chrono::duration_cast<std::chrono::milliseconds>(plan.duration).count(), 0, UINT32_MAX));
   start.rate = options_.rate ? options_.rate->bits_per_second() : 0;
   start.target_bytes = plan.target_bytes;
-  start.window = options_.window;
+  start.window = told_window();
   start.progress_ms = static_cast<std::uint32_t>(
       std::clamp<Duration::rep>(options_.progress_interval / std::chrono::milliseconds(1), 0, 60'000));
   const auto sent = endpoint_.send(now, connection_, Body::owned(encode_control(start)));
   if (!sent) return fail(sent.error().message);
   start_message_ = *sent;
+}
+
+// What arrives is read at once: the transport's flow control needs no other beside it.
+std::uint64_t PerfRun::told_window() const {
+  return inbox_->flow() ? kNoWindow : options_.window;
 }
 
 // The connection is agreed on: data flows, or goes on flowing.
@@ -386,7 +390,8 @@ std::optional<std::string> PerfRun::disagreement() const {
 }
 
 std::optional<std::uint64_t> PerfRun::on_stream_begin(Instant now, InboundStream& stream) {
-  return receiver_ && !ended() ? receiver_->on_stream_begin(now, stream) : std::nullopt;
+  if (!receiver_ || ended() || !receiver_->on_stream_begin(now, stream)) return std::nullopt;
+  return told_window();
 }
 bool PerfRun::on_stream_bytes(Instant now, InboundStream& stream, ByteView bytes) {
   return receiver_->on_stream_bytes(now, *inbox_, stream, bytes);

@@ -58,7 +58,7 @@ class PerfRun final : public StreamConsumer {
     PerfPlan plan;
     bool sends = true;
     bool receives = false;
-    std::uint64_t window = 0;                  // of streams to this side
+    std::uint64_t window = 0;                  // of streams to this side, where the transport has no flow control
     std::uint64_t peer_window = 0;             // of streams to the other side; a client learns it from the server
     std::optional<Bandwidth> rate;             // of either direction
     std::optional<CongestionKind> congestion;  // of the server; none: its own choice
@@ -122,6 +122,7 @@ class PerfRun final : public StreamConsumer {
  private:
   void begin(Instant now);
   void send_start(Instant now);
+  [[nodiscard]] std::uint64_t told_window() const;
   void on_cut(const PerfCut& cut);
   void on_progress(const PerfProgress& progress);
   void send_cut(Instant now);

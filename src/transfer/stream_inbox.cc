@@ -15,7 +15,11 @@ constexpr Duration kCheckInterval = 5s;
 }  // namespace
 
 StreamInbox::StreamInbox(Endpoint& endpoint, ConnectionId connection, StreamConsumer& consumer)
-    : endpoint_(endpoint), connection_(connection), consumer_(consumer) {}
+    : endpoint_(endpoint),
+      connection_(connection),
+      consumer_(consumer),
+      flow_(endpoint.flow_windows(connection)),
+      by_hand_(flow_ && flow_->by_hand) {}
 
 void StreamInbox::on_other_chunk(Instant now, const StreamChunk& chunk) {
   auto [position, is_new] = streams_.try_emplace(chunk.stream_id);
@@ -37,6 +41,7 @@ void StreamInbox::on_other_chunk(Instant now, const StreamChunk& chunk) {
       break;
     case Kind::kControl: collect_control(now, entry, bytes); break;
     case Kind::kForeign:
+      pass(chunk.stream_id, bytes.size());
       consumer_.on_foreign_bytes(now, chunk.stream_id, bytes, chunk.finished());
       if (chunk.finished()) erase(chunk.stream_id);
       break;
@@ -54,12 +59,14 @@ bool StreamInbox::take_prefix(Instant now, Entry& entry, ByteView& bytes) {
   if (is_control(prefix)) {
     if (entry.stream.total > kMaxControlBytes) return false;
     entry.kind = Kind::kControl;
+    pass(entry.stream.id, prefix.size());
     entry.control.reserve(entry.stream.total);
     entry.control.assign(prefix.begin(), prefix.end());
     return true;
   }
   if (prefix.size() < kStreamMagic.size() || !std::equal(kStreamMagic.begin(), kStreamMagic.end(), prefix.begin())) {
     entry.kind = Kind::kForeign;
+    pass(entry.stream.id, prefix.size());
     consumer_.on_foreign_bytes(now, entry.stream.id, prefix, false);
     return true;
   }
@@ -74,7 +81,7 @@ bool StreamInbox::take_prefix(Instant now, Entry& entry, ByteView& bytes) {
   if (!window) return false;
   entry.kind = Kind::kData;
   stream.window = *window;
-  stream.limit = *window;
+  stream.limit = std::min(*window, stream.total);
   consume(now, stream, kStreamHeaderSize);
   return true;
 }
@@ -86,6 +93,10 @@ void StreamInbox::deliver(Instant now, Entry& entry, ByteView bytes) {
     return drop(now, entry);
   }
   if (stream.received == stream.total) [[unlikely]] {
+    if (by_hand_ && stream.consumed < stream.total) {
+      unread_.insert_or_assign(
+          stream.id, Unread{.transfer = stream.header.transfer, .bytes = stream.total - stream.consumed});
+    }
     consumer_.on_stream_end(now, stream);
     erase(stream.id);
   }
@@ -93,6 +104,7 @@ void StreamInbox::deliver(Instant now, Entry& entry, ByteView bytes) {
 
 void StreamInbox::collect_control(Instant now, Entry& entry, ByteView bytes) {
   entry.control.insert(entry.control.end(), bytes.begin(), bytes.end());
+  pass(entry.stream.id, bytes.size());
   if (entry.control.size() < entry.stream.total) return;
   const std::vector<std::uint8_t> message = std::move(entry.control);
   erase(entry.stream.id);
@@ -108,8 +120,25 @@ void StreamInbox::grant(Instant now, InboundStream& stream) {
 }
 
 void StreamInbox::consume(Instant now, std::uint32_t stream_id, std::uint64_t bytes) {
-  const auto found = streams_.find(stream_id);
-  if (found != streams_.end() && found->second->kind == Kind::kData) consume(now, found->second->stream, bytes);
+  if (const auto found = streams_.find(stream_id); found != streams_.end()) {
+    if (found->second->kind == Kind::kData) consume(now, found->second->stream, bytes);
+    return;
+  }
+  const auto ended = unread_.find(stream_id);
+  if (ended == unread_.end()) return;
+  const std::uint64_t read = std::min(bytes, ended->second.bytes);
+  endpoint_.consume(connection_, stream_id, read);
+  ended->second.bytes -= read;
+  if (ended->second.bytes == 0) unread_.erase(ended);
+}
+
+void StreamInbox::release(std::uint64_t transfer) {
+  for (auto next = unread_.begin(); next != unread_.end();) {
+    const auto ended = next++;
+    if (ended->second.transfer != transfer) continue;
+    endpoint_.consume(connection_, ended->first, ended->second.bytes);
+    unread_.erase(ended);
+  }
 }
 
 void StreamInbox::forget(const void* tag) {

@@ -1,8 +1,9 @@
 // Incoming streams of one connection, told apart by their first bytes: data streams go to a StreamConsumer with their
 // header taken off, control messages in streams and streams of other applications are handed over as they are. Grants
-// credit: how far the sender of each stream may go (docs/file_transfer.md section 3). Owned by whoever speaks the
-// protocol on the connection; fed with its StreamChunk and StreamAborted events. Everything in a stream is hostile: a
-// stream that breaks a rule is refused, its connection lives on.
+// credit: how far the sender of each stream may go (docs/file_transfer.md section 3), unless the transport does, whose
+// flow control it tells what has been consumed. Owned by whoever speaks the protocol on the connection; fed with its
+// StreamChunk and StreamAborted events. Everything in a stream is hostile: a stream that breaks a rule is refused, its
+// connection lives on.
 #pragma once
 
 #include <array>
@@ -14,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "transfer/credit_window.h"
 #include "transfer/stream_header.h"
 #include "transport/endpoint.h"
 
@@ -34,7 +36,8 @@ struct InboundStream {
 class StreamConsumer {
  public:
   virtual ~StreamConsumer() = default;
-  // A header has been read. The window of the stream, as the sender was told it; nothing refuses the stream.
+  // A header has been read. The window of the stream, as the sender was told it (kNoWindow: the stream gets no credit
+  // of this protocol); nothing refuses the stream.
   [[nodiscard]] virtual std::optional<std::uint64_t> on_stream_begin(Instant now, InboundStream& stream) = 0;
   // The next bytes behind the header. The consumer calls StreamInbox::consume() when it has done with them, now or
   // later. False refuses the rest of the stream.
@@ -86,11 +89,19 @@ class StreamInbox {
   // The same from within on_stream_bytes().
   void consume(Instant now, InboundStream& stream, std::uint64_t bytes) {
     stream.consumed += bytes;
+    if (by_hand_) endpoint_.consume(connection_, stream.id, bytes);
     if (stream.limit < stream.total && stream.consumed + stream.window - stream.limit >= stream.window / 4)
       grant(now, stream);
   }
   // Sets the tag of its streams to null: they are kept alive no longer.
   void forget(const void* tag);
+  // Nothing of the transfer is consumed any more: what has not been of its complete streams counts as consumed.
+  void release(std::uint64_t transfer);
+
+  // What the transport grants the streams of the connection; absent where only this protocol's credit holds them back.
+  [[nodiscard]] const std::optional<FlowWindows>& flow() const { return flow_; }
+  // The transport's credit follows consume().
+  [[nodiscard]] bool by_hand() const { return by_hand_; }
 
   // Keeps streams alive whose senders wait for credit, and repeats credit that could not be queued.
   [[nodiscard]] std::optional<Instant> next_timeout() const;
@@ -109,11 +120,21 @@ class StreamInbox {
     std::vector<std::uint8_t> control;
   };
 
+  // A complete stream, bytes of which are still to be consumed.
+  struct Unread {
+    std::uint64_t transfer = 0;
+    std::uint64_t bytes = 0;
+  };
+
   void on_other_chunk(Instant now, const StreamChunk& chunk);
   // Decides what a stream is once enough of it has arrived; returns what is left of `bytes`. False: refused.
   [[nodiscard]] bool take_prefix(Instant now, Entry& entry, ByteView& bytes);
   void deliver(Instant now, Entry& entry, ByteView bytes);
   void collect_control(Instant now, Entry& entry, ByteView bytes);
+  // Bytes that are done with as they come, of a stream without a window.
+  void pass(std::uint32_t stream_id, std::uint64_t bytes) {
+    if (by_hand_) endpoint_.consume(connection_, stream_id, bytes);
+  }
   void grant(Instant now, InboundStream& stream);
   void drop(Instant now, Entry& entry);
   void erase(std::uint32_t stream_id);
@@ -121,7 +142,10 @@ class StreamInbox {
   Endpoint& endpoint_;
   ConnectionId connection_;
   StreamConsumer& consumer_;
+  std::optional<FlowWindows> flow_;
+  bool by_hand_;
   std::map<std::uint32_t, std::unique_ptr<Entry>> streams_;
+  std::map<std::uint32_t, Unread> unread_;  // by stream; only where the transport's credit follows consume()
   std::uint32_t last_id_ = 0;  // of the last chunk: runs come from one stream
   Entry* last_ = nullptr;
   std::optional<Instant> next_check_;

@@ -92,6 +92,12 @@ class Endpoint {
   // Flow control (docs/extended_sessions.md, section 9); no effect where the peer has none. The application has read so
   // many bytes of the stream, where it says so by hand; also of one that has ended.
   void consume(ConnectionId connection, std::uint32_t stream_id, std::uint64_t bytes);
+  // What this side grants the streams of a connection; absent where the peer has no flow control, and before the
+  // connection is established.
+  [[nodiscard]] std::optional<FlowWindows> flow_windows(ConnectionId connection) const;
+  // What connections grant in place of Config::handshake.flow, for an owner that knows it only when its socket is open.
+  // Requires that no connection has begun.
+  void set_flow_windows(const FlowWindows& windows);
   // While a stream is paused what arrives of it counts as unread, so that its sender stops after a window. False when
   // no such stream is open, or there is no flow control.
   bool set_paused(ConnectionId connection, std::uint32_t stream_id, bool paused);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
 #include "transport/batch_writer.h"
 #include "transport/connection.h"
 #include "transport/endpoint.h"
@@ -109,6 +110,18 @@ std::optional<ConnectionStatistics> Endpoint::statistics(ConnectionId connection
   const Connection* found = find(connection);
   if (found == nullptr) return std::nullopt;
   return found->statistics();
+}
+
+std::optional<FlowWindows> Endpoint::flow_windows(ConnectionId connection) const {
+  const Connection* const found = find(connection);
+  const Session* const session = found == nullptr ? nullptr : found->session();
+  if (session == nullptr || !session->has(wire::capability::kFlowControl)) return std::nullopt;
+  return config_.handshake.flow;
+}
+
+void Endpoint::set_flow_windows(const FlowWindows& windows) {
+  GODWIT_ASSERT(open_ == 0);
+  config_.handshake.flow = windows;
 }
 
 Endpoint::Liveness Endpoint::liveness(ConnectionId connection) const {
