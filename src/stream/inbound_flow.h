@@ -81,8 +81,8 @@ class InboundFlow {
   [[nodiscard]] bool receive_late(std::uint32_t id, std::uint64_t bytes);
   // A reset of a stream that has no slot and is not complete. False when it contradicts what has come.
   [[nodiscard]] bool reset_ended(std::uint32_t id, std::uint64_t final_bytes);
-  // Bytes of a complete stream that have been read, where that is said by hand. Those of a stream that has been reset or
-  // given up count as read already.
+  // Bytes of a complete stream that have been read, where that is said by hand. Those of a stream that has been reset
+  // or given up count as read already.
   void consume_ended(std::uint32_t id, std::uint64_t bytes);
 
   // --- What the peer is to be told ---
