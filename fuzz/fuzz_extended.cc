@@ -86,8 +86,7 @@ void check_offer(ByteView payload) {
 // Any bytes as the answer to an offer.
 void check_answer(ByteView trailing) {
   test::Party alice(1);
-  auto offer =
-      ExtendedOffer::make(test::kStart, alice.context, test::kBob, fixed_key_pair(0).public_key(), {}, PublicKey());
+  auto offer = test::make_offer(alice.context, fixed_key_pair(0).public_key(), {}, fixed_key_pair(1));
   GODWIT_ASSERT(offer.has_value());
   GODWIT_ASSERT(!offer->read(trailing).secrets);
 }

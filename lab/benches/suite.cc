@@ -41,6 +41,7 @@ const std::vector<Row>& all_rows() {
     add_level1_queues(rows);
     add_level1_recovery(rows);
     add_level1_endpoints(rows);
+    add_level1_handshakes(rows);
     add_level2_raw(rows);
     add_level2_backends(rows);
     add_level2_transport(rows);
@@ -91,6 +92,16 @@ std::vector<LadderPlan> all_ladders() {
        .title = "A connection's whole life on both sides by the form of the session",
        .steps = {{"deployed form", "level1/endpoints/handshake", "two agreements of keys"},
                  {"extended session", "level1/endpoints/handshake-extended", "Noise IK besides"}}},
+      {.name = "accepting",
+       .title = "An acceptor's side of the handshake of an extended session",
+       .steps = {{"a new peer", "level1/handshakes/accept-extended", "a key pair and four agreements"},
+                 {"key pair made before", "level1/handshakes/accept-extended-prepared", "four agreements"},
+                 {"peer known", "level1/handshakes/accept-extended-returning", "three agreements"}}},
+      {.name = "initiating",
+       .title = "An initiator's side of the handshake of an extended session",
+       .steps = {{"a new peer", "level1/handshakes/initiate-extended", "a key pair and four agreements"},
+                 {"key pair made before", "level1/handshakes/initiate-extended-prepared", "four agreements"},
+                 {"peer known", "level1/handshakes/initiate-extended-returning", "three agreements"}}},
       {.name = "buffer",
        .title = "Goodput of one stream by the receive buffer of the socket",
        .steps = {{"208 KiB", "level2/transport/buffer-208k", "what a system grants without being asked"},

@@ -150,6 +150,7 @@ void add_level0_wire(Rows& rows);
 void add_level1_queues(Rows& rows);
 void add_level1_recovery(Rows& rows);
 void add_level1_endpoints(Rows& rows);
+void add_level1_handshakes(Rows& rows);
 void add_level2_raw(Rows& rows);
 void add_level2_backends(Rows& rows);
 void add_level2_transport(Rows& rows);

@@ -1,11 +1,9 @@
 #include "crypto/hkdf.h"
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
-#include <vector>
+#include <memory>
 
 #include "base/assert.h"
 
@@ -15,41 +13,69 @@ namespace {
 constexpr std::array<std::uint8_t, 1> kFirstBlock{0x01};
 constexpr std::array<std::uint8_t, 1> kSecondBlock{0x02};
 
-// The pieces end to end, wiped afterwards: some of them are secrets.
-class Joined {
+struct FreeDigest {
+  void operator()(EVP_MD* digest) const noexcept { EVP_MD_free(digest); }
+};
+// Freeing a context wipes what it holds.
+struct FreeContext {
+  void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
+};
+
+// Fetching searches the providers by name, which costs more than a digest; the fetched object never changes. SHA256()
+// and HMAC() of the library fetch at each call.
+const EVP_MD* algorithm() {
+  static const std::unique_ptr<EVP_MD, FreeDigest> fetched(EVP_MD_fetch(nullptr, "SHA256", nullptr));
+  return fetched.get();
+}
+
+// One digest after another. Nothing but a lack of memory makes the library fail, and no key may come of that.
+class Sha256 {
  public:
-  explicit Joined(std::initializer_list<ByteView> pieces) {
-    std::size_t size = 0;
-    for (const ByteView piece : pieces) size += piece.size();
-    bytes_.reserve(size);
-    for (const ByteView piece : pieces) bytes_.insert(bytes_.end(), piece.begin(), piece.end());
+  Sha256() : context_(EVP_MD_CTX_new()) { GODWIT_ASSERT(context_ != nullptr); }
+
+  void begin() { GODWIT_ASSERT(EVP_DigestInit_ex2(context_.get(), algorithm(), nullptr) == 1); }
+  void add(ByteView piece) { GODWIT_ASSERT(EVP_DigestUpdate(context_.get(), piece.data(), piece.size()) == 1); }
+  void end(std::array<std::uint8_t, kHashSize>& digest) {
+    GODWIT_ASSERT(EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) == 1);
   }
-  ~Joined() { wipe(bytes_); }
-  Joined(const Joined&) = delete;
-  Joined& operator=(const Joined&) = delete;
-  [[nodiscard]] const std::vector<std::uint8_t>& bytes() const { return bytes_; }
 
  private:
-  std::vector<std::uint8_t> bytes_;
+  std::unique_ptr<EVP_MD_CTX, FreeContext> context_;
 };
 
 }  // namespace
 
 std::array<std::uint8_t, kHashSize> sha256(std::initializer_list<ByteView> pieces) {
-  const Joined joined(pieces);
   std::array<std::uint8_t, kHashSize> digest{};
-  SHA256(joined.bytes().data(), joined.bytes().size(), digest.data());
+  Sha256 sha;
+  sha.begin();
+  for (const ByteView piece : pieces) sha.add(piece);
+  sha.end(digest);
   return digest;
 }
 
+// RFC 2104.
 Secret hmac_sha256(ByteView key, std::initializer_list<ByteView> pieces) {
-  const Joined joined(pieces);
+  constexpr std::size_t kBlock = 64;
+  std::array<std::uint8_t, kBlock> padded{};
+  if (key.size() <= kBlock) {
+    std::ranges::copy(key, padded.begin());
+  } else {
+    std::ranges::copy(Secret(sha256({key})).bytes, padded.begin());
+  }
   Secret result;
-  unsigned int size = 0;
-  const unsigned char* done = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), joined.bytes().data(),
-                                   joined.bytes().size(), result.bytes.data(), &size);
-  // Nothing but a lack of memory makes it fail, and no key may come of that.
-  GODWIT_ASSERT(done != nullptr && size == kHashSize);
+  Sha256 sha;
+  for (std::uint8_t& byte : padded) byte ^= 0x36;
+  sha.begin();
+  sha.add(padded);
+  for (const ByteView piece : pieces) sha.add(piece);
+  sha.end(result.bytes);
+  for (std::uint8_t& byte : padded) byte ^= 0x36 ^ 0x5c;
+  sha.begin();
+  sha.add(padded);
+  sha.add(result.bytes);
+  sha.end(result.bytes);
+  wipe(padded);
   return result;
 }
 

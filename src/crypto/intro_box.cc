@@ -13,24 +13,18 @@ namespace {
 constexpr std::array<std::uint8_t, kChachaNonceSize> kZeroNonce{};
 constexpr std::size_t kCiphertextOffset = 1 + kPublicKeySize;
 
-// X25519 output, wiped when its user is done.
-struct SharedSecret {
-  SharedSecret() = default;
-  ~SharedSecret() { wipe(bytes); }
-  SharedSecret(const SharedSecret&) = delete;
-  SharedSecret& operator=(const SharedSecret&) = delete;
-  std::array<std::uint8_t, kSharedSecretSize> bytes{};
-};
-
 }  // namespace
 
-bool seal_intro(const PublicKey& recipient, const KeyPair& ephemeral, ByteView plaintext, MutableBytes out) {
+bool seal_intro(const PublicKey& ephemeral, const Secret& shared, ByteView plaintext, MutableBytes out) {
   GODWIT_ASSERT(out.size() >= plaintext.size() + kIntroOverhead);
-  SharedSecret shared;
-  if (!ephemeral.agree(recipient, shared.bytes)) return false;
   out[0] = kIntroType;
-  std::ranges::copy(ephemeral.public_key().bytes(), out.begin() + 1);
+  std::ranges::copy(ephemeral.bytes(), out.begin() + 1);
   return chacha20_poly1305_seal(shared.bytes, kZeroNonce, {}, plaintext, out.data() + kCiphertextOffset);
+}
+
+bool seal_intro(const PublicKey& recipient, const KeyPair& ephemeral, ByteView plaintext, MutableBytes out) {
+  Secret shared;
+  return ephemeral.agree(recipient, shared.bytes) && seal_intro(ephemeral.public_key(), shared, plaintext, out);
 }
 
 bool seal_intro(const PublicKey& recipient, const SecretKey& ephemeral, ByteView plaintext, MutableBytes out) {
@@ -38,17 +32,19 @@ bool seal_intro(const PublicKey& recipient, const SecretKey& ephemeral, ByteView
   return pair && seal_intro(recipient, *pair, plaintext, out);
 }
 
-std::optional<std::size_t> open_intro(const KeyPair& recipient, ByteView datagram, MutableBytes plaintext_out) {
+std::optional<std::size_t> open_intro(const KeyPair& recipient, ByteView datagram, MutableBytes plaintext_out,
+                                      Secret* shared_out) {
   if (datagram.size() < kIntroOverhead || datagram[0] != kIntroType) return std::nullopt;
   const std::size_t plaintext_size = datagram.size() - kIntroOverhead;
   GODWIT_ASSERT(plaintext_out.size() >= plaintext_size);
-  SharedSecret shared;
+  Secret shared;
   const PublicKey ephemeral(datagram.subspan<1, kPublicKeySize>());
   if (!recipient.agree(ephemeral, shared.bytes)) return std::nullopt;
   if (!chacha20_poly1305_open(shared.bytes, kZeroNonce, {}, datagram.subspan(kCiphertextOffset),
                               plaintext_out.data())) {
     return std::nullopt;
   }
+  if (shared_out != nullptr) *shared_out = shared;
   return plaintext_size;
 }
 

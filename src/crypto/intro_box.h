@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/bytes.h"
+#include "crypto/hkdf.h"
 #include "crypto/keypair.h"
 
 namespace godwit {
@@ -24,12 +25,14 @@ inline constexpr std::size_t kIntroOverhead = 1 + kPublicKeySize + 16;
                               MutableBytes out);
 [[nodiscard]] bool seal_intro(const PublicKey& recipient, const SecretKey& ephemeral, ByteView plaintext,
                               MutableBytes out);
+// The same with the agreement of the ephemeral secret with the recipient's key, which must not be of low order.
+[[nodiscard]] bool seal_intro(const PublicKey& ephemeral, const Secret& shared, ByteView plaintext, MutableBytes out);
 
 // Opens `datagram` into the front of `plaintext_out` (at least datagram.size() - kIntroOverhead bytes, no overlap) and
 // returns the plaintext's length. Nothing when the datagram is shorter than kIntroOverhead, has another type byte,
 // names an ephemeral key of low order, or fails its tag; `plaintext_out` then holds no plaintext. Costs one X25519
-// operation.
+// operation, whose result is left in `shared` where that is given and the intro has been opened.
 [[nodiscard]] std::optional<std::size_t> open_intro(const KeyPair& recipient, ByteView datagram,
-                                                    MutableBytes plaintext_out);
+                                                    MutableBytes plaintext_out, Secret* shared = nullptr);
 
 }  // namespace godwit

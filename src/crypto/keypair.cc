@@ -1,6 +1,8 @@
 #include "crypto/keypair.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
 #include <algorithm>
 #include <utility>
@@ -8,12 +10,44 @@
 namespace godwit {
 namespace {
 
-struct FreeContext {
-  void operator()(EVP_PKEY_CTX* context) const noexcept { EVP_PKEY_CTX_free(context); }
-};
-struct FreePublicKey {
+struct FreeLibraryKey {
   void operator()(EVP_PKEY* key) const noexcept { EVP_PKEY_free(key); }
 };
+struct FreeLibraryContext {
+  void operator()(EVP_PKEY_CTX* context) const noexcept { EVP_PKEY_CTX_free(context); }
+};
+using LibraryKey = std::unique_ptr<EVP_PKEY, FreeLibraryKey>;
+using LibraryContext = std::unique_ptr<EVP_PKEY_CTX, FreeLibraryContext>;
+
+// The point whose multiples are the public keys (RFC 7748 section 4.1).
+constexpr std::array<std::uint8_t, kPublicKeySize> kBasePoint{9};
+
+// Copied where an object for a peer's key is needed, which is cheaper than making one from bytes. It never changes.
+EVP_PKEY* any_public_key() {
+  static const LibraryKey key(
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, kBasePoint.data(), kBasePoint.size()));
+  return key.get();
+}
+
+// EVP_PKEY_new_raw_private_key() would derive the public key, by code that is slower than an agreement with the base
+// point and whose result an agreement does not need. So the library is given one, of zeros, that nobody asks it for.
+LibraryKey private_key(const SecretKey& secret) {
+  std::array<std::uint8_t, kPublicKeySize> no_key{};
+  std::array<std::uint8_t, kSecretKeySize> bytes;
+  std::ranges::copy(secret.bytes(), bytes.begin());
+  OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, no_key.data(), no_key.size()),
+      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, bytes.data(), bytes.size()),
+      OSSL_PARAM_construct_end()};
+  const LibraryContext context(EVP_PKEY_CTX_new_from_name(nullptr, "X25519", nullptr));
+  EVP_PKEY* key = nullptr;
+  if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR, parameters) != 1) {
+    key = nullptr;
+  }
+  wipe(bytes);
+  return LibraryKey(key);
+}
 
 }  // namespace
 
@@ -72,8 +106,12 @@ void KeyPair::FreeKey::operator()(evp_pkey_st* key) const noexcept {
   EVP_PKEY_free(key);
 }
 
-KeyPair::KeyPair(SecretKey secret, const PublicKey& public_key, KeyHandle handle)
-    : secret_(std::move(secret)), public_key_(public_key), handle_(std::move(handle)) {}
+void KeyPair::FreeContext::operator()(evp_pkey_ctx_st* context) const noexcept {
+  EVP_PKEY_CTX_free(context);
+}
+
+KeyPair::KeyPair(SecretKey secret, ContextHandle context, KeyHandle peer)
+    : secret_(std::move(secret)), context_(std::move(context)), peer_(std::move(peer)) {}
 
 Result<KeyPair> KeyPair::generate(RandomSource& random) {
   return from_secret(SecretKey::generate(random));
@@ -87,23 +125,25 @@ Result<KeyPair> KeyPair::from_secret(ByteView secret) {
 }
 
 Result<KeyPair> KeyPair::from_secret(SecretKey secret) {
-  KeyHandle handle(EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, secret.bytes().data(), kSecretKeySize));
-  std::array<std::uint8_t, kPublicKeySize> public_bytes{};
-  std::size_t size = public_bytes.size();
-  if (!handle || EVP_PKEY_get_raw_public_key(handle.get(), public_bytes.data(), &size) != 1 || size != kPublicKeySize) {
-    return failure(ErrorCode::kSystem, "OpenSSL could not make an X25519 key pair");
+  const LibraryKey key = private_key(secret);
+  ContextHandle context(key ? EVP_PKEY_CTX_new(key.get(), nullptr) : nullptr);
+  KeyHandle peer(any_public_key() != nullptr ? EVP_PKEY_dup(any_public_key()) : nullptr);
+  if (context && peer && EVP_PKEY_derive_init(context.get()) == 1) {
+    KeyPair pair(std::move(secret), std::move(context), std::move(peer));
+    std::array<std::uint8_t, kPublicKeySize> public_bytes{};
+    if (pair.agree(PublicKey(kBasePoint), public_bytes)) {
+      pair.public_key_ = PublicKey(public_bytes);
+      return pair;
+    }
   }
-  return KeyPair(std::move(secret), PublicKey(public_bytes), std::move(handle));
+  return failure(ErrorCode::kSystem, "OpenSSL could not make an X25519 key pair");
 }
 
 bool KeyPair::agree(const PublicKey& peer, std::span<std::uint8_t, kSharedSecretSize> shared) const {
-  const std::unique_ptr<EVP_PKEY, FreePublicKey> peer_key(
-      EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, peer.bytes().data(), kPublicKeySize));
-  const std::unique_ptr<EVP_PKEY_CTX, FreeContext> context(EVP_PKEY_CTX_new(handle_.get(), nullptr));
   std::size_t size = shared.size();
-  const bool derived = peer_key && context && EVP_PKEY_derive_init(context.get()) == 1 &&
-                       EVP_PKEY_derive_set_peer_ex(context.get(), peer_key.get(), 0) == 1 &&
-                       EVP_PKEY_derive(context.get(), shared.data(), &size) == 1 && size == kSharedSecretSize;
+  const bool derived = EVP_PKEY_set1_encoded_public_key(peer_.get(), peer.bytes().data(), kPublicKeySize) == 1 &&
+                       EVP_PKEY_derive_set_peer_ex(context_.get(), peer_.get(), 0) == 1 &&
+                       EVP_PKEY_derive(context_.get(), shared.data(), &size) == 1 && size == kSharedSecretSize;
   // OpenSSL refuses the all-zero result as well; whether it does is not left to its version.
   std::uint8_t any_bit = 0;
   for (const std::uint8_t byte : shared) any_bit = static_cast<std::uint8_t>(any_bit | byte);

@@ -19,7 +19,8 @@
 #include "base/random.h"
 #include "base/result.h"
 
-struct evp_pkey_st;  // OpenSSL's EVP_PKEY
+struct evp_pkey_st;      // OpenSSL's EVP_PKEY
+struct evp_pkey_ctx_st;  // and EVP_PKEY_CTX
 
 namespace godwit {
 
@@ -71,20 +72,21 @@ class SecretKey {
   std::array<std::uint8_t, kSecretKeySize> bytes_;
 };
 
-// A secret and its public key. Movable; a moved-from pair may only be destroyed or assigned to.
+// A secret and its public key, with what the library needs for agreements, made once. Used by one thread at a time.
+// Movable; a moved-from pair may only be destroyed or assigned to.
 class KeyPair {
  public:
   [[nodiscard]] static Result<KeyPair> generate(RandomSource& random);
   // `secret` must have 32 bytes (kInvalidArgument otherwise). They are clamped where they are used (RFC 7748 section
   // 5).
   [[nodiscard]] static Result<KeyPair> from_secret(ByteView secret);
-  // kSystem when the cryptographic library fails.
+  // One X25519 operation. kSystem when the cryptographic library fails.
   [[nodiscard]] static Result<KeyPair> from_secret(SecretKey secret);
 
   [[nodiscard]] const PublicKey& public_key() const noexcept { return public_key_; }
   [[nodiscard]] const SecretKey& secret() const noexcept { return secret_; }
 
-  // X25519(secret, peer) into `shared`. False, and `shared` all zero, when the result is all zero, which means that
+  // X25519(secret, peer) into `shared`, one operation. False, and `shared` all zero, when the result is all zero, which means that
   // the peer's key is a point of low order (RFC 7748 section 6.1, wire spec W17). The caller wipes `shared`.
   [[nodiscard]] bool agree(const PublicKey& peer, std::span<std::uint8_t, kSharedSecretSize> shared) const;
 
@@ -92,12 +94,19 @@ class KeyPair {
   struct FreeKey {
     void operator()(evp_pkey_st* key) const noexcept;
   };
+  struct FreeContext {
+    void operator()(evp_pkey_ctx_st* context) const noexcept;
+  };
   using KeyHandle = std::unique_ptr<evp_pkey_st, FreeKey>;
-  KeyPair(SecretKey secret, const PublicKey& public_key, KeyHandle handle);
+  using ContextHandle = std::unique_ptr<evp_pkey_ctx_st, FreeContext>;
+  KeyPair(SecretKey secret, ContextHandle context, KeyHandle peer);
 
   SecretKey secret_;
   PublicKey public_key_;
-  KeyHandle handle_;  // the library's form of secret_, made once: an intro costs one scalar multiplication
+  // Objects of the library cost a tenth of an agreement to make. The first one holds secret_ in the library's form, the
+  // second one takes the peer's key of each agreement.
+  ContextHandle context_;
+  KeyHandle peer_;
 };
 
 // KeyPair::agree for a secret whose public key is not needed otherwise. Slower: it derives the public key first.

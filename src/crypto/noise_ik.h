@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "crypto/hkdf.h"
 #include "crypto/keypair.h"
+#include "crypto/static_agreements.h"
 
 namespace godwit {
 
@@ -25,15 +26,26 @@ class NoiseIk {
   static constexpr std::size_t kFirstOverhead = kPublicKeySize + kPublicKeySize + 16 + 16;
   static constexpr std::size_t kSecondOverhead = kPublicKeySize + 16;
 
-  // `self` outlives the object.
-  [[nodiscard]] static NoiseIk initiator(ByteView prologue, const KeyPair& self, const PublicKey& responder);
-  [[nodiscard]] static NoiseIk responder(ByteView prologue, const KeyPair& self);
+  // `self` outlives the object, as does `statics`, where agreements of `self` with static keys are kept; null: nowhere.
+  [[nodiscard]] static NoiseIk initiator(ByteView prologue, const KeyPair& self, const PublicKey& responder,
+                                         StaticAgreements* statics = nullptr);
+  [[nodiscard]] static NoiseIk responder(ByteView prologue, const KeyPair& self, StaticAgreements* statics = nullptr);
 
-  // -> e, es, s, ss. `out` has payload.size() + kFirstOverhead bytes. False when a key is of low order.
-  [[nodiscard]] bool write_first(KeyPair ephemeral, ByteView payload, MutableBytes out);
-  // `payload` has message.size() - kFirstOverhead bytes. Costs two X25519 operations, one if the first tag is wrong.
-  [[nodiscard]] bool read_first(ByteView message, MutableBytes payload);
-  // <- e, ee, se. Costs three. `out` has payload.size() + kSecondOverhead bytes.
+  // What the caller has already computed: X25519 of the key pair at hand with `peer`.
+  struct Agreement {
+    PublicKey peer;
+    Secret shared;
+  };
+
+  // -> e, es, s, ss. `out` has payload.size() + kFirstOverhead bytes. Costs an X25519 operation each for es and ss;
+  // `known` may spare the one (of `ephemeral` with the responder's key), `statics` the other. False when a key is of
+  // low order.
+  [[nodiscard]] bool write_first(KeyPair ephemeral, ByteView payload, MutableBytes out,
+                                 const Agreement* known = nullptr);
+  // `payload` has message.size() - kFirstOverhead bytes. Costs the same two operations, the first one alone if the
+  // first tag is wrong. `known` is one of the static key, and spares es where its peer is the message's ephemeral key.
+  [[nodiscard]] bool read_first(ByteView message, MutableBytes payload, const Agreement* known = nullptr);
+  // <- e, ee, se. Costs two. `out` has payload.size() + kSecondOverhead bytes.
   [[nodiscard]] bool write_second(KeyPair ephemeral, ByteView payload, MutableBytes out);
   [[nodiscard]] bool read_second(ByteView message, MutableBytes payload);
 
@@ -62,14 +74,17 @@ class NoiseIk {
     void mix_key(ByteView input);
     [[nodiscard]] bool encrypt(ByteView plaintext, MutableBytes out);
     [[nodiscard]] bool decrypt(ByteView ciphertext, MutableBytes out);
-    // Mixes in X25519(pair, peer).
-    [[nodiscard]] bool mix_agreement(const KeyPair& pair, const PublicKey& peer);
+    // Mixes in X25519(pair, peer), which `known` may be.
+    [[nodiscard]] bool mix_agreement(const KeyPair& pair, const PublicKey& peer, const Agreement* known = nullptr);
   };
 
-  NoiseIk(ByteView prologue, const KeyPair& self, const PublicKey& responder);
+  NoiseIk(ByteView prologue, const KeyPair& self, const PublicKey& responder, StaticAgreements* statics);
+  // The rest of read_first(), from the agreement of the static keys on.
+  [[nodiscard]] bool open_with_static(State& state, const PublicKey& peer, ByteView sealed, MutableBytes payload);
 
   State state_;
   const KeyPair* self_;
+  StaticAgreements* statics_;
   std::optional<KeyPair> ephemeral_;
   PublicKey remote_static_;
   PublicKey remote_ephemeral_;

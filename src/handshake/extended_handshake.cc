@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "handshake/ephemeral_keys.h"
 #include "handshake/reset_tokens.h"
 
 namespace godwit {
@@ -73,16 +74,15 @@ FallbackReason fallback_reason(wire::ExtensionBlock block) {
 }
 
 std::optional<ExtendedOffer> ExtendedOffer::make(Instant now, const HandshakeContext& context,
-                                                 const SocketAddress& remote, const PublicKey& peer,
-                                                 const wire::Intro& intro, const PublicKey& outer) {
-  auto ephemeral = KeyPair::generate(*context.random);
-  if (!ephemeral) return std::nullopt;
-  ExtendedOffer offer(NoiseIk::initiator(prologue(outer.bytes(), intro), *context.self, peer),
+                                                 const SocketAddress& remote, const wire::Intro& intro,
+                                                 KeyPair ephemeral, const NoiseIk::Agreement& agreement) {
+  ExtendedOffer offer(NoiseIk::initiator(prologue(ephemeral.public_key().bytes(), intro), *context.self, agreement.peer,
+                                         context.static_agreements),
                       own_parameters(now, context, remote));
   const std::vector<std::uint8_t> parameters = encoded(offer.mine_);
   offer.block_ = begin_block(parameters.size() + NoiseIk::kFirstOverhead);
   const MutableBytes message = MutableBytes(offer.block_).subspan(wire::kExtensionHeader);
-  if (!offer.noise_.write_first(std::move(*ephemeral), parameters, message)) return std::nullopt;
+  if (!offer.noise_.write_first(std::move(ephemeral), parameters, message, &agreement)) return std::nullopt;
   return offer;
 }
 
@@ -109,10 +109,13 @@ ExtendedOffer::Answer ExtendedOffer::read(ByteView trailing) {
 
 std::optional<ExtendedRequest> ExtendedRequest::read(const HandshakeContext& context, const IntroSeen& intro) {
   if (intro.extension.size() < NoiseIk::kFirstOverhead) return std::nullopt;
-  NoiseIk noise = NoiseIk::responder(prologue(intro.fingerprint.ephemeral, intro.intro), *context.self);
+  NoiseIk noise = NoiseIk::responder(prologue(intro.fingerprint.ephemeral, intro.intro), *context.self,
+                                     context.static_agreements);
   std::array<std::uint8_t, wire::kMaxNoiseMessage> memory;
   const MutableBytes payload = MutableBytes(memory).first(intro.extension.size() - NoiseIk::kFirstOverhead);
-  if (!noise.read_first(intro.extension, payload)) return std::nullopt;
+  const NoiseIk::Agreement of_intro{.peer = PublicKey(intro.fingerprint.ephemeral),
+                                    .shared = intro.agreement.value_or(Secret())};
+  if (!noise.read_first(intro.extension, payload, intro.agreement ? &of_intro : nullptr)) return std::nullopt;
   const auto theirs = wire::decode_parameters(payload);
   if (!theirs) return std::nullopt;
   return ExtendedRequest(std::move(noise), *theirs);
@@ -120,7 +123,7 @@ std::optional<ExtendedRequest> ExtendedRequest::read(const HandshakeContext& con
 
 std::optional<ExtendedRequest::Answer> ExtendedRequest::answer(Instant now, const HandshakeContext& context,
                                                                const SocketAddress& remote) {
-  auto ephemeral = KeyPair::generate(*context.random);
+  auto ephemeral = ephemeral_key(context);
   if (!ephemeral) return std::nullopt;
   Answer answer{.secrets = {.send = {},
                             .receive = {},

@@ -35,11 +35,12 @@ struct ExtendedSecrets {
 // Of an initiator, for one attempt.
 class ExtendedOffer {
  public:
-  // `remote` and `peer` are dialled; `outer` is the ephemeral public key of the intro that carries the offer. Nothing
-  // when the peer's key is of low order.
+  // `remote` is dialled; `ephemeral` is the key of the intro that carries the offer, and `agreement` the one of it with
+  // the dialled peer's key, which seals the intro. One X25519 operation, none for a peer whose agreement is kept.
+  // Nothing when the peer's key is of low order.
   [[nodiscard]] static std::optional<ExtendedOffer> make(Instant now, const HandshakeContext& context,
-                                                         const SocketAddress& remote, const PublicKey& peer,
-                                                         const wire::Intro& intro, const PublicKey& outer);
+                                                         const SocketAddress& remote, const wire::Intro& intro,
+                                                         KeyPair ephemeral, const NoiseIk::Agreement& agreement);
   // What goes behind the intro's plaintext.
   [[nodiscard]] std::vector<std::uint8_t> take_block() { return std::move(block_); }
 
@@ -62,7 +63,8 @@ class ExtendedOffer {
 // Of a responder: an offer that has been read.
 class ExtendedRequest {
  public:
-  // Costs two X25519 operations. Nothing when the intro carries no offer that can be read and authenticates.
+  // Costs one X25519 operation for an offer with the ephemeral key of its intro, two for any other; one less for a peer
+  // whose agreement is kept, once the offer has proved to be that peer's. Nothing when the intro carries no offer that can be read and authenticates.
   [[nodiscard]] static std::optional<ExtendedRequest> read(const HandshakeContext& context, const IntroSeen& intro);
   [[nodiscard]] const PublicKey& peer() const { return noise_.remote_static(); }
   [[nodiscard]] const wire::TransportParameters& theirs() const { return theirs_; }

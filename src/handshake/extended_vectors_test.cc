@@ -32,24 +32,49 @@ Bytes joined(const Bytes& first, const Bytes& second) {
   return both;
 }
 
-TEST(ExtendedVectors, HandshakeKeysAndPacketsAreThoseOfTheSpecification) {
-  const auto vectors = read_vectors("handshake.txt", "extended");
-  ASSERT_EQ(vectors.size(), 1u);
-  const TestVector& vector = vectors[0];
-  const KeyPair alice = *KeyPair::from_secret(ByteView(vector["initiator_secret"]));
-  const KeyPair bob = *KeyPair::from_secret(ByteView(vector["acceptor_secret"]));
-  const KeyPair outer = *KeyPair::from_secret(ByteView(vector["outer_secret"]));
+HandshakeConfig config_of(const TestVector& vector) {
   HandshakeConfig config;
   config.extended = ExtendedPolicy::kAuto;
   config.capabilities = wire::capability::kKeyUpdate | wire::capability::kRoaming | wire::capability::kCoalescing;
   config.flow = {};
   std::copy(vector["version"].begin(), vector["version"].end(), config.version.begin());
+  return config;
+}
+
+// An initiator may have an ephemeral key of its own for the offer: the acceptor's side of the second vector.
+TEST(ExtendedVectors, AnOfferWithAnEphemeralKeyOfItsOwnIsAnsweredAsTheSpecificationSays) {
+  const auto vectors = read_vectors("handshake.txt", "extended");
+  ASSERT_EQ(vectors.size(), 2u);
+  const TestVector& vector = vectors[1];
+  ASSERT_NE(vector["outer_secret"], vector["offer_ephemeral"]);
+  const KeyPair bob = *KeyPair::from_secret(ByteView(vector["acceptor_secret"]));
+  const HandshakeConfig config = config_of(vector);
+  const auto seen = open_intro_datagram(bob, vector["intro"]);
+  ASSERT_TRUE(seen);
+  ScriptedRandom random(joined(vector["answer_ephemeral"], vector["acceptor_tag"]));
+  const HandshakeContext context{.config = &config, .self = &bob, .random = &random};
+  auto request = ExtendedRequest::read(context, *seen);
+  ASSERT_TRUE(request);
+  const auto answer = request->answer(Instant{}, context, SocketAddress{});
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(to_hex(answer->block), to_hex(vector["answer"]));
+}
+
+TEST(ExtendedVectors, HandshakeKeysAndPacketsAreThoseOfTheSpecification) {
+  const auto vectors = read_vectors("handshake.txt", "extended");
+  ASSERT_EQ(vectors.size(), 2u);
+  const TestVector& vector = vectors[0];
+  ASSERT_EQ(vector["outer_secret"], vector["offer_ephemeral"]);
+  const KeyPair alice = *KeyPair::from_secret(ByteView(vector["initiator_secret"]));
+  const KeyPair bob = *KeyPair::from_secret(ByteView(vector["acceptor_secret"]));
+  const HandshakeConfig config = config_of(vector);
   const wire::Intro intro{.version = config.version,
                           .key = SymmetricKey(vector.fixed<kSymmetricKeySize>("legacy_key"))};
 
-  ScriptedRandom of_alice(joined(vector["offer_ephemeral"], vector["initiator_tag"]));
+  ScriptedRandom of_alice(vector["initiator_tag"]);
   const HandshakeContext at_alice{.config = &config, .self = &alice, .random = &of_alice};
-  auto offer = ExtendedOffer::make(Instant{}, at_alice, SocketAddress{}, bob.public_key(), intro, outer.public_key());
+  const KeyPair ephemeral = *KeyPair::from_secret(ByteView(vector["offer_ephemeral"]));
+  auto offer = test::make_offer(at_alice, bob.public_key(), intro, ephemeral, Instant{});
   ASSERT_TRUE(offer);
   EXPECT_EQ(to_hex(offer->take_block()), to_hex(vector["offer"]));
 

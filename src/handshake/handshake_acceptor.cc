@@ -24,14 +24,14 @@ std::expected<HandshakeAcceptor, trace::DropReason> HandshakeAcceptor::start(Ins
     auto request = ExtendedRequest::read(context, intro);
     auto answer = request ? request->answer(now, context, remote) : std::nullopt;
     if (answer) {
-      acceptor.intro_.extension = {};
+      acceptor.intro_.drop_offer();
       acceptor.answer_extended(std::move(*answer));
       return acceptor;
     }
     acceptor.fallback_ = FallbackReason::kMalformed;
   }
   if (policy == ExtendedPolicy::kRequire) return std::unexpected(trace::DropReason::kNotExtended);
-  acceptor.intro_.extension = {};
+  acceptor.intro_.drop_offer();
   acceptor.answer_legacy();
   return acceptor;
 }

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "crypto/intro_box.h"
+#include "handshake/ephemeral_keys.h"
 #include "wire/datagram.h"
 #include "wire/message_codec.h"
 #include "wire/printable.h"
@@ -45,19 +46,21 @@ bool HandshakeInitiator::begin_attempt(Instant now) {
 
   const wire::Intro intro{.version = context_->config->version, .key = attempt.first->key};
   // Fresh for every attempt: the nonce of an intro is constant (wire spec 1.2, conformance item 4).
-  const auto ephemeral = KeyPair::generate(*context_->random);
-  if (!ephemeral) return false;
+  auto ephemeral = ephemeral_key(*context_);
+  NoiseIk::Agreement agreement{.peer = peer_, .shared = {}};
+  if (!ephemeral || !ephemeral->agree(peer_, agreement.shared.bytes)) return false;
+  const PublicKey ephemeral_public = ephemeral->public_key();
   std::vector<std::uint8_t> plaintext(wire::kIntroPlaintext);
   wire::encode_intro_plaintext(intro, std::span<std::uint8_t, wire::kIntroPlaintext>(plaintext));
   if (context_->config->extended != ExtendedPolicy::kOff) {
-    auto offer = ExtendedOffer::make(now, *context_, remote_, peer_, intro, ephemeral->public_key());
+    auto offer = ExtendedOffer::make(now, *context_, remote_, intro, std::move(*ephemeral), agreement);
     if (!offer) return false;
     const std::vector<std::uint8_t> block = offer->take_block();
     plaintext.insert(plaintext.end(), block.begin(), block.end());
     attempt.offer = std::make_unique<ExtendedOffer>(std::move(*offer));
   }
   attempt.intro.resize(plaintext.size() + kIntroOverhead);
-  const bool sealed = seal_intro(peer_, *ephemeral, plaintext, attempt.intro);
+  const bool sealed = seal_intro(ephemeral_public, agreement.shared, plaintext, attempt.intro);
   wipe(plaintext);
   if (!sealed) return false;
 
@@ -112,7 +115,7 @@ HandshakeStep HandshakeInitiator::receive_intro(Instant now, const IntroSeen& in
   intro_seen_ = true;
   RemoteInbound& remote = attempt_.remote.emplace();
   remote.seen = intro;
-  remote.seen.extension = {};
+  remote.seen.drop_offer();
   if (request) return receive_offer(now, std::move(*request));
   remote.fallback =
       intro.block == wire::ExtensionBlock::kPresent ? FallbackReason::kMalformed : fallback_reason(intro.block);

@@ -19,8 +19,10 @@
 
 namespace godwit {
 
+class EphemeralKeys;
 class KeyUsage;
 class ResetTokens;
+class StaticAgreements;
 
 // What every handshake of an endpoint shares. The endpoint owns it and all it points to; it outlives the handshakes.
 struct HandshakeContext {
@@ -33,6 +35,8 @@ struct HandshakeContext {
   const KeyUsage* key_usage = nullptr;  // absent: every key is taken to be unused
   trace::KeyLog* key_log = nullptr;     // absent: nobody is told of any key
   const ResetTokens* resets = nullptr;  // absent: sessions have no stateless reset
+  EphemeralKeys* ephemeral_keys = nullptr;        // absent: each is made when it is needed
+  StaticAgreements* static_agreements = nullptr;  // absent: none is kept
 };
 
 // The largest success ack: AckConnectionV2 with an IPv6 address (wire spec 1.4), and an extension block.

@@ -15,6 +15,7 @@
 #include "crypto/intro_box.h"
 #include "crypto/packet_opener.h"
 #include "crypto/packet_sealer.h"
+#include "handshake/extended_handshake.h"
 #include "handshake/handshake.h"
 #include "wire/intro.h"
 #include "wire/message_codec.h"
@@ -102,6 +103,16 @@ inline Bytes make_intro(RandomSource& random, const PublicKey& recipient, const 
   Bytes datagram(plaintext.size() + kIntroOverhead);
   GODWIT_ASSERT(seal_intro(recipient, SecretKey::generate(random), plaintext, datagram));
   return datagram;
+}
+
+// The offer of an intro to `peer` whose ephemeral key is `ephemeral`, dialled at kBob.
+inline std::optional<ExtendedOffer> make_offer(const HandshakeContext& context, const PublicKey& peer,
+                                               const wire::Intro& intro, const KeyPair& ephemeral,
+                                               Instant now = kStart) {
+  NoiseIk::Agreement agreement{.peer = peer, .shared = {}};
+  if (!ephemeral.agree(peer, agreement.shared.bytes)) return std::nullopt;
+  return ExtendedOffer::make(now, context, kBob, intro, *KeyPair::from_secret(ephemeral.secret().bytes()),
+                             agreement);
 }
 
 inline IntroSeen seen(const KeyPair& recipient, ByteView datagram) {

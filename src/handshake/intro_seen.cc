@@ -19,7 +19,8 @@ IntroFingerprint IntroFingerprint::of(ByteView datagram) {
 std::optional<IntroSeen> open_intro_datagram(const KeyPair& self, ByteView datagram) {
   if (datagram.size() < wire::kIntroDatagram || datagram.size() > wire::kMaxReceivedDatagram) return std::nullopt;
   std::array<std::uint8_t, wire::kMaxReceivedDatagram - wire::kIntroOverhead> plaintext;
-  const std::optional<std::size_t> size = open_intro(self, datagram, plaintext);
+  Secret agreement;
+  const std::optional<std::size_t> size = open_intro(self, datagram, plaintext, &agreement);
   if (!size) return std::nullopt;
   const std::optional<wire::DecodedIntro> decoded = wire::decode_intro_plaintext(ByteView(plaintext).first(*size));
   std::optional<IntroSeen> seen;
@@ -30,6 +31,7 @@ std::optional<IntroSeen> open_intro_datagram(const KeyPair& self, ByteView datag
                      .datagram_bytes = datagram.size(),
                      .block = extension.block,
                      .extension = {extension.message.begin(), extension.message.end()}};
+    if (seen->block == wire::ExtensionBlock::kPresent) seen->agreement = agreement;
   }
   wipe(MutableBytes(plaintext).first(*size));
   return seen;

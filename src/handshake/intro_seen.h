@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "crypto/hkdf.h"
 #include "crypto/keypair.h"
 #include "crypto/packet_cipher.h"
 #include "wire/extension.h"
@@ -35,6 +36,14 @@ struct IntroSeen {
   // authenticated as anybody's.
   wire::ExtensionBlock block = wire::ExtensionBlock::kAbsent;
   std::vector<std::uint8_t> extension = {};
+  // Of such an intro: X25519 of the recipient's static key with the intro's ephemeral key.
+  std::optional<Secret> agreement = std::nullopt;
+
+  // The offer has been read, or is not to be.
+  void drop_offer() {
+    extension = {};
+    agreement.reset();
+  }
 };
 
 // Decrypts and decodes: one X25519 operation. Nothing, and no reply is due, when the datagram is no intro to `self`

@@ -67,6 +67,9 @@ constexpr EndpointCounter kEndpoint[] = {
     {"connections_evicted", &E::connections_evicted, "connections closed so that others find a place"},
     {"replies_withheld", &E::replies_withheld, "answers kept from unproven addresses that had enough"},
     {"resets_sent", &E::resets_sent, "senders told that their session is unknown here"},
+    {"keys_taken", &E::keys_taken, "ephemeral key pairs that handshakes have used"},
+    {"keys_taken_ready", &E::keys_taken_ready, "ephemeral key pairs that were made before they were needed"},
+    {"agreements_found", &E::agreements_found, "agreements of static keys that were kept and used again"},
     {"unopenable_withheld", &E::unopenable_withheld, "handshakes withheld beside a session that may be alive"},
 };
 static_assert(complete<E, CloseCounts, DropCounts>(kEndpoint));

@@ -236,10 +236,13 @@ void Node::wait(std::optional<Duration> longest_wait) {
   read_clock();
   const bool polls = keeps_polling();
   std::optional<Duration> timeout = longest_wait;
-  if (const auto deadline = next_timeout()) {
+  const auto deadline = next_timeout();
+  if (deadline) {
     const Duration until = std::max(*deadline - now_, Duration::zero());
     timeout = timeout ? std::min(*timeout, until) : until;
   }
+  // Nothing is left to do. One key pair, and then a look at the socket.
+  if ((!deadline || *deadline > now_) && endpoint_->prepare_handshakes()) return;
   if (timeout && *timeout == Duration::zero()) return;
   if (polls) {
     if (!timeout || *timeout >= kPollingTime) poll_input();

@@ -107,6 +107,18 @@ TEST_P(EachIdleStrategy, SleepsOnlyWhereItMay) {
   }
 }
 
+TEST_P(EachIdleStrategy, TurnsWithoutWorkMakeTheKeysOfHandshakesToCome) {
+  for (int i = 0; i < 20; ++i) client_->turn(client_talker_, Duration::zero());
+  const EndpointStatistics before = client_->endpoint().statistics();
+  EXPECT_GE(before.keys_taken, 1U);
+  client_talker_.connected = 0;
+  ASSERT_TRUE(client_->connect(server_->local_address(), server_keys_));
+  turn_until([this] { return client_talker_.connected != 0; });
+  const EndpointStatistics after = client_->endpoint().statistics();
+  EXPECT_EQ(after.keys_taken, before.keys_taken + 1);
+  EXPECT_EQ(after.keys_taken_ready, before.keys_taken_ready + 1);
+}
+
 TEST_P(EachIdleStrategy, ATurnThatMayNotWaitDoesNotPoll) {
   client_->turn(client_talker_, Duration::zero());
   const std::uint64_t before = client_->backend().statistics().receive_calls;

@@ -34,8 +34,11 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
       cost_(cost),
       key_usage_(random),
       resets_(keys_),
+      ephemeral_keys_(random, config.handshake.prepared_keys),
       reassembly_(config.reassembly_bytes, config.reassembly_pool),
       table_secret_(random.next_u64()),
+      static_agreements_(config.handshake.kept_agreements,
+                         HashKey(derived_key(table_secret_ + 3), derived_key(~table_secret_ - 3))),
       by_address_(table_secret_),
       by_tag_(derived_key(table_secret_ + 2)),
       admission_(config.admission, random),
@@ -54,7 +57,9 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                 .key_limits = {.soft = config_.soft_packet_limit, .hard = config_.hard_packet_limit},
                 .key_usage = &key_usage_,
                 .key_log = config_.key_log.get(),
-                .resets = &resets_};
+                .resets = &resets_,
+                .ephemeral_keys = &ephemeral_keys_,
+                .static_agreements = &static_agreements_};
   context_ = std::make_unique<const ConnectionContext>(
       ConnectionContext{.config = config_,
                         .handshake = handshake_,

@@ -21,6 +21,8 @@
 #include "base/result.h"
 #include "congestion/fair_share.h"
 #include "crypto/keypair.h"
+#include "crypto/static_agreements.h"
+#include "handshake/ephemeral_keys.h"
 #include "handshake/handshake.h"
 #include "handshake/key_usage.h"
 #include "handshake/reset_tokens.h"
@@ -118,6 +120,13 @@ class Endpoint {
   void set_congestion(Instant now, ConnectionId connection, CongestionKind kind);
   // Application bits per second of one connection, in place of Config::connection_rate_limit; absent: no limit.
   void set_rate_limit(Instant now, ConnectionId connection, std::optional<Bandwidth> limit);
+
+  // --- While there is nothing else to do ---
+  // Makes an ephemeral key pair for a handshake to come: one X25519 operation (some 35 us) that this will not wait for.
+  // False, without having done anything, when enough wait (HandshakeConfig::prepared_keys, and no more than handshakes
+  // have used so far). An endpoint whose owner never calls it makes each pair when it is needed. Not to be called in a
+  // child by fork(), as nothing else is.
+  bool prepare_handshakes() { return ephemeral_keys_.make_one(); }
 
   // --- Outputs ---
   // The next run, carved from `buffer`; nothing when there is nothing to send now or the buffer is full. Connections
@@ -217,6 +226,7 @@ class Endpoint {
   trace::CostSink* cost_;
   KeyUsage key_usage_;
   ResetTokens resets_;
+  EphemeralKeys ephemeral_keys_;
   HandshakeContext handshake_;
 
   ReassemblyBudget reassembly_;
@@ -224,6 +234,7 @@ class Endpoint {
   std::vector<Route> routes_;  // by slot
   std::vector<std::uint32_t> free_slots_;
   std::uint64_t table_secret_;  // the keys of all tables of addresses come from it
+  StaticAgreements static_agreements_;
   AddressTable by_address_;
   SocketAddress last_remote_;  // of the last run, and its slot: runs of one peer come together
   std::uint32_t last_slot_ = 0;

@@ -49,6 +49,9 @@ EndpointStatistics Endpoint::statistics() const {
   EndpointStatistics result = statistics_;
   result.reassembly_bytes = reassembly_.held();
   result.reassembly_refused = reassembly_.refused();
+  result.keys_taken = ephemeral_keys_.taken();
+  result.keys_taken_ready = ephemeral_keys_.taken_ready();
+  result.agreements_found = static_agreements_.found();
   return result;
 }
 

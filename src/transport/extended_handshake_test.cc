@@ -258,8 +258,8 @@ class ExtendedAcceptor : public testing::Test {
     return sent.empty() ? Bytes{} : sent.front();
   }
   [[nodiscard]] Bytes offer() {
-    auto made = ExtendedOffer::make(kStart, alice_.context, test::kBob, bob_.keys.public_key(),
-                                    {.version = wire::kAnnouncedVersion, .key = key_}, outer_.public_key());
+    auto made = test::make_offer(alice_.context, bob_.keys.public_key(),
+                                 {.version = wire::kAnnouncedVersion, .key = key_}, outer_);
     offer_.emplace(std::move(*made));
     return offer_->take_block();
   }
@@ -376,7 +376,8 @@ class OnPathAttacker {
     target.receive(now, datagram);
   }
   Bytes foreign_offer(GodwitHost& target) {
-    auto made = ExtendedOffer::make(kStart, own_.context, test::kBob, target.party.keys.public_key(), {}, PublicKey());
+    auto made =
+        test::make_offer(own_.context, target.party.keys.public_key(), {}, *KeyPair::generate(own_.random));
     return made ? made->take_block() : Bytes{};
   }
 
@@ -443,15 +444,14 @@ TEST(ExtendedHandshake, P6ARecordedIntroCompletesNothing) {
 
 TEST(ExtendedHandshake, P2TheStaticSecretsAndARecordingDoNotGiveTheKeys) {
   // The secrets of two handshakes between the same parties with the same intro have nothing in common: they depend on
-  // the inner ephemeral keys, which are gone with the handshake.
+  // the agreement of two ephemeral keys, which are gone with the handshake.
   test::Party alice(1);
   test::Party bob(2);
   const wire::Intro intro{.version = wire::kAnnouncedVersion, .key = SymmetricKey::generate(alice.random)};
   const KeyPair outer = *KeyPair::generate(alice.random);
   std::vector<ExtendedSecrets> secrets;
   for (int i = 0; i < 2; ++i) {
-    auto offer =
-        ExtendedOffer::make(kStart, alice.context, test::kBob, bob.keys.public_key(), intro, outer.public_key());
+    auto offer = test::make_offer(alice.context, bob.keys.public_key(), intro, outer);
     ASSERT_TRUE(offer);
     const Bytes block = offer->take_block();
     IntroSeen seen{.intro = intro, .fingerprint = {}, .datagram_bytes = 73 + block.size()};

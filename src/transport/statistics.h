@@ -116,6 +116,9 @@ struct EndpointStatistics {
   std::uint64_t replies_withheld = 0;     // an unproven address had been sent enough for what came from it
   std::uint64_t unopenable_withheld = 0;  // of handshakes beside a session that may be alive
   std::uint64_t resets_sent = 0;          // to senders of packets whose session is unknown here
+  std::uint64_t keys_taken = 0;           // ephemeral key pairs that handshakes have used
+  std::uint64_t keys_taken_ready = 0;     // of these, made before they were needed (Endpoint::prepare_handshakes())
+  std::uint64_t agreements_found = 0;     // of the static keys, that a handshake did not have to compute again
   DropCounts drops;                       // that belong to no connection
 
   void count(HandshakeEnd end) {

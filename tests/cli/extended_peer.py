@@ -246,20 +246,18 @@ class Acceptor:
         return sealed, Direction(mine_secret, theirs[2]), Direction(theirs_secret, tag)
 
 
-def main():
+def print_vector(name, inner_secret):
     fixed = lambda byte: bytes([byte]) * 32
     alice, bob = KeyPair(fixed(0x11)), KeyPair(fixed(0x22))
-    outer, inner, answering = KeyPair(fixed(0x33)), KeyPair(fixed(0x44)), KeyPair(fixed(0x55))
+    outer, inner, answering = KeyPair(fixed(0x33)), KeyPair(inner_secret), KeyPair(fixed(0x55))
     version = bytes.fromhex("0102030405060708")
     initiator = Initiator(alice, bob.public, version, outer, inner, b"\x66" * 16, b"\x71\x72\x73\x74")
     acceptor = Acceptor(bob, version)
     ack, to_alice, from_alice = acceptor.answer(initiator.intro, ("192.0.2.7", 31337), answering, b"\x81\x82\x83\x84", b"\x99" * 16, b"\xaa" * 12)
     to_bob, from_bob = initiator.read_answer(ack)
-    print("# An extended handshake and its first packets, made by tests/cli/extended_peer.py with fixed keys. `offer` and `answer` are")
-    print("# blocks of docs/extended_sessions.md, section 2; `packet_N` is sealed by the initiator with generation N.\n")
-    print("name = an initiator and an acceptor")
+    print("\nname =", name)
     for name, value in (("initiator_secret", fixed(0x11)), ("acceptor_secret", fixed(0x22)), ("outer_secret", fixed(0x33)),
-                        ("offer_ephemeral", fixed(0x44)), ("answer_ephemeral", fixed(0x55)), ("version", version), ("legacy_key", b"\x66" * 16),
+                        ("offer_ephemeral", inner_secret), ("answer_ephemeral", fixed(0x55)), ("version", version), ("legacy_key", b"\x66" * 16),
                         ("initiator_tag", initiator.tag), ("acceptor_tag", b"\x81\x82\x83\x84"), ("intro", initiator.intro),
                         ("offer", initiator.offer), ("answer", acceptor.answer_block), ("ack", ack)):
         print(name, "=", value.hex())
@@ -271,6 +269,13 @@ def main():
     reply = to_alice.seal(plaintext)
     assert from_bob.open(reply) == plaintext
     print("reply =", reply.hex())
+
+
+def main():
+    print("# Extended handshakes and their first packets, made by tests/cli/extended_peer.py with fixed keys. `offer` and `answer` are")
+    print("# blocks of docs/extended_sessions.md, section 2; `packet_N` is sealed by the initiator with generation N.")
+    print_vector("an offer with the ephemeral key of its intro", bytes([0x33]) * 32)
+    print_vector("an offer with an ephemeral key of its own", bytes([0x44]) * 32)
 
 
 if __name__ == "__main__":
