@@ -96,6 +96,10 @@ struct Options {
   // Connections that others begin, 1 to 2^24; a sixteenth as many places more are kept for those that this side begins.
   // When all are taken, a newcomer takes the place of the longest idle one of the address prefix that holds most.
   std::size_t max_connections = 16'384;
+  // How many extended sessions strangers may begin each second, 1 to 100,000, and four times as many sessions of the
+  // deployed form. More wait and try again; fewer get through from one address. At the default a flood takes a tenth of
+  // a core. A server for which handshakes are the work raises it to what it can do: a core does some 6,000 a second.
+  std::uint32_t stranger_handshakes_per_second = 500;
   // "cubic", "newreno", "bbr", "ledbat", "fixed".
   std::string congestion = "bbr";
   // "auto", "batch-avx512", "batch-avx2", "ipsec-mb", "openssl", and the other names that `godwit doctor` lists.

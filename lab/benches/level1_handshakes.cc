@@ -210,8 +210,7 @@ Row row_for(Role role, ExtendedPolicy extended, Given given) {
               side.busy = {};
               const std::uint64_t before = handshakes;
               while (side.busy < std::chrono::duration<double>(bench.seconds())) batches(1);
-              bench.outcome.value =
-                  static_cast<double>(side.busy.count()) / static_cast<double>(handshakes - before);
+              bench.outcome.value = static_cast<double>(side.busy.count()) / static_cast<double>(handshakes - before);
             });
             bench.outcome.verified = right && side.connected == handshakes &&
                                      side.extended == (extended == ExtendedPolicy::kOff ? 0 : handshakes);

@@ -88,6 +88,13 @@ TEST(PublicNode, NamesTheTimeThatNothingCouldWorkWith) {
   options.receive_buffer_bytes = 1 << 20;
   options.transport.max_connections = 0;
   EXPECT_EQ(gw::Node::open(options, *key).error().code, gw::ErrorCode::kInvalidArgument);
+  options.transport.max_connections = 10;
+  for (const std::uint32_t handshakes : {0U, 100'001U}) {
+    options.transport.stranger_handshakes_per_second = handshakes;
+    EXPECT_EQ(gw::Node::open(options, *key).error().code, gw::ErrorCode::kInvalidArgument);
+  }
+  options.transport.stranger_handshakes_per_second = 8000;
+  EXPECT_TRUE(gw::Node::open(options, *key));
 }
 
 TEST(PublicNode, LeavesTheBytesOfARefusedMessageWithTheCaller) {
@@ -232,6 +239,9 @@ TEST(PublicEndpoint, RunsWithoutASocketOrAClock) {
   }
   EXPECT_EQ(received, "hi");
   EXPECT_TRUE((*a)->next_timeout());
+  // One handshake, so that one is prepared.
+  EXPECT_TRUE((*a)->prepare_handshakes());
+  EXPECT_FALSE((*a)->prepare_handshakes());
 }
 
 TEST(PublicSecretKey, RefusesWhatIsNoKey) {

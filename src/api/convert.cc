@@ -212,6 +212,12 @@ Result<Config> to_config(const Options& options) {
   config.max_connections = options.max_connections;
   config.max_connections_per_host = std::max<std::size_t>(1, options.max_connections / 4 * 3);
   config.reserved_connections = std::max<std::size_t>(1, options.max_connections / 16);
+  constexpr std::uint32_t kMostHandshakes = 100'000;
+  if (options.stranger_handshakes_per_second == 0 || options.stranger_handshakes_per_second > kMostHandshakes) {
+    return invalid(fmt::format("strangers may begin 1 to {} sessions a second, not {}", kMostHandshakes,
+                               options.stranger_handshakes_per_second));
+  }
+  config.admission = AdmissionConfig::for_offers(options.stranger_handshakes_per_second);
   const auto congestion = parse_congestion_kind(options.congestion);
   if (!congestion) return invalid(fmt::format("no congestion controller '{}'", options.congestion));
   config.congestion = *congestion;

@@ -167,6 +167,12 @@ std::optional<Duration> Endpoint::next_timeout() const {
   return deadline->time_since_epoch();
 }
 
+bool Endpoint::prepare_handshakes() {
+  // Parent and child would go on with the same keys.
+  GODWIT_ASSERT(!implementation_->guard.in_child());
+  return implementation_->endpoint.prepare_handshakes();
+}
+
 std::string Endpoint::public_key() const {
   return implementation_->endpoint.public_key().to_hex();
 }

@@ -149,6 +149,9 @@ TEST(PublicEndpoint, EndsAChildThatWouldSendUnderItsParentsKeys) {
   const int status = status_of_child([&] { static_cast<void>((*endpoint)->poll_transmit(1h, transmit)); });
   ASSERT_TRUE(WIFSIGNALED(status)) << status;
   EXPECT_EQ(WTERMSIG(status), SIGABRT);
+  const int preparing = status_of_child([&] { (*endpoint)->prepare_handshakes(); });
+  ASSERT_TRUE(WIFSIGNALED(preparing)) << preparing;
+  EXPECT_EQ(WTERMSIG(preparing), SIGABRT);
   // Its parent goes on, and a child may send with an endpoint of its own.
   EXPECT_TRUE((*endpoint)->poll_transmit(1h, transmit));
   EXPECT_EQ(status_of_child([&] {

@@ -35,10 +35,9 @@ LibraryKey private_key(const SecretKey& secret) {
   std::array<std::uint8_t, kPublicKeySize> no_key{};
   std::array<std::uint8_t, kSecretKeySize> bytes;
   std::ranges::copy(secret.bytes(), bytes.begin());
-  OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, no_key.data(), no_key.size()),
-      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, bytes.data(), bytes.size()),
-      OSSL_PARAM_construct_end()};
+  OSSL_PARAM parameters[] = {OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, no_key.data(), no_key.size()),
+                             OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, bytes.data(), bytes.size()),
+                             OSSL_PARAM_construct_end()};
   const LibraryContext context(EVP_PKEY_CTX_new_from_name(nullptr, "X25519", nullptr));
   EVP_PKEY* key = nullptr;
   if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 ||

@@ -86,8 +86,8 @@ class KeyPair {
   [[nodiscard]] const PublicKey& public_key() const noexcept { return public_key_; }
   [[nodiscard]] const SecretKey& secret() const noexcept { return secret_; }
 
-  // X25519(secret, peer) into `shared`, one operation. False, and `shared` all zero, when the result is all zero, which means that
-  // the peer's key is a point of low order (RFC 7748 section 6.1, wire spec W17). The caller wipes `shared`.
+  // X25519(secret, peer) into `shared`, one operation. False, and `shared` all zero, when the result is all zero, which
+  // means that the peer's key is a point of low order (RFC 7748 section 6.1, wire spec W17). The caller wipes `shared`.
   [[nodiscard]] bool agree(const PublicKey& peer, std::span<std::uint8_t, kSharedSecretSize> shared) const;
 
  private:

@@ -109,8 +109,8 @@ ExtendedOffer::Answer ExtendedOffer::read(ByteView trailing) {
 
 std::optional<ExtendedRequest> ExtendedRequest::read(const HandshakeContext& context, const IntroSeen& intro) {
   if (intro.extension.size() < NoiseIk::kFirstOverhead) return std::nullopt;
-  NoiseIk noise = NoiseIk::responder(prologue(intro.fingerprint.ephemeral, intro.intro), *context.self,
-                                     context.static_agreements);
+  NoiseIk noise =
+      NoiseIk::responder(prologue(intro.fingerprint.ephemeral, intro.intro), *context.self, context.static_agreements);
   std::array<std::uint8_t, wire::kMaxNoiseMessage> memory;
   const MutableBytes payload = MutableBytes(memory).first(intro.extension.size() - NoiseIk::kFirstOverhead);
   const NoiseIk::Agreement of_intro{.peer = PublicKey(intro.fingerprint.ephemeral),

@@ -64,7 +64,8 @@ class ExtendedOffer {
 class ExtendedRequest {
  public:
   // Costs one X25519 operation for an offer with the ephemeral key of its intro, two for any other; one less for a peer
-  // whose agreement is kept, once the offer has proved to be that peer's. Nothing when the intro carries no offer that can be read and authenticates.
+  // whose agreement is kept, once the offer has proved to be that peer's. Nothing when the intro carries no offer that
+  // can be read and authenticates.
   [[nodiscard]] static std::optional<ExtendedRequest> read(const HandshakeContext& context, const IntroSeen& intro);
   [[nodiscard]] const PublicKey& peer() const { return noise_.remote_static(); }
   [[nodiscard]] const wire::TransportParameters& theirs() const { return theirs_; }

@@ -66,9 +66,8 @@ Costs connect(Host& alice, Host& bob) {
   Costs costs;
   std::optional<Handshake> initiator;
   std::optional<Handshake> acceptor;
-  costs.dial = operations_of([&] {
-    initiator.emplace(std::move(*Handshake::initiate(kStart, alice.context, kBob, bob.keys.public_key())));
-  });
+  costs.dial = operations_of(
+      [&] { initiator.emplace(std::move(*Handshake::initiate(kStart, alice.context, kBob, bob.keys.public_key()))); });
   const Bytes intro = test::drain(kStart, *initiator).at(0);
   costs.accept = operations_of([&] {
     acceptor.emplace(std::move(*Handshake::accept(kStart, bob.context, kAlice, test::seen(bob.keys, intro))));
@@ -119,8 +118,9 @@ IntroSeen offer_seen(Host& from, Host& to, bool shared, std::size_t changed_byte
       wire::encode_parameters({.connection_tag = {1}, .largest_datagram = wire::kMaxReceivedDatagram}, parameters);
   Bytes message(size + NoiseIk::kFirstOverhead);
   NoiseIk noise = NoiseIk::initiator(prologue, from.keys, to.keys.public_key());
-  EXPECT_TRUE(noise.write_first(shared ? *KeyPair::from_secret(outer.secret().bytes()) : *KeyPair::generate(from.random),
-                                ByteView(parameters).first(size), message));
+  EXPECT_TRUE(
+      noise.write_first(shared ? *KeyPair::from_secret(outer.secret().bytes()) : *KeyPair::generate(from.random),
+                        ByteView(parameters).first(size), message));
   message[changed_byte] ^= 1;
   std::array<std::uint8_t, wire::kExtensionHeader> header;
   wire::write_extension_header(header, message.size());

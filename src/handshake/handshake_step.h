@@ -31,10 +31,10 @@ struct HandshakeContext {
   RandomSource* random = nullptr;
   CipherKind cipher = CipherKind::kOpenssl;
   PacketCipherFactory make_cipher = &make_packet_cipher;
-  SealerLimits key_limits;              // `already_sealed` is looked up in key_usage
-  const KeyUsage* key_usage = nullptr;  // absent: every key is taken to be unused
-  trace::KeyLog* key_log = nullptr;     // absent: nobody is told of any key
-  const ResetTokens* resets = nullptr;  // absent: sessions have no stateless reset
+  SealerLimits key_limits;                        // `already_sealed` is looked up in key_usage
+  const KeyUsage* key_usage = nullptr;            // absent: every key is taken to be unused
+  trace::KeyLog* key_log = nullptr;               // absent: nobody is told of any key
+  const ResetTokens* resets = nullptr;            // absent: sessions have no stateless reset
   EphemeralKeys* ephemeral_keys = nullptr;        // absent: each is made when it is needed
   StaticAgreements* static_agreements = nullptr;  // absent: none is kept
 };

@@ -111,8 +111,7 @@ inline std::optional<ExtendedOffer> make_offer(const HandshakeContext& context, 
                                                Instant now = kStart) {
   NoiseIk::Agreement agreement{.peer = peer, .shared = {}};
   if (!ephemeral.agree(peer, agreement.shared.bytes)) return std::nullopt;
-  return ExtendedOffer::make(now, context, kBob, intro, *KeyPair::from_secret(ephemeral.secret().bytes()),
-                             agreement);
+  return ExtendedOffer::make(now, context, kBob, intro, *KeyPair::from_secret(ephemeral.secret().bytes()), agreement);
 }
 
 inline IntroSeen seen(const KeyPair& recipient, ByteView datagram) {

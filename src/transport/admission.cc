@@ -4,6 +4,17 @@
 
 namespace godwit {
 
+AdmissionConfig AdmissionConfig::for_offers(std::size_t per_second) {
+  AdmissionConfig config;
+  const std::size_t usual = config.offer_rate;
+  for (std::size_t* value : {&config.stranger_rate, &config.stranger_burst, &config.known_rate, &config.known_burst,
+                             &config.offer_rate, &config.offer_burst, &config.known_offer_rate,
+                             &config.known_offer_burst, &config.replay_entries, &config.max_half_open}) {
+    *value = std::max<std::size_t>(1, *value * per_second / usual);
+  }
+  return config;
+}
+
 Admission::Admission(const AdmissionConfig& config, RandomSource& random)
     : hash_key_(random),
       addresses_(config.address_entries, Rate::per_second(config.address_rate, config.address_burst)),

@@ -24,6 +24,10 @@
 namespace godwit {
 
 struct AdmissionConfig {
+  // The defaults, with `per_second` as offer_rate and all that goes with it in the same proportion: for a server whose
+  // work handshakes are. The bounds on single addresses, prefixes and networks stay.
+  [[nodiscard]] static AdmissionConfig for_offers(std::size_t per_second);
+
   // Decryptions of intros from one address and port, per second and in one burst. The deployed initiator repeats every
   // intro each 250 ms (wire spec 9.1) and needs one. What has been refused once has as much again when it comes
   // another time, as an initiator's intro does and fresh junk does not.
@@ -39,14 +43,14 @@ struct AdmissionConfig {
   // From one network, an IPv6 /48 (an IPv4 address is its own).
   std::size_t network_rate = 768;
   std::size_t network_burst = 1024;
-  // From strangers altogether. At about 50 us each the default is a tenth of a core.
+  // From strangers altogether. At about 40 us each the default is a twelfth of a core.
   std::size_t stranger_rate = 2000;
   std::size_t stranger_burst = 2000;
   // From known addresses, beside the strangers' budget: a flood must not starve them.
   std::size_t known_rate = 1000;
   std::size_t known_burst = 1000;
-  // Offers of extended sessions, which cost four more such operations each to answer: of strangers, and of known
-  // addresses. Apart from the decryptions, which junk uses up as well.
+  // Offers of extended sessions, which cost four more such operations each to answer, one of them a key pair: of
+  // strangers, and of known addresses. Apart from the decryptions, which junk uses up as well.
   std::size_t offer_rate = 500;
   std::size_t offer_burst = 500;
   std::size_t known_offer_rate = 250;

@@ -246,6 +246,22 @@ TEST_F(AdmissionTest, LetsRepeatedIntrosThroughAFlood) {
   EXPECT_GE(served, kWanted);
 }
 
+TEST(AdmissionConfigTest, AllThatStrangersMayTogetherGrowsInOneProportion) {
+  const AdmissionConfig usual;
+  const AdmissionConfig same = AdmissionConfig::for_offers(usual.offer_rate);
+  EXPECT_EQ(same.stranger_rate, usual.stranger_rate);
+  EXPECT_EQ(same.max_half_open, usual.max_half_open);
+  const AdmissionConfig server = AdmissionConfig::for_offers(10 * usual.offer_rate);
+  EXPECT_EQ(server.offer_burst, 10 * usual.offer_burst);
+  EXPECT_EQ(server.stranger_rate, 10 * usual.stranger_rate);
+  EXPECT_EQ(server.known_rate, 10 * usual.known_rate);
+  EXPECT_EQ(server.replay_entries, 10 * usual.replay_entries);
+  EXPECT_EQ(server.max_half_open, 10 * usual.max_half_open);
+  EXPECT_EQ(server.address_rate, usual.address_rate);
+  EXPECT_EQ(server.prefix_rate, usual.prefix_rate);
+  EXPECT_EQ(server.network_rate, usual.network_rate);
+}
+
 TEST(AdmissionOffers, AreBoundedApartForStrangersAndForKnownAddresses) {
   DeterministicRandom random(1);
   Admission admission({.offer_rate = 10, .offer_burst = 4, .known_offer_rate = 10, .known_offer_burst = 2}, random);

@@ -376,8 +376,7 @@ class OnPathAttacker {
     target.receive(now, datagram);
   }
   Bytes foreign_offer(GodwitHost& target) {
-    auto made =
-        test::make_offer(own_.context, target.party.keys.public_key(), {}, *KeyPair::generate(own_.random));
+    auto made = test::make_offer(own_.context, target.party.keys.public_key(), {}, *KeyPair::generate(own_.random));
     return made ? made->take_block() : Bytes{};
   }
 
