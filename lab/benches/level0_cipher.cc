@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "benches/suite.h"
+#include "crypto/hkdf.h"
 #include "crypto/intro_box.h"
 #include "crypto/packet_cipher.h"
 #include "crypto/packet_opener.h"
@@ -286,6 +287,42 @@ void intro_rows(Rows& rows) {
   }
 }
 
+// What handshakes are made of.
+void handshake_rows(Rows& rows) {
+  rows.push_back({.name = "level0/handshake/agreement",
+                  .title = "one agreement with a key pair that is kept",
+                  .body = [](Bench& bench) {
+                    DeterministicRandom random(7);
+                    const KeyPair one = *KeyPair::generate(random);
+                    const KeyPair other = *KeyPair::generate(random);
+                    Secret first;
+                    Secret second;
+                    bench.outcome.verified = one.agree(other.public_key(), first.bytes) &&
+                                             other.agree(one.public_key(), second.bytes) && first.bytes == second.bytes;
+                    bench.outcome.proof = "both sides derive the same secret";
+                    bench.measure([&] { benchmark::DoNotOptimize(one.agree(other.public_key(), first.bytes)); });
+                  }});
+  rows.push_back({.name = "level0/handshake/key-pair", .title = "one ephemeral key pair", .body = [](Bench& bench) {
+                    DeterministicRandom random(7);
+                    const auto pair = KeyPair::generate(random);
+                    Secret public_key;
+                    bench.outcome.verified =
+                        pair && x25519(pair->secret(), PublicKey(std::array<std::uint8_t, 32>{9}), public_key.bytes) &&
+                        std::ranges::equal(pair->public_key().bytes(), public_key.bytes);
+                    bench.outcome.proof = "the public key is the secret times the base point";
+                    bench.measure([&] { benchmark::DoNotOptimize(KeyPair::generate(random).has_value()); });
+                  }});
+  rows.push_back({.name = "level0/handshake/hkdf",
+                  .title = "an agreement mixed into the keys of a handshake: three HMAC-SHA-256",
+                  .body = [](Bench& bench) {
+                    Secret salt;
+                    const SecretPair pair = hkdf_two(salt, salt.bytes);
+                    bench.outcome.verified = pair.first.bytes != pair.second.bytes;
+                    bench.outcome.proof = "two secrets; the vectors of RFC 5869 are a test";
+                    bench.measure([&] { salt = hkdf_two(salt, salt.bytes).first; });
+                  }});
+}
+
 void route_rows(Rows& rows) {
   for (const std::uint32_t count : {1U, 100U, 10'000U}) {
     rows.push_back({.name = fmt::format("level0/route/{}", count),
@@ -328,6 +365,7 @@ void add_level0_cipher(Rows& rows) {
   packet_rows(rows);
   nonce_rows(rows);
   intro_rows(rows);
+  handshake_rows(rows);
   route_rows(rows);
 }
 
