@@ -1,6 +1,7 @@
 #include "benches/suite.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "measure/perf_counters.h"
 
@@ -62,8 +63,27 @@ const Row* find_row(const std::string& name) {
   return found == rows.end() ? nullptr : &*found;
 }
 
-std::vector<LadderPlan> all_ladders() {
+namespace {
+
+std::vector<LadderPlan> ladders_of_one_side() {
   return {
+      {.name = "accepting",
+       .title = "An acceptor's side of the handshake of an extended session",
+       .steps = {{"a new peer", "level1/handshakes/accept-extended", "a key pair and four agreements"},
+                 {"key pair made before", "level1/handshakes/accept-extended-prepared", "four agreements"},
+                 {"peer known", "level1/handshakes/accept-extended-returning", "three agreements"}}},
+      {.name = "initiating",
+       .title = "An initiator's side of the handshake of an extended session",
+       .steps = {{"a new peer", "level1/handshakes/initiate-extended", "a key pair and four agreements"},
+                 {"key pair made before", "level1/handshakes/initiate-extended-prepared", "four agreements"},
+                 {"peer known", "level1/handshakes/initiate-extended-returning", "three agreements"}}},
+  };
+}
+
+}  // namespace
+
+std::vector<LadderPlan> all_ladders() {
+  std::vector<LadderPlan> ladders = {
       {.name = "backends",
        .title = "Goodput of one encrypted stream over loopback, back end by back end",
        .steps = {{"one call a datagram", "level2/transport/sendto", "sendto, recvfrom: the analysed system's shape"},
@@ -92,16 +112,6 @@ std::vector<LadderPlan> all_ladders() {
        .title = "A connection's whole life on both sides by the form of the session",
        .steps = {{"deployed form", "level1/endpoints/handshake", "two agreements of keys"},
                  {"extended session", "level1/endpoints/handshake-extended", "Noise IK besides"}}},
-      {.name = "accepting",
-       .title = "An acceptor's side of the handshake of an extended session",
-       .steps = {{"a new peer", "level1/handshakes/accept-extended", "a key pair and four agreements"},
-                 {"key pair made before", "level1/handshakes/accept-extended-prepared", "four agreements"},
-                 {"peer known", "level1/handshakes/accept-extended-returning", "three agreements"}}},
-      {.name = "initiating",
-       .title = "An initiator's side of the handshake of an extended session",
-       .steps = {{"a new peer", "level1/handshakes/initiate-extended", "a key pair and four agreements"},
-                 {"key pair made before", "level1/handshakes/initiate-extended-prepared", "four agreements"},
-                 {"peer known", "level1/handshakes/initiate-extended-returning", "three agreements"}}},
       {.name = "buffer",
        .title = "Goodput of one stream by the receive buffer of the socket",
        .steps = {{"208 KiB", "level2/transport/buffer-208k", "what a system grants without being asked"},
@@ -132,6 +142,8 @@ std::vector<LadderPlan> all_ladders() {
        .steps = {{"random", "level0/nonce/random", "twelve bytes of the system's generator"},
                  {"counter", "level0/nonce/counter", "as shipped"}}},
   };
+  std::ranges::move(ladders_of_one_side(), std::back_inserter(ladders));
+  return ladders;
 }
 
 void count_instructions(const std::string& name, const std::function<void()>& operations) {
