@@ -102,6 +102,18 @@ class Network:
         run("ip", "netns", "exec", translator, "nft", "-f", "-", text=rules(kind, answers))
         return name, address
 
+    def move(self, name, address, port):
+        """The host behind a translation gets another public address and port. Entries of the former address are dropped with it."""
+        translator = self.names[self.names.index(name) - 1]
+        shown = subprocess.run(["ip", "-n", translator, "-o", "-4", "addr", "show", "dev", "eth0"], capture_output=True, text=True,
+                               check=True).stdout
+        former = shown.split("inet ")[1].split()[0]
+        run("ip", "netns", "exec", translator, "nft", "flush", "chain", "ip", "nat", "out")
+        run("ip", "netns", "exec", translator, "nft", "add", "rule", "ip", "nat", "out", "oifname", "eth0", "meta", "l4proto", "udp",
+            "masquerade", "to", f":{port}")
+        run("ip", "-n", translator, "addr", "del", former, "dev", "eth0")
+        run("ip", "-n", translator, "addr", "add", f"{address}/24", "dev", "eth0")
+
     def close(self):
         for name in reversed(self.names):
             subprocess.run(["ip", "netns", "del", name], capture_output=True)
