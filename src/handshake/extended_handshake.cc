@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "handshake/cookie_jar.h"
+#include "handshake/cookies.h"
 #include "handshake/ephemeral_keys.h"
 #include "handshake/reset_tokens.h"
 
@@ -25,18 +27,12 @@ std::vector<std::uint8_t> prologue(ByteView outer, const wire::Intro& intro) {
   return bytes;
 }
 
-std::uint64_t milliseconds(Instant now, const HandshakeConfig& config) {
-  const Duration since = now.time_since_epoch() + config.clock_offset;
-  return static_cast<std::uint64_t>(
-      std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(since).count()));
-}
-
 wire::TransportParameters own_parameters(Instant now, const HandshakeContext& context, const SocketAddress& remote) {
   wire::TransportParameters parameters{.capabilities = context.config->capabilities,
                                        .largest_datagram = wire::kMaxReceivedDatagram,
                                        .initial_credit = context.config->flow.connection,
                                        .initial_stream_credit = context.config->flow.stream,
-                                       .timestamp = milliseconds(now, *context.config)};
+                                       .timestamp = time_of_day_ms(now, *context.config)};
   // Zero stands for no tag.
   while (parameters.connection_tag == wire::ConnectionTag{}) context.random->fill(parameters.connection_tag);
   if (context.resets == nullptr) parameters.capabilities &= ~wire::capability::kReset;
@@ -63,6 +59,12 @@ std::vector<std::uint8_t> begin_block(std::size_t message_bytes) {
 
 }  // namespace
 
+std::uint64_t time_of_day_ms(Instant now, const HandshakeConfig& config) {
+  const Duration since = now.time_since_epoch() + config.clock_offset;
+  return static_cast<std::uint64_t>(
+      std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(since).count()));
+}
+
 FallbackReason fallback_reason(wire::ExtensionBlock block) {
   switch (block) {
     case wire::ExtensionBlock::kAbsent: return FallbackReason::kNotOffered;
@@ -83,6 +85,8 @@ std::optional<ExtendedOffer> ExtendedOffer::make(Instant now, const HandshakeCon
   offer.block_ = begin_block(parameters.size() + NoiseIk::kFirstOverhead);
   const MutableBytes message = MutableBytes(offer.block_).subspan(wire::kExtensionHeader);
   if (!offer.noise_.write_first(std::move(ephemeral), parameters, message, &agreement)) return std::nullopt;
+  const auto cookie = context.cookie_jar == nullptr ? std::nullopt : context.cookie_jar->find(agreement.peer);
+  if (cookie) offer.block_.insert(offer.block_.end(), cookie->begin(), cookie->end());
   return offer;
 }
 
@@ -91,7 +95,7 @@ ExtendedOffer::Answer ExtendedOffer::read(ByteView trailing) {
   Answer answer{.block = seen.block, .secrets = std::nullopt};
   if (seen.block != wire::ExtensionBlock::kPresent) return answer;
   answer.block = wire::ExtensionBlock::kMalformed;
-  if (seen.message.size() < NoiseIk::kSecondOverhead) return answer;
+  if (seen.cookie || seen.message.size() < NoiseIk::kSecondOverhead) return answer;
   std::array<std::uint8_t, wire::kMaxNoiseMessage> memory;
   const MutableBytes payload = MutableBytes(memory).first(seen.message.size() - NoiseIk::kSecondOverhead);
   if (!noise_.read_second(seen.message, payload)) return answer;
@@ -131,6 +135,9 @@ std::optional<ExtendedRequest::Answer> ExtendedRequest::answer(Instant now, cons
                             .mine = own_parameters(now, context, remote),
                             .theirs = theirs_},
                 .block = {}};
+  if (context.cookies != nullptr) {
+    answer.secrets.mine.cookie = context.cookies->issue(time_of_day_ms(now, *context.config), *context.random);
+  }
   const std::vector<std::uint8_t> parameters = encoded(answer.secrets.mine);
   answer.block = begin_block(parameters.size() + NoiseIk::kSecondOverhead);
   const MutableBytes message = MutableBytes(answer.block).subspan(wire::kExtensionHeader);

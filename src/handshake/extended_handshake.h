@@ -20,6 +20,9 @@
 
 namespace godwit {
 
+// Milliseconds since 1970, as far as the configuration tells.
+[[nodiscard]] std::uint64_t time_of_day_ms(Instant now, const HandshakeConfig& config);
+
 // Why a peer whose intro carries such a block gets the deployed form; kNone for one that is present.
 [[nodiscard]] FallbackReason fallback_reason(wire::ExtensionBlock block);
 

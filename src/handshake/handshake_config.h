@@ -36,6 +36,8 @@ struct HandshakeConfig {
   // Peers whose agreement with this side's static key is kept, which spares one X25519 operation of five when they
   // come back or are dialled again; 0: none. About 72 bytes each once there is one.
   std::size_t kept_agreements = 256;
+  // Peers whose latest cookie is kept, to be shown when they are connected to again; 56 bytes each.
+  std::size_t kept_cookies = 128;
 
   // --- Both forms ---
   // Ephemeral key pairs that wait at most, made when Endpoint::prepare_handshakes() is called. About 1 KiB each.

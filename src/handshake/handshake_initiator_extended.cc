@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "handshake/cookie_jar.h"
 #include "handshake/handshake_initiator.h"
 
 namespace godwit {
@@ -73,6 +74,9 @@ std::optional<HandshakeStep> HandshakeInitiator::on_answer(Instant now, DialAtte
   }
   if (!answer.secrets) {
     return HandshakeStep{.kind = HandshakeStep::Kind::kNothing, .drop = trace::DropReason::kUndecodable};
+  }
+  if (context_->cookie_jar != nullptr && answer.secrets->theirs.cookie) {
+    context_->cookie_jar->keep(peer_, *answer.secrets->theirs.cookie);
   }
   Session::Parts parts = begin_extended_session(now, attempt, make_first_keys(*context_, *answer.secrets));
   parts.observed_self = ack.remote_address;

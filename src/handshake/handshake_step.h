@@ -23,6 +23,8 @@ class EphemeralKeys;
 class KeyUsage;
 class ResetTokens;
 class StaticAgreements;
+class Cookies;
+class CookieJar;
 
 // What every handshake of an endpoint shares. The endpoint owns it and all it points to; it outlives the handshakes.
 struct HandshakeContext {
@@ -37,6 +39,8 @@ struct HandshakeContext {
   const ResetTokens* resets = nullptr;            // absent: sessions have no stateless reset
   EphemeralKeys* ephemeral_keys = nullptr;        // absent: each is made when it is needed
   StaticAgreements* static_agreements = nullptr;  // absent: none is kept
+  const Cookies* cookies = nullptr;               // absent: answers have none
+  CookieJar* cookie_jar = nullptr;                // absent: none is kept
 };
 
 // The largest success ack: AckConnectionV2 with an IPv6 address (wire spec 1.4), and an extension block.

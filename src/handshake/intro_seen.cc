@@ -30,7 +30,8 @@ std::optional<IntroSeen> open_intro_datagram(const KeyPair& self, ByteView datag
                      .fingerprint = IntroFingerprint::of(datagram),
                      .datagram_bytes = datagram.size(),
                      .block = extension.block,
-                     .extension = {extension.message.begin(), extension.message.end()}};
+                     .extension = {extension.message.begin(), extension.message.end()},
+                     .cookie = extension.cookie};
     if (seen->block == wire::ExtensionBlock::kPresent) seen->agreement = agreement;
   }
   wipe(MutableBytes(plaintext).first(*size));

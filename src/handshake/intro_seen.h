@@ -36,6 +36,7 @@ struct IntroSeen {
   // authenticated as anybody's.
   wire::ExtensionBlock block = wire::ExtensionBlock::kAbsent;
   std::vector<std::uint8_t> extension = {};
+  std::optional<wire::Cookie> cookie = std::nullopt;  // shown beside it
   // Of such an intro: X25519 of the recipient's static key with the intro's ephemeral key.
   std::optional<Secret> agreement = std::nullopt;
 

@@ -26,6 +26,7 @@ Admission::Admission(const AdmissionConfig& config, RandomSource& random)
       known_(Rate::per_second(config.known_rate, config.known_burst)),
       offers_(Rate::per_second(config.offer_rate, config.offer_burst)),
       known_offers_(Rate::per_second(config.known_offer_rate, config.known_offer_burst)),
+      cookies_(config.cookie_entries, Rate::per_second(config.cookie_rate, config.cookie_burst)),
       error_acks_(Rate::per_second(config.error_ack_rate, config.error_ack_burst)),
       refusals_(Rate::per_second(config.refusal_rate, config.refusal_burst)),
       answered_(config.replay_entries),
@@ -69,10 +70,18 @@ AdmissionVerdict Admission::judge(Instant now, const SocketAddress& remote, Byte
   return AdmissionVerdict::kDecrypt;
 }
 
-bool Admission::admit_offer(Instant now, IntroSource source) {
-  const bool admitted = (source == IntroSource::kKnown ? known_offers_ : offers_).admit(now);
-  statistics_.offers_refused += admitted ? 0 : 1;
-  return admitted;
+bool Admission::admit_offer(Instant now, IntroSource source, std::optional<ByteView> cookie) {
+  if ((source == IntroSource::kKnown ? known_offers_ : offers_).admit(now)) return true;
+  if (source == IntroSource::kStranger && cookie) {
+    const std::uint64_t hash = hash_key_.hash(*cookie);
+    if (cookies_.would_admit(now, hash) && known_offers_.admit(now)) {
+      cookies_.record(now, hash);
+      ++statistics_.cookies_honoured;
+      return true;
+    }
+  }
+  ++statistics_.offers_refused;
+  return false;
 }
 
 void Admission::on_junk(const SocketAddress& remote, ByteView datagram) {
@@ -124,8 +133,9 @@ void Admission::on_half_open_ended(std::uint64_t owner) {
 
 std::size_t Admission::memory_bytes() const {
   return sizeof(*this) + addresses_.memory_bytes() + repeats_.memory_bytes() + prefixes_.memory_bytes() +
-         known_prefixes_.memory_bytes() + networks_.memory_bytes() + answered_.memory_bytes() + junk_.memory_bytes() +
-         refused_.memory_bytes() + replies_.memory_bytes() + half_open_.memory_bytes();
+         known_prefixes_.memory_bytes() + networks_.memory_bytes() + cookies_.memory_bytes() +
+         answered_.memory_bytes() + junk_.memory_bytes() + refused_.memory_bytes() + replies_.memory_bytes() +
+         half_open_.memory_bytes();
 }
 
 }  // namespace godwit

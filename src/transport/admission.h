@@ -55,6 +55,11 @@ struct AdmissionConfig {
   std::size_t offer_burst = 500;
   std::size_t known_offer_rate = 250;
   std::size_t known_offer_burst = 250;
+  // Offers of strangers that show a cookie count with those of known addresses: so many a second by one cookie, which
+  // may have been passed around.
+  std::size_t cookie_rate = 1;
+  std::size_t cookie_burst = 4;
+  std::size_t cookie_entries = 1024;
   // Answered intros that are remembered, oldest forgotten first (wire spec W5).
   std::size_t replay_entries = 8192;
   // Intros that were no intros, which are not decrypted again, and intros that were refused: so many of each.
@@ -95,6 +100,7 @@ struct AdmissionStatistics {
   std::uint64_t error_acks_suppressed = 0;
   std::uint64_t half_open_dropped = 0;  // to make room for newer ones
   std::uint64_t offers_refused = 0;     // of extended sessions
+  std::uint64_t cookies_honoured = 0;   // offers that were admitted because of one
 
   [[nodiscard]] std::uint64_t of(AdmissionVerdict verdict) const { return verdicts[static_cast<std::size_t>(verdict)]; }
 };
@@ -110,7 +116,9 @@ class Admission {
 
   // An intro that was admitted and opened carries an offer of an extended session, which costs more to answer than an
   // intro to open. False when too many do; the intro is then dropped as one that had not been opened.
-  [[nodiscard]] bool admit_offer(Instant now, IntroSource source);
+  // `cookie`: one that this side has issued; absent when none was shown. It helps where the strangers' share is used
+  // up.
+  [[nodiscard]] bool admit_offer(Instant now, IntroSource source, std::optional<ByteView> cookie = std::nullopt);
 
   // The datagram was no intro to this endpoint: its repeats are kJunk from now on.
   void on_junk(const SocketAddress& remote, ByteView datagram);
@@ -157,6 +165,7 @@ class Admission {
   RateLimiter known_;
   RateLimiter offers_;
   RateLimiter known_offers_;
+  HashedLimiter cookies_;
   RateLimiter error_acks_;
   RateLimiter refusals_;
   RecentSet answered_;

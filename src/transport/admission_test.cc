@@ -277,6 +277,24 @@ TEST(AdmissionOffers, AreBoundedApartForStrangersAndForKnownAddresses) {
   EXPECT_EQ(admitted(now + 100ms, IntroSource::kStranger), 1);
 }
 
+// One cookie that is passed around opens a door of one offer a second.
+TEST(AdmissionOffers, OfStrangersWithACookieCountWithKnownAddressesWhenTheirShareIsUsedUp) {
+  DeterministicRandom random(3);
+  Admission admission({.offer_rate = 10, .offer_burst = 4, .known_offer_rate = 100, .known_offer_burst = 100}, random);
+  const Instant now{1h};
+  const auto admitted = [&](Instant at, std::uint8_t cookie) {
+    const std::array<std::uint8_t, 24> bytes = {cookie};
+    int count = 0;
+    for (int i = 0; i < 50; ++i) count += admission.admit_offer(at, IntroSource::kStranger, ByteView(bytes)) ? 1 : 0;
+    return count;
+  };
+  EXPECT_EQ(admitted(now, 1), 4 + 4) << "the strangers' share first, then a burst of the cookie";
+  EXPECT_EQ(admitted(now, 1), 0);
+  EXPECT_EQ(admitted(now, 2), 4);
+  EXPECT_EQ(admission.statistics().cookies_honoured, 8u);
+  EXPECT_EQ(admitted(now + 1s, 1), 4 + 1);
+}
+
 // Junk draws on the decryptions alone: whoever is let in among it with an offer gets its answer.
 TEST(AdmissionOffers, AreAnsweredWhileJunkUsesUpTheDecryptions) {
   DeterministicRandom random(2);

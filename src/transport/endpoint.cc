@@ -35,6 +35,8 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
       key_usage_(random),
       resets_(keys_),
       ephemeral_keys_(random, config.handshake.prepared_keys),
+      cookies_(keys_),
+      cookie_jar_(config.handshake.kept_cookies),
       reassembly_(config.reassembly_bytes, config.reassembly_pool),
       table_secret_(random.next_u64()),
       static_agreements_(config.handshake.kept_agreements,
@@ -59,7 +61,9 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                 .key_log = config_.key_log.get(),
                 .resets = &resets_,
                 .ephemeral_keys = &ephemeral_keys_,
-                .static_agreements = &static_agreements_};
+                .static_agreements = &static_agreements_,
+                .cookies = &cookies_,
+                .cookie_jar = &cookie_jar_};
   context_ = std::make_unique<const ConnectionContext>(
       ConnectionContext{.config = config_,
                         .handshake = handshake_,
@@ -427,7 +431,11 @@ void Endpoint::answer_intro(Instant now, const DatagramBatch& run, const IntroSe
   const bool offers =
       config_.handshake.extended != ExtendedPolicy::kOff && intro.block == wire::ExtensionBlock::kPresent;
   // Not answered in the deployed form either: that would be a downgrade. The initiator repeats its intro.
-  if (offers && !admission_.admit_offer(now, source)) {
+  std::optional<ByteView> cookie;
+  if (offers && intro.cookie && cookies_.valid(*intro.cookie, time_of_day_ms(now, config_.handshake))) {
+    cookie = *intro.cookie;
+  }
+  if (offers && !admission_.admit_offer(now, source, cookie)) {
     return route_context_->drop(now, trace::DropReason::kRateLimited, intro.datagram_bytes);
   }
   auto handshake = Handshake::accept(now, handshake_, run.remote, intro);

@@ -23,6 +23,8 @@
 #include "crypto/keypair.h"
 #include "crypto/static_agreements.h"
 #include "handshake/ephemeral_keys.h"
+#include "handshake/cookie_jar.h"
+#include "handshake/cookies.h"
 #include "handshake/handshake.h"
 #include "handshake/key_usage.h"
 #include "handshake/reset_tokens.h"
@@ -227,6 +229,8 @@ class Endpoint {
   KeyUsage key_usage_;
   ResetTokens resets_;
   EphemeralKeys ephemeral_keys_;
+  Cookies cookies_;
+  CookieJar cookie_jar_;
   HandshakeContext handshake_;
 
   ReassemblyBudget reassembly_;

@@ -17,7 +17,8 @@ enum Parameter : std::uint8_t {
   kInitialCredit = 4,
   kTimestamp = 5,
   kInitialStreamCredit = 6,
-  kResetToken = 7
+  kResetToken = 7,
+  kCookie = 8
 };
 constexpr std::uint32_t kAllParameters = 1u << kCapabilities | 1u << kTag | 1u << kLargestDatagram |
                                          1u << kInitialCredit | 1u << kTimestamp | 1u << kInitialStreamCredit;
@@ -31,6 +32,7 @@ std::optional<std::size_t> length_of(std::uint8_t type) {
     case kTag: return kConnectionTagSize;
     case kLargestDatagram: return 2;
     case kResetToken: return std::tuple_size_v<ResetToken>;
+    case kCookie: return kCookieSize;
     default: return std::nullopt;
   }
 }
@@ -61,10 +63,13 @@ ExtensionSeen read_extension(ByteView trailing) {
   const std::uint8_t* at = trailing.data() + kExtensionMarker.size();
   if (*at != kExtensionVersion) return {.block = ExtensionBlock::kLater, .message = {}};
   const std::size_t size = load_le<std::uint16_t>(at + 1);
-  if (size > kMaxNoiseMessage || trailing.size() != kExtensionHeader + size) {
+  const ByteView rest = trailing.subspan(kExtensionHeader);
+  if (size > kMaxNoiseMessage || (rest.size() != size && rest.size() != size + kCookieSize)) {
     return {.block = ExtensionBlock::kMalformed, .message = {}};
   }
-  return {.block = ExtensionBlock::kPresent, .message = trailing.subspan(kExtensionHeader)};
+  ExtensionSeen seen{.block = ExtensionBlock::kPresent, .message = rest.first(size)};
+  if (rest.size() > size) std::ranges::copy(rest.subspan(size), seen.cookie.emplace().begin());
+  return seen;
 }
 
 std::size_t encode_parameters(const TransportParameters& parameters, std::span<std::uint8_t, kMaxParametersSize> out) {
@@ -80,6 +85,11 @@ std::size_t encode_parameters(const TransportParameters& parameters, std::span<s
     *at++ = kResetToken;
     *at++ = static_cast<std::uint8_t>(parameters.reset_token.size());
     at = std::ranges::copy(parameters.reset_token, at).out;
+  }
+  if (parameters.cookie) {
+    *at++ = Parameter::kCookie;
+    *at++ = kCookieSize;
+    at = std::ranges::copy(*parameters.cookie, at).out;
   }
   return static_cast<std::size_t>(at - out.data());
 }
@@ -98,7 +108,7 @@ std::optional<TransportParameters> decode_parameters(ByteView bytes) {
     const auto expected = length_of(type);
     if (!expected) continue;
     if (*expected != length) return std::nullopt;
-    found |= 1u << type;
+    if (type != Parameter::kCookie) found |= 1u << type;
     switch (type) {
       case kCapabilities: result.capabilities = load_le<std::uint64_t>(value.data()); break;
       case kTag: std::ranges::copy(value, result.connection_tag.begin()); break;
@@ -106,6 +116,7 @@ std::optional<TransportParameters> decode_parameters(ByteView bytes) {
       case kInitialCredit: result.initial_credit = load_le<std::uint64_t>(value.data()); break;
       case kTimestamp: result.timestamp = load_le<std::uint64_t>(value.data()); break;
       case kResetToken: std::ranges::copy(value, result.reset_token.begin()); break;
+      case kCookie: std::ranges::copy(value, result.cookie.emplace().begin()); break;
       case kInitialStreamCredit: result.initial_stream_credit = load_le<std::uint64_t>(value.data()); break;
       default: break;
     }

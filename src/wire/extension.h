@@ -13,12 +13,15 @@
 
 namespace godwit::wire {
 
-// --- The block: marker, version, length u16 LE, Noise message; nothing behind it ---
+// --- The block: marker, version, length u16 LE, Noise message; behind an offer perhaps a cookie, and nothing else ---
 inline constexpr std::array<std::uint8_t, 4> kExtensionMarker = {'G', 'd', 'w', 'X'};
 inline constexpr std::uint8_t kExtensionVersion = 1;
 inline constexpr std::size_t kExtensionHeader = kExtensionMarker.size() + 1 + 2;
 inline constexpr std::size_t kMaxNoiseMessage = 512;
-inline constexpr std::size_t kMaxExtensionBlock = kExtensionHeader + kMaxNoiseMessage;
+// What an acceptor gave a peer to show when it comes back (section 3.5).
+inline constexpr std::size_t kCookieSize = 24;
+using Cookie = std::array<std::uint8_t, kCookieSize>;
+inline constexpr std::size_t kMaxExtensionBlock = kExtensionHeader + kMaxNoiseMessage + kCookieSize;
 
 // Writes the header of a block whose message has `message_bytes` bytes, at most kMaxNoiseMessage.
 void write_extension_header(std::array<std::uint8_t, kExtensionHeader>& out, std::size_t message_bytes);
@@ -32,6 +35,7 @@ enum class ExtensionBlock : std::uint8_t {
 struct ExtensionSeen {
   ExtensionBlock block = ExtensionBlock::kAbsent;
   ByteView message;  // of a present one: a view of `trailing`
+  std::optional<Cookie> cookie = std::nullopt;
 };
 [[nodiscard]] ExtensionSeen read_extension(ByteView trailing);
 
@@ -67,11 +71,13 @@ struct TransportParameters {
   std::uint64_t initial_stream_credit = 0;  // the same of each stream
   std::uint64_t timestamp = 0;              // milliseconds, never falls from one intro of a peer to the next
   ResetToken reset_token{};                 // zero without capability::kReset
+  std::optional<Cookie> cookie = {};        // of an answer
 
   friend bool operator==(const TransportParameters&, const TransportParameters&) = default;
 };
 // Of the parameters that a Godwit sends.
-inline constexpr std::size_t kMaxParametersSize = (2 + 8) + (2 + 4) + (2 + 2) + (2 + 8) + (2 + 8) + (2 + 8) + (2 + 16);
+inline constexpr std::size_t kMaxParametersSize = (2 + 8) + (2 + 4) + (2 + 2) + (2 + 8) + (2 + 8) + (2 + 8) +
+                                                  (2 + 16) + (2 + kCookieSize);
 
 // Returns the number of bytes: the token is written where capability::kReset is.
 std::size_t encode_parameters(const TransportParameters& parameters, std::span<std::uint8_t, kMaxParametersSize> out);

@@ -67,8 +67,29 @@ TEST(Extension, CutShortProlongedAndLaterBlocksAreTold) {
   EXPECT_EQ(read_extension(huge).block, ExtensionBlock::kMalformed);
 }
 
+TEST(Extension, ACookieMayFollowTheMessage) {
+  Bytes whole = block(Bytes(100, 5));
+  EXPECT_FALSE(read_extension(whole).cookie);
+  Cookie cookie{};
+  for (std::size_t size = 1; size <= cookie.size(); ++size) {
+    cookie[size - 1] = static_cast<std::uint8_t>(size);
+    whole.push_back(static_cast<std::uint8_t>(size));
+    const ExtensionSeen seen = read_extension(whole);
+    EXPECT_EQ(seen.block, size == cookie.size() ? ExtensionBlock::kPresent : ExtensionBlock::kMalformed) << size;
+  }
+  const ExtensionSeen seen = read_extension(whole);
+  EXPECT_EQ(seen.cookie, cookie);
+  EXPECT_EQ(to_hex(seen.message), to_hex(Bytes(100, 5)));
+  whole.push_back(0);
+  EXPECT_EQ(read_extension(whole).block, ExtensionBlock::kMalformed);
+}
+
 TEST(Extension, ParametersAreReadAsTheyWereWritten) {
   EXPECT_EQ(decode_parameters(encoded(kSome)), kSome);
+  TransportParameters with_cookie = kSome;
+  with_cookie.cookie = Cookie{1, 2, 3};
+  EXPECT_EQ(decode_parameters(encoded(with_cookie)), with_cookie);
+  EXPECT_EQ(encoded(with_cookie).size(), encoded(kSome).size() + 2 + kCookieSize);
 }
 
 TEST(Extension, UnknownParametersAreSkippedWhereverTheyStand) {

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 MARKER = b"GdwX\x01"
+COOKIE = 24
 LABEL = b"godwit extended session 1"
 KEY_UPDATE, ROAMING, COALESCING = 1, 2, 8
 NOOP, SHORT_MESSAGE, PING, PONG, CHALLENGE, RESPONSE = 3, 1, 4, 5, 8, 9
@@ -123,8 +124,10 @@ def block(message):
 
 
 def read_block(data):
-    assert data[:5] == MARKER and struct.unpack_from("<H", data, 5)[0] == len(data) - 7, data
-    return data[7:]
+    """The message, and the cookie behind it, if there is one."""
+    size = struct.unpack_from("<H", data, 5)[0]
+    assert data[:5] == MARKER and len(data) - 7 - size in (0, COOKIE), data
+    return data[7:7 + size], data[7 + size:]
 
 
 # --- Packets ---
@@ -204,13 +207,13 @@ def prologue(outer, plaintext):
 
 
 class Initiator:
-    def __init__(self, static, peer, version, outer=None, inner=None, key=None, tag=None):
+    def __init__(self, static, peer, version, outer=None, inner=None, key=None, tag=None, cookie=b""):
         outer = outer or KeyPair()
         self.key = key or os.urandom(16)
         self.tag = tag or os.urandom(4)
         plaintext = version + self.key
         self.noise = Noise(prologue(outer.public, plaintext), static, peer)
-        self.offer = block(self.noise.write_first(inner or KeyPair(), parameters(self.tag)))
+        self.offer = block(self.noise.write_first(inner or KeyPair(), parameters(self.tag))) + cookie
         sealed = ChaCha20Poly1305(outer.agree(peer)).encrypt(bytes(12), plaintext + self.offer, None)
         self.intro = b"\1" + outer.public + sealed
 
@@ -218,7 +221,10 @@ class Initiator:
         plaintext = AESGCM(self.key).decrypt(datagram[1:13], datagram[13:], None)
         ack = 16 + 16 + 10 + 8  # AckConnectionV2, IPv4
         assert struct.unpack_from("<I", plaintext, 12)[0] == 6
-        theirs = read_parameters(self.noise.read_second(read_block(plaintext[ack:])))
+        message, cookie = read_block(plaintext[ack:])
+        assert not cookie
+        theirs = read_parameters(self.noise.read_second(message))
+        self.cookie = theirs.get(8)
         mine, other = self.noise.split()
         return Direction(mine, theirs[2]), Direction(other, self.tag)
 
@@ -233,7 +239,8 @@ class Acceptor:
         outer = datagram[1:33]
         plaintext = ChaCha20Poly1305(self.static.agree(outer)).decrypt(bytes(12), datagram[33:], None)
         noise = Noise(prologue(outer, plaintext), self.static, self.static.public)
-        theirs = read_parameters(noise.read_first(read_block(plaintext[24:])))
+        message, self.cookie = read_block(plaintext[24:])
+        theirs = read_parameters(noise.read_first(message))
         tag = tag or os.urandom(4)
         self.answer_block = block(noise.write_second(ephemeral or KeyPair(), parameters(tag)))
         self.peer = noise.remote

@@ -138,10 +138,11 @@ class ScriptedPeer(Case):
         self.addCleanup(self.socket.close)
         self.socket.settimeout(PATIENCE)
 
-    def connect(self, server):
+    def connect(self, server, cookie=b""):
         host, port = server.address.rsplit(":", 1)
         self.socket.connect((host, int(port)))
-        initiator = peer.Initiator(peer.KeyPair(), bytes.fromhex(server.key), self.VERSION)
+        initiator = peer.Initiator(peer.KeyPair(), bytes.fromhex(server.key), self.VERSION, cookie=cookie)
+        self.initiator = initiator
         self.socket.send(initiator.intro)
         first = self.socket.recv(2048)
         self.socket.send(initiator.intro)
@@ -177,6 +178,20 @@ class ScriptedPeer(Case):
             # Packets under the former key are awaited for a while, and their phase must not come again before.
             threading.Event().wait(1.5)
             sending.next()
+        server.finish(signal.SIGINT)
+
+    def test_as_an_initiator_that_comes_back_with_its_cookie(self):
+        server = self.listen("--extended", "auto", "--anyone")
+        self.connect(server)
+        self.assertEqual(len(self.initiator.cookie), peer.COOKIE)
+        # A cookie of nobody's is no reason to refuse either.
+        for cookie in (self.initiator.cookie, bytes(peer.COOKIE)):
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.addCleanup(self.socket.close)
+            self.socket.settimeout(PATIENCE)
+            sending, receiving = self.connect(server, cookie)
+            self.socket.send(sending.seal(peer.frame(peer.PING, 0, peer.struct.pack("<Q", 7))))
+            self.assertEqual(self.frames_until(receiving, peer.PONG)[1], peer.struct.pack("<Q", 7))
         server.finish(signal.SIGINT)
 
     def test_as_an_acceptor(self):
