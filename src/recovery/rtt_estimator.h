@@ -1,5 +1,5 @@
 // Round-trip time of one connection: smoothed value and variance (RFC 6298, constants of wire spec 5.4), windowed
-// minimum, and the acknowledgement delay learned of the peer (the wire has no field for it). Fed by Recovery with
+// minimum, and the acknowledgement delay learned of the peer (the deployed wire has no field for it). Fed by Recovery with
 // samples from acknowledgements and by the connection with answered pings; owned by Recovery. Back-off is not part of
 // it. Invariant: minimum() <= every sample of the last minute; rto() is within [min_rto, max_rto].
 #pragma once
@@ -27,6 +27,9 @@ class RttEstimator {
   // delay. `tail` says that nothing was sent after the packet, so that its acknowledgement waited for the peer's timer
   // and not for more packets.
   void on_ack_sample(Instant now, Duration round_trip, bool tail);
+  // The same where the peer says how long it has held the acknowledgement (RFC 9002 section 5.3): what it says counts up
+  // to the configured most, and never makes a sample less than the least round trip.
+  void on_ack_sample(Instant now, Duration round_trip, bool tail, Duration ack_delay);
   // An answered ping: no acknowledgement delay in it. Starts the estimate where no acknowledgement has come yet, else
   // tells the acknowledgement delay from the path.
   void on_ping_sample(Instant now, Duration round_trip);
