@@ -70,9 +70,7 @@ class ExtendedKeys {
   [[nodiscard]] const wire::ConnectionTag& own_tag() const { return own_tag_; }
   [[nodiscard]] const wire::TransportParameters& theirs() const { return theirs_; }
   // Both sides have it.
-  [[nodiscard]] bool has(std::uint64_t capability) const {
-    return (capabilities_ & capability) != 0;
-  }
+  [[nodiscard]] bool has(std::uint64_t capability) const { return (capabilities_ & capability) != 0; }
   // Generations after the first that this side has sent with.
   [[nodiscard]] std::uint64_t updates() const { return send_generation_; }
 

@@ -37,8 +37,9 @@ void AckTracker::queue_duplicate(Instant now, std::uint32_t id) {
 // and duplicates do not get a packet each. A young connection's window is too small to fill the threshold: its packets
 // do not wait for the delay, but none follows another sooner, so that the first flights do not fill a narrow path back.
 void AckTracker::on_batch_end(Instant now) {
-  const bool young = new_packets_at_batch_ < policy_->prompt_packets;
-  const bool duplicate = duplicates_ != duplicates_at_batch_;
+  const std::uint32_t in_batch = static_cast<std::uint32_t>(new_packets_) - new_packets_at_batch_;
+  const bool young = new_packets_ - in_batch < policy_->prompt_packets;
+  const bool duplicate = static_cast<std::uint32_t>(duplicates_) != duplicates_at_batch_;
   if (pending() > 0) {
     if (batch_is_tail_) flush_at_ = now;
     if (young) flush_at_ = std::min(flush_at_, std::max(now, taken_at_ + path_.delay()));
@@ -48,10 +49,10 @@ void AckTracker::on_batch_end(Instant now) {
   ids_.clear_disorder();
   if (numbers_ != nullptr) numbers_->clear_disorder();
   ids_.expire(now);
-  path_.on_batch_end(now, new_packets_ - new_packets_at_batch_);
+  path_.on_batch_end(now, in_batch);
   batch_is_tail_ = false;
-  duplicates_at_batch_ = duplicates_;
-  new_packets_at_batch_ = new_packets_;
+  duplicates_at_batch_ = static_cast<std::uint32_t>(duplicates_);
+  new_packets_at_batch_ = static_cast<std::uint32_t>(new_packets_);
 }
 
 bool AckTracker::due(Instant now) const {

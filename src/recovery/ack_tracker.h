@@ -3,9 +3,9 @@
 // acknowledged kind of packet, on_packet and queue_ack (duplicates too: wire spec 5.5); after each received run
 // on_batch_end; then it sends acknowledgements if due(), and otherwise at deadline() or with whatever goes out before.
 // NoOps of new peers, Ping, Pong and handshake acks never come here.
-// Where both sides acknowledge packet numbers (docs/extended_sessions.md, section 5.2) queue_ack() says of a packet that
-// its acknowledgement is awaited, end_packet() concludes it, and take_ranges() takes the place of take(); which ids are
-// duplicates, and when acknowledgements are due, is the same.
+// Where both sides acknowledge packet numbers (docs/extended_sessions.md, section 5.2) queue_ack() says of a packet
+// that its acknowledgement is awaited, end_packet() concludes it, and take_ranges() takes the place of take(); which
+// ids are duplicates, and when acknowledgements are due, is the same.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@
 #include "recovery/ack_policy.h"
 #include "recovery/ack_queue.h"
 #include "recovery/noop_ids.h"
-#include "recovery/received_numbers.h"
 #include "recovery/received_ids.h"
+#include "recovery/received_numbers.h"
 
 namespace godwit {
 
@@ -177,15 +177,16 @@ class AckTracker {
   Instant flush_at_ = kNever;  // what has just arrived is urgent
   Instant taken_at_{};         // the latest acknowledgements
   std::uint32_t latest_id_ = 0;
-  bool latest_new_ = false;
-  bool latest_duplicate_ = false;
-  bool batch_is_tail_ = false;
-  bool by_number_ = false;
-  bool packet_awaited_ = false;  // a frame of the present packet asks for an acknowledgement
-  bool packet_refused_ = false;
-  std::uint8_t tail_repeats_left_ = 0;  // packets of repetitions alone, should nothing new come
-  std::uint64_t duplicates_at_batch_ = 0;
-  std::uint64_t new_packets_at_batch_ = 0;
+  // Bits, as an idle connection is to be small.
+  bool latest_new_ : 1 = false;
+  bool latest_duplicate_ : 1 = false;
+  bool batch_is_tail_ : 1 = false;
+  bool by_number_ : 1 = false;
+  bool packet_awaited_ : 1 = false;  // a frame of the present packet asks for an acknowledgement
+  bool packet_refused_ : 1 = false;
+  std::uint8_t tail_repeats_left_ = 0;     // packets of repetitions alone, should nothing new come
+  std::uint32_t duplicates_at_batch_ = 0;  // modulo 2^32
+  std::uint32_t new_packets_at_batch_ = 0;
   std::uint64_t new_packets_ = 0;
   std::uint64_t duplicates_ = 0;
   std::uint64_t taken_ = 0;

@@ -8,7 +8,8 @@ void ReceivedNumbers::add_apart(std::uint64_t number) {
   disorder_ |= !ranges_.empty();
   ++begun_;
   // The first range that begins behind the number.
-  const auto after = std::ranges::upper_bound(ranges_, number, {}, [](const Range& range) { return range.numbers.first; });
+  const auto after =
+      std::ranges::upper_bound(ranges_, number, {}, [](const Range& range) { return range.numbers.first; });
   const bool joins_next = after != ranges_.end() && after->numbers.first == number + 1;
   if (after != ranges_.begin() && (after - 1)->numbers.last + 1 == number) {
     const auto before = after - 1;
@@ -36,8 +37,8 @@ std::size_t ReceivedNumbers::take(Instant now, std::span<NumberRange> out, Durat
   }
   if (ranges_.size() > 1) {
     const auto newest = ranges_.end() - 1;
-    ranges_.erase(std::remove_if(ranges_.begin(), newest, [](const Range& range) { return range.told == kRepetitions; }),
-                  newest);
+    ranges_.erase(
+        std::remove_if(ranges_.begin(), newest, [](const Range& range) { return range.told == kRepetitions; }), newest);
   }
   return written;
 }

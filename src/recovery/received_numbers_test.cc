@@ -46,7 +46,7 @@ TEST(ReceivedNumbers, TheDelayIsThatOfTheNewestAwaitedPacket) {
   std::array<NumberRange, ReceivedNumbers::kMaxRanges> out;
   Duration delay{};
   numbers.add(kStart, 7, true);
-  numbers.add(kStart + 2ms, 6, true);    // overtaken
+  numbers.add(kStart + 2ms, 6, true);   // overtaken
   numbers.add(kStart + 3ms, 8, false);  // nobody waits for it
   EXPECT_EQ(numbers.oldest(), kStart);
   ASSERT_EQ(numbers.take(kStart + 5ms, out, delay), 1u);

@@ -101,7 +101,7 @@ void Recovery::on_retransmitted(Instant now, std::uint32_t id, std::uint32_t byt
   const std::uint64_t others = sent_.bytes_in_flight() - (in_flight ? packet->bytes : 0);
   sent_.resend(now, id, *packet, bytes);
   rate_.stamp(now, false, others, *packet);
-  if (by_number_) note_number(id, *packet);
+  if (by_number_) numbers_->add(id, packet->send_number);
   losses_.prune(sent_);
   latest_transmission_at_ = now;
   ++statistics_.packets_retransmitted;

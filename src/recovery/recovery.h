@@ -82,8 +82,10 @@ class Recovery {
   // The tracked frames that follow stand in packet `number`; numbers never fall. Nothing without use_numbers().
   void begin_packet(std::uint64_t number) {
     if (!by_number_) return;
+    if (numbers_ == nullptr) [[unlikely]]
+      numbers_ = std::make_unique<SentNumbers>();
+    numbers_->begin(number);
     sent_.begin_packet();
-    packet_number_ = number;
   }
   // The next packet number is to be left out: on_left_out() says that it was.
   [[nodiscard]] bool number_to_leave_out() const { return skip_number_; }
@@ -108,7 +110,7 @@ class Recovery {
     const bool after_idle = sent_.empty();
     SentPacket& packet = sent_.add(now, id, content, bytes);
     rate_.stamp(now, after_idle, in_flight, packet);
-    if (by_number_) note_number(id, packet);
+    if (by_number_) numbers_->add(id, packet.send_number);
     latest_transmission_at_ = now;
     ++statistics_.packets_sent;
   }
@@ -185,8 +187,6 @@ class Recovery {
     bool any_resent = false;  // retransmissions
     std::uint32_t newest_resent = 0;
     std::uint32_t newest_resent_id = 0;
-    Duration delay{};         // told by the ranges that are being processed
-    Duration newest_delay{};  // and by those that named the newest original
   };
 
   void note_original(std::uint32_t id, std::uint32_t send_number) {
@@ -194,13 +194,11 @@ class Recovery {
       run_.any_original = true;
       run_.oldest_original = run_.newest_original = send_number;
       run_.newest_original_id = id;
-      run_.newest_delay = run_.delay;
       return;
     }
     if (sent_before(run_.newest_original, send_number)) {
       run_.newest_original = send_number;
       run_.newest_original_id = id;
-      run_.newest_delay = run_.delay;
     } else if (sent_before(send_number, run_.oldest_original)) {
       run_.oldest_original = send_number;
     }
@@ -221,11 +219,6 @@ class Recovery {
     outcome_->acked.push_back({packet.kind, packet.owner, packet.fragment, 1, packet.bytes});
   }
 
-  void note_number(std::uint32_t id, const SentPacket& packet) {
-    if (numbers_ == nullptr) [[unlikely]]
-      numbers_ = std::make_unique<SentNumbers>();
-    numbers_->add(packet_number_, id, packet.send_number);
-  }
   void on_transmission_ack(const SentNumbers::Entry& transmission) {
     if (transmission.frames == 0) [[unlikely]] {
       ++outcome_->misbehaving_acks;  // a number that was left out
@@ -246,7 +239,7 @@ class Recovery {
   void on_unusual_transmission_ack(std::uint32_t id, SentPacket* packet, const SentNumbers::Entry& transmission);
   void on_earlier_transmission_ack(SentPacket& packet, std::uint32_t send_number);
   void note_spurious(const SentPacket& packet);
-  void take_sample(Duration sample, bool tail, Duration delay);
+  void take_sample(Duration sample, bool tail);
   void forget(SentPacket& packet);
   void on_unusual_ack(std::uint32_t id, SentPacket* packet);
   void on_resent_ack(std::uint32_t id, SentPacket& packet);
@@ -298,10 +291,9 @@ class Recovery {
   std::uint32_t until_skip_ = 0;
   std::uint64_t ids_taken_ = 0;  // skipped ones included
   Instant skipped_at_{};
-  FifoRing<std::uint32_t> skipped_;  // as far back as an acknowledgement might still name them
+  FifoRing<std::uint32_t> skipped_;       // as far back as an acknowledgement might still name them
   std::unique_ptr<SentNumbers> numbers_;  // with use_numbers(), while anything is outstanding
-  std::uint64_t packet_number_ = 0;       // of the packet that is being written
-  FifoRing<std::uint32_t> lost_;     // to be sent again; stale entries are dropped on the way
+  FifoRing<std::uint32_t> lost_;          // to be sent again; stale entries are dropped on the way
 
   Instant latest_transmission_at_{};
   Instant latest_progress_at_{};      // a packet was confirmed
@@ -309,9 +301,9 @@ class Recovery {
   std::uint8_t timeouts_in_row_ = 0;  // without any packet confirmed in between
   bool probe_pending_ = false;        // wanted, not sent yet
   std::uint32_t probe_id_ = 0;
-  std::optional<Instant> probe_sent_at_;      // and nothing was confirmed since
-  bool probe_in_doubt_ = false;               // one was answered, and no clean sample of a tail came since
-  std::uint32_t path_proven_before_ = 0;      // send number; later transmissions wait for their back-off
+  std::optional<Instant> probe_sent_at_;        // and nothing was confirmed since
+  bool probe_in_doubt_ = false;                 // one was answered, and no clean sample of a tail came since
+  std::uint32_t path_proven_before_ = 0;        // send number; later transmissions wait for their back-off
   std::optional<Instant> backed_off_deadline_;  // the first time-out among packets sent too often
 };
 

@@ -97,11 +97,14 @@ void Recovery::on_ranges(std::span<const NumberRange> newest_first, Duration del
     return;
   }
   if (numbers_ == nullptr) return;  // all that was sent is settled
-  run_.delay = delay;
+  const AckRun before = run_;
+  if (!before.any_original) outcome_->ack_delay = delay;
   // Oldest first: fragments are confirmed in their order.
   for (std::size_t i = newest_first.size(); i-- > 0;) {
     numbers_->acknowledge(newest_first[i], [this](const SentNumbers::Entry& entry) { on_transmission_ack(entry); });
   }
+  // Of several frames the one counts that has named the newest packet.
+  if (run_.newest_original_id != before.newest_original_id) outcome_->ack_delay = delay;
 }
 
 // A packet sent more than once, declared lost or settled. Which of its transmissions has come is known.
@@ -145,12 +148,12 @@ void Recovery::on_earlier_transmission_ack(SentPacket& packet, std::uint32_t sen
   const std::optional<std::uint32_t> newest = losses_.newest_acked();
   const bool overtaken = (newest && sent_before(send_number, *newest)) || run_.any_original;
   if (packet.transmissions != 2 || overtaken) return;
-  take_sample(run_.now - packet.first_transmission_at(), packet.loss_episode == 0, run_.delay);
+  take_sample(run_.now - packet.first_transmission_at(), packet.loss_episode == 0);
 }
 
-void Recovery::take_sample(Duration sample, bool tail, Duration delay) {
+void Recovery::take_sample(Duration sample, bool tail) {
   if (by_number_) {
-    rtt_.on_ack_sample(run_.now, sample, tail, delay);
+    rtt_.on_ack_sample(run_.now, sample, tail, outcome_->ack_delay);
   } else {
     rtt_.on_ack_sample(run_.now, sample, tail);
   }
@@ -234,7 +237,7 @@ void Recovery::conclude_originals() {
   const SentPacket& newest = *sent_.find(run_.newest_original_id);
   const Duration sample = run_.now - newest.sent_at;
   const bool tail = run_.newest_original == sent_.newest_send_number();
-  take_sample(sample, tail, run_.newest_delay);
+  take_sample(sample, tail);
   if (tail) probe_in_doubt_ = false;
 }
 

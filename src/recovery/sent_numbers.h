@@ -18,7 +18,7 @@ namespace godwit {
 
 class SentNumbers {
  public:
-  static constexpr std::uint64_t kMemory = 4096;               // below the highest acknowledged number
+  static constexpr std::uint64_t kMemory = 4096;                   // below the highest acknowledged number
   static constexpr std::uint64_t kLimit = std::uint64_t{1} << 17;  // of numbers remembered; the oldest are forgotten
 
   struct Entry {
@@ -28,14 +28,15 @@ class SentNumbers {
     std::uint8_t loss_episode = 0;  // in which this transmission was declared lost; 0: was not
   };
 
-  // A frame with this id went out, or goes out, in packet `number`. Numbers never fall. Frames of one packet come one
-  // after the other with consecutive ids.
-  void add(std::uint64_t number, std::uint32_t id, std::uint32_t send_number) {
-    if (number + 1 == next_ && first_ != next_) {
-      ++entry(number).frames;
+  // What is added next stands in packet `number`. Numbers never fall.
+  void begin(std::uint64_t number) { present_ = number; }
+  // A frame with this id goes out in the present packet. Frames of one packet have consecutive ids.
+  void add(std::uint32_t id, std::uint32_t send_number) {
+    if (present_ + 1 == next_ && first_ != next_) {
+      ++entry(present_).frames;
       return;
     }
-    open(number) = {.first_id = id, .send_number = send_number, .frames = 1, .loss_episode = 0};
+    open(present_) = {.first_id = id, .send_number = send_number, .frames = 1, .loss_episode = 0};
     latest_send_number_ = send_number;
   }
   // No packet has this number: only who invents acknowledgements acknowledges it.
@@ -94,6 +95,7 @@ class SentNumbers {
   std::vector<std::uint64_t> open_;
   std::uint64_t first_ = 0;
   std::uint64_t next_ = 0;
+  std::uint64_t present_ = 0;
   std::uint64_t highest_acknowledged_ = 0;
   std::uint32_t latest_send_number_ = 0;
 };

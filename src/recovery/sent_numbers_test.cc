@@ -10,6 +10,11 @@
 namespace godwit::sent_numbers_test {
 namespace {
 
+void add(SentNumbers& numbers, std::uint64_t number, std::uint32_t id, std::uint32_t send_number) {
+  numbers.begin(number);
+  numbers.add(id, send_number);
+}
+
 // The ids of the transmissions that `range` acknowledges.
 std::vector<std::uint32_t> acknowledge(SentNumbers& numbers, NumberRange range) {
   std::vector<std::uint32_t> ids;
@@ -22,7 +27,7 @@ std::vector<std::uint32_t> acknowledge(SentNumbers& numbers, NumberRange range) 
 
 TEST(SentNumbers, ANumberIsAcknowledgedOnce) {
   SentNumbers numbers;
-  for (std::uint32_t i = 0; i < 10; ++i) numbers.add(100 + i, 7 + i, i);
+  for (std::uint32_t i = 0; i < 10; ++i) add(numbers, 100 + i, 7 + i, i);
   EXPECT_EQ(acknowledge(numbers, {.first = 103, .last = 104}), (std::vector<std::uint32_t>{10, 11}));
   EXPECT_EQ(acknowledge(numbers, {.first = 0, .last = 105}), (std::vector<std::uint32_t>{7, 8, 9, 12}));
   EXPECT_TRUE(acknowledge(numbers, {.first = 0, .last = 105}).empty());
@@ -32,24 +37,24 @@ TEST(SentNumbers, ANumberIsAcknowledgedOnce) {
 
 TEST(SentNumbers, FramesOfOnePacketAreAcknowledgedTogether) {
   SentNumbers numbers;
-  for (std::uint32_t i = 0; i < 3; ++i) numbers.add(5, 20 + i, 0);
-  numbers.add(8, 23, 1);  // 6 and 7 carried nothing tracked
+  for (std::uint32_t i = 0; i < 3; ++i) add(numbers, 5, 20 + i, 0);
+  add(numbers, 8, 23, 1);  // 6 and 7 carried nothing tracked
   EXPECT_EQ(acknowledge(numbers, {.first = 5, .last = 7}), (std::vector<std::uint32_t>{20, 21, 22}));
   EXPECT_EQ(acknowledge(numbers, {.first = 6, .last = 8}), (std::vector<std::uint32_t>{23}));
 }
 
 TEST(SentNumbers, ANumberThatWasLeftOutIsFoundOut) {
   SentNumbers numbers;
-  numbers.add(1, 1, 0);
+  add(numbers, 1, 1, 0);
   numbers.leave_out(2);
-  numbers.add(3, 2, 1);
+  add(numbers, 3, 2, 1);
   EXPECT_EQ(acknowledge(numbers, {.first = 1, .last = 3}), (std::vector<std::uint32_t>{1, 0, 2}));
 }
 
 TEST(SentNumbers, ALostTransmissionIsMarkedByItsPlaceInSendOrder) {
   SentNumbers numbers;
   const std::uint32_t before_wrap = 0u - 2u;
-  for (std::uint32_t i = 0; i < 4; ++i) numbers.add(10 + 3 * i, i, before_wrap + i);
+  for (std::uint32_t i = 0; i < 4; ++i) add(numbers, 10 + 3 * i, i, before_wrap + i);
   numbers.mark_lost(before_wrap + 2, 9);
   numbers.mark_lost(before_wrap - 5, 9);  // long forgotten
   std::map<std::uint32_t, std::uint8_t> episodes;
@@ -60,7 +65,7 @@ TEST(SentNumbers, ALostTransmissionIsMarkedByItsPlaceInSendOrder) {
 
 TEST(SentNumbers, WhatTheReceiverRefusesByNowIsForgotten) {
   SentNumbers numbers;
-  for (std::uint32_t i = 0; i < 6000; ++i) numbers.add(i, i, i);
+  for (std::uint32_t i = 0; i < 6000; ++i) add(numbers, i, i, i);
   static_cast<void>(acknowledge(numbers, {.first = 1, .last = 4095}));
   numbers.release();
   EXPECT_EQ(numbers.size(), 6000u);  // 0 may still be acknowledged
@@ -71,10 +76,11 @@ TEST(SentNumbers, WhatTheReceiverRefusesByNowIsForgotten) {
 
 TEST(SentNumbers, MemoryIsBoundedWhateverIsNeverAcknowledged) {
   SentNumbers numbers;
-  for (std::uint32_t i = 0; i < 2 * SentNumbers::kLimit; ++i) numbers.add(i, i, i);
+  for (std::uint32_t i = 0; i < 2 * SentNumbers::kLimit; ++i) add(numbers, i, i, i);
   EXPECT_EQ(numbers.size(), SentNumbers::kLimit);
-  EXPECT_EQ(acknowledge(numbers, {.first = 0, .last = SentNumbers::kLimit}), (std::vector<std::uint32_t>{SentNumbers::kLimit}));
-  numbers.add(std::uint64_t{1} << 60, 1, 1);  // far beyond
+  EXPECT_EQ(acknowledge(numbers, {.first = 0, .last = SentNumbers::kLimit}),
+            (std::vector<std::uint32_t>{SentNumbers::kLimit}));
+  add(numbers, std::uint64_t{1} << 60, 1, 1);  // far beyond
   EXPECT_EQ(numbers.size(), 1u);
 }
 
@@ -88,7 +94,7 @@ TEST(SentNumbers, RandomRangesAcknowledgeWhatASetSays) {
     for (int step = 0; step < 2000; ++step) {
       if (random.below(3) != 0) {
         number += 1 + random.below(random.below(20) == 0 ? 100 : 2);
-        numbers.add(number, id, id);
+        add(numbers, number, id, id);
         open[number] = id++;
         continue;
       }

@@ -44,7 +44,7 @@ struct SentPacket {
   std::uint32_t in_flight_at_send = 0;  // bytes, this packet included
   std::uint32_t owner = 0;
   std::uint32_t fragment = 0;
-  std::uint32_t send_number = 0;   // +1 with each transmission of any tracked packet; wraps (SentPackets::share_numbers)
+  std::uint32_t send_number = 0;   // +1 with each transmission of any tracked packet, or share_numbers(); wraps
   std::uint32_t original_age = 0;  // microseconds from the first to the latest transmission; saturates
   std::uint16_t bytes = 0;         // of the datagram
   PacketContent::Kind kind = PacketContent::Kind::kControl;

@@ -46,9 +46,7 @@ class Pair : public test::MemoryNetwork {
     EXPECT_TRUE(client_->endpoint->send(now, connection_, Body::owned(Bytes(bytes, 7)), {.as = SendAs::kStream}));
     return run(300s, [&] { return client_->count<MessageConfirmed>() == 1; });
   }
-  [[nodiscard]] ConnectionStatistics of_client() const {
-    return client_->endpoint->inspect(connection_)->statistics();
-  }
+  [[nodiscard]] ConnectionStatistics of_client() const { return client_->endpoint->inspect(connection_)->statistics(); }
   [[nodiscard]] ConnectionStatistics of_server() const {
     return server_->endpoint->inspect(server_->events.connected())->statistics();
   }
@@ -121,9 +119,8 @@ TEST_F(AckRanges, ManyMessagesInOnePacketAreConfirmedTogether) {
     ASSERT_TRUE(server_->endpoint->send(now, server_->events.connected(), Body::owned(Bytes(64, 1))));
     if (i % 20 == 0) run(3ms);
   }
-  EXPECT_TRUE(run(10s, [&] {
-    return client_->count<MessageConfirmed>() == 500 && server_->count<MessageConfirmed>() == 500;
-  }));
+  EXPECT_TRUE(
+      run(10s, [&] { return client_->count<MessageConfirmed>() == 500 && server_->count<MessageConfirmed>() == 500; }));
   EXPECT_EQ(of_client().packets_lost, 0U);
   EXPECT_EQ(of_client().packets_retransmitted, 0U);
 }

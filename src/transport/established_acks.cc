@@ -64,8 +64,8 @@ std::size_t EstablishedConnection::take_ack_frame(Instant now, MutableBytes out)
   frame.count = acks_.take_ranges(now, frame.ranges, delay);
   if (frame.count == 0) return 0;
   const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(delay).count();
-  frame.delay = static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(microseconds, 0, std::numeric_limits<std::uint32_t>::max()));
+  frame.delay =
+      static_cast<std::uint32_t>(std::clamp<std::int64_t>(microseconds, 0, std::numeric_limits<std::uint32_t>::max()));
   return wire::encode(out, frame);
 }
 

@@ -339,9 +339,11 @@ std::size_t EstablishedConnection::write_messages(Instant now, BatchWriter& run,
   std::uint32_t messages = 0;
   std::uint32_t first_id = 0;  // by which a trace names the datagram
   // Acknowledgements of packet numbers are a frame of their own, before the messages.
-  if (acks_.by_number() && run.empty() && acks_.pending() > 0 && core_.queue.peek() != nullptr &&
-      wire::ack_frame_size(acks_.range_count()) + wire::kShortMessageOverhead + core_.queue.peek()->payload.size() <= limit) {
-    used = take_ack_frame(now, plaintext);
+  if (acks_.by_number() && run.empty() && acks_.pending() > 0) {
+    const SendItem* first = core_.queue.peek();
+    const std::size_t frame = wire::ack_frame_size(acks_.range_count());
+    const bool fits = first != nullptr && frame + wire::kShortMessageOverhead + first->payload.size() <= limit;
+    if (fits) used = take_ack_frame(now, plaintext);
   }
   while (room > 0) {
     const SendItem* item = core_.queue.peek();

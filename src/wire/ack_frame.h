@@ -18,13 +18,13 @@ namespace godwit::wire {
 
 inline constexpr std::uint32_t kAckFrameVariant = 18;
 inline constexpr std::size_t kMaxAckRanges = 64;
-inline constexpr std::size_t kAckRangeSize = 4 + 4;                         // gap before it, length
+inline constexpr std::size_t kAckRangeSize = 4 + 4;                               // gap before it, length
 inline constexpr std::size_t kAckFrameHeader = kMessageOverhead + 8 + 4 + 4 + 4;  // with one range
 inline constexpr std::size_t kLargestAckFrame = kAckFrameHeader + (kMaxAckRanges - 1) * kAckRangeSize;
 
 struct AckFrame {
-  std::uint32_t delay = 0;  // microseconds
-  std::size_t count = 0;    // of ranges, from 1 to kMaxAckRanges
+  std::uint32_t delay = 0;                          // microseconds
+  std::size_t count = 0;                            // of ranges, from 1 to kMaxAckRanges
   std::array<NumberRange, kMaxAckRanges> ranges{};  // newest first; none touches the next one
 
   [[nodiscard]] std::span<const NumberRange> newest_first() const { return std::span(ranges).first(count); }

@@ -35,7 +35,8 @@ void expect_same(const AckFrame& read, const AckFrame& written) {
 }
 
 // What stands behind the message header.
-Bytes raw(std::uint64_t largest, std::uint32_t length, std::uint32_t further, std::vector<std::uint32_t> gaps_and_lengths) {
+Bytes raw(std::uint64_t largest, std::uint32_t length, std::uint32_t further,
+          std::vector<std::uint32_t> gaps_and_lengths) {
   Bytes bytes(kAckFrameHeader + 4 * gaps_and_lengths.size());
   store_le(&bytes[12], kAckFrameVariant);
   store_le(&bytes[16], largest);
@@ -87,9 +88,8 @@ TEST(AckFrame, IsThatOfTheVectors) {
 TEST(AckFrame, IsReadAsItWasWritten) {
   DeterministicRandom random(1);
   for (int i = 0; i < 20'000; ++i) {
-    AckFrame frame{.delay = static_cast<std::uint32_t>(random.next_u64()),
-                   .count = 1 + random.below(kMaxAckRanges),
-                   .ranges = {}};
+    AckFrame frame{
+        .delay = static_cast<std::uint32_t>(random.next_u64()), .count = 1 + random.below(kMaxAckRanges), .ranges = {}};
     std::uint64_t next = (std::uint64_t{1} << 45) + random.below(1000);
     for (NumberRange& range : std::span(frame.ranges).first(frame.count)) {
       const std::uint64_t length = 1 + random.below(random.below(2) == 0 ? 3 : 0xffffffff);
@@ -163,8 +163,8 @@ TEST(AckFrame, WhatBreaksARuleIsNamed) {
     ASSERT_FALSE(read) << hostile.what;
     EXPECT_EQ(read.error(), hostile.fault) << hostile.what;
   }
-  EXPECT_TRUE(read_ack_frame(raw(5, 6, 0, {})));        // down to 0
-  EXPECT_TRUE(read_ack_frame(raw(5, 2, 1, {1, 3})));    // likewise
+  EXPECT_TRUE(read_ack_frame(raw(5, 6, 0, {})));      // down to 0
+  EXPECT_TRUE(read_ack_frame(raw(5, 2, 1, {1, 3})));  // likewise
   EXPECT_TRUE(read_ack_frame(raw(1000, 1, 63, std::vector<std::uint32_t>(126, 1))));
   EXPECT_TRUE(read_ack_frame(raw(~std::uint64_t{0}, 1, 0, {})));
 }
@@ -173,9 +173,10 @@ TEST(AckFrame, RandomBytesGiveDescendingRangesOrAFault) {
   DeterministicRandom random(2);
   std::size_t sound = 0;
   for (int i = 0; i < 100'000; ++i) {
-    Bytes bytes = raw(random.below(200), static_cast<std::uint32_t>(random.below(20)), static_cast<std::uint32_t>(random.below(9)),
-                      std::vector<std::uint32_t>(16));
-    for (std::size_t at = 36; at < bytes.size(); at += 4) store_le(&bytes[at], static_cast<std::uint32_t>(random.below(12)));
+    Bytes bytes = raw(random.below(200), static_cast<std::uint32_t>(random.below(20)),
+                      static_cast<std::uint32_t>(random.below(9)), std::vector<std::uint32_t>(16));
+    for (std::size_t at = 36; at < bytes.size(); at += 4)
+      store_le(&bytes[at], static_cast<std::uint32_t>(random.below(12)));
     const auto read = read_ack_frame(bytes);
     if (!read) continue;
     ++sound;
