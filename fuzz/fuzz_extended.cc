@@ -21,6 +21,7 @@
 #include "handshake/handshake_test_support.h"
 #include "transport/connection.h"
 #include "transport/endpoint.h"
+#include "wire/ack_frame.h"
 #include "wire/control_frame.h"
 #include "wire/extension.h"
 #include "wire/flow_frame.h"
@@ -48,6 +49,13 @@ void check_block(ByteView bytes) {
   }
   if (const auto frame = wire::read_flow_frame(bytes)) {
     GODWIT_ASSERT(std::ranges::equal(wire::encode(*frame), bytes.first(wire::kFlowFrameSize)));
+  }
+  if (!wire::is_ack_frame(bytes)) return;
+  if (const auto frame = wire::read_ack_frame(bytes)) {
+    std::array<std::uint8_t, wire::kLargestAckFrame> again;
+    const std::size_t size = wire::encode(again, *frame);
+    GODWIT_ASSERT(size == wire::ack_frame_size(frame->count));
+    GODWIT_ASSERT(std::ranges::equal(ByteView(again).first(size), bytes.first(size)));
   }
 }
 
@@ -165,6 +173,7 @@ class FrameStream {
         return;
       }
       case 6: {
+        if (input_.below(4) != 0) return append_ack_frame(plaintext);
         std::array<std::uint32_t, 8> acks;
         for (std::uint32_t& ack : acks) ack = input_.byte();
         size = wire::encode(frame, id, wire::Acks(acks).first(input_.below(8)), wire::NoOp{});
@@ -173,6 +182,23 @@ class FrameStream {
       default: size = wire::encode(frame, id, {}, wire::ShortMessage{.payload = input_.take(input_.byte())}); break;
     }
     plaintext.insert(plaintext.end(), frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(size));
+  }
+
+  // Mostly of what the endpoint has sent.
+  void append_ack_frame(Bytes& plaintext) {
+    wire::AckFrame frame{.delay = input_.byte() * 1000u, .count = 0, .ranges = {}};
+    std::uint64_t below = highest_received_ + (input_.below(16) == 0 ? input_.below(8) : 1);
+    for (std::size_t more = 1 + input_.below(4); more > 0 && below > 0; --more) {
+      const std::uint64_t last = below - 1;
+      const std::uint64_t first = last - std::min<std::uint64_t>(last, input_.below(8));
+      frame.ranges[frame.count++] = {.first = first, .last = last};
+      below = first - std::min<std::uint64_t>(first, 1 + input_.below(3));
+    }
+    if (frame.count == 0) return;
+    std::array<std::uint8_t, wire::kLargestAckFrame> bytes;
+    const std::size_t size = wire::encode(bytes, frame);
+    if (input_.below(16) == 0) bytes[16 + input_.below(size - 16)] = input_.byte();
+    plaintext.insert(plaintext.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
   }
 
   // What the application of the endpoint does.
@@ -220,6 +246,7 @@ class FrameStream {
     TransmitBuffer buffer;
     while (const auto run = endpoint_.poll_transmit(now_, buffer)) {
       GODWIT_ASSERT(run->segment_size <= wire::kMaxDatagram);
+      for (std::size_t i = 0; i < run->segment_count(); ++i) note_number(run->segment(i));
       buffer.reset();
     }
     while (const EndpointEvent* event = endpoint_.poll_event()) {
@@ -237,9 +264,17 @@ class FrameStream {
   static constexpr FlowWindows kWindows{.stream = 20'000, .connection = 30'000, .by_hand = true};
 
  private:
+  // Of the header alone: the peer keeps no count of keys.
+  void note_number(ByteView datagram) {
+    if (datagram.size() < kEnvelopeOverhead || datagram[0] != kSymmetricType) return;
+    const std::uint64_t number = session_.number_of(datagram);
+    if (number < 1'000'000) highest_received_ = std::max(highest_received_, number);  // else not of this session
+  }
+
   Input& input_;
   Endpoint& endpoint_;
   Session session_;
+  std::uint64_t highest_received_ = 0;
   Instant now_;
   ConnectionId connection_ = 0;
   std::uint32_t next_id_ = 1;

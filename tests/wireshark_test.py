@@ -60,6 +60,7 @@ FRAMES = [
     ("path challenge", peer.frame(8, 0, b"12345678")), ("path response", peer.frame(9, 0, b"12345678")),
     ("connection credit", peer.frame(11, 1, FLOW)), ("stream credit", peer.frame(12, 2, FLOW)),
     ("stream reset", peer.frame(13, 3, FLOW)), ("stream stop", peer.frame(14, 4, FLOW)), ("stream end", peer.frame(15, 5, FLOW)),
+    ("acknowledgement", peer.acknowledgement({1, 2, 5, 9}, 1500)),
     ("short message, short message, receipts", peer.frame(1, 6, counted(b"a")) + peer.frame(1, 7, counted(b"b")) + peer.frame(3, 8)),
     ("ack connection, close code", peer.frame(0, 0, struct.pack("<I", 1) + counted(b"done")) + peer.frame(10, 0, struct.pack("<Q", 42))),
 ]

@@ -307,7 +307,8 @@ godwit.prefs.port = Pref.uint("UDP port", 31337, "Datagrams of this port are dis
 local types = { [1] = "intro", [2] = "packet" }
 local variants = { [0] = "ack connection", [1] = "short message", [2] = "stream fragment", [3] = "receipts", [4] = "ping",
   [5] = "pong", [6] = "ack connection 2", [7] = "upgrade", [8] = "path challenge", [9] = "path response", [10] = "close code",
-  [11] = "connection credit", [12] = "stream credit", [13] = "stream reset", [14] = "stream stop", [15] = "stream end" }
+  [11] = "connection credit", [12] = "stream credit", [13] = "stream reset", [14] = "stream stop", [15] = "stream end",
+  [18] = "acknowledgement" }
 local upgrades = { [0] = "offer", [1] = "accept", [2] = "decline" }
 local F = {
   type = ProtoField.uint8("godwit.type", "Type", base.DEC, types),
@@ -322,6 +323,10 @@ local F = {
   id = ProtoField.uint32("godwit.id", "Packet id"),
   receipts = ProtoField.uint64("godwit.receipts", "Receipts"),
   receipt = ProtoField.uint32("godwit.receipt", "Receipt"),
+  largest = ProtoField.uint64("godwit.acknowledged.largest", "Highest packet number"),
+  delay = ProtoField.uint32("godwit.acknowledged.delay", "Delay in microseconds"),
+  gap = ProtoField.uint32("godwit.acknowledged.gap", "Missing numbers"),
+  range = ProtoField.uint32("godwit.acknowledged.range", "Numbers"),
   variant = ProtoField.uint32("godwit.message", "Message", base.DEC, variants),
   payload = ProtoField.bytes("godwit.payload", "Payload"),
   length = ProtoField.uint64("godwit.payload.length", "Payload length"),
@@ -410,6 +415,17 @@ local fields_of = {
   [8] = path, [9] = path,
   [10] = function(r, tree) add(tree, F.code, r:take(8)) end,
   [11] = flow, [12] = flow, [13] = flow, [14] = flow, [15] = flow,
+  [18] = function(r, tree)
+    add(tree, F.largest, r:take(8))
+    add(tree, F.delay, r:take(4))
+    add(tree, F.range, r:take(4))
+    local further = r:take(4):le_uint()
+    if further > 63 then error("ranges") end
+    for _ = 1, further do
+      add(tree, F.gap, r:take(4))
+      add(tree, F.range, r:take(4))
+    end
+  end,
 }
 fields_of[5] = fields_of[4]
 

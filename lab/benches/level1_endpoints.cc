@@ -11,6 +11,7 @@
 #include "benches/suite.h"
 #include "trace/events.h"
 #include "trace/qlog_sink.h"
+#include "wire/extension.h"
 #include "wire/limits.h"
 
 namespace godwit::bench {
@@ -75,8 +76,11 @@ class RunByRun {
   std::uint64_t sent_ = 0;
 };
 
-void stream_body(Bench& bench, trace::Sink* sink, ExtendedPolicy extended = ExtendedPolicy::kOff) {
-  EndpointNet net(chunk_config(extended), 1, sink);
+void stream_body(Bench& bench, trace::Sink* sink, ExtendedPolicy extended = ExtendedPolicy::kOff,
+                 std::uint64_t capabilities = wire::kOwnCapabilities) {
+  Config config = chunk_config(extended);
+  config.handshake.capabilities = capabilities;
+  EndpointNet net(config, 1, sink);
   bench.outcome.proof = "every packet was delivered in order, and a whole stream compared byte by byte";
   if (!net.connect()) return;
   RunByRun streams(net);
@@ -113,6 +117,9 @@ void stream_rows(Rows& rows) {
                             [](Bench& bench) { stream_body(bench, nullptr); }));
   rows.push_back(stream_row("stream-extended", "the same in an extended session",
                             [](Bench& bench) { stream_body(bench, nullptr, ExtendedPolicy::kRequire); }));
+  rows.push_back(stream_row("stream-extended-ids", "the same, every packet acknowledged by itself", [](Bench& bench) {
+    stream_body(bench, nullptr, ExtendedPolicy::kRequire, wire::kOwnCapabilities & ~wire::capability::kAckRanges);
+  }));
   rows.push_back(stream_row("stream-traced", "the same with a trace sink that counts events", [](Bench& bench) {
     CountingTrace sink;
     stream_body(bench, &sink);

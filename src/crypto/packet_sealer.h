@@ -45,6 +45,7 @@ class NonceCounter {
     ++counter_;
     return nonce;
   }
+  void skip() noexcept { ++counter_; }
   [[nodiscard]] const NonceSalt& salt() const noexcept { return salt_; }
 
  private:
@@ -80,6 +81,12 @@ class PacketSealer {
   // which are written here, as is `nonce`. False, with nothing written, when there are more packets than
   // packets_left().
   [[nodiscard]] bool seal_batch(std::span<PacketToSeal> packets);
+
+  // No packet gets the next nonce. It counts as sealed, so that packets_sealed() goes on to tell the place of the next.
+  void leave_one_out() {
+    nonces_.skip();
+    ++sealed_;
+  }
 
   // Gives the expanded key's memory back until the next packet (PacketCipher::rest).
   void rest() { cipher_->rest(); }

@@ -97,6 +97,10 @@ std::expected<ExtendedKeys::Header, trace::DropReason> ExtendedKeys::read_header
   return header;
 }
 
+std::uint64_t ExtendedKeys::number_of(const std::uint8_t* field) const {
+  return (load_le<std::uint64_t>(field + wire::kConnectionTagSize) - receive_start_) & ~kPhaseBit;
+}
+
 std::size_t ExtendedKeys::leading_current(std::span<const PacketToOpen> packets) const {
   const auto other = std::ranges::find_if_not(packets, [this](const PacketToOpen& packet) {
     const auto header = read_header(packet.nonce);

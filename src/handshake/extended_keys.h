@@ -48,7 +48,14 @@ class ExtendedKeys {
   // newest so far.
   bool accept(const Header& header, PacketOpener& current);
 
+  // The packet number that the nonce field of an accepted datagram says.
+  [[nodiscard]] std::uint64_t number_of(const std::uint8_t* field) const;
+
   // --- Outbound ---
+  // The packet number that the next packet of `current` gets.
+  [[nodiscard]] std::uint64_t next_number(const PacketSealer& current) const {
+    return sent_before_ + current.packets_sealed();
+  }
   // The sealer of the next generation when the peer has begun it, or when `current` has reached its soft limit and the
   // peer has followed the last update; else nothing.
   [[nodiscard]] std::unique_ptr<PacketSealer> update(const PacketSealer& current);
@@ -63,9 +70,7 @@ class ExtendedKeys {
   [[nodiscard]] const wire::ConnectionTag& own_tag() const { return own_tag_; }
   [[nodiscard]] const wire::TransportParameters& theirs() const { return theirs_; }
   // Both sides have it.
-  [[nodiscard]] bool has(std::uint64_t capability) const {
-    return (capabilities_ & capability) != 0;
-  }
+  [[nodiscard]] bool has(std::uint64_t capability) const { return (capabilities_ & capability) != 0; }
   // Generations after the first that this side has sent with.
   [[nodiscard]] std::uint64_t updates() const { return send_generation_; }
 

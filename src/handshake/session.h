@@ -138,6 +138,9 @@ class Session {
   [[nodiscard]] const ExtendedKeys* extended() const { return extended_.get(); }
   [[nodiscard]] SessionForm form() const { return extended_ ? SessionForm::kExtended : SessionForm::kLegacy; }
   [[nodiscard]] FallbackReason fallback() const { return fallback_; }
+  // Both require the extended form: the packet number of a datagram that was opened, and of the next one to be sealed.
+  [[nodiscard]] std::uint64_t number_of(ByteView datagram) const { return extended_->number_of(datagram.data() + 1); }
+  [[nodiscard]] std::uint64_t next_number() const { return extended_->next_number(*sealer_); }
   // Goes over to the next sending key when it is time. Call it before a run is written.
   void update_keys() {
     if (!extended_) return;

@@ -18,6 +18,7 @@ void AckOutcome::reset(std::uint64_t bytes_in_flight) {
   prior_bytes_in_flight = bytes_in_flight;
   latest_acked_sent_at = {};
   rtt_sample.reset();
+  ack_delay = {};
   rate = {};
   spurious_packets = 0;
   withdrawn_packets = 0;

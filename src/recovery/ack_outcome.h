@@ -53,6 +53,7 @@ struct AckOutcome : LossOutcome {
   std::uint64_t prior_bytes_in_flight = 0;  // before this run
   Instant latest_acked_sent_at{};           // of the packet sent last among the acked; meaningless if there are none
   std::optional<Duration> rtt_sample;
+  Duration ack_delay{};  // by packet number: how long the peer says it has held the sample's acknowledgement
   RateSample rate;
   // Packets of this run that had been declared lost although they had arrived.
   std::uint64_t spurious_packets = 0;

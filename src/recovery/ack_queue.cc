@@ -49,7 +49,7 @@ AckQueue::Duplicate AckQueue::push_duplicate(Instant now, std::uint32_t id, Dura
 std::size_t AckQueue::take(Instant now, std::span<std::uint32_t> out, bool repeat_recent, std::uint32_t repetitions) {
   const std::size_t fresh = std::min(out.size(), size());
   std::copy_n(pending_.begin() + static_cast<std::ptrdiff_t>(taken_), fresh, out.begin());
-  taken_ += fresh;
+  taken_ += static_cast<std::uint32_t>(fresh);
   if (empty()) {
     pending_.clear();
     taken_ = 0;

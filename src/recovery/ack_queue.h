@@ -68,13 +68,14 @@ class AckQueue {
   void forget_recent(std::uint32_t id);
 
   const AckQueueConfig* config_;
-  bool searching_ = false;  // an id that was not known to be new is waiting: look before adding
+  // Small members together: an idle connection is to be small.
+  bool searching_ = false;         // an id that was not known to be new is waiting: look before adding
+  std::uint32_t taken_ = 0;        // entries of pending_ already taken
+  std::uint32_t recent_next_ = 0;  // where the next one of recent_ is written
+  std::uint32_t repeatable_ = 0;   // entries of recent_ with repeats left
   std::vector<std::uint32_t> pending_;
-  std::size_t taken_ = 0;  // entries of pending_ already taken
   Instant oldest_{};
-  std::vector<Recent> recent_;   // circular once it has reached recent_limit
-  std::size_t recent_next_ = 0;  // where the next one is written
-  std::size_t repeatable_ = 0;   // entries of recent_ with repeats left
+  std::vector<Recent> recent_;  // circular once it has reached recent_limit
   std::uint64_t overflowed_ = 0;
   std::uint64_t repeated_ = 0;
 };

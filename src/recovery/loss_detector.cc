@@ -23,15 +23,18 @@ void LossDetector::on_reordering(std::uint32_t extent) {
   packet_threshold_ = std::max(packet_threshold_, needed);
 }
 
-bool LossDetector::on_spurious_loss(const SentPacket& packet) {
+// RFC 8985 section 6.2.4 widens the window once a round trip in which a duplicate was reported; here once an episode.
+void LossDetector::learn_patience(bool sent_again) {
   calm_episodes_ = 0;
-  // RFC 8985 section 6.2.4 widens the window once a round trip in which a duplicate was reported; here once an episode.
-  if (!episode_.window_stepped) {
-    episode_.window_stepped = true;
-    window_steps_ = std::min(window_steps_ + 1, kMostWindowSteps);
-    // How far it was overtaken is forgotten once it has been sent again.
-    if (packet.transmissions > 1) packet_threshold_ = std::min(2 * packet_threshold_, config_.max_packet_threshold);
-  }
+  if (episode_.window_stepped) return;
+  episode_.window_stepped = true;
+  window_steps_ = std::min(window_steps_ + 1, kMostWindowSteps);
+  // How far it was overtaken is forgotten once it has been sent again.
+  if (sent_again) packet_threshold_ = std::min(2 * packet_threshold_, config_.max_packet_threshold);
+}
+
+bool LossDetector::on_spurious_loss(const SentPacket& packet) {
+  learn_patience(packet.transmissions > 1);
   if (!in_episode(packet)) return false;
   --episode_.unsettled;
   ++episode_.spurious;
@@ -40,14 +43,18 @@ bool LossDetector::on_spurious_loss(const SentPacket& packet) {
 
 // After a time-out it is likely that only the first packets were sent again when the acknowledgements of all come in
 // late. These few are then in doubt, not proof of a loss (the idea of RFC 5682).
-bool LossDetector::on_repaired_loss(const SentPacket& packet) {
+bool LossDetector::on_repaired_loss(const SentPacket& packet, bool certain) {
   if (!in_episode(packet)) return false;
   --episode_.unsettled;
-  if (episode_.by_timeout) {
-    ++episode_.doubtful;
-  } else {
-    episode_.real = true;
-  }
+  ++(episode_.by_timeout && !certain ? episode_.doubtful : episode_.repaired);
+  return episode_was_mistake();
+}
+
+bool LossDetector::on_late_arrival(std::uint8_t episode) {
+  learn_patience(true);
+  if (!episode_.open || episode != episode_.number || episode_.repaired == 0) return false;
+  --episode_.repaired;
+  ++episode_.spurious;
   return episode_was_mistake();
 }
 
@@ -146,7 +153,8 @@ bool LossDetector::in_episode(const SentPacket& packet) const {
 }
 
 bool LossDetector::episode_was_mistake() {
-  if (episode_.unsettled > 0 || episode_.real || episode_.spurious <= episode_.doubtful) return false;
+  if (episode_.unsettled > 0 || episode_.repaired > 0 || episode_.real) return false;
+  if (episode_.spurious <= episode_.doubtful) return false;
   episode_.open = false;
   return true;
 }

@@ -38,8 +38,11 @@ class LossDetector {
   void on_reordering(std::uint32_t extent);
   // A packet that had been declared lost turned out to have arrived, or its retransmission was what arrived.
   // True if that settled the last loss of the episode and shows the whole episode to be a mistake: undo the reaction.
+  // `certain`: acknowledgements tell transmissions apart.
   [[nodiscard]] bool on_spurious_loss(const SentPacket& packet);
-  [[nodiscard]] bool on_repaired_loss(const SentPacket& packet);
+  [[nodiscard]] bool on_repaired_loss(const SentPacket& packet, bool certain = false);
+  // After the retransmission had been confirmed the one that was declared lost in `episode` has arrived, too.
+  [[nodiscard]] bool on_late_arrival(std::uint8_t episode);
 
   // --- Judgement: marks packets lost and appends them to `outcome` ---
   // What the thresholds condemn.
@@ -61,6 +64,7 @@ class LossDetector {
 
  private:
   void begin_episode(Instant now);
+  void learn_patience(bool sent_again);
   [[nodiscard]] bool in_episode(const SentPacket& packet) const;
   [[nodiscard]] bool episode_was_mistake();
   void extend_chain(Instant sent_at, const RttEstimator& rtt, LossOutcome& outcome);
@@ -76,11 +80,12 @@ class LossDetector {
   struct Episode {
     bool open = false;
     bool by_timeout = false;  // its first loss was declared by the retransmission time-out
-    bool real = false;        // a loss of it is proved
+    bool real = false;        // a packet of it was lost twice
     bool window_stepped = false;
     std::uint8_t number = 0;  // 1 to 255 once there was one
     Instant began{};
     std::uint32_t unsettled = 0;  // losses not yet known for what they were
+    std::uint32_t repaired = 0;   // confirmed by a retransmission alone: a loss, unless it arrives late
     std::uint32_t spurious = 0;
     std::uint32_t doubtful = 0;  // confirmed after a retransmission, either copy may have arrived
   };

@@ -26,16 +26,31 @@ Recovery::Recovery(const RecoveryConfig& config, RandomSource& random)
       skip_least_(config.skip_least),
       skip_most_(config.skip_most),
       max_timeouts_(config.max_timeouts),
-      skip_ids_(config.skip_ids),
+      skips_(config.skip_ids),
       next_id_(config.first_packet_id) {
   GODWIT_ASSERT(config.skip_least >= 2 && config.skip_least <= config.skip_most);
   draw_skip();
+}
+
+void Recovery::use_numbers() {
+  by_number_ = true;
+  sent_.share_numbers();
+}
+
+void Recovery::on_left_out(std::uint64_t number) {
+  skip_number_ = false;
+  if (numbers_ != nullptr) numbers_->leave_out(number);
+  ++statistics_.ids_skipped;
 }
 
 void Recovery::consider_skip() {
   draw_skip();
   if (latest_transmission_at_ - skipped_at_ < skip_interval_) return;
   skipped_at_ = latest_transmission_at_;
+  if (by_number_) {
+    skip_number_ = true;
+    return;
+  }
   while (!skipped_.empty() && oldest_id() - skipped_.front() - 1 >= kSkipMemory &&
          oldest_id() - skipped_.front() < kHalfOfIds) {
     skipped_.pop_front();
@@ -68,7 +83,7 @@ std::uint32_t Recovery::new_packet_room() const {
   const std::uint32_t used = next_id_ - oldest_id() + kRoomSlack;
   if (used >= span_limit_) return 0;
   const std::uint32_t ids = span_limit_ - used;
-  return skip_ids_ ? ids - ids / skip_least_ : ids;
+  return skips_ && !by_number_ ? ids - ids / skip_least_ : ids;
 }
 
 void Recovery::on_retransmitted(Instant now, std::uint32_t id, std::uint32_t bytes) {
@@ -86,6 +101,7 @@ void Recovery::on_retransmitted(Instant now, std::uint32_t id, std::uint32_t byt
   const std::uint64_t others = sent_.bytes_in_flight() - (in_flight ? packet->bytes : 0);
   sent_.resend(now, id, *packet, bytes);
   rate_.stamp(now, false, others, *packet);
+  if (by_number_) numbers_->add(id, packet->send_number);
   losses_.prune(sent_);
   latest_transmission_at_ = now;
   ++statistics_.packets_retransmitted;
@@ -147,6 +163,7 @@ std::uint64_t Recovery::forget_owner(PacketContent::Kind kind, std::uint32_t own
 void Recovery::trim() {
   if (!sent_.empty()) return;
   sent_.trim();
+  numbers_.reset();
   lost_.clear();
   lost_.trim();
   if (!run_.open) outcome_.reset();

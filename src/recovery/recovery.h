@@ -3,6 +3,9 @@
 // congestion controller.
 //   OUT   may_send_new() -> next_packet_id() -> on_sent();  poll_retransmit() -> on_retransmitted() or discard()
 //   IN    begin_acks() -> on_ack() for each acknowledgement of one received run -> finish_acks()
+// Where both sides acknowledge packet numbers (use_numbers()) begin_packet() comes before each on_sent() and
+// on_retransmitted(), and on_ranges() takes the place of on_ack(): the rest is the same, but that an acknowledgement
+// tells which transmission has come.
 //   TIME  next_timeout() -> handle_timeout()
 // In recovery.cc (sending), recovery_acks.cc, recovery_timeouts.cc.
 // Invariants: bytes_in_flight() is the sum over the ring; an id is never given out twice within a round of the counter.
@@ -11,7 +14,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
+#include "base/number_range.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "recovery/ack_outcome.h"
@@ -19,6 +24,7 @@
 #include "recovery/fifo_ring.h"
 #include "recovery/loss_detector.h"
 #include "recovery/rtt_estimator.h"
+#include "recovery/sent_numbers.h"
 #include "recovery/sent_packets.h"
 
 namespace godwit {
@@ -69,13 +75,28 @@ class Recovery {
   // `random` must outlive it; used for skipped ids only.
   Recovery(const RecoveryConfig& config, RandomSource& random);
 
+  // Before anything is sent: the peer acknowledges packet numbers. Instead of ids numbers are left out (W20).
+  void use_numbers();
+
   // --- Sending ---
+  // The tracked frames that follow stand in packet `number`; numbers never fall. Nothing without use_numbers().
+  void begin_packet(std::uint64_t number) {
+    if (!by_number_) return;
+    if (numbers_ == nullptr) [[unlikely]]
+      numbers_ = std::make_unique<SentNumbers>();
+    numbers_->begin(number);
+    sent_.begin_packet();
+  }
+  // The next packet number is to be left out: on_left_out() says that it was.
+  [[nodiscard]] bool number_to_leave_out() const { return skip_number_; }
+  void on_left_out(std::uint64_t number);
+
   // Takes the next id, for a packet of any kind. Ids of packets that are not tracked (Ping, Pong, NoOp) are taken and
   // never reported by on_sent.
   [[nodiscard]] std::uint32_t next_packet_id() {
     const std::uint32_t id = next_id_++;
     ++ids_taken_;
-    if (skip_ids_ && --until_skip_ == 0) [[unlikely]]
+    if (skips_ && --until_skip_ == 0) [[unlikely]]
       consider_skip();
     return id;
   }
@@ -89,6 +110,7 @@ class Recovery {
     const bool after_idle = sent_.empty();
     SentPacket& packet = sent_.add(now, id, content, bytes);
     rate_.stamp(now, after_idle, in_flight, packet);
+    if (by_number_) numbers_->add(id, packet.send_number);
     latest_transmission_at_ = now;
     ++statistics_.packets_sent;
   }
@@ -122,6 +144,9 @@ class Recovery {
   // An acknowledgement that stands twice in a row: the packet reached the peer more than once, so that an earlier
   // transmission had arrived. An acknowledgement alone cannot tell, since a retransmission keeps its packet id.
   void on_duplicate_ack(std::uint32_t id);
+  // The peer has received packets with these numbers, newest first, the newest awaited one of them `delay` before it
+  // said so. `next_number` is that of the next packet: one from there on was never sent. Requires use_numbers().
+  void on_ranges(std::span<const NumberRange> newest_first, Duration delay, std::uint64_t next_number);
   // Valid until the next call of a method that is not const.
   [[nodiscard]] const AckOutcome& finish_acks();
 
@@ -194,6 +219,27 @@ class Recovery {
     outcome_->acked.push_back({packet.kind, packet.owner, packet.fragment, 1, packet.bytes});
   }
 
+  void on_transmission_ack(const SentNumbers::Entry& transmission) {
+    if (transmission.frames == 0) [[unlikely]] {
+      ++outcome_->misbehaving_acks;  // a number that was left out
+      return;
+    }
+    for (std::uint32_t frame = 0; frame < transmission.frames; ++frame) {
+      const std::uint32_t id = transmission.first_id + frame;
+      SentPacket* packet = sent_.find(id);
+      const bool plain = packet != nullptr && packet->state == SentState::kInFlight && packet->transmissions == 1;
+      if (!plain) [[unlikely]] {
+        on_unusual_transmission_ack(id, packet, transmission);
+        continue;
+      }
+      note_original(id, packet->send_number);
+      confirm(*packet);
+    }
+  }
+  void on_unusual_transmission_ack(std::uint32_t id, SentPacket* packet, const SentNumbers::Entry& transmission);
+  void on_earlier_transmission_ack(SentPacket& packet, std::uint32_t send_number);
+  void note_spurious(const SentPacket& packet);
+  void take_sample(Duration sample, bool tail);
   void forget(SentPacket& packet);
   void on_unusual_ack(std::uint32_t id, SentPacket* packet);
   void on_resent_ack(std::uint32_t id, SentPacket& packet);
@@ -237,14 +283,17 @@ class Recovery {
   std::uint32_t skip_least_;
   std::uint32_t skip_most_;
   std::uint8_t max_timeouts_;
-  bool skip_ids_;
+  bool skips_;
+  bool by_number_ = false;
+  bool skip_number_ = false;  // at the next occasion
 
   std::uint32_t next_id_;
   std::uint32_t until_skip_ = 0;
   std::uint64_t ids_taken_ = 0;  // skipped ones included
   Instant skipped_at_{};
-  FifoRing<std::uint32_t> skipped_;  // as far back as an acknowledgement might still name them
-  FifoRing<std::uint32_t> lost_;     // to be sent again; stale entries are dropped on the way
+  FifoRing<std::uint32_t> skipped_;       // as far back as an acknowledgement might still name them
+  std::unique_ptr<SentNumbers> numbers_;  // with use_numbers(), while anything is outstanding
+  FifoRing<std::uint32_t> lost_;          // to be sent again; stale entries are dropped on the way
 
   Instant latest_transmission_at_{};
   Instant latest_progress_at_{};      // a packet was confirmed
@@ -252,9 +301,9 @@ class Recovery {
   std::uint8_t timeouts_in_row_ = 0;  // without any packet confirmed in between
   bool probe_pending_ = false;        // wanted, not sent yet
   std::uint32_t probe_id_ = 0;
-  std::optional<Instant> probe_sent_at_;      // and nothing was confirmed since
-  bool probe_in_doubt_ = false;               // one was answered, and no clean sample of a tail came since
-  std::uint32_t path_proven_before_ = 0;      // send number; later transmissions wait for their back-off
+  std::optional<Instant> probe_sent_at_;        // and nothing was confirmed since
+  bool probe_in_doubt_ = false;                 // one was answered, and no clean sample of a tail came since
+  std::uint32_t path_proven_before_ = 0;        // send number; later transmissions wait for their back-off
   std::optional<Instant> backed_off_deadline_;  // the first time-out among packets sent too often
 };
 

@@ -22,9 +22,7 @@ void Recovery::on_unusual_ack(std::uint32_t id, SentPacket* packet) {
     case SentState::kSettled: ++outcome_->stale_acks; return;
     case SentState::kLost:
       // Not sent again since, so a transmission that counted as lost has arrived.
-      ++outcome_->spurious_packets;
-      outcome_->spurious_bytes += packet->bytes;
-      outcome_->spurious_loss_undone |= losses_.on_spurious_loss(*packet);
+      note_spurious(*packet);
       if (packet->transmissions == 1) {
         ++outcome_->withdrawn_packets;
         note_original(id, packet->send_number);
@@ -35,6 +33,12 @@ void Recovery::on_unusual_ack(std::uint32_t id, SentPacket* packet) {
     case SentState::kInFlight: on_resent_ack(id, *packet); break;
   }
   confirm(*packet);
+}
+
+void Recovery::note_spurious(const SentPacket& packet) {
+  ++outcome_->spurious_packets;
+  outcome_->spurious_bytes += packet.bytes;
+  outcome_->spurious_loss_undone |= losses_.on_spurious_loss(packet);
 }
 
 // An earlier transmission than the latest has arrived, which one is not known: at least the first was sent by then.
@@ -82,9 +86,78 @@ void Recovery::note_needless(const SentPacket& packet) {
     ++statistics_.needless_probes;
     return;
   }
-  ++outcome_->spurious_packets;
-  outcome_->spurious_bytes += packet.bytes;
-  outcome_->spurious_loss_undone |= losses_.on_spurious_loss(packet);
+  note_spurious(packet);
+}
+
+// --- By packet number ---
+
+void Recovery::on_ranges(std::span<const NumberRange> newest_first, Duration delay, std::uint64_t next_number) {
+  if (newest_first.front().last >= next_number) {
+    ++outcome_->misbehaving_acks;
+    return;
+  }
+  if (numbers_ == nullptr) return;  // all that was sent is settled
+  const AckRun before = run_;
+  if (!before.any_original) outcome_->ack_delay = delay;
+  // Oldest first: fragments are confirmed in their order.
+  for (std::size_t i = newest_first.size(); i-- > 0;) {
+    numbers_->acknowledge(newest_first[i], [this](const SentNumbers::Entry& entry) { on_transmission_ack(entry); });
+  }
+  // Of several frames the one counts that has named the newest packet.
+  if (run_.newest_original_id != before.newest_original_id) outcome_->ack_delay = delay;
+}
+
+// A packet sent more than once, declared lost or settled. Which of its transmissions has come is known.
+void Recovery::on_unusual_transmission_ack(std::uint32_t id, SentPacket* packet,
+                                           const SentNumbers::Entry& transmission) {
+  const bool unsettled =
+      packet != nullptr && (packet->state == SentState::kInFlight || packet->state == SentState::kLost);
+  if (!unsettled) {
+    if (transmission.loss_episode == 0) {
+      ++outcome_->stale_acks;  // the second copy of a needless retransmission, or of a message that has ended
+      return;
+    }
+    ++outcome_->spurious_packets;
+    outcome_->spurious_loss_undone |= losses_.on_late_arrival(transmission.loss_episode);
+    return;
+  }
+  const bool latest = packet->send_number == transmission.send_number;
+  if (packet->state == SentState::kLost) {
+    note_spurious(*packet);
+    if (latest) ++outcome_->withdrawn_packets;
+  } else if (!latest) {
+    note_needless(*packet);
+  } else if (packet->loss_episode != 0) {
+    outcome_->spurious_loss_undone |= losses_.on_repaired_loss(*packet, true);
+  } else if (packet->transmissions > 1) {
+    // The same ranges would have named the original: it has not come.
+    outcome_->probe_repaired_loss = packet->first_transmission_at();
+  }
+  if (latest) {
+    note_original(id, packet->send_number);
+  } else {
+    on_earlier_transmission_ack(*packet, transmission.send_number);
+  }
+  confirm(*packet);
+}
+
+// When the transmission went out is known of the first alone. Its sample makes the next probe or time-out wait longer
+// where all that was sent again had arrived; what was overtaken by others tells of its own delay only.
+void Recovery::on_earlier_transmission_ack(SentPacket& packet, std::uint32_t send_number) {
+  note_doubtful(packet);
+  const std::optional<std::uint32_t> newest = losses_.newest_acked();
+  const bool overtaken = (newest && sent_before(send_number, *newest)) || run_.any_original;
+  if (packet.transmissions != 2 || overtaken) return;
+  take_sample(run_.now - packet.first_transmission_at(), packet.loss_episode == 0);
+}
+
+void Recovery::take_sample(Duration sample, bool tail) {
+  if (by_number_) {
+    rtt_.on_ack_sample(run_.now, sample, tail, outcome_->ack_delay);
+  } else {
+    rtt_.on_ack_sample(run_.now, sample, tail);
+  }
+  outcome_->rtt_sample = sample;
 }
 
 // Of a packet sent only once it is a copy that the network made. One that counts as lost again is spurious whichever
@@ -130,13 +203,14 @@ const AckOutcome& Recovery::finish_acks() {
   statistics_.stale_acks += outcome_->stale_acks;
   statistics_.untracked_acks += outcome_->untracked_acks;
   statistics_.misbehaving_acks += outcome_->misbehaving_acks;
+  statistics_.packets_spuriously_lost += outcome_->spurious_packets - outcome_->withdrawn_packets;
+  if (numbers_ != nullptr) numbers_->release();
   if (outcome_->acked_packets == 0) {
     sent_.release_front();  // what was forgotten during the run
     return *outcome_;
   }
 
   statistics_.packets_acked += outcome_->acked_packets;
-  statistics_.packets_spuriously_lost += outcome_->spurious_packets - outcome_->withdrawn_packets;
   // An acknowledgement for a retransmission ends the back-off but for one doubling, which a clean sample ends: else a
   // peer whose acknowledgements take longer than the time-out would never yield one (RFC 6298 section 5.7).
   backoff_ = run_.any_original ? std::uint8_t{0} : std::min(backoff_, std::uint8_t{1});
@@ -163,9 +237,8 @@ void Recovery::conclude_originals() {
   const SentPacket& newest = *sent_.find(run_.newest_original_id);
   const Duration sample = run_.now - newest.sent_at;
   const bool tail = run_.newest_original == sent_.newest_send_number();
-  rtt_.on_ack_sample(run_.now, sample, tail);
+  take_sample(sample, tail);
   if (tail) probe_in_doubt_ = false;
-  outcome_->rtt_sample = sample;
 }
 
 // The latest transmission known to have arrived; null if all of this run's are in doubt.
@@ -192,6 +265,7 @@ void Recovery::book_losses(LossOutcome& outcome, std::size_t first) {
     const SentPacket& packet = *sent_.find(record.id);
     rate_.on_lost(record.bytes);
     record.lost_since = static_cast<std::uint32_t>(rate_.total_lost()) - packet.lost_before;
+    if (numbers_ != nullptr) numbers_->mark_lost(packet.send_number, packet.loss_episode);
     lost_.push_back(record.id);
     ++statistics_.packets_lost;
   }

@@ -34,6 +34,21 @@ void RttEstimator::on_ack_sample(Instant now, Duration round_trip, bool tail) {
   if (tail && path_known) learn_ack_delay(round_trip - path_);
 }
 
+void RttEstimator::on_ack_sample(Instant now, Duration round_trip, bool tail, Duration ack_delay) {
+  round_trip = std::max(round_trip, kLeastSample);
+  update_minimum(now, round_trip);
+  ack_delay = std::clamp(ack_delay, Duration::zero(), config_.max_ack_delay);
+  if (!has_sample_) {
+    restart(round_trip);
+  } else {
+    update(round_trip >= minimum() + ack_delay ? round_trip - ack_delay : round_trip);
+    latest_ = round_trip;
+  }
+  ack_samples_ = static_cast<std::uint8_t>(std::min(ack_samples_ + 1, 255));
+  path_ = pinged_ ? std::min(path_, round_trip) : minimum();
+  if (tail) learn_ack_delay(ack_delay);
+}
+
 void RttEstimator::on_ping_sample(Instant now, Duration round_trip) {
   round_trip = std::max(round_trip, kLeastSample);
   update_minimum(now, round_trip);

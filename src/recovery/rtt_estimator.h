@@ -1,7 +1,7 @@
 // Round-trip time of one connection: smoothed value and variance (RFC 6298, constants of wire spec 5.4), windowed
-// minimum, and the acknowledgement delay learned of the peer (the wire has no field for it). Fed by Recovery with
-// samples from acknowledgements and by the connection with answered pings; owned by Recovery. Back-off is not part of
-// it. Invariant: minimum() <= every sample of the last minute; rto() is within [min_rto, max_rto].
+// minimum, and the acknowledgement delay learned of the peer (the deployed wire has no field for it). Fed by Recovery
+// with samples from acknowledgements and by the connection with answered pings; owned by Recovery. Back-off is not part
+// of it. Invariant: minimum() <= every sample of the last minute; rto() is within [min_rto, max_rto].
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,9 @@ struct RttConfig {
   Duration initial_rto = 1s;  // before the first sample
   Duration min_rto = 500ms;   // what a deployed peer's acknowledgement delay asks for; 200 ms suits a Godwit
   Duration max_rto = 60s;
-  Duration min_probe_timeout = 2ms;        // below this a probe only tells of the peer's scheduler
-  Duration initial_ack_delay = 100ms;      // the deployed peer's acknowledgement timer (wire spec 5.3)
-  Duration max_ack_delay = 700ms;          // the longest a peer may hold acknowledgements (wire spec 11, item 51)
+  Duration min_probe_timeout = 2ms;    // below this a probe only tells of the peer's scheduler
+  Duration initial_ack_delay = 100ms;  // the deployed peer's acknowledgement timer (wire spec 5.3)
+  Duration max_ack_delay = 700ms;      // the longest a peer may hold acknowledgements (wire spec 11, item 51)
 };
 
 class RttEstimator {
@@ -27,6 +27,9 @@ class RttEstimator {
   // delay. `tail` says that nothing was sent after the packet, so that its acknowledgement waited for the peer's timer
   // and not for more packets.
   void on_ack_sample(Instant now, Duration round_trip, bool tail);
+  // The same where the peer says how long it has held the acknowledgement (RFC 9002 section 5.3): what it says counts
+  // up to the configured most, and never makes a sample less than the least round trip.
+  void on_ack_sample(Instant now, Duration round_trip, bool tail, Duration ack_delay);
   // An answered ping: no acknowledgement delay in it. Starts the estimate where no acknowledgement has come yet, else
   // tells the acknowledgement delay from the path.
   void on_ping_sample(Instant now, Duration round_trip);
@@ -62,8 +65,8 @@ class RttEstimator {
   RttConfig config_;
   bool has_sample_ = false;
   bool pinged_ = false;
-  std::uint8_t ack_samples_ = 0;      // saturates
-  std::uint8_t delay_samples_ = 0;    // saturates
+  std::uint8_t ack_samples_ = 0;    // saturates
+  std::uint8_t delay_samples_ = 0;  // saturates
   Duration latest_{};
   Duration smoothed_{};
   Duration variance_{};

@@ -44,7 +44,7 @@ struct SentPacket {
   std::uint32_t in_flight_at_send = 0;  // bytes, this packet included
   std::uint32_t owner = 0;
   std::uint32_t fragment = 0;
-  std::uint32_t send_number = 0;   // +1 with each transmission of any tracked packet; wraps
+  std::uint32_t send_number = 0;   // +1 with each transmission of any tracked packet, or share_numbers(); wraps
   std::uint32_t original_age = 0;  // microseconds from the first to the latest transmission; saturates
   std::uint16_t bytes = 0;         // of the datagram
   PacketContent::Kind kind = PacketContent::Kind::kControl;
@@ -69,6 +69,10 @@ class SentPackets {
   // `capacity_limit`: most ids between the oldest unsettled one and the newest, a power of two.
   // `fast_transmissions`: a packet sent more often leaves the send-order queue for the backed-off one.
   SentPackets(std::uint32_t first_id, std::size_t capacity_limit, std::uint8_t fast_transmissions);
+
+  // From now on what stands in one packet has one send number: begin_packet() says when the next packet begins.
+  void share_numbers() { shares_numbers_ = true; }
+  void begin_packet() { ++send_number_; }
 
   // A tracked packet's first transmission. Requires an id at or after next_id() and within the capacity limit of
   // oldest_id(); ids left out become placeholders. The caller fills in the rate sample's fields.
@@ -108,7 +112,7 @@ class SentPackets {
   [[nodiscard]] std::uint64_t bytes_in_flight() const { return bytes_in_flight_; }
   [[nodiscard]] std::uint32_t packets_in_flight() const { return packets_in_flight_; }
   // Of the latest transmission of all.
-  [[nodiscard]] std::uint32_t newest_send_number() const { return next_send_number_ - 1; }
+  [[nodiscard]] std::uint32_t newest_send_number() const { return send_number_; }
 
   // One transmission of a packet. Stale once the packet is not in flight under that number any more.
   struct Transmission {
@@ -142,7 +146,8 @@ class SentPackets {
     packet.state = SentState::kInFlight;
     packet.sent_at = now;
     packet.bytes = static_cast<std::uint16_t>(bytes);
-    packet.send_number = next_send_number_++;
+    if (!shares_numbers_) ++send_number_;
+    packet.send_number = send_number_;
     bytes_in_flight_ += bytes;
     ++packets_in_flight_;
   }
@@ -154,10 +159,11 @@ class SentPackets {
 
   std::size_t capacity_limit_;
   std::uint8_t fast_transmissions_;
+  bool shares_numbers_ = false;
   SequenceRing<SentPacket> ring_;
   FifoRing<Transmission> order_;
   FifoRing<Transmission> backed_off_;
-  std::uint32_t next_send_number_ = 0;
+  std::uint32_t send_number_ = std::numeric_limits<std::uint32_t>::max();  // of the latest transmission; the first is 0
   std::uint32_t packets_in_flight_ = 0;
   std::uint64_t bytes_in_flight_ = 0;
 };

@@ -17,6 +17,9 @@
 
 namespace godwit {
 
+// What a datagram costs on the way beside its bytes.
+inline constexpr std::uint32_t kIpAndUdpBytes = 28;
+
 class BatchWriter {
  public:
   // Most segments of one segmentation-offload call on every kernel that has it (UDP_MAX_SEGMENTS was 64 until
@@ -82,6 +85,8 @@ class BatchWriter {
     ++tracked_packets_;
   }
 
+  // Packets that wait for seal().
+  [[nodiscard]] std::size_t unsealed() const { return pending_; }
   [[nodiscard]] bool empty() const { return used_ == 0; }
   [[nodiscard]] std::size_t bytes() const { return used_; }
   [[nodiscard]] std::size_t count() const { return count_; }

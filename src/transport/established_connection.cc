@@ -37,6 +37,7 @@ EstablishedConnection::EstablishedConnection(Instant now, ConnectionCore& core, 
                                                  .form = session_form_name(session_.form()),
                                                  .fallback = fallback_reason_name(session_.fallback())});
   trace_controller(now, {});
+  begin_acknowledgements();
   begin_flow_control();
 }
 

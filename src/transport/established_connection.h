@@ -7,7 +7,8 @@
 //   TIME  next_timeout()  -> handle_timeout(): one look at every part's deadline
 //
 // established_connection.cc holds its life, timers and rates, established_receive.cc the way in, established_send.cc
-// the way out, established_liveness.cc, established_paths.cc and established_flow.cc what their names say.
+// the way out, established_acks.cc acknowledgements by packet number, established_liveness.cc, established_paths.cc and
+// established_flow.cc what their names say.
 #pragma once
 
 #include <array>
@@ -173,6 +174,11 @@ class EstablishedConnection final : private StreamSink {
   void receive_batch(Instant now, const DatagramBatch& batch, std::size_t first);
   void receive_opened(Instant now, const Arrival& arrival) {
     if (!process_fragment(now, arrival)) process(now, arrival);
+    note_number(now, arrival);
+  }
+  // All frames of the packet have been processed.
+  void note_number(Instant now, const Arrival& arrival) {
+    if (acks_.by_number()) acks_.end_packet(now, session_.number_of(arrival.datagram));
   }
   void process(Instant now, const Arrival& arrival);
   void process_frames(Instant now, const Arrival& arrival, ByteView rest);
@@ -226,6 +232,17 @@ class EstablishedConnection final : private StreamSink {
   [[nodiscard]] bool process_control_frame(Instant now, ByteView plaintext);
   void write_path_responses(Instant now, BatchWriter& run) const;
   [[nodiscard]] std::optional<DatagramBatch> poll_path_challenge(Instant now, TransmitBuffer& buffer);
+
+  // established_acks.cc
+  void begin_acknowledgements();
+  // The tracked frames that follow stand in the next packet of the run.
+  void begin_packet(const BatchWriter& run);
+  void leave_number_out();
+  // Where an acknowledgement frame of the extended form stands at the start of `plaintext`, its size; else 0.
+  [[nodiscard]] std::size_t process_ack_frame(Instant now, const Arrival& arrival, ByteView plaintext);
+  // Takes what waits to be acknowledged. Returns the size of the frame, 0 if there is nothing to tell.
+  [[nodiscard]] std::size_t take_ack_frame(Instant now, MutableBytes out);
+  void write_ack_frame(Instant now, BatchWriter& run);
 
   // established_flow.cc
   void begin_flow_control();

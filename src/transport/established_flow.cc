@@ -120,7 +120,10 @@ void EstablishedConnection::write_flow_frames(Instant now, BatchWriter& run) {
     }
     if (!frame) break;
     frame->packet_id = recovery_.next_packet_id();
-    if (used == 0) first_id = frame->packet_id;
+    if (used == 0) {
+      first_id = frame->packet_id;
+      begin_packet(run);
+    }
     std::ranges::copy(wire::encode(*frame), MutableBytes(plaintext).subspan(used).begin());
     // The envelope counts for the first of them.
     const std::size_t bytes = wire::kFlowFrameSize + (used == 0 ? wire::kDatagramOverhead : 0);

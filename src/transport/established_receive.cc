@@ -9,6 +9,7 @@
 #include "transport/batch_writer.h"
 #include "transport/established_connection.h"
 #include "transport/send_kind.h"
+#include "wire/ack_frame.h"
 #include "wire/control_frame.h"
 #include "wire/flow_frame.h"
 #include "wire/printable.h"
@@ -31,6 +32,7 @@ trace::PacketKind kind_of(const wire::Message& message) {
 std::optional<trace::PacketKind> own_frame_kind(ByteView plaintext) {
   if (wire::read_control_frame(plaintext)) return trace::PacketKind::kPing;  // of the path
   if (wire::read_flow_frame(plaintext)) return trace::PacketKind::kFlowControl;
+  if (wire::is_ack_frame(plaintext)) return trace::PacketKind::kNoOp;
   return std::nullopt;
 }
 
@@ -51,7 +53,9 @@ void EstablishedConnection::process_first(Instant now, bool confirmed_by_ack, Mu
                                           ByteView datagram) {
   keepalive_.on_authentic(now, confirmed_by_ack);
   if (plaintext.empty()) return;
-  process(now, {.datagram = datagram, .opened = {.plaintext = plaintext}});
+  const Arrival arrival{.datagram = datagram, .opened = {.plaintext = plaintext}};
+  process(now, arrival);
+  note_number(now, arrival);
   finish_input(now);
 }
 
@@ -171,6 +175,7 @@ void EstablishedConnection::apply_fragment_outcome(Instant now, const FragmentOu
   }
   if (!outcome.must_ack()) {
     // Neither recorded nor acknowledged: the peer sends it again when there is room.
+    acks_.refuse_packet();
     return core_.drop(now, trace::DropReason::kNoRoom, bytes);
   }
   static_cast<void>(acks_.on_packet(now, packet_id));
@@ -183,7 +188,10 @@ void EstablishedConnection::process(Instant now, const Arrival& arrival) {
   const auto packet = wire::decode(arrival.plaintext());
   if (!packet) {
     const auto kind = session_.extended() == nullptr ? std::nullopt : own_frame_kind(arrival.plaintext());
-    if (!kind) return core_.drop(now, trace::DropReason::kUndecodable, arrival.bytes());
+    if (!kind) {
+      acks_.refuse_packet();
+      return core_.drop(now, trace::DropReason::kUndecodable, arrival.bytes());
+    }
     record_received(now, arrival, 0, *kind);
     return process_frames(now, arrival, arrival.plaintext());
   }
@@ -205,15 +213,23 @@ void EstablishedConnection::process_frames(Instant now, const Arrival& arrival, 
       rest = rest.subspan(wire::kFlowFrameSize);
       continue;
     }
+    if (const std::size_t size = process_ack_frame(now, arrival, rest); size > 0) {
+      rest = rest.subspan(size);
+      continue;
+    }
     const auto packet = wire::decode(rest);
-    if (!packet) return core_.drop(now, trace::DropReason::kUndecodable, rest.size());
+    if (!packet) {
+      acks_.refuse_packet();
+      return core_.drop(now, trace::DropReason::kUndecodable, rest.size());
+    }
     process_packet(now, arrival, *packet);
     rest = packet->trailing;
   }
 }
 
 void EstablishedConnection::process_acks(Instant now, const wire::AckList& acks) {
-  if (acks.empty()) return;
+  // Where packet numbers are acknowledged ids are not.
+  if (acks.empty() || acks_.by_number()) return;
   GODWIT_MARK(core_.context.cost, kAcknowledge);
   if (!recovery_.collecting_acks()) recovery_.begin_acks(now);
   core_.counted.acks_received += acks.size();
@@ -369,6 +385,7 @@ void EstablishedConnection::apply_acknowledgements(Instant now) {
       core_.emit(MessageConfirmed{*confirmed});
     }
   }
+  if (acks_.by_number()) core_.counted.acks_received += outcome.acked_packets;
   if (outcome.acked_packets > 0) {
     trace_acknowledged(now, outcome);
     acks_.set_rtt(recovery_.rtt().minimum());

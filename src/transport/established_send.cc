@@ -7,6 +7,7 @@
 #include "transport/batch_writer.h"
 #include "transport/established_connection.h"
 #include "transport/send_kind.h"
+#include "wire/ack_frame.h"
 
 namespace godwit {
 namespace {
@@ -16,7 +17,6 @@ constexpr Duration kIdleAfter = 1s;
 // How long an acceptor whose key is used up waits for the peer to dial anew.
 constexpr Duration kRenewalGrace = 2s;
 constexpr std::uint32_t kPingDatagram = wire::kPingSize + wire::kDatagramOverhead;
-constexpr std::uint32_t kIpAndUdpBytes = 28;
 // Of a key's hard limit: more than one run and the close packet.
 constexpr std::uint64_t kReservedPackets = 2 * BatchWriter::kMaxSegments;
 
@@ -68,6 +68,7 @@ std::optional<DatagramBatch> EstablishedConnection::write_batch(Instant now, Tra
   GODWIT_MARK(core_.context.cost, kBookkeeping);
   BatchWriter run(buffer.space(), session_.sealer());
   const bool was_idle = !recovery_.outstanding();
+  if (recovery_.number_to_leave_out()) leave_number_out();
   write_control(now, run);
   write_flow_frames(now, run);
   if (hold_ == nullptr) [[likely]] {
@@ -198,6 +199,7 @@ void EstablishedConnection::write_control(Instant now, BatchWriter& run) {
     const std::size_t size = wire::encoded_size(decline) + wire::kDatagramOverhead;
     if (run.fits(size)) {
       const std::uint32_t id = recovery_.next_packet_id();
+      begin_packet(run);
       static_cast<void>(wire::encode(scratch, id, {}, decline));
       const std::size_t before = run.bytes();
       run.append(ByteView(scratch).first(size - wire::kDatagramOverhead));
@@ -212,6 +214,7 @@ void EstablishedConnection::write_control(Instant now, BatchWriter& run) {
 
 // A NoOp carries what is due; in a run of data it is the shorter last segment (decisions 4).
 void EstablishedConnection::write_acks(Instant now, BatchWriter& run) {
+  if (acks_.by_number()) return write_ack_frame(now, run);
   std::array<std::uint32_t, wire::kMaxAcksPerNoOp> acks;
   std::array<std::uint8_t, wire::kMaxPlaintext> plaintext;
   while (acks_.due(now)) {
@@ -265,6 +268,7 @@ void EstablishedConnection::write_retransmissions(Instant now, BatchWriter& run)
       }
     }
     const std::size_t before = run.bytes();
+    begin_packet(run);
     if (control) {
       run.append(ByteView(message).first(message_size));
       run.count_tracked(size);
@@ -308,6 +312,7 @@ void EstablishedConnection::write_data(Instant now, BatchWriter& run) {
     const SendItem picked = *item;
     const std::uint32_t id = recovery_.next_packet_id();
     const std::size_t before = run.bytes();
+    begin_packet(run);
     if (!write_item(now, run, picked, id)) break;
     size = run.bytes() - before;
     core_.queue.take(id);
@@ -331,7 +336,15 @@ std::size_t EstablishedConnection::write_messages(Instant now, BatchWriter& run,
   const std::size_t limit =
       static_cast<std::size_t>(std::min<std::uint64_t>(run.room(), most)) - wire::kDatagramOverhead;
   std::size_t used = 0;
+  std::uint32_t messages = 0;
   std::uint32_t first_id = 0;  // by which a trace names the datagram
+  // Acknowledgements of packet numbers are a frame of their own, before the messages.
+  if (acks_.by_number() && run.empty() && acks_.pending() > 0) {
+    const SendItem* first = core_.queue.peek();
+    const std::size_t frame = wire::ack_frame_size(acks_.range_count());
+    const bool fits = first != nullptr && frame + wire::kShortMessageOverhead + first->payload.size() <= limit;
+    if (fits) used = take_ack_frame(now, plaintext);
+  }
   while (room > 0) {
     const SendItem* item = core_.queue.peek();
     if (item == nullptr || item->kind == SendKind::kFragment) break;
@@ -339,11 +352,14 @@ std::size_t EstablishedConnection::write_messages(Instant now, BatchWriter& run,
     if (used + size > limit) break;
     const SendItem picked = *item;
     const std::uint32_t id = recovery_.next_packet_id();
-    if (used == 0) first_id = id;
+    if (messages == 0) {
+      first_id = id;
+      begin_packet(run);
+    }
     // Acknowledgements ride on the first frame of a run, as on a message that travels alone.
     std::array<std::uint32_t, 64> acks;
     std::size_t count = 0;
-    if (run.empty() && used == 0 && acks_.pending() > 0) {
+    if (run.empty() && used == 0 && acks_.pending() > 0 && !acks_.by_number()) {
       const std::size_t free = std::min({acks_.pending(), acks.size(), (limit - size) / wire::kAckSize});
       count = acks_.take(now, std::span(acks).first(free), false);
     }
@@ -353,15 +369,16 @@ std::size_t EstablishedConnection::write_messages(Instant now, BatchWriter& run,
     std::ranges::copy(picked.payload, frame.subspan(head).begin());
     core_.queue.take(id);
     // The envelope counts for the first of them.
-    const std::size_t bytes = head + picked.payload.size() + (used == 0 ? wire::kDatagramOverhead : 0);
+    const std::size_t bytes = head + picked.payload.size() + (messages == 0 ? wire::kDatagramOverhead : 0);
     recovery_.on_sent(now, id,
                       {.kind = content_kind_of(picked.kind), .owner = picked.owner, .fragment = picked.fragment},
                       static_cast<std::uint32_t>(bytes));
     core_.counted.payload_bytes_sent += picked.payload.size();
     used += head + picked.payload.size();
+    ++messages;
     --room;
   }
-  if (used == 0) return 0;
+  if (messages == 0) return 0;
   const std::size_t before = run.bytes();
   run.append(ByteView(plaintext).first(used));
   run.count_tracked(run.bytes() - before);
@@ -397,7 +414,7 @@ bool EstablishedConnection::write_item(Instant now, BatchWriter& run, const Send
     // Acknowledgements ride on the first short message of a run, where they make no later one end it.
     std::array<std::uint32_t, 64> acks;
     std::size_t count = 0;
-    if (run.empty() && acks_.pending() > 0) {
+    if (run.empty() && acks_.pending() > 0 && !acks_.by_number()) {
       const std::size_t free = wire::kMaxPlaintext - wire::kShortMessageOverhead - item.payload.size();
       const std::size_t most = std::min({acks_.pending(), acks.size(), free / wire::kAckSize});
       count = acks_.take(now, std::span(acks).first(most), false);

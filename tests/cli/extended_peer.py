@@ -1,11 +1,13 @@
 """A peer of extended sessions, written from docs/extended_sessions.md and the wire specification: the handshake in both roles, packets,
 frames, key updates. For tests; needs the package `cryptography`.
 
-As a program it writes the vectors of testdata/extended: extended_peer.py > testdata/extended/handshake.txt"""
+As a program it writes the vectors of testdata/extended: extended_peer.py > testdata/extended/handshake.txt, and
+extended_peer.py acknowledgements > testdata/extended/acknowledgements.txt"""
 import hashlib
 import hmac
 import os
 import struct
+import sys
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
@@ -14,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 MARKER = b"GdwX\x01"
 COOKIE = 24
 LABEL = b"godwit extended session 1"
-KEY_UPDATE, ROAMING, COALESCING = 1, 2, 8
-NOOP, SHORT_MESSAGE, PING, PONG, CHALLENGE, RESPONSE = 3, 1, 4, 5, 8, 9
+KEY_UPDATE, ROAMING, COALESCING, RANGES = 1, 2, 8, 256
+ERROR, NOOP, SHORT_MESSAGE, PING, PONG, CHALLENGE, RESPONSE, ACKNOWLEDGEMENT = 0, 3, 1, 4, 5, 8, 9, 18
 
 
 class KeyPair:
@@ -166,13 +168,15 @@ class Direction:
         return b"\2" + field + AESGCM(self.key).encrypt(self.nonce(field), plaintext, None)
 
     def open(self, datagram):
-        """The plaintext; follows to the next generation when the phase says so."""
+        """The plaintext; follows to the next generation when the phase says so. `opened` is its packet number."""
         field = datagram[1:13]
         assert datagram[0] == 2 and field[:4] == self.tag, "another connection"
         value = (struct.unpack("<Q", field[4:])[0] - self.start) % 2**64
         if value >> 63 != self.generation % 2:
             self.next()
-        return AESGCM(self.key).decrypt(self.nonce(field), datagram[13:], None)
+        plaintext = AESGCM(self.key).decrypt(self.nonce(field), datagram[13:], None)
+        self.opened = value % 2**63
+        return plaintext
 
 
 def frame(variant, packet_id=0, fields=b"", receipts=()):
@@ -193,10 +197,42 @@ def frames(plaintext):
             size = 8 + struct.unpack_from("<Q", rest)[0]
         elif variant == NOOP:
             size = 0
+        elif variant == ACKNOWLEDGEMENT:
+            size = 20 + 8 * struct.unpack_from("<I", rest, 16)[0]
         else:
             size = len(rest)
         yield variant, packet_id, receipts, rest[:size]
         plaintext = rest[size:]
+
+
+def acknowledgement(numbers, delay=0):
+    """The frame that names these packet numbers; `delay` is in microseconds."""
+    ranges = []  # newest first: highest number, length
+    for number in sorted(numbers, reverse=True):
+        if ranges and ranges[-1][0] - ranges[-1][1] == number:
+            ranges[-1][1] += 1
+        else:
+            ranges.append([number, 1])
+    (largest, length), further = ranges[0], ranges[1:]
+    fields = struct.pack("<QIII", largest, delay, length, len(further))
+    lowest = largest - length + 1
+    for last, length in further:
+        fields += struct.pack("<II", lowest - last - 1, length)
+        lowest = last - length + 1
+    return frame(ACKNOWLEDGEMENT, 0, fields)
+
+
+def acknowledged(fields):
+    """The packet numbers and the delay that the fields of such a frame name."""
+    largest, delay, length, further = struct.unpack_from("<QIII", fields)
+    numbers = set(range(largest - length + 1, largest + 1))
+    lowest = largest - length + 1
+    for at in range(20, 20 + 8 * further, 8):
+        gap, length = struct.unpack_from("<II", fields, at)
+        lowest -= gap + length
+        assert gap > 0 and length > 0 and lowest >= 0
+        numbers |= set(range(lowest, lowest + length))
+    return numbers, delay
 
 
 # --- The deployed handshake around it ---
@@ -207,13 +243,14 @@ def prologue(outer, plaintext):
 
 
 class Initiator:
-    def __init__(self, static, peer, version, outer=None, inner=None, key=None, tag=None, cookie=b""):
+    def __init__(self, static, peer, version, outer=None, inner=None, key=None, tag=None, cookie=b"",
+                 capabilities=KEY_UPDATE | ROAMING | COALESCING):
         outer = outer or KeyPair()
         self.key = key or os.urandom(16)
         self.tag = tag or os.urandom(4)
         plaintext = version + self.key
         self.noise = Noise(prologue(outer.public, plaintext), static, peer)
-        self.offer = block(self.noise.write_first(inner or KeyPair(), parameters(self.tag))) + cookie
+        self.offer = block(self.noise.write_first(inner or KeyPair(), parameters(self.tag, capabilities))) + cookie
         sealed = ChaCha20Poly1305(outer.agree(peer)).encrypt(bytes(12), plaintext + self.offer, None)
         self.intro = b"\1" + outer.public + sealed
 
@@ -253,6 +290,22 @@ class Acceptor:
         return sealed, Direction(mine_secret, theirs[2]), Direction(theirs_secret, tag)
 
 
+def acknowledgements():
+    print("# Acknowledgement frames (docs/extended_sessions.md, section 5.2), made by tests/cli/extended_peer.py. `ranges` are those")
+    print("# of packet numbers that the frame names, oldest first: first and last number of each, u64 LE; `delay` is in microseconds, u32 LE.\n")
+    for name, ranges, delay in (("one packet", [(0, 0)], 0), ("all so far", [(0, 999)], 1500), ("a gap", [(0, 41), (43, 50)], 250),
+                                ("every other packet, as many ranges as there may be", [(2 * i, 2 * i) for i in range(64)], 20000),
+                                ("ranges far apart", [(7, 9), (100000, 100063), (1 << 20, (1 << 20) + 1)], 2**32 - 1)):
+        numbers = {number for first, last in ranges for number in range(first, last + 1)}
+        made = acknowledgement(numbers, delay)
+        assert acknowledged(made[16:]) == (numbers, delay)
+        print("name =", name)
+        print("delay =", struct.pack("<I", delay).hex())
+        print("ranges =", "".join(struct.pack("<QQ", *each).hex() for each in ranges))
+        print("frame =", made.hex())
+        print()
+
+
 def print_vector(name, inner_secret):
     fixed = lambda byte: bytes([byte]) * 32
     alice, bob = KeyPair(fixed(0x11)), KeyPair(fixed(0x22))
@@ -279,6 +332,9 @@ def print_vector(name, inner_secret):
 
 
 def main():
+    if sys.argv[1:] == ["acknowledgements"]:
+        acknowledgements()
+        return
     print("# Extended handshakes and their first packets, made by tests/cli/extended_peer.py with fixed keys. `offer` and `answer` are")
     print("# blocks of docs/extended_sessions.md, section 2; `packet_N` is sealed by the initiator with generation N.")
     print_vector("an offer with the ephemeral key of its intro", bytes([0x33]) * 32)

@@ -138,10 +138,10 @@ class ScriptedPeer(Case):
         self.addCleanup(self.socket.close)
         self.socket.settimeout(PATIENCE)
 
-    def connect(self, server, cookie=b""):
+    def connect(self, server, **options):
         host, port = server.address.rsplit(":", 1)
         self.socket.connect((host, int(port)))
-        initiator = peer.Initiator(peer.KeyPair(), bytes.fromhex(server.key), self.VERSION, cookie=cookie)
+        initiator = peer.Initiator(peer.KeyPair(), bytes.fromhex(server.key), self.VERSION, **options)
         self.initiator = initiator
         self.socket.send(initiator.intro)
         first = self.socket.recv(2048)
@@ -189,9 +189,29 @@ class ScriptedPeer(Case):
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self.addCleanup(self.socket.close)
             self.socket.settimeout(PATIENCE)
-            sending, receiving = self.connect(server, cookie)
+            sending, receiving = self.connect(server, cookie=cookie)
             self.socket.send(sending.seal(peer.frame(peer.PING, 0, peer.struct.pack("<Q", 7))))
             self.assertEqual(self.frames_until(receiving, peer.PONG)[1], peer.struct.pack("<Q", 7))
+        server.finish(signal.SIGINT)
+
+    def test_packets_are_acknowledged_by_their_numbers(self):
+        server = self.listen("--extended", "auto", "--anyone")
+        sending, receiving = self.connect(server, capabilities=peer.COALESCING | peer.RANGES)
+        message = lambda packet_id: sending.seal(peer.frame(peer.SHORT_MESSAGE, packet_id, peer.struct.pack("<Q", 2) + b"hi"))
+        self.socket.send(message(1))
+        self.assertEqual(peer.acknowledged(self.frames_until(receiving, peer.ACKNOWLEDGEMENT)[1])[0], {0})
+        sending.number += 1  # as if packet 1 had been lost
+        self.socket.send(message(3))
+        self.assertEqual(peer.acknowledged(self.frames_until(receiving, peer.ACKNOWLEDGEMENT)[1])[0], {0, 2})
+        self.socket.send(message(3))  # the same frame again, in a packet of its own
+        receipts, fields = self.frames_until(receiving, peer.ACKNOWLEDGEMENT)
+        self.assertEqual((receipts, peer.acknowledged(fields)[0]), ((), {0, 2, 3}))
+        # What has come may be acknowledged, what was never sent may not.
+        self.socket.send(sending.seal(peer.acknowledgement({receiving.opened}, 100)))
+        self.socket.send(sending.seal(peer.frame(peer.PING, 4, bytes(8))))
+        self.frames_until(receiving, peer.PONG)
+        self.socket.send(sending.seal(peer.acknowledgement({receiving.opened + 1000})))
+        self.assertIn(b"never sent", self.frames_until(receiving, peer.ERROR)[1])
         server.finish(signal.SIGINT)
 
     def test_as_an_acceptor(self):
