@@ -39,7 +39,9 @@ std::optional<trace::PacketKind> own_frame_kind(ByteView plaintext) {
 void EstablishedConnection::receive(Instant now, const DatagramBatch& batch, std::size_t first) {
   begin_input();
   const std::size_t count = batch.segment_count();
-  if (count - first > 1 && !session_.several_keys()) {
+  if (is_too_long(batch.bytes.first(std::min(batch.bytes.size(), batch.segment_size)))) [[unlikely]] {
+    for (std::size_t i = first; i < count; ++i) core_.drop(now, trace::DropReason::kTooLong, batch.segment(i).size());
+  } else if (count - first > 1 && !session_.several_keys()) {
     receive_batch(now, batch, first);
   } else {
     for (std::size_t i = first; i < count; ++i) receive_one(now, batch.segment(i));
@@ -57,7 +59,8 @@ void EstablishedConnection::process_first(Instant now, bool confirmed_by_ack, Mu
 
 bool EstablishedConnection::receive_if_authentic(Instant now, MutableBytes datagram) {
   begin_input();
-  std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
+  if (is_too_long(datagram)) return false;
+  std::array<std::uint8_t, wire::kMaxLargeDatagram> scratch;
   const auto opened = session_.open_keeping(datagram, scratch);
   if (!opened) return false;
   receive_opened(now, {.datagram = datagram, .opened = *opened});
@@ -71,7 +74,7 @@ void EstablishedConnection::receive_one(Instant now, MutableBytes datagram) {
   GODWIT_MARK(core_.context.cost, kOpen);
   std::expected<Session::Opened, trace::DropReason> opened;
   if (session_.several_keys()) [[unlikely]] {
-    std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
+    std::array<std::uint8_t, wire::kMaxLargeDatagram> scratch;
     opened = session_.open(datagram, scratch);
   } else {
     opened = session_.open(datagram, {});
@@ -197,8 +200,8 @@ void EstablishedConnection::process(Instant now, const Arrival& arrival) {
 void EstablishedConnection::process_frames(Instant now, const Arrival& arrival, ByteView rest) {
   if (session_.extended() == nullptr) return;
   while (!rest.empty() && ending_ == nullptr) {
-    if (process_control_frame(now, rest)) {
-      rest = rest.subspan(wire::kControlFrameSize);
+    if (const std::size_t used = process_control_frame(now, rest); used > 0) {
+      rest = rest.subspan(used);
       continue;
     }
     if (process_flow_frame(now, arrival, rest)) {
@@ -373,6 +376,7 @@ void EstablishedConnection::apply_acknowledgements(Instant now) {
     trace_acknowledged(now, outcome);
     acks_.set_rtt(recovery_.rtt().minimum());
   }
+  if (path_size_ != nullptr) note_sizes(now, outcome.largest_acked_bytes, outcome);
   if (outcome.acked_packets > 0 || outcome.lost_packets > 0 || outcome.spurious_loss_undone) {
     apply_congestion_event(now, congestion_event_of(now, outcome, recovery_), outcome, false);
   }

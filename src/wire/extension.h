@@ -53,11 +53,12 @@ inline constexpr std::uint64_t kCoalescing = 8;    // section 5: several frames 
 inline constexpr std::uint64_t kCloseCode = 16;    // section 8
 inline constexpr std::uint64_t kOpenStreams = 32;  // section 5.1; with flow control alone
 inline constexpr std::uint64_t kReset = 64;        // section 8.1
+inline constexpr std::uint64_t kLargeDatagrams = 128;  // section 10
 }  // namespace capability
 // What this implementation has.
 inline constexpr std::uint64_t kOwnCapabilities =
     capability::kKeyUpdate | capability::kRoaming | capability::kFlowControl | capability::kCoalescing |
-    capability::kCloseCode | capability::kOpenStreams | capability::kReset;
+    capability::kCloseCode | capability::kOpenStreams | capability::kReset | capability::kLargeDatagrams;
 
 struct TransportParameters {
   std::uint64_t capabilities = 0;
