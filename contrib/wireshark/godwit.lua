@@ -307,7 +307,8 @@ godwit.prefs.port = Pref.uint("UDP port", 31337, "Datagrams of this port are dis
 local types = { [1] = "intro", [2] = "packet" }
 local variants = { [0] = "ack connection", [1] = "short message", [2] = "stream fragment", [3] = "receipts", [4] = "ping",
   [5] = "pong", [6] = "ack connection 2", [7] = "upgrade", [8] = "path challenge", [9] = "path response", [10] = "close code",
-  [11] = "connection credit", [12] = "stream credit", [13] = "stream reset", [14] = "stream stop", [15] = "stream end" }
+  [11] = "connection credit", [12] = "stream credit", [13] = "stream reset", [14] = "stream stop", [15] = "stream end",
+  [16] = "size probe", [17] = "size answer" }
 local upgrades = { [0] = "offer", [1] = "accept", [2] = "decline" }
 local F = {
   type = ProtoField.uint8("godwit.type", "Type", base.DEC, types),
@@ -410,6 +411,12 @@ local fields_of = {
   [8] = path, [9] = path,
   [10] = function(r, tree) add(tree, F.code, r:take(8)) end,
   [11] = flow, [12] = flow, [13] = flow, [14] = flow, [15] = flow,
+  -- What follows a probe makes it as long as it is.
+  [16] = function(r, tree)
+    path(r, tree)
+    if r.tvb:len() > r.at then tree:add(F.rest, r:take(r.tvb:len() - r.at)) end
+  end,
+  [17] = path,
 }
 fields_of[5] = fields_of[4]
 

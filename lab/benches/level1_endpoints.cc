@@ -18,10 +18,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Config chunk_config(ExtendedPolicy extended = ExtendedPolicy::kOff) {
+Config chunk_config(ExtendedPolicy extended = ExtendedPolicy::kOff, std::uint16_t datagram = wire::kMaxDatagram) {
   Config config;
   config.streams.delivery = DeliveryMode::kChunks;
   config.handshake.extended = extended;
+  config.handshake.largest_datagram = datagram;
   return config;
 }
 
@@ -75,8 +76,9 @@ class RunByRun {
   std::uint64_t sent_ = 0;
 };
 
-void stream_body(Bench& bench, trace::Sink* sink, ExtendedPolicy extended = ExtendedPolicy::kOff) {
-  EndpointNet net(chunk_config(extended), 1, sink);
+void stream_body(Bench& bench, trace::Sink* sink, ExtendedPolicy extended = ExtendedPolicy::kOff,
+                 std::uint16_t datagram = wire::kMaxDatagram) {
+  EndpointNet net(chunk_config(extended, datagram), 1, sink);
   bench.outcome.proof = "every packet was delivered in order, and a whole stream compared byte by byte";
   if (!net.connect()) return;
   RunByRun streams(net);
@@ -113,6 +115,13 @@ void stream_rows(Rows& rows) {
                             [](Bench& bench) { stream_body(bench, nullptr); }));
   rows.push_back(stream_row("stream-extended", "the same in an extended session",
                             [](Bench& bench) { stream_body(bench, nullptr, ExtendedPolicy::kRequire); }));
+  for (const std::uint16_t bytes : {std::uint16_t{1452}, std::uint16_t{8900}}) {
+    Row row = stream_row(fmt::format("stream-datagram/{}", bytes),
+                         fmt::format("the same bytes in an extended session with datagrams of {} bytes", bytes),
+                         [bytes](Bench& bench) { stream_body(bench, nullptr, ExtendedPolicy::kRequire, bytes); });
+    row.parameters.emplace_back("datagram", std::to_string(bytes));
+    rows.push_back(std::move(row));
+  }
   rows.push_back(stream_row("stream-traced", "the same with a trace sink that counts events", [](Bench& bench) {
     CountingTrace sink;
     stream_body(bench, &sink);

@@ -225,8 +225,11 @@ Result<Config> to_config(const Options& options) {
   const auto extended = parse_extended_policy(options.extended);
   if (!extended) return invalid(fmt::format("extended is 'auto', 'require' or 'off', not '{}'", options.extended));
   config.handshake.extended = *extended;
-  if (options.max_datagram_bytes < wire::kMaxDatagram || options.max_datagram_bytes > wire::kMaxLargeDatagram) {
-    return invalid(fmt::format("max_datagram_bytes is 1200 to 8900, not {}", options.max_datagram_bytes));
+  constexpr std::size_t kLeastDatagram = 1200;
+  constexpr std::size_t kLargestDatagram = HandshakeConfig{}.largest_datagram;
+  if (options.max_datagram_bytes < kLeastDatagram || options.max_datagram_bytes > kLargestDatagram) {
+    return invalid(fmt::format("max_datagram_bytes is {} to {}, not {}", kLeastDatagram, kLargestDatagram,
+                               options.max_datagram_bytes));
   }
   config.handshake.largest_datagram = static_cast<std::uint16_t>(options.max_datagram_bytes);
   if (options.connection_bits_per_second > 0) {

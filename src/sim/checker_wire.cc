@@ -7,8 +7,8 @@
 
 namespace godwit::sim {
 
-void WireChecker::on_datagram(Instant now, std::uint32_t host, ByteView datagram) {
-  if (datagram.empty() || datagram.size() > wire::kMaxDatagram) {
+void WireChecker::on_datagram(Instant now, std::uint32_t host, ByteView datagram, std::size_t largest) {
+  if (datagram.empty() || datagram.size() > largest) {
     return judge_->report(Rule::kDatagram, now, fmt::format("host {} sent {} bytes", host, datagram.size()));
   }
   if (datagram[0] == wire::kTypeSymmetric && datagram.size() >= wire::kDatagramOverhead) {

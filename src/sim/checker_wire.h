@@ -16,7 +16,8 @@ class WireChecker {
  public:
   explicit WireChecker(Judge& judge) : judge_(&judge), slots_(256) {}
 
-  void on_datagram(Instant now, std::uint32_t host, ByteView datagram);
+  // `largest`: bytes of what this host may send.
+  void on_datagram(Instant now, std::uint32_t host, ByteView datagram, std::size_t largest);
   [[nodiscard]] std::uint64_t nonces() const { return used_; }
 
  private:

@@ -157,7 +157,7 @@ void EstablishedConnection::apply_timeout(Instant now) {
     if (packet.content.kind == PacketContent::Kind::kControl) continue;
     core_.queue.on_abandoned(send_kind_of(packet.content.kind), packet.content.owner);
   }
-  if (path_size_ != nullptr) note_sizes(now, 0, outcome);
+  if (path_size_ != nullptr) note_sizes(now, 0, outcome, true);
   if (outcome.lost_packets > 0 || outcome.persistent_congestion) {
     apply_congestion_event(now, congestion_event_of(now, outcome, recovery_), outcome, true);
   }

@@ -250,7 +250,7 @@ class EstablishedConnection final : private StreamSink {
   [[nodiscard]] std::size_t size_packets();
   void seek_larger_datagrams();
   void process_size_frame(Instant now, const wire::ControlFrame& frame);
-  void note_sizes(Instant now, std::uint32_t largest_acked_bytes, const LossOutcome& losses);
+  void note_sizes(Instant now, std::uint32_t largest_acked_bytes, const LossOutcome& losses, bool timed_out);
   void write_size_answers(Instant now, BatchWriter& run) const;
   [[nodiscard]] std::optional<DatagramBatch> poll_size_probe(Instant now, TransmitBuffer& buffer);
   // A datagram that only sessions with larger ones take has come where there are none.

@@ -18,13 +18,15 @@ constexpr std::uint64_t kBurst = 8 * wire::kMaxDatagram;
 // The usual link carries so much: such datagrams may be a larger part of a window.
 constexpr std::size_t kOrdinary = 1452;
 constexpr int kProbeTimeouts = 3;
+constexpr std::uint32_t kTimeoutWeight = 3;  // in losses
 
 }  // namespace
 
 EstablishedConnection::PathSize& EstablishedConnection::path_size() {
   if (path_size_ == nullptr) {
-    path_size_ = std::make_unique<PathSize>(std::min(core_.context.config.handshake.largest_datagram,
-                                                     session_.extended()->theirs().largest_datagram));
+    const std::uint16_t both = std::min(core_.context.config.handshake.largest_datagram,
+                                        session_.extended()->theirs().largest_datagram);
+    path_size_ = std::make_unique<PathSize>(std::min<std::uint16_t>(both, wire::kMaxLargeDatagram));
   }
   return *path_size_;
 }
@@ -59,10 +61,13 @@ void EstablishedConnection::process_size_frame(Instant now, const wire::ControlF
   }
 }
 
-void EstablishedConnection::note_sizes(Instant now, std::uint32_t largest_acked_bytes, const LossOutcome& losses) {
+void EstablishedConnection::note_sizes(Instant now, std::uint32_t largest_acked_bytes, const LossOutcome& losses,
+                                       bool timed_out) {
+  // A time-out is one loss for all that is in flight: few packets at the end of a stream must tell as well.
+  const std::uint32_t weight = timed_out ? kTimeoutWeight : 1;
   const auto large = std::ranges::count_if(
       losses.lost, [](const LostRecord& record) { return record.bytes > PathMtu::kBase; });
-  if (path_size_->mtu.on_packets(largest_acked_bytes, static_cast<std::uint32_t>(large))) update_rate(now);
+  if (path_size_->mtu.on_packets(largest_acked_bytes, static_cast<std::uint32_t>(large) * weight)) update_rate(now);
 }
 
 void EstablishedConnection::write_size_answers(Instant now, BatchWriter& run) const {

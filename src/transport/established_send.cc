@@ -20,9 +20,11 @@ constexpr std::uint32_t kIpAndUdpBytes = 28;
 // Of a key's hard limit: more than one run and the close packet.
 constexpr std::uint64_t kReservedPackets = 2 * BatchWriter::kMaxSegments;
 
-// When `bytes` may go that may not go now. A pacer that would let a smaller datagram go names no time.
-std::optional<Instant> next_release(Instant now, Pacer& pacer, std::uint64_t bytes) {
-  if (const auto release = pacer.next_release(now)) return release;
+// When `bytes` may go that may not go now, with a next datagram of so many. A pacer that would let one of 1200 bytes go
+// names no time for a larger one.
+std::optional<Instant> next_release(Instant now, Pacer& pacer, std::uint64_t bytes, std::size_t datagram_bytes) {
+  const auto release = pacer.next_release(now);
+  if (release || datagram_bytes <= wire::kMaxDatagram) return release;
   const Duration wait = pacer.until_credit(now, bytes);
   return wait == Duration::max() ? std::nullopt : std::optional(now + std::max<Duration>(wait, 1us));
 }
@@ -34,7 +36,7 @@ bool may_go_alone(Instant now, Pacer& pacer, const SendItem& item, std::uint64_t
   // A run that holds as much as there can ever be credit for goes first: what is next is asked for with it paid.
   const bool run_is_full = bytes > pacer.burst() && bytes > item.datagram_bytes();
   if (item.kind == SendKind::kFragment || run_is_full) {
-    paced_until = next_release(now, pacer, bytes);
+    paced_until = next_release(now, pacer, bytes, item.datagram_bytes());
     return false;
   }
   const Duration wait = pacer.until_credit(now, bytes);
@@ -271,7 +273,7 @@ void EstablishedConnection::write_retransmissions(Instant now, BatchWriter& run)
     if (!lost->is_probe) {
       if (recovery_.bytes_in_flight() + size > controller_->window_bytes()) return;
       if (pacer_.budget(now) < run.tracked_bytes() + size) {
-        paced_until_ = next_release(now, pacer_, run.tracked_bytes() + size);
+        paced_until_ = next_release(now, pacer_, run.tracked_bytes() + size, size);
         if (!paced_until_ || *paced_until_ > now) return;
       }
     }

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 MARKER = b"GdwX\x01"
 LABEL = b"godwit extended session 1"
-KEY_UPDATE, ROAMING, COALESCING = 1, 2, 8
-NOOP, SHORT_MESSAGE, PING, PONG, CHALLENGE, RESPONSE = 3, 1, 4, 5, 8, 9
+KEY_UPDATE, ROAMING, COALESCING, LARGE_DATAGRAMS = 1, 2, 8, 128
+USUAL = KEY_UPDATE | ROAMING | COALESCING
+NOOP, SHORT_MESSAGE, PING, PONG, CHALLENGE, RESPONSE, SIZE_PROBE, SIZE_ANSWER = 3, 1, 4, 5, 8, 9, 16, 17
 
 
 class KeyPair:
@@ -102,8 +103,9 @@ class Noise:
 # --- Blocks and parameters ---
 
 
-def parameters(tag, capabilities=KEY_UPDATE | ROAMING | COALESCING, timestamp=0, credit=0):
-    values = ((1, struct.pack("<Q", capabilities)), (2, tag), (3, struct.pack("<H", 1500)), (4, struct.pack("<Q", credit)),
+def parameters(tag, capabilities=USUAL, timestamp=0, credit=0):
+    largest = 8900 if capabilities & LARGE_DATAGRAMS else 1500
+    values = ((1, struct.pack("<Q", capabilities)), (2, tag), (3, struct.pack("<H", largest)), (4, struct.pack("<Q", credit)),
               (5, struct.pack("<Q", timestamp)), (6, struct.pack("<Q", credit)))
     return b"".join(bytes((kind, len(value))) + value for kind, value in values)
 
@@ -177,6 +179,11 @@ def frame(variant, packet_id=0, fields=b"", receipts=()):
         "<I", variant) + fields
 
 
+def size_probe(data, size):
+    """The plaintext of a probe that fills a datagram of `size` bytes."""
+    return (frame(SIZE_PROBE, 0, data) + bytes(size))[:size - 29]
+
+
 def frames(plaintext):
     """(variant, packet id, receipts, fields) of each frame; stops at one that is not known here."""
     while plaintext:
@@ -184,7 +191,7 @@ def frames(plaintext):
         receipts = struct.unpack_from(f"<{count}I", plaintext, 12)
         variant = struct.unpack_from("<I", plaintext, 12 + 4 * count)[0]
         rest = plaintext[16 + 4 * count:]
-        if variant in (PING, PONG, CHALLENGE, RESPONSE):
+        if variant in (PING, PONG, CHALLENGE, RESPONSE, SIZE_ANSWER):
             size = 8
         elif variant == SHORT_MESSAGE:
             size = 8 + struct.unpack_from("<Q", rest)[0]
@@ -204,13 +211,13 @@ def prologue(outer, plaintext):
 
 
 class Initiator:
-    def __init__(self, static, peer, version, outer=None, inner=None, key=None, tag=None):
+    def __init__(self, static, peer, version, outer=None, inner=None, key=None, tag=None, capabilities=USUAL):
         outer = outer or KeyPair()
         self.key = key or os.urandom(16)
         self.tag = tag or os.urandom(4)
         plaintext = version + self.key
         self.noise = Noise(prologue(outer.public, plaintext), static, peer)
-        self.offer = block(self.noise.write_first(inner or KeyPair(), parameters(self.tag)))
+        self.offer = block(self.noise.write_first(inner or KeyPair(), parameters(self.tag, capabilities)))
         sealed = ChaCha20Poly1305(outer.agree(peer)).encrypt(bytes(12), plaintext + self.offer, None)
         self.intro = b"\1" + outer.public + sealed
 
@@ -228,14 +235,14 @@ class Acceptor:
         self.static = static
         self.version = version
 
-    def answer(self, datagram, address, ephemeral=None, tag=None, key=None, nonce=None):
+    def answer(self, datagram, address, ephemeral=None, tag=None, key=None, nonce=None, capabilities=USUAL):
         """The success ack for an intro, and both directions."""
         outer = datagram[1:33]
         plaintext = ChaCha20Poly1305(self.static.agree(outer)).decrypt(bytes(12), datagram[33:], None)
         noise = Noise(prologue(outer, plaintext), self.static, self.static.public)
         theirs = read_parameters(noise.read_first(read_block(plaintext[24:])))
         tag = tag or os.urandom(4)
-        self.answer_block = block(noise.write_second(ephemeral or KeyPair(), parameters(tag)))
+        self.answer_block = block(noise.write_second(ephemeral or KeyPair(), parameters(tag, capabilities)))
         self.peer = noise.remote
         host, port = address
         ack = frame(6, 0, (key or os.urandom(16)) + struct.pack("<I", 0) + bytes(map(int, host.split("."))) + struct.pack("<H", port) +

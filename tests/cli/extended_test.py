@@ -138,10 +138,10 @@ class ScriptedPeer(Case):
         self.addCleanup(self.socket.close)
         self.socket.settimeout(PATIENCE)
 
-    def connect(self, server):
+    def connect(self, server, **offered):
         host, port = server.address.rsplit(":", 1)
         self.socket.connect((host, int(port)))
-        initiator = peer.Initiator(peer.KeyPair(), bytes.fromhex(server.key), self.VERSION)
+        initiator = peer.Initiator(peer.KeyPair(), bytes.fromhex(server.key), self.VERSION, **offered)
         self.socket.send(initiator.intro)
         first = self.socket.recv(2048)
         self.socket.send(initiator.intro)
@@ -151,7 +151,7 @@ class ScriptedPeer(Case):
     def frames_until(self, receiving, wanted):
         """Receives until a frame of the wanted variant comes; returns its fields."""
         while True:
-            datagram = self.socket.recv(2048)
+            datagram = self.socket.recv(9000)
             try:
                 plaintext = receiving.open(datagram)
             except AssertionError:
@@ -178,6 +178,32 @@ class ScriptedPeer(Case):
             threading.Event().wait(1.5)
             sending.next()
         server.finish(signal.SIGINT)
+
+    def test_probes_of_larger_datagrams_are_answered(self):
+        server = self.listen("--extended", "auto", "--anyone")
+        sending, receiving = self.connect(server, capabilities=peer.USUAL | peer.LARGE_DATAGRAMS)
+        for size in (1201, 1452, 1501, 4000, 8900):
+            data = peer.struct.pack("<Q", size)
+            self.socket.send(sending.seal(peer.size_probe(data, size)))
+            self.assertEqual(self.frames_until(receiving, peer.SIZE_ANSWER)[1], data)
+        server.finish(signal.SIGINT)
+
+    def test_larger_datagrams_are_for_those_who_have_announced_them(self):
+        for options, capabilities in ((("--max-datagram", "1200"), peer.USUAL | peer.LARGE_DATAGRAMS), ((), peer.USUAL)):
+            server = self.listen("--extended", "auto", "--anyone", *options)
+            sending, receiving = self.connect(server, capabilities=capabilities)
+            for size in (1300, 4000):
+                self.socket.send(sending.seal(peer.size_probe(bytes(8), size)))
+            self.socket.send(sending.seal(peer.frame(peer.PING, 0, bytes(8))))
+            found = []
+            while peer.PONG not in found:
+                datagram = self.socket.recv(9000)
+                try:
+                    found += [variant for variant, _, _, _ in peer.frames(receiving.open(datagram))]
+                except AssertionError:
+                    continue  # a repeat of the ack
+            self.assertNotIn(peer.SIZE_ANSWER, found)
+            server.finish(signal.SIGINT)
 
     def test_as_an_acceptor(self):
         keys = peer.KeyPair()
