@@ -246,7 +246,7 @@ struct Statistics {
   std::uint64_t bytes_in_flight = 0;
   std::uint64_t window_bytes = 0;
   std::uint64_t datagram_bytes = 0;        // of the largest datagram for data
-  std::uint64_t max_unreliable_bytes = 0;  // of an unreliable message now; it rises and falls with the path
+  std::uint64_t max_unreliable_bytes = 0;  // of an unreliable message now; it rises and falls with path and window
   std::uint64_t pacing_bits_per_second = 0;
   // Round trips as RFC 9002 has them; zero before the first.
   Duration latest_round_trip{};

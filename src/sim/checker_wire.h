@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "sim/checker.h"
+#include "transport/config.h"
 
 namespace godwit::sim {
 
@@ -18,6 +19,8 @@ class WireChecker {
 
   // `largest`: bytes of what this host may send.
   void on_datagram(Instant now, std::uint32_t host, ByteView datagram, std::size_t largest);
+  // What a host with this configuration may send.
+  [[nodiscard]] static std::size_t largest_datagram(const Config& config);
   [[nodiscard]] std::uint64_t nonces() const { return used_; }
 
  private:

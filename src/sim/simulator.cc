@@ -9,13 +9,6 @@
 namespace godwit::sim {
 namespace {
 
-std::size_t largest_datagram(const Config& config) {
-  const HandshakeConfig& handshake = config.handshake;
-  const bool larger = handshake.extended != ExtendedPolicy::kOff &&
-                      (handshake.capabilities & wire::capability::kLargeDatagrams) != 0;
-  return larger ? handshake.largest_datagram : wire::kMaxDatagram;
-}
-
 // What may still arrive and be forgotten after the end: dial attempts of 15 s, half-open handshakes of 6 s.
 constexpr Duration kEpilogue = 40s;
 constexpr std::uint16_t kPort = 31337;
@@ -197,7 +190,7 @@ void Simulator::transmit(Instant now, std::uint32_t host, const SocketAddress& r
     inject(now, host, falsified);
     datagram = falsified;
   }
-  if (options_.check) wire_.on_datagram(now, host, datagram, largest_datagram(scenario_.hosts[host].config));
+  if (options_.check) wire_.on_datagram(now, host, datagram, WireChecker::largest_datagram(scenario_.hosts[host].config));
   note("send", host, datagram.size(), load_le<std::uint64_t>(datagram.data() + datagram.size() - 8));
   if (attack_checker_) attack_checker_->on_sent(now, host, remote, datagram.size());
   if (nowhere || datagram.size() > Packet::kCapacity) return;
@@ -494,7 +487,7 @@ void Simulator::inject(Instant now, std::uint32_t host, std::vector<std::uint8_t
     case Mutation::kRepeatNonce: {
       std::vector<std::uint8_t> twin = datagram;
       twin.back() ^= 1;
-      wire_.on_datagram(now, host, twin, largest_datagram(scenario_.hosts[host].config));
+      wire_.on_datagram(now, host, twin, WireChecker::largest_datagram(scenario_.hosts[host].config));
       break;
     }
     case Mutation::kOversizeDatagram: datagram.resize(1201); break;

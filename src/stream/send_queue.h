@@ -197,14 +197,15 @@ class SendQueue {
 
   // --- Larger packets (docs/extended_sessions.md, section 10) ---
   // The payload of a fragment frame in packets of the path's size, and of those that may be sent just now; each at
-  // least wire::kFragmentPayload. An unreliable message may have as much, less the difference of the headers.
+  // least wire::kFragmentPayload.
   void set_packet_payload(std::size_t path_bytes, std::size_t now_bytes) {
     if (path_bytes == group_bytes_ && now_bytes == most_bytes_) [[likely]]
       return;
     change_packet_payload(path_bytes, now_bytes);
   }
-  // The most bytes of an unreliable message.
-  [[nodiscard]] std::size_t max_unreliable_bytes() const { return group_bytes_ - wire::kShortMessageOverhead; }
+  // The most bytes of an unreliable message: what goes in one packet just now, for it would block all others until the
+  // window has grown.
+  [[nodiscard]] std::size_t max_unreliable_bytes() const { return most_bytes_ - wire::kShortMessageOverhead; }
   // Fragments of a packet that is lost and has become too large: they are peek()ed before all others.
   void send_again(SlotHandle owner, std::uint32_t first, std::uint8_t count);
 

@@ -113,6 +113,17 @@ class Extended(Case):
             self.assertEqual(entry["session"]["form"], "extended")
             self.assertGreater(entry["session"]["key_updates"], 3)
 
+    def test_datagrams_grow_to_what_path_and_both_sides_carry(self):
+        for expected, client, other in ((8900, (), ()), (1200, ("--max-datagram", "1200"), ()), (1452, (), ("--max-datagram", "1452")),
+                                        (1200, ("--extended", "off"), ())):
+            server = Server(self, "perf", "server", "--once", *other)
+            result = self.run_godwit(*server.client("perf", "client"), "-n", "100M", "--json", *client)
+            self.assertEqual(result.returncode, 0, result)
+            entry = json.loads(result.stdout)["results"][0]
+            self.assertEqual(entry["datagram_size"]["bytes"], expected)
+            self.assertEqual(entry["datagram_size"]["reductions"], 0)
+            self.assertIs(entry["digest_match"], True)
+
     def test_a_transfer_survives_new_mappings_of_an_address_translation(self):
         source = random_file(self.folder / "data.bin", 20 << 20)
         server = self.listen("--extended", "auto")
