@@ -165,8 +165,8 @@ class FrameStream {
         using Kind = wire::ControlFrame::Kind;
         constexpr std::array kKinds = {Kind::kPathChallenge, Kind::kPathResponse, Kind::kCloseCode, Kind::kSizeProbe,
                                        Kind::kSizeAnswer};
-        const auto bytes = wire::encode(wire::ControlFrame{
-            .kind = kKinds[input_.below(kKinds.size())], .data = input_.byte()});
+        const auto bytes =
+            wire::encode(wire::ControlFrame{.kind = kKinds[input_.below(kKinds.size())], .data = input_.byte()});
         plaintext.insert(plaintext.end(), bytes.begin(), bytes.end());
         return;
       }

@@ -268,11 +268,11 @@ void print_report(const PerfReport& report) {
                              for (const auto& [name, count] : receiver.drops) sum += count;
                              return sum;
                            }()));
-    print_line(fmt::format("  path          round trip {} (least {}), congestion window {}, {}, datagrams of up to {} bytes",
-                           format_duration(sender.connection.smoothed_round_trip),
-                           format_duration(sender.connection.minimum_round_trip),
-                           format_bytes(sender.connection.window_bytes), printable_text(sender.congestion_state),
-                           sender.connection.datagram_bytes));
+    print_line(
+        fmt::format("  path          round trip {} (least {}), congestion window {}, {}, datagrams of up to {} bytes",
+                    format_duration(sender.connection.smoothed_round_trip),
+                    format_duration(sender.connection.minimum_round_trip), format_bytes(sender.connection.window_bytes),
+                    printable_text(sender.congestion_state), sender.connection.datagram_bytes));
     const auto load = [](const PerfSide& side, double seconds) {
       return seconds > 0 ? 100 * cpu_seconds(side) / seconds : 0;
     };

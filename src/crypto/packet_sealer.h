@@ -21,8 +21,8 @@ inline constexpr std::uint8_t kSymmetricType = 0x02;
 inline constexpr std::size_t kEnvelopePrefix = 1 + kNonceSize;
 inline constexpr std::size_t kEnvelopeOverhead = kEnvelopePrefix + kTagSize;
 
-// Packets of up to 2^11 bytes that one AES-GCM key may protect (RFC 9001 appendix B.1.1). A larger one counts as so many
-// as it has times 2^11 bytes, and one.
+// Packets of up to 2^11 bytes that one AES-GCM key may protect (RFC 9001 appendix B.1.1). A larger one counts as so
+// many as it has times 2^11 bytes, and one.
 inline constexpr std::uint64_t kHardPacketLimit = std::uint64_t{1} << 28;
 // Where the owner of the key begins to replace it.
 inline constexpr std::uint64_t kSoftPacketLimit = std::uint64_t{1} << 27;

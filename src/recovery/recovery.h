@@ -256,9 +256,9 @@ class Recovery {
   std::uint8_t timeouts_in_row_ = 0;  // without any packet confirmed in between
   bool probe_pending_ = false;        // wanted, not sent yet
   std::uint32_t probe_id_ = 0;
-  std::optional<Instant> probe_sent_at_;      // and nothing was confirmed since
-  bool probe_in_doubt_ = false;               // one was answered, and no clean sample of a tail came since
-  std::uint32_t path_proven_before_ = 0;      // send number; later transmissions wait for their back-off
+  std::optional<Instant> probe_sent_at_;        // and nothing was confirmed since
+  bool probe_in_doubt_ = false;                 // one was answered, and no clean sample of a tail came since
+  std::uint32_t path_proven_before_ = 0;        // send number; later transmissions wait for their back-off
   std::optional<Instant> backed_off_deadline_;  // the first time-out among packets sent too often
 };
 

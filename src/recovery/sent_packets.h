@@ -50,9 +50,9 @@ struct SentPacket {
   std::uint16_t bytes = 0;         // of the datagram
   PacketContent::Kind kind = PacketContent::Kind::kControl;
   SentState state = SentState::kPlaceholder;
-  std::uint8_t transmissions = 0;    // saturates
-  std::uint8_t timeouts = 0;         // how often its retransmission time-out fired
-  std::uint8_t loss_episode = 0;     // in which it was last declared lost; 0: never was
+  std::uint8_t transmissions = 0;        // saturates
+  std::uint8_t timeouts = 0;             // how often its retransmission time-out fired
+  std::uint8_t loss_episode = 0;         // in which it was last declared lost; 0: never was
   std::uint8_t count : 7 = 1;            // fragments
   bool application_limited : 1 = false;  // rate sample
 

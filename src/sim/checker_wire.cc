@@ -9,8 +9,8 @@ namespace godwit::sim {
 
 std::size_t WireChecker::largest_datagram(const Config& config) {
   const HandshakeConfig& handshake = config.handshake;
-  const bool larger = handshake.extended != ExtendedPolicy::kOff &&
-                      (handshake.capabilities & wire::capability::kLargeDatagrams) != 0;
+  const bool larger =
+      handshake.extended != ExtendedPolicy::kOff && (handshake.capabilities & wire::capability::kLargeDatagrams) != 0;
   return larger ? handshake.largest_datagram : wire::kMaxDatagram;
 }
 

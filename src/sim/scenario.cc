@@ -69,7 +69,8 @@ std::optional<std::string> size_problem(const Scenario& scenario) {
   }
   for (const LinkSpec& link : scenario.links) {
     if (link.queue.bytes > kMostBytes) return "a queue is too long";
-    if (std::max({link.blackouts.size(), link.rate_changes.size(), link.delay_spikes.size(), link.mtu_changes.size()}) > kMostSpans)
+    if (std::max({link.blackouts.size(), link.rate_changes.size(), link.delay_spikes.size(), link.mtu_changes.size()}) >
+        kMostSpans)
       return "a link has too many changes";
     for (const Span& blackout : link.blackouts) {
       if (blackout.until < blackout.from) return "a blackout ends before it begins";
@@ -256,9 +257,7 @@ Duration Scenario::message_bound(std::uint32_t flow) const {
   const auto copies = [](const AttackSpec& attack) {
     return attack.kind == AttackKind::kDuplicate || attack.kind == AttackKind::kReplay;
   };
-  const auto by_delay = [&](std::uint32_t host) {
-    return hosts[host].config.congestion == CongestionKind::kLedbat;
-  };
+  const auto by_delay = [&](std::uint32_t host) { return hosts[host].config.congestion == CongestionKind::kLedbat; };
   if (std::ranges::any_of(attacks, copies) && (by_delay(spec.from) || by_delay(spec.to))) {
     // Messages that are sent by the clock wait for one another, and all flows for their turns.
     const auto waiting = static_cast<double>(spec.kind == FlowKind::kMessages ? spec.count : 1);

@@ -190,7 +190,8 @@ void Simulator::transmit(Instant now, std::uint32_t host, const SocketAddress& r
     inject(now, host, falsified);
     datagram = falsified;
   }
-  if (options_.check) wire_.on_datagram(now, host, datagram, WireChecker::largest_datagram(scenario_.hosts[host].config));
+  if (options_.check)
+    wire_.on_datagram(now, host, datagram, WireChecker::largest_datagram(scenario_.hosts[host].config));
   note("send", host, datagram.size(), load_le<std::uint64_t>(datagram.data() + datagram.size() - 8));
   if (attack_checker_) attack_checker_->on_sent(now, host, remote, datagram.size());
   if (nowhere || datagram.size() > Packet::kCapacity) return;

@@ -69,10 +69,7 @@ class FragmentLayout {
       if (former_.size() == kMostChanges) return;
       former_.push_back(now_);
     }
-    now_ = {.number = number,
-            .fragments = wire::fragments_in(bytes),
-            .offset = now_.offset_of(number),
-            .bytes = bytes};
+    now_ = {.number = number, .fragments = wire::fragments_in(bytes), .offset = now_.offset_of(number), .bytes = bytes};
     count_ = fragments_until_end();
   }
 
@@ -80,9 +77,9 @@ class FragmentLayout {
   static constexpr std::size_t kMostChanges = 256;
 
   struct Groups {
-    std::uint32_t number = 1;     // of its first fragment
-    std::uint32_t fragments = 1;  // of a group
-    std::uint64_t offset = 0;     // of its first byte
+    std::uint32_t number = 1;                      // of its first fragment
+    std::uint32_t fragments = 1;                   // of a group
+    std::uint64_t offset = 0;                      // of its first byte
     std::uint32_t bytes = wire::kFragmentPayload;  // of a group
 
     [[nodiscard]] std::uint64_t offset_of(std::uint32_t fragment) const {

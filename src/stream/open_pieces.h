@@ -24,8 +24,8 @@ class OpenPieces {
     held_ += bytes.size();
     while (!bytes.empty()) {
       // What has been sent, if only in part, takes nothing more.
-      const bool closed = pieces_.empty() || next_ > pieces_.back().first ||
-                          pieces_.back().bytes.size() >= pieces_.back().capacity;
+      const bool closed =
+          pieces_.empty() || next_ > pieces_.back().first || pieces_.back().bytes.size() >= pieces_.back().capacity;
       if (closed) pieces_.push_back({.first = end(), .capacity = group_});
       Piece& last = pieces_.back();
       const std::size_t count = std::min(bytes.size(), last.capacity - last.bytes.size());
@@ -90,7 +90,8 @@ class OpenPieces {
   [[nodiscard]] std::uint64_t total() const {
     std::uint64_t unsent = 0;
     for (std::size_t i = pieces_.size(); i-- > 0 && pieces_[i].first + pieces_[i].fragments() > next_;) {
-      const std::size_t gone = next_ > pieces_[i].first ? payload(pieces_[i].first, next_ - pieces_[i].first).size() : 0;
+      const std::size_t gone =
+          next_ > pieces_[i].first ? payload(pieces_[i].first, next_ - pieces_[i].first).size() : 0;
       unsent += pieces_[i].bytes.size() - gone;
     }
     return sent_ + unsent;

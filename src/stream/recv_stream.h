@@ -44,8 +44,8 @@ class RecvStream {
   RecvStream(Instant now, std::uint32_t id, std::uint64_t total, DeliveryMode mode, std::uint64_t hash_key = 0,
              bool groups = false);
 
-  // Delivers what becomes contiguous. `metadata` of fragment 1 must have been looked at by the caller. Several fragments
-  // in one payload only where takes_whole().
+  // Delivers what becomes contiguous. `metadata` of fragment 1 must have been looked at by the caller. Several
+  // fragments in one payload only where takes_whole().
   [[nodiscard]] Result on_fragment(Instant now, std::uint32_t number, ByteView payload, ReassemblyMemory& memory,
                                    StreamSink& sink);
   // The case of nearly every fragment, kept short: passes the next chunk through when nothing is held and more is to

@@ -34,7 +34,8 @@ FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& frag
   const std::uint64_t total = fragment.total_length;
   if (completed_.contains(id) || refused_.contains(id)) {
     ++statistics_.after_end;
-    if (flow_ && !flow_->receive_late(id, fragment.number, fragment.payload.size())) return {.result = Outcome::kBeyondCredit};
+    if (flow_ && !flow_->receive_late(id, fragment.number, fragment.payload.size()))
+      return {.result = Outcome::kBeyondCredit};
     return {.result = Outcome::kIgnored};
   }
   const bool open = total == 0 && flow_ && flow_->open_streams();
@@ -172,7 +173,8 @@ bool RecvStreams::on_end(Instant now, std::uint32_t stream_id, std::uint64_t tot
 }
 
 std::uint32_t RecvStreams::insert(Instant now, std::uint32_t id, std::uint64_t total) {
-  const std::uint32_t index = streams_.insert(RecvStream{now, id, total, config_.delivery, memory_.hash_key(), config_.groups});
+  const std::uint32_t index =
+      streams_.insert(RecvStream{now, id, total, config_.delivery, memory_.hash_key(), config_.groups});
   by_id_.insert(id, index);
   if (id == last_id_) last_index_ = index;
   if (flow_) flow_->open(index, id, total);

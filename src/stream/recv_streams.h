@@ -26,7 +26,7 @@ namespace godwit {
 
 struct RecvStreamsConfig {
   DeliveryMode delivery = DeliveryMode::kChunks;
-  bool groups = false;  // RecvStreams::allow_groups()
+  bool groups = false;                                     // RecvStreams::allow_groups()
   std::uint32_t max_streams = wire::kDeployedMaxStreams;   // incomplete at a time; at most 65,536
   std::uint64_t max_stream_bytes = wire::kMaxStreamBytes;  // declared; at most wire::kMaxStreamBytes
   ReassemblyLimits memory;

@@ -44,8 +44,8 @@ Result<MessageId> SendQueue::send(Instant now, Body&& body, SendOptions options)
   }
   // It is sent once, so that it may need the path's present size, and more of them do not fit into anything.
   if (options.unreliable && body.size() > max_unreliable_bytes()) {
-    return failure(ErrorCode::kTooLarge,
-                   "an unreliable message has at most " + std::to_string(max_unreliable_bytes()) + " bytes on this path");
+    return failure(ErrorCode::kTooLarge, "an unreliable message has at most " + std::to_string(max_unreliable_bytes()) +
+                                             " bytes on this path");
   }
   if (is_short || options.unreliable) {
     return send_message(std::move(body), options);
@@ -230,9 +230,9 @@ void SendQueue::send_again(SlotHandle owner, std::uint32_t first, std::uint8_t c
 bool SendQueue::load_again() {
   while (!again_->empty()) {
     const Again& next = again_->front();
-    const auto item = next.count == 0 ? std::nullopt
-                                      : content(SendKind::kFragment, next.owner, next.first,
-                                                static_cast<std::uint8_t>(next.count));
+    const auto item = next.count == 0
+                          ? std::nullopt
+                          : content(SendKind::kFragment, next.owner, next.first, static_cast<std::uint8_t>(next.count));
     if (item) {
       front_ = *item;
       front_.again = true;

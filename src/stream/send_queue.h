@@ -34,9 +34,9 @@ using MessageId = std::uint64_t;
 struct SendQueueConfig {
   // Short messages that are queued or not yet acknowledged; at most 65,536.
   std::uint32_t max_messages = 8192;
-  std::uint64_t max_message_bytes = 4 * 1024 * 1024;
   // Streams that a deployed receiver holds, and the memory it charges for them (wire spec 6.4).
   std::uint32_t max_streams = wire::kDeployedMaxStreams;
+  std::uint64_t max_message_bytes = 4 * 1024 * 1024;
   std::uint64_t max_stream_charge = wire::kDeployedMaxChargedBytes;
   // Bytes that a stream of unknown length holds, sent and not acknowledged or not sent yet.
   std::uint64_t max_open_stream_bytes = 4 * 1024 * 1024;

@@ -72,7 +72,8 @@ std::uint32_t SendStream::next_run(std::size_t most_bytes) const {
   if (!open_) return run(next_, sendable_end_, most_bytes);
   const std::uint64_t allowed = std::min(send_limit_, credit_) - open_->sent_bytes();
   // The next fragment is known to fit, even if it is shorter than others.
-  const std::uint64_t most = std::max<std::uint64_t>(std::min<std::uint64_t>(allowed, most_bytes), wire::kFragmentPayload);
+  const std::uint64_t most =
+      std::max<std::uint64_t>(std::min<std::uint64_t>(allowed, most_bytes), wire::kFragmentPayload);
   return run(next_, open_->end() - 1, static_cast<std::size_t>(most));
 }
 

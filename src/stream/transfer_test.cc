@@ -183,7 +183,8 @@ TEST(Transfer, SurvivesPacketsThatGrowAndShrink) {
     config.delivery = seed % 2 == 0 ? DeliveryMode::kWhole : DeliveryMode::kChunks;
     Transfer transfer{seed, config};
     transfer.change_sizes();
-    for (std::size_t size : {1, 1130, 1131, 9000, 100'000, 300'000}) transfer.send(size, {.as = SendAs::kStream});
+    for (const std::size_t size : {1U, 1130U, 1131U, 9000U, 100'000U, 300'000U})
+      transfer.send(size, {.as = SendAs::kStream});
     transfer.send(50'000, {.as = SendAs::kOperationsStream, .metadata = Bytes(200, 7)});
     transfer.run();
     splits += transfer.splits();

@@ -245,7 +245,7 @@ class Endpoint {
   PrefixShares inbound_;  // connections that others have begun
   std::size_t reserved_ = 0;
   HashKey known_key_;
-  RecentSet known_peers_;  // addresses that were dialled and have proved their key
+  RecentSet known_peers_;   // addresses that were dialled and have proved their key
   RecentSet former_peers_;  // addresses of sessions that have ended: their peers get no reset
   FairShare budget_;
   std::size_t open_ = 0;

@@ -117,7 +117,7 @@ Instant EstablishedConnection::next_timeout() const {
   if (hold_) consider(std::min(hold_->until, hold_->ping_at));
   consider(session_.next_timeout());
   if (roaming_) consider(roaming_->validation.next_timeout());
-  if (path_size_) consider(path_size_->mtu.next_timeout());
+  if (const PathSize* const size = known_size()) consider(size->mtu.next_timeout());
   return earliest;
 }
 
@@ -131,7 +131,7 @@ void EstablishedConnection::handle_timeout(Instant now) {
   session_.expire_others(now);
   expire_former_key(now);
   if (roaming_) roaming_->validation.handle_timeout(now);
-  if (path_size_) path_size_->mtu.handle_timeout(now);
+  if (PathSize* const size = known_size()) size->mtu.handle_timeout(now);
   const KeepAlive::Outcome alive = keepalive_.handle_timeout(now);
   if (alive.idle_expired) return end(CloseReason::kIdleTimeout, {}, Telling::kClose);
   if (alive.proof_failed) {
@@ -157,7 +157,7 @@ void EstablishedConnection::apply_timeout(Instant now) {
     if (packet.content.kind == PacketContent::Kind::kControl) continue;
     core_.queue.on_abandoned(send_kind_of(packet.content.kind), packet.content.owner);
   }
-  if (path_size_ != nullptr) note_sizes(now, 0, outcome, true);
+  note_sizes(now, 0, outcome, true);
   if (outcome.lost_packets > 0 || outcome.persistent_congestion) {
     apply_congestion_event(now, congestion_event_of(now, outcome, recovery_), outcome, true);
   }
@@ -223,7 +223,7 @@ void EstablishedConnection::add_statistics(ConnectionStatistics& result) const {
   const ControllerSnapshot snapshot = controller_->snapshot();
   result.window_bytes = snapshot.window_bytes;
   result.datagram_bytes = datagram_bytes();
-  if (path_size_ != nullptr) static_cast<PathMtuCounters&>(result) = path_size_->mtu.counters();
+  if (const PathSize* const size = known_size()) static_cast<PathMtuCounters&>(result) = size->mtu.counters();
   result.pacing_rate = pacer_.rate();
   result.congestion = snapshot.controller;
   result.congestion_state = snapshot.state;

@@ -120,15 +120,6 @@ class EstablishedConnection final : private StreamSink {
  private:
   static constexpr std::size_t kMaxPendingPongs = 8;
 
-  // Of the extended form: addresses that the peer may have moved to. Few sessions ever have it.
-  struct Roaming {
-    PathValidation validation;
-    std::optional<PathAddress> arrived_from;  // while a packet from elsewhere is processed
-    std::optional<PathAddress> move_to;
-    std::array<std::uint64_t, kMaxPendingPongs> responses{};  // of which the first response_count wait
-    std::size_t response_count = 0;
-    PathCounters counted;
-  };
   // Of the extended form: the path's datagram size. From the first burst of data or the first probe of the peer on.
   struct PathSize {
     static constexpr std::size_t kMostAnswers = 4;
@@ -137,6 +128,17 @@ class EstablishedConnection final : private StreamSink {
     std::array<std::uint64_t, kMostAnswers> answers{};  // to probes of the peer, of which the first answer_count wait
     std::size_t answer_count = 0;
     bool searching = false;
+  };
+  // Of the extended form: addresses that the peer may have moved to, and what the path carries. Idle sessions have
+  // none.
+  struct Roaming {
+    std::unique_ptr<PathSize> size;
+    PathValidation validation;
+    std::optional<PathAddress> arrived_from;  // while a packet from elsewhere is processed
+    std::optional<PathAddress> move_to;
+    std::array<std::uint64_t, kMaxPendingPongs> responses{};  // of which the first response_count wait
+    std::size_t response_count = 0;
+    PathCounters counted;
   };
   // Data that waits for a sign of life: hold_data().
   struct Hold {
@@ -242,9 +244,12 @@ class EstablishedConnection final : private StreamSink {
 
   // established_mtu.cc
   [[nodiscard]] PathSize& path_size();
+  // Null while nothing has been asked about the size.
+  [[nodiscard]] PathSize* known_size() const { return roaming_ == nullptr ? nullptr : roaming_->size.get(); }
   // Bytes of the largest datagram for data on this path.
   [[nodiscard]] std::size_t datagram_bytes() const {
-    return path_size_ == nullptr ? wire::kMaxDatagram : path_size_->mtu.size();
+    const PathSize* const size = known_size();
+    return size == nullptr ? wire::kMaxDatagram : size->mtu.size();
   }
   // The same of what may be sent just now. Sizes the queue's packets accordingly.
   [[nodiscard]] std::size_t size_packets();
@@ -294,8 +299,7 @@ class EstablishedConnection final : private StreamSink {
   bool newer_packet_ = false;     // in the latest input
   bool memory_released_ = false;  // what only traffic needs has been given back since the last packet
   bool key_aging_told_ = false;
-  std::unique_ptr<Roaming> roaming_;     // of the extended form: roaming()
-  std::unique_ptr<PathSize> path_size_;  // of the extended form: path_size()
+  std::unique_ptr<Roaming> roaming_;  // of the extended form: roaming()
 };
 
 }  // namespace godwit

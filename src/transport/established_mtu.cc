@@ -23,17 +23,20 @@ constexpr std::uint32_t kTimeoutWeight = 3;  // in losses
 }  // namespace
 
 EstablishedConnection::PathSize& EstablishedConnection::path_size() {
-  if (path_size_ == nullptr) {
-    const std::uint16_t both = std::min(core_.context.config.handshake.largest_datagram,
-                                        session_.extended()->theirs().largest_datagram);
-    path_size_ = std::make_unique<PathSize>(std::min<std::uint16_t>(both, wire::kMaxLargeDatagram));
+  std::unique_ptr<PathSize>& size = roaming().size;
+  if (size == nullptr) {
+    const std::uint16_t both =
+        std::min(core_.context.config.handshake.largest_datagram, session_.extended()->theirs().largest_datagram);
+    size = std::make_unique<PathSize>(std::min<std::uint16_t>(both, wire::kMaxLargeDatagram));
   }
-  return *path_size_;
+  return *size;
 }
 
 // Windows and bursts are counted in bytes, and hold several datagrams of whatever size: a small one is filled with
 // small packets.
 std::size_t EstablishedConnection::size_packets() {
+  if (known_size() == nullptr) [[likely]]
+    return wire::kMaxDatagram;
   const std::size_t path = datagram_bytes();
   std::size_t now = path;
   if (path > kOrdinary) {
@@ -42,13 +45,13 @@ std::size_t EstablishedConnection::size_packets() {
     const std::uint64_t share = std::min(controller_->window_bytes(), released) / 4;
     if (share < path) now = kOrdinary;
   }
-  if (path_size_ != nullptr) core_.queue.set_packet_payload(path - kOverhead, now - kOverhead);
+  core_.queue.set_packet_payload(path - kOverhead, now - kOverhead);
   return path;
 }
 
 // The first burst of data tells that there is more to come.
 void EstablishedConnection::seek_larger_datagrams() {
-  if (!session_.has(wire::capability::kLargeDatagrams) || recovery_.bytes_in_flight() < kBurst) return;
+  if (recovery_.bytes_in_flight() < kBurst || !session_.has(wire::capability::kLargeDatagrams)) return;
   path_size().searching = true;
 }
 
@@ -63,18 +66,19 @@ void EstablishedConnection::process_size_frame(Instant now, const wire::ControlF
 
 void EstablishedConnection::note_sizes(Instant now, std::uint32_t largest_acked_bytes, const LossOutcome& losses,
                                        bool timed_out) {
+  PathSize* const size = known_size();
+  if (size == nullptr) return;
   // A time-out is one loss for all that is in flight: few packets at the end of a stream must tell as well.
   const std::uint32_t weight = timed_out ? kTimeoutWeight : 1;
-  const auto large = std::ranges::count_if(
-      losses.lost, [](const LostRecord& record) { return record.bytes > PathMtu::kBase; });
-  if (path_size_->mtu.on_packets(largest_acked_bytes, static_cast<std::uint32_t>(large) * weight)) update_rate(now);
+  const auto large =
+      std::ranges::count_if(losses.lost, [](const LostRecord& record) { return record.bytes > PathMtu::kBase; });
+  if (size->mtu.on_packets(largest_acked_bytes, static_cast<std::uint32_t>(large) * weight)) update_rate(now);
 }
 
 void EstablishedConnection::write_size_answers(Instant now, BatchWriter& run) const {
-  if (path_size_ == nullptr) return;
-  PathSize& size = *path_size_;
-  while (size.answer_count > 0 && run.fits(wire::kControlFrameSize + wire::kDatagramOverhead)) {
-    const std::uint64_t data = size.answers[--size.answer_count];
+  PathSize* const size = known_size();
+  while (size != nullptr && size->answer_count > 0 && run.fits(wire::kControlFrameSize + wire::kDatagramOverhead)) {
+    const std::uint64_t data = size->answers[--size->answer_count];
     const std::size_t before = run.bytes();
     run.append(wire::encode(wire::ControlFrame{.kind = wire::ControlFrame::Kind::kSizeAnswer, .data = data}));
     record_sent(now, run, before, 0, trace::PacketKind::kPong);  // of the path
@@ -83,10 +87,11 @@ void EstablishedConnection::write_size_answers(Instant now, BatchWriter& run) co
 
 // One probe at a time, to the address in use alone. It is no data: neither window nor loss detection know of it.
 std::optional<DatagramBatch> EstablishedConnection::poll_size_probe(Instant now, TransmitBuffer& buffer) {
-  if (path_size_ == nullptr || !path_size_->searching || !recovery_.outstanding()) return std::nullopt;
+  PathSize* const size = known_size();
+  if (size == nullptr || !size->searching || !recovery_.outstanding()) return std::nullopt;
   if (buffer.space().size() < wire::kMaxLargeDatagram || hold_ != nullptr) return std::nullopt;
-  const auto probe = path_size_->mtu.poll(now, recovery_.rtt().probe_timeout() * kProbeTimeouts,
-                                          *core_.context.handshake.random);
+  const auto probe =
+      size->mtu.poll(now, recovery_.rtt().probe_timeout() * kProbeTimeouts, *core_.context.handshake.random);
   if (!probe) return std::nullopt;
   BatchWriter run(buffer.space(), session_.sealer(), probe->bytes);
   const auto frame =

@@ -98,7 +98,7 @@ void EstablishedConnection::move_to(Instant now, const SocketAddress& remote) {
   const bool same_host = core_.remote.with_port(0) == remote.with_port(0);
   core_.remote = remote;
   ++roaming().counted.path_changes;
-  if (path_size_) path_size_->mtu.reset();
+  if (PathSize* const size = known_size()) size->mtu.reset();
   if (!same_host) {
     controller_ = make_controller(controller_->kind(), core_.context.config.controller);
     update_rate(now);

@@ -376,7 +376,7 @@ void EstablishedConnection::apply_acknowledgements(Instant now) {
     trace_acknowledged(now, outcome);
     acks_.set_rtt(recovery_.rtt().minimum());
   }
-  if (path_size_ != nullptr) note_sizes(now, outcome.largest_acked_bytes, outcome, false);
+  note_sizes(now, outcome.largest_acked_bytes, outcome, false);
   if (outcome.acked_packets > 0 || outcome.lost_packets > 0 || outcome.spurious_loss_undone) {
     apply_congestion_event(now, congestion_event_of(now, outcome, recovery_), outcome, false);
   }

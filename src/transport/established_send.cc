@@ -102,7 +102,7 @@ std::optional<DatagramBatch> EstablishedConnection::write_batch(Instant now, Tra
   pacer_.on_sent(now, run.tracked_bytes());
   if (run.tracked_bytes() > 0) {
     last_data_ = now;
-    if (path_size_ == nullptr || !path_size_->searching) seek_larger_datagrams();
+    seek_larger_datagrams();
     const std::string_view before = controller_state();
     if (was_idle) controller_->on_idle_restart(now);
     controller_->on_packet_sent({.now = now,

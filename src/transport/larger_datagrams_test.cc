@@ -111,9 +111,8 @@ TEST(LargerDatagrams, EveryPathGetsTheSizeThatItCarries) {
 
 TEST(LargerDatagrams, NeedBothSides) {
   const std::uint64_t without = wire::kOwnCapabilities & ~wire::capability::kLargeDatagrams;
-  for (const Setting& setting :
-       {Setting{.client = 1200}, Setting{.server = 1200}, Setting{.server_capabilities = without},
-        Setting{.policy = ExtendedPolicy::kOff}}) {
+  for (const Setting& setting : {Setting{.client = 1200}, Setting{.server = 1200},
+                                 Setting{.server_capabilities = without}, Setting{.policy = ExtendedPolicy::kOff}}) {
     Pair pair(setting);
     pair.send(pattern(1'000'000));
     ASSERT_TRUE(pair.run(20s, [&] { return pair.arrived.size() == 1; }));
@@ -184,7 +183,7 @@ TEST(LargerDatagrams, ABlackHoleUnderStreamsOfUnknownLengthLosesNothing) {
   const auto stream = pair.client().open_stream(pair.now, pair.connection(), {});
   ASSERT_TRUE(stream);
   std::size_t written = 0;
-  pair.client_node().on_turn = [&](Instant now) {
+  pair.client_node().on_turn = [&](Instant) {
     while (written < bytes.size()) {
       const std::size_t size = std::min<std::size_t>(bytes.size() - written, 1 + written % 50'000);
       if (!pair.client().append(pair.connection(), *stream, ByteView(bytes).subspan(written, size))) return;

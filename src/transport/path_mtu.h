@@ -65,21 +65,19 @@ class PathMtu {
   [[nodiscard]] const PathMtuCounters& counters() const { return counters_; }
 
  private:
-  [[nodiscard]] std::uint16_t size_of(std::uint8_t step) const {
-    return step < steps_ - 1 ? kLadder[step] : limit_;
-  }
+  [[nodiscard]] std::uint16_t size_of(std::uint8_t step) const { return step < steps_ - 1 ? kLadder[step] : limit_; }
   // Halfway between what is confirmed and what is known to be too large.
   [[nodiscard]] std::uint8_t next_step() const { return static_cast<std::uint8_t>((confirmed_ + too_large_) / 2); }
   void fall_back(Instant now);
 
   std::uint16_t limit_;
   std::uint8_t steps_;
-  std::uint8_t confirmed_ = 0;  // a step
-  std::uint8_t too_large_;      // the first step that is; steps_ at first
-  std::uint8_t attempts_ = 0;   // probes of the present step
-  bool doubted_ = false;        // the confirmed size is asked for again
-  std::uint8_t losses_ = 0;     // larger packets in a row
-  std::uint64_t data_ = 0;      // of the probe under way
+  std::uint8_t confirmed_ = 0;          // a step
+  std::uint8_t too_large_;              // the first step that is; steps_ at first
+  std::uint8_t attempts_ = 0;           // probes of the present step
+  bool doubted_ = false;                // the confirmed size is asked for again
+  std::uint8_t losses_ = 0;             // larger packets in a row
+  std::uint64_t data_ = 0;              // of the probe under way
   std::optional<Instant> given_up_at_;  // of the probe under way
   Instant rest_until_ = Instant::min();
   PathMtuCounters counters_;

@@ -40,10 +40,10 @@ using CloseCounts = ReasonCounts<CloseReason>;
 // What a connection counts itself; the parts it owns count the rest.
 struct ConnectionCounters {
   // Sent.
-  std::uint64_t packets_sent = 0;          // datagrams of every kind
-  std::uint64_t bytes_sent = 0;            // datagram bytes
-  std::uint64_t payload_bytes_sent = 0;    // application bytes, first transmissions only
-  std::uint64_t ack_packets_sent = 0;      // NoOps
+  std::uint64_t packets_sent = 0;        // datagrams of every kind
+  std::uint64_t bytes_sent = 0;          // datagram bytes
+  std::uint64_t payload_bytes_sent = 0;  // application bytes, first transmissions only
+  std::uint64_t ack_packets_sent = 0;    // NoOps
   std::uint64_t runs_sent = 0;
   // Received.
   std::uint64_t packets_received = 0;        // authentic datagrams
@@ -68,9 +68,9 @@ struct ConnectionStatistics : ConnectionCounters, PathCounters, PathMtuCounters 
   std::uint64_t losses_spurious = 0;  // sent again as lost, although they had arrived
   std::uint64_t packets_abandoned = 0;
   std::uint64_t tail_probes = 0;
-  std::uint64_t timeouts = 0;           // retransmission time-outs
-  std::uint64_t acks_sent = 0;          // first-time acknowledgements, in whatever packet
-  std::uint64_t acks_repeated = 0;      // repeats that rode along
+  std::uint64_t timeouts = 0;       // retransmission time-outs
+  std::uint64_t acks_sent = 0;      // first-time acknowledgements, in whatever packet
+  std::uint64_t acks_repeated = 0;  // repeats that rode along
   // Received, continued.
   std::uint64_t acks_unknown = 0;  // for packets never sent: the first closes the connection
   // The path now.

@@ -127,7 +127,8 @@ int BatchSender::refusal_of(const DatagramBatch& run) const {
 }
 
 bool BatchSender::is_set_for(const DatagramBatch& run) const {
-  return run.segment_size <= kFitsEveryLink || kept_whole_[goes_by_ipv6(run) ? 1 : 0] == (run.segment_size > kLargestFragmented);
+  return run.segment_size <= kFitsEveryLink ||
+         kept_whole_[goes_by_ipv6(run) ? 1 : 0] == (run.segment_size > kLargestFragmented);
 }
 
 bool BatchSender::set_for(const DatagramBatch& run) {

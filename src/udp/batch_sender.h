@@ -112,7 +112,7 @@ class BatchSender {
   std::optional<SocketAddress> suspect_;
   std::uint32_t retries_ = 0;  // of the message at hand, which met pending errors of earlier ones
   bool blocked_ = false;
-  std::array<bool, 2> kept_whole_{};  // what goes by IPv4, by IPv6
+  std::array<bool, 2> kept_whole_{};        // what goes by IPv4, by IPv6
   std::optional<DatagramBatch> remainder_;  // its bytes are remainder_bytes_
   std::vector<std::uint8_t> remainder_bytes_;
 };

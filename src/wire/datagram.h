@@ -19,10 +19,11 @@ enum class PacketType : std::uint8_t { kIntro, kSymmetric, kQuic, kUnassigned };
   return first_byte >= kFirstQuicType ? PacketType::kQuic : PacketType::kUnassigned;
 }
 
-// The first two are worth a decryption, the third in sessions with larger datagrams, and all others are reasons to drop.
+// The first two are worth a decryption, the third in sessions with larger datagrams, and all others are reasons to
+// drop.
 enum class DatagramClass : std::uint8_t {
-  kSymmetric,  // 29 to 1500 bytes; fewer than 16 bytes of plaintext still prove the key, and decode to nothing
-  kIntro,      // 73 to 1500 bytes
+  kSymmetric,      // 29 to 1500 bytes; fewer than 16 bytes of plaintext still prove the key, and decode to nothing
+  kIntro,          // 73 to 1500 bytes
   kLongSymmetric,  // 1501 to 8900 bytes: of extended sessions alone (docs/extended_sessions.md, section 10)
   kEmpty,
   kUnassigned,      // byte 0 is 00 or 03 … 3F
