@@ -179,7 +179,7 @@ TEST(LargerDatagrams, ABlackHoleInTheMiddleOfAStreamLosesNothing) {
 TEST(LargerDatagrams, ABlackHoleUnderStreamsOfUnknownLengthLosesNothing) {
   Pair pair;
   pair.delay = 20ms;
-  const Bytes bytes = pattern(9'000'000);
+  const Bytes bytes = pattern(20'000'000);
   const auto stream = pair.client().open_stream(pair.now, pair.connection(), {});
   ASSERT_TRUE(stream);
   std::size_t written = 0;
@@ -191,17 +191,16 @@ TEST(LargerDatagrams, ABlackHoleUnderStreamsOfUnknownLengthLosesNothing) {
     }
     static_cast<void>(pair.client().finish(pair.connection(), *stream));
   };
-  pair.run(250ms);
-  EXPECT_EQ(pair.statistics().datagram_bytes, 8900u);
+  // What was written before the size was known keeps its cut.
+  ASSERT_TRUE(pair.run(10s, [&] { return pair.carried[8900] > 50; }));
   ASSERT_TRUE(pair.arrived.empty());
   pair.carries = 1250;
   ASSERT_TRUE(pair.run(120s, [&] { return pair.arrived.size() == 1; }));
   EXPECT_EQ(pair.arrived.front(), bytes);
-  EXPECT_GT(pair.carried[8900], 20u);
 }
 
 TEST(LargerDatagrams, LossAndReorderingHarmNothing) {
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
     Pair pair({}, seed);
     pair.loss = 0.03;
     const auto carry = pair.on_path;
@@ -211,7 +210,7 @@ TEST(LargerDatagrams, LossAndReorderingHarmNothing) {
     };
     std::vector<Bytes> sent;
     for (std::size_t i = 0; i < 6; ++i) {
-      sent.push_back(pattern(1 + 200'000 * i * i));
+      sent.push_back(pattern(1 + 60'000 * i * i));
       pair.send(sent.back());
     }
     ASSERT_TRUE(pair.run(120s, [&] { return pair.arrived.size() + pair.messages.size() == sent.size(); })) << seed;
