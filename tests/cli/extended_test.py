@@ -150,6 +150,10 @@ class ScriptedPeer(Case):
         self.socket.settimeout(PATIENCE)
 
     def connect(self, server, **offered):
+        self.socket.close()  # what an earlier server says to the last one is not for this connection
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(self.socket.close)
+        self.socket.settimeout(PATIENCE)
         host, port = server.address.rsplit(":", 1)
         self.socket.connect((host, int(port)))
         initiator = peer.Initiator(peer.KeyPair(), bytes.fromhex(server.key), self.VERSION, **offered)
