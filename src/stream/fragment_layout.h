@@ -90,6 +90,8 @@ class FragmentLayout {
              std::uint64_t{index % fragments} * wire::kFragmentPayload;
     }
     [[nodiscard]] std::size_t size_of(std::uint32_t fragment) const {
+      if (fragments == 1) [[likely]]
+        return bytes;
       const bool last = (fragment - number) % fragments == fragments - 1;
       return last ? bytes - (fragments - 1) * wire::kFragmentPayload : wire::kFragmentPayload;
     }
