@@ -112,7 +112,7 @@ class FrameStream {
     if (op == 1 && connection_ != 0) return act();
     Bytes plaintext;
     for (std::size_t frames = 1 + input_.below(4); frames > 0; --frames) append_frame(plaintext);
-    if (plaintext.size() > wire::kMaxPlaintext) plaintext.resize(wire::kMaxPlaintext);
+    if (plaintext.size() > wire::kMaxLargePlaintext) plaintext.resize(wire::kMaxLargePlaintext);
     Bytes datagrams = seal(plaintext);
     const std::size_t size = datagrams.size();
     // Equal datagrams travel together: more of the same, copies, and forgeries among them.
@@ -135,11 +135,12 @@ class FrameStream {
   }
 
   void append_frame(Bytes& plaintext) {
-    std::array<std::uint8_t, wire::kMaxPlaintext> frame;
+    std::array<std::uint8_t, wire::kMaxLargePlaintext + 64> frame;
     std::size_t size = 0;
     const std::uint32_t id = input_.below(8) == 0 ? input_.byte() : next_id_++;
     const auto stream = static_cast<std::uint32_t>(input_.below(5));
-    switch (input_.below(8)) {
+    const std::size_t kind = input_.below(8);
+    switch (kind) {
       case 0: {
         const ByteView raw = input_.take(input_.byte());
         plaintext.insert(plaintext.end(), raw.begin(), raw.end());
@@ -147,7 +148,8 @@ class FrameStream {
       }
       case 1:
       case 2: {
-        const Bytes payload(input_.byte() * 4u, 7);
+        // The second kind stands for several fragments.
+        const Bytes payload(input_.byte() * (kind == 1 ? 4u : 34u), 7);
         size = wire::encode(frame, id, {},
                             wire::StreamFragment{.stream_id = stream,
                                                  .total_length = stream == 4 ? 0 : 1 + stream * 20'000u,
@@ -167,8 +169,11 @@ class FrameStream {
         return;
       }
       case 5: {
-        const auto bytes = wire::encode(wire::ControlFrame{
-            .kind = static_cast<wire::ControlFrame::Kind>(8 + input_.below(3)), .data = input_.byte()});
+        using Kind = wire::ControlFrame::Kind;
+        constexpr std::array kKinds = {Kind::kPathChallenge, Kind::kPathResponse, Kind::kCloseCode, Kind::kSizeProbe,
+                                       Kind::kSizeAnswer};
+        const auto bytes =
+            wire::encode(wire::ControlFrame{.kind = kKinds[input_.below(kKinds.size())], .data = input_.byte()});
         plaintext.insert(plaintext.end(), bytes.begin(), bytes.end());
         return;
       }
@@ -245,7 +250,7 @@ class FrameStream {
   void flush() {
     TransmitBuffer buffer;
     while (const auto run = endpoint_.poll_transmit(now_, buffer)) {
-      GODWIT_ASSERT(run->segment_size <= wire::kMaxDatagram);
+      GODWIT_ASSERT(run->segment_size <= wire::kMaxLargeDatagram);
       for (std::size_t i = 0; i < run->segment_count(); ++i) note_number(run->segment(i));
       buffer.reset();
     }

@@ -72,7 +72,7 @@ measure() {  # controller
     sleep 0.1
   done
   ip netns exec "$a" "$godwit" perf client --to 10.77.0.2:31337 --peer-key "$key" --key "$work/client.key" \
-    --congestion "$1" --time "$seconds" --stream-bytes 1M --json > "$work/real" 2> "$work/errors" || cat "$work/errors" >&2
+    --max-datagram 1200 --congestion "$1" --time "$seconds" --stream-bytes 1M --json > "$work/real" 2> "$work/errors" || cat "$work/errors" >&2
   kill "$server" 2> /dev/null || true
   wait "$server" 2> /dev/null || true
   server=

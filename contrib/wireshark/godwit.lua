@@ -308,7 +308,7 @@ local types = { [1] = "intro", [2] = "packet" }
 local variants = { [0] = "ack connection", [1] = "short message", [2] = "stream fragment", [3] = "receipts", [4] = "ping",
   [5] = "pong", [6] = "ack connection 2", [7] = "upgrade", [8] = "path challenge", [9] = "path response", [10] = "close code",
   [11] = "connection credit", [12] = "stream credit", [13] = "stream reset", [14] = "stream stop", [15] = "stream end",
-  [18] = "acknowledgement" }
+  [16] = "size probe", [17] = "size answer", [18] = "acknowledgement" }
 local upgrades = { [0] = "offer", [1] = "accept", [2] = "decline" }
 local F = {
   type = ProtoField.uint8("godwit.type", "Type", base.DEC, types),
@@ -426,6 +426,12 @@ local fields_of = {
       add(tree, F.range, r:take(4))
     end
   end,
+  -- What follows a probe makes it as long as it is.
+  [16] = function(r, tree)
+    path(r, tree)
+    if r.tvb:len() > r.at then tree:add(F.rest, r:take(r.tvb:len() - r.at)) end
+  end,
+  [17] = path,
 }
 fields_of[5] = fields_of[4]
 

@@ -112,6 +112,7 @@ typedef struct godwit_options {
    * the library. */
   void (*key_log)(const char* line, size_t length, void* context);
   void* key_log_context;
+  uint64_t max_datagram_bytes; /* of extended sessions, where path and peer carry it: 1200 to 8900; 1200: none larger */
 } godwit_options;
 
 /* Fills in the defaults. `size` is sizeof(godwit_options). */
@@ -126,7 +127,7 @@ typedef struct godwit_send_options {
   bool operations;         /* as an operations stream, the kind that carries metadata */
   const uint8_t* metadata; /* null: none; at most 1120 bytes */
   size_t metadata_length;  /* bytes */
-  bool unreliable;         /* sent once: lost on the way it fails; at most 1106 bytes, no stream */
+  bool unreliable;         /* sent once: lost on the way it fails; Options of node.h say how large; no stream */
   uint8_t urgency;         /* of a stream: 0, the most urgent, to 7; 3 by default (SendOptions::urgency) */
 } godwit_send_options;
 
@@ -227,6 +228,8 @@ typedef struct godwit_statistics {
   char congestion[16];
   char congestion_state[32];
   char cipher[32];
+  uint64_t datagram_bytes;
+  uint64_t max_unreliable_bytes;
 } godwit_statistics;
 
 /* The same of all connections of an endpoint. */

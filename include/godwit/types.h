@@ -111,6 +111,9 @@ struct Options {
   // cannot be read later. "auto": where the peer has them, which a deployed peer does not notice; "require": no other
   // peers; "off": the deployed form alone.
   std::string extended = "auto";
+  // Bytes of the largest datagram of an extended session, 1200 to 8900: what this side takes, and sends where the peer
+  // takes it and the path has carried a probe of that size. 1200: no larger one, and no probes.
+  std::size_t max_datagram_bytes = 8900;
   // A dialled peer must prove the public key it was dialled by, or is not connected to. When false, whoever can answer
   // from the dialled address may receive what was sent before Event::authenticated told otherwise.
   bool require_authenticated_peer = true;
@@ -148,7 +151,8 @@ struct SendOptions {
   // applications. Absent: all of them. Messages that fit one packet ignore it.
   std::optional<std::uint64_t> send_limit;
   // Sent once and never again: lost on the way it fails (kFailed, may_have_arrived), and delays nothing behind it. At
-  // most 1106 bytes; not with `stream` or `operations`. With a deadline it is not sent at all once that has passed.
+  // most 1106 bytes, more in extended sessions whose path carries larger datagrams (Statistics); not with
+  // `stream` or `operations`. With a deadline it is not sent at all once that has passed.
   bool unreliable = false;
   // Of a stream: 0, the most urgent, to 7. While a more urgent stream of the connection can send, a less urgent one
   // does not; those of one urgency share by bytes. A deployed receiver gives up a stream that has begun and brings
@@ -245,6 +249,8 @@ struct Statistics {
   // limit).
   std::uint64_t bytes_in_flight = 0;
   std::uint64_t window_bytes = 0;
+  std::uint64_t datagram_bytes = 0;        // of the largest datagram for data
+  std::uint64_t max_unreliable_bytes = 0;  // of an unreliable message now; it rises and falls with path and window
   std::uint64_t pacing_bits_per_second = 0;
   // Round trips as RFC 9002 has them; zero before the first.
   Duration latest_round_trip{};

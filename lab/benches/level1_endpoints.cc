@@ -19,10 +19,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Config chunk_config(ExtendedPolicy extended = ExtendedPolicy::kOff) {
+Config chunk_config(ExtendedPolicy extended = ExtendedPolicy::kOff, std::uint16_t datagram = wire::kMaxDatagram) {
   Config config;
   config.streams.delivery = DeliveryMode::kChunks;
   config.handshake.extended = extended;
+  config.handshake.largest_datagram = datagram;
   return config;
 }
 
@@ -77,8 +78,8 @@ class RunByRun {
 };
 
 void stream_body(Bench& bench, trace::Sink* sink, ExtendedPolicy extended = ExtendedPolicy::kOff,
-                 std::uint64_t capabilities = wire::kOwnCapabilities) {
-  Config config = chunk_config(extended);
+                 std::uint64_t capabilities = wire::kOwnCapabilities, std::uint16_t datagram = wire::kMaxDatagram) {
+  Config config = chunk_config(extended, datagram);
   config.handshake.capabilities = capabilities;
   EndpointNet net(config, 1, sink);
   bench.outcome.proof = "every packet was delivered in order, and a whole stream compared byte by byte";
@@ -120,6 +121,13 @@ void stream_rows(Rows& rows) {
   rows.push_back(stream_row("stream-extended-ids", "the same, every packet acknowledged by itself", [](Bench& bench) {
     stream_body(bench, nullptr, ExtendedPolicy::kRequire, wire::kOwnCapabilities & ~wire::capability::kAckRanges);
   }));
+  for (const std::uint16_t bytes : {std::uint16_t{1452}, std::uint16_t{8900}}) {
+    Row row = stream_row(fmt::format("stream-datagram/{}", bytes),
+                         fmt::format("the same bytes in an extended session with datagrams of {} bytes", bytes),
+                         [bytes](Bench& bench) { stream_body(bench, nullptr, ExtendedPolicy::kRequire, wire::kOwnCapabilities, bytes); });
+    row.parameters.emplace_back("datagram", std::to_string(bytes));
+    rows.push_back(std::move(row));
+  }
   rows.push_back(stream_row("stream-traced", "the same with a trace sink that counts events", [](Bench& bench) {
     CountingTrace sink;
     stream_body(bench, &sink);

@@ -71,6 +71,17 @@ void add_level2_transport(Rows& rows) {
   rows.push_back(
       perf_row("legacy", "one stream over loopback, deployed form of a session", both({"--extended", "off"})));
   rows.push_back(perf_row("extended", "one stream over loopback, extended session", both({"--extended", "require"})));
+  for (const int bytes : {1452, 8900}) {
+    PerfRunPlan larger = both({"--extended", "require"});
+    larger.max_datagram = bytes;
+    Row row = perf_row(fmt::format("datagram-{}", bytes),
+                       fmt::format("one stream over loopback, extended session, datagrams of {} bytes", bytes), larger);
+    row.parameters = {{"datagram", std::to_string(bytes)}};
+    rows.push_back(std::move(row));
+    rows.push_back(own_ratio_row(fmt::format("datagram-{}", bytes),
+                                 fmt::format("datagrams of {} bytes against those of 1200, extended sessions", bytes),
+                                 larger, both({"--extended", "require"})));
+  }
   rows.push_back(perf_row("copying", "one stream over loopback, every packet copied once more on either side",
                           both({"--copying-cipher"})));
   rows.push_back(perf_row("receipts-1", "one stream over loopback, a packet of acknowledgements for each packet",

@@ -46,6 +46,7 @@ std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan) {
     arguments->insert(arguments->end(), {"--cipher", std::string(cipher_name(chosen_cipher()))});
   }
   pair.bind = plan.bind;
+  pair.max_datagram = plan.max_datagram;
   pair.server_prefix = plan.server_prefix;
   // Where the client's close packet is delayed or dropped, the server would wait for its idle time-out.
   pair.close_packet_seconds = 0.2;

@@ -17,6 +17,7 @@ struct PerfRunPlan {
   std::string bind = "127.0.0.1:0";
   std::vector<std::string> server_prefix;
   double seconds = 0;  // instead of bench.seconds()
+  int max_datagram = 1200;
 };
 
 // Runs for bench.seconds() and fills the outcome: goodput as its value, counts, proof and evidence. Nothing when it

@@ -160,6 +160,8 @@ Result<measure::Json> run_perf_pair(const PerfPairOptions& options) {
   }
   std::vector<std::string> command = options.server_prefix;
   command.insert(command.end(), {options.server_program, "perf", "server", "--bind", options.bind, "--once"});
+  const std::string max_datagram = std::to_string(options.max_datagram);
+  command.insert(command.end(), {"--max-datagram", max_datagram});
   command.insert(command.end(), options.server_arguments.begin(), options.server_arguments.end());
   ChildProgram server(command, options.receiver_core, folder.path());
   constexpr double kStart = 10;
@@ -168,6 +170,7 @@ Result<measure::Json> run_perf_pair(const PerfPairOptions& options) {
   if (key.empty()) return failure(ErrorCode::kSystem, "the server did not start");
   command = {options.client_program, "perf", "client", "--to", address,
              "--peer-key",           key,    "--json", "-t",   fmt::format("{:.3f}", options.seconds)};
+  command.insert(command.end(), {"--max-datagram", max_datagram});
   command.insert(command.end(), options.client_arguments.begin(), options.client_arguments.end());
   ChildProgram client(command, options.sender_core, folder.path());
   const std::optional<int> code = client.finish(options.seconds + options.patience_seconds);

@@ -22,6 +22,7 @@ struct PerfPairOptions {
   std::vector<std::string> server_prefix;  // "ip netns exec NAME"
   int sender_core = 1;                     // ignored on a machine with one core
   int receiver_core = 0;
+  int max_datagram = 1200;       // bytes, on both sides: figures are those of packets of 1200 unless they say otherwise
   double patience_seconds = 20;  // beyond `seconds`
   double close_packet_seconds = 5;  // that the server may take to notice that the client has gone; it is ended then
 };

@@ -60,6 +60,7 @@ godwit_options complete(const godwit_options* given) {
   result.connection_window_bytes = defaults.transport.connection_window_bytes;
   result.consume_by_hand = defaults.transport.consume_by_hand;
   result.max_connections = defaults.transport.max_connections;
+  result.max_datagram_bytes = defaults.transport.max_datagram_bytes;
   result.max_inbound_bytes = defaults.transport.max_inbound_bytes;
   result.connect_timeout_ns = defaults.transport.connect_timeout.count();
   result.idle_timeout_ns = defaults.transport.idle_timeout.count();
@@ -93,6 +94,7 @@ NodeOptions to_node_options(const godwit_options& options) {
   transport.connection_bits_per_second = options.connection_bits_per_second;
   transport.endpoint_bits_per_second = options.endpoint_bits_per_second;
   transport.extended = text_or(options.extended, transport.extended);
+  transport.max_datagram_bytes = options.max_datagram_bytes;
   transport.connect_timeout = Duration(options.connect_timeout_ns);
   transport.idle_timeout = Duration(options.idle_timeout_ns);
   if (options.trace != nullptr) {
@@ -174,6 +176,8 @@ godwit_statistics to_c(const Statistics& from) {
   result.datagrams_dropped = from.datagrams_dropped;
   result.bytes_in_flight = from.bytes_in_flight;
   result.window_bytes = from.window_bytes;
+  result.datagram_bytes = from.datagram_bytes;
+  result.max_unreliable_bytes = from.max_unreliable_bytes;
   result.pacing_bits_per_second = from.pacing_bits_per_second;
   result.latest_round_trip_ns = from.latest_round_trip.count();
   result.smoothed_round_trip_ns = from.smoothed_round_trip.count();

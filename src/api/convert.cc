@@ -44,6 +44,8 @@ Statistics to_public(const ConnectionStatistics& from) {
           .datagrams_dropped = from.drops.total(),
           .bytes_in_flight = from.bytes_in_flight,
           .window_bytes = from.window_bytes,
+          .datagram_bytes = from.datagram_bytes,
+          .max_unreliable_bytes = from.max_unreliable_bytes,
           .pacing_bits_per_second = from.pacing_rate.bits_per_second(),
           .latest_round_trip = from.latest_round_trip,
           .smoothed_round_trip = from.smoothed_round_trip,
@@ -229,6 +231,13 @@ Result<Config> to_config(const Options& options) {
   const auto extended = parse_extended_policy(options.extended);
   if (!extended) return invalid(fmt::format("extended is 'auto', 'require' or 'off', not '{}'", options.extended));
   config.handshake.extended = *extended;
+  constexpr std::size_t kLeastDatagram = 1200;
+  constexpr std::size_t kLargestDatagram = HandshakeConfig{}.largest_datagram;
+  if (options.max_datagram_bytes < kLeastDatagram || options.max_datagram_bytes > kLargestDatagram) {
+    return invalid(fmt::format("max_datagram_bytes is {} to {}, not {}", kLeastDatagram, kLargestDatagram,
+                               options.max_datagram_bytes));
+  }
+  config.handshake.largest_datagram = static_cast<std::uint16_t>(options.max_datagram_bytes);
   if (options.connection_bits_per_second > 0) {
     config.connection_rate_limit = Bandwidth::from_bits_per_second(options.connection_bits_per_second);
   }

@@ -89,6 +89,11 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
       "extended sessions between two Godwits: forward secrecy, both sides authenticated (docs/extended_sessions.md)")
       ->check(CLI::IsMember({"auto", "require", "off"}))
       ->capture_default_str();
+  add("--max-datagram", options.max_datagram,
+      "largest datagram of extended sessions, where path and peer carry it; 1200: none is larger")
+      ->check(CLI::Range(wire::kMaxDatagram, wire::kMaxLargeDatagram))
+      ->type_name("BYTES")
+      ->capture_default_str();
   add("--rate", options.rate, "most application bits per second (100M); the rate itself with --congestion fixed")
       ->check(check_rate())
       ->type_name("BITS");
@@ -169,6 +174,7 @@ NodeConfig make_node_config(const NetworkOptions& options) {
   endpoint.congestion = options.congestion_kind().value_or(endpoint.congestion);
   endpoint.connection_rate_limit = options.rate_limit();
   endpoint.handshake.extended = parse_extended_policy(options.extended).value_or(ExtendedPolicy::kAuto);
+  endpoint.handshake.largest_datagram = options.max_datagram;
   if (const auto rate = options.rate_limit()) {
     // The controller's rate counts datagrams.
     endpoint.controller.fixed_rate =

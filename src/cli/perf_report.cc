@@ -83,6 +83,10 @@ Json direction_to_json(const PerfReport& report, const PerfDirection& direction)
       {"window_bytes", path.window_bytes},
       {"pacing_bits_per_second", path.pacing_rate.is_unlimited() ? Json() : Json(path.pacing_rate.bits_per_second())}};
   entry["credit_window_bytes"] = receiver.window_bytes;
+  entry["datagram_size"] = {{"bytes", path.datagram_bytes},
+                            {"probes_sent", path.size_probes_sent},
+                            {"probes_lost", path.size_probes_lost},
+                            {"reductions", path.size_reductions}};
   entry["drops"] = {{"sender", drops(sender)}, {"receiver", drops(receiver)}};
   entry["kernel_drops"] = {{"sender", sender.socket.kernel_drops}, {"receiver", receiver.socket.kernel_drops}};
   entry["truncated_datagrams"] = {{"sender", sender.socket.truncated_datagrams},
@@ -264,10 +268,11 @@ void print_report(const PerfReport& report) {
                              for (const auto& [name, count] : receiver.drops) sum += count;
                              return sum;
                            }()));
-    print_line(fmt::format("  path          round trip {} (least {}), congestion window {}, {}",
-                           format_duration(sender.connection.smoothed_round_trip),
-                           format_duration(sender.connection.minimum_round_trip),
-                           format_bytes(sender.connection.window_bytes), printable_text(sender.congestion_state)));
+    print_line(
+        fmt::format("  path          round trip {} (least {}), congestion window {}, {}, datagrams of up to {} bytes",
+                    format_duration(sender.connection.smoothed_round_trip),
+                    format_duration(sender.connection.minimum_round_trip), format_bytes(sender.connection.window_bytes),
+                    printable_text(sender.congestion_state), sender.connection.datagram_bytes));
     const auto load = [](const PerfSide& side, double seconds) {
       return seconds > 0 ? 100 * cpu_seconds(side) / seconds : 0;
     };

@@ -41,6 +41,10 @@ constexpr ConnectionMember kConnectionMembers[] = {
     {"receipts_unknown", &ConnectionStatistics::acks_unknown},
     {"runs_received", &ConnectionStatistics::runs_received},
     {"window_bytes", &ConnectionStatistics::window_bytes},
+    {"datagram_bytes", &ConnectionStatistics::datagram_bytes},
+    {"size_probes_sent", &ConnectionStatistics::size_probes_sent},
+    {"size_probes_lost", &ConnectionStatistics::size_probes_lost},
+    {"size_reductions", &ConnectionStatistics::size_reductions},
     {"key_packets_sealed", &ConnectionStatistics::key_packets_sealed},
     {"key_updates", &ConnectionStatistics::key_updates},
 };

@@ -31,7 +31,7 @@ PacketSealer::PacketSealer(std::unique_ptr<PacketCipher> cipher, const NonceCoun
 bool PacketSealer::seal_in_place(MutableBytes datagram) {
   GODWIT_ASSERT(datagram.size() >= kEnvelopeOverhead);
   if (hard_limit_reached()) return false;
-  ++sealed_;
+  sealed_ += weight(datagram.size());
   const Nonce nonce = write_prefix(datagram.data());
   std::uint8_t* text = datagram.data() + kEnvelopePrefix;
   cipher_->seal(nonce, ByteView(text, datagram.size() - kEnvelopeOverhead), text);
@@ -42,15 +42,18 @@ std::size_t PacketSealer::seal_pieces(ByteView head, ByteView body, ByteView tai
   const std::size_t size = head.size() + body.size() + tail.size() + kEnvelopeOverhead;
   GODWIT_ASSERT(out.size() >= size);
   if (hard_limit_reached()) return 0;
-  ++sealed_;
+  sealed_ += weight(size);
   const Nonce nonce = write_prefix(out.data());
   cipher_->seal_pieces(nonce, head, body, tail, out.data() + kEnvelopePrefix);
   return size;
 }
 
 bool PacketSealer::seal_batch(std::span<PacketToSeal> packets) {
-  if (packets.size() > packets_left()) return false;
-  sealed_ += packets.size();
+  if (packets.empty()) return true;
+  // No later one is larger than the first.
+  const std::uint64_t counted = packets.size() * weight(packets.front().size);
+  if (counted > packets_left()) return false;
+  sealed_ += counted;
   if (nonces_.salt().is_zero()) [[likely]] {
     for (PacketToSeal& packet : packets) {
       std::uint8_t* const datagram = packet.text - kEnvelopePrefix;

@@ -21,7 +21,8 @@ inline constexpr std::uint8_t kSymmetricType = 0x02;
 inline constexpr std::size_t kEnvelopePrefix = 1 + kNonceSize;
 inline constexpr std::size_t kEnvelopeOverhead = kEnvelopePrefix + kTagSize;
 
-// Packets of up to 2^11 bytes that one AES-GCM key may protect (RFC 9001 appendix B.1.1).
+// Packets of up to 2^11 bytes that one AES-GCM key may protect (RFC 9001 appendix B.1.1). A larger one counts as so
+// many as it has times 2^11 bytes, and one.
 inline constexpr std::uint64_t kHardPacketLimit = std::uint64_t{1} << 28;
 // Where the owner of the key begins to replace it.
 inline constexpr std::uint64_t kSoftPacketLimit = std::uint64_t{1} << 27;
@@ -91,6 +92,8 @@ class PacketSealer {
   // Gives the expanded key's memory back until the next packet (PacketCipher::rest).
   void rest() { cipher_->rest(); }
 
+  // What a packet of so many bytes counts against the limits.
+  [[nodiscard]] static constexpr std::uint64_t weight(std::size_t bytes) { return 1 + (bytes >> 11); }
   // Packets that may still be sealed before the hard limit.
   [[nodiscard]] std::uint64_t packets_left() const { return hard_limit_ - std::min(hard_limit_, sealed_); }
   // Packets under this key value, those of earlier sessions included.

@@ -35,6 +35,11 @@ wire::TransportParameters own_parameters(Instant now, const HandshakeContext& co
                                        .timestamp = time_of_day_ms(now, *context.config)};
   // Zero stands for no tag.
   while (parameters.connection_tag == wire::ConnectionTag{}) context.random->fill(parameters.connection_tag);
+  if (context.config->largest_datagram <= wire::kMaxDatagram) {
+    parameters.capabilities &= ~wire::capability::kLargeDatagrams;
+  } else if ((parameters.capabilities & wire::capability::kLargeDatagrams) != 0) {
+    parameters.largest_datagram = context.config->largest_datagram;
+  }
   if (context.resets == nullptr) parameters.capabilities &= ~wire::capability::kReset;
   if ((parameters.capabilities & wire::capability::kReset) != 0) {
     parameters.reset_token = context.resets->token(parameters.connection_tag, remote);

@@ -13,6 +13,7 @@ trace::DropReason drop_reason(wire::DatagramClass datagram_class) {
     case wire::DatagramClass::kQuic: return trace::DropReason::kUnknownType;
     case wire::DatagramClass::kShortSymmetric:
     case wire::DatagramClass::kShortIntro: return trace::DropReason::kTooShort;
+    case wire::DatagramClass::kLongSymmetric:
     case wire::DatagramClass::kTooLong: return trace::DropReason::kTooLong;
     case wire::DatagramClass::kSymmetric:
     case wire::DatagramClass::kIntro: break;

@@ -30,6 +30,9 @@ struct HandshakeConfig {
   // Bytes of inbound streams that the peer may send ahead of the application, where both sides have flow control. Twice
   // the window of a path of 1 Gbit/s and 130 ms; below what may wait out of order (ReassemblyLimits).
   FlowWindows flow{.stream = std::uint64_t{32} << 20, .connection = std::uint64_t{48} << 20};
+  // Bytes of the largest datagram of an extended session, 1200 to wire::kMaxLargeDatagram: what this side takes, and
+  // sends where the peer takes it and the path carries it. 1200: larger ones are neither offered nor looked for.
+  std::uint16_t largest_datagram = wire::kMaxLargeDatagram;
   // Added to `now` for the timestamp of an offer: the time of day, so that timestamps do not fall when a machine starts
   // anew.
   Duration clock_offset = Duration::zero();

@@ -15,6 +15,7 @@ void AckOutcome::reset(std::uint64_t bytes_in_flight) {
   acked.clear();
   acked_bytes = 0;
   acked_packets = 0;
+  largest_acked_bytes = 0;
   prior_bytes_in_flight = bytes_in_flight;
   latest_acked_sent_at = {};
   rtt_sample.reset();

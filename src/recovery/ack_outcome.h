@@ -18,7 +18,7 @@ struct AckedRange {
   PacketContent::Kind kind = PacketContent::Kind::kControl;
   std::uint32_t owner = 0;
   std::uint32_t first_fragment = 0;
-  std::uint32_t count = 0;
+  std::uint32_t count = 0;  // of fragments
   std::uint64_t bytes = 0;  // of datagrams
 };
 
@@ -50,6 +50,7 @@ struct AckOutcome : LossOutcome {
   std::vector<AckedRange> acked;  // in the order of the acknowledgements
   std::uint64_t acked_bytes = 0;
   std::uint64_t acked_packets = 0;
+  std::uint32_t largest_acked_bytes = 0;    // of a datagram among them, as it was last sent
   std::uint64_t prior_bytes_in_flight = 0;  // before this run
   Instant latest_acked_sent_at{};           // of the packet sent last among the acked; meaningless if there are none
   std::optional<Duration> rtt_sample;

@@ -130,6 +130,11 @@ std::optional<LostPacket> Recovery::poll_retransmit() {
   return std::nullopt;
 }
 
+void Recovery::shorten(std::uint32_t id, std::uint8_t count) {
+  SentPacket* packet = sent_.find(id);
+  if (packet != nullptr && count < packet->count) packet->count = count & 0x7f;
+}
+
 void Recovery::discard(std::uint32_t id) {
   SentPacket* packet = sent_.find(id);
   if (packet == nullptr || packet->state == SentState::kPlaceholder) return;

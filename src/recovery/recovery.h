@@ -11,6 +11,7 @@
 // Invariants: bytes_in_flight() is the sum over the ring; an id is never given out twice within a round of the counter.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -123,6 +124,8 @@ class Recovery {
   // on_retransmitted(), discard() or an acknowledgement settles the matter.
   [[nodiscard]] std::optional<LostPacket> poll_retransmit();
   [[nodiscard]] bool has_retransmission() { return poll_retransmit().has_value(); }
+  // Only the first `count` fragments of this packet go out under its id from now on: the others get ids of their own.
+  void shorten(std::uint32_t id, std::uint8_t count);
   // This packet's content is gone: forget it. Unknown ids are ignored.
   void discard(std::uint32_t id);
   // Forgets all packets of a failed or cancelled stream or message, whose ids lie in `sent`. Returns the bytes that
@@ -207,16 +210,17 @@ class Recovery {
     sent_.settle(packet);
     outcome_->acked_bytes += packet.bytes;
     ++outcome_->acked_packets;
+    outcome_->largest_acked_bytes = std::max<std::uint32_t>(outcome_->largest_acked_bytes, packet.bytes);
     if (packet.kind == PacketContent::Kind::kFragment && !outcome_->acked.empty()) {
       AckedRange& range = outcome_->acked.back();
       if (range.owner == packet.owner && range.first_fragment + range.count == packet.fragment &&
           range.kind == PacketContent::Kind::kFragment) {
-        ++range.count;
+        range.count += packet.count;
         range.bytes += packet.bytes;
         return;
       }
     }
-    outcome_->acked.push_back({packet.kind, packet.owner, packet.fragment, 1, packet.bytes});
+    outcome_->acked.push_back({packet.kind, packet.owner, packet.fragment, packet.count, packet.bytes});
   }
 
   void on_transmission_ack(const SentNumbers::Entry& transmission) {

@@ -23,6 +23,7 @@ struct PacketContent {
   Kind kind = Kind::kControl;
   std::uint32_t owner = 0;     // slot of the stream or message, as the connection numbers them
   std::uint32_t fragment = 0;  // of a stream; of a control message: which kind, as the connection numbers them
+  std::uint8_t count = 1;      // consecutive fragments, below 128
 
   friend bool operator==(const PacketContent&, const PacketContent&) = default;
 };
@@ -49,12 +50,13 @@ struct SentPacket {
   std::uint16_t bytes = 0;         // of the datagram
   PacketContent::Kind kind = PacketContent::Kind::kControl;
   SentState state = SentState::kPlaceholder;
-  std::uint8_t transmissions = 0;    // saturates
-  std::uint8_t timeouts = 0;         // how often its retransmission time-out fired
-  std::uint8_t loss_episode = 0;     // in which it was last declared lost; 0: never was
-  bool application_limited = false;  // rate sample
+  std::uint8_t transmissions = 0;        // saturates
+  std::uint8_t timeouts = 0;             // how often its retransmission time-out fired
+  std::uint8_t loss_episode = 0;         // in which it was last declared lost; 0: never was
+  std::uint8_t count : 7 = 1;            // fragments
+  bool application_limited : 1 = false;  // rate sample
 
-  [[nodiscard]] PacketContent content() const { return {kind, owner, fragment}; }
+  [[nodiscard]] PacketContent content() const { return {kind, owner, fragment, count}; }
   [[nodiscard]] Instant first_transmission_at() const { return sent_at - std::chrono::microseconds(original_age); }
 };
 static_assert(sizeof(SentPacket) == 64);
@@ -83,6 +85,7 @@ class SentPackets {
     packet.kind = content.kind;
     packet.owner = content.owner;
     packet.fragment = content.fragment;
+    packet.count = content.count & 0x7f;
     packet.transmissions = 1;
     enter_flight(now, packet, bytes);
     queue(order_, id, packet.send_number);

@@ -30,6 +30,9 @@ constexpr ConnectionCounter kConnection[] = {
     {"path_changes", &C::path_changes, "moves of the peer to another address"},
     {"path_changes_refused", &C::path_changes_refused, "moves that came too soon after the one before"},
     {"path_responses_unsolicited", &C::path_responses_unsolicited, "answers to no path challenge of this side"},
+    {"size_probes_sent", &C::size_probes_sent, "questions whether the path carries a larger datagram"},
+    {"size_probes_lost", &C::size_probes_lost, "such questions that were not answered"},
+    {"size_reductions", &C::size_reductions, "times that the path stopped carrying larger datagrams"},
     {"packets_retransmitted", &C::packets_retransmitted, "packets that were sent again after a loss"},
     {"packets_lost", &C::packets_lost, "packets that were declared lost, by acknowledgements or by time"},
     {"losses_spurious", &C::losses_spurious, "packets sent again as lost although they had arrived"},
@@ -45,6 +48,8 @@ struct ConnectionState {
   Duration round_trips[4];
   std::uint64_t bytes_in_flight;
   std::uint64_t window_bytes;
+  std::uint64_t datagram_bytes;
+  std::uint64_t max_unreliable_bytes;
   std::uint64_t key_packets_sealed;
   Bandwidth pacing_rate;
   std::string_view names[5];

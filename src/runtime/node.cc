@@ -34,7 +34,12 @@ Result<std::unique_ptr<Node>> Node::open(const NodeConfig& config, KeyPair keys,
 Result<std::unique_ptr<Node>> Node::open_on(Socket socket, const NodeConfig& config, KeyPair keys, ShardLink* link,
                                             trace::Sink* sink, trace::CostSink* cost) {
   if (const Status fine = check_config(config.endpoint); !fine) return std::unexpected(fine.error());
-  auto backend = make_backend(config.backend, std::move(socket), config.backend_config);
+  BackendConfig backend_config = config.backend_config;
+  if (config.endpoint.handshake.extended != ExtendedPolicy::kOff) {
+    backend_config.largest_datagram_bytes =
+        std::max<std::size_t>(backend_config.largest_datagram_bytes, config.endpoint.handshake.largest_datagram);
+  }
+  auto backend = make_backend(config.backend, std::move(socket), backend_config);
   if (!backend) return std::unexpected(backend.error());
   FaultyBackend* faulty = nullptr;
   std::unique_ptr<Backend> driven = std::move(*backend);

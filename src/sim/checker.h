@@ -25,7 +25,7 @@ enum class Rule : std::uint8_t {
   kPacer,          // data never exceeds the pacing rate over any window
   kQueueBound,     // no queue beyond its bound
   kNonce,          // no nonce twice, but for a datagram that is repeated byte for byte
-  kDatagram,       // 1 to 1200 bytes, the first one 01 or 02
+  kDatagram,       // 1 to 1200 bytes, more in extended sessions, the first one 01 or 02
   kTimer,          // no timer in the past, no wake-ups without effect
   kLiveness,       // flows end within the bound derived from the path
   kRetained,       // nothing is kept after the end

@@ -7,8 +7,15 @@
 
 namespace godwit::sim {
 
-void WireChecker::on_datagram(Instant now, std::uint32_t host, ByteView datagram) {
-  if (datagram.empty() || datagram.size() > wire::kMaxDatagram) {
+std::size_t WireChecker::largest_datagram(const Config& config) {
+  const HandshakeConfig& handshake = config.handshake;
+  const bool larger =
+      handshake.extended != ExtendedPolicy::kOff && (handshake.capabilities & wire::capability::kLargeDatagrams) != 0;
+  return larger ? handshake.largest_datagram : wire::kMaxDatagram;
+}
+
+void WireChecker::on_datagram(Instant now, std::uint32_t host, ByteView datagram, std::size_t largest) {
+  if (datagram.empty() || datagram.size() > largest) {
     return judge_->report(Rule::kDatagram, now, fmt::format("host {} sent {} bytes", host, datagram.size()));
   }
   if (datagram[0] == wire::kTypeSymmetric && datagram.size() >= wire::kDatagramOverhead) {

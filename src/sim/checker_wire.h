@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "sim/checker.h"
+#include "transport/config.h"
 
 namespace godwit::sim {
 
@@ -16,7 +17,10 @@ class WireChecker {
  public:
   explicit WireChecker(Judge& judge) : judge_(&judge), slots_(256) {}
 
-  void on_datagram(Instant now, std::uint32_t host, ByteView datagram);
+  // `largest`: bytes of what this host may send.
+  void on_datagram(Instant now, std::uint32_t host, ByteView datagram, std::size_t largest);
+  // What a host with this configuration may send.
+  [[nodiscard]] static std::size_t largest_datagram(const Config& config);
   [[nodiscard]] std::uint64_t nonces() const { return used_; }
 
  private:

@@ -52,6 +52,15 @@ Bandwidth Link::rate_at(Instant now) const {
   return rate;
 }
 
+std::uint32_t Link::mtu_at(Instant now) const {
+  std::uint32_t mtu = spec_->mtu;
+  for (const MtuChange& change : spec_->mtu_changes) {
+    if (start_ + change.at > now) break;
+    mtu = change.mtu;
+  }
+  return mtu;
+}
+
 bool Link::police(Instant now, std::uint32_t bytes) {
   const Policer& policer = *spec_->policer;
   const double gained = to_seconds(now - tokens_at_) * static_cast<double>(policer.rate.bytes_per_second());
@@ -64,7 +73,7 @@ bool Link::police(Instant now, std::uint32_t bytes) {
 
 std::optional<LinkDrop> Link::enqueue(Instant now, std::uint32_t index, Packet& packet) {
   ++statistics_.packets_in;
-  if (packet.charge > spec_->mtu) return drop(LinkDrop::kMtu);
+  if (packet.charge > mtu_at(now)) return drop(LinkDrop::kMtu);
   for (const Span& blackout : spec_->blackouts) {
     if (now >= start_ + blackout.from && now < start_ + blackout.until) return drop(LinkDrop::kBlackout);
   }

@@ -41,6 +41,11 @@ struct RateChange {
   Bandwidth rate;
   friend bool operator==(const RateChange&, const RateChange&) = default;
 };
+struct MtuChange {
+  Duration at{};
+  std::uint32_t mtu = 1500;
+  friend bool operator==(const MtuChange&, const MtuChange&) = default;
+};
 struct DelaySpike {
   Duration from{};
   Duration until{};
@@ -68,6 +73,7 @@ struct LinkSpec {
   double corrupt = 0;  // one byte changed
   std::vector<Span> blackouts;
   std::vector<RateChange> rate_changes;  // ascending
+  std::vector<MtuChange> mtu_changes;    // ascending
   std::vector<DelaySpike> delay_spikes;
   std::optional<Policer> policer;
 
@@ -128,6 +134,7 @@ class Link {
   void on_arrival(const Packet& packet);
 
   [[nodiscard]] Bandwidth rate_at(Instant now) const;
+  [[nodiscard]] std::uint32_t mtu_at(Instant now) const;
   [[nodiscard]] std::uint64_t queue_bound() const { return spec_->queue.bytes; }
   [[nodiscard]] std::uint64_t queued_bytes() const { return queued_bytes_; }
   [[nodiscard]] std::size_t queued_packets() const { return queue_.size(); }

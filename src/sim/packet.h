@@ -17,7 +17,7 @@ namespace godwit::sim {
 inline constexpr std::uint32_t kIpUdpOverhead = 28;
 
 struct Packet {
-  static constexpr std::size_t kCapacity = 1500;
+  static constexpr std::size_t kCapacity = 9000;
 
   SocketAddress source;
   SocketAddress destination;

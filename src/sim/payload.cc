@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kPattern = 1 << 16;
 // Beyond the pattern it repeats for as long as one read may be.
-constexpr std::uint64_t kLongestRead = wire::kMaxDatagram;
+constexpr std::uint64_t kLongestRead = wire::kMaxLargeDatagram;
 
 const std::vector<std::uint8_t>& pattern() {
   static const std::vector<std::uint8_t> bytes = [] {

@@ -34,12 +34,24 @@ Bandwidth slowest(const LinkSpec& link) {
   return rate;
 }
 
+std::uint32_t smallest_mtu(const LinkSpec& link) {
+  std::uint32_t mtu = link.mtu;
+  for (const MtuChange& change : link.mtu_changes) mtu = std::min(mtu, change.mtu);
+  return mtu;
+}
+
 // In seconds: what many spans add up to may be beyond Duration.
 double interruption(const LinkSpec& link) {
   double sum = 0;
   for (const Span& blackout : link.blackouts) sum += to_seconds(blackout.until - blackout.from);
   for (const DelaySpike& spike : link.delay_spikes) sum += to_seconds(spike.extra);
   return sum;
+}
+
+// In seconds: until the sender of large datagrams has seen that they vanish. Two time-outs tell it where few are in
+// flight, and what is lost beneath them repeats them.
+double size_changes(const LinkSpec& link) {
+  return 20 * static_cast<double>(link.mtu_changes.size());
 }
 
 // Saturates.
@@ -57,7 +69,8 @@ std::optional<std::string> size_problem(const Scenario& scenario) {
   }
   for (const LinkSpec& link : scenario.links) {
     if (link.queue.bytes > kMostBytes) return "a queue is too long";
-    if (std::max({link.blackouts.size(), link.rate_changes.size(), link.delay_spikes.size()}) > kMostSpans)
+    if (std::max({link.blackouts.size(), link.rate_changes.size(), link.delay_spikes.size(), link.mtu_changes.size()}) >
+        kMostSpans)
       return "a link has too many changes";
     for (const Span& blackout : link.blackouts) {
       if (blackout.until < blackout.from) return "a blackout ends before it begins";
@@ -154,7 +167,7 @@ bool Scenario::gentle() const {
   for (const LinkSpec& link : links) {
     loss += link.loss.expected() + link.corrupt;
     // A session whose beginning is not confirmed within 5 s has failed (wire spec 4.5).
-    if (interruption(link) > 2 || loss > 0.1 || link.mtu < kFullCharge) return false;
+    if (interruption(link) > 2 || loss > 0.1 || smallest_mtu(link) < kFullCharge) return false;
     // A burst is counted in packets: with few of them it lasts as long as a black-out.
     if (link.loss.to_bad > 0 && link.loss.to_good < 0.5) return false;
   }
@@ -172,7 +185,7 @@ Duration Scenario::bound() const {
   for (const LinkSpec& link : links) {
     for (const Span& blackout : link.blackouts)
       total = std::max(total, 30 + to_seconds(blackout.until + (blackout.until - blackout.from)));
-    total += 2 * interruption(link);
+    total += 2 * interruption(link) + size_changes(link);
   }
   for (const FlowSpec& flow : flows) {
     const double trip = to_seconds(longest_round_trip(flow.from, flow.to)) + 0.002;
@@ -183,7 +196,7 @@ Duration Scenario::bound() const {
       // A queue shorter than a burst of the pacer: the rest of each burst is lost, time-out by time-out.
       if (!link.rate.is_unlimited() && link.queue.bytes < kBurst) total += count * 8;
       // Where full datagrams vanish, each message ends by twelve time-outs with back-off.
-      if (link.mtu < kFullCharge) total += count * 800;
+      if (smallest_mtu(link) < kFullCharge) total += count * 800;
       loss += link.loss.expected() + link.corrupt + 0.2 * link.reorder;
       // Every flow may be on the link, and a shared one is shared fairly at best.
       rate = std::min(rate, slowest(link).scaled(1.0 / static_cast<double>(flows.size() + competitors.size())));
@@ -233,7 +246,7 @@ Duration Scenario::message_bound(std::uint32_t flow) const {
   double total = 2 + 12 * trip + time_for(rate.scaled(0.25), bytes);
   // What was lost waits for a time-out, an intro whose answer was lost for as long as handshakes are remembered.
   if (loss > 0) total += 12 + 8 * trip;
-  for (const LinkSpec& link : links) total += 2 * interruption(link);
+  for (const LinkSpec& link : links) total += 2 * interruption(link) + size_changes(link);
   for (const Disturbance& disturbance : disturbances) total += 2 * to_seconds(disturbance.duration);
   // Whoever holds datagrams back makes time-outs of them, one behind the other.
   for (const AttackSpec& attack : attacks) {
@@ -244,9 +257,7 @@ Duration Scenario::message_bound(std::uint32_t flow) const {
   const auto copies = [](const AttackSpec& attack) {
     return attack.kind == AttackKind::kDuplicate || attack.kind == AttackKind::kReplay;
   };
-  const auto by_delay = [&](std::uint32_t host) {
-    return hosts[host].config.congestion == CongestionKind::kLedbat;
-  };
+  const auto by_delay = [&](std::uint32_t host) { return hosts[host].config.congestion == CongestionKind::kLedbat; };
   if (std::ranges::any_of(attacks, copies) && (by_delay(spec.from) || by_delay(spec.to))) {
     // Messages that are sent by the clock wait for one another, and all flows for their turns.
     const auto waiting = static_cast<double>(spec.kind == FlowKind::kMessages ? spec.count : 1);

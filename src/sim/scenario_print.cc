@@ -71,6 +71,9 @@ std::string print_link(const LinkSpec& link) {
   for (const RateChange& change : link.rate_changes) {
     out += fmt::format("[[link.rate_change]]\nat = {}\nrate = {}\n", time_text(change.at), rate_text(change.rate));
   }
+  for (const MtuChange& change : link.mtu_changes) {
+    out += fmt::format("[[link.mtu_change]]\nat = {}\nmtu = {}\n", time_text(change.at), change.mtu);
+  }
   for (const DelaySpike& spike : link.delay_spikes) {
     out += fmt::format("[[link.delay_spike]]\nfrom = {}\nuntil = {}\nextra = {}\n", time_text(spike.from),
                        time_text(spike.until), time_text(spike.extra));
@@ -107,6 +110,8 @@ std::string print_host(const HostSpec& host) {
     out += fmt::format("extended = \"{}\"\n", kExtendedPolicies[static_cast<std::size_t>(config.handshake.extended)]);
   if (config.handshake.capabilities != usual.handshake.capabilities)
     out += fmt::format("capabilities = {}\n", config.handshake.capabilities);
+  if (config.handshake.largest_datagram != usual.handshake.largest_datagram)
+    out += fmt::format("largest_datagram = {}\n", config.handshake.largest_datagram);
   if (config.handshake.flow.stream != usual.handshake.flow.stream)
     out += fmt::format("stream_window = {}\n", config.handshake.flow.stream);
   if (config.handshake.flow.connection != usual.handshake.flow.connection)

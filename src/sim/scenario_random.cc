@@ -146,6 +146,22 @@ Disturbance random_disturbance(Dice& dice, const Scenario& scenario) {
   return disturbance;
 }
 
+// Links that carry larger datagrams, and some that stop doing so.
+void mix_sizes(Scenario& scenario, std::uint64_t seed) {
+  Dice dice(seed ^ 0x6d74757366726f6d);
+  if (dice.chance(0.4)) return;
+  constexpr std::array<std::uint32_t, 5> kSizes = {1300, 1500, 4500, 9000, 9000};
+  constexpr std::array<std::uint32_t, 4> kLater = {1228, 1400, 1500, 9000};
+  for (LinkSpec& link : scenario.links) {
+    if (link.mtu < 1500) continue;
+    link.mtu = dice.one_of(kSizes);
+    if (dice.chance(0.3)) link.mtu_changes.push_back({dice.moment(6s), dice.one_of(kLater)});
+  }
+  for (HostSpec& host : scenario.hosts) {
+    if (dice.chance(0.2)) host.config.handshake.largest_datagram = static_cast<std::uint16_t>(dice.number(1200, 8900));
+  }
+}
+
 }  // namespace
 
 void mix_extended_sessions(Scenario& scenario, std::uint64_t seed) {
@@ -227,6 +243,7 @@ Scenario random_scenario(std::uint64_t seed) {
     host.config.handshake.flow = {.stream = windows.number(10'000, 200'000),
                                   .connection = windows.number(20'000, 300'000)};
   }
+  mix_sizes(scenario, seed);
   scenario.resolve();
   return scenario;
 }

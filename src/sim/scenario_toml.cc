@@ -228,6 +228,11 @@ void read_link(Reader& in, LinkSpec& link) {
     change.read("at", step.at);
     change.read("rate", step.rate);
   });
+  in.tables("mtu_change", [&](Reader& change) {
+    auto& step = link.mtu_changes.emplace_back();
+    change.read("at", step.at);
+    change.read("mtu", step.mtu);
+  });
   in.tables("delay_spike", [&](Reader& spike) {
     auto& spec = link.delay_spikes.emplace_back();
     spike.read("from", spec.from);
@@ -262,6 +267,7 @@ void read_host(Reader& in, HostSpec& host) {
     host.config.handshake.extended = static_cast<ExtendedPolicy>(*policy);
   }
   in.read("capabilities", host.config.handshake.capabilities);
+  in.read("largest_datagram", host.config.handshake.largest_datagram);
   in.read("stream_window", host.config.handshake.flow.stream);
   in.read("connection_window", host.config.handshake.flow.connection);
   in.read("soft_packet_limit", host.config.soft_packet_limit);

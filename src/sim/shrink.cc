@@ -30,6 +30,7 @@ void reduce_link(std::vector<Reduction>& out, std::size_t i, const LinkSpec& lin
   add(!link.blackouts.empty(), [](LinkSpec& l) { l.blackouts.clear(); });
   add(!link.rate_changes.empty(), [](LinkSpec& l) { l.rate_changes.clear(); });
   add(!link.delay_spikes.empty(), [](LinkSpec& l) { l.delay_spikes.clear(); });
+  add(!link.mtu_changes.empty(), [](LinkSpec& l) { l.mtu_changes.clear(); });
   add(link.policer.has_value(), [](LinkSpec& l) { l.policer.reset(); });
   add(link.mtu != 1500, [](LinkSpec& l) { l.mtu = 1500; });
   add(link.aqm != Aqm::kDropTail, [](LinkSpec& l) { l.aqm = Aqm::kDropTail; });

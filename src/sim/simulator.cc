@@ -190,7 +190,8 @@ void Simulator::transmit(Instant now, std::uint32_t host, const SocketAddress& r
     inject(now, host, falsified);
     datagram = falsified;
   }
-  if (options_.check) wire_.on_datagram(now, host, datagram);
+  if (options_.check)
+    wire_.on_datagram(now, host, datagram, WireChecker::largest_datagram(scenario_.hosts[host].config));
   note("send", host, datagram.size(), load_le<std::uint64_t>(datagram.data() + datagram.size() - 8));
   if (attack_checker_) attack_checker_->on_sent(now, host, remote, datagram.size());
   if (nowhere || datagram.size() > Packet::kCapacity) return;
@@ -487,7 +488,7 @@ void Simulator::inject(Instant now, std::uint32_t host, std::vector<std::uint8_t
     case Mutation::kRepeatNonce: {
       std::vector<std::uint8_t> twin = datagram;
       twin.back() ^= 1;
-      wire_.on_datagram(now, host, twin);
+      wire_.on_datagram(now, host, twin, WireChecker::largest_datagram(scenario_.hosts[host].config));
       break;
     }
     case Mutation::kOversizeDatagram: datagram.resize(1201); break;

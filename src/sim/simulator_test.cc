@@ -51,6 +51,33 @@ TEST(Simulator, CarriesARequestAndItsReply) {
   EXPECT_LT(result.simulated, 6s);
 }
 
+// On a link with jumbo frames a stream takes a seventh of the packets; where the link stops carrying them, nothing is
+// lost for good.
+TEST(Simulator, UsesJumboFramesAndSurvivesTheirEnd) {
+  const auto run = [](std::uint16_t largest, std::vector<MtuChange> changes) {
+    Scenario scenario = two_hosts({.delay = 10ms,
+                                   .rate = Bandwidth::from_bits_per_second(500'000'000),
+                                   .queue = {.bdp = 2},
+                                   .mtu = 9000,
+                                   .mtu_changes = std::move(changes)});
+    for (HostSpec& host : scenario.hosts) {
+      host.config.handshake.extended = ExtendedPolicy::kRequire;
+      host.config.handshake.largest_datagram = largest;
+    }
+    scenario.flows.push_back({.count = 4, .bytes = 8'000'000});
+    const SimulationResult result = Simulator(std::move(scenario)).run();
+    for (const Violation& violation : result.violations) ADD_FAILURE() << violation.text;
+    EXPECT_EQ(result.confirmed, 4U);
+    return result.datagrams;
+  };
+  const std::uint64_t small = run(1200, {});
+  const std::uint64_t large = run(8900, {});
+  EXPECT_LT(large, small / 4);
+  const std::uint64_t hole = run(8900, {{.at = 300ms, .mtu = 1400}});
+  EXPECT_GT(hole, large);
+  EXPECT_LT(hole, small * 11 / 10);
+}
+
 // Every alternative of trace::EventData and every kind of packet but those that only other implementations ask for.
 class Seen final : public trace::Sink {
  public:

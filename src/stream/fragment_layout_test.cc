@@ -66,5 +66,66 @@ TEST(FragmentLayout, CoversEveryByteOnceForRandomTotals) {
   expect_consistent(FragmentLayout{wire::kMaxStreamBytes});
 }
 
+// --- Groups: docs/extended_sessions.md, section 10 ---
+
+TEST(FragmentLayout, PutsTheFragmentsOfAGroupIntoOnePacket) {
+  FragmentLayout layout{5000};
+  layout.set_group(1, 1382);
+  EXPECT_EQ(layout.count(), 7U) << "1130 + 252, three times, and 854";
+  EXPECT_EQ(layout.size(1), 1130U);
+  EXPECT_EQ(layout.size(2), 252U);
+  EXPECT_EQ(layout.offset(3), 1382U);
+  EXPECT_EQ(layout.group_end(1), 2U);
+  EXPECT_EQ(layout.group_end(2), 2U);
+  EXPECT_EQ(layout.group_end(7), 7U) << "the stream ends within its group";
+  EXPECT_EQ(layout.size(7), 854U);
+  expect_consistent(layout);
+}
+
+TEST(FragmentLayout, KeepsWhatHasBeenSentWhenGroupsChange) {
+  FragmentLayout layout{100'000};
+  layout.set_group(1, 8830);
+  EXPECT_EQ(layout.group_end(1), 8U);
+  layout.set_group(4, 1130);
+  EXPECT_EQ(layout.group_bytes(), 8830U) << "not within a group";
+  layout.set_group(9, 1130);
+  EXPECT_EQ(layout.group_bytes(), 1130U);
+  EXPECT_EQ(layout.offset(9), 8830U);
+  EXPECT_EQ(layout.size(8), 920U);
+  EXPECT_EQ(layout.group_end(3), 8U);
+  EXPECT_EQ(layout.group_end(9), 9U);
+  expect_consistent(layout);
+}
+
+TEST(FragmentLayout, LeavesTheFragmentWithMetadataAlone) {
+  FragmentLayout layout{20'000, 100};
+  layout.set_group(1, 8830);
+  EXPECT_EQ(layout.group_end(1), 1U);
+  layout.set_group(2, 8830);
+  EXPECT_EQ(layout.size(1), 1021U);
+  EXPECT_EQ(layout.group_end(2), 9U);
+  EXPECT_EQ(layout.group_end(1), 1U);
+  expect_consistent(layout);
+}
+
+TEST(FragmentLayout, CoversEveryByteOnceHoweverGroupsChange) {
+  DeterministicRandom random{3};
+  constexpr std::uint32_t kGroups[] = {1130, 1302, 1382, 4330, 8830};
+  for (int round = 0; round < 500; ++round) {
+    const std::uint64_t total = 1 + random.below(200'000);
+    FragmentLayout layout =
+        random.below(3) == 0 ? FragmentLayout{total, random.below(wire::kMaxMetadata + 1)} : FragmentLayout{total};
+    for (std::uint32_t number = 1; number <= layout.count(); number = layout.group_end(number) + 1) {
+      if (random.below(4) == 0) layout.set_group(number, kGroups[random.below(5)]);
+      const std::uint64_t limit = layout.offset(number) + random.below(20'000);
+      if (limit >= total) continue;
+      const std::uint32_t last = layout.last_within(limit);
+      ASSERT_TRUE(last < number || layout.offset(last) + layout.size(last) <= limit);
+      ASSERT_GT(layout.offset(last + 1) + layout.size(last + 1), limit);
+    }
+    expect_consistent(layout);
+  }
+}
+
 }  // namespace
 }  // namespace godwit

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "wire/limits.h"
+
 namespace godwit {
 
 void InboundFlow::open(std::uint32_t slot, std::uint32_t id, std::uint64_t total) {
@@ -39,10 +41,10 @@ void InboundFlow::finish(std::uint32_t slot) {
   streams_[slot] = {};
 }
 
-void InboundFlow::give_up(std::uint32_t slot, std::uint64_t code) {
+void InboundFlow::give_up(std::uint32_t slot, std::uint64_t code, std::uint32_t next) {
   const Stream& stream = streams_[slot];
   connection_.consume(stream.credit.unconsumed());
-  remember({.id = stream.id, .total = stream.total, .received = stream.credit.received(), .code = code});
+  remember({.id = stream.id, .total = stream.total, .received = stream.credit.received(), .code = code, .next = next});
   streams_[slot] = {};
 }
 
@@ -93,10 +95,17 @@ InboundFlow::Ended* InboundFlow::find_ended(std::uint32_t id) {
   return found == ended_.end() ? nullptr : &*found;
 }
 
-bool InboundFlow::receive_late(std::uint32_t id, std::uint64_t bytes) {
+bool InboundFlow::receive_late(std::uint32_t id, std::uint32_t number, std::uint64_t bytes) {
   Ended* const ended = find_ended(id);
   // Of a complete stream nothing is under way any more, and a reset has accounted for what was.
   if (ended == nullptr) return true;
+  if (repeats_) {
+    // What came before the end has been counted. Of what was held then this is not known: no repeat is a violation.
+    const std::uint64_t known = ended->next - std::min(ended->next, number);
+    bytes -= std::min(bytes, known * wire::kFragmentPayload);
+    bytes = std::min(bytes, ended->total - ended->received);
+    if (!connection_.admits(bytes)) return true;
+  }
   if (!connection_.admits(bytes) || bytes > ended->total - ended->received) return false;
   connection_.pass(bytes);
   ended->received += bytes;

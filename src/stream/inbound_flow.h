@@ -34,6 +34,8 @@ class InboundFlow {
   // Whether streams may begin with an unknown length.
   void allow_open_streams() { open_streams_ = true; }
   [[nodiscard]] bool open_streams() const { return open_streams_; }
+  // Fragments may come again under other packet ids.
+  void allow_repeats() { repeats_ = true; }
 
   // --- Open streams ---
   void open(std::uint32_t slot, std::uint32_t id, std::uint64_t total);
@@ -64,8 +66,9 @@ class InboundFlow {
   void forget(std::uint32_t slot) { streams_[slot] = {}; }
   // All its bytes have been delivered.
   void finish(std::uint32_t slot);
-  // This side wants no more of it: its peer is told, and what comes still is counted.
-  void give_up(std::uint32_t slot, std::uint64_t code);
+  // This side wants no more of it: its peer is told, and what comes still is counted. All fragments below number `next`
+  // have come.
+  void give_up(std::uint32_t slot, std::uint64_t code, std::uint32_t next = 1);
   // Its sender has given it up after `final_bytes`. False when that contradicts what has come.
   [[nodiscard]] bool reset(std::uint32_t slot, std::uint64_t final_bytes);
 
@@ -77,8 +80,8 @@ class InboundFlow {
   void receive_whole(std::uint64_t bytes);
   // A stream that finds no place here: `bytes` of it have come. False when they exceed the credit.
   [[nodiscard]] bool refuse(std::uint32_t id, std::uint64_t total, std::uint64_t bytes);
-  // A fragment of a stream that has ended here. False when it exceeds the credit.
-  [[nodiscard]] bool receive_late(std::uint32_t id, std::uint64_t bytes);
+  // Fragments from `number` on of a stream that has ended here. False when they exceed the credit.
+  [[nodiscard]] bool receive_late(std::uint32_t id, std::uint32_t number, std::uint64_t bytes);
   // A reset of a stream that has no slot and is not complete. False when it contradicts what has come.
   [[nodiscard]] bool reset_ended(std::uint32_t id, std::uint64_t final_bytes);
   // Bytes of a complete stream that have been read, where that is said by hand. Those of a stream that has been reset
@@ -112,6 +115,7 @@ class InboundFlow {
     std::uint64_t total = 0;
     std::uint64_t received = 0;
     std::uint64_t code = 0;
+    std::uint32_t next = 1;  // all fragments below have come
   };
 
   void note_due(std::uint32_t slot);
@@ -130,6 +134,7 @@ class InboundFlow {
   RecentIds reset_;                // their bytes are accounted for
   std::uint64_t unread_of_complete_ = 0;
   bool open_streams_ = false;
+  bool repeats_ = false;
 };
 
 }  // namespace godwit

@@ -1,6 +1,6 @@
 // The bytes of an outgoing stream of unknown length (docs/extended_sessions.md, section 5.1), cut into fragments as the
-// application appends them: a fragment is closed when it is full or has been sent. Kept until they are acknowledged.
-// Owned by SendStream.
+// application appends them, in pieces that fill a packet each: a piece is closed when it is full or has been sent. Kept
+// until they are acknowledged. Owned by SendStream.
 #pragma once
 
 #include <algorithm>
@@ -23,40 +23,61 @@ class OpenPieces {
     GODWIT_ASSERT(!ended_);
     held_ += bytes.size();
     while (!bytes.empty()) {
-      if (next_ == end() || pieces_.back().bytes.size() == wire::kFragmentPayload) pieces_.emplace_back();
-      std::vector<std::uint8_t>& last = pieces_.back().bytes;
-      const std::size_t count = std::min(bytes.size(), wire::kFragmentPayload - last.size());
-      last.insert(last.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
+      // What has been sent, if only in part, takes nothing more.
+      const bool closed =
+          pieces_.empty() || next_ > pieces_.back().first || pieces_.back().bytes.size() >= pieces_.back().capacity;
+      if (closed) pieces_.push_back({.first = end(), .capacity = group_});
+      Piece& last = pieces_.back();
+      const std::size_t count = std::min(bytes.size(), last.capacity - last.bytes.size());
+      last.bytes.insert(last.bytes.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
       bytes = bytes.subspan(count);
     }
   }
   // Nothing more will be appended.
   void finish() { ended_ = true; }
+  // Bytes of a piece that is begun from now on, at least 1130: each fills a packet.
+  void set_group(std::uint32_t bytes) { group_ = bytes; }
+  [[nodiscard]] std::uint32_t group_bytes() const { return group_; }
 
   // Fragment numbers, from 1 on: the next to be sent for the first time, and the one after the last there is.
   [[nodiscard]] std::uint32_t next() const { return next_; }
-  [[nodiscard]] std::uint32_t end() const { return first_ + static_cast<std::uint32_t>(pieces_.size()); }
-  // Bytes of the next fragment, as it would be sent now; 0 when there is none.
-  [[nodiscard]] std::size_t next_size() const { return next_ == end() ? 0 : piece(next_).bytes.size(); }
-  // The next fragment has been handed out for sending.
-  void on_sent() {
-    sent_ += piece(next_).bytes.size();
-    ++next_;
+  [[nodiscard]] std::uint32_t end() const {
+    return pieces_.empty() ? next_ : pieces_.back().first + pieces_.back().fragments();
   }
-  // Of a fragment that is not acknowledged; requires number < end().
-  [[nodiscard]] ByteView payload(std::uint32_t number) const { return piece(number).bytes; }
+  // Bytes of the next fragment, as it would be sent now; 0 when there is none.
+  [[nodiscard]] std::size_t next_size() const { return next_ == end() ? 0 : payload(next_, 1).size(); }
+  // The last fragment that can share a packet with this one. Requires number < end().
+  [[nodiscard]] std::uint32_t group_end(std::uint32_t number) const {
+    const Piece& its = pieces_[find(number)];
+    return its.first + its.fragments() - 1;
+  }
+  // The next fragments have been handed out for sending.
+  void on_sent(std::uint32_t count) {
+    sent_ += payload(next_, count).size();
+    next_ += count;
+  }
+  // Of fragments of one piece that are not acknowledged; requires number < end().
+  [[nodiscard]] ByteView payload(std::uint32_t number, std::uint32_t count) const {
+    const Piece& its = pieces_[find(number)];
+    const std::size_t offset = std::size_t{number - its.first} * wire::kFragmentPayload;
+    return ByteView(its.bytes).subspan(offset).first(
+        std::min(its.bytes.size() - offset, std::size_t{count} * wire::kFragmentPayload));
+  }
   // Each fragment once; requires that they have been sent.
   void on_acknowledged(std::uint32_t first, std::uint32_t count) {
-    for (std::uint32_t number = first; number != first + count; ++number) {
-      Piece& acknowledged = pieces_[number - first_];
-      held_ -= acknowledged.bytes.size();
-      acknowledged.bytes = {};
-      acknowledged.acknowledged = true;
+    while (count > 0) {
+      Piece& its = pieces_[find(first)];
+      const std::uint32_t here = std::min(count, its.first + its.fragments() - first);
+      its.acknowledged += here;
+      if (its.acknowledged == its.fragments() && next_ >= its.first + its.fragments()) {
+        held_ -= its.bytes.size();
+        its.done = its.fragments();
+        its.bytes = {};
+      }
+      first += here;
+      count -= here;
     }
-    while (!pieces_.empty() && pieces_.front().acknowledged) {
-      pieces_.pop_front();
-      ++first_;
-    }
+    while (!pieces_.empty() && pieces_.front().done > 0) pieces_.pop_front();
   }
   void on_end_acknowledged() { end_acknowledged_ = true; }
 
@@ -68,23 +89,34 @@ class OpenPieces {
   // Of the whole stream. Requires ended().
   [[nodiscard]] std::uint64_t total() const {
     std::uint64_t unsent = 0;
-    for (std::uint32_t number = next_; number != end(); ++number) unsent += piece(number).bytes.size();
+    for (std::size_t i = pieces_.size(); i-- > 0 && pieces_[i].first + pieces_[i].fragments() > next_;) {
+      const std::size_t gone =
+          next_ > pieces_[i].first ? payload(pieces_[i].first, next_ - pieces_[i].first).size() : 0;
+      unsent += pieces_[i].bytes.size() - gone;
+    }
     return sent_ + unsent;
   }
 
  private:
+  // Consecutive fragments that may share a packet: 1130 bytes each but the last.
   struct Piece {
+    std::uint32_t first = 1;  // number of its first fragment
+    std::uint32_t capacity = wire::kFragmentPayload;
+    std::uint32_t acknowledged = 0;
+    std::uint32_t done = 0;  // the fragments that it had; 0 while some are not acknowledged
     std::vector<std::uint8_t> bytes;
-    bool acknowledged = false;
+
+    [[nodiscard]] std::uint32_t fragments() const { return done > 0 ? done : wire::fragments_in(bytes.size()); }
   };
-  [[nodiscard]] const Piece& piece(std::uint32_t number) const {
-    GODWIT_ASSERT(number - first_ < pieces_.size());
-    return pieces_[number - first_];
+  [[nodiscard]] std::size_t find(std::uint32_t number) const {
+    const auto behind = std::ranges::upper_bound(pieces_, number, {}, &Piece::first);
+    GODWIT_ASSERT(behind != pieces_.begin());
+    return static_cast<std::size_t>(behind - pieces_.begin()) - 1;
   }
 
   std::deque<Piece> pieces_;
-  std::uint32_t first_ = 1;  // number of the first of them
   std::uint32_t next_ = 1;
+  std::uint32_t group_ = wire::kFragmentPayload;
   std::uint64_t sent_ = 0;
   std::uint64_t held_ = 0;
   bool ended_ = false;

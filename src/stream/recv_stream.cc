@@ -17,15 +17,19 @@ constexpr std::uint32_t kLastOpenFragment = 0xffff'fffe;
 
 }  // namespace
 
-RecvStream::RecvStream(Instant now, std::uint32_t id, std::uint64_t total, DeliveryMode mode, std::uint64_t hash_key)
+RecvStream::RecvStream(Instant now, std::uint32_t id, std::uint64_t total, DeliveryMode mode, std::uint64_t hash_key,
+                       bool groups)
     : id_(id),
-      // One more than the fragments of a stream without metadata (wire spec 6.4).
-      last_(total == kOpen ? kLastOpenFragment : static_cast<std::uint32_t>(wire::fragment_count(total) + 1)),
+      // One more than the fragments of a stream without metadata (wire spec 6.4). In groups the last one of each may be
+      // short.
+      last_(total == kOpen ? kLastOpenFragment
+                           : static_cast<std::uint32_t>((wire::fragment_count(total) + 1) * (groups ? 2 : 1))),
       total_(total),
       opened_at_(now),
       last_new_bytes_at_(now),
       mode_(mode),
       open_(total == kOpen),
+      groups_(groups),
       index_(hash_key, kFirstIndex) {
   GODWIT_ASSERT(total == kOpen || (total >= 1 && total <= wire::kMaxStreamBytes));
 }
@@ -90,7 +94,7 @@ RecvStream::Result RecvStream::accept_in_order(ByteView payload, ReassemblyMemor
 bool RecvStream::pass_on(ByteView payload, ReassemblyMemory& memory, StreamSink& sink) {
   const std::uint64_t offset = contiguous_;
   if (mode_ == DeliveryMode::kWhole && !append(payload, memory)) return false;
-  ++next_;
+  next_ += fragments_in(payload);
   contiguous_ += payload.size();
   if (mode_ == DeliveryMode::kChunks && !payload.empty()) {
     sink.on_chunk({.stream_id = id_, .offset = offset, .total = declared_total(), .bytes = payload});

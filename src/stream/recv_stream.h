@@ -28,7 +28,7 @@ class RecvStream {
     kHeld,         // accepted, waits for its turn
     kFinished,     // accepted, and all bytes have been delivered
     kDuplicate,    // the number has arrived before; the first copy stays
-    kBeyondEnd,    // number 0 or above ⌈total / 1130⌉ + 1
+    kBeyondEnd,    // number 0 or above ⌈total / 1130⌉ + 1, with groups twice as much
     kEmpty,        // no bytes, and not fragment 1
     kBeyondTotal,  // would take the bytes received above the total
     kNoRoom,       // out of order, and the bound on such bytes is reached: nothing was recorded
@@ -39,10 +39,13 @@ class RecvStream {
   static constexpr std::uint64_t kOpen = ~std::uint64_t{0};
 
   RecvStream() = default;  // an empty slot
-  // Requires 1 <= total <= wire::kMaxStreamBytes, or kOpen. `hash_key`: see IdMap.
-  RecvStream(Instant now, std::uint32_t id, std::uint64_t total, DeliveryMode mode, std::uint64_t hash_key = 0);
+  // Requires 1 <= total <= wire::kMaxStreamBytes, or kOpen. `hash_key`: see IdMap. `groups`: a payload of more than
+  // wire::kFragmentPayload bytes stands for several fragments (docs/extended_sessions.md, section 10).
+  RecvStream(Instant now, std::uint32_t id, std::uint64_t total, DeliveryMode mode, std::uint64_t hash_key = 0,
+             bool groups = false);
 
-  // Delivers what becomes contiguous. `metadata` of fragment 1 must have been looked at by the caller.
+  // Delivers what becomes contiguous. `metadata` of fragment 1 must have been looked at by the caller. Several
+  // fragments in one payload only where takes_whole().
   [[nodiscard]] Result on_fragment(Instant now, std::uint32_t number, ByteView payload, ReassemblyMemory& memory,
                                    StreamSink& sink);
   // The case of nearly every fragment, kept short: passes the next chunk through when nothing is held and more is to
@@ -52,12 +55,18 @@ class RecvStream {
     // Strictly below the total, so the stream goes on; 0 - 1 wraps, so an empty payload fails too.
     if (!plain || payload.size() - 1 >= total_ - contiguous_ - 1) return false;
     const std::uint64_t offset = contiguous_;
-    ++next_;
+    next_ += fragments_in(payload);
     contiguous_ += payload.size();
     received_ = contiguous_;
     last_new_bytes_at_ = now;
     sink.on_chunk({.stream_id = id_, .offset = offset, .total = declared_total(), .bytes = payload});
     return true;
+  }
+  // All that a payload with this number may carry is new.
+  [[nodiscard]] bool takes_whole(std::uint32_t number) const { return number == next_ && held_ == 0; }
+  // A fragment has arrived before.
+  [[nodiscard]] bool has(std::uint32_t number) const {
+    return number < next_ || (held_ != 0 && index_.find(number) != IdMap::kNone);
   }
   // A stream of unknown length has so many bytes. kAccepted when some are missing, kFinished when all have been
   // delivered, kBeyondTotal when more have come or another length was told.
@@ -91,6 +100,9 @@ class RecvStream {
   // Delivers or appends the bytes at the frontier; false when the buffer may not grow.
   [[nodiscard]] bool pass_on(ByteView payload, ReassemblyMemory& memory, StreamSink& sink);
   [[nodiscard]] bool append(ByteView payload, ReassemblyMemory& memory);
+  [[nodiscard]] std::uint32_t fragments_in(ByteView payload) const {
+    return groups_ ? wire::fragments_in(payload.size()) : 1;
+  }
   void drop_index(ReassemblyMemory& memory);
   void deliver_whole(ReassemblyMemory& memory, StreamSink& sink);
 
@@ -104,7 +116,8 @@ class RecvStream {
   Instant opened_at_{};
   Instant last_new_bytes_at_{};
   DeliveryMode mode_ = DeliveryMode::kChunks;
-  bool open_ = false;  // it began with an unknown length
+  bool open_ = false;    // it began with an unknown length
+  bool groups_ = false;  // a payload may stand for several fragments
   IdMap index_;  // the slots of the fragments held, by number: as large as they are many, however far they lie apart
   std::vector<std::uint8_t> buffer_;  // kWhole
   std::uint64_t buffer_charge_ = 0;

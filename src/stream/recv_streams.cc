@@ -34,7 +34,8 @@ FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& frag
   const std::uint64_t total = fragment.total_length;
   if (completed_.contains(id) || refused_.contains(id)) {
     ++statistics_.after_end;
-    if (flow_ && !flow_->receive_late(id, fragment.payload.size())) return {.result = Outcome::kBeyondCredit};
+    if (flow_ && !flow_->receive_late(id, fragment.number, fragment.payload.size()))
+      return {.result = Outcome::kBeyondCredit};
     return {.result = Outcome::kIgnored};
   }
   const bool open = total == 0 && flow_ && flow_->open_streams();
@@ -65,9 +66,10 @@ FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& frag
   const std::uint32_t index = insert(now, id, length);
   if (fragment.number == wire::kFirstFragment && fragment.payload.size() <= total) surface_metadata(fragment, sink);
   FragmentOutcome outcome = apply(now, index, fragment.number, fragment.payload, sink);
-  const bool nothing_kept = outcome.result == Outcome::kNoRoom || outcome.result == Outcome::kIgnored ||
-                            outcome.result == Outcome::kBeyondCredit;
-  if (nothing_kept) {
+  const bool turned_away = outcome.result == Outcome::kNoRoom || outcome.result == Outcome::kIgnored ||
+                           outcome.result == Outcome::kBeyondCredit;
+  // Some of a group may have found room.
+  if (turned_away && streams_[index].received() == 0) {
     // A fragment that leaves nothing behind does not open a stream.
     if (flow_) flow_->forget(index);
     streams_[index].clear(memory_);
@@ -82,6 +84,16 @@ FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& frag
 FragmentOutcome RecvStreams::apply(Instant now, std::uint32_t index, std::uint32_t number, ByteView payload,
                                    StreamSink& sink) {
   RecvStream& stream = streams_[index];
+  if (config_.groups) {
+    if (payload.size() > wire::kFragmentPayload && !stream.takes_whole(number)) {
+      return apply_group(now, index, number, payload, sink);
+    }
+    // It is counted once, under whatever packet id it comes.
+    if (stream.has(number)) {
+      ++statistics_.duplicates;
+      return {.result = Outcome::kDuplicate};
+    }
+  }
   if (flow_ && !flow_->admits(index, payload.size())) return {.result = Outcome::kBeyondCredit};
   const std::uint64_t delivered = stream.contiguous();
   const RecvStream::Result result = stream.on_fragment(now, number, payload, memory_, sink);
@@ -106,6 +118,21 @@ FragmentOutcome RecvStreams::apply(Instant now, std::uint32_t index, std::uint32
       return {.result = Outcome::kRefused};
   }
   return {};
+}
+
+// Out of order, or where some of them may have come in packets of their own: one by one. What finds no room makes the
+// packet come again, and then the others have been there.
+FragmentOutcome RecvStreams::apply_group(Instant now, std::uint32_t index, std::uint32_t number, ByteView payload,
+                                         StreamSink& sink) {
+  FragmentOutcome all{.result = Outcome::kDuplicate};
+  while (!payload.empty()) {
+    const std::size_t size = std::min(payload.size(), wire::kFragmentPayload);
+    const FragmentOutcome one = apply(now, index, number++, payload.first(size), sink);
+    payload = payload.subspan(size);
+    if (one.finished || one.result == Outcome::kRefused || !one.must_ack()) return one;
+    if (one.result != Outcome::kDuplicate) all.result = one.result;
+  }
+  return all;
 }
 
 FragmentOutcome RecvStreams::refuse_new(std::uint32_t id, std::uint64_t length, std::uint64_t bytes) {
@@ -146,7 +173,8 @@ bool RecvStreams::on_end(Instant now, std::uint32_t stream_id, std::uint64_t tot
 }
 
 std::uint32_t RecvStreams::insert(Instant now, std::uint32_t id, std::uint64_t total) {
-  const std::uint32_t index = streams_.insert(RecvStream{now, id, total, config_.delivery, memory_.hash_key()});
+  const std::uint32_t index =
+      streams_.insert(RecvStream{now, id, total, config_.delivery, memory_.hash_key(), config_.groups});
   by_id_.insert(id, index);
   if (id == last_id_) last_index_ = index;
   if (flow_) flow_->open(index, id, total);
@@ -208,7 +236,7 @@ std::uint32_t RecvStreams::find(std::uint32_t stream_id) {
 bool RecvStreams::refuse(std::uint32_t stream_id, std::uint64_t code) {
   const std::uint32_t index = find(stream_id);
   if (index == kNone) return false;
-  if (flow_) flow_->give_up(index, code);
+  if (flow_) flow_->give_up(index, code, streams_[index].next_number());
   streams_[index].clear(memory_);
   refused_.insert(stream_id);
   account_tables();
@@ -228,7 +256,7 @@ void RecvStreams::fail(std::uint32_t index, InboundFailure::Reason reason, Strea
   RecvStream& stream = streams_[index];
   const InboundFailure failure{
       .stream_id = stream.id(), .reason = reason, .received = stream.received(), .total = stream.total(), .code = code};
-  if (flow_ && reason != InboundFailure::Reason::kReset) flow_->give_up(index, 0);
+  if (flow_ && reason != InboundFailure::Reason::kReset) flow_->give_up(index, 0, stream.next_number());
   stream.clear(memory_);
   // Its late fragments could only open a stream that never completes: what came before has been acknowledged.
   refused_.insert(failure.stream_id);

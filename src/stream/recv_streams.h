@@ -26,6 +26,7 @@ namespace godwit {
 
 struct RecvStreamsConfig {
   DeliveryMode delivery = DeliveryMode::kChunks;
+  bool groups = false;                                     // RecvStreams::allow_groups()
   std::uint32_t max_streams = wire::kDeployedMaxStreams;   // incomplete at a time; at most 65,536
   std::uint64_t max_stream_bytes = wire::kMaxStreamBytes;  // declared; at most wire::kMaxStreamBytes
   ReassemblyLimits memory;
@@ -109,6 +110,12 @@ class RecvStreams {
   [[nodiscard]] bool on_reset(std::uint32_t stream_id, std::uint64_t final_bytes, std::uint64_t code, StreamSink& sink);
   // From now on streams may begin with an unknown length (a fragment's total 0). Requires use_credit().
   void allow_open_streams() { flow_->allow_open_streams(); }
+  // From now on a payload of more than wire::kFragmentPayload bytes stands for several fragments
+  // (docs/extended_sessions.md, section 10), and fragments may come again under other packet ids.
+  void allow_groups() {
+    config_.groups = true;
+    if (flow_) flow_->allow_repeats();
+  }
   // The length of a stream that began without one. False when that contradicts what has come.
   [[nodiscard]] bool on_end(Instant now, std::uint32_t stream_id, std::uint64_t total, StreamSink& sink);
   // The application has read so many of the bytes that it was given; for FlowWindows::by_hand. Ids of complete streams
@@ -150,6 +157,8 @@ class RecvStreams {
   [[nodiscard]] FragmentOutcome admit(Instant now, const wire::StreamFragment& fragment, StreamSink& sink);
   [[nodiscard]] FragmentOutcome apply(Instant now, std::uint32_t index, std::uint32_t number, ByteView payload,
                                       StreamSink& sink);
+  [[nodiscard]] FragmentOutcome apply_group(Instant now, std::uint32_t index, std::uint32_t number, ByteView payload,
+                                            StreamSink& sink);
   // A stream of `length` bytes, RecvStream::kOpen where that is not known, of which `bytes` have come.
   [[nodiscard]] FragmentOutcome refuse_new(std::uint32_t id, std::uint64_t length, std::uint64_t bytes);
   static void surface_metadata(const wire::StreamFragment& fragment, StreamSink& sink);

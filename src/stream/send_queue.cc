@@ -1,6 +1,7 @@
 #include "stream/send_queue.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "base/assert.h"
@@ -38,11 +39,15 @@ Result<MessageId> SendQueue::send(Instant now, Body&& body, SendOptions options)
   }
   if (const Status valid = check_urgency(options); !valid) return std::unexpected(valid.error());
   const bool is_short = options.as == SendAs::kMessage && body.size() <= wire::kShortMessageLimit;
-  if (options.unreliable && !is_short) {
-    if (options.as != SendAs::kMessage) return failure(ErrorCode::kInvalidArgument, "no stream is unreliable");
-    return failure(ErrorCode::kTooLarge, "an unreliable message has at most 1106 bytes");
+  if (options.unreliable && options.as != SendAs::kMessage) {
+    return failure(ErrorCode::kInvalidArgument, "no stream is unreliable");
   }
-  if (is_short) {
+  // It is sent once, so that it may need the path's present size, and more of them do not fit into anything.
+  if (options.unreliable && body.size() > max_unreliable_bytes()) {
+    return failure(ErrorCode::kTooLarge, "an unreliable message has at most " + std::to_string(max_unreliable_bytes()) +
+                                             " bytes on this path");
+  }
+  if (is_short || options.unreliable) {
     return send_message(std::move(body), options);
   }
   return send_stream(std::move(body), std::move(options));
@@ -163,6 +168,10 @@ bool SendQueue::poll_writable() {
 
 const SendItem* SendQueue::load_front() {
   for (;;) {
+    if (again_ != nullptr) [[unlikely]] {
+      has_front_ = load_again();
+      if (has_front_) return &front_;
+    }
     const bool streams_wait = !turns_.empty() && !blocked_;
     const bool message_first = message_head_ != kNone && (!streams_wait || message_allowance_ > 0);
     if (!message_first && !streams_wait) return nullptr;
@@ -175,6 +184,11 @@ const SendItem* SendQueue::load_front() {
 bool SendQueue::load_message() {
   const std::uint32_t index = message_head_;
   Body& body = messages_[index].body;
+  // The path has become smaller since it was accepted.
+  if (messages_[index].unreliable && body.size() > max_unreliable_bytes()) [[unlikely]] {
+    fail(SendKind::kMessage, index, SendFailure::Reason::kLost);
+    return false;
+  }
   const std::optional<ByteView> payload = body.read(0, static_cast<std::size_t>(body.size()));
   if (!payload) {
     fail(SendKind::kMessage, index, SendFailure::Reason::kBodyUnreadable);
@@ -197,7 +211,49 @@ void SendQueue::take_message(std::uint32_t packet_id) {
   message_allowance_ = turns_.empty() ? kMessageBurst : message_allowance_ - kMessageOverhead - bytes;
 }
 
-std::optional<SendItem> SendQueue::content(SendKind kind, SlotHandle owner, std::uint32_t fragment) {
+void SendQueue::change_packet_payload(std::size_t path_bytes, std::size_t now_bytes) {
+  // One that is larger than what the receiver lets ahead would never be sent.
+  const std::uint64_t window = credit_ ? std::min(credit_->of_stream, credit_->window) / 4 : kUnlimited;
+  const auto at_most = static_cast<std::size_t>(std::clamp<std::uint64_t>(window, wire::kFragmentPayload, path_bytes));
+  has_front_ = false;
+  group_bytes_ = static_cast<std::uint16_t>(at_most);
+  most_bytes_ = static_cast<std::uint16_t>(std::min(now_bytes, at_most));
+}
+
+void SendQueue::send_again(SlotHandle owner, std::uint32_t first, std::uint8_t count) {
+  has_front_ = false;
+  if (again_ == nullptr) again_ = std::make_unique<std::deque<Again>>();
+  again_->push_back({.owner = owner, .first = first, .count = count});
+}
+
+// False when there are none any more. A stream that has ended does not need its own.
+bool SendQueue::load_again() {
+  while (!again_->empty()) {
+    const Again& next = again_->front();
+    const auto item = next.count == 0
+                          ? std::nullopt
+                          : content(SendKind::kFragment, next.owner, next.first, static_cast<std::uint8_t>(next.count));
+    if (item) {
+      front_ = *item;
+      front_.again = true;
+      return true;
+    }
+    again_->pop_front();
+  }
+  again_.reset();
+  return false;
+}
+
+void SendQueue::take_again(std::uint32_t packet_id) {
+  const std::uint32_t index = streams_.find(front_.owner);
+  GODWIT_ASSERT(index != kNone && again_ != nullptr);
+  streams_[index].last_packet = packet_id;
+  again_->front().first += front_.count;
+  again_->front().count -= front_.count;
+}
+
+std::optional<SendItem> SendQueue::content(SendKind kind, SlotHandle owner, std::uint32_t fragment,
+                                           std::uint8_t count) {
   // A source gives one view at a time: this read may take away the one that peek() gave.
   has_front_ = false;
   if (kind == SendKind::kMessage) {
@@ -218,10 +274,12 @@ std::optional<SendItem> SendQueue::content(SendKind kind, SlotHandle owner, std:
   if (index == kNone) return std::nullopt;
   SendStream& stream = streams_[index].stream;
   GODWIT_ASSERT(fragment >= 1 && fragment < stream.next_fragment());
-  if (const auto payload = stream.payload(fragment)) {
+  const std::uint32_t together = count == 1 ? 1 : stream.run(fragment, fragment + count - 1, most_bytes_);
+  if (const auto payload = stream.payload(fragment, together)) {
     return SendItem{.kind = kind,
                     .owner = owner,
                     .fragment = fragment,
+                    .count = static_cast<std::uint8_t>(together),
                     .payload = *payload,
                     .stream = &stream,
                     .payload_stays = stream.payload_stays()};

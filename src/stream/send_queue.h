@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -33,9 +34,9 @@ using MessageId = std::uint64_t;
 struct SendQueueConfig {
   // Short messages that are queued or not yet acknowledged; at most 65,536.
   std::uint32_t max_messages = 8192;
-  std::uint64_t max_message_bytes = 4 * 1024 * 1024;
   // Streams that a deployed receiver holds, and the memory it charges for them (wire spec 6.4).
   std::uint32_t max_streams = wire::kDeployedMaxStreams;
+  std::uint64_t max_message_bytes = 4 * 1024 * 1024;
   std::uint64_t max_stream_charge = wire::kDeployedMaxChargedBytes;
   // Bytes that a stream of unknown length holds, sent and not acknowledged or not sent yet.
   std::uint64_t max_open_stream_bytes = 4 * 1024 * 1024;
@@ -69,6 +70,8 @@ struct SendItem {
   SendKind kind = SendKind::kMessage;
   SlotHandle owner = 0;        // PacketContent::owner
   std::uint32_t fragment = 0;  // number from 1 on; 0 for a short message
+  std::uint8_t count = 1;      // consecutive fragments that share the packet
+  bool again = false;          // its fragments have been sent before, with others
   ByteView payload;
   const SendStream* stream = nullptr;  // null for a short message; has header(), id(), total()
   // The payload stays valid until the message ends, and not only until the next call.
@@ -165,7 +168,7 @@ class SendQueue {
   // What goes next, null when there is nothing to send. Stays the same until take() or another non-const call; costs a
   // few nanoseconds for contiguous bodies. A body that cannot be read fails its message here.
   [[nodiscard]] const SendItem* peek() {
-    if (!has_front_ && message_head_ == kNone && !turns_.empty() && !blocked_) [[likely]]
+    if (!has_front_ && message_head_ == kNone && !turns_.empty() && !blocked_ && again_ == nullptr) [[likely]]
       has_front_ = load_fragment();
     return has_front_ ? &front_ : load_front();
   }
@@ -174,17 +177,37 @@ class SendQueue {
   void take(std::uint32_t packet_id = 0) {
     GODWIT_ASSERT(has_front_);
     has_front_ = false;
+    if (front_.again) [[unlikely]]
+      return take_again(packet_id);
     if (front_.kind == SendKind::kFragment) [[likely]] {
       take_fragment(packet_id);
     } else {
       take_message(packet_id);
     }
   }
-  // The content of a packet sent before, for its retransmission. Nothing when its message has ended, or fails here: a
-  // body that cannot be read, an unreliable message.
-  [[nodiscard]] std::optional<SendItem> content(SendKind kind, SlotHandle owner, std::uint32_t fragment);
+  // The content of a packet sent before, for its retransmission: `count` fragments, or fewer where packets have become
+  // smaller; send_again() takes the others. Nothing when its message has ended, or fails here: a body that cannot be
+  // read, an unreliable message.
+  [[nodiscard]] std::optional<SendItem> content(SendKind kind, SlotHandle owner, std::uint32_t fragment,
+                                                std::uint8_t count = 1);
   // Nothing unsent that may be sent: credit counts, the congestion window does not.
-  [[nodiscard]] bool idle() const { return (turns_.empty() || blocked_) && message_head_ == kNone; }
+  [[nodiscard]] bool idle() const {
+    return (turns_.empty() || blocked_) && message_head_ == kNone && again_ == nullptr;
+  }
+
+  // --- Larger packets (docs/extended_sessions.md, section 10) ---
+  // The payload of a fragment frame in packets of the path's size, and of those that may be sent just now; each at
+  // least wire::kFragmentPayload.
+  void set_packet_payload(std::size_t path_bytes, std::size_t now_bytes) {
+    if (path_bytes == group_bytes_ && now_bytes == most_bytes_) [[likely]]
+      return;
+    change_packet_payload(path_bytes, now_bytes);
+  }
+  // The most bytes of an unreliable message: what goes in one packet just now, for it would block all others until the
+  // window has grown.
+  [[nodiscard]] std::size_t max_unreliable_bytes() const { return most_bytes_ - wire::kShortMessageOverhead; }
+  // Fragments of a packet that is lost and has become too large: they are peek()ed before all others.
+  void send_again(SlotHandle owner, std::uint32_t first, std::uint8_t count);
 
   // --- The receiver's credit (docs/extended_sessions.md, section 9): unlimited until the first of these ---
   // A session begins: so many bytes of each stream, and of all together, may be sent at first. What an earlier session
@@ -258,7 +281,11 @@ class SendQueue {
   [[nodiscard]] const SendItem* load_front();
   [[nodiscard]] bool load_message();
   [[nodiscard]] bool load_fragment();
+  [[nodiscard]] std::uint32_t choose_run(SendStream& stream);
   void take_message(std::uint32_t packet_id);
+  [[nodiscard]] bool load_again();
+  void take_again(std::uint32_t packet_id);
+  void change_packet_payload(std::size_t path_bytes, std::size_t now_bytes);
   void take_fragment(std::uint32_t packet_id);
 
   void append_message(std::uint32_t index);
@@ -294,7 +321,18 @@ class SendQueue {
   SlotTable<StreamSlot> streams_;
   SlotTable<MessageSlot> messages_;
 
+  // Lost fragments whose packet has become too large.
+  struct Again {
+    SlotHandle owner = 0;
+    std::uint32_t first = 0;
+    std::uint32_t count = 0;
+  };
+
+  std::unique_ptr<std::deque<Again>> again_;  // null while there are none
   SendItem front_;
+  // Of a fragment frame in the largest packets, and in those of the moment: set_packet_payload().
+  std::uint16_t group_bytes_ = wire::kFragmentPayload;
+  std::uint16_t most_bytes_ = wire::kFragmentPayload;
   bool has_front_ = false;
   bool blocked_ = false;  // the next fragment exceeds the receiver's credit for all streams
   bool messages_refused_ = false;
@@ -311,6 +349,7 @@ class SendQueue {
   struct Credit {
     std::uint64_t of_stream = 0;      // of a new stream
     std::uint64_t all = 0;            // for all streams together, from the start
+    std::uint64_t window = 0;         // the same at first
     std::vector<StreamReset> resets;  // that are not acknowledged
     std::size_t resets_sent = 0;      // the first of them have gone out
     // Of streams of unknown length.
@@ -337,11 +376,22 @@ class SendQueue {
 
 // --- The way of nearly every packet, short enough to be inlined ---
 
+// How many fragments share the next packet of the stream, which begins groups of the present size where it can.
+inline std::uint32_t SendQueue::choose_run(SendStream& stream) {
+  if (stream.group_bytes() != group_bytes_) [[unlikely]]
+    stream.set_group(group_bytes_);
+  const std::uint64_t most = std::min<std::uint64_t>(most_bytes_, credit_left_);
+  return stream.next_run(static_cast<std::size_t>(std::max<std::uint64_t>(most, wire::kFragmentPayload)));
+}
+
 inline bool SendQueue::load_fragment() {
   const std::uint32_t index = turns_.current();
   SendStream& stream = streams_[index].stream;
   const std::uint32_t number = stream.next_fragment();
-  const std::optional<ByteView> payload = stream.payload(number);
+  std::uint32_t count = 1;
+  if (stream.group_bytes() != wire::kFragmentPayload || group_bytes_ != wire::kFragmentPayload) [[unlikely]]
+    count = choose_run(stream);
+  const std::optional<ByteView> payload = stream.payload(number, count);
   if (!payload) [[unlikely]] {
     fail(SendKind::kFragment, index, SendFailure::Reason::kBodyUnreadable);
     return false;
@@ -355,6 +405,8 @@ inline bool SendQueue::load_fragment() {
   front_.kind = SendKind::kFragment;
   front_.owner = streams_.handle(index);
   front_.fragment = number;
+  front_.count = static_cast<std::uint8_t>(count);
+  front_.again = false;
   front_.payload = {payload->data(), payload->size()};
   front_.stream = &stream;
   front_.payload_stays = stream.payload_stays();
@@ -368,7 +420,7 @@ inline void SendQueue::take_fragment(std::uint32_t packet_id) {
   if (!stream.started()) [[unlikely]]
     slot.first_packet = packet_id;
   slot.last_packet = packet_id;
-  stream.on_sent();
+  stream.on_sent(front_.count);
   const std::size_t bytes = front_.payload.size();
   credit_left_ -= bytes;
   // Full while no messages are about: a store here would be waited for by the next fragment.

@@ -77,7 +77,8 @@ void SendQueue::limit_streams(std::uint64_t stream_bytes, std::uint64_t all_byte
   blocked_ = false;
   credit_left_ = all_bytes;
   const bool limited = stream_bytes != kUnlimited || all_bytes != kUnlimited;
-  credit_ = limited ? std::make_unique<Credit>(Credit{.of_stream = stream_bytes, .all = all_bytes}) : nullptr;
+  credit_ = limited ? std::make_unique<Credit>(Credit{.of_stream = stream_bytes, .all = all_bytes, .window = all_bytes})
+                    : nullptr;
   for (std::uint32_t index = 0; index < streams_.capacity(); ++index) {
     if (!streams_.used(index)) continue;
     if (streams_[index].stream.open() != nullptr) {

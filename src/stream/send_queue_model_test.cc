@@ -26,8 +26,8 @@ class SendQueueModelTest : public SendQueueTest {
 
   SendQueueModelTest() {
     queue_ = SendQueue{{.max_messages = 20,
-                        .max_message_bytes = kMaxMessageBytes,
                         .max_streams = 12,
+                        .max_message_bytes = kMaxMessageBytes,
                         .max_stream_charge = kMaxCharge}};
   }
 

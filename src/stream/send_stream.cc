@@ -54,6 +54,29 @@ void SendStream::find_sendable() {
   sendable_end_ = fits ? next_ : next_ - 1;
 }
 
+void SendStream::set_group(std::uint32_t bytes) {
+  if (open_) return open_->set_group(bytes);
+  layout_.set_group(next_, bytes);
+  find_sendable();
+}
+
+std::uint32_t SendStream::run(std::uint32_t number, std::uint32_t last, std::size_t most_bytes) const {
+  const std::uint32_t end = std::min(last, open_ ? open_->group_end(number) : layout_.group_end(number));
+  const std::uint32_t count = end - number + 1;
+  if (count == 1) return 1;
+  const std::size_t bytes = open_ ? open_->payload(number, count).size() : bytes_of(number, count);
+  return bytes <= most_bytes ? count : static_cast<std::uint32_t>(most_bytes / wire::kFragmentPayload);
+}
+
+std::uint32_t SendStream::next_run(std::size_t most_bytes) const {
+  if (!open_) return run(next_, sendable_end_, most_bytes);
+  const std::uint64_t allowed = std::min(send_limit_, credit_) - open_->sent_bytes();
+  // The next fragment is known to fit, even if it is shorter than others.
+  const std::uint64_t most =
+      std::max<std::uint64_t>(std::min<std::uint64_t>(allowed, most_bytes), wire::kFragmentPayload);
+  return run(next_, open_->end() - 1, static_cast<std::size_t>(most));
+}
+
 void SendStream::on_acknowledged(std::uint32_t first, std::uint32_t count) {
   // Recovery reports each packet once, so these hold whatever the peer sends.
   GODWIT_ASSERT(first >= 1 && first < next_ && count <= next_ - first);
@@ -64,9 +87,7 @@ void SendStream::on_acknowledged(std::uint32_t first, std::uint32_t count) {
 
 std::uint32_t SendStream::last_below(std::uint64_t limit) const {
   if (limit >= layout_.total()) return layout_.total() == 0 ? 0 : layout_.count();
-  const std::uint64_t first = layout_.size(1);
-  if (limit < first) return 0;
-  return static_cast<std::uint32_t>(1 + (limit - first) / wire::kFragmentPayload);
+  return layout_.last_within(limit);
 }
 
 }  // namespace godwit

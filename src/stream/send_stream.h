@@ -55,13 +55,23 @@ class SendStream {
     return ByteView{*metadata_};
   }
 
-  // The payload of a fragment, also one sent before. Nothing when the body's source fails. Requires 1 <= number <=
-  // count.
-  [[nodiscard]] std::optional<ByteView> payload(std::uint32_t number) {
+  // The payload of consecutive fragments of one group, also sent before. Nothing when the body's source fails. Requires
+  // 1 <= number <= count.
+  [[nodiscard]] std::optional<ByteView> payload(std::uint32_t number, std::uint32_t count = 1) {
     if (open_) [[unlikely]]
-      return open_->payload(number);
-    return body_.read(layout_.offset(number), layout_.size(number));
+      return open_->payload(number, count);
+    return body_.read(layout_.offset(number), bytes_of(number, count));
   }
+
+  // --- Larger packets (docs/extended_sessions.md, section 10) ---
+  // What is cut from now on fills packets with so many bytes of payload, at least wire::kFragmentPayload.
+  void set_group(std::uint32_t bytes);
+  [[nodiscard]] std::uint32_t group_bytes() const { return open_ ? open_->group_bytes() : layout_.group_bytes(); }
+  // How many fragments from `number` to `last` share a packet that has room for `most_bytes`, at least
+  // wire::kFragmentPayload. At least 1.
+  [[nodiscard]] std::uint32_t run(std::uint32_t number, std::uint32_t last, std::size_t most_bytes) const;
+  // The same of those that are next to be sent for the first time. Requires sendable().
+  [[nodiscard]] std::uint32_t next_run(std::size_t most_bytes) const;
 
   // Whether the views of payload() live as long as the stream, and not until the next read alone.
   [[nodiscard]] bool payload_stays() const { return body_.views_stay(); }
@@ -72,11 +82,11 @@ class SendStream {
   [[nodiscard]] bool all_sent() const { return !open_ && next_ > layout_.count(); }
   // The next fragment exists and lies wholly below the send limit.
   [[nodiscard]] bool sendable() const { return next_ <= sendable_end_; }
-  // The next fragment has been handed out for sending. Requires sendable().
-  void on_sent() {
-    ++next_;
+  // The next fragments have been handed out for sending. Requires sendable().
+  void on_sent(std::uint32_t count = 1) {
+    next_ += count;
     if (open_) [[unlikely]] {
-      open_->on_sent();
+      open_->on_sent(count);
       find_sendable();
     }
   }
@@ -99,6 +109,12 @@ class SendStream {
   [[nodiscard]] bool finished() const { return open_ ? open_->finished() : acknowledged_ == layout_.count(); }
 
  private:
+  [[nodiscard]] std::size_t bytes_of(std::uint32_t number, std::uint32_t count) const {
+    if (count == 1) [[likely]]
+      return layout_.size(number);
+    const std::uint32_t last = number + count - 1;
+    return static_cast<std::size_t>(layout_.offset(last) + layout_.size(last) - layout_.offset(number));
+  }
   [[nodiscard]] std::uint32_t last_below(std::uint64_t limit) const;
   void find_sendable();
 

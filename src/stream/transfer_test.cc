@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct Flight {
   SendKind kind;
   SlotHandle owner;
   std::uint32_t fragment;
+  std::uint8_t count = 1;
 };
 
 class Transfer {
@@ -33,13 +35,24 @@ class Transfer {
     sent_.emplace(*id, std::pair{sender_.stream_id(*id), std::move(bytes)});
   }
 
+  // The path carries now more and now less.
+  void change_sizes() {
+    receiver_.allow_groups();
+    sizes_change_ = true;
+  }
+
   void run() {
     std::size_t turns = 0;
     while (!sent_.empty()) {
       ASSERT_LT(++turns, 2'000'000U) << "no progress";
+      if (sizes_change_ && random_.below(20) == 0) {
+        constexpr std::array<std::size_t, 4> kPayloads = {1130, 1302, 4330, 8830};
+        const std::size_t path = kPayloads[random_.below(4)];
+        sender_.set_packet_payload(path, random_.below(2) == 0 ? path : std::max<std::size_t>(1130, path / 2));
+      }
       if (random_.below(3) != 0 && flights_.size() < 400 && sender_.peek() != nullptr) {
         const SendItem& item = *sender_.peek();
-        flights_.push_back({item.kind, item.owner, item.fragment});
+        flights_.push_back({item.kind, item.owner, item.fragment, item.count});
         sender_.take();
       } else if (!flights_.empty()) {
         arrive(random_.below(flights_.size()));
@@ -57,13 +70,23 @@ class Transfer {
   }
 
   const RecvStreamsStatistics& statistics() const { return receiver_.statistics(); }
+  std::uint64_t splits() const { return splits_; }
 
  private:
   void arrive(std::size_t index) {
     const Flight flight = flights_[index];
     if (random_.below(10) == 0) return;  // lost; its turn comes again
-    const auto item = sender_.content(flight.kind, flight.owner, flight.fragment);
+    const auto item = sender_.content(flight.kind, flight.owner, flight.fragment, flight.count);
     ASSERT_TRUE(item);
+    if (item->count < flight.count) {
+      ++splits_;
+      const auto rest = static_cast<std::uint8_t>(flight.count - item->count);
+      sender_.send_again(flight.owner, flight.fragment + item->count, rest);
+      flights_[index].count = item->count;
+      // It may have arrived as it was.
+      if (random_.below(2) == 0) deliver_again(flight);
+      return;
+    }
     if (item->kind == SendKind::kFragment) {
       const wire::StreamFragment fragment{.stream_id = item->stream->id(),
                                           .total_length = item->stream->total(),
@@ -85,7 +108,7 @@ class Transfer {
     }
     flights_[index] = flights_.back();
     flights_.pop_back();
-    const auto confirmed = sender_.on_acknowledged(flight.kind, flight.owner, flight.fragment, 1);
+    const auto confirmed = sender_.on_acknowledged(flight.kind, flight.owner, flight.fragment, flight.count);
     if (!confirmed) return;
     const auto found = sent_.find(*confirmed);
     ASSERT_NE(found, sent_.end());
@@ -93,6 +116,22 @@ class Transfer {
     sent_.erase(found);
   }
 
+  // All the fragments of a packet that counts as lost.
+  void deliver_again(const Flight& flight) {
+    sender_.set_packet_payload(8830, 8830);
+    const auto item = sender_.content(flight.kind, flight.owner, flight.fragment, flight.count);
+    ASSERT_TRUE(item && item->count == flight.count);
+    static_cast<void>(receiver_.on_fragment(kStart,
+                                            wire::StreamFragment{.stream_id = item->stream->id(),
+                                                                 .total_length = item->stream->total(),
+                                                                 .number = item->fragment,
+                                                                 .payload = item->payload,
+                                                                 .metadata = item->metadata()},
+                                            sink_));
+  }
+
+  bool sizes_change_ = false;
+  std::uint64_t splits_ = 0;
   DeterministicRandom random_;
   SendQueue sender_;
   RecvStreams receiver_;
@@ -135,6 +174,22 @@ TEST(Transfer, DeliversEveryStreamWholeOverABadPath) {
 TEST(Transfer, DeliversEveryStreamWithHardlyAnyRoomForReordering) {
   expect_transfers(DeliveryMode::kChunks, 20'000);
   expect_transfers(DeliveryMode::kWhole, 20'000);
+}
+
+TEST(Transfer, SurvivesPacketsThatGrowAndShrink) {
+  std::uint64_t splits = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    RecvStreamsConfig config;
+    config.delivery = seed % 2 == 0 ? DeliveryMode::kWhole : DeliveryMode::kChunks;
+    Transfer transfer{seed, config};
+    transfer.change_sizes();
+    for (const std::size_t size : {1U, 1130U, 1131U, 9000U, 100'000U, 300'000U})
+      transfer.send(size, {.as = SendAs::kStream});
+    transfer.send(50'000, {.as = SendAs::kOperationsStream, .metadata = Bytes(200, 7)});
+    transfer.run();
+    splits += transfer.splits();
+  }
+  EXPECT_GT(splits, 100U);
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ namespace godwit {
 
 class FileReader {
  public:
-  static constexpr std::size_t kLongestRead = 4096;
+  static constexpr std::size_t kLongestRead = 9216;  // the payload of the largest datagram
   static constexpr std::size_t kBlockBytes = std::size_t{512} << 10;
   static constexpr std::size_t kBlocks = 16;
   // A regular file of at most so many bytes is read into memory as a whole.

@@ -162,7 +162,7 @@ class FileReceiver {
   std::optional<Instant> space_asked_at_;
   std::uint64_t space_asked_ = 0;
   std::uint64_t malformed_ = 0;
-  bool one_taken_ = false;   // Options::one_file
+  bool one_taken_ = false;  // Options::one_file
   // Numbers of the last transfers that ended with bytes while their connections were being renewed: their senders may
   // not know.
   std::deque<std::uint64_t> lost_;

@@ -53,16 +53,20 @@ class PerfSender::Source final : public BodySource {
     if (offset < kStreamHeaderSize) [[unlikely]]
       return read_front(offset, length);
     const ByteView bytes = bytes_->read(stream_->position + offset - kStreamHeaderSize, length);
-    if (offset == stream_->hashed) note(bytes, length);
+    note(offset, bytes);
     return bytes;
   }
 
  private:
-  void note(ByteView payload, std::size_t length) {
-    stream_->hashed += length;
-    if (!stream_->digesting) return;
+  // Digests what has not been read before. What was looked at and not sent is read again, perhaps in other pieces.
+  void note(std::uint64_t offset, ByteView bytes) {
+    const std::uint64_t before = stream_->hashed;
+    if (offset > before || offset + bytes.size() <= before) return;
+    stream_->hashed = offset + bytes.size();
+    const std::uint64_t from = std::max<std::uint64_t>(before, kStreamHeaderSize);
+    if (!stream_->digesting || from >= stream_->hashed) return;
     GODWIT_MARK(cost_, kDigest);
-    stream_->digest.update(payload);
+    stream_->digest.update(bytes.subspan(static_cast<std::size_t>(from - offset)));
     GODWIT_MARK(cost_, kEncode);
   }
 
@@ -70,14 +74,14 @@ class PerfSender::Source final : public BodySource {
     auto& first = stream_->first;
     if (offset + length > first.size()) return std::nullopt;
     write_stream_header(stream_->header, std::span(first).first<kStreamHeaderSize>());
-    std::size_t payload = 0;
     if (offset + length > kStreamHeaderSize) {
-      payload = static_cast<std::size_t>(offset) + length - kStreamHeaderSize;
+      const std::size_t payload = static_cast<std::size_t>(offset) + length - kStreamHeaderSize;
       const ByteView bytes = bytes_->read(stream_->position, payload);
       std::copy(bytes.begin(), bytes.end(), first.begin() + kStreamHeaderSize);
     }
-    if (offset == stream_->hashed) note(ByteView(first).subspan(kStreamHeaderSize, payload), length);
-    return ByteView(first).subspan(static_cast<std::size_t>(offset), length);
+    const ByteView read = ByteView(first).subspan(static_cast<std::size_t>(offset), length);
+    note(offset, read);
+    return read;
   }
 
   std::shared_ptr<Outgoing> stream_;

@@ -24,7 +24,7 @@ class WorkingSet {
     return ByteView(bytes_).subspan(static_cast<std::size_t>(position), length);
   }
 
-  static constexpr std::size_t kLongestRead = 4096;
+  static constexpr std::size_t kLongestRead = 9216;  // the payload of the largest datagram
 
  private:
   std::size_t size_;

@@ -28,8 +28,9 @@ class BatchWriter {
   // Most bytes of one: 54 full datagrams.
   static constexpr std::size_t kMaxBytes = 54 * wire::kMaxDatagram;
 
-  BatchWriter(MutableBytes space, PacketSealer& sealer)
-      : space_(space.first(std::min(space.size(), kMaxBytes))), sealer_(sealer) {}
+  // `largest`: bytes of a datagram.
+  BatchWriter(MutableBytes space, PacketSealer& sealer, std::size_t largest = wire::kMaxDatagram)
+      : space_(space.first(std::min(space.size(), kMaxBytes))), sealer_(sealer), largest_(largest) {}
 
   // Whether a datagram of this size may come next.
   [[nodiscard]] bool fits(std::size_t size) const { return size <= room(); }
@@ -37,7 +38,7 @@ class BatchWriter {
   [[nodiscard]] std::size_t room() const {
     if (closed_ || count_ == kMaxSegments) return 0;
     const std::size_t left = space_.size() - used_;
-    return std::min(left, count_ == 0 ? wire::kMaxDatagram : segment_size_);
+    return std::min(left, count_ == 0 ? largest_ : segment_size_);
   }
 
   // What becomes of `body` until seal(): it stays where and as it is, or it is copied now.
@@ -45,12 +46,13 @@ class BatchWriter {
 
   // Takes head ‖ body ‖ tail as the next datagram. Requires fits(size). Takes nothing when the key is used up.
   void append(ByteView head, ByteView body, ByteView tail, Body lifetime) {
-    if (pending_ >= sealer_.packets_left()) [[unlikely]]
+    const std::size_t size = head.size() + body.size() + tail.size();
+    if ((pending_ + 1) * PacketSealer::weight(count_ == 0 ? size : segment_size_) > sealer_.packets_left()) [[unlikely]]
       return;
     PacketToSeal& packet = to_seal_[pending_++];
     packet.text = space_.data() + used_ + kEnvelopePrefix;
     packet.head_size = head.size();
-    packet.size = head.size() + body.size() + tail.size();
+    packet.size = size;
     GODWIT_ASSERT(packet.size + kEnvelopeOverhead <= space_.size() - used_);
     place(head, packet.text);
     place(tail, packet.text + head.size() + body.size());
@@ -107,6 +109,7 @@ class BatchWriter {
 
   MutableBytes space_;
   PacketSealer& sealer_;
+  std::size_t largest_;
   std::array<PacketToSeal, kMaxSegments> to_seal_;  // the first pending_ are set
   std::size_t pending_ = 0;
   std::size_t used_ = 0;

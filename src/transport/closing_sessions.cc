@@ -29,7 +29,7 @@ void ClosingSessions::add(Instant now, const SocketAddress& local, const SocketA
 bool ClosingSessions::receive(Instant now, const SocketAddress& remote, MutableBytes datagram) {
   const auto found = std::ranges::find(sessions_, remote, &Closing::remote);
   if (found == sessions_.end()) return false;
-  std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
+  std::array<std::uint8_t, wire::kMaxLargeDatagram> scratch;
   const auto opened = found->session->open_keeping(datagram, scratch);
   if (!opened) return false;
   const auto packet = wire::decode(opened->plaintext);

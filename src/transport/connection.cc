@@ -427,6 +427,7 @@ ConnectionStatistics Connection::statistics() const {
   ConnectionStatistics result;
   if (ended() != nullptr && ended()->statistics) result = *ended()->statistics;
   static_cast<ConnectionCounters&>(result) = core_.counted;
+  result.max_unreliable_bytes = core_.queue.max_unreliable_bytes();
   if (established() != nullptr) established()->add_statistics(result);
   return result;
 }

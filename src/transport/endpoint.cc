@@ -349,7 +349,7 @@ void Endpoint::receive(Instant now, const DatagramBatch& run) {
   for (std::size_t i = 0; i < count;) {
     const std::size_t first = i;
     wire::DatagramClass kind = wire::DatagramClass::kSymmetric;
-    while (i < count && (kind = wire::classify(run.segment(i))) == wire::DatagramClass::kSymmetric) ++i;
+    while (i < count && is_symmetric(kind = wire::classify(run.segment(i)))) ++i;
     if (i > first) receive_symmetric(now, run.part(first, i - first));
     if (i == count) break;
     const MutableBytes datagram = run.segment(i++);
@@ -389,7 +389,9 @@ void Endpoint::receive_without_connection(Instant now, const DatagramBatch& batc
     if (const auto slot = slot_of(batch.remote)) {
       receive_on_route(now, *slot, batch.part(i, 1));
     } else {
-      route_context_->drop(now, trace::DropReason::kUnknownSource, datagram.size());
+      const bool too_long = datagram.size() > wire::kMaxReceivedDatagram;
+      route_context_->drop(now, too_long ? trace::DropReason::kTooLong : trace::DropReason::kUnknownSource,
+                           datagram.size());
       queue_reset(now, batch, datagram);
     }
   }

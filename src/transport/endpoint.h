@@ -46,6 +46,7 @@
 #include "transport/statistics.h"
 #include "transport/timer_queue.h"
 #include "transport/transmit_buffer.h"
+#include "wire/datagram.h"
 
 namespace godwit {
 
@@ -199,6 +200,13 @@ class Endpoint {
   void evict(Instant now, std::uint32_t slot);
   [[nodiscard]] Instant last_heard(Instant now, std::uint32_t slot) const;
 
+  // Worth a look at the session of its address.
+  [[nodiscard]] bool is_symmetric(wire::DatagramClass kind) const {
+    if (kind == wire::DatagramClass::kSymmetric) [[likely]]
+      return true;
+    return kind == wire::DatagramClass::kLongSymmetric && config_.handshake.extended != ExtendedPolicy::kOff &&
+           config_.handshake.largest_datagram > wire::kMaxReceivedDatagram;
+  }
   void receive_symmetric(Instant now, const DatagramBatch& batch);
   void receive_on_route(Instant now, std::uint32_t slot, const DatagramBatch& batch);
   void receive_without_connection(Instant now, const DatagramBatch& batch);

@@ -12,7 +12,10 @@ namespace godwit {
 namespace {
 
 // Application rates count payload; the wire carries the envelope and the header as well (decisions 13).
-constexpr double kWireShare = static_cast<double>(wire::kMaxDatagram) / static_cast<double>(wire::kFragmentPayload);
+double wire_share(std::size_t datagram_bytes) {
+  constexpr std::size_t kOverhead = wire::kMaxDatagram - wire::kFragmentPayload;
+  return static_cast<double>(datagram_bytes) / static_cast<double>(datagram_bytes - kOverhead);
+}
 // A bounded text fits the one datagram of a close packet with room to spare.
 constexpr std::size_t kMaxCloseText = 256;
 
@@ -89,8 +92,9 @@ void EstablishedConnection::set_congestion(Instant now, CongestionKind kind) {
 
 void EstablishedConnection::update_rate(Instant now) {
   Bandwidth rate = controller_->pacing_rate();
-  if (core_.rate_limit) rate = std::min(rate, core_.rate_limit->scaled(kWireShare));
-  if (core_.rate_cap) rate = std::min(rate, core_.rate_cap->scaled(kWireShare));
+  const double share = wire_share(datagram_bytes());
+  if (core_.rate_limit) rate = std::min(rate, core_.rate_limit->scaled(share));
+  if (core_.rate_cap) rate = std::min(rate, core_.rate_cap->scaled(share));
   if (rate != pacer_.rate()) pacer_.set_rate(now, rate);
 }
 
@@ -114,6 +118,7 @@ Instant EstablishedConnection::next_timeout() const {
   if (hold_) consider(std::min(hold_->until, hold_->ping_at));
   consider(session_.next_timeout());
   if (roaming_) consider(roaming_->validation.next_timeout());
+  if (const PathSize* const size = known_size()) consider(size->mtu.next_timeout());
   return earliest;
 }
 
@@ -127,6 +132,7 @@ void EstablishedConnection::handle_timeout(Instant now) {
   session_.expire_others(now);
   expire_former_key(now);
   if (roaming_) roaming_->validation.handle_timeout(now);
+  if (PathSize* const size = known_size()) size->mtu.handle_timeout(now);
   const KeepAlive::Outcome alive = keepalive_.handle_timeout(now);
   if (alive.idle_expired) return end(CloseReason::kIdleTimeout, {}, Telling::kClose);
   if (alive.proof_failed) {
@@ -152,6 +158,7 @@ void EstablishedConnection::apply_timeout(Instant now) {
     if (packet.content.kind == PacketContent::Kind::kControl) continue;
     core_.queue.on_abandoned(send_kind_of(packet.content.kind), packet.content.owner);
   }
+  note_sizes(now, 0, outcome, true);
   if (outcome.lost_packets > 0 || outcome.persistent_congestion) {
     apply_congestion_event(now, congestion_event_of(now, outcome, recovery_), outcome, true);
   }
@@ -216,6 +223,8 @@ void EstablishedConnection::add_statistics(ConnectionStatistics& result) const {
   result.bytes_in_flight = recovery_.bytes_in_flight();
   const ControllerSnapshot snapshot = controller_->snapshot();
   result.window_bytes = snapshot.window_bytes;
+  result.datagram_bytes = datagram_bytes();
+  if (const PathSize* const size = known_size()) static_cast<PathMtuCounters&>(result) = size->mtu.counters();
   result.pacing_rate = pacer_.rate();
   result.congestion = snapshot.controller;
   result.congestion_state = snapshot.state;

@@ -7,8 +7,8 @@
 //   TIME  next_timeout()  -> handle_timeout(): one look at every part's deadline
 //
 // established_connection.cc holds its life, timers and rates, established_receive.cc the way in, established_send.cc
-// the way out, established_acks.cc acknowledgements by packet number, established_liveness.cc, established_paths.cc and
-// established_flow.cc what their names say.
+// the way out, established_acks.cc acknowledgements by packet number, established_liveness.cc, established_paths.cc,
+// established_mtu.cc and established_flow.cc what their names say.
 #pragma once
 
 #include <array>
@@ -30,9 +30,11 @@
 #include "stream/stream_sink.h"
 #include "transport/connection_core.h"
 #include "transport/keepalive.h"
+#include "transport/path_mtu.h"
 #include "transport/path_validation.h"
 #include "transport/ping_pair.h"
 #include "transport/transmit_buffer.h"
+#include "wire/control_frame.h"
 #include "wire/message_codec.h"
 
 namespace godwit {
@@ -118,8 +120,19 @@ class EstablishedConnection final : private StreamSink {
  private:
   static constexpr std::size_t kMaxPendingPongs = 8;
 
-  // Of the extended form: addresses that the peer may have moved to. Few sessions ever have it.
+  // Of the extended form: the path's datagram size. From the first burst of data or the first probe of the peer on.
+  struct PathSize {
+    static constexpr std::size_t kMostAnswers = 4;
+    explicit PathSize(std::uint16_t limit) : mtu(limit) {}
+    PathMtu mtu;
+    std::array<std::uint64_t, kMostAnswers> answers{};  // to probes of the peer, of which the first answer_count wait
+    std::size_t answer_count = 0;
+    bool searching = false;
+  };
+  // Of the extended form: addresses that the peer may have moved to, and what the path carries. Idle sessions have
+  // none.
   struct Roaming {
+    std::unique_ptr<PathSize> size;
     PathValidation validation;
     std::optional<PathAddress> arrived_from;  // while a packet from elsewhere is processed
     std::optional<PathAddress> move_to;
@@ -229,7 +242,8 @@ class EstablishedConnection final : private StreamSink {
     if (roaming_ == nullptr) roaming_ = std::make_unique<Roaming>();
     return *roaming_;
   }
-  [[nodiscard]] bool process_control_frame(Instant now, ByteView plaintext);
+  // Bytes of the control frame at the start of `plaintext`; 0 when there is none.
+  [[nodiscard]] std::size_t process_control_frame(Instant now, ByteView plaintext);
   void write_path_responses(Instant now, BatchWriter& run) const;
   [[nodiscard]] std::optional<DatagramBatch> poll_path_challenge(Instant now, TransmitBuffer& buffer);
 
@@ -243,6 +257,27 @@ class EstablishedConnection final : private StreamSink {
   // Takes what waits to be acknowledged. Returns the size of the frame, 0 if there is nothing to tell.
   [[nodiscard]] std::size_t take_ack_frame(Instant now, MutableBytes out);
   void write_ack_frame(Instant now, BatchWriter& run);
+
+  // established_mtu.cc
+  [[nodiscard]] PathSize& path_size();
+  // Null while nothing has been asked about the size.
+  [[nodiscard]] PathSize* known_size() const { return roaming_ == nullptr ? nullptr : roaming_->size.get(); }
+  // Bytes of the largest datagram for data on this path.
+  [[nodiscard]] std::size_t datagram_bytes() const {
+    const PathSize* const size = known_size();
+    return size == nullptr ? wire::kMaxDatagram : size->mtu.size();
+  }
+  // The same of what may be sent just now. Sizes the queue's packets accordingly.
+  [[nodiscard]] std::size_t size_packets();
+  void seek_larger_datagrams();
+  void process_size_frame(Instant now, const wire::ControlFrame& frame);
+  void note_sizes(Instant now, std::uint32_t largest_acked_bytes, const LossOutcome& losses, bool timed_out);
+  void write_size_answers(Instant now, BatchWriter& run) const;
+  [[nodiscard]] std::optional<DatagramBatch> poll_size_probe(Instant now, TransmitBuffer& buffer);
+  // A datagram that only sessions with larger ones take has come where there are none.
+  [[nodiscard]] bool is_too_long(ByteView datagram) const {
+    return datagram.size() > wire::kMaxReceivedDatagram && !session_.has(wire::capability::kLargeDatagrams);
+  }
 
   // established_flow.cc
   void begin_flow_control();

@@ -58,12 +58,14 @@ void EstablishedConnection::begin_flow_control() {
     core_.queue.limit_streams(kUnlimited, kUnlimited);
   }
   if (has_open_streams(session_)) core_.queue.allow_open_streams();
+  core_.queue.set_packet_payload(wire::kFragmentPayload, wire::kFragmentPayload);
 }
 
 void EstablishedConnection::make_inbound_streams() {
   streams_ = std::make_unique<RecvStreams>(core_.context.config.streams, core_.context.reassembly);
   if (session_.has(wire::capability::kFlowControl)) streams_->use_credit(core_.context.config.handshake.flow);
   if (has_open_streams(session_)) streams_->allow_open_streams();
+  if (session_.has(wire::capability::kLargeDatagrams)) streams_->allow_groups();
 }
 
 // True when a frame of flow control stands at the start of `plaintext`, where both sides have it.

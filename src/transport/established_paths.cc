@@ -13,8 +13,8 @@ namespace godwit {
 
 bool EstablishedConnection::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram) {
   begin_input();
-  if (session_.extended() == nullptr) return false;
-  std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
+  if (session_.extended() == nullptr || is_too_long(datagram)) return false;
+  std::array<std::uint8_t, wire::kMaxLargeDatagram> scratch;
   const auto opened = session_.open_keeping(datagram, scratch);
   if (!opened) return false;
   Roaming& elsewhere = roaming();
@@ -31,12 +31,19 @@ bool EstablishedConnection::receive_elsewhere(Instant now, const PathAddress& fr
   return true;
 }
 
-// True when a control frame stands at the start of `plaintext`. A code without the error ack before it says nothing.
-bool EstablishedConnection::process_control_frame(Instant now, ByteView plaintext) {
+// A code without the error ack before it says nothing.
+std::size_t EstablishedConnection::process_control_frame(Instant now, ByteView plaintext) {
   const auto frame = wire::read_control_frame(plaintext);
-  if (!frame) return false;
+  if (!frame) return 0;
+  const bool sizes = frame->kind >= wire::ControlFrame::Kind::kSizeProbe;
+  if (sizes && !session_.has(wire::capability::kLargeDatagrams)) return 0;
   keepalive_.on_authentic(now);
-  if (frame->kind == wire::ControlFrame::Kind::kCloseCode) return true;
+  if (sizes) {
+    process_size_frame(now, *frame);
+    // A probe ends with the padding that makes it one.
+    return frame->kind == wire::ControlFrame::Kind::kSizeProbe ? plaintext.size() : wire::kControlFrameSize;
+  }
+  if (frame->kind == wire::ControlFrame::Kind::kCloseCode) return wire::kControlFrameSize;
   Roaming& paths = roaming();
   if (frame->kind == wire::ControlFrame::Kind::kPathChallenge) {
     if (paths.response_count < paths.responses.size()) paths.responses[paths.response_count++] = frame->data;
@@ -45,7 +52,7 @@ bool EstablishedConnection::process_control_frame(Instant now, ByteView plaintex
   } else {
     ++paths.counted.path_responses_unsolicited;
   }
-  return true;
+  return wire::kControlFrameSize;
 }
 
 void EstablishedConnection::write_path_responses(Instant now, BatchWriter& run) const {
@@ -91,6 +98,7 @@ void EstablishedConnection::move_to(Instant now, const SocketAddress& remote) {
   const bool same_host = core_.remote.with_port(0) == remote.with_port(0);
   core_.remote = remote;
   ++roaming().counted.path_changes;
+  if (PathSize* const size = known_size()) size->mtu.reset();
   if (!same_host) {
     controller_ = make_controller(controller_->kind(), core_.context.config.controller);
     update_rate(now);

@@ -41,7 +41,9 @@ std::optional<trace::PacketKind> own_frame_kind(ByteView plaintext) {
 void EstablishedConnection::receive(Instant now, const DatagramBatch& batch, std::size_t first) {
   begin_input();
   const std::size_t count = batch.segment_count();
-  if (count - first > 1 && !session_.several_keys()) {
+  if (is_too_long(batch.bytes.first(std::min(batch.bytes.size(), batch.segment_size)))) [[unlikely]] {
+    for (std::size_t i = first; i < count; ++i) core_.drop(now, trace::DropReason::kTooLong, batch.segment(i).size());
+  } else if (count - first > 1 && !session_.several_keys()) {
     receive_batch(now, batch, first);
   } else {
     for (std::size_t i = first; i < count; ++i) receive_one(now, batch.segment(i));
@@ -61,7 +63,8 @@ void EstablishedConnection::process_first(Instant now, bool confirmed_by_ack, Mu
 
 bool EstablishedConnection::receive_if_authentic(Instant now, MutableBytes datagram) {
   begin_input();
-  std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
+  if (is_too_long(datagram)) return false;
+  std::array<std::uint8_t, wire::kMaxLargeDatagram> scratch;
   const auto opened = session_.open_keeping(datagram, scratch);
   if (!opened) return false;
   receive_opened(now, {.datagram = datagram, .opened = *opened});
@@ -75,7 +78,7 @@ void EstablishedConnection::receive_one(Instant now, MutableBytes datagram) {
   GODWIT_MARK(core_.context.cost, kOpen);
   std::expected<Session::Opened, trace::DropReason> opened;
   if (session_.several_keys()) [[unlikely]] {
-    std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
+    std::array<std::uint8_t, wire::kMaxLargeDatagram> scratch;
     opened = session_.open(datagram, scratch);
   } else {
     opened = session_.open(datagram, {});
@@ -205,8 +208,8 @@ void EstablishedConnection::process(Instant now, const Arrival& arrival) {
 void EstablishedConnection::process_frames(Instant now, const Arrival& arrival, ByteView rest) {
   if (session_.extended() == nullptr) return;
   while (!rest.empty() && ending_ == nullptr) {
-    if (process_control_frame(now, rest)) {
-      rest = rest.subspan(wire::kControlFrameSize);
+    if (const std::size_t used = process_control_frame(now, rest); used > 0) {
+      rest = rest.subspan(used);
       continue;
     }
     if (process_flow_frame(now, arrival, rest)) {
@@ -390,6 +393,7 @@ void EstablishedConnection::apply_acknowledgements(Instant now) {
     trace_acknowledged(now, outcome);
     acks_.set_rtt(recovery_.rtt().minimum());
   }
+  note_sizes(now, outcome.largest_acked_bytes, outcome, false);
   if (outcome.acked_packets > 0 || outcome.lost_packets > 0 || outcome.spurious_loss_undone) {
     apply_congestion_event(now, congestion_event_of(now, outcome, recovery_), outcome, false);
   }

@@ -20,6 +20,15 @@ constexpr std::uint32_t kPingDatagram = wire::kPingSize + wire::kDatagramOverhea
 // Of a key's hard limit: more than one run and the close packet.
 constexpr std::uint64_t kReservedPackets = 2 * BatchWriter::kMaxSegments;
 
+// When `bytes` may go that may not go now, with a next datagram of so many. A pacer that would let one of 1200 bytes go
+// names no time for a larger one.
+std::optional<Instant> next_release(Instant now, Pacer& pacer, std::uint64_t bytes, std::size_t datagram_bytes) {
+  const auto release = pacer.next_release(now);
+  if (release || datagram_bytes <= wire::kMaxDatagram) return release;
+  const Duration wait = pacer.until_credit(now, bytes);
+  return wait == Duration::max() ? std::nullopt : std::optional(now + std::max<Duration>(wait, 1us));
+}
+
 // Beyond what the pacer grants for runs: short messages, as far as there is credit for `bytes` at all. Else false, and
 // when the item may go.
 bool may_go_alone(Instant now, Pacer& pacer, const SendItem& item, std::uint64_t bytes,
@@ -27,7 +36,7 @@ bool may_go_alone(Instant now, Pacer& pacer, const SendItem& item, std::uint64_t
   // A run that holds as much as there can ever be credit for goes first: what is next is asked for with it paid.
   const bool run_is_full = bytes > pacer.burst() && bytes > item.datagram_bytes();
   if (item.kind == SendKind::kFragment || run_is_full) {
-    paced_until = pacer.next_release(now);
+    paced_until = next_release(now, pacer, bytes, item.datagram_bytes());
     return false;
   }
   const Duration wait = pacer.until_credit(now, bytes);
@@ -61,12 +70,13 @@ std::optional<DatagramBatch> EstablishedConnection::poll_transmit(Instant now, T
   if (key_exhausted(now)) return std::nullopt;
   session_.update_keys();
   if (auto challenge = poll_path_challenge(now, buffer)) return challenge;
+  if (auto probe = poll_size_probe(now, buffer)) return probe;
   return write_batch(now, buffer);
 }
 
 std::optional<DatagramBatch> EstablishedConnection::write_batch(Instant now, TransmitBuffer& buffer) {
   GODWIT_MARK(core_.context.cost, kBookkeeping);
-  BatchWriter run(buffer.space(), session_.sealer());
+  BatchWriter run(buffer.space(), session_.sealer(), size_packets());
   const bool was_idle = !recovery_.outstanding();
   if (recovery_.number_to_leave_out()) leave_number_out();
   write_control(now, run);
@@ -93,6 +103,7 @@ std::optional<DatagramBatch> EstablishedConnection::write_batch(Instant now, Tra
   pacer_.on_sent(now, run.tracked_bytes());
   if (run.tracked_bytes() > 0) {
     last_data_ = now;
+    seek_larger_datagrams();
     const std::string_view before = controller_state();
     if (was_idle) controller_->on_idle_restart(now);
     controller_->on_packet_sent({.now = now,
@@ -182,6 +193,7 @@ void EstablishedConnection::write_control(Instant now, BatchWriter& run) {
     pair_->end(write_ping(now, run), kPingDatagram + kIpAndUdpBytes);
   }
   write_path_responses(now, run);
+  write_size_answers(now, run);
   // Measures the path that acknowledgements take, while many of them do.
   const bool measures = acks_.probe_due(now);
   if ((ping_due_ || measures) && run.fits(kPingDatagram)) {
@@ -251,7 +263,8 @@ void EstablishedConnection::write_retransmissions(Instant now, BatchWriter& run)
     if (control) {
       message_size = encode_control_again(*lost, message);
     } else {
-      item = core_.queue.content(send_kind_of(lost->content.kind), lost->content.owner, lost->content.fragment);
+      item = core_.queue.content(send_kind_of(lost->content.kind), lost->content.owner, lost->content.fragment,
+                                 lost->content.count);
     }
     if (control ? message_size == 0 : !item) {
       recovery_.discard(lost->id);
@@ -263,7 +276,7 @@ void EstablishedConnection::write_retransmissions(Instant now, BatchWriter& run)
     if (!lost->is_probe) {
       if (recovery_.bytes_in_flight() + size > controller_->window_bytes()) return;
       if (pacer_.budget(now) < run.tracked_bytes() + size) {
-        paced_until_ = pacer_.next_release(now);
+        paced_until_ = next_release(now, pacer_, run.tracked_bytes() + size, size);
         if (!paced_until_ || *paced_until_ > now) return;
       }
     }
@@ -274,6 +287,11 @@ void EstablishedConnection::write_retransmissions(Instant now, BatchWriter& run)
       run.count_tracked(size);
     } else if (!write_item(now, run, *item, lost->id)) {
       return;
+    } else if (item->count < lost->content.count) {
+      // Packets have become smaller since: the other fragments go in packets of their own.
+      recovery_.shorten(lost->id, item->count);
+      core_.queue.send_again(item->owner, item->fragment + item->count,
+                             static_cast<std::uint8_t>(lost->content.count - item->count));
     }
     recovery_.on_retransmitted(now, lost->id, static_cast<std::uint32_t>(size));
     record_sent(now, run, before, lost->id, control ? control_kind(lost->content) : packet_kind(item->kind), true);
@@ -317,10 +335,14 @@ void EstablishedConnection::write_data(Instant now, BatchWriter& run) {
     size = run.bytes() - before;
     core_.queue.take(id);
     recovery_.on_sent(now, id,
-                      {.kind = content_kind_of(picked.kind), .owner = picked.owner, .fragment = picked.fragment},
+                      {.kind = content_kind_of(picked.kind),
+                       .owner = picked.owner,
+                       .fragment = picked.fragment,
+                       .count = picked.count},
                       static_cast<std::uint32_t>(size));
-    core_.counted.payload_bytes_sent += picked.payload.size();
-    record_sent(now, run, before, id, packet_kind(picked.kind));
+    if (!picked.again) [[likely]]
+      core_.counted.payload_bytes_sent += picked.payload.size();
+    record_sent(now, run, before, id, packet_kind(picked.kind), picked.again);
     allowance -= std::min<std::uint64_t>(allowance, size);
     if (paced != Pacer::kUnlimited) paced -= std::min<std::uint64_t>(paced, size);
     --room;
@@ -332,7 +354,7 @@ void EstablishedConnection::write_data(Instant now, BatchWriter& run) {
 // (docs/extended_sessions.md, section 5). One that waits alone goes alone, at once. Returns the datagram's bytes.
 std::size_t EstablishedConnection::write_messages(Instant now, BatchWriter& run, std::uint64_t most,
                                                   std::uint32_t& room) {
-  std::array<std::uint8_t, wire::kMaxPlaintext> plaintext;
+  std::array<std::uint8_t, wire::kMaxLargePlaintext> plaintext;
   const std::size_t limit =
       static_cast<std::size_t>(std::min<std::uint64_t>(run.room(), most)) - wire::kDatagramOverhead;
   std::size_t used = 0;
@@ -415,7 +437,8 @@ bool EstablishedConnection::write_item(Instant now, BatchWriter& run, const Send
     std::array<std::uint32_t, 64> acks;
     std::size_t count = 0;
     if (run.empty() && acks_.pending() > 0 && !acks_.by_number()) {
-      const std::size_t free = wire::kMaxPlaintext - wire::kShortMessageOverhead - item.payload.size();
+      const std::size_t used = wire::kShortMessageOverhead + item.payload.size();
+      const std::size_t free = wire::kMaxPlaintext - std::min(wire::kMaxPlaintext, used);
       const std::size_t most = std::min({acks_.pending(), acks.size(), free / wire::kAckSize});
       count = acks_.take(now, std::span(acks).first(most), false);
     }

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "trace/events.h"
 #include "transport/event.h"
+#include "transport/path_mtu.h"
 
 namespace godwit {
 
@@ -60,7 +61,7 @@ struct PathCounters {
   std::uint64_t path_responses_unsolicited = 0;
 };
 
-struct ConnectionStatistics : ConnectionCounters, PathCounters {
+struct ConnectionStatistics : ConnectionCounters, PathCounters, PathMtuCounters {
   // Sent, continued.
   std::uint64_t packets_retransmitted = 0;
   std::uint64_t packets_lost = 0;     // declared lost, by acknowledgements or by time
@@ -79,6 +80,8 @@ struct ConnectionStatistics : ConnectionCounters, PathCounters {
   Duration round_trip_variance{};
   std::uint64_t bytes_in_flight = 0;
   std::uint64_t window_bytes = 0;
+  std::uint64_t datagram_bytes = 0;  // of the largest datagram for data
+  std::uint64_t max_unreliable_bytes = 0;
   Bandwidth pacing_rate;
   std::string_view congestion;  // name of the controller
   std::string_view congestion_state;

@@ -32,7 +32,8 @@ class UringBackend final : public Backend {
     auto transmitter =
         std::make_unique<UringTransmitter>(socket_.descriptor(), send_calls_or_system(config.send_calls), statistics_);
     transmitter_ = transmitter.get();
-    sender_ = std::make_unique<BatchSender>(BatchSender::Options{.family = socket_.family(),
+    sender_ = std::make_unique<BatchSender>(BatchSender::Options{.descriptor = socket_.descriptor(),
+                                                                 .family = socket_.family(),
                                                                  .is_wildcard = socket_.is_wildcard(),
                                                                  .segmentation_offload = segmentation_offload,
                                                                  .offload_retry_runs = config.offload_retry_runs,

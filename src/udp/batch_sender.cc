@@ -20,6 +20,9 @@ bool would_block(int error) {
   return error == EAGAIN || error == EWOULDBLOCK;
 }
 
+// No first link carries less, with headers (RFC 791).
+constexpr std::size_t kFitsEveryLink = 540;
+
 // Errors that concern the route or the peer, whatever the shape of the message.
 bool is_about_the_peer(int error) {
   return error == ECONNREFUSED || error == ENETUNREACH || error == EHOSTUNREACH || error == ENETDOWN ||
@@ -89,6 +92,11 @@ bool BatchSender::advance(std::span<const DatagramBatch> runs, Position& at) {
       discard_rest(runs[at.run], at, error);
       continue;
     }
+    if (!set_for(runs[at.run])) {
+      statistics_.send_refusals.add(EMSGSIZE);
+      discard_rest(runs[at.run], at, EMSGSIZE);
+      continue;
+    }
     const std::size_t prepared = prepare(runs, at);
     const std::uint64_t calls_before = statistics_.send_calls;
     const TransmitOutcome outcome = transmitter_->transmit({storage_->messages.data(), prepared});
@@ -118,10 +126,25 @@ int BatchSender::refusal_of(const DatagramBatch& run) const {
   return options_.family == SocketFamily::kIpv4 && run.remote.is_ipv6() ? EAFNOSUPPORT : 0;
 }
 
+bool BatchSender::is_set_for(const DatagramBatch& run) const {
+  return run.segment_size <= kFitsEveryLink ||
+         kept_whole_[goes_by_ipv6(run) ? 1 : 0] == (run.segment_size > kLargestFragmented);
+}
+
+bool BatchSender::set_for(const DatagramBatch& run) {
+  if (is_set_for(run)) [[likely]]
+    return true;
+  const bool ipv6 = goes_by_ipv6(run);
+  const bool whole = run.segment_size > kLargestFragmented;
+  if (!platform::keep_whole(options_.descriptor, ipv6 ? AF_INET6 : AF_INET, whole)) return !whole;
+  kept_whole_[ipv6 ? 1 : 0] = whole;
+  return true;
+}
+
 std::size_t BatchSender::prepare(std::span<const DatagramBatch> runs, Position at) {
   std::size_t count = 0;
   for (; at.run < runs.size(); ++at.run, at.offset = 0) {
-    if (refusal_of(runs[at.run]) != 0) break;  // it is the first next time
+    if (refusal_of(runs[at.run]) != 0 || !is_set_for(runs[at.run])) break;  // it is the first next time
     if (!prepare_run(runs[at.run], at.run, at.offset, count)) break;
   }
   return count;
@@ -237,7 +260,8 @@ void BatchSender::on_refusal(const DatagramBatch& run, Position& at, int error, 
 }
 
 void BatchSender::discard_rest(const DatagramBatch& run, Position& at, int error) {
-  errors_.add(run.remote, error);
+  // A probe that the first link is too small for is answered by nobody, which says enough.
+  if (error != EMSGSIZE || run.segment_size <= kLargestFragmented) errors_.add(run.remote, error);
   const std::size_t sent = run.segment_size == 0 ? 0 : at.offset / run.segment_size;
   statistics_.datagrams_discarded += run.datagram_count() - sent;
   ++statistics_.runs_sent;

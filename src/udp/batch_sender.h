@@ -29,6 +29,10 @@ inline constexpr std::size_t kMaxSegmentsPerMessage = 64;
 // The largest UDP payload: 65535 less an IPv4 and a UDP header. It bounds a message before it is cut, too.
 inline constexpr std::size_t kMaxMessageBytes = 65507;
 
+// A datagram above it leaves whole or not at all: it is a probe of the path's size, or was allowed by one
+// (docs/extended_sessions.md, section 10). One of at most this size may be fragmented (docs/adr/0011-small-paths.md).
+inline constexpr std::size_t kLargestFragmented = 1200;
+
 struct TransmitOutcome {
   std::size_t taken = 0;  // messages, from the first
   int error = 0;          // the errno that the message after them met; 0: none, or it shows when offered again
@@ -44,6 +48,7 @@ class Transmitter {
 class BatchSender {
  public:
   struct Options {
+    int descriptor = -1;
     SocketFamily family = SocketFamily::kIpv4;
     bool is_wildcard = false;  // a run's local address is passed on
     bool segmentation_offload = false;
@@ -88,6 +93,13 @@ class BatchSender {
   void discard_rest(const DatagramBatch& run, Position& at, int error);
   void keep_remainder(const DatagramBatch& run, std::size_t offset);
   [[nodiscard]] int refusal_of(const DatagramBatch& run) const;
+  // Whether the socket treats fragmentation as this run needs it; a small datagram does not care.
+  [[nodiscard]] bool is_set_for(const DatagramBatch& run) const;
+  // Makes it so. False when the system cannot.
+  [[nodiscard]] bool set_for(const DatagramBatch& run);
+  [[nodiscard]] bool goes_by_ipv6(const DatagramBatch& run) const {
+    return options_.family == SocketFamily::kIpv6 && !run.remote.is_ipv4();
+  }
 
   Options options_;
   std::unique_ptr<Transmitter> transmitter_;
@@ -100,6 +112,7 @@ class BatchSender {
   std::optional<SocketAddress> suspect_;
   std::uint32_t retries_ = 0;  // of the message at hand, which met pending errors of earlier ones
   bool blocked_ = false;
+  std::array<bool, 2> kept_whole_{};        // what goes by IPv4, by IPv6
   std::optional<DatagramBatch> remainder_;  // its bytes are remainder_bytes_
   std::vector<std::uint8_t> remainder_bytes_;
 };

@@ -54,6 +54,13 @@ void let_ip_fragment(int descriptor, int domain, bool dual_stack) {
   if (domain == AF_INET || dual_stack) set_option(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
 }
 
+bool keep_whole(int descriptor, int domain, bool whole) {
+  if (domain == AF_INET6) {
+    return set_option(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_OMIT);
+  }
+  return set_option(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT);
+}
+
 bool set_kernel_reports(int descriptor, int domain, bool dual_stack, bool on) {
   const int value = on ? 1 : 0;
   if (domain == AF_INET6) set_option(descriptor, IPPROTO_IPV6, IPV6_RECVERR, value);
@@ -74,6 +81,10 @@ int receive_messages(int descriptor, KernelMessage* messages, unsigned count) {
 #else
 
 void let_ip_fragment(int, int, bool) {}
+
+bool keep_whole(int, int, bool) {
+  return false;
+}
 
 bool set_kernel_reports(int, int, bool, bool) {
   return false;

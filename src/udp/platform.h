@@ -53,6 +53,9 @@ inline constexpr int kBufferUnits = 1;
 // Lets IP fragment what a link is too small for, without the kernel's path MTU cache. Absent options cost such paths,
 // not the socket.
 void let_ip_fragment(int descriptor, int domain, bool dual_stack);
+// Whether datagrams to addresses of `domain` leave whole or not at all, again without the path MTU cache: EMSGSIZE says
+// that the first link cannot carry one. False where the system does not offer it.
+[[nodiscard]] bool keep_whole(int descriptor, int domain, bool whole);
 // Whether the kernel keeps ICMP errors with their peers (error_queue.h), and counts what it drops. False where it
 // cannot.
 bool set_kernel_reports(int descriptor, int domain, bool dual_stack, bool on);

@@ -93,8 +93,8 @@ Status Socket::configure(const SocketOptions& options, bool dual_stack) {
     if (!status) return status;
   }
   // A full datagram is 1200 bytes, and the wire has no smaller one for a stream (docs/adr/0011-small-paths.md): where a
-  // link or a router cannot carry it, IP fragments it. Nothing is taken from the kernel's path MTU cache, which a
-  // forged "fragmentation needed" can push down.
+  // link or a router cannot carry it, IP fragments it. A larger one is sent whole (batch_sender.h). Nothing is taken
+  // from the kernel's path MTU cache, which a forged "fragmentation needed" can push down.
   is_dual_stack_ = dual_stack;
   platform::let_ip_fragment(descriptor_, domain(), dual_stack);
   has_kernel_reports_ = platform::set_kernel_reports(descriptor_, domain(), dual_stack, true);

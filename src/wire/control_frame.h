@@ -16,7 +16,9 @@ struct ControlFrame {
   enum class Kind : std::uint32_t {
     kPathChallenge = 8,  // unpredictable bytes, section 7
     kPathResponse = 9,   // those of a challenge
-    kCloseCode = 10      // the application's, behind an error ack, section 8
+    kCloseCode = 10,     // the application's, behind an error ack, section 8
+    kSizeProbe = 16,     // fills a datagram with what follows it, section 10
+    kSizeAnswer = 17     // the data of a size probe that has come
   };
   Kind kind = Kind::kPathChallenge;
   std::uint64_t data = 0;
@@ -38,9 +40,13 @@ inline constexpr std::size_t kControlFrameSize = kMessageOverhead + 8;
   if (plaintext.size() < kControlFrameSize) return std::nullopt;
   if (load_le<std::uint32_t>(plaintext.data()) != 0 || load_le<std::uint64_t>(&plaintext[4]) != 0) return std::nullopt;
   const auto kind = load_le<std::uint32_t>(&plaintext[12]);
-  constexpr auto kFirst = static_cast<std::uint32_t>(ControlFrame::Kind::kPathChallenge);
-  constexpr auto kLast = static_cast<std::uint32_t>(ControlFrame::Kind::kCloseCode);
-  if (kind < kFirst || kind > kLast) return std::nullopt;
+  const auto between = [kind](ControlFrame::Kind first, ControlFrame::Kind last) {
+    return kind >= static_cast<std::uint32_t>(first) && kind <= static_cast<std::uint32_t>(last);
+  };
+  if (!between(ControlFrame::Kind::kPathChallenge, ControlFrame::Kind::kCloseCode) &&
+      !between(ControlFrame::Kind::kSizeProbe, ControlFrame::Kind::kSizeAnswer)) {
+    return std::nullopt;
+  }
   return ControlFrame{.kind = static_cast<ControlFrame::Kind>(kind),
                       .data = load_le<std::uint64_t>(&plaintext[kMessageOverhead])};
 }

@@ -19,16 +19,18 @@ enum class PacketType : std::uint8_t { kIntro, kSymmetric, kQuic, kUnassigned };
   return first_byte >= kFirstQuicType ? PacketType::kQuic : PacketType::kUnassigned;
 }
 
-// The first two are worth a decryption, all others are reasons to drop.
+// The first two are worth a decryption, the third in sessions with larger datagrams, and all others are reasons to
+// drop.
 enum class DatagramClass : std::uint8_t {
-  kSymmetric,  // 29 to 1500 bytes; fewer than 16 bytes of plaintext still prove the key, and decode to nothing
-  kIntro,      // 73 to 1500 bytes
+  kSymmetric,      // 29 to 1500 bytes; fewer than 16 bytes of plaintext still prove the key, and decode to nothing
+  kIntro,          // 73 to 1500 bytes
+  kLongSymmetric,  // 1501 to 8900 bytes: of extended sessions alone (docs/extended_sessions.md, section 10)
   kEmpty,
   kUnassigned,      // byte 0 is 00 or 03 … 3F
   kQuic,            // byte 0 is 40 … FF
   kShortSymmetric,  // below 29 bytes: has no room for nonce and tag (wire spec W7)
   kShortIntro,      // below 73 bytes: cannot hold 24 bytes of plaintext, not worth an X25519 (conformance item 6)
-  kTooLong,         // above 1500 bytes
+  kTooLong,         // above these
 };
 
 [[nodiscard]] constexpr DatagramClass classify(ByteView datagram) {
@@ -37,7 +39,8 @@ enum class DatagramClass : std::uint8_t {
   switch (packet_type(datagram[0])) {
     case PacketType::kSymmetric:
       if (size < kDatagramOverhead) return DatagramClass::kShortSymmetric;
-      return size > kMaxReceivedDatagram ? DatagramClass::kTooLong : DatagramClass::kSymmetric;
+      if (size <= kMaxReceivedDatagram) return DatagramClass::kSymmetric;
+      return size > kMaxLargeDatagram ? DatagramClass::kTooLong : DatagramClass::kLongSymmetric;
     case PacketType::kIntro:
       if (size < kIntroDatagram) return DatagramClass::kShortIntro;
       return size > kMaxReceivedDatagram ? DatagramClass::kTooLong : DatagramClass::kIntro;
@@ -56,6 +59,7 @@ enum class DatagramClass : std::uint8_t {
   switch (datagram_class) {
     case DatagramClass::kSymmetric: return "symmetric";
     case DatagramClass::kIntro: return "intro";
+    case DatagramClass::kLongSymmetric: return "long symmetric";
     case DatagramClass::kEmpty: return "empty";
     case DatagramClass::kUnassigned: return "unassigned type";
     case DatagramClass::kQuic: return "quic type";

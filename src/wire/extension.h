@@ -50,19 +50,21 @@ inline constexpr std::size_t kResetDatagram = 45;
 
 // One bit of `capabilities` each. A bit that the other side does not announce is not used.
 namespace capability {
-inline constexpr std::uint64_t kKeyUpdate = 1;     // section 6
-inline constexpr std::uint64_t kRoaming = 2;       // section 7
-inline constexpr std::uint64_t kFlowControl = 4;   // section 9
-inline constexpr std::uint64_t kCoalescing = 8;    // section 5: several frames in a datagram
-inline constexpr std::uint64_t kCloseCode = 16;    // section 8
-inline constexpr std::uint64_t kOpenStreams = 32;  // section 5.1; with flow control alone
-inline constexpr std::uint64_t kReset = 64;        // section 8.1
-inline constexpr std::uint64_t kAckRanges = 256;   // section 5.2
+inline constexpr std::uint64_t kKeyUpdate = 1;         // section 6
+inline constexpr std::uint64_t kRoaming = 2;           // section 7
+inline constexpr std::uint64_t kFlowControl = 4;       // section 9
+inline constexpr std::uint64_t kCoalescing = 8;        // section 5: several frames in a datagram
+inline constexpr std::uint64_t kCloseCode = 16;        // section 8
+inline constexpr std::uint64_t kOpenStreams = 32;      // section 5.1; with flow control alone
+inline constexpr std::uint64_t kReset = 64;            // section 8.1
+inline constexpr std::uint64_t kLargeDatagrams = 128;  // section 10
+inline constexpr std::uint64_t kAckRanges = 256;       // section 5.2
 }  // namespace capability
 // What this implementation has.
 inline constexpr std::uint64_t kOwnCapabilities =
     capability::kKeyUpdate | capability::kRoaming | capability::kFlowControl | capability::kCoalescing |
-    capability::kCloseCode | capability::kOpenStreams | capability::kReset | capability::kAckRanges;
+    capability::kCloseCode | capability::kOpenStreams | capability::kReset | capability::kLargeDatagrams |
+    capability::kAckRanges;
 
 struct TransportParameters {
   std::uint64_t capabilities = 0;

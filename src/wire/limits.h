@@ -28,6 +28,10 @@ inline constexpr std::size_t kMaxReceivedDatagram = 1500;                       
 inline constexpr std::size_t kDatagramOverhead = kEnvelopeOverhead;             // of a symmetric datagram
 inline constexpr std::size_t kMaxPlaintext = kMaxDatagram - kDatagramOverhead;  // of a symmetric datagram that is sent
 inline constexpr std::size_t kMaxReceivedPlaintext = kMaxReceivedDatagram - kDatagramOverhead;
+// Of an extended session with larger datagrams (docs/extended_sessions.md, section 10): what a link with jumbo frames
+// carries behind the headers of IPv6 and UDP and of a tunnel.
+inline constexpr std::size_t kMaxLargeDatagram = 8900;
+inline constexpr std::size_t kMaxLargePlaintext = kMaxLargeDatagram - kDatagramOverhead;
 inline constexpr std::size_t kVersionSize = 8;
 inline constexpr std::size_t kIntroPlaintext = kVersionSize + kSymmetricKeySize;  // at least; the rest is ignored
 inline constexpr std::size_t kIntroDatagram = kIntroOverhead + kIntroPlaintext;
@@ -96,6 +100,14 @@ inline constexpr Duration kDeclineInterval = 45s;  // at most one Decline per co
 inline constexpr std::uint64_t kDeployedRate = 1'250'000;  // bytes per second
 
 inline constexpr std::uint16_t kDefaultPort = 31337;
+
+// Fragments that the payload of one frame stands for, where both sides have larger datagrams
+// (docs/extended_sessions.md, section 10): each has 1130 bytes but the last.
+[[nodiscard]] constexpr std::uint32_t fragments_in(std::size_t payload_bytes) {
+  return payload_bytes <= kFragmentPayload
+             ? 1
+             : static_cast<std::uint32_t>((payload_bytes + kFragmentPayload - 1) / kFragmentPayload);
+}
 
 // The operations marker of a stream id (wire spec 6.2).
 [[nodiscard]] constexpr bool is_operations_stream(std::uint32_t stream_id) {

@@ -1,4 +1,5 @@
 """Which addresses can be connected to, and what is said of those that cannot."""
+import json
 import subprocess
 import time
 
@@ -119,6 +120,24 @@ class AddressesOfANetwork(NamespaceCase):
                     server.stop()
         for name in self.received_names():
             self.assertEqual(sha256(self.output / name), sha256(source))
+
+    def test_the_size_that_a_link_carries_is_found(self):
+        for mtu, expected in ((9000, 8900), (1500, 1452), (1420, 1372), (1300, 1200)):
+            for backend in ("gso", "uring", "sendto"):
+                with self.subTest(f"{mtu}, {backend}"):
+                    self.set_mtu(mtu)
+                    server = Server(self, "perf", "server", "--once", bind="10.9.0.2:41001", prefix=self.on(self.b))
+                    result = subprocess.run(
+                        self.on(self.a, GODWIT, "perf", "client", "--to", "10.9.0.2:41001", "--peer-key", server.key, "--backend",
+                                backend, "-t", "4", "--rate", "400M", "--json"),
+                        capture_output=True, text=True, timeout=PATIENCE, env=self.environment, cwd=self.folder)
+                    if backend == "uring" and "not supported" in result.stderr:
+                        continue
+                    self.assertEqual(result.returncode, 0, result)
+                    entry = json.loads(result.stdout)["results"][0]
+                    self.assertEqual(entry["datagram_size"]["bytes"], expected)
+                    self.assertIs(entry["digest_match"], True)
+                    server.stop()
 
     def test_a_small_link_behind_a_router_carries_files(self):
         # Datagrams meet the small link only after they have left: nothing on this host knows of it.

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 MARKER = b"GdwX\x01"
 COOKIE = 24
 LABEL = b"godwit extended session 1"
-KEY_UPDATE, ROAMING, COALESCING, RANGES = 1, 2, 8, 256
-ERROR, NOOP, SHORT_MESSAGE, PING, PONG, CHALLENGE, RESPONSE, ACKNOWLEDGEMENT = 0, 3, 1, 4, 5, 8, 9, 18
+KEY_UPDATE, ROAMING, COALESCING, LARGE_DATAGRAMS, RANGES = 1, 2, 8, 128, 256
+USUAL = KEY_UPDATE | ROAMING | COALESCING
+ERROR, NOOP, SHORT_MESSAGE, PING, PONG, CHALLENGE, RESPONSE, SIZE_PROBE, SIZE_ANSWER, ACKNOWLEDGEMENT = 0, 3, 1, 4, 5, 8, 9, 16, 17, 18
 
 
 class KeyPair:
@@ -105,8 +106,9 @@ class Noise:
 # --- Blocks and parameters ---
 
 
-def parameters(tag, capabilities=KEY_UPDATE | ROAMING | COALESCING, timestamp=0, credit=0):
-    values = ((1, struct.pack("<Q", capabilities)), (2, tag), (3, struct.pack("<H", 1500)), (4, struct.pack("<Q", credit)),
+def parameters(tag, capabilities=USUAL, timestamp=0, credit=0):
+    largest = 8900 if capabilities & LARGE_DATAGRAMS else 1500
+    values = ((1, struct.pack("<Q", capabilities)), (2, tag), (3, struct.pack("<H", largest)), (4, struct.pack("<Q", credit)),
               (5, struct.pack("<Q", timestamp)), (6, struct.pack("<Q", credit)))
     return b"".join(bytes((kind, len(value))) + value for kind, value in values)
 
@@ -184,6 +186,11 @@ def frame(variant, packet_id=0, fields=b"", receipts=()):
         "<I", variant) + fields
 
 
+def size_probe(data, size):
+    """The plaintext of a probe that fills a datagram of `size` bytes."""
+    return (frame(SIZE_PROBE, 0, data) + bytes(size))[:size - 29]
+
+
 def frames(plaintext):
     """(variant, packet id, receipts, fields) of each frame; stops at one that is not known here."""
     while plaintext:
@@ -191,7 +198,7 @@ def frames(plaintext):
         receipts = struct.unpack_from(f"<{count}I", plaintext, 12)
         variant = struct.unpack_from("<I", plaintext, 12 + 4 * count)[0]
         rest = plaintext[16 + 4 * count:]
-        if variant in (PING, PONG, CHALLENGE, RESPONSE):
+        if variant in (PING, PONG, CHALLENGE, RESPONSE, SIZE_ANSWER):
             size = 8
         elif variant == SHORT_MESSAGE:
             size = 8 + struct.unpack_from("<Q", rest)[0]
@@ -243,8 +250,7 @@ def prologue(outer, plaintext):
 
 
 class Initiator:
-    def __init__(self, static, peer, version, outer=None, inner=None, key=None, tag=None, cookie=b"",
-                 capabilities=KEY_UPDATE | ROAMING | COALESCING):
+    def __init__(self, static, peer, version, outer=None, inner=None, key=None, tag=None, cookie=b"", capabilities=USUAL):
         outer = outer or KeyPair()
         self.key = key or os.urandom(16)
         self.tag = tag or os.urandom(4)
@@ -271,7 +277,7 @@ class Acceptor:
         self.static = static
         self.version = version
 
-    def answer(self, datagram, address, ephemeral=None, tag=None, key=None, nonce=None):
+    def answer(self, datagram, address, ephemeral=None, tag=None, key=None, nonce=None, capabilities=USUAL):
         """The success ack for an intro, and both directions."""
         outer = datagram[1:33]
         plaintext = ChaCha20Poly1305(self.static.agree(outer)).decrypt(bytes(12), datagram[33:], None)
@@ -279,7 +285,7 @@ class Acceptor:
         message, self.cookie = read_block(plaintext[24:])
         theirs = read_parameters(noise.read_first(message))
         tag = tag or os.urandom(4)
-        self.answer_block = block(noise.write_second(ephemeral or KeyPair(), parameters(tag)))
+        self.answer_block = block(noise.write_second(ephemeral or KeyPair(), parameters(tag, capabilities)))
         self.peer = noise.remote
         host, port = address
         ack = frame(6, 0, (key or os.urandom(16)) + struct.pack("<I", 0) + bytes(map(int, host.split("."))) + struct.pack("<H", port) +

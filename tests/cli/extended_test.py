@@ -113,6 +113,17 @@ class Extended(Case):
             self.assertEqual(entry["session"]["form"], "extended")
             self.assertGreater(entry["session"]["key_updates"], 3)
 
+    def test_datagrams_grow_to_what_path_and_both_sides_carry(self):
+        for expected, client, other in ((8900, (), ()), (1200, ("--max-datagram", "1200"), ()), (1452, (), ("--max-datagram", "1452")),
+                                        (1200, ("--extended", "off"), ())):
+            server = Server(self, "perf", "server", "--once", *other)
+            result = self.run_godwit(*server.client("perf", "client"), "-n", "100M", "--json", *client)
+            self.assertEqual(result.returncode, 0, result)
+            entry = json.loads(result.stdout)["results"][0]
+            self.assertEqual(entry["datagram_size"]["bytes"], expected)
+            self.assertEqual(entry["datagram_size"]["reductions"], 0)
+            self.assertIs(entry["digest_match"], True)
+
     def test_a_transfer_survives_new_mappings_of_an_address_translation(self):
         source = random_file(self.folder / "data.bin", 20 << 20)
         server = self.listen("--extended", "auto")
@@ -138,10 +149,14 @@ class ScriptedPeer(Case):
         self.addCleanup(self.socket.close)
         self.socket.settimeout(PATIENCE)
 
-    def connect(self, server, **options):
+    def connect(self, server, **offered):
+        self.socket.close()  # what an earlier server says to the last one is not for this connection
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(self.socket.close)
+        self.socket.settimeout(PATIENCE)
         host, port = server.address.rsplit(":", 1)
         self.socket.connect((host, int(port)))
-        initiator = peer.Initiator(peer.KeyPair(), bytes.fromhex(server.key), self.VERSION, **options)
+        initiator = peer.Initiator(peer.KeyPair(), bytes.fromhex(server.key), self.VERSION, **offered)
         self.initiator = initiator
         self.socket.send(initiator.intro)
         first = self.socket.recv(2048)
@@ -152,7 +167,7 @@ class ScriptedPeer(Case):
     def frames_until(self, receiving, wanted):
         """Receives until a frame of the wanted variant comes; returns its fields."""
         while True:
-            datagram = self.socket.recv(2048)
+            datagram = self.socket.recv(9000)
             try:
                 plaintext = receiving.open(datagram)
             except AssertionError:
@@ -186,9 +201,6 @@ class ScriptedPeer(Case):
         self.assertEqual(len(self.initiator.cookie), peer.COOKIE)
         # A cookie of nobody's is no reason to refuse either.
         for cookie in (self.initiator.cookie, bytes(peer.COOKIE)):
-            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self.addCleanup(self.socket.close)
-            self.socket.settimeout(PATIENCE)
             sending, receiving = self.connect(server, cookie=cookie)
             self.socket.send(sending.seal(peer.frame(peer.PING, 0, peer.struct.pack("<Q", 7))))
             self.assertEqual(self.frames_until(receiving, peer.PONG)[1], peer.struct.pack("<Q", 7))
@@ -213,6 +225,32 @@ class ScriptedPeer(Case):
         self.socket.send(sending.seal(peer.acknowledgement({receiving.opened + 1000})))
         self.assertIn(b"never sent", self.frames_until(receiving, peer.ERROR)[1])
         server.finish(signal.SIGINT)
+
+    def test_probes_of_larger_datagrams_are_answered(self):
+        server = self.listen("--extended", "auto", "--anyone")
+        sending, receiving = self.connect(server, capabilities=peer.USUAL | peer.LARGE_DATAGRAMS)
+        for size in (1201, 1452, 1501, 4000, 8900):
+            data = peer.struct.pack("<Q", size)
+            self.socket.send(sending.seal(peer.size_probe(data, size)))
+            self.assertEqual(self.frames_until(receiving, peer.SIZE_ANSWER)[1], data)
+        server.finish(signal.SIGINT)
+
+    def test_larger_datagrams_are_for_those_who_have_announced_them(self):
+        for options, capabilities in ((("--max-datagram", "1200"), peer.USUAL | peer.LARGE_DATAGRAMS), ((), peer.USUAL)):
+            server = self.listen("--extended", "auto", "--anyone", *options)
+            sending, receiving = self.connect(server, capabilities=capabilities)
+            for size in (1300, 4000):
+                self.socket.send(sending.seal(peer.size_probe(bytes(8), size)))
+            self.socket.send(sending.seal(peer.frame(peer.PING, 0, bytes(8))))
+            found = []
+            while peer.PONG not in found:
+                datagram = self.socket.recv(9000)
+                try:
+                    found += [variant for variant, _, _, _ in peer.frames(receiving.open(datagram))]
+                except AssertionError:
+                    continue  # a repeat of the ack
+            self.assertNotIn(peer.SIZE_ANSWER, found)
+            server.finish(signal.SIGINT)
 
     def test_as_an_acceptor(self):
         keys = peer.KeyPair()

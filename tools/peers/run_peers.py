@@ -83,7 +83,7 @@ class Godwit:
             address = wait_for(server, r"listening on (\S+)")
             key = wait_for(server, r"public key (\S+)")
             return [self.program, "perf", "client", "--to", address, "--peer-key", key, "--json", "-t", str(seconds),
-                    *self.options]
+                    "--max-datagram", "1200", *self.options]
 
         server_command = [self.program, "perf", "server", "--once", "--bind", f"{self.path.address}:0"]
         result = run_pair(self.path, server_command, client, folder, seconds)
