@@ -83,11 +83,14 @@ class PacketSealer {
   // packets_left().
   [[nodiscard]] bool seal_batch(std::span<PacketToSeal> packets);
 
-  // No packet gets the next nonce. It counts as sealed, so that packets_sealed() goes on to tell the place of the next.
+  // No packet gets the next nonce.
   void leave_one_out() {
     nonces_.skip();
+    ++nonces_taken_;
     ++sealed_;
   }
+  // Nonces of this key so far: the place of the next packet. Unlike packets_sealed() it counts each packet once.
+  [[nodiscard]] std::uint64_t nonces_taken() const { return nonces_taken_; }
 
   // Gives the expanded key's memory back until the next packet (PacketCipher::rest).
   void rest() { cipher_->rest(); }
@@ -96,7 +99,7 @@ class PacketSealer {
   [[nodiscard]] static constexpr std::uint64_t weight(std::size_t bytes) { return 1 + (bytes >> 11); }
   // Packets that may still be sealed before the hard limit.
   [[nodiscard]] std::uint64_t packets_left() const { return hard_limit_ - std::min(hard_limit_, sealed_); }
-  // Packets under this key value, those of earlier sessions included.
+  // Packets under this key value, those of earlier sessions included, each counted by its weight().
   [[nodiscard]] std::uint64_t packets_sealed() const { return sealed_; }
   // The key should be replaced: start nothing new with it.
   [[nodiscard]] bool soft_limit_reached() const { return sealed_ >= soft_limit_; }
@@ -109,6 +112,7 @@ class PacketSealer {
 
   std::unique_ptr<PacketCipher> cipher_;
   NonceCounter nonces_;
+  std::uint64_t nonces_taken_ = 0;
   std::uint64_t sealed_;
   std::uint64_t soft_limit_;
   std::uint64_t hard_limit_;

@@ -142,7 +142,7 @@ std::unique_ptr<PacketSealer> ExtendedKeys::update(const PacketSealer& current) 
   const bool may_begin = !former_ && has(wire::capability::kKeyUpdate);
   if (!peer_is_ahead && !(may_begin && current.soft_limit_reached())) return nullptr;
   ++send_generation_;
-  return next_sealer(current.packets_sealed());
+  return next_sealer(current.nonces_taken());
 }
 
 void ExtendedKeys::on_time(Instant now, Duration grace) {
