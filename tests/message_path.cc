@@ -59,10 +59,10 @@ int main() {
   constexpr int kQuietTurns = 200;
   for (int quiet = 0; quiet < kQuietTurns; ++quiet) {
     const std::uint64_t before =
-        sender->statistics(*connection)->packets_sent + sender->statistics().datagrams_received;
+        sender->statistics(*connection)->packets_sent + sender->statistics()->datagrams_received;
     sender->turn(on_sender, std::chrono::milliseconds(1));
     receiver->turn(on_receiver, std::chrono::milliseconds(1));
-    const std::uint64_t after = sender->statistics(*connection)->packets_sent + sender->statistics().datagrams_received;
+    const std::uint64_t after = sender->statistics(*connection)->packets_sent + sender->statistics()->datagrams_received;
     if (after != before) quiet = 0;
   }
   begin_message();

@@ -12,14 +12,14 @@
 #pragma GCC visibility push(default)
 namespace godwit::v1 {
 
-// A server that knows how to reach the peer of a ticket.
+// A server that knows how to reach the peer of a ticket. It stays as it is.
 struct TicketRendezvous {
   // "192.0.2.7:31337", and 64 hexadecimal digits.
   std::string address;
   std::string public_key;
 };
 
-// What a ticket says; Node::connect() takes it. An Endpoint, or a program of its own mind, connects to the addresses,
+// What a ticket of the present version says; it stays as it is. Node::connect() takes it. An Endpoint, or a program of its own mind, connects to the addresses,
 // once the hosts have been resolve()d, under the key.
 struct Ticket {
   // 64 hexadecimal digits.

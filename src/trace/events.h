@@ -45,6 +45,7 @@ enum class DropReason : std::uint8_t {
   kNoRoom,         // the reassembly budget is used up; the packet is not acknowledged
   kClosed,         // for a connection that has ended
   kNotExtended,    // an intro without an extended session, where the policy demands one
+  kRefusedAddress,  // the application wants nothing from there (transport/peer_filter.h)
   kCount
 };
 [[nodiscard]] std::string_view drop_reason_name(DropReason reason);

@@ -102,6 +102,7 @@ struct EndpointStatistics {
   std::uint64_t datagrams_received = 0;
   std::uint64_t runs_received = 0;
   std::uint64_t connections_opened = 0;  // Connected was said of them
+  std::uint64_t peers_refused = 0;       // Config::filter did not admit their key; counted nowhere else but as handshakes
   CloseCounts connections_closed;        // that had been opened
   std::uint64_t handshakes_started = 0;  // both roles
   std::uint64_t handshakes_succeeded = 0;
