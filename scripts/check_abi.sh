@@ -26,7 +26,9 @@ library() {  # SOURCES BUILD: the library alone, with what abidiff reads
 if [ -z "$tag" ]; then
   echo "check_abi: there is no release yet: against the description"
   library . "$scratch/after"
-  exec python3 -B tools/check_abi_description.py . "$scratch"/after/libgodwit.so
+  code=0
+  python3 -B tools/check_abi_description.py . "$scratch/after/libgodwit.so" || code=$?
+  exit "$code"
 fi
 mkdir "$scratch/release"
 git archive "$tag" | tar -x -C "$scratch/release"

@@ -107,7 +107,8 @@ def cpp_functions(root: pathlib.Path) -> list[str]:
             public = flat(body.split("private:")[0])
             if kind == "class":
                 public = public.split("public:", 1)[1]
-            for function in re.findall(r"(?<![\w~])([a-z]\w*)\((?!\*)[^;]*;", re.sub(r"using [^;]*;|=\s*[^;]*;", ";", public)):
+            public = re.sub(r"using [^;]*;|=\s*[^;]*;", ";", public)
+            for function in re.findall(r"(?<![\w~])([a-z]\w*)\((?!\*)[^;]*;", public):
                 if function not in ("bool", "function", "noexcept", "sizeof", "void"):
                     names.append(f"{name}::{function}")
         for function in re.findall(r"^\[\[nodiscard\]\][^;(]*?(\w+)\(", free, re.M):
@@ -158,7 +159,8 @@ def python_names(root: pathlib.Path) -> tuple[set[str], set[str]]:
                 if isinstance(part, ast.AnnAssign):
                     fields.add(f"{node.name}.{part.target.id}")
     options = (root / "bindings/python/godwit/_options.py").read_text(encoding="utf-8")
-    fields.update("option:" + name for name in re.findall(r'^    "(\w+)"[,:]|[("\s]"(\w+)"(?=[,)])', options, re.M) for name in name if name)
+    for found in re.findall(r'^    "(\w+)"[,:]|[("\s]"(\w+)"(?=[,)])', options, re.M):
+        fields.update("option:" + name for name in found if name)
     return functions, fields
 
 
@@ -212,8 +214,9 @@ def gaps(root: pathlib.Path) -> tuple[list[str], list[tuple[str, str, str]]]:
         for name in reasons:
             if name not in functions and not any(each.startswith(name + "::") for each in functions):
                 problems.append(f"{name} is excused, and does not exist")
-    headers = "".join(without_comments(path.read_text(encoding="utf-8")) for path in (root / "include/godwit").glob("*.h")
-                      if path.name != "godwit_c.h")
+    texts = {path.name: without_comments(path.read_text(encoding="utf-8"))
+             for path in (root / "include/godwit").glob("*.h")}
+    headers = "".join(text for name, text in texts.items() if name != "godwit_c.h")
     for structure, c_structure in STRUCTURES.items():
         own = c_members(root, c_structure)
         for member in members(body_of(headers, rf"struct {structure}\b")):
@@ -230,7 +233,7 @@ def gaps(root: pathlib.Path) -> tuple[list[str], list[tuple[str, str, str]]]:
                 problems.append(f"SendOptions::{member}: Python's Node.send() has no such argument")
             if structure in PYTHON_STRUCTURES and f"{PYTHON_STRUCTURES[structure]}.{wanted}" not in fields:
                 problems.append(f"{structure}::{member}: Python's {PYTHON_STRUCTURES[structure]} has no such field")
-    for structure in re.findall(r"typedef struct (\w+) \{", (root / "include/godwit/godwit_c.h").read_text(encoding="utf-8")):
+    for structure in re.findall(r"typedef struct (\w+) \{", texts["godwit_c.h"]):
         # Fixed for ever, and stated so in the header.
         if structure not in ("godwit_address", "godwit_piece") and "size" not in c_members(root, structure):
             problems.append(f"{structure} does not begin with its size")
@@ -239,12 +242,13 @@ def gaps(root: pathlib.Path) -> tuple[list[str], list[tuple[str, str, str]]]:
 
 def self_test(root: pathlib.Path) -> int:
     names = cpp_functions(root)
-    for known in ("Node::connect", "Node::register_at", "Endpoint::poll_event", "NodeGroup::shut_down", "parse_ticket", "version",
-                  "SecretKey::generate", "Address::parse"):
+    for known in ("Node::connect", "Node::register_at", "Endpoint::poll_event", "NodeGroup::shut_down", "parse_ticket",
+                  "version", "SecretKey::generate", "Address::parse"):
         assert known in names, known
     assert "godwit_node_metrics" in c_functions(root)
     assert {"trace", "admit_key", "bind"} <= c_members(root, "godwit_options"), c_members(root, "godwit_options")
-    assert "admit_key" in members(body_of(without_comments((root / "include/godwit/types.h").read_text()), r"struct Options\b"))
+    types = without_comments((root / "include/godwit/types.h").read_text(encoding="utf-8"))
+    assert "admit_key" in members(body_of(types, r"struct Options\b"))
     C_WITHOUT.pop("NodeGroup")
     PYTHON_WITHOUT.pop("Node::send_pieces")
     problems, _ = gaps(root)

@@ -135,7 +135,7 @@ class Endpoint {
 
  private:
   class __attribute__((visibility("hidden"))) Implementation;
-  explicit Endpoint(std::unique_ptr<Implementation> implementation);
+  __attribute__((visibility("hidden"))) explicit Endpoint(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;
 };
 

@@ -91,7 +91,8 @@ typedef struct godwit_address {
 
 /* Reads "192.0.2.7:31337" and "[2001:db8::1]:31337"; looks up no name. */
 godwit_status godwit_address_parse(const char* text, godwit_address* address);
-/* Writes the same text and a zero; 64 bytes hold any address. GODWIT_TOO_LARGE when `capacity` is less than it needs. */
+/* Writes the same text and a zero; 64 bytes hold any address. GODWIT_TOO_LARGE when `capacity` is less than it needs.
+ */
 godwit_status godwit_address_format(const godwit_address* address, char* text, size_t capacity);
 /* The addresses of "NAME:PORT" or "ADDR:PORT" as texts of at most 63 characters, by the system's resolver, which may
  * take seconds, in its order of preference. At most `capacity` of them; *count is how many there are. */
@@ -324,8 +325,8 @@ godwit_status godwit_node_connect_addresses(godwit_node* node, const char* const
  * found; its hosts are not looked up (godwit_resolve() does, for its addresses). */
 godwit_status godwit_node_connect_ticket(godwit_node* node, const godwit_ticket* ticket, godwit_connected done,
                                          void* context);
-/* Keeps the node findable at a rendezvous, as Node::register_at() has it (node.h). `notice`, which may be null, gets one
- * line each, on the loop's thread. */
+/* Keeps the node findable at a rendezvous, as Node::register_at() has it (node.h). `notice`, which may be null, gets
+ * one line each, on the loop's thread. */
 typedef void (*godwit_notice)(godwit_node* node, const char* text, void* context);
 godwit_status godwit_node_register_at(godwit_node* node, const char* address, const char* public_key,
                                       godwit_notice notice, void* context);
@@ -341,7 +342,7 @@ godwit_status godwit_node_send_pieces(godwit_node* node, godwit_connection conne
 /* False when the message or stream has ended. */
 bool godwit_node_extend_send_limit(godwit_node* node, godwit_connection connection, godwit_message message,
                                    uint64_t limit_bytes);
-/* `code` is a number of the application's, here and where it stands below: it reaches the peer of an extended session. */
+/* `code`, here and below, is a number of the application's: it reaches the peer of an extended session. */
 bool godwit_node_cancel(godwit_node* node, godwit_connection connection, godwit_message message, uint64_t code);
 uint32_t godwit_node_stream_of(const godwit_node* node, godwit_connection connection, godwit_message message);
 bool godwit_node_keep_alive(godwit_node* node, godwit_connection connection, uint32_t stream);
@@ -422,8 +423,8 @@ godwit_status godwit_endpoint_make(const godwit_options* options, const uint8_t 
 void godwit_endpoint_destroy(godwit_endpoint* endpoint);
 godwit_status godwit_endpoint_connect(godwit_endpoint* endpoint, int64_t now, const godwit_address* remote,
                                       const char* public_key, godwit_connection* connection);
-/* Decrypts in place: `bytes` stay until godwit_endpoint_poll_event() has returned false. `local` is the address at which
- * they arrived (IP_PKTINFO), for hosts with several, or null. */
+/* Decrypts in place: `bytes` stay until godwit_endpoint_poll_event() has returned false. `local` is the address at
+ * which they arrived (IP_PKTINFO), for hosts with several, or null. */
 void godwit_endpoint_receive(godwit_endpoint* endpoint, int64_t now, const godwit_address* remote, uint8_t* bytes,
                              size_t length, size_t segment_size, const godwit_address* local);
 void godwit_endpoint_handle_timeout(godwit_endpoint* endpoint, int64_t now);

@@ -32,7 +32,7 @@ struct NodeOptions {
   // pauses of up to 50 us first, "spin" never sleeps: one core for the least latency.
   std::string idle = "spin-block";
   // Of the connections.
-  Options transport;
+  Options transport = {};
 };
 
 class NodeGroup;
@@ -76,8 +76,9 @@ class Node {
   // Keeps this node findable at a rendezvous, until it is closed or the next call, so that a ticket that names the
   // rendezvous leads here: those who ask there are connected to as they connect, through the address translations of
   // both sides. `notice`, which may be empty, is told in one line each when the node is registered, and when the
-  // rendezvous is lost; it is connected to again by itself. Whom Options::admit_key refuses is not connected to. Errors:
-  // kInvalidArgument for what is no rendezvous, kUnsupported where Options::extended is "off" and in a group of shards.
+  // rendezvous is lost; it is connected to again by itself. Whom Options::admit_key refuses is not connected to.
+  // Errors: kInvalidArgument for what is no rendezvous, kUnsupported where Options::extended is "off" and in a group of
+  // shards.
   [[nodiscard]] Result<void> register_at(const TicketRendezvous& rendezvous,
                                          std::function<void(Node&, std::string_view)> notice = {});
 
@@ -180,7 +181,7 @@ class Node {
  private:
   friend class NodeGroup;
   class __attribute__((visibility("hidden"))) Implementation;
-  explicit Node(std::unique_ptr<Implementation> implementation);
+  __attribute__((visibility("hidden"))) explicit Node(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;
 };
 

@@ -24,12 +24,12 @@ struct NodeGroupOptions {
   // Each shard's thread to a processor of its own.
   bool pin_threads = false;
   // As Options::trace: called on the thread of the shard that the record is of, by several threads at once; for the
-  // first record of each shard on the thread that calls open(). The records of one shard are a trace of their own, whose
-  // connection numbers mean nothing in another one's. Empty: no traces.
-  std::function<void(std::size_t shard, std::string_view record)> trace;
+  // first record of each shard on the thread that calls open(). The records of one shard are a trace of their own,
+  // whose connection numbers mean nothing in another one's. Empty: no traces.
+  std::function<void(std::size_t shard, std::string_view record)> trace = {};
   // Of each shard. endpoint_bits_per_second is divided among them, max_inbound_bytes is a bound for all together, and
   // max_connections holds for each. Its functions are called by several threads at once.
-  NodeOptions node;
+  NodeOptions node = {};
 };
 
 // Sums over all shards. The library makes it, and adds members at the end alone.
@@ -94,7 +94,7 @@ class NodeGroup {
 
  private:
   class __attribute__((visibility("hidden"))) Implementation;
-  explicit NodeGroup(std::unique_ptr<Implementation> implementation);
+  __attribute__((visibility("hidden"))) explicit NodeGroup(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;
 };
 

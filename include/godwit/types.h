@@ -149,20 +149,20 @@ struct Options {
   // draft-ietf-quic-qlog-main-schema) on the thread that drives the endpoint; the view is valid during the call. Must
   // not call the endpoint, and must not throw. Empty: no trace is made, and none costs time. A NodeGroup refuses it:
   // NodeGroupOptions::trace says which shard a record is of.
-  std::function<void(std::string_view record)> trace;
+  std::function<void(std::string_view record)> trace = {};
   // Called with each line of a key log, its end included: every symmetric key, in the format that the Wireshark
   // dissector reads (contrib/wireshark). Whoever has the lines can read the sessions. Under the rules of `trace`; the
   // threads of a NodeGroup call it at once. Empty: no key leaves the library.
-  std::function<void(std::string_view line)> key_log;
+  std::function<void(std::string_view line)> key_log = {};
   // Who may connect; both may be empty, which admits everybody who knows this side's key. Under the rules of `trace`;
   // the threads of a NodeGroup call them at once. Connections that this side begins are not asked about.
-  // Asked about the source of a datagram that belongs to no connection, before anything else is done with it; false:
-  // it is dropped, and nothing is ever sent there. Anybody can write any address on a datagram, and cause as many calls.
-  std::function<bool(const Address& remote)> admit_address;
+  // Asked about the source of a datagram that belongs to no connection, before anything else is done with it; false: it
+  // is dropped, and nothing is ever sent there. Anybody can write any address on a datagram, and cause as many calls.
+  std::function<bool(const Address& remote)> admit_address = {};
   // Asked once about each peer that has connected, before the program hears of it: by the public key that it has proved
   // (64 hexadecimal digits), or with an empty text where it has proved none, which is so of every deployed peer. False:
   // the connection is closed, and nothing of it is reported; EndpointStatistics counts it.
-  std::function<bool(std::string_view public_key)> admit_key;
+  std::function<bool(std::string_view public_key)> admit_key = {};
 };
 
 // How one message is sent. Members are only added, as in Options.
@@ -171,10 +171,10 @@ struct SendOptions {
   std::size_t size = sizeof(SendOptions);
   // The message is given up (kFailed) unless it is wholly acknowledged within this time. Absent: it is tried for as
   // long as the connection lives.
-  std::optional<Duration> deadline;
+  std::optional<Duration> deadline = {};
   // Bytes of a stream that may be sent before the first extend_send_limit(): back-pressure by an agreement of the
   // applications. Absent: all of them. Messages that fit one packet ignore it.
-  std::optional<std::uint64_t> send_limit;
+  std::optional<std::uint64_t> send_limit = {};
   // Sent once and never again: lost on the way it fails (kFailed, may_have_arrived), and delays nothing behind it. At
   // most 1106 bytes; not with `stream` or `operations`. With a deadline it is not sent at all once that has passed.
   bool unreliable = false;
@@ -188,7 +188,7 @@ struct SendOptions {
   // As an operations stream, the kind that carries metadata (docs/wire_spec.md section 6.5).
   bool operations = false;
   // At most 1120 bytes; of an operations stream only. The peer gets it as kMetadata.
-  std::optional<std::vector<std::uint8_t>> metadata;
+  std::optional<std::vector<std::uint8_t>> metadata = {};
 };
 
 // Why a connection ended. The values are part of the interface.
@@ -209,8 +209,8 @@ enum class CloseReason : std::uint8_t {
 [[nodiscard]] std::string_view close_reason_name(CloseReason reason);
 
 // What happened. Fields that a kind does not name are empty. `bytes` is valid while the event is being handled (Node),
-// or until poll_event() has returned null (Endpoint), whatever is called or arrives in between. The library makes events
-// and adds members at the end alone: a program that was compiled before reads, and copies, those that it knows.
+// or until poll_event() has returned null (Endpoint), whatever is called or arrives in between. The library makes
+// events and adds members at the end alone: a program that was compiled before reads, and copies, those that it knows.
 struct Event {
   // What happened, and which members tell more. The values are part of the interface; skip those you do not know.
   enum class Kind : std::uint8_t {
@@ -291,16 +291,16 @@ struct Statistics {
 
 // A copy of an endpoint's counters. The library makes it, and adds members at the end alone.
 struct EndpointStatistics {
-  std::uint64_t connections = 0;          // open now
-  std::uint64_t connections_opened = 0;   // became established
-  std::uint64_t connections_closed = 0;   // ended after that
-  std::uint64_t handshakes_started = 0;   // both roles
-  std::uint64_t handshakes_failed = 0;    // ended without a session
-  std::uint64_t connections_evicted = 0;  // closed so that others find a place
-  std::uint64_t evicted_for_memory = 0;   // closed for the memory their inbound streams held
-  std::uint64_t inbound_bytes = 0;        // memory that inbound streams hold now
-  std::uint64_t datagrams_received = 0;   // of every kind
-  std::uint64_t datagrams_dropped = 0;    // that belong to no connection
+  std::uint64_t connections = 0;           // open now
+  std::uint64_t connections_opened = 0;    // became established
+  std::uint64_t connections_closed = 0;    // ended after that
+  std::uint64_t handshakes_started = 0;    // both roles
+  std::uint64_t handshakes_failed = 0;     // ended without a session
+  std::uint64_t connections_evicted = 0;   // closed so that others find a place
+  std::uint64_t evicted_for_memory = 0;    // closed for the memory their inbound streams held
+  std::uint64_t inbound_bytes = 0;         // memory that inbound streams hold now
+  std::uint64_t datagrams_received = 0;    // of every kind
+  std::uint64_t datagrams_dropped = 0;     // that belong to no connection
   std::uint64_t unadmitted_datagrams = 0;  // of these, from addresses that Options::admit_address refused
   std::uint64_t unadmitted_peers = 0;      // closed because Options::admit_key refused their key
 };

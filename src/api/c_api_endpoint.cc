@@ -86,8 +86,8 @@ godwit_status godwit_endpoint_send_borrowed(godwit_endpoint* endpoint, int64_t n
 godwit_status godwit_endpoint_open_stream(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
                                           const godwit_send_options* options, godwit_message* stream) {
   return guarded([&] {
-    return put_message(
-        endpoint->endpoint->open_stream(Duration(now), connection, to_send_options(complete(options))), stream);
+    return put_message(endpoint->endpoint->open_stream(Duration(now), connection, to_send_options(complete(options))),
+                       stream);
   });
 }
 
@@ -102,9 +102,8 @@ bool godwit_endpoint_finish(godwit_endpoint* endpoint, godwit_connection connect
 
 bool godwit_endpoint_extend_send_limit(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
                                        godwit_message message, uint64_t limit_bytes) {
-  return guarded_or(false, [&] {
-    return endpoint->endpoint->extend_send_limit(Duration(now), connection, message, limit_bytes);
-  });
+  return guarded_or(
+      false, [&] { return endpoint->endpoint->extend_send_limit(Duration(now), connection, message, limit_bytes); });
 }
 
 bool godwit_endpoint_cancel(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
@@ -188,7 +187,8 @@ godwit_status godwit_endpoint_remote_address(const godwit_endpoint* endpoint, go
   return GODWIT_OK;
 }
 
-void godwit_endpoint_liveness(const godwit_endpoint* endpoint, godwit_connection connection, godwit_liveness* liveness) {
+void godwit_endpoint_liveness(const godwit_endpoint* endpoint, godwit_connection connection,
+                              godwit_liveness* liveness) {
   guarded_void([&] { write_known_part(to_c(endpoint->endpoint->liveness(connection)), liveness); });
 }
 

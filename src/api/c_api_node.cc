@@ -41,8 +41,10 @@ godwit_status godwit_node_open(const godwit_options* options, const uint8_t secr
     auto opened = Node::open(to_node_options(complete(options)), *key);
     if (!opened) return fail(opened.error());
     std::string address = (*opened)->local_address();
-    *node = new godwit_node{
-        .node = std::move(*opened), .local_address = std::move(address), .public_key = key->public_key(), .metrics = {}};
+    *node = new godwit_node{.node = std::move(*opened),
+                            .local_address = std::move(address),
+                            .public_key = key->public_key(),
+                            .metrics = {}};
     return GODWIT_OK;
   });
 }
@@ -99,7 +101,9 @@ godwit_status godwit_node_register_at(godwit_node* node, const char* address, co
   return guarded([&] {
     std::function<void(Node&, std::string_view)> tell;
     if (notice != nullptr) {
-      tell = [node, notice, context](Node&, std::string_view text) { notice(node, std::string(text).c_str(), context); };
+      tell = [node, notice, context](Node&, std::string_view text) {
+        notice(node, std::string(text).c_str(), context);
+      };
     }
     return to_status(node->node->register_at({.address = address, .public_key = public_key}, std::move(tell)));
   });
@@ -196,8 +200,7 @@ godwit_status godwit_node_set_user_data(godwit_node* node, godwit_connection con
 }
 
 size_t godwit_node_connections(const godwit_node* node, godwit_connection* connections, size_t capacity) {
-  return guarded_or(std::size_t{0},
-                    [&] { return copy_connections(node->node->connections(), connections, capacity); });
+  return guarded_or(std::size_t{0}, [&] { return copy_connections(node->node->connections(), connections, capacity); });
 }
 godwit_status godwit_node_remote_address(const godwit_node* node, godwit_connection connection, char* text,
                                          size_t capacity) {
@@ -246,7 +249,8 @@ int64_t godwit_node_next_timeout(const godwit_node* node) {
 }
 void godwit_node_shut_down(godwit_node* node, godwit_handler handler, void* context, int64_t longest_ns,
                            const char* text) {
-  guarded_void([&] { node->node->shut_down(passes_to(node, handler, context), Duration(longest_ns), text_or(text, {})); });
+  guarded_void(
+      [&] { node->node->shut_down(passes_to(node, handler, context), Duration(longest_ns), text_or(text, {})); });
 }
 void godwit_node_stop(godwit_node* node) {
   node->node->stop();

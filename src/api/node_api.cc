@@ -23,7 +23,8 @@ Result<RendezvousPlace> to_rendezvous_place(const TicketRendezvous& rendezvous) 
 
 // A shard gets no answers from another one's peers, and a rendezvous brings together whoever it likes.
 std::unexpected<Error> not_for_shards() {
-  return std::unexpected(Error{ErrorCode::kUnsupported, "one of several shards uses no rendezvous: open a Node for it"});
+  return std::unexpected(
+      Error{ErrorCode::kUnsupported, "one of several shards uses no rendezvous: open a Node for it"});
 }
 
 // Of a peer that this node is to connect to.

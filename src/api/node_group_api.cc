@@ -127,10 +127,9 @@ Result<void> NodeGroup::connect(std::string_view address, std::string_view publi
 
 Result<void> NodeGroup::shut_down(Duration longest, std::string_view text) {
   for (std::size_t i = 0; i < size(); ++i) {
-    const bool posted = implementation_->shards->post(
-        i, [inner = implementation_->inner[i], longest, words = std::string(text)](::godwit::Node&) {
-          inner->end(longest, words);
-        });
+    const bool posted =
+        implementation_->shards->post(i, [inner = implementation_->inner[i], longest,
+                                          words = std::string(text)](::godwit::Node&) { inner->end(longest, words); });
     if (!posted && !implementation_->shards->has_ended(i)) {
       return std::unexpected(Error{ErrorCode::kWouldBlock, "too many calls wait for a shard"});
     }

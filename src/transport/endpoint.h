@@ -59,8 +59,8 @@ class Endpoint {
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
-  // Who may connect; null: whoever knows this side's key. Asked by the endpoint about those who begin a connection; what
-  // is connected to because a stranger wants it is for the caller to ask about.
+  // Who may connect; null: whoever knows this side's key. Asked by the endpoint about those who begin a connection;
+  // what is connected to because a stranger wants it is for the caller to ask about.
   [[nodiscard]] PeerFilter* filter() const { return config_.filter.get(); }
 
   // --- Inputs ---

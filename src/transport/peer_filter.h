@@ -1,6 +1,6 @@
-// Who may begin a connection here, where the application decides that: asked about addresses before anything is computed
-// for their datagrams, and about the keys that peers have proved before the application hears of them. Connections that
-// this side begins are not asked about.
+// Who may begin a connection here, where the application decides that: asked about addresses before anything is
+// computed for their datagrams, and about the keys that peers have proved before the application hears of them.
+// Connections that this side begins are not asked about.
 #pragma once
 
 #include <optional>

@@ -245,7 +245,8 @@ class Node:
                                             pending.handle), pending)
 
     def connect_ticket(self, ticket: Union[str, Ticket], done: Done) -> None:
-        """The same for the peer of a ticket, through its rendezvous where it names some. Its hosts are not looked up."""
+        """The same for the peer of a ticket, through its rendezvous where it names some. Its hosts are not looked
+        up: resolve() does that."""
         raw = raw_ticket(parse_ticket(ticket) if isinstance(ticket, str) else ticket)
         pending = self._wait_for(done)
         self._check_begun(lib.godwit_node_connect_ticket(self._open(), raw, _on_connected, pending.handle), pending)

@@ -40,7 +40,8 @@ _CALLBACKS: dict[str, tuple[str, Callable[..., Any]]] = {
 }
 
 
-def make_options(bind: str, options: dict[str, Any], on_error: Callable[[BaseException], None]) -> tuple[Any, list[Any]]:
+def make_options(bind: str, options: dict[str, Any],
+                 on_error: Callable[[BaseException], None]) -> tuple[Any, list[Any]]:
     """The structure, and what has to live as long as the node. ``on_error`` gets what a function of the program raises;
     one that should have answered has refused then."""
     raw = ffi.new("godwit_options *")
