@@ -198,7 +198,7 @@ typedef enum godwit_close_reason {
   GODWIT_CLOSE_RESET = 10
 } godwit_close_reason;
 
-/* "idle timeout", as the C++ interface names it; "unknown" for what is no reason. Lives as long as the library. */
+/* "idle time-out", as the C++ interface names it; "unknown" for what is no reason. Lives as long as the library. */
 const char* godwit_close_reason_name(int32_t reason);
 
 /* Fields that a kind does not name are zero or empty. Pointers live until the handler returns (node), or until
@@ -282,15 +282,15 @@ typedef struct godwit_endpoint_statistics {
 
 /* Whether a peer is heard of. Set `size` to sizeof(godwit_liveness) before the call. */
 typedef struct godwit_liveness {
-  size_t size;
+  size_t size;      /* of this structure, as the program knows it */
   bool suspect;     /* the suspect event was reported, and the peer has been silent since */
   char problem[64]; /* what the kernel or ICMP last said about datagrams to it, "port unreachable"; else empty */
 } godwit_liveness;
 
 /* Bytes that are sent end to end with others (..._send_pieces()). It stays as it is. */
 typedef struct godwit_piece {
-  const uint8_t* bytes;
-  size_t length;
+  const uint8_t* bytes; /* `length` of them */
+  size_t length;        /* may be 0 */
 } godwit_piece;
 
 /* ---- A peer with its own event loop ---- */

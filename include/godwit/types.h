@@ -205,7 +205,7 @@ enum class CloseReason : std::uint8_t {
   kEvicted = 9,            // the table was full, and others with fewer connections wanted a place
   kReset = 10,             // the peer has restarted and does not know the connection any more; connect again
 };
-// One lower-case word or two: "idle timeout".
+// In lower-case words, as docs/errors.md has them: "idle time-out". "unknown" for what is no reason.
 [[nodiscard]] std::string_view close_reason_name(CloseReason reason);
 
 // What happened. Fields that a kind does not name are empty. `bytes` is valid while the event is being handled (Node),

@@ -198,18 +198,9 @@ struct Converter {
 }  // namespace
 
 std::string_view close_reason_name(CloseReason reason) {
-  switch (reason) {
-    case CloseReason::kLocal: return "closed here";
-    case CloseReason::kRemote: return "closed by the peer";
-    case CloseReason::kIdleTimeout: return "idle timeout";
-    case CloseReason::kReplaced: return "replaced";
-    case CloseReason::kHandshakeFailed: return "handshake failed";
-    case CloseReason::kKeyExhausted: return "key exhausted";
-    case CloseReason::kUnauthenticated: return "unauthenticated";
-    case CloseReason::kMemory: return "memory";
-    case CloseReason::kProtocolViolation: return "protocol violation";
-    case CloseReason::kEvicted: return "evicted";
-    case CloseReason::kReset: return "reset";
+  for (std::uint8_t i = 0; i < static_cast<std::uint8_t>(::godwit::CloseReason::kCount); ++i) {
+    const auto own = static_cast<::godwit::CloseReason>(i);
+    if (to_public(own) == reason) return ::godwit::close_reason_name(own);
   }
   return "unknown";
 }

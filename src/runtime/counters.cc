@@ -55,7 +55,6 @@ constexpr EndpointCounter kEndpoint[] = {
     {"datagrams_received", &E::datagrams_received, "datagrams of every kind that reached the endpoint"},
     {"runs_received", &E::runs_received, "runs of datagrams that reached the endpoint"},
     {"connections_opened", &E::connections_opened, "connections that were established"},
-    {"peers_refused", &E::peers_refused, "peers closed after the handshake, as their key is not admitted"},
     {"handshakes_started", &E::handshakes_started, "handshakes in both roles"},
     {"handshakes_succeeded", &E::handshakes_succeeded, "handshakes that became sessions"},
     {"handshakes_failed", &E::handshakes_failed, "handshakes that timed out or were refused"},
@@ -69,6 +68,7 @@ constexpr EndpointCounter kEndpoint[] = {
     {"replies_withheld", &E::replies_withheld, "answers kept from unproven addresses that had enough"},
     {"resets_sent", &E::resets_sent, "senders told that their session is unknown here"},
     {"unopenable_withheld", &E::unopenable_withheld, "handshakes withheld beside a session that may be alive"},
+    {"peers_refused", &E::peers_refused, "peers closed after the handshake, as their key is not admitted"},
 };
 static_assert(complete<E, CloseCounts, DropCounts>(kEndpoint));
 
