@@ -30,7 +30,7 @@ static void on_event(godwit_node* node, const godwit_event* event, void* context
     case GODWIT_EVENT_MESSAGE:
       if (connects) {
         printf("%.*s\n", (int)event->length, (const char*)event->bytes);
-        godwit_node_close(node, event->connection, "thank you");
+        godwit_node_close(node, event->connection, "thank you", 0);
       } else if (godwit_node_send(node, event->connection, event->bytes, event->length, NULL, NULL) != GODWIT_OK) {
         fprintf(stderr, "echo_c: not answered: %s\n", godwit_last_error());
       }

@@ -50,11 +50,10 @@ int open_socket(sockaddr_in& local) {
 
 // Everything that is due, one segment a call. What the socket does not take is lost, and sent again by the endpoint.
 void transmit(gw::Endpoint& endpoint, int descriptor) {
-  gw::Transmit run;
-  while (endpoint.poll_transmit(now(), run)) {
-    const sockaddr_in to = to_kernel(run.remote);
-    for (std::size_t at = 0; at < run.bytes.size(); at += run.segment_size) {
-      const gw::ByteView segment = run.bytes.subspan(at, std::min(run.segment_size, run.bytes.size() - at));
+  while (const gw::Transmit* run = endpoint.poll_transmit(now())) {
+    const sockaddr_in to = to_kernel(run->remote);
+    for (std::size_t at = 0; at < run->bytes.size(); at += run->segment_size) {
+      const gw::ByteView segment = run->bytes.subspan(at, std::min(run->segment_size, run->bytes.size() - at));
       (void)sendto(descriptor, segment.data(), segment.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
     }
   }
@@ -90,20 +89,20 @@ int main(int count, char** words) {
   std::array<std::uint8_t, 2048> buffer;
   while (true) {
     // Events first, for their bytes die with the next input; they may lead to something to transmit.
-    gw::Event event;
     bool ended = false;
-    while (endpoint.poll_event(event)) {
-      if (event.kind == gw::Event::Kind::kConnected && dials) {
+    while (const gw::Event* event = endpoint.poll_event()) {
+      if (event->kind == gw::Event::Kind::kConnected && dials) {
         const std::string_view text = words[3];
-        (void)endpoint.send(now(), event.connection, {text.begin(), text.end()});
-      } else if (event.kind == gw::Event::Kind::kMessage && !dials) {
-        (void)endpoint.send(now(), event.connection, {event.bytes.begin(), event.bytes.end()});
-      } else if (event.kind == gw::Event::Kind::kMessage) {
-        std::printf("%.*s\n", static_cast<int>(event.bytes.size()), reinterpret_cast<const char*>(event.bytes.data()));
-        endpoint.close(now(), event.connection, "thank you");
-      } else if (event.kind == gw::Event::Kind::kClosed && dials) {
+        (void)endpoint.send(now(), event->connection, {text.begin(), text.end()});
+      } else if (event->kind == gw::Event::Kind::kMessage && !dials) {
+        (void)endpoint.send(now(), event->connection, {event->bytes.begin(), event->bytes.end()});
+      } else if (event->kind == gw::Event::Kind::kMessage) {
+        std::printf("%.*s\n", static_cast<int>(event->bytes.size()),
+                    reinterpret_cast<const char*>(event->bytes.data()));
+        endpoint.close(now(), event->connection, "thank you");
+      } else if (event->kind == gw::Event::Kind::kClosed && dials) {
         ended = true;
-        if (event.text != "thank you") return fail(event.text);
+        if (event->text != "thank you") return fail(event->text);
       }
     }
     transmit(endpoint, descriptor);

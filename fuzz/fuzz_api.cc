@@ -57,12 +57,13 @@ void use(v1::Endpoint& endpoint, Input& input) {
   v1::Duration now = std::chrono::hours{1};
   v1::ConnectionId connection = 0;
   const auto drain = [&] {
-    v1::Event event;
-    while (endpoint.poll_event(event)) {
+    while (endpoint.poll_event() != nullptr) {
     }
-    v1::Transmit transmit;
-    for (int i = 0; i < 100 && endpoint.poll_transmit(now, transmit); ++i)
-      GODWIT_ASSERT(transmit.segment_size > 0 && !transmit.bytes.empty());
+    for (int i = 0; i < 100; ++i) {
+      const v1::Transmit* const transmit = endpoint.poll_transmit(now);
+      if (transmit == nullptr) break;
+      GODWIT_ASSERT(transmit->segment_size > 0 && !transmit->bytes.empty());
+    }
   };
   for (int step = 0; step < 24 && !input.empty(); ++step) {
     switch (input.below(8)) {

@@ -57,13 +57,14 @@ int main() {
   if (!until(connected)) return 3;
   // The handshake's last packets and the first pings would travel with the message.
   constexpr int kQuietTurns = 200;
+  const auto moved = [&] {
+    return sender->statistics(*connection)->packets_sent + sender->statistics()->datagrams_received;
+  };
   for (int quiet = 0; quiet < kQuietTurns; ++quiet) {
-    const std::uint64_t before =
-        sender->statistics(*connection)->packets_sent + sender->statistics().datagrams_received;
+    const std::uint64_t before = moved();
     sender->turn(on_sender, std::chrono::milliseconds(1));
     receiver->turn(on_receiver, std::chrono::milliseconds(1));
-    const std::uint64_t after = sender->statistics(*connection)->packets_sent + sender->statistics().datagrams_received;
-    if (after != before) quiet = 0;
+    if (moved() != before) quiet = 0;
   }
   begin_message();
   if (!sender->send(*connection, std::vector<std::uint8_t>(100, 7))) return 4;

@@ -3,7 +3,7 @@
 // fork(): in a child, poll_transmit() aborts, as the parent goes on with the same keys and nonces.
 //
 //   on input:        receive(now, …), or handle_timeout(now) when next_timeout() has come
-//   after any input: while (poll_event(event)) …;  while (poll_transmit(now, …)) send it
+//   after any input: while (event = poll_event()) …;  while (run = poll_transmit(now)) send it
 #pragma once
 
 #include <memory>
@@ -17,23 +17,8 @@
 #pragma GCC visibility push(default)
 namespace godwit::v1 {
 
-// A UDP address without text: IPv4 in the first four octets. `scope_id` is the number of the interface of a link-local
-// IPv6 address (sin6_scope_id); 0 for all others.
-struct Address {
-  // In network order; the port and the scope in the machine's.
-  std::array<std::uint8_t, 16> octets{};
-  std::uint16_t port = 0;
-  bool ipv6 = false;
-  std::uint32_t scope_id = 0;
-
-  // Reads "192.0.2.7:31337", "[2001:db8::1]:31337" and "[fe80::1%3]:31337". No name of a host or of an interface is
-  // looked up. Nothing if the text is no address.
-  [[nodiscard]] static std::optional<Address> parse(std::string_view text);
-  // As parse() reads it.
-  [[nodiscard]] std::string to_string() const;
-};
-
 // One peer's datagrams end to end: each of `segment_size` bytes, the last one perhaps shorter. What UDP_SEGMENT takes.
+// The library makes it, and adds members at the end alone.
 struct Transmit {
   // The peer.
   Address remote;
@@ -60,7 +45,7 @@ class Endpoint {
   // table is full.
   [[nodiscard]] Result<ConnectionId> connect(Duration now, const Address& remote, std::string_view public_key);
   // `bytes` may hold several datagrams of one peer end to end (UDP_GRO), each of `segment_size`. They are decrypted in
-  // place, and events point into them: they must stay until poll_event() has returned false. The same holds for each of
+  // place, and events point into them: they must stay until poll_event() has returned null. The same holds for each of
   // several calls without polling in between. `local` is the address at which they arrived (IP_PKTINFO), for hosts with
   // several; answers leave from there (Transmit::local).
   void receive(Duration now, const Address& remote, MutableBytes bytes, std::size_t segment_size,
@@ -124,10 +109,10 @@ class Endpoint {
   // A number of the application's, which comes with each event of the connection. Errors: kNotFound.
   [[nodiscard]] Result<void> set_user_data(ConnectionId connection, std::uint64_t user_data);
 
-  // The next run to send; its bytes are valid until the next call. False when there is nothing to send now.
-  [[nodiscard]] bool poll_transmit(Duration now, Transmit& transmit);
-  // False when nothing has happened.
-  [[nodiscard]] bool poll_event(Event& event);
+  // The next run to send, valid until the next call with its bytes. Null when there is nothing to send now.
+  [[nodiscard]] const Transmit* poll_transmit(Duration now);
+  // What happened next, valid until the next call; its bytes until this has returned null. Null when nothing has.
+  [[nodiscard]] const Event* poll_event();
   // When handle_timeout() wants to be called; nothing: only after input.
   [[nodiscard]] std::optional<Duration> next_timeout() const;
   // For a loop with nothing to do: prepares a handshake to come, which takes some 40 us and saves as much when it
@@ -140,8 +125,10 @@ class Endpoint {
   [[nodiscard]] std::vector<ConnectionId> connections() const;
   // Of a connection that has not ended.
   [[nodiscard]] std::optional<Address> remote_address(ConnectionId connection) const;
-  [[nodiscard]] std::optional<Statistics> statistics(ConnectionId connection) const;
-  [[nodiscard]] EndpointStatistics statistics() const;
+  // A copy; null of a connection that has ended.
+  [[nodiscard]] std::shared_ptr<const Statistics> statistics(ConnectionId connection) const;
+  // A copy; never null.
+  [[nodiscard]] std::shared_ptr<const EndpointStatistics> statistics() const;
   // Every counter, and the path of up to 256 connections, in the text format that Prometheus reads (version 0.0.4),
   // with the addresses of the peers. For a page that the application serves; docs/observability.md lists the names.
   [[nodiscard]] std::string metrics() const;
@@ -152,7 +139,7 @@ class Endpoint {
 
  private:
   class __attribute__((visibility("hidden"))) Implementation;
-  explicit Endpoint(std::unique_ptr<Implementation> implementation);
+  __attribute__((visibility("hidden"))) explicit Endpoint(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;
 };
 

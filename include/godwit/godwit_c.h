@@ -79,6 +79,25 @@ godwit_status godwit_ticket_parse(const char* text, godwit_ticket* ticket);
 /* Writes the text and a zero; 1024 bytes hold any ticket. GODWIT_TOO_LARGE when `capacity` is less than it needs. */
 godwit_status godwit_ticket_format(const godwit_ticket* ticket, char* text, size_t capacity);
 
+/* ---- Addresses ---- */
+
+/* A UDP address: IPv4 in the first four octets. It stays as it is. */
+typedef struct godwit_address {
+  uint8_t octets[16]; /* in network order */
+  uint32_t scope_id;  /* the interface of a link-local IPv6 address; 0 otherwise */
+  uint16_t port;      /* in the order of the machine, as the scope */
+  bool ipv6;          /* else the last twelve octets are zero */
+} godwit_address;
+
+/* Reads "192.0.2.7:31337" and "[2001:db8::1]:31337"; looks up no name. */
+godwit_status godwit_address_parse(const char* text, godwit_address* address);
+/* Writes the same text and a zero; 64 bytes hold any address. GODWIT_TOO_LARGE when `capacity` is less than it needs.
+ */
+godwit_status godwit_address_format(const godwit_address* address, char* text, size_t capacity);
+/* The addresses of "NAME:PORT" or "ADDR:PORT" as texts of at most 63 characters, by the system's resolver, which may
+ * take seconds, in its order of preference. At most `capacity` of them; *count is how many there are. */
+godwit_status godwit_resolve(const char* name_and_port, char (*addresses)[64], size_t capacity, size_t* count);
+
 /* ---- Options ---- */
 
 /* Set by godwit_options_init(), then changed as wanted. Texts are read during the call that takes the options. */
@@ -113,6 +132,14 @@ typedef struct godwit_options {
   void (*key_log)(const char* line, size_t length, void* context);
   void* key_log_context;
   uint64_t max_datagram_bytes; /* of extended sessions, where path and peer carry it: 1200 to 8900; 1200: none larger */
+  /* Who may connect, as Options::admit_address and admit_key have it (types.h); must not call the library. Null:
+   * everybody who knows this side's key. The first is asked about the source of a datagram that belongs to no
+   * connection: false drops it in silence. The second about each peer that has connected, by the 64 hexadecimal digits
+   * of the key that it has proved, empty where it has proved none: false closes the connection, unreported. */
+  bool (*admit_address)(const godwit_address* remote, void* context);
+  void* admit_address_context;
+  bool (*admit_key)(const char* public_key, void* context);
+  void* admit_key_context;
 } godwit_options;
 
 /* Fills in the defaults. `size` is sizeof(godwit_options). */
@@ -172,6 +199,9 @@ typedef enum godwit_close_reason {
   GODWIT_CLOSE_RESET = 10
 } godwit_close_reason;
 
+/* "idle time-out", as the C++ interface names it; "unknown" for what is no reason. Lives as long as the library. */
+const char* godwit_close_reason_name(int32_t reason);
+
 /* Fields that a kind does not name are zero or empty. Pointers live until the handler returns (node), or until
  * godwit_endpoint_poll_event() has returned false (endpoint); texts of an endpoint's event until the next one. */
 typedef struct godwit_event {
@@ -196,7 +226,7 @@ typedef struct godwit_event {
   const char* observed; /* never null */
   const char* text;     /* never null */
   const char* peer_key; /* never null: what the peer has proved, 64 hexadecimal digits; empty if nothing */
-  uint64_t code;        /* given to ..._close_with_code() by the side that closed */
+  uint64_t code;        /* given to ..._close() by the side that closed */
   bool extended;        /* the connection is an extended session */
 } godwit_event;
 
@@ -230,6 +260,9 @@ typedef struct godwit_statistics {
   char cipher[32];
   uint64_t datagram_bytes;
   uint64_t max_unreliable_bytes;
+  char form[16];
+  char fallback[64];
+  uint64_t key_updates;
 } godwit_statistics;
 
 /* The same of all connections of an endpoint. */
@@ -246,7 +279,22 @@ typedef struct godwit_endpoint_statistics {
   uint64_t inbound_bytes;
   uint64_t datagrams_received;
   uint64_t datagrams_dropped;
+  uint64_t unadmitted_datagrams;
+  uint64_t unadmitted_peers;
 } godwit_endpoint_statistics;
+
+/* Whether a peer is heard of. Set `size` to sizeof(godwit_liveness) before the call. */
+typedef struct godwit_liveness {
+  size_t size;      /* of this structure, as the program knows it */
+  bool suspect;     /* the suspect event was reported, and the peer has been silent since */
+  char problem[64]; /* what the kernel or ICMP last said about datagrams to it, "port unreachable"; else empty */
+} godwit_liveness;
+
+/* Bytes that are sent end to end with others (..._send_pieces()). It stays as it is. */
+typedef struct godwit_piece {
+  const uint8_t* bytes; /* `length` of them */
+  size_t length;        /* may be 0 */
+} godwit_piece;
 
 /* ---- A peer with its own event loop ---- */
 
@@ -261,6 +309,8 @@ godwit_status godwit_node_open(const godwit_options* options, const uint8_t secr
 void godwit_node_destroy(godwit_node* node);
 /* "192.0.2.7:31337". Lives as long as the node. */
 const char* godwit_node_local_address(const godwit_node* node);
+/* The 64 hexadecimal digits of the own public key. Lives as long as the node. */
+const char* godwit_node_public_key(const godwit_node* node);
 
 /* `address` is "ADDR:PORT"; `public_key` 64 hexadecimal digits. An event tells the outcome. */
 godwit_status godwit_node_connect(godwit_node* node, const char* address, const char* public_key,
@@ -271,19 +321,35 @@ godwit_status godwit_node_connect(godwit_node* node, const char* address, const 
 typedef void (*godwit_connected)(godwit_node* node, godwit_status status, godwit_connection connection, void* context);
 godwit_status godwit_node_connect_by_name(godwit_node* node, const char* name_and_port, const char* public_key,
                                           godwit_connected done, void* context);
+/* The same for addresses that are known, `count` of them. */
+godwit_status godwit_node_connect_addresses(godwit_node* node, const char* const* addresses, size_t count,
+                                            const char* public_key, godwit_connected done, void* context);
+/* The same for the peer of a ticket, as Node::connect() has it (node.h): its rendezvous are asked where the peer can be
+ * found; its hosts are not looked up (godwit_resolve() does, for its addresses). */
+godwit_status godwit_node_connect_ticket(godwit_node* node, const godwit_ticket* ticket, godwit_connected done,
+                                         void* context);
+/* Keeps the node findable at a rendezvous, as Node::register_at() has it (node.h). `notice`, which may be null, gets
+ * one line each, on the loop's thread. */
+typedef void (*godwit_notice)(godwit_node* node, const char* text, void* context);
+godwit_status godwit_node_register_at(godwit_node* node, const char* address, const char* public_key,
+                                      godwit_notice notice, void* context);
 /* Copies `bytes`. *message may be null when nobody asks for the outcome. On an error nothing was queued. */
 godwit_status godwit_node_send(godwit_node* node, godwit_connection connection, const uint8_t* bytes, size_t length,
                                const godwit_send_options* options, godwit_message* message);
 /* Borrows `bytes`: they stay alive and unchanged until the acknowledged or failed event names the message. */
 godwit_status godwit_node_send_borrowed(godwit_node* node, godwit_connection connection, const uint8_t* bytes,
                                         size_t length, const godwit_send_options* options, godwit_message* message);
+/* Copies the pieces end to end. */
+godwit_status godwit_node_send_pieces(godwit_node* node, godwit_connection connection, const godwit_piece* pieces,
+                                      size_t count, const godwit_send_options* options, godwit_message* message);
 /* False when the message or stream has ended. */
 bool godwit_node_extend_send_limit(godwit_node* node, godwit_connection connection, godwit_message message,
                                    uint64_t limit_bytes);
-bool godwit_node_cancel(godwit_node* node, godwit_connection connection, godwit_message message);
+/* `code`, here and below, is a number of the application's: it reaches the peer of an extended session. */
+bool godwit_node_cancel(godwit_node* node, godwit_connection connection, godwit_message message, uint64_t code);
 uint32_t godwit_node_stream_of(const godwit_node* node, godwit_connection connection, godwit_message message);
 bool godwit_node_keep_alive(godwit_node* node, godwit_connection connection, uint32_t stream);
-bool godwit_node_stop_receiving(godwit_node* node, godwit_connection connection, uint32_t stream);
+bool godwit_node_stop_receiving(godwit_node* node, godwit_connection connection, uint32_t stream, uint64_t code);
 /* A stream of unknown length, as Node::open_stream(), append() and finish() have it (node.h); extended sessions. */
 godwit_status godwit_node_open_stream(godwit_node* node, godwit_connection connection,
                                       const godwit_send_options* options, godwit_message* stream);
@@ -294,25 +360,24 @@ bool godwit_node_finish(godwit_node* node, godwit_connection connection, godwit_
 void godwit_node_consume(godwit_node* node, godwit_connection connection, uint32_t stream, uint64_t bytes);
 bool godwit_node_pause(godwit_node* node, godwit_connection connection, uint32_t stream);
 bool godwit_node_resume(godwit_node* node, godwit_connection connection, uint32_t stream);
-/* Cancelling and stopping with a number of the application's, which reaches the peer of an extended session. */
-bool godwit_node_cancel_with_code(godwit_node* node, godwit_connection connection, godwit_message message,
-                                  uint64_t code);
-bool godwit_node_stop_receiving_with_code(godwit_node* node, godwit_connection connection, uint32_t stream,
-                                          uint64_t code);
 godwit_status godwit_node_ping(godwit_node* node, godwit_connection connection);
 godwit_status godwit_node_reconnect(godwit_node* node, godwit_connection connection);
 /* Ends a connection at once; `text` for the peer, or null. */
-void godwit_node_close(godwit_node* node, godwit_connection connection, const char* text);
-/* The same with a number of the application's, which reaches the peer of an extended session. */
-void godwit_node_close_with_code(godwit_node* node, godwit_connection connection, const char* text, uint64_t code);
+void godwit_node_close(godwit_node* node, godwit_connection connection, const char* text, uint64_t code);
 /* The same once every queued message has been acknowledged or has failed, at the latest after `longest_ns`. */
 godwit_status godwit_node_close_when_sent(godwit_node* node, godwit_connection connection, int64_t longest_ns,
-                                          const char* text);
+                                          const char* text, uint64_t code);
 godwit_status godwit_node_set_congestion(godwit_node* node, godwit_connection connection, const char* name);
 /* 0: no limit. */
 godwit_status godwit_node_set_rate_limit(godwit_node* node, godwit_connection connection, uint64_t bits_per_second);
 /* A number that comes with each event of the connection. */
 godwit_status godwit_node_set_user_data(godwit_node* node, godwit_connection connection, uint64_t user_data);
+/* Those that have not ended: at most `capacity` of them are written; how many there are is returned. */
+size_t godwit_node_connections(const godwit_node* node, godwit_connection* connections, size_t capacity);
+/* Of a connection that has not ended; 64 bytes hold any address. */
+godwit_status godwit_node_remote_address(const godwit_node* node, godwit_connection connection, char* text,
+                                         size_t capacity);
+void godwit_node_liveness(const godwit_node* node, godwit_connection connection, godwit_liveness* liveness);
 godwit_status godwit_node_statistics(const godwit_node* node, godwit_connection connection,
                                      godwit_statistics* statistics);
 void godwit_node_endpoint_statistics(const godwit_node* node, godwit_endpoint_statistics* statistics);
@@ -341,26 +406,19 @@ godwit_status godwit_node_post(godwit_node* node, void (*call)(godwit_node* node
 
 typedef struct godwit_endpoint godwit_endpoint;
 
-/* A UDP address: IPv4 in the first four octets. */
-typedef struct godwit_address {
-  uint8_t octets[16]; /* in network order */
-  uint32_t scope_id;  /* the interface of a link-local IPv6 address; 0 otherwise */
-  uint16_t port;      /* in the order of the machine, as the scope */
-  bool ipv6;          /* else the last twelve octets are zero */
-} godwit_address;
-
 /* One peer's datagrams end to end, each of `segment_size` bytes, the last one perhaps shorter: what UDP_SEGMENT takes.
  */
 typedef struct godwit_transmit {
+  size_t size; /* of this structure: set it to sizeof(godwit_transmit) before each call; as much is filled in */
   /* The peer, and `length` bytes for it. */
   godwit_address remote;
   const uint8_t* bytes;
   size_t length;
   size_t segment_size;
+  /* The address to send from, where godwit_endpoint_receive() was told at which one the peer's datagrams arrive. */
+  bool has_local;
+  godwit_address local;
 } godwit_transmit;
-
-/* Reads "192.0.2.7:31337" and "[2001:db8::1]:31337"; looks up no name. */
-godwit_status godwit_address_parse(const char* text, godwit_address* address);
 
 /* Times are nanoseconds on a clock of the caller's that never goes back. */
 godwit_status godwit_endpoint_make(const godwit_options* options, const uint8_t secret[32], godwit_endpoint** endpoint);
@@ -368,24 +426,63 @@ godwit_status godwit_endpoint_make(const godwit_options* options, const uint8_t 
 void godwit_endpoint_destroy(godwit_endpoint* endpoint);
 godwit_status godwit_endpoint_connect(godwit_endpoint* endpoint, int64_t now, const godwit_address* remote,
                                       const char* public_key, godwit_connection* connection);
-/* Decrypts in place: `bytes` stay until godwit_endpoint_poll_event() has returned false. */
+/* Decrypts in place: `bytes` stay until godwit_endpoint_poll_event() has returned false. `local` is the address at
+ * which they arrived (IP_PKTINFO), for hosts with several, or null. */
 void godwit_endpoint_receive(godwit_endpoint* endpoint, int64_t now, const godwit_address* remote, uint8_t* bytes,
-                             size_t length, size_t segment_size);
+                             size_t length, size_t segment_size, const godwit_address* local);
 void godwit_endpoint_handle_timeout(godwit_endpoint* endpoint, int64_t now);
 /* Copies `bytes`. */
 godwit_status godwit_endpoint_send(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
                                    const uint8_t* bytes, size_t length, const godwit_send_options* options,
                                    godwit_message* message);
+/* What follows does what the function of the same name does for a node (above), or that of Endpoint (endpoint.h). */
+godwit_status godwit_endpoint_send_pieces(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
+                                          const godwit_piece* pieces, size_t count, const godwit_send_options* options,
+                                          godwit_message* message);
+godwit_status godwit_endpoint_send_borrowed(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
+                                            const uint8_t* bytes, size_t length, const godwit_send_options* options,
+                                            godwit_message* message);
+bool godwit_endpoint_extend_send_limit(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
+                                       godwit_message message, uint64_t limit_bytes);
 bool godwit_endpoint_cancel(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
-                            godwit_message message);
-void godwit_endpoint_close(godwit_endpoint* endpoint, int64_t now, godwit_connection connection, const char* text);
-/* The same with a number of the application's, which reaches the peer of an extended session. */
-void godwit_endpoint_close_with_code(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
-                                     const char* text, uint64_t code);
+                            godwit_message message, uint64_t code);
+uint32_t godwit_endpoint_stream_of(const godwit_endpoint* endpoint, godwit_connection connection,
+                                   godwit_message message);
+bool godwit_endpoint_keep_alive(godwit_endpoint* endpoint, int64_t now, godwit_connection connection, uint32_t stream);
+bool godwit_endpoint_stop_receiving(godwit_endpoint* endpoint, godwit_connection connection, uint32_t stream,
+                                    uint64_t code);
+godwit_status godwit_endpoint_open_stream(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
+                                          const godwit_send_options* options, godwit_message* stream);
+godwit_status godwit_endpoint_append(godwit_endpoint* endpoint, godwit_connection connection, godwit_message stream,
+                                     const uint8_t* bytes, size_t length);
+bool godwit_endpoint_finish(godwit_endpoint* endpoint, godwit_connection connection, godwit_message stream);
+void godwit_endpoint_consume(godwit_endpoint* endpoint, godwit_connection connection, uint32_t stream, uint64_t bytes);
+bool godwit_endpoint_pause(godwit_endpoint* endpoint, godwit_connection connection, uint32_t stream);
+bool godwit_endpoint_resume(godwit_endpoint* endpoint, godwit_connection connection, uint32_t stream);
+godwit_status godwit_endpoint_ping(godwit_endpoint* endpoint, int64_t now, godwit_connection connection);
+godwit_status godwit_endpoint_reconnect(godwit_endpoint* endpoint, int64_t now, godwit_connection connection);
+void godwit_endpoint_close(godwit_endpoint* endpoint, int64_t now, godwit_connection connection, const char* text,
+                           uint64_t code);
+void godwit_endpoint_close_all(godwit_endpoint* endpoint, int64_t now, const char* text);
+godwit_status godwit_endpoint_set_congestion(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
+                                             const char* name);
+godwit_status godwit_endpoint_set_rate_limit(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
+                                             uint64_t bits_per_second);
 godwit_status godwit_endpoint_set_user_data(godwit_endpoint* endpoint, godwit_connection connection,
                                             uint64_t user_data);
+/* The 64 hexadecimal digits of the own public key. Lives as long as the endpoint. */
+const char* godwit_endpoint_public_key(const godwit_endpoint* endpoint);
+size_t godwit_endpoint_connections(const godwit_endpoint* endpoint, godwit_connection* connections, size_t capacity);
+/* GODWIT_NOT_FOUND for a connection that has ended. */
+godwit_status godwit_endpoint_remote_address(const godwit_endpoint* endpoint, godwit_connection connection,
+                                             godwit_address* remote);
 godwit_status godwit_endpoint_connection_statistics(const godwit_endpoint* endpoint, godwit_connection connection,
                                                     godwit_statistics* statistics);
+void godwit_endpoint_statistics_of(const godwit_endpoint* endpoint, godwit_endpoint_statistics* statistics);
+godwit_status godwit_endpoint_metrics(godwit_endpoint* endpoint, const char** text);
+void godwit_endpoint_liveness(const godwit_endpoint* endpoint, godwit_connection connection, godwit_liveness* liveness);
+/* Connections whose peer has not answered the close packet yet: worth a second of turns before the socket closes. */
+size_t godwit_endpoint_closing_count(const godwit_endpoint* endpoint);
 /* False when there is nothing to send now. The bytes live until the next call. */
 bool godwit_endpoint_poll_transmit(godwit_endpoint* endpoint, int64_t now, godwit_transmit* transmit);
 /* False when nothing has happened. Set event->size to sizeof(godwit_event) before. */

@@ -17,10 +17,10 @@
 #pragma GCC visibility push(default)
 namespace godwit::v1 {
 
-// How a Node works: its transport, its socket and its loop.
+// How a Node works: its transport, its socket and its loop. Members are only added, as in Options.
 struct NodeOptions {
-  // Of the connections.
-  Options transport;
+  // Of this structure as the program was compiled; not to be set.
+  std::size_t size = sizeof(NodeOptions);
   // "ADDR:PORT"; port 0 lets the system choose. "[::]:31337" takes IPv4 too. A link-local address names its interface:
   // "[fe80::1%eth0]:31337".
   std::string bind = "[::]:0";
@@ -31,6 +31,8 @@ struct NodeOptions {
   // What the loop does when there is nothing to do: "block" sleeps in the kernel, "spin-block" polls the socket through
   // pauses of up to 50 us first, "spin" never sleeps: one core for the least latency.
   std::string idle = "spin-block";
+  // Of the connections.
+  Options transport = {};
 };
 
 class NodeGroup;
@@ -55,7 +57,8 @@ class Node {
   // Connects to `address` ("192.0.2.7:31337", "[fe80::1%eth0]:31337"), whose peer is known by its public key (64
   // hexadecimal digits). A wildcard address means loopback. kConnected or kClosed follows. An existing connection to
   // the same address is closed in favour of the new one (CloseReason::kReplaced). A group's Node connects to the peers
-  // of its own shard only (node_group.h). Errors: kInvalidArgument, kWouldBlock when the connection table is full.
+  // of its own shard only (node_group.h), by each of these functions, and to no rendezvous where there are several
+  // shards. Errors: kInvalidArgument, kWouldBlock when the connection table is full.
   [[nodiscard]] Result<ConnectionId> connect(std::string_view address, std::string_view public_key);
   // The same for a peer with several addresses, as RFC 8305 does: the next one is tried after 250 ms, or as soon as an
   // attempt fails; the first that answers wins. `then` is called once, on the loop's thread: with the winner just
@@ -73,8 +76,9 @@ class Node {
   // Keeps this node findable at a rendezvous, until it is closed or the next call, so that a ticket that names the
   // rendezvous leads here: those who ask there are connected to as they connect, through the address translations of
   // both sides. `notice`, which may be empty, is told in one line each when the node is registered, and when the
-  // rendezvous is lost; it is connected to again by itself. Errors: kInvalidArgument for what is no rendezvous,
-  // kUnsupported where Options::extended is "off".
+  // rendezvous is lost; it is connected to again by itself. Whom Options::admit_key refuses is not connected to.
+  // Errors: kInvalidArgument for what is no rendezvous, kUnsupported where Options::extended is "off" and in a group of
+  // shards.
   [[nodiscard]] Result<void> register_at(const TicketRendezvous& rendezvous,
                                          std::function<void(Node&, std::string_view)> notice = {});
 
@@ -143,8 +147,10 @@ class Node {
   [[nodiscard]] std::vector<ConnectionId> connections() const;
   // Of a connection that has not ended; else empty.
   [[nodiscard]] std::string remote_address(ConnectionId connection) const;
-  [[nodiscard]] std::optional<Statistics> statistics(ConnectionId connection) const;
-  [[nodiscard]] EndpointStatistics statistics() const;
+  // A copy; null of a connection that has ended.
+  [[nodiscard]] std::shared_ptr<const Statistics> statistics(ConnectionId connection) const;
+  // A copy; never null.
+  [[nodiscard]] std::shared_ptr<const EndpointStatistics> statistics() const;
   // Every counter, and the path of up to 256 connections, in the text format that Prometheus reads (version 0.0.4),
   // with the addresses of the peers. For a page that the application serves; docs/observability.md lists the names.
   [[nodiscard]] std::string metrics() const;
@@ -175,7 +181,7 @@ class Node {
  private:
   friend class NodeGroup;
   class __attribute__((visibility("hidden"))) Implementation;
-  explicit Node(std::unique_ptr<Implementation> implementation);
+  __attribute__((visibility("hidden"))) explicit Node(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;
 };
 

@@ -15,17 +15,24 @@
 #pragma GCC visibility push(default)
 namespace godwit::v1 {
 
-// How a group works.
+// How a group works. Members are only added, as in Options.
 struct NodeGroupOptions {
-  // Of each shard. endpoint_bits_per_second is divided among them; max_connections holds for each.
-  NodeOptions node;
+  // Of this structure as the program was compiled; not to be set.
+  std::size_t size = sizeof(NodeGroupOptions);
   // 0: one for each processor. At most 64.
   std::size_t shards = 0;
   // Each shard's thread to a processor of its own.
   bool pin_threads = false;
+  // As Options::trace: called on the thread of the shard that the record is of, by several threads at once; for the
+  // first record of each shard on the thread that calls open(). The records of one shard are a trace of their own,
+  // whose connection numbers mean nothing in another one's. Empty: no traces.
+  std::function<void(std::size_t shard, std::string_view record)> trace = {};
+  // Of each shard. endpoint_bits_per_second is divided among them, max_inbound_bytes is a bound for all together, and
+  // max_connections holds for each. Its functions are called by several threads at once.
+  NodeOptions node = {};
 };
 
-// Sums over all shards.
+// Sums over all shards. The library makes it, and adds members at the end alone.
 struct GroupStatistics {
   std::vector<std::size_t> connections;  // open, by shard
   // Counted since the start: connections that were established and that ended, what the sockets moved, and datagrams
@@ -40,6 +47,8 @@ struct GroupStatistics {
   // Datagrams that reached another shard's socket and were passed on, and those for which there was no room.
   std::uint64_t forwarded_datagrams = 0;
   std::uint64_t refused_datagrams = 0;
+  // Peers that were closed because Options::admit_key refused their key.
+  std::uint64_t unadmitted_peers = 0;
 };
 
 // One Node for each of several threads, all on one port.
@@ -48,7 +57,7 @@ class NodeGroup {
   // Called on the thread of the shard that the event happened on.
   using Handler = std::function<void(Node&, const Event&)>;
 
-  // Errors: those of Node::open, and kInvalidArgument for too many shards or the back end "connected".
+  // Errors: those of Node::open, and kInvalidArgument for too many shards, the back end "connected" or Options::trace.
   [[nodiscard]] static Result<std::unique_ptr<NodeGroup>> open(const NodeGroupOptions& options, const SecretKey& key);
   // After run() has returned. Closes all sockets.
   ~NodeGroup();
@@ -71,6 +80,9 @@ class NodeGroup {
   // calls wait.
   [[nodiscard]] Result<void> connect(std::string_view address, std::string_view public_key,
                                      std::function<void(Node&, Result<ConnectionId>)> then);
+  // Closes all connections; run() returns when every peer has answered, or `longest` after this call. Without effect
+  // unless run() runs. kWouldBlock when too many calls wait for a shard.
+  [[nodiscard]] Result<void> shut_down(Duration longest, std::string_view text = {});
   // Runs `call` on the shard's thread. False when the shard has ended or too many wait.
   [[nodiscard]] bool post(std::size_t shard, std::function<void(Node&)> call);
   // Closes one shard with its connections; its peers belong to the others from now on. False for the last one.
@@ -82,7 +94,7 @@ class NodeGroup {
 
  private:
   class __attribute__((visibility("hidden"))) Implementation;
-  explicit NodeGroup(std::unique_ptr<Implementation> implementation);
+  __attribute__((visibility("hidden"))) explicit NodeGroup(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;
 };
 

@@ -12,15 +12,15 @@
 #pragma GCC visibility push(default)
 namespace godwit::v1 {
 
-// A server that knows how to reach the peer of a ticket.
+// A server that knows how to reach the peer of a ticket. It stays as it is.
 struct TicketRendezvous {
   // "192.0.2.7:31337", and 64 hexadecimal digits.
   std::string address;
   std::string public_key;
 };
 
-// What a ticket says; Node::connect() takes it. An Endpoint, or a program of its own mind, connects to the addresses,
-// once the hosts have been resolve()d, under the key.
+// What a ticket of the present version says; it stays as it is. Node::connect() takes it. An Endpoint, or a program of
+// its own mind, connects to the addresses, once the hosts have been resolve()d, under the key.
 struct Ticket {
   // 64 hexadecimal digits.
   std::string public_key;
@@ -28,11 +28,11 @@ struct Ticket {
   bool requires_extended = false;
   // "192.0.2.7:31337", "[2001:db8::7]:31337", in order of preference; at most 16. None that means nothing on another
   // machine: wildcard, multicast, link-local, port 0.
-  std::vector<std::string> addresses;
+  std::vector<std::string> addresses = {};
   // "host.example:31337": names that the user of the ticket looks up; at most 4.
-  std::vector<std::string> hosts;
+  std::vector<std::string> hosts = {};
   // At most 4.
-  std::vector<TicketRendezvous> rendezvous;
+  std::vector<TicketRendezvous> rendezvous = {};
 };
 
 // Reads a ticket of either case, with or without white space around it. Errors, one line each: kInvalidArgument for

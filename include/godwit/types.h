@@ -50,7 +50,7 @@ enum class ErrorCode : std::uint8_t {
   kUnauthenticated,  // the peer did not prove its key
 };
 
-// What failed, in one line for a person.
+// What failed, in one line for a person. It stays as it is.
 struct Error {
   // For the program.
   ErrorCode code = ErrorCode::kSystem;
@@ -85,12 +85,32 @@ class SecretKey {
   std::string public_key_;
 };
 
+// A UDP address without text: IPv4 in the first four octets. `scope_id` is the number of the interface of a link-local
+// IPv6 address (sin6_scope_id); 0 for all others. It stays as it is.
+struct Address {
+  // In network order; the port and the scope in the machine's.
+  std::array<std::uint8_t, 16> octets{};
+  std::uint16_t port = 0;
+  bool ipv6 = false;
+  std::uint32_t scope_id = 0;
+
+  // Reads "192.0.2.7:31337", "[2001:db8::1]:31337" and "[fe80::1%3]:31337". No name of a host or of an interface is
+  // looked up. Nothing if the text is no address.
+  [[nodiscard]] static std::optional<Address> parse(std::string_view text);
+  // As parse() reads it.
+  [[nodiscard]] std::string to_string() const;
+};
+
 // Slot and generation; never 0, never reused.
 using ConnectionId = std::uint64_t;
 using MessageId = std::uint64_t;
 
-// How an endpoint works. Every member has a default that suits most programs.
+// How an endpoint works. Every member has a default that suits most programs. Members are only added, at the end, and
+// the library reads as many as `size` says: a program goes on with a later library as it was compiled. That is why the
+// structures that hold one have it as their last member.
 struct Options {
+  // Of this structure as the program was compiled; not to be set.
+  std::size_t size = sizeof(Options);
   // Whether connections that others begin are accepted.
   bool accept_incoming = true;
   // Connections that others begin, 1 to 2^24; a sixteenth as many places more are kept for those that this side begins.
@@ -134,22 +154,34 @@ struct Options {
   std::uint64_t max_inbound_bytes = std::uint64_t{512} << 20;
   // Called with each record of a trace in qlog format (a JSON text sequence, RFC 7464;
   // draft-ietf-quic-qlog-main-schema) on the thread that drives the endpoint; the view is valid during the call. Must
-  // not call the endpoint, and must not throw. Empty: no trace is made, and none costs time.
-  std::function<void(std::string_view record)> trace;
+  // not call the endpoint, and must not throw. Empty: no trace is made, and none costs time. A NodeGroup refuses it:
+  // NodeGroupOptions::trace says which shard a record is of.
+  std::function<void(std::string_view record)> trace = {};
   // Called with each line of a key log, its end included: every symmetric key, in the format that the Wireshark
   // dissector reads (contrib/wireshark). Whoever has the lines can read the sessions. Under the rules of `trace`; the
   // threads of a NodeGroup call it at once. Empty: no key leaves the library.
-  std::function<void(std::string_view line)> key_log;
+  std::function<void(std::string_view line)> key_log = {};
+  // Who may connect; both may be empty, which admits everybody who knows this side's key. Under the rules of `trace`;
+  // the threads of a NodeGroup call them at once. Connections that this side begins are not asked about.
+  // Asked about the source of a datagram that belongs to no connection, before anything else is done with it; false: it
+  // is dropped, and nothing is ever sent there. Anybody can write any address on a datagram, and cause as many calls.
+  std::function<bool(const Address& remote)> admit_address = {};
+  // Asked once about each peer that has connected, before the program hears of it: by the public key that it has proved
+  // (64 hexadecimal digits), or with an empty text where it has proved none, which is so of every deployed peer. False:
+  // the connection is closed, and nothing of it is reported; EndpointStatistics counts it.
+  std::function<bool(std::string_view public_key)> admit_key = {};
 };
 
-// How one message is sent.
+// How one message is sent. Members are only added, as in Options.
 struct SendOptions {
+  // Of this structure as the program was compiled; not to be set.
+  std::size_t size = sizeof(SendOptions);
   // The message is given up (kFailed) unless it is wholly acknowledged within this time. Absent: it is tried for as
   // long as the connection lives.
-  std::optional<Duration> deadline;
+  std::optional<Duration> deadline = {};
   // Bytes of a stream that may be sent before the first extend_send_limit(): back-pressure by an agreement of the
   // applications. Absent: all of them. Messages that fit one packet ignore it.
-  std::optional<std::uint64_t> send_limit;
+  std::optional<std::uint64_t> send_limit = {};
   // Sent once and never again: lost on the way it fails (kFailed, may_have_arrived), and delays nothing behind it. At
   // most 1106 bytes, more in extended sessions whose path carries larger datagrams (Statistics); not with
   // `stream` or `operations`. With a deadline it is not sent at all once that has passed.
@@ -164,7 +196,7 @@ struct SendOptions {
   // As an operations stream, the kind that carries metadata (docs/wire_spec.md section 6.5).
   bool operations = false;
   // At most 1120 bytes; of an operations stream only. The peer gets it as kMetadata.
-  std::optional<std::vector<std::uint8_t>> metadata;
+  std::optional<std::vector<std::uint8_t>> metadata = {};
 };
 
 // Why a connection ended. The values are part of the interface.
@@ -181,11 +213,12 @@ enum class CloseReason : std::uint8_t {
   kEvicted = 9,            // the table was full, and others with fewer connections wanted a place
   kReset = 10,             // the peer has restarted and does not know the connection any more; connect again
 };
-// One lower-case word or two: "idle timeout".
+// In lower-case words, as docs/errors.md has them: "idle time-out". "unknown" for what is no reason.
 [[nodiscard]] std::string_view close_reason_name(CloseReason reason);
 
 // What happened. Fields that a kind does not name are empty. `bytes` is valid while the event is being handled (Node),
-// or until poll_event() has returned false (Endpoint), whatever is called or arrives in between.
+// or until poll_event() has returned null (Endpoint), whatever is called or arrives in between. The library makes
+// events and adds members at the end alone: a program that was compiled before reads, and copies, those that it knows.
 struct Event {
   // What happened, and which members tell more. The values are part of the interface; skip those you do not know.
   enum class Kind : std::uint8_t {
@@ -231,7 +264,7 @@ struct Event {
   std::string text;
 };
 
-// A copy of one connection's counters.
+// A copy of one connection's counters. The library makes it, and adds members at the end alone.
 struct Statistics {
   std::uint64_t packets_sent = 0;            // datagrams of every kind
   std::uint64_t bytes_sent = 0;              // of these datagrams
@@ -266,21 +299,23 @@ struct Statistics {
   std::uint64_t key_updates = 0;  // of an extended session's sending key
 };
 
-// A copy of an endpoint's counters.
+// A copy of an endpoint's counters. The library makes it, and adds members at the end alone.
 struct EndpointStatistics {
-  std::uint64_t connections = 0;          // open now
-  std::uint64_t connections_opened = 0;   // became established
-  std::uint64_t connections_closed = 0;   // ended after that
-  std::uint64_t handshakes_started = 0;   // both roles
-  std::uint64_t handshakes_failed = 0;    // ended without a session
-  std::uint64_t connections_evicted = 0;  // closed so that others find a place
-  std::uint64_t evicted_for_memory = 0;   // closed for the memory their inbound streams held
-  std::uint64_t inbound_bytes = 0;        // memory that inbound streams hold now
-  std::uint64_t datagrams_received = 0;   // of every kind
-  std::uint64_t datagrams_dropped = 0;    // that belong to no connection
+  std::uint64_t connections = 0;           // open now
+  std::uint64_t connections_opened = 0;    // became established
+  std::uint64_t connections_closed = 0;    // ended after that
+  std::uint64_t handshakes_started = 0;    // both roles
+  std::uint64_t handshakes_failed = 0;     // ended without a session
+  std::uint64_t connections_evicted = 0;   // closed so that others find a place
+  std::uint64_t evicted_for_memory = 0;    // closed for the memory their inbound streams held
+  std::uint64_t inbound_bytes = 0;         // memory that inbound streams hold now
+  std::uint64_t datagrams_received = 0;    // of every kind
+  std::uint64_t datagrams_dropped = 0;     // that belong to no connection
+  std::uint64_t unadmitted_datagrams = 0;  // of these, from addresses that Options::admit_address refused
+  std::uint64_t unadmitted_peers = 0;      // closed because Options::admit_key refused their key
 };
 
-// Whether a peer is heard of.
+// Whether a peer is heard of. It stays as it is.
 struct Liveness {
   bool suspect = false;  // kSuspect was reported, and the peer has been silent since
   std::string problem;   // what the kernel or ICMP last said about datagrams to it, "port unreachable"; else empty

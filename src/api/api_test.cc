@@ -137,9 +137,9 @@ TEST(PublicEndpoint, KeepsTheScopeOfALinkLocalAddress) {
   const auto endpoint = gw::Endpoint::make({}, *key);
   ASSERT_TRUE(endpoint);
   ASSERT_TRUE((*endpoint)->connect(1h, *address, key->public_key()));
-  gw::Transmit transmit;
-  ASSERT_TRUE((*endpoint)->poll_transmit(1h, transmit));
-  EXPECT_EQ(transmit.remote.scope_id, 3U);
+  const gw::Transmit* const transmit = (*endpoint)->poll_transmit(1h);
+  ASSERT_NE(transmit, nullptr);
+  EXPECT_EQ(transmit->remote.scope_id, 3U);
   const auto without = gw::Address::parse("[fe80::1]:41001");
   EXPECT_EQ((*endpoint)->connect(1h, *without, key->public_key()).error().code, gw::ErrorCode::kInvalidArgument);
 }
@@ -219,14 +219,12 @@ TEST(PublicEndpoint, RunsWithoutASocketOrAClock) {
   ASSERT_TRUE(connection);
   ASSERT_TRUE((*a)->send(now, *connection, std::vector<std::uint8_t>{'h', 'i'}));
   std::string received;
-  gw::Transmit transmit;
-  gw::Event event;
   const auto carry = [&](gw::Endpoint& from, gw::Endpoint& to, const gw::Address& sender) {
-    while (from.poll_transmit(now, transmit)) {
-      std::vector<std::uint8_t> bytes(transmit.bytes.begin(), transmit.bytes.end());
-      to.receive(now, sender, bytes, transmit.segment_size);
-      while (to.poll_event(event)) {
-        if (event.kind == gw::Event::Kind::kMessage) received.assign(event.bytes.begin(), event.bytes.end());
+    while (const gw::Transmit* transmit = from.poll_transmit(now)) {
+      std::vector<std::uint8_t> bytes(transmit->bytes.begin(), transmit->bytes.end());
+      to.receive(now, sender, bytes, transmit->segment_size);
+      while (const gw::Event* event = to.poll_event()) {
+        if (event->kind == gw::Event::Kind::kMessage) received.assign(event->bytes.begin(), event->bytes.end());
       }
     }
   };

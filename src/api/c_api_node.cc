@@ -8,6 +8,7 @@ using namespace godwit::v1::c_api;  // NOLINT
 struct godwit_node {
   std::unique_ptr<Node> node;
   std::string local_address;
+  std::string public_key;
   std::string metrics;  // the latest text
 };
 
@@ -21,14 +22,12 @@ Node::Handler passes_to(godwit_node* node, godwit_handler handler, void* context
   };
 }
 
-godwit_status put_message(Result<MessageId> sent, godwit_message* message) {
-  if (!sent) return fail(sent.error());
-  if (message != nullptr) *message = *sent;
-  return GODWIT_OK;
-}
-
-godwit_status to_status(const Result<void>& result) {
-  return result ? GODWIT_OK : fail(result.error());
+// Tells a program how an attempt to connect has ended.
+std::function<void(Node&, Result<ConnectionId>)> tells(godwit_node* node, godwit_connected done, void* context) {
+  return [node, done, context](Node&, const Result<ConnectionId>& connection) {
+    if (connection) return done(node, GODWIT_OK, *connection, context);
+    done(node, fail(connection.error()), 0, context);
+  };
 }
 
 }  // namespace
@@ -42,7 +41,10 @@ godwit_status godwit_node_open(const godwit_options* options, const uint8_t secr
     auto opened = Node::open(to_node_options(complete(options)), *key);
     if (!opened) return fail(opened.error());
     std::string address = (*opened)->local_address();
-    *node = new godwit_node{.node = std::move(*opened), .local_address = std::move(address), .metrics = {}};
+    *node = new godwit_node{.node = std::move(*opened),
+                            .local_address = std::move(address),
+                            .public_key = key->public_key(),
+                            .metrics = {}};
     return GODWIT_OK;
   });
 }
@@ -53,6 +55,9 @@ void godwit_node_destroy(godwit_node* node) {
 
 const char* godwit_node_local_address(const godwit_node* node) {
   return node->local_address.c_str();
+}
+const char* godwit_node_public_key(const godwit_node* node) {
+  return node->public_key.c_str();
 }
 
 godwit_status godwit_node_connect(godwit_node* node, const char* address, const char* public_key,
@@ -70,11 +75,37 @@ godwit_status godwit_node_connect_by_name(godwit_node* node, const char* name_an
   return guarded([&] {
     const auto addresses = resolve(name_and_port);
     if (!addresses) return fail(addresses.error());
-    return to_status(node->node->connect(*addresses, public_key,
-                                         [node, done, context](Node&, const Result<ConnectionId>& connection) {
-                                           if (connection) return done(node, GODWIT_OK, *connection, context);
-                                           done(node, fail(connection.error()), 0, context);
-                                         }));
+    return to_status(node->node->connect(*addresses, public_key, tells(node, done, context)));
+  });
+}
+
+godwit_status godwit_node_connect_addresses(godwit_node* node, const char* const* addresses, size_t count,
+                                            const char* public_key, godwit_connected done, void* context) {
+  return guarded([&] {
+    const std::vector<std::string> all(addresses, addresses + count);
+    return to_status(node->node->connect(all, public_key, tells(node, done, context)));
+  });
+}
+
+godwit_status godwit_node_connect_ticket(godwit_node* node, const godwit_ticket* ticket, godwit_connected done,
+                                         void* context) {
+  return guarded([&] {
+    const auto place = to_ticket(*ticket);
+    if (!place) return fail(place.error());
+    return to_status(node->node->connect(*place, tells(node, done, context)));
+  });
+}
+
+godwit_status godwit_node_register_at(godwit_node* node, const char* address, const char* public_key,
+                                      godwit_notice notice, void* context) {
+  return guarded([&] {
+    std::function<void(Node&, std::string_view)> tell;
+    if (notice != nullptr) {
+      tell = [node, notice, context](Node&, std::string_view text) {
+        notice(node, std::string(text).c_str(), context);
+      };
+    }
+    return to_status(node->node->register_at({.address = address, .public_key = public_key}, std::move(tell)));
   });
 }
 
@@ -91,6 +122,14 @@ godwit_status godwit_node_send_borrowed(godwit_node* node, godwit_connection con
   return guarded([&] {
     return put_message(
         node->node->send_borrowed(connection, ByteView(bytes, length), to_send_options(complete(options))), message);
+  });
+}
+
+godwit_status godwit_node_send_pieces(godwit_node* node, godwit_connection connection, const godwit_piece* pieces,
+                                      size_t count, const godwit_send_options* options, godwit_message* message) {
+  return guarded([&] {
+    return put_message(
+        node->node->send_pieces(connection, to_pieces(pieces, count), to_send_options(complete(options))), message);
   });
 }
 
@@ -113,8 +152,8 @@ bool godwit_node_extend_send_limit(godwit_node* node, godwit_connection connecti
                                    uint64_t limit_bytes) {
   return guarded_or(false, [&] { return node->node->extend_send_limit(connection, message, limit_bytes); });
 }
-bool godwit_node_cancel(godwit_node* node, godwit_connection connection, godwit_message message) {
-  return guarded_or(false, [&] { return node->node->cancel(connection, message); });
+bool godwit_node_cancel(godwit_node* node, godwit_connection connection, godwit_message message, uint64_t code) {
+  return guarded_or(false, [&] { return node->node->cancel(connection, message, code); });
 }
 uint32_t godwit_node_stream_of(const godwit_node* node, godwit_connection connection, godwit_message message) {
   return guarded_or(std::uint32_t{0}, [&] { return node->node->stream_of(connection, message); });
@@ -122,19 +161,8 @@ uint32_t godwit_node_stream_of(const godwit_node* node, godwit_connection connec
 bool godwit_node_keep_alive(godwit_node* node, godwit_connection connection, uint32_t stream) {
   return guarded_or(false, [&] { return node->node->keep_alive(connection, stream); });
 }
-bool godwit_node_cancel_with_code(godwit_node* node, godwit_connection connection, godwit_message message,
-                                  uint64_t code) {
-  return guarded_or(false, [&] { return node->node->cancel(connection, message, code); });
-}
-bool godwit_node_stop_receiving_with_code(godwit_node* node, godwit_connection connection, uint32_t stream,
-                                          uint64_t code) {
-  return guarded_or(false, [&] { return node->node->stop_receiving(connection, stream, code); });
-}
 void godwit_node_consume(godwit_node* node, godwit_connection connection, uint32_t stream, uint64_t bytes) {
-  static_cast<void>(guarded([&] {
-    node->node->consume(connection, stream, bytes);
-    return GODWIT_OK;
-  }));
+  guarded_void([&] { node->node->consume(connection, stream, bytes); });
 }
 bool godwit_node_pause(godwit_node* node, godwit_connection connection, uint32_t stream) {
   return guarded_or(false, [&] { return node->node->pause(connection, stream); });
@@ -142,8 +170,8 @@ bool godwit_node_pause(godwit_node* node, godwit_connection connection, uint32_t
 bool godwit_node_resume(godwit_node* node, godwit_connection connection, uint32_t stream) {
   return guarded_or(false, [&] { return node->node->resume(connection, stream); });
 }
-bool godwit_node_stop_receiving(godwit_node* node, godwit_connection connection, uint32_t stream) {
-  return guarded_or(false, [&] { return node->node->stop_receiving(connection, stream); });
+bool godwit_node_stop_receiving(godwit_node* node, godwit_connection connection, uint32_t stream, uint64_t code) {
+  return guarded_or(false, [&] { return node->node->stop_receiving(connection, stream, code); });
 }
 
 godwit_status godwit_node_ping(godwit_node* node, godwit_connection connection) {
@@ -152,19 +180,14 @@ godwit_status godwit_node_ping(godwit_node* node, godwit_connection connection) 
 godwit_status godwit_node_reconnect(godwit_node* node, godwit_connection connection) {
   return guarded([&] { return to_status(node->node->reconnect(connection)); });
 }
-void godwit_node_close(godwit_node* node, godwit_connection connection, const char* text) {
-  godwit_node_close_with_code(node, connection, text, 0);
-}
-void godwit_node_close_with_code(godwit_node* node, godwit_connection connection, const char* text, uint64_t code) {
-  static_cast<void>(guarded([&] {
-    node->node->close(connection, text_or(text, {}), code);
-    return GODWIT_OK;
-  }));
+void godwit_node_close(godwit_node* node, godwit_connection connection, const char* text, uint64_t code) {
+  guarded_void([&] { node->node->close(connection, text_or(text, {}), code); });
 }
 godwit_status godwit_node_close_when_sent(godwit_node* node, godwit_connection connection, int64_t longest_ns,
-                                          const char* text) {
-  return guarded(
-      [&] { return to_status(node->node->close_when_sent(connection, Duration(longest_ns), text_or(text, {}))); });
+                                          const char* text, uint64_t code) {
+  return guarded([&] {
+    return to_status(node->node->close_when_sent(connection, Duration(longest_ns), text_or(text, {}), code));
+  });
 }
 godwit_status godwit_node_set_congestion(godwit_node* node, godwit_connection connection, const char* name) {
   return guarded([&] { return to_status(node->node->set_congestion(connection, name)); });
@@ -176,6 +199,20 @@ godwit_status godwit_node_set_user_data(godwit_node* node, godwit_connection con
   return guarded([&] { return to_status(node->node->set_user_data(connection, user_data)); });
 }
 
+size_t godwit_node_connections(const godwit_node* node, godwit_connection* connections, size_t capacity) {
+  return guarded_or(std::size_t{0}, [&] { return copy_connections(node->node->connections(), connections, capacity); });
+}
+godwit_status godwit_node_remote_address(const godwit_node* node, godwit_connection connection, char* text,
+                                         size_t capacity) {
+  return guarded([&] {
+    const std::string remote = node->node->remote_address(connection);
+    if (remote.empty()) return fail(GODWIT_NOT_FOUND, "the connection has ended");
+    return copy_text(remote, text, capacity);
+  });
+}
+void godwit_node_liveness(const godwit_node* node, godwit_connection connection, godwit_liveness* liveness) {
+  guarded_void([&] { write_known_part(to_c(node->node->liveness(connection)), liveness); });
+}
 godwit_status godwit_node_statistics(const godwit_node* node, godwit_connection connection,
                                      godwit_statistics* statistics) {
   return guarded([&] {
@@ -186,7 +223,7 @@ godwit_status godwit_node_statistics(const godwit_node* node, godwit_connection 
   });
 }
 void godwit_node_endpoint_statistics(const godwit_node* node, godwit_endpoint_statistics* statistics) {
-  write_known_part(to_c(node->node->statistics()), statistics);
+  guarded_void([&] { write_known_part(to_c(*node->node->statistics()), statistics); });
 }
 
 godwit_status godwit_node_metrics(godwit_node* node, const char** text) {
@@ -198,16 +235,10 @@ godwit_status godwit_node_metrics(godwit_node* node, const char** text) {
 }
 
 void godwit_node_run(godwit_node* node, godwit_handler handler, void* context) {
-  static_cast<void>(guarded([&] {
-    node->node->run(passes_to(node, handler, context));
-    return GODWIT_OK;
-  }));
+  guarded_void([&] { node->node->run(passes_to(node, handler, context)); });
 }
 void godwit_node_turn(godwit_node* node, godwit_handler handler, void* context, int64_t longest_wait_ns) {
-  static_cast<void>(guarded([&] {
-    node->node->turn(passes_to(node, handler, context), Duration(longest_wait_ns));
-    return GODWIT_OK;
-  }));
+  guarded_void([&] { node->node->turn(passes_to(node, handler, context), Duration(longest_wait_ns)); });
 }
 int godwit_node_descriptor(const godwit_node* node) {
   return node->node->descriptor();
@@ -218,10 +249,8 @@ int64_t godwit_node_next_timeout(const godwit_node* node) {
 }
 void godwit_node_shut_down(godwit_node* node, godwit_handler handler, void* context, int64_t longest_ns,
                            const char* text) {
-  static_cast<void>(guarded([&] {
-    node->node->shut_down(passes_to(node, handler, context), Duration(longest_ns), text_or(text, {}));
-    return GODWIT_OK;
-  }));
+  guarded_void(
+      [&] { node->node->shut_down(passes_to(node, handler, context), Duration(longest_ns), text_or(text, {})); });
 }
 void godwit_node_stop(godwit_node* node) {
   node->node->stop();

@@ -1,5 +1,6 @@
 #include "api/c_api_support.h"
 
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -107,6 +108,18 @@ NodeOptions to_node_options(const godwit_options& options) {
       key_log(line.data(), line.size(), context);
     };
   }
+  if (options.admit_address != nullptr) {
+    transport.admit_address = [admit = options.admit_address,
+                               context = options.admit_address_context](const Address& remote) {
+      const godwit_address address = to_c(remote);
+      return admit(&address, context);
+    };
+  }
+  if (options.admit_key != nullptr) {
+    transport.admit_key = [admit = options.admit_key, context = options.admit_key_context](std::string_view key) {
+      return admit(std::string(key).c_str(), context);
+    };
+  }
   result.bind = text_or(options.bind, result.bind);
   result.backend = text_or(options.backend, result.backend);
   result.idle = text_or(options.idle, result.idle);
@@ -126,6 +139,40 @@ SendOptions to_send_options(const godwit_send_options& options) {
     result.metadata.emplace(options.metadata, options.metadata + options.metadata_length);
   }
   return result;
+}
+
+Address to_cpp(const godwit_address& from) {
+  Address result{.port = from.port, .ipv6 = from.ipv6, .scope_id = from.scope_id};
+  std::copy(std::begin(from.octets), std::end(from.octets), result.octets.begin());
+  return result;
+}
+
+godwit_address to_c(const Address& from) {
+  godwit_address result{};
+  std::copy(from.octets.begin(), from.octets.end(), std::begin(result.octets));
+  result.scope_id = from.scope_id;
+  result.port = from.port;
+  result.ipv6 = from.ipv6;
+  return result;
+}
+
+std::vector<ByteView> to_pieces(const godwit_piece* pieces, std::size_t count) {
+  std::vector<ByteView> result;
+  result.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) result.emplace_back(pieces[i].bytes, pieces[i].length);
+  return result;
+}
+
+std::size_t copy_connections(const std::vector<ConnectionId>& from, godwit_connection* to, std::size_t capacity) {
+  std::copy_n(from.begin(), std::min(from.size(), capacity), to);
+  return from.size();
+}
+
+godwit_status copy_text(std::string_view from, char* to, std::size_t capacity) {
+  if (capacity <= from.size()) return fail(GODWIT_TOO_LARGE, "the text needs more room");
+  std::memcpy(to, from.data(), from.size());
+  to[from.size()] = '\0';
+  return GODWIT_OK;
 }
 
 Result<SecretKey> to_key(const std::uint8_t secret[32]) {
@@ -186,6 +233,17 @@ godwit_statistics to_c(const Statistics& from) {
   copy_text(from.congestion, result.congestion);
   copy_text(from.congestion_state, result.congestion_state);
   copy_text(from.cipher, result.cipher);
+  copy_text(from.form, result.form);
+  copy_text(from.fallback, result.fallback);
+  result.key_updates = from.key_updates;
+  return result;
+}
+
+godwit_liveness to_c(const Liveness& from) {
+  godwit_liveness result{};
+  result.size = sizeof result;
+  result.suspect = from.suspect;
+  copy_text(from.problem, result.problem);
   return result;
 }
 
@@ -200,7 +258,9 @@ godwit_endpoint_statistics to_c(const EndpointStatistics& from) {
           .evicted_for_memory = from.evicted_for_memory,
           .inbound_bytes = from.inbound_bytes,
           .datagrams_received = from.datagrams_received,
-          .datagrams_dropped = from.datagrams_dropped};
+          .datagrams_dropped = from.datagrams_dropped,
+          .unadmitted_datagrams = from.unadmitted_datagrams,
+          .unadmitted_peers = from.unadmitted_peers};
 }
 
 }  // namespace godwit::v1::c_api
@@ -236,6 +296,32 @@ godwit_status godwit_public_key(const uint8_t secret[32], char text[65]) {
     std::memcpy(text, key->public_key().c_str(), 65);
     return GODWIT_OK;
   });
+}
+
+godwit_status godwit_address_parse(const char* text, godwit_address* address) {
+  const auto parsed = Address::parse(text);
+  if (!parsed) return fail(GODWIT_INVALID_ARGUMENT, "this is no ADDR:PORT");
+  *address = to_c(*parsed);
+  return GODWIT_OK;
+}
+
+godwit_status godwit_address_format(const godwit_address* address, char* text, size_t capacity) {
+  return guarded([&] { return copy_text(to_cpp(*address).to_string(), text, capacity); });
+}
+
+godwit_status godwit_resolve(const char* name_and_port, char (*addresses)[64], size_t capacity, size_t* count) {
+  return guarded([&] {
+    const auto found = resolve(name_and_port);
+    if (!found) return fail(found.error());
+    *count = found->size();
+    for (std::size_t i = 0; i < std::min(capacity, found->size()); ++i) copy_text((*found)[i], addresses[i]);
+    return GODWIT_OK;
+  });
+}
+
+const char* godwit_close_reason_name(int32_t reason) {
+  const bool known = reason >= 0 && reason <= GODWIT_CLOSE_RESET;
+  return known ? close_reason_name(static_cast<CloseReason>(reason)).data() : "unknown";
 }
 
 void godwit_options_init(godwit_options* options, size_t size) {

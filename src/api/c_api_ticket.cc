@@ -36,7 +36,12 @@ godwit_ticket c_ticket(const Ticket& ticket) {
   return result;
 }
 
-Result<Ticket> from_c(const godwit_ticket& ticket) {
+}  // namespace
+
+Result<Ticket> to_ticket(const godwit_ticket& given) {
+  // A program may have been compiled for a shorter one.
+  godwit_ticket ticket{};
+  std::memcpy(static_cast<void*>(&ticket), &given, std::min(given.size, sizeof ticket));
   if (ticket.addresses_count > std::size(ticket.addresses) || ticket.hosts_count > std::size(ticket.hosts) ||
       ticket.rendezvous_count > std::size(ticket.rendezvous_keys)) {
     return std::unexpected(Error{.code = ErrorCode::kTooLarge, .message = "more than a ticket has"});
@@ -51,7 +56,6 @@ Result<Ticket> from_c(const godwit_ticket& ticket) {
   return result;
 }
 
-}  // namespace
 }  // namespace godwit::v1::c_api
 
 using namespace godwit::v1;
@@ -68,14 +72,10 @@ godwit_status godwit_ticket_parse(const char* text, godwit_ticket* ticket) {
 
 godwit_status godwit_ticket_format(const godwit_ticket* ticket, char* text, size_t capacity) {
   return guarded([&] {
-    godwit_ticket whole{};
-    std::memcpy(static_cast<void*>(&whole), ticket, std::min(ticket->size, sizeof whole));
-    const auto plain = from_c(whole);
+    const auto plain = to_ticket(*ticket);
     if (!plain) return fail(plain.error());
     const auto formatted = format_ticket(*plain);
     if (!formatted) return fail(formatted.error());
-    if (capacity <= formatted->size()) return fail(GODWIT_TOO_LARGE, "the ticket needs more room");
-    std::memcpy(text, formatted->c_str(), formatted->size() + 1);
-    return GODWIT_OK;
+    return copy_text(*formatted, text, capacity);
   });
 }

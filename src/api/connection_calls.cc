@@ -125,15 +125,15 @@ Result<void> ConnectionCalls::set_user_data(ConnectionId connection, std::uint64
   return {};
 }
 
-std::optional<Statistics> ConnectionCalls::statistics(ConnectionId connection) const {
+std::shared_ptr<const Statistics> ConnectionCalls::statistics(ConnectionId connection) const {
   const auto found = endpoint_->statistics(connection);
-  if (!found) return std::nullopt;
-  return to_public(*found);
+  if (!found) return nullptr;
+  return std::make_shared<const Statistics>(to_public(*found));
 }
 
-EndpointStatistics ConnectionCalls::statistics() const {
-  EndpointStatistics result = to_public(endpoint_->statistics());
-  result.connections = endpoint_->connection_count();
+std::shared_ptr<const EndpointStatistics> ConnectionCalls::statistics() const {
+  auto result = std::make_shared<EndpointStatistics>(to_public(endpoint_->statistics()));
+  result->connections = endpoint_->connection_count();
   return result;
 }
 

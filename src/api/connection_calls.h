@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -31,8 +31,8 @@ class ConnectionCalls {
   [[nodiscard]] Result<void> set_congestion(Instant now, ConnectionId connection, std::string_view name);
   [[nodiscard]] Result<void> set_rate_limit(Instant now, ConnectionId connection, std::uint64_t bits_per_second);
   [[nodiscard]] Result<void> set_user_data(ConnectionId connection, std::uint64_t user_data);
-  [[nodiscard]] std::optional<Statistics> statistics(ConnectionId connection) const;
-  [[nodiscard]] EndpointStatistics statistics() const;
+  [[nodiscard]] std::shared_ptr<const Statistics> statistics(ConnectionId connection) const;
+  [[nodiscard]] std::shared_ptr<const EndpointStatistics> statistics() const;
   [[nodiscard]] Liveness liveness(ConnectionId connection) const;
 
   // The public form of an event, with what is remembered of its connection brought up to date. Views in the result

@@ -24,8 +24,8 @@ TEST_F(PublicConnection, SaysWhereThePeerSeesThisSide) {
   EXPECT_EQ(find(at_a_, Kind::kConnected)->event.observed, a_->local_address());
   EXPECT_EQ(a_->remote_address(connection_), b_->local_address());
   EXPECT_EQ(a_->connections(), std::vector<gw::ConnectionId>{connection_});
-  EXPECT_EQ(a_->statistics().connections, 1U);
-  EXPECT_EQ(a_->statistics().connections_opened, 1U);
+  EXPECT_EQ(a_->statistics()->connections, 1U);
+  EXPECT_EQ(a_->statistics()->connections_opened, 1U);
   EXPECT_FALSE(a_->liveness(connection_).suspect);
 }
 

@@ -17,6 +17,30 @@ std::unexpected<Error> invalid(std::string message) {
   return std::unexpected(Error{ErrorCode::kInvalidArgument, std::move(message)});
 }
 
+// What the application decides of who may connect.
+class ApplicationFilter final : public PeerFilter {
+ public:
+  ApplicationFilter(std::function<bool(const Address&)> address, std::function<bool(std::string_view)> key)
+      : address_(std::move(address)), key_(std::move(key)) {}
+
+  bool admits_address(const SocketAddress& remote) override { return !address_ || address_(to_address(remote)); }
+  bool admits_key(const std::optional<PublicKey>& key) override {
+    return !key_ || key_(key ? key->to_hex() : std::string());
+  }
+
+ private:
+  std::function<bool(const Address&)> address_;
+  std::function<bool(std::string_view)> key_;
+};
+
+// Whether the program that filled in `given` knew the member: it comes from headers of this version or a later one.
+template <typename Struct, typename Member>
+bool knows(const Struct& given, const Member& member) {
+  const auto* const begin = reinterpret_cast<const std::uint8_t*>(&given);
+  const auto* const end = reinterpret_cast<const std::uint8_t*>(&member + 1);
+  return given.size >= static_cast<std::size_t>(end - begin);
+}
+
 }  // namespace
 
 std::string_view version() {
@@ -68,7 +92,9 @@ EndpointStatistics to_public(const ::godwit::EndpointStatistics& from) {
           .evicted_for_memory = from.evicted_for_memory,
           .inbound_bytes = from.reassembly_bytes,
           .datagrams_received = from.datagrams_received,
-          .datagrams_dropped = from.drops.total()};
+          .datagrams_dropped = from.drops.total(),
+          .unadmitted_datagrams = from.drops.of(trace::DropReason::kRefusedAddress),
+          .unadmitted_peers = from.peers_refused};
 }
 
 namespace {
@@ -174,18 +200,9 @@ struct Converter {
 }  // namespace
 
 std::string_view close_reason_name(CloseReason reason) {
-  switch (reason) {
-    case CloseReason::kLocal: return "closed here";
-    case CloseReason::kRemote: return "closed by the peer";
-    case CloseReason::kIdleTimeout: return "idle timeout";
-    case CloseReason::kReplaced: return "replaced";
-    case CloseReason::kHandshakeFailed: return "handshake failed";
-    case CloseReason::kKeyExhausted: return "key exhausted";
-    case CloseReason::kUnauthenticated: return "unauthenticated";
-    case CloseReason::kMemory: return "memory";
-    case CloseReason::kProtocolViolation: return "protocol violation";
-    case CloseReason::kEvicted: return "evicted";
-    case CloseReason::kReset: return "reset";
+  for (std::uint8_t i = 0; i < static_cast<std::uint8_t>(::godwit::CloseReason::kCount); ++i) {
+    const auto own = static_cast<::godwit::CloseReason>(i);
+    if (to_public(own) == reason) return ::godwit::close_reason_name(own);
   }
   return "unknown";
 }
@@ -209,6 +226,8 @@ Address to_address(const SocketAddress& address) {
 }
 
 Result<Config> to_config(const Options& options) {
+  // The first version had the members down to this one. What came later is read where the program knew it.
+  if (!knows(options, options.key_log)) return invalid("Options::size is not to be set");
   Config config;
   config.accept_incoming = options.accept_incoming;
   config.max_connections = options.max_connections;
@@ -260,6 +279,9 @@ Result<Config> to_config(const Options& options) {
   config.handshake.flow = {.stream = options.stream_window_bytes,
                            .connection = options.connection_window_bytes,
                            .by_hand = options.consume_by_hand};
+  if (knows(options, options.admit_key) && (options.admit_address || options.admit_key)) {
+    config.filter = std::make_shared<ApplicationFilter>(options.admit_address, options.admit_key);
+  }
   if (options.key_log) config.key_log = std::make_shared<trace::KeyLogWriter>(options.key_log);
   if (const Status fine = check_config(config); !fine) return to_public(fine.error());
   return config;

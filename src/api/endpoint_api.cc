@@ -40,6 +40,9 @@ class Endpoint::Implementation {
   ::godwit::Endpoint endpoint;
   ConnectionCalls calls{endpoint};
   TransmitBuffer buffer{64 * 1024};
+  // The latest that were handed out.
+  Transmit transmit;
+  Event event;
 };
 
 Endpoint::Endpoint(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
@@ -143,22 +146,23 @@ Result<void> Endpoint::set_user_data(ConnectionId connection, std::uint64_t user
   return implementation_->calls.set_user_data(connection, user_data);
 }
 
-bool Endpoint::poll_transmit(Duration now, Transmit& transmit) {
+const Transmit* Endpoint::poll_transmit(Duration now) {
   GODWIT_ASSERT(!implementation_->guard.in_child());
   implementation_->buffer.reset();
   const auto run = implementation_->endpoint.poll_transmit(at(now), implementation_->buffer);
-  if (!run) return false;
+  if (!run) return nullptr;
+  Transmit& transmit = implementation_->transmit;
   transmit = {
       .remote = to_address(run->remote), .local = std::nullopt, .bytes = run->bytes, .segment_size = run->segment_size};
   if (run->local.is_specified()) transmit.local = to_address(run->local);
-  return true;
+  return &transmit;
 }
 
-bool Endpoint::poll_event(Event& event) {
+const Event* Endpoint::poll_event() {
   const EndpointEvent* const next = implementation_->endpoint.poll_event();
-  if (next == nullptr) return false;
-  event = implementation_->calls.take(next->connection, next->event);
-  return true;
+  if (next == nullptr) return nullptr;
+  implementation_->event = implementation_->calls.take(next->connection, next->event);
+  return &implementation_->event;
 }
 
 std::optional<Duration> Endpoint::next_timeout() const {
@@ -184,10 +188,10 @@ std::optional<Address> Endpoint::remote_address(ConnectionId connection) const {
   if (!found) return std::nullopt;
   return to_address(*found);
 }
-std::optional<Statistics> Endpoint::statistics(ConnectionId connection) const {
+std::shared_ptr<const Statistics> Endpoint::statistics(ConnectionId connection) const {
   return implementation_->calls.statistics(connection);
 }
-EndpointStatistics Endpoint::statistics() const {
+std::shared_ptr<const EndpointStatistics> Endpoint::statistics() const {
   return implementation_->calls.statistics();
 }
 std::string Endpoint::metrics() const {

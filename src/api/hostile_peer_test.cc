@@ -58,15 +58,15 @@ class Impostor {
 
  private:
   void carry() {
-    gw::Transmit transmit;
-    while (impostor_->poll_transmit(now_, transmit)) give(transmit);
-    while (application_->poll_transmit(now_, transmit)) {
-      datagrams += (transmit.bytes.size() + transmit.segment_size - 1) / transmit.segment_size;
-      std::vector<std::uint8_t> bytes(transmit.bytes.begin(), transmit.bytes.end());
-      reflected_.push_back({bytes, transmit.segment_size});
-      impostor_->receive(now_, own_address_, bytes, transmit.segment_size);
-      gw::Event event;
-      while (impostor_->poll_event(event)) received += event.kind == gw::Event::Kind::kMessage ? 1 : 0;
+    while (const gw::Transmit* transmit = impostor_->poll_transmit(now_)) give(*transmit);
+    while (const gw::Transmit* transmit = application_->poll_transmit(now_)) {
+      datagrams += (transmit->bytes.size() + transmit->segment_size - 1) / transmit->segment_size;
+      std::vector<std::uint8_t> bytes(transmit->bytes.begin(), transmit->bytes.end());
+      reflected_.push_back({bytes, transmit->segment_size});
+      impostor_->receive(now_, own_address_, bytes, transmit->segment_size);
+      while (const gw::Event* event = impostor_->poll_event()) {
+        received += event->kind == gw::Event::Kind::kMessage ? 1 : 0;
+      }
     }
     for (auto& [bytes, segment_size] : reflected_) {
       application_->receive(now_, peer_address_, bytes, segment_size);
@@ -81,12 +81,11 @@ class Impostor {
     collect();
   }
   void collect() {
-    gw::Event event;
-    while (application_->poll_event(event)) {
-      if (event.kind == gw::Event::Kind::kConnected) connected = true;
-      if (event.kind == gw::Event::Kind::kConnected) authenticated = event.authenticated;
-      if (event.kind == gw::Event::Kind::kClosed) closed = true;
-      if (event.kind == gw::Event::Kind::kFailed) failed.push_back(event);
+    while (const gw::Event* event = application_->poll_event()) {
+      if (event->kind == gw::Event::Kind::kConnected) connected = true;
+      if (event->kind == gw::Event::Kind::kConnected) authenticated = event->authenticated;
+      if (event->kind == gw::Event::Kind::kClosed) closed = true;
+      if (event->kind == gw::Event::Kind::kFailed) failed.push_back(*event);
     }
   }
 
@@ -145,19 +144,18 @@ TEST(PublicEndpoint, EndsAChildThatWouldSendUnderItsParentsKeys) {
   const auto endpoint = gw::Endpoint::make({}, *key);
   ASSERT_TRUE(endpoint);
   ASSERT_TRUE((*endpoint)->connect(1h, *gw::Address::parse("192.0.2.1:1"), peer->public_key()));
-  gw::Transmit transmit;
-  const int status = status_of_child([&] { static_cast<void>((*endpoint)->poll_transmit(1h, transmit)); });
+  const int status = status_of_child([&] { static_cast<void>((*endpoint)->poll_transmit(1h)); });
   ASSERT_TRUE(WIFSIGNALED(status)) << status;
   EXPECT_EQ(WTERMSIG(status), SIGABRT);
   const int preparing = status_of_child([&] { (*endpoint)->prepare_handshakes(); });
   ASSERT_TRUE(WIFSIGNALED(preparing)) << preparing;
   EXPECT_EQ(WTERMSIG(preparing), SIGABRT);
   // Its parent goes on, and a child may send with an endpoint of its own.
-  EXPECT_TRUE((*endpoint)->poll_transmit(1h, transmit));
+  EXPECT_TRUE((*endpoint)->poll_transmit(1h));
   EXPECT_EQ(status_of_child([&] {
               const auto own = gw::Endpoint::make({}, *key);
               if (!own || !(*own)->connect(1h, *gw::Address::parse("192.0.2.1:1"), peer->public_key())) _exit(1);
-              if (!(*own)->poll_transmit(1h, transmit)) _exit(1);
+              if (!(*own)->poll_transmit(1h)) _exit(1);
             }),
             0);
 }

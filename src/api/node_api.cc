@@ -5,6 +5,7 @@
 
 #include "api/node_implementation.h"
 #include "api/trace_output.h"
+#include "base/connect_target.h"
 #include "runtime/metrics_text.h"
 #include "runtime/resolve.h"
 
@@ -18,6 +19,22 @@ Result<RendezvousPlace> to_rendezvous_place(const TicketRendezvous& rendezvous) 
   const auto address = to_socket_address(rendezvous.address);
   if (!address) return std::unexpected(address.error());
   return RendezvousPlace{.key = *key, .addresses = {*address}};
+}
+
+// A shard gets no answers from another one's peers, and a rendezvous brings together whoever it likes.
+std::unexpected<Error> not_for_shards() {
+  return std::unexpected(
+      Error{ErrorCode::kUnsupported, "one of several shards uses no rendezvous: open a Node for it"});
+}
+
+// Of a peer that this node is to connect to.
+Result<SocketAddress> to_peer_address(const ::godwit::Node& node, std::string_view text) {
+  const auto remote = to_socket_address(text);
+  if (!remote) return remote;
+  const auto target = connect_target(*remote);
+  if (!target) return v1::to_public(target.error());
+  if (node.serves(*target)) return remote;
+  return std::unexpected(Error{ErrorCode::kInvalidArgument, target->to_string() + " is another shard's peer"});
 }
 
 bool has_extended_sessions(const ::godwit::Node& node) {
@@ -85,7 +102,7 @@ Result<void> Node::connect(std::span<const std::string> addresses, std::string_v
                            std::function<void(Node&, Result<ConnectionId>)> then) {
   std::vector<SocketAddress> remotes;
   for (const std::string& address : addresses) {
-    const auto remote = to_socket_address(address);
+    const auto remote = to_peer_address(*implementation_->node, address);
     if (!remote) return std::unexpected(remote.error());
     remotes.push_back(*remote);
   }
@@ -100,7 +117,7 @@ Result<void> Node::connect(const Ticket& ticket, std::function<void(Node&, Resul
   if (!peer) return std::unexpected(peer.error());
   PeerPlace place{.key = *peer, .addresses = {}, .rendezvous = {}};
   for (const std::string& address : ticket.addresses) {
-    const auto remote = to_socket_address(address);
+    const auto remote = to_peer_address(*implementation_->node, address);
     if (!remote) return std::unexpected(remote.error());
     place.addresses.push_back(*remote);
   }
@@ -112,6 +129,7 @@ Result<void> Node::connect(const Ticket& ticket, std::function<void(Node&, Resul
   if (place.addresses.empty() && place.rendezvous.empty()) {
     return std::unexpected(Error{ErrorCode::kInvalidArgument, "the ticket names no address and no rendezvous"});
   }
+  if (!place.rendezvous.empty() && implementation_->node->is_shard()) return not_for_shards();
   if ((ticket.requires_extended || !place.rendezvous.empty()) && !has_extended_sessions(*implementation_->node)) {
     return std::unexpected(Error{ErrorCode::kUnsupported, "the ticket needs extended sessions, which are off"});
   }
@@ -122,6 +140,7 @@ Result<void> Node::register_at(const TicketRendezvous& rendezvous,
                                std::function<void(Node&, std::string_view)> notice) {
   auto place = to_rendezvous_place(rendezvous);
   if (!place) return std::unexpected(place.error());
+  if (implementation_->node->is_shard()) return not_for_shards();
   if (!has_extended_sessions(*implementation_->node)) {
     return std::unexpected(Error{ErrorCode::kUnsupported, "a rendezvous needs extended sessions, which are off"});
   }
@@ -213,10 +232,10 @@ std::string Node::remote_address(ConnectionId connection) const {
   const auto found = implementation_->node->endpoint().remote_address(connection);
   return found ? found->to_string() : std::string();
 }
-std::optional<Statistics> Node::statistics(ConnectionId connection) const {
+std::shared_ptr<const Statistics> Node::statistics(ConnectionId connection) const {
   return implementation_->calls.statistics(connection);
 }
-EndpointStatistics Node::statistics() const {
+std::shared_ptr<const EndpointStatistics> Node::statistics() const {
   return implementation_->calls.statistics();
 }
 std::string Node::metrics() const {

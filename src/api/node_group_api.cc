@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "api/node_implementation.h"
+#include "api/trace_output.h"
 #include "base/connect_target.h"
 #include "godwit/node_group.h"
 #include "runtime/metrics_text.h"
@@ -22,7 +23,8 @@ GroupStatistics to_public(const ShardsStatistics& from) {
           .bytes_received = from.backend.bytes_received,
           .kernel_drops = from.backend.kernel_drops,
           .forwarded_datagrams = from.link.forwarded_datagrams,
-          .refused_datagrams = from.link.refused_datagrams};
+          .refused_datagrams = from.link.refused_datagrams,
+          .unadmitted_peers = from.endpoint.peers_refused};
 }
 
 }  // namespace
@@ -42,6 +44,7 @@ class NodeGroup::Implementation {
     Node::Implementation& node_;
   };
 
+  std::vector<std::unique_ptr<trace::Sink>> traces;  // by shard; outlive the shards
   std::unique_ptr<Shards> shards;
   std::string public_key;
   std::vector<std::unique_ptr<Node>> faces;  // by shard
@@ -52,13 +55,22 @@ NodeGroup::NodeGroup(std::unique_ptr<Implementation> implementation) : implement
 NodeGroup::~NodeGroup() = default;
 
 Result<std::unique_ptr<NodeGroup>> NodeGroup::open(const NodeGroupOptions& options, const SecretKey& key) {
+  if (options.node.transport.trace) {
+    return std::unexpected(
+        Error{ErrorCode::kInvalidArgument, "the trace of a group is NodeGroupOptions::trace, which names the shard"});
+  }
   auto config = to_node_config(options.node);
   if (!config) return std::unexpected(config.error());
   const auto keys = to_key_pair(key);
   if (!keys) return std::unexpected(keys.error());
-  auto shards = Shards::open(*config, *keys, {.count = options.shards, .pin_threads = options.pin_threads});
-  if (!shards) return to_public(shards.error());
   auto implementation = std::make_unique<Implementation>();
+  const auto trace = [&](std::size_t shard) {
+    implementation->traces.push_back(make_trace(options, shard));
+    return implementation->traces.back().get();
+  };
+  auto shards =
+      Shards::open(*config, *keys, {.count = options.shards, .pin_threads = options.pin_threads, .trace = trace});
+  if (!shards) return to_public(shards.error());
   implementation->shards = std::move(*shards);
   implementation->public_key = keys->public_key().to_hex();
   for (std::size_t i = 0; i < implementation->shards->size(); ++i) {
@@ -110,6 +122,18 @@ Result<void> NodeGroup::connect(std::string_view address, std::string_view publi
     then(node, v1::to_public(node.implementation_->node->connect(remote, peer)));
   });
   if (!posted) return std::unexpected(Error{ErrorCode::kWouldBlock, "too many calls wait for the shard"});
+  return {};
+}
+
+Result<void> NodeGroup::shut_down(Duration longest, std::string_view text) {
+  for (std::size_t i = 0; i < size(); ++i) {
+    const bool posted =
+        implementation_->shards->post(i, [inner = implementation_->inner[i], longest,
+                                          words = std::string(text)](::godwit::Node&) { inner->end(longest, words); });
+    if (!posted && !implementation_->shards->has_ended(i)) {
+      return std::unexpected(Error{ErrorCode::kWouldBlock, "too many calls wait for a shard"});
+    }
+  }
   return {};
 }
 

@@ -18,6 +18,7 @@ void Node::Implementation::on_event(::godwit::Node&, ::godwit::ConnectionId conn
 void Node::Implementation::on_turn(::godwit::Node&) {
   const Instant now = node->now();
   tend_registration(now);
+  tend_end(now);
   // By index: a callback may begin another race.
   for (std::size_t i = 0; i < races_.size(); ++i) {
     races_[i].search->on_turn(now);
@@ -58,6 +59,20 @@ void Node::Implementation::shut_down(const Node::Handler& with, Duration longest
     left = longest - (node->now() - begin);
   } while (node->endpoint().closing_count() > 0 && left > Duration::zero());
   shutting_down_ = false;
+}
+
+void Node::Implementation::end(Duration longest, std::string_view text) {
+  const Instant now = node->now();
+  node->endpoint().close_all(now, text);
+  ends_by_ = now + std::clamp<Duration>(longest, Duration::zero(), std::chrono::years{1});
+}
+
+void Node::Implementation::tend_end(Instant now) {
+  if (!ends_by_) return;
+  const bool over = node->endpoint().connection_count() + node->endpoint().closing_count() == 0;
+  if (!over && now < *ends_by_) return node->wake_at(*ends_by_);
+  ends_by_.reset();
+  node->stop();
 }
 
 int Node::Implementation::descriptor() {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,8 @@ class Node::Implementation final : public ::godwit::Node::Handler {
 
   void turn(const Node::Handler& with, Duration longest_wait);
   void shut_down(const Node::Handler& with, Duration longest, std::string_view text);
+  // Of a shard: closes all connections, and stops its loop when every peer has answered or `longest` has passed.
+  void end(Duration longest, std::string_view text);
   // -1 when the system has no descriptors left.
   [[nodiscard]] int descriptor();
   // From any thread and from signal handlers.
@@ -62,11 +65,13 @@ class Node::Implementation final : public ::godwit::Node::Handler {
   [[nodiscard]] bool give_to_races(ConnectionId connection, const ::godwit::Event& event);
   void report(Race& race);
   void tend_registration(Instant now);
+  void tend_end(Instant now);
 
   // Null until descriptor() is asked for; read by threads that wake the loop.
   std::unique_ptr<ForeignLoop> foreign_loop_owner_;
   std::atomic<ForeignLoop*> foreign_loop_ = nullptr;
   bool shutting_down_ = false;
+  std::optional<Instant> ends_by_;  // end() was called
   std::vector<Race> races_;
   std::unique_ptr<RendezvousClient> registration_;  // null: nowhere
   std::function<void(Node&, std::string_view)> registration_notice_;

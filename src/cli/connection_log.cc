@@ -28,7 +28,8 @@ bool refuses_handshakes(trace::DropReason reason) {
     case trace::DropReason::kHandshakeTableFull:
     case trace::DropReason::kConnectionTableFull:
     case trace::DropReason::kIncompatibleVersion:
-    case trace::DropReason::kNotExtended: return true;
+    case trace::DropReason::kNotExtended:
+    case trace::DropReason::kRefusedAddress: return true;
     default: return false;
   }
 }

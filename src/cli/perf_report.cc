@@ -1,12 +1,15 @@
 #include "cli/perf_report.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "cli/console.h"
 #include "support/build_facts.h"
+#include "support/terminal_options.h"
+#include "support/text_width.h"
 #include "transfer/digest.h"
 #include "wire/limits.h"
 
@@ -227,6 +230,23 @@ void print_interval(const PerfInterval& interval, bool sends, bool receives) {
   print_line(line + (interval.omitted ? "  (omitted)" : ""));
 }
 
+namespace {
+
+// A line whose text begins in the column of all the others, and goes on there where a terminal is too narrow for it.
+void print_row(const std::string& line) {
+  constexpr std::size_t kColumn = 16;
+  constexpr std::size_t kLeast = 20;
+  const std::size_t width = report::terminal_options(STDOUT_FILENO).width;
+  if (width < kColumn + kLeast || report::display_width(line) <= width) return print_line(line);
+  std::string begin = line.substr(0, kColumn);
+  for (const std::string& part : report::wrap_to_columns(line.substr(kColumn), width - kColumn)) {
+    print_line(begin + part);
+    begin.assign(kColumn, ' ');
+  }
+}
+
+}  // namespace
+
 void print_report(const PerfReport& report) {
   print_line(fmt::format("back end {} / {} (client / server), cipher {}, congestion {}", report.client.backend,
                          printable_text(report.server.backend), report.client.cipher, report.client.congestion));
@@ -234,41 +254,41 @@ void print_report(const PerfReport& report) {
     const PerfSide& sender = *direction.sender;
     const PerfSide& receiver = *direction.receiver;
     print_line(fmt::format("{}:", direction.name == "client_to_server" ? "client to server" : "server to client"));
-    print_line(fmt::format("  goodput       {} at the receiver: {} in {:.2f} s, {} stream{}",
-                           format_rate(direction.goodput_bits_per_second()), format_bytes(direction.delivered_bytes),
-                           direction.seconds(), report.streams, report.streams == 1 ? "" : "s"));
+    print_row(fmt::format("  goodput       {} at the receiver: {} in {:.2f} s, {} stream{}",
+                          format_rate(direction.goodput_bits_per_second()), format_bytes(direction.delivered_bytes),
+                          direction.seconds(), report.streams, report.streams == 1 ? "" : "s"));
     for (std::size_t i = 0; direction.stream_bytes.size() > 1 && i < direction.stream_bytes.size(); ++i) {
-      print_line(fmt::format("  stream {:<6} {}", i, format_bytes(direction.stream_bytes[i])));
+      print_row(fmt::format("  stream {:<6} {}", i, format_bytes(direction.stream_bytes[i])));
     }
     if (direction.omitted.bytes > 0) {
-      print_line(fmt::format("  omitted       {} in the first {:.2f} s", format_bytes(direction.omitted.bytes),
-                             direction.omitted.seconds));
+      print_row(fmt::format("  omitted       {} in the first {:.2f} s", format_bytes(direction.omitted.bytes),
+                            direction.omitted.seconds));
     }
     if (sender.cancelled_bytes > 0) {
-      print_line(fmt::format("  cancelled     {} that had been handed to the transport when the time was over",
-                             format_bytes(sender.cancelled_bytes)));
+      print_row(fmt::format("  cancelled     {} that had been handed to the transport when the time was over",
+                            format_bytes(sender.cancelled_bytes)));
     }
     if (report.digest) {
-      print_line(fmt::format("  digest        {:016x} on both ends ({})", direction.digest, StreamDigest::name()));
+      print_row(fmt::format("  digest        {:016x} on both ends ({})", direction.digest, StreamDigest::name()));
     } else {
-      print_line("  digest        none (--no-digest): nobody knows what was delivered");
+      print_row("  digest        none (--no-digest): nobody knows what was delivered");
     }
-    print_line(fmt::format(
+    print_row(fmt::format(
         "  packets       {} sent, {} lost, {} resent ({} of them needlessly), {} received twice; {:.0f} bytes each",
         sender.connection.packets_sent, sender.connection.packets_lost, sender.connection.packets_retransmitted,
         sender.connection.losses_spurious, received_twice(receiver),
         ratio(sender.connection.bytes_sent, sender.connection.packets_sent)));
-    print_line(fmt::format(
+    print_row(fmt::format(
         "  batching      {:.1f} datagrams a send call, {:.1f} a receive call; {:.4f} acknowledgement packets a packet",
         direction.datagrams_per_send_call(), ratio(receiver.socket.datagrams_received, receiver.socket.receive_calls),
         ratio(receiver.connection.ack_packets_sent * wire::kFragmentPayload, direction.delivered_bytes)));
-    print_line(fmt::format("  dropped       {} by the receiver's kernel, {} by the receiver",
-                           receiver.socket.kernel_drops, [&receiver] {
-                             std::uint64_t sum = 0;
-                             for (const auto& [name, count] : receiver.drops) sum += count;
-                             return sum;
-                           }()));
-    print_line(
+    print_row(fmt::format("  dropped       {} by the receiver's kernel, {} by the receiver",
+                          receiver.socket.kernel_drops, [&receiver] {
+                            std::uint64_t sum = 0;
+                            for (const auto& [name, count] : receiver.drops) sum += count;
+                            return sum;
+                          }()));
+    print_row(
         fmt::format("  path          round trip {} (least {}), congestion window {}, {}, datagrams of up to {} bytes",
                     format_duration(sender.connection.smoothed_round_trip),
                     format_duration(sender.connection.minimum_round_trip), format_bytes(sender.connection.window_bytes),
@@ -276,9 +296,9 @@ void print_report(const PerfReport& report) {
     const auto load = [](const PerfSide& side, double seconds) {
       return seconds > 0 ? 100 * cpu_seconds(side) / seconds : 0;
     };
-    print_line(fmt::format("  processor     sender {:.2f} s ({:.0f} %), receiver {:.2f} s ({:.0f} %)",
-                           cpu_seconds(sender), load(sender, direction.seconds()), cpu_seconds(receiver),
-                           load(receiver, direction.seconds())));
+    print_row(fmt::format("  processor     sender {:.2f} s ({:.0f} %), receiver {:.2f} s ({:.0f} %)",
+                          cpu_seconds(sender), load(sender, direction.seconds()), cpu_seconds(receiver),
+                          load(receiver, direction.seconds())));
   }
   if (report.client.renewals > 0) print_line(fmt::format("keys renewed {} times", report.client.renewals));
   if (!report.ping_pong) return;
@@ -292,8 +312,8 @@ void print_report(const PerfReport& report) {
                                                          : fmt::format("{} at a time", echo.options.outstanding),
                          echo.answered, echo.sent,
                          static_cast<double>(echo.answered) / std::max(to_seconds(echo.elapsed), 1e-9)));
-  print_line(fmt::format("  latency       p50 {}, p99 {}, p99.9 {}, p99.99 {}, largest {}", at(50), at(99), at(99.9),
-                         at(99.99), at(100)));
+  print_row(fmt::format("  latency       p50 {}, p99 {}, p99.9 {}, p99.99 {}, largest {}", at(50), at(99), at(99.9),
+                        at(99.99), at(100)));
 }
 
 }  // namespace godwit::cli

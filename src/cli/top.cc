@@ -168,9 +168,10 @@ std::string table(const Json& live, std::size_t width) {
   }
   std::vector<std::string> titles;
   for (const Column& each : kColumns) titles.emplace_back(each.title);
+  const std::uint64_t open = live["connections"].size() + count_of(live, "unlisted");
   std::string text = fmt::format(
-      "process {}, {}, {} connections{}\n", count_of(live, "process"), text_of(live, "local_address"),
-      live["connections"].size() + count_of(live, "unlisted"),
+      "process {}, {}, {} connection{}{}\n", count_of(live, "process"), text_of(live, "local_address"), open,
+      open == 1 ? "" : "s",
       count_of(live, "pending_handshakes") > 0 ? fmt::format(", {} handshakes", count_of(live, "pending_handshakes"))
                                                : "");
   text += row(columns, titles) + "\n";

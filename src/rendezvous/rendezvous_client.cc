@@ -84,6 +84,8 @@ void RendezvousClient::on_own_event(Instant now, const Event& event) {
 
 void RendezvousClient::introduce(Instant now, const RendezvousIntroduced& introduced) {
   if (introduced.candidates.empty() || dials_.size() >= kMostDials || !introductions_.admit(now)) return;
+  // The asker wants the connection, although this side begins it too.
+  if (PeerFilter* const filter = endpoint_.filter(); filter != nullptr && !filter->admits_key(introduced.key)) return;
   Dial dial{.key = introduced.key,
             .attempts = {},
             .until = now + kDialTime,
@@ -100,6 +102,7 @@ void RendezvousClient::connect(Instant now, Dial& dial, const SocketAddress& add
   const bool there =
       std::ranges::any_of(connections, [&](ConnectionId each) { return endpoint_.remote_address(each) == address; });
   if (there) return;
+  if (PeerFilter* const filter = endpoint_.filter(); filter != nullptr && !filter->admits_address(address)) return;
   if (const auto attempt = endpoint_.connect(now, address, dial.key)) dial.attempts.push_back(*attempt);
 }
 

@@ -76,6 +76,7 @@ constexpr EndpointCounter kEndpoint[] = {
     {"keys_taken_ready", &E::keys_taken_ready, "ephemeral key pairs that were made before they were needed"},
     {"agreements_found", &E::agreements_found, "agreements of static keys that were kept and used again"},
     {"unopenable_withheld", &E::unopenable_withheld, "handshakes withheld beside a session that may be alive"},
+    {"peers_refused", &E::peers_refused, "peers closed after the handshake, as their key is not admitted"},
 };
 static_assert(complete<E, CloseCounts, DropCounts>(kEndpoint));
 

@@ -75,7 +75,7 @@ Result<ConnectionId> Node::connect(const SocketAddress& remote, const PublicKey&
   check_process();
   const auto target = connect_target(remote);
   if (!target) return std::unexpected(target.error());
-  if (link_ != nullptr && !link_->owns(*target)) {
+  if (!serves(*target)) {
     return failure(ErrorCode::kInvalidArgument, target->to_string() + " is another shard's peer");
   }
   return endpoint_->connect(read_clock(), *target, peer);

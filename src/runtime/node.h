@@ -88,6 +88,11 @@ class Node {
   [[nodiscard]] std::optional<FaultStatistics> faults() const;
   [[nodiscard]] const NodeStatistics& statistics() const { return statistics_; }
 
+  // Whether the peer's datagrams come to this node: always, unless it is a shard.
+  [[nodiscard]] bool serves(const SocketAddress& remote) const { return link_ == nullptr || link_->owns(remote); }
+  // It is one of several on its port.
+  [[nodiscard]] bool is_shard() const { return link_ != nullptr; }
+
   // Aborts in a child of fork(): for what sends through endpoint() directly.
   void check_process() const;
 

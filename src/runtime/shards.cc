@@ -76,7 +76,9 @@ Result<std::unique_ptr<Shards>> Shards::open(const NodeConfig& config, const Key
     }
     auto own_keys = KeyPair::from_secret(keys.secret().bytes());
     if (!own_keys) return std::unexpected(own_keys.error());
-    auto node = Node::open_on(std::move(*socket), of_shard, std::move(*own_keys), count == 1 ? nullptr : shard.get());
+    trace::Sink* const sink = options.trace ? options.trace(shard->index) : nullptr;
+    auto node =
+        Node::open_on(std::move(*socket), of_shard, std::move(*own_keys), count == 1 ? nullptr : shard.get(), sink);
     if (!node) return std::unexpected(node.error());
     shard->node = std::move(*node);
     shards->positions_.push_back(shard->index);
@@ -169,6 +171,11 @@ bool Shards::post(std::size_t shard, std::function<void(Node&)> call) {
   const std::lock_guard lock(mutex_);
   Node* const node = shards_[shard]->node.get();
   return node != nullptr && node->post(std::move(call));
+}
+
+bool Shards::has_ended(std::size_t shard) const {
+  const std::lock_guard lock(mutex_);
+  return shards_[shard]->node == nullptr;
 }
 
 bool Shards::retire(std::size_t shard, std::string_view text) {

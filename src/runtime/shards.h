@@ -26,6 +26,9 @@ namespace godwit {
 struct ShardOptions {
   std::size_t count = 0;     // 0: one for each processor
   bool pin_threads = false;  // run(): each shard's thread to a processor of its own
+  // Asked once for each shard in open(): the sink of its events, which outlives the Shards and is called on the shard's
+  // thread. Empty: no traces.
+  std::function<trace::Sink*(std::size_t shard)> trace;
 };
 
 // Sums over all shards, those that have ended included.
@@ -70,6 +73,8 @@ class Shards {
 
   // Runs `call` on the shard's thread. False when the shard has ended or too many calls wait.
   [[nodiscard]] bool post(std::size_t shard, std::function<void(Node&)> call);
+  // It was retired, and its last words have left.
+  [[nodiscard]] bool has_ended(std::size_t shard) const;
   // Closes one shard: its connections are closed, its peers belong to the others from now on, and when the last words
   // have left its socket closes. False for the last one, or one that is retired already.
   bool retire(std::size_t shard, std::string_view text);

@@ -23,7 +23,8 @@ std::string_view drop_reason_name(DropReason reason) {
       "stream_refused",
       "no_room",
       "closed",
-      "not_extended"};
+      "not_extended",
+      "refused_address"};
   const auto index = static_cast<std::size_t>(reason);
   return index < kNames.size() ? kNames[index] : "unknown";
 }

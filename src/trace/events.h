@@ -41,10 +41,11 @@ enum class DropReason : std::uint8_t {
   kAuthenticationFailed,
   kUndecodable,  // authentic, but not a message
   kDuplicate,
-  kStreamRefused,  // a limit of wire spec 6.4
-  kNoRoom,         // the reassembly budget is used up; the packet is not acknowledged
-  kClosed,         // for a connection that has ended
-  kNotExtended,    // an intro without an extended session, where the policy demands one
+  kStreamRefused,   // a limit of wire spec 6.4
+  kNoRoom,          // the reassembly budget is used up; the packet is not acknowledged
+  kClosed,          // for a connection that has ended
+  kNotExtended,     // an intro without an extended session, where the policy demands one
+  kRefusedAddress,  // the application wants nothing from there (transport/peer_filter.h)
   kCount
 };
 [[nodiscard]] std::string_view drop_reason_name(DropReason reason);

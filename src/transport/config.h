@@ -20,6 +20,7 @@
 #include "trace/key_log.h"
 #include "transport/admission.h"
 #include "transport/keepalive.h"
+#include "transport/peer_filter.h"
 
 namespace godwit {
 
@@ -63,6 +64,9 @@ struct Config {
   // A key stops taking new streams at the soft limit and all packets at the hard limit (decisions 3).
   std::uint64_t soft_packet_limit = kSoftPacketLimit;
   std::uint64_t hard_packet_limit = kHardPacketLimit;
+
+  // Decides who may connect. Null, the default: whoever knows this side's key.
+  std::shared_ptr<PeerFilter> filter;
 
   // Is told of every symmetric key, so that a capture of one's own traffic can be read. Null, the default: nobody is.
   std::shared_ptr<trace::KeyLog> key_log;

@@ -32,6 +32,8 @@ void Connection::enter(State next, CloseReason reason) {
   }
   if (is_handshaking()) {
     ++counts.handshakes_started;
+  } else if (refused_) {
+    if (is_established()) ++counts.peers_refused;
   } else if (is_established()) {
     if (!was_open) ++counts.connections_opened;
   } else if (was_open) {
@@ -53,7 +55,9 @@ const RecvStreams* Connection::inbound_streams() const {
 
 void Connection::establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> handshake_tail) {
   const bool authenticated = session.peer_authenticated();
-  if (!unanswered_) {
+  PeerFilter* const filter = core_.context.config.filter.get();
+  refused_ = filter != nullptr && !session.dialled_key() && !filter->admits_key(session.peer_key());
+  if (!unanswered_ && !refused_) {
     core_.emit(Connected{
         .remote = core_.remote,
         .initiator = session.initiator(),
@@ -64,6 +68,7 @@ void Connection::establish(Instant now, Session session, std::vector<std::vector
             .version = session.peer_version(), .observed_self = session.observed_self(), .key = session.peer_key()})});
   }
   enter(std::make_unique<EstablishedConnection>(now, core_, std::move(session), std::move(handshake_tail)));
+  if (refused_) return end(now, CloseReason::kLocal, "the peer is not admitted", Telling::kClose);
   const auto unanswered = std::exchange(unanswered_, std::nullopt);
   if (!unanswered) return;
   if (unanswered->told_authenticated && !authenticated) {
@@ -316,7 +321,7 @@ void Connection::end(Instant now, CloseReason reason, std::string_view text, Tel
   enter(std::move(last), reason);
   report_failures(now);
   core_.trace(now, trace::ConnectionClosed{close_reason_name(reason), core_.remote, words});
-  core_.emit(Closed{.reason = reason, .text = std::move(words), .code = code, .problem = problem});
+  if (!refused_) core_.emit(Closed{.reason = reason, .text = std::move(words), .code = code, .problem = problem});
 }
 
 void Connection::abandon(Instant now, CloseReason reason) {

@@ -186,6 +186,7 @@ class Connection final {
   ConnectionCore core_;
   State state_;                           // null only until the constructor has entered the first one
   std::optional<Unanswered> unanswered_;  // while start_over() shakes hands again
+  bool refused_ = false;                  // Config::filter does not admit the peer: the application hears nothing of it
   PathProblem path_problem_ = PathProblem::kNone;
   Instant path_problem_at_{};
 };

@@ -383,11 +383,16 @@ void Endpoint::receive_on_route(Instant now, std::uint32_t slot, const DatagramB
 // What a session that has been closed can open is its answer, and what names an extended session comes from a peer that
 // has moved. A half-open route at the address does not change that: the intro that opened it may be forged.
 void Endpoint::receive_without_connection(Instant now, const DatagramBatch& batch) {
+  const bool refused = is_refused(batch.remote);
   for (std::size_t i = 0; i < batch.segment_count(); ++i) {
     const MutableBytes datagram = batch.segment(i);
-    if (receive_elsewhere(now, batch, datagram) || closing_.receive(now, batch.remote, datagram)) continue;
+    // A connection that this side began to a refused address may still be closing there.
+    if (!refused && receive_elsewhere(now, batch, datagram)) continue;
+    if (closing_.receive(now, batch.remote, datagram)) continue;
     if (const auto slot = slot_of(batch.remote)) {
       receive_on_route(now, *slot, batch.part(i, 1));
+    } else if (refused) {
+      route_context_->drop(now, trace::DropReason::kRefusedAddress, datagram.size());
     } else {
       const bool too_long = datagram.size() > wire::kMaxReceivedDatagram;
       route_context_->drop(now, too_long ? trace::DropReason::kTooLong : trace::DropReason::kUnknownSource,
@@ -402,6 +407,7 @@ void Endpoint::receive_intro(Instant now, const DatagramBatch& run, MutableBytes
   if (!slot && !config_.accept_incoming) {
     return route_context_->drop(now, trace::DropReason::kUnknownSource, datagram.size());
   }
+  if (is_refused(run.remote)) return route_context_->drop(now, trace::DropReason::kRefusedAddress, datagram.size());
   // A repeat costs no decryption.
   if (slot && with_slot(*slot, [&](Route& route) { return route.receive_repeated_intro(now, datagram); })) {
     return;

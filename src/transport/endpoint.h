@@ -64,6 +64,10 @@ class Endpoint {
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
+  // Who may connect; null: whoever knows this side's key. Asked by the endpoint about those who begin a connection;
+  // what is connected to because a stranger wants it is for the caller to ask about.
+  [[nodiscard]] PeerFilter* filter() const { return config_.filter.get(); }
+
   // --- Inputs ---
   // Dials a peer known by its public key; both sides may dial each other (wire spec 4.5). An established connection to
   // the address is closed in favour of the new one. A wildcard address means loopback (base/connect_target.h). Errors:
@@ -209,6 +213,8 @@ class Endpoint {
   }
   void receive_symmetric(Instant now, const DatagramBatch& batch);
   void receive_on_route(Instant now, std::uint32_t slot, const DatagramBatch& batch);
+  // Config::filter wants nothing from there.
+  [[nodiscard]] bool is_refused(const SocketAddress& remote);
   void receive_without_connection(Instant now, const DatagramBatch& batch);
   // Of a peer of an extended session that has another address than before (endpoint_paths.cc).
   [[nodiscard]] bool receive_elsewhere(Instant now, const DatagramBatch& batch, MutableBytes datagram);

@@ -18,6 +18,11 @@ bool Endpoint::is_known_peer(const SocketAddress& remote) const {
   return known_peers_.contains(remote.hash(known_key_));
 }
 
+// An address with a route has been let in, or is one that this side connects to.
+bool Endpoint::is_refused(const SocketAddress& remote) {
+  return config_.filter != nullptr && !slot_of(remote) && !config_.filter->admits_address(remote);
+}
+
 bool Endpoint::inbound_full() const {
   return inbound_.size() >= config_.max_connections ||
          inbound_.size() + reserved_ >= config_.max_connections + config_.reserved_connections;

@@ -106,6 +106,7 @@ struct EndpointStatistics {
   std::uint64_t runs_received = 0;
   std::uint64_t connections_opened = 0;  // Connected was said of them
   CloseCounts connections_closed;        // that had been opened
+  std::uint64_t peers_refused = 0;       // whose key Config::filter does not admit: of no connection that was opened
   std::uint64_t handshakes_started = 0;  // both roles
   std::uint64_t handshakes_succeeded = 0;
   std::uint64_t handshakes_failed = 0;

@@ -136,7 +136,7 @@ class Top(Case):
         table = self.run_godwit("top", path, "-i", "50ms", "-c", "2")
         self.assertEqual(table.returncode, 0, table)
         self.assertEqual(table.stdout.count(connection["remote"]), 2)
-        self.assertIn("1 connections", table.stdout)
+        self.assertIn("1 connection\n", table.stdout)
 
     def test_the_socket_goes_with_the_process_and_a_stale_one_is_replaced(self):
         path = self.folder / "control"

@@ -42,12 +42,13 @@ class Screen:
 
 
 class Terminals(Case):
-    def run_on_terminal(self, command, width, resize=None):
-        """Standard error on a terminal of so many columns, standard output in a file; what was drawn and the code."""
+    def run_on_terminal(self, command, width, resize=None, both=False):
+        """Standard error on a terminal of so many columns, standard output in a file, or, with `both`, there too; what
+        was drawn and the code."""
         own, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
         with open(self.folder / "stdout", "w") as output:
-            process = subprocess.Popen([GODWIT, *map(str, command)], stdout=output, stderr=theirs,
+            process = subprocess.Popen([GODWIT, *map(str, command)], stdout=theirs if both else output, stderr=theirs,
                                        env={**self.environment, "TERM": "xterm"}, cwd=self.folder)
         os.close(theirs)
         self.addCleanup(process.wait)
@@ -83,6 +84,20 @@ class Terminals(Case):
                     # At least the beginning of the name is there where there is room for it.
                     if width >= 40:
                         self.assertIn(name[:3], redraws[-1])
+
+    def test_a_report_goes_on_under_itself_where_the_terminal_is_narrow(self):
+        for width in (50, 60, 100, 160):
+            with self.subTest(width=width):
+                server = Server(self, "perf", "server", "--once")
+                drawn, code = self.run_on_terminal([*server.client("perf", "client"), "-n", "1M"], width, both=True)
+                self.assertEqual(code, 0, drawn)
+                lines = drawn.replace("\r", "").splitlines()
+                report = lines[lines.index("client to server:") + 1:]
+                self.assertEqual([line for line in report if columns(line) > width], [])
+                names = [line[2:16].strip() for line in report]
+                self.assertEqual([name for name in names if name],
+                                 ["goodput", "digest", "packets", "batching", "dropped", "path", "processor"])
+                self.assertEqual("" in names, width < 110, report)
 
     def test_a_terminal_that_is_made_narrow_is_not_overrun(self):
         server = self.listen()

@@ -28,10 +28,11 @@ export PKG_CONFIG_PATH
 libraries="$(pkg-config --variable=libdir godwit)"
 [ "$(realpath "$(pkg-config --variable=prefix godwit)")" = "$(realpath "$prefix")" ] || fail "godwit.pc names another prefix"
 read -ra flags <<<"$(pkg-config --cflags --libs godwit)"
-"$3" -o "$scratch/by_pkg_config" "$2/tests/consumer/main.cc" "${flags[@]}"
+warnings=(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+"$3" "${warnings[@]}" -o "$scratch/by_pkg_config" "$2/tests/consumer/main.cc" "${flags[@]}"
 LD_LIBRARY_PATH="$libraries" "$scratch/by_pkg_config" >/dev/null
 read -ra flags <<<"$(pkg-config --cflags --libs godwit | sed 's/-std=c++23//')"
-cc -o "$scratch/c_by_pkg_config" "$2/examples/echo_c.c" "${flags[@]}"
+cc "${warnings[@]}" -o "$scratch/c_by_pkg_config" "$2/examples/echo_c.c" "${flags[@]}"
 if [ -n "$archive" ]; then
   # The archive by its own name: beside it stands the shared library, which the linker would prefer.
   read -ra flags <<<"$(pkg-config --static --cflags --libs godwit | sed 's/-lgodwit\b/-l:libgodwit.a/')"

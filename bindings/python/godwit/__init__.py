@@ -3,17 +3,9 @@
 ``Node`` is a peer with a socket of its own and callbacks, for programs without an event loop. ``AsyncNode`` is the same
 for asyncio: connections whose messages are awaited, with back-pressure in both directions.
 """
-from godwit._node import (
-    CloseReason,
-    ConnectionClosed,
-    Event,
-    EventKind,
-    GodwitError,
-    Node,
-    SecretKey,
-    Status,
-    version,
-)
+from godwit._errors import CloseReason, ConnectionClosed, GodwitError, Status
+from godwit._node import Event, EventKind, Liveness, Node, SecretKey, version
+from godwit._tickets import Rendezvous, Ticket, format_ticket, parse_ticket, resolve
 from godwit.aio import AsyncNode, Connection
 
 __all__ = [
@@ -24,8 +16,14 @@ __all__ = [
     "Event",
     "EventKind",
     "GodwitError",
+    "Liveness",
     "Node",
+    "Rendezvous",
     "SecretKey",
     "Status",
+    "Ticket",
+    "format_ticket",
+    "parse_ticket",
+    "resolve",
     "version",
 ]

@@ -3,45 +3,12 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Iterable, Optional, Union
 
+from godwit._errors import CloseReason, GodwitError, Status, check
 from godwit._library import ffi, lib
-
-_NANOSECONDS = 1_000_000_000
-
-
-class Status(enum.IntEnum):
-    """What a call of the library returned."""
-
-    OK = 0
-    INVALID_ARGUMENT = 1
-    WOULD_BLOCK = 2
-    CLOSED = 3
-    NOT_FOUND = 4
-    TOO_LARGE = 5
-    PERMISSION = 6
-    SYSTEM = 7
-    UNSUPPORTED = 8
-    PROTOCOL = 9
-    TIMEOUT = 10
-    UNAUTHENTICATED = 11
-    NO_MEMORY = 12
-
-
-class CloseReason(enum.IntEnum):
-    """Why a connection ended."""
-
-    LOCAL = 0
-    REMOTE = 1
-    IDLE_TIMEOUT = 2
-    REPLACED = 3
-    HANDSHAKE_FAILED = 4
-    KEY_EXHAUSTED = 5
-    UNAUTHENTICATED = 6
-    MEMORY = 7
-    PROTOCOL_VIOLATION = 8
-    EVICTED = 9
-    RESET = 10
+from godwit._options import NANOSECONDS, make_options
+from godwit._tickets import Ticket, parse_ticket, raw_ticket
 
 
 class EventKind(enum.IntEnum):
@@ -63,27 +30,6 @@ class EventKind(enum.IntEnum):
     MOVED = 13
 
 
-class GodwitError(OSError):
-    """A call that failed; ``status`` says how, the text why."""
-
-    def __init__(self, status: int, text: str):
-        super().__init__(text)
-        self.status = Status(status)
-
-
-class ConnectionClosed(GodwitError):
-    """The connection has ended; ``reason`` is set when its last event said why."""
-
-    def __init__(self, text: str, reason: Optional[CloseReason] = None):
-        super().__init__(Status.CLOSED, text)
-        self.reason = reason
-
-
-def _check(status: int) -> None:
-    if status != Status.OK:
-        raise GodwitError(status, ffi.string(lib.godwit_last_error()).decode())
-
-
 def version() -> str:
     """The version of the library that was loaded."""
     return ffi.string(lib.godwit_version()).decode()
@@ -96,7 +42,7 @@ class SecretKey:
         if len(secret) != 32:
             raise GodwitError(Status.INVALID_ARGUMENT, "a secret key is 32 bytes")
         text = ffi.new("char[65]")
-        _check(lib.godwit_public_key(secret, text))
+        check(lib.godwit_public_key(secret, text))
         self._secret = bytes(secret)
         self.public_key: str = ffi.string(text).decode()
 
@@ -104,7 +50,7 @@ class SecretKey:
     def generate(cls) -> SecretKey:
         """From the system's generator."""
         secret = ffi.new("uint8_t[32]")
-        _check(lib.godwit_generate_key(secret))
+        check(lib.godwit_generate_key(secret))
         return cls(bytes(ffi.buffer(secret)))
 
     def __bytes__(self) -> bytes:
@@ -124,7 +70,7 @@ class Event:
     text: str
     remote: str
     observed: str
-    reason: CloseReason
+    reason: Union[CloseReason, int]
     message: int
     stream: int
     offset: int
@@ -137,6 +83,20 @@ class Event:
     peer_key: str
     code: int
     extended: bool
+    user_data: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Liveness:
+    """Whether a peer is heard of; ``problem`` is what the kernel last said of datagrams to it, or empty."""
+
+    suspect: bool
+    problem: str
+
+
+def _reason(number: int) -> Union[CloseReason, int]:
+    # A later library may have more of them.
+    return CloseReason(number) if number in list(CloseReason) else number
 
 
 def _event(raw: Any) -> Event:
@@ -147,7 +107,7 @@ def _event(raw: Any) -> Event:
         text=ffi.string(raw.text).decode(errors="replace"),
         remote=ffi.string(raw.remote).decode(),
         observed=ffi.string(raw.observed).decode(),
-        reason=CloseReason(raw.reason),
+        reason=_reason(raw.reason),
         message=raw.message,
         stream=raw.stream,
         offset=raw.offset,
@@ -155,71 +115,98 @@ def _event(raw: Any) -> Event:
         may_have_arrived=raw.may_have_arrived,
         authenticated=raw.authenticated,
         initiator=raw.initiator,
-        round_trip=raw.round_trip_ns / _NANOSECONDS,
-        silent_for=raw.silent_for_ns / _NANOSECONDS,
+        round_trip=raw.round_trip_ns / NANOSECONDS,
+        silent_for=raw.silent_for_ns / NANOSECONDS,
         peer_key=ffi.string(raw.peer_key).decode(),
         code=raw.code,
         extended=raw.extended,
+        user_data=raw.user_data,
     )
 
 
-# Names of Node's keyword arguments that are passed on as they are.
-_NUMBERS = (
-    "accept_incoming",
-    "require_authenticated_peer",
-    "stream_in_chunks",
-    "max_connections",
-    "max_inbound_bytes",
-    "max_datagram_bytes",
-    "connection_bits_per_second",
-    "endpoint_bits_per_second",
-    "receive_buffer_bytes",
-    "stream_window_bytes",
-    "connection_window_bytes",
-    "consume_by_hand",
-)
-_TEXTS = ("congestion", "cipher", "backend", "idle", "extended")
-_TIMES = ("connect_timeout", "idle_timeout")
+class _Pending:
+    """A function of the program that the library calls once, or again and again, on the loop's thread."""
+
+    def __init__(self, node: Node, call: Callable[..., Any]):
+        self.node = node
+        self.call = call
+        self.handle = ffi.new_handle(self)
+
+
+@ffi.callback("void(godwit_node *, godwit_status, godwit_connection, void *)")
+def _on_connected(_node: Any, status: int, connection: int, context: Any) -> None:
+    pending = ffi.from_handle(context)
+    error = None if status == Status.OK else GodwitError(status, ffi.string(lib.godwit_last_error()).decode())
+    pending.node._called(pending)  # pylint: disable=protected-access
+    pending.node._guard(pending.call, pending.node, connection, error)  # pylint: disable=protected-access
+
+
+@ffi.callback("void(godwit_node *, const char *, void *)")
+def _on_notice(_node: Any, text: Any, context: Any) -> None:
+    pending = ffi.from_handle(context)
+    pending.node._guard(pending.call, pending.node, ffi.string(text).decode())  # pylint: disable=protected-access
+
+
+@ffi.callback("void(godwit_node *, void *)")
+def _on_post(_node: Any, context: Any) -> None:
+    pending = ffi.from_handle(context)
+    pending.node._called(pending)  # pylint: disable=protected-access
+    pending.node._guard(pending.call, pending.node)  # pylint: disable=protected-access
+
+
+# Gets the connection, or 0 and the error.
+Done = Callable[["Node", int, Optional[GodwitError]], Any]
 
 
 class Node:
-    """One socket, one thread, all its connections. Not to be shared between threads, except stop() and wake().
+    """One socket, one thread, all its connections. Not to be shared between threads, except stop(), wake() and post().
 
     ``on_event(node, event)`` is called in run() and turn(). An exception that it raises ends run() or turn() and is
-    raised there. Options are those of the C interface by name; times are seconds.
+    raised there, as is one of any other function that the node calls. Options are those of the C interface by name;
+    times are seconds. ``trace`` and ``key_log`` get a text each, ``admit_address`` an ADDR:PORT and ``admit_key`` a
+    public key, empty where the peer has proved none; the last two say who may connect, and must not use the node.
     """
 
     def __init__(self, key: SecretKey, on_event: Callable[[Node, Event], Any], bind: str = "[::]:0", **options: Any):
         self._node = ffi.NULL
-        raw = ffi.new("godwit_options *")
-        lib.godwit_options_init(raw, ffi.sizeof("godwit_options"))
-        texts = {"bind": ffi.new("char[]", bind.encode())}
-        for name, value in options.items():
-            if name in _NUMBERS:
-                setattr(raw, name, value)
-            elif name in _TEXTS:
-                texts[name] = ffi.new("char[]", value.encode())
-            elif name in _TIMES:
-                setattr(raw, name + "_ns", round(value * _NANOSECONDS))
-            else:
-                raise TypeError(f"Node has no option {name!r}")
-        for name, text in texts.items():
-            setattr(raw, name, text)
+        self._error: Optional[BaseException] = None
+        self._pending: set[_Pending] = set()
+        self._notice: Optional[_Pending] = None
+        raw, self._alive = make_options(bind, options, self._fail)
         opened = ffi.new("godwit_node **")
-        _check(lib.godwit_node_open(raw, bytes(key), opened))
+        check(lib.godwit_node_open(raw, bytes(key), opened))
         self._node = opened[0]
         self._on_event = on_event
-        self._error: Optional[BaseException] = None
         self.public_key = key.public_key
         self._handler = ffi.callback("void(godwit_node *, const godwit_event *, void *)", self._handle)
 
     def _handle(self, _node: Any, raw: Any, _context: Any) -> None:
+        self._guard(lambda: self._on_event(self, _event(raw)))
+
+    def _guard(self, call: Callable[..., Any], *arguments: Any) -> None:
         try:
-            self._on_event(self, _event(raw))
+            call(*arguments)
         except BaseException as error:  # pylint: disable=broad-except
-            # C cannot carry an exception: the loop ends, and the caller of run() or turn() gets it.
-            self._error = self._error or error
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        # C cannot carry an exception: the loop ends, and the caller of run() or turn() gets it.
+        self._error = self._error or error
+        if self._node != ffi.NULL:
             lib.godwit_node_stop(self._node)
+
+    def _wait_for(self, call: Callable[..., Any]) -> _Pending:
+        pending = _Pending(self, call)
+        self._pending.add(pending)
+        return pending
+
+    def _called(self, pending: _Pending) -> None:
+        self._pending.discard(pending)
+
+    def _check_begun(self, status: int, pending: _Pending) -> None:
+        if status != Status.OK:
+            self._called(pending)
+        check(status)
 
     def _raise_error(self) -> None:
         if self._error is not None:
@@ -238,37 +225,76 @@ class Node:
     def connect(self, address: str, public_key: str) -> int:
         """Connects to "ADDR:PORT"; CONNECTED or CLOSED follows under the number that is returned."""
         connection = ffi.new("godwit_connection *")
-        _check(lib.godwit_node_connect(self._open(), address.encode(), public_key.encode(), connection))
+        check(lib.godwit_node_connect(self._open(), address.encode(), public_key.encode(), connection))
         return connection[0]
+
+    def connect_addresses(self, addresses: Iterable[str], public_key: str, done: Done) -> None:
+        """To a peer with several addresses, which race. ``done(node, connection, error)`` is called once, just before
+        the winner's CONNECTED event, or with 0 and a GodwitError."""
+        texts = [ffi.new("char[]", address.encode()) for address in addresses]
+        pending = self._wait_for(done)
+        self._check_begun(
+            lib.godwit_node_connect_addresses(self._open(), texts, len(texts), public_key.encode(), _on_connected,
+                                              pending.handle), pending)
+
+    def connect_by_name(self, name_and_port: str, public_key: str, done: Done) -> None:
+        """The same for "host:port", which the system looks up: that may take seconds."""
+        pending = self._wait_for(done)
+        self._check_begun(
+            lib.godwit_node_connect_by_name(self._open(), name_and_port.encode(), public_key.encode(), _on_connected,
+                                            pending.handle), pending)
+
+    def connect_ticket(self, ticket: Union[str, Ticket], done: Done) -> None:
+        """The same for the peer of a ticket, through its rendezvous where it names some. Its hosts are not looked
+        up: resolve() does that."""
+        raw = raw_ticket(parse_ticket(ticket) if isinstance(ticket, str) else ticket)
+        pending = self._wait_for(done)
+        self._check_begun(lib.godwit_node_connect_ticket(self._open(), raw, _on_connected, pending.handle), pending)
+
+    def register_at(self, address: str, public_key: str, notice: Optional[Callable[[Node, str], Any]] = None) -> None:
+        """Keeps the node findable at a rendezvous; ``notice(node, text)`` is told of it in one line each."""
+        pending = _Pending(self, notice or (lambda _node, _text: None))
+        check(lib.godwit_node_register_at(self._open(), address.encode(), public_key.encode(), _on_notice,
+                                          pending.handle))
+        self._notice = pending
 
     def send(self, connection: int, data: bytes, *, deadline: Optional[float] = None,
              send_limit: Optional[int] = None, stream: bool = False, unreliable: bool = False,
-             urgency: int = 3) -> int:
+             urgency: int = 3, operations: bool = False, metadata: Optional[bytes] = None) -> int:
         """Queues a message and returns its number. WOULD_BLOCK: try again after WRITABLE.
 
-        Streams have an urgency: while one of a lower number can send, one of a higher number does not (0 to 7). An unreliable one, of at most 1106 bytes, is sent once: lost on the way it fails (FAILED)."""
+        Streams have an urgency: while one of a lower number can send, one of a higher number does not (0 to 7). An
+        unreliable one, of at most 1106 bytes, is sent once: lost on the way it fails (FAILED). An operations stream may
+        have metadata of at most 1120 bytes."""
         raw = ffi.new("godwit_send_options *")
         lib.godwit_send_options_init(raw, ffi.sizeof("godwit_send_options"))
-        raw.deadline_ns = 0 if deadline is None else round(deadline * _NANOSECONDS)
+        raw.deadline_ns = 0 if deadline is None else round(deadline * NANOSECONDS)
         if send_limit is not None:
             raw.send_limit = send_limit
         raw.stream = stream
         raw.unreliable = unreliable
         raw.urgency = urgency
+        raw.operations = operations
+        kept = None if metadata is None else ffi.from_buffer("uint8_t[]", metadata)
+        if kept is not None:
+            raw.metadata, raw.metadata_length = kept, len(kept)
         message = ffi.new("godwit_message *")
-        _check(lib.godwit_node_send(self._open(), connection, ffi.from_buffer("uint8_t[]", data), len(data), raw,
+        check(lib.godwit_node_send(self._open(), connection, ffi.from_buffer("uint8_t[]", data), len(data), raw,
                                     message))
         return message[0]
 
-    def open_stream(self, connection: int) -> int:
+    def open_stream(self, connection: int, *, deadline: Optional[float] = None) -> int:
         """Begins a stream of unknown length and returns its number (extended sessions)."""
+        raw = ffi.new("godwit_send_options *")
+        lib.godwit_send_options_init(raw, ffi.sizeof("godwit_send_options"))
+        raw.deadline_ns = 0 if deadline is None else round(deadline * NANOSECONDS)
         stream = ffi.new("godwit_message *")
-        _check(lib.godwit_node_open_stream(self._open(), connection, ffi.NULL, stream))
+        check(lib.godwit_node_open_stream(self._open(), connection, raw, stream))
         return stream[0]
 
     def append(self, connection: int, stream: int, data: bytes) -> None:
         """Adds to a stream of unknown length. WOULD_BLOCK: nothing was taken; try again after WRITABLE."""
-        _check(lib.godwit_node_append(self._open(), connection, stream, ffi.from_buffer("uint8_t[]", data), len(data)))
+        check(lib.godwit_node_append(self._open(), connection, stream, ffi.from_buffer("uint8_t[]", data), len(data)))
 
     def finish(self, connection: int, stream: int) -> bool:
         return lib.godwit_node_finish(self._open(), connection, stream)
@@ -277,10 +303,18 @@ class Node:
         return lib.godwit_node_extend_send_limit(self._open(), connection, message, limit)
 
     def cancel(self, connection: int, message: int, code: int = 0) -> bool:
-        return lib.godwit_node_cancel_with_code(self._open(), connection, message, code)
+        return lib.godwit_node_cancel(self._open(), connection, message, code)
 
     def stop_receiving(self, connection: int, stream: int, code: int = 0) -> bool:
-        return lib.godwit_node_stop_receiving_with_code(self._open(), connection, stream, code)
+        return lib.godwit_node_stop_receiving(self._open(), connection, stream, code)
+
+    def stream_of(self, connection: int, message: int) -> int:
+        """The stream under which a message travels; 0 for one that is no stream or has ended."""
+        return lib.godwit_node_stream_of(self._open(), connection, message)
+
+    def keep_alive(self, connection: int, stream: int) -> bool:
+        """An inbound stream whose sender waits for the program does not count as abandoned for another idle period."""
+        return lib.godwit_node_keep_alive(self._open(), connection, stream)
 
     def consume(self, connection: int, stream: int, count: int) -> None:
         """So many bytes of a stream's chunks have been read (option ``consume_by_hand``, extended sessions)."""
@@ -294,22 +328,63 @@ class Node:
         return lib.godwit_node_resume(self._open(), connection, stream)
 
     def ping(self, connection: int) -> None:
-        _check(lib.godwit_node_ping(self._open(), connection))
+        check(lib.godwit_node_ping(self._open(), connection))
+
+    def reconnect(self, connection: int) -> None:
+        """Shakes hands anew beside the session, for a peer that is suspect."""
+        check(lib.godwit_node_reconnect(self._open(), connection))
+
+    def set_congestion(self, connection: int, name: str) -> None:
+        """"cubic", "newreno", "bbr", "ledbat", "fixed"."""
+        check(lib.godwit_node_set_congestion(self._open(), connection, name.encode()))
+
+    def set_rate_limit(self, connection: int, bits_per_second: int) -> None:
+        """Of application bits; 0: no limit."""
+        check(lib.godwit_node_set_rate_limit(self._open(), connection, bits_per_second))
+
+    def set_user_data(self, connection: int, user_data: int) -> None:
+        """A number that comes with each event of the connection."""
+        check(lib.godwit_node_set_user_data(self._open(), connection, user_data))
 
     def close_connection(self, connection: int, text: str = "", code: int = 0) -> None:
         """Ends a connection at once; CLOSED follows. The code reaches the peer of an extended session."""
-        lib.godwit_node_close_with_code(self._open(), connection, text.encode(), code)
+        lib.godwit_node_close(self._open(), connection, text.encode(), code)
 
-    def close_when_sent(self, connection: int, longest: float, text: str = "") -> None:
+    def close_when_sent(self, connection: int, longest: float, text: str = "", code: int = 0) -> None:
         """Ends a connection once its messages have been acknowledged, at the latest after ``longest`` seconds."""
-        _check(lib.godwit_node_close_when_sent(self._open(), connection, round(longest * _NANOSECONDS),
-                                               text.encode()))
+        check(lib.godwit_node_close_when_sent(self._open(), connection, round(longest * NANOSECONDS), text.encode(),
+                                              code))
+
+    def connections(self) -> list[int]:
+        """Those that have not ended, established or not."""
+        count = lib.godwit_node_connections(self._open(), ffi.NULL, 0)
+        found = ffi.new("godwit_connection[]", count)
+        lib.godwit_node_connections(self._open(), found, count)
+        return list(found)
+
+    def remote_address(self, connection: int) -> str:
+        """"192.0.2.7:31337", of a connection that has not ended."""
+        text = ffi.new("char[64]")
+        check(lib.godwit_node_remote_address(self._open(), connection, text, ffi.sizeof(text)))
+        return ffi.string(text).decode()
+
+    def liveness(self, connection: int) -> Liveness:
+        raw = ffi.new("godwit_liveness *")
+        raw.size = ffi.sizeof("godwit_liveness")
+        lib.godwit_node_liveness(self._open(), connection, raw)
+        return Liveness(raw.suspect, ffi.string(raw.problem).decode())
+
+    def metrics(self) -> str:
+        """Every counter as text for Prometheus (docs/observability.md)."""
+        text = ffi.new("const char **")
+        check(lib.godwit_node_metrics(self._open(), text))
+        return ffi.string(text[0]).decode()
 
     def statistics(self, connection: int) -> dict[str, Any]:
         """A connection's counters, by the names of godwit_c.h."""
         raw = ffi.new("godwit_statistics *")
         raw.size = ffi.sizeof("godwit_statistics")
-        _check(lib.godwit_node_statistics(self._open(), connection, raw))
+        check(lib.godwit_node_statistics(self._open(), connection, raw))
         return _fields(raw)
 
     def endpoint_statistics(self) -> dict[str, Any]:
@@ -325,7 +400,7 @@ class Node:
 
     def turn(self, longest_wait: float = 0) -> None:
         """One turn of the loop: waits at most so many seconds, and handles what happened."""
-        lib.godwit_node_turn(self._open(), self._handler, ffi.NULL, round(longest_wait * _NANOSECONDS))
+        lib.godwit_node_turn(self._open(), self._handler, ffi.NULL, round(longest_wait * NANOSECONDS))
         self._raise_error()
 
     def fileno(self) -> int:
@@ -334,7 +409,7 @@ class Node:
 
     def next_timeout(self) -> Optional[float]:
         left = lib.godwit_node_next_timeout(self._open())
-        return None if left < 0 else left / _NANOSECONDS
+        return None if left < 0 else left / NANOSECONDS
 
     def stop(self) -> None:
         lib.godwit_node_stop(self._open())
@@ -342,13 +417,18 @@ class Node:
     def wake(self) -> None:
         lib.godwit_node_wake(self._open())
 
+    def post(self, call: Callable[[Node], Any]) -> None:
+        """Runs ``call(node)`` on the loop's thread; from any thread. WOULD_BLOCK when too many wait."""
+        pending = self._wait_for(call)
+        self._check_begun(lib.godwit_node_post(self._open(), _on_post, pending.handle), pending)
+
     def close(self, longest: float = 1.0, text: str = "") -> None:
         """Closes all connections, waits at most so many seconds for the peers' answers, and closes the socket."""
         if self._node == ffi.NULL:
             return
         node, self._node = self._node, ffi.NULL
         ignore = ffi.callback("void(godwit_node *, const godwit_event *, void *)", lambda *_: None)
-        lib.godwit_node_shut_down(node, ignore, ffi.NULL, round(longest * _NANOSECONDS), text.encode())
+        lib.godwit_node_shut_down(node, ignore, ffi.NULL, round(longest * NANOSECONDS), text.encode())
         lib.godwit_node_destroy(node)
 
     def __enter__(self) -> Node:
@@ -359,7 +439,7 @@ class Node:
 
 
 def _fields(raw: Any) -> dict[str, Any]:
-    result = {}
+    result: dict[str, Any] = {}
     for name, _ in ffi.typeof(raw).item.fields:
         value = getattr(raw, name)
         if name != "size":

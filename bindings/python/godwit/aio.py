@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import asyncio
 import collections
-from typing import Any, AsyncIterator, Optional
+from typing import Any, AsyncIterator, Callable, Optional, Union
 
-from godwit._node import ConnectionClosed, Event, EventKind, GodwitError, Node, SecretKey, Status
+from godwit._errors import ConnectionClosed, GodwitError, Status
+from godwit._node import Event, EventKind, Node, SecretKey
+from godwit._tickets import Ticket
 
 # Messages of one connection that were received and not awaited yet: beyond this the connection is closed, since the
 # deployed wire cannot hold a sender back and memory has an end.
@@ -27,6 +29,7 @@ class Connection:
         self.remote = ""
         self.observed = ""
         self.authenticated = False
+        self.peer_key = ""
 
     async def send(self, data: bytes, *, deadline: Optional[float] = None) -> None:
         """Queues a message; waits while the queue is full. Raises ConnectionClosed when the connection has ended."""
@@ -87,6 +90,7 @@ class Connection:
     def _on_event(self, event: Event) -> None:
         if event.kind == EventKind.CONNECTED:
             self.remote, self.observed, self.authenticated = event.remote, event.observed, event.authenticated
+            self.peer_key = event.peer_key
             if not self._connected.done():
                 self._connected.set_result(None)
         elif event.kind == EventKind.MESSAGE:
@@ -139,6 +143,32 @@ class AsyncNode:
         self.schedule()
         await connection._connected  # pylint: disable=protected-access
         return connection
+
+    async def connect_ticket(self, ticket: Union[str, Ticket]) -> Connection:
+        """Connects to the peer of a ticket, through its rendezvous where it names some. Raises GodwitError."""
+        found: asyncio.Future[Connection] = self._loop.create_future()
+
+        def done(_node: Node, number: int, error: Optional[GodwitError]) -> None:
+            if error is None:
+                # Its CONNECTED event comes next, and finds it there.
+                self._connections[number] = Connection(self, number)
+            if found.done():
+                return
+            if error is None:
+                found.set_result(self._connections[number])
+            else:
+                found.set_exception(error)
+
+        self.node.connect_ticket(ticket, done)
+        self.schedule()
+        connection = await found
+        await connection._connected  # pylint: disable=protected-access
+        return connection
+
+    def register_at(self, address: str, public_key: str, notice: Optional[Callable[[str], Any]] = None) -> None:
+        """Keeps the node findable at a rendezvous; ``notice`` is told of it in one line each."""
+        self.node.register_at(address, public_key, None if notice is None else lambda _node, text: notice(text))
+        self.schedule()
 
     async def accept(self) -> Connection:
         """The next connection that a peer begins."""
@@ -194,7 +224,8 @@ def _closed_here() -> Event:
     fields: dict[str, Any] = {"kind": EventKind.CLOSED, "connection": 0, "data": b"", "text": "the node was closed",
                               "remote": "", "observed": "", "reason": 0, "message": 0, "stream": 0, "offset": 0,
                               "total": 0, "may_have_arrived": False, "authenticated": False, "initiator": False,
-                              "round_trip": 0.0, "silent_for": 0.0, "peer_key": "", "code": 0, "extended": False}
+                              "round_trip": 0.0, "silent_for": 0.0, "peer_key": "", "code": 0, "extended": False,
+                              "user_data": 0}
     return Event(**fields)
 
 

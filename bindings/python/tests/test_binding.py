@@ -3,6 +3,7 @@
     GODWIT_LIBRARY=build/dev/libgodwit.so.0.1.0 PYTHONPATH=bindings/python python3 bindings/python/tests/test_binding.py
 """
 import asyncio
+import threading
 import time
 import unittest
 
@@ -13,8 +14,13 @@ from godwit import (
     EventKind,
     GodwitError,
     Node,
+    Rendezvous,
     SecretKey,
     Status,
+    Ticket,
+    format_ticket,
+    parse_ticket,
+    resolve,
     version,
 )
 
@@ -99,6 +105,112 @@ class Callbacks(unittest.TestCase):
             node.turn(0)
 
 
+    def test_a_peer_is_found_by_each_of_its_names(self):
+        connected = []
+        a, b = self.pair(lambda node, event: connected.append(event), lambda node, event: None)
+        outcomes = []
+
+        def done(node, connection, error):
+            outcomes.append((node, connection, error))
+
+        ticket = Ticket(b.public_key, addresses=(b.local_address,))
+        host, port = b.local_address.rsplit(":", 1)
+        a.connect_ticket(format_ticket(ticket), done)
+        self.turn_until((a, b), lambda: len(outcomes) == 1)
+        a.connect_ticket(ticket, done)
+        self.turn_until((a, b), lambda: len(outcomes) == 2)
+        a.connect_addresses([f"{host}:1", b.local_address], b.public_key, done)
+        self.turn_until((a, b), lambda: len(outcomes) == 3)
+        a.connect_by_name(b.local_address, b.public_key, done)
+        self.turn_until((a, b), lambda: len(outcomes) == 4)
+        self.assertEqual([error for _, _, error in outcomes], [None] * 4)
+        self.assertIs(outcomes[0][0], a)
+        self.turn_until((a, b), lambda: [e for e in connected if e.kind == EventKind.CONNECTED][-1].connection == outcomes[-1][1])
+        connection = outcomes[-1][1]
+        self.assertEqual(a.connections(), [connection])
+        self.assertEqual(a.remote_address(connection), b.local_address)
+        self.assertFalse(a.liveness(connection).suspect)
+        self.assertEqual(resolve(f"{host}:{port}"), [b.local_address])
+        self.assertIn("godwit_endpoint_connections_opened_total 4", a.metrics())
+        a.set_user_data(connection, 7)
+        a.set_congestion(connection, "cubic")
+        a.set_rate_limit(connection, 1_000_000)
+        a.ping(connection)
+        self.turn_until((a, b), lambda: connected[-1].kind == EventKind.ROUND_TRIP)
+        self.assertEqual(connected[-1].user_data, 7)
+        self.assertEqual(a.statistics(connection)["congestion"], "cubic")
+        self.assertEqual(a.statistics(connection)["form"], "extended")
+
+    def test_an_attempt_that_fails_says_why(self):
+        a, b = self.pair(lambda node, event: None, lambda node, event: None, connect_timeout=0.2)
+        outcomes = []
+        a.connect_ticket(Ticket(SecretKey.generate().public_key, addresses=(b.local_address,)),
+                         lambda node, connection, error: outcomes.append((connection, error)))
+        self.turn_until((a, b), lambda: outcomes)
+        self.assertEqual(outcomes[0][0], 0)
+        self.assertIn("no answer", str(outcomes[0][1]))
+        with self.assertRaises(GodwitError):
+            a.connect_ticket("godwit1nonsense", lambda *_: None)
+        with self.assertRaisesRegex(GodwitError, "names no address"):
+            a.connect_ticket(Ticket(b.public_key), lambda *_: None)
+        with self.assertRaises(GodwitError):
+            a.register_at("nowhere", b.public_key)
+        a.register_at(b.local_address, b.public_key)  # b answers, and is no rendezvous: nothing comes of it
+
+    def test_a_ticket_comes_back_from_its_text(self):
+        key = SecretKey.generate().public_key
+        ticket = Ticket(key, ("192.0.2.7:1", "[2001:db8::7]:2"), ("host.example:3",), (Rendezvous("192.0.2.8:4", key),), True)
+        self.assertEqual(parse_ticket(format_ticket(ticket).upper()), ticket)
+        for wrong in (Ticket("ab"), Ticket(key), Ticket(key, ("host:1",)), Ticket(key, ("1" * 100,)), Ticket(key, ("192.0.2.7:1",) * 17)):
+            with self.assertRaises(GodwitError):
+                format_ticket(wrong)
+
+    def test_the_program_says_who_may_connect(self):
+        asked, events, traced, keys = [], [], [], []
+        allowed = set()
+        b = Node(SecretKey.generate(), lambda node, event: events.append(event), LOOPBACK,
+                 admit_address=lambda remote: asked.append(remote) or True, admit_key=lambda key: key in allowed,
+                 trace=traced.append, key_log=keys.append)
+        self.addCleanup(b.close)
+        closed = []
+        a = Node(SecretKey.generate(), lambda node, event: event.kind == EventKind.CLOSED and closed.append(event), LOOPBACK)
+        self.addCleanup(a.close)
+        a.connect(b.local_address, b.public_key)
+        self.turn_until((a, b), lambda: closed)
+        self.assertEqual(closed[0].text, "the peer is not admitted")
+        self.assertEqual(events, [])
+        self.assertEqual(set(asked), {a.local_address})
+        self.assertEqual(b.endpoint_statistics()["unadmitted_peers"], 1)
+        self.assertTrue(any("qlog_version" in record for record in traced))
+        self.assertTrue(keys)
+        allowed.add(a.public_key)
+        a.connect(b.local_address, b.public_key)
+        self.turn_until((a, b), lambda: events)
+        self.assertEqual(events[0].peer_key, a.public_key)
+
+    def test_a_filter_that_raises_admits_nobody_and_is_heard_of(self):
+        def fail(_key):
+            raise ValueError("mine")
+
+        b = Node(SecretKey.generate(), lambda node, event: None, LOOPBACK, admit_key=fail)
+        self.addCleanup(b.close)
+        a = Node(SecretKey.generate(), lambda node, event: None, LOOPBACK)
+        self.addCleanup(a.close)
+        a.connect(b.local_address, b.public_key)
+        with self.assertRaisesRegex(ValueError, "mine"):
+            self.turn_until((a, b), lambda: False)
+        self.assertEqual(b.endpoint_statistics()["unadmitted_peers"], 1)
+
+    def test_a_call_from_another_thread_runs_on_the_loop(self):
+        a, _ = self.pair(lambda node, event: None, lambda node, event: None)
+        called = []
+        thread = threading.Thread(target=lambda: a.post(lambda node: called.append((node, threading.get_ident()))))
+        thread.start()
+        thread.join()
+        self.turn_until((a,), lambda: called)
+        self.assertEqual(called, [(a, threading.get_ident())])
+
+
 class Asyncio(unittest.IsolatedAsyncioTestCase):
     async def test_many_messages_both_ways(self):
         async with AsyncNode(SecretKey.generate(), LOOPBACK) as a, AsyncNode(SecretKey.generate(), LOOPBACK) as b:
@@ -127,7 +239,18 @@ class Asyncio(unittest.IsolatedAsyncioTestCase):
         async with AsyncNode(SecretKey.generate(), LOOPBACK) as a, AsyncNode(SecretKey.generate(), LOOPBACK) as b:
             connection = await a.connect(b.local_address, b.public_key)
             await connection.send_acknowledged(b"important")
-            self.assertEqual(await (await b.accept()).receive(), b"important")
+            peer = await b.accept()
+            self.assertEqual(await peer.receive(), b"important")
+            self.assertEqual(peer.peer_key, a.public_key)
+
+    async def test_a_ticket_leads_to_its_peer(self):
+        async with AsyncNode(SecretKey.generate(), LOOPBACK, connect_timeout=0.5) as a, AsyncNode(
+                SecretKey.generate(), LOOPBACK) as b:
+            connection = await a.connect_ticket(Ticket(b.public_key, addresses=(b.local_address,)))
+            await connection.send_acknowledged(b"found")
+            self.assertEqual(await (await b.accept()).receive(), b"found")
+            with self.assertRaisesRegex(GodwitError, "no answer"):
+                await a.connect_ticket(Ticket(SecretKey.generate().public_key, addresses=(b.local_address,)))
 
     async def test_the_wrong_key_is_an_error_with_a_reason(self):
         async with AsyncNode(SecretKey.generate(), LOOPBACK, connect_timeout=0.5) as a, AsyncNode(
