@@ -140,6 +140,7 @@ typedef struct godwit_options {
   void* admit_address_context;
   bool (*admit_key)(const char* public_key, void* context);
   void* admit_key_context;
+  uint64_t stranger_handshakes_per_second; /* extended sessions that hosts not connected before may begin */
 } godwit_options;
 
 /* Fills in the defaults. `size` is sizeof(godwit_options). */
@@ -489,6 +490,8 @@ bool godwit_endpoint_poll_transmit(godwit_endpoint* endpoint, int64_t now, godwi
 bool godwit_endpoint_poll_event(godwit_endpoint* endpoint, godwit_event* event);
 /* When godwit_endpoint_handle_timeout() is due; -1: only after input. */
 int64_t godwit_endpoint_next_timeout(const godwit_endpoint* endpoint);
+/* Endpoint::prepare_handshakes(), for a loop with nothing to do: false when enough is prepared. */
+bool godwit_endpoint_prepare_handshakes(godwit_endpoint* endpoint);
 
 /* </cdef> */
 

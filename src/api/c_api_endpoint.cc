@@ -96,6 +96,10 @@ godwit_status godwit_endpoint_append(godwit_endpoint* endpoint, godwit_connectio
   return guarded([&] { return to_status(endpoint->endpoint->append(connection, stream, ByteView(bytes, length))); });
 }
 
+bool godwit_endpoint_prepare_handshakes(godwit_endpoint* endpoint) {
+  return guarded_or(false, [&] { return endpoint->endpoint->prepare_handshakes(); });
+}
+
 bool godwit_endpoint_finish(godwit_endpoint* endpoint, godwit_connection connection, godwit_message stream) {
   return guarded_or(false, [&] { return endpoint->endpoint->finish(connection, stream); });
 }

@@ -1,5 +1,6 @@
 #include "api/c_api_support.h"
 
+#include <algorithm>
 #include <iterator>
 #include <limits>
 #include <utility>
@@ -62,6 +63,7 @@ godwit_options complete(const godwit_options* given) {
   result.consume_by_hand = defaults.transport.consume_by_hand;
   result.max_connections = defaults.transport.max_connections;
   result.max_datagram_bytes = defaults.transport.max_datagram_bytes;
+  result.stranger_handshakes_per_second = defaults.transport.stranger_handshakes_per_second;
   result.max_inbound_bytes = defaults.transport.max_inbound_bytes;
   result.connect_timeout_ns = defaults.transport.connect_timeout.count();
   result.idle_timeout_ns = defaults.transport.idle_timeout.count();
@@ -96,6 +98,8 @@ NodeOptions to_node_options(const godwit_options& options) {
   transport.endpoint_bits_per_second = options.endpoint_bits_per_second;
   transport.extended = text_or(options.extended, transport.extended);
   transport.max_datagram_bytes = options.max_datagram_bytes;
+  transport.stranger_handshakes_per_second = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(options.stranger_handshakes_per_second, UINT32_MAX));
   transport.connect_timeout = Duration(options.connect_timeout_ns);
   transport.idle_timeout = Duration(options.idle_timeout_ns);
   if (options.trace != nullptr) {

@@ -14,6 +14,8 @@ _NUMBERS = (
     "stream_in_chunks",
     "max_connections",
     "max_inbound_bytes",
+    "max_datagram_bytes",
+    "stranger_handshakes_per_second",
     "connection_bits_per_second",
     "endpoint_bits_per_second",
     "receive_buffer_bytes",
