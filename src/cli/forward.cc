@@ -11,8 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/admission_options.h"
-#include "cli/channel_config.h"
+#include "cli/channel_side.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
@@ -21,10 +20,7 @@
 #include "cli/json_output.h"
 #include "cli/log_limit.h"
 #include "cli/loop.h"
-#include "cli/network_options.h"
-#include "cli/via.h"
 #include "runtime/clock.h"
-#include "runtime/connector.h"
 #include "runtime/resolve.h"
 
 namespace godwit::cli {
@@ -35,13 +31,7 @@ constexpr std::uint64_t kWindow = std::uint64_t{1} << 20;
 constexpr Duration kFirstPause = 1s;  // before connecting anew
 constexpr Duration kLongestPause = 15s;
 
-struct ForwardOptions {
-  NetworkOptions network;
-  PeerOptions peer;
-  AdmissionOptions admission;
-  TicketOptions ticket;
-  OutputOptions output;
-  bool listen = false;
+struct ForwardOptions : ChannelSideOptions {
   std::vector<std::string> allow_targets;
   std::vector<std::string> allow_listen;
   std::vector<std::string> local;   // -L
@@ -92,38 +82,35 @@ class ForwardCommand final : public LoopCommand {
       : options_(options),
         node_(*opened.node),
         plan_(std::move(plan)),
-        forwarder_(node_.endpoint(), descriptors, options.max_connections, make_policy()) {
-    if (!options.listen) connector_.emplace(node_.endpoint(), opened.addresses, opened.peer_key);
+        forwarder_(node_.endpoint(), descriptors, options.max_connections, make_policy()),
+        side_(options, opened, "forward") {
     for (ForwardPlan::Local& each : plan_.local) {
       say("forwarding", local_address_of(each.listener).to_string(), each.target);
       forwarder_.add_listener(std::move(each.listener), each.target);
     }
   }
 
-  [[nodiscard]] Status start() { return connector_ ? connector_->start(boot_time_now()) : Status(); }
+  [[nodiscard]] ChannelSide& side() { return side_; }
+  void on_admitted(const PublicKey& key) override { side_.admit(key); }
 
   void on_event(Instant now, ConnectionId connection, Event& event) override {
     now_ = now;
-    if (connector_ && connector_->on_event(now, connection, event)) return;
+    if (side_.on_event(now, connection, event)) return;
     if (forwarder_.on_event(now, connection, event)) return;
     if (const auto* connected = std::get_if<Connected>(&event)) return on_connected(now, connection, *connected);
-    // A peer that sends files or measures has taken this for something else.
-    if (std::holds_alternative<MessageReceived>(event)) {
-      node_.endpoint().close(now, connection, "this is 'godwit forward', which forwards connections alone",
-                             static_cast<std::uint64_t>(ChannelCode::kUnknownKind));
-    }
+    if (std::holds_alternative<MessageReceived>(event)) side_.refuse_message(now, connection);
     if (const auto* closed = std::get_if<Closed>(&event)) on_closed(now, connection, *closed);
   }
 
   void on_turn(Instant now) override {
     now_ = now;
-    if (connector_) {
-      connector_->on_turn(now);
-      if (connected_once_ && connector_->failure() && !again_at_) retry(now, connector_->failure()->message);
+    if (Connector* const connector = side_.connector()) {
+      connector->on_turn(now);
+      if (connected_once_ && connector->failure() && !again_at_) retry(now, connector->failure()->message);
       if (again_at_ && now >= *again_at_) {
         again_at_.reset();
         // What fails at once is tried again like what fails later.
-        static_cast<void>(connector_->start(now));
+        static_cast<void>(connector->start(now));
       }
     }
     forwarder_.on_turn(now);
@@ -131,16 +118,14 @@ class ForwardCommand final : public LoopCommand {
   }
   [[nodiscard]] std::optional<Instant> next_timeout() const override {
     std::optional<Instant> next = earliest(forwarder_.next_timeout(), log_.next_timeout());
-    if (connector_) next = earliest(next, connector_->next_timeout());
+    if (const Connector* const connector = side_.connector()) next = earliest(next, connector->next_timeout());
     return earliest(next, again_at_);
   }
-  [[nodiscard]] bool done() const override {
-    return failed_ || (connector_ && !connected_once_ && connector_->failure());
-  }
+  [[nodiscard]] bool done() const override { return failed_ || failure(); }
 
   // Why there has never been a connection.
   [[nodiscard]] std::optional<Error> failure() const {
-    return connector_ && !connected_once_ ? connector_->failure() : std::nullopt;
+    return side_.connector() != nullptr && !connected_once_ ? side_.connector()->failure() : std::nullopt;
   }
   [[nodiscard]] std::size_t open_connections() const { return forwarder_.open_connections(); }
 
@@ -174,17 +159,12 @@ class ForwardCommand final : public LoopCommand {
   }
 
   void on_connected(Instant now, ConnectionId connection, const Connected& connected) {
-    if (!connector_) {
-      if (options_.admission.admits(connected)) {
-        remotes_[connection] = connected.remote;
-        return;
-      }
-      node_.endpoint().close(now, connection, "this peer is not among those that may connect",
-                             static_cast<std::uint64_t>(ChannelCode::kNotAllowed));
+    if (!side_.admits(now, connection, connected)) {
       if (allowed_to_say(connected.remote)) print_note("godwit: refused " + connected.remote.to_string());
       return;
     }
     remotes_[connection] = connected.remote;
+    if (side_.connector() == nullptr) return;
     if (connected_once_) print_note("godwit: connected again");
     connected_once_ = true;
     pause_ = kFirstPause;
@@ -197,7 +177,7 @@ class ForwardCommand final : public LoopCommand {
 
   void on_closed(Instant now, ConnectionId connection, const Closed& closed) {
     remotes_.erase(connection);
-    if (!connector_ || connection != connector_->connection() || failed_) return;
+    if (side_.connector() == nullptr || connection != side_.connector()->connection() || failed_) return;
     if (closed.reason == CloseReason::kLocal) return;
     // To be told so again would help nobody.
     if (closed.code != 0) {
@@ -274,7 +254,7 @@ class ForwardCommand final : public LoopCommand {
   Node& node_;
   ForwardPlan plan_;
   Forwarder forwarder_;
-  std::optional<Connector> connector_;
+  ChannelSide side_;
   std::map<ConnectionId, SocketAddress> remotes_;
   LogLimit log_;
   Instant now_ = boot_time_now();
@@ -286,23 +266,16 @@ class ForwardCommand final : public LoopCommand {
 
 Status check(const ForwardOptions& options) {
   const auto wrong = [](const char* what) { return failure(ErrorCode::kInvalidArgument, what); };
+  if (const Status fine = check_side(options); !fine) return fine;
+  const bool allows = !options.allow_targets.empty() || !options.allow_listen.empty();
+  const bool forwards = !options.local.empty() || !options.remote.empty();
   if (!options.listen) {
-    if (options.peer.to.empty()) {
-      return wrong("name the other side (--to), or wait for it (--listen)");
-    }
-    if (options.admission.given() || options.ticket.wanted() || !options.allow_targets.empty() ||
-        !options.allow_listen.empty()) {
-      return wrong("--allow, --anyone, --allow-target, --allow-listen and tickets are for --listen");
-    }
-    if (options.local.empty() && options.remote.empty()) return wrong("nothing to forward: -L or -R says what");
+    if (allows) return wrong("--allow-target and --allow-listen are for --listen");
+    if (!forwards) return wrong("nothing to forward: -L or -R says what");
     return {};
   }
-  if (!options.peer.to.empty() || !options.peer.key.empty()) {
-    return wrong("--to names a peer to connect to, and --listen waits for one");
-  }
-  if (!options.local.empty() || !options.remote.empty()) return wrong("-L and -R are for the side that connects");
-  if (!options.admission.given()) return wrong("--listen needs --allow HEX, or --anyone");
-  if (options.allow_targets.empty() && options.allow_listen.empty()) {
+  if (forwards) return wrong("-L and -R are for the side that connects");
+  if (!allows) {
     return wrong("--listen needs --allow-target HOST:PORT or --allow-listen PORT: nothing may be reached otherwise");
   }
   return {};
@@ -331,13 +304,6 @@ Result<ForwardPlan> make_plan(const ForwardOptions& options) {
   return plan;
 }
 
-Result<OpenedNode> open_node(const ForwardOptions& options) {
-  NodeConfig config =
-      make_channel_config(options.network, options.network.window_bytes().value_or(kWindow), options.max_connections);
-  if (options.listen) return open_server(options.network, std::move(config));
-  return open_client(options.network, options.peer, std::move(config));
-}
-
 void say_listening(const Node& node, const ForwardOptions& options) {
   print_listening(node, options.output, options.ticket, true);
   if (!options.output.json) return;
@@ -358,32 +324,19 @@ int run_forward(const ForwardOptions& options) {
     print_error(plan.error().message);
     return exit_code_of(plan.error());
   }
-  auto opened = open_node(options);
-  if (!opened) {
-    print_error(opened.error().message);
-    return exit_code_of(opened.error());
-  }
-  auto descriptors = DescriptorSet::open(*opened->node);
-  if (!descriptors) {
-    print_error(descriptors.error().message);
-    return kFailure;
-  }
-  if (options.listen) say_listening(*opened->node, options);
-  ForwardCommand command(options, *opened, **descriptors, std::move(*plan));
-  if (const Status started = command.start(); !started) {
-    print_error(started.error().message);
-    return kUnreachable;
-  }
-  auto findable = make_findable(command, *opened->node, options.ticket);
-  if (!findable) {
-    print_error(findable.error().message);
-    return exit_code_of(findable.error());
-  }
-  Loop loop(*opened->node, **findable, descriptors->get());
+  int exit_code = kSuccess;
+  auto side = open_side(options, kWindow, options.max_connections, exit_code);
+  if (!side) return exit_code;
+  Node& node = *side->opened.node;
+  if (options.listen) say_listening(node, options);
+  ForwardCommand command(options, side->opened, *side->descriptors, std::move(*plan));
+  const auto findable = start_side(command.side(), command, node, options, exit_code);
+  if (!findable) return exit_code;
+  Loop loop(node, *findable, side->descriptors.get());
   const bool finished = loop.run();
   // A signal is how it ends; but connections that were open are cut off by it.
   const bool cut_off = command.open_connections() > 0;
-  const std::optional<Error> failure = command.failure();
+  const std::optional<Error> failure = findable->failure() ? findable->failure() : command.failure();
   loop.close_all(finished ? "the forwarding ends" : "interrupted");
   if (failure) {
     print_error(failure->message);
@@ -419,17 +372,10 @@ void add_forward_command(CLI::App& app, int& exit_code) {
                    "TCP connections at a time; those beyond it wait, or are refused")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  add_admission_options(*command, options->admission);
-  add_ticket_options(*command, options->ticket);
-  add_peer_options(*command, options->peer);
-  command->get_option("--to")->required(false);
-  command->get_option("--via")->description("a rendezvous (HEX@ADDR:PORT, ticket or name) at which both sides meet");
-  command->remove_option(command->get_option("--allow-unauthenticated"));  // both sides prove their keys
   command->add_flag("--json", options->output.json, "print a JSON object a line for what happens (docs/json.md)");
-  add_network_options(*command, options->network);
-  adapt_network_options(*command, "bytes of each connection that may wait on either side; default 1M");
+  add_side_options(*command, *options, "bytes of each connection that may wait on either side; default 1M");
   command->callback([options, &exit_code] {
-    if (options->listen) options->ticket.via = options->peer.via;
+    finish_side_options(*options);
     exit_code = run_forward(*options);
   });
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/code_options.h"
 #include "runtime/node.h"
 #include "ticket/ticket.h"
 
@@ -17,6 +18,7 @@ struct TicketOptions {
   bool qr = false;                     // as well
   std::vector<std::string> advertise;  // "ADDR:PORT" or "NAME:PORT"
   std::string via;                     // a rendezvous, or nothing (via.h)
+  CodeOptions code;                    // for one peer, who comes to that rendezvous
 
   [[nodiscard]] bool wanted() const { return ticket || qr || !advertise.empty(); }
 };

@@ -8,6 +8,7 @@
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
+#include "code/cpace.h"
 #include "crypto/packet_cipher.h"
 #include "support/build_facts.h"
 #include "wire/version.h"
@@ -24,6 +25,7 @@ int run_version(const OutputOptions& output) {
     print_line("built by " + build.compiler + ", " + build.build_type + ", " + build.instruction_set +
                (build.sanitizers.empty() ? "" : ", sanitizers " + build.sanitizers));
     print_line("cipher " + cipher);
+    print_line(std::string("one-time codes: ") + (cpace::available() ? "yes" : "no, built without libsodium"));
     for (const auto& [name, version] : build.libraries) print_line(name + " " + version);
   }
   measure::Json libraries = measure::Json::object();
@@ -39,6 +41,7 @@ int run_version(const OutputOptions& output) {
                                 {"sanitizers", build.sanitizers},
                                 {"instruction_set", build.instruction_set},
                                 {"cipher", cipher},
+                                {"one_time_codes", cpace::available()},
                                 {"libraries", libraries}};
   return write_json(result, output) ? kSuccess : kFailure;
 }

@@ -16,9 +16,11 @@ constexpr Duration kClosePacket = 1s;
 // Asks one, as a command of its own on the node.
 class AskCommand final : public LoopCommand {
  public:
-  AskCommand(Node& node, const RendezvousPlace& place, const PublicKey& wanted)
-      : seeker_(node.endpoint(), place, wanted, reachable_addresses(node.local_address()), true),
-        give_up_at_(boot_time_now() + RendezvousSeeker::kPatience) {}
+  AskCommand(Node& node, const RendezvousPlace& place, const PeerTarget& target)
+      : seeker_(node.endpoint(), place, target.key, reachable_addresses(node.local_address()), true),
+        give_up_at_(boot_time_now() + RendezvousSeeker::kPatience) {
+    if (target.code.given()) seeker_.meet_by_code(make_exchange(target.code, node, place.key));
+  }
 
   [[nodiscard]] Status start() { return seeker_.start(boot_time_now()); }
   void on_event(Instant now, ConnectionId connection, Event& event) override {
@@ -27,6 +29,11 @@ class AskCommand final : public LoopCommand {
   void on_turn(Instant now) override {
     now_ = now;
     seeker_.on_turn(now);
+    if (CodeExchange* const exchange = seeker_.exchange()) {
+      announce_code(*exchange);
+      // An exchange has its own patience; the question comes after it.
+      if (exchange->begun() && !exchange->finished()) give_up_at_ = now + RendezvousSeeker::kPatience;
+    }
     if (!stopped_ && (seeker_.answer() || now >= give_up_at_)) {
       stopped_ = true;
       give_up_at_ = now + kClosePacket;
@@ -43,6 +50,7 @@ class AskCommand final : public LoopCommand {
     if (seeker_.answer()) return *seeker_.answer();
     return failure(ErrorCode::kNotFound, "the rendezvous does not answer");
   }
+  [[nodiscard]] const PublicKey& wanted() const { return seeker_.wanted(); }
 
  private:
   RendezvousSeeker seeker_;
@@ -80,8 +88,18 @@ void FindableCommand::on_turn(Instant now) {
   if (client_) {
     client_->on_turn(now);
     while (const auto notice = client_->poll_notice()) print_note("godwit: " + *notice);
+    if (client_->exchange() != nullptr) look_at_code();
   }
   command_.on_turn(now);
+}
+
+void FindableCommand::look_at_code() {
+  CodeExchange& exchange = *client_->exchange();
+  announce_code(exchange);
+  if (exchange.failure() && !failure_) failure_ = exchange.failure();
+  if (!exchange.peer() || std::exchange(admitted_, true)) return;
+  print_note("godwit: the code was right: the peer is " + exchange.peer()->to_hex());
+  command_.on_admitted(*exchange.peer());
 }
 
 std::optional<Instant> FindableCommand::next_timeout() const {
@@ -89,27 +107,41 @@ std::optional<Instant> FindableCommand::next_timeout() const {
 }
 
 Result<std::unique_ptr<FindableCommand>> make_findable(LoopCommand& command, Node& node, const TicketOptions& options) {
-  if (options.via.empty()) return std::make_unique<FindableCommand>(command, node, std::nullopt);
-  auto place = parse_via(options.via);
-  if (!place) return std::unexpected(place.error());
-  return std::make_unique<FindableCommand>(command, node, std::move(*place));
+  if (const Status possible = check_code(options.code, options.via); !possible) {
+    return std::unexpected(possible.error());
+  }
+  std::optional<RendezvousPlace> place;
+  if (!options.via.empty()) {
+    auto parsed = parse_via(options.via);
+    if (!parsed) return std::unexpected(parsed.error());
+    place = std::move(*parsed);
+  }
+  const PublicKey key = place ? place->key : PublicKey();
+  auto findable = std::make_unique<FindableCommand>(command, node, std::move(place));
+  if (options.code.given()) findable->meet_by_code(make_exchange(options.code, node, key));
+  return findable;
 }
 
 Status ask_rendezvous(Node& node, PeerTarget& target) {
   std::optional<Error> problem;
   for (const RendezvousPlace& place : target.rendezvous) {
-    AskCommand command(node, place, target.key);
+    AskCommand command(node, place, target);
     if (const Status started = command.start(); !started) {
       problem = started.error();
       continue;
     }
     Loop loop(node, command);
-    if (!loop.run()) return failure(ErrorCode::kClosed, "interrupted");
+    if (!loop.run()) {
+      // Whoever is about to use the code need not wait for nobody.
+      loop.close_all("interrupted");
+      return failure(ErrorCode::kClosed, "interrupted");
+    }
     const auto found = command.answer();
     if (!found) {
       problem = found.error();
       continue;
     }
+    target.key = command.wanted();
     target.addresses = ways_to(*found, target.addresses);
     return {};
   }

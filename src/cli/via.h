@@ -31,19 +31,30 @@ class FindableCommand final : public LoopCommand {
   void on_event(Instant now, ConnectionId connection, Event& event) override;
   void on_turn(Instant now) override;
   [[nodiscard]] std::optional<Instant> next_timeout() const override;
-  [[nodiscard]] bool done() const override { return command_.done(); }
+  // The command is done, or has nobody to wait for.
+  [[nodiscard]] bool done() const override { return failure_.has_value() || command_.done(); }
+
+  // Before the first turn: lets in whoever has the other half of a one-time code. There is a rendezvous.
+  void meet_by_code(CodeExchange exchange) { client_->meet_by_code(std::move(exchange)); }
+  // The code has come to nothing: one line.
+  [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
 
  private:
+  void look_at_code();
+
   LoopCommand& command_;
   std::optional<RendezvousClient> client_;
+  bool admitted_ = false;  // the other half of the code
+  std::optional<Error> failure_;
 };
-// Errors: those of parse_via().
+// Errors: those of parse_via() and check_code().
 [[nodiscard]] Result<std::unique_ptr<FindableCommand>> make_findable(LoopCommand& command, Node& node,
                                                                      const TicketOptions& options);
 
 // Asks each rendezvous in turn for the peer, over the node that is to connect to it, and adds where it can be found:
 // what the rendezvous sees first, then the addresses that were known, then the relay. Errors: kNotFound when nobody
-// knows of an address.
+// knows of an address. Meets a target that a one-time code names, first: the user is told a code that is made here, and
+// what is wrong with one is an error of kNotFound.
 [[nodiscard]] Status ask_rendezvous(Node& node, PeerTarget& target);
 
 }  // namespace godwit::cli
