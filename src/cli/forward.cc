@@ -1,5 +1,5 @@
-// `godwit forward`: TCP connections through an encrypted connection, as `ssh -L` and `-R` (docs/channels.md). The side
-// that listens says what may be reached through it.
+// `godwit forward`: TCP connections and UDP ports through an encrypted connection, as `ssh -L` and `-R`
+// (docs/channels.md). The side that listens says what may be reached through it.
 
 #include <fmt/format.h>
 
@@ -20,6 +20,9 @@
 #include "cli/json_output.h"
 #include "cli/log_limit.h"
 #include "cli/loop.h"
+#include "cli/udp_forwarder.h"
+#include "cli/udp_socket.h"
+#include "cli/values.h"
 #include "runtime/clock.h"
 #include "runtime/resolve.h"
 
@@ -30,6 +33,7 @@ namespace {
 constexpr std::uint64_t kWindow = std::uint64_t{1} << 20;
 constexpr Duration kFirstPause = 1s;  // before connecting anew
 constexpr Duration kLongestPause = 15s;
+constexpr std::size_t kMostUdpListeners = 64;  // for others
 
 struct ForwardOptions : ChannelSideOptions {
   std::vector<std::string> allow_targets;
@@ -37,6 +41,7 @@ struct ForwardOptions : ChannelSideOptions {
   std::vector<std::string> local;   // -L
   std::vector<std::string> remote;  // -R
   std::size_t max_connections = 256;
+  std::string udp_timeout;
 };
 
 // A target with the addresses that its name has had at the start.
@@ -62,11 +67,12 @@ std::vector<SocketAddress> with_port(std::vector<SocketAddress> addresses, std::
 
 // What the options say, looked up.
 struct ForwardPlan {
-  std::vector<KnownTarget> targets;          // of others' channels, at the listening side
-  std::vector<SocketAddress> listen_places;  // for others, at the listening side
+  std::vector<KnownTarget> targets;        // of others' channels, at the listening side
+  std::vector<ListenPlace> listen_places;  // for others, at the listening side
   struct Local {
     TcpSocket listener;
     std::string target;
+    bool udp = false;
   };
   std::vector<Local> local;
   struct Remote {
@@ -83,10 +89,15 @@ class ForwardCommand final : public LoopCommand {
         node_(*opened.node),
         plan_(std::move(plan)),
         forwarder_(node_.endpoint(), descriptors, options.max_connections, make_policy()),
+        udp_(node_.endpoint(), descriptors, options.max_connections,
+             parse_duration(options.udp_timeout).value_or(UdpForwarder::kDefaultIdle),
+             {.destination = [this](const ChannelRequest& request) { return destination_of(request, true); },
+              .on_event = [this](const ForwardEvent& event) { log(event); }}),
         side_(options, opened, "forward") {
     for (ForwardPlan::Local& each : plan_.local) {
-      say("forwarding", local_address_of(each.listener).to_string(), each.target);
-      forwarder_.add_listener(std::move(each.listener), each.target);
+      say("forwarding", local_address_of(each.listener).to_string() + (each.udp ? "/udp" : ""), each.target);
+      each.udp ? udp_.add_listener(std::move(each.listener), each.target)
+               : forwarder_.add_listener(std::move(each.listener), each.target);
     }
   }
 
@@ -96,7 +107,7 @@ class ForwardCommand final : public LoopCommand {
   void on_event(Instant now, ConnectionId connection, Event& event) override {
     now_ = now;
     if (side_.on_event(now, connection, event)) return;
-    if (forwarder_.on_event(now, connection, event)) return;
+    if (udp_.on_event(now, connection, event) || forwarder_.on_event(now, connection, event)) return;
     if (const auto* connected = std::get_if<Connected>(&event)) return on_connected(now, connection, *connected);
     if (std::holds_alternative<MessageReceived>(event)) side_.refuse_message(now, connection);
     if (const auto* closed = std::get_if<Closed>(&event)) on_closed(now, connection, *closed);
@@ -114,10 +125,12 @@ class ForwardCommand final : public LoopCommand {
       }
     }
     forwarder_.on_turn(now);
+    udp_.on_turn(now);
     if (const auto left_out = log_.poll_left_out(now)) print_note("godwit: " + describe(*left_out));
   }
   [[nodiscard]] std::optional<Instant> next_timeout() const override {
     std::optional<Instant> next = earliest(forwarder_.next_timeout(), log_.next_timeout());
+    next = earliest(next, udp_.next_timeout());
     if (const Connector* const connector = side_.connector()) next = earliest(next, connector->next_timeout());
     return earliest(next, again_at_);
   }
@@ -128,17 +141,43 @@ class ForwardCommand final : public LoopCommand {
     return side_.connector() != nullptr && !connected_once_ ? side_.connector()->failure() : std::nullopt;
   }
   [[nodiscard]] std::size_t open_connections() const { return forwarder_.open_connections(); }
+  // What has become of the datagrams, where there were any.
+  void say_udp() const {
+    const UdpStatistics udp = udp_.statistics();
+    if (udp.associations + udp.refused + udp.dropped + udp.unknown == 0) return;
+    if (options_.output.json) {
+      return print_json_line({{"schema", "godwit-forward-event"},
+                              {"schema_version", 1},
+                              {"event", "udp"},
+                              {"associations", udp.associations},
+                              {"refused", udp.refused},
+                              {"idle", udp.idle},
+                              {"to_peer", udp.to_peer},
+                              {"from_peer", udp.from_peer},
+                              {"to_peer_bytes", udp.to_peer_bytes},
+                              {"from_peer_bytes", udp.from_peer_bytes},
+                              {"dropped", udp.dropped},
+                              {"unknown", udp.unknown},
+                              {"incomplete", udp.incomplete}});
+    }
+    print_note(fmt::format("godwit: UDP: {} associations, {} datagrams to the peer and {} from it, {} dropped",
+                           udp.associations, udp.to_peer, udp.from_peer, udp.dropped + udp.unknown + udp.incomplete));
+  }
 
  private:
   [[nodiscard]] Forwarder::Policy make_policy() {
-    return {.destination = [this](const ChannelRequest& request) { return destination_of(request); },
-            .listen_for_peer = [this](std::string_view text) { return listen_place(text); },
-            .on_event = [this](const ForwardEvent& event) { log(event); },
-            .on_listen_answer = [this](const ListenAnswer& answer) { on_listen_answer(answer); }};
+    return {
+        .destination = [this](const ChannelRequest& request) { return destination_of(request, false); },
+        .listen_for_peer = [this](std::string_view text) { return listen_place(text); },
+        .listen_udp = [this](ConnectionId connection, std::string_view text) { return listen_udp(connection, text); },
+        .on_event = [this](const ForwardEvent& event) { log(event); },
+        .on_listen_answer = [this](const ListenAnswer& answer) { on_listen_answer(answer); }};
   }
 
   // The listening side lets others reach what it names, the connecting side what it has asked to be sent.
-  [[nodiscard]] Destination destination_of(const ChannelRequest& request) const {
+  // What may be reached by TCP says nothing about UDP.
+  [[nodiscard]] Destination destination_of(const ChannelRequest& request, bool udp) const {
+    if (split_protocol(request.text).udp != udp) return {};
     if (request.kind == ChannelKind::kArrival) {
       const auto found = std::ranges::find(plan_.remote, request.text, &ForwardPlan::Remote::place);
       if (found == plan_.remote.end()) return {};
@@ -153,9 +192,20 @@ class ForwardCommand final : public LoopCommand {
   }
 
   [[nodiscard]] std::optional<SocketAddress> listen_place(std::string_view text) const {
-    const auto wanted = parse_listen_address(text);
+    const auto wanted = parse_listen_place(text);
     if (!wanted || std::ranges::find(plan_.listen_places, *wanted) == plan_.listen_places.end()) return std::nullopt;
-    return wanted;
+    return wanted->address;
+  }
+  // Errors: kPermission where it is not allowed.
+  [[nodiscard]] Result<SocketAddress> listen_udp(ConnectionId connection, std::string_view text) {
+    const auto address = listen_place(text);
+    if (!address) return godwit::failure(ErrorCode::kPermission, "");
+    if (udp_.listeners() >= kMostUdpListeners) return godwit::failure(ErrorCode::kTooLarge, "too many ports");
+    auto socket = bind_udp(*address);
+    if (!socket) return godwit::failure(ErrorCode::kSystem, socket.error().message);
+    const SocketAddress at = local_address_of(*socket);
+    udp_.add_listener(std::move(*socket), std::string(text), ChannelKind::kArrival, connection);
+    return at;
   }
 
   void on_connected(Instant now, ConnectionId connection, const Connected& connected) {
@@ -169,6 +219,7 @@ class ForwardCommand final : public LoopCommand {
     connected_once_ = true;
     pause_ = kFirstPause;
     forwarder_.set_connection(connection);
+    udp_.set_connection(connection);
     for (std::size_t i = 0; i < plan_.remote.size(); ++i) {
       forwarder_.mux().send_listen_request(now, connection,
                                            {.request = static_cast<std::uint32_t>(i), .text = plan_.remote[i].place});
@@ -208,8 +259,8 @@ class ForwardCommand final : public LoopCommand {
 
   [[nodiscard]] static std::string target_text(const KnownTarget& target) {
     const bool bare = target.pattern.host.find(':') != std::string::npos;
-    return fmt::format("{}{}{}:{}", bare ? "[" : "", target.pattern.host, bare ? "]" : "",
-                       target.pattern.port.value_or(0));
+    return fmt::format("{}{}{}:{}{}", bare ? "[" : "", target.pattern.host, bare ? "]" : "",
+                       target.pattern.port.value_or(0), target.pattern.udp ? "/udp" : "");
   }
 
   void say(const char* what, const std::string& from, const std::string& to) const {
@@ -254,6 +305,7 @@ class ForwardCommand final : public LoopCommand {
   Node& node_;
   ForwardPlan plan_;
   Forwarder forwarder_;
+  UdpForwarder udp_;
   ChannelSide side_;
   std::map<ConnectionId, SocketAddress> remotes_;
   LogLimit log_;
@@ -288,18 +340,18 @@ Result<ForwardPlan> make_plan(const ForwardOptions& options) {
     if (!target) return std::unexpected(target.error());
     plan.targets.push_back(std::move(*target));
   }
-  for (const std::string& text : options.allow_listen) plan.listen_places.push_back(*parse_listen_address(text));
+  for (const std::string& text : options.allow_listen) plan.listen_places.push_back(*parse_listen_place(text));
   for (const std::string& text : options.local) {
     ForwardSpec spec = *parse_forward(text);
-    auto listener = listen_tcp(spec.listen);
+    auto listener = spec.udp ? bind_udp(spec.listen) : listen_tcp(spec.listen);
     if (!listener) return std::unexpected(listener.error());
-    plan.local.push_back({.listener = std::move(*listener), .target = std::move(spec.target)});
+    plan.local.push_back({.listener = std::move(*listener), .target = std::move(spec.target), .udp = spec.udp});
   }
   for (const std::string& text : options.remote) {
     const ForwardSpec spec = *parse_forward(text);
     auto target = resolve_target(spec.target);
     if (!target) return std::unexpected(target.error());
-    plan.remote.push_back({.place = spec.listen.to_string(), .target = std::move(*target)});
+    plan.remote.push_back({.place = spec.listen.to_string() + (spec.udp ? "/udp" : ""), .target = std::move(*target)});
   }
   return plan;
 }
@@ -336,6 +388,7 @@ int run_forward(const ForwardOptions& options) {
   const bool finished = loop.run();
   // A signal is how it ends; but connections that were open are cut off by it.
   const bool cut_off = command.open_connections() > 0;
+  command.say_udp();
   const std::optional<Error> failure = findable->failure() ? findable->failure() : command.failure();
   loop.close_all(finished ? "the forwarding ends" : "interrupted");
   if (failure) {
@@ -350,28 +403,34 @@ int run_forward(const ForwardOptions& options) {
 
 void add_forward_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ForwardOptions>();
-  CLI::App* const command = app.add_subcommand("forward", "Forwards TCP connections to and from another machine");
+  CLI::App* const command =
+      app.add_subcommand("forward", "Forwards TCP connections and UDP ports to and from another machine");
   const auto several = [command](const char* name, std::vector<std::string>& values, const char* text) {
     return command->add_option(name, values, text)->allow_extra_args(false);
   };
-  several("-L,--local", options->local, "connections to PORT here go to HOST:PORT there")
+  several("-L,--local", options->local, "connections to PORT here go to HOST:PORT there; with /udp datagrams do")
       ->check(check_forward())
-      ->type_name("[BIND:]PORT:HOST:PORT");
-  several("-R,--remote", options->remote, "connections to PORT there come to HOST:PORT here")
+      ->type_name("[BIND:]PORT:HOST:PORT[/udp]");
+  several("-R,--remote", options->remote, "connections to PORT there come to HOST:PORT here; with /udp datagrams do")
       ->check(check_forward())
-      ->type_name("[BIND:]PORT:HOST:PORT");
+      ->type_name("[BIND:]PORT:HOST:PORT[/udp]");
   command->add_flag("--listen", options->listen, "wait for the other side, which says what is forwarded");
   several("--allow-target", options->allow_targets, "with --listen: this may be reached; HOST:* for any port")
       ->check(check_target_pattern())
-      ->type_name("HOST:PORT");
+      ->type_name("HOST:PORT[/udp]");
   several("--allow-listen", options->allow_listen, "with --listen: peers may have this port listened at")
       ->check(check_listen_address())
-      ->type_name("[ADDR:]PORT");
+      ->type_name("[ADDR:]PORT[/udp]");
   command
       ->add_option("--max-connections", options->max_connections,
-                   "TCP connections at a time; those beyond it wait, or are refused")
+                   "TCP connections at a time; those beyond it wait, or are refused; and as many UDP associations")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  command
+      ->add_option("--udp-timeout", options->udp_timeout,
+                   "a UDP association ends after so long a silence; default 60 s")
+      ->check(check_duration())
+      ->type_name("TIME");
   command->add_flag("--json", options->output.json, "print a JSON object a line for what happens (docs/json.md)");
   add_side_options(*command, *options, "bytes of each connection that may wait on either side; default 1M");
   command->callback([options, &exit_code] {
