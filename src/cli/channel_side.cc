@@ -14,6 +14,7 @@ namespace godwit::cli {
 void add_side_options(CLI::App& app, ChannelSideOptions& options, const char* window) {
   add_admission_options(app, options.admission);
   add_ticket_options(app, options.ticket);
+  add_port_mapping_option(app, options.ticket);
   add_peer_options(app, options.peer);
   app.get_option("--via")->description("a rendezvous (HEX@ADDR:PORT, ticket or name) at which both sides meet");
   app.remove_option(app.get_option("--allow-unauthenticated"));  // both sides prove their keys
@@ -33,6 +34,9 @@ Status check_side(const ChannelSideOptions& options) {
     if (!options.peer.given()) return wrong("name the other side (--to), or wait for it (--listen)");
     if (options.admission.given() || options.ticket.wanted()) {
       return wrong("--allow, --anyone and tickets are for --listen");
+    }
+    if (options.ticket.port_mapping != "off") {
+      return wrong("--port-mapping is for --listen");
     }
     return {};
   }
@@ -64,7 +68,12 @@ std::optional<OpenedSide> open_side(const ChannelSideOptions& options, std::uint
     exit_code = kFailure;
     return std::nullopt;
   }
-  return OpenedSide{.opened = std::move(*opened), .descriptors = std::move(*descriptors)};
+  OpenedSide side{.opened = std::move(*opened),
+                  .descriptors = std::move(*descriptors),
+                  .ticket = options.ticket,
+                  .mapper = nullptr};
+  if (options.listen) side.mapper = map_port(*side.opened.node, side.ticket);
+  return side;
 }
 
 ChannelSide::ChannelSide(const ChannelSideOptions& options, OpenedNode& opened, const char* name)
@@ -89,14 +98,14 @@ bool ChannelSide::admits(Instant now, ConnectionId connection, const Connected& 
   return false;
 }
 
-std::unique_ptr<FindableCommand> start_side(ChannelSide& side, LoopCommand& command, Node& node,
-                                            const ChannelSideOptions& options, int& exit_code) {
+std::unique_ptr<FindableCommand> start_side(ChannelSide& side, LoopCommand& command, const OpenedSide& opened,
+                                            int& exit_code) {
   if (const Status started = side.start(); !started) {
     print_error(started.error().message);
     exit_code = kUnreachable;
     return nullptr;
   }
-  auto findable = make_findable(command, node, options.ticket);
+  auto findable = make_findable(command, *opened.opened.node, opened.ticket, opened.mapper.get());
   if (!findable) {
     print_error(findable.error().message);
     exit_code = exit_code_of(findable.error());

@@ -36,6 +36,8 @@ void finish_side_options(ChannelSideOptions& options);
 struct OpenedSide {
   OpenedNode opened;
   std::unique_ptr<DescriptorSet> descriptors;  // of the node
+  TicketOptions ticket;                        // with what the router has answered
+  std::unique_ptr<PortMapper> mapper;          // of the node; or null
 };
 // For at most `channels` with `window` bytes each. Nothing where that fails: it has been said, and `exit_code` is what
 // the command ends with.
@@ -72,7 +74,7 @@ class ChannelSide {
 };
 
 // Starts a side and makes its command findable; as open_side() where that fails.
-[[nodiscard]] std::unique_ptr<FindableCommand> start_side(ChannelSide& side, LoopCommand& command, Node& node,
-                                                          const ChannelSideOptions& options, int& exit_code);
+[[nodiscard]] std::unique_ptr<FindableCommand> start_side(ChannelSide& side, LoopCommand& command,
+                                                          const OpenedSide& opened, int& exit_code);
 
 }  // namespace godwit::cli

@@ -356,8 +356,8 @@ Result<ForwardPlan> make_plan(const ForwardOptions& options) {
   return plan;
 }
 
-void say_listening(const Node& node, const ForwardOptions& options) {
-  print_listening(node, options.output, options.ticket, true);
+void say_listening(const Node& node, const ForwardOptions& options, const TicketOptions& ticket) {
+  print_listening(node, options.output, ticket, true);
   if (!options.output.json) return;
   print_json_line({{"schema", "godwit-forward-event"},
                    {"schema_version", 1},
@@ -380,9 +380,9 @@ int run_forward(const ForwardOptions& options) {
   auto side = open_side(options, kWindow, options.max_connections, exit_code);
   if (!side) return exit_code;
   Node& node = *side->opened.node;
-  if (options.listen) say_listening(node, options);
+  if (options.listen) say_listening(node, options, side->ticket);
   ForwardCommand command(options, side->opened, *side->descriptors, std::move(*plan));
-  const auto findable = start_side(command.side(), command, node, options, exit_code);
+  const auto findable = start_side(command.side(), command, *side, exit_code);
   if (!findable) return exit_code;
   Loop loop(node, *findable, side->descriptors.get());
   const bool finished = loop.run();

@@ -271,13 +271,15 @@ int run_listen(const ListenOptions& options) {
     return kUsage;
   }
   ListenCommand command(options, *dials, node, (*destination)->store());
-  auto findable = make_findable(command, node, options.ticket);
+  TicketOptions ticket = options.ticket;
+  const auto mapper = map_port(node, ticket);
+  auto findable = make_findable(command, node, ticket, mapper.get());
   if (!findable) {
     print_error(findable.error().message);
     return exit_code_of(findable.error());
   }
   Loop loop(node, **findable);
-  command.log().listening(node, options.ticket, options.network.extended == "require");
+  command.log().listening(node, ticket, options.network.extended == "require");
   if (options.folder.empty()) {
     (options.output.json ? print_note : print_line)("files go to " + printable_text((*destination)->folder().string()));
   }
@@ -342,6 +344,7 @@ void add_listen_command(CLI::App& app, int& exit_code) {
   add_ticket_options(*command, options->ticket);
   add_via_option(*command, options->ticket);
   add_code_options(*command, options->ticket.code);
+  add_port_mapping_option(*command, options->ticket);
   add_output_options(*command, options->output);
   add_network_options(*command, options->network);
   command->callback([options, &exit_code] { exit_code = run_listen(*options); });

@@ -202,10 +202,10 @@ int run_pipe(const ChannelSideOptions& options) {
   }
   Node& node = *side->opened.node;
   PipeCommand command(options, side->opened, *side->descriptors, std::move(*ends));
-  const auto findable = start_side(command.side(), command, node, options, exit_code);
+  const auto findable = start_side(command.side(), command, *side, exit_code);
   if (!findable) return exit_code;
   Loop loop(node, *findable, side->descriptors.get());
-  if (options.listen) print_listening(node, {.json = true, .json_file = {}}, options.ticket, true);
+  if (options.listen) print_listening(node, {.json = true, .json_file = {}}, side->ticket, true);
   if (!loop.run()) command.interrupt(boot_time_now());
   exit_code = command.exit_code();
   const std::optional<Error> nobody = findable->failure() ? findable->failure() : command.failure();

@@ -12,6 +12,8 @@ namespace godwit::cli {
 namespace {
 
 constexpr Duration kClosePacket = 1s;
+// For the router: both protocols, one after the other.
+constexpr Duration kMappingPatience = 5s;
 
 // Asks one, as a command of its own on the node.
 class AskCommand final : public LoopCommand {
@@ -75,8 +77,39 @@ void add_via_option(CLI::App& app, TicketOptions& options) {
       ->type_name("RENDEZVOUS");
 }
 
+void add_port_mapping_option(CLI::App& app, TicketOptions& options) {
+  app.add_option("--port-mapping", options.port_mapping,
+                 "auto: have the router pass a public port on to this socket, by NAT-PMP or UPnP; part of the ticket")
+      ->check(CLI::IsMember({"auto", "off"}))
+      ->capture_default_str();
+}
+
+std::unique_ptr<PortMapper> map_port(Node& node, TicketOptions& options) {
+  if (options.port_mapping != "auto") return nullptr;
+  const SocketAddress local = node.local_address();
+  if (port_mapping_protocols().empty()) {
+    print_warning("no port is mapped: this program was built without libnatpmp and miniupnpc");
+    return nullptr;
+  }
+  if (local.is_loopback() || (local.is_ipv6() && !local.is_wildcard())) {
+    print_note("godwit: no port is mapped: routers map ports of IPv4, and this socket is bound to " +
+               local.to_string());
+    return nullptr;
+  }
+  auto mapper = std::make_unique<PortMapper>(local.port(), [&node] { node.wake(); });
+  mapper->wait(kMappingPatience);
+  const auto state = mapper->state();
+  if (state && *state) {
+    options.mapped = (*state)->address;
+    print_note("godwit: the router passes " + (*state)->address.to_string() + " on to here, by " + (*state)->protocol);
+  } else {
+    print_note("godwit: no port is mapped: " + (state ? state->error().message : "the router has not answered yet"));
+  }
+  return mapper;
+}
+
 FindableCommand::FindableCommand(LoopCommand& command, Node& node, std::optional<RendezvousPlace> place)
-    : command_(command) {
+    : command_(command), node_(node) {
   if (place) client_.emplace(node.endpoint(), std::move(*place), reachable_addresses(node.local_address()));
 }
 
@@ -84,7 +117,28 @@ void FindableCommand::on_event(Instant now, ConnectionId connection, Event& even
   if (!client_ || !client_->on_event(now, connection, event)) command_.on_event(now, connection, event);
 }
 
+void FindableCommand::watch_port(const PortMapper* mapper, const TicketOptions& options) {
+  mapper_ = mapper;
+  // The rendezvous is to be told of the first one too; the user has been.
+  mapped_ = options.mapped;
+}
+
+void FindableCommand::look_at_port(Instant now) {
+  port_changes_ = mapper_->changes();
+  const auto state = mapper_->state();
+  const std::optional<SocketAddress> mapped = state && *state ? std::optional((*state)->address) : std::nullopt;
+  if (mapped != mapped_) {
+    print_note(mapped ? "godwit: the router passes " + mapped->to_string() + " on to here now"
+                      : "godwit: the router passes no port on any more");
+    mapped_ = mapped;
+  }
+  Candidates own = reachable_addresses(node_.local_address());
+  if (mapped) own.insert(own.begin(), *mapped);
+  if (client_) client_->set_candidates(now, std::move(own));
+}
+
 void FindableCommand::on_turn(Instant now) {
+  if (mapper_ != nullptr && mapper_->changes() != port_changes_) look_at_port(now);
   if (client_) {
     client_->on_turn(now);
     while (const auto notice = client_->poll_notice()) print_note("godwit: " + *notice);
@@ -106,7 +160,8 @@ std::optional<Instant> FindableCommand::next_timeout() const {
   return earliest(client_ ? client_->next_timeout() : std::nullopt, command_.next_timeout());
 }
 
-Result<std::unique_ptr<FindableCommand>> make_findable(LoopCommand& command, Node& node, const TicketOptions& options) {
+Result<std::unique_ptr<FindableCommand>> make_findable(LoopCommand& command, Node& node, const TicketOptions& options,
+                                                       const PortMapper* mapper) {
   if (const Status possible = check_code(options.code, options.via); !possible) {
     return std::unexpected(possible.error());
   }
@@ -118,6 +173,7 @@ Result<std::unique_ptr<FindableCommand>> make_findable(LoopCommand& command, Nod
   }
   const PublicKey key = place ? place->key : PublicKey();
   auto findable = std::make_unique<FindableCommand>(command, node, std::move(place));
+  findable->watch_port(mapper, options);
   if (options.code.given()) findable->meet_by_code(make_exchange(options.code, node, key));
   return findable;
 }

@@ -75,8 +75,10 @@ void RendezvousClient::on_own_message(Instant now, const RendezvousMessage& mess
       refusal_ = rendezvous_code_text(registered->code);
       return endpoint_.close(now, connection_, "not registered");
     }
-    observed_ = registered->observed;
+    // Again after set_candidates(), which nobody needs to know.
+    const bool known = std::exchange(observed_, registered->observed) == registered->observed;
     pause_ = kFirstPause;
+    if (known && registered->observed) return;
     notices_.push_back("registered at the rendezvous" +
                        (observed_ ? ", which sees this side at " + observed_->to_string() : std::string()));
     // Whoever has the code looks for this side at once.
@@ -86,6 +88,11 @@ void RendezvousClient::on_own_message(Instant now, const RendezvousMessage& mess
   } else if (exchange_) {
     if (const auto answer = exchange_->on_message(now, message)) send(now, *answer);
   }
+}
+
+void RendezvousClient::set_candidates(Instant now, Candidates own) {
+  own_ = std::move(own);
+  if (observed_) send(now, RendezvousRegister{.candidates = own_});
 }
 
 void RendezvousClient::send(Instant now, const RendezvousMessage& message) {

@@ -39,6 +39,8 @@ class RendezvousClient {
 
   // This side's address as the rendezvous sees it, while registered.
   [[nodiscard]] const std::optional<SocketAddress>& observed() const { return observed_; }
+  // In place of `own`; told to the rendezvous at once where that is possible.
+  void set_candidates(Instant now, Candidates own);
   // Besides being found, meets whoever has a one-time code; before the first turn. A code ends with the connection.
   void meet_by_code(CodeExchange exchange) { exchange_.emplace(std::move(exchange)); }
   // Null without a code.

@@ -165,6 +165,18 @@ TEST_F(RendezvousTest, IntroducesTwoPeersWhoConnectToEachOtherAtOnce) {
   EXPECT_EQ(server_.statistics().introductions, 1U);
 }
 
+TEST_F(RendezvousTest, OthersAreToldOfCandidatesThatCameLater) {
+  ASSERT_TRUE(register_client());
+  ASSERT_TRUE(client_.poll_notice());
+  const SocketAddress mapped = pair_.client.address.with_port(4711);
+  client_.set_candidates(pair_.now, {mapped});
+  ASSERT_TRUE(pair_.run_until([this] { return server_.statistics().registered == 1 && client_.observed(); }));
+  seek(client_key());
+  ASSERT_TRUE(pair_.run_until([this] { return seeker_->answer().has_value(); }));
+  EXPECT_EQ(seeker_->answer()->value().candidates, (Candidates{pair_.client.address, mapped}));
+  EXPECT_FALSE(client_.poll_notice()) << "it is registered as before";
+}
+
 TEST_F(RendezvousTest, LossDoesNotMatter) {
   pair_.loss = 0.2;
   ASSERT_TRUE(register_client());
