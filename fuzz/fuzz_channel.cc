@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "channel/channel_codec.h"
+#include "channel/datagram_codec.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace godwit;
@@ -16,6 +17,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto again = decode_channel_message(once);
     GODWIT_ASSERT(again.has_value() && again->index() == message->index());
     GODWIT_ASSERT(encode_channel_message(*again) == once);
+  }
+  if (const auto message = decode_datagram_message(input)) {
+    GODWIT_ASSERT(!decode_channel_message(input));
+    const auto once = encode_datagram_message(*message);
+    const auto again = decode_datagram_message(once);
+    GODWIT_ASSERT(again.has_value() && again->index() == message->index());
+    GODWIT_ASSERT(encode_datagram_message(*again) == once);
+    if (const auto* const part = std::get_if<DatagramPart>(&*message)) {
+      DatagramAssembler assembler;
+      const auto whole = assembler.add(*part);
+      GODWIT_ASSERT(whole.has_value() == (part->count == 1));
+    }
   }
   const DecodedChannelHeader whole = decode_channel_header(input);
   for (std::size_t count = 0; count < size && count <= kChannelHeader + kMaxChannelText; ++count) {

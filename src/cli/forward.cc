@@ -1,5 +1,5 @@
-// `godwit forward`: TCP connections through an encrypted connection, as `ssh -L` and `-R` (docs/channels.md). The side
-// that listens says what may be reached through it.
+// `godwit forward`: TCP connections and UDP ports through an encrypted connection, as `ssh -L` and `-R`
+// (docs/channels.md). The side that listens says what may be reached through it.
 
 #include <fmt/format.h>
 
@@ -11,8 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/admission_options.h"
-#include "cli/channel_config.h"
+#include "cli/channel_side.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
@@ -21,10 +20,10 @@
 #include "cli/json_output.h"
 #include "cli/log_limit.h"
 #include "cli/loop.h"
-#include "cli/network_options.h"
-#include "cli/via.h"
+#include "cli/udp_forwarder.h"
+#include "cli/udp_socket.h"
+#include "cli/values.h"
 #include "runtime/clock.h"
-#include "runtime/connector.h"
 #include "runtime/resolve.h"
 
 namespace godwit::cli {
@@ -34,19 +33,15 @@ namespace {
 constexpr std::uint64_t kWindow = std::uint64_t{1} << 20;
 constexpr Duration kFirstPause = 1s;  // before connecting anew
 constexpr Duration kLongestPause = 15s;
+constexpr std::size_t kMostUdpListeners = 64;  // for others
 
-struct ForwardOptions {
-  NetworkOptions network;
-  PeerOptions peer;
-  AdmissionOptions admission;
-  TicketOptions ticket;
-  OutputOptions output;
-  bool listen = false;
+struct ForwardOptions : ChannelSideOptions {
   std::vector<std::string> allow_targets;
   std::vector<std::string> allow_listen;
   std::vector<std::string> local;   // -L
   std::vector<std::string> remote;  // -R
   std::size_t max_connections = 256;
+  std::string udp_timeout;
 };
 
 // A target with the addresses that its name has had at the start.
@@ -72,11 +67,12 @@ std::vector<SocketAddress> with_port(std::vector<SocketAddress> addresses, std::
 
 // What the options say, looked up.
 struct ForwardPlan {
-  std::vector<KnownTarget> targets;          // of others' channels, at the listening side
-  std::vector<SocketAddress> listen_places;  // for others, at the listening side
+  std::vector<KnownTarget> targets;        // of others' channels, at the listening side
+  std::vector<ListenPlace> listen_places;  // for others, at the listening side
   struct Local {
     TcpSocket listener;
     std::string target;
+    bool udp = false;
   };
   std::vector<Local> local;
   struct Remote {
@@ -92,68 +88,96 @@ class ForwardCommand final : public LoopCommand {
       : options_(options),
         node_(*opened.node),
         plan_(std::move(plan)),
-        forwarder_(node_.endpoint(), descriptors, options.max_connections, make_policy()) {
-    if (!options.listen) connector_.emplace(node_.endpoint(), opened.addresses, opened.peer_key);
+        forwarder_(node_.endpoint(), descriptors, options.max_connections, make_policy()),
+        udp_(node_.endpoint(), descriptors, options.max_connections,
+             parse_duration(options.udp_timeout).value_or(UdpForwarder::kDefaultIdle),
+             {.destination = [this](const ChannelRequest& request) { return destination_of(request, true); },
+              .on_event = [this](const ForwardEvent& event) { log(event); }}),
+        side_(options, opened, "forward") {
     for (ForwardPlan::Local& each : plan_.local) {
-      say("forwarding", local_address_of(each.listener).to_string(), each.target);
-      forwarder_.add_listener(std::move(each.listener), each.target);
+      say("forwarding", local_address_of(each.listener).to_string() + (each.udp ? "/udp" : ""), each.target);
+      each.udp ? udp_.add_listener(std::move(each.listener), each.target)
+               : forwarder_.add_listener(std::move(each.listener), each.target);
     }
   }
 
-  [[nodiscard]] Status start() { return connector_ ? connector_->start(boot_time_now()) : Status(); }
+  [[nodiscard]] ChannelSide& side() { return side_; }
+  void on_admitted(const PublicKey& key) override { side_.admit(key); }
 
   void on_event(Instant now, ConnectionId connection, Event& event) override {
     now_ = now;
-    if (connector_ && connector_->on_event(now, connection, event)) return;
-    if (forwarder_.on_event(now, connection, event)) return;
+    if (side_.on_event(now, connection, event)) return;
+    if (udp_.on_event(now, connection, event) || forwarder_.on_event(now, connection, event)) return;
     if (const auto* connected = std::get_if<Connected>(&event)) return on_connected(now, connection, *connected);
-    // A peer that sends files or measures has taken this for something else.
-    if (std::holds_alternative<MessageReceived>(event)) {
-      node_.endpoint().close(now, connection, "this is 'godwit forward', which forwards connections alone",
-                             static_cast<std::uint64_t>(ChannelCode::kUnknownKind));
-    }
+    if (std::holds_alternative<MessageReceived>(event)) side_.refuse_message(now, connection);
     if (const auto* closed = std::get_if<Closed>(&event)) on_closed(now, connection, *closed);
   }
 
   void on_turn(Instant now) override {
     now_ = now;
-    if (connector_) {
-      connector_->on_turn(now);
-      if (connected_once_ && connector_->failure() && !again_at_) retry(now, connector_->failure()->message);
+    if (Connector* const connector = side_.connector()) {
+      connector->on_turn(now);
+      if (connected_once_ && connector->failure() && !again_at_) retry(now, connector->failure()->message);
       if (again_at_ && now >= *again_at_) {
         again_at_.reset();
         // What fails at once is tried again like what fails later.
-        static_cast<void>(connector_->start(now));
+        static_cast<void>(connector->start(now));
       }
     }
     forwarder_.on_turn(now);
+    udp_.on_turn(now);
     if (const auto left_out = log_.poll_left_out(now)) print_note("godwit: " + describe(*left_out));
   }
   [[nodiscard]] std::optional<Instant> next_timeout() const override {
     std::optional<Instant> next = earliest(forwarder_.next_timeout(), log_.next_timeout());
-    if (connector_) next = earliest(next, connector_->next_timeout());
+    next = earliest(next, udp_.next_timeout());
+    if (const Connector* const connector = side_.connector()) next = earliest(next, connector->next_timeout());
     return earliest(next, again_at_);
   }
-  [[nodiscard]] bool done() const override {
-    return failed_ || (connector_ && !connected_once_ && connector_->failure());
-  }
+  [[nodiscard]] bool done() const override { return failed_ || failure(); }
 
   // Why there has never been a connection.
   [[nodiscard]] std::optional<Error> failure() const {
-    return connector_ && !connected_once_ ? connector_->failure() : std::nullopt;
+    return side_.connector() != nullptr && !connected_once_ ? side_.connector()->failure() : std::nullopt;
   }
   [[nodiscard]] std::size_t open_connections() const { return forwarder_.open_connections(); }
+  // What has become of the datagrams, where there were any.
+  void say_udp() const {
+    const UdpStatistics udp = udp_.statistics();
+    if (udp.associations + udp.refused + udp.dropped + udp.unknown == 0) return;
+    if (options_.output.json) {
+      return print_json_line({{"schema", "godwit-forward-event"},
+                              {"schema_version", 1},
+                              {"event", "udp"},
+                              {"associations", udp.associations},
+                              {"refused", udp.refused},
+                              {"idle", udp.idle},
+                              {"to_peer", udp.to_peer},
+                              {"from_peer", udp.from_peer},
+                              {"to_peer_bytes", udp.to_peer_bytes},
+                              {"from_peer_bytes", udp.from_peer_bytes},
+                              {"dropped", udp.dropped},
+                              {"unknown", udp.unknown},
+                              {"incomplete", udp.incomplete}});
+    }
+    print_note(fmt::format("godwit: UDP: {} associations, {} datagrams to the peer and {} from it, {} dropped",
+                           udp.associations, udp.to_peer, udp.from_peer, udp.dropped + udp.unknown + udp.incomplete));
+  }
 
  private:
   [[nodiscard]] Forwarder::Policy make_policy() {
-    return {.destination = [this](const ChannelRequest& request) { return destination_of(request); },
-            .listen_for_peer = [this](std::string_view text) { return listen_place(text); },
-            .on_event = [this](const ForwardEvent& event) { log(event); },
-            .on_listen_answer = [this](const ListenAnswer& answer) { on_listen_answer(answer); }};
+    return {
+        .destination = [this](const ChannelRequest& request) { return destination_of(request, false); },
+        .listen_for_peer = [this](std::string_view text) { return listen_place(text); },
+        .listen_udp = [this](ConnectionId connection, std::string_view text) { return listen_udp(connection, text); },
+        .on_event = [this](const ForwardEvent& event) { log(event); },
+        .on_listen_answer = [this](const ListenAnswer& answer) { on_listen_answer(answer); }};
   }
 
   // The listening side lets others reach what it names, the connecting side what it has asked to be sent.
-  [[nodiscard]] Destination destination_of(const ChannelRequest& request) const {
+  // What may be reached by TCP says nothing about UDP.
+  [[nodiscard]] Destination destination_of(const ChannelRequest& request, bool udp) const {
+    if (split_protocol(request.text).udp != udp) return {};
     if (request.kind == ChannelKind::kArrival) {
       const auto found = std::ranges::find(plan_.remote, request.text, &ForwardPlan::Remote::place);
       if (found == plan_.remote.end()) return {};
@@ -168,27 +192,34 @@ class ForwardCommand final : public LoopCommand {
   }
 
   [[nodiscard]] std::optional<SocketAddress> listen_place(std::string_view text) const {
-    const auto wanted = parse_listen_address(text);
+    const auto wanted = parse_listen_place(text);
     if (!wanted || std::ranges::find(plan_.listen_places, *wanted) == plan_.listen_places.end()) return std::nullopt;
-    return wanted;
+    return wanted->address;
+  }
+  // Errors: kPermission where it is not allowed.
+  [[nodiscard]] Result<SocketAddress> listen_udp(ConnectionId connection, std::string_view text) {
+    const auto address = listen_place(text);
+    if (!address) return godwit::failure(ErrorCode::kPermission, "");
+    if (udp_.listeners() >= kMostUdpListeners) return godwit::failure(ErrorCode::kTooLarge, "too many ports");
+    auto socket = bind_udp(*address);
+    if (!socket) return godwit::failure(ErrorCode::kSystem, socket.error().message);
+    const SocketAddress at = local_address_of(*socket);
+    udp_.add_listener(std::move(*socket), std::string(text), ChannelKind::kArrival, connection);
+    return at;
   }
 
   void on_connected(Instant now, ConnectionId connection, const Connected& connected) {
-    if (!connector_) {
-      if (options_.admission.admits(connected)) {
-        remotes_[connection] = connected.remote;
-        return;
-      }
-      node_.endpoint().close(now, connection, "this peer is not among those that may connect",
-                             static_cast<std::uint64_t>(ChannelCode::kNotAllowed));
+    if (!side_.admits(now, connection, connected)) {
       if (allowed_to_say(connected.remote)) print_note("godwit: refused " + connected.remote.to_string());
       return;
     }
     remotes_[connection] = connected.remote;
+    if (side_.connector() == nullptr) return;
     if (connected_once_) print_note("godwit: connected again");
     connected_once_ = true;
     pause_ = kFirstPause;
     forwarder_.set_connection(connection);
+    udp_.set_connection(connection);
     for (std::size_t i = 0; i < plan_.remote.size(); ++i) {
       forwarder_.mux().send_listen_request(now, connection,
                                            {.request = static_cast<std::uint32_t>(i), .text = plan_.remote[i].place});
@@ -197,7 +228,7 @@ class ForwardCommand final : public LoopCommand {
 
   void on_closed(Instant now, ConnectionId connection, const Closed& closed) {
     remotes_.erase(connection);
-    if (!connector_ || connection != connector_->connection() || failed_) return;
+    if (side_.connector() == nullptr || connection != side_.connector()->connection() || failed_) return;
     if (closed.reason == CloseReason::kLocal) return;
     // To be told so again would help nobody.
     if (closed.code != 0) {
@@ -228,8 +259,8 @@ class ForwardCommand final : public LoopCommand {
 
   [[nodiscard]] static std::string target_text(const KnownTarget& target) {
     const bool bare = target.pattern.host.find(':') != std::string::npos;
-    return fmt::format("{}{}{}:{}", bare ? "[" : "", target.pattern.host, bare ? "]" : "",
-                       target.pattern.port.value_or(0));
+    return fmt::format("{}{}{}:{}{}", bare ? "[" : "", target.pattern.host, bare ? "]" : "",
+                       target.pattern.port.value_or(0), target.pattern.udp ? "/udp" : "");
   }
 
   void say(const char* what, const std::string& from, const std::string& to) const {
@@ -274,7 +305,8 @@ class ForwardCommand final : public LoopCommand {
   Node& node_;
   ForwardPlan plan_;
   Forwarder forwarder_;
-  std::optional<Connector> connector_;
+  UdpForwarder udp_;
+  ChannelSide side_;
   std::map<ConnectionId, SocketAddress> remotes_;
   LogLimit log_;
   Instant now_ = boot_time_now();
@@ -286,23 +318,16 @@ class ForwardCommand final : public LoopCommand {
 
 Status check(const ForwardOptions& options) {
   const auto wrong = [](const char* what) { return failure(ErrorCode::kInvalidArgument, what); };
+  if (const Status fine = check_side(options); !fine) return fine;
+  const bool allows = !options.allow_targets.empty() || !options.allow_listen.empty();
+  const bool forwards = !options.local.empty() || !options.remote.empty();
   if (!options.listen) {
-    if (options.peer.to.empty()) {
-      return wrong("name the other side (--to), or wait for it (--listen)");
-    }
-    if (options.admission.given() || options.ticket.wanted() || !options.allow_targets.empty() ||
-        !options.allow_listen.empty()) {
-      return wrong("--allow, --anyone, --allow-target, --allow-listen and tickets are for --listen");
-    }
-    if (options.local.empty() && options.remote.empty()) return wrong("nothing to forward: -L or -R says what");
+    if (allows) return wrong("--allow-target and --allow-listen are for --listen");
+    if (!forwards) return wrong("nothing to forward: -L or -R says what");
     return {};
   }
-  if (!options.peer.to.empty() || !options.peer.key.empty()) {
-    return wrong("--to names a peer to connect to, and --listen waits for one");
-  }
-  if (!options.local.empty() || !options.remote.empty()) return wrong("-L and -R are for the side that connects");
-  if (!options.admission.given()) return wrong("--listen needs --allow HEX, or --anyone");
-  if (options.allow_targets.empty() && options.allow_listen.empty()) {
+  if (forwards) return wrong("-L and -R are for the side that connects");
+  if (!allows) {
     return wrong("--listen needs --allow-target HOST:PORT or --allow-listen PORT: nothing may be reached otherwise");
   }
   return {};
@@ -315,31 +340,24 @@ Result<ForwardPlan> make_plan(const ForwardOptions& options) {
     if (!target) return std::unexpected(target.error());
     plan.targets.push_back(std::move(*target));
   }
-  for (const std::string& text : options.allow_listen) plan.listen_places.push_back(*parse_listen_address(text));
+  for (const std::string& text : options.allow_listen) plan.listen_places.push_back(*parse_listen_place(text));
   for (const std::string& text : options.local) {
     ForwardSpec spec = *parse_forward(text);
-    auto listener = listen_tcp(spec.listen);
+    auto listener = spec.udp ? bind_udp(spec.listen) : listen_tcp(spec.listen);
     if (!listener) return std::unexpected(listener.error());
-    plan.local.push_back({.listener = std::move(*listener), .target = std::move(spec.target)});
+    plan.local.push_back({.listener = std::move(*listener), .target = std::move(spec.target), .udp = spec.udp});
   }
   for (const std::string& text : options.remote) {
     const ForwardSpec spec = *parse_forward(text);
     auto target = resolve_target(spec.target);
     if (!target) return std::unexpected(target.error());
-    plan.remote.push_back({.place = spec.listen.to_string(), .target = std::move(*target)});
+    plan.remote.push_back({.place = spec.listen.to_string() + (spec.udp ? "/udp" : ""), .target = std::move(*target)});
   }
   return plan;
 }
 
-Result<OpenedNode> open_node(const ForwardOptions& options) {
-  NodeConfig config =
-      make_channel_config(options.network, options.network.window_bytes().value_or(kWindow), options.max_connections);
-  if (options.listen) return open_server(options.network, std::move(config));
-  return open_client(options.network, options.peer, std::move(config));
-}
-
-void say_listening(const Node& node, const ForwardOptions& options) {
-  print_listening(node, options.output, options.ticket, true);
+void say_listening(const Node& node, const ForwardOptions& options, const TicketOptions& ticket) {
+  print_listening(node, options.output, ticket, true);
   if (!options.output.json) return;
   print_json_line({{"schema", "godwit-forward-event"},
                    {"schema_version", 1},
@@ -358,32 +376,20 @@ int run_forward(const ForwardOptions& options) {
     print_error(plan.error().message);
     return exit_code_of(plan.error());
   }
-  auto opened = open_node(options);
-  if (!opened) {
-    print_error(opened.error().message);
-    return exit_code_of(opened.error());
-  }
-  auto descriptors = DescriptorSet::open(*opened->node);
-  if (!descriptors) {
-    print_error(descriptors.error().message);
-    return kFailure;
-  }
-  if (options.listen) say_listening(*opened->node, options);
-  ForwardCommand command(options, *opened, **descriptors, std::move(*plan));
-  if (const Status started = command.start(); !started) {
-    print_error(started.error().message);
-    return kUnreachable;
-  }
-  auto findable = make_findable(command, *opened->node, options.ticket);
-  if (!findable) {
-    print_error(findable.error().message);
-    return exit_code_of(findable.error());
-  }
-  Loop loop(*opened->node, **findable, descriptors->get());
+  int exit_code = kSuccess;
+  auto side = open_side(options, kWindow, options.max_connections, exit_code);
+  if (!side) return exit_code;
+  Node& node = *side->opened.node;
+  if (options.listen) say_listening(node, options, side->ticket);
+  ForwardCommand command(options, side->opened, *side->descriptors, std::move(*plan));
+  const auto findable = start_side(command.side(), command, *side, exit_code);
+  if (!findable) return exit_code;
+  Loop loop(node, *findable, side->descriptors.get());
   const bool finished = loop.run();
   // A signal is how it ends; but connections that were open are cut off by it.
   const bool cut_off = command.open_connections() > 0;
-  const std::optional<Error> failure = command.failure();
+  command.say_udp();
+  const std::optional<Error> failure = findable->failure() ? findable->failure() : command.failure();
   loop.close_all(finished ? "the forwarding ends" : "interrupted");
   if (failure) {
     print_error(failure->message);
@@ -397,39 +403,38 @@ int run_forward(const ForwardOptions& options) {
 
 void add_forward_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ForwardOptions>();
-  CLI::App* const command = app.add_subcommand("forward", "Forwards TCP connections to and from another machine");
+  CLI::App* const command =
+      app.add_subcommand("forward", "Forwards TCP connections and UDP ports to and from another machine");
   const auto several = [command](const char* name, std::vector<std::string>& values, const char* text) {
     return command->add_option(name, values, text)->allow_extra_args(false);
   };
-  several("-L,--local", options->local, "connections to PORT here go to HOST:PORT there")
+  several("-L,--local", options->local, "connections to PORT here go to HOST:PORT there; with /udp datagrams do")
       ->check(check_forward())
-      ->type_name("[BIND:]PORT:HOST:PORT");
-  several("-R,--remote", options->remote, "connections to PORT there come to HOST:PORT here")
+      ->type_name("[BIND:]PORT:HOST:PORT[/udp]");
+  several("-R,--remote", options->remote, "connections to PORT there come to HOST:PORT here; with /udp datagrams do")
       ->check(check_forward())
-      ->type_name("[BIND:]PORT:HOST:PORT");
+      ->type_name("[BIND:]PORT:HOST:PORT[/udp]");
   command->add_flag("--listen", options->listen, "wait for the other side, which says what is forwarded");
   several("--allow-target", options->allow_targets, "with --listen: this may be reached; HOST:* for any port")
       ->check(check_target_pattern())
-      ->type_name("HOST:PORT");
+      ->type_name("HOST:PORT[/udp]");
   several("--allow-listen", options->allow_listen, "with --listen: peers may have this port listened at")
       ->check(check_listen_address())
-      ->type_name("[ADDR:]PORT");
+      ->type_name("[ADDR:]PORT[/udp]");
   command
       ->add_option("--max-connections", options->max_connections,
-                   "TCP connections at a time; those beyond it wait, or are refused")
+                   "TCP connections at a time; those beyond it wait, or are refused; and as many UDP associations")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  add_admission_options(*command, options->admission);
-  add_ticket_options(*command, options->ticket);
-  add_peer_options(*command, options->peer);
-  command->get_option("--to")->required(false);
-  command->get_option("--via")->description("a rendezvous (HEX@ADDR:PORT, ticket or name) at which both sides meet");
-  command->remove_option(command->get_option("--allow-unauthenticated"));  // both sides prove their keys
+  command
+      ->add_option("--udp-timeout", options->udp_timeout,
+                   "a UDP association ends after so long a silence; default 60 s")
+      ->check(check_duration())
+      ->type_name("TIME");
   command->add_flag("--json", options->output.json, "print a JSON object a line for what happens (docs/json.md)");
-  add_network_options(*command, options->network);
-  adapt_network_options(*command, "bytes of each connection that may wait on either side; default 1M");
+  add_side_options(*command, *options, "bytes of each connection that may wait on either side; default 1M");
   command->callback([options, &exit_code] {
-    if (options->listen) options->ticket.via = options->peer.via;
+    finish_side_options(*options);
     exit_code = run_forward(*options);
   });
 }

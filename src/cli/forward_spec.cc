@@ -61,15 +61,29 @@ std::optional<std::string> host_of(std::string_view text) {
 
 }  // namespace
 
-std::optional<ForwardSpec> parse_forward(std::string_view text) {
+ProtocolText split_protocol(std::string_view text) {
+  if (text.ends_with("/udp")) return {.rest = text.substr(0, text.size() - 4), .udp = true};
+  if (text.ends_with("/tcp")) text.remove_suffix(4);
+  return {.rest = text};
+}
+
+std::optional<ListenPlace> parse_listen_place(std::string_view text) {
+  const auto [rest, udp] = split_protocol(text);
+  const auto address = parse_listen_address(rest);
+  if (!address) return std::nullopt;
+  return ListenPlace{.address = *address, .udp = udp};
+}
+
+std::optional<ForwardSpec> parse_forward(std::string_view whole) {
+  const auto [text, udp] = split_protocol(whole);
   const std::vector<std::string_view> parts = split(text);
   if (parts.size() != 3 && parts.size() != 4) return std::nullopt;
   const std::size_t first = parts.size() - 3;
   const auto listen = listen_address(first == 1 ? parts[0] : std::string_view(), parts[first]);
-  const std::string target = std::string(parts[first + 1]) + ":" + std::string(parts[first + 2]);
+  const std::string target = std::string(parts[first + 1]) + ":" + std::string(parts[first + 2]) + (udp ? "/udp" : "");
   const auto pattern = parse_target(target);
   if (!listen || !pattern || !pattern->port || *pattern->port == 0) return std::nullopt;
-  return ForwardSpec{.listen = *listen, .target = target};
+  return ForwardSpec{.listen = *listen, .target = target, .udp = udp};
 }
 
 std::optional<SocketAddress> parse_listen_address(std::string_view text) {
@@ -79,28 +93,29 @@ std::optional<SocketAddress> parse_listen_address(std::string_view text) {
   return std::nullopt;
 }
 
-std::optional<TargetPattern> parse_target(std::string_view text) {
+std::optional<TargetPattern> parse_target(std::string_view whole) {
+  const auto [text, udp] = split_protocol(whole);
   const std::vector<std::string_view> parts = split(text);
   if (parts.size() != 2) return std::nullopt;
   auto host = host_of(parts[0]);
   const auto port = parse_port(parts[1]);
   if (!host || (!port && parts[1] != "*")) return std::nullopt;
-  return TargetPattern{.host = std::move(*host), .port = port};
+  return TargetPattern{.host = std::move(*host), .port = port, .udp = udp};
 }
 
 bool matches(const TargetPattern& pattern, const TargetPattern& target) {
-  return target.port && *target.port != 0 && pattern.host == target.host &&
+  return target.port && *target.port != 0 && pattern.host == target.host && pattern.udp == target.udp &&
          (!pattern.port || *pattern.port == *target.port);
 }
 
 CLI::Validator check_forward() {
-  return check_parsed(parse_forward, "something to forward ([BIND:]PORT:HOST:PORT)");
+  return check_parsed(parse_forward, "something to forward ([BIND:]PORT:HOST:PORT[/udp])");
 }
 CLI::Validator check_target_pattern() {
-  return check_parsed(parse_target, "a target (HOST:PORT, or HOST:* for any port)");
+  return check_parsed(parse_target, "a target (HOST:PORT[/udp], or HOST:* for any port)");
 }
 CLI::Validator check_listen_address() {
-  return check_parsed(parse_listen_address, "a place to listen at (PORT, or ADDR:PORT)");
+  return check_parsed(parse_listen_place, "a place to listen at (PORT, or ADDR:PORT, and /udp)");
 }
 
 }  // namespace godwit::cli

@@ -45,6 +45,22 @@ TEST(TargetPattern, MatchesTheSameHostAndPortAlone) {
   EXPECT_FALSE(allowed("host:*", "host:0"));
 }
 
+TEST(ForwardSpec, DatagramsAreAskedForBehindThePort) {
+  const auto spec = parse_forward("5353:[2001:db8::1]:53/udp");
+  ASSERT_TRUE(spec);
+  EXPECT_TRUE(spec->udp);
+  EXPECT_EQ(spec->target, "[2001:db8::1]:53/udp");
+  EXPECT_FALSE(parse_forward("53:host:53/tcp")->udp);
+  EXPECT_EQ(parse_forward("53:host:53/tcp")->target, "host:53");
+  EXPECT_FALSE(parse_forward("53/udp:host:53"));
+  EXPECT_FALSE(parse_forward("53:host:53/sctp"));
+  EXPECT_TRUE(matches(*parse_target("host:*/udp"), *parse_target("host:53/udp")));
+  EXPECT_FALSE(matches(*parse_target("host:53"), *parse_target("host:53/udp"))) << "one says nothing of the other";
+  EXPECT_FALSE(matches(*parse_target("host:53/udp"), *parse_target("host:53")));
+  EXPECT_TRUE(parse_listen_place("*:53/udp")->udp);
+  EXPECT_FALSE(parse_listen_place("53")->udp);
+}
+
 TEST(ListenAddress, IsLoopbackUnlessTheTextSaysOtherwise) {
   EXPECT_EQ(parse_listen_address("80")->to_string(), "127.0.0.1:80");
   EXPECT_EQ(parse_listen_address("*:80")->to_string(), "[::]:80");

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "cli/forward_spec.h"
+
 namespace godwit::cli {
 namespace {
 
@@ -228,6 +230,12 @@ void Forwarder::on_listen_request(Instant now, ConnectionId connection, const Li
   const auto answer = [&](ChannelCode code, const std::string& words) {
     mux_.send_listen_answer(now, connection, {.request = request.request, .code = code, .text = words});
   };
+  if (split_protocol(text).udp) {
+    const auto at = policy_.listen_udp(connection, text);
+    if (at) return answer(ChannelCode::kNone, at->to_string() + "/udp");
+    const bool allowed = at.error().code != ErrorCode::kPermission;
+    return answer(allowed ? ChannelCode::kUnreachable : ChannelCode::kNotAllowed, at.error().message);
+  }
   const std::optional<SocketAddress> address = policy_.listen_for_peer(text);
   if (!address) return answer(ChannelCode::kNotAllowed, "");
   if (listeners_.size() >= kMaxPeerListeners) return answer(ChannelCode::kTooMany, "");

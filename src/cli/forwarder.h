@@ -46,6 +46,8 @@ class Forwarder final : public ChannelMux::Observer {
     std::function<Destination(const ChannelRequest&)> destination;
     // Whether to listen for the other side at an address, "HOST:PORT".
     std::function<std::optional<SocketAddress>(std::string_view text)> listen_for_peer;
+    // The same for datagrams, "HOST:PORT/udp", which others see to: the address that is listened at, or why none is.
+    std::function<Result<SocketAddress>(ConnectionId connection, std::string_view text)> listen_udp;
     std::function<void(const ForwardEvent&)> on_event;
     std::function<void(const ListenAnswer&)> on_listen_answer;
   };

@@ -112,6 +112,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   [[nodiscard]] bool failed() const { return failed_; }
   // A signal is how a listener ends; but a file, or the one that --once waits for, was cut off by it.
   [[nodiscard]] bool has_work() const { return ends_after_one() || receiver_.unfinished() > 0; }
+  void on_admitted(const PublicKey& key) override { allowed_.push_back(key); }
   void cancel(Instant now) { receiver_.cancel_all(now, "the receiver ends"); }
 
   void on_file_received(ConnectionId connection, const ReceivedFile& file) override {
@@ -164,7 +165,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     limits.window = windows.stream;
     result.one_file = options_.to_standard_output();
     result.proven_key = [this](ConnectionId connection) { return proven_key(connection); };
-    if (!options_.allow.empty()) {
+    if (!options_.allow.empty() || options_.ticket.code.given()) {
       result.may_send = [this](ConnectionId connection) { return is_allowed(connection); };
     }
     return result;
@@ -228,7 +229,7 @@ void say_who_may_send(const ListenOptions& options, const std::vector<DialledPee
     print_warning("a peer that connects here proves no key: every file of --allow " + text +
                   " is refused, unless this listener connects to it (--dial " + text + "@ADDR:PORT)");
   }
-  if (!options.allow.empty()) return;
+  if (!options.allow.empty() || options.ticket.code.given()) return;
   const std::string anyone = "anyone who knows this address and key can send files and messages";
   if (options.anyone) {
     print_note(anyone + ", as --anyone says");
@@ -245,6 +246,10 @@ int run_listen(const ListenOptions& options) {
   }
   if (options.to_standard_output() && options.output.json) {
     print_error("--json and --output - would both write to standard output: --json-file FILE is for both");
+    return kUsage;
+  }
+  if (options.anyone && options.ticket.code.given()) {
+    print_error("a one-time code is for one peer, and --anyone lets all others in");
     return kUsage;
   }
   NodeConfig config = make_node_config(options.network);
@@ -266,13 +271,15 @@ int run_listen(const ListenOptions& options) {
     return kUsage;
   }
   ListenCommand command(options, *dials, node, (*destination)->store());
-  auto findable = make_findable(command, node, options.ticket);
+  TicketOptions ticket = options.ticket;
+  const auto mapper = map_port(node, ticket);
+  auto findable = make_findable(command, node, ticket, mapper.get());
   if (!findable) {
     print_error(findable.error().message);
     return exit_code_of(findable.error());
   }
   Loop loop(node, **findable);
-  command.log().listening(node, options.ticket, options.network.extended == "require");
+  command.log().listening(node, ticket, options.network.extended == "require");
   if (options.folder.empty()) {
     (options.output.json ? print_note : print_line)("files go to " + printable_text((*destination)->folder().string()));
   }
@@ -284,8 +291,13 @@ int run_listen(const ListenOptions& options) {
   std::optional<std::string> error;
   if (interrupted) error = "interrupted";
   if (finished && command.failed()) error = "the file was not received";
+  if (const auto& no_peer = (*findable)->failure()) {
+    print_error(no_peer->message);
+    error = no_peer->message;
+  }
   if (!command.log().finish(boot_time_now(), error)) return kFailure;
   if (interrupted) return kInterrupted;
+  if ((*findable)->failure()) return kUnreachable;
   return finished && command.failed() ? kFailure : kSuccess;
 }
 
@@ -331,6 +343,8 @@ void add_listen_command(CLI::App& app, int& exit_code) {
   command->add_flag("--sync", options->sync, "confirm a file only when the disk holds it, not the system's cache");
   add_ticket_options(*command, options->ticket);
   add_via_option(*command, options->ticket);
+  add_code_options(*command, options->ticket.code);
+  add_port_mapping_option(*command, options->ticket);
   add_output_options(*command, options->output);
   add_network_options(*command, options->network);
   command->callback([options, &exit_code] { exit_code = run_listen(*options); });

@@ -24,6 +24,8 @@ class LoopCommand {
   // When on_turn() has something to do without an event; asked after on_turn().
   [[nodiscard]] virtual std::optional<Instant> next_timeout() const = 0;
   [[nodiscard]] virtual bool done() const = 0;
+  // The peer with this key, which it has proved, may connect to a listening command, as a one-time code has it.
+  virtual void on_admitted(const PublicKey&) {}
 };
 
 // Feeds a Node's events and turns to a command; `over` is asked after each of its turns and ends the Node's sleep.

@@ -21,6 +21,7 @@
 #include "cli/json_output.h"
 #include "cli/netcheck_socket.h"
 #include "cli/network_options.h"
+#include "cli/port_mapper.h"
 #include "cli/ticket_output.h"
 #include "cli/via.h"
 #include "runtime/clock.h"
@@ -39,6 +40,7 @@ struct NetcheckOptions {
 
 constexpr Duration kAnswerTime = 8s;   // of the rendezvous
 constexpr Duration kMeetingTime = 3s;  // of two sockets, on one way
+constexpr Duration kMappingTime = 5s;
 constexpr Duration kTurn = 5ms;
 
 struct Findings {
@@ -51,6 +53,7 @@ struct Findings {
   std::optional<bool> relay;
   std::optional<Duration> relay_round_trip;
   std::optional<std::uint64_t> mtu;
+  std::optional<Result<PortMapping>> port_mapping;  // nothing: not needed, or not tried
 };
 
 class Netcheck {
@@ -72,6 +75,14 @@ class Netcheck {
     return wait(kMeetingTime, [this] {
       return one_.node().endpoint().connection_count() + other_.node().endpoint().connection_count() == 0;
     });
+  }
+  // Has the router map the socket's port, and gives it back. Not where nothing translates.
+  void try_port_mapping() {
+    const SocketAddress local = one_.node().local_address();
+    if (findings_.translated != true || local.is_loopback() || port_mapping_protocols().empty()) return;
+    PortMapper mapper(local.port(), [] {});
+    mapper.wait(kMappingTime);
+    findings_.port_mapping = mapper.state();
   }
   [[nodiscard]] const Findings& findings() const { return findings_; }
   [[nodiscard]] const NetcheckSocket& socket() const { return one_; }
@@ -195,6 +206,21 @@ std::string list_of(const std::vector<SocketAddress>& addresses) {
   return text.empty() ? "none that others could reach" : text;
 }
 
+std::string port_mapping_text(const Findings& found) {
+  if (!found.port_mapping) return found.translated == false ? "not needed" : "not known";
+  if (!*found.port_mapping) return "no: " + found.port_mapping->error().message;
+  return (*found.port_mapping)->address.to_string() + ", by " + (*found.port_mapping)->protocol;
+}
+
+measure::Json port_mapping_json(const Findings& found) {
+  using measure::Json;
+  if (!found.port_mapping) return {};
+  const bool mapped = found.port_mapping->has_value();
+  return {{"address", mapped ? Json((*found.port_mapping)->address.to_string()) : Json()},
+          {"protocol", mapped ? Json((*found.port_mapping)->protocol) : Json()},
+          {"reason", mapped ? Json() : Json(found.port_mapping->error().message)}};
+}
+
 void print_findings(const Netcheck& check) {
   const Findings& found = check.findings();
   print_line("own addresses     " + list_of(found.local));
@@ -222,6 +248,7 @@ void print_findings(const Netcheck& check) {
   print_line("relay             " + yes_or_no(found.relay, "works" + round_trip, "does not work", "none"));
   print_line("unasked datagrams " + yes_or_no(found.answers, "answered, which stands in the way of direct connections",
                                               "not answered", "not known"));
+  print_line("port mapping      " + port_mapping_text(found));
   print_line("MTU               " + (found.mtu ? std::to_string(*found.mtu) : std::string("not known")));
   const bool ipv6 = std::ranges::any_of(found.local, &SocketAddress::is_ipv6);
   print_line("IPv6              " + std::string(ipv6 ? "this machine has an address" : "no address"));
@@ -253,6 +280,7 @@ measure::Json to_json(const Netcheck& check) {
           {"hairpin", flag(found.hairpin)},
           {"relay", {{"works", flag(found.relay)}, {"round_trip_seconds", seconds(found.relay_round_trip)}}},
           {"unasked_datagrams_answered", flag(found.answers)},
+          {"port_mapping", port_mapping_json(found)},
           {"mtu", found.mtu ? Json(*found.mtu) : Json()},
           {"ipv6", std::ranges::any_of(found.local, &SocketAddress::is_ipv6)}};
 }
@@ -291,6 +319,7 @@ int run_netcheck(const NetcheckOptions& options) {
     print_error("interrupted");
     return kInterrupted;
   }
+  check.try_port_mapping();
   if (!options.output.json) print_findings(check);
   if (!check.findings().translated) print_error("no rendezvous has answered");
   if (!write_json(to_json(check), options.output)) return kFailure;

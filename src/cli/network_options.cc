@@ -140,7 +140,6 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
 void add_peer_options(CLI::App& app, PeerOptions& options) {
   app.add_option("--to", options.to,
                  "the peer: ADDR:PORT, [ADDR]:PORT or NAME:PORT (default port 31337), a ticket, or a name of `peers`")
-      ->required()
       ->type_name("PEER");
   app.add_option("--peer-key", options.key,
                  "the peer's public key, 64 hexadecimal digits, as `listen` prints it; a ticket has it")
@@ -149,6 +148,7 @@ void add_peer_options(CLI::App& app, PeerOptions& options) {
   app.add_option("--via", options.via,
                  "ask this rendezvous (HEX@ADDR:PORT, its ticket or its name) where the peer is; --to may be its key")
       ->type_name("RENDEZVOUS");
+  add_code_options(app, options.code);
   app.add_flag("--allow-unauthenticated", options.allow_unauthenticated,
                "go on with a peer that does not prove its key (an old one that was given a wrong first key)");
   CLI::Option* const ipv4 = app.add_flag("-4,--ipv4", options.ipv4, "only IPv4 addresses of the peer's name");
@@ -239,6 +239,20 @@ SocketAddress client_bind(const std::vector<SocketAddress>& addresses) {
 
 // With the rendezvous of --via, which is asked first.
 Result<PeerTarget> find_target(const PeerOptions& peer) {
+  if (const Status possible = check_code(peer.code, peer.via); !possible) return std::unexpected(possible.error());
+  if (!peer.given()) {
+    return failure(ErrorCode::kInvalidArgument,
+                   "--to is required: it names the peer, unless --new-code or --code does");
+  }
+  if (peer.code.given()) {
+    if (!peer.to.empty() || !peer.key.empty()) {
+      return failure(ErrorCode::kInvalidArgument,
+                     "a one-time code names the peer: --to and --peer-key would name another");
+    }
+    auto place = parse_via(peer.via);
+    if (!place) return std::unexpected(place.error());
+    return PeerTarget{.addresses = {}, .key = {}, .rendezvous = {std::move(*place)}, .code = peer.code};
+  }
   if (peer.via.empty()) return find_peer(peer.to, peer.key);
   auto place = parse_via(peer.via);
   if (!place) return std::unexpected(place.error());

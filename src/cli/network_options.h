@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/code_options.h"
 #include "cli/key_file.h"
 #include "cli/observation.h"
 #include "cli/records.h"
@@ -59,6 +60,10 @@ struct PeerOptions {
   bool ipv6 = false;
   std::string connect_timeout;
   std::string via;  // a rendezvous to ask, or nothing
+  CodeOptions code;
+
+  // Whether it says at all which peer is meant.
+  [[nodiscard]] bool given() const { return !to.empty() || code.given(); }
 };
 
 struct OutputOptions {

@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "base/result.h"
+#include "cli/code_options.h"
 #include "crypto/keypair.h"
 #include "rendezvous/rendezvous_client.h"
 
@@ -17,6 +18,7 @@ struct PeerTarget {
   PublicKey key;
   bool requires_extended = false;
   std::vector<RendezvousPlace> rendezvous;  // to be asked where it is besides
+  CodeOptions code;                         // to be met by, at the one rendezvous, in place of everything above
 };
 
 // `to` and `key` as they were given; `key` may be empty for tickets and names. Looks names of hosts up, which may take

@@ -11,18 +11,14 @@
 #include <utility>
 
 #include "channel/channel_mux.h"
-#include "cli/admission_options.h"
-#include "cli/channel_config.h"
+#include "cli/channel_side.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
 #include "cli/local_end.h"
 #include "cli/loop.h"
-#include "cli/network_options.h"
-#include "cli/via.h"
 #include "runtime/clock.h"
-#include "runtime/connector.h"
 
 namespace godwit::cli {
 namespace {
@@ -33,15 +29,6 @@ constexpr std::uint64_t kWindow = std::uint64_t{16} << 20;
 constexpr std::size_t kMaxChannels = 4;
 constexpr std::uint64_t kToken = 1;
 
-struct PipeOptions {
-  NetworkOptions network;
-  PeerOptions peer;
-  AdmissionOptions admission;
-  TicketOptions ticket;
-  OutputOptions output;  // its file alone: standard output is for the other side's bytes
-  bool listen = false;
-};
-
 struct StandardEnds {
   ByteEnd input;
   ByteEnd output;
@@ -50,34 +37,31 @@ struct StandardEnds {
 class PipeCommand final : public LoopCommand, public ChannelMux::Observer {
  public:
   // `opened` and the others outlive it. A listener has no peer to connect to.
-  PipeCommand(const PipeOptions& options, OpenedNode& opened, DescriptorSet& descriptors, StandardEnds ends)
+  PipeCommand(const ChannelSideOptions& options, OpenedNode& opened, DescriptorSet& descriptors, StandardEnds ends)
       : options_(options),
         node_(*opened.node),
         descriptors_(descriptors),
         ends_(std::move(ends)),
-        mux_(node_.endpoint(), *this, kMaxChannels) {
-    if (!options.listen) connector_.emplace(node_.endpoint(), opened.addresses, opened.peer_key);
-  }
+        mux_(node_.endpoint(), *this, kMaxChannels),
+        side_(options, opened, "pipe") {}
 
-  [[nodiscard]] Status start() { return connector_ ? connector_->start(boot_time_now()) : Status(); }
+  [[nodiscard]] ChannelSide& side() { return side_; }
+  void on_admitted(const PublicKey& key) override { side_.admit(key); }
 
   void on_event(Instant now, ConnectionId connection, Event& event) override {
-    if (connector_ && connector_->on_event(now, connection, event)) return;
+    if (side_.on_event(now, connection, event)) return;
     if (mux_.on_event(now, connection, event)) return;
     if (const auto* connected = std::get_if<Connected>(&event)) return on_connected(now, connection, *connected);
-    // A peer that sends files or measures has taken this for something else.
-    if (std::holds_alternative<MessageReceived>(event)) {
-      node_.endpoint().close(now, connection, "this is 'godwit pipe', which takes the other side of a pipe alone",
-                             static_cast<std::uint64_t>(ChannelCode::kUnknownKind));
-    }
+    if (std::holds_alternative<MessageReceived>(event)) side_.refuse_message(now, connection);
     const auto* closed = std::get_if<Closed>(&event);
-    if (closed != nullptr && connector_ && connection == connector_->connection() && !finished_) {
+    const bool ours = side_.connector() != nullptr && connection == side_.connector()->connection();
+    if (closed != nullptr && ours && !finished_) {
       fail("the connection has ended: " + closed->text, kFailure);
     }
   }
 
   void on_turn(Instant now) override {
-    if (connector_) connector_->on_turn(now);
+    if (Connector* const connector = side_.connector()) connector->on_turn(now);
     mux_.on_turn(now);
     if (!end_ || finished_) return;
     for (const DescriptorSet::Ready& ready : descriptors_.ready()) {
@@ -87,9 +71,10 @@ class PipeCommand final : public LoopCommand, public ChannelMux::Observer {
     if (const auto failed = end_->pump(now)) on_end_failure(now, *failed);
   }
   [[nodiscard]] std::optional<Instant> next_timeout() const override {
-    return earliest(mux_.next_timeout(), connector_ ? connector_->next_timeout() : std::nullopt);
+    const Connector* const connector = side_.connector();
+    return earliest(mux_.next_timeout(), connector != nullptr ? connector->next_timeout() : std::nullopt);
   }
-  [[nodiscard]] bool done() const override { return finished_ || (connector_ && connector_->failure()); }
+  [[nodiscard]] bool done() const override { return finished_ || failure(); }
 
   void on_channel(Instant now, const ChannelRequest& request) override {
     if (!options_.listen || request.kind != ChannelKind::kPipe) {
@@ -126,7 +111,9 @@ class PipeCommand final : public LoopCommand, public ChannelMux::Observer {
   }
   [[nodiscard]] int exit_code() const { return exit_code_; }
   // Why there is no connection.
-  [[nodiscard]] const std::optional<Error>* failure() const { return connector_ ? &connector_->failure() : nullptr; }
+  [[nodiscard]] std::optional<Error> failure() const {
+    return side_.connector() != nullptr ? side_.connector()->failure() : std::nullopt;
+  }
 
   [[nodiscard]] measure::Json to_json() const {
     return {{"schema", "godwit-pipe"},
@@ -140,13 +127,7 @@ class PipeCommand final : public LoopCommand, public ChannelMux::Observer {
 
  private:
   void on_connected(Instant now, ConnectionId connection, const Connected& connected) {
-    if (!connector_) {
-      if (!options_.admission.admits(connected)) {
-        node_.endpoint().close(now, connection, "this peer is not among those that may connect",
-                               static_cast<std::uint64_t>(ChannelCode::kNotAllowed));
-      }
-      return;
-    }
+    if (!side_.admits(now, connection, connected) || side_.connector() == nullptr) return;
     const auto channel = mux_.open(now, connection, ChannelKind::kPipe, {});
     if (!channel) return fail("the peer has no pipes: " + channel.error().message, kFailure);
     peer_ = connected.remote;
@@ -182,12 +163,12 @@ class PipeCommand final : public LoopCommand, public ChannelMux::Observer {
     if (end_) end_->abort();
   }
 
-  const PipeOptions& options_;
+  const ChannelSideOptions& options_;
   Node& node_;
   DescriptorSet& descriptors_;
   StandardEnds ends_;
   ChannelMux mux_;
-  std::optional<Connector> connector_;
+  ChannelSide side_;
   std::optional<LocalEnd> end_;
   ChannelId channel_ = 0;
   SocketAddress peer_;
@@ -198,28 +179,6 @@ class PipeCommand final : public LoopCommand, public ChannelMux::Observer {
   int exit_code_ = kFailure;
 };
 
-Status check(const PipeOptions& options) {
-  const auto wrong = [](const char* what) { return failure(ErrorCode::kInvalidArgument, what); };
-  const bool names_peer = !options.peer.to.empty() || !options.peer.key.empty();
-  if (!options.listen && options.peer.to.empty()) {
-    return wrong("name the other side (--to), or wait for it (--listen)");
-  }
-  if (!options.listen && (options.admission.given() || options.ticket.wanted())) {
-    return wrong("--allow, --anyone and tickets are for --listen");
-  }
-  if (!options.listen) return {};
-  if (names_peer) return wrong("--to names a peer to connect to, and --listen waits for one");
-  if (!options.admission.given()) return wrong("--listen needs --allow HEX, or --anyone");
-  return {};
-}
-
-Result<OpenedNode> open_node(const PipeOptions& options) {
-  NodeConfig config =
-      make_channel_config(options.network, options.network.window_bytes().value_or(kWindow), kMaxChannels);
-  if (options.listen) return open_server(options.network, std::move(config));
-  return open_client(options.network, options.peer, std::move(config));
-}
-
 Result<StandardEnds> take_standard_ends() {
   auto input = ByteEnd::take_standard(0);
   if (!input) return std::unexpected(input.error());
@@ -228,38 +187,30 @@ Result<StandardEnds> take_standard_ends() {
   return StandardEnds{.input = std::move(*input), .output = std::move(*output)};
 }
 
-int run_pipe(const PipeOptions& options) {
-  if (const Status fine = check(options); !fine) {
+int run_pipe(const ChannelSideOptions& options) {
+  if (const Status fine = check_side(options); !fine) {
     print_error(fine.error().message);
     return kUsage;
   }
-  auto opened = open_node(options);
-  if (!opened) {
-    print_error(opened.error().message);
-    return exit_code_of(opened.error());
-  }
-  auto descriptors = DescriptorSet::open(*opened->node);
+  int exit_code = kSuccess;
+  auto side = open_side(options, kWindow, kMaxChannels, exit_code);
+  if (!side) return exit_code;
   auto ends = take_standard_ends();
-  if (!descriptors || !ends) {
-    print_error(descriptors ? ends.error().message : descriptors.error().message);
+  if (!ends) {
+    print_error(ends.error().message);
     return kFailure;
   }
-  PipeCommand command(options, *opened, **descriptors, std::move(*ends));
-  if (const Status started = command.start(); !started) {
-    print_error(started.error().message);
-    return kUnreachable;
-  }
-  auto findable = make_findable(command, *opened->node, options.ticket);
-  if (!findable) {
-    print_error(findable.error().message);
-    return exit_code_of(findable.error());
-  }
-  Loop loop(*opened->node, **findable, descriptors->get());
-  if (options.listen) print_listening(*opened->node, {.json = true, .json_file = {}}, options.ticket, true);
+  Node& node = *side->opened.node;
+  PipeCommand command(options, side->opened, *side->descriptors, std::move(*ends));
+  const auto findable = start_side(command.side(), command, *side, exit_code);
+  if (!findable) return exit_code;
+  Loop loop(node, *findable, side->descriptors.get());
+  if (options.listen) print_listening(node, {.json = true, .json_file = {}}, side->ticket, true);
   if (!loop.run()) command.interrupt(boot_time_now());
-  int exit_code = command.exit_code();
-  if (const auto* failure = command.failure(); failure != nullptr && *failure) {
-    print_error((*failure)->message);
+  exit_code = command.exit_code();
+  const std::optional<Error> nobody = findable->failure() ? findable->failure() : command.failure();
+  if (nobody) {
+    print_error(nobody->message);
     exit_code = kUnreachable;
   }
   loop.close_all(exit_code == kSuccess ? "done" : "the pipe ends");
@@ -270,23 +221,17 @@ int run_pipe(const PipeOptions& options) {
 }  // namespace
 
 void add_pipe_command(CLI::App& app, int& exit_code) {
-  auto options = std::make_shared<PipeOptions>();
+  auto options = std::make_shared<ChannelSideOptions>();
   CLI::App* const command =
       app.add_subcommand("pipe", "Joins standard input and output of two machines, until both inputs have ended");
   command->add_flag("--listen", options->listen, "wait for the other side, which connects here");
-  add_admission_options(*command, options->admission);
-  add_ticket_options(*command, options->ticket);
-  add_peer_options(*command, options->peer);
-  command->get_option("--to")->required(false);
-  command->get_option("--via")->description("a rendezvous (HEX@ADDR:PORT, ticket or name) at which both sides meet");
-  command->remove_option(command->get_option("--allow-unauthenticated"));  // both sides prove their keys
+  add_side_options(*command, *options, "bytes that may wait on either side for its reader; default 16M");
+  // Standard output is for the other side's bytes.
   command->add_option("--json-file", options->output.json_file, "write a JSON object about it to this file")
       ->check(check_writable_file())
       ->type_name("FILE");
-  add_network_options(*command, options->network);
-  adapt_network_options(*command, "bytes that may wait on either side for its reader; default 16M");
   command->callback([options, &exit_code] {
-    if (options->listen) options->ticket.via = options->peer.via;
+    finish_side_options(*options);
     exit_code = run_pipe(*options);
   });
 }

@@ -32,6 +32,7 @@ struct RendezvousOptions {
   std::size_t relay_pairs = 64;
   std::string relay_host;
   std::size_t registrations = RendezvousLimits{}.registrations;
+  std::size_t codes = CodeLimits{}.codes;
 };
 
 class RendezvousCommand final : public LoopCommand {
@@ -52,6 +53,7 @@ class RendezvousCommand final : public LoopCommand {
 
   [[nodiscard]] measure::Json to_json() const {
     const RendezvousStatistics& served = server_.statistics();
+    const CodeStatistics& codes = server_.codes().statistics();
     const RelayStatistics relayed = relay_ != nullptr ? relay_->statistics() : RelayStatistics();
     return {{"schema", "godwit-rendezvous"},
             {"schema_version", 1},
@@ -60,6 +62,15 @@ class RendezvousCommand final : public LoopCommand {
             {"unknown", served.unknown},
             {"refused", served.refused},
             {"ignored", served.ignored},
+            {"codes",
+             {{"opened", codes.opened},
+              {"joined", codes.joined},
+              {"matched", codes.matched},
+              {"wrong", codes.wrong},
+              {"expired", codes.expired},
+              {"unknown", codes.unknown},
+              {"refused", codes.refused},
+              {"ignored", codes.ignored}}},
             {"relay",
              {{"pairs", relayed.pairs},
               {"datagrams", relayed.datagrams},
@@ -77,6 +88,7 @@ class RendezvousCommand final : public LoopCommand {
   static RendezvousLimits limits_of(const RendezvousOptions& options) {
     RendezvousLimits limits;
     limits.registrations = options.registrations;
+    limits.codes.codes = options.codes;
     return limits;
   }
   static RendezvousServer::Admits admits_of(const RendezvousOptions& options) {
@@ -151,6 +163,9 @@ void add_rendezvous_command(CLI::App& app, int& exit_code) {
       ->type_name("ADDR");
   command->add_option("--max-registrations", options->registrations, "peers that can be found at a time")
       ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command->add_option("--max-codes", options->codes, "one-time codes at a time; 0: none")
+      ->check(CLI::Range(0, 9999))
       ->capture_default_str();
   add_ticket_options(*command, options->ticket);
   add_output_options(*command, options->output);

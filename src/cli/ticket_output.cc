@@ -50,6 +50,7 @@ Result<Ticket> make_ticket(const Node& node, const TicketOptions& options, bool 
   for (const std::string& text : options.advertise) {
     static_cast<void>(add_advertised(ticket, text));  // has been checked
   }
+  if (options.mapped) ticket.addresses.push_back(*options.mapped);
   if (!options.via.empty()) {
     const auto place = parse_via(options.via);
     if (!place) return std::unexpected(place.error());

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "cli/code_options.h"
 #include "runtime/node.h"
 #include "ticket/ticket.h"
 
@@ -14,9 +16,12 @@ namespace godwit::cli {
 
 struct TicketOptions {
   bool ticket = false;
-  bool qr = false;                     // as well
-  std::vector<std::string> advertise;  // "ADDR:PORT" or "NAME:PORT"
-  std::string via;                     // a rendezvous, or nothing (via.h)
+  bool qr = false;                        // as well
+  std::vector<std::string> advertise;     // "ADDR:PORT" or "NAME:PORT"
+  std::string via;                        // a rendezvous, or nothing (via.h)
+  CodeOptions code;                       // for one peer, who comes to that rendezvous
+  std::string port_mapping = "off";       // or "auto"
+  std::optional<SocketAddress> mapped{};  // the router's port, once there is one (via.h)
 
   [[nodiscard]] bool wanted() const { return ticket || qr || !advertise.empty(); }
 };

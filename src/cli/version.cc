@@ -8,6 +8,8 @@
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
+#include "cli/port_mapper.h"
+#include "code/cpace.h"
 #include "crypto/packet_cipher.h"
 #include "support/build_facts.h"
 #include "wire/version.h"
@@ -18,12 +20,15 @@ namespace {
 int run_version(const OutputOptions& output) {
   const measure::BuildFacts build = measure::build_facts();
   const std::string cipher(cipher_name(preferred_cipher()));
+  const std::string mapping = port_mapping_protocols();
   if (!output.json) {
     print_line("godwit " + build.version);
     print_line("commit " + build.commit + (build.dirty ? " (dirty)" : ""));
     print_line("built by " + build.compiler + ", " + build.build_type + ", " + build.instruction_set +
                (build.sanitizers.empty() ? "" : ", sanitizers " + build.sanitizers));
     print_line("cipher " + cipher);
+    print_line(std::string("one-time codes: ") + (cpace::available() ? "yes" : "no, built without libsodium"));
+    print_line("port mapping: " + (mapping.empty() ? "no, built without libnatpmp and miniupnpc" : mapping));
     for (const auto& [name, version] : build.libraries) print_line(name + " " + version);
   }
   measure::Json libraries = measure::Json::object();
@@ -39,6 +44,8 @@ int run_version(const OutputOptions& output) {
                                 {"sanitizers", build.sanitizers},
                                 {"instruction_set", build.instruction_set},
                                 {"cipher", cipher},
+                                {"one_time_codes", cpace::available()},
+                                {"port_mapping", mapping.empty() ? measure::Json() : measure::Json(mapping)},
                                 {"libraries", libraries}};
   return write_json(result, output) ? kSuccess : kFailure;
 }

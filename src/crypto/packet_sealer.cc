@@ -79,7 +79,6 @@ bool PacketSealer::seal_batch(std::span<PacketToSeal> packets) {
 
 Nonce PacketSealer::write_prefix(std::uint8_t* out) noexcept {
   const Nonce nonce = nonces_.next();
-  ++nonces_taken_;
   out[0] = kSymmetricType;
   std::copy(nonce.bytes.begin(), nonce.bytes.end(), out + 1);
   return nonces_.salt().applied_to(nonce.bytes.data());

@@ -47,6 +47,8 @@ class NonceCounter {
     return nonce;
   }
   void skip() noexcept { ++counter_; }
+  // Of the next nonce.
+  [[nodiscard]] std::uint64_t counter() const noexcept { return counter_; }
   [[nodiscard]] const NonceSalt& salt() const noexcept { return salt_; }
 
  private:
@@ -86,11 +88,10 @@ class PacketSealer {
   // No packet gets the next nonce.
   void leave_one_out() {
     nonces_.skip();
-    ++nonces_taken_;
     ++sealed_;
   }
-  // Nonces of this key so far: the place of the next packet. Unlike packets_sealed() it counts each packet once.
-  [[nodiscard]] std::uint64_t nonces_taken() const { return nonces_taken_; }
+  // Of the next packet. Unlike packets_sealed() it goes up by one with each.
+  [[nodiscard]] std::uint64_t next_counter() const { return nonces_.counter(); }
 
   // Gives the expanded key's memory back until the next packet (PacketCipher::rest).
   void rest() { cipher_->rest(); }
@@ -112,7 +113,6 @@ class PacketSealer {
 
   std::unique_ptr<PacketCipher> cipher_;
   NonceCounter nonces_;
-  std::uint64_t nonces_taken_ = 0;
   std::uint64_t sealed_;
   std::uint64_t soft_limit_;
   std::uint64_t hard_limit_;

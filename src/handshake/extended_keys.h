@@ -54,7 +54,7 @@ class ExtendedKeys {
   // --- Outbound ---
   // The packet number that the next packet of `current` gets.
   [[nodiscard]] std::uint64_t next_number(const PacketSealer& current) const {
-    return sent_before_ + current.nonces_taken();
+    return current.next_counter() - send_start_ - phase_of(send_generation_);
   }
   // The sealer of the next generation when the peer has begun it, or when `current` has reached its soft limit and the
   // peer has followed the last update; else nothing.

@@ -58,28 +58,45 @@ bool RendezvousClient::on_dial_event(ConnectionId connection, const Event& event
 
 void RendezvousClient::on_own_event(Instant now, const Event& event) {
   if (std::holds_alternative<Connected>(event)) {
-    static_cast<void>(
-        endpoint_.send(now, connection_, Body::owned(encode_rendezvous(RendezvousRegister{.candidates = own_}))));
+    send(now, RendezvousRegister{.candidates = own_});
   } else if (const auto* closed = std::get_if<Closed>(&event)) {
     connection_ = 0;
+    if (exchange_) exchange_->on_closed();
     const std::string refusal = std::exchange(refusal_, {});
     retry(now, refusal.empty() ? printable(closed->text) : refusal);
   } else if (const auto* message = std::get_if<MessageReceived>(&event)) {
-    const auto decoded = decode_rendezvous(message->payload);
-    if (!decoded) return;
-    if (const auto* registered = std::get_if<RendezvousRegistered>(&*decoded)) {
-      if (registered->code != RendezvousCode::kDone) {
-        refusal_ = rendezvous_code_text(registered->code);
-        return endpoint_.close(now, connection_, "not registered");
-      }
-      observed_ = registered->observed;
-      pause_ = kFirstPause;
-      notices_.push_back("registered at the rendezvous" +
-                         (observed_ ? ", which sees this side at " + observed_->to_string() : std::string()));
-    } else if (const auto* introduced = std::get_if<RendezvousIntroduced>(&*decoded)) {
-      introduce(now, *introduced);
-    }
+    if (const auto decoded = decode_rendezvous(message->payload)) on_own_message(now, *decoded);
   }
+}
+
+void RendezvousClient::on_own_message(Instant now, const RendezvousMessage& message) {
+  if (const auto* registered = std::get_if<RendezvousRegistered>(&message)) {
+    if (registered->code != RendezvousCode::kDone) {
+      refusal_ = rendezvous_code_text(registered->code);
+      return endpoint_.close(now, connection_, "not registered");
+    }
+    // Again after set_candidates(), which nobody needs to know.
+    const bool known = std::exchange(observed_, registered->observed) == registered->observed;
+    pause_ = kFirstPause;
+    if (known && registered->observed) return;
+    notices_.push_back("registered at the rendezvous" +
+                       (observed_ ? ", which sees this side at " + observed_->to_string() : std::string()));
+    // Whoever has the code looks for this side at once.
+    if (exchange_ && !exchange_->begun()) send(now, exchange_->begin(now));
+  } else if (const auto* introduced = std::get_if<RendezvousIntroduced>(&message)) {
+    introduce(now, *introduced);
+  } else if (exchange_) {
+    if (const auto answer = exchange_->on_message(now, message)) send(now, *answer);
+  }
+}
+
+void RendezvousClient::set_candidates(Instant now, Candidates own) {
+  own_ = std::move(own);
+  if (observed_) send(now, RendezvousRegister{.candidates = own_});
+}
+
+void RendezvousClient::send(Instant now, const RendezvousMessage& message) {
+  static_cast<void>(endpoint_.send(now, connection_, Body::owned(encode_rendezvous(message))));
 }
 
 void RendezvousClient::introduce(Instant now, const RendezvousIntroduced& introduced) {
@@ -117,6 +134,7 @@ void RendezvousClient::retry(Instant now, const std::string& why) {
 
 void RendezvousClient::on_turn(Instant now) {
   connector_.on_turn(now);
+  if (exchange_) exchange_->on_turn(now);
   if (connector_.failure() && !again_at_ && connection_ == 0) retry(now, connector_.failure()->message);
   if (again_at_ && now >= *again_at_) {
     again_at_.reset();
@@ -133,6 +151,7 @@ void RendezvousClient::on_turn(Instant now) {
 std::optional<Instant> RendezvousClient::next_timeout() const {
   std::optional<Instant> next = again_at_;
   next = earliest(next, connector_.next_timeout());
+  if (exchange_) next = earliest(next, exchange_->next_timeout());
   for (const Dial& dial : dials_) {
     next = earliest(next, dial.until);
     if (dial.relay) next = earliest(next, dial.relay_at);
@@ -173,11 +192,9 @@ bool RendezvousSeeker::on_event(Instant now, ConnectionId connection, const Even
   if (connection != connector_.connection()) return false;
   if (std::holds_alternative<Connected>(event)) {
     connection_ = connection;
-    const RendezvousFind question{.request = 1, .key = wanted_, .relay = relay_, .candidates = own_};
-    static_cast<void>(endpoint_.send(now, connection, Body::owned(encode_rendezvous(question))));
+    exchange_ ? send(now, exchange_->begin(now)) : ask(now);
   } else if (const auto* message = std::get_if<MessageReceived>(&event)) {
-    const auto decoded = decode_rendezvous(message->payload);
-    if (const auto* found = decoded ? std::get_if<RendezvousFound>(&*decoded) : nullptr) take_answer(*found);
+    if (const auto decoded = decode_rendezvous(message->payload)) on_message(now, *decoded);
   } else if (const auto* closed = std::get_if<Closed>(&event)) {
     connection_ = 0;
     fail(printable(closed->text));
@@ -185,8 +202,37 @@ bool RendezvousSeeker::on_event(Instant now, ConnectionId connection, const Even
   return true;
 }
 
+void RendezvousSeeker::ask(Instant now) {
+  send(now, RendezvousFind{.request = 1, .key = wanted_, .relay = relay_, .candidates = own_});
+}
+
+void RendezvousSeeker::send(Instant now, const RendezvousMessage& message) {
+  static_cast<void>(endpoint_.send(now, connection_, Body::owned(encode_rendezvous(message))));
+}
+
+void RendezvousSeeker::on_message(Instant now, const RendezvousMessage& message) {
+  if (const auto* const found = std::get_if<RendezvousFound>(&message)) return take_answer(*found);
+  if (!exchange_ || exchange_->finished()) return;
+  if (const auto answer = exchange_->on_message(now, message)) send(now, *answer);
+  if (exchange_->failure() && !answer_) answer_ = std::unexpected(*exchange_->failure());
+  if (!exchange_->finished()) return;
+  wanted_ = *exchange_->peer();
+  ask(now);
+}
+
+void RendezvousSeeker::on_turn(Instant now) {
+  connector_.on_turn(now);
+  if (!exchange_) return;
+  exchange_->on_turn(now);
+  if (exchange_->failure() && !answer_) answer_ = std::unexpected(*exchange_->failure());
+}
+
+std::optional<Instant> RendezvousSeeker::next_timeout() const {
+  return earliest(connector_.next_timeout(), exchange_ ? exchange_->next_timeout() : std::nullopt);
+}
+
 void RendezvousSeeker::take_answer(const RendezvousFound& found) {
-  if (answer_) return;
+  if (answer_ || (exchange_ && !exchange_->finished())) return;
   if (found.code != RendezvousCode::kDone) return fail(std::string(rendezvous_code_text(found.code)));
   answer_ = found;
   std::erase_if(answer_->value().candidates,

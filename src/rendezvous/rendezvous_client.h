@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "rendezvous/code_exchange.h"
 #include "rendezvous/rendezvous_codec.h"
 #include "runtime/connector.h"
 #include "transport/endpoint.h"
@@ -38,6 +39,12 @@ class RendezvousClient {
 
   // This side's address as the rendezvous sees it, while registered.
   [[nodiscard]] const std::optional<SocketAddress>& observed() const { return observed_; }
+  // In place of `own`; told to the rendezvous at once where that is possible.
+  void set_candidates(Instant now, Candidates own);
+  // Besides being found, meets whoever has a one-time code; before the first turn. A code ends with the connection.
+  void meet_by_code(CodeExchange exchange) { exchange_.emplace(std::move(exchange)); }
+  // Null without a code.
+  [[nodiscard]] CodeExchange* exchange() { return exchange_ ? &*exchange_ : nullptr; }
   // What a person should know, once each: "registered …", "the rendezvous is lost: …".
   [[nodiscard]] std::optional<std::string> poll_notice();
 
@@ -59,6 +66,8 @@ class RendezvousClient {
   };
 
   void on_own_event(Instant now, const Event& event);
+  void on_own_message(Instant now, const RendezvousMessage& message);
+  void send(Instant now, const RendezvousMessage& message);
   void connect(Instant now, Dial& dial, const SocketAddress& address);
   // True when the event ends an attempt that has failed.
   [[nodiscard]] bool on_dial_event(ConnectionId connection, const Event& event);
@@ -76,6 +85,7 @@ class RendezvousClient {
   std::optional<SocketAddress> observed_;
   std::vector<Dial> dials_;
   RateLimiter introductions_{Rate::per_second(4, 32)};
+  std::optional<CodeExchange> exchange_;
   std::deque<std::string> notices_;
 };
 
@@ -91,11 +101,18 @@ class RendezvousSeeker {
   // Asks for the peer with `wanted`; `relay`: for ports at the relay too.
   RendezvousSeeker(Endpoint& endpoint, RendezvousPlace place, const PublicKey& wanted, Candidates own, bool relay);
 
+  // Asks for the peer that has the other half of a one-time code, in place of `wanted`; before start().
+  void meet_by_code(CodeExchange exchange) { exchange_.emplace(std::move(exchange)); }
+  // Null without a code.
+  [[nodiscard]] CodeExchange* exchange() { return exchange_ ? &*exchange_ : nullptr; }
+  // Whom it asks for.
+  [[nodiscard]] const PublicKey& wanted() const { return wanted_; }
+
   [[nodiscard]] Status start(Instant now) { return connector_.start(now); }
   // True when the event is nobody else's business.
   bool on_event(Instant now, ConnectionId connection, const Event& event);
-  void on_turn(Instant now) { connector_.on_turn(now); }
-  [[nodiscard]] std::optional<Instant> next_timeout() const { return connector_.next_timeout(); }
+  void on_turn(Instant now);
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
   // Ends the connection to the rendezvous; finished() when nothing of it is left.
   void stop(Instant now);
   [[nodiscard]] bool finished() const { return connector_.finished() && connection_ == 0; }
@@ -104,11 +121,15 @@ class RendezvousSeeker {
   [[nodiscard]] const std::optional<Result<RendezvousFound>>& answer() const { return answer_; }
 
  private:
+  void ask(Instant now);
+  void send(Instant now, const RendezvousMessage& message);
+  void on_message(Instant now, const RendezvousMessage& message);
   void take_answer(const RendezvousFound& found);
   void fail(std::string why);
 
   Endpoint& endpoint_;
   Connector connector_;
+  std::optional<CodeExchange> exchange_;
   PublicKey wanted_;
   Candidates own_;
   bool relay_;

@@ -15,6 +15,10 @@ constexpr std::uint8_t kTypeFound = 4;
 constexpr std::uint8_t kTypeIntroduced = 5;
 constexpr std::uint8_t kTypeWhere = 6;
 constexpr std::uint8_t kTypeSeen = 7;
+constexpr std::uint8_t kTypeCodeOpen = 16;
+constexpr std::uint8_t kTypeCodeOpened = 17;
+constexpr std::uint8_t kTypeCodeStep = 18;
+constexpr std::uint8_t kTypeCodeEnded = 19;
 
 constexpr std::uint8_t kFamilyNone = 0;
 constexpr std::uint8_t kFamilyIpv4 = 4;
@@ -73,8 +77,20 @@ Candidates read_addresses(FieldReader& in) {
 }
 
 RendezvousCode code_of(std::uint8_t value) {
-  return value <= static_cast<std::uint8_t>(RendezvousCode::kBusy) ? static_cast<RendezvousCode>(value)
-                                                                   : RendezvousCode::kBusy;
+  return value <= static_cast<std::uint8_t>(kLastRendezvousCode) ? static_cast<RendezvousCode>(value)
+                                                                 : RendezvousCode::kBusy;
+}
+
+RendezvousCodeStep read_code_step(FieldReader& in) {
+  RendezvousCodeStep step{.nameplate = in.number<std::uint32_t>(), .step = in.number<std::uint8_t>(), .bytes = {}};
+  const auto size = in.number<std::uint8_t>();
+  if (size > kMaxCodeBytes || !in.has(size)) {
+    in.fail();
+    return step;
+  }
+  step.bytes.resize(size);
+  for (std::uint8_t& byte : step.bytes) byte = in.number<std::uint8_t>();
+  return step;
 }
 
 struct Encoder {
@@ -120,6 +136,23 @@ struct Encoder {
     write_address(out, message.observed);
     return out.take();
   }
+  std::vector<std::uint8_t> operator()(const RendezvousCodeOpen&) const { return begin(kTypeCodeOpen).take(); }
+  std::vector<std::uint8_t> operator()(const RendezvousCodeOpened& message) const {
+    FieldWriter out = begin(kTypeCodeOpened);
+    out.number(static_cast<std::uint8_t>(message.code)).number(message.nameplate).number(message.lifetime_seconds);
+    return out.take();
+  }
+  std::vector<std::uint8_t> operator()(const RendezvousCodeStep& message) const {
+    const ByteView bytes = ByteView(message.bytes).first(std::min(message.bytes.size(), kMaxCodeBytes));
+    FieldWriter out = begin(kTypeCodeStep);
+    out.number(message.nameplate).number(message.step).number(static_cast<std::uint8_t>(bytes.size())).bytes(bytes);
+    return out.take();
+  }
+  std::vector<std::uint8_t> operator()(const RendezvousCodeEnded& message) const {
+    FieldWriter out = begin(kTypeCodeEnded);
+    out.number(message.nameplate).number(static_cast<std::uint8_t>(message.code));
+    return out.take();
+  }
 };
 
 }  // namespace
@@ -131,6 +164,10 @@ std::string_view rendezvous_code_text(RendezvousCode code) {
     case RendezvousCode::kNotAllowed: return "it does not serve this key";
     case RendezvousCode::kFull: return "it has no place left";
     case RendezvousCode::kBusy: return "it was asked too often";
+    case RendezvousCode::kUnknownCode: return "there is no such code: it is mistyped, used up or too old";
+    case RendezvousCode::kWrongCode: return "the words of the code were wrong";
+    case RendezvousCode::kCodeExpired: return "the code is too old";
+    case RendezvousCode::kLeft: return "the other side has gone";
   }
   return "";
 }
@@ -173,6 +210,17 @@ std::optional<RendezvousMessage> decode_rendezvous(ByteView bytes) {
       break;
     case kTypeWhere: result = RendezvousWhere{.port = read_address(reader)}; break;
     case kTypeSeen: result = RendezvousSeen{.port = read_address(reader), .observed = read_address(reader)}; break;
+    case kTypeCodeOpen: result = RendezvousCodeOpen{}; break;
+    case kTypeCodeOpened:
+      result = RendezvousCodeOpened{.code = code_of(reader.number<std::uint8_t>()),
+                                    .nameplate = reader.number<std::uint32_t>(),
+                                    .lifetime_seconds = reader.number<std::uint16_t>()};
+      break;
+    case kTypeCodeStep: result = read_code_step(reader); break;
+    case kTypeCodeEnded:
+      result = RendezvousCodeEnded{.nameplate = reader.number<std::uint32_t>(),
+                                   .code = code_of(reader.number<std::uint8_t>())};
+      break;
     default: break;
   }
   return reader.complete() ? result : std::nullopt;

@@ -20,6 +20,7 @@ namespace godwit {
 
 inline constexpr std::array<std::uint8_t, 4> kRendezvousMagic = {0x47, 0x57, 0x52, 0x01};  // "GWR", version 1
 inline constexpr std::size_t kMaxCandidates = 8;
+inline constexpr std::size_t kMaxCodeBytes = 128;  // of a step of the exchange by a one-time code
 
 enum class RendezvousCode : std::uint8_t {
   kDone = 0,
@@ -27,7 +28,13 @@ enum class RendezvousCode : std::uint8_t {
   kNotAllowed = 2,   // this rendezvous does not serve the asker
   kFull = 3,         // no place, here or for the asker's network
   kBusy = 4,         // too often: to be asked again later
+  // Of one-time codes.
+  kUnknownCode = 5,  // there is none with this number, or somebody has tried it already
+  kWrongCode = 6,    // the two sides have different words
+  kCodeExpired = 7,
+  kLeft = 8,  // the other side has gone
 };
+inline constexpr RendezvousCode kLastRendezvousCode = RendezvousCode::kLeft;
 // For a person: "the peer is not registered there".
 [[nodiscard]] std::string_view rendezvous_code_text(RendezvousCode code);
 
@@ -70,8 +77,28 @@ struct RendezvousSeen {
   std::optional<SocketAddress> port;
   std::optional<SocketAddress> observed;
 };
+// To the rendezvous: a number for a one-time code is wanted.
+struct RendezvousCodeOpen {};
+// The answer.
+struct RendezvousCodeOpened {
+  RendezvousCode code = RendezvousCode::kDone;
+  std::uint32_t nameplate = 0;
+  std::uint16_t lifetime_seconds = 0;
+};
+// One step of the exchange, to the rendezvous, which passes it on to the other side (CodeExchange).
+struct RendezvousCodeStep {
+  std::uint32_t nameplate = 0;
+  std::uint8_t step = 0;
+  std::vector<std::uint8_t> bytes;  // at most kMaxCodeBytes
+};
+// From either side to the other, or from the rendezvous: the exchange is over, well or badly.
+struct RendezvousCodeEnded {
+  std::uint32_t nameplate = 0;
+  RendezvousCode code = RendezvousCode::kDone;
+};
 using RendezvousMessage = std::variant<RendezvousRegister, RendezvousFind, RendezvousRegistered, RendezvousFound,
-                                       RendezvousIntroduced, RendezvousWhere, RendezvousSeen>;
+                                       RendezvousIntroduced, RendezvousWhere, RendezvousSeen, RendezvousCodeOpen,
+                                       RendezvousCodeOpened, RendezvousCodeStep, RendezvousCodeEnded>;
 
 [[nodiscard]] std::vector<std::uint8_t> encode_rendezvous(const RendezvousMessage& message);
 // Nothing for what is none, is cut short, has an unknown type or too many addresses. Addresses that no peer can have

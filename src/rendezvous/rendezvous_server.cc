@@ -40,6 +40,7 @@ void RendezvousServer::on_event(Instant now, ConnectionId connection, const Even
     }
     peer.address = moved->remote;
   } else if (std::holds_alternative<Closed>(event)) {
+    codes_.on_closed(now, connection);
     unregister(connection, peer);
     peers_.erase(found);
   }
@@ -72,7 +73,24 @@ void RendezvousServer::on_message(Instant now, ConnectionId connection, Peer& pe
   if (const auto* where = std::get_if<RendezvousWhere>(&message)) {
     return send(now, connection, look_up(now, peer, *where));
   }
-  ++statistics_.ignored;
+  if (!on_code_message(now, connection, peer, message)) ++statistics_.ignored;
+}
+
+bool RendezvousServer::on_code_message(Instant now, ConnectionId connection, Peer& peer,
+                                       const RendezvousMessage& message) {
+  const auto* const step = std::get_if<RendezvousCodeStep>(&message);
+  const auto* const ended = std::get_if<RendezvousCodeEnded>(&message);
+  if (step == nullptr && ended == nullptr && !std::holds_alternative<RendezvousCodeOpen>(message)) return false;
+  if (!peer.questions.admit(now)) {
+    ++statistics_.refused;
+  } else if (step != nullptr) {
+    codes_.on_step(now, connection, *step);
+  } else if (ended != nullptr) {
+    codes_.on_ended(now, connection, *ended);
+  } else {
+    send(now, connection, codes_.open(now, connection, peer.address.prefix()));
+  }
+  return true;
 }
 
 RendezvousCode RendezvousServer::register_peer(ConnectionId connection, Peer& peer, const RendezvousRegister& message) {

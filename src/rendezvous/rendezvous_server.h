@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "base/time.h"
+#include "rendezvous/code_slots.h"
 #include "rendezvous/rendezvous_codec.h"
 #include "transport/endpoint.h"
 #include "transport/rate_limiter.h"
@@ -37,6 +38,7 @@ struct RendezvousLimits {
   std::size_t registrations_per_prefix = 256;    // IPv4 address, IPv6 /64
   Rate questions = Rate::per_second(2, 20);      // of one connection
   Rate introductions = Rate::per_second(4, 32);  // to one registered peer
+  CodeLimits codes;
 };
 
 struct RendezvousStatistics {
@@ -54,12 +56,19 @@ class RendezvousServer {
 
   // `endpoint` and `relay` (null: none) outlive it. `admits`: whom it serves; empty: everybody.
   RendezvousServer(Endpoint& endpoint, RelayPorts* relay, const RendezvousLimits& limits, Admits admits = {})
-      : endpoint_(endpoint), relay_(relay), limits_(limits), admits_(std::move(admits)) {}
+      : endpoint_(endpoint),
+        relay_(relay),
+        limits_(limits),
+        admits_(std::move(admits)),
+        codes_(limits.codes, [this](Instant now, ConnectionId connection, const RendezvousMessage& message) {
+          send(now, connection, message);
+        }) {}
 
   void on_event(Instant now, ConnectionId connection, const Event& event);
 
   [[nodiscard]] std::size_t registrations() const { return registered_.size(); }
   [[nodiscard]] const RendezvousStatistics& statistics() const { return statistics_; }
+  [[nodiscard]] const CodeSlots& codes() const { return codes_; }
 
  private:
   struct Peer {
@@ -76,6 +85,9 @@ class RendezvousServer {
   [[nodiscard]] RendezvousCode register_peer(ConnectionId connection, Peer& peer, const RendezvousRegister& message);
   [[nodiscard]] RendezvousFound find(Instant now, Peer& asker, const RendezvousFind& message);
   [[nodiscard]] RendezvousSeen look_up(Instant now, Peer& asker, const RendezvousWhere& message) const;
+  // True when the message is about a one-time code.
+  [[nodiscard]] bool on_code_message(Instant now, ConnectionId connection, Peer& peer,
+                                     const RendezvousMessage& message);
   void unregister(ConnectionId connection, Peer& peer);
   void send(Instant now, ConnectionId connection, const RendezvousMessage& message);
 
@@ -87,6 +99,7 @@ class RendezvousServer {
   std::map<PublicKey, ConnectionId> registered_;
   std::map<SocketAddress, std::size_t> by_prefix_;
   RendezvousStatistics statistics_;
+  CodeSlots codes_;
 };
 
 }  // namespace godwit

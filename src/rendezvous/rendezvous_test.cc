@@ -25,6 +25,10 @@ TEST(RendezvousMessage, ComesBackFromItsBytes) {
       RendezvousWhere{.port = candidates[0]},
       RendezvousSeen{.port = candidates[0], .observed = candidates[1]},
       RendezvousSeen{.port = candidates[0], .observed = std::nullopt},
+      RendezvousCodeOpened{.code = RendezvousCode::kDone, .nameplate = 4711, .lifetime_seconds = 600},
+      RendezvousCodeStep{.nameplate = 4711, .step = 2, .bytes = std::vector<std::uint8_t>(kMaxCodeBytes, 7)},
+      RendezvousCodeStep{.nameplate = 4711, .step = 3, .bytes = {}},
+      RendezvousCodeEnded{.nameplate = 4711, .code = RendezvousCode::kWrongCode},
   };
   for (const RendezvousMessage& message : messages) {
     const auto bytes = encode_rendezvous(message);
@@ -55,6 +59,18 @@ TEST(RendezvousMessage, AddressesThatNoPeerCanHaveAreLeftOutAndTooManyAreNone) {
       "09";
   for (int i = 0; i < 9; ++i) many += "04c00002070100";
   EXPECT_FALSE(decode_rendezvous(*from_hex(many)));
+}
+
+TEST(RendezvousMessage, AStepOfACodeHasABound) {
+  const std::string step =
+      "47575201"
+      "12"
+      "01000000"
+      "01";
+  EXPECT_TRUE(decode_rendezvous(*from_hex(step + "80" + std::string(256, '0'))));
+  EXPECT_FALSE(decode_rendezvous(*from_hex(step + "81" + std::string(258, '0'))));
+  EXPECT_FALSE(decode_rendezvous(*from_hex(step + "80" + std::string(254, '0'))));
+  EXPECT_TRUE(decode_rendezvous(encode_rendezvous(RendezvousCodeOpen{})));
 }
 
 TEST(PlausibleCandidate, IsOfTheSameHostOrOfNoStranger) {
@@ -149,6 +165,18 @@ TEST_F(RendezvousTest, IntroducesTwoPeersWhoConnectToEachOtherAtOnce) {
   EXPECT_EQ(server_.statistics().introductions, 1U);
 }
 
+TEST_F(RendezvousTest, OthersAreToldOfCandidatesThatCameLater) {
+  ASSERT_TRUE(register_client());
+  ASSERT_TRUE(client_.poll_notice());
+  const SocketAddress mapped = pair_.client.address.with_port(4711);
+  client_.set_candidates(pair_.now, {mapped});
+  ASSERT_TRUE(pair_.run_until([this] { return server_.statistics().registered == 1 && client_.observed(); }));
+  seek(client_key());
+  ASSERT_TRUE(pair_.run_until([this] { return seeker_->answer().has_value(); }));
+  EXPECT_EQ(seeker_->answer()->value().candidates, (Candidates{pair_.client.address, mapped}));
+  EXPECT_FALSE(client_.poll_notice()) << "it is registered as before";
+}
+
 TEST_F(RendezvousTest, LossDoesNotMatter) {
   pair_.loss = 0.2;
   ASSERT_TRUE(register_client());
@@ -240,6 +268,38 @@ TEST_F(RendezvousTest, ARelaysPortSaysWhereItHearsFromTheAskersOwnHostAlone) {
     EXPECT_EQ(answers.back().observed.has_value(), port == own_port);
   }
   EXPECT_EQ(answers.front().observed->port(), 4711);
+}
+
+TEST_F(RendezvousTest, ACodeBringsTwoPeersTogetherWhoKnowNothingOfEachOther) {
+  if (!cpace::available()) GTEST_SKIP() << "built without libsodium";
+  pair_.loss = 0.1;
+  DeterministicRandom random(3);
+  client_.meet_by_code(CodeExchange(random, client_key(), place().key, std::nullopt));
+  std::optional<std::string> code;
+  ASSERT_TRUE(pair_.run_until([&] { return (code = client_.exchange()->poll_code()).has_value(); }));
+  seek(PublicKey());
+  seeker_->meet_by_code(CodeExchange(random, seeking_.endpoint->public_key(), place().key, *OneTimeCode::parse(*code)));
+  ASSERT_TRUE(pair_.run_until([this] { return found_.has_value() && !found_by_.empty(); }));
+  EXPECT_EQ(*found_->peer->key, client_key());
+  EXPECT_EQ(client_.exchange()->peer(), seeking_.endpoint->public_key());
+  EXPECT_EQ(seeker_->wanted(), client_key());
+  EXPECT_EQ(server_.codes().statistics().matched, 1U);
+}
+
+TEST_F(RendezvousTest, ACodeThatIsTypedWronglyFindsNobody) {
+  if (!cpace::available()) GTEST_SKIP() << "built without libsodium";
+  DeterministicRandom random(3);
+  client_.meet_by_code(CodeExchange(random, client_key(), place().key, std::nullopt));
+  std::optional<std::string> code;
+  ASSERT_TRUE(pair_.run_until([&] { return (code = client_.exchange()->poll_code()).has_value(); }));
+  OneTimeCode wrong = *OneTimeCode::parse(*code);
+  ++wrong.words[0];
+  seek(PublicKey());
+  seeker_->meet_by_code(CodeExchange(random, seeking_.endpoint->public_key(), place().key, wrong));
+  ASSERT_TRUE(pair_.run_until([this] { return seeker_->answer() && client_.exchange()->failure(); }));
+  EXPECT_NE(seeker_->answer()->error().message.find("the code is wrong"), std::string::npos);
+  EXPECT_EQ(server_.codes().size(), 0U);
+  EXPECT_EQ(server_.registrations(), 1U) << "it can still be found by its key";
 }
 
 class SmallRendezvousTest : public RendezvousTest {
