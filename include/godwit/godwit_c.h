@@ -488,8 +488,7 @@ size_t godwit_endpoint_closing_count(const godwit_endpoint* endpoint);
 bool godwit_endpoint_poll_transmit(godwit_endpoint* endpoint, int64_t now, godwit_transmit* transmit);
 /* False when nothing has happened. Set event->size to sizeof(godwit_event) before. */
 bool godwit_endpoint_poll_event(godwit_endpoint* endpoint, godwit_event* event);
-/* When godwit_endpoint_handle_timeout() is due; -1: only after input. */
-int64_t godwit_endpoint_next_timeout(const godwit_endpoint* endpoint);
+int64_t godwit_endpoint_next_timeout(const godwit_endpoint* endpoint); /* of ..._handle_timeout(); -1: after input */
 /* Endpoint::prepare_handshakes(), for a loop with nothing to do: false when enough is prepared. */
 bool godwit_endpoint_prepare_handshakes(godwit_endpoint* endpoint);
 

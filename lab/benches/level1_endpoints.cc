@@ -124,7 +124,9 @@ void stream_rows(Rows& rows) {
   for (const std::uint16_t bytes : {std::uint16_t{1452}, std::uint16_t{8900}}) {
     Row row = stream_row(fmt::format("stream-datagram/{}", bytes),
                          fmt::format("the same bytes in an extended session with datagrams of {} bytes", bytes),
-                         [bytes](Bench& bench) { stream_body(bench, nullptr, ExtendedPolicy::kRequire, wire::kOwnCapabilities, bytes); });
+                         [bytes](Bench& bench) {
+                            stream_body(bench, nullptr, ExtendedPolicy::kRequire, wire::kOwnCapabilities, bytes);
+                          });
     row.parameters.emplace_back("datagram", std::to_string(bytes));
     rows.push_back(std::move(row));
   }

@@ -83,7 +83,7 @@ std::vector<LadderPlan> ladders_of_one_side() {
 }  // namespace
 
 std::vector<LadderPlan> all_ladders() {
-  std::vector<LadderPlan> ladders = {
+  return {
       {.name = "backends",
        .title = "Goodput of one encrypted stream over loopback, back end by back end",
        .steps = {{"one call a datagram", "level2/transport/sendto", "sendto, recvfrom: the analysed system's shape"},
@@ -152,7 +152,6 @@ std::vector<LadderPlan> all_ladders() {
                  {"counter", "level0/nonce/counter", "as shipped"}}},
   };
   std::ranges::move(ladders_of_one_side(), std::back_inserter(ladders));
-  return ladders;
 }
 
 void count_instructions(const std::string& name, const std::function<void()>& operations) {

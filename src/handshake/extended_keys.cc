@@ -15,8 +15,6 @@ constexpr std::string_view kSaltLabel = "godwit salt";
 constexpr std::string_view kStartLabel = "godwit start";
 constexpr std::string_view kNextLabel = "godwit next";
 
-constexpr std::uint64_t kPhaseBit = std::uint64_t{1} << 63;
-
 std::uint64_t phase_of(std::uint64_t generation) {
   return (generation & 1) != 0 ? kPhaseBit : 0;
 }
@@ -64,11 +62,10 @@ ExtendedKeys::ExtendedKeys(const HandshakeContext& context, const ExtendedSecret
   limits_.already_sealed = 0;
 }
 
-std::unique_ptr<PacketSealer> ExtendedKeys::next_sealer(std::uint64_t sealed) {
-  sent_before_ += sealed;
+std::unique_ptr<PacketSealer> ExtendedKeys::next_sealer(std::uint64_t number) {
   const Generation generation = advance(send_secret_);
   // The number goes on from generation to generation, so that it alone names a packet.
-  const NonceCounter nonces(theirs_.connection_tag, send_start_ + phase_of(send_generation_) + sent_before_,
+  const NonceCounter nonces(theirs_.connection_tag, send_start_ + phase_of(send_generation_) + number,
                             generation.salt);
   return std::make_unique<PacketSealer>(make_cipher_(cipher_, generation.key), nonces, limits_);
 }
@@ -142,7 +139,7 @@ std::unique_ptr<PacketSealer> ExtendedKeys::update(const PacketSealer& current) 
   const bool may_begin = !former_ && has(wire::capability::kKeyUpdate);
   if (!peer_is_ahead && !(may_begin && current.soft_limit_reached())) return nullptr;
   ++send_generation_;
-  return next_sealer(current.nonces_taken());
+  return next_sealer(next_number(current));
 }
 
 void ExtendedKeys::on_time(Instant now, Duration grace) {

@@ -23,6 +23,9 @@
 
 namespace godwit {
 
+// Of the sum in a header: the generation modulo 2.
+inline constexpr std::uint64_t kPhaseBit = std::uint64_t{1} << 63;
+
 class ExtendedKeys {
  public:
   ExtendedKeys(const HandshakeContext& context, const ExtendedSecrets& secrets);
@@ -54,7 +57,7 @@ class ExtendedKeys {
   // --- Outbound ---
   // The packet number that the next packet of `current` gets.
   [[nodiscard]] std::uint64_t next_number(const PacketSealer& current) const {
-    return current.next_counter() - send_start_ - phase_of(send_generation_);
+    return (current.next_counter() - send_start_) & ~kPhaseBit;
   }
   // The sealer of the next generation when the peer has begun it, or when `current` has reached its soft limit and the
   // peer has followed the last update; else nothing.
@@ -75,7 +78,7 @@ class ExtendedKeys {
   [[nodiscard]] std::uint64_t updates() const { return send_generation_; }
 
  private:
-  [[nodiscard]] std::unique_ptr<PacketSealer> next_sealer(std::uint64_t sealed);
+  [[nodiscard]] std::unique_ptr<PacketSealer> next_sealer(std::uint64_t number);
   [[nodiscard]] PacketOpener next_opener();
 
   CipherKind cipher_;
@@ -94,7 +97,6 @@ class ExtendedKeys {
   std::uint64_t receive_start_ = 0;
   std::uint64_t send_generation_ = 0;
   std::uint64_t receive_generation_ = 0;
-  std::uint64_t sent_before_ = 0;   // packets of generations before the present one
   std::uint64_t first_number_ = 0;  // lowest that has arrived of the current generation
   std::unique_ptr<PacketOpener> former_;
   std::unique_ptr<PacketOpener> next_;

@@ -42,8 +42,8 @@ class PeerReceiveBudget {
     std::uint64_t cost;
   };
   std::uint32_t max_streams_;
+  std::uint32_t streams_ = 0;  // beside max_streams_, so that an idle connection is smaller
   std::uint64_t max_bytes_;
-  std::uint32_t streams_ = 0;
   std::uint64_t bytes_ = 0;
   std::vector<Lingering> lingering_;  // in order of time, at most max_streams_
 };

@@ -27,11 +27,13 @@ class Pair : public test::MemoryNetwork {
     Config config;
     config.handshake.extended = ExtendedPolicy::kRequire;
     config.handshake.capabilities = client;
+    config.handshake.largest_datagram = wire::kMaxDatagram;  // so that there are many packets
     client_ = &add(kClient, config);
     config.handshake.capabilities = server;
     server_ = &add(kServer, config);
     connection_ = connect(*client_, *server_);
     ASSERT_TRUE(run(5s, [&] { return server_->count<Connected>() == 1; }));
+    run(1s);  // the answer to the first ping
     loss = lost;
     on_path = [this](test::Flight& flight) {
       if (flight.from == kServer) {

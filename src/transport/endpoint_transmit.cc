@@ -106,6 +106,27 @@ std::size_t Endpoint::pending_handshakes() const {
   return sum;
 }
 
+// A packet of no session: one that this process, or the one before it, has lost. The reset is shorter than what it
+// answers, so that two endpoints do not answer each other for ever.
+void Endpoint::queue_reset(Instant now, const DatagramBatch& batch, ByteView datagram) {
+  if (config_.handshake.extended == ExtendedPolicy::kOff ||
+      (config_.handshake.capabilities & wire::capability::kReset) == 0) {
+    return;
+  }
+  // Whom this process has had a session with has been told of its end, and a deployed peer expects nothing more.
+  if (former_peers_.contains(batch.remote.hash(known_key_))) return;
+  if (datagram.size() <= wire::kResetDatagram || stateless_.size() >= kMaxStatelessDatagrams) return;
+  wire::ConnectionTag tag;
+  std::ranges::copy(datagram.subspan(1, tag.size()), tag.begin());
+  // A session with this tag is alive at another address.
+  if (by_tag_.find(load_le<std::uint32_t>(tag.data())) != IdMap::kNone) return;
+  if (!reset_budget_.take(now, batch.remote)) return;
+  std::vector<std::uint8_t> reset(wire::kResetDatagram);
+  resets_.write(std::span<std::uint8_t, wire::kResetDatagram>(reset), resets_.token(tag, batch.remote), random_);
+  stateless_.push_back({batch.local, batch.remote, std::move(reset)});
+  ++statistics_.resets_sent;
+}
+
 std::optional<ConnectionStatistics> Endpoint::statistics(ConnectionId connection) const {
   const Connection* found = find(connection);
   if (found == nullptr) return std::nullopt;
