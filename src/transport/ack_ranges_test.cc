@@ -67,7 +67,7 @@ TEST_F(AckRanges, TakeFarFewerBytesThanSingleIds) {
   constexpr std::size_t kBytes = 3'000'000;
   start(wire::kOwnCapabilities, wire::kOwnCapabilities);
   ASSERT_TRUE(transfer(kBytes));
-  EXPECT_EQ(smallest_back_, kOneRange);
+  EXPECT_LE(smallest_back_, kOneRange);  // or a ping
   EXPECT_EQ(of_client().packets_lost, 0U);
   EXPECT_EQ(of_server().acks_repeated, 0U);
   EXPECT_EQ(of_client().acks_received, of_server().acks_sent);
@@ -105,8 +105,8 @@ TEST_F(AckRanges, SeveralAcknowledgementsInARowMayBeLost) {
   start(wire::kOwnCapabilities, wire::kOwnCapabilities);
   std::uint64_t seen = 0;
   on_path = [&seen](test::Flight& flight) {
-    // Five of six acknowledgements.
-    return flight.from != kServer || flight.segment_size > 200 || ++seen % 6 == 0;
+    // Five of six acknowledgements, once there are several a round trip.
+    return flight.from != kServer || flight.segment_size > 200 || ++seen < 30 || seen % 6 == 0;
   };
   ASSERT_TRUE(transfer(3'000'000));
   const ConnectionStatistics sent = of_client();
