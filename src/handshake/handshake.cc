@@ -36,6 +36,15 @@ std::expected<Handshake, trace::DropReason> Handshake::accept(Instant now, const
   return Handshake(std::move(*role));
 }
 
+std::optional<AnsweredOffer> Handshake::take_answer(const PublicKey& peer) {
+  auto* const acceptor = std::get_if<HandshakeAcceptor>(&role_);
+  return acceptor == nullptr ? std::nullopt : acceptor->take_answer(peer);
+}
+
+void Handshake::go_on_with(AnsweredOffer answered) {
+  std::get<HandshakeInitiator>(role_).go_on_with(std::move(answered));
+}
+
 HandshakeStep Handshake::receive(Instant now, MutableBytes datagram, MutableBytes scratch) {
   return std::visit([&](auto& role) { return role.receive(now, datagram, scratch); }, role_);
 }

@@ -40,6 +40,10 @@ class Handshake {
                                                                           const SocketAddress& remote,
                                                                           const IntroSeen& intro);
 
+  // Of an acceptor: HandshakeAcceptor::take_answer(). Of an initiator that has just begun: go_on_with().
+  [[nodiscard]] std::optional<AnsweredOffer> take_answer(const PublicKey& peer);
+  void go_on_with(AnsweredOffer answered);
+
   // Any bytes at all. `scratch` has at least wire::kMaxReceivedDatagram bytes; the datagram is left intact for other
   // keys unless the step is kEstablished.
   HandshakeStep receive(Instant now, MutableBytes datagram, MutableBytes scratch);

@@ -144,6 +144,14 @@ std::size_t HandshakeAcceptor::poll_transmit(MutableBytes out) {
   return size;
 }
 
+std::optional<AnsweredOffer> HandshakeAcceptor::take_answer(const PublicKey& peer) {
+  if (!extended_ || extended_->peer() != peer || established()) return std::nullopt;
+  return AnsweredOffer{
+      .seen = std::move(intro_),
+      .ack = std::move(ack_),
+      .keys = {.extended = std::move(extended_), .sealer = std::move(sealer_), .inbound = std::move(inbound_)}};
+}
+
 bool HandshakeAcceptor::may_send_ack() const {
   return bytes_sent_ + ack_.size() <= context_->config->amplification_limit * bytes_received_;
 }

@@ -24,6 +24,14 @@
 
 namespace godwit {
 
+// What is left of an acceptor whose peer this side begins to dial as well: the peer may be established by the answer
+// already, so that the dial has to go on with it.
+struct AnsweredOffer {
+  IntroSeen seen;
+  SuccessAck ack;
+  FirstKeys keys;
+};
+
 class HandshakeAcceptor {
  public:
   [[nodiscard]] static std::expected<HandshakeAcceptor, trace::DropReason> start(Instant now,
@@ -38,6 +46,8 @@ class HandshakeAcceptor {
   [[nodiscard]] std::optional<Instant> next_timeout() const;
   [[nodiscard]] std::size_t poll_transmit(MutableBytes out);
   [[nodiscard]] Session take_session();
+  // The answer to an offer that was made with the key `peer`; nothing where there is none. Of no further use afterwards.
+  [[nodiscard]] std::optional<AnsweredOffer> take_answer(const PublicKey& peer);
   [[nodiscard]] bool established() const { return session_.has_value(); }
   [[nodiscard]] HandshakeFailure failure() const { return failure_; }
   [[nodiscard]] const std::string& failure_text() const { return failure_text_; }

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "crypto/intro_box.h"
 #include "handshake/ephemeral_keys.h"
+#include "handshake/handshake_acceptor.h"
 #include "wire/datagram.h"
 #include "wire/message_codec.h"
 #include "wire/printable.h"
@@ -16,6 +17,8 @@ namespace {
 
 // Of attempt_interval each; the first ping goes out in the round after them.
 constexpr std::uint8_t kRoundsBeforePings = 1;
+// The same for an answer that was given before the dial: a second, in which five of them have gone out.
+constexpr std::uint8_t kAnswersBeforeIntro = 5;
 
 HandshakeStep nothing(std::optional<trace::DropReason> drop = std::nullopt) {
   return {.drop = drop};
@@ -70,6 +73,19 @@ bool HandshakeInitiator::begin_attempt(Instant now) {
   intro_due_ = true;
   next_send_ = now + context_->config->attempt_interval;
   return true;
+}
+
+void HandshakeInitiator::go_on_with(AnsweredOffer answered) {
+  intro_seen_ = true;
+  RemoteInbound& remote = attempt_.remote.emplace();
+  remote.seen = std::move(answered.seen);
+  remote.extended = true;
+  remote.timestamp = answered.keys.extended->theirs().timestamp;
+  remote.answered = std::move(answered.keys);
+  remote.ack = std::move(answered.ack);
+  remote.answers_alone = kAnswersBeforeIntro;
+  clear_transmissions();
+  ack_due_ = true;
 }
 
 HandshakeStep HandshakeInitiator::receive(Instant now, MutableBytes datagram, MutableBytes scratch) {
@@ -383,8 +399,9 @@ void HandshakeInitiator::queue_transmission() {
     intro_due_ = true;
   } else if (attempt_.remote->extended) {
     // An answer to an offer that was a replay is of no use to the peer: it has to learn of this side's own.
-    intro_due_ = true;
+    intro_due_ = attempt_.remote->answers_alone == 0;
     ack_due_ = attempt_.remote->answered.extended != nullptr;
+    if (!intro_due_) --attempt_.remote->answers_alone;
   } else if (attempt_.remote->second && !attempt_.remote->peer_proven) {
     ack_due_ = true;
   } else {

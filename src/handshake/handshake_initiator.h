@@ -30,6 +30,8 @@
 
 namespace godwit {
 
+struct AnsweredOffer;
+
 // The peer's intro and what answers it: an attempt that has one is in RemoteInbound (wire spec 4.4).
 struct RemoteInbound {
   IntroSeen seen;
@@ -46,6 +48,7 @@ struct RemoteInbound {
   bool extended = false;
   std::uint64_t timestamp = 0;  // of the offer
   FirstKeys answered;           // what the answer has settled, where this side has answered it
+  std::uint8_t answers_alone = 0;  // rounds that go by without an intro
 };
 
 // One intro and what came of it.
@@ -73,6 +76,9 @@ class HandshakeInitiator {
                                                         const SocketAddress& remote, const PublicKey& peer,
                                                         Instant deadline);
 
+  // This side has answered an offer of the peer before it dialled. The answer goes out in place of an intro, as the peer
+  // may be established by it; the intro follows when nobody has confirmed it, since the offer may be a replay.
+  void go_on_with(AnsweredOffer answered);
   HandshakeStep receive(Instant now, MutableBytes datagram, MutableBytes scratch);
   HandshakeStep receive_intro(Instant now, const IntroSeen& intro);
   [[nodiscard]] bool repeats_intro(ByteView datagram) const;

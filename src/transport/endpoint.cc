@@ -202,8 +202,13 @@ Result<ConnectionId> Endpoint::connect(Instant now, const SocketAddress& given, 
   auto handshake = Handshake::initiate(now, handshake_, remote, peer);
   if (!handshake) return std::unexpected(handshake.error());
   if (const auto old = by_address_.find(remote)) {
-    // A local dial supersedes what was there (wire spec 4.6); the peer follows the new intro.
-    if (Connection* connection = routes_[*old].connection()) connection->close(now, CloseReason::kReplaced, {});
+    // A local dial supersedes what was there (wire spec 4.6); the peer follows the new intro. An offer of the same peer
+    // that has been answered is gone on with: the peer may be established by the answer.
+    if (Connection* connection = routes_[*old].connection()) {
+      connection->close(now, CloseReason::kReplaced, {});
+    } else if (auto answered = routes_[*old].take_answer(peer)) {
+      handshake->go_on_with(std::move(*answered));
+    }
     retire(*old);
   }
   if (!make_own_place(now)) return failure(ErrorCode::kWouldBlock, "the connection table is full");

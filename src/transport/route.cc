@@ -224,6 +224,13 @@ void Route::add_half_open(Instant now, const SocketAddress& local, const IntroSe
   add_pending(local, intro.fingerprint, std::move(handshake));
 }
 
+std::optional<AnsweredOffer> Route::take_answer(const PublicKey& peer) {
+  for (std::size_t n = pending_.size(); n-- > 0;) {
+    if (auto answered = pending_[n]->handshake.take_answer(peer)) return answered;
+  }
+  return std::nullopt;
+}
+
 // The older half stays until it is complete or times out. Whoever forges the peer's address would otherwise push the
 // peer's own handshake out between its intro and its completion.
 void Route::make_room(std::size_t most) {

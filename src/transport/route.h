@@ -88,6 +88,8 @@ class Route {
   [[nodiscard]] bool receive_intro(Instant now, const SocketAddress& local, const IntroSeen& intro);
   // One more handshake at a half-open route.
   void add_half_open(Instant now, const SocketAddress& local, const IntroSeen& intro, Handshake handshake);
+  // The latest answer that a half-open route has given to an offer made with the key `peer`, which is dialled now.
+  [[nodiscard]] std::optional<AnsweredOffer> take_answer(const PublicKey& peer);
   // Admission has made room for a newer handshake.
   void drop_half_open(std::uint32_t number);
   // Endpoint::reconnect() for the connection of this route.
