@@ -16,13 +16,14 @@ STORE = "docs/results/nat_matrix.json"
 
 
 def table(cells):
-    lines = ["| listener | asker | unasked datagrams | connected | direct | relayed | seconds, median | packets, median |",
+    lines = ["| listener | asker | unasked datagrams | connected | direct | first answer, s | first direct answer, s | packets |",
              "|---|---|---|---|---|---|---|---|"]
+    shown = lambda seconds: "–" if seconds is None else f"{seconds:.2f}"
     for cell in cells:
-        seconds = "–" if cell["seconds"] is None else f"{cell['seconds']:.2f}"
         connected = f"{cell['direct'] + cell['relayed']} of {cell['runs']}"
+        direct = f"{cell['direct']}" if cell.get("at_once", cell["direct"]) == cell["direct"] else f"{cell['direct']}, {cell['at_once']} of them at once"
         lines.append(f"| {cell['listener']} | {cell['asker']} | {'answered' if cell['answers'] else 'dropped'} | {connected} | "
-                     f"{cell['direct']} | {cell['relayed']} | {seconds} | {cell['packets']} |")
+                     f"{direct} | {shown(cell['seconds'])} | {shown(cell.get('direct_seconds'))} | {cell['packets']} |")
     return "\n".join(lines)
 
 

@@ -381,6 +381,19 @@ godwit_status godwit_node_remote_address(const godwit_node* node, godwit_connect
 void godwit_node_liveness(const godwit_node* node, godwit_connection connection, godwit_liveness* liveness);
 godwit_status godwit_node_statistics(const godwit_node* node, godwit_connection connection,
                                      godwit_statistics* statistics);
+/* Why the connection does not go directly to its peer: PathWhy of types.h, whose numbers hold here too; 0: it does. */
+typedef enum godwit_path_why {
+  GODWIT_PATH_DIRECT = 0,
+  GODWIT_PATH_SEARCHING = 1,
+  GODWIT_PATH_NO_OTHER_ADDRESS = 2,
+  GODWIT_PATH_NO_CAPABILITY = 3,
+  GODWIT_PATH_OWN_PORT_CHANGES = 4,
+  GODWIT_PATH_PEER_PORT_CHANGES = 5,
+  GODWIT_PATH_BOTH_PORTS_CHANGE = 6,
+  GODWIT_PATH_UNASKED_ANSWERED = 7,
+  GODWIT_PATH_NO_ANSWER = 8
+} godwit_path_why;
+godwit_status godwit_node_path_why(const godwit_node* node, godwit_connection connection, godwit_path_why* why);
 void godwit_node_endpoint_statistics(const godwit_node* node, godwit_endpoint_statistics* statistics);
 /* All counters as text for Prometheus, as Node::metrics() (node.h) has it. It belongs to the node and lives until the
  * next call of this function. */

@@ -155,6 +155,8 @@ class Node {
   // with the addresses of the peers. For a page that the application serves; docs/observability.md lists the names.
   [[nodiscard]] std::string metrics() const;
   [[nodiscard]] Liveness liveness(ConnectionId connection) const;
+  // How the connection reaches its peer, and why not directly. Errors: kNotFound when it has ended.
+  [[nodiscard]] Result<Path> path(ConnectionId connection) const;
 
   // Handles events until stop(). May be called again afterwards: connections stay open meanwhile, as long as their
   // peers wait.

@@ -321,6 +321,40 @@ struct Liveness {
   std::string problem;   // what the kernel or ICMP last said about datagrams to it, "port unreachable"; else empty
 };
 
+// Why a connection does not go directly to its peer, or that it does. The list is closed: later versions may add to its
+// end. A connection whose peer was never looked for at a rendezvous counts as direct.
+enum class PathWhy : std::uint8_t {
+  kDirect = 0,
+  kSearching = 1,        // over a relay, while direct addresses are being asked
+  kNoOtherAddress = 2,   // over a relay: nobody has told a direct address
+  kNoCapability = 3,     // the version of one side does not move connections
+  kOwnPortChanges = 4,   // the address translation of this side has another port for each destination
+  kPeerPortChanges = 5,  // that of the peer has
+  kBothPortsChange = 6,  // both have
+  kUnaskedAnswered = 7,  // a router answers datagrams that nobody has asked for
+  kNoAnswer = 8          // from any direct address, and nothing says why
+};
+
+// How a connection reaches its peer: Node::path().
+class Path {
+ public:
+  Path() = default;
+  explicit Path(PathWhy reason) : why_(reason) {}
+  [[nodiscard]] PathWhy why() const { return why_; }
+  // One line for a person.
+  [[nodiscard]] std::string text() const;
+
+  bool relayed = false;          // over the relay of a rendezvous now
+  std::uint32_t addresses = 0;   // direct ones that a rendezvous has told
+  std::uint32_t challenges = 0;  // datagrams that asked them, of this side
+  bool heard_directly = false;   // one of the peer's has come in
+  std::uint32_t moves = 0;       // from the relay to a direct address
+  std::uint32_t returns = 0;     // and back, because the direct way had fallen silent
+
+ private:
+  PathWhy why_ = PathWhy::kDirect;
+};
+
 // "0.1.0".
 [[nodiscard]] std::string_view version();
 

@@ -222,6 +222,14 @@ godwit_status godwit_node_statistics(const godwit_node* node, godwit_connection 
     return GODWIT_OK;
   });
 }
+godwit_status godwit_node_path_why(const godwit_node* node, godwit_connection connection, godwit_path_why* why) {
+  return guarded([&] {
+    const auto path = node->node->path(connection);
+    if (!path) return fail(GODWIT_NOT_FOUND, "the connection has ended");
+    *why = static_cast<godwit_path_why>(path->why());
+    return GODWIT_OK;
+  });
+}
 void godwit_node_endpoint_statistics(const godwit_node* node, godwit_endpoint_statistics* statistics) {
   guarded_void([&] { write_known_part(to_c(*node->node->statistics()), statistics); });
 }

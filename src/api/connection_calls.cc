@@ -137,6 +137,25 @@ std::shared_ptr<const EndpointStatistics> ConnectionCalls::statistics() const {
   return result;
 }
 
+Path ConnectionCalls::path(ConnectionId connection) const {
+  // The numbers of both lists are the same.
+  static_assert(static_cast<int>(PathReason::kNoAnswer) == static_cast<int>(PathWhy::kNoAnswer));
+  const auto state = endpoint_->path_state(connection);
+  if (!state || !state->searches) return Path(PathWhy::kDirect);
+  Path path(static_cast<PathWhy>(state->reason()));
+  path.relayed = state->relayed;
+  path.addresses = state->addresses;
+  path.challenges = state->challenges;
+  path.heard_directly = state->heard_direct || state->moves > 0;
+  path.moves = state->moves;
+  path.returns = state->returns;
+  return path;
+}
+
+std::string Path::text() const {
+  return std::string(path_reason_text(static_cast<PathReason>(why_)));
+}
+
 Liveness ConnectionCalls::liveness(ConnectionId connection) const {
   const auto found = endpoint_->liveness(connection);
   return {.suspect = found.suspect, .problem = std::string(path_problem_name(found.problem))};

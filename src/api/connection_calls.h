@@ -34,6 +34,7 @@ class ConnectionCalls {
   [[nodiscard]] std::shared_ptr<const Statistics> statistics(ConnectionId connection) const;
   [[nodiscard]] std::shared_ptr<const EndpointStatistics> statistics() const;
   [[nodiscard]] Liveness liveness(ConnectionId connection) const;
+  [[nodiscard]] Path path(ConnectionId connection) const;
 
   // The public form of an event, with what is remembered of its connection brought up to date. Views in the result
   // point where the event's do.

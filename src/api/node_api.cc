@@ -245,6 +245,13 @@ Liveness Node::liveness(ConnectionId connection) const {
   return implementation_->calls.liveness(connection);
 }
 
+Result<Path> Node::path(ConnectionId connection) const {
+  if (!implementation_->calls.is_open(connection)) {
+    return std::unexpected(Error{ErrorCode::kNotFound, "the connection has ended"});
+  }
+  return implementation_->calls.path(connection);
+}
+
 void Node::run(const Handler& handler) {
   implementation_->handler = &handler;
   implementation_->node->run(*implementation_);

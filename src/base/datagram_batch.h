@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 #include "base/address.h"
 #include "base/assert.h"
@@ -18,6 +19,7 @@ struct DatagramBatch {
   SocketAddress remote;
   MutableBytes bytes;
   std::size_t segment_size = 0;  // bytes; 0 only for an empty run
+  std::uint8_t hop_limit = 0;    // routers that it passes before it is dropped, when sent; 0: the system's
 
   [[nodiscard]] std::size_t segment_count() const {
     return segment_size == 0 ? 0 : (bytes.size() + segment_size - 1) / segment_size;

@@ -297,12 +297,16 @@ bool changes_ports(const PeerTarget& target) {
 Status ask_over(OpenedNode& opened, const NetworkOptions& options, NodeConfig config, KeyPair keys,
                 trace::CostSink* cost, PeerTarget& target) {
   if (const Status asked = ask_rendezvous(*opened.node, target); !asked || !changes_ports(target)) return asked;
+  // A session that begins at the relay meets the peer there by itself.
+  if (target.paths.relay && target.paths.pause > Duration::zero()) return {};
   config.socket.bind = opened.node->local_address();
   config.endpoint.accept_incoming = true;
   config.endpoint.max_connections = kMostIncoming;
   opened.observation.reset();
   opened.node.reset();
-  return start_node(opened, options, std::move(config), std::move(keys), cost);
+  if (const Status done = start_node(opened, options, std::move(config), std::move(keys), cost); !done) return done;
+  opened.node->endpoint().know_paths(opened.node->now(), target.key, target.paths);
+  return {};
 }
 
 }  // namespace

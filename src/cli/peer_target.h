@@ -19,6 +19,7 @@ struct PeerTarget {
   bool requires_extended = false;
   std::vector<RendezvousPlace> rendezvous;  // to be asked where it is besides
   CodeOptions code;                         // to be met by, at the one rendezvous, in place of everything above
+  PeerPaths paths;                          // what one of them has answered
 };
 
 // `to` and `key` as they were given; `key` may be empty for tickets and names. Looks names of hosts up, which may take

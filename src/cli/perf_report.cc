@@ -97,8 +97,12 @@ Json direction_to_json(const PerfReport& report, const PerfDirection& direction)
   entry["send_refusals"] = sender.socket.send_refusals.total();
   entry["injected_faults"] = {{"sender", counts(sender.faults)}, {"receiver", counts(receiver.faults)}};
   entry["renewals"] = sender.renewals;
-  entry["session"] = {
-      {"form", sender.session}, {"fallback", sender.session_fallback}, {"key_updates", sender.connection.key_updates}};
+  // Of this side: the other one does not report it.
+  const std::string_view path = sender.connection.path.empty() ? receiver.connection.path : sender.connection.path;
+  entry["session"] = {{"form", sender.session},
+                      {"fallback", sender.session_fallback},
+                      {"key_updates", sender.connection.key_updates},
+                      {"path", path}};
   return entry;
 }
 

@@ -54,6 +54,8 @@ class PingCommand final : public LoopCommand {
       next_ = now;
     } else if (std::get_if<PeerAuthenticated>(&event) != nullptr) {
       authenticated_ = true;
+    } else if (const auto* moved = std::get_if<PeerMoved>(&event)) {
+      peer_ = moved->remote;
     } else if (const auto* answer = std::get_if<PingAnswered>(&event)) {
       on_answer(*answer);
     } else if (auto* closed = std::get_if<Closed>(&event)) {
@@ -66,6 +68,9 @@ class PingCommand final : public LoopCommand {
   void on_turn(Instant now) override {
     connector_.on_turn(now);
     if (connection_ == 0 || closed_) return;
+    if (const auto state = node_.endpoint().path_state(connection_)) {
+      path_ = path_reason_name(state->searches ? state->reason() : PathReason::kDirect);
+    }
     if (waiting_since_ && now - *waiting_since_ >= timeout_) {
       waiting_since_.reset();
       if (!options_.quiet && !options_.output.json) print_line(fmt::format("no answer to ping {}", sent_));
@@ -107,6 +112,7 @@ class PingCommand final : public LoopCommand {
             {"peer_authenticated", authenticated_},
             {"session", session_form_name(form_)},
             {"session_fallback", fallback_reason_name(fallback_)},
+            {"path", path_},
             {"sent", sent_},
             {"answered", answered()},
             {"lost_share", lost_share()},
@@ -160,6 +166,7 @@ class PingCommand final : public LoopCommand {
   Duration timeout_;
   ConnectionId connection_ = 0;
   bool authenticated_ = false;
+  std::string_view path_ = path_reason_name(PathReason::kDirect);
   SessionForm form_ = SessionForm::kLegacy;
   FallbackReason fallback_ = FallbackReason::kNone;
   std::optional<Closed> closed_;

@@ -41,7 +41,20 @@ std::optional<RelaySockets::Side> RelaySockets::open_side(const SocketAddress& r
   if (!socket) return std::nullopt;
   auto backend = make_backend(BackendKind::kAuto, std::move(*socket), {.receive_runs = kReceiveRuns});
   if (!backend) return std::nullopt;
-  return Side{.backend = std::move(*backend), .remote = remote};
+  return Side{.backend = std::move(*backend), .remote = remote, .proven = remote};
+}
+
+std::optional<PortChanges> RelaySockets::port_changes(const SocketAddress& port) const {
+  for (const Link& link : links_) {
+    for (std::size_t i = 0; i < link.sides.size(); ++i) {
+      const Side& own = link.sides[i];
+      const Side& other = link.sides[1 - i];
+      if (host_.with_port(own.backend->socket().local_address().port()) != port) continue;
+      if (!own.heard || !other.heard) return std::nullopt;
+      return PortChanges{.own = own.remote != own.proven, .peers = other.remote != other.proven};
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<SocketAddress> RelaySockets::heard_from(const SocketAddress& port) const {

@@ -33,6 +33,7 @@ class RelaySockets final : public RelayPorts {
 
   [[nodiscard]] std::optional<Pair> open(Instant now, const SocketAddress& asker, const SocketAddress& peer) override;
   [[nodiscard]] std::optional<SocketAddress> heard_from(const SocketAddress& port) const override;
+  [[nodiscard]] std::optional<PortChanges> port_changes(const SocketAddress& port) const override;
   // Passes on what has come; once a turn.
   void on_turn(Instant now);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
@@ -45,6 +46,7 @@ class RelaySockets final : public RelayPorts {
   struct Side {
     std::unique_ptr<Backend> backend;
     SocketAddress remote;
+    SocketAddress proven;
     bool heard = false;  // something has come from there
   };
   struct Link {

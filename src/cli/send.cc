@@ -120,6 +120,7 @@ measure::Json to_json(const FileSendSession& session) {
           {"retransmitted_packets", path.packets_retransmitted},
           {"lost_packets", path.packets_lost},
           {"round_trip_seconds", to_seconds(path.smoothed_round_trip)},
+          {"path", path.path},
           {"reconnections", session.reconnections()}};
 }
 

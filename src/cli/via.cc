@@ -199,6 +199,7 @@ Status ask_rendezvous(Node& node, PeerTarget& target) {
     }
     target.key = command.wanted();
     target.addresses = ways_to(*found, target.addresses);
+    target.paths = paths_of(*found);
     return {};
   }
   if (!problem) return {};

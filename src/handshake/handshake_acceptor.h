@@ -46,7 +46,8 @@ class HandshakeAcceptor {
   [[nodiscard]] std::optional<Instant> next_timeout() const;
   [[nodiscard]] std::size_t poll_transmit(MutableBytes out);
   [[nodiscard]] Session take_session();
-  // The answer to an offer that was made with the key `peer`; nothing where there is none. Of no further use afterwards.
+  // The answer to an offer that was made with the key `peer`; nothing where there is none. Of no further use
+  // afterwards.
   [[nodiscard]] std::optional<AnsweredOffer> take_answer(const PublicKey& peer);
   [[nodiscard]] bool established() const { return session_.has_value(); }
   [[nodiscard]] HandshakeFailure failure() const { return failure_; }

@@ -46,8 +46,8 @@ struct RemoteInbound {
   FallbackReason fallback = FallbackReason::kNotOffered;
   // The intro carries an offer that the dialled peer has made. Of all else above, `seen` and `ack` are used then.
   bool extended = false;
-  std::uint64_t timestamp = 0;  // of the offer
-  FirstKeys answered;           // what the answer has settled, where this side has answered it
+  std::uint64_t timestamp = 0;     // of the offer
+  FirstKeys answered;              // what the answer has settled, where this side has answered it
   std::uint8_t answers_alone = 0;  // rounds that go by without an intro
 };
 
@@ -76,8 +76,8 @@ class HandshakeInitiator {
                                                         const SocketAddress& remote, const PublicKey& peer,
                                                         Instant deadline);
 
-  // This side has answered an offer of the peer before it dialled. The answer goes out in place of an intro, as the peer
-  // may be established by it; the intro follows when nobody has confirmed it, since the offer may be a replay.
+  // This side has answered an offer of the peer before it dialled. The answer goes out in place of an intro, as the
+  // peer may be established by it; the intro follows when nobody has confirmed it, since the offer may be a replay.
   void go_on_with(AnsweredOffer answered);
   HandshakeStep receive(Instant now, MutableBytes datagram, MutableBytes scratch);
   HandshakeStep receive_intro(Instant now, const IntroSeen& intro);

@@ -36,13 +36,16 @@ bool RendezvousClient::on_event(Instant now, ConnectionId connection, const Even
     on_own_event(now, event);
     return true;
   }
-  return on_dial_event(connection, event);
+  return on_dial_event(now, connection, event);
 }
 
-bool RendezvousClient::on_dial_event(ConnectionId connection, const Event& event) {
+bool RendezvousClient::on_dial_event(Instant now, ConnectionId connection, const Event& event) {
   if (const auto* const connected = std::get_if<Connected>(&event)) {
     for (Dial& dial : dials_) {
-      if (connected->peer->key == dial.key) dial.relay.reset();
+      if (connected->peer->key != dial.key) continue;
+      dial.met = true;
+      if (connected->remote != dial.relay_port || relayed_.size() >= kMostDials) continue;
+      relayed_.push_back({.connection = connection, .port = dial.relay_port, .ask_at = now + kAskPause});
     }
   }
   for (Dial& dial : dials_) {
@@ -85,6 +88,8 @@ void RendezvousClient::on_own_message(Instant now, const RendezvousMessage& mess
     if (exchange_ && !exchange_->begun()) send(now, exchange_->begin(now));
   } else if (const auto* introduced = std::get_if<RendezvousIntroduced>(&message)) {
     introduce(now, *introduced);
+  } else if (const auto* seen = std::get_if<RendezvousSeen>(&message)) {
+    take_seen(*seen);
   } else if (exchange_) {
     if (const auto answer = exchange_->on_message(now, message)) send(now, *answer);
   }
@@ -106,10 +111,17 @@ void RendezvousClient::introduce(Instant now, const RendezvousIntroduced& introd
   Dial dial{.key = introduced.key,
             .attempts = {},
             .until = now + kDialTime,
+            .direct = addresses_to_try(introduced.candidates),
+            .direct_at = now + introduced.pause,
             .relay = introduced.relay,
-            .relay_at = now + kRelayPause};
-  for (const SocketAddress& address : addresses_to_try(introduced.candidates)) connect(now, dial, address);
+            .relay_at = now + kRelayPause,
+            .relay_port = introduced.relay.value_or(SocketAddress())};
+  endpoint_.know_paths(now, dial.key,
+                       {.direct = dial.direct, .relay = dial.relay, .pause = introduced.pause, .opens_relay = true});
+  // With translations on both sides the session begins at the relay, and looks for a direct way by itself.
+  if (dial.relay && introduced.pause > Duration::zero()) dial.direct.clear();
   dials_.push_back(std::move(dial));
+  on_turn_of_dials(now);
 }
 
 // What fails at once has failed for this address alone.
@@ -140,20 +152,55 @@ void RendezvousClient::on_turn(Instant now) {
     again_at_.reset();
     if (const Status started = connector_.start(now); !started) retry(now, started.error().message);
   }
+  on_turn_of_dials(now);
+  ask_where(now);
+}
+
+// Once for each session that has not found a direct way by then.
+void RendezvousClient::ask_where(Instant now) {
+  std::erase_if(relayed_, [&](Relayed& each) {
+    if (endpoint_.remote_address(each.connection) != each.port || connection_ == 0) return true;
+    if (now < each.ask_at) return false;
+    if (each.ask_at == Instant::max()) return false;
+    each.ask_at = Instant::max();
+    return !endpoint_.send(now, connection_, Body::owned(encode_rendezvous(RendezvousWhere{.port = each.port})));
+  });
+}
+
+void RendezvousClient::take_seen(const RendezvousSeen& seen) {
+  const auto asked = std::ranges::find_if(relayed_, [&](const Relayed& each) { return each.port == seen.port; });
+  if (asked == relayed_.end()) return;
+  if (seen.changes) endpoint_.note_ports(asked->connection, seen.changes->own, seen.changes->peers);
+  relayed_.erase(asked);
+}
+
+void RendezvousClient::on_turn_of_dials(Instant now) {
   for (Dial& dial : dials_) {
+    if (dial.met) {
+      // There is a session, which finds the best way by itself.
+      dial.direct.clear();
+      dial.relay.reset();
+    }
+    if (now >= dial.direct_at) {
+      for (const SocketAddress& address : std::exchange(dial.direct, {})) connect(now, dial, address);
+    }
     if (dial.relay && now >= dial.relay_at) connect(now, dial, *std::exchange(dial.relay, std::nullopt));
-    if (now < dial.until) continue;
+    if (now < dial.until && !dial.met) continue;
     for (const ConnectionId attempt : dial.attempts) endpoint_.close(now, attempt, "nobody has answered");
   }
-  std::erase_if(dials_, [](const Dial& dial) { return dial.attempts.empty() && !dial.relay; });
+  std::erase_if(dials_, [](const Dial& dial) { return dial.attempts.empty() && dial.direct.empty() && !dial.relay; });
 }
 
 std::optional<Instant> RendezvousClient::next_timeout() const {
   std::optional<Instant> next = again_at_;
   next = earliest(next, connector_.next_timeout());
   if (exchange_) next = earliest(next, exchange_->next_timeout());
+  for (const Relayed& each : relayed_) {
+    if (each.ask_at != Instant::max()) next = earliest(next, each.ask_at);
+  }
   for (const Dial& dial : dials_) {
-    next = earliest(next, dial.until);
+    next = earliest(next, dial.met ? Instant::min() : dial.until);
+    if (!dial.direct.empty()) next = earliest(next, dial.direct_at);
     if (dial.relay) next = earliest(next, dial.relay_at);
   }
   return next;
@@ -211,7 +258,7 @@ void RendezvousSeeker::send(Instant now, const RendezvousMessage& message) {
 }
 
 void RendezvousSeeker::on_message(Instant now, const RendezvousMessage& message) {
-  if (const auto* const found = std::get_if<RendezvousFound>(&message)) return take_answer(*found);
+  if (const auto* const found = std::get_if<RendezvousFound>(&message)) return take_answer(now, *found);
   if (!exchange_ || exchange_->finished()) return;
   if (const auto answer = exchange_->on_message(now, message)) send(now, *answer);
   if (exchange_->failure() && !answer_) answer_ = std::unexpected(*exchange_->failure());
@@ -231,12 +278,17 @@ std::optional<Instant> RendezvousSeeker::next_timeout() const {
   return earliest(connector_.next_timeout(), exchange_ ? exchange_->next_timeout() : std::nullopt);
 }
 
-void RendezvousSeeker::take_answer(const RendezvousFound& found) {
+void RendezvousSeeker::take_answer(Instant now, const RendezvousFound& found) {
   if (answer_ || (exchange_ && !exchange_->finished())) return;
   if (found.code != RendezvousCode::kDone) return fail(std::string(rendezvous_code_text(found.code)));
   answer_ = found;
   std::erase_if(answer_->value().candidates,
                 [&](const SocketAddress& each) { return !is_plausible_candidate(each, found.candidates.front()); });
+  endpoint_.know_paths(now, wanted_, paths_of(**answer_));
+}
+
+PeerPaths paths_of(const RendezvousFound& found) {
+  return {.direct = found.candidates, .relay = found.relay, .pause = found.pause, .opens_relay = false};
 }
 
 void RendezvousSeeker::stop(Instant now) {

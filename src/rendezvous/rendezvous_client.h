@@ -55,14 +55,26 @@ class RendezvousClient {
   static constexpr std::size_t kMostDials = 16;  // at a time
   // The relay's turn: a direct way has been found by then, or the asker is about to try the relay.
   static constexpr Duration kRelayPause = 400ms;
+  // A session that is still at the relay then may not find a direct way.
+  static constexpr Duration kAskPause = 1s;
 
   // One introduction: an attempt to each address of the asker, who chooses the one that stays.
   struct Dial {
     PublicKey key;
     std::vector<ConnectionId> attempts;  // without a result
     Instant until{};
-    std::optional<SocketAddress> relay{};  // still to be connected to
+    std::vector<SocketAddress> direct{};  // still to be connected to
+    Instant direct_at{};
+    std::optional<SocketAddress> relay{};  // the same
     Instant relay_at{};
+    SocketAddress relay_port{};
+    bool met = false;  // there is a session with the asker
+  };
+  // A session at the relay, of which the rendezvous is asked what the translations of its sides do.
+  struct Relayed {
+    ConnectionId connection = 0;
+    SocketAddress port;
+    Instant ask_at{};
   };
 
   void on_own_event(Instant now, const Event& event);
@@ -70,8 +82,11 @@ class RendezvousClient {
   void send(Instant now, const RendezvousMessage& message);
   void connect(Instant now, Dial& dial, const SocketAddress& address);
   // True when the event ends an attempt that has failed.
-  [[nodiscard]] bool on_dial_event(ConnectionId connection, const Event& event);
+  [[nodiscard]] bool on_dial_event(Instant now, ConnectionId connection, const Event& event);
   void introduce(Instant now, const RendezvousIntroduced& introduced);
+  void on_turn_of_dials(Instant now);
+  void ask_where(Instant now);
+  void take_seen(const RendezvousSeen& seen);
   void retry(Instant now, const std::string& why);
 
   Endpoint& endpoint_;
@@ -84,6 +99,7 @@ class RendezvousClient {
   std::string refusal_;  // the rendezvous's words, until its connection has ended
   std::optional<SocketAddress> observed_;
   std::vector<Dial> dials_;
+  std::vector<Relayed> relayed_;
   RateLimiter introductions_{Rate::per_second(4, 32)};
   std::optional<CodeExchange> exchange_;
   std::deque<std::string> notices_;
@@ -92,6 +108,9 @@ class RendezvousClient {
 // Where to look for a peer that a rendezvous has found, in order: what the rendezvous sees, since the peer connects to
 // this side from there at this moment, what was `known` before, and the relay.
 [[nodiscard]] std::vector<SocketAddress> ways_to(const RendezvousFound& found, const std::vector<SocketAddress>& known);
+
+// What the endpoint is told of them (Endpoint::know_paths).
+[[nodiscard]] PeerPaths paths_of(const RendezvousFound& found);
 
 class RendezvousSeeker {
  public:
@@ -124,7 +143,7 @@ class RendezvousSeeker {
   void ask(Instant now);
   void send(Instant now, const RendezvousMessage& message);
   void on_message(Instant now, const RendezvousMessage& message);
-  void take_answer(const RendezvousFound& found);
+  void take_answer(Instant now, const RendezvousFound& found);
   void fail(std::string why);
 
   Endpoint& endpoint_;

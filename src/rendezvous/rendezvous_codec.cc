@@ -20,6 +20,11 @@ constexpr std::uint8_t kTypeCodeOpened = 17;
 constexpr std::uint8_t kTypeCodeStep = 18;
 constexpr std::uint8_t kTypeCodeEnded = 19;
 
+// Of seen.
+constexpr std::uint8_t kBothHeard = 1;
+constexpr std::uint8_t kOwnChanges = 2;
+constexpr std::uint8_t kPeersChanges = 4;
+
 constexpr std::uint8_t kFamilyNone = 0;
 constexpr std::uint8_t kFamilyIpv4 = 4;
 constexpr std::uint8_t kFamilyIpv6 = 6;
@@ -40,6 +45,15 @@ void write_address(FieldWriter& out, const std::optional<SocketAddress>& value) 
   }
   out.number(value->is_ipv4() ? kFamilyIpv4 : kFamilyIpv6);
   out.bytes(ByteView(value->octets()).first(value->is_ipv4() ? 4 : 16)).number(value->port());
+}
+
+void write_pause(FieldWriter& out, std::chrono::milliseconds pause) {
+  out.number(static_cast<std::uint16_t>(std::clamp<std::int64_t>(pause.count(), 0, 0xffff)));
+}
+
+// A rendezvous of before has none.
+std::chrono::milliseconds read_pause(FieldReader& in) {
+  return std::min(std::chrono::milliseconds(in.optional_number<std::uint16_t>()), kLongestPunchPause);
 }
 
 void write_addresses(FieldWriter& out, const Candidates& values) {
@@ -74,6 +88,12 @@ Candidates read_addresses(FieldReader& in) {
     if (const auto each = read_address(in)) result.push_back(*each);
   }
   return result;
+}
+
+std::optional<PortChanges> read_changes(FieldReader& in) {
+  const auto flags = in.optional_number<std::uint8_t>();
+  if ((flags & kBothHeard) == 0) return std::nullopt;
+  return PortChanges{.own = (flags & kOwnChanges) != 0, .peers = (flags & kPeersChanges) != 0};
 }
 
 RendezvousCode code_of(std::uint8_t value) {
@@ -116,6 +136,7 @@ struct Encoder {
     out.number(message.request).number(static_cast<std::uint8_t>(message.code));
     write_addresses(out, message.candidates);
     write_address(out, message.relay);
+    write_pause(out, message.pause);
     return out.take();
   }
   std::vector<std::uint8_t> operator()(const RendezvousIntroduced& message) const {
@@ -123,6 +144,7 @@ struct Encoder {
     out.bytes(message.key.bytes());
     write_addresses(out, message.candidates);
     write_address(out, message.relay);
+    write_pause(out, message.pause);
     return out.take();
   }
   std::vector<std::uint8_t> operator()(const RendezvousWhere& message) const {
@@ -134,6 +156,12 @@ struct Encoder {
     FieldWriter out = begin(kTypeSeen);
     write_address(out, message.port);
     write_address(out, message.observed);
+    std::uint8_t flags = 0;
+    if (message.changes) {
+      flags = static_cast<std::uint8_t>(kBothHeard | (message.changes->own ? kOwnChanges : 0) |
+                                        (message.changes->peers ? kPeersChanges : 0));
+    }
+    out.number(flags);
     return out.take();
   }
   std::vector<std::uint8_t> operator()(const RendezvousCodeOpen&) const { return begin(kTypeCodeOpen).take(); }
@@ -201,15 +229,20 @@ std::optional<RendezvousMessage> decode_rendezvous(ByteView bytes) {
       result = RendezvousFound{.request = reader.number<std::uint32_t>(),
                                .code = code_of(reader.number<std::uint8_t>()),
                                .candidates = read_addresses(reader),
-                               .relay = read_address(reader)};
+                               .relay = read_address(reader),
+                               .pause = read_pause(reader)};
       break;
     case kTypeIntroduced:
       result = RendezvousIntroduced{.key = PublicKey(reader.array<kPublicKeySize>()),
                                     .candidates = read_addresses(reader),
-                                    .relay = read_address(reader)};
+                                    .relay = read_address(reader),
+                                    .pause = read_pause(reader)};
       break;
     case kTypeWhere: result = RendezvousWhere{.port = read_address(reader)}; break;
-    case kTypeSeen: result = RendezvousSeen{.port = read_address(reader), .observed = read_address(reader)}; break;
+    case kTypeSeen:
+      result = RendezvousSeen{
+          .port = read_address(reader), .observed = read_address(reader), .changes = read_changes(reader)};
+      break;
     case kTypeCodeOpen: result = RendezvousCodeOpen{}; break;
     case kTypeCodeOpened:
       result = RendezvousCodeOpened{.code = code_of(reader.number<std::uint8_t>()),

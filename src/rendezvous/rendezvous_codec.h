@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -21,6 +22,8 @@ namespace godwit {
 inline constexpr std::array<std::uint8_t, 4> kRendezvousMagic = {0x47, 0x57, 0x52, 0x01};  // "GWR", version 1
 inline constexpr std::size_t kMaxCandidates = 8;
 inline constexpr std::size_t kMaxCodeBytes = 128;  // of a step of the exchange by a one-time code
+// Between the openers of both sides and what they send in earnest.
+inline constexpr std::chrono::milliseconds kLongestPunchPause{1000};
 
 enum class RendezvousCode : std::uint8_t {
   kDone = 0,
@@ -61,12 +64,19 @@ struct RendezvousFound {
   RendezvousCode code = RendezvousCode::kDone;
   Candidates candidates;               // of the peer; the one that the rendezvous sees first
   std::optional<SocketAddress> relay;  // where the peer can be reached through the relay
+  std::chrono::milliseconds pause{};   // before more than openers goes to the candidates
 };
 // To the peer that was asked for: somebody connects to it now, and it is to connect back.
 struct RendezvousIntroduced {
   PublicKey key;  // that the asker has proved to the rendezvous
   Candidates candidates;
   std::optional<SocketAddress> relay;
+  std::chrono::milliseconds pause{};
+};
+// The relay sees a side at another port than the rendezvous does.
+struct PortChanges {
+  bool own = false;
+  bool peers = false;
 };
 // To the rendezvous: at which address does a port of the relay see this side? Of a pair that the asker belongs to.
 struct RendezvousWhere {
@@ -76,6 +86,8 @@ struct RendezvousWhere {
 struct RendezvousSeen {
   std::optional<SocketAddress> port;
   std::optional<SocketAddress> observed;
+  // Whether the ports of the two sides of the pair depend on the destination; nothing while not both have been heard.
+  std::optional<PortChanges> changes{};
 };
 // To the rendezvous: a number for a one-time code is wanted.
 struct RendezvousCodeOpen {};

@@ -1,5 +1,6 @@
 #include "rendezvous/rendezvous_server.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace godwit {
@@ -15,7 +16,26 @@ Candidates candidates_of(const SocketAddress& proven, const Candidates& claimed)
   return result;
 }
 
+// Others see its own address, so that there is no translation whose mapping a datagram could spoil.
+bool is_untranslated(const SocketAddress& proven, const Candidates& claimed) {
+  return std::ranges::find(claimed, proven) != claimed.end();
+}
+
+constexpr std::chrono::milliseconds kPauseMargin{50};
+
 }  // namespace
+
+// Both are told at the same time. When the pause of the one is over, the other one has been told, and its openers are
+// on their way.
+std::chrono::milliseconds RendezvousServer::pause_for(ConnectionId asker, ConnectionId peer) const {
+  std::chrono::milliseconds longest{};
+  for (const ConnectionId each : {asker, peer}) {
+    const auto numbers = endpoint_.statistics(each);
+    if (!numbers) continue;
+    longest = std::max(longest, std::chrono::ceil<std::chrono::milliseconds>(numbers->smoothed_round_trip));
+  }
+  return std::min(longest + kPauseMargin, kLongestPunchPause);
+}
 
 void RendezvousServer::on_event(Instant now, ConnectionId connection, const Event& event) {
   if (const auto* connected = std::get_if<Connected>(&event)) return on_connected(now, connection, *connected);
@@ -69,7 +89,7 @@ void RendezvousServer::on_message(Instant now, ConnectionId connection, Peer& pe
     return send(now, connection, RendezvousRegistered{.code = code, .observed = peer.address});
   }
   if (const auto* question = std::get_if<RendezvousFind>(&message))
-    return send(now, connection, find(now, peer, *question));
+    return send(now, connection, find(now, connection, peer, *question));
   if (const auto* where = std::get_if<RendezvousWhere>(&message)) {
     return send(now, connection, look_up(now, peer, *where));
   }
@@ -112,8 +132,10 @@ RendezvousCode RendezvousServer::register_peer(ConnectionId connection, Peer& pe
   return RendezvousCode::kDone;
 }
 
-RendezvousFound RendezvousServer::find(Instant now, Peer& asker, const RendezvousFind& message) {
-  RendezvousFound answer{.request = message.request, .code = RendezvousCode::kDone, .candidates = {}, .relay = {}};
+RendezvousFound RendezvousServer::find(Instant now, ConnectionId connection, Peer& asker,
+                                       const RendezvousFind& message) {
+  RendezvousFound answer{
+      .request = message.request, .code = RendezvousCode::kDone, .candidates = {}, .relay = {}, .pause = {}};
   const auto refuse = [&](RendezvousCode code) {
     ++(code == RendezvousCode::kUnknownPeer ? statistics_.unknown : statistics_.refused);
     answer.code = code;
@@ -132,6 +154,9 @@ RendezvousFound RendezvousServer::find(Instant now, Peer& asker, const Rendezvou
       ++statistics_.relayed;
     }
   }
+  if (!is_untranslated(asker.address, message.candidates) && !is_untranslated(peer.address, peer.candidates)) {
+    answer.pause = introduced.pause = pause_for(connection, found->second);
+  }
   send(now, found->second, introduced);
   answer.candidates = candidates_of(peer.address, peer.candidates);
   ++statistics_.introductions;
@@ -143,7 +168,9 @@ RendezvousSeen RendezvousServer::look_up(Instant now, Peer& asker, const Rendezv
   RendezvousSeen answer{.port = message.port, .observed = {}};
   if (!message.port || relay_ == nullptr || !asker.questions.admit(now)) return answer;
   const auto heard = relay_->heard_from(*message.port);
-  if (heard && heard->with_port(0) == asker.address.with_port(0)) answer.observed = heard;
+  if (!heard || heard->with_port(0) != asker.address.with_port(0)) return answer;
+  answer.observed = heard;
+  answer.changes = relay_->port_changes(*message.port);
   return answer;
 }
 

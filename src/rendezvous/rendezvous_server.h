@@ -31,6 +31,10 @@ class RelayPorts {
                                                  const SocketAddress& peer) = 0;
   // The address that the side of this port was last heard from at; nothing where it was not, or there is no such port.
   [[nodiscard]] virtual std::optional<SocketAddress> heard_from(const SocketAddress& port) const = 0;
+  // Whether the two sides were heard at other ports than they had proven, the side of this port first.
+  [[nodiscard]] virtual std::optional<PortChanges> port_changes(const SocketAddress& /*port*/) const {
+    return std::nullopt;
+  }
 };
 
 struct RendezvousLimits {
@@ -83,7 +87,8 @@ class RendezvousServer {
   void on_connected(Instant now, ConnectionId connection, const Connected& connected);
   void on_message(Instant now, ConnectionId connection, Peer& peer, const RendezvousMessage& message);
   [[nodiscard]] RendezvousCode register_peer(ConnectionId connection, Peer& peer, const RendezvousRegister& message);
-  [[nodiscard]] RendezvousFound find(Instant now, Peer& asker, const RendezvousFind& message);
+  [[nodiscard]] RendezvousFound find(Instant now, ConnectionId connection, Peer& asker, const RendezvousFind& message);
+  [[nodiscard]] std::chrono::milliseconds pause_for(ConnectionId asker, ConnectionId peer) const;
   [[nodiscard]] RendezvousSeen look_up(Instant now, Peer& asker, const RendezvousWhere& message) const;
   // True when the message is about a one-time code.
   [[nodiscard]] bool on_code_message(Instant now, ConnectionId connection, Peer& peer,

@@ -33,11 +33,28 @@ Status Connector::start(Instant now) {
   connection_ = 0;
   next_ = 0;
   next_start_ = now;
+  first_delay_ = kAttemptDelay;
+  wait_for_openers(now);
   reasons_ = {.code = ErrorCode::kInvalidArgument, .message = addresses_.empty() ? "no address to connect to" : ""};
   failure_.reset();
-  begin_next(now);
+  if (now >= next_start_) begin_next(now);
   fail_if_exhausted();
   return failure_ ? Status(std::unexpected(*failure_)) : Status();
+}
+
+// Where both sides have translations, direct addresses must not be sent to before both have opened theirs, and the
+// session finds its way to one of them by itself: the relay is the first address then, and where there is none, all
+// wait.
+void Connector::wait_for_openers(Instant now) {
+  const PeerPaths* const paths = endpoint_.known_paths(now, peer_);
+  if (paths == nullptr || paths->pause == Duration::zero()) return;
+  const auto relay = paths->relay ? std::ranges::find(addresses_, *paths->relay) : addresses_.end();
+  if (relay == addresses_.end()) {
+    next_start_ = now + paths->pause;
+  } else {
+    std::rotate(addresses_.begin(), relay, relay + 1);
+    first_delay_ = kRelayDelay;
+  }
 }
 
 // One attempt; addresses that are refused at once do not count as one.
@@ -47,7 +64,7 @@ void Connector::begin_next(Instant now) {
     const auto connection = endpoint_.connect(now, address, peer_);
     if (connection) {
       running_.push_back({*connection, address});
-      next_start_ = now + kAttemptDelay;
+      next_start_ = now + std::exchange(first_delay_, kAttemptDelay);
       return;
     }
     add_failure(address, connection.error().code, connection.error().message);
@@ -83,11 +100,9 @@ bool Connector::on_event(Instant now, ConnectionId connection, const Event& even
   const auto attempt = std::ranges::find(running_, connection, &Attempt::connection);
   if (attempt == running_.end()) {
     // Behind a translation that has another port for each destination the peer reaches this side, and not the other
-    // way round: what it has begun is as good as an attempt. At an address that is to be tried it waits for its turn,
-    // as that of a relay, which is the last.
+    // way round: what it has begun is as good as an attempt.
     const auto* const connected = std::get_if<Connected>(&event);
     if (connected == nullptr || !connecting_ || connected->initiator || connected->peer->key != peer_) return false;
-    if (std::ranges::find(addresses_, connected->remote) != addresses_.end()) return false;
     connecting_ = false;
     connection_ = connection;
     next_start_ = now;
@@ -132,7 +147,7 @@ void Connector::on_turn(Instant now) {
   const bool in_vain = std::ranges::all_of(running_, [this](const Attempt& attempt) {
     return endpoint_.liveness(attempt.connection).problem != PathProblem::kNone;
   });
-  if (now < next_start_ && !in_vain) return;
+  if (now < next_start_ && (!in_vain || next_ == 0)) return;
   begin_next(now);
   fail_if_exhausted();
 }

@@ -21,6 +21,9 @@ class Connector {
  public:
   // RFC 8305 section 5, "Connection Attempt Delay".
   static constexpr Duration kAttemptDelay = 250ms;
+  // The same after an attempt at a relay that passes datagrams on between two translations: the direct addresses are
+  // what is left when there is no relay.
+  static constexpr Duration kRelayDelay = 2s;
   // A name may resolve to any number of addresses; so many are tried.
   static constexpr std::size_t kMaxAddresses = 16;
 
@@ -55,6 +58,7 @@ class Connector {
     SocketAddress address;
   };
 
+  void wait_for_openers(Instant now);
   void begin_next(Instant now);
   void end_attempts(Instant now);
   void add_failure(const SocketAddress& address, ErrorCode code, std::string_view why);
@@ -64,10 +68,11 @@ class Connector {
   std::vector<SocketAddress> addresses_;
   PublicKey peer_;
   bool connecting_ = false;
-  std::size_t next_ = 0;               // address to try
-  Instant next_start_{};               // of its attempt
-  std::vector<Attempt> running_;       // without a result; once one has won, closed in the next turn
-  std::vector<ConnectionId> closing_;  // attempts given up, whose Closed event is still to come
+  std::size_t next_ = 0;                  // address to try
+  Instant next_start_{};                  // of its attempt
+  Duration first_delay_ = kAttemptDelay;  // of the attempt after the first
+  std::vector<Attempt> running_;          // without a result; once one has won, closed in the next turn
+  std::vector<ConnectionId> closing_;     // attempts given up, whose Closed event is still to come
   ConnectionId connection_ = 0;
   Error reasons_;  // of the attempts that have failed
   std::optional<Error> failure_;

@@ -29,6 +29,7 @@ constexpr ConnectionCounter kConnection[] = {
     {"runs_received", &C::runs_received, "runs of datagrams that were received"},
     {"path_changes", &C::path_changes, "moves of the peer to another address"},
     {"path_changes_refused", &C::path_changes_refused, "moves that came too soon after the one before"},
+    {"path_probes", &C::path_probes, "challenges to further addresses of the peer"},
     {"path_responses_unsolicited", &C::path_responses_unsolicited, "answers to no path challenge of this side"},
     {"size_probes_sent", &C::size_probes_sent, "questions whether the path carries a larger datagram"},
     {"size_probes_lost", &C::size_probes_lost, "such questions that were not answered"},
@@ -52,7 +53,7 @@ struct ConnectionState {
   std::uint64_t max_unreliable_bytes;
   std::uint64_t key_packets_sealed;
   Bandwidth pacing_rate;
-  std::string_view names[5];
+  std::string_view names[6];
 };
 static_assert(complete<C, ConnectionState, DropCounts>(kConnection));
 
@@ -71,6 +72,7 @@ constexpr EndpointCounter kEndpoint[] = {
     {"reassembly_refused", &E::reassembly_refused, "memory for inbound streams that the bound refused"},
     {"connections_evicted", &E::connections_evicted, "connections closed so that others find a place"},
     {"replies_withheld", &E::replies_withheld, "answers kept from unproven addresses that had enough"},
+    {"openers_sent", &E::openers_sent, "datagrams that opened this side's address translation for a peer"},
     {"resets_sent", &E::resets_sent, "senders told that their session is unknown here"},
     {"keys_taken", &E::keys_taken, "ephemeral key pairs that handshakes have used"},
     {"keys_taken_ready", &E::keys_taken_ready, "ephemeral key pairs that were made before they were needed"},

@@ -29,7 +29,7 @@ std::uint16_t Nat::free_port() {
 SocketAddress Nat::outbound(Instant now, const SocketAddress& inside, const SocketAddress& remote) {
   expire(now);
   auto found = std::find_if(mappings_.begin(), mappings_.end(), [&](const Mapping& mapping) {
-    return mapping.inside == inside && same(spec_->mapping, mapping.remote, remote);
+    return mapping.inside == inside && same(spec_->mapping, mapping.remote, remote) && !is_spoiled(mapping, remote);
   });
   if (found == mappings_.end()) {
     mappings_.push_back({.inside = inside, .remote = remote, .port = free_port(), .used_at = now, .contacts = {}});
@@ -43,6 +43,11 @@ SocketAddress Nat::outbound(Instant now, const SocketAddress& inside, const Sock
   return external_.with_port(found->port);
 }
 
+bool Nat::is_spoiled(const Mapping& mapping, const SocketAddress& remote) const {
+  return std::ranges::any_of(spoiled_,
+                             [&](const Spoiled& each) { return each.port == mapping.port && each.remote == remote; });
+}
+
 std::optional<SocketAddress> Nat::inbound(Instant now, const SocketAddress& external, const SocketAddress& remote) {
   expire(now);
   for (Mapping& mapping : mappings_) {
@@ -50,7 +55,10 @@ std::optional<SocketAddress> Nat::inbound(Instant now, const SocketAddress& exte
     const bool passes =
         std::any_of(mapping.contacts.begin(), mapping.contacts.end(),
                     [&](const SocketAddress& contact) { return same(spec_->filtering, contact, remote); });
-    if (!passes) break;
+    if (!passes) {
+      if (spec_->answers_unasked && spoiled_.size() < kMaxSpoiled) spoiled_.push_back({mapping.port, remote});
+      break;
+    }
     if (spec_->refreshed_by_inbound) mapping.used_at = now;
     return mapping.inside;
   }

@@ -20,6 +20,9 @@ struct NatSpec {
   NatRule filtering = NatRule::kAddressAndPortDependent;
   Duration expiry = 120s;  // of a mapping that sends nothing
   bool refreshed_by_inbound = true;
+  // Datagrams that nobody has asked for are answered: each leaves an entry, and what the host sends there afterwards
+  // leaves from another port.
+  bool answers_unasked = false;
   friend bool operator==(const NatSpec&, const NatSpec&) = default;
 };
 
@@ -35,12 +38,16 @@ class Nat {
   [[nodiscard]] std::optional<SocketAddress> inbound(Instant now, const SocketAddress& external,
                                                      const SocketAddress& remote);
   // Forgets everything: the next datagram of a host leaves from another port.
-  void rebind() { mappings_.clear(); }
+  void rebind() {
+    mappings_.clear();
+    spoiled_.clear();
+  }
 
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:
   static constexpr std::size_t kMaxContacts = 64;
+  static constexpr std::size_t kMaxSpoiled = 64;
 
   struct Mapping {
     SocketAddress inside;
@@ -56,7 +63,15 @@ class Nat {
   const NatSpec* spec_;
   SocketAddress external_;
   RandomSource* random_;
+  // Where an entry for an unasked datagram stands in the way.
+  struct Spoiled {
+    std::uint16_t port = 0;
+    SocketAddress remote;
+  };
+  [[nodiscard]] bool is_spoiled(const Mapping& mapping, const SocketAddress& remote) const;
+
   std::vector<Mapping> mappings_;
+  std::vector<Spoiled> spoiled_;  // the latest kMaxSpoiled
   std::uint64_t dropped_ = 0;
 };
 

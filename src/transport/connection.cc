@@ -146,6 +146,23 @@ std::optional<PathAddress> Connection::take_move() {
   return session == nullptr ? std::nullopt : session->take_move();
 }
 
+void Connection::search_paths(Instant now, const PeerPaths& paths, Instant known_since) {
+  if (EstablishedConnection* session = established()) session->search_paths(now, paths, known_since);
+}
+
+void Connection::note_ports(bool own_change, bool peers_change) {
+  if (EstablishedConnection* session = established()) session->note_ports(own_change, peers_change);
+}
+
+void Connection::on_refused_elsewhere(const SocketAddress& remote) {
+  if (EstablishedConnection* session = established()) session->on_refused_elsewhere(remote);
+}
+
+std::optional<PathState> Connection::path_state() const {
+  const EstablishedConnection* session = established();
+  return session == nullptr ? std::nullopt : session->path_state();
+}
+
 void Connection::move_to(Instant now, const SocketAddress& remote) {
   GODWIT_ASSERT(is_established());
   established()->move_to(now, remote);

@@ -50,6 +50,11 @@ class Connection final {
   [[nodiscard]] bool receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram);
   // The peer has answered from there: the endpoint decides, and calls move_to().
   [[nodiscard]] std::optional<PathAddress> take_move();
+  // Endpoint::know_paths() and path_state(), for a session of the extended form.
+  void search_paths(Instant now, const PeerPaths& paths, Instant known_since);
+  [[nodiscard]] std::optional<PathState> path_state() const;
+  void note_ports(bool own_change, bool peers_change);
+  void on_refused_elsewhere(const SocketAddress& remote);
   void move_to(Instant now, const SocketAddress& remote);
   // A handshake runs beside this session, or may: its peer may have restarted, and could not open what is sent here.
   // Holds data back and asks with pings, for as long as such a handshake may take, or until the session shows that it

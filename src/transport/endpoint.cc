@@ -301,7 +301,7 @@ Status Endpoint::reconnect(Instant now, ConnectionId connection) {
 void Endpoint::on_path_report(Instant now, const PathReport& report) {
   const auto slot = by_address_.find(report.remote);
   // A half-open route has no connection to tell: its handshakes end by their own timers.
-  if (!slot || routes_[*slot].connection() == nullptr) return;
+  if (!slot || routes_[*slot].connection() == nullptr) return report_refused_path(report);
   with_slot(*slot, [&](Route& route) {
     if (report.refused) route.on_send_refused(report.problem);
     route.connection()->on_path_problem(now, report.problem);
@@ -369,7 +369,7 @@ void Endpoint::receive(Instant now, const DatagramBatch& run) {
 void Endpoint::receive_symmetric(Instant now, const DatagramBatch& batch) {
   const auto slot = slot_of(batch.remote);
   const bool elsewhere = closing_.size() > 0 || by_tag_.size() > 0;
-  if (!slot || (elsewhere && routes_[*slot].connection() == nullptr)) [[unlikely]] {
+  if (!slot || (elsewhere && routes_[*slot].is_unproven())) [[unlikely]] {
     return receive_without_connection(now, batch);
   }
   receive_on_route(now, *slot, batch);
@@ -386,7 +386,7 @@ void Endpoint::receive_on_route(Instant now, std::uint32_t slot, const DatagramB
 }
 
 // What a session that has been closed can open is its answer, and what names an extended session comes from a peer that
-// has moved. A half-open route at the address does not change that: the intro that opened it may be forged.
+// has moved, or asks whether it can. A half-open route or an attempt to connect at the address does not change that.
 void Endpoint::receive_without_connection(Instant now, const DatagramBatch& batch) {
   const bool refused = is_refused(batch.remote);
   for (std::size_t i = 0; i < batch.segment_count(); ++i) {

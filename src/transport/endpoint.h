@@ -39,6 +39,7 @@
 #include "transport/config.h"
 #include "transport/event.h"
 #include "transport/event_queue.h"
+#include "transport/path_search.h"
 #include "transport/path_validation.h"
 #include "transport/prefix_shares.h"
 #include "transport/recent_set.h"
@@ -75,6 +76,16 @@ class Endpoint {
   [[nodiscard]] Result<ConnectionId> connect(Instant now, const SocketAddress& remote, const PublicKey& peer);
   void receive(Instant now, const DatagramBatch& run);
   void handle_timeout(Instant now);
+  // A rendezvous has told where the peer can be reached (docs/rendezvous.md): a session with it that runs over the
+  // relay moves to the first of the other addresses that answers, and back when that falls silent. Where `paths.pause`
+  // is not zero, each of them gets an opener at once, which opens this side's translation and dies before the peer's.
+  // Holds for sessions with the peer that are there, and for the one that is established within a minute.
+  void know_paths(Instant now, const PublicKey& peer, const PeerPaths& paths);
+  // What know_paths() was told last of a peer that has no session yet; null: nothing, or a minute ago.
+  [[nodiscard]] const PeerPaths* known_paths(Instant now, const PublicKey& peer) const;
+  // The rendezvous has compared where it sees the two sides of a relayed session with where its relay does: whether
+  // their ports depend on the destination. The peer is told.
+  void note_ports(ConnectionId connection, bool own_change, bool peers_change);
   // What the kernel or ICMP said about a datagram to `report.remote` (base/path_problem.h). Nothing ends by it.
   void on_path_report(Instant now, const PathReport& report);
 
@@ -154,6 +165,8 @@ class Endpoint {
   [[nodiscard]] std::vector<ConnectionId> connections() const;
   [[nodiscard]] std::optional<ConnectionStatistics> statistics(ConnectionId connection) const;
   [[nodiscard]] std::optional<SocketAddress> remote_address(ConnectionId connection) const;
+  // Nothing of a connection that has ended, or is of the deployed form.
+  [[nodiscard]] std::optional<PathState> path_state(ConnectionId connection) const;
   struct Liveness {
     bool suspect = false;                      // Suspect was reported, and the peer has been silent since
     PathProblem problem = PathProblem::kNone;  // the latest since the peer was last heard of
@@ -219,6 +232,10 @@ class Endpoint {
   // Of a peer of an extended session that has another address than before (endpoint_paths.cc).
   [[nodiscard]] bool receive_elsewhere(Instant now, const DatagramBatch& batch, MutableBytes datagram);
   void move_route(Instant now, std::uint32_t slot, const PathAddress& path);
+  void send_openers(const PeerPaths& paths);
+  void report_refused_path(const PathReport& report);
+  // What is known of its paths, to the session of `slot` that has come about.
+  void give_paths(Instant now, std::uint32_t slot);
   void note_tag(std::uint32_t slot);
   void forget_tag(std::uint32_t slot);
   void receive_intro(Instant now, const DatagramBatch& run, MutableBytes datagram);
@@ -272,13 +289,20 @@ class Endpoint {
   std::size_t open_ = 0;
   EndpointStatistics statistics_;
 
-  // Error acks and resets to strangers, which have no connection to send them.
+  // Error acks and resets to strangers, and openers, which have no connection to send them.
   struct StatelessDatagram {
     SocketAddress local;
     SocketAddress remote;
     std::vector<std::uint8_t> bytes;
+    std::uint8_t hop_limit = 0;
   };
   std::deque<StatelessDatagram> stateless_;
+  struct KnownPaths {
+    PublicKey peer;
+    PeerPaths paths;
+    Instant since;
+  };
+  std::deque<KnownPaths> known_paths_;  // oldest first
   ClosingSessions closing_;
   ResetBudget reset_budget_;
 };

@@ -1,5 +1,6 @@
 // Peers that change their address (endpoint.h; docs/extended_sessions.md, section 7).
 
+#include <algorithm>
 #include <utility>
 
 #include "transport/connection.h"
@@ -7,6 +8,17 @@
 #include "transport/route.h"
 
 namespace godwit {
+namespace {
+
+// Peers that are looked for at a time; the paths of one that has no session after kPathMemory are forgotten.
+constexpr std::size_t kMostKnownPaths = 64;
+constexpr Duration kPathMemory = 60s;
+// Openers and other datagrams without a connection that may wait.
+constexpr std::size_t kMostDatagramsThatWait = 64;
+// The host's own translation, and a second one of its provider, are passed; the peer's is further away.
+constexpr std::uint8_t kOpenerHops = 3;
+
+}  // namespace
 
 // Of two equal tags the later session stays where it is.
 void Endpoint::note_tag(std::uint32_t slot) {
@@ -35,8 +47,10 @@ bool Endpoint::receive_elsewhere(Instant now, const DatagramBatch& batch, Mutabl
 
 void Endpoint::move_route(Instant now, std::uint32_t slot, const PathAddress& path) {
   if (const auto other = by_address_.find(path.remote)) {
-    // A connection of somebody else is there, or was until now: the next challenge comes later.
-    if (*other == slot || routes_[*other].connection() != nullptr) return;
+    // A connection of somebody else is there, or was until now: the next challenge comes later. An attempt to connect
+    // there has found its peer.
+    if (*other == slot || !routes_[*other].is_unproven()) return;
+    if (Connection* attempt = routes_[*other].connection()) attempt->close(now, CloseReason::kReplaced, {});
     retire(*other);
   }
   const bool inbound = inbound_.contains(slot);
@@ -50,6 +64,68 @@ void Endpoint::move_route(Instant now, std::uint32_t slot, const PathAddress& pa
   }
   routes_[slot].move_to(now, path);
   update_after_use(slot);
+}
+
+void Endpoint::know_paths(Instant now, const PublicKey& peer, const PeerPaths& paths) {
+  std::erase_if(known_paths_,
+                [&](const KnownPaths& known) { return known.peer == peer || now - known.since > kPathMemory; });
+  if (known_paths_.size() >= kMostKnownPaths) known_paths_.pop_front();
+  known_paths_.push_back({.peer = peer, .paths = paths, .since = now});
+  send_openers(paths);
+  for (std::uint32_t slot = 0; slot < routes_.size(); ++slot) {
+    if (routes_[slot].has_place) give_paths(now, slot);
+  }
+}
+
+const PeerPaths* Endpoint::known_paths(Instant now, const PublicKey& peer) const {
+  const auto known = std::ranges::find(known_paths_, peer, &KnownPaths::peer);
+  return known == known_paths_.end() || now - known->since > kPathMemory ? nullptr : &known->paths;
+}
+
+void Endpoint::send_openers(const PeerPaths& paths) {
+  const auto open = [this](const SocketAddress& remote, std::uint8_t hops) {
+    if (stateless_.size() >= kMostDatagramsThatWait) return;
+    // A byte that no datagram of the protocol begins with.
+    stateless_.push_back({.local = {}, .remote = remote, .bytes = {0}, .hop_limit = hops});
+    ++statistics_.openers_sent;
+  };
+  if (paths.relay && paths.opens_relay) open(*paths.relay, 0);
+  if (paths.pause == Duration::zero()) return;
+  for (const SocketAddress& remote : paths.direct) open(remote, kOpenerHops);
+}
+
+void Endpoint::give_paths(Instant now, std::uint32_t slot) {
+  Connection* const connection = routes_[slot].connection();
+  const Session* session = connection == nullptr ? nullptr : connection->session();
+  if (session == nullptr || session->extended() == nullptr) return;
+  const auto known = std::ranges::find(known_paths_, session->extended()->peer(), &KnownPaths::peer);
+  if (known == known_paths_.end() || now - known->since > kPathMemory) return;
+  connection->search_paths(now, known->paths, known->since);
+  update_after_use(slot);
+}
+
+// Of an address that a search has asked: the latest peers that are looked for are few.
+void Endpoint::report_refused_path(const PathReport& report) {
+  if (report.problem != PathProblem::kPortUnreachable) return;
+  for (const KnownPaths& known : known_paths_) {
+    if (std::ranges::find(known.paths.direct, report.remote) == known.paths.direct.end()) continue;
+    for (Route& route : routes_) {
+      if (route.connection() != nullptr) route.connection()->on_refused_elsewhere(report.remote);
+    }
+    return;
+  }
+}
+
+void Endpoint::note_ports(ConnectionId connection, bool own_change, bool peers_change) {
+  const auto slot = slot_of(connection);
+  if (!slot) return;
+  routes_[*slot].connection()->note_ports(own_change, peers_change);
+  update_after_use(*slot);
+}
+
+std::optional<PathState> Endpoint::path_state(ConnectionId connection) const {
+  const Connection* found = find(connection);
+  return found == nullptr ? std::nullopt : found->path_state();
 }
 
 }  // namespace godwit

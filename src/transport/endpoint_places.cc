@@ -65,12 +65,12 @@ void Endpoint::take_place(Instant now, std::uint32_t slot) {
     // A peer that has to prove itself later is not remembered: its address is only as good as its key.
     if (connection->session()->peer_authenticated()) known_peers_.insert(remote.hash(known_key_));
     route.has_place = true;
-    return;
+    return give_paths(now, slot);
   }
   if (is_known_peer(remote) && reserved_ < config_.reserved_connections) {
     route.has_place = route.reserved = true;
     ++reserved_;
-    return;
+    return give_paths(now, slot);
   }
   if (!has_free_place(remote)) {
     const auto victim = place_for(now, remote);
@@ -79,6 +79,7 @@ void Endpoint::take_place(Instant now, std::uint32_t slot) {
   }
   inbound_.add(slot, remote, now);
   routes_[slot].has_place = true;
+  give_paths(now, slot);
 }
 
 void Endpoint::give_up_place(std::uint32_t slot) {

@@ -53,7 +53,8 @@ std::optional<DatagramBatch> Endpoint::poll_transmit(Instant now, TransmitBuffer
     return DatagramBatch{.local = datagram.local,
                          .remote = datagram.remote,
                          .bytes = buffer.commit(datagram.bytes.size()),
-                         .segment_size = datagram.bytes.size()};
+                         .segment_size = datagram.bytes.size(),
+                         .hop_limit = datagram.hop_limit};
   }
   if (auto run = closing_.poll_transmit(now, buffer)) {
     context_->record_close_sent(now, 0, run->bytes.size());

@@ -119,6 +119,7 @@ Instant EstablishedConnection::next_timeout() const {
   consider(session_.next_timeout());
   if (roaming_) consider(roaming_->validation.next_timeout());
   if (const PathSize* const size = known_size()) consider(size->mtu.next_timeout());
+  if (roaming_ && roaming_->search) consider(roaming_->search->next_timeout(waits_for_peer()));
   return earliest;
 }
 
@@ -133,6 +134,7 @@ void EstablishedConnection::handle_timeout(Instant now) {
   expire_former_key(now);
   if (roaming_) roaming_->validation.handle_timeout(now);
   if (PathSize* const size = known_size()) size->mtu.handle_timeout(now);
+  if (roaming_ && roaming_->search) tend_search(now);
   const KeepAlive::Outcome alive = keepalive_.handle_timeout(now);
   if (alive.idle_expired) return end(CloseReason::kIdleTimeout, {}, Telling::kClose);
   if (alive.proof_failed) {
@@ -233,6 +235,8 @@ void EstablishedConnection::add_statistics(ConnectionStatistics& result) const {
   result.form = session_form_name(session_.form());
   result.fallback = fallback_reason_name(session_.fallback());
   if (const ExtendedKeys* keys = session_.extended()) result.key_updates = keys->updates();
+  const bool searches = roaming_ != nullptr && roaming_->search;
+  result.path = path_reason_name(searches ? roaming_->search->state().reason() : PathReason::kDirect);
   if (roaming_ != nullptr) static_cast<PathCounters&>(result) = roaming_->counted;
 }
 

@@ -31,6 +31,7 @@
 #include "transport/connection_core.h"
 #include "transport/keepalive.h"
 #include "transport/path_mtu.h"
+#include "transport/path_search.h"
 #include "transport/path_validation.h"
 #include "transport/ping_pair.h"
 #include "transport/transmit_buffer.h"
@@ -67,6 +68,13 @@ class EstablishedConnection final : private StreamSink {
   [[nodiscard]] bool receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram);
   [[nodiscard]] std::optional<PathAddress> take_move();
   void move_to(Instant now, const SocketAddress& remote);
+  void search_paths(Instant now, const PeerPaths& paths, Instant known_since);
+  [[nodiscard]] std::optional<PathState> path_state() const;
+  // What is known of the translations, for the search and for the peer.
+  void note_ports(bool own_change, bool peers_change);
+  void on_refused_elsewhere(const SocketAddress& remote) {
+    if (roaming_ && roaming_->search) roaming_->search->on_refused(remote);
+  }
   void hold_data(Instant now);
   void handle_timeout(Instant now);
   void ping() { ping_due_ = true; }
@@ -138,6 +146,10 @@ class EstablishedConnection final : private StreamSink {
     std::optional<PathAddress> move_to;
     std::array<std::uint64_t, kMaxPendingPongs> responses{};  // of which the first response_count wait
     std::size_t response_count = 0;
+    std::vector<PathValidation::Challenge> replies;  // to challenges from elsewhere; at most kMaxPendingPongs
+    std::unique_ptr<PathSearch> search;              // null: the session stays where it is
+    std::optional<std::uint64_t> note;               // for the peer
+    bool said_why = false;                           // that there is no direct way
     PathCounters counted;
   };
   // Data that waits for a sign of life: hold_data().
@@ -245,7 +257,16 @@ class EstablishedConnection final : private StreamSink {
   // Bytes of the control frame at the start of `plaintext`; 0 when there is none.
   [[nodiscard]] std::size_t process_control_frame(Instant now, ByteView plaintext);
   void write_path_responses(Instant now, BatchWriter& run) const;
+  [[nodiscard]] bool process_path_response(Instant now, std::uint64_t data);
   [[nodiscard]] std::optional<DatagramBatch> poll_path_challenge(Instant now, TransmitBuffer& buffer);
+  [[nodiscard]] std::optional<DatagramBatch> seal_path_frame(Instant now, const wire::ControlFrame& frame,
+                                                             const PathAddress& path, TransmitBuffer& buffer);
+  // Whether the peer owes a sign of life.
+  [[nodiscard]] bool waits_for_peer() const {
+    return recovery_.outstanding() || keepalive_.unanswered_for(Instant::max()) > Duration::zero();
+  }
+  [[nodiscard]] Duration path_patience() const;
+  void tend_search(Instant now);
 
   // established_acks.cc
   void begin_acknowledgements();

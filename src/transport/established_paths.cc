@@ -10,6 +10,14 @@
 #include "wire/control_frame.h"
 
 namespace godwit {
+namespace {
+
+bool is_path_probe(ByteView plaintext) {
+  const auto frame = wire::read_control_frame(plaintext);
+  return frame && frame->kind != wire::ControlFrame::Kind::kCloseCode && plaintext.size() == wire::kControlFrameSize;
+}
+
+}  // namespace
 
 bool EstablishedConnection::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram) {
   begin_input();
@@ -18,8 +26,10 @@ bool EstablishedConnection::receive_elsewhere(Instant now, const PathAddress& fr
   const auto opened = session_.open_keeping(datagram, scratch);
   if (!opened) return false;
   Roaming& elsewhere = roaming();
-  // Packets that were overtaken say where the peer was.
-  if (opened->newest && from.remote != core_.remote && session_.has(wire::capability::kRoaming)) {
+  // Packets that were overtaken say where the peer was, and probes where it might be.
+  const bool probes = session_.has(wire::capability::kPathProbing) && is_path_probe(opened->plaintext);
+  const bool follows = !elsewhere.search || elsewhere.search->may_follow(now, from.remote, path_patience());
+  if (opened->newest && from.remote != core_.remote && session_.has(wire::capability::kRoaming) && !probes && follows) {
     if (!elsewhere.validation.on_packet(now, from, datagram.size(), *core_.context.handshake.random)) {
       ++elsewhere.counted.path_changes_refused;
     }
@@ -45,14 +55,66 @@ std::size_t EstablishedConnection::process_control_frame(Instant now, ByteView p
   }
   if (frame->kind == wire::ControlFrame::Kind::kCloseCode) return wire::kControlFrameSize;
   Roaming& paths = roaming();
-  if (frame->kind == wire::ControlFrame::Kind::kPathChallenge) {
-    if (paths.response_count < paths.responses.size()) paths.responses[paths.response_count++] = frame->data;
-  } else if (paths.arrived_from && paths.validation.on_response(frame->data, *paths.arrived_from)) {
-    paths.move_to = paths.arrived_from;
-  } else {
-    ++paths.counted.path_responses_unsolicited;
+  if (frame->kind == wire::ControlFrame::Kind::kPathNote) {
+    if (paths.search) {
+      paths.search->note_ports((frame->data & wire::kReceiverPortChanges) != 0,
+                               (frame->data & wire::kSenderPortChanges) != 0);
+    }
+  } else if (frame->kind == wire::ControlFrame::Kind::kPathResponse) {
+    if (!process_path_response(now, frame->data)) ++paths.counted.path_responses_unsolicited;
+  } else if (paths.arrived_from && session_.has(wire::capability::kPathProbing)) {
+    if (paths.replies.size() < kMaxPendingPongs) paths.replies.push_back({*paths.arrived_from, frame->data});
+    if (paths.search) paths.search->on_challenge(now, *paths.arrived_from, *core_.context.handshake.random);
+  } else if (paths.response_count < paths.responses.size()) {
+    paths.responses[paths.response_count++] = frame->data;
   }
   return wire::kControlFrameSize;
+}
+
+// False when the answer is to nothing that this side has asked at the address it comes from.
+bool EstablishedConnection::process_path_response(Instant now, std::uint64_t data) {
+  Roaming& paths = *roaming_;
+  if (!paths.arrived_from) return false;
+  const PathAnswer answer =
+      paths.search ? paths.search->on_response(now, data, *paths.arrived_from) : PathAnswer::kNone;
+  if (answer == PathAnswer::kMove || paths.validation.on_response(data, *paths.arrived_from)) {
+    paths.move_to = paths.arrived_from;
+    return true;
+  }
+  return answer == PathAnswer::kAlive;
+}
+
+void EstablishedConnection::search_paths(Instant now, const PeerPaths& paths, Instant known_since) {
+  if (!session_.has(wire::capability::kRoaming) || !session_.has(wire::capability::kPathProbing)) return;
+  roaming().search =
+      std::make_unique<PathSearch>(now, paths, known_since, core_.remote, *core_.context.handshake.random);
+}
+
+void EstablishedConnection::note_ports(bool own_change, bool peers_change) {
+  if (!session_.has(wire::capability::kPathProbing)) return;
+  Roaming& paths = roaming();
+  if (paths.search) paths.search->note_ports(own_change, peers_change);
+  paths.note = (own_change ? wire::kSenderPortChanges : 0) | (peers_change ? wire::kReceiverPortChanges : 0);
+}
+
+std::optional<PathState> EstablishedConnection::path_state() const {
+  if (session_.extended() == nullptr) return std::nullopt;
+  if (roaming_ != nullptr && roaming_->search) return roaming_->search->state();
+  const bool can = session_.has(wire::capability::kRoaming) && session_.has(wire::capability::kPathProbing);
+  return PathState{.searches = false, .capable = can};
+}
+
+void EstablishedConnection::tend_search(Instant now) {
+  PathSearch& search = *roaming_->search;
+  search.handle_timeout(now, waits_for_peer(), path_patience());
+  if (!search.state().exhausted || std::exchange(roaming_->said_why, true)) return;
+  core_.trace(now, trace::ConnectionStateChanged{path_reason_text(search.state().reason()), core_.remote});
+}
+
+// Half a second, as no path across the earth takes longer for a round trip; more where this one has.
+Duration EstablishedConnection::path_patience() const {
+  constexpr int kProbeTimeouts = 3;
+  return std::max<Duration>(recovery_.rtt().probe_timeout() * kProbeTimeouts, 500ms);
 }
 
 void EstablishedConnection::write_path_responses(Instant now, BatchWriter& run) const {
@@ -68,24 +130,40 @@ void EstablishedConnection::write_path_responses(Instant now, BatchWriter& run) 
 
 std::optional<DatagramBatch> EstablishedConnection::poll_path_challenge(Instant now, TransmitBuffer& buffer) {
   if (!roaming_) return std::nullopt;
+  using Kind = wire::ControlFrame::Kind;
+  if (!roaming_->replies.empty()) {
+    const PathValidation::Challenge reply = roaming_->replies.back();
+    roaming_->replies.pop_back();
+    return seal_path_frame(now, {.kind = Kind::kPathResponse, .data = reply.data}, reply.path, buffer);
+  }
+  if (const auto note = std::exchange(roaming_->note, std::nullopt)) {
+    return seal_path_frame(now, {.kind = Kind::kPathNote, .data = *note}, {.local = {}, .remote = core_.remote},
+                           buffer);
+  }
   constexpr std::size_t kSize = wire::kControlFrameSize + wire::kDatagramOverhead;
-  const auto challenge = roaming_->validation.poll(now, kSize);
+  auto challenge = roaming_->validation.poll(now, kSize);
+  if (!challenge && roaming_->search) {
+    challenge = roaming_->search->poll(now);
+    if (challenge) ++roaming_->counted.path_probes;
+  }
   if (!challenge) return std::nullopt;
-  const auto frame =
-      wire::encode(wire::ControlFrame{.kind = wire::ControlFrame::Kind::kPathChallenge, .data = challenge->data});
-  const std::size_t size = session_.sealer().seal_pieces(frame, {}, {}, buffer.space());
+  return seal_path_frame(now, {.kind = Kind::kPathChallenge, .data = challenge->data}, challenge->path, buffer);
+}
+
+// A packet of its own, on the path that it is about.
+std::optional<DatagramBatch> EstablishedConnection::seal_path_frame(Instant now, const wire::ControlFrame& frame,
+                                                                    const PathAddress& path, TransmitBuffer& buffer) {
+  const std::size_t size = session_.sealer().seal_pieces(wire::encode(frame), {}, {}, buffer.space());
   if (size == 0) return std::nullopt;
   ++core_.counted.packets_sent;
   core_.counted.bytes_sent += size;
+  const bool asks = frame.kind == wire::ControlFrame::Kind::kPathChallenge;
   core_.context.record_sent(now, core_.id,
                             {.packet_id = 0,
-                             .kind = trace::PacketKind::kPing,  // of the path
+                             .kind = asks ? trace::PacketKind::kPing : trace::PacketKind::kPong,  // of the path
                              .bytes = static_cast<std::uint32_t>(size),
                              .retransmission = false});
-  return DatagramBatch{.local = challenge->path.local,
-                       .remote = challenge->path.remote,
-                       .bytes = buffer.commit(size),
-                       .segment_size = size};
+  return DatagramBatch{.local = path.local, .remote = path.remote, .bytes = buffer.commit(size), .segment_size = size};
 }
 
 std::optional<PathAddress> EstablishedConnection::take_move() {
@@ -102,6 +180,11 @@ void EstablishedConnection::move_to(Instant now, const SocketAddress& remote) {
   if (!same_host) {
     controller_ = make_controller(controller_->kind(), core_.context.config.controller);
     update_rate(now);
+  }
+  if (roaming().search) {
+    roaming().search->on_moved(now, remote);
+    // The peer follows when it hears of this side from there.
+    ping_due_ = true;
   }
   core_.emit(PeerMoved{.remote = remote});
   core_.trace(now, trace::ConnectionStateChanged{"moved", core_.remote});

@@ -48,6 +48,8 @@ void EstablishedConnection::receive(Instant now, const DatagramBatch& batch, std
   } else {
     for (std::size_t i = first; i < count; ++i) receive_one(now, batch.segment(i));
   }
+  if (roaming_ && roaming_->search && keepalive_.last_authentic() == now) [[unlikely]]
+    roaming_->search->on_heard(now);
   finish_input(now);
 }
 

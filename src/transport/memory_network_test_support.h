@@ -29,6 +29,7 @@ struct Flight {
   SocketAddress left_from;  // the local address that the sender asked for; unspecified: its socket's own
   MutableBytes bytes;       // during the call that is given the flight
   std::size_t segment_size = 0;
+  std::uint8_t hop_limit = 0;  // 0: it passes any number of routers
 };
 
 // How often each kind of event has happened at an endpoint, and the latest of each. Its views are stale.
@@ -209,7 +210,8 @@ class MemoryNetwork {
             .to = run->remote,
             .left_from = run->local,
             .bytes = run->bytes,
-            .segment_size = run->segment_size});
+            .segment_size = run->segment_size,
+            .hop_limit = run->hop_limit});
     }
     collect(node);
   }

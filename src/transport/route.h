@@ -57,6 +57,8 @@ class Route {
   // Forgets all parties; the slot is free.
   void clear();
   [[nodiscard]] bool in_use() const { return remote_.is_specified(); }
+  // Nobody has proved to be at the address.
+  [[nodiscard]] bool is_unproven() const { return connection_ == nullptr || connection_->is_handshaking(); }
   // Nothing is left to do for the address.
   [[nodiscard]] bool finished() const { return pending_.empty() && (!connection_ || connection_->is_finished()); }
   [[nodiscard]] ConnectionId id() const { return std::uint64_t{generation_} << 32 | slot_; }

@@ -1,5 +1,5 @@
-// Two Godwits that dial each other at nearly the same time, as those do that a rendezvous has introduced: whatever order
-// their datagrams arrive in there is one connection, and nobody loses it again.
+// Two Godwits that dial each other at nearly the same time, as those do that a rendezvous has introduced: whatever
+// order their datagrams arrive in there is one connection, and nobody loses it again.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -50,7 +50,8 @@ class MutualDial : public test::MemoryNetwork {
 
  private:
   Duration between(Duration least, Duration most) {
-    return least + Duration(static_cast<Duration::rep>(random.below(static_cast<std::uint64_t>((most - least).count()))));
+    return least +
+           Duration(static_cast<Duration::rep>(random.below(static_cast<std::uint64_t>((most - least).count()))));
   }
   ConnectionId dialled_ = 0;
 };

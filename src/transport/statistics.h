@@ -59,6 +59,7 @@ struct PathCounters {
   std::uint64_t path_changes = 0;          // the peer has moved to another address
   std::uint64_t path_changes_refused = 0;  // too soon after the one before
   std::uint64_t path_responses_unsolicited = 0;
+  std::uint64_t path_probes = 0;  // challenges to addresses where the peer might be reached besides
 };
 
 struct ConnectionStatistics : ConnectionCounters, PathCounters, PathMtuCounters {
@@ -89,6 +90,7 @@ struct ConnectionStatistics : ConnectionCounters, PathCounters, PathMtuCounters 
   std::uint64_t key_packets_sealed = 0;  // under the sending key (decisions 3)
   std::string_view form;                 // "legacy" or "extended"
   std::string_view fallback;             // why not extended (FallbackReason)
+  std::string_view path;                 // why it does not go directly to the peer, or "direct" (PathReason)
   std::uint64_t key_updates = 0;         // of the sending key, in an extended session
 };
 
@@ -123,6 +125,7 @@ struct EndpointStatistics {
   std::uint64_t keys_taken = 0;           // ephemeral key pairs that handshakes have used
   std::uint64_t keys_taken_ready = 0;     // of these, made before they were needed (Endpoint::prepare_handshakes())
   std::uint64_t agreements_found = 0;     // of the static keys, that a handshake did not have to compute again
+  std::uint64_t openers_sent = 0;         // datagrams that open a translation and reach nobody
   DropCounts drops;                       // that belong to no connection
 
   void count(HandshakeEnd end) {

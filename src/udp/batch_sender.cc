@@ -10,7 +10,8 @@
 namespace godwit {
 namespace {
 
-constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint16_t));
+constexpr std::size_t kControlBytes =
+    CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(std::uint16_t));
 
 // Pending errors of other datagrams that one message gets past. More of them means that they come as fast as they are
 // read, and then this message is lost, as a datagram may be.
@@ -203,6 +204,11 @@ std::size_t BatchSender::write_control(const DatagramBatch& run, std::size_t slo
       at = append(at, IPPROTO_IP, IP_PKTINFO, info);
     }
   }
+  if (run.hop_limit > 0) {
+    // To an IPv4 address an IPv6 socket sends IPv4, with IPv4's options.
+    const int hops = run.hop_limit;
+    at = run.remote.is_ipv4() ? append(at, IPPROTO_IP, IP_TTL, hops) : append(at, IPPROTO_IPV6, IPV6_HOPLIMIT, hops);
+  }
   if (segment_size > 0)
     at = append(at, IPPROTO_UDP, platform::kSegmentationOption, static_cast<std::uint16_t>(segment_size));
   return static_cast<std::size_t>(reinterpret_cast<std::uint8_t*>(at) - begin);
@@ -273,7 +279,7 @@ void BatchSender::discard_rest(const DatagramBatch& run, Position& at, int error
 void BatchSender::keep_remainder(const DatagramBatch& run, std::size_t offset) {
   const MutableBytes rest = run.bytes.subspan(offset);
   remainder_bytes_.assign(rest.begin(), rest.end());
-  remainder_ = DatagramBatch{run.local, run.remote, remainder_bytes_, run.segment_size};
+  remainder_ = DatagramBatch{run.local, run.remote, remainder_bytes_, run.segment_size, run.hop_limit};
 }
 
 }  // namespace godwit

@@ -18,13 +18,17 @@ struct ControlFrame {
     kPathResponse = 9,   // those of a challenge
     kCloseCode = 10,     // the application's, behind an error ack, section 8
     kSizeProbe = 16,     // fills a datagram with what follows it, section 10
-    kSizeAnswer = 17     // the data of a size probe that has come
+    kSizeAnswer = 17,    // the data of a size probe that has come
+    kPathNote = 19       // what the sender knows of both translations, section 7.1
   };
   Kind kind = Kind::kPathChallenge;
   std::uint64_t data = 0;
 
   friend bool operator==(const ControlFrame&, const ControlFrame&) = default;
 };
+// Bits of a path note: the translation of its sender, or of its receiver, has another port for each destination.
+inline constexpr std::uint64_t kSenderPortChanges = 1;
+inline constexpr std::uint64_t kReceiverPortChanges = 2;
 inline constexpr std::size_t kControlFrameSize = kMessageOverhead + 8;
 
 // Its packet id is 0: it is not acknowledged.
@@ -44,7 +48,8 @@ inline constexpr std::size_t kControlFrameSize = kMessageOverhead + 8;
     return kind >= static_cast<std::uint32_t>(first) && kind <= static_cast<std::uint32_t>(last);
   };
   if (!between(ControlFrame::Kind::kPathChallenge, ControlFrame::Kind::kCloseCode) &&
-      !between(ControlFrame::Kind::kSizeProbe, ControlFrame::Kind::kSizeAnswer)) {
+      !between(ControlFrame::Kind::kSizeProbe, ControlFrame::Kind::kSizeAnswer) &&
+      kind != static_cast<std::uint32_t>(ControlFrame::Kind::kPathNote)) {
     return std::nullopt;
   }
   return ControlFrame{.kind = static_cast<ControlFrame::Kind>(kind),

@@ -59,12 +59,13 @@ inline constexpr std::uint64_t kOpenStreams = 32;      // section 5.1; with flow
 inline constexpr std::uint64_t kReset = 64;            // section 8.1
 inline constexpr std::uint64_t kLargeDatagrams = 128;  // section 10
 inline constexpr std::uint64_t kAckRanges = 256;       // section 5.2
+inline constexpr std::uint64_t kPathProbing = 512;     // section 7.1; with roaming alone
 }  // namespace capability
 // What this implementation has.
 inline constexpr std::uint64_t kOwnCapabilities =
     capability::kKeyUpdate | capability::kRoaming | capability::kFlowControl | capability::kCoalescing |
     capability::kCloseCode | capability::kOpenStreams | capability::kReset | capability::kLargeDatagrams |
-    capability::kAckRanges;
+    capability::kAckRanges | capability::kPathProbing;
 
 struct TransportParameters {
   std::uint64_t capabilities = 0;

@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 MARKER = b"GdwX\x01"
 COOKIE = 24
 LABEL = b"godwit extended session 1"
-KEY_UPDATE, ROAMING, COALESCING, LARGE_DATAGRAMS, RANGES = 1, 2, 8, 128, 256
+KEY_UPDATE, ROAMING, COALESCING, LARGE_DATAGRAMS, RANGES, PATH_PROBING = 1, 2, 8, 128, 256, 512
 USUAL = KEY_UPDATE | ROAMING | COALESCING
-ERROR, NOOP, SHORT_MESSAGE, PING, PONG, CHALLENGE, RESPONSE, SIZE_PROBE, SIZE_ANSWER, ACKNOWLEDGEMENT = 0, 3, 1, 4, 5, 8, 9, 16, 17, 18
+ERROR, NOOP, SHORT_MESSAGE, PING, PONG, CHALLENGE, RESPONSE = 0, 3, 1, 4, 5, 8, 9
+SIZE_PROBE, SIZE_ANSWER, ACKNOWLEDGEMENT, PATH_NOTE = 16, 17, 18, 19
 
 
 class KeyPair:
@@ -198,7 +199,7 @@ def frames(plaintext):
         receipts = struct.unpack_from(f"<{count}I", plaintext, 12)
         variant = struct.unpack_from("<I", plaintext, 12 + 4 * count)[0]
         rest = plaintext[16 + 4 * count:]
-        if variant in (PING, PONG, CHALLENGE, RESPONSE, SIZE_ANSWER):
+        if variant in (PING, PONG, CHALLENGE, RESPONSE, SIZE_ANSWER, PATH_NOTE):
             size = 8
         elif variant == SHORT_MESSAGE:
             size = 8 + struct.unpack_from("<Q", rest)[0]

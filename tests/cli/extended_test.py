@@ -252,6 +252,25 @@ class ScriptedPeer(Case):
             self.assertNotIn(peer.SIZE_ANSWER, found)
             server.finish(signal.SIGINT)
 
+    def test_a_challenge_from_elsewhere_is_answered_there_and_moves_nothing(self):
+        server = self.listen("--extended", "auto", "--anyone")
+        sending, receiving = self.connect(server, capabilities=peer.USUAL | peer.PATH_PROBING)
+        self.socket.send(sending.seal(peer.frame(peer.PING, 0, b"12345678")))
+        self.assertEqual(self.frames_until(receiving, peer.PONG)[1], b"12345678")
+        elsewhere = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(elsewhere.close)
+        elsewhere.settimeout(PATIENCE)
+        elsewhere.connect(self.socket.getpeername())
+        elsewhere.send(sending.seal(peer.frame(peer.CHALLENGE, 0, b"elsewher")))
+        answer = list(peer.frames(receiving.open(elsewhere.recv(2048))))
+        self.assertEqual([(variant, fields) for variant, _, _, fields in answer], [(peer.RESPONSE, b"elsewher")])
+        self.socket.send(sending.seal(peer.frame(peer.PING, 0, b"87654321")))
+        self.assertEqual(self.frames_until(receiving, peer.PONG)[1], b"87654321")
+        elsewhere.settimeout(0.3)
+        with self.assertRaises(TimeoutError, msg="an address that only asks is not asked back"):
+            elsewhere.recv(2048)
+        server.finish(signal.SIGINT)
+
     def test_as_an_acceptor(self):
         keys = peer.KeyPair()
         self.socket.bind(("127.0.0.1", 0))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Every pair of KINDS of hosts through a rendezvous: does it connect, on which path, after how long, with how many packets. Prints a
-table in Markdown and exits 1 when a pair does not connect, or one that could go directly does not. With --record the results are
-stored for docs/connectivity.md.
+"""Every pair of hosts through a rendezvous: does it connect, over which path at first and in the end, after how long, and with how many
+packets. Prints a table in Markdown and exits 1 when a pair does not connect, or one that could go directly does not. With --record the
+results are stored for docs/connectivity.md.
 
     GODWIT=build/release/godwit tests/cli/nat_matrix.py [--runs N] [--record FILE]      called by scripts/run_nat_matrix.sh
 """
@@ -11,7 +11,11 @@ import statistics
 import sys
 import tempfile
 
-from nat_network import KINDS, Cell, Unavailable
+from nat_network import DOUBLE, FIREWALL, KINDS, SHARED, Cell, Unavailable
+
+# Beside all ordered pairs of KINDS.
+MORE = [(DOUBLE, "open"), ("open", DOUBLE), (DOUBLE, "full-cone"), (DOUBLE, "port-restricted"), (DOUBLE, DOUBLE), (DOUBLE, "symmetric"),
+        (SHARED, SHARED), (FIREWALL, FIREWALL)]
 
 
 def direct_is_possible(one, other):
@@ -20,50 +24,54 @@ def direct_is_possible(one, other):
     return "symmetric" not in pair or bool(pair & {"open", "full-cone"})
 
 
+def median(values):
+    return round(statistics.median(values), 3) if values else None
+
+
+def measure(godwit, listener, asker, answers, runs):
+    results, packets = [], []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory(prefix="godwit-nat-") as folder:
+            cell = Cell(godwit, folder, listener, asker, answers)
+            try:
+                results.append(cell.ping())
+                packets.append(cell.packets_sent())
+            finally:
+                cell.close()
+        if results[-1].first is None:
+            print(f"{listener} and {asker}: {results[-1].why}", file=sys.stderr)
+    paths = [result.path for result in results]
+    direct, relayed = paths.count("direct"), paths.count("relay")
+    wrong = direct + relayed < runs or (direct_is_possible(listener, asker) and direct < runs)
+    return {"listener": listener, "asker": asker, "answers": answers, "runs": runs, "direct": direct, "relayed": relayed,
+            "at_once": [result.first for result in results].count("direct"),
+            "seconds": median([result.seconds for result in results if result.seconds is not None]),
+            "direct_seconds": median([result.direct_seconds for result in results if result.direct_seconds is not None]),
+            "packets": round(statistics.median(packets)), "wrong": wrong}
+
+
 def main():
     runs = int(sys.argv[sys.argv.index("--runs") + 1]) if "--runs" in sys.argv else 1
     godwit = os.path.abspath(os.environ.get("GODWIT", "build/release/godwit"))
     record = sys.argv[sys.argv.index("--record") + 1] if "--record" in sys.argv else None
-    failures = 0
+    pairs = [(listener, asker) for listener in KINDS for asker in KINDS] + MORE
     rows = []
-    print("| listener | asker | unasked datagrams | connected | direct | relayed | seconds, median | packets, median |")
-    print("|---|---|---|---|---|---|---|---|")
     for answers in (False, True):
-        for listener in KINDS:
-            for asker in KINDS:
-                paths, times, packets = [], [], []
-                for _ in range(runs):
-                    with tempfile.TemporaryDirectory(prefix="godwit-nat-") as folder:
-                        try:
-                            cell = Cell(godwit, folder, listener, asker, answers)
-                        except Unavailable as why:
-                            print(f"nat_matrix.py: SKIPPED: {why}", file=sys.stderr)
-                            return 77
-                        try:
-                            path, seconds = cell.ping()
-                            packets.append(cell.packets_sent())
-                        finally:
-                            cell.close()
-                    paths.append(path)
-                    if path:
-                        times.append(seconds)
-                    else:
-                        print(f"{listener} and {asker}: {seconds}", file=sys.stderr)
-                direct, relayed = paths.count("direct"), paths.count("relay")
-                wrong = direct + relayed < runs or (direct_is_possible(listener, asker) and not answers and direct < runs)
-                failures += wrong
-                median = statistics.median(times) if times else None
-                shown = f"{median:.2f}" if times else "-"
-                spent = round(statistics.median(packets))
-                rows.append({"listener": listener, "asker": asker, "answers": answers, "runs": runs, "direct": direct, "relayed": relayed,
-                             "seconds": None if median is None else round(median, 3), "packets": spent, "wrong": wrong})
-                print(f"| {listener} | {asker} | {'answered' if answers else 'dropped'} | {direct + relayed} of {runs} | {direct} | "
-                      f"{relayed} | {shown} | {spent} |{' **wrong**' if wrong else ''}", flush=True)
+        for listener, asker in pairs:
+            try:
+                row = measure(godwit, listener, asker, answers, runs)
+            except Unavailable as why:
+                print(f"nat_matrix.py: SKIPPED: {why}", file=sys.stderr)
+                return 77
+            rows.append(row)
+            print(f"{listener} | {asker} | {'answered' if answers else 'dropped'} | {row['direct'] + row['relayed']} of {runs} | "
+                  f"direct {row['direct']}, at once {row['at_once']} | {row['seconds']} | {row['direct_seconds']} | {row['packets']}"
+                  f"{' | wrong' if row['wrong'] else ''}", flush=True)
     if record:
         with open(record, "w") as file:
-            json.dump({"schema": "godwit-nat-matrix", "schema_version": 1, "cells": rows}, file, indent=1)
+            json.dump({"schema": "godwit-nat-matrix", "schema_version": 2, "cells": rows}, file, indent=1)
             file.write("\n")
-    return 1 if failures else 0
+    return 1 if any(row["wrong"] for row in rows) else 0
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from harness import GODWIT, PATIENCE, Case, Server, random_file, sha256
-from nat_network import Cell, Unavailable
+from nat_network import RENDEZVOUS, Cell, Unavailable
 
 
 class RendezvousCase(Case):
@@ -104,34 +104,82 @@ class Translated(RendezvousCase):
         self.addCleanup(cell.close)
         return cell
 
+    def send(self, cell, source, *options):
+        """A file from the asker to the listener, as a running process."""
+        process = subprocess.Popen(cell.command(cell.asker, "send", "--via", cell.via, "--to", cell.processes[-1].public_key, "--key",
+                                                cell.key("asker"), *options, source),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder)
+        cell.processes.append(process)
+        return process
+
+    def arrives(self, process, source):
+        output, errors = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 0, output + errors)
+        self.assertEqual(sha256(pathlib.Path(self.folder) / "received" / source.name), sha256(source))
+        return errors
+
+    def moves(self, process, to):
+        """Waits until the process has said that its session has moved to an address that begins with `to`."""
+        while line := process.stderr.readline():
+            if "moved" in line and to in line:
+                return
+        self.fail(f"it has not moved to {to}")
+
     def test_two_peers_behind_port_restricted_translations_reach_each_other_directly(self):
-        path, seconds = self.cell("port-restricted", "port-restricted", relay=False).ping()
-        self.assertEqual(path, "direct", seconds)
+        for answers in (False, True):
+            with self.subTest(answers=answers):
+                ping = self.cell("port-restricted", "port-restricted", answers, relay=False).ping()
+                self.assertEqual(ping.path, "direct", ping.why)
 
     def test_a_symmetric_translation_reaches_an_open_host_directly(self):
-        path, seconds = self.cell("open", "symmetric", relay=False).ping()
-        self.assertEqual(path, "direct", seconds)
+        ping = self.cell("open", "symmetric", relay=False).ping()
+        self.assertEqual(ping.path, "direct", ping.why)
 
     def test_two_symmetric_translations_need_the_relay(self):
         cell = self.cell("symmetric", "symmetric")
-        path, seconds = cell.ping()
-        self.assertEqual(path, "relay", seconds)
+        cell.listen()
         # And what is sent through it arrives.
         source = random_file(self.folder / "data.bin", 5_000_000)
-        listener = cell.processes[-1]
-        result = subprocess.run(cell.command(cell.asker, "send", "--via", cell.via, "--to", listener.public_key, "--key",
-                                             cell.key("asker"), source),
-                                capture_output=True, text=True, timeout=PATIENCE, cwd=self.folder)
-        self.assertEqual(result.returncode, 0, result)
-        self.assertEqual(sha256(pathlib.Path(self.folder) / "received" / "data.bin"), sha256(source))
+        self.arrives(self.send(cell, source), source)
         cell.processes[0].send_signal(signal.SIGINT)
         output, _ = cell.processes[0].communicate(timeout=PATIENCE)
-        self.assertIn("2 relayed", output)
+        self.assertIn("1 relayed", output)
+
+    def test_a_transfer_begins_at_the_relay_and_ends_directly(self):
+        cell = self.cell("port-restricted", "port-restricted", True)
+        cell.listen()
+        source = random_file(self.folder / "data.bin", 64 << 20)
+        process = self.send(cell, source, "-v", "--rate", "100M")
+        self.moves(process, cell.listener_address)
+        # Neither the rendezvous nor its relay is needed any more.
+        cell.processes[0].kill()
+        self.arrives(process, source)
+
+    def test_a_rendezvous_may_restart_during_a_transfer(self):
+        cell = self.cell("port-restricted", "port-restricted")
+        cell.listen()
+        source = random_file(self.folder / "data.bin", 64 << 20)
+        process = self.send(cell, source, "-v", "--rate", "100M")
+        self.moves(process, cell.listener_address)
+        cell.processes[0].kill()
+        cell.processes[0].communicate()
+        cell.start_rendezvous()
+        self.arrives(process, source)
+
+    def test_a_session_returns_to_the_relay_when_the_direct_way_is_cut(self):
+        cell = self.cell("port-restricted", "port-restricted")
+        cell.listen()
+        source = random_file(self.folder / "data.bin", 64 << 20)
+        process = self.send(cell, source, "-v", "--rate", "60M")
+        self.moves(process, cell.listener_address)
+        cell.cut_direct_way()
+        self.moves(process, RENDEZVOUS)
+        self.arrives(process, source)
 
     def test_without_a_relay_they_are_told_that_there_is_no_way(self):
-        path, why = self.cell("symmetric", "symmetric", relay=False).ping()
-        self.assertIsNone(path)
-        self.assertIn("cannot connect", why)
+        ping = self.cell("symmetric", "symmetric", relay=False).ping(patience=20)
+        self.assertIsNone(ping.path)
+        self.assertIn("cannot connect", ping.why)
 
 
 if __name__ == "__main__":
