@@ -98,11 +98,11 @@ Json direction_to_json(const PerfReport& report, const PerfDirection& direction)
   entry["injected_faults"] = {{"sender", counts(sender.faults)}, {"receiver", counts(receiver.faults)}};
   entry["renewals"] = sender.renewals;
   // Of this side: the other one does not report it.
-  const std::string_view path = sender.connection.path.empty() ? receiver.connection.path : sender.connection.path;
+  const std::string_view way = sender.connection.path.empty() ? receiver.connection.path : sender.connection.path;
   entry["session"] = {{"form", sender.session},
                       {"fallback", sender.session_fallback},
                       {"key_updates", sender.connection.key_updates},
-                      {"path", path}};
+                      {"path", way}};
   return entry;
 }
 
