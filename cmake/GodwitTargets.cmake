@@ -1,10 +1,10 @@
 # One static library a folder of src/, its tests beside it.
 #
-#   godwit_library(NAME [IN top] [MARKED])
+#   godwit_library(NAME [IN top] [PROBED])
 #
 # compiles src/NAME/*.cc (without *_test.cc, *_test_support.cc, *_benchmark.cc) into godwit_NAME, and src/NAME/*_test.cc with
 # what supports them into godwit_NAME_test. It links what cmake/layers.json lets it include. IN names another folder than src; its libraries are then the only ones that include from there.
-# MARKED adds godwit_NAME_marked, the same sources with GODWIT_COST_MARKS defined.
+# PROBED adds godwit_NAME_probed, the same sources with GODWIT_COST_PROBES defined.
 # A folder may add NAME/libraries.cmake: it is included with ${target} set, for external libraries.
 # Files ending in _x86.cc and _x86_test.cc are compiled on x86 only.
 
@@ -52,7 +52,7 @@ function(_godwit_one_library target folder suffix depends sources)
 endfunction()
 
 function(godwit_library name)
-  cmake_parse_arguments(arg "MARKED" "IN" "" ${ARGN})
+  cmake_parse_arguments(arg "PROBED" "IN" "" ${ARGN})
   if(NOT DEFINED GODWIT_LAYER_${name})
     message(FATAL_ERROR "cmake/layers.json has no folder ${name}")
   endif()
@@ -77,9 +77,9 @@ function(godwit_library name)
   if(NOT arg_IN STREQUAL "src")
     target_include_directories(godwit_${name} PUBLIC ${top})
   endif()
-  if(arg_MARKED AND GODWIT_MARKED)
-    _godwit_one_library(godwit_${name}_marked ${folder} "_marked" "${GODWIT_LAYER_${name}}" "${sources}")
-    target_compile_definitions(godwit_${name}_marked PRIVATE GODWIT_COST_MARKS=1)
+  if(arg_PROBED AND GODWIT_PROBED_BUILD)
+    _godwit_one_library(godwit_${name}_probed ${folder} "_probed" "${GODWIT_LAYER_${name}}" "${sources}")
+    target_compile_definitions(godwit_${name}_probed PRIVATE GODWIT_COST_PROBES=1)
   endif()
   if(GODWIT_TESTS AND tests)
     set(label "")

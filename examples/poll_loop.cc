@@ -3,7 +3,7 @@
 // whose buffers are what `Transmit` and receive() already speak.
 //
 //   poll_loop                        prints its address and public key, and listens
-//   poll_loop ADDR:PORT KEY MESSAGE  dials
+//   poll_loop ADDR:PORT KEY MESSAGE  connects
 #include <arpa/inet.h>
 #include <godwit/godwit.h>
 #include <poll.h>
@@ -50,10 +50,10 @@ int open_socket(sockaddr_in& local) {
 
 // Everything that is due, one segment a call. What the socket does not take is lost, and sent again by the endpoint.
 void transmit(gw::Endpoint& endpoint, int descriptor) {
-  while (const gw::Transmit* run = endpoint.poll_transmit(now())) {
-    const sockaddr_in to = to_kernel(run->remote);
-    for (std::size_t at = 0; at < run->bytes.size(); at += run->segment_size) {
-      const gw::ByteView segment = run->bytes.subspan(at, std::min(run->segment_size, run->bytes.size() - at));
+  while (const gw::Transmit* batch = endpoint.poll_transmit(now())) {
+    const sockaddr_in to = to_kernel(batch->remote);
+    for (std::size_t at = 0; at < batch->bytes.size(); at += batch->segment_size) {
+      const gw::ByteView segment = batch->bytes.subspan(at, std::min(batch->segment_size, batch->bytes.size() - at));
       (void)sendto(descriptor, segment.data(), segment.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
     }
   }
@@ -67,7 +67,7 @@ int fail(std::string_view why) {
 }  // namespace
 
 int main(int count, char** words) {
-  const bool dials = count == 4;
+  const bool connects = count == 4;
   sockaddr_in local{};
   const int descriptor = open_socket(local);
   const auto key = gw::SecretKey::generate();
@@ -76,11 +76,11 @@ int main(int count, char** words) {
   const auto made = gw::Endpoint::make(options, *key);
   if (!made) return fail(made.error().message);
   gw::Endpoint& endpoint = **made;
-  if (dials) {
+  if (connects) {
     const auto address = gw::Address::parse(words[1]);
     if (!address) return fail("not an address");
-    if (const auto dialled = endpoint.connect(now(), *address, words[2]); !dialled)
-      return fail(dialled.error().message);
+    if (const auto started = endpoint.connect(now(), *address, words[2]); !started)
+      return fail(started.error().message);
   } else {
     std::printf("listening on %s\npublic key %s\n", from_kernel(local).to_string().c_str(), key->public_key().c_str());
     std::fflush(stdout);
@@ -91,16 +91,16 @@ int main(int count, char** words) {
     // Events first, for their bytes die with the next input; they may lead to something to transmit.
     bool ended = false;
     while (const gw::Event* event = endpoint.poll_event()) {
-      if (event->kind == gw::Event::Kind::kConnected && dials) {
+      if (event->kind == gw::Event::Kind::kConnected && connects) {
         const std::string_view text = words[3];
         (void)endpoint.send(now(), event->connection, {text.begin(), text.end()});
-      } else if (event->kind == gw::Event::Kind::kMessage && !dials) {
+      } else if (event->kind == gw::Event::Kind::kMessage && !connects) {
         (void)endpoint.send(now(), event->connection, {event->bytes.begin(), event->bytes.end()});
       } else if (event->kind == gw::Event::Kind::kMessage) {
         std::printf("%.*s\n", static_cast<int>(event->bytes.size()),
                     reinterpret_cast<const char*>(event->bytes.data()));
         endpoint.close(now(), event->connection, "thank you");
-      } else if (event->kind == gw::Event::Kind::kClosed && dials) {
+      } else if (event->kind == gw::Event::Kind::kClosed && connects) {
         ended = true;
         if (event->text != "thank you") return fail(event->text);
       }

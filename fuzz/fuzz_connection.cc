@@ -253,9 +253,9 @@ class World {
   void on(std::size_t side, ConnectionId, const Closed& closed) {
     ledgers_[side].lost_stream = true;
     // Only the applications and time may end a session: nothing here forges what authenticates. A side whose questions
-    // about forged intros are not answered for a second dials its peer anew (Route::decide).
-    const bool dialled_anew = closed.reason == CloseReason::kReplaced && now_ - begun_ > 1s;
-    const bool may_end = may_end_ || dialled_anew || closed.reason == CloseReason::kIdleTimeout;
+    // about forged intros are not answered for a second connects to its peer anew (Route::decide).
+    const bool connected_anew = closed.reason == CloseReason::kReplaced && now_ - begun_ > 1s;
+    const bool may_end = may_end_ || connected_anew || closed.reason == CloseReason::kIdleTimeout;
     if (!may_end) std::fprintf(stderr, "a session ended: %s\n", closed.text.c_str());
     GODWIT_ASSERT(may_end);
     may_end_ = true;
@@ -447,8 +447,8 @@ class World {
   std::size_t bytes_sent_ = 0;
   std::size_t strangers_sent_ = 0;  // bytes, to and from addresses other than the two peers'
   std::size_t strangers_received_ = 0;
-  // An application has closed or dialled, the handshake was disturbed, or so much time has passed that a side may give
-  // the other one up.
+  // An application has closed or connected, the handshake was disturbed, or so much time has passed that a side may
+  // give the other one up.
   bool may_end_ = true;
 };
 

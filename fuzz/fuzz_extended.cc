@@ -249,9 +249,9 @@ class FrameStream {
 
   void flush() {
     TransmitBuffer buffer;
-    while (const auto run = endpoint_.poll_transmit(now_, buffer)) {
-      GODWIT_ASSERT(run->segment_size <= wire::kMaxLargeDatagram);
-      for (std::size_t i = 0; i < run->segment_count(); ++i) note_number(run->segment(i));
+    while (const auto batch = endpoint_.poll_transmit(now_, buffer)) {
+      GODWIT_ASSERT(batch->segment_size <= wire::kMaxLargeDatagram);
+      for (std::size_t i = 0; i < batch->segment_count(); ++i) note_number(batch->segment(i));
       buffer.reset();
     }
     while (const EndpointEvent* event = endpoint_.poll_event()) {
@@ -305,8 +305,8 @@ void check_frames(Input& input) {
     endpoint.receive(now, {.remote = test::kAlice, .bytes = intro, .segment_size = intro.size()});
   }
   std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
-  while (const auto run = endpoint.poll_transmit(now, buffer)) {
-    if (!handshake->established()) handshake->receive(now, run->bytes, scratch);
+  while (const auto batch = endpoint.poll_transmit(now, buffer)) {
+    if (!handshake->established()) handshake->receive(now, batch->bytes, scratch);
   }
   GODWIT_ASSERT(handshake->established());
   Session session = handshake->take_session();

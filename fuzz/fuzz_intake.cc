@@ -1,5 +1,5 @@
 // What the kernel hands over with a received message: control data of any form, any sender's address, any length and
-// any segment size. Every run that comes out lies within the payload, is cut as the control data said, and holds no
+// any segment size. Every batch that comes out lies within the payload, is cut as the control data said, and holds no
 // datagram above the limit; the counters account for the rest.
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -88,7 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static Bytes pool(65536, 0x11);
   BackendStatistics statistics;
   Intake intake(fuzz::socket(), kLargestDatagram, statistics);
-  ReceiveBatch batch;
+  ReceivedBatches received;
   for (int message = 0; message < 4 && !input.empty(); ++message) {
     msghdr header{};
     socklen_t length = 0;
@@ -100,21 +100,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Control control(input);
     control.attach(header);
     const MutableBytes payload = MutableBytes(pool).first(bytes);
-    const std::size_t before = batch.runs().size();
-    intake.take(header, payload, batch);
-    GODWIT_ASSERT(batch.runs().size() <= before + 1);
-    if (batch.runs().size() == before) continue;
-    const DatagramBatch& run = batch.runs().back();
-    GODWIT_ASSERT(run.bytes.data() >= payload.data() &&
-                  run.bytes.data() + run.bytes.size() <= payload.data() + payload.size());
-    GODWIT_ASSERT(run.segment_size > 0 && run.segment_size <= kLargestDatagram && !run.bytes.empty());
-    GODWIT_ASSERT(run.remote.is_specified());
+    const std::size_t before = received.batches().size();
+    intake.take(header, payload, received);
+    GODWIT_ASSERT(received.batches().size() <= before + 1);
+    if (received.batches().size() == before) continue;
+    const DatagramBatch& batch = received.batches().back();
+    GODWIT_ASSERT(batch.bytes.data() >= payload.data() &&
+                  batch.bytes.data() + batch.bytes.size() <= payload.data() + payload.size());
+    GODWIT_ASSERT(batch.segment_size > 0 && batch.segment_size <= kLargestDatagram && !batch.bytes.empty());
+    GODWIT_ASSERT(batch.remote.is_specified());
     std::size_t sum = 0;
-    for (std::size_t i = 0; i < run.segment_count(); ++i) sum += run.segment(i).size();
-    GODWIT_ASSERT(sum == run.bytes.size());
+    for (std::size_t i = 0; i < batch.segment_count(); ++i) sum += batch.segment(i).size();
+    GODWIT_ASSERT(sum == batch.bytes.size());
   }
   std::uint64_t datagrams = 0;
-  for (const DatagramBatch& run : batch.runs()) datagrams += run.segment_count();
-  GODWIT_ASSERT(statistics.datagrams_received == datagrams && statistics.runs_received == batch.runs().size());
+  for (const DatagramBatch& batch : received.batches()) datagrams += batch.segment_count();
+  GODWIT_ASSERT(statistics.datagrams_received == datagrams && statistics.batches_received == received.batches().size());
   return 0;
 }

@@ -44,8 +44,8 @@ class Observer final : public FileReceiver::Observer, public PerfServer::Observe
 
 enum class Role : std::uint8_t { kFileReceiver, kPerfServer, kFileSender, kPerfClient, kCount };
 
-// The side under test dials in the last two roles.
-bool dials(Role role) {
+// The side under test connects in the last two roles.
+bool initiates(Role role) {
   return role == Role::kFileSender || role == Role::kPerfClient;
 }
 
@@ -55,9 +55,9 @@ class World {
       : input_(input),
         setup_(input_.byte()),
         role_(static_cast<Role>(setup_ % static_cast<std::uint8_t>(Role::kCount))),
-        pair_(config(dials(role_) && (setup_ & 0x80) != 0), config(!dials(role_) && (setup_ & 0x80) != 0)),
-        hostile_(dials(role_) ? pair_.server : pair_.client),
-        tested_(dials(role_) ? pair_.client : pair_.server) {
+        pair_(config(initiates(role_) && (setup_ & 0x80) != 0), config(!initiates(role_) && (setup_ & 0x80) != 0)),
+        hostile_(initiates(role_) ? pair_.server : pair_.client),
+        tested_(initiates(role_) ? pair_.client : pair_.server) {
     hostile_.on_event = [this](Instant, ConnectionId connection, Event& event) { hear(connection, event); };
     switch (role_) {
       case Role::kFileReceiver: make_file_receiver(); break;
@@ -174,12 +174,12 @@ class World {
       if (!sender_->start(pair_.now)) return false;
     } else if (client_) {
       if (!client_->start(pair_.now)) return false;
-    } else if (!dial()) {
+    } else if (!initiate()) {
       return false;
     }
     return pair_.run_until([this] { return connection_ != 0; }, 3s);
   }
-  [[nodiscard]] bool dial() {
+  [[nodiscard]] bool initiate() {
     return hostile_.endpoint->connect(pair_.now, tested_.address, tested_.endpoint->public_key()).has_value();
   }
   void wait(Duration time) {
@@ -432,11 +432,11 @@ class World {
     } else if (op < 204) {  // ends, or comes again
       hostile_.endpoint->close(pair_.now, connection_, "closed");
       connection_ = 0;
-      if (!dials(role_) && dial()) static_cast<void>(pair_.run_until([this] { return connection_ != 0; }, 8s));
-    } else if (op < 208) {  // dials anew over the living connection, as for a new key
-      if (dials(role_)) return;
+      if (!initiates(role_) && initiate()) static_cast<void>(pair_.run_until([this] { return connection_ != 0; }, 8s));
+    } else if (op < 208) {  // connects again over the living connection, as for a new key
+      if (initiates(role_)) return;
       connection_ = 0;
-      if (dial()) static_cast<void>(pair_.run_until([this] { return connection_ != 0; }, 8s));
+      if (initiate()) static_cast<void>(pair_.run_until([this] { return connection_ != 0; }, 8s));
     } else if (op == 211) {
       give_up();
     } else if (op == 210) {  // nothing arrives any more, or all does again

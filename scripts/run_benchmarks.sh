@@ -1,27 +1,27 @@
 #!/usr/bin/env bash
 # Sets up, builds the release preset, runs the levels named and takes a packet apart. Ends with one screen on standard output;
 # everything else is on the HTML page. Progress goes to standard error.
-#   scripts/run_benchmarks.sh [level0 level1 level2 level3 | beginning of a row's name | ladder | ladder/NAME]... [options]
-# A ladder (backends, copy, receipts, sessions, frames, handshakes, cipher, serialisation, nonce, capacity, buffer) measures a fix switched off and on.
-#     --filter RE          only rows whose name matches
+#   scripts/run_benchmarks.sh [level0 level1 level2 level3 | beginning of a case's name | ablation | ablation/NAME]... [options]
+# An ablation (backends, copy, acks, sessions, frames, handshakes, cipher, serialisation, nonce, capacity, buffer) measures a fix switched off and on.
+#     --filter RE          only cases whose name matches
 #     --quick              three short repetitions; two rounds of `godwit analyze`
-#     --noise              compare the program with itself: the noise floor of this machine
+#     --noise              compare the program with itself: the noise threshold of this machine
 #     --instructions       count instructions of level 0 through callgrind
 #     --save-baseline N    store the result as N        --baseline N   compare with N (--force: of another machine)
-#     --compare REV        build another revision beside this one and run both interleaved; rows that time cannot tell
+#     --compare REV        build another revision beside this one and run both interleaved; cases that time cannot tell
 #                          get more pairs for --time-limit seconds (150), then both programs' instructions are counted
 #     --strict             refuse to measure on a machine that is not fit for it
 #     --no-analyze         leave out `godwit analyze`
 #     --no-setup           do not look for missing packages
-#     -v, --verbose        every row, step and finding in front of the screen
-# Default: level0 level1, then `godwit analyze`. Results: build/results/*.json. Exit code: 0, 1 when a row failed or is slower
+#     -v, --verbose        every case, step and finding in front of the screen
+# Default: level0 level1, then `godwit analyze`. Results: build/results/*.json. Exit code: 0, 1 when a case failed or is slower
 # than what it is compared with, 2 for wrong arguments or a baseline that cannot be used.
 # On a machine that is busy with other work, root may run the whole under `chrt -f 5`: its processes then are not interrupted.
 # Repetitions last well below a second, so that the kernel's real-time limit of 95 % does not show.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-rows=() options=() analyze=() revision="" setup=yes run_analyze=yes verbose=no
+cases=() options=() analyze=() revision="" setup=yes run_analyze=yes verbose=no
 while [ $# -gt 0 ]; do
   case "$1" in
     -h|--help) sed -n '2,24s/^# \{0,1\}//p' "$0"; exit 0 ;;
@@ -36,17 +36,17 @@ while [ $# -gt 0 ]; do
     --no-setup) setup=no ;;
     -v|--verbose) verbose=yes; analyze+=(--verbose) ;;
     -*) echo "run_benchmarks: unknown option $1 (--help lists them)" >&2; exit 2 ;;
-    *) rows+=("$1") ;;
+    *) cases+=("$1") ;;
   esac
   shift
 done
-[ "${#rows[@]}" -gt 0 ] || rows=(level0 level1)
+[ "${#cases[@]}" -gt 0 ] || cases=(level0 level1)
 
 say() { printf '== %s\n' "$*" >&2; }
 results=build/results
 mkdir -p "$results"
 [ "$setup" = no ] || scripts/setup.sh >&2
-targets=(godwit godwit-marked godwit-raw transport_perf)
+targets=(godwit godwit-probed godwit-raw transport_perf)
 # Ninja's lines as progress: redrawn on a terminal, else a line every ten seconds.
 progress() {
   local begin=$SECONDS last=-10 line done all left
@@ -92,8 +92,8 @@ details() {
 rm -f "$results/benchmarks.json" "$results/analysis.json" "$results/run.json"
 code=0
 files=()
-say "measuring ${rows[*]}"
-details build/release/transport_perf "${rows[@]}" "${options[@]}" --json-file "$results/benchmarks.json" || code=$?
+say "measuring ${cases[*]}"
+details build/release/transport_perf "${cases[@]}" "${options[@]}" --json-file "$results/benchmarks.json" || code=$?
 if [ "$run_analyze" = yes ]; then
   say "taking a packet apart"
   details build/release/godwit analyze "${analyze[@]}" --no-screen --json-file "$results/analysis.json" || code=$?

@@ -4,7 +4,7 @@
 #
 #   scripts/run_simulation.sh seeds [COUNT [FIRST]]   random scenarios, a million unless told otherwise
 #   scripts/run_simulation.sh attack [COUNT [FIRST]]  the same with an attacker; GODWIT is godwit-counted, which also
-#                                                     judges memory, unless set
+#                                                     checks memory, unless set
 #   scripts/run_simulation.sh table [OPTION...]       the cells that docs/results/simulation_table.json lacks, and the
 #                                                     tables in the documents; remove the file to begin anew.
 #                                                     --full: fairness, coexistence and black-outs besides

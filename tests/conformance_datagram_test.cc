@@ -12,21 +12,21 @@ namespace godwit::testing {
 namespace {
 
 // The states an address can be in; `Act` is done to each, then the state must still work.
-enum class State { kUnknown, kDialling, kHalfOpen, kEstablishedAcceptor, kEstablishedInitiator };
-constexpr std::array kStates = {State::kUnknown, State::kDialling, State::kHalfOpen, State::kEstablishedAcceptor,
+enum class State { kUnknown, kConnecting, kHalfOpen, kEstablishedAcceptor, kEstablishedInitiator };
+constexpr std::array kStates = {State::kUnknown, State::kConnecting, State::kHalfOpen, State::kEstablishedAcceptor,
                                 State::kEstablishedInitiator};
 
 struct InState {
   explicit InState(State wanted) : state(wanted) {
     switch (state) {
       case State::kUnknown: break;
-      case State::kDialling:
+      case State::kConnecting:
         session.connection = *session.endpoint().connect(session.now(), kPeerAddress, session.peer.public_key());
         session.run({});
         break;
       case State::kHalfOpen: session.deliver(session.peer.intro(session.endpoint().public_key())); break;
       case State::kEstablishedAcceptor: EXPECT_TRUE(session.accept_peer()); break;
-      case State::kEstablishedInitiator: EXPECT_TRUE(session.dial_peer()); break;
+      case State::kEstablishedInitiator: EXPECT_TRUE(session.connect_to_peer()); break;
     }
     session.run(10ms);
     sent_before = session.datagrams;
@@ -35,7 +35,7 @@ struct InState {
   void expect_works() {
     switch (state) {
       case State::kUnknown: ASSERT_TRUE(session.accept_peer()); break;
-      case State::kDialling:
+      case State::kConnecting:
         ASSERT_TRUE(session.take_endpoint_intro());
         session.deliver(session.peer.seal(0, session.peer.success_ack(true)));
         break;
@@ -70,7 +70,7 @@ TEST(ConformanceDatagram, Item08NeverRepeatsANonceUnderOneKey) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     ScriptedSession session({}, wire::kAnnouncedVersion, seed);
     session.peer.use_own_key(reused);
-    ASSERT_TRUE(session.dial_peer());
+    ASSERT_TRUE(session.connect_to_peer());
     const Bytes body = pattern(50'000);
     ASSERT_TRUE(session.endpoint().send(session.now(), session.connection, Body::borrowed(body)));
     session.run(20s);  // unacknowledged: retransmissions too
@@ -87,7 +87,7 @@ TEST(ConformanceDatagram, Item08NeverRepeatsANonceUnderOneKey) {
 
 TEST(ConformanceDatagram, Item09AcceptsAnyNonceInAnyOrder) {
   ScriptedSession session;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   ASSERT_TRUE(session.take_endpoint_intro());
   std::vector<Bytes> datagrams;
   for (std::uint32_t id = 1; id <= 100; ++id) {
@@ -102,7 +102,7 @@ TEST(ConformanceDatagram, Item09AcceptsAnyNonceInAnyOrder) {
 
 TEST(ConformanceDatagram, Item10SendsAtMost1200BytesAndAccepts1500) {
   ScriptedSession session;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   const Bytes message = pattern(wire::kShortMessageLimit);
   const Bytes stream = pattern(20'000);
   for (std::uint32_t id = 1; id <= 40; ++id) session.say(id, wire::ShortMessage{as_bytes("acknowledgement me")});
@@ -139,7 +139,7 @@ TEST(ConformanceDatagram, Item11SurvivesEveryLengthUpTo28InEveryState) {
 
 TEST(ConformanceDatagram, Item11SendsNothingButIntrosAndWholeSymmetricDatagrams) {
   ScriptedSession session;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   const Bytes stream = pattern(30'000);
   ASSERT_TRUE(session.endpoint().send(session.now(), session.connection, Body::borrowed(stream)));
   session.run(30s);

@@ -79,7 +79,7 @@ TEST(ConformanceHandshake, Item25And34AnswersWithAV2AckUnderIdZero) {
 TEST(ConformanceHandshake, Item28And29CompletesUnderTheAcksKeyAndPingsAtOnce) {
   ScriptedSession session;
   session.answer_pings = false;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   session.run({});  // the Ping is due at once
   // One legacy ack with id 0 that names the key from the intro, then a Ping with an ordinary id.
   ASSERT_GE(session.heard.size(), 2U);
@@ -99,7 +99,7 @@ TEST(ConformanceHandshake, Item29PingsUntilProvenAndFailsAfterFiveSeconds) {
   config.handshake.connect_timeout = 5s;
   ScriptedSession session(config);
   session.answer_pings = false;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   const Instant established = session.now();
   session.run(4900ms);
   Instant previous = established;
@@ -125,7 +125,7 @@ TEST(ConformanceHandshake, Item29PingsUntilProvenAndFailsAfterFiveSeconds) {
 TEST(ConformanceHandshake, Item29StartsOverWhileThereIsTimeToConnect) {
   ScriptedSession session;
   session.answer_pings = false;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   const auto text = as_bytes("sent to nobody");
   ASSERT_TRUE(session.endpoint().send(session.now(), session.connection, Body::owned({text.begin(), text.end()})));
   session.run(4900ms);
@@ -159,7 +159,7 @@ TEST(ConformanceHandshake, Item29StartsOverWhileThereIsTimeToConnect) {
 TEST(ConformanceHandshake, Item29GivesUpWhenTheTimeToConnectIsOver) {
   ScriptedSession session;
   session.answer_pings = false;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   const auto text = as_bytes("sent to nobody");
   ASSERT_TRUE(session.endpoint().send(session.now(), session.connection, Body::owned({text.begin(), text.end()})));
   session.run(14s);
@@ -175,7 +175,7 @@ TEST(ConformanceHandshake, Item29AnAckOrAPongProvesThePeer) {
   for (const bool pong : {true, false}) {
     ScriptedSession session;
     session.answer_pings = pong;
-    ASSERT_TRUE(session.dial_peer());
+    ASSERT_TRUE(session.connect_to_peer());
     if (!pong) session.say(1, wire::NoOp{});
     session.run(6s);
     EXPECT_TRUE(session.open());
@@ -218,18 +218,18 @@ TEST(ConformanceHandshake, Item33AnswersFromTheAddressThatReceived) {
   const auto deliver = [&](Bytes datagram) {
     endpoint.receive(
         now, {.local = kEndpointAddress, .remote = kPeerAddress, .bytes = datagram, .segment_size = datagram.size()});
-    std::size_t runs = 0;
-    while (const auto run = endpoint.poll_transmit(now, buffer)) {
-      EXPECT_EQ(run->local, kEndpointAddress);
-      EXPECT_EQ(run->remote, kPeerAddress);
-      if (const auto heard = peer.open(now, run->segment(0)); heard && heard->is<wire::AckOk>()) {
+    std::size_t batches = 0;
+    while (const auto batch = endpoint.poll_transmit(now, buffer)) {
+      EXPECT_EQ(batch->local, kEndpointAddress);
+      EXPECT_EQ(batch->remote, kPeerAddress);
+      if (const auto heard = peer.open(now, batch->segment(0)); heard && heard->is<wire::AckOk>()) {
         peer.send_with(heard->as<wire::AckOk>()->key);
       }
-      ++runs;
+      ++batches;
     }
     while (endpoint.poll_event() != nullptr) {
     }
-    return runs;
+    return batches;
   };
   EXPECT_EQ(deliver(peer.intro(endpoint.public_key())), 1U);
   deliver(peer.seal(0, peer.success_ack(false)));

@@ -78,7 +78,7 @@ TEST(ConformanceKeepAlive, Item67NeitherJunkNorReplaysKeepADeadConnectionAlive) 
   // W8: only what is authentic and new counts as a sign of life.
   ScriptedSession session;
   session.answer_pings = false;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   std::vector<Bytes> captured;
   captured.push_back(session.establishing_ack);
   captured.push_back(session.peer.seal(1, wire::ShortMessage{as_bytes("x")}));
@@ -117,7 +117,7 @@ TEST(ConformanceKeepAlive, Item68AnErrorAckClosesAnEstablishedConnection) {
 TEST(ConformanceKeepAlive, Item69ARepeatOfTheEstablishingAckStartsNoAckExchange) {
   for (const std::uint16_t patch : {std::uint16_t{154}, std::uint16_t{151}, std::uint16_t{130}}) {
     ScriptedSession session({}, release(patch));
-    ASSERT_TRUE(session.dial_peer());
+    ASSERT_TRUE(session.connect_to_peer());
     session.run(2s);
     const std::size_t from = session.heard.size();
     for (int i = 0; i < 50; ++i) {
@@ -135,7 +135,7 @@ TEST(ConformanceKeepAlive, Item69ARepeatOfTheEstablishingAckStartsNoAckExchange)
 
 TEST(ConformanceKeepAlive, Item69FollowsThePeerIntoANewSession) {
   ScriptedSession session;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   session.say_text(1, "old one");
   session.fragment(2, 1, 5000, 1, pattern(1130));
   session.run(3s);
@@ -172,7 +172,7 @@ TEST(ConformanceKeepAlive, ClosesWithAnErrorAckUnderAFreshId) {
 
 TEST(ConformanceUpgrade, Item74AcksUpgradesKeepsTheConnectionAndOffersNothing) {
   ScriptedSession session;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   std::uint32_t id = 1;
   for (std::uint32_t attempt = 0; attempt < 30; ++attempt) {
     session.say(id++, wire::UpgradeOffer{attempt, 0xffffffff});
@@ -187,7 +187,7 @@ TEST(ConformanceUpgrade, Item74AcksUpgradesKeepsTheConnectionAndOffersNothing) {
 
 TEST(ConformanceUpgrade, Item75DeclinesAnOfferOnceAndUntilItIsAcknowledged) {
   ScriptedSession session;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   const Bytes offer = session.peer.seal(1, wire::UpgradeOffer{77, 0});
   session.deliver(offer);
   session.run(10ms);

@@ -15,11 +15,11 @@ namespace {
 // configured.
 class DeployedLink {
  public:
-  DeployedLink(std::uint16_t patch, bool endpoint_dials, double loss, std::uint64_t seed)
+  DeployedLink(std::uint16_t patch, bool endpoint_connects, double loss, std::uint64_t seed)
       : session_({}, release(patch), seed), random_(seed * 77 + 5) {
-    EXPECT_TRUE(endpoint_dials ? session_.dial_peer() : session_.accept_peer());
+    EXPECT_TRUE(endpoint_connects ? session_.connect_to_peer() : session_.accept_peer());
     peer_.emplace(session_.peer, DeployedTraits::of(patch), now());
-    if (endpoint_dials && patch < 152) peer_->track_ack(now(), session_.establishing_ack);
+    if (endpoint_connects && patch < 152) peer_->track_ack(now(), session_.establishing_ack);
     net_.on_path = [this, loss](test::Flight& flight) {
       EXPECT_LE(flight.bytes.size(), wire::kMaxDatagram);
       if (random_.unit() < loss && !spared_) return false;
@@ -104,11 +104,11 @@ void expect_each_at_least_once(const std::vector<Bytes>& received, const std::ve
   }
 }
 
-void exchange(std::uint16_t patch, bool endpoint_dials, std::uint64_t seed) {
-  const std::string where =
-      "0.2." + std::to_string(patch) + (endpoint_dials ? " accepting" : " dialling") + ", seed " + std::to_string(seed);
+void exchange(std::uint16_t patch, bool endpoint_connects, std::uint64_t seed) {
+  const std::string where = "0.2." + std::to_string(patch) + (endpoint_connects ? " accepting" : " connecting") +
+                            ", seed " + std::to_string(seed);
   SCOPED_TRACE(where);
-  DeployedLink link(patch, endpoint_dials, 0.2, seed);
+  DeployedLink link(patch, endpoint_connects, 0.2, seed);
   std::vector<Bytes> to_peer;
   std::vector<Bytes> to_endpoint;
   DeterministicRandom random(seed);
@@ -180,8 +180,8 @@ TEST(ConformanceLoss, Item78AcksTheAckOfAnAcceptorThatSaysNothingElse) {
 }
 
 TEST(ConformanceLoss, Item50AnIdleLinkWithAPeerBelow142CarriesAtMostOneNoOpPairAMinute) {
-  for (const bool dials : {true, false}) {
-    DeployedLink link(130, dials, 0, 3);
+  for (const bool initiates : {true, false}) {
+    DeployedLink link(130, initiates, 0, 3);
     link.peer().send(link.now(), numbered(1, 100));
     const Bytes message = numbered(2, 100);
     ASSERT_TRUE(link.endpoint().send(link.now(), link.connection(), Body::borrowed(message)));

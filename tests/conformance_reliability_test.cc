@@ -31,9 +31,9 @@ void send_messages(ScriptedSession& session, std::size_t count) {
 }
 
 TEST(ConformanceReliability, Item42NumbersOrdinaryPacketsFromOne) {
-  for (const bool dials : {false, true}) {
+  for (const bool initiates : {false, true}) {
     ScriptedSession session;
-    ASSERT_TRUE(dials ? session.dial_peer() : session.accept_peer());
+    ASSERT_TRUE(initiates ? session.connect_to_peer() : session.accept_peer());
     send_messages(session, 5);
     for (const Heard& packet : session.heard) EXPECT_EQ(packet.id() == 0, packet.is<wire::AckOk>());
   }
@@ -83,7 +83,7 @@ TEST(ConformanceReliability, Item43AcksANoOpOfAnOldOrUnknownPeerAlone) {
        {Case{release(154), true, false}, Case{release(142), true, false}, Case{release(141), true, true},
         Case{release(122), true, true}, Case{release(154), false, true}}) {
     ScriptedSession session({}, c.version);
-    ASSERT_TRUE(session.dial_peer(c.known));
+    ASSERT_TRUE(session.connect_to_peer(c.known));
     session.say(17, wire::NoOp{});
     session.run(100ms);
     EXPECT_EQ(session.acks_of(17) > 0, c.acks);
@@ -136,11 +136,11 @@ TEST(ConformanceReliability, Item44NeverLosesALateRetransmission) {
 
 TEST(ConformanceReliability, Item45AcksStayOutOfDuplicateDetectionAndGetNoAck) {
   for (const std::uint16_t patch : {std::uint16_t{154}, std::uint16_t{151}, std::uint16_t{141}}) {
-    for (const bool dials : {true, false}) {
+    for (const bool initiates : {true, false}) {
       ScriptedSession session({}, release(patch));
-      ASSERT_TRUE(dials ? session.dial_peer() : session.accept_peer());
+      ASSERT_TRUE(initiates ? session.connect_to_peer() : session.accept_peer());
       // A repeat within the first second, then the first data packet, which has id 0 too.
-      session.deliver(dials ? session.establishing_ack : session.peer.seal(0, session.peer.success_ack(false)));
+      session.deliver(initiates ? session.establishing_ack : session.peer.seal(0, session.peer.success_ack(false)));
       session.run(100ms);
       EXPECT_EQ(session.acks_of(0), 0U);
       session.say_text(0, "first");
@@ -185,7 +185,7 @@ TEST(ConformanceReliability, Item46ClosesWhenAPacketNeverSentIsAcknowledged) {
   for (const std::uint32_t invented : {1'000U, 0x7000'0000U, 0xffff'ffffU}) {
     SCOPED_TRACE(invented);
     ScriptedSession session;
-    ASSERT_TRUE(session.dial_peer());
+    ASSERT_TRUE(session.connect_to_peer());
     send_messages(session, 3);
     const auto ids = message_ids(session);
     ASSERT_EQ(ids.size(), 3U);
@@ -236,7 +236,7 @@ TEST(ConformanceReliability, Item46NeverClosesForAcknowledgementsOfPacketsThatWe
     config.recovery.skip_most = 40;
     config.recovery.skip_interval = 0s;
     ScriptedSession session(config, release(old_peer ? 141 : 154));
-    ASSERT_TRUE(session.dial_peer(!old_peer));
+    ASSERT_TRUE(session.connect_to_peer(!old_peer));
     std::uint32_t answer = 10;
     for (int round = 0; round < 60; ++round) {
       send_messages(session, 1 + static_cast<std::size_t>(round) % 7);
@@ -370,7 +370,7 @@ TEST(ConformanceReliability, Item49ReportsAnAbandonedPacketAndKeepsTheConnection
 
 TEST(ConformanceReliability, Item50AnIdleLinkWithACurrentPeerCarriesPingAndPongAlone) {
   ScriptedSession session;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   session.say_text(1, "x");
   session.run(1s);
   session.heard.clear();
@@ -384,7 +384,7 @@ TEST(ConformanceReliability, Item50AnIdleLinkWithACurrentPeerCarriesPingAndPongA
 
 TEST(ConformanceReliability, Item51ToleratesAcksThatComeAfter700Milliseconds) {
   ScriptedSession session({}, release(130));
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   std::uint32_t reply = 1;
   std::vector<std::uint32_t> acknowledged;
   for (int round = 0; round < 30; ++round) {

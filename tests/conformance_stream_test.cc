@@ -287,7 +287,7 @@ TEST(ConformanceStream, Item62NeverEmitsAFirstFragmentThatBreaksARelay) {
 TEST(ConformanceStream, Item63SendsAFragmentUnderOneIdOnlyAndNoStreamIdTwice) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     ScriptedSession session({}, wire::kAnnouncedVersion, seed);
-    ASSERT_TRUE(session.dial_peer());
+    ASSERT_TRUE(session.connect_to_peer());
     DeterministicRandom random(seed);
     const Bytes bytes = pattern(30'000);
     std::size_t sent_streams = 0;

@@ -156,18 +156,18 @@ void forge_intros(ScriptedSession& session, Unopenable& unopenable, Duration tim
 }
 
 TEST(HostileAddress, ASessionThatAnswersIsSentNothingUnderAnIntrosKey) {
-  for (const bool dialled : {false, true}) {
+  for (const bool outbound : {false, true}) {
     for (const Duration interval : {Duration{1s}, Duration{100ms}, Duration{10ms}}) {
       for (const bool repeat : {false, true}) {
         ScriptedSession session;
-        ASSERT_TRUE(dialled ? session.dial_peer() : session.accept_peer());
+        ASSERT_TRUE(outbound ? session.connect_to_peer() : session.accept_peer());
         session.run(1s);
         session.others.clear();
         const std::size_t pings = session.count_heard<wire::Ping>();
         const ConnectionId before = session.connection;
         Unopenable unopenable;
         forge_intros(session, unopenable, 60s, interval, repeat);
-        EXPECT_EQ(unopenable.worst, 0U) << interval.count() << repeat << dialled;
+        EXPECT_EQ(unopenable.worst, 0U) << interval.count() << repeat << outbound;
         EXPECT_GT(session.count_heard<wire::Ping>(), pings);
         EXPECT_EQ(session.connection, before);
         EXPECT_TRUE(session.open());
@@ -179,17 +179,17 @@ TEST(HostileAddress, ASessionThatAnswersIsSentNothingUnderAnIntrosKey) {
 }
 
 TEST(HostileAddress, ASessionWhosePingsAreLostIsSentAtMostTenDatagramsInThirtySeconds) {
-  for (const bool dialled : {false, true}) {
+  for (const bool outbound : {false, true}) {
     for (const Duration interval : {Duration{1s}, Duration{100ms}, Duration{10ms}}) {
       for (const bool repeat : {false, true}) {
         ScriptedSession session;
-        ASSERT_TRUE(dialled ? session.dial_peer() : session.accept_peer());
+        ASSERT_TRUE(outbound ? session.connect_to_peer() : session.accept_peer());
         session.run(1s);
         session.others.clear();
         session.answer_pings = false;
         Unopenable unopenable;
         forge_intros(session, unopenable, 60s, interval, repeat);
-        EXPECT_LE(unopenable.worst, 10U) << interval.count() << repeat << dialled;
+        EXPECT_LE(unopenable.worst, 10U) << interval.count() << repeat << outbound;
         // The peer was there all the time, and its session is.
         session.say_text(5'000'000, "x");
         EXPECT_EQ(session.messages.size(), 1U);
@@ -237,7 +237,7 @@ TEST(HostileAddress, APeerThatHasRestartedConnectsThoughItsIntrosMixWithForgedOn
   EXPECT_EQ(connected, kPeers);
 }
 
-// A stranger dials from `kPeerAddress` with 100 ms to and from, while others forge intros from the same address.
+// A stranger connects from `kPeerAddress` with 100 ms to and from, while others forge intros from the same address.
 // Returns after how many of its intros it is connected; 0 when it never is within 15 s.
 int intros_until_connected(std::uint64_t seed, Duration interval, bool valid) {
   ScriptedSession session({}, wire::kAnnouncedVersion, seed);
@@ -454,7 +454,7 @@ TEST(HostileAddress, OneHostThatFillsTheConnectionTableKeepsNobodyOut) {
   }
 }
 
-TEST(HostileAddress, APeerThatWasDialledFindsAPlaceInAFullTable) {
+TEST(HostileAddress, APeerThatWasConnectedToFindsAPlaceInAFullTable) {
   Config config;
   config.max_connections = 8;
   config.max_connections_per_host = 8;

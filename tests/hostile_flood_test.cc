@@ -43,7 +43,7 @@ class Flood : public test::MemoryNetwork {
   Endpoint& peer;
 };
 
-TEST(HostileFlood, APeerThatWasDialledComesBackThroughJunk) {
+TEST(HostileFlood, APeerThatWasConnectedToComesBackThroughJunk) {
   Config config;
   config.admission.stranger_rate = config.admission.stranger_burst = 10;
   Flood flood(1ms, config);
@@ -55,11 +55,11 @@ TEST(HostileFlood, APeerThatWasDialledComesBackThroughJunk) {
       flood.forge(std::move(bytes));
     }
   };
-  const auto dialled = flood.own.connect(flood.now, kPeerAddress, flood.peer.public_key());
-  ASSERT_TRUE(dialled);
+  const auto started = flood.own.connect(flood.now, kPeerAddress, flood.peer.public_key());
+  ASSERT_TRUE(started);
   flood.run_for(1s);
   ASSERT_EQ(flood.connected(), 1U);
-  flood.own.close(flood.now, *dialled);
+  flood.own.close(flood.now, *started);
   flood.run_for(2s, junk);
   ASSERT_EQ(flood.own.connection_count(), 0U);
   ASSERT_TRUE(flood.peer.connect(flood.now, kEndpointAddress, flood.own.public_key()));

@@ -19,26 +19,26 @@ constexpr int kManyDatagrams = 100'000;
 constexpr int kManyDatagrams = 20'000;
 #endif
 
-enum class State { kUnknown, kDialling, kHalfOpen, kSimultaneous, kAccepted, kDialled };
-constexpr std::array kStates = {State::kUnknown,      State::kDialling, State::kHalfOpen,
-                                State::kSimultaneous, State::kAccepted, State::kDialled};
+enum class State { kUnknown, kConnecting, kHalfOpen, kSimultaneous, kAccepted, kConnected };
+constexpr std::array kStates = {State::kUnknown,      State::kConnecting, State::kHalfOpen,
+                                State::kSimultaneous, State::kAccepted,   State::kConnected};
 
 void reach(ScriptedSession& session, State state) {
-  const auto dial = [&] {
+  const auto initiate = [&] {
     session.connection = *session.endpoint().connect(session.now(), kPeerAddress, session.peer.public_key());
     session.run({});
   };
   switch (state) {
     case State::kUnknown: break;
-    case State::kDialling: dial(); break;
+    case State::kConnecting: initiate(); break;
     case State::kHalfOpen: session.deliver(session.peer.intro(session.endpoint().public_key())); break;
     case State::kSimultaneous:
-      dial();
+      initiate();
       ASSERT_TRUE(session.take_endpoint_intro());
       session.deliver(session.peer.intro(session.endpoint().public_key()));
       break;
     case State::kAccepted: ASSERT_TRUE(session.accept_peer()); break;
-    case State::kDialled: ASSERT_TRUE(session.dial_peer()); break;
+    case State::kConnected: ASSERT_TRUE(session.connect_to_peer()); break;
   }
   session.run({});
 }
@@ -50,7 +50,7 @@ void expect_works(ScriptedSession& session, State state) {
       session.run(2s);  // the attacker has used up the address's decryption of this second
       ASSERT_TRUE(session.accept_peer());
       break;
-    case State::kDialling:
+    case State::kConnecting:
       ASSERT_TRUE(session.take_endpoint_intro());
       session.deliver(session.peer.seal(0, session.peer.success_ack(true)));
       break;
@@ -171,7 +171,7 @@ std::vector<Bytes> capture(ScriptedSession& session) {
 
 TEST(Hostile, RefusesEveryFlippedBitAndEveryTruncation) {
   ScriptedSession session;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   const auto said = capture(session);
   const auto before = session.statistics();
   std::uint64_t refused = 0;
@@ -206,7 +206,7 @@ TEST(Hostile, RefusesEveryFlippedBitAndEveryTruncation) {
 
 TEST(Hostile, ReplaysNeverDeliverTwiceHoweverOldTheyAre) {
   ScriptedSession session;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   const auto said = capture(session);
   DeterministicRandom random(10);
   for (const Bytes& datagram : said) session.deliver(datagram);
@@ -223,7 +223,7 @@ TEST(Hostile, ReplaysNeverDeliverTwiceHoweverOldTheyAre) {
 
 TEST(Hostile, ALateRetransmissionIsDeliveredNineMinutesAfterItsNeighbours) {
   ScriptedSession session;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   std::map<std::uint32_t, Bytes> held;
   for (std::uint32_t id = 1; id <= 5000; ++id) {
     Bytes datagram = session.peer.seal(id, wire::ShortMessage{as_bytes("x")});
@@ -247,7 +247,7 @@ TEST(Hostile, ALateRetransmissionIsDeliveredNineMinutesAfterItsNeighbours) {
 
 TEST(Hostile, LengthsOfTwoToThe64AreNoTrouble) {
   ScriptedSession session;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   const std::uint64_t live = allocation_counts.live_bytes;
   const auto deliver = [&](std::uint32_t variant, const std::function<void(Bytes&)>& rest, std::uint64_t acks = 0) {
     Bytes plaintext;
@@ -297,7 +297,7 @@ TEST(Hostile, AStreamThatContradictsItselfHurtsNoOther) {
     Config config;
     config.streams.delivery = mode;
     ScriptedSession session(config);
-    ASSERT_TRUE(session.dial_peer());
+    ASSERT_TRUE(session.connect_to_peer());
     DeterministicRandom random(12);
     const Bytes good = pattern(50'000);
     std::uint32_t id = 1;
@@ -335,7 +335,7 @@ TEST(Hostile, ThousandsOfStreamsBegunAndNeverFinishedStayWithinTheBound) {
     config.streams.delivery = mode;
     config.streams.memory = {.reorder_bytes = 1 << 20, .buffer_bytes = 4 << 20};
     ScriptedSession session(config);
-    ASSERT_TRUE(session.dial_peer());
+    ASSERT_TRUE(session.connect_to_peer());
     const std::uint64_t live = allocation_counts.live_bytes;
     std::uint64_t most = live;
     std::uint32_t id = 1;
@@ -361,7 +361,7 @@ TEST(Hostile, ThousandsOfStreamsBegunAndNeverFinishedStayWithinTheBound) {
 
 TEST(Hostile, InventedAcknowledgementsMoveNothingAndEndTheConnection) {
   ScriptedSession session;
-  ASSERT_TRUE(session.dial_peer());
+  ASSERT_TRUE(session.connect_to_peer());
   ASSERT_TRUE(session.endpoint().send(session.now(), session.connection, Body::owned(pattern(200'000))));
   session.run(10ms);
   ASSERT_GT(session.statistics().bytes_in_flight, 0U);

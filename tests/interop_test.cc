@@ -87,7 +87,7 @@ class Interop : public ::testing::Test, protected Node::Handler {
     static_cast<void>(turn_until(time, [] { return false; }));
   }
 
-  ConnectionId dial(const ChildProcess& process) {
+  ConnectionId initiate(const ChildProcess& process) {
     const auto address = SocketAddress::parse(process.word_after("ADDR"));
     const auto key = PublicKey::from_hex(process.word_after("PUBKEY"));
     EXPECT_TRUE(address && key);
@@ -142,7 +142,7 @@ constexpr std::size_t kMebibyte = 1 << 20;
 
 TEST_F(Interop, AsInitiatorSendsShortMessagesAndStreams) {
   const auto gateway = listener({"--gateway", "--digest"});
-  const ConnectionId connection = dial(*gateway);
+  const ConnectionId connection = initiate(*gateway);
   EXPECT_TRUE(connected_[connection].peer_authenticated);
   for (const std::size_t size : {1UL, 3UL, 1000UL, 1106UL, 1107UL, 1130UL, 1131UL, 3000UL, 65'536UL, kMebibyte}) {
     expect_digest(connection, size, 20s);
@@ -177,7 +177,7 @@ TEST_F(Interop, AsAcceptorReceivesAndAnswers) {
 TEST_F(Interop, ReturnsAByteVectorWithItsLengthPrefix) {
   // Conformance item 53: the vector de ad be arrives with eight bytes of length.
   const auto gateway = listener({"--gateway"});
-  const ConnectionId connection = dial(*gateway);
+  const ConnectionId connection = initiate(*gateway);
   const std::vector<std::uint8_t> encoded{3, 0, 0, 0, 0, 0, 0, 0, 0xde, 0xad, 0xbe};
   ASSERT_TRUE(node_->send(connection, Body::owned(encoded)));
   ASSERT_TRUE(turn_until(5s, [&] { return !messages_.empty(); }));
@@ -209,7 +209,7 @@ TEST_F(Interop, OpensSimultaneously) {
 TEST_F(Interop, DeliversEverythingThroughOnePercentLoss) {
   open_node({.drop = 0.01, .seed = 7});
   const auto gateway = listener({"--gateway", "--digest"});
-  const ConnectionId connection = dial(*gateway);
+  const ConnectionId connection = initiate(*gateway);
   for (const std::size_t size : {100UL, 5000UL, 2 * kMebibyte}) expect_digest(connection, size, 60s);
 
   echo_ = true;
@@ -224,7 +224,7 @@ TEST_F(Interop, DeliversEverythingThroughOnePercentLoss) {
 }
 
 TEST_F(Interop, FollowsAPeerThatRestarts) {
-  // The peer dials, is killed and dials again from the same address: its new intro is a restart (wire spec 4.6).
+  // The peer connects, is killed and connects again from the same address: its new intro is a restart (wire spec 4.6).
   echo_ = true;
   const std::string address = node_->local_address().to_string();
   const std::string key = node_->endpoint().public_key().to_hex();
@@ -249,15 +249,15 @@ TEST_F(Interop, FollowsAPeerThatRestarts) {
   for (const auto& [connection, closed] : closed_) EXPECT_EQ(closed.reason, CloseReason::kReplaced);
 }
 
-TEST_F(Interop, RedialsAGatewayThatRestarted) {
+TEST_F(Interop, ReconnectsToAGatewayThatRestarted) {
   const std::string key_file = ::testing::TempDir() + "godwit-interop-gateway-" + std::to_string(getpid()) + ".key";
   const std::string port = std::to_string(50'000 + getpid() % 10'000);
   auto gateway = listener({"--gateway", "--digest", "--key-file", key_file, "--port", port});
-  const ConnectionId first = dial(*gateway);
+  const ConnectionId first = initiate(*gateway);
   expect_digest(first, 2000, 10s);
   gateway->kill(SIGKILL);
   gateway = listener({"--gateway", "--digest", "--key-file", key_file, "--port", port});
-  const ConnectionId second = dial(*gateway);
+  const ConnectionId second = initiate(*gateway);
   EXPECT_NE(first, second);
   EXPECT_TRUE(closed_.contains(first));
   expect_digest(second, 2000, 10s);
@@ -266,7 +266,7 @@ TEST_F(Interop, RedialsAGatewayThatRestarted) {
 
 TEST_F(Interop, ThePeerLearnsThatGodwitCloses) {
   const auto gateway = listener({"--gateway", "--digest"});
-  const ConnectionId connection = dial(*gateway);
+  const ConnectionId connection = initiate(*gateway);
   expect_digest(connection, 10, 5s);
   node_->close(connection, "done here");
   EXPECT_TRUE(turn_until(3s, [&] {
@@ -277,7 +277,7 @@ TEST_F(Interop, ThePeerLearnsThatGodwitCloses) {
 
 TEST_F(Interop, KeepsAnIdleConnectionWithPingsAlone) {
   const auto gateway = listener({"--gateway", "--digest"});
-  const ConnectionId connection = dial(*gateway);
+  const ConnectionId connection = initiate(*gateway);
   expect_digest(connection, 10, 5s);
   turn_for(2s);
   const auto before = node_->endpoint().statistics(connection);
@@ -294,7 +294,7 @@ TEST_F(Interop, NoticesAPeerThatVanishes) {
   // A deployed peer ends without a word; the connection becomes suspect and stays open for its application to judge
   // (W26).
   const auto gateway = listener({"--gateway", "--digest"});
-  const ConnectionId connection = dial(*gateway);
+  const ConnectionId connection = initiate(*gateway);
   expect_digest(connection, 10, 5s);
   gateway->kill(SIGKILL);
   turn_for(3s);

@@ -67,18 +67,18 @@ class ScriptedSession {
   void run(Duration time) { network.run(time); }
 
   // --- Sessions ---
-  // The peer dials and is answered; its completion ack and first Pong establish the session.
+  // The peer connects and is answered; its completion ack and first Pong establish the session.
   [[nodiscard]] bool accept_peer() {
     deliver(peer.intro(host_->key()));
     if (!take_success_ack()) return false;
     say(0, peer.success_ack(false));
     return has_event<Connected>();
   }
-  // The endpoint dials, the peer answers as an acceptor.
-  [[nodiscard]] bool dial_peer(bool with_version = true) {
-    const auto dialled = endpoint().connect(now(), kPeerAddress, peer.public_key());
-    if (!dialled) return false;
-    connection = *dialled;
+  // The endpoint connects, the peer answers as an acceptor.
+  [[nodiscard]] bool connect_to_peer(bool with_version = true) {
+    const auto started = endpoint().connect(now(), kPeerAddress, peer.public_key());
+    if (!started) return false;
+    connection = *started;
     network.settle();
     if (!take_endpoint_intro()) return false;
     establishing_ack = peer.seal(0, peer.success_ack(with_version));

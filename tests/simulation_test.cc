@@ -26,10 +26,10 @@ struct Outcome {
   std::uint64_t receiver_duplicates = 0;
 };
 
-enum class Judged : std::uint8_t { kYes, kNo };  // a second run, with every rule checked until all have said goodbye
+enum class Checked : std::uint8_t { kYes, kNo };  // a second run, with every rule checked until all have said goodbye
 
 Outcome run(const std::string& name, const std::function<void(Scenario&)>& without_remedy = {},
-            Judged judged = Judged::kYes) {
+            Checked checked = Checked::kYes) {
   auto scenario = load_scenario(fmt::format("{}/testdata/scenarios/{}.toml", godwit::test::source_tree(), name));
   EXPECT_TRUE(scenario) << scenario.error().message;
   if (without_remedy) without_remedy(*scenario);
@@ -46,7 +46,7 @@ Outcome run(const std::string& name, const std::function<void(Scenario&)>& witho
   if (const auto numbers = measured.host(1).connection_statistics(0))
     outcome.receiver_duplicates = numbers->drops.of(trace::DropReason::kDuplicate);
   outcome.flows = measured.application().progress();
-  if (judged == Judged::kYes) outcome.result = Simulator(*scenario, options).run();
+  if (checked == Checked::kYes) outcome.result = Simulator(*scenario, options).run();
   return outcome;
 }
 
@@ -157,7 +157,7 @@ struct WayBack {
   CongestionKind congestion;
   bool adapts = true;
   double loss = 0;
-  Judged judged = Judged::kNo;
+  Checked checked = Checked::kNo;
 };
 double share_with(const std::string& name, const WayBack& way_back) {
   Scenario ran;
@@ -172,8 +172,8 @@ double share_with(const std::string& name, const WayBack& way_back) {
     }
     ran = scenario;
   };
-  const Outcome outcome = run(name, change, way_back.judged);
-  if (way_back.judged == Judged::kYes) expect_clean(outcome);
+  const Outcome outcome = run(name, change, way_back.checked);
+  if (way_back.checked == Checked::kYes) expect_clean(outcome);
   return share_of_path(outcome, ran);
 }
 
@@ -181,7 +181,7 @@ TEST(FieldFailure, LostAcknowledgementsCostLessThanATenthOfTheRate) {
   for (const CongestionKind congestion : {CongestionKind::kCubic, CongestionKind::kBbr}) {
     const double whole = share_with("lossy_way_back", {.congestion = congestion, .loss = 0});
     EXPECT_GT(whole, 0.9) << to_string(congestion);
-    EXPECT_GT(share_with("lossy_way_back", {.congestion = congestion, .loss = 0.2, .judged = Judged::kYes}),
+    EXPECT_GT(share_with("lossy_way_back", {.congestion = congestion, .loss = 0.2, .checked = Checked::kYes}),
               0.9 * whole)
         << to_string(congestion);
   }
@@ -195,7 +195,7 @@ TEST(FieldFailure, LostAcknowledgementsSlowTheDataDownWhenEachIsRepeatedOnce) {
 }
 
 TEST(FieldFailure, WhatWasSentNeedlesslyIsKnown) {
-  const Outcome outcome = run("lossy_way_back", {}, Judged::kNo);
+  const Outcome outcome = run("lossy_way_back", {}, Checked::kNo);
   EXPECT_GT(outcome.sender.losses_spurious, 0U);
   // The path's own queue loses some as well; each of those was needed.
   EXPECT_GE(outcome.sender.packets_lost, outcome.sender.losses_spurious);
@@ -206,11 +206,11 @@ TEST(FieldFailure, WhatWasSentNeedlesslyIsKnown) {
 // Figures/Fairness holds that acknowledgements do not wait for the queue of the data.
 TEST(FieldFailure, ANarrowWayBackCarriesTheAcknowledgementsOfAFullWayThere) {
   for (const CongestionKind congestion : {CongestionKind::kCubic, CongestionKind::kBbr, CongestionKind::kNewReno}) {
-    EXPECT_GT(share_with("narrow_way_back", {.congestion = congestion, .judged = Judged::kYes}), 0.8)
+    EXPECT_GT(share_with("narrow_way_back", {.congestion = congestion, .checked = Checked::kYes}), 0.8)
         << to_string(congestion);
   }
   for (const CongestionKind congestion : {CongestionKind::kCubic, CongestionKind::kBbr}) {
-    EXPECT_GT(share_with("narrow_way_back_at_once", {.congestion = congestion, .judged = Judged::kYes}), 0.8)
+    EXPECT_GT(share_with("narrow_way_back_at_once", {.congestion = congestion, .checked = Checked::kYes}), 0.8)
         << to_string(congestion);
   }
 }

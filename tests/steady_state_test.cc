@@ -30,7 +30,7 @@ class Bulk : public test::MemoryNetwork {
         if (const auto* chunk = std::get_if<StreamChunk>(&event)) delivered[side] += chunk->bytes.size();
       };
     }
-    on_path = [this, lose_every](test::Flight&) { return lose_every == 0 || ++runs_ % lose_every != 0; };
+    on_path = [this, lose_every](test::Flight&) { return lose_every == 0 || ++batches_ % lose_every != 0; };
     reserve(256, std::size_t{54} * 1200);
     connection_ = connect(*sides_[0], *sides_[1]);
   }
@@ -46,7 +46,7 @@ class Bulk : public test::MemoryNetwork {
 
  private:
   std::array<Node*, 2> sides_{};
-  std::uint64_t runs_ = 0;
+  std::uint64_t batches_ = 0;
   ConnectionId connection_ = 0;
 };
 
@@ -83,7 +83,7 @@ TEST(SteadyState, AllocatesNothingPerPacketOfBulkStreamsInBothDirections) {
 }
 
 // With losses a ring may still reach a new high-water mark and double: that is no cost per packet.
-TEST(SteadyState, AllocatesNothingPerPacketWhileRunsAreLost) {
+TEST(SteadyState, AllocatesNothingPerPacketWhileBatchesAreLost) {
   expect_allocations(97, 4);
 }
 
@@ -137,10 +137,10 @@ TEST(SteadyState, MemoryIsFlatOverManyStreams) {
 
 // --- The idle connection ---
 
-// `count` clients dial one server in memory, live for half a minute, and stay idle.
+// `count` clients connect to one server in memory, live for half a minute, and stay idle.
 class Crowd : public test::MemoryNetwork {
  public:
-  explicit Crowd(std::size_t count, bool server_dials, ExtendedPolicy extended = ExtendedPolicy::kOff)
+  explicit Crowd(std::size_t count, bool server_connects, ExtendedPolicy extended = ExtendedPolicy::kOff)
       : clients_(count) {
     direct = true;
     Config config;
@@ -152,7 +152,7 @@ class Crowd : public test::MemoryNetwork {
     for (std::size_t i = 0; i < count; ++i) {
       Node& client =
           add(SocketAddress::ipv4({10, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)}, 7), config);
-      static_cast<void>(server_dials ? connect(*server_, client) : connect(client, *server_));
+      static_cast<void>(server_connects ? connect(*server_, client) : connect(client, *server_));
     }
     for (int i = 0; i < 600; ++i) {
       step(50ms);
@@ -177,13 +177,13 @@ class Crowd : public test::MemoryNetwork {
 // table makes room, are kept from a half-full one on (prefix_shares.h).
 TEST(SteadyState, AnIdleConnectionCostsLessThanFourKibibytes) {
   constexpr std::size_t kMany = 1000;
-  for (const bool server_dials : {false, true}) {
-    const std::uint64_t one = Crowd(1, server_dials).server_bytes();
-    const std::uint64_t many = Crowd(kMany, server_dials).server_bytes();
+  for (const bool server_connects : {false, true}) {
+    const std::uint64_t one = Crowd(1, server_connects).server_bytes();
+    const std::uint64_t many = Crowd(kMany, server_connects).server_bytes();
     const std::uint64_t bytes = (many - one) / (kMany - 1);
-    std::printf("idle connection, %s: %llu bytes\n", server_dials ? "dialled" : "accepted",
+    std::printf("idle connection, %s: %llu bytes\n", server_connects ? "outbound" : "accepted",
                 static_cast<unsigned long long>(bytes));
-    RecordProperty(server_dials ? "dialled_bytes" : "accepted_bytes", static_cast<int>(bytes));
+    RecordProperty(server_connects ? "outbound_bytes" : "accepted_bytes", static_cast<int>(bytes));
     EXPECT_LT(bytes, 4096U);
   }
 }
@@ -191,13 +191,13 @@ TEST(SteadyState, AnIdleConnectionCostsLessThanFourKibibytes) {
 // The replay window alone takes half a kibibyte.
 TEST(SteadyState, AnIdleConnectionOfTheExtendedFormCostsHalfAKibibyteMore) {
   constexpr std::size_t kMany = 1000;
-  for (const bool server_dials : {false, true}) {
-    const std::uint64_t one = Crowd(1, server_dials, ExtendedPolicy::kRequire).server_bytes();
-    const std::uint64_t many = Crowd(kMany, server_dials, ExtendedPolicy::kRequire).server_bytes();
+  for (const bool server_connects : {false, true}) {
+    const std::uint64_t one = Crowd(1, server_connects, ExtendedPolicy::kRequire).server_bytes();
+    const std::uint64_t many = Crowd(kMany, server_connects, ExtendedPolicy::kRequire).server_bytes();
     const std::uint64_t bytes = (many - one) / (kMany - 1);
-    std::printf("idle connection of the extended form, %s: %llu bytes\n", server_dials ? "dialled" : "accepted",
+    std::printf("idle connection of the extended form, %s: %llu bytes\n", server_connects ? "outbound" : "accepted",
                 static_cast<unsigned long long>(bytes));
-    RecordProperty(server_dials ? "dialled_bytes" : "accepted_bytes", static_cast<int>(bytes));
+    RecordProperty(server_connects ? "outbound_bytes" : "accepted_bytes", static_cast<int>(bytes));
     EXPECT_LT(bytes, 4608U);
   }
 }

@@ -43,7 +43,7 @@ MESSAGES = [
     ("short message", peer.frame(1, 1, counted(b"hello"), (7, 8))),
     ("stream fragment", peer.frame(2, 2, struct.pack("<IQI", 5, 3000, 2) + counted(b"\xca\xfe") + b"\0")),
     ("stream fragment", peer.frame(2, 3, struct.pack("<IQI", 0x80000005, 3000, 1) + counted(b"\xca\xfe") + b"\1" + counted(b"\x11\x22\x33"))),
-    ("receipts", peer.frame(3, 4, b"", (1, 2, 300))),
+    ("acknowledgements", peer.frame(3, 4, b"", (1, 2, 300))),
     ("ping", peer.frame(4, 5, struct.pack("<Q", 9))),
     ("pong", peer.frame(5, 6, struct.pack("<Q", 9))),
     ("ack connection 2", peer.frame(6, 0, bytes(16) + ADDRESS + VERSION)),
@@ -61,7 +61,7 @@ FRAMES = [
     ("connection credit", peer.frame(11, 1, FLOW)), ("stream credit", peer.frame(12, 2, FLOW)),
     ("stream reset", peer.frame(13, 3, FLOW)), ("stream stop", peer.frame(14, 4, FLOW)), ("stream end", peer.frame(15, 5, FLOW)),
     ("acknowledgement", peer.acknowledgement({1, 2, 5, 9}, 1500)),
-    ("short message, short message, receipts", peer.frame(1, 6, counted(b"a")) + peer.frame(1, 7, counted(b"b")) + peer.frame(3, 8)),
+    ("short message, short message, acknowledgements", peer.frame(1, 6, counted(b"a")) + peer.frame(1, 7, counted(b"b")) + peer.frame(3, 8)),
     ("ack connection, close code", peer.frame(0, 0, struct.pack("<I", 1) + counted(b"done")) + peer.frame(10, 0, struct.pack("<Q", 42))),
 ]
 
@@ -144,12 +144,12 @@ class Dissector(unittest.TestCase):
         self.assertEqual(rows, [["Godwit", info] for info in self.infos])
 
     def test_fields_have_the_values_that_were_sent(self):
-        rows = self.fields(self.keylog, "godwit.message", "godwit.receipt", "godwit.stream", "godwit.payload", "godwit.ack.error",
+        rows = self.fields(self.keylog, "godwit.message", "godwit.acknowledgement", "godwit.stream", "godwit.payload", "godwit.ack.error",
                            "godwit.generation", "godwit.code", "godwit.metadata", "godwit.ack.observed6")
-        hello, fragment, receipts = rows[3], rows[5], rows[6]
+        hello, fragment, acknowledgements = rows[3], rows[5], rows[6]
         self.assertEqual((hello[1], hello[3]), ("7,8", b"hello".hex()))
         self.assertEqual((fragment[2], fragment[7]), ("0x80000005", "112233"))
-        self.assertEqual(receipts[1], "1,2,300")
+        self.assertEqual(acknowledgements[1], "1,2,300")
         self.assertEqual(rows[2][4], "remote is using a different protocol version")
         self.assertEqual(rows[1][8], "2001:db8::1")
         closing = rows[len(self.infos) - 5]

@@ -27,7 +27,7 @@ CORE_FORBIDDEN_TEXT = [
     (re.compile(r"\bstd::(thread|mutex|atomic)\b"), "a thread primitive"),
     (re.compile(r"\bthread_local\b"), "thread-local state"),
 ]
-# Where a preprocessor condition is the design: the mark macro, what a sanitizer offers, and choosing a library that may be absent.
+# Where a preprocessor condition is the design: the probe macro, what a sanitizer offers, and choosing a library that may be absent.
 CONDITIONS_ALLOWED = {"src/trace/cost.h", "src/base/poison.h"}
 CONDITIONS_ALLOWED_FOLDERS = {"crypto"}
 MAX_LINES = 500

@@ -19,7 +19,7 @@ import sys
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9]*(?:-[a-z0-9]+)*\b")
 LISTED = re.compile(r"^  ((?:-\w,)?--[\w-]+|-\w)\b", re.M)
 # A command as documents show it, up to a pipe, a comment or the end of the code.
-COMMAND = re.compile(r"\bgodwit(?:-counted|-marked)? +((?:[a-z]+)(?: +(?:server|client|run|replay|table|soak|shrink))?)\b([^`\n|#]*)")
+COMMAND = re.compile(r"\bgodwit(?:-counted|-probed)? +((?:[a-z]+)(?: +(?:server|client|run|replay|table|soak|shrink))?)\b([^`\n|#]*)")
 # Options of programs that are not part of this tree.
 OTHERS = {
     "--preset", "--build", "--install", "--prefix", "--target", "--test-dir", "--output-on-failure", "--version", "--help",
@@ -34,7 +34,7 @@ program's; `tools/check_options.py --write build/dev/godwit` writes this page.
 
 
 # Options that --help leaves out on purpose, and documents may name: for tests and comparisons.
-HIDDEN = {"--soft-packet-limit", "--copying-cipher", "--receipts-per-packet"}
+HIDDEN = {"--dial", "--soft-packet-limit", "--copying-cipher", "--acks-per-packet"}
 
 
 def help_of(program: str, command: list[str]) -> str:

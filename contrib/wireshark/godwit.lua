@@ -305,7 +305,7 @@ godwit.prefs.keylog = Pref.string("Key log", "", "File with GODWIT_KEY and GODWI
 godwit.prefs.port = Pref.uint("UDP port", 31337, "Datagrams of this port are dissected; of others those that look like an intro")
 
 local types = { [1] = "intro", [2] = "packet" }
-local variants = { [0] = "ack connection", [1] = "short message", [2] = "stream fragment", [3] = "receipts", [4] = "ping",
+local variants = { [0] = "ack connection", [1] = "short message", [2] = "stream fragment", [3] = "acknowledgements", [4] = "ping",
   [5] = "pong", [6] = "ack connection 2", [7] = "upgrade", [8] = "path challenge", [9] = "path response", [10] = "close code",
   [11] = "connection credit", [12] = "stream credit", [13] = "stream reset", [14] = "stream stop", [15] = "stream end",
   [16] = "size probe", [17] = "size answer", [18] = "acknowledgement" }
@@ -321,8 +321,8 @@ local F = {
   generation = ProtoField.uint32("godwit.generation", "Key generation"),
   number = ProtoField.uint64("godwit.number", "Packet number"),
   id = ProtoField.uint32("godwit.id", "Packet id"),
-  receipts = ProtoField.uint64("godwit.receipts", "Receipts"),
-  receipt = ProtoField.uint32("godwit.receipt", "Receipt"),
+  acknowledgements = ProtoField.uint64("godwit.acknowledgements", "Acknowledgements"),
+  acknowledgement = ProtoField.uint32("godwit.acknowledgement", "Acknowledgement"),
   largest = ProtoField.uint64("godwit.acknowledged.largest", "Highest packet number"),
   delay = ProtoField.uint32("godwit.acknowledged.delay", "Delay in microseconds"),
   gap = ProtoField.uint32("godwit.acknowledged.gap", "Missing numbers"),
@@ -439,9 +439,9 @@ local function message(r, tree, names)
   local begin = r.at
   local branch = tree:add(godwit, r.tvb:range(begin), "Message")
   add(branch, F.id, r:take(4))
-  local receipts = u64(add(branch, F.receipts, r:take(8)))
-  if receipts > r.tvb:len() / 4 then error("receipts") end
-  for _ = 1, receipts do add(branch, F.receipt, r:take(4)) end
+  local acknowledgements = u64(add(branch, F.acknowledgements, r:take(8)))
+  if acknowledgements > r.tvb:len() / 4 then error("acknowledgements") end
+  for _ = 1, acknowledgements do add(branch, F.acknowledgement, r:take(4)) end
   local variant = add(branch, F.variant, r:take(4)):le_uint()
   if not fields_of[variant] then error("variant") end
   fields_of[variant](r, branch)

@@ -3,7 +3,7 @@
 // fork(): in a child, poll_transmit() aborts, as the parent goes on with the same keys and nonces.
 //
 //   on input:        receive(now, …), or handle_timeout(now) when next_timeout() has come
-//   after any input: while (event = poll_event()) …;  while (run = poll_transmit(now)) send it
+//   after any input: while (event = poll_event()) …;  while (batch = poll_transmit(now)) send it
 #pragma once
 
 #include <memory>
@@ -109,7 +109,7 @@ class Endpoint {
   // A number of the application's, which comes with each event of the connection. Errors: kNotFound.
   [[nodiscard]] Result<void> set_user_data(ConnectionId connection, std::uint64_t user_data);
 
-  // The next run to send, valid until the next call with its bytes. Null when there is nothing to send now.
+  // The next batch to send, valid until the next call with its bytes. Null when there is nothing to send now.
   [[nodiscard]] const Transmit* poll_transmit(Duration now);
   // What happened next, valid until the next call; its bytes until this has returned null. Null when nothing has.
   [[nodiscard]] const Event* poll_event();

@@ -25,7 +25,6 @@ extern "C" {
 /* <cdef> What stands between these marks is read by the Python binding as well. */
 
 /* ---- Results ---- */
-
 /* What a call came to. */
 typedef enum godwit_status {
   GODWIT_OK = 0,               /* it worked */
@@ -51,14 +50,12 @@ const char* godwit_version(void);
 uint32_t godwit_version_number(void);
 
 /* ---- Keys ---- */
-
 /* 32 bytes from the system's generator. */
 godwit_status godwit_generate_key(uint8_t secret[32]);
 /* The 64 hexadecimal digits of a secret key's public half, and a zero. */
 godwit_status godwit_public_key(const uint8_t secret[32], char text[65]);
 
 /* ---- Tickets ---- */
-
 /* How to reach a peer, as one word that people pass on (docs/tickets.md). Texts end with a zero. */
 typedef struct godwit_ticket {
   size_t size;                      /* of this structure, as the program knows it */
@@ -80,7 +77,6 @@ godwit_status godwit_ticket_parse(const char* text, godwit_ticket* ticket);
 godwit_status godwit_ticket_format(const godwit_ticket* ticket, char* text, size_t capacity);
 
 /* ---- Addresses ---- */
-
 /* A UDP address: IPv4 in the first four octets. It stays as it is. */
 typedef struct godwit_address {
   uint8_t octets[16]; /* in network order */
@@ -99,7 +95,6 @@ godwit_status godwit_address_format(const godwit_address* address, char* text, s
 godwit_status godwit_resolve(const char* name_and_port, char (*addresses)[64], size_t capacity, size_t* count);
 
 /* ---- Options ---- */
-
 /* Set by godwit_options_init(), then changed as wanted. Texts are read during the call that takes the options. */
 typedef struct godwit_options {
   size_t size; /* of this structure, as the program knows it */
@@ -163,7 +158,6 @@ typedef struct godwit_send_options {
 void godwit_send_options_init(godwit_send_options* options, size_t size);
 
 /* ---- Events ---- */
-
 typedef uint64_t godwit_connection; /* never 0, never reused */
 typedef uint64_t godwit_message;    /* never 0, never reused on its connection */
 
@@ -232,7 +226,6 @@ typedef struct godwit_event {
 } godwit_event;
 
 /* ---- Counters ---- */
-
 /* Set `size` to sizeof(godwit_statistics) before the call; as much is filled in. */
 typedef struct godwit_statistics {
   /* As the members of godwit::v1::Statistics (types.h); times are nanoseconds, texts end with a zero. */
@@ -298,7 +291,6 @@ typedef struct godwit_piece {
 } godwit_piece;
 
 /* ---- A peer with its own event loop ---- */
-
 typedef struct godwit_node godwit_node;
 /* Called on the thread that runs the node. Every function of the node may be called in it but destroy, run and turn. */
 typedef void (*godwit_handler)(godwit_node* node, const godwit_event* event, void* context);
@@ -417,7 +409,6 @@ void godwit_node_wake(godwit_node* node);
 godwit_status godwit_node_post(godwit_node* node, void (*call)(godwit_node* node, void* context), void* context);
 
 /* ---- The transport without I/O ---- */
-
 typedef struct godwit_endpoint godwit_endpoint;
 
 /* One peer's datagrams end to end, each of `segment_size` bytes, the last one perhaps shorter: what UDP_SEGMENT takes.

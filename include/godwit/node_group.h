@@ -76,8 +76,8 @@ class NodeGroup {
 
   // Ends run(). This and what follows may be called from any thread, also before run().
   void stop();
-  // Dials on the shard that the peer belongs to; `then` gets that shard and the connection. kWouldBlock when too many
-  // calls wait.
+  // Connects on the shard that the peer belongs to; `then` gets that shard and the connection. kWouldBlock when too
+  // many calls wait.
   [[nodiscard]] Result<void> connect(std::string_view address, std::string_view public_key,
                                      std::function<void(Node&, Result<ConnectionId>)> then);
   // Closes all connections; run() returns when every peer has answered, or `longest` after this call. Without effect

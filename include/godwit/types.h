@@ -134,8 +134,8 @@ struct Options {
   // Bytes of the largest datagram of an extended session, 1200 to 8900: what this side takes, and sends where the peer
   // takes it and the path has carried a probe of that size. 1200: no larger one, and no probes.
   std::size_t max_datagram_bytes = 8900;
-  // A dialled peer must prove the public key it was dialled by, or is not connected to. When false, whoever can answer
-  // from the dialled address may receive what was sent before Event::authenticated told otherwise.
+  // The peer of connect() must prove the public key that was asked for, or there is no connection. When false, whoever
+  // can answer from the address of the peer may receive what was sent before Event::authenticated told otherwise.
   bool require_authenticated_peer = true;
   // Messages above 1106 bytes arrive as kChunk events as they come in, instead of one kMessage when complete.
   bool stream_in_chunks = false;

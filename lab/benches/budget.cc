@@ -35,45 +35,46 @@ std::optional<double> limit_of(const measure::Json& allowed, const std::string& 
 }
 
 // By build; an empty object where `budget` has none.
-measure::Json instructions_in(const measure::Json& budget, const std::string& row) {
+measure::Json instructions_in(const measure::Json& budget, const std::string& bench_case) {
   const measure::Json nothing = measure::Json::object();
-  return budget.value("rows", nothing).value(row, nothing).value(kInstructions, nothing);
+  return budget.value("cases", nothing).value(bench_case, nothing).value(kInstructions, nothing);
 }
 
-// Pure computation and virtual time, and the back ends by themselves, whose system calls follow from the runs.
-bool has_exact_counts(const Row& row) {
-  return row.level() <= 1 || row.name.starts_with("level2/backend/") || row.name == "level3/connections/idle/1000";
+// Pure computation and virtual time, and the back ends by themselves, whose system calls follow from the batches.
+bool has_exact_counts(const Case& bench_case) {
+  return bench_case.level() <= 1 || bench_case.name.starts_with("level2/backend/") ||
+         bench_case.name == "level3/connections/idle/1000";
 }
 
 }  // namespace
 
-CountTable count_all(const std::vector<const Row*>& rows, std::vector<std::string>& failures) {
+CountTable count_all(const std::vector<const Case*>& cases, std::vector<std::string>& failures) {
   CountTable table;
-  for (const Row* row : rows) {
-    if (!has_exact_counts(*row)) continue;
-    const Repetition repetition =
-        execute(*row, {.iterations = row->name.find("handshake") != std::string::npos ? 16 : kFixedOperations});
+  for (const Case* bench_case : cases) {
+    if (!has_exact_counts(*bench_case)) continue;
+    const Repetition repetition = execute(
+        *bench_case, {.iterations = bench_case->name.find("handshake") != std::string::npos ? 16 : kFixedOperations});
     if (!repetition.outcome.skipped.empty()) continue;
     if (!repetition.error.empty() || !repetition.outcome.verified) {
-      failures.push_back(row->name + ": " +
+      failures.push_back(bench_case->name + ": " +
                          (repetition.error.empty() ? "not verified: " + repetition.outcome.proof : repetition.error));
       continue;
     }
-    for (const auto& [name, value] : repetition.outcome.counts) table[row->name][name] = value;
+    for (const auto& [name, value] : repetition.outcome.counts) table[bench_case->name][name] = value;
   }
   return table;
 }
 
-int run_under_callgrind(const std::vector<const Row*>& rows, int repeat_every) {
-  for (const Row* row : rows) {
+int run_under_callgrind(const std::vector<const Case*>& cases, int repeat_every) {
+  for (const Case* bench_case : cases) {
     const Repetition repetition =
-        execute(*row, {.iterations = 1, .mode = RunMode::kInstructions, .repeat_every = repeat_every});
-    if (!repetition.error.empty()) put(stderr, "{}: {}\n", row->name, repetition.error);
+        execute(*bench_case, {.iterations = 1, .mode = RunMode::kInstructions, .repeat_every = repeat_every});
+    if (!repetition.error.empty()) put(stderr, "{}: {}\n", bench_case->name, repetition.error);
   }
   return 0;
 }
 
-Result<CountTable> count_instructions_of(const std::string& program, const std::vector<const Row*>& rows,
+Result<CountTable> count_instructions_of(const std::string& program, const std::vector<const Case*>& cases,
                                          const InstructionOptions& options) {
   if (std::system("valgrind --version >/dev/null 2>&1") != 0)
     return failure(ErrorCode::kUnsupported, "valgrind is not installed");
@@ -81,12 +82,12 @@ Result<CountTable> count_instructions_of(const std::string& program, const std::
   if (mkdtemp(pattern.data()) == nullptr) return failure(ErrorCode::kSystem, "no temporary folder");
   const std::filesystem::path folder = pattern;
   std::string names;
-  for (const Row* row : rows) {
-    if (row->level() <= options.highest_level && !row->whole) names += row->name + "\n";
+  for (const Case* bench_case : cases) {
+    if (bench_case->level() <= options.highest_level && !bench_case->whole) names += bench_case->name + "\n";
   }
-  std::ofstream(folder / "rows") << names;
+  std::ofstream(folder / "cases") << names;
   const std::string command = fmt::format(
-      "valgrind -q --tool=callgrind --collect-atstart=no --callgrind-out-file={}/out '{}' --under-callgrind {}/rows "
+      "valgrind -q --tool=callgrind --collect-atstart=no --callgrind-out-file={}/out '{}' --under-callgrind {}/cases "
       "--repeat-every {} >/dev/null 2>{}/log",
       folder.string(), program, folder.string(), options.repeat_every, folder.string());
   const int code = std::system(command.c_str());
@@ -113,7 +114,7 @@ Result<CountTable> count_instructions_of(const std::string& program, const std::
 
 measure::Json budget_to_json(const CountTable& counts, const measure::Json& former) {
   const std::string build = build_of();
-  measure::Json rows = measure::Json::object();
+  measure::Json cases = measure::Json::object();
   for (const auto& [name, values] : counts) {
     measure::Json entry = measure::Json::object();
     for (const auto& [count, value] : values) {
@@ -122,28 +123,28 @@ measure::Json budget_to_json(const CountTable& counts, const measure::Json& form
     measure::Json instructions = instructions_in(former, name);
     if (const auto own = values.find(kInstructions); own != values.end()) instructions[build] = own->second;
     if (!instructions.empty()) entry[kInstructions] = std::move(instructions);
-    rows[name] = std::move(entry);
+    cases[name] = std::move(entry);
   }
-  return {{"schema", "godwit-budget"}, {"schema_version", 2}, {"rows", std::move(rows)}};
+  return {{"schema", "godwit-budget"}, {"schema_version", 3}, {"cases", std::move(cases)}};
 }
 
 std::vector<std::string> check_budget(const measure::Json& budget, const CountTable& counts,
                                       std::vector<std::string>& notes, double tolerance) {
   std::vector<std::string> problems;
-  const auto rows = budget.find("rows");
-  if (rows == budget.end() || !rows->is_object()) return {"the budget has no rows"};
+  const auto cases = budget.find("cases");
+  if (cases == budget.end() || !cases->is_object()) return {"the budget has no cases"};
   const std::string build = build_of();
   std::size_t compared = 0;
   std::size_t instructions_compared = 0;
   for (const auto& [name, values] : counts) {
-    const auto row = rows->find(name);
-    if (row == rows->end()) {
+    const auto bench_case = cases->find(name);
+    if (bench_case == cases->end()) {
       notes.push_back(name + " is not in the budget");
       continue;
     }
     for (const auto& [count, value] : values) {
-      const auto allowed = row->find(count);
-      const auto most = allowed == row->end() ? std::nullopt : limit_of(*allowed, build);
+      const auto allowed = bench_case->find(count);
+      const auto most = allowed == bench_case->end() ? std::nullopt : limit_of(*allowed, build);
       if (!most) continue;
       const bool instructions = count == kInstructions;
       // A full socket buffer may cost a send call more now and then; everything else is exact.
@@ -154,7 +155,7 @@ std::vector<std::string> check_budget(const measure::Json& budget, const CountTa
     }
   }
   if (compared == 0) problems.emplace_back("nothing was compared");
-  notes.push_back(fmt::format("{} counts compared, and the instructions of {} rows", compared, instructions_compared));
+  notes.push_back(fmt::format("{} counts compared, and the instructions of {} cases", compared, instructions_compared));
   if (instructions_compared == 0) notes.push_back("the budget has no instructions of this build: " + build);
   return problems;
 }

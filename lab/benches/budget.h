@@ -12,23 +12,24 @@
 
 namespace godwit::bench {
 
-// Counts of one row by name: "allocations", "wire_bytes", "send_calls", "instructions".
+// Counts of one case by name: "allocations", "wire_bytes", "send_calls", "instructions".
 using Counts = std::map<std::string, double>;
 using CountTable = std::map<std::string, Counts>;
 
-// Runs each row whose counts are exact once, in this process, with a fixed number of operations: levels 0 and 1, the
+// Runs each case whose counts are exact once, in this process, with a fixed number of operations: levels 0 and 1, the
 // back ends by themselves, idle connections.
-[[nodiscard]] CountTable count_all(const std::vector<const Row*>& rows, std::vector<std::string>& failures);
+[[nodiscard]] CountTable count_all(const std::vector<const Case*>& cases, std::vector<std::string>& failures);
 
 struct InstructionOptions {
-  int highest_level = 0;  // rows above it are left out; whole runs always
+  int highest_level = 0;  // cases above it are left out; whole runs always
   int repeat_every = 0;   // the injected slow-down of the program
 };
 // Instructions of one operation through callgrind; kUnsupported where valgrind is missing.
-[[nodiscard]] Result<CountTable> count_instructions_of(const std::string& program, const std::vector<const Row*>& rows,
+[[nodiscard]] Result<CountTable> count_instructions_of(const std::string& program,
+                                                       const std::vector<const Case*>& cases,
                                                        const InstructionOptions& options = {});
 // The side that runs under callgrind.
-int run_under_callgrind(const std::vector<const Row*>& rows, int repeat_every);
+int run_under_callgrind(const std::vector<const Case*>& cases, int repeat_every);
 
 // `former` is the budget that stands: instructions of other builds (compiler, build type, vectors) are kept from it.
 [[nodiscard]] measure::Json budget_to_json(const CountTable& counts, const measure::Json& former);

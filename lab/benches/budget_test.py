@@ -1,4 +1,4 @@
-"""The gate on the gate: a budget below what a row needs must be refused, by the name of the row and of the count.
+"""The gate on the gate: a budget below what a case needs must be refused, by the name of the case and of the count.
 
     budget_test.py TRANSPORT_PERF BUDGET
 """
@@ -9,19 +9,19 @@ import subprocess
 import sys
 import tempfile
 
-ROW = "level0/decode/fragment-metadata"
+CASE = "level0/decode/fragment-metadata"
 
 
 def main() -> int:
     program, path = sys.argv[1:]
     budget = json.loads(pathlib.Path(path).read_text())
-    row = budget["rows"][ROW]
-    row["allocations"] = -1
-    row["instructions"] = {build: count * 0.9 for build, count in row["instructions"].items()}
+    entry = budget["cases"][CASE]
+    entry["allocations"] = -1
+    entry["instructions"] = {build: count * 0.9 for build, count in entry["instructions"].items()}
     with tempfile.NamedTemporaryFile("w", suffix=".json") as lowered:
         json.dump(budget, lowered)
         lowered.flush()
-        run = subprocess.run([program, ROW, "--instructions", "--check-budget", lowered.name],
+        run = subprocess.run([program, CASE, "--instructions", "--check-budget", lowered.name],
                              capture_output=True, text=True, check=False)
     print(run.stdout + run.stderr, end="")
     over = [line for line in run.stderr.splitlines() if line.startswith("OVER BUDGET")]

@@ -1,5 +1,5 @@
-// A server and a client of real sockets for one row of levels 2 and 3: set up, fed, drained and judged the same way in
-// each. Around node_pair.h, which knows nothing of rows.
+// A server and a client of real sockets for one case of levels 2 and 3: set up, fed, drained and verified the same way
+// in each. Around node_pair.h, which knows nothing of cases.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ struct ConnectedPair {
 
 struct PairOptions {
   BackendKind backend = BackendKind::kAuto;
-  std::size_t batch = 64;       // datagrams a run, at most
+  std::size_t batch = 64;       // datagrams a batch, at most
   std::size_t connections = 1;  // that are up before anything is measured
   BenchServer::Options server{};
 };

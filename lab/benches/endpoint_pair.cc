@@ -27,19 +27,19 @@ EndpointNet::EndpointNet(const Config& config, std::size_t connections, trace::S
   client_ = std::make_unique<Endpoint>(config, *KeyPair::generate(random_), random_, sink);
 }
 
-std::optional<ConnectionId> EndpointNet::dial(std::size_t index) {
-  const auto dialled = client_->connect(now_, server_address(index), server_keys_.public_key());
-  if (!dialled) return std::nullopt;
-  return *dialled;
+std::optional<ConnectionId> EndpointNet::initiate(std::size_t index) {
+  const auto started = client_->connect(now_, server_address(index), server_keys_.public_key());
+  if (!started) return std::nullopt;
+  return *started;
 }
 
 bool EndpointNet::connect() {
-  // Admission meters asymmetric work by time: a thousand dials a second are within its bounds.
+  // Admission meters asymmetric work by time: a thousand attempts a second are within its bounds.
   constexpr std::size_t kAtOnce = 64;
   for (std::size_t i = 0; i < wanted_; ++i) {
-    const auto dialled = dial(i);
-    if (!dialled) return false;
-    connections_.push_back(*dialled);
+    const auto started = initiate(i);
+    if (!started) return false;
+    connections_.push_back(*started);
     if ((i + 1) % kAtOnce != 0 && i + 1 != wanted_) continue;
     for (int round = 0; round < 8; ++round) exchange(8ms);
   }
@@ -51,15 +51,15 @@ bool EndpointNet::flush(Endpoint& from, Endpoint& to, std::uint16_t from_port) {
   while (true) {
     buffer_.reset();
     bool full = false;
-    while (auto run = from.poll_transmit(now_, buffer_)) {
+    while (auto batch = from.poll_transmit(now_, buffer_)) {
       any = true;
       full = true;
-      datagrams += run->segment_count();
-      wire_bytes += run->bytes.size();
-      const DatagramBatch arriving{.local = run->remote,
-                                   .remote = run->remote.with_port(from_port),
-                                   .bytes = run->bytes,
-                                   .segment_size = run->segment_size};
+      datagrams += batch->segment_count();
+      wire_bytes += batch->bytes.size();
+      const DatagramBatch arriving{.local = batch->remote,
+                                   .remote = batch->remote.with_port(from_port),
+                                   .bytes = batch->bytes,
+                                   .segment_size = batch->segment_size};
       to.receive(now_, arriving);
       collect(to);
     }

@@ -1,5 +1,5 @@
 // Two endpoints in memory with any number of connections between them, datagrams handed over at once: the whole core
-// without kernel and clock. Time is virtual, so that counts are exact. Used by level 1 and by the rows of level 3 that
+// without kernel and clock. Time is virtual, so that counts are exact. Used by level 1 and by the cases of level 3 that
 // watch idle connections.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace godwit::bench {
 
-// Rows come in both forms of a session; those of the extended one have this behind their names and titles.
+// Cases come in both forms of a session; those of the extended one have this behind their names and titles.
 [[nodiscard]] constexpr std::string_view form_suffix(ExtendedPolicy extended) {
   return extended == ExtendedPolicy::kOff ? "" : "-extended";
 }
@@ -24,10 +24,10 @@ class EndpointNet {
  public:
   explicit EndpointNet(const Config& config, std::size_t connections = 1, trace::Sink* sink = nullptr);
 
-  // Dials every connection and runs until all are established. False when one is not.
+  // Opens every connection and runs until all are established. False when one is not.
   [[nodiscard]] bool connect();
-  // Dials one more address, by its number; not awaited.
-  [[nodiscard]] std::optional<ConnectionId> dial(std::size_t index);
+  // Connects to one more address, by its number; not awaited.
+  [[nodiscard]] std::optional<ConnectionId> initiate(std::size_t index);
   // Time goes on by `step`; due timers run, and datagrams move both ways until none is left. True when any did.
   bool exchange(Duration step = std::chrono::microseconds(100));
   // Goes straight to the next timer of either side, as an idle loop sleeps; false when there is none before `end`.

@@ -31,11 +31,11 @@ std::vector<std::uint8_t> random_bytes(std::size_t size, std::uint64_t seed) {
   return bytes;
 }
 
-void cipher_row(Rows& rows, CipherKind kind, std::size_t size, bool seals) {
-  Row row{.name = fmt::format("level0/{}/{}/{}", seals ? "seal" : "open", cipher_name(kind), size),
-          .title = fmt::format("AES-128-GCM, {} {} bytes, key expanded once", seals ? "seal" : "open", size),
-          .parameters = {{"cipher", std::string(cipher_name(kind))}, {"bytes", std::to_string(size)}}};
-  row.body = [kind, size, seals](Bench& bench) {
+void cipher_case(Cases& cases, CipherKind kind, std::size_t size, bool seals) {
+  Case bench_case{.name = fmt::format("level0/{}/{}/{}", seals ? "seal" : "open", cipher_name(kind), size),
+                  .title = fmt::format("AES-128-GCM, {} {} bytes, key expanded once", seals ? "seal" : "open", size),
+                  .parameters = {{"cipher", std::string(cipher_name(kind))}, {"bytes", std::to_string(size)}}};
+  bench_case.body = [kind, size, seals](Bench& bench) {
     if (!cipher_available(kind)) {
       bench.outcome.skipped = fmt::format("{} is not available on this processor", cipher_name(kind));
       return;
@@ -75,7 +75,7 @@ void cipher_row(Rows& rows, CipherKind kind, std::size_t size, bool seals) {
       });
     }
   };
-  rows.push_back(std::move(row));
+  cases.push_back(std::move(bench_case));
 }
 
 // Full packets of one connection, some at a time. The tables of the batch kernels are there, as on a connection that
@@ -145,86 +145,88 @@ class BatchFixture {
   std::array<PacketToOpen, kMost> to_open_;
 };
 
-void batch_rows(Rows& rows) {
+void batch_cases(Cases& cases) {
   for (const CipherKind kind : {CipherKind::kOpenssl, CipherKind::kIpsecMb, CipherKind::kIpsecMbAvx2,
                                 CipherKind::kBatchAvx512, CipherKind::kBatchAvx2, CipherKind::kBatchAesni}) {
     for (const std::size_t count : {1UL, 4UL, 16UL, 43UL, 64UL}) {
       for (const bool seals : {true, false}) {
         const char* const verb = seals ? "seal" : "open";
-        rows.push_back({.name = fmt::format("level0/{}-batch/{}/{}", verb, cipher_name(kind), count),
-                        .title = fmt::format("AES-128-GCM, {} a full packet, {} at a time", verb, count),
-                        .parameters = {{"cipher", std::string(cipher_name(kind))}, {"batch", std::to_string(count)}},
-                        .body = [kind, count, seals](Bench& bench) {
-                          if (!cipher_available(kind)) {
-                            bench.outcome.skipped =
-                                fmt::format("{} is not available on this processor", cipher_name(kind));
-                            return;
-                          }
-                          BatchFixture batch(kind);
-                          bench.outcome.verified = batch.verify();
-                          bench.outcome.proof = "opens to what was sealed, and not with a bit changed";
-                          bench.outcome.bytes = BatchFixture::kText;
-                          bench.outcome.per = static_cast<double>(count);
-                          if (seals) {
-                            bench.measure([&] { benchmark::DoNotOptimize(batch.seal(count)); });
-                          } else {
-                            bench.measure([&] { batch.open(count); });
-                          }
-                        }});
+        cases.push_back({.name = fmt::format("level0/{}-batch/{}/{}", verb, cipher_name(kind), count),
+                         .title = fmt::format("AES-128-GCM, {} a full packet, {} at a time", verb, count),
+                         .parameters = {{"cipher", std::string(cipher_name(kind))}, {"batch", std::to_string(count)}},
+                         .body = [kind, count, seals](Bench& bench) {
+                           if (!cipher_available(kind)) {
+                             bench.outcome.skipped =
+                                 fmt::format("{} is not available on this processor", cipher_name(kind));
+                             return;
+                           }
+                           BatchFixture batch(kind);
+                           bench.outcome.verified = batch.verify();
+                           bench.outcome.proof = "opens to what was sealed, and not with a bit changed";
+                           bench.outcome.bytes = BatchFixture::kText;
+                           bench.outcome.per = static_cast<double>(count);
+                           if (seals) {
+                             bench.measure([&] { benchmark::DoNotOptimize(batch.seal(count)); });
+                           } else {
+                             bench.measure([&] { batch.open(count); });
+                           }
+                         }});
       }
     }
   }
 }
 
 // A whole packet as the transport makes it: header, payload from the application, option byte, envelope.
-void packet_rows(Rows& rows) {
-  rows.push_back({.name = "level0/packet/seal-whole-batch",
-                  .title = "full packets that lie whole in their datagrams, sealed 43 at a time",
-                  .parameters = {{"batch", "43"}},
-                  .body = [](Bench& bench) {
-                    BatchFixture batch(preferred_cipher());
-                    batch.hold_whole();
-                    bench.outcome.verified = batch.seal_and_open_all();
-                    bench.outcome.proof = "all authenticate";
-                    bench.outcome.bytes = BatchFixture::kText;
-                    bench.outcome.per = 43;
-                    bench.measure([&] { benchmark::DoNotOptimize(batch.seal(43)); });
-                  }});
-  rows.push_back({.name = "level0/packet/copy-then-seal",
-                  .title = "one full packet: payload copied behind the header, then sealed in place",
-                  .parameters = {{"bytes", "1130"}},
-                  .body = [](Bench& bench) {
-                    DeterministicRandom random(7);
-                    PacketSealer sealer(make_packet_cipher(preferred_cipher(), SymmetricKey::generate(random)), random);
-                    const auto payload = random_bytes(1130, 1);
-                    std::vector<std::uint8_t> datagram(1200);
-                    bench.outcome.verified = sealer.seal_in_place(datagram);
-                    bench.outcome.proof = "sealed";
-                    bench.outcome.bytes = 1130;
-                    bench.measure([&] {
-                      std::memcpy(datagram.data() + kEnvelopePrefix + 40, payload.data(), payload.size());
-                      benchmark::DoNotOptimize(sealer.seal_in_place(datagram));
-                    });
-                  }});
-  rows.push_back({.name = "level0/packet/seal-pieces",
-                  .title = "one full packet: payload read once, from where the application holds it",
-                  .parameters = {{"bytes", "1130"}},
-                  .body = [](Bench& bench) {
-                    DeterministicRandom random(7);
-                    PacketSealer sealer(make_packet_cipher(preferred_cipher(), SymmetricKey::generate(random)), random);
-                    const auto payload = random_bytes(1130, 1);
-                    const std::array<std::uint8_t, 40> head{};
-                    const std::array<std::uint8_t, 1> tail{};
-                    std::vector<std::uint8_t> datagram(1200);
-                    bench.outcome.verified = sealer.seal_pieces(head, payload, tail, datagram) == 1200;
-                    bench.outcome.proof = "sealed to 1200 bytes";
-                    bench.outcome.bytes = 1130;
-                    bench.measure([&] { benchmark::DoNotOptimize(sealer.seal_pieces(head, payload, tail, datagram)); });
-                  }});
+void packet_cases(Cases& cases) {
+  cases.push_back({.name = "level0/packet/seal-whole-batch",
+                   .title = "full packets that lie whole in their datagrams, sealed 43 at a time",
+                   .parameters = {{"batch", "43"}},
+                   .body = [](Bench& bench) {
+                     BatchFixture batch(preferred_cipher());
+                     batch.hold_whole();
+                     bench.outcome.verified = batch.seal_and_open_all();
+                     bench.outcome.proof = "all authenticate";
+                     bench.outcome.bytes = BatchFixture::kText;
+                     bench.outcome.per = 43;
+                     bench.measure([&] { benchmark::DoNotOptimize(batch.seal(43)); });
+                   }});
+  cases.push_back({.name = "level0/packet/copy-then-seal",
+                   .title = "one full packet: payload copied behind the header, then sealed in place",
+                   .parameters = {{"bytes", "1130"}},
+                   .body = [](Bench& bench) {
+                     DeterministicRandom random(7);
+                     PacketSealer sealer(make_packet_cipher(preferred_cipher(), SymmetricKey::generate(random)),
+                                         random);
+                     const auto payload = random_bytes(1130, 1);
+                     std::vector<std::uint8_t> datagram(1200);
+                     bench.outcome.verified = sealer.seal_in_place(datagram);
+                     bench.outcome.proof = "sealed";
+                     bench.outcome.bytes = 1130;
+                     bench.measure([&] {
+                       std::memcpy(datagram.data() + kEnvelopePrefix + 40, payload.data(), payload.size());
+                       benchmark::DoNotOptimize(sealer.seal_in_place(datagram));
+                     });
+                   }});
+  cases.push_back(
+      {.name = "level0/packet/seal-pieces",
+       .title = "one full packet: payload read once, from where the application holds it",
+       .parameters = {{"bytes", "1130"}},
+       .body = [](Bench& bench) {
+         DeterministicRandom random(7);
+         PacketSealer sealer(make_packet_cipher(preferred_cipher(), SymmetricKey::generate(random)), random);
+         const auto payload = random_bytes(1130, 1);
+         const std::array<std::uint8_t, 40> head{};
+         const std::array<std::uint8_t, 1> tail{};
+         std::vector<std::uint8_t> datagram(1200);
+         bench.outcome.verified = sealer.seal_pieces(head, payload, tail, datagram) == 1200;
+         bench.outcome.proof = "sealed to 1200 bytes";
+         bench.outcome.bytes = 1130;
+         bench.measure([&] { benchmark::DoNotOptimize(sealer.seal_pieces(head, payload, tail, datagram)); });
+       }});
 }
 
-void nonce_rows(Rows& rows) {
-  rows.push_back(
+void nonce_cases(Cases& cases) {
+  cases.push_back(
       {.name = "level0/nonce/counter", .title = "next nonce: a counter from a random start", .body = [](Bench& bench) {
          DeterministicRandom random(7);
          NonceCounter nonces(random);
@@ -232,141 +234,143 @@ void nonce_rows(Rows& rows) {
          bench.outcome.proof = "differs from the one before";
          bench.measure([&] { benchmark::DoNotOptimize(nonces.next()); });
        }});
-  rows.push_back({.name = "level0/nonce/random",
-                  .title = "next nonce: twelve bytes of the system's generator, as the analysed original drew them",
-                  .body = [](Bench& bench) {
-                    SystemRandom random;
-                    Nonce one;
-                    Nonce other;
-                    random.fill(one.bytes);
-                    random.fill(other.bytes);
-                    bench.outcome.verified = one != other;
-                    bench.outcome.proof = "differs from the one before";
-                    bench.measure([&] {
-                      random.fill(one.bytes);
-                      benchmark::DoNotOptimize(one);
-                    });
-                  }});
+  cases.push_back({.name = "level0/nonce/random",
+                   .title = "next nonce: twelve bytes of the system's generator, as the analysed original drew them",
+                   .body = [](Bench& bench) {
+                     SystemRandom random;
+                     Nonce one;
+                     Nonce other;
+                     random.fill(one.bytes);
+                     random.fill(other.bytes);
+                     bench.outcome.verified = one != other;
+                     bench.outcome.proof = "differs from the one before";
+                     bench.measure([&] {
+                       random.fill(one.bytes);
+                       benchmark::DoNotOptimize(one);
+                     });
+                   }});
 }
 
-void intro_rows(Rows& rows) {
-  rows.push_back({.name = "level0/intro/x25519", .title = "one shared secret", .body = [](Bench& bench) {
-                    DeterministicRandom random(7);
-                    const KeyPair one = *KeyPair::generate(random);
-                    const KeyPair other = *KeyPair::generate(random);
-                    std::array<std::uint8_t, 32> first{};
-                    std::array<std::uint8_t, 32> second{};
-                    bench.outcome.verified = x25519(one.secret(), other.public_key(), first) &&
-                                             x25519(other.secret(), one.public_key(), second) && first == second;
-                    bench.outcome.proof = "both sides derive the same secret";
-                    bench.measure([&] { benchmark::DoNotOptimize(x25519(one.secret(), other.public_key(), first)); });
-                  }});
+void intro_cases(Cases& cases) {
+  cases.push_back({.name = "level0/intro/x25519", .title = "one shared secret", .body = [](Bench& bench) {
+                     DeterministicRandom random(7);
+                     const KeyPair one = *KeyPair::generate(random);
+                     const KeyPair other = *KeyPair::generate(random);
+                     std::array<std::uint8_t, 32> first{};
+                     std::array<std::uint8_t, 32> second{};
+                     bench.outcome.verified = x25519(one.secret(), other.public_key(), first) &&
+                                              x25519(other.secret(), one.public_key(), second) && first == second;
+                     bench.outcome.proof = "both sides derive the same secret";
+                     bench.measure([&] { benchmark::DoNotOptimize(x25519(one.secret(), other.public_key(), first)); });
+                   }});
   for (const bool seals : {true, false}) {
-    rows.push_back({.name = seals ? "level0/intro/seal" : "level0/intro/open",
-                    .title = seals ? "make an intro: ephemeral key, X25519, ChaCha20-Poly1305" : "open an intro",
-                    .body = [seals](Bench& bench) {
-                      DeterministicRandom random(7);
-                      const KeyPair recipient = *KeyPair::generate(random);
-                      const auto plaintext = random_bytes(24, 1);
-                      std::vector<std::uint8_t> datagram(plaintext.size() + kIntroOverhead);
-                      std::vector<std::uint8_t> opened(plaintext.size());
-                      bool right = seal_intro(recipient.public_key(), SecretKey::generate(random), plaintext, datagram);
-                      right =
-                          open_intro(recipient, datagram, opened) == plaintext.size() && opened == plaintext && right;
-                      bench.outcome.verified = right;
-                      bench.outcome.proof = "opens to what was sealed";
-                      if (seals) {
-                        bench.measure([&] {
-                          const SecretKey ephemeral = SecretKey::generate(random);
-                          benchmark::DoNotOptimize(seal_intro(recipient.public_key(), ephemeral, plaintext, datagram));
-                        });
-                      } else {
-                        bench.measure([&] { benchmark::DoNotOptimize(open_intro(recipient, datagram, opened)); });
-                      }
-                    }});
+    cases.push_back({.name = seals ? "level0/intro/seal" : "level0/intro/open",
+                     .title = seals ? "make an intro: ephemeral key, X25519, ChaCha20-Poly1305" : "open an intro",
+                     .body = [seals](Bench& bench) {
+                       DeterministicRandom random(7);
+                       const KeyPair recipient = *KeyPair::generate(random);
+                       const auto plaintext = random_bytes(24, 1);
+                       std::vector<std::uint8_t> datagram(plaintext.size() + kIntroOverhead);
+                       std::vector<std::uint8_t> opened(plaintext.size());
+                       bool right =
+                           seal_intro(recipient.public_key(), SecretKey::generate(random), plaintext, datagram);
+                       right =
+                           open_intro(recipient, datagram, opened) == plaintext.size() && opened == plaintext && right;
+                       bench.outcome.verified = right;
+                       bench.outcome.proof = "opens to what was sealed";
+                       if (seals) {
+                         bench.measure([&] {
+                           const SecretKey ephemeral = SecretKey::generate(random);
+                           benchmark::DoNotOptimize(seal_intro(recipient.public_key(), ephemeral, plaintext, datagram));
+                         });
+                       } else {
+                         bench.measure([&] { benchmark::DoNotOptimize(open_intro(recipient, datagram, opened)); });
+                       }
+                     }});
   }
 }
 
 // What handshakes are made of.
-void handshake_rows(Rows& rows) {
-  rows.push_back({.name = "level0/handshake/agreement",
-                  .title = "one agreement with a key pair that is kept",
-                  .body = [](Bench& bench) {
-                    DeterministicRandom random(7);
-                    const KeyPair one = *KeyPair::generate(random);
-                    const KeyPair other = *KeyPair::generate(random);
-                    Secret first;
-                    Secret second;
-                    bench.outcome.verified = one.agree(other.public_key(), first.bytes) &&
-                                             other.agree(one.public_key(), second.bytes) && first.bytes == second.bytes;
-                    bench.outcome.proof = "both sides derive the same secret";
-                    bench.measure([&] { benchmark::DoNotOptimize(one.agree(other.public_key(), first.bytes)); });
-                  }});
-  rows.push_back({.name = "level0/handshake/key-pair", .title = "one ephemeral key pair", .body = [](Bench& bench) {
-                    DeterministicRandom random(7);
-                    const auto pair = KeyPair::generate(random);
-                    Secret public_key;
-                    bench.outcome.verified =
-                        pair && x25519(pair->secret(), PublicKey(std::array<std::uint8_t, 32>{9}), public_key.bytes) &&
-                        std::ranges::equal(pair->public_key().bytes(), public_key.bytes);
-                    bench.outcome.proof = "the public key is the secret times the base point";
-                    bench.measure([&] { benchmark::DoNotOptimize(KeyPair::generate(random).has_value()); });
-                  }});
-  rows.push_back({.name = "level0/handshake/hkdf",
-                  .title = "an agreement mixed into the keys of a handshake: three HMAC-SHA-256",
-                  .body = [](Bench& bench) {
-                    Secret salt;
-                    const SecretPair pair = hkdf_two(salt, salt.bytes);
-                    bench.outcome.verified = pair.first.bytes != pair.second.bytes;
-                    bench.outcome.proof = "two secrets; the vectors of RFC 5869 are a test";
-                    bench.measure([&] { salt = hkdf_two(salt, salt.bytes).first; });
-                  }});
+void handshake_cases(Cases& cases) {
+  cases.push_back({.name = "level0/handshake/agreement",
+                   .title = "one agreement with a key pair that is kept",
+                   .body = [](Bench& bench) {
+                     DeterministicRandom random(7);
+                     const KeyPair one = *KeyPair::generate(random);
+                     const KeyPair other = *KeyPair::generate(random);
+                     Secret first;
+                     Secret second;
+                     bench.outcome.verified = one.agree(other.public_key(), first.bytes) &&
+                                              other.agree(one.public_key(), second.bytes) &&
+                                              first.bytes == second.bytes;
+                     bench.outcome.proof = "both sides derive the same secret";
+                     bench.measure([&] { benchmark::DoNotOptimize(one.agree(other.public_key(), first.bytes)); });
+                   }});
+  cases.push_back({.name = "level0/handshake/key-pair", .title = "one ephemeral key pair", .body = [](Bench& bench) {
+                     DeterministicRandom random(7);
+                     const auto pair = KeyPair::generate(random);
+                     Secret public_key;
+                     bench.outcome.verified =
+                         pair && x25519(pair->secret(), PublicKey(std::array<std::uint8_t, 32>{9}), public_key.bytes) &&
+                         std::ranges::equal(pair->public_key().bytes(), public_key.bytes);
+                     bench.outcome.proof = "the public key is the secret times the base point";
+                     bench.measure([&] { benchmark::DoNotOptimize(KeyPair::generate(random).has_value()); });
+                   }});
+  cases.push_back({.name = "level0/handshake/hkdf",
+                   .title = "an agreement mixed into the keys of a handshake: three HMAC-SHA-256",
+                   .body = [](Bench& bench) {
+                     Secret salt;
+                     const SecretPair pair = hkdf_two(salt, salt.bytes);
+                     bench.outcome.verified = pair.first.bytes != pair.second.bytes;
+                     bench.outcome.proof = "two secrets; the vectors of RFC 5869 are a test";
+                     bench.measure([&] { salt = hkdf_two(salt, salt.bytes).first; });
+                   }});
 }
 
-void route_rows(Rows& rows) {
+void route_cases(Cases& cases) {
   for (const std::uint32_t count : {1U, 100U, 10'000U}) {
-    rows.push_back({.name = fmt::format("level0/route/{}", count),
-                    .title = fmt::format("find a connection by address among {}", count),
-                    .parameters = {{"connections", std::to_string(count)}},
-                    .body = [count](Bench& bench) {
-                      AddressTable table(7);
-                      std::vector<SocketAddress> addresses;
-                      for (std::uint32_t i = 0; i < count; ++i) {
-                        addresses.push_back(
-                            SocketAddress::ipv4({10, static_cast<std::uint8_t>(i >> 16U),
-                                                 static_cast<std::uint8_t>(i >> 8U), static_cast<std::uint8_t>(i)},
-                                                static_cast<std::uint16_t>(1024 + i % 60'000)));
-                        table.insert(addresses.back(), i);
-                      }
-                      bench.outcome.verified = true;
-                      for (std::uint32_t i = 0; i < count; ++i) {
-                        bench.outcome.verified = table.find(addresses[i]) == i && bench.outcome.verified;
-                      }
-                      bench.outcome.proof = "every address leads to its slot";
-                      std::size_t turn = 0;
-                      bench.measure([&] {
-                        turn = (turn + 7919) % count;
-                        benchmark::DoNotOptimize(table.find(addresses[turn]));
-                      });
-                    }});
+    cases.push_back({.name = fmt::format("level0/route/{}", count),
+                     .title = fmt::format("find a connection by address among {}", count),
+                     .parameters = {{"connections", std::to_string(count)}},
+                     .body = [count](Bench& bench) {
+                       AddressTable table(7);
+                       std::vector<SocketAddress> addresses;
+                       for (std::uint32_t i = 0; i < count; ++i) {
+                         addresses.push_back(
+                             SocketAddress::ipv4({10, static_cast<std::uint8_t>(i >> 16U),
+                                                  static_cast<std::uint8_t>(i >> 8U), static_cast<std::uint8_t>(i)},
+                                                 static_cast<std::uint16_t>(1024 + i % 60'000)));
+                         table.insert(addresses.back(), i);
+                       }
+                       bench.outcome.verified = true;
+                       for (std::uint32_t i = 0; i < count; ++i) {
+                         bench.outcome.verified = table.find(addresses[i]) == i && bench.outcome.verified;
+                       }
+                       bench.outcome.proof = "every address leads to its slot";
+                       std::size_t turn = 0;
+                       bench.measure([&] {
+                         turn = (turn + 7919) % count;
+                         benchmark::DoNotOptimize(table.find(addresses[turn]));
+                       });
+                     }});
   }
 }
 
 }  // namespace
 
-void add_level0_cipher(Rows& rows) {
+void add_level0_cipher(Cases& cases) {
   for (const CipherKind kind : {CipherKind::kOpenssl, CipherKind::kIpsecMb}) {
     for (const std::size_t size : kSizes) {
-      cipher_row(rows, kind, size, true);
-      cipher_row(rows, kind, size, false);
+      cipher_case(cases, kind, size, true);
+      cipher_case(cases, kind, size, false);
     }
   }
-  batch_rows(rows);
-  packet_rows(rows);
-  nonce_rows(rows);
-  intro_rows(rows);
-  handshake_rows(rows);
-  route_rows(rows);
+  batch_cases(cases);
+  packet_cases(cases);
+  nonce_cases(cases);
+  intro_cases(cases);
+  handshake_cases(cases);
+  route_cases(cases);
 }
 
 }  // namespace godwit::bench

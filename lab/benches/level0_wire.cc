@@ -127,7 +127,7 @@ struct FragmentCase {
   }
 };
 
-Row fragment_row(std::string way, std::string title, std::function<void(Bench&, FragmentCase&)> body) {
+Case fragment_case(std::string way, std::string title, std::function<void(Bench&, FragmentCase&)> body) {
   return {.name = "level0/serialise/fragment/" + way,
           .title = std::move(title),
           .parameters = {{"bytes", "1130"}},
@@ -139,21 +139,21 @@ Row fragment_row(std::string way, std::string title, std::function<void(Bench&, 
           }};
 }
 
-void fragment_rows(Rows& rows) {
-  rows.push_back(fragment_row("original",
-                              "a full fragment, element by element into a vector (the analysed system's shape)",
-                              [](Bench& bench, FragmentCase& work) {
-                                std::vector<std::uint8_t> out;
-                                ElementWise(out).packet(7, {}, work.fragment);
-                                bench.outcome.verified = out == work.expected();
-                                bench.outcome.marks.emplace_back("original's shape");
-                                bench.measure([&] { ElementWise(out).packet(7, {}, work.fragment); });
-                              }));
-  rows.push_back(fragment_row("codec", "a full fragment by the general codec", [](Bench& bench, FragmentCase& work) {
+void fragment_cases(Cases& cases) {
+  cases.push_back(fragment_case("original",
+                                "a full fragment, element by element into a vector (the analysed system's shape)",
+                                [](Bench& bench, FragmentCase& work) {
+                                  std::vector<std::uint8_t> out;
+                                  ElementWise(out).packet(7, {}, work.fragment);
+                                  bench.outcome.verified = out == work.expected();
+                                  bench.outcome.marks.emplace_back("original's shape");
+                                  bench.measure([&] { ElementWise(out).packet(7, {}, work.fragment); });
+                                }));
+  cases.push_back(fragment_case("codec", "a full fragment by the general codec", [](Bench& bench, FragmentCase& work) {
     bench.outcome.verified = wire::encode(work.out, 7, {}, work.fragment) == wire::kMaxPlaintext && work.is_right();
     bench.measure([&] { benchmark::DoNotOptimize(wire::encode(work.out, 7, {}, work.fragment)); });
   }));
-  rows.push_back(fragment_row(
+  cases.push_back(fragment_case(
       "template", "a full fragment: prepared header, one copy of the payload", [](Bench& bench, FragmentCase& work) {
         const auto write = [&work] {
           work.header.write(work.out.data(), 7, 3, work.payload.size());
@@ -165,19 +165,19 @@ void fragment_rows(Rows& rows) {
         bench.outcome.verified = work.is_right();
         bench.measure(write);
       }));
-  rows.push_back(fragment_row("in-place", "a full fragment: prepared header, the payload stays where it is",
-                              [](Bench& bench, FragmentCase& work) {
-                                std::array<std::uint8_t, wire::kFragmentHeader> head;
-                                const auto write = [&] {
-                                  work.header.write(head.data(), 7, 3, work.payload.size());
-                                  benchmark::DoNotOptimize(head);
-                                };
-                                write();
-                                const auto expected = work.expected();
-                                bench.outcome.verified = std::equal(head.begin(), head.end(), expected.begin());
-                                bench.measure(write);
-                              }));
-  rows.push_back(fragment_row("peek", "read a full fragment by the short path", [](Bench& bench, FragmentCase& work) {
+  cases.push_back(fragment_case("in-place", "a full fragment: prepared header, the payload stays where it is",
+                                [](Bench& bench, FragmentCase& work) {
+                                  std::array<std::uint8_t, wire::kFragmentHeader> head;
+                                  const auto write = [&] {
+                                    work.header.write(head.data(), 7, 3, work.payload.size());
+                                    benchmark::DoNotOptimize(head);
+                                  };
+                                  write();
+                                  const auto expected = work.expected();
+                                  bench.outcome.verified = std::equal(head.begin(), head.end(), expected.begin());
+                                  bench.measure(write);
+                                }));
+  cases.push_back(fragment_case("peek", "read a full fragment by the short path", [](Bench& bench, FragmentCase& work) {
     const auto bytes = work.expected();
     const auto seen = wire::peek_fragment(bytes);
     bench.outcome.verified =
@@ -200,7 +200,7 @@ enum class Way { kOriginal, kTemplate, kCodec };
 
 // Element by element; a packet prepared once, of which only the id changes; and the shipped codec, which writes
 // straight to where the packet is sealed.
-Row serialise_row(const Kind& kind, Way way, const std::vector<std::uint32_t>& ids) {
+Case serialise_case(const Kind& kind, Way way, const std::vector<std::uint32_t>& ids) {
   constexpr const char* kNames[] = {"original", "template", "codec"};
   constexpr const char* kTitles[] = {"element by element into a vector (the analysed system's shape)",
                                      "from a packet prepared once", "by the codec, to where it is sealed"};
@@ -245,7 +245,7 @@ Row serialise_row(const Kind& kind, Way way, const std::vector<std::uint32_t>& i
           }};
 }
 
-Row decode_row(const Kind& kind, const std::vector<std::uint32_t>& ids) {
+Case decode_case(const Kind& kind, const std::vector<std::uint32_t>& ids) {
   return {.name = "level0/decode/" + kind.name,
           .title = "read a packet and each of its acknowledgements: " + kind.name,
           .body = [kind, &ids](Bench& bench) {
@@ -272,7 +272,7 @@ Row decode_row(const Kind& kind, const std::vector<std::uint32_t>& ids) {
           }};
 }
 
-void message_rows(Rows& rows) {
+void message_cases(Cases& cases) {
   static const std::vector<std::uint8_t> kPayload = random_bytes(wire::kShortMessageLimit);
   static const std::array<std::uint8_t, 16> kKey{1, 2, 3};
   static const std::vector<std::uint32_t> kAcks = [] {
@@ -284,9 +284,9 @@ void message_rows(Rows& rows) {
   const std::vector<Kind> kinds = {
       {"short-64", wire::ShortMessage{ByteView(kPayload).first(64)}},
       {"short-1106", wire::ShortMessage{ByteView(kPayload).first(wire::kShortMessageLimit)}},
-      {"receipts-1", wire::NoOp{}, 1},
-      {"receipts-32", wire::NoOp{}, 32},
-      {"receipts-288", wire::NoOp{}, wire::kMaxAcksPerNoOp},
+      {"acks-1", wire::NoOp{}, 1},
+      {"acks-32", wire::NoOp{}, 32},
+      {"acks-288", wire::NoOp{}, wire::kMaxAcksPerNoOp},
       {"ping", wire::Ping{5}},
       {"pong", wire::Pong{5}},
       {"ack", wire::AckOk{.key = SymmetricKey(std::span<const std::uint8_t, 16>(kKey)),
@@ -306,10 +306,11 @@ void message_rows(Rows& rows) {
       {"upgrade-decline", wire::UpgradeDecline{1, wire::kDeclineDisabled}},
   };
   for (const Kind& kind : kinds) {
-    for (const Way way : {Way::kOriginal, Way::kTemplate, Way::kCodec}) rows.push_back(serialise_row(kind, way, kAcks));
-    rows.push_back(decode_row(kind, kAcks));
+    for (const Way way : {Way::kOriginal, Way::kTemplate, Way::kCodec})
+      cases.push_back(serialise_case(kind, way, kAcks));
+    cases.push_back(decode_case(kind, kAcks));
   }
-  rows.push_back(
+  cases.push_back(
       {.name = "level0/serialise/short-1106/in-place",
        .title = "write the head of a short message of 1106 bytes, the payload stays where it is",
        .body = [](Bench& bench) {
@@ -327,9 +328,9 @@ void message_rows(Rows& rows) {
 
 }  // namespace
 
-void add_level0_wire(Rows& rows) {
-  fragment_rows(rows);
-  message_rows(rows);
+void add_level0_wire(Cases& cases) {
+  fragment_cases(cases);
+  message_cases(cases);
 }
 
 }  // namespace godwit::bench

@@ -33,35 +33,35 @@ class CountingTrace final : public trace::Sink {
   std::uint64_t events = 0;
 };
 
-// A whole number of full runs, so that every packet of a stream is full and every operation the same.
-constexpr std::uint64_t kRunPackets = 54;
-constexpr std::uint64_t kRunBytes = kRunPackets * wire::kFragmentPayload;
+// A whole number of full batches, so that every packet of a stream is full and every operation the same.
+constexpr std::uint64_t kBatchPackets = 54;
+constexpr std::uint64_t kBatchBytes = kBatchPackets * wire::kFragmentPayload;
 
 const std::vector<std::uint8_t>& payload() {
   static const std::vector<std::uint8_t> kBytes = [] {
-    std::vector<std::uint8_t> bytes(130 * kRunBytes);
+    std::vector<std::uint8_t> bytes(130 * kBatchBytes);
     DeterministicRandom(5).fill(bytes);
     return bytes;
   }();
   return kBytes;
 }
 
-// Streams back to back, a run at a time: an operation gives credit for exactly one run and moves datagrams until it has
-// been delivered.
+// Streams back to back, a batch at a time: an operation gives credit for exactly one batch and moves datagrams until it
+// has been delivered.
 class RunByRun {
  public:
   explicit RunByRun(EndpointNet& net) : net_(net) {}
 
-  bool one_run() {
+  bool one_batch() {
     if (sent_ % payload().size() == 0) {
       auto message = net_.client().send(net_.now(), net_.connection(0), Body::borrowed(payload()),
-                                        {.as = SendAs::kStream, .send_limit = kRunBytes});
+                                        {.as = SendAs::kStream, .send_limit = kBatchBytes});
       if (!message) return false;
       message_ = *message;
     } else {
-      net_.client().extend_send_limit(net_.now(), net_.connection(0), message_, sent_ % payload().size() + kRunBytes);
+      net_.client().extend_send_limit(net_.now(), net_.connection(0), message_, sent_ % payload().size() + kBatchBytes);
     }
-    sent_ += kRunBytes;
+    sent_ += kBatchBytes;
     for (int round = 0; net_.delivered_bytes < sent_; ++round) {
       if (round == kPatience) return false;
       net_.exchange();
@@ -87,56 +87,56 @@ void stream_body(Bench& bench, trace::Sink* sink, ExtendedPolicy extended = Exte
   RunByRun streams(net);
   bool right = true;
   // Past slow start, and all storage grown.
-  for (int i = 0; i < 400; ++i) right = streams.one_run() && right;
+  for (int i = 0; i < 400; ++i) right = streams.one_batch() && right;
   const std::uint64_t datagrams = net.datagrams;
   const std::uint64_t wire = net.wire_bytes;
   const std::uint64_t delivered = net.delivered_bytes;
   bench.outcome.bytes = static_cast<double>(wire::kFragmentPayload);
-  bench.outcome.per = kRunPackets;
-  bench.measure([&] { right = streams.one_run() && right; });
+  bench.outcome.per = kBatchPackets;
+  bench.measure([&] { right = streams.one_batch() && right; });
   const double packets = static_cast<double>(net.delivered_bytes - delivered) / wire::kFragmentPayload;
   bench.outcome.metrics.emplace_back("datagrams_per_packet", static_cast<double>(net.datagrams - datagrams) / packets);
   bench.outcome.evidence.emplace_back("delivered_packets", packets);
   bench.outcome.evidence.emplace_back("wire_bytes", static_cast<double>(net.wire_bytes - wire));
   net.expect(payload());
-  for (std::uint64_t i = 0; i < 2 * payload().size() / kRunBytes; ++i) right = streams.one_run() && right;
+  for (std::uint64_t i = 0; i < 2 * payload().size() / kBatchBytes; ++i) right = streams.one_batch() && right;
   bench.outcome.verified = right && net.forms_are(extended) && net.delivered_bytes == streams.sent() &&
                            net.closed == 0 && net.failed == 0 && net.differences == 0 &&
                            net.compared_bytes == 2 * payload().size();
 }
 
-Row stream_row(std::string name, std::string title, std::function<void(Bench&)> body) {
+Case stream_case(std::string name, std::string title, std::function<void(Bench&)> body) {
   return {.name = "level1/endpoints/" + std::move(name),
           .title = std::move(title),
           .parameters = {{"bytes", "1130"}},
           .body = std::move(body)};
 }
 
-void stream_rows(Rows& rows) {
-  rows.push_back(stream_row("stream",
-                            "a full packet of a stream through two endpoints, both sides together, without a kernel",
-                            [](Bench& bench) { stream_body(bench, nullptr); }));
-  rows.push_back(stream_row("stream-extended", "the same in an extended session",
-                            [](Bench& bench) { stream_body(bench, nullptr, ExtendedPolicy::kRequire); }));
-  rows.push_back(stream_row("stream-extended-ids", "the same, every packet acknowledged by itself", [](Bench& bench) {
+void stream_cases(Cases& cases) {
+  cases.push_back(stream_case("stream",
+                              "a full packet of a stream through two endpoints, both sides together, without a kernel",
+                              [](Bench& bench) { stream_body(bench, nullptr); }));
+  cases.push_back(stream_case("stream-extended", "the same in an extended session",
+                              [](Bench& bench) { stream_body(bench, nullptr, ExtendedPolicy::kRequire); }));
+  cases.push_back(stream_case("stream-extended-ids", "the same, every packet acknowledged by itself", [](Bench& bench) {
     stream_body(bench, nullptr, ExtendedPolicy::kRequire, wire::kOwnCapabilities & ~wire::capability::kAckRanges);
   }));
   for (const std::uint16_t bytes : {std::uint16_t{1452}, std::uint16_t{8900}}) {
-    Row row = stream_row(fmt::format("stream-datagram/{}", bytes),
-                         fmt::format("the same bytes in an extended session with datagrams of {} bytes", bytes),
-                         [bytes](Bench& bench) {
-                            stream_body(bench, nullptr, ExtendedPolicy::kRequire, wire::kOwnCapabilities, bytes);
-                          });
-    row.parameters.emplace_back("datagram", std::to_string(bytes));
-    rows.push_back(std::move(row));
+    Case bench_case = stream_case(
+        fmt::format("stream-datagram/{}", bytes),
+        fmt::format("the same bytes in an extended session with datagrams of {} bytes", bytes), [bytes](Bench& bench) {
+          stream_body(bench, nullptr, ExtendedPolicy::kRequire, wire::kOwnCapabilities, bytes);
+        });
+    bench_case.parameters.emplace_back("datagram", std::to_string(bytes));
+    cases.push_back(std::move(bench_case));
   }
-  rows.push_back(stream_row("stream-traced", "the same with a trace sink that counts events", [](Bench& bench) {
+  cases.push_back(stream_case("stream-traced", "the same with a trace sink that counts events", [](Bench& bench) {
     CountingTrace sink;
     stream_body(bench, &sink);
     bench.outcome.evidence.emplace_back("trace_events", static_cast<double>(sink.events));
     bench.outcome.verified = bench.outcome.verified && sink.events > 0;
   }));
-  rows.push_back(stream_row("stream-qlog", "the same with every event written as qlog into memory", [](Bench& bench) {
+  cases.push_back(stream_case("stream-qlog", "the same with every event written as qlog into memory", [](Bench& bench) {
     double written = 0;
     trace::QlogSink sink([&written](std::string_view record) {
       written += static_cast<double>(record.size());
@@ -149,7 +149,7 @@ void stream_rows(Rows& rows) {
 }
 
 // What goes over the wire for a delivered byte: exact, since time is virtual.
-Row wire_bytes_row() {
+Case wire_bytes_case() {
   return {.name = "level1/endpoints/wire-bytes",
           .title = "bytes on the wire, both directions, for one delivered byte of a stream of 7.6 MiB",
           .unit = "bytes",
@@ -173,7 +173,7 @@ Row wire_bytes_row() {
           }};
 }
 
-Row handshake_row(ExtendedPolicy extended) {
+Case handshake_case(ExtendedPolicy extended) {
   return {.name = fmt::format("level1/endpoints/handshake{}", form_suffix(extended)),
           .title = fmt::format("a connection's whole life, both sides: intro, acks, keys, proof, and its end{}",
                                form_title(extended)),
@@ -188,7 +188,7 @@ Row handshake_row(ExtendedPolicy extended) {
             const auto live = [&] {
               const std::uint64_t connected = net.connected;
               const std::uint64_t closed = net.closed;
-              const auto id = net.dial(1 + lives++ % kAddresses);
+              const auto id = net.initiate(1 + lives++ % kAddresses);
               for (int round = 0; round < 20 && net.connected < connected + 2; ++round) net.exchange(1ms);
               if (id) net.client().close(net.now(), *id);
               for (int round = 0; round < 20 && net.closed < closed + 2; ++round) net.exchange(1ms);
@@ -206,9 +206,9 @@ Row handshake_row(ExtendedPolicy extended) {
           }};
 }
 
-// Short messages one after another, a hundred at a time, so that they share runs and acknowledgements as a busy
+// Short messages one after another, a hundred at a time, so that they share batches and acknowledgements as a busy
 // sender's do.
-Row message_row(std::size_t bytes, ExtendedPolicy extended) {
+Case message_case(std::size_t bytes, ExtendedPolicy extended) {
   return {.name = fmt::format("level1/endpoints/message{}/{}", form_suffix(extended), bytes),
           .title = fmt::format("a short message of {} bytes through two endpoints, both sides together{}", bytes,
                                form_title(extended)),
@@ -243,7 +243,7 @@ Row message_row(std::size_t bytes, ExtendedPolicy extended) {
 }
 
 // 16 connections send one message each in turn, among many that are open. The connections are made once a process.
-Row many_connections_row(std::size_t open) {
+Case many_connections_case(std::size_t open) {
   return {.name = fmt::format("level1/endpoints/connections/{}", open),
           .title = fmt::format("a short message on one of {} active among {} open connections, both sides",
                                std::min<std::size_t>(16, open), open),
@@ -287,7 +287,7 @@ Row many_connections_row(std::size_t open) {
 }
 
 // The analysed system had a channel of one packet between application and wire; it cost a factor of 27.
-Row capacity_row(std::uint32_t capacity) {
+Case capacity_case(std::uint32_t capacity) {
   return {.name = fmt::format("level1/queue/endpoint/{}", capacity),
           .title = fmt::format("a message of 1000 bytes between two endpoints through a queue of {}", capacity),
           .parameters = {{"capacity", std::to_string(capacity)}},
@@ -328,18 +328,18 @@ Row capacity_row(std::uint32_t capacity) {
 
 }  // namespace
 
-void add_level1_endpoints(Rows& rows) {
-  for (const std::uint32_t capacity : {1U, 10U, 100U, 1000U, 8192U}) rows.push_back(capacity_row(capacity));
-  stream_rows(rows);
+void add_level1_endpoints(Cases& cases) {
+  for (const std::uint32_t capacity : {1U, 10U, 100U, 1000U, 8192U}) cases.push_back(capacity_case(capacity));
+  stream_cases(cases);
   for (const ExtendedPolicy extended : {ExtendedPolicy::kOff, ExtendedPolicy::kRequire}) {
     for (const std::size_t bytes : {std::size_t{64}, wire::kShortMessageLimit}) {
-      rows.push_back(message_row(bytes, extended));
+      cases.push_back(message_case(bytes, extended));
     }
-    rows.push_back(handshake_row(extended));
+    cases.push_back(handshake_case(extended));
   }
-  rows.push_back(wire_bytes_row());
+  cases.push_back(wire_bytes_case());
   for (const std::size_t open : {std::size_t{1}, std::size_t{100}, std::size_t{1000}, std::size_t{10'000}})
-    rows.push_back(many_connections_row(open));
+    cases.push_back(many_connections_case(open));
 }
 
 }  // namespace godwit::bench

@@ -1,5 +1,6 @@
-// Level 1: what a handshake costs each side by itself, without a kernel: from the intro (or the dial) until the session
-// is reported and both sides have nothing more to say. Thirty-two at a time, so that a reading of the clock is nothing.
+// Level 1: what a handshake costs each side by itself, without a kernel: from the intro (or the connection attempt)
+// until the session is reported and both sides have nothing more to say. Thirty-two at a time, so that a reading of the
+// clock is nothing.
 
 #include <fmt/format.h>
 
@@ -183,7 +184,7 @@ class TimedSides {
   Instant now_{1000s};
 };
 
-Row row_for(Role role, ExtendedPolicy extended, Given given) {
+Case row_for(Role role, ExtendedPolicy extended, Given given) {
   const bool accepts = role == Role::kAccept;
   return {.name = fmt::format("level1/handshakes/{}{}{}", accepts ? "accept" : "initiate", form_suffix(extended),
                               name_of(given)),
@@ -219,13 +220,13 @@ Row row_for(Role role, ExtendedPolicy extended, Given given) {
 
 }  // namespace
 
-void add_level1_handshakes(Rows& rows) {
+void add_level1_handshakes(Cases& cases) {
   for (const Role role : {Role::kAccept, Role::kInitiate}) {
-    rows.push_back(row_for(role, ExtendedPolicy::kOff, Given::kNothing));
+    cases.push_back(row_for(role, ExtendedPolicy::kOff, Given::kNothing));
     // An acceptor of the deployed form has no ephemeral key.
-    if (role == Role::kInitiate) rows.push_back(row_for(role, ExtendedPolicy::kOff, Given::kKeyPairs));
+    if (role == Role::kInitiate) cases.push_back(row_for(role, ExtendedPolicy::kOff, Given::kKeyPairs));
     for (const Given given : {Given::kNothing, Given::kKeyPairs, Given::kPeer}) {
-      rows.push_back(row_for(role, ExtendedPolicy::kRequire, given));
+      cases.push_back(row_for(role, ExtendedPolicy::kRequire, given));
     }
   }
 }

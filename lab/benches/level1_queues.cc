@@ -19,7 +19,7 @@ namespace {
 constexpr Instant kStart{std::chrono::seconds(1000)};
 
 // Messages pass through in rounds: fill to the capacity, take all, acknowledge all.
-Row message_queue_row(std::uint32_t capacity) {
+Case message_queue_case(std::uint32_t capacity) {
   return {.name = fmt::format("level1/queue/messages/{}", capacity),
           .title = fmt::format("a short message through a send queue of {}", capacity),
           .parameters = {{"capacity", std::to_string(capacity)}},
@@ -55,7 +55,7 @@ Row message_queue_row(std::uint32_t capacity) {
 }
 
 // One fragment of one of many streams that take turns.
-Row send_streams_row(std::uint32_t streams) {
+Case send_streams_case(std::uint32_t streams) {
   return {.name = fmt::format("level1/queue/streams/{}", streams),
           .title = fmt::format("the next fragment of {} streams that share a connection", streams),
           .parameters = {{"streams", std::to_string(streams)}},
@@ -88,8 +88,8 @@ Row send_streams_row(std::uint32_t streams) {
 }
 
 // Acknowledgements wait until so many are there, and leave together.
-Row ack_queue_row(std::uint32_t capacity) {
-  return {.name = fmt::format("level1/queue/receipts/{}", capacity),
+Case ack_queue_case(std::uint32_t capacity) {
+  return {.name = fmt::format("level1/queue/acks/{}", capacity),
           .title = fmt::format("an acknowledgement through a queue of {} that is emptied when full", capacity),
           .parameters = {{"capacity", std::to_string(capacity)}},
           .body = [capacity](Bench& bench) {
@@ -135,7 +135,7 @@ class CountingSink final : public StreamSink {
 enum class Order { kInOrder, kReversed, kLossy };
 
 // Streams of 64 fragments, one after another.
-Row reassembly_row(std::string name, std::string title, Order order) {
+Case reassembly_case(std::string name, std::string title, Order order) {
   return {.name = "level1/reassemble/" + name, .title = std::move(title), .body = [order](Bench& bench) {
             constexpr std::uint32_t kFragments = 64;
             constexpr std::uint64_t kTotal = kFragments * wire::kFragmentPayload;
@@ -179,13 +179,13 @@ Row reassembly_row(std::string name, std::string title, Order order) {
 
 }  // namespace
 
-void add_level1_queues(Rows& rows) {
-  for (const std::uint32_t capacity : {1U, 10U, 100U, 1000U}) rows.push_back(message_queue_row(capacity));
-  for (const std::uint32_t capacity : {1U, 10U, 100U, 1000U}) rows.push_back(ack_queue_row(capacity));
-  for (const std::uint32_t streams : {1U, 10U, 100U, 1000U, 10'000U}) rows.push_back(send_streams_row(streams));
-  rows.push_back(reassembly_row("in-order", "a fragment of a stream that arrives in order", Order::kInOrder));
-  rows.push_back(reassembly_row("reversed", "a fragment of a stream that arrives backwards", Order::kReversed));
-  rows.push_back(reassembly_row("lossy", "a fragment of a stream of which one in sixteen comes late", Order::kLossy));
+void add_level1_queues(Cases& cases) {
+  for (const std::uint32_t capacity : {1U, 10U, 100U, 1000U}) cases.push_back(message_queue_case(capacity));
+  for (const std::uint32_t capacity : {1U, 10U, 100U, 1000U}) cases.push_back(ack_queue_case(capacity));
+  for (const std::uint32_t streams : {1U, 10U, 100U, 1000U, 10'000U}) cases.push_back(send_streams_case(streams));
+  cases.push_back(reassembly_case("in-order", "a fragment of a stream that arrives in order", Order::kInOrder));
+  cases.push_back(reassembly_case("reversed", "a fragment of a stream that arrives backwards", Order::kReversed));
+  cases.push_back(reassembly_case("lossy", "a fragment of a stream of which one in sixteen comes late", Order::kLossy));
 }
 
 }  // namespace godwit::bench

@@ -21,7 +21,7 @@ std::vector<std::uint32_t> arrival(Arrival order) {
   std::vector<std::uint32_t> ids(512);
   std::iota(ids.begin(), ids.end(), 0U);
   if (order == Arrival::kReversed) {
-    // Runs of eight backwards: what a path with reordering does.
+    // Batches of eight backwards: what a path with reordering does.
     for (std::size_t i = 0; i + 8 <= ids.size(); i += 8)
       std::reverse(ids.begin() + static_cast<std::ptrdiff_t>(i), ids.begin() + static_cast<std::ptrdiff_t>(i + 8));
   }
@@ -30,8 +30,8 @@ std::vector<std::uint32_t> arrival(Arrival order) {
   return ids;
 }
 
-Row ack_tracker_row(std::string name, std::string title, Arrival order) {
-  return {.name = "level1/receipts/" + name, .title = std::move(title), .body = [order](Bench& bench) {
+Case ack_tracker_case(std::string name, std::string title, Arrival order) {
+  return {.name = "level1/acks/" + name, .title = std::move(title), .body = [order](Bench& bench) {
             const std::vector<std::uint32_t> ids = arrival(order);
             AckTracker tracker;
             Instant now{1000s};
@@ -61,8 +61,8 @@ Row ack_tracker_row(std::string name, std::string title, Arrival order) {
           }};
 }
 
-// A packet's life at its sender: sent, and acknowledged in runs of 144 when 512 are outstanding.
-Row sent_ring_row(std::string name, std::string title, Arrival order) {
+// A packet's life at its sender: sent, and acknowledged in batches of 144 when 512 are outstanding.
+Case sent_ring_case(std::string name, std::string title, Arrival order) {
   return {.name = "level1/sent/" + name, .title = std::move(title), .body = [order](Bench& bench) {
             DeterministicRandom random(7);
             Recovery recovery({.skip_ids = false}, random);
@@ -97,16 +97,16 @@ Row sent_ring_row(std::string name, std::string title, Arrival order) {
 
 }  // namespace
 
-void add_level1_recovery(Rows& rows) {
-  rows.push_back(
-      ack_tracker_row("in-order", "duplicate filter and acknowledgement of a packet, in order", Arrival::kInOrder));
-  rows.push_back(ack_tracker_row("reversed", "the same, runs of eight backwards", Arrival::kReversed));
-  rows.push_back(ack_tracker_row("lossy", "the same, one in a hundred comes late", Arrival::kLossy));
-  rows.push_back(sent_ring_row("in-order", "sent ring, loss detection and delivery rate of a packet, in order",
-                               Arrival::kInOrder));
-  rows.push_back(
-      sent_ring_row("reversed", "the same, acknowledgements of runs of eight backwards", Arrival::kReversed));
-  rows.push_back(sent_ring_row("lossy", "the same, acknowledgements of one in a hundred come late", Arrival::kLossy));
+void add_level1_recovery(Cases& cases) {
+  cases.push_back(
+      ack_tracker_case("in-order", "duplicate filter and acknowledgement of a packet, in order", Arrival::kInOrder));
+  cases.push_back(ack_tracker_case("reversed", "the same, batches of eight backwards", Arrival::kReversed));
+  cases.push_back(ack_tracker_case("lossy", "the same, one in a hundred comes late", Arrival::kLossy));
+  cases.push_back(sent_ring_case("in-order", "sent ring, loss detection and delivery rate of a packet, in order",
+                                 Arrival::kInOrder));
+  cases.push_back(
+      sent_ring_case("reversed", "the same, acknowledgements of batches of eight backwards", Arrival::kReversed));
+  cases.push_back(sent_ring_case("lossy", "the same, acknowledgements of one in a hundred come late", Arrival::kLossy));
 }
 
 }  // namespace godwit::bench

@@ -47,7 +47,7 @@ class Delivery {
         static_cast<void>(in_.wait(std::chrono::milliseconds(1)));
         continue;
       }
-      for (const DatagramBatch& arrived : inbox_.runs()) look_at(arrived);
+      for (const DatagramBatch& arrived : inbox_.batches()) look_at(arrived);
     }
   }
 
@@ -65,7 +65,7 @@ class Delivery {
   Backend& in_;
   std::size_t bytes_;
   std::uint64_t want_;
-  ReceiveBatch inbox_;
+  ReceivedBatches inbox_;
   std::uint64_t delivered_ = 0;
   bool right_ = true;
   bool checked_ = false;
@@ -93,7 +93,7 @@ void send_and_receive(Bench& bench, BackendKind kind, std::size_t batch, std::si
   }
   std::vector<std::uint8_t> memory(batch * bytes);
   std::iota(memory.begin(), memory.end(), std::uint8_t{0});
-  const DatagramBatch run{.local = {}, .remote = pair->target, .bytes = memory, .segment_size = bytes};
+  const DatagramBatch datagrams{.local = {}, .remote = pair->target, .bytes = memory, .segment_size = bytes};
   Delivery delivery(*pair->in, bytes, sum_of(ByteView(memory).first(bytes)));
   bench.whole([&] {
     const auto begin = std::chrono::steady_clock::now();
@@ -102,7 +102,7 @@ void send_and_receive(Bench& bench, BackendKind kind, std::size_t batch, std::si
     auto now = begin;
     while (now < end) {
       for (int i = 0; i < 16; ++i) {
-        sent += pair->out->send({&run, 1}) * batch;
+        sent += pair->out->send({&datagrams, 1}) * batch;
         delivery.wait_for(sent);
       }
       now = std::chrono::steady_clock::now();
@@ -111,9 +111,9 @@ void send_and_receive(Bench& bench, BackendKind kind, std::size_t batch, std::si
   });
 }
 
-Row backend_row(BackendKind kind, std::size_t batch, std::size_t bytes) {
+Case backend_case(BackendKind kind, std::size_t batch, std::size_t bytes) {
   return {.name = fmt::format("level2/backend/{}/{}x{}", to_string(kind), batch, bytes),
-          .title = fmt::format("send and take delivery of {} bytes, {} a run, back end {}; a datagram", bytes, batch,
+          .title = fmt::format("send and take delivery of {} bytes, {} a batch, back end {}; a datagram", bytes, batch,
                                to_string(kind)),
           .parameters = {{"backend", std::string(to_string(kind))},
                          {"batch", std::to_string(batch)},
@@ -124,11 +124,11 @@ Row backend_row(BackendKind kind, std::size_t batch, std::size_t bytes) {
 
 }  // namespace
 
-void add_level2_backends(Rows& rows) {
+void add_level2_backends(Cases& cases) {
   for (const BackendKind kind : backend_kinds()) {
     for (const std::size_t batch : {std::size_t{1}, std::size_t{16}, std::size_t{54}}) {
       for (const std::size_t bytes : {std::size_t{64}, std::size_t{1200}})
-        rows.push_back(backend_row(kind, batch, bytes));
+        cases.push_back(backend_case(kind, batch, bytes));
     }
   }
 }

@@ -12,7 +12,7 @@
 #include <array>
 #include <chrono>
 
-#include "benches/perf_rows.h"
+#include "benches/perf_cases.h"
 #include "benches/suite.h"
 
 namespace godwit::bench {
@@ -169,7 +169,7 @@ std::optional<double> godwit_ping(Bench& bench, const std::string& idle, bool be
   return median;
 }
 
-Row ping_row(std::string name, std::string title, std::function<void(Bench&)> run) {
+Case ping_case(std::string name, std::string title, std::function<void(Bench&)> run) {
   return {.name = "level2/latency/" + std::move(name),
           .title = "round trip of 64 bytes, " + std::move(title),
           .unit = "ns",
@@ -177,7 +177,7 @@ Row ping_row(std::string name, std::string title, std::function<void(Bench&)> ru
           .body = [run = std::move(run)](Bench& bench) { bench.whole([&] { run(bench); }); }};
 }
 
-Row ratio_row_of(std::string name, std::string title, std::string idle, Bare bare) {
+Case ratio_case_of(std::string name, std::string title, std::string idle, Bare bare) {
   return {.name = "level2/ratio/latency-" + std::move(name),
           .title = std::move(title),
           .unit = "ratio",
@@ -210,27 +210,27 @@ Row ratio_row_of(std::string name, std::string title, std::string idle, Bare bar
 
 }  // namespace
 
-void add_level2_latency(Rows& rows) {
+void add_level2_latency(Cases& cases) {
   for (const char* idle : {"block", "spin-block", "spin"}) {
-    rows.push_back(ping_row(idle, fmt::format("idle strategy {}", idle),
-                            [idle](Bench& bench) { static_cast<void>(godwit_ping(bench, idle, false)); }));
+    cases.push_back(ping_case(idle, fmt::format("idle strategy {}", idle),
+                              [idle](Bench& bench) { static_cast<void>(godwit_ping(bench, idle, false)); }));
   }
   for (const char* idle : {"block", "spin"}) {
-    rows.push_back(ping_row(fmt::format("{}-beside-bulk", idle),
-                            fmt::format("idle strategy {}, beside a bulk stream, on a schedule of 1 ms", idle),
-                            [idle](Bench& bench) { static_cast<void>(godwit_ping(bench, idle, true)); }));
+    cases.push_back(ping_case(fmt::format("{}-beside-bulk", idle),
+                              fmt::format("idle strategy {}, beside a bulk stream, on a schedule of 1 ms", idle),
+                              [idle](Bench& bench) { static_cast<void>(godwit_ping(bench, idle, true)); }));
   }
-  rows.push_back(ping_row("bare-udp-blocking", "bare UDP, blocking",
-                          [](Bench& bench) { static_cast<void>(bare_ping(bench, Bare::kUdpBlocking)); }));
-  rows.push_back(ping_row("bare-udp-polling", "bare UDP, polling",
-                          [](Bench& bench) { static_cast<void>(bare_ping(bench, Bare::kUdpPolling)); }));
-  rows.push_back(ping_row("bare-tcp", "kernel TCP, blocking",
-                          [](Bench& bench) { static_cast<void>(bare_ping(bench, Bare::kTcp)); }));
-  rows.push_back(
-      ratio_row_of("blocking", "median round trip against bare UDP, both blocking", "block", Bare::kUdpBlocking));
-  rows.push_back(
-      ratio_row_of("polling", "median round trip against bare UDP, both polling", "spin", Bare::kUdpPolling));
-  rows.push_back(ratio_row_of("tcp", "median round trip against kernel TCP, both blocking", "block", Bare::kTcp));
+  cases.push_back(ping_case("bare-udp-blocking", "bare UDP, blocking",
+                            [](Bench& bench) { static_cast<void>(bare_ping(bench, Bare::kUdpBlocking)); }));
+  cases.push_back(ping_case("bare-udp-polling", "bare UDP, polling",
+                            [](Bench& bench) { static_cast<void>(bare_ping(bench, Bare::kUdpPolling)); }));
+  cases.push_back(ping_case("bare-tcp", "kernel TCP, blocking",
+                            [](Bench& bench) { static_cast<void>(bare_ping(bench, Bare::kTcp)); }));
+  cases.push_back(
+      ratio_case_of("blocking", "median round trip against bare UDP, both blocking", "block", Bare::kUdpBlocking));
+  cases.push_back(
+      ratio_case_of("polling", "median round trip against bare UDP, both polling", "spin", Bare::kUdpPolling));
+  cases.push_back(ratio_case_of("tcp", "median round trip against kernel TCP, both blocking", "block", Bare::kTcp));
 }
 
 }  // namespace godwit::bench

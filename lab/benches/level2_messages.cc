@@ -1,4 +1,4 @@
-// Level 2: the whole transport by back end, datagrams a run and size of a datagram, between two threads of this
+// Level 2: the whole transport by back end, datagrams a batch and size of a datagram, between two threads of this
 // process; and what socket buffers hold before the kernel drops.
 
 #include <fmt/format.h>
@@ -16,10 +16,10 @@ using namespace std::chrono_literals;
 constexpr std::size_t kStreamDatagram = 1200;
 
 // Sizes below 1200 are short messages of as many payload bytes; 1200 is a stream's full datagrams.
-Row whole_row(BackendKind kind, std::size_t batch, std::size_t bytes) {
+Case whole_case(BackendKind kind, std::size_t batch, std::size_t bytes) {
   return {
       .name = fmt::format("level2/whole/{}/{}x{}", to_string(kind), batch, bytes),
-      .title = fmt::format("{}, at most {} a run, back end {}, through the whole transport; wall time of a packet",
+      .title = fmt::format("{}, at most {} a batch, back end {}, through the whole transport; wall time of a packet",
                            bytes == kStreamDatagram ? std::string("full packets of a stream")
                                                     : fmt::format("messages of {} bytes", bytes),
                            batch, to_string(kind)),
@@ -79,7 +79,7 @@ Row whole_row(BackendKind kind, std::size_t batch, std::size_t bytes) {
 }
 
 // A burst of 16 MiB to a socket whose reader is busy elsewhere, then all that it held is read: exact, no timing in it.
-Row buffer_row(std::size_t kibibytes, BackendKind kind) {
+Case buffer_case(std::size_t kibibytes, BackendKind kind) {
   return {
       .name = fmt::format("level2/buffer/{}/{}k", to_string(kind), kibibytes),
       .title = fmt::format("share of a burst of 13,824 datagrams that a receive buffer of {} KiB keeps, back end {}",
@@ -105,16 +105,16 @@ Row buffer_row(std::size_t kibibytes, BackendKind kind) {
             bench.outcome.skipped = (!in ? in : out).error().message;
             return;
           }
-          ReceiveBatch inbox;
+          ReceivedBatches inbox;
           static_cast<void>((*in)->receive(inbox));
-          constexpr std::size_t kRun = 54;
-          constexpr std::size_t kRuns = 256;
-          std::vector<std::uint8_t> memory(kRun * kStreamDatagram, 7);
-          const DatagramBatch run{.local = {}, .remote = target, .bytes = memory, .segment_size = kStreamDatagram};
+          constexpr std::size_t kBatch = 54;
+          constexpr std::size_t kBatches = 256;
+          std::vector<std::uint8_t> memory(kBatch * kStreamDatagram, 7);
+          const DatagramBatch batch{.local = {}, .remote = target, .bytes = memory, .segment_size = kStreamDatagram};
           std::size_t sent = 0;
-          for (std::size_t i = 0; i < kRuns; ++i) {
-            while ((*out)->send({&run, 1}) == 0) static_cast<void>((*out)->wait(1ms));
-            sent += kRun;
+          for (std::size_t i = 0; i < kBatches; ++i) {
+            while ((*out)->send({&batch, 1}) == 0) static_cast<void>((*out)->wait(1ms));
+            sent += kBatch;
           }
           std::size_t kept = 0;
           bool right = true;
@@ -124,7 +124,7 @@ Row buffer_row(std::size_t kibibytes, BackendKind kind) {
               static_cast<void>((*in)->wait(1ms));
               continue;
             }
-            for (const DatagramBatch& arrived : inbox.runs()) {
+            for (const DatagramBatch& arrived : inbox.batches()) {
               kept += arrived.segment_count();
               right = right && arrived.segment(0).size() == kStreamDatagram && arrived.bytes[0] == 7;
             }
@@ -141,16 +141,16 @@ Row buffer_row(std::size_t kibibytes, BackendKind kind) {
 
 }  // namespace
 
-void add_level2_messages(Rows& rows) {
+void add_level2_messages(Cases& cases) {
   for (const BackendKind kind : {BackendKind::kSendto, BackendKind::kMmsg, BackendKind::kGso, BackendKind::kUring}) {
     for (const std::size_t batch : {std::size_t{1}, std::size_t{16}, std::size_t{54}}) {
       for (const std::size_t bytes : {std::size_t{64}, std::size_t{512}, kStreamDatagram})
-        rows.push_back(whole_row(kind, batch, bytes));
+        cases.push_back(whole_case(kind, batch, bytes));
     }
   }
   for (const BackendKind kind : {BackendKind::kMmsg, BackendKind::kGso}) {
     for (const std::size_t kibibytes : {std::size_t{208}, std::size_t{1024}, std::size_t{4096}, std::size_t{16'384}})
-      rows.push_back(buffer_row(kibibytes, kind));
+      cases.push_back(buffer_case(kibibytes, kind));
   }
 }
 

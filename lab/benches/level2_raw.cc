@@ -7,7 +7,7 @@
 #include <array>
 #include <chrono>
 
-#include "benches/perf_rows.h"
+#include "benches/perf_cases.h"
 #include "benches/suite.h"
 #include "udp/sockaddr.h"
 #include "udp/socket.h"
@@ -28,7 +28,7 @@ const char* title_of(RawPath path) {
 }
 
 // With `packaged` by the packaged cipher, otherwise by the one that the transport takes.
-Row raw_row(RawPath path, bool packaged = false) {
+Case raw_case(RawPath path, bool packaged = false) {
   return {.name = fmt::format("level2/raw/{}{}", to_string(path), packaged ? "-packaged" : ""),
           .title = fmt::format("{}{}", title_of(path), packaged ? ", by the packaged cipher" : ""),
           .unit = "bit/s",
@@ -55,7 +55,7 @@ Row raw_row(RawPath path, bool packaged = false) {
 
 // The analysed original sent 1364 bytes to its own socket and never read: beside it, the same with a read for each
 // send.
-Row original_row(bool reads) {
+Case original_case(bool reads) {
   return {
       .name = reads ? "level2/original/self-connected-read" : "level2/original/self-connected-unread",
       .title = reads
@@ -89,11 +89,11 @@ Row original_row(bool reads) {
 
 }  // namespace
 
-void add_level2_raw(Rows& rows) {
-  for (const RawPath path : all_raw_paths()) rows.push_back(raw_row(path));
-  rows.push_back(raw_row(RawPath::kCeiling, true));
-  rows.push_back(original_row(false));
-  rows.push_back(original_row(true));
+void add_level2_raw(Cases& cases) {
+  for (const RawPath path : all_raw_paths()) cases.push_back(raw_case(path));
+  cases.push_back(raw_case(RawPath::kCeiling, true));
+  cases.push_back(original_case(false));
+  cases.push_back(original_case(true));
 }
 
 }  // namespace godwit::bench

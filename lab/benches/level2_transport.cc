@@ -3,13 +3,13 @@
 
 #include <fmt/format.h>
 
-#include "benches/perf_rows.h"
+#include "benches/perf_cases.h"
 #include "benches/suite.h"
 
 namespace godwit::bench {
 namespace {
 
-Row perf_row(std::string name, std::string title, PerfRunPlan plan) {
+Case perf_case(std::string name, std::string title, PerfRunPlan plan) {
   return {.name = "level2/transport/" + name,
           .title = std::move(title),
           .unit = "bit/s",
@@ -25,7 +25,7 @@ PerfRunPlan both(std::vector<std::string> arguments) {
 }
 
 // Two runs of the shipped program, in random order; the ratio of their goodput.
-Row own_ratio_row(std::string name, std::string title, PerfRunPlan plan, PerfRunPlan against) {
+Case own_ratio_case(std::string name, std::string title, PerfRunPlan plan, PerfRunPlan against) {
   return {.name = "level2/ratio/" + name,
           .title = std::move(title),
           .unit = "ratio",
@@ -49,68 +49,69 @@ Row own_ratio_row(std::string name, std::string title, PerfRunPlan plan, PerfRun
 
 }  // namespace
 
-void add_level2_transport(Rows& rows) {
+void add_level2_transport(Cases& cases) {
   for (const char* kind : {"sendto", "mmsg", "gso", "uring"}) {
-    rows.push_back(
-        perf_row(kind, fmt::format("one stream over loopback, back end {}", kind), both({"--backend", kind})));
+    cases.push_back(
+        perf_case(kind, fmt::format("one stream over loopback, back end {}", kind), both({"--backend", kind})));
   }
   PerfRunPlan connected = both({"--backend", "sendto"});
   connected.client_arguments = {"--backend", "connected"};
-  rows.push_back(perf_row("connected", "one stream over loopback, the client's socket connected", connected));
+  cases.push_back(perf_case("connected", "one stream over loopback, the client's socket connected", connected));
   PerfRunPlan without = both({"--backend", "gso"});
   without.server_arguments = {"--backend", "mmsg"};
-  rows.push_back(
-      perf_row("gso-without-gro", "one stream over loopback, segmentation offload at the sender only", without));
+  cases.push_back(
+      perf_case("gso-without-gro", "one stream over loopback, segmentation offload at the sender only", without));
   for (const CipherKind kind :
        {CipherKind::kOpenssl, CipherKind::kIpsecMb, CipherKind::kBatchAvx2, CipherKind::kBatchAvx512}) {
     const std::string cipher(cipher_name(kind));
     if (kind != CipherKind::kOpenssl && !cipher_available(kind)) continue;
-    rows.push_back(
-        perf_row(cipher, fmt::format("one stream over loopback, cipher {}", cipher), both({"--cipher", cipher})));
+    cases.push_back(
+        perf_case(cipher, fmt::format("one stream over loopback, cipher {}", cipher), both({"--cipher", cipher})));
   }
-  rows.push_back(
-      perf_row("legacy", "one stream over loopback, deployed form of a session", both({"--extended", "off"})));
-  rows.push_back(perf_row("extended", "one stream over loopback, extended session", both({"--extended", "require"})));
+  cases.push_back(
+      perf_case("legacy", "one stream over loopback, deployed form of a session", both({"--extended", "off"})));
+  cases.push_back(perf_case("extended", "one stream over loopback, extended session", both({"--extended", "require"})));
   for (const int bytes : {1452, 8900}) {
     PerfRunPlan larger = both({"--extended", "require"});
     larger.max_datagram = bytes;
-    Row row = perf_row(fmt::format("datagram-{}", bytes),
-                       fmt::format("one stream over loopback, extended session, datagrams of {} bytes", bytes), larger);
-    row.parameters = {{"datagram", std::to_string(bytes)}};
-    rows.push_back(std::move(row));
-    rows.push_back(own_ratio_row(fmt::format("datagram-{}", bytes),
-                                 fmt::format("datagrams of {} bytes against those of 1200, extended sessions", bytes),
-                                 larger, both({"--extended", "require"})));
+    Case bench_case =
+        perf_case(fmt::format("datagram-{}", bytes),
+                  fmt::format("one stream over loopback, extended session, datagrams of {} bytes", bytes), larger);
+    bench_case.parameters = {{"datagram", std::to_string(bytes)}};
+    cases.push_back(std::move(bench_case));
+    cases.push_back(own_ratio_case(fmt::format("datagram-{}", bytes),
+                                   fmt::format("datagrams of {} bytes against those of 1200, extended sessions", bytes),
+                                   larger, both({"--extended", "require"})));
   }
-  rows.push_back(perf_row("copying", "one stream over loopback, every packet copied once more on either side",
-                          both({"--copying-cipher"})));
-  rows.push_back(perf_row("receipts-1", "one stream over loopback, a packet of acknowledgements for each packet",
-                          both({"--receipts-per-packet", "1"})));
+  cases.push_back(perf_case("copying", "one stream over loopback, every packet copied once more on either side",
+                            both({"--copying-cipher"})));
+  cases.push_back(perf_case("acks-1", "one stream over loopback, a packet of acknowledgements for each packet",
+                            both({"--acks-per-packet", "1"})));
   for (const char* size : {"208k", "1m", "4m", "16m"}) {
     PerfRunPlan buffer = both({});
     buffer.server_arguments = {"--receive-buffer", size};
-    Row row = perf_row(fmt::format("buffer-{}", size),
-                       fmt::format("one stream over loopback, receive buffer of {} asked for", size), buffer);
-    row.parameters = {{"buffer", size}};
-    rows.push_back(std::move(row));
+    Case bench_case = perf_case(fmt::format("buffer-{}", size),
+                                fmt::format("one stream over loopback, receive buffer of {} asked for", size), buffer);
+    bench_case.parameters = {{"buffer", size}};
+    cases.push_back(std::move(bench_case));
   }
   PerfRunPlan parallel = both({});
   parallel.client_arguments = {"-P", "8"};
-  rows.push_back(perf_row("streams-8", "eight streams over loopback", parallel));
+  cases.push_back(perf_case("streams-8", "eight streams over loopback", parallel));
 
-  rows.push_back(ratio_row("level2/ratio/ceiling", "godwit perf against the ceiling of the same minute", both({}),
-                           {.path = RawPath::kCeiling}));
-  rows.push_back(ratio_row("level2/ratio/ceiling-packaged",
-                           "godwit perf against the ceiling of the same minute with the packaged cipher", both({}),
-                           {.path = RawPath::kCeiling, .cipher = packaged_cipher()}));
-  rows.push_back(ratio_row("level2/ratio/tcp", "godwit perf against kernel TCP in plaintext, segments of 1200 bytes",
-                           both({}), {.path = RawPath::kTcp}));
-  rows.push_back(
-      ratio_row("level2/ratio/tls", "godwit perf against TLS 1.3 over TCP", both({}), {.path = RawPath::kTls}));
-  rows.push_back(ratio_row("level2/ratio/sendto-floor", "godwit perf by sendto against a bare seal, send and open",
-                           both({"--backend", "sendto"}), {.path = RawPath::kSealSendto}));
-  rows.push_back(own_ratio_row("sendto", "godwit perf against its own one-call back end", both({}),
-                               both({"--backend", "sendto"})));
+  cases.push_back(ratio_case("level2/ratio/ceiling", "godwit perf against the ceiling of the same minute", both({}),
+                             {.path = RawPath::kCeiling}));
+  cases.push_back(ratio_case("level2/ratio/ceiling-packaged",
+                             "godwit perf against the ceiling of the same minute with the packaged cipher", both({}),
+                             {.path = RawPath::kCeiling, .cipher = packaged_cipher()}));
+  cases.push_back(ratio_case("level2/ratio/tcp", "godwit perf against kernel TCP in plaintext, segments of 1200 bytes",
+                             both({}), {.path = RawPath::kTcp}));
+  cases.push_back(
+      ratio_case("level2/ratio/tls", "godwit perf against TLS 1.3 over TCP", both({}), {.path = RawPath::kTls}));
+  cases.push_back(ratio_case("level2/ratio/sendto-bare", "godwit perf by sendto against a bare seal, send and open",
+                             both({"--backend", "sendto"}), {.path = RawPath::kSealSendto}));
+  cases.push_back(own_ratio_case("sendto", "godwit perf against its own one-call back end", both({}),
+                                 both({"--backend", "sendto"})));
 }
 
 }  // namespace godwit::bench

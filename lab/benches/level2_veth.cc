@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-#include "benches/perf_rows.h"
+#include "benches/perf_cases.h"
 #include "benches/suite.h"
 
 namespace godwit::bench {
@@ -59,20 +59,20 @@ void measure_loss(Bench& bench, const PerfRunPlan& plan) {
   bench.outcome.metrics = {{"goodput_bits_per_second", goodput[1]}, {"lossless_bits_per_second", goodput[0]}};
 }
 
-Row prepared(Row row, bool cut) {
-  row.body = [body = std::move(row.body), cut](Bench& bench) {
+Case prepared(Case bench_case, bool cut) {
+  bench_case.body = [body = std::move(bench_case.body), cut](Bench& bench) {
     if (const std::string reason = VethPair::ensure(cut); !reason.empty()) {
       bench.outcome.skipped = reason;
       return;
     }
     body(bench);
   };
-  return row;
+  return bench_case;
 }
 
 // Goodput with one datagram in a hundred dropped by the kernel at the receiver's interface, as a share of its own
 // without.
-Row loss_row(const std::string& controller) {
+Case loss_case(const std::string& controller) {
   return prepared({.name = fmt::format("level2/veth/cut/loss-1-percent/{}", controller),
                    .title = fmt::format("goodput at 1 % random loss as a share of the lossless one, {}", controller),
                    .unit = "ratio",
@@ -87,8 +87,8 @@ Row loss_row(const std::string& controller) {
 
 }  // namespace
 
-void add_level2_veth(Rows& rows) {
-  rows.push_back(
+void add_level2_veth(Cases& cases) {
+  cases.push_back(
       prepared({.name = "level2/veth/cut/transport",
                 .title = "one stream over veth, every packet really segmented",
                 .unit = "bit/s",
@@ -96,7 +96,7 @@ void add_level2_veth(Rows& rows) {
                 .whole = true,
                 .body = [](Bench& bench) { bench.whole([&] { static_cast<void>(run_perf(bench, through_veth())); }); }},
                true));
-  rows.push_back(
+  cases.push_back(
       prepared({.name = "level2/veth/offload/transport",
                 .title = "one stream over veth with its own segmentation",
                 .unit = "bit/s",
@@ -104,14 +104,14 @@ void add_level2_veth(Rows& rows) {
                 .whole = true,
                 .body = [](Bench& bench) { bench.whole([&] { static_cast<void>(run_perf(bench, through_veth())); }); }},
                false));
-  rows.push_back(loss_row("bbr"));
-  rows.push_back(loss_row("cubic"));
+  cases.push_back(loss_case("bbr"));
+  cases.push_back(loss_case("cubic"));
   for (const auto& [name, path] :
        {std::pair{"ceiling", RawPath::kCeiling}, std::pair{"tcp", RawPath::kTcp}, std::pair{"tls", RawPath::kTls}}) {
-    rows.push_back(prepared(ratio_row(fmt::format("level2/veth/cut/ratio/{}", name),
-                                      fmt::format("godwit perf against {} with real segmentation", name),
-                                      through_veth(), raw_through_veth(path)),
-                            true));
+    cases.push_back(prepared(ratio_case(fmt::format("level2/veth/cut/ratio/{}", name),
+                                        fmt::format("godwit perf against {} with real segmentation", name),
+                                        through_veth(), raw_through_veth(path)),
+                             true));
   }
 }
 

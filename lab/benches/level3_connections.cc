@@ -19,13 +19,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-double per_run(const BackendStatistics& before, const BackendStatistics& after) {
-  const std::uint64_t runs = std::max<std::uint64_t>(after.runs_sent - before.runs_sent, 1);
-  return static_cast<double>(after.datagrams_sent - before.datagrams_sent) / static_cast<double>(runs);
+double per_batch(const BackendStatistics& before, const BackendStatistics& after) {
+  const std::uint64_t batches = std::max<std::uint64_t>(after.batches_sent - before.batches_sent, 1);
+  return static_cast<double>(after.datagrams_sent - before.datagrams_sent) / static_cast<double>(batches);
 }
 
 // `active` of `open` connections send streams back to back; the processor time of both ends together.
-Row active_row(std::size_t open, bool all) {
+Case active_case(std::size_t open, bool all) {
   const std::size_t active = all ? open : std::min<std::size_t>(open, 16);
   return {.name = fmt::format("level3/connections/{}/{}", all ? "all-active" : "active-16", open),
           .title = fmt::format("processor time of a full packet, both ends, {} of {} connections on one socket active",
@@ -63,8 +63,8 @@ Row active_row(std::size_t open, bool all) {
               bench.outcome.value = (own + serving) * 1e9 / packets;
               bench.outcome.metrics = {{"client_nanoseconds", own * 1e9 / packets},
                                        {"server_nanoseconds", serving * 1e9 / packets},
-                                       {"datagrams_per_run", per_run(sent_before, sent_after)},
-                                       {"receipt_packets_per_packet", received / packets},
+                                       {"datagrams_per_batch", per_batch(sent_before, sent_after)},
+                                       {"ack_packets_per_packet", received / packets},
                                        {"packets_per_second", packets / bench.seconds()}};
               bench.outcome.evidence = {{"delivered_bytes", static_cast<double>(end.stream_bytes)},
                                         {"drops", static_cast<double>(end.kernel_drops)}};
@@ -76,7 +76,7 @@ Row active_row(std::size_t open, bool all) {
 // What is aimed at; on a machine that is busy with other work the index tells of the scheduler.
 constexpr double kFairIndex = 0.95;
 
-Row fairness_row(std::size_t connections) {
+Case fairness_case(std::size_t connections) {
   return {
       .name = fmt::format("level3/fairness/{}", connections),
       .title = fmt::format("Jain's index of what {} busy connections on one socket got", connections),
@@ -130,9 +130,9 @@ std::size_t open_descriptors() {
 }
 
 // Connections come, deliver one message and go, 32 at a time.
-Row churn_row() {
+Case churn_case() {
   return {.name = "level3/churn",
-          .title = "connections that dial, deliver a message, hear that it arrived, and close; over loopback",
+          .title = "connections that open, deliver a message, hear that it arrived, and close; over loopback",
           .unit = "connections/s",
           .better = measure::Better::kHigher,
           .whole = true,
@@ -150,11 +150,12 @@ Row churn_row() {
               };
               const std::size_t descriptors = open_descriptors();
               const Instant begin = client.now();
-              bool dialling = true;
+              bool connecting = true;
               client.run_for(run_time(bench), [&] {
-                while (dialling && client.dialled() - client.closed < kAtOnce) dialling = client.dial().has_value();
+                while (connecting && client.initiated() - client.closed < kAtOnce)
+                  connecting = client.initiate().has_value();
               });
-              const bool done = client.run_until([&] { return client.closed == client.dialled(); });
+              const bool done = client.run_until([&] { return client.closed == client.initiated(); });
               const double seconds = std::chrono::duration<double>(client.now() - begin).count();
               ServerTotals end = server.totals();
               for (int wait = 0; wait < 100 && end.closed < end.connected; ++wait) {
@@ -169,7 +170,7 @@ Row churn_row() {
                                         {"left_open", static_cast<double>(end.open)},
                                         {"descriptors_gained", static_cast<double>(open_descriptors() - descriptors)}};
               bench.outcome.verified = done && client.confirmed > 0 && client.failed == 0 &&
-                                       client.confirmed == client.dialled() && end.messages == client.sent_messages &&
+                                       client.confirmed == client.initiated() && end.messages == client.sent_messages &&
                                        end.message_sum == client.sent_sum && end.differences == 0 &&
                                        end.closed == end.connected && open_descriptors() == descriptors;
               bench.outcome.proof = "every one connected, delivered its message and was closed on both sides";
@@ -178,7 +179,7 @@ Row churn_row() {
 }
 
 // Idle for a minute of virtual time. Heap bytes of one end: what its destruction gives back.
-Row idle_row(std::size_t connections, ExtendedPolicy extended) {
+Case idle_case(std::size_t connections, ExtendedPolicy extended) {
   return {.name = fmt::format("level3/connections/idle{}/{}", form_suffix(extended), connections),
           .title = fmt::format("heap of one end for each of {} connections that have been idle for a minute{}",
                                connections, form_title(extended)),
@@ -227,16 +228,16 @@ Row idle_row(std::size_t connections, ExtendedPolicy extended) {
 
 }  // namespace
 
-void add_level3_connections(Rows& rows) {
+void add_level3_connections(Cases& cases) {
   for (const std::size_t open :
        {std::size_t{1}, std::size_t{16}, std::size_t{100}, std::size_t{1000}, std::size_t{10'000}})
-    rows.push_back(active_row(open, false));
-  for (const std::size_t open : {std::size_t{100}, std::size_t{1000}}) rows.push_back(active_row(open, true));
-  rows.push_back(fairness_row(100));
-  rows.push_back(churn_row());
+    cases.push_back(active_case(open, false));
+  for (const std::size_t open : {std::size_t{100}, std::size_t{1000}}) cases.push_back(active_case(open, true));
+  cases.push_back(fairness_case(100));
+  cases.push_back(churn_case());
   for (const std::size_t connections : {std::size_t{1000}, std::size_t{10'000}}) {
     for (const ExtendedPolicy extended : {ExtendedPolicy::kOff, ExtendedPolicy::kRequire}) {
-      rows.push_back(idle_row(connections, extended));
+      cases.push_back(idle_case(connections, extended));
     }
   }
 }

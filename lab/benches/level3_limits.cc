@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include "benches/perf_rows.h"
+#include "benches/perf_cases.h"
 #include "benches/suite.h"
 
 namespace godwit::bench {
 namespace {
 
-Row loss_row(std::string controller, std::string loss, std::string delay) {
+Case loss_case(std::string controller, std::string loss, std::string delay) {
   return {.name = fmt::format("level3/loss/{}/{}-{}", controller, loss, delay),
           .title = fmt::format("one stream, {} loss, {} of added delay each way, {}", loss, delay, controller),
           .parameters = {{"congestion", controller}, {"loss", loss}, {"delay", delay}},
@@ -33,7 +33,7 @@ Row loss_row(std::string controller, std::string loss, std::string delay) {
           }};
 }
 
-Row streams_row(int streams) {
+Case streams_case(int streams) {
   return {.name = fmt::format("level3/streams/{}", streams),
           .title = fmt::format("{} streams share one connection over loopback", streams),
           .unit = "bit/s",
@@ -48,7 +48,7 @@ Row streams_row(int streams) {
           }};
 }
 
-Row bidirectional_row() {
+Case bidirectional_case() {
   return {.name = "level3/bidirectional",
           .title = "both sides send at once over loopback; the sum of both directions",
           .unit = "bit/s",
@@ -75,14 +75,14 @@ Row bidirectional_row() {
 
 }  // namespace
 
-void add_level3_limits(Rows& rows) {
+void add_level3_limits(Cases& cases) {
   for (const char* controller : {"cubic", "bbr"}) {
     for (const char* loss : {"0%", "0.1%", "1%", "5%"}) {
-      for (const char* delay : {"0ms", "10ms", "25ms"}) rows.push_back(loss_row(controller, loss, delay));
+      for (const char* delay : {"0ms", "10ms", "25ms"}) cases.push_back(loss_case(controller, loss, delay));
     }
   }
-  for (const int streams : {1, 16, 128}) rows.push_back(streams_row(streams));
-  rows.push_back(bidirectional_row());
+  for (const int streams : {1, 16, 128}) cases.push_back(streams_case(streams));
+  cases.push_back(bidirectional_case());
 }
 
 }  // namespace godwit::bench

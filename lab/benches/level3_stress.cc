@@ -21,7 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Row packets_row(std::size_t bytes) {
+Case packets_case(std::size_t bytes) {
   return {.name = fmt::format("level3/packets/{}", bytes),
           .title = fmt::format("short messages of {} bytes on one connection, as many as go", bytes),
           .parameters = {{"bytes", std::to_string(bytes)}},
@@ -103,7 +103,7 @@ class Flood {
 
 constexpr double kFloodRate = 50'000;  // datagrams a second
 
-Row flood_row() {
+Case flood_case() {
   return {.name = "level3/flood",
           .title = fmt::format("share of its goodput that a good peer keeps beside {:.0f} bogus datagrams a second",
                                kFloodRate),
@@ -154,7 +154,7 @@ Row flood_row() {
 }
 
 // One stream whose reader takes 64 KiB every 10 ms, and streams beside it on the same connection that are read at once.
-Row slow_reader_row() {
+Case slow_reader_case() {
   return {.name = "level3/slow-reader",
           .title = "goodput of streams beside one whose reader takes 6.5 MB/s, on the same connection",
           .unit = "bit/s",
@@ -224,7 +224,7 @@ Resources resources_now() {
 
 // Everything at once for a long time: streams, messages and connections that come and go. --whole-seconds sets how
 // long.
-Row soak_row() {
+Case soak_case() {
   return {.name = "level3/soak",
           .title = "streams, messages and churn together, with memory and descriptors watched",
           .unit = "bit/s",
@@ -250,7 +250,7 @@ Row soak_row() {
               std::uint64_t visitors = 0;
               const auto visit = [&] {
                 const double elapsed = std::chrono::duration<double>(client.now() - begin).count();
-                if (static_cast<double>(visitors) < elapsed * 100 && client.dial()) ++visitors;
+                if (static_cast<double>(visitors) < elapsed * 100 && client.initiate()) ++visitors;
               };
               client.run_for(2 * run_time(bench), visit);
               const Resources first = resources_now();
@@ -283,12 +283,12 @@ Row soak_row() {
 
 }  // namespace
 
-void add_level3_stress(Rows& rows) {
+void add_level3_stress(Cases& cases) {
   for (const std::size_t bytes : {std::size_t{64}, std::size_t{512}, std::size_t{1106}})
-    rows.push_back(packets_row(bytes));
-  rows.push_back(flood_row());
-  rows.push_back(slow_reader_row());
-  rows.push_back(soak_row());
+    cases.push_back(packets_case(bytes));
+  cases.push_back(flood_case());
+  cases.push_back(slow_reader_case());
+  cases.push_back(soak_case());
 }
 
 }  // namespace godwit::bench

@@ -38,7 +38,7 @@ void add_findings(std::vector<measure::Finding>& all, const std::vector<measure:
 std::size_t pieces_of_the_suite(const std::vector<measure::Results>& runs) {
   return static_cast<std::size_t>(std::count_if(runs.begin(), runs.end(), [](const measure::Results& run) {
     return std::any_of(run.benchmarks.begin(), run.benchmarks.end(),
-                       [](const auto& row) { return !row.name.starts_with("level2/analyze/"); });
+                       [](const auto& bench_case) { return !bench_case.name.starts_with("level2/analyze/"); });
   }));
 }
 
@@ -83,14 +83,15 @@ Result<measure::Results> merge_results(const std::vector<measure::Results>& runs
       put(merged.breakdowns, breakdown,
           [&](const auto& other) { return other.name == breakdown.name && other.side == breakdown.side; });
     }
-    for (const measure::BenchmarkResult& row : run.benchmarks) {
-      put(merged.benchmarks, row, [&](const auto& other) { return other.name == row.name; });
+    for (const measure::BenchmarkResult& bench_case : run.benchmarks) {
+      put(merged.benchmarks, bench_case, [&](const auto& other) { return other.name == bench_case.name; });
     }
   }
   // As the suite has them.
-  const auto& order = all_rows();
-  const auto place = [&order](const measure::BenchmarkResult& row) {
-    return std::find_if(order.begin(), order.end(), [&row](const Row& known) { return known.name == row.name; }) -
+  const auto& order = all_cases();
+  const auto place = [&order](const measure::BenchmarkResult& bench_case) {
+    return std::find_if(order.begin(), order.end(),
+                        [&bench_case](const Case& known) { return known.name == bench_case.name; }) -
            order.begin();
   };
   std::stable_sort(merged.benchmarks.begin(), merged.benchmarks.end(),
@@ -98,7 +99,7 @@ Result<measure::Results> merge_results(const std::vector<measure::Results>& runs
   if (commits.size() > 1) merged.marks.push_back(fmt::format("of several commits: {}", fmt::join(commits, ", ")));
   if (const std::size_t pieces = pieces_of_the_suite(runs); pieces > 1)
     merged.marks.push_back(fmt::format("taken in {} pieces", pieces));
-  merged.ladders = make_ladders(merged.benchmarks);
+  merged.ablations = make_ablations(merged.benchmarks);
   merged.curves = make_curves(merged.benchmarks);
   merged.grids = make_grids(merged.benchmarks);
   return merged;

@@ -1,6 +1,6 @@
-// Several runs of the suite as one result: where the machine may be had for a minute at a time only. Rows measured
-// again replace the earlier ones; the last comparison and the worst finding of each name stay; ladders, curves and
-// grids are drawn anew from all rows.
+// Several runs of the suite as one result: where the machine may be had for a minute at a time only. Cases measured
+// again replace the earlier ones; the last comparison and the worst finding of each name stay; ablations, curves and
+// grids are drawn anew from all cases.
 #pragma once
 
 #include <string>

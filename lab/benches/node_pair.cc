@@ -23,7 +23,7 @@ void pin_thread(int core) {
   sched_setaffinity(0, sizeof cores, &cores);  // a machine with one core is measured on one core
 }
 
-// The address that connection `index` dials as the endpoint sees it; the same number names its source address.
+// The address that connection `index` goes to as the endpoint sees it; the same number names its source address.
 SocketAddress virtual_remote(std::size_t index, std::uint16_t port) {
   return SocketAddress::ipv4({10, static_cast<std::uint8_t>(index >> 16U), static_cast<std::uint8_t>(index >> 8U),
                               static_cast<std::uint8_t>(index)},
@@ -176,7 +176,7 @@ BenchClient::BenchClient(std::unique_ptr<Backend> backend, const Config& config,
       batch_(batch),
       now_(boot_time_now()) {}
 
-std::optional<std::size_t> BenchClient::dial() {
+std::optional<std::size_t> BenchClient::initiate() {
   const std::size_t index = ids_.size();
   const auto id = endpoint_->connect(now_, virtual_remote(index, server_.port()), key_);
   if (!id) return std::nullopt;
@@ -194,7 +194,7 @@ bool BenchClient::connect(std::size_t count, Duration patience) {
   while (connected - before < count) {
     if (now_ >= end) return false;
     while (begun < count && begun - (connected - before) < kAtOnce) {
-      if (!dial()) return false;
+      if (!initiate()) return false;
       ++begun;
     }
     turn(1ms);
@@ -207,12 +207,12 @@ bool BenchClient::receive() {
   for (int round = 0; round < 4; ++round) {
     if (backend_->receive(inbox_) == 0) break;
     any = true;
-    for (DatagramBatch& run : inbox_.runs()) {
-      const auto& octets = run.local.octets();
+    for (DatagramBatch& batch : inbox_.batches()) {
+      const auto& octets = batch.local.octets();
       const std::size_t index =
           (static_cast<std::size_t>(octets[1] - 1) << 16U) | (static_cast<std::size_t>(octets[2]) << 8U) | octets[3];
-      run.remote = virtual_remote(index, server_.port());
-      endpoint_->receive(now_, run);
+      batch.remote = virtual_remote(index, server_.port());
+      endpoint_->receive(now_, batch);
       deliver_events();
     }
     if (!inbox_.stopped_at_bound()) break;
@@ -244,14 +244,14 @@ bool BenchClient::transmit() {
       unsent_.clear();
       unsent_begin_ = 0;
       buffer_.reset();
-      while (auto run = endpoint_->poll_transmit(now_, buffer_)) {
-        run->local = source_of(run->remote);
-        run->remote = server_;
-        // As it is shipped, or cut into shorter runs.
-        const std::size_t most = batch_ * run->segment_size;
-        for (std::size_t at = 0; at < run->bytes.size(); at += most) {
-          DatagramBatch piece = *run;
-          piece.bytes = run->bytes.subspan(at, std::min(most, run->bytes.size() - at));
+      while (auto batch = endpoint_->poll_transmit(now_, buffer_)) {
+        batch->local = source_of(batch->remote);
+        batch->remote = server_;
+        // As it is shipped, or cut into shorter batches.
+        const std::size_t most = batch_ * batch->segment_size;
+        for (std::size_t at = 0; at < batch->bytes.size(); at += most) {
+          DatagramBatch piece = *batch;
+          piece.bytes = batch->bytes.subspan(at, std::min(most, batch->bytes.size() - at));
           unsent_.push_back(piece);
         }
       }

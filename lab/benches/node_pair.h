@@ -16,11 +16,11 @@
 
 namespace godwit::bench {
 
-// What streams and messages of these rows carry: whole runs of 54 full packets.
+// What streams and messages of these cases carry: whole batches of 54 full packets.
 inline constexpr std::size_t kPatternBytes = 54 * 1130 * 16;
 [[nodiscard]] ByteView pattern();
 
-// The shipped configuration, with admission open for dials from one machine.
+// The shipped configuration, with admission open for connections from one machine.
 [[nodiscard]] NodeConfig loopback_config(BackendKind backend = BackendKind::kAuto);
 
 struct ServerTotals {
@@ -84,17 +84,17 @@ class BenchServer final : private Node::Handler {
   std::thread thread_;
 };
 
-// The shipped endpoint and back end in a loop of this file, which gives each connection its address and can cut runs
+// The shipped endpoint and back end in a loop of this file, which gives each connection its address and can cut batches
 // to `batch` datagrams.
 class BenchClient {
  public:
   [[nodiscard]] static std::unique_ptr<BenchClient> open(const NodeConfig& config, const BenchServer& server,
                                                          std::size_t batch = 64);
 
-  // Dials so many more and runs until all are established; false after `patience`.
+  // Opens so many more and runs until all are established; false after `patience`.
   [[nodiscard]] bool connect(std::size_t count, Duration patience = std::chrono::seconds(60));
-  // Dials one, which is not awaited; its number, or nothing.
-  [[nodiscard]] std::optional<std::size_t> dial();
+  // Opens one, which is not awaited; its number, or nothing.
+  [[nodiscard]] std::optional<std::size_t> initiate();
   // One turn of the loop: receives, runs timers, sends; sleeps at most so long when there was nothing to do.
   void turn(Duration longest_wait = Duration::zero());
   // Turns for so long, with `work` before each transmission.
@@ -105,7 +105,7 @@ class BenchClient {
   [[nodiscard]] Endpoint& endpoint() { return *endpoint_; }
   [[nodiscard]] const Backend& backend() const { return *backend_; }
   [[nodiscard]] ConnectionId id(std::size_t index) const { return ids_[index]; }
-  [[nodiscard]] std::size_t dialled() const { return ids_.size(); }
+  [[nodiscard]] std::size_t initiated() const { return ids_.size(); }
   [[nodiscard]] Instant now() const { return now_; }
   // Queues one stream of the whole pattern; false when it is refused.
   bool send_stream(std::size_t index);
@@ -133,7 +133,7 @@ class BenchClient {
   SocketAddress server_;
   PublicKey key_;
   std::unique_ptr<Endpoint> endpoint_;
-  ReceiveBatch inbox_;
+  ReceivedBatches inbox_;
   std::size_t batch_;
   TransmitBuffer buffer_{128 * 1024};
   std::vector<DatagramBatch> unsent_;

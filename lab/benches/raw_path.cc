@@ -34,7 +34,7 @@ namespace {
 
 constexpr std::size_t kPayload = wire::kFragmentPayload;
 constexpr std::size_t kDatagram = wire::kMaxDatagram;
-constexpr std::size_t kRun = 54;
+constexpr std::size_t kBatch = 54;
 constexpr int kUdpLevel = IPPROTO_UDP;
 
 // What both processes see: counters of the receiver, and the sender's word that it has ended.
@@ -142,7 +142,7 @@ class DatagramIntake {
   const RawConfig& config_;
   std::vector<std::uint8_t> working_set_;
   PacketOpener opener_;
-  std::array<PacketToOpen, kRun> packets_;
+  std::array<PacketToOpen, kBatch> packets_;
   StreamDigest digest_;
   std::size_t position_ = 0;
   std::uint64_t delivered_ = 0;
@@ -231,7 +231,7 @@ class DatagramSource {
         random_(2),
         sealer_(cipher_of(config), random_, SealerLimits{.soft = ~0ULL, .hard = ~0ULL}) {}
 
-  // At most kRun datagrams.
+  // At most kBatch datagrams.
   void write(MutableBytes datagrams) {
     const std::size_t count = datagrams.size() / kDatagram;
     for (std::size_t i = 0; i < count; ++i) {
@@ -264,7 +264,7 @@ class DatagramSource {
   std::vector<std::uint8_t> working_set_;
   DeterministicRandom random_;
   PacketSealer sealer_;
-  std::array<PacketToSeal, kRun> packets_;
+  std::array<PacketToSeal, kBatch> packets_;
   wire::FragmentTemplate header_{1, wire::kMaxStreamBytes};
   StreamDigest digest_;
   std::size_t position_ = 0;
@@ -279,23 +279,23 @@ void send_datagrams(const RawConfig& config, Shared& shared, const SocketAddress
     return;
   }
   DatagramSource source(config);
-  std::vector<std::uint8_t> run(kRun * kDatagram);
+  std::vector<std::uint8_t> batch(kBatch * kDatagram);
   // Never further ahead of the receiver than its buffer holds: a ceiling that drops is none.
   constexpr std::uint64_t kWindow = 2048;
   std::uint64_t sent = 0;
   const double end = seconds_now(CLOCK_MONOTONIC) + config.seconds;
-  const std::size_t datagrams = uses_offload(config.path) ? kRun : 1;
+  const std::size_t datagrams = uses_offload(config.path) ? kBatch : 1;
   while (seconds_now(CLOCK_MONOTONIC) < end) {
     const std::uint64_t received =
         shared.datagrams.load(std::memory_order_relaxed) + shared.drops.load(std::memory_order_relaxed);
     if (sent - std::min(sent, received) > kWindow) continue;
     const std::size_t bytes = datagrams * kDatagram;
-    source.write(MutableBytes(run).first(bytes));
+    source.write(MutableBytes(batch).first(bytes));
     if (datagrams == 1) {
-      if (send(socket->descriptor(), run.data(), bytes, 0) > 0) ++sent;
+      if (send(socket->descriptor(), batch.data(), bytes, 0) > 0) ++sent;
       continue;
     }
-    iovec vector{run.data(), bytes};
+    iovec vector{batch.data(), bytes};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(std::uint16_t))> control{};
     msghdr message{};
     message.msg_iov = &vector;

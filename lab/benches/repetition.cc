@@ -31,13 +31,13 @@ struct Timed {
   std::string error;
 };
 
-Timed run_once(const Row& row, const RepetitionOptions& options, std::uint64_t iterations, Outcome& outcome) {
+Timed run_once(const Case& bench_case, const RepetitionOptions& options, std::uint64_t iterations, Outcome& outcome) {
   benchmark::ClearRegisteredBenchmarks();
   outcome = {};
-  auto* const registered = benchmark::RegisterBenchmark(row.name.c_str(), [&](benchmark::State& state) {
+  auto* const registered = benchmark::RegisterBenchmark(bench_case.name.c_str(), [&](benchmark::State& state) {
     outcome = {};
-    Bench bench(state, outcome, row.name, options.mode, options.seconds, options.repeat_every);
-    row.body(bench);
+    Bench bench(state, outcome, bench_case.name, options.mode, options.seconds, options.repeat_every);
+    bench_case.body(bench);
     if (!outcome.skipped.empty()) state.SkipWithError(outcome.skipped.c_str());
   });
   registered->Iterations(static_cast<benchmark::IterationCount>(iterations))->UseRealTime();
@@ -50,15 +50,15 @@ Timed run_once(const Row& row, const RepetitionOptions& options, std::uint64_t i
 
 }  // namespace
 
-Repetition execute(const Row& row, const RepetitionOptions& options) {
+Repetition execute(const Case& bench_case, const RepetitionOptions& options) {
   Repetition repetition;
-  std::uint64_t iterations = row.whole || options.mode == RunMode::kInstructions ? 1 : options.iterations;
+  std::uint64_t iterations = bench_case.whole || options.mode == RunMode::kInstructions ? 1 : options.iterations;
   if (iterations == 0) {
     // Ten times as many until a tenth of the time is filled, then straight to the goal.
     iterations = 1;
     constexpr std::uint64_t kMost = std::uint64_t{1} << 32U;
     while (true) {
-      const Timed timed = run_once(row, options, iterations, repetition.outcome);
+      const Timed timed = run_once(bench_case, options, iterations, repetition.outcome);
       if (!timed.error.empty() || !repetition.outcome.skipped.empty()) {
         repetition.error = timed.error;
         return repetition;
@@ -71,16 +71,16 @@ Repetition execute(const Row& row, const RepetitionOptions& options) {
       iterations *= 10;
     }
   }
-  const Timed timed = run_once(row, options, iterations, repetition.outcome);
+  const Timed timed = run_once(bench_case, options, iterations, repetition.outcome);
   repetition.error = timed.error;
   repetition.iterations = timed.iterations;
   if (!repetition.error.empty() || !repetition.outcome.skipped.empty()) return repetition;
   const double each = timed.iterations > 0 ? timed.seconds * 1e9 / static_cast<double>(timed.iterations) : 0;
   repetition.value = repetition.outcome.value.value_or(each / repetition.outcome.per);
-  if (repetition.outcome.bytes > 0 && row.unit == "ns" && repetition.value > 0) {
+  if (repetition.outcome.bytes > 0 && bench_case.unit == "ns" && repetition.value > 0) {
     repetition.outcome.metrics.emplace_back("bits_per_second", repetition.outcome.bytes * 8e9 / repetition.value);
   }
-  if (!repetition.outcome.rate.empty() && row.unit == "ns" && repetition.value > 0) {
+  if (!repetition.outcome.rate.empty() && bench_case.unit == "ns" && repetition.value > 0) {
     repetition.outcome.metrics.emplace_back(repetition.outcome.rate, 1e9 / repetition.value);
   }
   return repetition;

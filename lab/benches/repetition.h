@@ -1,4 +1,4 @@
-// Executes one repetition of a row through Google Benchmark, in this process.
+// Executes one repetition of a case through Google Benchmark, in this process.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,12 @@ struct RepetitionOptions {
 };
 
 struct Repetition {
-  double value = 0;  // in the row's unit
+  double value = 0;  // in the case's unit
   std::uint64_t iterations = 0;
   Outcome outcome;
   std::string error;
 };
 
-[[nodiscard]] Repetition execute(const Row& row, const RepetitionOptions& options);
+[[nodiscard]] Repetition execute(const Case& bench_case, const RepetitionOptions& options);
 
 }  // namespace godwit::bench

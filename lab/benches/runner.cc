@@ -25,7 +25,7 @@ struct Side {
 };
 
 struct State {
-  const Row* row = nullptr;
+  const Case* bench_case = nullptr;
   Side candidate;
   Side baseline;
   std::string skipped;
@@ -67,7 +67,7 @@ void take(Side& side, Repetition repetition) {
 class Rounds {
  public:
   explicit Rounds(const RunPlan& plan) : plan_(plan), random_(plan.seed) {
-    for (const Row* row : plan.rows) states_.push_back({.row = row});
+    for (const Case* bench_case : plan.cases) states_.push_back({.bench_case = bench_case});
   }
 
   RunOutcome run() {
@@ -81,7 +81,7 @@ class Rounds {
       std::shuffle(order.begin(), order.end(), random_);
       for (const std::size_t index : order) {
         State& state = states_[index];
-        if (plan_.on_progress) plan_.on_progress(done, all, state.row->name);
+        if (plan_.on_progress) plan_.on_progress(done, all, state.bench_case->name);
         ++done;
         if (state.skipped.empty() && state.failed.empty()) repeat(state);
       }
@@ -106,12 +106,12 @@ class Rounds {
   static bool usable(const State& state) { return state.skipped.empty() && state.failed.empty(); }
 
   void once(State& state, Worker& worker, Side& side, bool is_baseline) {
-    const Row& row = *state.row;
-    const double seconds = row.whole ? plan_.whole_seconds : plan_.seconds;
+    const Case& bench_case = *state.bench_case;
+    const double seconds = bench_case.whole ? plan_.whole_seconds : plan_.seconds;
     // Both sides of a pair do the same number of operations.
     const std::uint64_t iterations = std::max(state.candidate.iterations, state.baseline.iterations);
     const auto before = measure::read_udp_counters();
-    auto repetition = worker.run(row.name, row.whole ? 1 : iterations, seconds);
+    auto repetition = worker.run(bench_case.name, bench_case.whole ? 1 : iterations, seconds);
     if (const auto after = measure::read_udp_counters(); before && after) {
       const std::uint64_t dropped = after->dropped() - before->dropped();
       side.kernel_drops += dropped;
@@ -140,19 +140,19 @@ class Rounds {
   RunOutcome finish() {
     RunOutcome outcome;
     for (State& state : states_) {
-      const Row& row = *state.row;
+      const Case& bench_case = *state.bench_case;
       // A run that fails now and then (a time-out on a busy machine) is told, and what was measured before it is kept.
-      if (!state.failed.empty()) outcome.failed.push_back(row.name + ": " + state.failed);
+      if (!state.failed.empty()) outcome.failed.push_back(bench_case.name + ": " + state.failed);
       if (!state.skipped.empty() && state.candidate.samples.empty())
-        outcome.skipped.push_back(row.name + ": " + state.skipped);
+        outcome.skipped.push_back(bench_case.name + ": " + state.skipped);
       if (state.candidate.samples.empty()) continue;
       measure::BenchmarkResult result;
-      result.name = row.name;
-      result.level = row.level();
-      result.title = row.title;
-      result.parameters = row.parameters;
-      result.unit = row.unit;
-      result.better = row.better;
+      result.name = bench_case.name;
+      result.level = bench_case.level();
+      result.title = bench_case.title;
+      result.parameters = bench_case.parameters;
+      result.unit = bench_case.unit;
+      result.better = bench_case.better;
       result.samples = state.candidate.samples;
       measure::summarize_samples(result);
       Outcome& latest = state.candidate.outcome;
@@ -169,23 +169,23 @@ class Rounds {
         result.marks.push_back(fmt::format("{} datagrams dropped by the kernel", state.candidate.kernel_drops));
       }
       if (!result.verified) {
-        outcome.failed.push_back(row.name + ": not verified: " + result.proof);
+        outcome.failed.push_back(bench_case.name + ": not verified: " + result.proof);
         result.marks.emplace_back("not verified");
       }
       const std::size_t pairs = std::min(state.candidate.samples.size(), state.baseline.samples.size());
       if (pairs > 0) {
-        measure::ComparisonRow pair{.name = row.name, .unit = row.unit, .better = row.better};
+        measure::ComparedCase pair{.name = bench_case.name, .unit = bench_case.unit, .better = bench_case.better};
         const auto count = static_cast<std::ptrdiff_t>(pairs);
         pair.baseline.assign(state.baseline.samples.begin(), state.baseline.samples.begin() + count);
         pair.candidate.assign(state.candidate.samples.begin(), state.candidate.samples.begin() + count);
-        pair.floor = measure::paired_floor(row.level());
+        pair.noise_threshold = measure::paired_threshold(bench_case.level());
         if (!state.candidate.instructions.empty() && !state.baseline.instructions.empty()) {
           pair.instruction_ratio =
               measure::median(state.candidate.instructions) / measure::median(state.baseline.instructions);
         }
         outcome.pairs.push_back(std::move(pair));
       }
-      outcome.rows.push_back(std::move(result));
+      outcome.cases.push_back(std::move(result));
     }
     outcome.kernel_drops = kernel_drops_;
     return outcome;
@@ -199,13 +199,14 @@ class Rounds {
   std::uint64_t kernel_drops_ = 0;
 };
 
-const measure::BenchmarkResult* find(const std::vector<measure::BenchmarkResult>& rows, const std::string& name) {
-  const auto found = std::find_if(rows.begin(), rows.end(), [&name](const auto& row) { return row.name == name; });
-  return found == rows.end() ? nullptr : &*found;
+const measure::BenchmarkResult* find(const std::vector<measure::BenchmarkResult>& cases, const std::string& name) {
+  const auto found =
+      std::find_if(cases.begin(), cases.end(), [&name](const auto& bench_case) { return bench_case.name == name; });
+  return found == cases.end() ? nullptr : &*found;
 }
 
-std::string parameter(const measure::BenchmarkResult& row, const std::string& name) {
-  for (const auto& [key, value] : row.parameters) {
+std::string parameter(const measure::BenchmarkResult& bench_case, const std::string& name) {
+  for (const auto& [key, value] : bench_case.parameters) {
     if (key == name) return value;
   }
   return {};
@@ -213,27 +214,27 @@ std::string parameter(const measure::BenchmarkResult& row, const std::string& na
 
 }  // namespace
 
-RunOutcome run_rows(const RunPlan& plan) {
+RunOutcome run_cases(const RunPlan& plan) {
   return Rounds(plan).run();
 }
 
-std::vector<measure::Ladder> make_ladders(const std::vector<measure::BenchmarkResult>& rows) {
-  std::vector<measure::Ladder> ladders;
-  for (const LadderPlan& plan : all_ladders()) {
-    measure::Ladder ladder{.name = plan.name, .title = plan.title, .unit = {}, .better = {}, .steps = {}};
-    for (const LadderPlan::Step& step : plan.steps) {
-      const measure::BenchmarkResult* const row = find(rows, step.row);
-      if (row == nullptr) continue;
-      ladder.unit = row->unit;
-      ladder.better = row->better;
-      ladder.steps.push_back({.label = step.label, .value = row->summary.median, .note = step.note});
+std::vector<measure::Ablation> make_ablations(const std::vector<measure::BenchmarkResult>& cases) {
+  std::vector<measure::Ablation> ablations;
+  for (const AblationPlan& plan : all_ablations()) {
+    measure::Ablation ablation{.name = plan.name, .title = plan.title, .unit = {}, .better = {}, .steps = {}};
+    for (const AblationPlan::Step& step : plan.steps) {
+      const measure::BenchmarkResult* const bench_case = find(cases, step.bench_case);
+      if (bench_case == nullptr) continue;
+      ablation.unit = bench_case->unit;
+      ablation.better = bench_case->better;
+      ablation.steps.push_back({.label = step.label, .value = bench_case->summary.median, .note = step.note});
     }
-    if (ladder.steps.size() >= 2) ladders.push_back(std::move(ladder));
+    if (ablation.steps.size() >= 2) ablations.push_back(std::move(ablation));
   }
-  return ladders;
+  return ablations;
 }
 
-std::vector<measure::Curves> make_curves(const std::vector<measure::BenchmarkResult>& rows) {
+std::vector<measure::Curves> make_curves(const std::vector<measure::BenchmarkResult>& cases) {
   struct Plan {
     const char* name;
     const char* title;
@@ -250,11 +251,11 @@ std::vector<measure::Curves> make_curves(const std::vector<measure::BenchmarkRes
        "packets a call", nullptr},
       {"open-by-batch", "Opening a full packet, by packets a call", "level0/open-batch/", "cipher", "batch",
        "packets a call", nullptr},
-      {"backend-by-batch", "A datagram of 1200 bytes through each back end, by datagrams a run", "level2/backend/",
-       "backend", "batch", "datagrams a run", "1200"},
-      {"whole-by-batch", "A full packet of a stream through the whole transport, by datagrams a run", "level2/whole/",
-       "backend", "batch", "datagrams a run", "1200"},
-      {"whole-by-size", "A packet through the whole transport in runs of 54, by bytes it carries", "level2/whole/",
+      {"backend-by-batch", "A datagram of 1200 bytes through each back end, by datagrams a batch", "level2/backend/",
+       "backend", "batch", "datagrams a batch", "1200"},
+      {"whole-by-batch", "A full packet of a stream through the whole transport, by datagrams a batch", "level2/whole/",
+       "backend", "batch", "datagrams a batch", "1200"},
+      {"whole-by-size", "A packet through the whole transport in batches of 54, by bytes it carries", "level2/whole/",
        "backend", "bytes", "bytes", "54"},
       {"by-connections", "A message on one of 16 active connections in memory, by connections open",
        "level1/endpoints/connections/", "active", "connections", "connections", nullptr},
@@ -268,13 +269,13 @@ std::vector<measure::Curves> make_curves(const std::vector<measure::BenchmarkRes
     measure::Curves curves{
         .name = plan.name, .title = plan.title, .unit = {}, .better = {}, .x_label = plan.x_label, .lines = {}};
     std::map<std::string, std::map<double, measure::Interval>> lines;
-    for (const measure::BenchmarkResult& row : rows) {
-      if (!row.name.starts_with(plan.prefix)) continue;
+    for (const measure::BenchmarkResult& bench_case : cases) {
+      if (!bench_case.name.starts_with(plan.prefix)) continue;
       const char* const other = std::string_view(plan.x) == "batch" ? "bytes" : "batch";
-      if (plan.only != nullptr && parameter(row, other) != plan.only) continue;
-      lines[parameter(row, plan.line)][std::stod(parameter(row, plan.x))] = row.summary.median;
-      curves.unit = row.unit;
-      curves.better = row.better;
+      if (plan.only != nullptr && parameter(bench_case, other) != plan.only) continue;
+      lines[parameter(bench_case, plan.line)][std::stod(parameter(bench_case, plan.x))] = bench_case.summary.median;
+      curves.unit = bench_case.unit;
+      curves.better = bench_case.better;
     }
     for (const auto& [label, points] : lines) {
       measure::Curves::Line line{.label = label, .points = {}};
@@ -286,7 +287,7 @@ std::vector<measure::Curves> make_curves(const std::vector<measure::BenchmarkRes
   return all;
 }
 
-std::vector<measure::Grid> make_grids(const std::vector<measure::BenchmarkResult>& rows) {
+std::vector<measure::Grid> make_grids(const std::vector<measure::BenchmarkResult>& cases) {
   std::map<std::string, measure::Grid> grids;
   const auto index_of = [](std::vector<std::string>& names, const std::string& name) {
     const auto found = std::find(names.begin(), names.end(), name);
@@ -294,25 +295,25 @@ std::vector<measure::Grid> make_grids(const std::vector<measure::BenchmarkResult
     names.push_back(name);
     return names.size() - 1;
   };
-  // Names first, cells after: the shape of a grid is known only when all of its rows have been seen.
+  // Names first, cells after: the shape of a grid is known only when all of its cases have been seen.
   for (const bool fill : {false, true}) {
-    for (const measure::BenchmarkResult& row : rows) {
-      if (!row.name.starts_with("level3/loss/")) continue;
-      const std::string controller = parameter(row, "congestion");
+    for (const measure::BenchmarkResult& bench_case : cases) {
+      if (!bench_case.name.starts_with("level3/loss/")) continue;
+      const std::string controller = parameter(bench_case, "congestion");
       measure::Grid& grid = grids[controller];
       if (!fill) {
         grid.name = "loss-by-delay-" + controller;
         grid.title = "Goodput by loss and added delay each way, " + controller;
-        grid.unit = row.unit;
-        grid.better = row.better;
+        grid.unit = bench_case.unit;
+        grid.better = bench_case.better;
         grid.row_label = "loss";
         grid.column_label = "delay";
       }
-      const std::size_t r = index_of(grid.rows, parameter(row, "loss"));
-      const std::size_t c = index_of(grid.columns, parameter(row, "delay"));
+      const std::size_t r = index_of(grid.rows, parameter(bench_case, "loss"));
+      const std::size_t c = index_of(grid.columns, parameter(bench_case, "delay"));
       if (!fill) continue;
       grid.cells.resize(grid.rows.size() * grid.columns.size());
-      grid.cells[r * grid.columns.size() + c] = row.summary.median;
+      grid.cells[r * grid.columns.size() + c] = bench_case.summary.median;
     }
   }
   std::vector<measure::Grid> all;

@@ -34,38 +34,39 @@ void Bench::end_counting() {
       kInstructionsMetric, static_cast<double>(*instructions) / static_cast<double>(state_.iterations()) / outcome.per);
 }
 
-const std::vector<Row>& all_rows() {
-  static const Rows kRows = [] {
-    Rows rows;
-    add_level0_cipher(rows);
-    add_level0_wire(rows);
-    add_level1_queues(rows);
-    add_level1_recovery(rows);
-    add_level1_endpoints(rows);
-    add_level1_handshakes(rows);
-    add_level2_raw(rows);
-    add_level2_backends(rows);
-    add_level2_transport(rows);
-    add_level2_veth(rows);
-    add_level2_messages(rows);
-    add_level2_latency(rows);
-    add_level3_limits(rows);
-    add_level3_connections(rows);
-    add_level3_stress(rows);
-    return rows;
+const std::vector<Case>& all_cases() {
+  static const Cases kRows = [] {
+    Cases cases;
+    add_level0_cipher(cases);
+    add_level0_wire(cases);
+    add_level1_queues(cases);
+    add_level1_recovery(cases);
+    add_level1_endpoints(cases);
+    add_level1_handshakes(cases);
+    add_level2_raw(cases);
+    add_level2_backends(cases);
+    add_level2_transport(cases);
+    add_level2_veth(cases);
+    add_level2_messages(cases);
+    add_level2_latency(cases);
+    add_level3_limits(cases);
+    add_level3_connections(cases);
+    add_level3_stress(cases);
+    return cases;
   }();
   return kRows;
 }
 
-const Row* find_row(const std::string& name) {
-  const auto& rows = all_rows();
-  const auto found = std::find_if(rows.begin(), rows.end(), [&name](const Row& row) { return row.name == name; });
-  return found == rows.end() ? nullptr : &*found;
+const Case* find_case(const std::string& name) {
+  const auto& cases = all_cases();
+  const auto found =
+      std::find_if(cases.begin(), cases.end(), [&name](const Case& bench_case) { return bench_case.name == name; });
+  return found == cases.end() ? nullptr : &*found;
 }
 
 namespace {
 
-std::vector<LadderPlan> ladders_of_one_side() {
+std::vector<AblationPlan> ablations_of_one_side() {
   return {
       {.name = "accepting",
        .title = "An acceptor's side of the handshake of an extended session",
@@ -82,7 +83,7 @@ std::vector<LadderPlan> ladders_of_one_side() {
 
 }  // namespace
 
-std::vector<LadderPlan> ladders_of_both_sides() {
+std::vector<AblationPlan> ablations_of_both_sides() {
   return {
       {.name = "backends",
        .title = "Goodput of one encrypted stream over loopback, back end by back end",
@@ -96,9 +97,9 @@ std::vector<LadderPlan> ladders_of_both_sides() {
        .title = "Goodput of one stream with and without a buffer for each step",
        .steps = {{"copied once more", "level2/transport/copying", "before sealing, and after opening"},
                  {"as shipped", "level2/transport/gso", "gathered where it is sealed, opened where it lies"}}},
-      {.name = "receipts",
+      {.name = "acks",
        .title = "Goodput of one stream by how packets are acknowledged",
-       .steps = {{"a packet each", "level2/transport/receipts-1", "one acknowledgement in a packet of its own"},
+       .steps = {{"a packet each", "level2/transport/acks-1", "one acknowledgement in a packet of its own"},
                  {"a list each batch", "level2/transport/gso", "up to 288 acknowledgements a packet"}}},
       {.name = "sessions",
        .title = "Goodput of one stream by the form of the session",
@@ -153,10 +154,10 @@ std::vector<LadderPlan> ladders_of_both_sides() {
   };
 }
 
-std::vector<LadderPlan> all_ladders() {
-  std::vector<LadderPlan> ladders = ladders_of_both_sides();
-  std::ranges::move(ladders_of_one_side(), std::back_inserter(ladders));
-  return ladders;
+std::vector<AblationPlan> all_ablations() {
+  std::vector<AblationPlan> ablations = ablations_of_both_sides();
+  std::ranges::move(ablations_of_one_side(), std::back_inserter(ablations));
+  return ablations;
 }
 
 void count_instructions(const std::string& name, const std::function<void()>& operations) {

@@ -1,6 +1,6 @@
-// One row of the suite (`transport_perf`): what is called, how it is verified, what is counted. Rows register
-// themselves from levelN_*.cc; repetition.h executes one repetition of a row by Google Benchmark, runner.h orders,
-// pairs and judges. Rows call shipped code; the few that reproduce the analysed original's shape say so in their name
+// One case of the suite (`transport_perf`): what is called, how it is verified, what is counted. Cases register
+// themselves from levelN_*.cc; repetition.h executes one repetition of a case by Google Benchmark, runner.h orders,
+// pairs and compares. Cases call shipped code; the few that have the analysed original's shape say so in their name
 // ("original").
 #pragma once
 
@@ -18,11 +18,11 @@ namespace godwit::bench {
 
 // What one repetition found beside its time.
 struct Outcome {
-  std::optional<double> value;  // of rows that measure a whole run: in the row's unit
+  std::optional<double> value;  // of cases that measure a whole run: in the case's unit
   double per = 1;               // packets (messages, …) of one operation: the figure is of one of them
   double bytes = 0;             // one of them carries: gives bits_per_second
   std::string rate;             // a name for how many of them go in a second: gives a metric
-  bool verified = false;        // set by the row once it has checked that the operation does what it claims
+  bool verified = false;        // set by the case once it has checked that the operation does what it claims
   std::string proof;
   std::string skipped;      // why this machine cannot run it; nothing else counts then
   measure::Figures counts;  // exact, an operation
@@ -47,7 +47,7 @@ enum class RunMode : std::uint8_t {
 // Brackets what callgrind is to count; without valgrind it does nothing.
 void count_instructions(const std::string& name, const std::function<void()>& operations);
 
-// What a row's body works with during one repetition.
+// What a case's body works with during one repetition.
 class Bench {
  public:
   Bench(benchmark::State& state, Outcome& result, std::string name, RunMode mode, double seconds, int repeat_every)
@@ -93,7 +93,7 @@ class Bench {
     outcome.counts.emplace_back("allocations",
                                 static_cast<double>(allocations_so_far() - before) / kCountedOperations / outcome.per);
   }
-  // For rows that measure a whole run of about seconds() by themselves: outcome.value is the figure.
+  // For cases that measure a whole run of about seconds() by themselves: outcome.value is the figure.
   template <typename Run>
   void whole(Run&& run) {
     for (auto _ : state_) run();
@@ -114,7 +114,7 @@ class Bench {
   int repeat_every_;
 };
 
-struct Row {
+struct Case {
   std::string name;  // "levelN/…", unique
   std::string title;
   measure::Texts parameters = {};
@@ -127,38 +127,38 @@ struct Row {
   [[nodiscard]] int level() const { return name.size() > 5 ? name[5] - '0' : 0; }
 };
 
-// A row of a registered ladder stands on the one before; built from rows of the same run.
-struct LadderPlan {
+// A case of a registered ablation stands on the one before; built from cases of the same run.
+struct AblationPlan {
   std::string name;
   std::string title;
   struct Step {
     std::string label;
-    std::string row;
+    std::string bench_case;
     std::string note;
   };
   std::vector<Step> steps;
 };
 
-// In the order of levels and of their files. Deterministic: a worker has the same rows as its runner.
-[[nodiscard]] const std::vector<Row>& all_rows();
-[[nodiscard]] const Row* find_row(const std::string& name);
-[[nodiscard]] std::vector<LadderPlan> all_ladders();
+// In the order of levels and of their files. Deterministic: a worker has the same cases as its runner.
+[[nodiscard]] const std::vector<Case>& all_cases();
+[[nodiscard]] const Case* find_case(const std::string& name);
+[[nodiscard]] std::vector<AblationPlan> all_ablations();
 
-using Rows = std::vector<Row>;
-void add_level0_cipher(Rows& rows);
-void add_level0_wire(Rows& rows);
-void add_level1_queues(Rows& rows);
-void add_level1_recovery(Rows& rows);
-void add_level1_endpoints(Rows& rows);
-void add_level1_handshakes(Rows& rows);
-void add_level2_raw(Rows& rows);
-void add_level2_backends(Rows& rows);
-void add_level2_transport(Rows& rows);
-void add_level2_veth(Rows& rows);
-void add_level2_messages(Rows& rows);
-void add_level2_latency(Rows& rows);
-void add_level3_limits(Rows& rows);
-void add_level3_connections(Rows& rows);
-void add_level3_stress(Rows& rows);
+using Cases = std::vector<Case>;
+void add_level0_cipher(Cases& cases);
+void add_level0_wire(Cases& cases);
+void add_level1_queues(Cases& cases);
+void add_level1_recovery(Cases& cases);
+void add_level1_endpoints(Cases& cases);
+void add_level1_handshakes(Cases& cases);
+void add_level2_raw(Cases& cases);
+void add_level2_backends(Cases& cases);
+void add_level2_transport(Cases& cases);
+void add_level2_veth(Cases& cases);
+void add_level2_messages(Cases& cases);
+void add_level2_latency(Cases& cases);
+void add_level3_limits(Cases& cases);
+void add_level3_connections(Cases& cases);
+void add_level3_stress(Cases& cases);
 
 }  // namespace godwit::bench

@@ -12,12 +12,12 @@
 #include <regex>
 
 #include "benches/budget.h"
-#include "benches/judgement.h"
 #include "benches/merge.h"
 #include "benches/output.h"
-#include "benches/perf_rows.h"
+#include "benches/perf_cases.h"
 #include "benches/repetition.h"
 #include "benches/runner.h"
+#include "benches/verdict.h"
 #include "benches/worker.h"
 #include "crypto/packet_cipher.h"
 #include "measure/baselines.h"
@@ -73,37 +73,39 @@ std::string own_program() {
   return std::filesystem::read_symlink("/proc/self/exe", error).string();
 }
 
-// "ladder" and "ladder/NAME" stand for the rows of all ladders or of one.
-std::vector<std::string> rows_of_ladders(const std::string& pattern) {
+// "ablation" and "ablation/NAME" stand for the cases of all ablations or of one.
+std::vector<std::string> cases_of_ablations(const std::string& pattern) {
   std::vector<std::string> names;
-  for (const LadderPlan& ladder : all_ladders()) {
-    if (pattern != "ladder" && pattern != "ladder/" + ladder.name) continue;
-    for (const LadderPlan::Step& step : ladder.steps) names.push_back(step.row);
+  for (const AblationPlan& ablation : all_ablations()) {
+    if (pattern != "ablation" && pattern != "ablation/" + ablation.name) continue;
+    for (const AblationPlan::Step& step : ablation.steps) names.push_back(step.bench_case);
   }
   return names;
 }
 
 // Words select by beginning: "level0", "level2/transport"; --filter is a regular expression on top.
-std::vector<const Row*> selected_rows(const Options& options) {
+std::vector<const Case*> selected_cases(const Options& options) {
   const std::regex filter(options.filter.empty() ? ".*" : options.filter);
-  std::vector<std::string> in_ladders;
+  std::vector<std::string> in_ablations;
   for (const std::string& pattern : options.patterns) {
-    const std::vector<std::string> names = rows_of_ladders(pattern);
-    in_ladders.insert(in_ladders.end(), names.begin(), names.end());
+    const std::vector<std::string> names = cases_of_ablations(pattern);
+    in_ablations.insert(in_ablations.end(), names.begin(), names.end());
   }
-  std::vector<const Row*> rows;
-  for (const Row& row : all_rows()) {
-    const auto begins = [&row](const std::string& pattern) { return row.name.starts_with(pattern); };
-    const bool wanted = options.patterns.empty()
-                            ? row.level() <= 1
-                            : std::any_of(options.patterns.begin(), options.patterns.end(), begins) ||
-                                  std::find(in_ladders.begin(), in_ladders.end(), row.name) != in_ladders.end();
+  std::vector<const Case*> cases;
+  for (const Case& bench_case : all_cases()) {
+    const auto begins = [&bench_case](const std::string& pattern) { return bench_case.name.starts_with(pattern); };
+    const bool wanted =
+        options.patterns.empty()
+            ? bench_case.level() <= 1
+            : std::any_of(options.patterns.begin(), options.patterns.end(), begins) ||
+                  std::find(in_ablations.begin(), in_ablations.end(), bench_case.name) != in_ablations.end();
     // A pair of them takes as long as all others together: a comparison takes them only by their whole name.
-    const bool named = std::find(options.patterns.begin(), options.patterns.end(), row.name) != options.patterns.end();
-    const bool too_heavy = row.heavy && !named && (options.quick || compares(options));
-    if (wanted && !too_heavy && std::regex_search(row.name, filter)) rows.push_back(&row);
+    const bool named =
+        std::find(options.patterns.begin(), options.patterns.end(), bench_case.name) != options.patterns.end();
+    const bool too_heavy = bench_case.heavy && !named && (options.quick || compares(options));
+    if (wanted && !too_heavy && std::regex_search(bench_case.name, filter)) cases.push_back(&bench_case);
   }
-  return rows;
+  return cases;
 }
 
 class Suite {
@@ -111,29 +113,29 @@ class Suite {
   explicit Suite(const Options& options)
       : options_(options), terminal_(report::terminal_options(options.json ? STDERR_FILENO : STDOUT_FILENO)) {}
 
-  int run(const std::vector<const Row*>& rows) {
-    begin(rows);
+  int run(const std::vector<const Case*>& cases) {
+    begin(cases);
     if (options_.strict && !unfit_.empty()) {
       put(stderr, "transport_perf: --strict: this machine is not fit: {}\n", fmt::join(unfit_, "; "));
       return 1;
     }
-    RunOutcome outcome = measure_rows(rows);
-    results_.benchmarks = std::move(outcome.rows);
-    results_.ladders = make_ladders(results_.benchmarks);
+    RunOutcome outcome = measure_cases(cases);
+    results_.benchmarks = std::move(outcome.cases);
+    results_.ablations = make_ablations(results_.benchmarks);
     results_.curves = make_curves(results_.benchmarks);
     results_.grids = make_grids(results_.benchmarks);
-    if (options_.noise) set_floors(outcome.pairs);
+    if (options_.noise) set_thresholds(outcome.pairs);
     int code = outcome.failed.empty() ? 0 : 1;
     if (results_.comparison) code = std::max(code, exit_code_of(*results_.comparison));
     end(outcome);
     if (!options_.baseline.empty()) code = std::max(code, compare_with_stored());
-    if (options_.instructions) add_instructions(rows);
+    if (options_.instructions) add_instructions(cases);
     print(outcome);
     return std::max(code, store());
   }
 
  private:
-  void begin(const std::vector<const Row*>& rows) {
+  void begin(const std::vector<const Case*>& cases) {
     results_.started_at = measure::utc_timestamp();
     results_.mode = options_.check ? "check" : options_.quick ? "quick" : "full";
     results_.version = measure::build_facts().version;
@@ -141,8 +143,8 @@ class Suite {
     results_.environment = measure::examine_environment();
     before_ = measure::take_system_snapshot();
     for (int level = 0; level < measure::kLevels; ++level) {
-      const bool used =
-          std::any_of(rows.begin(), rows.end(), [level](const Row* row) { return row->level() == level; });
+      const bool used = std::any_of(cases.begin(), cases.end(),
+                                    [level](const Case* bench_case) { return bench_case->level() == level; });
       if (!used || results_.environment.fit_for(level)) continue;
       for (const std::string& reason : results_.environment.reasons_against(level)) {
         unfit_.push_back(fmt::format("level {}: {}", level, reason));
@@ -150,16 +152,16 @@ class Suite {
       results_.marks.push_back(fmt::format("environment unfit for level {}", level));
     }
     if (!unfit_.empty()) put(stderr, "{}\n", report::unfit_warning(unfit_));
-    // Measured builds neither log nor carry marks: the marks are in libraries that this program does not link.
+    // Measured builds neither log nor carry probes: the probes are in libraries that this program does not link.
     if (!options_.json) {
       put(stdout, "{}", report::print_environment(results_.environment, terminal_, false));
-      put(stdout, "{} rows\n", rows.size());
+      put(stdout, "{} cases\n", cases.size());
     }
   }
 
-  RunOutcome measure_rows(const std::vector<const Row*>& rows) {
+  RunOutcome measure_cases(const std::vector<const Case*>& cases) {
     RunPlan plan;
-    plan.rows = rows;
+    plan.cases = cases;
     plan.program = own_program();
     plan.against = !options_.against.empty() ? options_.against : options_.noise ? plan.program : "";
     plan.repetitions = options_.repetitions > 0 ? options_.repetitions : options_.check ? 1 : options_.quick ? 3 : 10;
@@ -179,38 +181,38 @@ class Suite {
     report::ProgressPrinter progress(report::terminal_options(STDERR_FILENO));
     std::optional<double> begun;
     plan.on_progress = [&](std::size_t done, std::size_t all, const std::string& what) {
-      if (done == 0 || !begun) begun = elapsed();  // rows that get more pairs begin anew
+      if (done == 0 || !begun) begun = elapsed();  // cases that get more pairs begin anew
       put(stderr, "{}", progress.update(done, all, what, elapsed() - *begun));
     };
-    RunOutcome outcome = plan.against.empty() ? run_rows(plan) : judge(plan);
+    RunOutcome outcome = plan.against.empty() ? run_cases(plan) : decide(plan);
     put(stderr, "{}", progress.finish());
     return outcome;
   }
 
-  // A fixed number of repetitions, if one was named, is judged once.
-  RunOutcome judge(const RunPlan& plan) {
+  // A fixed number of repetitions, if one was named, is looked at once.
+  RunOutcome decide(const RunPlan& plan) {
     const bool fixed = options_.repetitions > 0 || options_.check;
-    Judgement judgement = judge_programs(plan, {.first_pairs = fixed ? plan.repetitions : 0,
-                                                .time_limit = fixed ? 0 : options_.time_limit,
-                                                .count_instructions = !fixed,
-                                                .seed = options_.seed});
-    for (const std::string& note : judgement.notes) put(stderr, "transport_perf: {}\n", note);
-    results_.comparison = std::move(judgement.comparison);
-    return std::move(judgement.outcome);
+    ProgramVerdict verdict = compare_programs(plan, {.first_pairs = fixed ? plan.repetitions : 0,
+                                                     .time_limit = fixed ? 0 : options_.time_limit,
+                                                     .count_instructions = !fixed,
+                                                     .seed = options_.seed});
+    for (const std::string& note : verdict.notes) put(stderr, "transport_perf: {}\n", note);
+    results_.comparison = std::move(verdict.comparison);
+    return std::move(verdict.outcome);
   }
 
-  void set_floors(std::vector<measure::ComparisonRow>& pairs) {
-    for (measure::ComparisonRow& pair : pairs) {
+  void set_thresholds(std::vector<measure::ComparedCase>& pairs) {
+    for (measure::ComparedCase& pair : pairs) {
       if (pair.baseline.size() < 3) continue;
-      const measure::NoiseFloor floor = measure::noise_floor(pair.baseline, pair.candidate);
-      for (measure::BenchmarkResult& row : results_.benchmarks) {
-        if (row.name == pair.name) row.floor = floor;
+      const measure::NoiseThreshold threshold = measure::noise_threshold(pair.baseline, pair.candidate);
+      for (measure::BenchmarkResult& bench_case : results_.benchmarks) {
+        if (bench_case.name == pair.name) bench_case.noise_threshold = threshold;
       }
     }
   }
 
-  // An A/A run is judged by the floors one assumes before it, as any other comparison is; what it finds becomes the
-  // floor.
+  // An A/A run is compared by the thresholds one assumes before it, as any other comparison is; what it finds becomes
+  // the threshold.
   [[nodiscard]] int exit_code_of(const measure::Comparison& comparison) const {
     if (options_.noise && options_.against.empty()) return comparison.alarms() > 0 ? 1 : 0;
     return comparison.exit_code();
@@ -234,21 +236,21 @@ class Suite {
     return results_.comparison->exit_code();
   }
 
-  void add_instructions(const std::vector<const Row*>& rows) {
-    const auto counts = count_instructions_of(own_program(), rows);
+  void add_instructions(const std::vector<const Case*>& cases) {
+    const auto counts = count_instructions_of(own_program(), cases);
     if (!counts) {
       put(stderr, "transport_perf: no instructions: {}\n", counts.error().message);
       return;
     }
-    for (measure::BenchmarkResult& row : results_.benchmarks) {
-      const auto found = counts->find(row.name);
-      if (found != counts->end()) row.counts.emplace_back("instructions", found->second.at("instructions"));
+    for (measure::BenchmarkResult& bench_case : results_.benchmarks) {
+      const auto found = counts->find(bench_case.name);
+      if (found != counts->end()) bench_case.counts.emplace_back("instructions", found->second.at("instructions"));
     }
   }
 
   void end(const RunOutcome& outcome) {
     results_.system = measure::take_system_snapshot() - before_;
-    // Drops are told by the rows that caused them: only what is beyond speaks against all of them.
+    // Drops are told by the cases that caused them: only what is beyond speaks against all of them.
     measure::SystemSnapshot beyond = *results_.system;
     beyond.udp.memory_errors = 0;
     beyond.udp.receive_buffer_errors =
@@ -258,8 +260,8 @@ class Suite {
                                          during_.findings.end());
     results_.seconds = elapsed();
     results_.fingerprint = measure::take_fingerprint(std::string(cipher_name(chosen_cipher())));
-    for (measure::BenchmarkResult& row : results_.benchmarks) {
-      if (!results_.environment.fit_for(row.level)) row.marks.emplace_back("environment unfit");
+    for (measure::BenchmarkResult& bench_case : results_.benchmarks) {
+      if (!results_.environment.fit_for(bench_case.level)) bench_case.marks.emplace_back("environment unfit");
     }
   }
 
@@ -267,11 +269,11 @@ class Suite {
     std::FILE* const out = options_.json ? stderr : stdout;
     put(out, "{}\n", report::print_table(report::benchmark_table(results_), terminal_));
     if (std::any_of(results_.benchmarks.begin(), results_.benchmarks.end(),
-                    [](const auto& row) { return row.distribution.has_value(); })) {
+                    [](const auto& bench_case) { return bench_case.distribution.has_value(); })) {
       put(out, "{}\n", report::print_table(report::latency_table(results_), terminal_));
     }
-    for (const measure::Ladder& ladder : results_.ladders) {
-      put(out, "{}\n", report::print_table(report::ladder_table(ladder), terminal_));
+    for (const measure::Ablation& ablation : results_.ablations) {
+      put(out, "{}\n", report::print_table(report::ablation_table(ablation), terminal_));
     }
     if (options_.noise) put(out, "{}\n", report::print_table(report::noise_table(results_), terminal_));
     if (results_.comparison) {
@@ -282,7 +284,7 @@ class Suite {
     }
     for (const std::string& line : outcome.skipped) put(out, "skipped  {}\n", line);
     for (const std::string& line : outcome.failed) put(stderr, "FAILED   {}\n", line);
-    put(out, "{} rows in {:.0f} s; {} skipped, {} failed\n", results_.benchmarks.size(), results_.seconds,
+    put(out, "{} cases in {:.0f} s; {} skipped, {} failed\n", results_.benchmarks.size(), results_.seconds,
         outcome.skipped.size(), outcome.failed.size());
   }
 
@@ -312,17 +314,17 @@ class Suite {
   report::TerminalOptions terminal_;
   measure::Results results_;
   measure::SystemSnapshot before_;
-  measure::EnvironmentReport during_;  // what happened while the rows ran
+  measure::EnvironmentReport during_;  // what happened while the cases ran
   measure::Stopwatch watch_;
   std::vector<std::string> unfit_;
 };
 
-int gate_on_budget(const Options& options, const std::vector<const Row*>& rows) {
+int gate_on_budget(const Options& options, const std::vector<const Case*>& cases) {
   std::vector<std::string> failures;
-  CountTable counts = count_all(rows, failures);
+  CountTable counts = count_all(cases, failures);
   std::vector<std::string> notes;
   if (options.instructions) {
-    const auto instructions = count_instructions_of(own_program(), rows);
+    const auto instructions = count_instructions_of(own_program(), cases);
     if (instructions) {
       for (const auto& [name, values] : *instructions) counts[name].insert(values.begin(), values.end());
     } else {
@@ -369,7 +371,7 @@ int merge_files(const Options& options) {
     put(stderr, "transport_perf: --merge: {}\n", saved.error().message);
     return 2;
   }
-  put(stdout, "{} rows in {}\n", merged->benchmarks.size(), options.json_file);
+  put(stdout, "{} cases in {}\n", merged->benchmarks.size(), options.json_file);
   return 0;
 }
 
@@ -386,30 +388,31 @@ int run(const Options& options) {
   if (options.worker) return serve_requests(options.repeat_every);
   if (!options.under_callgrind.empty()) {
     std::ifstream file(options.under_callgrind);
-    std::vector<const Row*> rows;
+    std::vector<const Case*> cases;
     for (std::string name; std::getline(file, name);) {
-      if (const Row* row = find_row(name)) rows.push_back(row);
+      if (const Case* bench_case = find_case(name)) cases.push_back(bench_case);
     }
-    return run_under_callgrind(rows, options.repeat_every);
+    return run_under_callgrind(cases, options.repeat_every);
   }
-  std::vector<const Row*> rows;
+  std::vector<const Case*> cases;
   try {
-    rows = selected_rows(options);
+    cases = selected_cases(options);
   } catch (const std::regex_error& error) {
     put(stderr, "transport_perf: --filter: {}\n", error.what());
     return 2;
   }
-  if (rows.empty()) {
-    put(stderr, "transport_perf: no row is selected\n");
+  if (cases.empty()) {
+    put(stderr, "transport_perf: no case is selected\n");
     return 2;
   }
   if (options.list) {
-    for (const Row* row : rows) put(stdout, "{:<48} {}\n", row->name, row->title);
+    for (const Case* bench_case : cases) put(stdout, "{:<48} {}\n", bench_case->name, bench_case->title);
     return 0;
   }
-  if (!options.check_budget.empty() || !options.write_budget.empty()) return gate_on_budget(options, rows);
-  const int code = Suite(options).run(rows);
-  if (std::any_of(rows.begin(), rows.end(), [](const Row* row) { return row->name.starts_with("level2/veth"); }))
+  if (!options.check_budget.empty() || !options.write_budget.empty()) return gate_on_budget(options, cases);
+  const int code = Suite(options).run(cases);
+  if (std::any_of(cases.begin(), cases.end(),
+                  [](const Case* bench_case) { return bench_case->name.starts_with("level2/veth"); }))
     VethPair::remove();
   return code;
 }
@@ -421,26 +424,26 @@ int main(int argc, char** argv) {
   godwit::bench::Options options;
   CLI::App app("The benchmark suite: shipped code only, verified, paired, with its own noise beside it.",
                "transport_perf");
-  app.add_option("rows", options.patterns,
-                 "beginnings of names: level0, level2/transport; ladder, ladder/NAME (default: level0 level1)");
+  app.add_option("cases", options.patterns,
+                 "beginnings of names: level0, level2/transport; ablation, ablation/NAME (default: level0 level1)");
   app.add_option("--filter", options.filter, "regular expression that names must match");
-  app.add_flag("--quick", options.quick, "three short repetitions, without the rows that take seconds to set up");
-  app.add_flag("--check", options.check, "each row once, for tests: is every result verified?");
-  app.add_flag("--list", options.list, "only print the rows");
+  app.add_flag("--quick", options.quick, "three short repetitions, without the cases that take seconds to set up");
+  app.add_flag("--check", options.check, "each case once, for tests: is every result verified?");
+  app.add_flag("--list", options.list, "only print the cases");
   app.add_flag("--strict", options.strict, "refuse to measure on a machine that is not fit for it");
-  app.add_flag("--noise", options.noise, "compare this program with itself: the noise floor of each row");
+  app.add_flag("--noise", options.noise, "compare this program with itself: the noise threshold of each case");
   app.add_option("--against", options.against, "another build's transport_perf, run interleaved as the baseline");
   app.add_option("--save-baseline", options.save_baseline, "store the result under this name");
   app.add_option("--baseline", options.baseline, "compare with the result stored under this name");
   app.add_option("--baseline-folder", options.baseline_folder, "where baselines are")->capture_default_str();
   app.add_flag("--force", options.force, "compare with a baseline of another machine; marks the result");
-  app.add_option("--repetitions", options.repetitions, "of each row");
+  app.add_option("--repetitions", options.repetitions, "of each case");
   app.add_option("--seconds", options.seconds, "of one repetition of a repeated operation");
   app.add_option("--time-limit", options.time_limit,
-                 "seconds that a comparison may take to give undecided rows more pairs; not with --repetitions")
+                 "seconds that a comparison may take to give undecided cases more pairs; not with --repetitions")
       ->capture_default_str();
-  app.add_option("--whole-seconds", options.whole_seconds, "of one run of a row that is a whole run");
-  app.add_option("--cipher", options.cipher, "AES-128-GCM of the rows that do not name one; auto or a name")
+  app.add_option("--whole-seconds", options.whole_seconds, "of one run of a case that is a whole run");
+  app.add_option("--cipher", options.cipher, "AES-128-GCM of the cases that do not name one; auto or a name")
       ->capture_default_str();
   app.add_option("--core", options.core, "processor that workers are pinned to; -1: none")->capture_default_str();
   app.add_option("--seed", options.seed, "of the order")->capture_default_str();

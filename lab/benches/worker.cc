@@ -82,12 +82,12 @@ int serve_requests(int repeat_every) {
     RepetitionOptions options;
     words >> name >> options.iterations >> options.seconds;
     options.repeat_every = repeat_every;
-    const Row* const row = find_row(name);
+    const Case* const bench_case = find_case(name);
     Repetition repetition;
-    if (row == nullptr) {
-      repetition.error = "no such row";
+    if (bench_case == nullptr) {
+      repetition.error = "no such case";
     } else {
-      repetition = execute(*row, options);
+      repetition = execute(*bench_case, options);
     }
     put(stdout, "{}\n", reply_of(repetition).dump());
     std::fflush(stdout);
@@ -129,8 +129,8 @@ Worker::~Worker() {
   }
 }
 
-Result<Repetition> Worker::run(const std::string& row, std::uint64_t iterations, double seconds) {
-  const std::string request = fmt::format("{} {} {}\n", row, iterations, seconds);
+Result<Repetition> Worker::run(const std::string& bench_case, std::uint64_t iterations, double seconds) {
+  const std::string request = fmt::format("{} {} {}\n", bench_case, iterations, seconds);
   if (channel_ < 0 ||
       send(channel_, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) {
     return failure(ErrorCode::kSystem, "the worker has died");
@@ -140,20 +140,21 @@ Result<Repetition> Worker::run(const std::string& row, std::uint64_t iterations,
   std::size_t end = 0;
   while ((end = received_.find('\n')) == std::string::npos) {
     pollfd waiting{.fd = channel_, .events = POLLIN, .revents = 0};
-    if (poll(&waiting, 1, patience_milliseconds) <= 0) return failure(ErrorCode::kTimeout, row + ": no answer in time");
+    if (poll(&waiting, 1, patience_milliseconds) <= 0)
+      return failure(ErrorCode::kTimeout, bench_case + ": no answer in time");
     std::array<char, 65536> buffer;
     const ssize_t count = read(channel_, buffer.data(), buffer.size());
-    if (count <= 0) return failure(ErrorCode::kSystem, row + ": the worker has died");
+    if (count <= 0) return failure(ErrorCode::kSystem, bench_case + ": the worker has died");
     received_.append(buffer.data(), static_cast<std::size_t>(count));
   }
   const std::string line = received_.substr(0, end);
   received_.erase(0, end + 1);
   try {
     Repetition repetition = repetition_of(Json::parse(line));
-    if (repetition.error == "no such row") return failure(ErrorCode::kNotFound, row + ": " + repetition.error);
+    if (repetition.error == "no such case") return failure(ErrorCode::kNotFound, bench_case + ": " + repetition.error);
     return repetition;
   } catch (const Json::exception& error) {
-    return failure(ErrorCode::kProtocol, row + ": " + error.what());
+    return failure(ErrorCode::kProtocol, bench_case + ": " + error.what());
   }
 }
 

@@ -22,9 +22,9 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // kTimeout after two minutes, kSystem when the worker has died; it is useless from then on. kNotFound for a row that
+  // kTimeout after two minutes, kSystem when the worker has died; it is useless from then on. kNotFound for a case that
   // this worker's program does not have.
-  [[nodiscard]] Result<Repetition> run(const std::string& row, std::uint64_t iterations, double seconds);
+  [[nodiscard]] Result<Repetition> run(const std::string& bench_case, std::uint64_t iterations, double seconds);
 
  private:
   int id_ = -1;

@@ -22,14 +22,14 @@ struct Reading {
   double waits = 0;
   double pauses = 0;  // what is done without work: waits and receive calls that found nothing
   double idle = 0;    // ns, raw
-  double busy = 0;    // ns, raw: with the cost of the marks
-  double marks = 0;
-  double loop_mark = 0;  // ns, of one mark
+  double busy = 0;    // ns, raw: with the cost of the probes
+  double probes = 0;
+  double loop_probe = 0;  // ns, of one probe
   std::string clock;
   struct Step {
     double raw = 0;
-    double laps = 0;
-    double percentiles[4] = {};  // ns of single laps, without the loop's cost of a mark
+    double samples = 0;
+    double percentiles[4] = {};  // ns of single samples, without the loop's cost of a probe
   };
   std::map<CostStep, Step> steps;
 };
@@ -61,7 +61,7 @@ Traffic stream_traffic(const Json& direction) {
           .goodput = number_or_zero(direction, "goodput_bits_per_second"),
           .datagrams_per_send_call = number_or_zero(direction, "datagrams_per_send_call"),
           .datagrams_per_receive_call = number_or_zero(direction, "datagrams_per_receive_call"),
-          .ack_packets = number_or_zero(direction, "receipt_packets_per_delivered_packet"),
+          .ack_packets = number_or_zero(direction, "ack_packets_per_delivered_packet"),
           .retransmitted = number_or_zero(direction, "retransmitted_packets")};
 }
 
@@ -79,7 +79,7 @@ Traffic message_traffic(const Json& run) {
           .datagrams_per_send_call = ratio(number_or_zero(sent, "datagrams_sent"), number_or_zero(sent, "send_calls")),
           .datagrams_per_receive_call =
               ratio(number_or_zero(received, "datagrams_received"), number_or_zero(received, "receive_calls")),
-          .ack_packets = ratio(number_or_zero(run.at("server").at("connection"), "receipt_packets_sent"), messages),
+          .ack_packets = ratio(number_or_zero(run.at("server").at("connection"), "ack_packets_sent"), messages),
           .retransmitted = number_or_zero(run.at("client").at("connection"), "packets_retransmitted")};
 }
 
@@ -101,8 +101,8 @@ Reading read_side(const Json& run, const char* side_name) {
   reading.pauses = reading.waits + empty_receive_calls(socket) / n;
   const auto cost = side.find("cost");
   if (cost == side.end() || !cost->is_object()) return reading;
-  reading.marks = number_or_zero(*cost, "marks") / n;
-  reading.loop_mark = number_or_zero(*cost, "mark_nanoseconds");
+  reading.probes = number_or_zero(*cost, "probes") / n;
+  reading.loop_probe = number_or_zero(*cost, "probe_nanoseconds");
   if (const auto clock = cost->find("clock"); clock != cost->end() && clock->is_string()) {
     reading.clock = clock->get<std::string>();
   }
@@ -111,8 +111,8 @@ Reading read_side(const Json& run, const char* side_name) {
     if (!step) continue;
     Reading::Step& target = reading.steps[*step];
     target.raw = number_or_zero(entry, "raw_nanoseconds") / n;
-    target.laps = number_or_zero(entry, "laps") / n;
-    constexpr const char* kNames[] = {"lap_p50", "lap_p90", "lap_p99", "lap_p999"};
+    target.samples = number_or_zero(entry, "samples") / n;
+    constexpr const char* kNames[] = {"sample_p50", "sample_p90", "sample_p99", "sample_p999"};
     for (std::size_t i = 0; i < 4; ++i) target.percentiles[i] = number_or_zero(entry, kNames[i]);
     (*step == CostStep::kIdle ? reading.idle : reading.busy) += target.raw;
   }
@@ -128,84 +128,84 @@ double median_of(const std::vector<Reading>& readings, Get get) {
 
 struct SideReadings {
   std::vector<Reading> plain;
-  std::vector<Reading> marked;
+  std::vector<Reading> probed;
 };
 
 Result<SideReadings> read_sides(const char* key, const std::vector<AnalysisRound>& rounds) {
   SideReadings readings;
   for (const AnalysisRound& round : rounds) {
     const Reading& plain = readings.plain.emplace_back(read_side(round.plain, key));
-    const Reading& marked = readings.marked.emplace_back(read_side(round.marked, key));
-    if (plain.packets <= 0 || marked.packets <= 0) return failure(ErrorCode::kProtocol, "a run moved no packets");
-    if (plain.marks > 0) return failure(ErrorCode::kProtocol, "the plain build has marks");
-    if (marked.marks <= 0) return failure(ErrorCode::kProtocol, "the marked build has no marks");
+    const Reading& probed = readings.probed.emplace_back(read_side(round.probed, key));
+    if (plain.packets <= 0 || probed.packets <= 0) return failure(ErrorCode::kProtocol, "a run moved no packets");
+    if (plain.probes > 0) return failure(ErrorCode::kProtocol, "the plain build has probes");
+    if (probed.probes <= 0) return failure(ErrorCode::kProtocol, "the probed build has no probes");
   }
   return readings;
 }
 
-// What one round says of its own marks and pauses, per packet.
+// What one round says of its own probes and pauses, per packet.
 struct RoundCosts {
-  double mark = 0;     // of one mark
+  double probe = 0;    // of one probe
   double wait = 0;     // processor time of the plain side's pauses
-  double held_up = 0;  // share of the marked side's wall time that it spent off its processor
+  double held_up = 0;  // share of the probed side's wall time that it spent off its processor
 };
 
-// Processor time that is in no lap but idle ones: waiting and polling. Where the side hardly ever does there is nothing
-// to take off, and such time is missing from the sum, as it should be.
-RoundCosts costs_of(const Reading& plain, const Reading& marked) {
+// Processor time that is in no sample but idle ones: waiting and polling. Where the side hardly ever does there is
+// nothing to take off, and such time is missing from the sum, as it should be.
+RoundCosts costs_of(const Reading& plain, const Reading& probed) {
   constexpr double kHardlyEver = 1e-4;
-  // Waiting of the plain side is as much a pause as the marked one's, less the marks in it (idle_marks).
-  double marked_wait = 0;
-  double pauses = 0;  // of the plain run, as a multiple of the marked one's
-  double idle_marks = 0;
-  if (plain.pauses > kHardlyEver && marked.pauses > kHardlyEver) {
-    // Idle laps are wall time, and so at least what waiting took of the processor.
-    marked_wait = std::clamp(marked.cpu - marked.busy, 0.0, marked.idle);
-    pauses = plain.pauses / marked.pauses;
-    idle_marks = marked.steps.contains(CostStep::kIdle) ? marked.steps.at(CostStep::kIdle).laps : 0;
+  // Waiting of the plain side is as much a pause as the probed one's, less the probes in it (idle_probes).
+  double probed_wait = 0;
+  double pauses = 0;  // of the plain run, as a multiple of the probed one's
+  double idle_probes = 0;
+  if (plain.pauses > kHardlyEver && probed.pauses > kHardlyEver) {
+    // Idle samples are wall time, and so at least what waiting took of the processor.
+    probed_wait = std::clamp(probed.cpu - probed.busy, 0.0, probed.idle);
+    pauses = plain.pauses / probed.pauses;
+    idle_probes = probed.steps.contains(CostStep::kIdle) ? probed.steps.at(CostStep::kIdle).samples : 0;
   }
-  // What the marked build takes more: the marks of its work, and its pauses where they are more.
-  const double more = marked.cpu - marked_wait - (plain.cpu - pauses * marked_wait);
-  const double mark = std::clamp(more / (marked.marks - idle_marks + pauses * idle_marks), 0.0, marked.loop_mark);
-  return {.mark = mark,
-          .wait = pauses * std::max(0.0, marked_wait - idle_marks * mark),
-          .held_up = marked.busy > 0 ? 1 - std::min(1.0, marked.cpu / marked.busy) : 0};
+  // What the probed build takes more: the probes of its work, and its pauses where they are more.
+  const double more = probed.cpu - probed_wait - (plain.cpu - pauses * probed_wait);
+  const double probe = std::clamp(more / (probed.probes - idle_probes + pauses * idle_probes), 0.0, probed.loop_probe);
+  return {.probe = probe,
+          .wait = pauses * std::max(0.0, probed_wait - idle_probes * probe),
+          .held_up = probed.busy > 0 ? 1 - std::min(1.0, probed.cpu / probed.busy) : 0};
 }
 
-// Laps are wall time: where a side is kept off its processor amid its work, they are longer than what it used, all
-// steps alike. And the marks of each round come off that round's laps: what the machine did meanwhile, it did to all of
-// the round.
-void correct_laps(Reading& marked, const RoundCosts& costs) {
-  for (auto& [kind, step] : marked.steps) {
+// Samples are wall time: where a side is kept off its processor amid its work, they are longer than what it used, all
+// steps alike. And the probes of each round come off that round's samples: what the machine did meanwhile, it did to
+// all of the round.
+void correct_samples(Reading& probed, const RoundCosts& costs) {
+  for (auto& [kind, step] : probed.steps) {
     if (kind != CostStep::kIdle) step.raw *= 1 - costs.held_up;
-    step.raw = std::max(0.0, step.raw - step.laps * costs.mark);
+    step.raw = std::max(0.0, step.raw - step.samples * costs.probe);
   }
 }
 
-measure::BreakdownStep step_of(CostStep kind, const std::vector<Reading>& marked, double mark) {
+measure::BreakdownStep step_of(CostStep kind, const std::vector<Reading>& probed, double probe) {
   const auto of = [kind](const Reading& r) -> const Reading::Step& { return r.steps.at(kind); };
   const auto percentile = [&](std::size_t index) {
-    return median_of(marked,
-                     [&](const Reading& r) { return std::max(0.0, of(r).percentiles[index] + r.loop_mark - mark); });
+    return median_of(probed,
+                     [&](const Reading& r) { return std::max(0.0, of(r).percentiles[index] + r.loop_probe - probe); });
   };
   measure::BreakdownStep step;
   step.step = kind;
-  step.nanoseconds = median_of(marked, [&](const Reading& r) { return of(r).raw; });
-  step.laps = median_of(marked, [&](const Reading& r) { return of(r).laps; });
-  step.lap_p50 = percentile(0);
-  step.lap_p90 = percentile(1);
-  step.lap_p99 = percentile(2);
-  step.lap_p999 = percentile(3);
+  step.nanoseconds = median_of(probed, [&](const Reading& r) { return of(r).raw; });
+  step.samples = median_of(probed, [&](const Reading& r) { return of(r).samples; });
+  step.sample_p50 = percentile(0);
+  step.sample_p90 = percentile(1);
+  step.sample_p99 = percentile(2);
+  step.sample_p999 = percentile(3);
   return step;
 }
 
 // Of the steps that every round has; each one's share follows from the sum of all.
-void add_steps(const std::vector<Reading>& marked, measure::Breakdown& breakdown) {
+void add_steps(const std::vector<Reading>& probed, measure::Breakdown& breakdown) {
   for (std::size_t i = 0; i < trace::kCostSteps; ++i) {
     const auto kind = static_cast<CostStep>(i);
     const auto has_step = [kind](const Reading& r) { return r.steps.contains(kind); };
-    if (!std::all_of(marked.begin(), marked.end(), has_step)) continue;
-    const measure::BreakdownStep step = step_of(kind, marked, breakdown.mark_nanoseconds);
+    if (!std::all_of(probed.begin(), probed.end(), has_step)) continue;
+    const measure::BreakdownStep step = step_of(kind, probed, breakdown.probe_nanoseconds);
     if (kind == CostStep::kIdle) {
       breakdown.idle_nanoseconds = step.nanoseconds;
       continue;
@@ -224,23 +224,23 @@ Result<SideAnalysis> analyze_side(const std::string& name, const std::string& si
                                   const std::vector<AnalysisRound>& rounds) {
   auto readings = read_sides(key, rounds);
   if (!readings) return std::unexpected(readings.error());
-  auto& [plain, marked] = *readings;
+  auto& [plain, probed] = *readings;
 
   SideAnalysis analysis;
   SideFacts& facts = analysis.facts;
   facts.waits = median_of(plain, [](const Reading& r) { return r.waits; });
-  facts.loop_mark_nanoseconds = median_of(marked, [](const Reading& r) { return r.loop_mark; });
-  facts.unmarked_nanoseconds = median_of(plain, [](const Reading& r) { return r.cpu; });
-  facts.marked_nanoseconds = median_of(marked, [](const Reading& r) { return r.cpu; });
+  facts.loop_probe_nanoseconds = median_of(probed, [](const Reading& r) { return r.loop_probe; });
+  facts.plain_nanoseconds = median_of(plain, [](const Reading& r) { return r.cpu; });
+  facts.probed_nanoseconds = median_of(probed, [](const Reading& r) { return r.cpu; });
 
   std::vector<SideRun> plain_runs;
   std::vector<double> wholes;
   std::vector<RoundCosts> costs;
   for (std::size_t i = 0; i < rounds.size(); ++i) {
     plain_runs.push_back({.side = &rounds[i].plain.at(key), .packets = plain[i].packets});
-    costs.push_back(costs_of(plain[i], marked[i]));
+    costs.push_back(costs_of(plain[i], probed[i]));
     wholes.push_back(plain[i].cpu - costs[i].wait);
-    correct_laps(marked[i], costs[i]);
+    correct_samples(probed[i], costs[i]);
   }
   const auto median_cost = [&costs](double RoundCosts::* member) {
     std::vector<double> values;
@@ -253,16 +253,16 @@ Result<SideAnalysis> analyze_side(const std::string& name, const std::string& si
   measure::Breakdown& breakdown = analysis.breakdown;
   breakdown.name = name;
   breakdown.side = side;
-  breakdown.mark_nanoseconds = median_cost(&RoundCosts::mark);
-  breakdown.marks = median_of(marked, [](const Reading& r) { return r.marks; });
-  breakdown.clock = marked.front().clock;
-  breakdown.unmarked_nanoseconds = measure::bootstrap_median(wholes);
+  breakdown.probe_nanoseconds = median_cost(&RoundCosts::probe);
+  breakdown.probes = median_of(probed, [](const Reading& r) { return r.probes; });
+  breakdown.clock = probed.front().clock;
+  breakdown.plain_nanoseconds = measure::bootstrap_median(wholes);
   breakdown.path = path_facts_of(plain_runs);
-  for (const Reading& reading : marked) {
+  for (const Reading& reading : probed) {
     breakdown.packets += static_cast<std::uint64_t>(reading.packets);
     breakdown.payload_bytes += static_cast<std::uint64_t>(reading.payload_bytes);
   }
-  add_steps(marked, breakdown);
+  add_steps(probed, breakdown);
   return analysis;
 }
 
@@ -292,7 +292,7 @@ Result<Analysis> analyze_rounds(const std::string& name, const std::vector<Analy
     for (const AnalysisRound& round : rounds) {
       const Traffic plain = traffic_of(round.plain);
       analysis.plain_goodput.push_back(plain.goodput);
-      analysis.marked_goodput.push_back(traffic_of(round.marked).goodput);
+      analysis.probed_goodput.push_back(traffic_of(round.probed).goodput);
       per_send.push_back(plain.datagrams_per_send_call);
       per_receive.push_back(plain.datagrams_per_receive_call);
       acks.push_back(plain.ack_packets);

@@ -1,9 +1,9 @@
-// From runs of `godwit perf` to the breakdown of a packet: interleaved runs of the plain and of the marked build. What
-// a mark costs is the processor time by which the marked build exceeds the plain one, divided by the marks: measured
-// where they stand, on each side by itself, and never more than a loop of marks says. (Doubling every mark instead
+// From runs of `godwit perf` to the breakdown of a packet: interleaved runs of the plain and of the probed build. What
+// a probe costs is the processor time by which the probed build exceeds the plain one, divided by the probes: measured
+// where they stand, on each side by itself, and never more than a loop of probes says. (Doubling every probe instead
 // tells what the second of two costs, which has no work left to overlap with: twice too much.) The whole that the parts
 // must sum up to is the processor time of the plain runs, without what was spent on polling, going to sleep and waking;
-// what no lap covers is missing from the sum. Pure computation; analyze_command.cc takes the runs.
+// what no sample covers is missing from the sum. Pure computation; analyze_command.cc takes the runs.
 #pragma once
 
 #include <cstdint>
@@ -19,17 +19,17 @@ namespace godwit::cli {
 // One round: two runs (docs/json.md, godwit-perf), taken in random order.
 struct AnalysisRound {
   measure::Json plain;
-  measure::Json marked;
+  measure::Json probed;
 };
 
 // What belongs to a side beside its steps, a packet.
 struct SideFacts {
   double waits = 0;
-  double wait_nanoseconds = 0;       // processor time of polling, going to sleep and waking
-  double loop_mark_nanoseconds = 0;  // what a loop of marks alone says a mark costs
-  double unmarked_nanoseconds = 0;   // plain, with the waiting
-  double marked_nanoseconds = 0;     // the same of the marked build: the slow-down by the marks
-  double held_up_share = 0;          // of the laps' time, in which others had the processor: taken off every step alike
+  double wait_nanoseconds = 0;        // processor time of polling, going to sleep and waking
+  double loop_probe_nanoseconds = 0;  // what a loop of probes alone says a probe costs
+  double plain_nanoseconds = 0;       // plain, with the waiting
+  double probed_nanoseconds = 0;      // the same of the probed build: the slow-down by the probes
+  double held_up_share = 0;  // of the samples' time, in which others had the processor: taken off every step alike
 };
 
 struct SideAnalysis {
@@ -41,7 +41,7 @@ struct Analysis {
   SideAnalysis sender;
   SideAnalysis receiver;
   std::vector<double> plain_goodput;  // bit/s, one a round
-  std::vector<double> marked_goodput;
+  std::vector<double> probed_goodput;
   double datagrams_per_send_call = 0;
   double datagrams_per_receive_call = 0;
   double ack_packets = 0;             // a delivered packet
@@ -52,7 +52,7 @@ struct Analysis {
   std::string cipher;
 };
 
-// At least one round. kProtocol when a run lacks what the analysis needs: marks in the marked runs, none in the plain
+// At least one round. kProtocol when a run lacks what the analysis needs: probes in the probed runs, none in the plain
 // ones.
 [[nodiscard]] Result<Analysis> analyze_rounds(const std::string& name, const std::vector<AnalysisRound>& rounds);
 

@@ -9,7 +9,7 @@ using measure::Json;
 
 constexpr double kPackets = 1e6;
 
-// A side's JSON: `busy` ns a packet in seal, `idle` in idle laps, marks at `marks` a packet.
+// A side's JSON: `busy` ns a packet in seal, `idle` in idle samples, probes at `probes` a packet.
 Json side(double cpu, double waits, const Json& cost) {
   return {{"cpu_user_seconds", cpu * kPackets * 1e-9},
           {"cpu_system_seconds", 0.0},
@@ -29,22 +29,22 @@ Json side(double cpu, double waits, const Json& cost) {
           {"cost", cost}};
 }
 
-Json cost(double seal, double send, double marks, double idle) {
-  const auto step = [](const char* name, double nanoseconds, double laps) {
+Json cost(double seal, double send, double probes, double idle) {
+  const auto step = [](const char* name, double nanoseconds, double samples) {
     return Json{{"step", name},
                 {"nanoseconds", 0},
                 {"raw_nanoseconds", nanoseconds * kPackets},
-                {"laps", laps * kPackets},
-                {"lap_p50", 100},
-                {"lap_p90", 100},
-                {"lap_p99", 100},
-                {"lap_p999", 100}};
+                {"samples", samples * kPackets},
+                {"sample_p50", 100},
+                {"sample_p90", 100},
+                {"sample_p99", 100},
+                {"sample_p999", 100}};
   };
   return {{"clock", "tsc"},
-          {"marks", marks * kPackets},
-          {"mark_nanoseconds", 12.0},
+          {"probes", probes * kPackets},
+          {"probe_nanoseconds", 12.0},
           {"steps",
-           Json::array({step("seal", seal, marks / 2), step("send_call", send, marks / 2), step("idle", idle, 0)})}};
+           Json::array({step("seal", seal, probes / 2), step("send_call", send, probes / 2), step("idle", idle, 0)})}};
 }
 
 Json run(const Json& client, const Json& server, double goodput) {
@@ -57,25 +57,25 @@ Json run(const Json& client, const Json& server, double goodput) {
                                     {"goodput_bits_per_second", goodput},
                                     {"datagrams_per_send_call", 54.0},
                                     {"datagrams_per_receive_call", 54.0},
-                                    {"receipt_packets_per_delivered_packet", 0.01},
+                                    {"ack_packets_per_delivered_packet", 0.01},
                                     {"retransmitted_packets", 0},
                                     {"kernel_drops", {{"sender", 0}, {"receiver", 0}}}}})}};
 }
 
-// True cost: 100 ns sealing, 60 ns sending, a mark 3 ns; the receiver also spends 20 ns a packet on sleeping and
+// True cost: 100 ns sealing, 60 ns sending, a probe 3 ns; the receiver also spends 20 ns a packet on sleeping and
 // waking.
 AnalysisRound perfect_round() {
   AnalysisRound round;
   round.plain = run(side(160, 0, nullptr), side(180, 0.01, nullptr), 20e9);
-  round.marked = run(side(172, 0, cost(106, 66, 4, 0)), side(192, 0.01, cost(106, 66, 4, 30)), 19e9);
+  round.probed = run(side(172, 0, cost(106, 66, 4, 0)), side(192, 0.01, cost(106, 66, 4, 30)), 19e9);
   return round;
 }
 
 TEST(Analysis, MeasuresAMarkByThePlainBuild) {
   const auto analysis = analyze_rounds("stream", {perfect_round(), perfect_round()});
   ASSERT_TRUE(analysis);
-  EXPECT_NEAR(analysis->sender.breakdown.mark_nanoseconds, 3, 1e-6);
-  EXPECT_NEAR(analysis->sender.facts.loop_mark_nanoseconds, 12, 1e-6);
+  EXPECT_NEAR(analysis->sender.breakdown.probe_nanoseconds, 3, 1e-6);
+  EXPECT_NEAR(analysis->sender.facts.loop_probe_nanoseconds, 12, 1e-6);
 }
 
 TEST(Analysis, PartsSumToThePlainWholeWithoutItsWaiting) {
@@ -83,7 +83,7 @@ TEST(Analysis, PartsSumToThePlainWholeWithoutItsWaiting) {
   ASSERT_TRUE(analysis);
   for (const SideAnalysis* half : {&analysis->sender, &analysis->receiver}) {
     EXPECT_NEAR(half->breakdown.sum_nanoseconds, 160, 1e-6) << half->breakdown.side;
-    EXPECT_NEAR(half->breakdown.unmarked_nanoseconds->estimate, 160, 1e-6) << half->breakdown.side;
+    EXPECT_NEAR(half->breakdown.plain_nanoseconds->estimate, 160, 1e-6) << half->breakdown.side;
     EXPECT_TRUE(half->breakdown.sums_up().value_or(false));
   }
   EXPECT_NEAR(analysis->receiver.facts.wait_nanoseconds, 20, 1e-6);
@@ -91,7 +91,7 @@ TEST(Analysis, PartsSumToThePlainWholeWithoutItsWaiting) {
 
 TEST(Analysis, CountsMessagesWhereNoStreamWent) {
   AnalysisRound round = perfect_round();
-  for (Json* of : {&round.plain, &round.marked}) {
+  for (Json* of : {&round.plain, &round.probed}) {
     (*of)["results"] = Json::array();
     (*of)["ping_pong"] = {{"answered", kPackets / 2}, {"bytes", 64}, {"seconds", 2.0}};
     for (const char* side : {"client", "server"}) {
@@ -99,7 +99,7 @@ TEST(Analysis, CountsMessagesWhereNoStreamWent) {
                                     {"send_calls", kPackets / 4},
                                     {"datagrams_received", kPackets},
                                     {"receive_calls", kPackets / 2}});
-      (*of)[side]["connection"] = {{"receipt_packets_sent", kPackets / 20}, {"packets_retransmitted", 3}};
+      (*of)[side]["connection"] = {{"ack_packets_sent", kPackets / 20}, {"packets_retransmitted", 3}};
     }
   }
   const auto analysis = analyze_rounds("messages", {round});
@@ -122,20 +122,20 @@ TEST(Analysis, SaysSoWhenThePartsDoNotSumUp) {
   EXPECT_NEAR(*analysis->sender.breakdown.remainder_nanoseconds(), 88, 1e-6);
 }
 
-TEST(Analysis, MissesProcessorTimeThatNoLapCovers) {
+TEST(Analysis, MissesProcessorTimeThatNoSampleCovers) {
   AnalysisRound round = perfect_round();
   round.plain = run(side(200, 0, nullptr), side(180, 0.01, nullptr), 20e9);
-  round.marked = run(side(212, 0, cost(106, 66, 4, 0)), side(192, 0.01, cost(106, 66, 4, 30)), 19e9);
+  round.probed = run(side(212, 0, cost(106, 66, 4, 0)), side(192, 0.01, cost(106, 66, 4, 30)), 19e9);
   const auto analysis = analyze_rounds("stream", {round});
   ASSERT_TRUE(analysis);
-  EXPECT_NEAR(analysis->sender.breakdown.mark_nanoseconds, 3, 1e-6);
+  EXPECT_NEAR(analysis->sender.breakdown.probe_nanoseconds, 3, 1e-6);
   EXPECT_NEAR(*analysis->sender.breakdown.remainder_nanoseconds(), 40, 1e-6);
 }
 
 TEST(Analysis, TakesOffTheTimeThatOthersHadTheProcessor) {
   AnalysisRound round = perfect_round();
-  // Laps of twice the time that was used.
-  round.marked = run(side(172, 0, cost(212, 132, 4, 0)), side(192, 0.01, cost(106, 66, 4, 30)), 19e9);
+  // Samples of twice the time that was used.
+  round.probed = run(side(172, 0, cost(212, 132, 4, 0)), side(192, 0.01, cost(106, 66, 4, 30)), 19e9);
   const auto analysis = analyze_rounds("stream", {round});
   ASSERT_TRUE(analysis);
   EXPECT_NEAR(analysis->sender.facts.held_up_share, 0.5, 1e-6);
@@ -172,15 +172,15 @@ TEST(Analysis, SumsOccupancyAndDropsOverThePlainRuns) {
   EXPECT_EQ(analysis->kernel_drops, 28U) << "of both sides";
 }
 
-TEST(Analysis, RefusesAPlainBuildWithMarks) {
+TEST(Analysis, RefusesAPlainBuildWithProbes) {
   AnalysisRound round = perfect_round();
-  round.plain = round.marked;
+  round.plain = round.probed;
   EXPECT_FALSE(analyze_rounds("stream", {round}));
 }
 
 TEST(Analysis, RefusesAMarkedBuildWithout) {
   AnalysisRound round = perfect_round();
-  round.marked = round.plain;
+  round.probed = round.plain;
   EXPECT_FALSE(analyze_rounds("stream", {round}));
 }
 

@@ -60,8 +60,8 @@ struct AnalyzeOptions {
 // One shape of traffic.
 struct Scenario {
   std::string backend;
-  std::string row;   // the row's name after level2/analyze/
-  std::string name;  // of the breakdown
+  std::string bench_case;  // the case's name after level2/analyze/
+  std::string name;        // of the breakdown
   std::string title;
   std::vector<std::string> client_arguments;
   std::vector<std::string> both_arguments;
@@ -75,7 +75,7 @@ struct Scenario {
 Scenario stream_scenario(const std::string& backend) {
   const bool single = backend == "sendto" || backend == "connected";
   return {.backend = backend,
-          .row = backend,
+          .bench_case = backend,
           .name = backend == "auto" ? std::string(measure::kShippedScenario)
                   : single          ? std::string(measure::kSingleScenario)
                                     : "stream, " + backend,
@@ -87,7 +87,7 @@ Scenario stream_scenario(const std::string& backend) {
 // As shipped, but for a buffer at each step (measure/copying_cipher.h): what the way without copies is worth.
 Scenario copying_scenario() {
   Scenario scenario = stream_scenario("auto");
-  scenario.row = "copying";
+  scenario.bench_case = "copying";
   scenario.name = "stream, a buffer for each step";
   scenario.title = "one stream over loopback, every packet copied once more on either side";
   scenario.both_arguments = {"--copying-cipher"};
@@ -98,7 +98,7 @@ Scenario copying_scenario() {
 Scenario message_scenario(std::size_t bytes, std::size_t outstanding) {
   const std::string how = outstanding == 1 ? "one at a time" : "batched";
   return {.backend = "auto",
-          .row = fmt::format("message-{}-{}", bytes, outstanding),
+          .bench_case = fmt::format("message-{}-{}", bytes, outstanding),
           .name = fmt::format("messages of {} bytes, {}", bytes, how),
           .title = fmt::format("messages of {} bytes and their replies over loopback, {}", bytes,
                                outstanding == 1 ? how : fmt::format("{} under way", outstanding)),
@@ -116,9 +116,9 @@ class AnalyzeCommand {
 
   int run() {
     plain_program_ = sibling_program("godwit");
-    marked_program_ = sibling_program("godwit-marked");
-    if (plain_program_.empty() || marked_program_.empty()) {
-      print_error("godwit-marked is not installed with this program; build and install the preset `release`");
+    probed_program_ = sibling_program("godwit-probed");
+    if (plain_program_.empty() || probed_program_.empty()) {
+      print_error("godwit-probed is not installed with this program; build and install the preset `release`");
       return kUsage;
     }
     if (!page_can_be_written()) return kUsage;
@@ -222,9 +222,9 @@ class AnalyzeCommand {
     return chosen;
   }
 
-  Result<measure::Json> one_run(const Scenario& scenario, bool marked) const {
+  Result<measure::Json> one_run(const Scenario& scenario, bool probed) const {
     PerfPairOptions pair;
-    pair.server_program = pair.client_program = marked ? marked_program_ : plain_program_;
+    pair.server_program = pair.client_program = probed ? probed_program_ : plain_program_;
     pair.seconds = options_.seconds;
     pair.sender_core = options_.sender_core;
     pair.receiver_core = options_.receiver_core;
@@ -232,7 +232,7 @@ class AnalyzeCommand {
     pair.server_arguments = {"--backend", scenario.backend, "--cipher", options_.cipher};
     pair.server_arguments.insert(pair.server_arguments.end(), scenario.both_arguments.begin(),
                                  scenario.both_arguments.end());
-    if (marked) pair.server_arguments.emplace_back("--cost");
+    if (probed) pair.server_arguments.emplace_back("--cost");
     pair.client_arguments = pair.server_arguments;
     pair.client_arguments.insert(pair.client_arguments.end(), scenario.client_arguments.begin(),
                                  scenario.client_arguments.end());
@@ -243,11 +243,11 @@ class AnalyzeCommand {
     std::vector<AnalysisRound> rounds(static_cast<std::size_t>(options_.rounds));
     std::mt19937_64 random(options_.seed);
     for (AnalysisRound& round : rounds) {
-      std::vector<std::pair<measure::Json*, bool>> runs = {{&round.plain, false}, {&round.marked, true}};
+      std::vector<std::pair<measure::Json*, bool>> runs = {{&round.plain, false}, {&round.probed, true}};
       std::shuffle(runs.begin(), runs.end(), random);
-      for (const auto& [target, marked] : runs) {
+      for (const auto& [target, probed] : runs) {
         print_progress_text(progress_.update(runs_done_++, all_runs_, scenario.name, elapsed()));
-        auto json = one_run(scenario, marked);
+        auto json = one_run(scenario, probed);
         if (!json) return std::unexpected(json.error());
         *target = std::move(*json);
       }
@@ -259,43 +259,44 @@ class AnalyzeCommand {
     cipher_ = analysis.cipher;
     results_.breakdowns.push_back(analysis.sender.breakdown);
     results_.breakdowns.push_back(analysis.receiver.breakdown);
-    measure::BenchmarkResult row;
-    row.name = fmt::format("level2/analyze/{}", scenario.row);
-    row.level = 2;
-    row.title = scenario.title;
-    row.parameters = {
+    measure::BenchmarkResult bench_case;
+    bench_case.name = fmt::format("level2/analyze/{}", scenario.bench_case);
+    bench_case.level = 2;
+    bench_case.title = scenario.title;
+    bench_case.parameters = {
         {"backend", analysis.backend}, {"cipher", analysis.cipher}, {measure::kBreakdownParameter, scenario.name}};
     if (scenario.is_messages()) {
-      row.parameters.emplace_back("message", std::to_string(scenario.message_bytes));
+      bench_case.parameters.emplace_back("message", std::to_string(scenario.message_bytes));
     } else {
-      row.parameters.emplace_back("datagram", "1200");
+      bench_case.parameters.emplace_back("datagram", "1200");
     }
-    row.unit = "bit/s";
-    row.better = measure::Better::kHigher;
-    row.samples = analysis.plain_goodput;
-    measure::summarize_samples(row);
-    row.metrics = {{"datagrams_per_send_call", analysis.datagrams_per_send_call},
-                   {"datagrams_per_receive_call", analysis.datagrams_per_receive_call},
-                   {"receipt_packets_per_packet", analysis.ack_packets},
-                   {"sender_system_calls_per_packet", analysis.sender.breakdown.path->system_calls},
-                   {"receiver_system_calls_per_packet", analysis.receiver.breakdown.path->system_calls},
-                   {"sender_nanoseconds_of_waiting", analysis.sender.facts.wait_nanoseconds},
-                   {"receiver_nanoseconds_of_waiting", analysis.receiver.facts.wait_nanoseconds},
-                   {"sender_nanoseconds_plain", analysis.sender.facts.unmarked_nanoseconds},
-                   {"receiver_nanoseconds_plain", analysis.receiver.facts.unmarked_nanoseconds},
-                   {"sender_nanoseconds_marked", analysis.sender.facts.marked_nanoseconds},
-                   {"receiver_nanoseconds_marked", analysis.receiver.facts.marked_nanoseconds},
-                   {"sender_held_up_share", analysis.sender.facts.held_up_share},
-                   {"receiver_held_up_share", analysis.receiver.facts.held_up_share},
-                   {"bits_per_second_without_system_calls", limit_without_system_calls(analysis).bits_per_second}};
-    row.verified = analysis.delivered_bytes > 0;  // a run whose digests differ is an error
-    row.proof = scenario.is_messages() ? "every reply counted holds the bytes of its message"
-                                       : "byte count and XXH3 of both processes agree";
-    row.evidence = {{"delivered_bytes", static_cast<double>(analysis.delivered_bytes)},
-                    {"retransmissions", static_cast<double>(analysis.retransmitted_packets)},
-                    {"drops", static_cast<double>(analysis.kernel_drops)}};
-    if (!results_.environment.fit_for(2)) row.marks.emplace_back("environment unfit");
-    results_.benchmarks.push_back(std::move(row));
+    bench_case.unit = "bit/s";
+    bench_case.better = measure::Better::kHigher;
+    bench_case.samples = analysis.plain_goodput;
+    measure::summarize_samples(bench_case);
+    bench_case.metrics = {
+        {"datagrams_per_send_call", analysis.datagrams_per_send_call},
+        {"datagrams_per_receive_call", analysis.datagrams_per_receive_call},
+        {"ack_packets_per_packet", analysis.ack_packets},
+        {"sender_system_calls_per_packet", analysis.sender.breakdown.path->system_calls},
+        {"receiver_system_calls_per_packet", analysis.receiver.breakdown.path->system_calls},
+        {"sender_nanoseconds_of_waiting", analysis.sender.facts.wait_nanoseconds},
+        {"receiver_nanoseconds_of_waiting", analysis.receiver.facts.wait_nanoseconds},
+        {"sender_nanoseconds_plain", analysis.sender.facts.plain_nanoseconds},
+        {"receiver_nanoseconds_plain", analysis.receiver.facts.plain_nanoseconds},
+        {"sender_nanoseconds_probed", analysis.sender.facts.probed_nanoseconds},
+        {"receiver_nanoseconds_probed", analysis.receiver.facts.probed_nanoseconds},
+        {"sender_held_up_share", analysis.sender.facts.held_up_share},
+        {"receiver_held_up_share", analysis.receiver.facts.held_up_share},
+        {"bits_per_second_without_system_calls", limit_without_system_calls(analysis).bits_per_second}};
+    bench_case.verified = analysis.delivered_bytes > 0;  // a run whose digests differ is an error
+    bench_case.proof = scenario.is_messages() ? "every reply counted holds the bytes of its message"
+                                              : "byte count and XXH3 of both processes agree";
+    bench_case.evidence = {{"delivered_bytes", static_cast<double>(analysis.delivered_bytes)},
+                           {"retransmissions", static_cast<double>(analysis.retransmitted_packets)},
+                           {"drops", static_cast<double>(analysis.kernel_drops)}};
+    if (!results_.environment.fit_for(2)) bench_case.marks.emplace_back("environment unfit");
+    results_.benchmarks.push_back(std::move(bench_case));
   }
 
   [[nodiscard]] double elapsed() const { return static_cast<double>(watch_.elapsed().count()) * 1e-9; }
@@ -306,7 +307,7 @@ class AnalyzeCommand {
   std::size_t runs_done_ = 0;
   std::size_t all_runs_ = 0;
   std::string plain_program_;
-  std::string marked_program_;
+  std::string probed_program_;
   std::string cipher_;
   measure::Results results_;
   measure::SystemSnapshot before_;

@@ -17,10 +17,10 @@ std::string side_details(const SideAnalysis& side, const report::TerminalOptions
              "sleeping "
              "and waking ({} waits per packet); the build with probes takes {} ns. The {} waited for {} ns per packet. "
              "A loop of probes alone takes {} ns per probe. Others had the processor for {} of the measured time.\n",
-             report::format_number(facts.unmarked_nanoseconds), report::format_number(facts.wait_nanoseconds),
-             report::format_number(facts.waits), report::format_number(facts.marked_nanoseconds), side.breakdown.side,
-             report::format_number(side.breakdown.idle_nanoseconds), report::format_number(facts.loop_mark_nanoseconds),
-             report::format_percent(facts.held_up_share));
+             report::format_number(facts.plain_nanoseconds), report::format_number(facts.wait_nanoseconds),
+             report::format_number(facts.waits), report::format_number(facts.probed_nanoseconds), side.breakdown.side,
+             report::format_number(side.breakdown.idle_nanoseconds),
+             report::format_number(facts.loop_probe_nanoseconds), report::format_percent(facts.held_up_share));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// `godwit doctor`: is this machine fit to measure on, what does it cost, and how is it mended? (measure/environment.h)
+// `godwit doctor`: is this machine fit to measure on, what does it cost, and how is it fixed? (measure/environment.h)
 
 #include <unistd.h>
 

@@ -17,16 +17,16 @@ using measure::Json;
 class Instruments final : public PerfInstruments {
  public:
   explicit Instruments(bool cost) {
-    if (cost) probe_.emplace(measure::TickClock::calibrate());
+    if (cost) recorder_.emplace(measure::TickClock::calibrate());
   }
 
-  trace::CostSink* cost_sink() override { return probe_ ? &*probe_ : nullptr; }
+  trace::CostSink* cost_sink() override { return recorder_ ? &*recorder_ : nullptr; }
 
   void begin() override {
     counters_.emplace();
     description_ = counters_->describe();
     counters_->start();
-    if (probe_) probe_->reset();
+    if (recorder_) recorder_->reset();
   }
 
   Figures end() override {
@@ -36,15 +36,15 @@ class Instruments final : public PerfInstruments {
     }
     Figures figures{.counters = measure::to_json(counted_), .cost = Json()};
     figures.counters["available"] = description_;
-    if (probe_) {
-      probe_->mark(trace::CostStep::kOther);
-      figures.cost = to_json(probe_->profile());
+    if (recorder_) {
+      recorder_->probe(trace::CostStep::kOther);
+      figures.cost = to_json(recorder_->profile());
     }
     return figures;
   }
 
  private:
-  std::optional<measure::CostProbe> probe_;
+  std::optional<measure::CostRecorder> recorder_;
   std::optional<measure::PerfCounters> counters_;  // counting, on the thread that called begin()
   measure::PerfCounts counted_;
   std::string description_;
@@ -58,10 +58,10 @@ std::unique_ptr<PacketCipher> make_cipher_with_a_copy(CipherKind kind, const Sym
 
 void LabInstruments::add_options(CLI::App& command) {
   CLI::Option* const cost =
-      command.add_flag("--cost", cost_, "report where the time goes; figures only in godwit-marked");
+      command.add_flag("--cost", cost_, "report where the time goes; figures only in godwit-probed");
   if (CLI::Option* const shards = command.get_option_no_throw("--shards")) cost->excludes(shards);
   command.add_flag("--copying-cipher", copying_cipher_, "copy every packet once more on either way")->group("");
-  command.add_option("--receipts-per-packet", acks_per_packet_, "most acknowledgements of one packet of their own")
+  command.add_option("--acks-per-packet", acks_per_packet_, "most acknowledgements of one packet of their own")
       ->check(CLI::Range(1, 288))
       ->group("");
 }
@@ -70,7 +70,7 @@ void LabInstruments::configure(NodeConfig& config) const {
   if (copying_cipher_) config.endpoint.make_cipher = &make_cipher_with_a_copy;
   if (acks_per_packet_ == 0) return;
   AckPolicy& policy = config.endpoint.acknowledgement;
-  policy.receipts_per_packet = acks_per_packet_;
+  policy.acks_per_packet = acks_per_packet_;
   policy.threshold = std::min(policy.threshold, acks_per_packet_);
 }
 
@@ -81,20 +81,20 @@ std::unique_ptr<PerfInstruments> LabInstruments::make_instruments() const {
 Json to_json(const measure::CostProfile& profile) {
   Json steps = Json::array();
   for (const measure::StepProfile& step : profile.steps) {
-    if (step.laps == 0) continue;
-    const measure::Histogram& laps = step.lap_nanoseconds;
+    if (step.samples == 0) continue;
+    const measure::Histogram& samples = step.sample_nanoseconds;
     steps.push_back({{"step", trace::cost_step_name(step.step)},
                      {"nanoseconds", step.nanoseconds},
                      {"raw_nanoseconds", step.raw_nanoseconds},
-                     {"laps", step.laps},
-                     {"lap_p50", laps.percentile(50)},
-                     {"lap_p90", laps.percentile(90)},
-                     {"lap_p99", laps.percentile(99)},
-                     {"lap_p999", laps.percentile(99.9)}});
+                     {"samples", step.samples},
+                     {"sample_p50", samples.percentile(50)},
+                     {"sample_p90", samples.percentile(90)},
+                     {"sample_p99", samples.percentile(99)},
+                     {"sample_p999", samples.percentile(99.9)}});
   }
   return {{"clock", profile.clock},
-          {"marks", profile.marks},
-          {"mark_nanoseconds", profile.mark_nanoseconds},
+          {"probes", profile.probes},
+          {"probe_nanoseconds", profile.probe_nanoseconds},
           {"steps", std::move(steps)}};
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cli/perf_instruments.h"
-#include "measure/cost_probe.h"
+#include "measure/cost_recorder.h"
 
 namespace godwit::cli {
 
@@ -19,7 +19,7 @@ class LabInstruments final : public PerfExtension {
   std::uint32_t acks_per_packet_ = 0;  // 0: the default
 };
 
-// The steps with their time, whole run: {"clock", "marks", "mark_nanoseconds", "steps": […]}.
+// The steps with their time, whole run: {"clock", "probes", "probe_nanoseconds", "steps": […]}.
 [[nodiscard]] measure::Json to_json(const measure::CostProfile& profile);
 
 }  // namespace godwit::cli

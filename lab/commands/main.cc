@@ -11,7 +11,7 @@ int main(int count, char** arguments) {
   const cli::ProgramExtension laboratory{
       .commands = {&cli::add_analyze_command, &cli::add_bench_command, &cli::add_doctor_command,
                    &cli::add_report_command},
-      .schemas = {{"analyze", "", cli::kResultsSchema, 1}, {"doctor", "", "godwit-doctor", 1}},
+      .schemas = {{"analyze", "", cli::kResultsSchema, 2}, {"doctor", "", "godwit-doctor", 2}},
       .exit_codes = {{cli::kMachineCosts, "doctor: something of this machine costs, or is unknown"},
                      {cli::kMachineUnfit, "doctor: figures measured on this machine are void"}},
       .perf = &instruments};

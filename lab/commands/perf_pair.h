@@ -13,7 +13,7 @@
 namespace godwit::cli {
 
 struct PerfPairOptions {
-  std::string server_program;  // godwit or godwit-marked
+  std::string server_program;  // godwit or godwit-probed
   std::string client_program;
   double seconds = 1;
   std::vector<std::string> server_arguments;

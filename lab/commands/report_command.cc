@@ -12,12 +12,12 @@
 #include "cli/exit_code.h"
 #include "commands/lab_commands.h"
 #include "measure/results.h"
-#include "support/text_file.h"
 #include "report/html.h"
 #include "report/screen.h"
 #include "report/sections.h"
 #include "report/tables.h"
 #include "report/terminal.h"
+#include "support/text_file.h"
 
 namespace godwit::cli {
 namespace {
@@ -87,8 +87,8 @@ int run_report(const ReportOptions& options) {
     for (const measure::Breakdown& breakdown : last.breakdowns) {
       print_line(report::print_table(report::breakdown_table(breakdown), terminal));
     }
-    for (const measure::Ladder& ladder : last.ladders)
-      print_line(report::print_table(report::ladder_table(ladder), terminal));
+    for (const measure::Ablation& ablation : last.ablations)
+      print_line(report::print_table(report::ablation_table(ablation), terminal));
     return kSuccess;
   }
   if (!write_file(options.output, report::html_report(runs))) return kFailure;

@@ -28,7 +28,7 @@ struct Side {
   // What a packet costs: the measured whole where the steps do not sum to it.
   [[nodiscard]] double total() const {
     if (breakdown == nullptr) return 0;
-    return has_range() ? breakdown->unmarked_nanoseconds->estimate : breakdown->sum_nanoseconds;
+    return has_range() ? breakdown->plain_nanoseconds->estimate : breakdown->sum_nanoseconds;
   }
   // The remainder may belong to these steps in full, or not at all.
   [[nodiscard]] Range widened(double nanoseconds) const {
@@ -127,16 +127,16 @@ std::optional<double> figure_of(const Figures& figures, std::string_view name) {
   return std::nullopt;
 }
 
-// The row of the runs from which the breakdown was taken; older files do not name the breakdown.
-const BenchmarkResult* row_of(const Results& results, std::string_view name) {
-  for (const BenchmarkResult& row : results.benchmarks) {
-    if (text_of(row.parameters, kBreakdownParameter) == name) return &row;
+// The case of the runs from which the breakdown was taken; older files do not name the breakdown.
+const BenchmarkResult* case_of(const Results& results, std::string_view name) {
+  for (const BenchmarkResult& bench_case : results.benchmarks) {
+    if (text_of(bench_case.parameters, kBreakdownParameter) == name) return &bench_case;
   }
   const char* const known = name == kShippedScenario  ? "level2/analyze/auto"
                             : name == kSingleScenario ? "level2/analyze/sendto"
                                                       : "";
-  const BenchmarkResult* const row = results.find(known);
-  return row != nullptr && text_of(row->parameters, kBreakdownParameter).empty() ? row : nullptr;
+  const BenchmarkResult* const bench_case = results.find(known);
+  return bench_case != nullptr && text_of(bench_case->parameters, kBreakdownParameter).empty() ? bench_case : nullptr;
 }
 
 struct Change {
@@ -212,11 +212,11 @@ ScenarioSummary summarize_scenario(const Results& results, std::string_view name
   summary.bits_per_second = times(summary.packets_per_second, bits);
   const auto is_call = [](CostStep step) { return group_of(step) == CostGroup::kKernel; };
   summary.bits_per_second_without_calls = times(rates_of(pipeline.without(is_call, 1)), bits);
-  if (const BenchmarkResult* const row = row_of(results, name); row != nullptr) {
-    if (row->unit == "bit/s") summary.delivered = row->summary.median;
-    summary.datagrams_per_send_call = figure_of(row->metrics, "datagrams_per_send_call");
-    summary.datagrams_per_receive_call = figure_of(row->metrics, "datagrams_per_receive_call");
-    summary.backend = text_of(row->parameters, "backend");
+  if (const BenchmarkResult* const bench_case = case_of(results, name); bench_case != nullptr) {
+    if (bench_case->unit == "bit/s") summary.delivered = bench_case->summary.median;
+    summary.datagrams_per_send_call = figure_of(bench_case->metrics, "datagrams_per_send_call");
+    summary.datagrams_per_receive_call = figure_of(bench_case->metrics, "datagrams_per_receive_call");
+    summary.backend = text_of(bench_case->parameters, "backend");
   }
   return summary;
 }

@@ -17,7 +17,7 @@ namespace godwit::measure {
 // Names of the breakdowns that the summary looks for first.
 inline constexpr char kShippedScenario[] = "stream, batched";
 inline constexpr char kSingleScenario[] = "stream, one datagram a call";
-// Member of a row's parameters that names the breakdown the row belongs to.
+// Member of a case's parameters that names the breakdown the case belongs to.
 inline constexpr char kBreakdownParameter[] = "breakdown";
 
 struct Range {
@@ -50,12 +50,12 @@ struct ScenarioSummary {
   Range packets_per_second;
   Range bits_per_second;
   Range bits_per_second_without_calls;
-  std::optional<Interval> delivered;  // bit/s, measured end to end in the build without marks
+  std::optional<Interval> delivered;  // bit/s, measured end to end in the build without probes
   std::optional<double> datagrams_per_send_call;
   std::optional<double> datagrams_per_receive_call;
   std::string backend;
 
-  // Both sides' steps sum to the whole, as far as that can be judged.
+  // Both sides' steps sum to the whole, as far as that can be told.
   [[nodiscard]] bool sums_up() const;
   // "sender" or "receiver": the side that takes longer.
   [[nodiscard]] std::string_view slower_side() const;

@@ -21,11 +21,11 @@ Breakdown side(const std::string& name, const std::string& side_name,
     made.steps.push_back({.step = step, .nanoseconds = nanoseconds});
     made.sum_nanoseconds += nanoseconds;
   }
-  if (whole) made.unmarked_nanoseconds = Interval{.estimate = *whole, .low = *whole, .high = *whole};
+  if (whole) made.plain_nanoseconds = Interval{.estimate = *whole, .low = *whole, .high = *whole};
   return made;
 }
 
-BenchmarkResult row(const std::string& name, const std::string& breakdown, double goodput) {
+BenchmarkResult bench_case(const std::string& name, const std::string& breakdown, double goodput) {
   BenchmarkResult made;
   made.name = name;
   made.level = 2;
@@ -101,11 +101,12 @@ TEST(AnalysisSummary, FindsTheRunsOfItsBreakdown) {
   Results results;
   results.breakdowns = {side(kShippedScenario, "sender", {{CostStep::kSeal, 100}}, {})};
   EXPECT_FALSE(summarize_scenario(results, kShippedScenario).delivered.has_value());
-  // Older files have no name of a breakdown in their rows.
-  results.benchmarks = {row("level2/analyze/auto", "", 1e9)};
+  // Older files have no name of a breakdown in their cases.
+  results.benchmarks = {bench_case("level2/analyze/auto", "", 1e9)};
   EXPECT_DOUBLE_EQ(summarize_scenario(results, kShippedScenario).delivered->estimate, 1e9);
   EXPECT_FALSE(summarize_scenario(results, kSingleScenario).delivered.has_value());
-  results.benchmarks = {row("level2/analyze/auto", "another", 1e9), row("level2/analyze/x", kShippedScenario, 2e9)};
+  results.benchmarks = {bench_case("level2/analyze/auto", "another", 1e9),
+                        bench_case("level2/analyze/x", kShippedScenario, 2e9)};
   const ScenarioSummary summary = summarize_scenario(results, kShippedScenario);
   EXPECT_DOUBLE_EQ(summary.delivered->estimate, 2e9);
   EXPECT_EQ(summary.backend, "gso");

@@ -16,7 +16,7 @@ bool allowed(char character) {
          (character >= '0' && character <= '9') || character == '-' || character == '_' || character == '.';
 }
 
-// Why two rows of one name cannot be compared; empty when they can.
+// Why two cases of one name cannot be compared; empty when they can.
 std::string obstacle(const BenchmarkResult& before, const BenchmarkResult& after, const Results& baseline,
                      const Results& candidate) {
   if (before.unit != after.unit || before.better != after.better) return "the unit has changed";
@@ -68,10 +68,11 @@ std::vector<std::string> BaselineStore::names() const {
   return found;
 }
 
-NoiseFloor floor_for(const BenchmarkResult& row, const BenchmarkResult* other) {
-  std::optional<NoiseFloor> floor = row.floor;
-  if (other != nullptr && other->floor) floor = floor ? worst_of(*floor, *other->floor) : *other->floor;
-  return floor.value_or(assumed_floor(row.level));
+NoiseThreshold threshold_for(const BenchmarkResult& bench_case, const BenchmarkResult* other) {
+  std::optional<NoiseThreshold> threshold = bench_case.noise_threshold;
+  if (other != nullptr && other->noise_threshold)
+    threshold = threshold ? worst_of(*threshold, *other->noise_threshold) : *other->noise_threshold;
+  return threshold.value_or(assumed_threshold(bench_case.level));
 }
 
 Result<BaselineComparison> compare_with_baseline(const Results& baseline, const Results& candidate, bool force,
@@ -83,27 +84,27 @@ Result<BaselineComparison> compare_with_baseline(const Results& baseline, const 
                    fmt::format("the baseline comes from another machine or build:\n{}", fmt::join(differences, "\n")));
   }
   for (const std::string& difference : differences) outcome.marks.push_back("forced across machines: " + difference);
-  std::vector<ComparisonRow> rows;
+  std::vector<ComparedCase> cases;
   for (const BenchmarkResult& after : candidate.benchmarks) {
     const BenchmarkResult* before = baseline.find(after.name);
     const std::string why =
-        before == nullptr ? "the baseline has no such row" : obstacle(*before, after, baseline, candidate);
+        before == nullptr ? "the baseline has no such case" : obstacle(*before, after, baseline, candidate);
     if (!why.empty()) {
       outcome.skipped.push_back(after.name + ": " + why);
       continue;
     }
-    rows.push_back({.name = after.name,
-                    .unit = after.unit,
-                    .better = after.better,
-                    .baseline = before->samples,
-                    .candidate = after.samples,
-                    .paired = false,
-                    .floor = floor_for(after, before)});
+    cases.push_back({.name = after.name,
+                     .unit = after.unit,
+                     .better = after.better,
+                     .baseline = before->samples,
+                     .candidate = after.samples,
+                     .paired = false,
+                     .noise_threshold = threshold_for(after, before)});
   }
   for (const BenchmarkResult& before : baseline.benchmarks) {
     if (candidate.find(before.name) == nullptr) outcome.skipped.push_back(before.name + ": only in the baseline");
   }
-  outcome.comparison = compare(rows, options);
+  outcome.comparison = compare(cases, options);
   return outcome;
 }
 

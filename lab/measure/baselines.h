@@ -30,16 +30,16 @@ class BaselineStore {
 struct BaselineComparison {
   Comparison comparison;
   std::vector<std::string> marks;    // "forced across machines: kernel: 6.2, was 6.1"
-  std::vector<std::string> skipped;  // rows that were not compared, and why
+  std::vector<std::string> skipped;  // cases that were not compared, and why
 };
 
-// Row by row, unpaired: the runs lie apart in time, so floors count twice (compare.h). A row takes part when both runs
-// have it, verified and in the same unit, and each run was fit for its level. kUnsupported with every difference of the
-// fingerprints unless `force`.
+// Case by case, unpaired: the runs lie apart in time, so thresholds count twice (compare.h). A case takes part when
+// both runs have it, verified and in the same unit, and each run was fit for its level. kUnsupported with every
+// difference of the fingerprints unless `force`.
 [[nodiscard]] Result<BaselineComparison> compare_with_baseline(const Results& baseline, const Results& candidate,
                                                                bool force, const ComparisonOptions& options = {});
 
-// The floor for a row: the noisier of both runs' A/A floors, else the one assumed for its level.
-[[nodiscard]] NoiseFloor floor_for(const BenchmarkResult& row, const BenchmarkResult* other = nullptr);
+// The threshold for a case: the noisier of both runs' A/A thresholds, else the one assumed for its level.
+[[nodiscard]] NoiseThreshold threshold_for(const BenchmarkResult& bench_case, const BenchmarkResult* other = nullptr);
 
 }  // namespace godwit::measure

@@ -46,7 +46,7 @@ TEST(BaselineStore, RefusesNamesThatCouldLeaveItsFolder) {
 TEST(BaselineComparison, FindsASlowerCommit) {
   const auto outcome = compare_with_baseline(fit_results(1, 1.0), fit_results(2, 1.5), false);
   ASSERT_TRUE(outcome.has_value());
-  EXPECT_EQ(outcome->comparison.count(Verdict::kSlower), outcome->comparison.rows.size());
+  EXPECT_EQ(outcome->comparison.count(Verdict::kSlower), outcome->comparison.cases.size());
   EXPECT_EQ(outcome->comparison.exit_code(), 1);
   EXPECT_THAT(outcome->marks, IsEmpty());
 }
@@ -83,21 +83,22 @@ TEST(BaselineComparison, SkipsWhatCannotBeComparedAndSaysWhy) {
       {.name = "run.udp_drops", .value = "9 datagrams", .verdict = FindingVerdict::kInvalid, .levels = {2, 3}});
   const auto outcome = compare_with_baseline(baseline, candidate, false);
   ASSERT_TRUE(outcome.has_value());
-  EXPECT_THAT(outcome->skipped, Contains(HasSubstr("the baseline has no such row")));
+  EXPECT_THAT(outcome->skipped, Contains(HasSubstr("the baseline has no such case")));
   EXPECT_THAT(outcome->skipped, Contains(HasSubstr("the unit has changed")));
   EXPECT_THAT(outcome->skipped, Contains(HasSubstr("its delivery was not verified")));
   EXPECT_THAT(outcome->skipped, Contains("level0/gone: only in the baseline"));
   EXPECT_THAT(outcome->skipped, Contains("level2/gso/1200: the candidate run was unfit: run.udp_drops: 9 datagrams"));
-  for (const RowVerdict& row : outcome->comparison.rows) EXPECT_FALSE(row.name.starts_with("level2/")) << row.name;
+  for (const CaseVerdict& bench_case : outcome->comparison.cases)
+    EXPECT_FALSE(bench_case.name.starts_with("level2/")) << bench_case.name;
 }
 
-TEST(Floor, TakesTheNoisierRunOrTheLevelsAssumption) {
-  BenchmarkResult quiet{.level = 2, .floor = NoiseFloor{.relative = 0.01, .pairs = 20}};
-  BenchmarkResult noisy{.level = 2, .floor = NoiseFloor{.relative = 0.07, .pairs = 20}};
+TEST(Threshold, TakesTheNoisierRunOrTheLevelsAssumption) {
+  BenchmarkResult quiet{.level = 2, .noise_threshold = NoiseThreshold{.relative = 0.01, .pairs = 20}};
+  BenchmarkResult noisy{.level = 2, .noise_threshold = NoiseThreshold{.relative = 0.07, .pairs = 20}};
   const BenchmarkResult unknown{.level = 2};
-  EXPECT_EQ(floor_for(quiet, &noisy).relative, 0.07);
-  EXPECT_EQ(floor_for(quiet, &unknown).relative, 0.01);
-  EXPECT_EQ(floor_for(unknown, nullptr).relative, 0.10);
+  EXPECT_EQ(threshold_for(quiet, &noisy).relative, 0.07);
+  EXPECT_EQ(threshold_for(quiet, &unknown).relative, 0.01);
+  EXPECT_EQ(threshold_for(unknown, nullptr).relative, 0.10);
 }
 
 }  // namespace

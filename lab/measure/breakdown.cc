@@ -83,13 +83,13 @@ double Breakdown::bits_per_second() const {
 }
 
 std::optional<double> Breakdown::remainder_nanoseconds() const {
-  if (!unmarked_nanoseconds) return std::nullopt;
-  return unmarked_nanoseconds->estimate - sum_nanoseconds;
+  if (!plain_nanoseconds) return std::nullopt;
+  return plain_nanoseconds->estimate - sum_nanoseconds;
 }
 
 std::optional<double> Breakdown::remainder_share() const {
-  if (!unmarked_nanoseconds || unmarked_nanoseconds->estimate <= 0) return std::nullopt;
-  return *remainder_nanoseconds() / unmarked_nanoseconds->estimate;
+  if (!plain_nanoseconds || plain_nanoseconds->estimate <= 0) return std::nullopt;
+  return *remainder_nanoseconds() / plain_nanoseconds->estimate;
 }
 
 std::optional<bool> Breakdown::sums_up() const {
@@ -100,13 +100,13 @@ std::optional<bool> Breakdown::sums_up() const {
 
 std::string Breakdown::verdict() const {
   const std::optional<double> share = remainder_share();
-  if (!share) return "The parts cannot be compared with a whole: no unmarked run was taken.";
+  if (!share) return "The parts cannot be compared with a whole: no run without probes was taken.";
   const double missed = std::abs(*share) * 100;
   const char* direction = *share >= 0 ? "less" : "more";
-  if (*sums_up()) return fmt::format("The parts sum to {:.1f} % {} than the unmarked whole.", missed, direction);
+  if (*sums_up()) return fmt::format("The parts sum to {:.1f} % {} than the whole without probes.", missed, direction);
   return fmt::format(
-      "The parts do NOT sum up: they are {:.1f} % {} than the unmarked whole, beyond the {:.0f} % allowed.", missed,
-      direction, kBreakdownTolerance * 100);
+      "The parts do NOT sum up: they are {:.1f} % {} than the whole without probes, beyond the {:.0f} % allowed.",
+      missed, direction, kBreakdownTolerance * 100);
 }
 
 Breakdown make_breakdown(const CostProfile& profile, const BreakdownInput& input) {
@@ -117,12 +117,12 @@ Breakdown make_breakdown(const CostProfile& profile, const BreakdownInput& input
   breakdown.side = input.side;
   breakdown.packets = input.packets;
   breakdown.payload_bytes = input.payload_bytes;
-  breakdown.unmarked_nanoseconds = input.unmarked_nanoseconds;
-  breakdown.mark_nanoseconds = profile.mark_nanoseconds;
-  breakdown.marks = static_cast<double>(profile.marks) / packets;
+  breakdown.plain_nanoseconds = input.plain_nanoseconds;
+  breakdown.probe_nanoseconds = profile.probe_nanoseconds;
+  breakdown.probes = static_cast<double>(profile.probes) / packets;
   breakdown.clock = profile.clock;
   for (const StepProfile& source : profile.steps) {
-    if (source.laps == 0) continue;
+    if (source.samples == 0) continue;
     if (source.step == CostStep::kIdle) {
       breakdown.idle_nanoseconds = source.nanoseconds / packets;
       continue;
@@ -130,15 +130,15 @@ Breakdown make_breakdown(const CostProfile& profile, const BreakdownInput& input
     BreakdownStep step;
     step.step = source.step;
     step.nanoseconds = source.nanoseconds / packets;
-    step.laps = static_cast<double>(source.laps) / packets;
-    step.lap_p50 = static_cast<double>(source.lap_nanoseconds.percentile(50));
-    step.lap_p90 = static_cast<double>(source.lap_nanoseconds.percentile(90));
-    step.lap_p99 = static_cast<double>(source.lap_nanoseconds.percentile(99));
-    step.lap_p999 = static_cast<double>(source.lap_nanoseconds.percentile(99.9));
+    step.samples = static_cast<double>(source.samples) / packets;
+    step.sample_p50 = static_cast<double>(source.sample_nanoseconds.percentile(50));
+    step.sample_p90 = static_cast<double>(source.sample_nanoseconds.percentile(90));
+    step.sample_p99 = static_cast<double>(source.sample_nanoseconds.percentile(99));
+    step.sample_p999 = static_cast<double>(source.sample_nanoseconds.percentile(99.9));
     breakdown.sum_nanoseconds += step.nanoseconds;
     breakdown.steps.push_back(step);
   }
-  // What no mark claims comes last: it is read as a remainder.
+  // What no probe claims comes last: it is read as a remainder.
   const auto other = std::find_if(breakdown.steps.begin(), breakdown.steps.end(),
                                   [](const BreakdownStep& step) { return step.step == CostStep::kOther; });
   if (other != breakdown.steps.end()) std::rotate(other, other + 1, breakdown.steps.end());
@@ -185,11 +185,11 @@ Json to_json(const Breakdown& breakdown) {
                      {"group", to_string(group_of(step.step))},
                      {"nanoseconds", step.nanoseconds},
                      {"share", step.share},
-                     {"laps", step.laps},
-                     {"lap_p50", step.lap_p50},
-                     {"lap_p90", step.lap_p90},
-                     {"lap_p99", step.lap_p99},
-                     {"lap_p999", step.lap_p999},
+                     {"samples", step.samples},
+                     {"sample_p50", step.sample_p50},
+                     {"sample_p90", step.sample_p90},
+                     {"sample_p99", step.sample_p99},
+                     {"sample_p999", step.sample_p999},
                      {"free_packets_per_second", step.free_packets_per_second}});
   }
   const std::optional<bool> sums_up = breakdown.sums_up();
@@ -201,12 +201,11 @@ Json to_json(const Breakdown& breakdown) {
           {"sum_nanoseconds", breakdown.sum_nanoseconds},
           {"own_nanoseconds", breakdown.own_nanoseconds()},
           {"idle_nanoseconds", breakdown.idle_nanoseconds},
-          {"unmarked_nanoseconds",
-           breakdown.unmarked_nanoseconds ? to_json(*breakdown.unmarked_nanoseconds) : Json(nullptr)},
+          {"plain_nanoseconds", breakdown.plain_nanoseconds ? to_json(*breakdown.plain_nanoseconds) : Json(nullptr)},
           {"remainder_nanoseconds", number_or_null(breakdown.remainder_nanoseconds())},
           {"sums_up", sums_up ? Json(*sums_up) : Json(nullptr)},
-          {"mark_nanoseconds", breakdown.mark_nanoseconds},
-          {"marks", breakdown.marks},
+          {"probe_nanoseconds", breakdown.probe_nanoseconds},
+          {"probes", breakdown.probes},
           {"clock", breakdown.clock},
           {"path", breakdown.path ? to_json(*breakdown.path) : Json(nullptr)}};
 }
@@ -225,11 +224,11 @@ Breakdown breakdown_from_json(JsonReader reader) {
     step.step = known.value_or(CostStep::kOther);
     step.nanoseconds = entry.number("nanoseconds");
     step.share = entry.number("share");
-    step.laps = entry.number("laps");
-    step.lap_p50 = entry.number("lap_p50");
-    step.lap_p90 = entry.number("lap_p90");
-    step.lap_p99 = entry.number("lap_p99");
-    step.lap_p999 = entry.number("lap_p999");
+    step.samples = entry.number("samples");
+    step.sample_p50 = entry.number("sample_p50");
+    step.sample_p90 = entry.number("sample_p90");
+    step.sample_p99 = entry.number("sample_p99");
+    step.sample_p999 = entry.number("sample_p999");
     step.free_packets_per_second = entry.number("free_packets_per_second");
     sum += step.nanoseconds;
     breakdown.steps.push_back(step);
@@ -239,11 +238,11 @@ Breakdown breakdown_from_json(JsonReader reader) {
     reader.problem("sum_nanoseconds", "is not the sum of the steps");
   }
   breakdown.idle_nanoseconds = reader.number("idle_nanoseconds");
-  if (reader.has("unmarked_nanoseconds") && !reader.value()["unmarked_nanoseconds"].is_null()) {
-    breakdown.unmarked_nanoseconds = interval_from_json(reader.object("unmarked_nanoseconds"));
+  if (reader.has("plain_nanoseconds") && !reader.value()["plain_nanoseconds"].is_null()) {
+    breakdown.plain_nanoseconds = interval_from_json(reader.object("plain_nanoseconds"));
   }
-  breakdown.mark_nanoseconds = reader.number("mark_nanoseconds");
-  breakdown.marks = reader.number("marks");
+  breakdown.probe_nanoseconds = reader.number("probe_nanoseconds");
+  breakdown.probes = reader.number("probes");
   breakdown.clock = reader.text("clock");
   if (reader.has("path") && !reader.value()["path"].is_null()) {
     breakdown.path = path_facts_from_json(reader.object("path"));

@@ -1,5 +1,5 @@
 // Where a packet's time goes, from a cost profile: nanoseconds a step and packet, what remains unexplained against the
-// same path without marks, and what the limit would be if a step were free. Pure computation; `godwit analyze` takes
+// same path without probes, and what the limit would be if a step were free. Pure computation; `godwit analyze` takes
 // the profiles, results.h stores the breakdown, report/ draws it.
 #pragma once
 
@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "measure/cost_probe.h"
-#include "support/json_fwd.h"
+#include "measure/cost_recorder.h"
 #include "measure/path_facts.h"
 #include "measure/statistics.h"
+#include "support/json_fwd.h"
 #include "trace/cost.h"
 
 namespace godwit::measure {
@@ -24,7 +24,7 @@ enum class CostGroup : std::uint8_t { kOwn, kCipher, kKernel, kDigest, kApplicat
 [[nodiscard]] std::string_view to_string(CostGroup group);
 [[nodiscard]] std::optional<trace::CostStep> parse_cost_step(std::string_view name);
 
-// Parts must sum to the unmarked whole within this share.
+// Parts must sum to the whole without probes within this share.
 inline constexpr double kBreakdownTolerance = 0.05;
 inline constexpr double kOwnTargetNanoseconds = 60;
 
@@ -32,11 +32,11 @@ struct BreakdownStep {
   trace::CostStep step = trace::CostStep::kOther;
   double nanoseconds = 0;  // a packet
   double share = 0;        // of the sum of all steps
-  double laps = 0;         // a packet: below 1 where one lap serves a batch
-  double lap_p50 = 0;      // nanoseconds of single laps
-  double lap_p90 = 0;
-  double lap_p99 = 0;
-  double lap_p999 = 0;
+  double samples = 0;      // a packet: below 1 where one sample serves a batch
+  double sample_p50 = 0;   // nanoseconds of single samples
+  double sample_p90 = 0;
+  double sample_p99 = 0;
+  double sample_p999 = 0;
   double free_packets_per_second = 0;  // this side's limit if the step cost nothing; 0 when nothing else costs
 };
 
@@ -44,13 +44,13 @@ struct Breakdown {
   std::string name;  // what was sent: "stream 1200 B, batched"
   std::string side;  // "sender" or "receiver"
   std::uint64_t packets = 0;
-  std::uint64_t payload_bytes = 0;               // application bytes in those packets
-  std::vector<BreakdownStep> steps;              // busy steps that had a lap, in data-path order, kOther last
-  double sum_nanoseconds = 0;                    // a packet, all busy steps
-  double idle_nanoseconds = 0;                   // a packet
-  std::optional<Interval> unmarked_nanoseconds;  // a packet, the same path in the plain build of the same run
-  double mark_nanoseconds = 0;
-  double marks = 0;  // a packet
+  std::uint64_t payload_bytes = 0;            // application bytes in those packets
+  std::vector<BreakdownStep> steps;           // busy steps that had a sample, in data-path order, kOther last
+  double sum_nanoseconds = 0;                 // a packet, all busy steps
+  double idle_nanoseconds = 0;                // a packet
+  std::optional<Interval> plain_nanoseconds;  // a packet, the same path in the plain build of the same run
+  double probe_nanoseconds = 0;
+  double probes = 0;  // a packet
   std::string clock;
   std::optional<PathFacts> path;  // of the plain runs
 
@@ -58,10 +58,10 @@ struct Breakdown {
   [[nodiscard]] double packets_per_second() const;
   [[nodiscard]] double bits_per_second() const;  // of application bytes
   [[nodiscard]] double payload_bytes_per_packet() const;
-  // Unmarked whole minus sum of parts, a packet; nothing without an unmarked figure.
+  // Whole without probes minus sum of parts, a packet; nothing without a figure of the plain build.
   [[nodiscard]] std::optional<double> remainder_nanoseconds() const;
   [[nodiscard]] std::optional<double> remainder_share() const;
-  // The parts sum to the whole within the tolerance; nothing when that cannot be judged.
+  // The parts sum to the whole within the tolerance; nothing when that cannot be told.
   [[nodiscard]] std::optional<bool> sums_up() const;
   // One sentence for a report: by how much the parts miss the whole.
   [[nodiscard]] std::string verdict() const;
@@ -72,7 +72,7 @@ struct BreakdownInput {
   std::string side;
   std::uint64_t packets = 0;  // at least 1
   std::uint64_t payload_bytes = 0;
-  std::optional<Interval> unmarked_nanoseconds;
+  std::optional<Interval> plain_nanoseconds;
 };
 [[nodiscard]] Breakdown make_breakdown(const CostProfile& profile, const BreakdownInput& input);
 

@@ -10,18 +10,18 @@ namespace {
 
 using trace::CostStep;
 
-// A thousand packets in runs of fifty: the cipher laps once a packet, the send call once a run.
+// A thousand packets in batches of fifty: the cipher takes a sample once a packet, the send call once a batch.
 CostProfile sender_profile() {
   CostProfile profile;
-  profile.marks = 2'040;
-  profile.mark_nanoseconds = 12;
+  profile.probes = 2'040;
+  profile.probe_nanoseconds = 12;
   profile.clock = "tsc";
   for (std::size_t i = 0; i < trace::kCostSteps; ++i) profile.steps.push_back({.step = static_cast<CostStep>(i)});
-  const auto set = [&profile](CostStep step, double nanoseconds, std::uint64_t laps) {
+  const auto set = [&profile](CostStep step, double nanoseconds, std::uint64_t samples) {
     StepProfile& target = profile.steps[static_cast<std::size_t>(step)];
     target.nanoseconds = nanoseconds;
-    target.laps = laps;
-    target.lap_nanoseconds.record(static_cast<std::uint64_t>(nanoseconds / static_cast<double>(laps)), laps);
+    target.samples = samples;
+    target.sample_nanoseconds.record(static_cast<std::uint64_t>(nanoseconds / static_cast<double>(samples)), samples);
   };
   set(CostStep::kEncode, 20'000, 1000);
   set(CostStep::kSeal, 100'000, 1000);
@@ -30,12 +30,10 @@ CostProfile sender_profile() {
   return profile;
 }
 
-Breakdown sender(std::optional<Interval> unmarked = std::nullopt) {
-  return make_breakdown(sender_profile(), {.name = "stream",
-                                           .side = "sender",
-                                           .packets = 1000,
-                                           .payload_bytes = 1'130'000,
-                                           .unmarked_nanoseconds = unmarked});
+Breakdown sender(std::optional<Interval> plain = std::nullopt) {
+  return make_breakdown(
+      sender_profile(),
+      {.name = "stream", .side = "sender", .packets = 1000, .payload_bytes = 1'130'000, .plain_nanoseconds = plain});
 }
 
 const BreakdownStep& step_of(const Breakdown& breakdown, CostStep step) {
@@ -52,8 +50,8 @@ TEST(Breakdown, DividesBusyTimeByPacketsAndSetsIdleTimeAside) {
   EXPECT_DOUBLE_EQ(breakdown.idle_nanoseconds, 500);
   EXPECT_EQ(breakdown.steps.size(), 3U);
   EXPECT_DOUBLE_EQ(step_of(breakdown, CostStep::kSeal).share, 0.5);
-  EXPECT_DOUBLE_EQ(step_of(breakdown, CostStep::kSendCall).laps, 0.02);
-  EXPECT_NEAR(step_of(breakdown, CostStep::kSendCall).lap_p50, 4000, 4000 * 0.02);
+  EXPECT_DOUBLE_EQ(step_of(breakdown, CostStep::kSendCall).samples, 0.02);
+  EXPECT_NEAR(step_of(breakdown, CostStep::kSendCall).sample_p50, 4000, 4000 * 0.02);
   EXPECT_DOUBLE_EQ(breakdown.own_nanoseconds(), 20);
 }
 
@@ -64,12 +62,12 @@ TEST(Breakdown, SaysWhatTheLimitWouldBeIfAStepWereFree) {
   EXPECT_DOUBLE_EQ(step_of(breakdown, CostStep::kSeal).free_packets_per_second, 1e7);
 }
 
-TEST(Breakdown, JudgesItsSumAgainstTheUnmarkedWhole) {
+TEST(Breakdown, ComparesItsSumWithTheWholeWithoutProbes) {
   EXPECT_EQ(sender().sums_up(), std::nullopt);
   const Breakdown close = sender(Interval{.estimate = 206, .low = 200, .high = 210});
   EXPECT_EQ(close.sums_up(), true);
   EXPECT_DOUBLE_EQ(*close.remainder_nanoseconds(), 6);
-  EXPECT_EQ(close.verdict(), "The parts sum to 2.9 % less than the unmarked whole.");
+  EXPECT_EQ(close.verdict(), "The parts sum to 2.9 % less than the whole without probes.");
   const Breakdown far = sender(Interval{.estimate = 160, .low = 150, .high = 170});
   EXPECT_EQ(far.sums_up(), false);
   EXPECT_THAT(far.verdict(), ::testing::StartsWith("The parts do NOT sum up: they are 25.0 % more"));

@@ -58,8 +58,8 @@ class CopyingCipher final : public PacketCipher {
     }
   }
 
-  void rest() override {
-    inner_->rest();
+  void release_key_schedule() override {
+    inner_->release_key_schedule();
     buffer_ = {};
   }
   CipherKind kind() const override { return inner_->kind(); }

@@ -22,7 +22,7 @@ EnvironmentReport examine_environment(const EnvironmentOptions& options) {
 
 Json doctor_json(const EnvironmentReport& report, const Fingerprint& fingerprint) {
   return {{"schema", "godwit-doctor"},
-          {"schema_version", 1},
+          {"schema_version", 2},
           {"fingerprint", to_json(fingerprint)},
           {"environment", to_json(report)}};
 }

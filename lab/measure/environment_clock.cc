@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 #include <time.h>
 
-#include "measure/cost_probe.h"
+#include "measure/cost_recorder.h"
 #include "measure/environment_checks.h"
 #include "measure/stopwatch.h"
 
@@ -39,9 +39,10 @@ void check_source(const SystemFiles& files, Findings& findings) {
 void check_counter(const EnvironmentOptions& options, Findings& findings) {
   const TscUse use = tsc_use(options.files);
   if (!use.usable) {
-    findings.costs("clock.counter", use.reason,
-                   "cost marks read CLOCK_MONOTONIC_RAW: some 3 times the cost of a mark, so the breakdown is coarser",
-                   "boot with clocksource=tsc where the processor allows it");
+    findings.costs(
+        "clock.counter", use.reason,
+        "cost probes read CLOCK_MONOTONIC_RAW: some 3 times the cost of a probe, so the breakdown is coarser",
+        "boot with clocksource=tsc where the processor allows it");
     return;
   }
   if (!may_probe(options)) {
@@ -50,13 +51,14 @@ void check_counter(const EnvironmentOptions& options, Findings& findings) {
   }
   const TickClock clock = TickClock::calibrate();
   if (!clock.uses_tsc()) {
-    findings.costs("clock.counter", clock.reason(), "cost marks read CLOCK_MONOTONIC_RAW instead", "a quieter machine");
+    findings.costs("clock.counter", clock.reason(), "cost probes read CLOCK_MONOTONIC_RAW instead",
+                   "a quieter machine");
     return;
   }
-  const CostProbe probe(clock);
+  const CostRecorder recorder(clock);
   findings.ok("clock.counter",
-              fmt::format("{:.0f} MHz, a cost mark takes {:.0f} ns, a clock reading {:.0f} ns",
-                          1000 / clock.nanoseconds_per_tick(), probe.mark_nanoseconds(), cost_of_reading()));
+              fmt::format("{:.0f} MHz, a cost probe takes {:.0f} ns, a clock reading {:.0f} ns",
+                          1000 / clock.nanoseconds_per_tick(), recorder.probe_nanoseconds(), cost_of_reading()));
 }
 
 void check_suspend(const EnvironmentOptions& options, Findings& findings) {

@@ -46,7 +46,7 @@ void check_average(const SystemFiles& files, Findings& findings) {
   const auto processors = static_cast<double>(std::max<std::uint64_t>(1, take_fingerprint("", {}, files).processors));
   const std::string value = fmt::format("{:.2f} over the last minute, {} tasks runnable", last_minute,
                                         words[3].substr(0, words[3].find('/')));
-  // The average remembers what ended a minute ago: it warns, the processes of this moment judge.
+  // The average remembers what ended a minute ago: it warns, the processes of this moment decide.
   if (last_minute > 0.2 * processors) {
     findings.costs("load.average", value, "caches and processors were in use until just now", "wait a minute");
   } else {

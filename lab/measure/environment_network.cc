@@ -55,7 +55,7 @@ void check_buffers(const EnvironmentOptions& options, Findings& findings) {
   const std::string send_value =
       fmt::format("{} of {} granted{}", in_kib(send), in_kib(asked.send_buffer_bytes), limit("wmem_max", send));
   if (send < kGoodSendBuffer) {
-    findings.costs("network.send_buffer", send_value, "the sender blocks after a few runs",
+    findings.costs("network.send_buffer", send_value, "the sender blocks after a few batches",
                    fmt::format("sysctl -w net.core.wmem_max={}", asked.send_buffer_bytes));
   } else {
     findings.ok("network.send_buffer", send_value);
@@ -63,11 +63,11 @@ void check_buffers(const EnvironmentOptions& options, Findings& findings) {
 }
 
 void add_probe(Findings& findings, const std::string& name, const ProbeFinding& probe, const char* cost,
-               const char* mend) {
+               const char* fix) {
   if (probe.works) {
     findings.ok(name, probe.reason);
   } else {
-    findings.costs(name, probe.reason, cost, mend);
+    findings.costs(name, probe.reason, cost, fix);
   }
 }
 
@@ -125,7 +125,7 @@ void check_connection_tracking(const SystemFiles& files, Findings& findings) {
     findings.ok("network.connection_tracking", "loaded, tracks nothing");
   } else {
     findings.costs("network.connection_tracking", fmt::format("{} flows", *tracked),
-                   "a look-up for every packet, or run of packets: about 5 %",
+                   "a look-up for every packet, or batch of packets: about 5 %",
                    "an nft rule with notrack for the measured port");
   }
 }

@@ -232,7 +232,7 @@ TEST(Environment, DoctorsJsonNamesItsSchema) {
   write_good_machine(fake);
   const Json json = doctor_json(examine_environment(options_of(fake)), take_fingerprint("", {}, fake.files()));
   EXPECT_EQ(json["schema"], "godwit-doctor");
-  EXPECT_EQ(json["schema_version"], 1);
+  EXPECT_EQ(json["schema_version"], 2);
   std::vector<std::string> problems;
   JsonReader reader(json, "", problems);
   static_cast<void>(environment_report_from_json(reader.object("environment")));

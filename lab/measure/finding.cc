@@ -59,27 +59,27 @@ void Findings::ok(std::string name, std::string value) {
   findings_.push_back({.name = std::move(name), .value = std::move(value)});
 }
 
-void Findings::costs(std::string name, std::string value, std::string cost, std::string mend) {
+void Findings::costs(std::string name, std::string value, std::string cost, std::string fix) {
   findings_.push_back({.name = std::move(name),
                        .value = std::move(value),
                        .verdict = FindingVerdict::kCosts,
                        .cost = std::move(cost),
-                       .mend = std::move(mend)});
+                       .fix = std::move(fix)});
 }
 
 void Findings::invalid(std::string name, std::string value, std::vector<int> levels, std::string cost,
-                       std::string mend) {
+                       std::string fix) {
   findings_.push_back({.name = std::move(name),
                        .value = std::move(value),
                        .verdict = FindingVerdict::kInvalid,
                        .cost = std::move(cost),
-                       .mend = std::move(mend),
+                       .fix = std::move(fix),
                        .levels = std::move(levels)});
 }
 
-void Findings::unknown(std::string name, std::string why, std::string mend) {
+void Findings::unknown(std::string name, std::string why, std::string fix) {
   findings_.push_back(
-      {.name = std::move(name), .value = std::move(why), .verdict = FindingVerdict::kUnknown, .mend = std::move(mend)});
+      {.name = std::move(name), .value = std::move(why), .verdict = FindingVerdict::kUnknown, .fix = std::move(fix)});
 }
 
 Json to_json(const EnvironmentReport& report) {
@@ -89,7 +89,7 @@ Json to_json(const EnvironmentReport& report) {
                         {"value", finding.value},
                         {"verdict", to_string(finding.verdict)},
                         {"cost", finding.cost},
-                        {"mend", finding.mend},
+                        {"fix", finding.fix},
                         {"levels", finding.levels}});
   }
   Json fit = Json::array();
@@ -109,7 +109,7 @@ EnvironmentReport environment_report_from_json(JsonReader reader) {
     if (!verdict) entry.problem("verdict", "expected \"ok\", \"costs\", \"invalid\" or \"unknown\"");
     finding.verdict = verdict.value_or(FindingVerdict::kUnknown);
     finding.cost = entry.text("cost");
-    finding.mend = entry.text("mend");
+    finding.fix = entry.text("fix");
     for (const double level : entry.numbers("levels")) {
       if (level < 0 || level >= kLevels) entry.problem("levels", "expected levels 0 to 3");
       finding.levels.push_back(static_cast<int>(level));

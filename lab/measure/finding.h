@@ -1,4 +1,4 @@
-// One thing the doctor looked at: what it found, whether that is fit to measure on, what it costs, how to mend it, and
+// One thing the doctor looked at: what it found, whether that is fit to measure on, what it costs, how to fix it, and
 // which levels of the suite it invalidates. What could not be learnt is "unknown", which is not "ok".
 #pragma once
 
@@ -26,7 +26,7 @@ struct Finding {
   std::string value;  // what was found, for a person
   FindingVerdict verdict = FindingVerdict::kOk;
   std::string cost{};         // what it costs; empty when nothing
-  std::string mend{};         // what to do about it: a command where there is one
+  std::string fix{};          // what to do about it: a command where there is one
   std::vector<int> levels{};  // invalidated levels, rising; empty unless kInvalid
 };
 
@@ -48,9 +48,9 @@ struct EnvironmentReport {
 class Findings {
  public:
   void ok(std::string name, std::string value);
-  void costs(std::string name, std::string value, std::string cost, std::string mend);
-  void invalid(std::string name, std::string value, std::vector<int> levels, std::string cost, std::string mend);
-  void unknown(std::string name, std::string why, std::string mend = "");
+  void costs(std::string name, std::string value, std::string cost, std::string fix);
+  void invalid(std::string name, std::string value, std::vector<int> levels, std::string cost, std::string fix);
+  void unknown(std::string name, std::string why, std::string fix = "");
   [[nodiscard]] std::vector<Finding> take() { return std::move(findings_); }
 
  private:

@@ -1,5 +1,5 @@
 // What one side of a transfer did beside the steps of its packets: system calls and how full they were, context
-// switches, cache misses, and where datagrams were dropped. Counted in plain runs, without marks; part of a Breakdown.
+// switches, cache misses, and where datagrams were dropped. Counted in plain runs, without probes; part of a Breakdown.
 #pragma once
 
 #include <array>

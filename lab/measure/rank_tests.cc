@@ -12,7 +12,7 @@ namespace godwit::measure {
 
 namespace {
 
-// Beyond these sizes the normal approximation differs from the exact value by less than a judge would notice.
+// Beyond these sizes the normal approximation differs from the exact value by less than a reader would notice.
 constexpr std::size_t kExactPairs = 60;
 constexpr std::size_t kExactProduct = 900;
 

@@ -6,8 +6,8 @@
 #include <array>
 #include <filesystem>
 
-#include "support/json.h"
 #include "measure/results_json.h"
+#include "support/json.h"
 #include "support/text_file.h"
 
 namespace godwit::measure {
@@ -24,7 +24,7 @@ std::string in_lines(const std::vector<std::string>& problems) {
 
 const BenchmarkResult* Results::find(std::string_view name) const {
   const auto found = std::find_if(benchmarks.begin(), benchmarks.end(),
-                                  [name](const BenchmarkResult& row) { return row.name == name; });
+                                  [name](const BenchmarkResult& bench_case) { return bench_case.name == name; });
   return found == benchmarks.end() ? nullptr : &*found;
 }
 

@@ -24,13 +24,13 @@
 namespace godwit::measure {
 
 inline constexpr char kResultsSchema[] = "godwit-benchmark-results";
-inline constexpr std::uint64_t kResultsVersion = 1;
+inline constexpr std::uint64_t kResultsVersion = 2;
 
 // Ordered names and values: a report shows them in the order in which the benchmark listed them.
 using Texts = std::vector<std::pair<std::string, std::string>>;
 using Figures = std::vector<std::pair<std::string, double>>;
 
-// One row of the suite.
+// One case of the suite.
 struct BenchmarkResult {
   std::string name;   // "level2/gso/64": begins with "levelN/", unique in a file
   int level = 0;      // 0 … 3
@@ -45,9 +45,9 @@ struct BenchmarkResult {
   Figures metrics;  // derived: "bits_per_second", "cpu_seconds_per_gigabyte", "ratio_to_ceiling"
   std::optional<Histogram> distribution;  // of single operations, in distribution_unit
   std::string distribution_unit;
-  std::optional<CpuUsage> cpu;      // both ends
-  std::optional<NoiseFloor> floor;  // from an A/A run of this row
-  // The row is true only if what was delivered was checked: what was checked, and counts beside it ("delivered_bytes",
+  std::optional<CpuUsage> cpu;                    // both ends
+  std::optional<NoiseThreshold> noise_threshold;  // from an A/A run of this case
+  // The case is true only if what was delivered was checked: what was checked, and counts beside it ("delivered_bytes",
   // "drops", "retransmissions", "decrypt_failures").
   bool verified = false;
   std::string proof;
@@ -56,7 +56,7 @@ struct BenchmarkResult {
 };
 
 // Steps that build on each other, each with its own measurement: what a fix was worth.
-struct Ladder {
+struct Ablation {
   std::string name;
   std::string title;
   std::string unit;
@@ -112,7 +112,7 @@ struct Results {
   std::vector<std::string> marks;        // of the whole run: "forced across machines"
   std::vector<BenchmarkResult> benchmarks;
   std::vector<Breakdown> breakdowns;
-  std::vector<Ladder> ladders;
+  std::vector<Ablation> ablations;
   std::vector<Curves> curves;
   std::vector<Grid> grids;
   std::optional<Comparison> comparison;

@@ -51,101 +51,104 @@ SteadyClass steady_of(JsonReader& reader) {
   return SteadyClass::kTooShort;
 }
 
-Json to_json(const BenchmarkResult& row) {
-  Json json = {{"name", row.name},
-               {"level", row.level},
-               {"title", row.title},
-               {"parameters", texts_to_json(row.parameters)},
-               {"unit", row.unit},
-               {"better", to_string(row.better)},
-               {"samples", row.samples},
-               {"summary", to_json(row.summary)},
-               {"steady", to_string(row.steady)},
-               {"counts", figures_to_json(row.counts)},
-               {"metrics", figures_to_json(row.metrics)},
-               {"verified", row.verified},
-               {"proof", row.proof},
-               {"evidence", figures_to_json(row.evidence)},
-               {"marks", row.marks}};
-  if (row.distribution) {
-    json["distribution"] = to_json(*row.distribution);
-    json["distribution_unit"] = row.distribution_unit;
+Json to_json(const BenchmarkResult& bench_case) {
+  Json json = {{"name", bench_case.name},
+               {"level", bench_case.level},
+               {"title", bench_case.title},
+               {"parameters", texts_to_json(bench_case.parameters)},
+               {"unit", bench_case.unit},
+               {"better", to_string(bench_case.better)},
+               {"samples", bench_case.samples},
+               {"summary", to_json(bench_case.summary)},
+               {"steady", to_string(bench_case.steady)},
+               {"counts", figures_to_json(bench_case.counts)},
+               {"metrics", figures_to_json(bench_case.metrics)},
+               {"verified", bench_case.verified},
+               {"proof", bench_case.proof},
+               {"evidence", figures_to_json(bench_case.evidence)},
+               {"marks", bench_case.marks}};
+  if (bench_case.distribution) {
+    json["distribution"] = to_json(*bench_case.distribution);
+    json["distribution_unit"] = bench_case.distribution_unit;
   }
-  if (row.cpu) json["cpu"] = to_json(*row.cpu);
-  if (row.floor) json["floor"] = to_json(*row.floor);
+  if (bench_case.cpu) json["cpu"] = to_json(*bench_case.cpu);
+  if (bench_case.noise_threshold) json["noise_threshold"] = to_json(*bench_case.noise_threshold);
   return json;
 }
 
 // Figures that contradict each other were not written by this program, or were edited.
-void check_benchmark(const BenchmarkResult& row, JsonReader& reader) {
-  if (row.level < 0 || row.level >= kLevels) reader.problem("level", "expected 0 to 3");
-  if (!row.name.starts_with("level" + std::to_string(row.level) + "/")) {
+void check_benchmark(const BenchmarkResult& bench_case, JsonReader& reader) {
+  if (bench_case.level < 0 || bench_case.level >= kLevels) reader.problem("level", "expected 0 to 3");
+  if (!bench_case.name.starts_with("level" + std::to_string(bench_case.level) + "/")) {
     reader.problem("name", "does not begin with its level");
   }
-  if (row.samples.empty()) {
-    reader.problem("samples", "a row without samples is no result");
+  if (bench_case.samples.empty()) {
+    reader.problem("samples", "a case without samples is no result");
     return;
   }
-  if (row.summary.count != row.samples.size()) reader.problem("summary.count", "differs from the number of samples");
-  const double centre = median(row.samples);
-  if (std::abs(centre - row.summary.median.estimate) > 1e-9 * std::max(1.0, std::abs(centre))) {
+  if (bench_case.summary.count != bench_case.samples.size())
+    reader.problem("summary.count", "differs from the number of samples");
+  const double centre = median(bench_case.samples);
+  if (std::abs(centre - bench_case.summary.median.estimate) > 1e-9 * std::max(1.0, std::abs(centre))) {
     reader.problem("summary.median", "is not the median of the samples");
   }
-  if (!row.verified && row.marks.empty()) {
-    reader.problem("verified", "a row whose delivery was not verified carries a mark that says why");
+  if (!bench_case.verified && bench_case.marks.empty()) {
+    reader.problem("verified", "a case whose delivery was not verified carries a mark that says why");
   }
-  if (row.verified && row.proof.empty()) reader.problem("proof", "a verified row says what was checked");
+  if (bench_case.verified && bench_case.proof.empty()) reader.problem("proof", "a verified case says what was checked");
 }
 
 BenchmarkResult benchmark_from_json(JsonReader& reader) {
-  BenchmarkResult row;
-  row.name = reader.text("name");
-  row.level = static_cast<int>(std::min<std::uint64_t>(reader.count("level"), 99));
-  row.title = reader.text("title");
-  row.parameters = reader.text_map("parameters");
-  row.unit = reader.text("unit");
-  row.better = better_of(reader);
-  row.samples = reader.numbers("samples");
-  row.summary = summary_from_json(reader.object("summary"));
-  row.steady = steady_of(reader);
-  row.counts = figures_of(reader, "counts");
-  row.metrics = figures_of(reader, "metrics");
+  BenchmarkResult bench_case;
+  bench_case.name = reader.text("name");
+  bench_case.level = static_cast<int>(std::min<std::uint64_t>(reader.count("level"), 99));
+  bench_case.title = reader.text("title");
+  bench_case.parameters = reader.text_map("parameters");
+  bench_case.unit = reader.text("unit");
+  bench_case.better = better_of(reader);
+  bench_case.samples = reader.numbers("samples");
+  bench_case.summary = summary_from_json(reader.object("summary"));
+  bench_case.steady = steady_of(reader);
+  bench_case.counts = figures_of(reader, "counts");
+  bench_case.metrics = figures_of(reader, "metrics");
   if (reader.has("distribution")) {
-    row.distribution = histogram_from_json(reader.object("distribution"));
-    row.distribution_unit = reader.text("distribution_unit");
+    bench_case.distribution = histogram_from_json(reader.object("distribution"));
+    bench_case.distribution_unit = reader.text("distribution_unit");
   }
-  if (reader.has("cpu")) row.cpu = cpu_usage_from_json(reader.object("cpu"));
-  if (reader.has("floor")) row.floor = noise_floor_from_json(reader.object("floor"));
-  row.verified = reader.flag("verified");
-  row.proof = reader.text("proof");
-  row.evidence = figures_of(reader, "evidence");
-  row.marks = reader.texts("marks");
-  check_benchmark(row, reader);
-  return row;
+  if (reader.has("cpu")) bench_case.cpu = cpu_usage_from_json(reader.object("cpu"));
+  if (reader.has("noise_threshold"))
+    bench_case.noise_threshold = noise_threshold_from_json(reader.object("noise_threshold"));
+  bench_case.verified = reader.flag("verified");
+  bench_case.proof = reader.text("proof");
+  bench_case.evidence = figures_of(reader, "evidence");
+  bench_case.marks = reader.texts("marks");
+  check_benchmark(bench_case, reader);
+  return bench_case;
 }
 
-Json to_json(const Ladder& ladder) {
+Json to_json(const Ablation& ablation) {
   Json steps = Json::array();
-  for (const Ladder::Step& step : ladder.steps) {
+  for (const Ablation::Step& step : ablation.steps) {
     steps.push_back({{"label", step.label}, {"value", to_json(step.value)}, {"note", step.note}});
   }
-  return {{"name", ladder.name},
-          {"title", ladder.title},
-          {"unit", ladder.unit},
-          {"better", to_string(ladder.better)},
+  return {{"name", ablation.name},
+          {"title", ablation.title},
+          {"unit", ablation.unit},
+          {"better", to_string(ablation.better)},
           {"steps", steps}};
 }
 
-Ladder ladder_from_json(JsonReader& reader) {
-  Ladder ladder;
-  ladder.name = reader.text("name");
-  ladder.title = reader.text("title");
-  ladder.unit = reader.text("unit");
-  ladder.better = better_of(reader);
+Ablation ablation_from_json(JsonReader& reader) {
+  Ablation ablation;
+  ablation.name = reader.text("name");
+  ablation.title = reader.text("title");
+  ablation.unit = reader.text("unit");
+  ablation.better = better_of(reader);
   for (JsonReader& entry : reader.objects("steps")) {
-    ladder.steps.push_back({entry.text("label"), interval_from_json(entry.object("value")), entry.text_or("note", "")});
+    ablation.steps.push_back(
+        {entry.text("label"), interval_from_json(entry.object("value")), entry.text_or("note", "")});
   }
-  return ladder;
+  return ablation;
 }
 
 Json to_json(const Curves& curves) {
@@ -246,7 +249,7 @@ Json to_json(const Results& results) {
                {"marks", results.marks},
                {"benchmarks", list_to_json(results.benchmarks)},
                {"breakdowns", list_to_json(results.breakdowns)},
-               {"ladders", list_to_json(results.ladders)},
+               {"ablations", list_to_json(results.ablations)},
                {"curves", list_to_json(results.curves)},
                {"grids", list_to_json(results.grids)}};
   json["comparison"] = results.comparison ? to_json(*results.comparison) : Json(nullptr);
@@ -282,7 +285,7 @@ Results read_results(const Json& json, std::vector<std::string>& problems) {
     if (!names.insert(results.benchmarks.back().name).second) entry.problem("name", "stands twice");
   }
   for (JsonReader& entry : reader.objects("breakdowns")) results.breakdowns.push_back(breakdown_from_json(entry));
-  for (JsonReader& entry : reader.objects("ladders")) results.ladders.push_back(ladder_from_json(entry));
+  for (JsonReader& entry : reader.objects("ablations")) results.ablations.push_back(ablation_from_json(entry));
   for (JsonReader& entry : reader.objects("curves")) results.curves.push_back(curves_from_json(entry));
   for (JsonReader& entry : reader.objects("grids")) results.grids.push_back(grid_from_json(entry, problems));
   if (reader.has("comparison") && !json["comparison"].is_null()) {

@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "measure/fake_files.h"
-#include "support/json.h"
 #include "measure/sample_results.h"
+#include "support/json.h"
 
 namespace godwit::measure {
 namespace {
@@ -38,8 +38,8 @@ TEST(Results, SurviveTheirFile) {
 
 TEST(Results, OfAnotherVersionAreRefusedWithOneLine) {
   Json json = to_json(make_sample_results());
-  json["schema_version"] = 2;
-  EXPECT_THAT(validate_results(json), ElementsAre("schema_version: expected 1"));
+  json["schema_version"] = 3;
+  EXPECT_THAT(validate_results(json), ElementsAre("schema_version: expected 2"));
   EXPECT_THAT(validate_results(Json::array()), ElementsAre("a result file is an object"));
 }
 
@@ -54,7 +54,7 @@ TEST(Results, ThatContradictThemselvesAreRefused) {
   const std::vector<std::string> problems = validate_results(json);
   EXPECT_THAT(problems, Contains("benchmarks[0].summary.count: differs from the number of samples"));
   EXPECT_THAT(problems, Contains("benchmarks[2].name: stands twice"));
-  EXPECT_THAT(problems, Contains(HasSubstr("benchmarks[3].verified: a row whose delivery was not verified")));
+  EXPECT_THAT(problems, Contains(HasSubstr("benchmarks[3].verified: a case whose delivery was not verified")));
   EXPECT_THAT(problems, Contains("benchmarks[4].name: does not begin with its level"));
   EXPECT_THAT(problems, Contains("grids[0].cells: expected rows times columns of them"));
   EXPECT_THAT(problems, Contains("curves[0].lines[0].points[1].x: does not rise"));

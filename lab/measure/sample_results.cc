@@ -26,8 +26,8 @@ class Sampler {
     for (double& sample : samples) sample = value * noise(deviation);
     return bootstrap_median(samples);
   }
-  BenchmarkResult row(int level, const std::string& rest, const std::string& title, double nanoseconds,
-                      double deviation) {
+  BenchmarkResult bench_case(int level, const std::string& rest, const std::string& title, double nanoseconds,
+                             double deviation) {
     BenchmarkResult result;
     result.name = "level" + std::to_string(level) + "/" + rest;
     result.level = level;
@@ -39,7 +39,7 @@ class Sampler {
     result.counts = {{"allocations", 0}};
     result.verified = true;
     result.proof = "the bytes came out as they went in";
-    result.floor = NoiseFloor{.relative = deviation * 1.5, .absolute = 0.5, .pairs = 20};
+    result.noise_threshold = NoiseThreshold{.relative = deviation * 1.5, .absolute = 0.5, .pairs = 20};
     return result;
   }
   RandomSource& random() { return random_; }
@@ -92,7 +92,7 @@ Breakdown sample_breakdown(Sampler& sampler, const std::string& name, const std:
                            const std::vector<std::pair<CostStep, double>>& parts, double remainder) {
   constexpr std::uint64_t kPackets = 100'000;
   CostProfile profile;
-  profile.mark_nanoseconds = 11;
+  profile.probe_nanoseconds = 11;
   profile.clock = "tsc";
   for (std::size_t i = 0; i < trace::kCostSteps; ++i) profile.steps.push_back({.step = static_cast<CostStep>(i)});
   double sum = 0;
@@ -100,19 +100,19 @@ Breakdown sample_breakdown(Sampler& sampler, const std::string& name, const std:
     StepProfile& target = profile.steps[static_cast<std::size_t>(step)];
     target.nanoseconds = sampler.time(nanoseconds) * kPackets;
     const bool batched = group_of(step) == CostGroup::kKernel;
-    target.laps = batched ? kPackets / 54 : kPackets;
+    target.samples = batched ? kPackets / 54 : kPackets;
     for (int i = 0; i < 1000; ++i) {
-      const double lap = target.nanoseconds / static_cast<double>(target.laps) * sampler.noise(0.15);
-      target.lap_nanoseconds.record(static_cast<std::uint64_t>(lap), target.laps / 1000);
+      const double sample = target.nanoseconds / static_cast<double>(target.samples) * sampler.noise(0.15);
+      target.sample_nanoseconds.record(static_cast<std::uint64_t>(sample), target.samples / 1000);
     }
-    profile.marks += target.laps;
+    profile.probes += target.samples;
     sum += sampler.time(nanoseconds);
   }
   return make_breakdown(profile, {.name = name,
                                   .side = side,
                                   .packets = kPackets,
                                   .payload_bytes = kPackets * 1130,
-                                  .unmarked_nanoseconds = sampler.interval(sum * (1 + remainder), 0.01)});
+                                  .plain_nanoseconds = sampler.interval(sum * (1 + remainder), 0.01)});
 }
 
 PathFacts sample_path(bool sender) {
@@ -148,22 +148,23 @@ void add_breakdowns(Sampler& sampler, Results& results) {
   results.breakdowns.push_back(sample_breakdown(sampler, "stream, one call a datagram", "sender", single, 0.084));
 }
 
-void add_rows(Sampler& sampler, Results& results) {
+void add_cases(Sampler& sampler, Results& results) {
   for (const auto& [bytes, nanoseconds] :
        {std::pair{64, 46.0}, std::pair{256, 86.0}, std::pair{1171, 315.0}, std::pair{1364, 383.0}}) {
     BenchmarkResult seal =
-        sampler.row(0, "seal/ipsec-mb/" + std::to_string(bytes), "seal one packet", nanoseconds, 0.01);
+        sampler.bench_case(0, "seal/ipsec-mb/" + std::to_string(bytes), "seal one packet", nanoseconds, 0.01);
     seal.parameters = {{"bytes", std::to_string(bytes)}, {"cipher", "ipsec-mb"}};
     results.benchmarks.push_back(std::move(seal));
   }
-  results.benchmarks.push_back(sampler.row(0, "encode/template", "header from a template", 9, 0.02));
-  results.benchmarks.push_back(sampler.row(0, "encode/element-wise", "every byte by itself", 3820, 0.02));
-  results.benchmarks.push_back(sampler.row(1, "two_endpoints/stream", "two endpoints in memory", 780, 0.03));
-  results.benchmarks.push_back(sampler.row(1, "queue/capacity/1", "a queue of one", 1210, 0.05));
-  results.benchmarks.push_back(sampler.row(2, "gso/1200", "runs of 54 by GSO", 533, 0.06));
-  results.benchmarks.push_back(sampler.row(2, "sendto/1200", "one sendto a datagram", 4510, 0.06));
+  results.benchmarks.push_back(sampler.bench_case(0, "encode/template", "header from a template", 9, 0.02));
+  results.benchmarks.push_back(sampler.bench_case(0, "encode/element-wise", "every byte by itself", 3820, 0.02));
+  results.benchmarks.push_back(sampler.bench_case(1, "two_endpoints/stream", "two endpoints in memory", 780, 0.03));
+  results.benchmarks.push_back(sampler.bench_case(1, "queue/capacity/1", "a queue of one", 1210, 0.05));
+  results.benchmarks.push_back(sampler.bench_case(2, "gso/1200", "batches of 54 by GSO", 533, 0.06));
+  results.benchmarks.push_back(sampler.bench_case(2, "sendto/1200", "one sendto a datagram", 4510, 0.06));
   for (const auto& [name, middle] : {std::pair{"blocking", 52'000.0}, std::pair{"polling", 5'200.0}}) {
-    BenchmarkResult latency = sampler.row(2, std::string("ping_pong/") + name, "64 bytes there and back", middle, 0.04);
+    BenchmarkResult latency =
+        sampler.bench_case(2, std::string("ping_pong/") + name, "64 bytes there and back", middle, 0.04);
     latency.distribution = Histogram();
     latency.distribution_unit = "ns";
     for (int i = 0; i < 20'000; ++i) {
@@ -172,23 +173,23 @@ void add_rows(Sampler& sampler, Results& results) {
     }
     results.benchmarks.push_back(std::move(latency));
   }
-  BenchmarkResult flood = sampler.row(3, "loss/1_percent", "CUBIC's law at 1 % loss", 1240, 0.12);
+  BenchmarkResult flood = sampler.bench_case(3, "loss/1_percent", "CUBIC's law at 1 % loss", 1240, 0.12);
   flood.marks = {"environment unfit"};
   results.benchmarks.push_back(std::move(flood));
 }
 
 void add_figures(Sampler& sampler, Results& results) {
-  Ladder ladder{.name = "ablation", .title = "From the original shape to the defaults", .unit = "ns", .steps = {}};
+  Ablation ablation{.name = "ablation", .title = "From the original shape to the defaults", .unit = "ns", .steps = {}};
   for (const auto& [label, value, note] :
        {std::tuple{"original shape", 8900.0, "element-wise, random nonce, queue of 1, one call a packet"},
         std::tuple{"header template", 5160.0, "instead of byte by byte"},
         std::tuple{"counter nonce", 4980.0, "instead of a random one"},
         std::tuple{"queue of 256", 4610.0, "instead of 1"},
-        std::tuple{"runs by GSO", 960.0, "instead of one call a datagram"},
+        std::tuple{"batches by GSO", 960.0, "instead of one call a datagram"},
         std::tuple{"16 MiB buffers", 533.0, "instead of 208 KiB"}}) {
-    ladder.steps.push_back({label, sampler.interval(sampler.time(value), 0.03), note});
+    ablation.steps.push_back({label, sampler.interval(sampler.time(value), 0.03), note});
   }
-  results.ladders.push_back(std::move(ladder));
+  results.ablations.push_back(std::move(ablation));
   Curves curves{.name = "goodput_by_size",
                 .title = "Goodput by datagram size",
                 .unit = "bit/s",
@@ -237,17 +238,20 @@ Results make_sample_results(std::uint64_t seed, double speed) {
   results.environment = sample_environment();
   results.system = SystemSnapshot{};
   results.marks = {"invented figures: a sample of the format"};
-  add_rows(sampler, results);
+  add_cases(sampler, results);
   add_breakdowns(sampler, results);
   add_figures(sampler, results);
-  std::vector<ComparisonRow> rows;
-  for (const BenchmarkResult& row : results.benchmarks) {
-    ComparisonRow pair{.name = row.name, .unit = row.unit, .baseline = row.samples, .floor = *row.floor};
-    const double effect = row.level == 1 ? 1.12 : row.level == 2 ? 0.82 : 1.0;
-    for (const double sample : row.samples) pair.candidate.push_back(sample * effect * sampler.noise(0.01));
-    rows.push_back(std::move(pair));
+  std::vector<ComparedCase> cases;
+  for (const BenchmarkResult& bench_case : results.benchmarks) {
+    ComparedCase pair{.name = bench_case.name,
+                      .unit = bench_case.unit,
+                      .baseline = bench_case.samples,
+                      .noise_threshold = *bench_case.noise_threshold};
+    const double effect = bench_case.level == 1 ? 1.12 : bench_case.level == 2 ? 0.82 : 1.0;
+    for (const double sample : bench_case.samples) pair.candidate.push_back(sample * effect * sampler.noise(0.01));
+    cases.push_back(std::move(pair));
   }
-  results.comparison = compare(rows);
+  results.comparison = compare(cases);
   return results;
 }
 

@@ -1,6 +1,6 @@
-// The numbers that judge other numbers: medians and their bootstrap intervals, spread, outliers. Everything is a pure
-// function of the samples and a seed, so a stored result can be judged again and gives the same verdict. Comparison
-// (compare.h) and results (results.h) build on this.
+// The numbers that describe other numbers: medians and their bootstrap intervals, spread, outliers. Everything is a
+// pure function of the samples and a seed, so a stored result can be looked at again and gives the same verdict.
+// Comparison (compare.h) and results (results.h) build on this.
 #pragma once
 
 #include <cstddef>
@@ -77,7 +77,7 @@ struct Outliers {
 };
 [[nodiscard]] Outliers classify_outliers(std::span<const double> samples);
 
-// What a result shows of one row's samples.
+// What a result shows of one case's samples.
 struct Summary {
   Interval median;
   double deviation = 0;  // median_absolute_deviation

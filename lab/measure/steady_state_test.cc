@@ -73,7 +73,7 @@ TEST(WarmupDetector, WaitsUntilTheLevelHolds) {
   EXPECT_EQ(detector.samples(), 27U);
 }
 
-TEST(WarmupDetector, NeverCallsANoisyRowSteady) {
+TEST(WarmupDetector, NeverCallsANoisyCaseSteady) {
   WarmupDetector detector(10, 0.05);
   DeterministicRandom random(8);
   bool steady = false;

@@ -29,13 +29,6 @@ class Stopwatch {
  public:
   Stopwatch() : started_(raw_nanoseconds()) {}
   [[nodiscard]] Duration elapsed() const { return Duration{static_cast<Duration::rep>(raw_nanoseconds() - started_)}; }
-  // Elapsed time; starts anew from the same reading.
-  Duration lap() {
-    const std::uint64_t now = raw_nanoseconds();
-    const Duration span{static_cast<Duration::rep>(now - started_)};
-    started_ = now;
-    return span;
-  }
 
  private:
   std::uint64_t started_;
@@ -50,8 +43,8 @@ class Stopwatch {
 #endif
 }
 
-// Not ordered against neighbouring instructions: a lap shorter than about 20 ns blurs into its neighbours, the sum of
-// all laps does not. Requires has_tsc().
+// Not ordered against neighbouring instructions: a sample shorter than about 20 ns blurs into its neighbours, the sum
+// of all samples does not. Requires has_tsc().
 [[nodiscard]] inline std::uint64_t read_tsc() {
 #if defined(__x86_64__)
   return __rdtsc();

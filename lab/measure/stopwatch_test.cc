@@ -9,13 +9,11 @@ namespace {
 
 constexpr char kSource[] = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
 
-TEST(Stopwatch, RunsForwardsAndStartsAnewAtALap) {
+TEST(Stopwatch, RunsForwards) {
   Stopwatch watch;
   const Duration first = watch.elapsed();
   EXPECT_GE(watch.elapsed(), first);
-  const Duration lap = watch.lap();
-  EXPECT_GE(lap, first);
-  EXPECT_GE(watch.elapsed(), Duration::zero());
+  EXPECT_GE(first, Duration::zero());
 }
 
 TEST(TscUse, TrustsACounterThatTheKernelTrusts) {

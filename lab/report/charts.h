@@ -18,17 +18,17 @@ namespace godwit::report {
 // the calls. Empty without path facts.
 [[nodiscard]] std::string draw_occupancy(const std::vector<measure::Breakdown>& breakdowns, const std::string& name);
 // Bars that shrink (or grow) from step to step.
-[[nodiscard]] std::string draw_ladder(const measure::Ladder& ladder);
+[[nodiscard]] std::string draw_ablation(const measure::Ablation& ablation);
 // Lines with points and intervals; the horizontal axis is logarithmic where it spans more than a factor of eight.
 [[nodiscard]] std::string draw_curves(const measure::Curves& curves);
-// Latency by percentile, both axes logarithmic, one line a row that has a distribution in this unit.
-[[nodiscard]] std::string draw_percentiles(const std::vector<const measure::BenchmarkResult*>& rows);
+// Latency by percentile, both axes logarithmic, one line a case that has a distribution in this unit.
+[[nodiscard]] std::string draw_percentiles(const std::vector<const measure::BenchmarkResult*>& cases);
 // A heat map.
 [[nodiscard]] std::string draw_grid(const measure::Grid& grid);
-// Ratios of a comparison around 1, with intervals and the noise floor behind them.
+// Ratios of a comparison around 1, with intervals and the noise threshold behind them.
 [[nodiscard]] std::string draw_comparison(const measure::Comparison& comparison);
 
-// One row over several runs, oldest first.
+// One case over several runs, oldest first.
 struct History {
   std::string name;
   std::string unit;

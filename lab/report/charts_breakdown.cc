@@ -58,8 +58,8 @@ void draw_bar(Svg& svg, double top, const measure::Breakdown& breakdown, double 
     label_segment(svg, x, width, y + kBarHeight / 2 + 5, step);
     x += width;
   }
-  if (breakdown.unmarked_nanoseconds) {
-    const measure::Interval& whole = *breakdown.unmarked_nanoseconds;
+  if (breakdown.plain_nanoseconds) {
+    const measure::Interval& whole = *breakdown.plain_nanoseconds;
     const double at = whole.estimate / full_scale * 100;
     if (at > x) svg.rectangle(x, y, at - x, kBarHeight, "remainder", "unexplained remainder");
     svg.line(at, y - 2, at, y + kBarHeight + 5, "whole");
@@ -70,8 +70,8 @@ void draw_bar(Svg& svg, double top, const measure::Breakdown& breakdown, double 
 std::string draw_group(const std::string& name, const std::vector<const measure::Breakdown*>& sides) {
   double full_scale = 1e-9;
   for (const measure::Breakdown* side : sides) {
-    full_scale = std::max(
-        {full_scale, side->sum_nanoseconds, side->unmarked_nanoseconds ? side->unmarked_nanoseconds->high : 0.0});
+    full_scale =
+        std::max({full_scale, side->sum_nanoseconds, side->plain_nanoseconds ? side->plain_nanoseconds->high : 0.0});
   }
   const double each = kHeadHeight + kBarHeight + kFootHeight;
   Svg svg(each * static_cast<double>(sides.size()), "breakdown of " + name);
@@ -110,7 +110,7 @@ std::string draw_legend(const std::vector<measure::Breakdown>& breakdowns) {
     if (!items.empty()) out += fmt::format("<li><b>{}</b> {}</li>\n", to_string(group), items);
   }
   return out +
-         "<li><b>line</b> <span class=\"key\"><i class=\"swatch mark-whole\"></i>whole without marks, with its "
+         "<li><b>line</b> <span class=\"key\"><i class=\"swatch mark-whole\"></i>whole without probes, with its "
          "interval</span></li>\n</ul>\n";
 }
 

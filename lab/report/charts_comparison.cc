@@ -28,14 +28,15 @@ const char* css_of(measure::Verdict verdict) {
 }  // namespace
 
 std::string draw_comparison(const measure::Comparison& comparison) {
-  if (comparison.rows.empty()) return "";
+  if (comparison.cases.empty()) return "";
   double reach = 0.02;
-  for (const measure::RowVerdict& row : comparison.rows) {
-    reach = std::max({reach, std::abs(row.ratio.low - 1), std::abs(row.ratio.high - 1), row.floor.relative});
+  for (const measure::CaseVerdict& bench_case : comparison.cases) {
+    reach = std::max({reach, std::abs(bench_case.ratio.low - 1), std::abs(bench_case.ratio.high - 1),
+                      bench_case.noise_threshold.relative});
   }
   reach = std::min(reach, kMostShown) * 1.08;
   const auto x_of = [reach](double change) { return 50 + std::clamp(change / reach, -1.0, 1.0) * 49; };
-  const double rows_height = kRowHeight * static_cast<double>(comparison.rows.size());
+  const double rows_height = kRowHeight * static_cast<double>(comparison.cases.size());
   Svg svg(rows_height + kAxisHeight, "changes with their intervals");
   const Ticks ticks = make_ticks(0, reach, 2);
   for (std::size_t i = 0; i < ticks.count; ++i) {
@@ -51,22 +52,25 @@ std::string draw_comparison(const measure::Comparison& comparison) {
     }
   }
   double top = 0;
-  for (const measure::RowVerdict& row : comparison.rows) {
-    const std::string css = css_of(row.verdict);
-    const bool measured = row.ratio.high > 0;
-    svg.name(top + 16, row.name, "bar-name");
+  for (const measure::CaseVerdict& bench_case : comparison.cases) {
+    const std::string css = css_of(bench_case.verdict);
+    const bool measured = bench_case.ratio.high > 0;
+    svg.name(top + 16, bench_case.name, "bar-name");
     svg.text(100, top + 16,
-             fmt::format("{} {}", measured ? format_change(row.ratio.estimate - 1) : "", to_string(row.verdict)),
+             fmt::format("{} {}", measured ? format_change(bench_case.ratio.estimate - 1) : "",
+                         to_string(bench_case.verdict)),
              "bar-value " + css, Anchor::kEnd);
     const double y = top + 31;
-    svg.rectangle(x_of(-row.floor.relative), y - 7, x_of(row.floor.relative) - x_of(-row.floor.relative), 14, "floor",
-                  "noise floor ±" + format_percent(row.floor.relative));
+    svg.rectangle(x_of(-bench_case.noise_threshold.relative), y - 7,
+                  x_of(bench_case.noise_threshold.relative) - x_of(-bench_case.noise_threshold.relative), 14, "noise",
+                  "noise threshold ±" + format_percent(bench_case.noise_threshold.relative));
     if (measured) {
-      svg.whisker_horizontal(x_of(row.ratio.low - 1), x_of(row.ratio.high - 1), y, 5, "whisker-" + css);
-      svg.circle(x_of(row.ratio.estimate - 1), y, 4, "dot fill-" + css,
-                 fmt::format("{} → {}: {} … {}; {}", format_value(row.baseline, row.unit),
-                             format_value(row.candidate, row.unit), format_change(row.ratio.low - 1),
-                             format_change(row.ratio.high - 1), row.reason));
+      svg.whisker_horizontal(x_of(bench_case.ratio.low - 1), x_of(bench_case.ratio.high - 1), y, 5, "whisker-" + css);
+      svg.circle(
+          x_of(bench_case.ratio.estimate - 1), y, 4, "dot fill-" + css,
+          fmt::format("{} → {}: {} … {}; {}", format_value(bench_case.baseline, bench_case.unit),
+                      format_value(bench_case.candidate, bench_case.unit), format_change(bench_case.ratio.low - 1),
+                      format_change(bench_case.ratio.high - 1), bench_case.reason));
     }
     top += kRowHeight;
   }

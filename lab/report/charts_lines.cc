@@ -139,19 +139,19 @@ std::string draw_curves(const measure::Curves& curves) {
          "</p>\n";
 }
 
-std::string draw_percentiles(const std::vector<const measure::BenchmarkResult*>& rows) {
+std::string draw_percentiles(const std::vector<const measure::BenchmarkResult*>& cases) {
   constexpr double kDecades = 4;  // p0 … p99.99
   constexpr int kSteps = 72;
   double least = 0;
   double most = 0;
   std::string unit;
-  for (const measure::BenchmarkResult* row : rows) {
-    if (!row->distribution || row->distribution->count() == 0) continue;
-    const auto low = static_cast<double>(std::max<std::uint64_t>(1, row->distribution->percentile(0.1)));
-    const auto high = static_cast<double>(std::max<std::uint64_t>(1, row->distribution->percentile(99.99)));
+  for (const measure::BenchmarkResult* bench_case : cases) {
+    if (!bench_case->distribution || bench_case->distribution->count() == 0) continue;
+    const auto low = static_cast<double>(std::max<std::uint64_t>(1, bench_case->distribution->percentile(0.1)));
+    const auto high = static_cast<double>(std::max<std::uint64_t>(1, bench_case->distribution->percentile(99.99)));
     least = least == 0 ? low : std::min(least, low);
     most = std::max(most, high);
-    unit = row->distribution_unit;
+    unit = bench_case->distribution_unit;
   }
   if (most == 0) return "";
   const double bottom = std::floor(std::log10(least));
@@ -174,14 +174,14 @@ std::string draw_percentiles(const std::vector<const measure::BenchmarkResult*>&
              decades == kDecades ? Anchor::kEnd : Anchor::kMiddle);
   }
   std::vector<std::string> labels;
-  for (const measure::BenchmarkResult* row : rows) {
-    if (!row->distribution || row->distribution->count() == 0) continue;
+  for (const measure::BenchmarkResult* bench_case : cases) {
+    if (!bench_case->distribution || bench_case->distribution->count() == 0) continue;
     const std::string css = line_css(labels.size());
-    const auto at = [row](double decades) {
-      return static_cast<double>(row->distribution->percentile(100 * (1 - std::pow(10, -decades))));
+    const auto at = [bench_case](double decades) {
+      return static_cast<double>(bench_case->distribution->percentile(100 * (1 - std::pow(10, -decades))));
     };
     // No further than the samples reach: beyond, the curve would only repeat the highest of them.
-    const double reach = std::min(kDecades, std::log10(static_cast<double>(row->distribution->count())));
+    const double reach = std::min(kDecades, std::log10(static_cast<double>(bench_case->distribution->count())));
     const auto step = [reach](int i) { return reach * i / kSteps; };
     for (int i = 1; i <= kSteps; ++i) {
       svg.line(x_of(step(i - 1)), y_of(at(step(i - 1))), x_of(step(i)), y_of(at(step(i))), "line " + css);
@@ -189,9 +189,9 @@ std::string draw_percentiles(const std::vector<const measure::BenchmarkResult*>&
     for (const auto& [decades, label] : kMarks) {
       if (decades > reach + 1e-9) continue;
       svg.circle(x_of(decades), y_of(at(decades)), 4, "dot fill-" + css,
-                 fmt::format("{}, {}: {}", row->name, label, format_value(at(decades), unit)));
+                 fmt::format("{}, {}: {}", bench_case->name, label, format_value(at(decades), unit)));
     }
-    labels.push_back(row->name);
+    labels.push_back(bench_case->name);
   }
   return draw_legend(labels) + std::move(svg).take();
 }

@@ -21,13 +21,13 @@ void expect_drawable(const std::string& fragment) {
 TEST(Charts, DrawTheSample) {
   const measure::Results results = measure::make_sample_results();
   expect_drawable(draw_breakdowns(results.breakdowns));
-  expect_drawable(draw_ladder(results.ladders[0]));
+  expect_drawable(draw_ablation(results.ablations[0]));
   expect_drawable(draw_curves(results.curves[0]));
   expect_drawable(draw_grid(results.grids[0]));
   expect_drawable(draw_comparison(*results.comparison));
-  std::vector<const measure::BenchmarkResult*> rows;
-  for (const measure::BenchmarkResult& row : results.benchmarks) rows.push_back(&row);
-  expect_drawable(draw_percentiles(rows));
+  std::vector<const measure::BenchmarkResult*> cases;
+  for (const measure::BenchmarkResult& bench_case : results.benchmarks) cases.push_back(&bench_case);
+  expect_drawable(draw_percentiles(cases));
 }
 
 TEST(Charts, DrawNothingFromNothing) {
@@ -41,7 +41,8 @@ TEST(Charts, DrawNothingFromNothing) {
 TEST(Charts, SurviveZerosAndSinglePoints) {
   const measure::Interval zero{};
   const measure::Interval one{.estimate = 1, .low = 1, .high = 1};
-  expect_drawable(draw_ladder({.name = "l", .title = "t", .unit = "ns", .steps = {{"a", zero, ""}, {"b", zero, ""}}}));
+  expect_drawable(
+      draw_ablation({.name = "l", .title = "t", .unit = "ns", .steps = {{"a", zero, ""}, {"b", zero, ""}}}));
   expect_drawable(draw_curves({.unit = "ns", .lines = {{.label = "a", .points = {{0, zero}}}}}));
   expect_drawable(draw_curves({.unit = "ns", .lines = {{.label = "a", .points = {{5, one}}}}}));
   expect_drawable(draw_grid({.unit = "ns", .rows = {"r"}, .columns = {"c"}, .cells = {one}}));
@@ -50,17 +51,18 @@ TEST(Charts, SurviveZerosAndSinglePoints) {
   expect_drawable(draw_history({.name = "h", .unit = "ns", .points = {{"a", zero}, {"b", zero}}}));
   expect_drawable(draw_breakdowns({measure::Breakdown{.name = "n", .side = "sender"}}));
   measure::Comparison unmeasured;
-  unmeasured.rows.push_back({.name = "row", .reason = "no samples"});
+  unmeasured.cases.push_back({.name = "row", .reason = "no samples"});
   expect_drawable(draw_comparison(unmeasured));
-  measure::BenchmarkResult row{.name = "level2/x", .distribution = measure::Histogram(), .distribution_unit = "ns"};
-  row.distribution->record(0);
-  expect_drawable(draw_percentiles({&row}));
+  measure::BenchmarkResult bench_case{
+      .name = "level2/x", .distribution = measure::Histogram(), .distribution_unit = "ns"};
+  bench_case.distribution->record(0);
+  expect_drawable(draw_percentiles({&bench_case}));
 }
 
 TEST(Charts, EscapeNamesThatLookLikeMarkup) {
-  const measure::Ladder ladder{
+  const measure::Ablation ablation{
       .title = "t", .unit = "ns", .steps = {{"<script>", {.estimate = 1, .low = 1, .high = 1}, ""}}};
-  EXPECT_THAT(draw_ladder(ladder), Not(HasSubstr("<script>")));
+  EXPECT_THAT(draw_ablation(ablation), Not(HasSubstr("<script>")));
 }
 
 TEST(Charts, ShadeTheBestCellMostWhicheverWayIsBetter) {

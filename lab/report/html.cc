@@ -51,8 +51,9 @@ std::string tile(const std::string& value, const std::string& label, const char*
 // What the screen above them does not draw.
 std::string tiles(const Results& results) {
   std::string out;
-  const std::size_t verified = static_cast<std::size_t>(std::count_if(
-      results.benchmarks.begin(), results.benchmarks.end(), [](const auto& row) { return row.verified; }));
+  const std::size_t verified =
+      static_cast<std::size_t>(std::count_if(results.benchmarks.begin(), results.benchmarks.end(),
+                                             [](const auto& bench_case) { return bench_case.verified; }));
   if (!results.benchmarks.empty())
     out += tile(fmt::format("{} of {}", verified, results.benchmarks.size()), "benchmarks with verified delivery",
                 verified == results.benchmarks.size() ? "good" : "bad");
@@ -60,8 +61,8 @@ std::string tiles(const Results& results) {
     const std::size_t slower = results.comparison->count(measure::Verdict::kSlower);
     const std::size_t faster = results.comparison->count(measure::Verdict::kFaster);
     out += slower > 0
-               ? tile(fmt::format("{} slower", slower), fmt::format("rows than before, and {} faster", faster), "bad")
-               : tile(fmt::format("{} faster", faster), "rows than before, and none slower", "good");
+               ? tile(fmt::format("{} slower", slower), fmt::format("cases than before, and {} faster", faster), "bad")
+               : tile(fmt::format("{} faster", faster), "cases than before, and none slower", "good");
   }
   const int code = results.environment.exit_code();
   out += tile(code == 0   ? "fit"
@@ -139,22 +140,22 @@ std::string throughput_section(const Results& results) {
   return body;
 }
 
-std::string ladder_section(const Results& results) {
+std::string ablation_section(const Results& results) {
   std::string body;
-  for (const measure::Ladder& ladder : results.ladders) {
-    body += fmt::format("<h3>{}</h3>\n{}", escape_html(ladder.title), draw_ladder(ladder));
-    body += details("In figures", html_table(ladder_table(ladder)));
+  for (const measure::Ablation& ablation : results.ablations) {
+    body += fmt::format("<h3>{}</h3>\n{}", escape_html(ablation.title), draw_ablation(ablation));
+    body += details("In figures", html_table(ablation_table(ablation)));
   }
   return body;
 }
 
 std::string latency_section(const Results& results) {
   std::map<std::string, std::vector<const measure::BenchmarkResult*>> by_unit;
-  for (const measure::BenchmarkResult& row : results.benchmarks) {
-    if (row.distribution) by_unit[row.distribution_unit].push_back(&row);
+  for (const measure::BenchmarkResult& bench_case : results.benchmarks) {
+    if (bench_case.distribution) by_unit[bench_case.distribution_unit].push_back(&bench_case);
   }
   std::string body;
-  for (const auto& [unit, rows] : by_unit) body += draw_percentiles(rows);
+  for (const auto& [unit, cases] : by_unit) body += draw_percentiles(cases);
   if (!body.empty()) body += details("In figures", html_table(latency_table(results)));
   return body;
 }
@@ -169,13 +170,13 @@ std::string grid_section(const Results& results) {
 }
 
 std::string comparison_section(const Results& results) {
-  if (!results.comparison || results.comparison->rows.empty()) return "";
+  if (!results.comparison || results.comparison->cases.empty()) return "";
   // Changes first: they are what one looks for.
   using measure::Verdict;
   measure::Comparison ordered;
   for (const Verdict verdict : {Verdict::kSlower, Verdict::kFaster, Verdict::kCannotTell, Verdict::kNoChange}) {
-    for (const measure::RowVerdict& row : results.comparison->rows) {
-      if (row.verdict == verdict) ordered.rows.push_back(row);
+    for (const measure::CaseVerdict& bench_case : results.comparison->cases) {
+      if (bench_case.verdict == verdict) ordered.cases.push_back(bench_case);
     }
   }
   return "<p class=\"note\">Points are medians of paired ratios, lines their 95 % intervals; the band is what this "
@@ -189,12 +190,13 @@ std::string history_section(const std::vector<ReportRun>& runs) {
   std::string body;
   for (int level = 0; level < measure::kLevels; ++level) {
     std::string cards;
-    for (const measure::BenchmarkResult& row : runs.back().results.benchmarks) {
-      if (row.level != level) continue;
-      History history{.name = row.name, .unit = row.unit, .better = row.better, .points = {}};
+    for (const measure::BenchmarkResult& bench_case : runs.back().results.benchmarks) {
+      if (bench_case.level != level) continue;
+      History history{.name = bench_case.name, .unit = bench_case.unit, .better = bench_case.better, .points = {}};
       for (const ReportRun& run : runs) {
-        const measure::BenchmarkResult* then = run.results.find(row.name);
-        if (then != nullptr && then->unit == row.unit) history.points.push_back({run.label, then->summary.median});
+        const measure::BenchmarkResult* then = run.results.find(bench_case.name);
+        if (then != nullptr && then->unit == bench_case.unit)
+          history.points.push_back({run.label, then->summary.median});
       }
       history.name.erase(0, std::string_view("level0/").size());  // the heading says it
       if (history.points.size() > 1) cards += draw_history(history);
@@ -225,7 +227,8 @@ std::string benchmark_section(const Results& results) {
     body += fmt::format("<h3>{}</h3>\n{}", kLevelTitles[level], html_table(without_empty_columns(table)));
   }
   const Table noise = noise_table(results);
-  if (!noise.empty()) body += details("Noise floor of each row (the program compared with itself)", html_table(noise));
+  if (!noise.empty())
+    body += details("Noise threshold of each case (the program compared with itself)", html_table(noise));
   return body;
 }
 
@@ -237,7 +240,7 @@ std::string environment_section(const Results& results) {
       if (finding.verdict != verdict) continue;
       std::string more;
       if (!finding.cost.empty()) more += "<div>" + escape_html(finding.cost) + "</div>";
-      if (!finding.mend.empty()) more += "<div class=\"faint\">" + escape_html(finding.mend) + "</div>";
+      if (!finding.fix.empty()) more += "<div class=\"faint\">" + escape_html(finding.fix) + "</div>";
       if (!finding.levels.empty())
         more += fmt::format("<div class=\"bad\">voids level {}</div>", fmt::join(finding.levels, ", "));
       complaints += fmt::format(
@@ -296,7 +299,7 @@ std::string html_report(const std::vector<ReportRun>& runs) {
   const std::vector<std::tuple<std::string, std::string, std::string>> parts = {
       {"breakdown", "Each step of a packet", breakdown_section(results)},
       {"path", "What a packet causes", path_section(results)},
-      {"ladder", "What each measure is worth", ladder_section(results)},
+      {"ablation", "What each measure is worth", ablation_section(results)},
       {"throughput", "Throughput", throughput_section(results)},
       {"latency", "Latency", latency_section(results)},
       {"loss", "Loss and delay", grid_section(results)},

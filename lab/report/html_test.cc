@@ -53,8 +53,8 @@ TEST(HtmlReport, IsOneSelfContainedFileWithoutScript) {
 
 TEST(HtmlReport, ShowsEveryPartOfTheResults) {
   const std::string html = sample_report();
-  for (const char* id : {"breakdown", "ladder", "throughput", "latency", "loss", "comparison", "history", "benchmarks",
-                         "environment", "machine"}) {
+  for (const char* id : {"breakdown", "ablation", "throughput", "latency", "loss", "comparison", "history",
+                         "benchmarks", "environment", "machine"}) {
     EXPECT_THAT(html, HasSubstr("<section id=\"" + std::string(id) + "\"")) << id;
     EXPECT_THAT(html, HasSubstr("<a href=\"#" + std::string(id) + "\"")) << id;
   }

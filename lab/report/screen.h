@@ -50,7 +50,7 @@ struct Fitness {
 [[nodiscard]] std::string sums_sentence(const measure::AnalysisSummary& summary);
 // One sentence, computed; empty when nothing was taken apart.
 [[nodiscard]] std::string key_finding(const measure::AnalysisSummary& summary);
-// The rows beside the analysis, and what the comparison says; empty when there are none.
+// The benchmark cases beside the analysis, and what the comparison says; empty when there are none.
 [[nodiscard]] std::vector<std::string> suite_sentences(const measure::Results& results);
 
 }  // namespace godwit::report

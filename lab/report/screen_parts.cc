@@ -18,7 +18,7 @@ using measure::Range;
 using measure::ScenarioSummary;
 using measure::SideSummary;
 
-constexpr std::size_t kNamedRows = 3;
+constexpr std::size_t kNamedCases = 3;
 
 std::string dash_or(const std::optional<SideSummary>& side, const auto& text_of) {
   return side ? text_of(*side) : std::string("–");
@@ -55,12 +55,12 @@ void append_sums(std::string& text, const ScenarioSummary& scenario, std::string
                       missed(scenario.receiver), when);
 }
 
-std::string named_rows(const measure::Comparison& comparison, measure::Verdict verdict) {
+std::string named_cases(const measure::Comparison& comparison, measure::Verdict verdict) {
   std::vector<std::string> names;
   const std::size_t all = comparison.count(verdict);
-  for (const measure::RowVerdict& row : comparison.rows) {
-    if (row.verdict != verdict || names.size() == kNamedRows) continue;
-    names.push_back(fmt::format("{} {}", row.name, format_change(row.ratio.estimate - 1)));
+  for (const measure::CaseVerdict& bench_case : comparison.cases) {
+    if (bench_case.verdict != verdict || names.size() == kNamedCases) continue;
+    names.push_back(fmt::format("{} {}", bench_case.name, format_change(bench_case.ratio.estimate - 1)));
   }
   std::string text = fmt::format("{}", fmt::join(names, ", "));
   if (all > names.size()) text += fmt::format(" and {} more", all - names.size());
@@ -212,17 +212,17 @@ std::string key_finding(const AnalysisSummary& summary) {
 
 std::vector<std::string> suite_sentences(const measure::Results& results) {
   std::vector<std::string> sentences;
-  std::size_t rows = 0;
+  std::size_t cases = 0;
   std::size_t verified = 0;
-  for (const measure::BenchmarkResult& row : results.benchmarks) {
-    if (row.name.starts_with("level2/analyze/")) continue;
-    ++rows;
-    verified += row.verified ? 1 : 0;
+  for (const measure::BenchmarkResult& bench_case : results.benchmarks) {
+    if (bench_case.name.starts_with("level2/analyze/")) continue;
+    ++cases;
+    verified += bench_case.verified ? 1 : 0;
   }
-  if (rows > 0) {
-    sentences.push_back(verified == rows
-                            ? fmt::format("Benchmarks: {} rows, every result verified.", rows)
-                            : fmt::format("Benchmarks: {} rows, of which {} are NOT verified.", rows, rows - verified));
+  if (cases > 0) {
+    sentences.push_back(verified == cases ? fmt::format("Benchmarks: {} cases, every result verified.", cases)
+                                          : fmt::format("Benchmarks: {} cases, of which {} are NOT verified.", cases,
+                                                        cases - verified));
   }
   if (results.comparison) {
     using measure::Verdict;
@@ -230,8 +230,8 @@ std::vector<std::string> suite_sentences(const measure::Results& results) {
     std::string text = fmt::format("Compared: {} slower, {} faster, {} unchanged, {} cannot be told.",
                                    comparison.count(Verdict::kSlower), comparison.count(Verdict::kFaster),
                                    comparison.count(Verdict::kNoChange), comparison.count(Verdict::kCannotTell));
-    if (comparison.count(Verdict::kSlower) > 0) text += " Slower: " + named_rows(comparison, Verdict::kSlower) + ".";
-    if (comparison.count(Verdict::kFaster) > 0) text += " Faster: " + named_rows(comparison, Verdict::kFaster) + ".";
+    if (comparison.count(Verdict::kSlower) > 0) text += " Slower: " + named_cases(comparison, Verdict::kSlower) + ".";
+    if (comparison.count(Verdict::kFaster) > 0) text += " Faster: " + named_cases(comparison, Verdict::kFaster) + ".";
     sentences.push_back(std::move(text));
   }
   return sentences;
@@ -241,8 +241,9 @@ Fitness fitness_of(const measure::Results& results) {
   Fitness fitness;
   std::vector<bool> used(measure::kLevels, false);
   if (!results.breakdowns.empty()) used[2] = true;
-  for (const measure::BenchmarkResult& row : results.benchmarks) {
-    if (row.level >= 0 && row.level < measure::kLevels) used[static_cast<std::size_t>(row.level)] = true;
+  for (const measure::BenchmarkResult& bench_case : results.benchmarks) {
+    if (bench_case.level >= 0 && bench_case.level < measure::kLevels)
+      used[static_cast<std::size_t>(bench_case.level)] = true;
   }
   for (int level = 0; level < measure::kLevels; ++level) {
     if (!used[static_cast<std::size_t>(level)]) continue;

@@ -29,11 +29,11 @@ Breakdown breakdown(const std::string& name, const std::string& side,
   made.packets = 1000;
   made.payload_bytes = 1'130'000;
   for (const auto& [step, nanoseconds] : steps) {
-    made.steps.push_back({.step = step, .nanoseconds = nanoseconds, .share = 0, .laps = 1});
+    made.steps.push_back({.step = step, .nanoseconds = nanoseconds, .share = 0, .samples = 1});
     made.sum_nanoseconds += nanoseconds;
   }
   const double whole = made.sum_nanoseconds / (1 - remainder_share);
-  made.unmarked_nanoseconds = measure::Interval{.estimate = whole, .low = whole * 0.99, .high = whole * 1.01};
+  made.plain_nanoseconds = measure::Interval{.estimate = whole, .low = whole * 0.99, .high = whole * 1.01};
   return made;
 }
 
@@ -179,7 +179,7 @@ TEST(Screen, FitsItsLinesAndColumnsWhateverItHasToSay) {
       if (unfit) {
         measure::Findings findings;
         findings.invalid("load.processes", std::string(300, 'x'), {0, 1, 2, 3}, "noise", "end them");
-        for (int i = 0; i < 20; ++i) findings.costs("area.number" + std::to_string(i), "value", "cost", "mend");
+        for (int i = 0; i < 20; ++i) findings.costs("area.number" + std::to_string(i), "value", "cost", "fix");
         results.environment.findings = findings.take();
       }
       for (const std::size_t width :
@@ -222,7 +222,7 @@ TEST(Screen, InventsNoFigure) {
   Results results = two_scenarios();
   results.breakdowns.pop_back();
   results.breakdowns.erase(results.breakdowns.begin() + 1);
-  for (Breakdown& each : results.breakdowns) each.unmarked_nanoseconds.reset();
+  for (Breakdown& each : results.breakdowns) each.plain_nanoseconds.reset();
   const std::string screen = screen_of(results);
   // One side only: the other is a dash, and nothing is said about a whole that was not measured.
   EXPECT_EQ(row_beginning(screen, "cipher"), "cipher              100   40 %            –  –");

@@ -53,7 +53,7 @@ Result<std::string> render_section(const measure::Results& results, std::string_
   if (kind == "environment") return to_markdown(environment_table(results.environment));
   if (kind == "benchmarks") return filled(benchmark_table(results, argument), "benchmark", argument);
   if (kind == "latency") return filled(latency_table(results, argument), "distribution", argument);
-  if (kind == "noise") return filled(noise_table(results, argument), "noise floor", argument);
+  if (kind == "noise") return filled(noise_table(results, argument), "noise threshold", argument);
   if (kind == "breakdown") return render_breakdowns(results, argument);
   if (kind == "limits") return filled(limits_table(results, argument), "breakdown", argument);
   if (kind == "path") return filled(path_table(results, argument), "path of the breakdown", argument);
@@ -63,10 +63,10 @@ Result<std::string> render_section(const measure::Results& results, std::string_
     if (!results.comparison) return missing("comparison", "");
     return to_markdown(comparison_table(*results.comparison));
   }
-  if (kind == "ladder") {
-    const measure::Ladder* ladder = find_by_name(results.ladders, argument);
-    if (ladder == nullptr) return missing("ladder", argument);
-    return to_markdown(ladder_table(*ladder));
+  if (kind == "ablation") {
+    const measure::Ablation* ablation = find_by_name(results.ablations, argument);
+    if (ablation == nullptr) return missing("ablation", argument);
+    return to_markdown(ablation_table(*ablation));
   }
   if (kind == "curves") {
     const measure::Curves* curves = find_by_name(results.curves, argument);

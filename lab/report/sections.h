@@ -29,7 +29,7 @@ inline constexpr SectionKind kSectionKinds[] = {
     {"occupancy", "name of a breakdown: datagrams a system call"},
     {"drops", "name of a breakdown: where datagrams were dropped"},
     {"comparison", ""},
-    {"ladder", "name of a ladder"},
+    {"ablation", "name of an ablation"},
     {"curves", "name of curves"},
     {"grid", "name of a grid"},
 };

@@ -18,7 +18,7 @@ TEST(Sections, EveryKindRenders) {
   const measure::Results results = measure::make_sample_results();
   const std::map<std::string_view, std::string_view> arguments = {
       {"breakdown", "stream, batched"}, {"limits", "stream, batched"}, {"path", "stream, batched"},
-      {"occupancy", "stream, batched"}, {"drops", "stream, batched"},  {"ladder", "ablation"},
+      {"occupancy", "stream, batched"}, {"drops", "stream, batched"},  {"ablation", "ablation"},
       {"curves", "goodput_by_size"},    {"grid", "loss_delay"}};
   for (const SectionKind& kind : kSectionKinds) {
     const auto argument = arguments.find(kind.kind);
@@ -33,7 +33,7 @@ TEST(Sections, OfWhatTheResultsLackAreErrors) {
   const measure::Results results = measure::make_sample_results();
   EXPECT_EQ(render_section(results, "benchmarks", "level9/").error().message,
             "the results hold no benchmark 'level9/'");
-  EXPECT_FALSE(render_section(results, "ladder", "none").has_value());
+  EXPECT_FALSE(render_section(results, "ablation", "none").has_value());
   EXPECT_FALSE(render_section(results, "teleport", "").has_value());
 }
 

@@ -23,19 +23,19 @@ std::string joined(const std::vector<std::string>& texts) {
 // Steps of the slower side alone move the limit: those that gain less are told in a sentence.
 constexpr double kNoGain = 0.001;
 
-// What makes a row less than a plain figure, in words.
-std::string remarks_of(const BenchmarkResult& row) {
-  std::vector<std::string> remarks = row.marks;
-  if (!row.verified) remarks.emplace_back("not verified");
-  if (row.steady == measure::SteadyClass::kNone) remarks.emplace_back("no steady state");
-  const std::size_t severe = row.summary.outliers.low_severe + row.summary.outliers.high_severe;
-  if (severe * 10 > row.summary.count) remarks.push_back(fmt::format("{} severe outliers", severe));
+// What makes a case less than a plain figure, in words.
+std::string remarks_of(const BenchmarkResult& bench_case) {
+  std::vector<std::string> remarks = bench_case.marks;
+  if (!bench_case.verified) remarks.emplace_back("not verified");
+  if (bench_case.steady == measure::SteadyClass::kNone) remarks.emplace_back("no steady state");
+  const std::size_t severe = bench_case.summary.outliers.low_severe + bench_case.summary.outliers.high_severe;
+  if (severe * 10 > bench_case.summary.count) remarks.push_back(fmt::format("{} severe outliers", severe));
   return joined(remarks);
 }
 
-std::string counts_of(const BenchmarkResult& row) {
+std::string counts_of(const BenchmarkResult& bench_case) {
   std::vector<std::string> counts;
-  for (const auto& [name, value] : row.counts) counts.push_back(format_number(value) + " " + name);
+  for (const auto& [name, value] : bench_case.counts) counts.push_back(format_number(value) + " " + name);
   return joined(counts);
 }
 
@@ -92,17 +92,17 @@ Table benchmark_table(const measure::Results& results, std::string_view prefix) 
                           {.title = "runs", .right = true, .minor = true},
                           {.title = "exact counts", .minor = true},
                           {.title = "remarks"}}};
-  for (const BenchmarkResult& row : results.benchmarks) {
-    if (!row.name.starts_with(prefix)) continue;
-    const measure::Interval& median = row.summary.median;
-    const double spread = median.estimate == 0 ? 0 : row.summary.deviation / std::abs(median.estimate);
-    const std::string remarks = remarks_of(row);
-    table.rows.push_back({{row.name},
-                          {format_value(median.estimate, row.unit), Tone::kStrong},
+  for (const BenchmarkResult& bench_case : results.benchmarks) {
+    if (!bench_case.name.starts_with(prefix)) continue;
+    const measure::Interval& median = bench_case.summary.median;
+    const double spread = median.estimate == 0 ? 0 : bench_case.summary.deviation / std::abs(median.estimate);
+    const std::string remarks = remarks_of(bench_case);
+    table.rows.push_back({{bench_case.name},
+                          {format_value(median.estimate, bench_case.unit), Tone::kStrong},
                           {precision_of(median)},
                           {format_percent(spread), spread > 0.15 ? Tone::kWarning : Tone::kPlain},
-                          {std::to_string(row.summary.count)},
-                          {counts_of(row), Tone::kFaint},
+                          {std::to_string(bench_case.summary.count)},
+                          {counts_of(bench_case), Tone::kFaint},
                           {remarks, Tone::kWarning}});
   }
   return table;
@@ -115,17 +115,18 @@ Table latency_table(const measure::Results& results, std::string_view prefix) {
   }
   table.columns.push_back({.title = "highest", .right = true});
   table.columns.push_back({.title = "samples", .right = true, .minor = true});
-  for (const BenchmarkResult& row : results.benchmarks) {
-    if (!row.distribution || !row.name.starts_with(prefix)) continue;
-    std::vector<Cell> cells = {{row.name}};
+  for (const BenchmarkResult& bench_case : results.benchmarks) {
+    if (!bench_case.distribution || !bench_case.name.starts_with(prefix)) continue;
+    std::vector<Cell> cells = {{bench_case.name}};
     for (const double percentile : measure::kReportedPercentiles) {
-      const auto value = static_cast<double>(row.distribution->percentile(percentile));
+      const auto value = static_cast<double>(bench_case.distribution->percentile(percentile));
       // A percentile beyond the number of samples is only the highest of them.
-      const bool known = static_cast<double>(row.distribution->count()) * (1 - percentile / 100) >= 1;
-      cells.push_back({known ? format_value(value, row.distribution_unit) : "–"});
+      const bool known = static_cast<double>(bench_case.distribution->count()) * (1 - percentile / 100) >= 1;
+      cells.push_back({known ? format_value(value, bench_case.distribution_unit) : "–"});
     }
-    cells.push_back({format_value(static_cast<double>(row.distribution->maximum()), row.distribution_unit)});
-    cells.push_back({std::to_string(row.distribution->count()), Tone::kFaint});
+    cells.push_back(
+        {format_value(static_cast<double>(bench_case.distribution->maximum()), bench_case.distribution_unit)});
+    cells.push_back({std::to_string(bench_case.distribution->count()), Tone::kFaint});
     table.rows.push_back(std::move(cells));
   }
   return table;
@@ -137,9 +138,9 @@ Table breakdown_table(const Breakdown& breakdown) {
                           {.title = "belongs to", .minor = true},
                           {.title = "ns a packet", .right = true},
                           {.title = "share", .right = true},
-                          {.title = "laps a packet", .right = true, .minor = true},
-                          {.title = "lap p50", .right = true, .minor = true},
-                          {.title = "lap p99", .right = true, .minor = true},
+                          {.title = "samples a packet", .right = true, .minor = true},
+                          {.title = "sample p50", .right = true, .minor = true},
+                          {.title = "sample p99", .right = true, .minor = true},
                           {.title = "packets/s if free", .right = true}}};
   for (const measure::BreakdownStep& step : breakdown.steps) {
     table.rows.push_back(
@@ -147,9 +148,9 @@ Table breakdown_table(const Breakdown& breakdown) {
          {std::string(measure::to_string(measure::group_of(step.step))), Tone::kFaint},
          {format_number(step.nanoseconds), Tone::kStrong},
          {format_percent(step.share)},
-         {format_number(step.laps)},
-         {format_value(step.lap_p50, "ns")},
-         {format_value(step.lap_p99, "ns")},
+         {format_number(step.samples)},
+         {format_value(step.sample_p50, "ns")},
+         {format_value(step.sample_p99, "ns")},
          {step.free_packets_per_second > 0 ? format_value(step.free_packets_per_second, "count") : "–"}});
   }
   table.rows.push_back({{"sum of the steps", Tone::kStrong},
@@ -160,11 +161,11 @@ Table breakdown_table(const Breakdown& breakdown) {
                         {""},
                         {""},
                         {format_value(breakdown.packets_per_second(), "count")}});
-  if (breakdown.unmarked_nanoseconds) {
-    table.rows.push_back({{"unmarked whole"},
+  if (breakdown.plain_nanoseconds) {
+    table.rows.push_back({{"whole without probes"},
                           {""},
-                          {format_number(breakdown.unmarked_nanoseconds->estimate)},
-                          {format_change(breakdown.unmarked_nanoseconds->estimate / breakdown.sum_nanoseconds - 1)},
+                          {format_number(breakdown.plain_nanoseconds->estimate)},
+                          {format_change(breakdown.plain_nanoseconds->estimate / breakdown.sum_nanoseconds - 1)},
                           {""},
                           {""},
                           {""},
@@ -172,9 +173,9 @@ Table breakdown_table(const Breakdown& breakdown) {
   }
   const double own = breakdown.own_nanoseconds();
   table.note =
-      fmt::format("{} The transport's own cost is {} ns a packet ({} {:.0f} ns). A mark costs {} ns and is taken off.",
+      fmt::format("{} The transport's own cost is {} ns a packet ({} {:.0f} ns). A probe costs {} ns and is taken off.",
                   breakdown.verdict(), format_number(own), own <= measure::kOwnTargetNanoseconds ? "within" : "above",
-                  measure::kOwnTargetNanoseconds, format_number(breakdown.mark_nanoseconds));
+                  measure::kOwnTargetNanoseconds, format_number(breakdown.probe_nanoseconds));
   return table;
 }
 
@@ -224,17 +225,18 @@ Table comparison_table(const measure::Comparison& comparison, bool changes_only)
                           {.title = "95 % interval", .right = true},
                           {.title = "verdict"},
                           {.title = "why", .minor = true}}};
-  for (const measure::RowVerdict& row : comparison.rows) {
-    if (changes_only && row.verdict != Verdict::kFaster && row.verdict != Verdict::kSlower) continue;
-    const bool measured = row.ratio.high > 0;
-    table.rows.push_back(
-        {{row.name},
-         {format_value(row.baseline, row.unit)},
-         {format_value(row.candidate, row.unit)},
-         {measured ? format_change(row.ratio.estimate - 1) : "–", tone_of(row.verdict)},
-         {measured ? fmt::format("{} … {}", format_change(row.ratio.low - 1), format_change(row.ratio.high - 1)) : "–"},
-         {std::string(to_string(row.verdict)), tone_of(row.verdict)},
-         {row.reason, Tone::kFaint}});
+  for (const measure::CaseVerdict& bench_case : comparison.cases) {
+    if (changes_only && bench_case.verdict != Verdict::kFaster && bench_case.verdict != Verdict::kSlower) continue;
+    const bool measured = bench_case.ratio.high > 0;
+    table.rows.push_back({{bench_case.name},
+                          {format_value(bench_case.baseline, bench_case.unit)},
+                          {format_value(bench_case.candidate, bench_case.unit)},
+                          {measured ? format_change(bench_case.ratio.estimate - 1) : "–", tone_of(bench_case.verdict)},
+                          {measured ? fmt::format("{} … {}", format_change(bench_case.ratio.low - 1),
+                                                  format_change(bench_case.ratio.high - 1))
+                                    : "–"},
+                          {std::string(to_string(bench_case.verdict)), tone_of(bench_case.verdict)},
+                          {bench_case.reason, Tone::kFaint}});
   }
   table.note = fmt::format("{} faster, {} slower, {} without change, {} cannot be told.",
                            comparison.count(Verdict::kFaster), comparison.count(Verdict::kSlower),
@@ -242,22 +244,22 @@ Table comparison_table(const measure::Comparison& comparison, bool changes_only)
   return table;
 }
 
-Table ladder_table(const measure::Ladder& ladder) {
-  Table table{.title = ladder.title,
+Table ablation_table(const measure::Ablation& ablation) {
+  Table table{.title = ablation.title,
               .columns = {{.title = "step"},
                           {.title = "value", .right = true},
                           {.title = "95 % interval", .right = true},
                           {.title = "by this step", .right = true},
                           {.title = "note", .minor = true}}};
   double before = 0;
-  for (const measure::Ladder::Step& step : ladder.steps) {
+  for (const measure::Ablation::Step& step : ablation.steps) {
     const bool first = table.rows.empty();
     const double change = before != 0 ? step.value.estimate / before - 1 : 0;
     table.rows.push_back(
         {{step.label},
-         {format_value(step.value.estimate, ladder.unit), Tone::kStrong},
+         {format_value(step.value.estimate, ablation.unit), Tone::kStrong},
          {precision_of(step.value)},
-         {first ? "" : format_change(change), first ? Tone::kPlain : tone_of_change(change, ladder.better)},
+         {first ? "" : format_change(change), first ? Tone::kPlain : tone_of_change(change, ablation.better)},
          {step.note, Tone::kFaint}});
     before = step.value.estimate;
   }
@@ -314,7 +316,7 @@ Table environment_table(const measure::EnvironmentReport& report, bool complaint
                           {finding.name},
                           {finding.value},
                           {cost},
-                          {finding.mend, Tone::kFaint}});
+                          {finding.fix, Tone::kFaint}});
   }
   return table;
 }
@@ -345,15 +347,16 @@ Table machine_table(const measure::Results& results) {
 
 Table noise_table(const measure::Results& results, std::string_view prefix) {
   Table table{.columns = {{.title = "benchmark"},
-                          {.title = "floor", .right = true},
+                          {.title = "threshold", .right = true},
                           {.title = "absolute", .right = true},
                           {.title = "A/A pairs", .right = true}}};
-  for (const BenchmarkResult& row : results.benchmarks) {
-    if (!row.floor || !row.name.starts_with(prefix)) continue;
-    table.rows.push_back({{row.name},
-                          {format_percent(row.floor->relative), Tone::kStrong},
-                          {format_value(row.floor->absolute, row.unit)},
-                          {row.floor->measured() ? std::to_string(row.floor->pairs) : "assumed"}});
+  for (const BenchmarkResult& bench_case : results.benchmarks) {
+    if (!bench_case.noise_threshold || !bench_case.name.starts_with(prefix)) continue;
+    table.rows.push_back(
+        {{bench_case.name},
+         {format_percent(bench_case.noise_threshold->relative), Tone::kStrong},
+         {format_value(bench_case.noise_threshold->absolute, bench_case.unit)},
+         {bench_case.noise_threshold->measured() ? std::to_string(bench_case.noise_threshold->pairs) : "assumed"}});
   }
   return table;
 }

@@ -10,9 +10,9 @@
 
 namespace godwit::report {
 
-// Rows whose name begins with `prefix`: median with interval, spread, noise floor, exact counts, marks.
+// Cases whose name begins with `prefix`: median with interval, spread, noise threshold, exact counts, marks.
 [[nodiscard]] Table benchmark_table(const measure::Results& results, std::string_view prefix = "");
-// Percentiles of every row that has a distribution.
+// Percentiles of every case that has a distribution.
 [[nodiscard]] Table latency_table(const measure::Results& results, std::string_view prefix = "");
 // Step by step; the note says by how much the parts miss the whole, and the transport's own cost.
 [[nodiscard]] Table breakdown_table(const measure::Breakdown& breakdown);
@@ -25,16 +25,16 @@ namespace godwit::report {
 [[nodiscard]] Table drops_table(const measure::Results& results, std::string_view name);
 // "33–64"
 [[nodiscard]] std::string occupancy_label(const measure::OccupancyClass& of);
-// `changes_only`: without the rows that claim nothing.
+// `changes_only`: without the cases that claim nothing.
 [[nodiscard]] Table comparison_table(const measure::Comparison& comparison, bool changes_only = false);
-[[nodiscard]] Table ladder_table(const measure::Ladder& ladder);
+[[nodiscard]] Table ablation_table(const measure::Ablation& ablation);
 [[nodiscard]] Table curves_table(const measure::Curves& curves);
 [[nodiscard]] Table grid_table(const measure::Grid& grid);
 // What the doctor found; `complaints_only`: without what is ok.
 [[nodiscard]] Table environment_table(const measure::EnvironmentReport& report, bool complaints_only = false);
 // Machine, system, build, date and mode of a run.
 [[nodiscard]] Table machine_table(const measure::Results& results);
-// A/A noise floor of each row that has one.
+// A/A noise threshold of each case that has one.
 [[nodiscard]] Table noise_table(const measure::Results& results, std::string_view prefix = "");
 
 // "send call": a step's name for people.

@@ -28,7 +28,7 @@ TEST(Tables, AreWellFormedForEveryKindOfResult) {
   expect_well_formed(drops_table(results, "stream, batched"));
   expect_well_formed(comparison_table(*results.comparison));
   expect_well_formed(comparison_table(*results.comparison, true));
-  expect_well_formed(ladder_table(results.ladders[0]));
+  expect_well_formed(ablation_table(results.ablations[0]));
   expect_well_formed(curves_table(results.curves[0]));
   expect_well_formed(grid_table(results.grids[0]));
   expect_well_formed(environment_table(results.environment));
@@ -66,7 +66,7 @@ TEST(Tables, NamePlacesOfDropsAndWhichCountersAreAbsent) {
   EXPECT_EQ(path.rows[5][1].text, "not counted");
 }
 
-TEST(Tables, SelectRowsByTheBeginningOfTheirName) {
+TEST(Tables, SelectCasesByTheBeginningOfTheirName) {
   const measure::Results results = measure::make_sample_results();
   const Table table = benchmark_table(results, "level2/");
   EXPECT_EQ(table.rows.size(), 4U);
@@ -98,10 +98,10 @@ TEST(Tables, AMissingCellIsADashNotAZero) {
 
 TEST(Tables, PercentilesBeyondTheSamplesAreNotShown) {
   measure::Results results = measure::make_sample_results();
-  for (measure::BenchmarkResult& row : results.benchmarks) {
-    if (!row.distribution) continue;
-    row.distribution = measure::Histogram();
-    for (std::uint64_t i = 0; i < 200; ++i) row.distribution->record(i);
+  for (measure::BenchmarkResult& bench_case : results.benchmarks) {
+    if (!bench_case.distribution) continue;
+    bench_case.distribution = measure::Histogram();
+    for (std::uint64_t i = 0; i < 200; ++i) bench_case.distribution->record(i);
   }
   const Table table = latency_table(results);
   EXPECT_EQ(table.rows[0][3].text, "197 ns");  // p99

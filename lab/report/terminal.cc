@@ -147,7 +147,7 @@ std::string print_environment(const measure::EnvironmentReport& report, const Te
     out += print_row({{verdict, tone_of(finding.verdict)}, {finding.name, Tone::kPlain}, {finding.value, Tone::kPlain}},
                      columns, {8, longest, room}, options);
     if (!finding.cost.empty()) out += indented("costs  ", finding.cost, options.width);
-    if (!finding.mend.empty()) out += indented("mend   ", finding.mend, options.width);
+    if (!finding.fix.empty()) out += indented("fix    ", finding.fix, options.width);
     if (!finding.levels.empty())
       out += indented("voids  ", fmt::format("level {}", fmt::join(finding.levels, ", ")), options.width);
   }

@@ -18,7 +18,7 @@ namespace godwit::report {
 [[nodiscard]] std::string print_table(const Table& table, const TerminalOptions& options);
 [[nodiscard]] std::string paint(std::string_view text, Tone tone, const TerminalOptions& options);
 
-// The doctor's findings, each complaint with its cost and remedy, and one line of judgement at the end. `all`: also
+// The doctor's findings, each complaint with its cost and remedy, and one line with the verdict at the end. `all`: also
 // list what is in order.
 [[nodiscard]] std::string print_environment(const measure::EnvironmentReport& report, const TerminalOptions& options,
                                             bool all = true);

@@ -80,10 +80,10 @@ TEST(Terminal, PrintsTheDoctorsFindingsWithCostAndRemedy) {
             "ok        cpu.model       Fast\n"
             "costs     cpu.smt         on\n"
             "          costs  up to 40 %\n"
-            "          mend   turn it off\n"
+            "          fix    turn it off\n"
             "invalid   load.processes  cc1plus\n"
             "          costs  everything\n"
-            "          mend   wait\n"
+            "          fix    wait\n"
             "          voids  level 2, 3\n"
             "\n1 ok, 1 cost, 1 invalid, 0 unknown. Not fit for gating on level 2, 3.\n");
   EXPECT_THAT(print_environment(report, {}, false), Not(HasSubstr("cpu.model")));

@@ -29,7 +29,7 @@ TEST(PublicNode, SendsAMessageToAnotherNode) {
   };
   bool acknowledged = false;
   bool authenticated = false;
-  const gw::Node::Handler dial = [&](gw::Node&, const gw::Event& event) {
+  const gw::Node::Handler connecting = [&](gw::Node&, const gw::Event& event) {
     if (event.kind == gw::Event::Kind::kConnected) authenticated = event.authenticated;
     if (event.kind == gw::Event::Kind::kAcknowledged) acknowledged = true;
   };
@@ -38,7 +38,7 @@ TEST(PublicNode, SendsAMessageToAnotherNode) {
   const std::vector<std::uint8_t> message(100'000, 7);
   ASSERT_TRUE((*a)->send_borrowed(*connection, message));
   for (int turn = 0; turn < 20'000 && !acknowledged; ++turn) {
-    (*a)->turn(dial, 1ms);
+    (*a)->turn(connecting, 1ms);
     (*b)->turn(listen, 1ms);
   }
   EXPECT_TRUE(acknowledged);
@@ -176,18 +176,18 @@ TEST(PublicNodeGroup, EchoesOnEveryShard) {
   }
   EXPECT_EQ(answered, 6);
 
-  // A dial of the group's own leaves from the shard that the peer belongs to.
-  std::atomic<int> dialled = 0;
+  // A connection attempt of the group leaves from the shard that the peer belongs to.
+  std::atomic<int> started = 0;
   const auto listener = gw::Node::open(client, *gw::SecretKey::generate());
   ASSERT_TRUE((*group)->connect((*listener)->local_address(), (*listener)->public_key(),
                                 [&](gw::Node& shard, gw::Result<gw::ConnectionId> connection) {
                                   EXPECT_TRUE(connection);
                                   EXPECT_TRUE(shard.send(*connection, std::vector<std::uint8_t>{4}));
-                                  ++dialled;
+                                  ++started;
                                 }));
   for (int turn = 0; turn < 20'000 && answered < 7; ++turn) (*listener)->turn(count, 100us);
   EXPECT_EQ(answered, 7);
-  EXPECT_EQ(dialled, 1);
+  EXPECT_EQ(started, 1);
   EXPECT_EQ((*group)->connect("nowhere", "", {}).error().code, gw::ErrorCode::kInvalidArgument);
 
   (*group)->stop();

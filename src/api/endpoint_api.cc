@@ -149,12 +149,14 @@ Result<void> Endpoint::set_user_data(ConnectionId connection, std::uint64_t user
 const Transmit* Endpoint::poll_transmit(Duration now) {
   GODWIT_ASSERT(!implementation_->guard.in_child());
   implementation_->buffer.reset();
-  const auto run = implementation_->endpoint.poll_transmit(at(now), implementation_->buffer);
-  if (!run) return nullptr;
+  const auto batch = implementation_->endpoint.poll_transmit(at(now), implementation_->buffer);
+  if (!batch) return nullptr;
   Transmit& transmit = implementation_->transmit;
-  transmit = {
-      .remote = to_address(run->remote), .local = std::nullopt, .bytes = run->bytes, .segment_size = run->segment_size};
-  if (run->local.is_specified()) transmit.local = to_address(run->local);
+  transmit = {.remote = to_address(batch->remote),
+              .local = std::nullopt,
+              .bytes = batch->bytes,
+              .segment_size = batch->segment_size};
+  if (batch->local.is_specified()) transmit.local = to_address(batch->local);
   return &transmit;
 }
 

@@ -1,5 +1,5 @@
 // What an application is promised against others, through the public API with its default options: an impostor who
-// answers a dial, and a child by fork() that would go on with its parent's keys.
+// answers a connection attempt, and a child by fork() that would go on with its parent's keys.
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -19,10 +19,10 @@ namespace {
 using namespace std::chrono_literals;
 namespace gw = godwit::v1;
 
-// An application that dials a peer and queues a message and a stream for it at once; on the path sits an impostor, who
-// knows the public keys of both and holds the secret key of neither. Everything that the application sends reaches the
-// impostor alone, who answers from the address of the peer: with a handshake of its own, and by sending back what it
-// was sent.
+// An application that connects to a peer and queues a message and a stream for it at once; on the path sits an
+// impostor, who knows the public keys of both and holds the secret key of neither. Everything that the application
+// sends reaches the impostor alone, who answers from the address of the peer: with a handshake of its own, and by
+// sending back what it was sent.
 class Impostor {
  public:
   explicit Impostor(const gw::Options& options) {

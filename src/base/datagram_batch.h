@@ -1,5 +1,5 @@
-// The currency between layers: one peer's run of equal-sized datagrams, end to end in one buffer. The same type
-// travels in both directions; segmentation offload moves a run in one call, a sendto loop spends it piece by piece.
+// The currency between layers: one peer's batch of equal-sized datagrams, end to end in one buffer. The same type
+// travels in both directions; segmentation offload moves a batch in one call, a sendto loop spends it piece by piece.
 #pragma once
 
 #include <algorithm>
@@ -13,18 +13,19 @@
 namespace godwit {
 
 // Invariants: `bytes` is owned by the caller for the duration of the call it is passed to; every segment has
-// `segment_size` bytes but the last, which may be shorter. An empty datagram is a run of zero bytes and zero segments.
+// `segment_size` bytes but the last, which may be shorter. An empty datagram is a batch of zero bytes and zero
+// segments.
 struct DatagramBatch {
   SocketAddress local;  // unspecified: the socket's own
   SocketAddress remote;
   MutableBytes bytes;
-  std::size_t segment_size = 0;  // bytes; 0 only for an empty run
+  std::size_t segment_size = 0;  // bytes; 0 only for an empty batch
   std::uint8_t hop_limit = 0;    // routers that it passes before it is dropped, when sent; 0: the system's
 
   [[nodiscard]] std::size_t segment_count() const {
     return segment_size == 0 ? 0 : (bytes.size() + segment_size - 1) / segment_size;
   }
-  // What the kernel counts: an empty run is one datagram without bytes.
+  // What the kernel counts: an empty batch is one datagram without bytes.
   [[nodiscard]] std::size_t datagram_count() const { return bytes.empty() ? 1 : segment_count(); }
   [[nodiscard]] MutableBytes segment(std::size_t index) const {
     const std::size_t begin = index * segment_size;

@@ -16,7 +16,7 @@ struct Member {
   T BackendStatistics::* member;
 };
 constexpr Member<std::uint64_t> kCounts[] = {
-    {"runs_sent", &BackendStatistics::runs_sent},
+    {"batches_sent", &BackendStatistics::batches_sent},
     {"datagrams_sent", &BackendStatistics::datagrams_sent},
     {"bytes_sent", &BackendStatistics::bytes_sent},
     {"send_calls", &BackendStatistics::send_calls},
@@ -24,7 +24,7 @@ constexpr Member<std::uint64_t> kCounts[] = {
     {"datagrams_discarded", &BackendStatistics::datagrams_discarded},
     {"offloaded_datagrams", &BackendStatistics::offloaded_datagrams},
     {"offload_fallbacks", &BackendStatistics::offload_fallbacks},
-    {"runs_received", &BackendStatistics::runs_received},
+    {"batches_received", &BackendStatistics::batches_received},
     {"datagrams_received", &BackendStatistics::datagrams_received},
     {"bytes_received", &BackendStatistics::bytes_received},
     {"receive_calls", &BackendStatistics::receive_calls},

@@ -62,7 +62,7 @@ void ConnectionLog::on_data(const trace::Event& event, const trace::ConnectionSt
   Peer& peer = peers_[event.connection];
   const SocketAddress before = std::exchange(peer.remote, changed.remote);
   if (changed.form.empty()) {
-    // "moved", "dialling again", "new session at the peer".
+    // "moved", "connecting again", "new session at the peer".
     const bool moved = before.is_specified() && before != changed.remote;
     return write(
         event.at, changed.remote,

@@ -63,7 +63,7 @@ std::string timestamp() {
   return text.str();
 }
 
-void print_judgement(std::string_view kind, std::string_view colour, std::string_view text) {
+void print_diagnostic(std::string_view kind, std::string_view colour, std::string_view text) {
   const bool coloured = wants_colour();
   notes().write(fmt::format("{}godwit: {}{}:{} {}\n", timestamp(), coloured ? colour : "", kind,
                             coloured ? "\033[0m" : "", printable_text(text, kLongestLine)));
@@ -77,15 +77,15 @@ void print_error(std::string_view text) {
     const std::lock_guard lock(shared.mutex);
     if (!shared.first_error) shared.first_error = printable_text(text, kLongestLine);
   }
-  print_judgement("error", "\033[1;31m", text);
+  print_diagnostic("error", "\033[1;31m", text);
 }
 
 void print_peer_error(std::string_view text) {
-  print_judgement("error", "\033[1;31m", text);
+  print_diagnostic("error", "\033[1;31m", text);
 }
 
 void print_warning(std::string_view text) {
-  print_judgement("warning", "\033[1;33m", text);
+  print_diagnostic("warning", "\033[1;33m", text);
 }
 
 void print_line(std::string_view text) {

@@ -27,8 +27,8 @@ constexpr std::array kCommandSchemas = {CommandSchema{"keygen", "", "godwit-key"
                                         CommandSchema{"netcheck", "", "godwit-netcheck", 1},
                                         CommandSchema{"pipe", "", "godwit-pipe", 1},
                                         CommandSchema{"forward", "", "godwit-forward-event", 1, true},
-                                        CommandSchema{"perf", "client", "godwit-perf", 1},
-                                        CommandSchema{"perf", "server", "godwit-perf-server", 1},
+                                        CommandSchema{"perf", "client", "godwit-perf", 2},
+                                        CommandSchema{"perf", "server", "godwit-perf-server", 2},
                                         CommandSchema{"top", "", "godwit-top", 1},
                                         CommandSchema{"version", "", "godwit-version", 1},
                                         CommandSchema{"sim", "table", "godwit-simulation-table", 1}};
@@ -49,7 +49,7 @@ bool sets_flag(std::string_view word, std::string_view name) {
 
 JsonSchema schema_of(int count, const char* const* arguments, const std::vector<CommandSchema>& more) {
   const auto streams = [](const char* word) { return sets_flag(word, "--json-stream"); };
-  if (std::any_of(arguments, arguments + count, streams)) return {"godwit-perf-event", 1, true};
+  if (std::any_of(arguments, arguments + count, streams)) return {"godwit-perf-event", 2, true};
   const auto word = [&](int index) { return index < count ? std::string_view(arguments[index]) : std::string_view(); };
   std::vector<CommandSchema> all(kCommandSchemas.begin(), kCommandSchemas.end());
   all.insert(all.end(), more.begin(), more.end());

@@ -11,12 +11,12 @@
 
 #include "cli/commands.h"
 #include "cli/console.h"
-#include "cli/dialled_peers.h"
 #include "cli/exit_code.h"
 #include "cli/file_destination.h"
 #include "cli/listen_log.h"
 #include "cli/loop.h"
 #include "cli/network_options.h"
+#include "cli/outbound_peers.h"
 #include "cli/values.h"
 #include "cli/via.h"
 #include "runtime/clock.h"
@@ -37,20 +37,20 @@ struct ListenOptions {
   std::uint64_t all_files = 100'000;
   std::vector<std::string> allow;
   bool anyone = false;
-  std::vector<std::string> dial;  // HEX@ADDR:PORT
+  std::vector<std::string> connect;  // HEX@ADDR:PORT
   bool once = false;
   bool sync = false;
 
   [[nodiscard]] bool to_standard_output() const { return folder == "-"; }
 };
 
-Result<std::vector<DialledPeers::Peer>> parse_dials(const std::vector<std::string>& texts) {
-  std::vector<DialledPeers::Peer> peers;
+Result<std::vector<OutboundPeers::Peer>> parse_outbound(const std::vector<std::string>& texts) {
+  std::vector<OutboundPeers::Peer> peers;
   for (const std::string& text : texts) {
     const std::size_t at = text.find('@');
     const auto key = PublicKey::from_hex(text.substr(0, at));
     if (at == std::string::npos || !key) {
-      return failure(ErrorCode::kInvalidArgument, "'" + text + "' is not a peer to dial (HEX@ADDR:PORT)");
+      return failure(ErrorCode::kInvalidArgument, "'" + text + "' is not a peer to connect to (HEX@ADDR:PORT)");
     }
     auto addresses = resolve_peer(text.substr(at + 1));
     if (!addresses) return std::unexpected(addresses.error());
@@ -61,11 +61,11 @@ Result<std::vector<DialledPeers::Peer>> parse_dials(const std::vector<std::strin
 
 class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
  public:
-  ListenCommand(const ListenOptions& options, const std::vector<DialledPeers::Peer>& dials, Node& node,
+  ListenCommand(const ListenOptions& options, const std::vector<OutboundPeers::Peer>& outbound, Node& node,
                 FileStore& store)
       : options_(options),
         node_(node),
-        dials_(node.endpoint(), dials),
+        outbound_(node.endpoint(), outbound),
         receiver_(node.endpoint(), store, make_receiver_options(), *this),
         log_(options.output, options.to_standard_output()) {
     for (const std::string& text : options.allow) allowed_.push_back(*PublicKey::from_hex(text));
@@ -77,7 +77,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
       if (connected->form == SessionForm::kExtended) proven_[connection] = *connected->peer->key;
     }
     // Nothing that a connection without a proven key says is judged when it is about to be proven.
-    if (proven_.contains(connection) || !dials_.on_event(now, connection, event)) {
+    if (proven_.contains(connection) || !outbound_.on_event(now, connection, event)) {
       receiver_.on_event(now, connection, event);
     }
     if (!std::holds_alternative<Closed>(event)) return;
@@ -88,7 +88,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   }
 
   void on_turn(Instant now) override {
-    dials_.on_turn(now);
+    outbound_.on_turn(now);
     now_ = now;
     receiver_.on_turn(now);
     log_.on_turn(now);
@@ -102,7 +102,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
   }
 
   [[nodiscard]] std::optional<Instant> next_timeout() const override {
-    std::optional<Instant> next = earliest(receiver_.next_timeout(), dials_.next_timeout());
+    std::optional<Instant> next = earliest(receiver_.next_timeout(), outbound_.next_timeout());
     next = earliest(next, log_.next_timeout());
     if (finished_at_) next = earliest(next, *finished_at_ + kLinger);
     return next;
@@ -159,8 +159,8 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     if (const auto bytes = parse_size(options_.largest_file)) limits.largest_file = *bytes;
     limits.all_bytes = parse_size(options_.all_bytes);
     limits.all_files = options_.all_files;
-    const FlowWindows windows = transfer_windows(node_.backend().socket().receive_buffer_bytes(), 2,
-                                                 options_.network.window_bytes(), true);
+    const FlowWindows windows =
+        transfer_windows(node_.backend().socket().receive_buffer_bytes(), 2, options_.network.window_bytes(), true);
     node_.endpoint().set_flow_windows(windows);
     limits.window = windows.stream;
     result.one_file = options_.to_standard_output();
@@ -171,11 +171,11 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     return result;
   }
 
-  // A dialled connection comes about only when the peer has proved its key (run_listen demands it), and so does any
-  // extended session.
+  // A connection of this side comes about only when the peer has proved its key (run_listen demands it), and so does
+  // any extended session.
   [[nodiscard]] std::optional<PublicKey> proven_key(ConnectionId connection) const {
     if (const auto proven = proven_.find(connection); proven != proven_.end()) return proven->second;
-    const PublicKey* const key = dials_.key_of(connection);
+    const PublicKey* const key = outbound_.key_of(connection);
     return key == nullptr ? std::nullopt : std::optional(*key);
   }
   [[nodiscard]] bool is_allowed(ConnectionId connection) const {
@@ -205,7 +205,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
 
   const ListenOptions& options_;
   Node& node_;
-  DialledPeers dials_;
+  OutboundPeers outbound_;
   std::vector<PublicKey> allowed_;
   std::map<ConnectionId, SocketAddress> remotes_;
   std::map<ConnectionId, PublicKey> proven_;     // of extended sessions
@@ -222,12 +222,12 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
 };
 
 // Who may send is the first thing to know about a receiver that strangers can reach.
-void say_who_may_send(const ListenOptions& options, const std::vector<DialledPeers::Peer>& dials) {
+void say_who_may_send(const ListenOptions& options, const std::vector<OutboundPeers::Peer>& outbound) {
   for (const std::string& text : options.allow) {
-    if (std::ranges::find(dials, *PublicKey::from_hex(text), &DialledPeers::Peer::key) != dials.end()) continue;
+    if (std::ranges::find(outbound, *PublicKey::from_hex(text), &OutboundPeers::Peer::key) != outbound.end()) continue;
     if (options.network.extended != "off") continue;  // it proves its key by itself
     print_warning("a peer that connects here proves no key: every file of --allow " + text +
-                  " is refused, unless this listener connects to it (--dial " + text + "@ADDR:PORT)");
+                  " is refused, unless this listener connects to it (--connect " + text + "@ADDR:PORT)");
   }
   if (!options.allow.empty() || options.ticket.code.given()) return;
   const std::string anyone = "anyone who knows this address and key can send files and messages";
@@ -239,9 +239,9 @@ void say_who_may_send(const ListenOptions& options, const std::vector<DialledPee
 }
 
 int run_listen(const ListenOptions& options) {
-  auto dials = parse_dials(options.dial);
-  if (!dials) {
-    print_error(dials.error().message);
+  auto outbound = parse_outbound(options.connect);
+  if (!outbound) {
+    print_error(outbound.error().message);
     return kUsage;
   }
   if (options.to_standard_output() && options.output.json) {
@@ -253,7 +253,7 @@ int run_listen(const ListenOptions& options) {
     return kUsage;
   }
   NodeConfig config = make_node_config(options.network);
-  config.endpoint.handshake.require_authenticated_peer = !dials->empty() || !options.ticket.via.empty();
+  config.endpoint.handshake.require_authenticated_peer = !outbound->empty() || !options.ticket.via.empty();
   if (const Status possible = check_rendezvous(config, !options.ticket.via.empty()); !possible) {
     print_error(possible.error().message);
     return kUsage;
@@ -270,7 +270,7 @@ int run_listen(const ListenOptions& options) {
     print_error(destination.error().message);
     return kUsage;
   }
-  ListenCommand command(options, *dials, node, (*destination)->store());
+  ListenCommand command(options, *outbound, node, (*destination)->store());
   TicketOptions ticket = options.ticket;
   const auto mapper = map_port(node, ticket);
   auto findable = make_findable(command, node, ticket, mapper.get());
@@ -283,7 +283,7 @@ int run_listen(const ListenOptions& options) {
   if (options.folder.empty()) {
     (options.output.json ? print_note : print_line)("files go to " + printable_text((*destination)->folder().string()));
   }
-  say_who_may_send(options, *dials);
+  say_who_may_send(options, *outbound);
   const bool finished = loop.run();
   const bool interrupted = !finished && command.has_work();
   if (!finished) command.cancel(boot_time_now());
@@ -323,9 +323,18 @@ void add_listen_command(CLI::App& app, int& exit_code) {
           ->type_name("HEX");
   command->add_flag("--anyone", options->anyone, "take files from anyone: it is said at the start, without a warning")
       ->excludes(allow);
-  command->add_option("--dial", options->dial, "dial this peer, so that it can be authenticated")
+  command->add_option("--connect", options->connect, "connect to this peer, so that it can be authenticated")
       ->allow_extra_args(false)
       ->type_name("HEX@ADDR:PORT");
+  // The option's former name, which help does not show.
+  command
+      ->add_option_function<std::vector<std::string>>("--dial",
+                                                      [options](const std::vector<std::string>& peers) {
+                                                        options->connect.insert(options->connect.end(), peers.begin(),
+                                                                                peers.end());
+                                                      })
+      ->allow_extra_args(false)
+      ->group("");
   command->add_option("--max-file", options->largest_file, "refuse larger files; default 1T")
       ->check(check_size())
       ->type_name("SIZE");

@@ -26,7 +26,7 @@ constexpr Duration kResultPatience = 3s;
 
 void print_stream_event(std::string_view event, measure::Json data) {
   print_json_line({{"schema", "godwit-perf-event"},
-                   {"schema_version", 1},
+                   {"schema_version", 2},
                    {"event", event},
                    {"error", event == "error" ? data : measure::Json()},
                    {"data", std::move(data)}});
@@ -124,7 +124,7 @@ class PerfClientCommand final : public LoopCommand, public PerfObserver {
     measure::Json intervals = measure::Json::array();
     for (const PerfInterval& row : rows()) intervals.push_back(to_json(row));
     return {{"schema", "godwit-perf"},
-            {"schema_version", 1},
+            {"schema_version", 2},
             {"error", why},
             {"results", measure::Json::array()},
             {"intervals", std::move(intervals)}};
@@ -202,8 +202,8 @@ int run_perf_client(const PerfClientOptions& options, const PerfExtension* exten
     return kUsage;
   }
   PerfClientCommand command(options, *opened, instruments.get());
-  if (const Status dialled = command.start(); !dialled) {
-    print_error(dialled.error().message);
+  if (const Status started = command.start(); !started) {
+    print_error(started.error().message);
     return kUnreachable;
   }
   Loop loop(*opened->node, command);

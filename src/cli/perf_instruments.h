@@ -21,7 +21,7 @@ class PerfInstruments {
   };
 
   virtual ~PerfInstruments() = default;
-  // Receives the cost marks of the node and of the run; null for none. Lives as long as this object.
+  // Receives the cost probes of the node and of the run; null for none. Lives as long as this object.
   [[nodiscard]] virtual trace::CostSink* cost_sink() = 0;
   virtual void begin() = 0;
   // As often as the figures are wanted; the first time ends the reading of counters.

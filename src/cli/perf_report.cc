@@ -66,13 +66,13 @@ Json direction_to_json(const PerfReport& report, const PerfDirection& direction)
   entry["packets_sent"] = path.packets_sent;
   entry["packets_received"] = receiver.connection.packets_received;
   entry["bytes_per_packet"] = ratio(path.bytes_sent, path.packets_sent);
-  entry["datagrams_per_run"] = ratio(path.packets_sent, path.runs_sent);
+  entry["datagrams_per_batch"] = ratio(path.packets_sent, path.batches_sent);
   entry["datagrams_per_send_call"] = direction.datagrams_per_send_call();
   entry["datagrams_per_receive_call"] = ratio(receiver.socket.datagrams_received, receiver.socket.receive_calls);
   entry["send_calls"] = sender.socket.send_calls;
   entry["receive_calls"] = receiver.socket.receive_calls;
-  entry["receipt_packets"] = receiver.connection.ack_packets_sent;
-  entry["receipt_packets_per_delivered_packet"] =
+  entry["ack_packets"] = receiver.connection.ack_packets_sent;
+  entry["ack_packets_per_delivered_packet"] =
       delivered_packets > 0 ? static_cast<double>(receiver.connection.ack_packets_sent) / delivered_packets : 0;
   entry["cpu_seconds"] = {{"sender", cpu_seconds(sender)}, {"receiver", cpu_seconds(receiver)}};
   entry["cpu_system_seconds"] = {{"sender", sender.cpu_system_seconds}, {"receiver", receiver.cpu_system_seconds}};
@@ -185,7 +185,7 @@ std::vector<PerfDirection> PerfReport::directions() const {
 Json to_json(const PerfReport& report) {
   Json result;
   result["schema"] = "godwit-perf";
-  result["schema_version"] = 1;
+  result["schema_version"] = 2;
   result["backend"] = report.client.backend;
   result["cipher"] = report.client.cipher;
   result["build"] = build_to_json();

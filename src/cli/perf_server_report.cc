@@ -2,7 +2,7 @@
 
 namespace godwit::cli {
 
-PerfServerReport::PerfServerReport(const OutputOptions& output) : list_({"godwit-perf-server", 1}, "results", output) {}
+PerfServerReport::PerfServerReport(const OutputOptions& output) : list_({"godwit-perf-server", 2}, "results", output) {}
 
 void PerfServerReport::add(const PerfSide& side, const std::optional<std::string>& problem,
                            std::optional<std::size_t> shard, bool listed) {

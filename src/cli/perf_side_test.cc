@@ -16,7 +16,7 @@ TEST(PerfSide, ItsOwnTextIsReadAgain) {
   side.backend = "gso";
   side.received_bytes = 12;
   side.drops = {{"duplicate", 3}};
-  side.instruments.cost = {{"clock", "tsc"}, {"steps", measure::Json::array({{{"step", "seal"}, {"laps", 1}}})}};
+  side.instruments.cost = {{"clock", "tsc"}, {"steps", measure::Json::array({{{"step", "seal"}, {"samples", 1}}})}};
   const auto again = perf_side_from_json(to_json(side).dump());
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->backend, "gso");

@@ -8,7 +8,7 @@ namespace godwit::cli {
 namespace {
 
 constexpr std::uint64_t kToken = 2;
-constexpr std::size_t kReceiveRuns = 4;  // of up to 64 KiB, buffered for each side
+constexpr std::size_t kReceiveBatches = 4;  // of up to 64 KiB, buffered for each side
 constexpr std::size_t kSocketBuffer = std::size_t{1} << 20;
 constexpr int kRounds = 8;  // receive calls of a side a turn
 
@@ -39,7 +39,7 @@ std::optional<RelaySockets::Side> RelaySockets::open_side(const SocketAddress& r
   options.send_buffer_bytes = kSocketBuffer;
   auto socket = Socket::open(options);
   if (!socket) return std::nullopt;
-  auto backend = make_backend(BackendKind::kAuto, std::move(*socket), {.receive_runs = kReceiveRuns});
+  auto backend = make_backend(BackendKind::kAuto, std::move(*socket), {.receive_batches = kReceiveBatches});
   if (!backend) return std::nullopt;
   return Side{.backend = std::move(*backend), .remote = remote, .proven = remote};
 }
@@ -84,21 +84,21 @@ void RelaySockets::pass_on(Instant now, Link& link, std::size_t from) {
   Side& goal = link.sides[1 - from];
   for (int round = 0; round < kRounds; ++round) {
     if (source.backend->receive(inbox_) == 0) return;
-    for (DatagramBatch& run : inbox_.runs()) {
-      if (run.remote.with_port(0) != source.remote.with_port(0)) {
-        statistics_.strangers += run.segment_count();
+    for (DatagramBatch& batch : inbox_.batches()) {
+      if (batch.remote.with_port(0) != source.remote.with_port(0)) {
+        statistics_.strangers += batch.segment_count();
         continue;
       }
-      source.remote = run.remote;
+      source.remote = batch.remote;
       source.heard = true;
       link.used = now;
-      DatagramBatch onward = run;
+      DatagramBatch onward = batch;
       onward.remote = goal.remote;
       onward.local = SocketAddress();
-      statistics_.datagrams += run.segment_count();
-      statistics_.bytes += run.bytes.size();
+      statistics_.datagrams += batch.segment_count();
+      statistics_.bytes += batch.bytes.size();
       // A full socket loses datagrams, as any router does.
-      if (goal.backend->send({&onward, 1}) == 0) statistics_.dropped += run.segment_count();
+      if (goal.backend->send({&onward, 1}) == 0) statistics_.dropped += batch.segment_count();
     }
     if (!inbox_.stopped_at_bound()) return;
   }

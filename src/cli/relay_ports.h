@@ -1,5 +1,5 @@
 // The relay of `godwit rendezvous`: two sockets a pair of peers, whose datagrams are passed on from one to the other
-// unread and unchanged, whole runs at a time. Each side is spoken to at the host that it has proven; at another of
+// unread and unchanged, whole batches at a time. Each side is spoken to at the host that it has proven; at another of
 // that host's ports once it has sent something from there, as address translations do.
 #pragma once
 
@@ -63,7 +63,7 @@ class RelaySockets final : public RelayPorts {
   SocketAddress host_;
   std::size_t max_pairs_;
   std::list<Link> links_;
-  ReceiveBatch inbox_;
+  ReceivedBatches inbox_;
   RelayStatistics statistics_;
 };
 

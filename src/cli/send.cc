@@ -129,7 +129,7 @@ bool is_folder(const std::string& path) {
   return std::filesystem::is_directory(path, ignored);
 }
 
-// What can be known to be wrong before anything is dialled.
+// What can be known to be wrong before any attempt to connect.
 Status check(const SendCommandOptions& options) {
   if (options.files.empty() && options.messages.empty()) {
     return failure(ErrorCode::kInvalidArgument, "nothing to send: name a FILE or a --message");

@@ -137,7 +137,7 @@ bool report_attacks(const sim::CampaignResult& result) {
   const sim::AttackNumbers& numbers = result.attack;
   const std::string memory = sim::LiveMemory::counted
                                  ? fmt::format("at most {} bytes held by one endpoint", numbers.peak_memory)
-                                 : "memory not judged, as this program does not count it (godwit-counted does)";
+                                 : "memory not checked, as this program does not count it (godwit-counted does)";
   print_line(fmt::format(
       "attacker: {} datagrams, {} connections; {} of {} legitimate attempts to connect succeeded; at most {} datagrams "
       "of a peer not opened within 30 s; {} bytes to unproven addresses for {} from them; {}",
@@ -163,10 +163,10 @@ int run_seeds(const SimOptions& options) {
   }
   print_line(fmt::format(
       "{} scenarios, {} failing; {:.0f} scenarios/s, {:.0f} simulated seconds per second; {} datagrams, {} of {} "
-      "messages confirmed; faults:{} corrupted {}, duplicated {}, reordered {}, disturbances {}",
+      "messages confirmed; link faults:{} corrupted {}, duplicated {}, reordered {}; injected faults {}",
       result.scenarios, result.failing.size(), static_cast<double>(result.scenarios) / seconds,
       result.simulated_seconds / seconds, result.datagrams, result.confirmed, result.messages, faults, result.corrupted,
-      result.duplicated, result.reordered, result.disturbances));
+      result.duplicated, result.reordered, result.faults));
   for (const std::uint64_t seed : result.failing) {
     print_line(fmt::format("godwit sim replay {}{} --trace --plot seed-{}.html", seed,
                            options.attack ? " --attack" : "", seed));
@@ -343,7 +343,7 @@ void add_recordings(CLI::App& command, SimOptions& options) {
 void add_sim_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<SimOptions>();
   CLI::App* const command =
-      app.add_subcommand("sim", "Simulates networks and judges every rule: scenarios, seeds, the table");
+      app.add_subcommand("sim", "Simulates networks and checks every rule: scenarios, seeds, the table");
   command->require_subcommand(1);
 
   CLI::App* const run = command->add_subcommand("run", "Runs a scenario file, or many random scenarios");

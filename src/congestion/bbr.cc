@@ -136,8 +136,8 @@ void BbrController::handle_inflight_too_high(Instant now, std::uint64_t tx_in_fl
   previous_probe_too_high_ = true;
   is_probe_sample_ = false;  // one answer a probe
   if (!is_app_limited) {
-    const auto floor = static_cast<std::uint64_t>(static_cast<double>(target_inflight()) * BbrModel::kBeta);
-    model_.inflight_longterm = std::max(tx_in_flight, floor);
+    const auto minimum = static_cast<std::uint64_t>(static_cast<double>(target_inflight()) * BbrModel::kBeta);
+    model_.inflight_longterm = std::max(tx_in_flight, minimum);
   }
   if (state_ == State::kProbeBwUp) {
     if (undo_) undo_->state = State::kProbeBwUp;

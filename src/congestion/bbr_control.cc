@@ -49,8 +49,8 @@ void BbrController::init_pacing_rate(Duration smoothed_rtt) {
 // Section 5.6.2: until the pipe has been full, samples may raise the rate but never lower it.
 void BbrController::set_pacing_rate(double gain) {
   const Bandwidth rate = model_.bandwidth.scaled(gain * kPacingMargin);
-  const Bandwidth floor = Bandwidth::from_bytes_per_second(config_.datagram_bytes);
-  if (full_bandwidth_reached_ || rate > pacing_rate_) pacing_rate_ = std::max(rate, floor);
+  const Bandwidth minimum = Bandwidth::from_bytes_per_second(config_.datagram_bytes);
+  if (full_bandwidth_reached_ || rate > pacing_rate_) pacing_rate_ = std::max(rate, minimum);
 }
 
 // Section 5.6.3.

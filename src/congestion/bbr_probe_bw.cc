@@ -142,8 +142,8 @@ bool BbrController::time_to_cruise(const BbrSample& sample) const {
   return sample.in_flight <= inflight(model_.max_bandwidth, 1.0);
 }
 
-// Section 5.3.3.9, IsTimeToGoDown. What is in flight counts before the run's acknowledgements take from it: one run may
-// acknowledge a good part of the window.
+// Section 5.3.3.9, IsTimeToGoDown. What is in flight counts before the batch's acknowledgements take from it: one batch
+// may acknowledge a good part of the window.
 bool BbrController::time_to_go_down(const BbrSample& sample) {
   if (previous_probe_too_high_ && sample.prior_in_flight >= model_.inflight_longterm) {
     previous_probe_precautionary_ = true;

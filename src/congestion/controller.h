@@ -1,6 +1,6 @@
 // The congestion controller of one connection: three events in, two numbers out (a window in bytes, a pacing rate).
-// Connection tells it what was sent, what one received run acknowledged and lost, and asks for the numbers before it
-// fills the next run. Owned by Connection; one object per connection, chosen at run time by CongestionKind.
+// Connection tells it what was sent, what one received batch acknowledged and lost, and asks for the numbers before it
+// fills the next batch. Owned by Connection; one object per connection, chosen at run time by CongestionKind.
 // Invariants, kept by every controller whatever the events: config.minimum_window() <= window_bytes() <=
 // config.maximum_window_bytes, pacing_rate() > 0, no clock, no allocation after construction.
 // Bytes in flight belong to Recovery; controllers are told them and never count packets themselves.
@@ -51,15 +51,15 @@ struct ControllerConfig {
   [[nodiscard]] std::uint64_t window_of(std::uint64_t datagrams) const { return datagrams * datagram_bytes; }
 };
 
-// One transmitted run: new packets and retransmissions alike, whatever counts as bytes in flight.
+// One transmitted batch: new packets and retransmissions alike, whatever counts as bytes in flight.
 struct SentInfo {
   Instant now{};
-  std::uint64_t bytes = 0;  // datagram bytes of the run
+  std::uint64_t bytes = 0;  // datagram bytes of the batch
   std::uint32_t packets = 0;
-  std::uint64_t bytes_in_flight = 0;  // after the run
+  std::uint64_t bytes_in_flight = 0;  // after the batch
 };
 
-// What a run of losses says. Zero packets: nothing was declared lost and the other fields mean nothing.
+// What a series of losses says. Zero packets: nothing was declared lost and the other fields mean nothing.
 struct LossSample {
   std::uint32_t packets = 0;
   std::uint32_t ranges = 0;  // groups of neighbouring packets lost together
@@ -71,19 +71,19 @@ struct LossSample {
   bool is_app_limited = false;
 };
 
-// Acknowledgements and losses of one received run, or the losses of one timer, together.
+// Acknowledgements and losses of one received batch, or the losses of one timer, together.
 struct CongestionEvent {
   Instant now{};
   std::uint64_t acked_bytes = 0;  // newly acknowledged
   std::uint32_t acked_packets = 0;
   LossSample lost{};
-  std::optional<Duration> rtt_sample{};  // of this run; nothing when no packet of it gives a valid one
-  Duration latest_rtt{};                 // the estimator after this run; zero before the first sample
+  std::optional<Duration> rtt_sample{};  // of this batch; nothing when no packet of it gives a valid one
+  Duration latest_rtt{};                 // the estimator after this batch; zero before the first sample
   Duration smoothed_rtt{};
   Duration minimum_rtt{};
   std::uint64_t delivered = 0;        // bytes acknowledged in the life of the connection
   RateSample rate{};                  // of the acknowledged packet sent last; only when acked_bytes > 0
-  std::uint64_t prior_in_flight = 0;  // bytes in flight before this run
+  std::uint64_t prior_in_flight = 0;  // bytes in flight before this batch
   std::uint64_t bytes_in_flight = 0;  // and after it
   bool application_limited = false;   // the sender has run out of data, not of window or pacing credit
   Instant latest_acked_sent_at{};     // of the acknowledged packet sent last; only when acked_bytes > 0
@@ -105,9 +105,9 @@ class CongestionController {
  public:
   virtual ~CongestionController() = default;
 
-  // Once a transmitted run.
+  // Once a transmitted batch.
   virtual void on_packet_sent(const SentInfo& sent) = 0;
-  // Once a received run that acknowledged or lost anything, and once a timer that declared losses.
+  // Once a received batch that acknowledged or lost anything, and once a timer that declared losses.
   virtual void on_congestion_event(const CongestionEvent& event) = 0;
   // The retransmission time-out found persistent congestion: nothing sent over several round trips arrived, so
   // everything in flight is lost and the path unknown (RFC 9002 section 7.6, RFC 5681 section 3.1). After the event

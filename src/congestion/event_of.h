@@ -1,5 +1,5 @@
 // From what Recovery found out to what a congestion controller is told: one place that fills CongestionEvent, used by
-// Connection after each received run and each time-out. Pure; reads Recovery, changes nothing.
+// Connection after each received batch and each time-out. Pure; reads Recovery, changes nothing.
 #pragma once
 
 #include <span>

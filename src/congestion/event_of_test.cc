@@ -45,7 +45,7 @@ TEST(LossSampleOf, CountsNeighboursAcrossTheWrapOfIdsAsOneRange) {
   EXPECT_EQ(loss_sample_of(lost).ranges, 1u);
 }
 
-TEST(CongestionEventOf, TellsWhatAnAckRunFoundOut) {
+TEST(CongestionEventOf, TellsWhatAnAckBatchFoundOut) {
   DeterministicRandom random(1);
   Recovery recovery(without_skipped_ids(), random);
   std::array<std::uint32_t, 10> ids{};

@@ -29,10 +29,10 @@ void FixedRateController::on_persistent_timeout(Instant) {
 void FixedRateController::on_idle_restart(Instant) {}
 
 std::uint64_t FixedRateController::window_bytes() const {
-  const std::uint64_t floor = std::max(config_.initial_window(), config_.minimum_window());
+  const std::uint64_t minimum = std::max(config_.initial_window(), config_.minimum_window());
   const Duration round_trip = smoothed_rtt_ > Duration::zero() ? smoothed_rtt_ : kAssumedRoundTrip;
-  const std::uint64_t wanted = silent_ ? floor : rate_.bytes_in(2 * round_trip + kAckDelayAllowance);
-  return std::min(std::max(wanted, floor), config_.maximum_window_bytes);
+  const std::uint64_t wanted = silent_ ? minimum : rate_.bytes_in(2 * round_trip + kAckDelayAllowance);
+  return std::min(std::max(wanted, minimum), config_.maximum_window_bytes);
 }
 
 ControllerSnapshot FixedRateController::snapshot() const {

@@ -1,8 +1,8 @@
 // HyStart++ (RFC 9406): leaves the first slow start when round trips grow, before the queue overflows. A rise of the
 // round's minimum leads to Conservative Slow Start, a quarter of the growth; if the rise was jitter, slow start
 // resumes, else slow start ends after five rounds. A value owned by CubicController; decides nothing about losses. One
-// received run may acknowledge many packets and gives one sample, the least delayed one: it stands for all of them when
-// RFC 9406 counts samples (N_RTT_SAMPLE).
+// received batch may acknowledge many packets and gives one sample, the least delayed one: it stands for all of them
+// when RFC 9406 counts samples (N_RTT_SAMPLE).
 #pragma once
 
 #include <cstdint>

@@ -111,7 +111,7 @@ class Transfer {
 
   void send() {
     pacer_.set_rate(now_, controller_->pacing_rate());
-    SentInfo run{.now = now_};
+    SentInfo batch{.now = now_};
     while (pacer_.budget(now_) >= kModelDatagram) {
       const auto lost = recovery_.poll_retransmit();
       const bool fits = recovery_.bytes_in_flight() + kModelDatagram <= controller_->window_bytes();
@@ -124,14 +124,14 @@ class Transfer {
         recovery_.on_sent(now_, id, {}, kModelDatagram);
       }
       pacer_.on_sent(now_, kModelDatagram);
-      run.bytes += kModelDatagram;
-      ++run.packets;
+      batch.bytes += kModelDatagram;
+      ++batch.packets;
       if (const auto leaves = link_.carry(now_, kModelDatagram)) {
         arrivals_.emplace(*leaves + path_.round_trip / 2, Arrival{.at_sender = false, .ids = {id}});
       }
     }
-    run.bytes_in_flight = recovery_.bytes_in_flight();
-    if (run.packets > 0) controller_->on_packet_sent(run);
+    batch.bytes_in_flight = recovery_.bytes_in_flight();
+    if (batch.packets > 0) controller_->on_packet_sent(batch);
   }
 
   ModelPath path_;

@@ -1,7 +1,7 @@
 // Test only: a deterministic model of senders that share one bottleneck, to watch controllers over whole transfers.
 // The link serves one FIFO of bounded bytes at a rate; packets may be lost before it at random, every n-th, or in an
 // outage; half the round trip lies behind it, half on the way back. Receivers acknowledge in batches. Senders fill the
-// window in paced runs, detect losses by three later packets or by a time-out, and sample delivery rates as
+// window in paced batches, detect losses by three later packets or by a time-out, and sample delivery rates as
 // draft-ietf-ccwg-bbr section 4.1 says. No reordering: every gap is a loss.
 #pragma once
 
@@ -187,16 +187,16 @@ class ModelFlow {
     while (in_flight_ + kModelDatagram <= controller_->window_bytes() && next_data() <= now_) {
       if (in_flight_ == 0 && application_limited_) controller_->on_idle_restart(now_);
       const Bandwidth rate = controller_->pacing_rate();
-      const std::uint64_t run_limit =
+      const std::uint64_t batch_limit =
           std::clamp<std::uint64_t>(rate.bytes_in(1ms), 2 * kModelDatagram, 54 * kModelDatagram);
       const std::uint64_t room = controller_->window_bytes() - in_flight_;
-      std::uint64_t run = std::max(kModelDatagram, std::min(run_limit, room) / kModelDatagram * kModelDatagram);
-      if (!config_.application_rate.is_unlimited()) run = kModelDatagram;
-      for (std::uint64_t sent = 0; sent < run; sent += kModelDatagram) transmit();
-      next_send_ = std::max(next_send_, now_) + std::min<Duration>(rate.time_for(run), 10s);
+      std::uint64_t batch = std::max(kModelDatagram, std::min(batch_limit, room) / kModelDatagram * kModelDatagram);
+      if (!config_.application_rate.is_unlimited()) batch = kModelDatagram;
+      for (std::uint64_t sent = 0; sent < batch; sent += kModelDatagram) transmit();
+      next_send_ = std::max(next_send_, now_) + std::min<Duration>(rate.time_for(batch), 10s);
       controller_->on_packet_sent({.now = now_,
-                                   .bytes = run,
-                                   .packets = static_cast<std::uint32_t>(run / kModelDatagram),
+                                   .bytes = batch,
+                                   .packets = static_cast<std::uint32_t>(batch / kModelDatagram),
                                    .bytes_in_flight = in_flight_});
       application_limited_ = false;
     }

@@ -94,7 +94,7 @@ class EachKernel : public testing::TestWithParam<CipherKind> {
     return make_packet(size, head, body, random_.below(64));
   }
 
-  void seal_and_judge(std::vector<TestPacket>& packets) {
+  void seal_and_check(std::vector<TestPacket>& packets) {
     std::vector<PacketToSeal> batch;
     for (TestPacket& packet : packets) batch.push_back(packet.to_seal());
     kernel_->seal(tables_, batch);
@@ -108,7 +108,7 @@ class EachKernel : public testing::TestWithParam<CipherKind> {
   }
 
   // Opens the packets in place or apart, each forged with the probability 1 / `forged`.
-  void open_and_judge(std::vector<TestPacket>& packets, bool in_place, std::uint64_t forged) {
+  void open_and_check(std::vector<TestPacket>& packets, bool in_place, std::uint64_t forged) {
     std::vector<PacketToOpen> batch;
     std::vector<bool> genuine;
     std::vector<Bytes> sources;
@@ -151,8 +151,8 @@ TEST_P(EachKernel, SealsAndOpensEveryLength) {
   for (std::size_t size = 0; size <= GcmTables::kMaxText; ++size) {
     std::vector<TestPacket> packets;
     for (int i = 0; i < 3; ++i) packets.push_back(random_packet(size));
-    ASSERT_NO_FATAL_FAILURE(seal_and_judge(packets));
-    ASSERT_NO_FATAL_FAILURE(open_and_judge(packets, size % 2 == 0, 4));
+    ASSERT_NO_FATAL_FAILURE(seal_and_check(packets));
+    ASSERT_NO_FATAL_FAILURE(open_and_check(packets, size % 2 == 0, 4));
   }
 }
 
@@ -162,8 +162,8 @@ TEST_P(EachKernel, SealsAndOpensAtEveryAlignment) {
     for (const std::size_t size : {0UL, 1UL, 15UL, 31UL, 33UL, 63UL, 64UL, 65UL, 127UL, 1171UL, 1471UL}) {
       packets.push_back(make_packet(size, size / 3, size / 2, alignment));
     }
-    ASSERT_NO_FATAL_FAILURE(seal_and_judge(packets));
-    ASSERT_NO_FATAL_FAILURE(open_and_judge(packets, alignment % 2 == 0, 4));
+    ASSERT_NO_FATAL_FAILURE(seal_and_check(packets));
+    ASSERT_NO_FATAL_FAILURE(open_and_check(packets, alignment % 2 == 0, 4));
   }
 }
 
@@ -174,7 +174,7 @@ TEST_P(EachKernel, SealsABodyOfEverySizeBehindAHeadOfEverySize) {
       packets.push_back(make_packet(head + body + head % 5, head, body, body % 64));
     }
     packets.resize(std::min(packets.size(), GcmKernel::kMaxPackets));
-    ASSERT_NO_FATAL_FAILURE(seal_and_judge(packets));
+    ASSERT_NO_FATAL_FAILURE(seal_and_check(packets));
   }
 }
 
@@ -184,8 +184,8 @@ TEST_P(EachKernel, HandlesBatchesOfEverySizeWithAShorterLastPacket) {
       std::vector<TestPacket> packets;
       while (packets.size() + 1 < count) packets.push_back(random_packet(size));
       packets.push_back(random_packet(random_.below(size + 1)));
-      ASSERT_NO_FATAL_FAILURE(seal_and_judge(packets));
-      ASSERT_NO_FATAL_FAILURE(open_and_judge(packets, count % 2 == 0, 8));
+      ASSERT_NO_FATAL_FAILURE(seal_and_check(packets));
+      ASSERT_NO_FATAL_FAILURE(open_and_check(packets, count % 2 == 0, 8));
     }
   }
 }
@@ -196,8 +196,8 @@ TEST_P(EachKernel, AgreesWithTheLibrariesOnRandomBatches) {
     std::vector<TestPacket> packets;
     const std::size_t count = 1 + random_.below(12);
     while (packets.size() < count) packets.push_back(random_packet(random_.below(GcmTables::kMaxText + 1)));
-    ASSERT_NO_FATAL_FAILURE(seal_and_judge(packets));
-    ASSERT_NO_FATAL_FAILURE(open_and_judge(packets, round % 2 == 0, 3));
+    ASSERT_NO_FATAL_FAILURE(seal_and_check(packets));
+    ASSERT_NO_FATAL_FAILURE(open_and_check(packets, round % 2 == 0, 3));
   }
 }
 
@@ -304,7 +304,7 @@ TEST_P(EachCipherInBatches, TakesAnyNumberOfPacketsOfAnyLength) {
         ASSERT_EQ(texts[i], i == 2 ? Bytes(plaintexts[i].size()) : plaintexts[i]);
       }
     }
-    cipher->rest();
+    cipher->release_key_schedule();
   }
 }
 

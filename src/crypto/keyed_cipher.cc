@@ -78,7 +78,7 @@ void KeyedCipher::open_batch(std::span<PacketToOpen> packets) {
   }
 }
 
-void KeyedCipher::rest() {
+void KeyedCipher::release_key_schedule() {
   tables_.reset();
   rest_single();
 }

@@ -18,7 +18,7 @@ class KeyedCipher : public PacketCipher {
   [[nodiscard]] bool open(const Nonce& nonce, ByteView ciphertext_and_tag, std::uint8_t* out) final;
   void seal_batch(std::span<const PacketToSeal> packets) final;
   void open_batch(std::span<PacketToOpen> packets) final;
-  void rest() final;
+  void release_key_schedule() final;
   [[nodiscard]] CipherKind kind() const final { return kind_; }
 
  protected:
@@ -27,7 +27,7 @@ class KeyedCipher : public PacketCipher {
 
   // PacketCipher::open() without wiping `out` when the tag is wrong.
   [[nodiscard]] virtual bool decrypt(const Nonce& nonce, ByteView ciphertext_and_tag, std::uint8_t* out) = 0;
-  // PacketCipher::rest() of what single packets need.
+  // PacketCipher::release_key_schedule() of what single packets need.
   virtual void rest_single() = 0;
 
  private:
@@ -37,7 +37,7 @@ class KeyedCipher : public PacketCipher {
 
   // Every idle connection has two of these objects: what can be looked up is not kept.
   SymmetricKey key_;
-  std::unique_ptr<GcmTables> tables_;  // from the first batch on, until rest()
+  std::unique_ptr<GcmTables> tables_;  // from the first batch on, until release_key_schedule()
   CipherKind kind_;
 };
 

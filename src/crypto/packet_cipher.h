@@ -4,7 +4,8 @@
 // OpenSSL and IPsec-MB seal and open packet by packet; the kBatch kinds seal and open a batch of packets at once
 // (gcm_batch.h), and leave single packets to IPsec-MB, or to OpenSSL where it is not.
 // An object is used by one thread at a time; different objects share nothing that changes. The key is expanded at the
-// first packet and after rest(), separately for single packets and for batches; apart from that nothing allocates.
+// first packet and after release_key_schedule(), separately for single packets and for batches; apart from that nothing
+// allocates.
 #pragma once
 
 #include <array>
@@ -115,7 +116,7 @@ class PacketCipher {
 
   // Frees what the key was expanded into (about 1 KiB for single packets, 5 KiB for batches); the next packet expands
   // it again. For connections gone idle.
-  virtual void rest() = 0;
+  virtual void release_key_schedule() = 0;
 
   // The kind that was asked for (kIpsecMb stays kIpsecMb, whatever it resolves to).
   [[nodiscard]] virtual CipherKind kind() const = 0;

@@ -149,10 +149,10 @@ TEST_P(EachCipher, WorksOnAfterARest) {
   const Nonce nonce = random_nonce(random_);
   const Bytes plaintext = random_bytes(random_, 500);
   const Bytes sealed = seal(*cipher_, nonce, plaintext);
-  cipher_->rest();
+  cipher_->release_key_schedule();
   EXPECT_EQ(seal(*cipher_, nonce, plaintext), sealed);
-  cipher_->rest();
-  cipher_->rest();
+  cipher_->release_key_schedule();
+  cipher_->release_key_schedule();
   Bytes opened(plaintext.size());
   EXPECT_TRUE(cipher_->open(nonce, sealed, opened.data()));
   EXPECT_EQ(opened, plaintext);

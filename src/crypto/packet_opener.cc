@@ -9,7 +9,7 @@
 namespace godwit {
 namespace {
 
-// Nonces that stand on the stack together: as many as a run has packets.
+// Nonces that stand on the stack together: as many as a batch has packets.
 constexpr std::size_t kSaltedAtOnce = 64;
 
 }  // namespace

@@ -44,7 +44,7 @@ class PacketOpener {
   void open_batch(std::span<PacketToOpen> packets);
 
   // Gives the expanded key's memory back until the next packet (PacketCipher::rest).
-  void rest() { cipher_->rest(); }
+  void release_key_schedule() { cipher_->release_key_schedule(); }
 
   // Datagrams whose tag was right.
   [[nodiscard]] std::uint64_t packets_opened() const { return opened_; }

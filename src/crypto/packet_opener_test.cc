@@ -105,8 +105,8 @@ TEST_F(Opener, AcceptsNoncesInAnyOrder) {
 }
 
 TEST_F(Opener, WorksOnAfterARest) {
-  sealer_.rest();
-  opener_.rest();
+  sealer_.release_key_schedule();
+  opener_.release_key_schedule();
   Bytes datagram = sealed(Bytes(10, 1));
   EXPECT_TRUE(opener_.open_in_place(datagram).has_value());
 }

@@ -1,6 +1,6 @@
 // The sending half of the symmetric envelope (wire spec 1.3): 02 ‖ nonce ‖ ciphertext ‖ tag. The last step of a packet
-// before the run goes to the back end. One PacketSealer belongs to one key of one session; it owns the nonces, so that
-// no (key, nonce) pair can repeat, and refuses to seal beyond the key's limit.
+// before the batch goes to the back end. One PacketSealer belongs to one key of one session; it owns the nonces, so
+// that no (key, nonce) pair can repeat, and refuses to seal beyond the key's limit.
 #pragma once
 
 #include <algorithm>
@@ -94,7 +94,7 @@ class PacketSealer {
   [[nodiscard]] std::uint64_t next_counter() const { return nonces_.counter(); }
 
   // Gives the expanded key's memory back until the next packet (PacketCipher::rest).
-  void rest() { cipher_->rest(); }
+  void release_key_schedule() { cipher_->release_key_schedule(); }
 
   // What a packet of so many bytes counts against the limits.
   [[nodiscard]] static constexpr std::uint64_t weight(std::size_t bytes) { return 1 + (bytes >> 11); }

@@ -32,7 +32,7 @@ Bytes joined(const Bytes& left, const Bytes& right) {
 // A batch of the same packet throughout, long enough for the implementations that handle batches as a whole.
 constexpr std::size_t kBatch = 9;
 
-void judge_opened_batch(PacketCipher& cipher, const Nonce& nonce, const TestVector& vector) {
+void check_opened_batch(PacketCipher& cipher, const Nonce& nonce, const TestVector& vector) {
   std::array<Bytes, kBatch> datagrams;
   std::array<PacketToOpen, kBatch> packets;
   for (std::size_t i = 0; i < kBatch; ++i) {
@@ -49,7 +49,7 @@ void judge_opened_batch(PacketCipher& cipher, const Nonce& nonce, const TestVect
   }
 }
 
-void judge_sealed_batch(PacketCipher& cipher, const Nonce& nonce, const TestVector& vector) {
+void check_sealed_batch(PacketCipher& cipher, const Nonce& nonce, const TestVector& vector) {
   const Bytes& plaintext = vector["plaintext"];
   std::array<Bytes, kBatch> datagrams;
   std::array<PacketToSeal, kBatch> packets;
@@ -66,14 +66,14 @@ void judge_sealed_batch(PacketCipher& cipher, const Nonce& nonce, const TestVect
   for (const Bytes& datagram : datagrams) EXPECT_EQ(to_hex(datagram), expected) << vector.name;
 }
 
-// How many vectors of either verdict were judged: a file that has lost its failing vectors tests nothing.
-struct Judged {
+// How many vectors of either verdict were checked: a file that has lost its failing vectors tests nothing.
+struct Checked {
   std::size_t valid = 0;
   std::size_t invalid = 0;
 };
 
-Judged judge_packet_cipher(CipherKind kind, const std::string& file, const std::string& folder) {
-  Judged judged;
+Checked check_packet_cipher(CipherKind kind, const std::string& file, const std::string& folder) {
+  Checked checked;
   for (const TestVector& vector : read_vectors(file, folder)) {
     const auto cipher = make_packet_cipher(kind, SymmetricKey(vector.fixed<kSymmetricKeySize>("key")));
     Nonce nonce;
@@ -81,12 +81,12 @@ Judged judge_packet_cipher(CipherKind kind, const std::string& file, const std::
     const Bytes sealed = joined(vector["ciphertext"], vector["tag"]);
     Bytes opened(vector["ciphertext"].size());
     EXPECT_EQ(cipher->open(nonce, sealed, opened.data()), is_valid(vector)) << vector.name;
-    judge_opened_batch(*cipher, nonce, vector);
+    check_opened_batch(*cipher, nonce, vector);
     if (!is_valid(vector)) {
-      ++judged.invalid;
+      ++checked.invalid;
       continue;
     }
-    ++judged.valid;
+    ++checked.valid;
     const Bytes& plaintext = vector["plaintext"];
     EXPECT_EQ(opened, plaintext) << vector.name;
 
@@ -105,9 +105,9 @@ Judged judge_packet_cipher(CipherKind kind, const std::string& file, const std::
     cipher->seal_pieces(nonce, whole.first(head), whole.subspan(head, body), whole.subspan(head + body),
                         gathered.data());
     EXPECT_EQ(to_hex(gathered), to_hex(sealed)) << vector.name;
-    judge_sealed_batch(*cipher, nonce, vector);
+    check_sealed_batch(*cipher, nonce, vector);
   }
-  return judged;
+  return checked;
 }
 
 class PublishedVectors : public testing::TestWithParam<CipherKind> {};
@@ -115,25 +115,25 @@ class PublishedVectors : public testing::TestWithParam<CipherKind> {};
 INSTANTIATE_TEST_SUITE_P(PacketCipher, PublishedVectors, testing::ValuesIn(available_kinds()), cipher_test_name);
 
 TEST_P(PublishedVectors, AgreesWithWycheproof) {
-  const Judged judged = judge_packet_cipher(GetParam(), "aes128_gcm.txt", "wycheproof");
-  EXPECT_EQ(judged.valid, 22U);
-  EXPECT_EQ(judged.invalid, 27U);
+  const Checked checked = check_packet_cipher(GetParam(), "aes128_gcm.txt", "wycheproof");
+  EXPECT_EQ(checked.valid, 22U);
+  EXPECT_EQ(checked.invalid, 27U);
 }
 
 TEST_P(PublishedVectors, SealsAsNistDoes) {
-  const Judged judged = judge_packet_cipher(GetParam(), "aes128_gcm_encrypt.txt", "nist");
-  EXPECT_EQ(judged.valid, 75U);
+  const Checked checked = check_packet_cipher(GetParam(), "aes128_gcm_encrypt.txt", "nist");
+  EXPECT_EQ(checked.valid, 75U);
 }
 
 TEST_P(PublishedVectors, OpensAndRefusesAsNistDoes) {
-  const Judged judged = judge_packet_cipher(GetParam(), "aes128_gcm_decrypt.txt", "nist");
-  EXPECT_GT(judged.valid, 20U);
-  EXPECT_GT(judged.invalid, 20U);
-  EXPECT_EQ(judged.valid + judged.invalid, 75U);
+  const Checked checked = check_packet_cipher(GetParam(), "aes128_gcm_decrypt.txt", "nist");
+  EXPECT_GT(checked.valid, 20U);
+  EXPECT_GT(checked.invalid, 20U);
+  EXPECT_EQ(checked.valid + checked.invalid, 75U);
 }
 
 TEST(PublishedHandshakeVectors, ChachaAgreesWithWycheproof) {
-  Judged judged;
+  Checked checked;
   for (const TestVector& vector : read_vectors("chacha20_poly1305.txt", "wycheproof")) {
     const auto key = vector.fixed<kChachaKeySize>("key");
     const auto nonce = vector.fixed<kChachaNonceSize>("nonce");
@@ -142,20 +142,20 @@ TEST(PublishedHandshakeVectors, ChachaAgreesWithWycheproof) {
     Bytes opened(vector["ciphertext"].size());
     EXPECT_EQ(chacha20_poly1305_open(key, nonce, associated_data, sealed, opened.data()), is_valid(vector))
         << vector.name;
-    ++(is_valid(vector) ? judged.valid : judged.invalid);
+    ++(is_valid(vector) ? checked.valid : checked.invalid);
     if (!is_valid(vector)) continue;
     EXPECT_EQ(opened, vector["plaintext"]) << vector.name;
     Bytes again(sealed.size());
     EXPECT_TRUE(chacha20_poly1305_seal(key, nonce, associated_data, vector["plaintext"], again.data()));
     EXPECT_EQ(to_hex(again), to_hex(sealed)) << vector.name;
   }
-  EXPECT_EQ(judged.valid, 256U);
-  EXPECT_EQ(judged.invalid, 60U);
+  EXPECT_EQ(checked.valid, 256U);
+  EXPECT_EQ(checked.invalid, 60U);
 }
 
 // Non-canonical and twisted points are agreed with, points of low order are refused (RFC 7748 section 6.1).
 TEST(PublishedHandshakeVectors, X25519AgreesWithWycheproof) {
-  Judged judged;
+  Checked checked;
   for (const TestVector& vector : read_vectors("x25519.txt", "wycheproof")) {
     const auto pair = KeyPair::from_secret(ByteView(vector["secret"]));
     ASSERT_TRUE(pair.has_value()) << vector.name;
@@ -167,10 +167,10 @@ TEST(PublishedHandshakeVectors, X25519AgreesWithWycheproof) {
     const SecretKey secret(vector.fixed<kSecretKeySize>("secret"));
     EXPECT_EQ(x25519(secret, peer, other), is_valid(vector)) << vector.name;
     EXPECT_EQ(other, shared) << vector.name;
-    ++(is_valid(vector) ? judged.valid : judged.invalid);
+    ++(is_valid(vector) ? checked.valid : checked.invalid);
   }
-  EXPECT_GT(judged.invalid, 10U);
-  EXPECT_EQ(judged.valid + judged.invalid, 518U);
+  EXPECT_GT(checked.invalid, 10U);
+  EXPECT_EQ(checked.valid + checked.invalid, 518U);
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 // peer's key; a peer's entry is given up for newer ones. Owned by Endpoint, used by NoiseIk. Wiped with the object.
 //
 // Only what has been proved is kept: an agreement under which a message of the peer has authenticated, or one with a
-// peer that this side dials. So nobody fills the table with keys whose secrets it does not have.
+// peer that this side connects. So nobody fills the table with keys whose secrets it does not have.
 #pragma once
 
 #include <cstddef>

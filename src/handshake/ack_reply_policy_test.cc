@@ -42,7 +42,7 @@ class AckReplyTest : public testing::Test {
   DeterministicRandom random_{1};
   SymmetricKey sending_key_;
   Nonce establishing_;
-  // A dialled acceptor that has proven itself, the common case.
+  // An acceptor that has proven itself, the common case.
   bool initiator_ = true;
   bool peer_intro_seen_ = false;
   bool inbound_proves_peer_ = true;

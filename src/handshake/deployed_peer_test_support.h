@@ -1,4 +1,4 @@
-// A deployed peer as wire spec 4.2 to 4.6 describes it, for one remote address: gateway or not, dialling or not, with
+// A deployed peer as wire spec 4.2 to 4.6 describes it, for one remote address: gateway or not, connecting or not, with
 // its one-shot acks, its 5 s of deafness, its resets. It shares no code with the handshake under test. For tests only.
 #pragma once
 
@@ -35,7 +35,7 @@ class DeployedPeer {
   [[nodiscard]] const std::optional<wire::AckError>& closed_by() const { return closed_by_; }
   [[nodiscard]] std::vector<Bytes> drain() { return std::exchange(outbox_, {}); }
 
-  void dial(Instant now, const PublicKey& peer) {
+  void initiate(Instant now, const PublicKey& peer) {
     state_ = State::kStartOutbound;
     own_key_ = SymmetricKey::generate(random_);
     intro_ = make_intro(random_, peer, {.version = wire::kAnnouncedVersion, .key = own_key_});

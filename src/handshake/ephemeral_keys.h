@@ -1,6 +1,6 @@
 // Ephemeral key pairs that are made ahead, while there is nothing else to do: making one is an X25519 operation, which
 // a handshake then does not wait for. As many wait as handshakes have taken so far, up to a bound, so that an endpoint
-// that dials once makes no more than it needs. Each pair is handed out once; those that are left are wiped with the
+// that connects once makes no more than it needs. Each pair is handed out once; those that are left are wiped with the
 // object. Owned by Endpoint, whose owner must not use it in a child by fork(): parent and child would use the same
 // keys.
 #pragma once

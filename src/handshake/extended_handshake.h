@@ -38,9 +38,9 @@ struct ExtendedSecrets {
 // Of an initiator, for one attempt.
 class ExtendedOffer {
  public:
-  // `remote` is dialled; `ephemeral` is the key of the intro that carries the offer, and `agreement` the one of it with
-  // the dialled peer's key, which seals the intro. One X25519 operation, none for a peer whose agreement is kept.
-  // Nothing when the peer's key is of low order.
+  // `remote` is connected to; `ephemeral` is the key of the intro that carries the offer, and `agreement` the one of it
+  // with the requested peer's key, which seals the intro. One X25519 operation, none for a peer whose agreement is
+  // kept. Nothing when the peer's key is of low order.
   [[nodiscard]] static std::optional<ExtendedOffer> make(Instant now, const HandshakeContext& context,
                                                          const SocketAddress& remote, const wire::Intro& intro,
                                                          KeyPair ephemeral, const NoiseIk::Agreement& agreement);

@@ -65,8 +65,7 @@ ExtendedKeys::ExtendedKeys(const HandshakeContext& context, const ExtendedSecret
 std::unique_ptr<PacketSealer> ExtendedKeys::next_sealer(std::uint64_t number) {
   const Generation generation = advance(send_secret_);
   // The number goes on from generation to generation, so that it alone names a packet.
-  const NonceCounter nonces(theirs_.connection_tag, send_start_ + phase_of(send_generation_) + number,
-                            generation.salt);
+  const NonceCounter nonces(theirs_.connection_tag, send_start_ + phase_of(send_generation_) + number, generation.salt);
   return std::make_unique<PacketSealer>(make_cipher_(cipher_, generation.key), nonces, limits_);
 }
 
@@ -151,10 +150,10 @@ void ExtendedKeys::on_time(Instant now, Duration grace) {
   }
 }
 
-void ExtendedKeys::rest() {
-  if (former_) former_->rest();
-  if (next_) next_->rest();
-  window_.rest();
+void ExtendedKeys::release_key_schedule() {
+  if (former_) former_->release_key_schedule();
+  if (next_) next_->release_key_schedule();
+  window_.release();
 }
 
 }  // namespace godwit

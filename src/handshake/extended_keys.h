@@ -66,7 +66,7 @@ class ExtendedKeys {
   // The former key is kept for `grace` from the first packet of the current generation on. Cheap; call it after inputs.
   void on_time(Instant now, Duration grace);
   [[nodiscard]] std::optional<Instant> next_timeout() const { return former_expires_; }
-  void rest();
+  void release_key_schedule();
 
   [[nodiscard]] const PublicKey& peer() const { return peer_; }
   // That packets to this side carry.

@@ -38,7 +38,7 @@ TEST(ReplayWindow, RefusesWhatHadNotArrivedBeforeARest) {
   ReplayWindow window;
   for (const std::uint64_t number : {0U, 1U, 2U, 5U}) EXPECT_TRUE(window.record(number));
   EXPECT_TRUE(window.would_accept(4));
-  window.rest();
+  window.release();
   for (std::uint64_t number = 0; number <= 5; ++number) EXPECT_FALSE(window.would_accept(number)) << number;
   EXPECT_TRUE(window.record(7));
   EXPECT_TRUE(window.would_accept(6));

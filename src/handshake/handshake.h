@@ -1,9 +1,9 @@
 // One handshake with one address, in either role, until it is a Session, has failed, or is dropped (wire spec 4.3
 // to 4.6 and remedies W3, W4, W9, W15, W17). Stands between Endpoint, which has routed the datagram and asked Admission
 // before any asymmetric decryption, and Connection, which is built from take_session(). Owned by a Connection, or by a
-// route as challenger beside an established one. An initiator retries with fresh keys until connect_timeout. Drive:
-// after every input drain poll_transmit() (one datagram a call, 0 = nothing); call handle_timeout() when next_timeout()
-// has come; a datagram that could not be sent counts as lost.
+// route as a pending handshake beside an established session. An initiator retries with fresh keys until
+// connect_timeout. Drive: after every input drain poll_transmit() (one datagram a call, 0 = nothing); call
+// handle_timeout() when next_timeout() has come; a datagram that could not be sent counts as lost.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +29,8 @@ namespace godwit {
 
 class Handshake {
  public:
-  // Dials `remote`, whose static key is `peer`. `deadline`: absent means now + connect_timeout. kInvalidArgument for a
-  // peer's key of low order (wire spec W17).
+  // Connects to `remote`, whose static key is `peer`. `deadline`: absent means now + connect_timeout. kInvalidArgument
+  // for a peer's key of low order (wire spec W17).
   [[nodiscard]] static Result<Handshake> initiate(Instant now, const HandshakeContext& context,
                                                   const SocketAddress& remote, const PublicKey& peer,
                                                   std::optional<Instant> deadline = std::nullopt);

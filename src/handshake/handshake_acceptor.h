@@ -24,8 +24,8 @@
 
 namespace godwit {
 
-// What is left of an acceptor whose peer this side begins to dial as well: the peer may be established by the answer
-// already, so that the dial has to go on with it.
+// What is left of an acceptor whose peer this side begins to connect to as well: the peer may be established by the
+// answer already, so that the connection attempt has to go on with it.
 struct AnsweredOffer {
   IntroSeen seen;
   SuccessAck ack;

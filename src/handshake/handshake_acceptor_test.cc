@@ -199,7 +199,7 @@ TEST_F(AcceptorTest, ACompletionAckConfirmsAndTellsTheObservedAddress) {
   EXPECT_EQ(session.observed_self(), test::kBob);
   EXPECT_EQ(session.sending_key(), key_);
   EXPECT_EQ(session.peer_version(), wire::kAnnouncedVersion);
-  EXPECT_FALSE(session.dialled_key().has_value());
+  EXPECT_FALSE(session.requested_key().has_value());
   EXPECT_TRUE(session.knows_intro(IntroFingerprint::of(intro_)));
 }
 

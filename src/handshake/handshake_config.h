@@ -18,9 +18,9 @@ struct HandshakeConfig {
   // Announced in intros and success acks (wire spec 3.4: at least 0.2.142, minimum at most 0.2.122).
   wire::VersionBytes version = wire::kAnnouncedVersion;
 
-  // A dialled peer must prove the public key it was dialled by, or is not connected to (wire spec W3): a simultaneous
-  // open then hands out no second key. Peers that dial this side never prove an identity, whatever this says. Without
-  // it an attacker on the path receives what was queued before the connection was there.
+  // The peer of connect() must prove the public key that was asked for, or there is no connection (wire spec W3): a
+  // simultaneous open then hands out no second key. Initiators that connect to this side never prove an identity,
+  // whatever this says. Without it an attacker on the path receives what was queued before the connection was there.
   bool require_authenticated_peer = true;
 
   // --- Extended sessions (docs/extended_sessions.md) ---
@@ -37,7 +37,7 @@ struct HandshakeConfig {
   // anew.
   Duration clock_offset = Duration::zero();
   // Peers whose agreement with this side's static key is kept, which spares one X25519 operation of five when they
-  // come back or are dialled again; 0: none. About 72 bytes each once there is one.
+  // come back or are connected to again; 0: none. About 72 bytes each once there is one.
   std::size_t kept_agreements = 256;
   // Peers whose latest cookie is kept, to be shown when they are connected to again; 56 bytes each.
   std::size_t kept_cookies = 128;

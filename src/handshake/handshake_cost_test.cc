@@ -53,12 +53,12 @@ struct Host : test::Party {
 };
 
 struct Costs {
-  int dial = 0;    // of the initiator, until its intro is there
+  int begin = 0;   // of the initiator, until its intro is there
   int accept = 0;  // of the acceptor, until its ack is there
   int finish = 0;  // of the initiator, until it is established
   friend bool operator==(const Costs&, const Costs&) = default;
   friend void PrintTo(const Costs& costs, std::ostream* out) {
-    *out << costs.dial << " + " << costs.finish << " and " << costs.accept;
+    *out << costs.begin << " + " << costs.finish << " and " << costs.accept;
   }
 };
 
@@ -66,7 +66,7 @@ Costs connect(Host& alice, Host& bob) {
   Costs costs;
   std::optional<Handshake> initiator;
   std::optional<Handshake> acceptor;
-  costs.dial = operations_of(
+  costs.begin = operations_of(
       [&] { initiator.emplace(std::move(*Handshake::initiate(kStart, alice.context, kBob, bob.keys.public_key()))); });
   const Bytes intro = test::drain(kStart, *initiator).at(0);
   costs.accept = operations_of([&] {
@@ -81,25 +81,25 @@ Costs connect(Host& alice, Host& bob) {
 TEST(HandshakeCost, OfTheDeployedFormIsAKeyPairAndAnAgreementAndOneAgreement) {
   Host alice(1, ExtendedPolicy::kOff);
   Host bob(2, ExtendedPolicy::kOff);
-  EXPECT_EQ(connect(alice, bob), (Costs{.dial = 2, .accept = 1, .finish = 0}));
+  EXPECT_EQ(connect(alice, bob), (Costs{.begin = 2, .accept = 1, .finish = 0}));
   alice.prepare();
-  EXPECT_EQ(connect(alice, bob), (Costs{.dial = 1, .accept = 1, .finish = 0}));
+  EXPECT_EQ(connect(alice, bob), (Costs{.begin = 1, .accept = 1, .finish = 0}));
 }
 
 TEST(HandshakeCost, OfANewPeerIsAKeyPairAndFourAgreementsOnEitherSide) {
   Host alice(1, ExtendedPolicy::kRequire);
   Host bob(2, ExtendedPolicy::kRequire);
-  EXPECT_EQ(connect(alice, bob), (Costs{.dial = 3, .accept = 5, .finish = 2}));
+  EXPECT_EQ(connect(alice, bob), (Costs{.begin = 3, .accept = 5, .finish = 2}));
 }
 
 TEST(HandshakeCost, OfAPeerThatComesBackIsThreeAgreementsWithKeyPairsMadeBefore) {
   Host alice(1, ExtendedPolicy::kRequire);
   Host bob(2, ExtendedPolicy::kRequire);
   connect(alice, bob);
-  EXPECT_EQ(connect(alice, bob), (Costs{.dial = 2, .accept = 4, .finish = 2}));
+  EXPECT_EQ(connect(alice, bob), (Costs{.begin = 2, .accept = 4, .finish = 2}));
   alice.prepare();
   bob.prepare();
-  EXPECT_EQ(connect(alice, bob), (Costs{.dial = 1, .accept = 3, .finish = 2}));
+  EXPECT_EQ(connect(alice, bob), (Costs{.begin = 1, .accept = 3, .finish = 2}));
   EXPECT_EQ(alice.statics.found(), 2u);
   EXPECT_EQ(bob.statics.found(), 2u);
 }

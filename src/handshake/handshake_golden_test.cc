@@ -208,7 +208,7 @@ TEST(HandshakeGolden, Item23WritesTheRecordedErrorAckByteForByte) {
   out.resize(write_error_ack(gateway.context, seen->intro, version_mismatch_text(gateway.context), out));
   EXPECT_EQ(to_hex(out), error.at("datagram").get<std::string>());
 
-  // And read on the other side it ends the dial with the version in words.
+  // And read on the other side it ends the attempt with the version in words.
   Side initiator(static_keys(file, "A (initiator)"), {key_bytes(seen->intro.key)});
   auto handshake = Handshake::initiate(kStart, initiator.context, test::kBob, gateway.keys.public_key());
   test::drain(kStart, *handshake);

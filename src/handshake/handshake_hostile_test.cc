@@ -27,7 +27,7 @@ struct Waiting {
 
 class HostileTest : public testing::Test {
  protected:
-  Handshake dial(test::Party& self) {
+  Handshake initiate(test::Party& self) {
     auto handshake = Handshake::initiate(kStart, self.context, kBob, peer_.keys.public_key());
     GODWIT_ASSERT(handshake.has_value());
     return std::move(*handshake);
@@ -41,12 +41,12 @@ class HostileTest : public testing::Test {
   std::vector<Waiting> every_state() {
     std::vector<Waiting> states;
     {
-      Handshake handshake = dial(plain_);
+      Handshake handshake = initiate(plain_);
       const SymmetricKey k1 = test::seen(peer_.keys, test::drain(kStart, handshake).front()).intro.key;
-      states.push_back({"dialling", std::move(handshake), ack(k1, new_key())});
+      states.push_back({"connecting", std::move(handshake), ack(k1, new_key())});
     }
     for (test::Party* self : {&plain_, &strict_}) {
-      Handshake handshake = dial(*self);
+      Handshake handshake = initiate(*self);
       const SymmetricKey k1 = test::seen(peer_.keys, test::drain(kStart, handshake).front()).intro.key;
       const SymmetricKey theirs = new_key();
       Bytes intro =
@@ -57,7 +57,7 @@ class HostileTest : public testing::Test {
           {self == &plain_ ? "simultaneous" : "simultaneous, strict", std::move(handshake), ack(k1, theirs)});
     }
     {
-      Handshake handshake = dial(plain_);
+      Handshake handshake = initiate(plain_);
       const SymmetricKey k1 = test::seen(peer_.keys, test::drain(kStart, handshake).front()).intro.key;
       const SymmetricKey theirs = new_key();
       Bytes intro =

@@ -1,4 +1,4 @@
-// Who answers a dial? Spoofed intros, two inbound keys, and the proof of a sending key (wire spec W3).
+// Who answers a connection attempt? Spoofed intros, two inbound keys, and the proof of a sending key (wire spec W3).
 #include <gtest/gtest.h>
 
 #include <vector>
@@ -15,7 +15,7 @@ using test::kAlice;
 using test::kStart;
 
 TEST_F(InitiatorTest, W3ASpoofedIntroDoesNotAuthenticateItsSender) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   test::drain(kStart, handshake);
   // The attacker has no static secret: it seals an intro with a key of its own and reads K2 in the ack.
   const SymmetricKey attackers = new_key();
@@ -36,7 +36,7 @@ TEST_F(InitiatorTest, W3ASpoofedIntroDoesNotAuthenticateItsSender) {
 TEST_F(InitiatorTest, W3NeverTellsTheFirstKeyToAnUnprovenKey) {
   // Whatever an attacker with a spoofed intro sends under K2, nothing sealed with its key names K1.
   for (const bool v2 : {false, true}) {
-    Handshake handshake = dial();
+    Handshake handshake = initiate();
     const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
     const SymmetricKey attackers = new_key();
     Bytes spoofed = peer_intro(attackers);
@@ -62,7 +62,7 @@ TEST_F(InitiatorTest, W3NeverTellsTheFirstKeyToAnUnprovenKey) {
 
 TEST_F(InitiatorTest, W3UnderThePolicyASpoofedIntroLearnsNoKeyAndNeverEstablishes) {
   alice_.config.require_authenticated_peer = true;
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey attackers = new_key();
   Instant now = kStart;
   std::size_t read = 0;
@@ -86,7 +86,7 @@ TEST_F(InitiatorTest, W3UnderThePolicyASpoofedIntroLearnsNoKeyAndNeverEstablishe
 
 TEST_F(InitiatorTest, W3UnderThePolicyIntrosGoOnUntilThePeerProvesItself) {
   alice_.config.require_authenticated_peer = true;
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const Bytes intro = test::drain(kStart, handshake).front();
   const SymmetricKey theirs = new_key();
   Bytes peer = peer_intro(theirs);
@@ -133,9 +133,9 @@ HandshakeStep::Kind answer_pings(Handshake& handshake, const SymmetricKey& k1, c
   return last;
 }
 
-TEST_F(InitiatorTest, W3UnderThePolicyASpoofedIntroDoesNotKeepTheDialledAcceptorAway) {
+TEST_F(InitiatorTest, W3UnderThePolicyASpoofedIntroDoesNotKeepTheRequestedAcceptorAway) {
   alice_.config.require_authenticated_peer = true;
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   Bytes spoofed = peer_intro(new_key());
   test::deliver(kStart, handshake, spoofed);
@@ -171,7 +171,7 @@ class ProbeTest : public InitiatorTest {
 
   SymmetricKey intro_key_ = new_key();
   SymmetricKey acked_key_ = new_key();
-  Handshake handshake_ = dial();
+  Handshake handshake_ = initiate();
   SymmetricKey k1_;
 };
 
@@ -203,7 +203,7 @@ TEST_F(ProbeTest, W3SendsWithTheIntrosKeyWhereThePeerCanReadIt) {
       session.on_success_ack(kStart + 10s, {.ack = late, .nonce = {}, .ordinary_packet_seen = true}).new_session);
 }
 
-TEST_F(ProbeTest, W3ASpoofedIntroCostsTheDialledAcceptorNothing) {
+TEST_F(ProbeTest, W3ASpoofedIntroCostsTheRequestedAcceptorNothing) {
   const auto sent = begin();
   ASSERT_EQ(answer_pings(handshake_, k1_, acked_key_, sent), HandshakeStep::Kind::kEstablished);
   const Session session = handshake_.take_session();
@@ -306,7 +306,7 @@ TEST_F(ProbeTest, UnderThePolicyNothingButAProofEstablishesASimultaneousOpen) {
 }
 
 TEST_F(InitiatorTest, KeepsTheFirstKeyAliveWhereThePeerLearntTheSecondFirst) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   const SymmetricKey theirs = new_key();
   Bytes peer = peer_intro(theirs);
@@ -331,7 +331,7 @@ TEST_F(InitiatorTest, KeepsTheFirstKeyAliveWhereThePeerLearntTheSecondFirst) {
 }
 
 TEST_F(InitiatorTest, WaitsAMomentForTheAckOfAPeerThatItsLateIntroHasReset) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   const SymmetricKey theirs = new_key();
   Bytes peer = peer_intro(theirs);

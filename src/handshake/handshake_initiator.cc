@@ -17,7 +17,7 @@ namespace {
 
 // Of attempt_interval each; the first ping goes out in the round after them.
 constexpr std::uint8_t kRoundsBeforePings = 1;
-// The same for an answer that was given before the dial: a second, in which five of them have gone out.
+// The same for an answer that was given before the connection attempt: a second, in which five of them have gone out.
 constexpr std::uint8_t kAnswersBeforeIntro = 5;
 
 HandshakeStep nothing(std::optional<trace::DropReason> drop = std::nullopt) {
@@ -42,7 +42,7 @@ HandshakeInitiator::HandshakeInitiator(const HandshakeContext& context, const So
     : context_(&context), remote_(remote), peer_(peer), deadline_(deadline) {}
 
 bool HandshakeInitiator::begin_attempt(Instant now) {
-  DialAttempt attempt;
+  ConnectAttempt attempt;
   attempt.first = std::make_unique<InboundKey>(make_inbound_key(*context_, true));
   attempt.deadline = now + context_->config->attempt_duration;
   attempt.number = attempt_.number + 1;
@@ -103,7 +103,7 @@ HandshakeStep HandshakeInitiator::receive(Instant now, MutableBytes datagram, Mu
 
 bool HandshakeInitiator::would_decrypt(ByteView datagram) const {
   if (established() || wire::classify(datagram) != wire::DatagramClass::kIntro) return false;
-  // Once an intro was seen all others are ignored (wire spec 4.4), unless the dialled peer proves to have made them.
+  // Once an intro was seen all others are ignored (wire spec 4.4), unless the requested peer proves to have made them.
   return !attempt_.remote || (context_->config->extended != ExtendedPolicy::kOff && !repeats_intro(datagram));
 }
 
@@ -184,9 +184,9 @@ void HandshakeInitiator::resume_former_attempt() {
   clear_transmissions();
 }
 
-HandshakeStep HandshakeInitiator::on_opened(Instant now, DialAttempt& attempt, bool by_first, MutableBytes datagram,
+HandshakeStep HandshakeInitiator::on_opened(Instant now, ConnectAttempt& attempt, bool by_first, MutableBytes datagram,
                                             ByteView plaintext) {
-  // The dialled peer uses the first key: this is somebody else.
+  // The requested peer uses the first key: this is somebody else.
   if (!by_first && attempt.remote->peer_proven) return nothing(trace::DropReason::kAuthenticationFailed);
   const auto packet = wire::decode(plaintext);
   const wire::Message* message = packet ? &packet->message : nullptr;
@@ -221,7 +221,7 @@ HandshakeStep HandshakeInitiator::on_opened(Instant now, DialAttempt& attempt, b
   return established_step(false, datagram, plaintext);
 }
 
-std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, DialAttempt& attempt,
+std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, ConnectAttempt& attempt,
                                                                   MutableBytes datagram, ByteView plaintext,
                                                                   const wire::Message* message) {
   RemoteInbound& remote = *attempt.remote;
@@ -229,7 +229,7 @@ std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, D
   if (const auto* ack = message ? std::get_if<wire::AckOk>(message) : nullptr) {
     KeyProbe::Acked acked = acked_from(*ack, datagram);
     if (ack->key == remote.seen.intro.key) {
-      // Under K1 it can only come from the dialled peer, and so the intro did too.
+      // Under K1 it can only come from the requested peer, and so the intro did too.
       completion_due_ = true;
       establish_with_intro_key(now, attempt, true, true, &acked);
       return established_step(true, datagram, plaintext);
@@ -265,7 +265,7 @@ std::optional<HandshakeStep> HandshakeInitiator::on_proven_packet(Instant now, D
   return HandshakeStep{.kind = HandshakeStep::Kind::kProgress};
 }
 
-KeyProbe& HandshakeInitiator::begin_probe(Instant now, DialAttempt& attempt) {
+KeyProbe& HandshakeInitiator::begin_probe(Instant now, ConnectAttempt& attempt) {
   RemoteInbound& remote = *attempt.remote;
   if (!remote.probe) remote.probe.emplace(*context_->random);
   if (!std::exchange(remote.peer_proven, true)) {
@@ -279,7 +279,7 @@ KeyProbe& HandshakeInitiator::begin_probe(Instant now, DialAttempt& attempt) {
   return *remote.probe;
 }
 
-void HandshakeInitiator::establish_with_intro_key(Instant now, DialAttempt& attempt, bool by_first, bool proven,
+void HandshakeInitiator::establish_with_intro_key(Instant now, ConnectAttempt& attempt, bool by_first, bool proven,
                                                   const KeyProbe::Acked* acked) {
   RemoteInbound& remote = *attempt.remote;
   Session::Parts parts = begin_session(now, attempt, by_first);
@@ -299,7 +299,7 @@ void HandshakeInitiator::establish_with_intro_key(Instant now, DialAttempt& atte
   finish_session(std::move(parts));
 }
 
-void HandshakeInitiator::establish_with_acked_key(Instant now, DialAttempt& attempt, KeyProbe::Acked acked) {
+void HandshakeInitiator::establish_with_acked_key(Instant now, ConnectAttempt& attempt, KeyProbe::Acked acked) {
   Session::Parts parts = begin_session(now, attempt, true);
   parts.observed_self = acked.remote_address;
   parts.sending_key = acked.key;
@@ -310,18 +310,18 @@ void HandshakeInitiator::establish_with_acked_key(Instant now, DialAttempt& atte
   finish_session(std::move(parts));
 }
 
-Session::Parts HandshakeInitiator::parts_of_dial(Instant now) const {
+Session::Parts HandshakeInitiator::parts_of_attempt(Instant now) const {
   Session::Parts parts;
   parts.established_at = now;
   parts.initiator = true;
   parts.remote = remote_;
-  parts.dialled_key = peer_;
-  parts.dial_deadline = deadline_;
+  parts.requested_key = peer_;
+  parts.connect_deadline = deadline_;
   return parts;
 }
 
-Session::Parts HandshakeInitiator::begin_session(Instant now, DialAttempt& attempt, bool by_first) {
-  Session::Parts parts = parts_of_dial(now);
+Session::Parts HandshakeInitiator::begin_session(Instant now, ConnectAttempt& attempt, bool by_first) {
+  Session::Parts parts = parts_of_attempt(now);
   if (context_->config->extended == ExtendedPolicy::kOff) {
     parts.fallback = FallbackReason::kDisabled;
   } else {
@@ -339,7 +339,7 @@ Session::Parts HandshakeInitiator::begin_session(Instant now, DialAttempt& attem
   };
   if (!by_first) keep(attempt.first);
   if (former_) {
-    DialAttempt& other = &attempt == &attempt_ ? *former_ : attempt_;
+    ConnectAttempt& other = &attempt == &attempt_ ? *former_ : attempt_;
     if (other.number > attempt.number && other.transmissions > 0) keep(other.first);
   }
   return parts;
@@ -372,7 +372,7 @@ HandshakeStep HandshakeInitiator::handle_timeout(Instant now) {
   if (established() || failure_ != HandshakeFailure::kNone) return nothing();
   if (now >= deadline_) {
     if (intro_seen_ && context_->config->require_authenticated_peer) {
-      return fail(HandshakeFailure::kUnauthenticated, "the peer did not prove the public key it was dialled by");
+      return fail(HandshakeFailure::kUnauthenticated, "the peer did not prove the public key that was asked for");
     }
     return fail(HandshakeFailure::kTimeout, "no answer");
   }

@@ -1,5 +1,5 @@
-// The dialling role of a handshake: attempts of 3 s that repeat one intro (wire spec 4.4), the simultaneous open that
-// an attempt turns into when the peer's intro arrives (4.5), two inbound keys an attempt (W3). Part of Handshake,
+// The initiator's role of a handshake: attempts of 3 s that repeat one intro (wire spec 4.4), the simultaneous open
+// that an attempt turns into when the peer's intro arrives (4.5), two inbound keys an attempt (W3). Part of Handshake,
 // whose contract it fulfils. The keys of the attempt before are kept, so that an answer which arrives late still
 // counts. With an offer of an extended session in the intro (docs/extended_sessions.md, section 3) an answer to the
 // offer, or a packet under the answer to the peer's, establishes the extended form, and a success ack without one the
@@ -44,7 +44,7 @@ struct RemoteInbound {
   std::optional<KeyProbe> probe;            // the peer's sending key has to be proven too
   std::optional<KeyProbe::Acked> settling;  // a success ack under K2 has come: established at next_send_
   FallbackReason fallback = FallbackReason::kNotOffered;
-  // The intro carries an offer that the dialled peer has made. Of all else above, `seen` and `ack` are used then.
+  // The intro carries an offer that the requested peer has made. Of all else above, `seen` and `ack` are used then.
   bool extended = false;
   std::uint64_t timestamp = 0;     // of the offer
   FirstKeys answered;              // what the answer has settled, where this side has answered it
@@ -52,7 +52,7 @@ struct RemoteInbound {
 };
 
 // One intro and what came of it.
-struct DialAttempt {
+struct ConnectAttempt {
   std::vector<std::uint8_t> intro;
   std::unique_ptr<InboundKey> first;     // K1
   std::unique_ptr<ExtendedOffer> offer;  // that the intro carries
@@ -99,34 +99,37 @@ class HandshakeInitiator {
   [[nodiscard]] bool begin_attempt(Instant now);
   HandshakeStep receive_symmetric(Instant now, MutableBytes datagram, MutableBytes scratch);
   // --- The extended form (handshake_initiator_extended.cc) ---
-  // The offer of the intro, if the dialled peer has made it.
+  // The offer of the intro, if the requested peer has made it.
   [[nodiscard]] std::optional<ExtendedRequest> request_of_peer(const IntroSeen& intro) const;
   HandshakeStep receive_offer(Instant now, ExtendedRequest request);
   // A packet under the keys of an answer of `attempt`; nothing when it is none.
-  [[nodiscard]] std::optional<HandshakeStep> receive_extended(Instant now, DialAttempt& attempt, MutableBytes datagram,
-                                                              MutableBytes scratch);
+  [[nodiscard]] std::optional<HandshakeStep> receive_extended(Instant now, ConnectAttempt& attempt,
+                                                              MutableBytes datagram, MutableBytes scratch);
   // A success ack under K1 of an attempt that carries an offer. Nothing when the peer has the deployed form alone.
-  [[nodiscard]] std::optional<HandshakeStep> on_answer(Instant now, DialAttempt& attempt, const wire::AckOk& ack,
+  [[nodiscard]] std::optional<HandshakeStep> on_answer(Instant now, ConnectAttempt& attempt, const wire::AckOk& ack,
                                                        ByteView trailing);
-  [[nodiscard]] Session::Parts begin_extended_session(Instant now, const DialAttempt& attempt, FirstKeys first) const;
+  [[nodiscard]] Session::Parts begin_extended_session(Instant now, const ConnectAttempt& attempt,
+                                                      FirstKeys first) const;
   void resume_former_attempt();
   // A round of the attempt's transmissions is due.
   void queue_transmission();
   void clear_transmissions();
   // K1 (`by_first`) or K2 of `attempt` has opened the datagram; `plaintext` lies in the caller's scratch memory.
-  HandshakeStep on_opened(Instant now, DialAttempt& attempt, bool by_first, MutableBytes datagram, ByteView plaintext);
+  HandshakeStep on_opened(Instant now, ConnectAttempt& attempt, bool by_first, MutableBytes datagram,
+                          ByteView plaintext);
   // The peer has proved itself in a simultaneous open. Nothing when its packet establishes the session at once.
-  [[nodiscard]] std::optional<HandshakeStep> on_proven_packet(Instant now, DialAttempt& attempt, MutableBytes datagram,
-                                                              ByteView plaintext, const wire::Message* message);
-  KeyProbe& begin_probe(Instant now, DialAttempt& attempt);
+  [[nodiscard]] std::optional<HandshakeStep> on_proven_packet(Instant now, ConnectAttempt& attempt,
+                                                              MutableBytes datagram, ByteView plaintext,
+                                                              const wire::Message* message);
+  KeyProbe& begin_probe(Instant now, ConnectAttempt& attempt);
 
   // The key of the peer's intro, or of its ack, becomes the sending key.
-  void establish_with_intro_key(Instant now, DialAttempt& attempt, bool by_first, bool proven,
+  void establish_with_intro_key(Instant now, ConnectAttempt& attempt, bool by_first, bool proven,
                                 const KeyProbe::Acked* acked);
-  void establish_with_acked_key(Instant now, DialAttempt& attempt, KeyProbe::Acked acked);
-  [[nodiscard]] Session::Parts begin_session(Instant now, DialAttempt& attempt, bool by_first);
-  // What a session of either form says of the dial that began it.
-  [[nodiscard]] Session::Parts parts_of_dial(Instant now) const;
+  void establish_with_acked_key(Instant now, ConnectAttempt& attempt, KeyProbe::Acked acked);
+  [[nodiscard]] Session::Parts begin_session(Instant now, ConnectAttempt& attempt, bool by_first);
+  // What a session of either form says of the attempt that began it.
+  [[nodiscard]] Session::Parts parts_of_attempt(Instant now) const;
   void finish_session(Session::Parts parts);
   // An ack's content is used up; everything else is handed over inside the datagram.
   [[nodiscard]] static HandshakeStep established_step(bool by_ack, MutableBytes datagram, ByteView plaintext);
@@ -138,8 +141,8 @@ class HandshakeInitiator {
   SocketAddress remote_;
   PublicKey peer_;
   Instant deadline_;
-  DialAttempt attempt_;
-  std::optional<DialAttempt> former_;
+  ConnectAttempt attempt_;
+  std::optional<ConnectAttempt> former_;
   Instant next_send_;
   bool intro_due_ = false;
   bool ack_due_ = false;

@@ -11,7 +11,7 @@ namespace godwit {
 std::optional<ExtendedRequest> HandshakeInitiator::request_of_peer(const IntroSeen& intro) const {
   if (context_->config->extended == ExtendedPolicy::kOff) return std::nullopt;
   auto request = ExtendedRequest::read(*context_, intro);
-  // Whoever else sends offers from this address is not who was dialled.
+  // Whoever else sends offers from this address is not who was asked for.
   if (request && request->peer() != peer_) request.reset();
   return request;
 }
@@ -37,9 +37,9 @@ HandshakeStep HandshakeInitiator::receive_offer(Instant now, ExtendedRequest req
   return {.kind = HandshakeStep::Kind::kProgress};
 }
 
-Session::Parts HandshakeInitiator::begin_extended_session(Instant now, const DialAttempt& attempt,
+Session::Parts HandshakeInitiator::begin_extended_session(Instant now, const ConnectAttempt& attempt,
                                                           FirstKeys first) const {
-  Session::Parts parts = parts_of_dial(now);
+  Session::Parts parts = parts_of_attempt(now);
   parts.extended = std::move(first.extended);
   parts.sealer = std::move(first.sealer);
   parts.inbound = std::move(first.inbound);
@@ -53,7 +53,7 @@ Session::Parts HandshakeInitiator::begin_extended_session(Instant now, const Dia
   return parts;
 }
 
-std::optional<HandshakeStep> HandshakeInitiator::receive_extended(Instant now, DialAttempt& attempt,
+std::optional<HandshakeStep> HandshakeInitiator::receive_extended(Instant now, ConnectAttempt& attempt,
                                                                   MutableBytes datagram, MutableBytes scratch) {
   if (!attempt.remote || !attempt.remote->answered.extended) return std::nullopt;
   FirstKeys& first = attempt.remote->answered;
@@ -63,7 +63,7 @@ std::optional<HandshakeStep> HandshakeInitiator::receive_extended(Instant now, D
   return established_step(false, datagram, *plaintext);
 }
 
-std::optional<HandshakeStep> HandshakeInitiator::on_answer(Instant now, DialAttempt& attempt, const wire::AckOk& ack,
+std::optional<HandshakeStep> HandshakeInitiator::on_answer(Instant now, ConnectAttempt& attempt, const wire::AckOk& ack,
                                                            ByteView trailing) {
   ExtendedOffer::Answer answer = attempt.offer->read(trailing);
   if (answer.block == wire::ExtensionBlock::kAbsent) {

@@ -1,4 +1,4 @@
-// The dialling role, against a peer that the test scripts datagram by datagram.
+// The initiator's role, against a peer that the test scripts datagram by datagram.
 #include "handshake/handshake_initiator.h"
 
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ using test::kBob;
 using test::kStart;
 
 TEST_F(InitiatorTest, Item1SendsIntrosOf73Bytes) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const auto sent = test::drain(kStart, handshake);
   ASSERT_EQ(sent.size(), 1u);
   EXPECT_EQ(sent[0].size(), 73u);
@@ -28,14 +28,14 @@ TEST_F(InitiatorTest, Item1SendsIntrosOf73Bytes) {
 }
 
 TEST_F(InitiatorTest, Item20AnnouncesTheCurrentVersion) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const IntroSeen intro = test::seen(bob_.keys, test::drain(kStart, handshake).front());
   EXPECT_EQ(intro.intro.version, (wire::VersionBytes{0xff, 0x00, 0x02, 0x00, 0x9a, 0x00, 0x7a, 0x01}));
 }
 
 TEST_F(InitiatorTest, Item27SendsIntrosEvery250MillisecondsForThreeSeconds) {
   alice_.config.connect_timeout = 3s;
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const auto sent = test::run_alone(handshake, kStart, kStart + 1min);
   ASSERT_EQ(sent.size(), 12u);
   for (std::size_t i = 0; i < sent.size(); ++i) {
@@ -48,13 +48,13 @@ TEST_F(InitiatorTest, Item27SendsIntrosEvery250MillisecondsForThreeSeconds) {
 TEST_F(InitiatorTest, Item27NeverSendsMoreThanFortyTimesAnAttempt) {
   alice_.config.connect_timeout = 3s;
   alice_.config.attempt_interval = 10ms;
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   EXPECT_EQ(test::run_alone(handshake, kStart, kStart + 1min).size(), 40u);
 }
 
 TEST_F(InitiatorTest, Item27LateTimersDoNotStretchTheSpacing) {
   alice_.config.connect_timeout = 3s;
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   std::size_t sent = test::drain(kStart, handshake).size();
   // Every timer fires 100 ms late.
   while (const auto next = handshake.next_timeout()) {
@@ -65,7 +65,7 @@ TEST_F(InitiatorTest, Item27LateTimersDoNotStretchTheSpacing) {
 }
 
 TEST_F(InitiatorTest, Item4UsesAFreshEphemeralKeyForEveryAttempt) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const auto sent = test::run_alone(handshake, kStart, kStart + 1min);
   // Five attempts of twelve within the 15 s of a connect.
   ASSERT_EQ(sent.size(), 60u);
@@ -96,7 +96,7 @@ TEST_F(InitiatorTest, RefusesAPeerKeyOfLowOrder) {
 }
 
 TEST_F(InitiatorTest, Item28TakesTheKeyOfTheAckAndSendsOneCompletionAck) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   const SymmetricKey theirs = new_key();
   Bytes ack = success_ack(k1, theirs);
@@ -122,14 +122,14 @@ TEST_F(InitiatorTest, Item28TakesTheKeyOfTheAckAndSendsOneCompletionAck) {
   EXPECT_TRUE(session.initiator());
   EXPECT_EQ(session.observed_self(), kAlice);
   EXPECT_EQ(session.peer_version(), wire::kAnnouncedVersion);
-  EXPECT_EQ(session.dialled_key(), bob_.keys.public_key());
+  EXPECT_EQ(session.requested_key(), bob_.keys.public_key());
   EXPECT_FALSE(session.several_keys());
   EXPECT_FALSE(session.peer_tracks_noops());
   EXPECT_FALSE(session.peer_may_use_id_zero());
 }
 
 TEST_F(InitiatorTest, Item26AcceptsALegacyAckAndRegardsTheVersionAsUnknown) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   Bytes ack = success_ack(k1, new_key(), false);
   ASSERT_EQ(test::deliver(kStart, handshake, ack).kind, HandshakeStep::Kind::kEstablished);
@@ -140,7 +140,7 @@ TEST_F(InitiatorTest, Item26AcceptsALegacyAckAndRegardsTheVersionAsUnknown) {
 }
 
 TEST_F(InitiatorTest, Item24EndsOnAnErrorAckAndSurfacesTheVersion) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   Bytes error = test::seal_message(
       bob_.random, k1, 0, wire::AckError{"remote is using a different protocol version, expected version 0.2.200"});
@@ -152,7 +152,7 @@ TEST_F(InitiatorTest, Item24EndsOnAnErrorAckAndSurfacesTheVersion) {
 }
 
 TEST_F(InitiatorTest, Item24SurfacesAnyOtherErrorPrintably) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   Bytes error = test::seal_message(bob_.random, k1, 0, wire::AckError{"go\x1b away\n"});
   EXPECT_EQ(test::deliver(kStart, handshake, error).kind, HandshakeStep::Kind::kFailed);
@@ -161,7 +161,7 @@ TEST_F(InitiatorTest, Item24SurfacesAnyOtherErrorPrintably) {
 }
 
 TEST_F(InitiatorTest, Item31NothingUnauthenticCompletesIt) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   const Bytes ack = success_ack(k1, new_key());
   for (std::size_t at = 0; at < ack.size(); ++at) {
@@ -175,7 +175,7 @@ TEST_F(InitiatorTest, Item31NothingUnauthenticCompletesIt) {
 }
 
 TEST_F(InitiatorTest, Item12SurvivesAuthenticPlaintextsThatDoNotDecode) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   for (const std::size_t size : {0u, 1u, 15u, 16u, 400u}) {
     Bytes junk = test::seal_plaintext(bob_.random, k1, Bytes(size, 0xee));
@@ -190,7 +190,7 @@ TEST_F(InitiatorTest, Item12SurvivesAuthenticPlaintextsThatDoNotDecode) {
 }
 
 TEST_F(InitiatorTest, AnAckThatComesAfterTheNextAttemptBeganStillCounts) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   const auto sent = test::run_alone(handshake, kStart, kStart + 3250ms);
   const SymmetricKey next_k1 = first_key(sent.back().datagram);
@@ -212,7 +212,7 @@ TEST_F(InitiatorTest, AnAckThatComesAfterTheNextAttemptBeganStillCounts) {
 }
 
 TEST_F(InitiatorTest, AnAckTwoAttemptsLateDoesNotCount) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   test::run_alone(handshake, kStart, kStart + 6s);
   Bytes ack = success_ack(k1, new_key());
@@ -222,7 +222,7 @@ TEST_F(InitiatorTest, AnAckTwoAttemptsLateDoesNotCount) {
 // --- Simultaneous open ---
 
 TEST_F(InitiatorTest, Item30AnswersThePeersIntroWithOneMoreIntroAndSuccessAcks) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const Bytes intro = test::drain(kStart, handshake).front();
   const SymmetricKey k1 = first_key(intro);
   const SymmetricKey theirs = new_key();
@@ -247,7 +247,7 @@ TEST_F(InitiatorTest, Item30AnswersThePeersIntroWithOneMoreIntroAndSuccessAcks) 
 }
 
 TEST_F(InitiatorTest, SimultaneousOpenIgnoresAnIncompatibleIntroSilently) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   test::drain(kStart, handshake);
   Bytes peer = peer_intro(new_key(), test::version(200, 155));
   const HandshakeStep step = test::deliver(kStart, handshake, peer);
@@ -258,7 +258,7 @@ TEST_F(InitiatorTest, SimultaneousOpenIgnoresAnIncompatibleIntroSilently) {
 }
 
 TEST_F(InitiatorTest, SimultaneousOpenWithADeployedPeerNeedsNoFurtherProof) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   // A deployed peer has one key for its intro and its acks.
   const SymmetricKey theirs = new_key();
@@ -280,7 +280,7 @@ TEST_F(InitiatorTest, SimultaneousOpenWithADeployedPeerNeedsNoFurtherProof) {
 }
 
 TEST_F(InitiatorTest, Item31InSimultaneousOpenOnlyAnAuthenticDatagramCompletesIt) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   test::drain(kStart, handshake);
   Bytes peer = peer_intro(new_key());
   test::deliver(kStart, handshake, peer);
@@ -296,7 +296,7 @@ TEST_F(InitiatorTest, Item31InSimultaneousOpenOnlyAnAuthenticDatagramCompletesIt
 }
 
 TEST_F(InitiatorTest, W4HandsOverTheContentThatCompletesASimultaneousOpen) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   Bytes peer = peer_intro(new_key());
   test::deliver(kStart, handshake, peer);
@@ -307,13 +307,13 @@ TEST_F(InitiatorTest, W4HandsOverTheContentThatCompletesASimultaneousOpen) {
   const auto packet = wire::decode(step.plaintext);
   ASSERT_TRUE(packet.has_value());
   EXPECT_TRUE(std::ranges::equal(std::get<wire::ShortMessage>(packet->message).payload, as_bytes("first words")));
-  // Inside the datagram, so that it lives as long as the run.
+  // Inside the datagram, so that it lives as long as the batch.
   EXPECT_GE(step.plaintext.data(), message.data());
   EXPECT_LE(step.plaintext.data() + step.plaintext.size(), message.data() + message.size());
 }
 
 TEST_F(InitiatorTest, Item12AnUndecodablePacketCompletesASimultaneousOpenToo) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   Bytes peer = peer_intro(new_key());
   test::deliver(kStart, handshake, peer);
@@ -324,7 +324,7 @@ TEST_F(InitiatorTest, Item12AnUndecodablePacketCompletesASimultaneousOpenToo) {
 }
 
 TEST_F(InitiatorTest, AnErrorAckEndsASimultaneousOpen) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   const SymmetricKey k1 = first_key(test::drain(kStart, handshake).front());
   Bytes peer = peer_intro(new_key());
   test::deliver(kStart, handshake, peer);
@@ -333,7 +333,7 @@ TEST_F(InitiatorTest, AnErrorAckEndsASimultaneousOpen) {
 }
 
 TEST_F(InitiatorTest, AnAttemptThatBecameSimultaneousHasItsThreeSecondsFromThere) {
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   test::run_alone(handshake, kStart, kStart + 2900ms);
   const SymmetricKey theirs = new_key();
   Bytes peer = peer_intro(theirs);
@@ -348,7 +348,7 @@ TEST_F(InitiatorTest, CountsOnFromEarlierSessionsUnderAReusedKey) {
   const SymmetricKey theirs = new_key();
   usage.record(theirs, 1000);
   alice_.context.key_usage = &usage;
-  Handshake handshake = dial();
+  Handshake handshake = initiate();
   Bytes ack = success_ack(first_key(test::drain(kStart, handshake).front()), theirs);
   test::deliver(kStart, handshake, ack);
   test::drain(kStart, handshake);

@@ -1,4 +1,4 @@
-// What the tests of the dialling role share: an initiator and the datagrams that a scripted peer answers with. For
+// What the tests of the initiator's role share: an initiator and the datagrams that a scripted peer answers with. For
 // tests only.
 #pragma once
 
@@ -12,7 +12,7 @@ namespace godwit::test {
 
 class InitiatorTest : public testing::Test {
  protected:
-  Handshake dial() {
+  Handshake initiate() {
     auto handshake = Handshake::initiate(kStart, alice_.context, kBob, bob_.keys.public_key());
     GODWIT_ASSERT(handshake.has_value());
     return std::move(*handshake);

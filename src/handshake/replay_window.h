@@ -37,7 +37,7 @@ class ReplayWindow {
   // The number after the newest.
   [[nodiscard]] std::uint64_t next() const { return next_; }
   // Gives the memory back: what has not arrived yet has been lost.
-  void rest() {
+  void release() {
     bits_.reset();
     floor_ = next_;
   }

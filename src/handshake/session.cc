@@ -67,11 +67,11 @@ Session::Session(Parts parts)
       ack_replies_(parts.establishing_ack, parts.peer_second_key),
       established_at_(parts.established_at),
       others_expire_(parts.others_expire),
-      dial_deadline_(parts.dial_deadline),
+      connect_deadline_(parts.connect_deadline),
       remote_(parts.remote),
       observed_self_(parts.observed_self),
       founding_intro_(parts.founding_intro),
-      dialled_key_(parts.dialled_key),
+      requested_key_(parts.requested_key),
       fallback_(parts.fallback),
       initiator_(parts.initiator),
       peer_intro_seen_(parts.peer_intro_seen),
@@ -116,10 +116,10 @@ std::expected<Session::Opened, trace::DropReason> Session::open_extended(Mutable
   return Opened{.plaintext = inside, .proves_peer = true, .newest = newest};
 }
 
-void Session::rest() {
-  if (extended_) extended_->rest();
-  inbound_.opener.rest();
-  sealer_->rest();
+void Session::release_key_schedule() {
+  if (extended_) extended_->release_key_schedule();
+  inbound_.opener.release_key_schedule();
+  sealer_->release_key_schedule();
 }
 
 void Session::expire_others(Instant now) {

@@ -80,8 +80,8 @@ class Session {
     std::optional<Nonce> establishing_ack;           // nonce of the success ack that established it
     std::optional<SymmetricKey> peer_second_key;     // that a simultaneous opener's ack has named beside sending_key
     std::optional<IntroFingerprint> founding_intro;  // of the peer
-    std::optional<PublicKey> dialled_key;            // of an initiator: the key it asked for
-    Instant dial_deadline = Instant::min();          // of an initiator: connect_timeout after the dial
+    std::optional<PublicKey> requested_key;          // of an initiator: the key it asked for
+    Instant connect_deadline = Instant::min();       // of an initiator: connect_timeout after its beginning
     std::unique_ptr<ExtendedKeys> extended;          // of the extended form; sealer and inbound key are its first
     FallbackReason fallback = FallbackReason::kNone;
   };
@@ -124,7 +124,7 @@ class Session {
     }
     return opened;
   }
-  // The same, leaving the datagram intact on failure: while a challenger may own the datagram.
+  // The same, leaving the datagram intact on failure: while a pending handshake may own the datagram.
   [[nodiscard]] std::expected<Opened, trace::DropReason> open_keeping(MutableBytes datagram, MutableBytes scratch) {
     return extended_ ? open_extended(datagram, scratch) : open_with_several(datagram, scratch);
   }
@@ -141,7 +141,7 @@ class Session {
   // Both require the extended form: the packet number of a datagram that was opened, and of the next one to be sealed.
   [[nodiscard]] std::uint64_t number_of(ByteView datagram) const { return extended_->number_of(datagram.data() + 1); }
   [[nodiscard]] std::uint64_t next_number() const { return extended_->next_number(*sealer_); }
-  // Goes over to the next sending key when it is time. Call it before a run is written.
+  // Goes over to the next sending key when it is time. Call it before a batch is written.
   void update_keys() {
     if (!extended_) return;
     if (auto sealer = extended_->update(*sealer_)) sealer_ = std::move(sealer);
@@ -168,7 +168,7 @@ class Session {
   void on_ordinary_under_newer_key(Instant now, const HandshakeContext& context, const Opened& opened);
 
   // Frees the expanded keys of an idle session; the next packet of either direction expands them again.
-  void rest();
+  void release_key_schedule();
 
   // --- Outbound ---
   [[nodiscard]] PacketSealer& sealer() { return *sealer_; }
@@ -199,12 +199,12 @@ class Session {
   // The public key that the peer has proved; nothing while it has proved none.
   [[nodiscard]] std::optional<PublicKey> peer_key() const {
     if (extended_) return extended_->peer();
-    return peer_authenticated() ? dialled_key_ : std::nullopt;
+    return peer_authenticated() ? requested_key_ : std::nullopt;
   }
-  // The public key this side dialled the peer by; nothing on the accepting side.
-  [[nodiscard]] const std::optional<PublicKey>& dialled_key() const { return dialled_key_; }
+  // The public key this side asked for; nothing on the accepting side.
+  [[nodiscard]] const std::optional<PublicKey>& requested_key() const { return requested_key_; }
   // Until then an initiator whose peer turns out not to be established starts over (wire spec W9).
-  [[nodiscard]] Instant dial_deadline() const { return dial_deadline_; }
+  [[nodiscard]] Instant connect_deadline() const { return connect_deadline_; }
   [[nodiscard]] const SocketAddress& remote() const { return remote_; }
   [[nodiscard]] const SocketAddress& observed_self() const { return observed_self_; }
   [[nodiscard]] Instant established_at() const { return established_at_; }
@@ -228,13 +228,13 @@ class Session {
   AckReplyPolicy ack_replies_;
   Instant established_at_;
   Instant others_expire_;
-  Instant dial_deadline_;
+  Instant connect_deadline_;
   SocketAddress remote_;
   SocketAddress observed_self_;
   // Bytes together, without padding between them: an idle connection is to be small.
   std::optional<wire::VersionBytes> peer_version_;
   std::optional<IntroFingerprint> founding_intro_;
-  std::optional<PublicKey> dialled_key_;
+  std::optional<PublicKey> requested_key_;
   FallbackReason fallback_ = FallbackReason::kNone;
   bool initiator_ = false;
   bool peer_intro_seen_ = false;

@@ -76,7 +76,7 @@ TEST_F(SessionTest, WithSeveralKeysAWrongOneDestroysNothing) {
   EXPECT_EQ(foreign, before);
 }
 
-TEST_F(SessionTest, OpenKeepingLeavesAChallengersDatagramIntact) {
+TEST_F(SessionTest, OpenKeepingLeavesTheDatagramOfAPendingHandshakeIntact) {
   Session session(parts());
   Bytes foreign = packet(SymmetricKey::generate(bob_.random));
   const Bytes before = foreign;

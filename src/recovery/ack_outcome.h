@@ -1,4 +1,4 @@
-// What Recovery found out, as values: the outcome of one acknowledgement run and of one time-out. The connection
+// What Recovery found out, as values: the outcome of one acknowledgement batch and of one time-out. The connection
 // applies them to streams, congestion controller and trace. Vectors are reused: read before the next call into
 // Recovery.
 #pragma once
@@ -51,12 +51,12 @@ struct AckOutcome : LossOutcome {
   std::uint64_t acked_bytes = 0;
   std::uint64_t acked_packets = 0;
   std::uint32_t largest_acked_bytes = 0;    // of a datagram among them, as it was last sent
-  std::uint64_t prior_bytes_in_flight = 0;  // before this run
+  std::uint64_t prior_bytes_in_flight = 0;  // before this batch
   Instant latest_acked_sent_at{};           // of the packet sent last among the acked; meaningless if there are none
   std::optional<Duration> rtt_sample;
   Duration ack_delay{};  // by packet number: how long the peer says it has held the sample's acknowledgement
   RateSample rate;
-  // Packets of this run that had been declared lost although they had arrived.
+  // Packets of this batch that had been declared lost although they had arrived.
   std::uint64_t spurious_packets = 0;
   std::uint64_t withdrawn_packets = 0;  // of them: not sent again yet
   std::uint64_t spurious_bytes = 0;
@@ -66,7 +66,7 @@ struct AckOutcome : LossOutcome {
   // All losses since the latest reduction have turned out to be spurious: the reduction may be undone. Loss detection
   // treats the next loss as the start of a new episode.
   bool spurious_loss_undone = false;
-  // Acknowledgements that confirm nothing.
+  // Acknowledgements of nothing that is outstanding.
   std::uint32_t stale_acks = 0;        // of packets settled before; repeats are normal
   std::uint32_t untracked_acks = 0;    // of Ping, Pong, NoOp, or id 0
   std::uint32_t misbehaving_acks = 0;  // of ids never sent (wire spec W20): the connection ends

@@ -14,7 +14,7 @@ struct AckQueueConfig {
       4096;  // an acknowledgement beyond is dropped and counted: the peer's retransmission asks again
   std::size_t recent_limit = 288;  // acknowledgements remembered for repetition
   std::uint8_t repetitions = 1;  // in how many later packets an acknowledgement is repeated while none seem to be lost
-  Duration repetition_window = 1s;   // not repeated once this old
+  Duration repetition_window = 1s;  // not repeated once this old
 };
 
 inline constexpr AckQueueConfig kDefaultAckQueueConfig;
@@ -30,11 +30,11 @@ struct AckPolicy {
   std::uint32_t prompt_packets = 64;  // of a young connection: the sender's window is still small
   // Most acknowledgements of one packet of their own. 1, with a threshold of 1: a packet of acknowledgements for each
   // packet, as simple transports do.
-  std::uint32_t receipts_per_packet = 288;
+  std::uint32_t acks_per_packet = 288;
 
   // What follows adapts to the way back (AckPath).
-  std::uint8_t max_repetitions = 5;     // once duplicates say that acknowledgements are lost
-  Duration repetition_memory = 5s;      // without such duplicates until there is one repetition less
+  std::uint8_t max_repetitions = 5;  // once duplicates say that acknowledgements are lost
+  Duration repetition_memory = 5s;   // without such duplicates until there is one repetition less
   Duration max_queue_delay =
       80ms;  // most that acknowledgements wait besides because the round trip has grown; 0: never
   Duration probe_interval = 100ms;      // least time between two pings that measure the round trip; and one round trip

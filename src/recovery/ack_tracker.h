@@ -1,6 +1,6 @@
 // The receiver's half of reliability: is this packet new, and when do its acknowledgements go back? One per receive
 // epoch of a connection (wire spec 5.8: a new session means a new tracker). The connection calls, for every
-// acknowledged kind of packet, on_packet and queue_ack (duplicates too: wire spec 5.5); after each received run
+// acknowledged kind of packet, on_packet and queue_ack (duplicates too: wire spec 5.5); after each received batch
 // on_batch_end; then it sends acknowledgements if due(), and otherwise at deadline() or with whatever goes out before.
 // NoOps of new peers, Ping, Pong and handshake acks never come here.
 // Where both sides acknowledge packet numbers (docs/extended_sessions.md, section 5.2) queue_ack() says of a packet
@@ -113,7 +113,7 @@ class AckTracker {
   // Both were answered: `bytes` followed the first, and took `apart`.
   void on_pair(std::uint32_t bytes, Duration apart) { path_.on_pair(bytes, apart); }
 
-  // Once after each received run, before due().
+  // Once after each received batch, before due().
   void on_batch_end(Instant now);
   // Whether acknowledgements should be sent now even if nothing else is.
   [[nodiscard]] bool due(Instant now) const;
@@ -121,7 +121,7 @@ class AckTracker {
   // ones.
   [[nodiscard]] std::optional<Instant> deadline() const;
   // Most acknowledgements that the caller is to put into one packet of their own.
-  [[nodiscard]] std::size_t receipts_per_packet() const { return policy_->receipts_per_packet; }
+  [[nodiscard]] std::size_t acks_per_packet() const { return policy_->acks_per_packet; }
   // Acknowledgements waiting, repetitions not counted.
   [[nodiscard]] std::size_t pending() const {
     if (!by_number_) return queue_.size();

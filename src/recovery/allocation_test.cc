@@ -15,30 +15,30 @@
 namespace godwit {
 namespace {
 
-constexpr std::size_t kRun = 54;
-constexpr std::size_t kRunsUnderway = 40;
+constexpr std::size_t kBatch = 54;
+constexpr std::size_t kBatchesUnderway = 40;
 
-// A run leaves every 100 us and arrives 4 ms later; one in 97 packets and one in 20 acknowledgement packets are lost,
+// A batch leaves every 100 us and arrives 4 ms later; one in 97 packets and one in 20 acknowledgement packets are lost,
 // in a fixed rhythm: by chance a packet could be lost ever more often and raise the high-water marks after any warm-up.
 class Loop {
  public:
   void turn() {
     now_ += 100us;
-    Run& slot = underway_[turn_++ % kRunsUnderway];
+    Batch& slot = underway_[turn_++ % kBatchesUnderway];
     deliver(slot);
     slot.count = 0;
     if (const auto timeout = recovery_.next_timeout(); timeout && *timeout <= now_) {
       static_cast<void>(recovery_.handle_timeout(now_));
     }
     if (pacer_.budget(now_) == 0) return;
-    while (slot.count < kRun) {
+    while (slot.count < kBatch) {
       const auto packet = recovery_.poll_retransmit();
       if (!packet) break;
       recovery_.on_retransmitted(now_, packet->id, packet->bytes);
       put(slot, packet->id);
     }
     slot.resent = slot.count;
-    while (slot.count < kRun && recovery_.may_send_new()) {
+    while (slot.count < kBatch && recovery_.may_send_new()) {
       const std::uint32_t id = recovery_.next_packet_id();
       recovery_.on_sent(now_, id, {PacketContent::Kind::kFragment, 1, ++fragments_}, 1200);
       put(slot, id);
@@ -48,19 +48,19 @@ class Loop {
   [[nodiscard]] const Recovery& recovery() const { return recovery_; }
 
  private:
-  struct Run {
-    std::array<std::uint32_t, kRun> ids{};
+  struct Batch {
+    std::array<std::uint32_t, kBatch> ids{};
     std::size_t count = 0;
     std::size_t resent = 0;  // the first ones are retransmissions
   };
 
-  void put(Run& run, std::uint32_t id) { run.ids[run.count++] = id; }
-  void deliver(Run& run) {
-    if (turn_ % 4 == 0) std::swap(run.ids[kRun - 1], run.ids[kRun - 20]);
-    for (std::size_t i = 0; i < run.count; ++i) {
-      if (run.ids[i] % 97 == 0 && i >= run.resent) continue;
-      static_cast<void>(tracker_.on_packet(now_, run.ids[i]));
-      tracker_.queue_ack(now_, run.ids[i]);
+  void put(Batch& batch, std::uint32_t id) { batch.ids[batch.count++] = id; }
+  void deliver(Batch& batch) {
+    if (turn_ % 4 == 0) std::swap(batch.ids[kBatch - 1], batch.ids[kBatch - 20]);
+    for (std::size_t i = 0; i < batch.count; ++i) {
+      if (batch.ids[i] % 97 == 0 && i >= batch.resent) continue;
+      static_cast<void>(tracker_.on_packet(now_, batch.ids[i]));
+      tracker_.queue_ack(now_, batch.ids[i]);
     }
     tracker_.on_batch_end(now_);
     if (!tracker_.due(now_)) return;
@@ -79,7 +79,7 @@ class Loop {
   std::uint32_t fragments_ = 0;
   std::size_t turn_ = 0;
   std::size_t ack_packets_ = 0;
-  std::array<Run, kRunsUnderway> underway_{};
+  std::array<Batch, kBatchesUnderway> underway_{};
   std::array<std::uint32_t, 288> acks_{};
 };
 

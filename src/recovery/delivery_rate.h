@@ -1,5 +1,5 @@
 // Delivery rate sampling (draft-ietf-ccwg-bbr section 4.1): how fast the path delivered the latest flight. Stamps a
-// packet when it is sent, makes one sample an acknowledgement run from the newest packet confirmed in it. Owned by
+// packet when it is sent, makes one sample an acknowledgement batch from the newest packet acknowledged in it. Owned by
 // Recovery.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace godwit {
 // Bytes are datagram bytes.
 struct RateSample {
   bool has_rate = false;        // false: delivery_rate and interval mean nothing (no packet, or too short a time)
-  bool is_app_limited = false;  // the newest packet confirmed was sent while the application had no more to send
+  bool is_app_limited = false;  // the newest packet acknowledged was sent while the application had no more to send
   Bandwidth delivery_rate;
   Duration interval{};                // the longer of the send and the acknowledgement interval
   Duration rtt{};                     // from that packet's latest transmission to now
@@ -23,8 +23,8 @@ struct RateSample {
   std::uint64_t total_delivered = 0;  // bytes delivered on this connection up to now
   std::uint64_t lost = 0;             // bytes declared lost between that packet's transmission and now, modulo 2^32
   std::uint64_t tx_in_flight = 0;     // bytes in flight just after that packet was sent, itself included
-  std::uint64_t newly_acked = 0;      // bytes confirmed by this run
-  std::uint64_t newly_lost = 0;       // bytes declared lost by this run
+  std::uint64_t newly_acked = 0;      // bytes acknowledged by this batch
+  std::uint64_t newly_lost = 0;       // bytes declared lost by this batch
 };
 
 class DeliveryRate {
@@ -44,8 +44,8 @@ class DeliveryRate {
   [[nodiscard]] bool application_limited() const { return limited_until_ != 0; }
 
   void on_lost(std::uint64_t bytes) { lost_ += bytes; }
-  // One acknowledgement run: `newest` is the packet sent last among those confirmed, null if it is not known which of
-  // their transmissions arrived. Requires acked_bytes > 0.
+  // One acknowledgement batch: `newest` is the packet sent last among those acknowledged, null if it is not known which
+  // of their transmissions arrived. Requires acked_bytes > 0.
   [[nodiscard]] RateSample on_acked(Instant now, const SentPacket* newest, std::uint64_t acked_bytes,
                                     std::uint64_t lost_bytes, Duration minimum_rtt);
 

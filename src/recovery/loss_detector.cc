@@ -63,7 +63,7 @@ void LossDetector::detect(Instant now, const RttEstimator& rtt, SentPackets& pac
   const Duration threshold = time_threshold(rtt);
   for (prune(packets); !packets.order().empty(); prune(packets)) {
     const SentPackets::Transmission oldest = packets.order().front();
-    // Only what was sent before a confirmed packet is judged: of the rest nothing is known.
+    // Only what was sent before an acknowledged packet is judged: of the rest nothing is known.
     if (!newest_acked_ || !sent_before(oldest.send_number, *newest_acked_)) return;
     SentPacket& packet = *packets.in_flight(oldest);
     const bool passed = *newest_acked_ - oldest.send_number >= packet_threshold_;
@@ -137,7 +137,7 @@ Duration LossDetector::time_threshold(const RttEstimator& rtt) const {
   return std::max(base + std::max(base / 8, learned), config_.granularity);
 }
 
-// Thresholds that no reordering has needed for a while shrink again, so that a passing disturbance does not slow loss
+// Thresholds that no reordering has needed for a while shrink again, so that passing reordering does not slow loss
 // recovery down for good.
 void LossDetector::begin_episode(Instant now) {
   const auto number = static_cast<std::uint8_t>(episode_.number == 255 ? 1 : episode_.number + 1);
@@ -159,8 +159,8 @@ bool LossDetector::episode_was_mistake() {
   return true;
 }
 
-// RFC 9002 section 7.6.2: two packets lost, sent far apart, and none in between confirmed. The send-order queue is
-// walked front to back, so a confirmed packet in between has closed the chain in prune().
+// RFC 9002 section 7.6.2: two packets lost, sent far apart, and none in between acknowledged. The send-order queue is
+// walked front to back, so an acknowledged packet in between has closed the chain in prune().
 void LossDetector::extend_chain(Instant sent_at, const RttEstimator& rtt, LossOutcome& outcome) {
   if (!rtt.has_sample()) return;
   if (!chain_open_) {

@@ -71,7 +71,7 @@ TEST_F(LossDetectorTest, CountsAPacketAsLostAnEighthOfARoundTripLate) {
   EXPECT_FALSE(losses_.loss_time());
 }
 
-TEST_F(LossDetectorTest, JudgesNothingThatWasSentAfterAllThatIsConfirmed) {
+TEST_F(LossDetectorTest, DecidesNothingThatWasSentAfterAllThatIsAcknowledged) {
   send(1, 5);
   EXPECT_EQ(detect(kStart + 10s), Ids{});
   acknowledge(1);
@@ -79,7 +79,7 @@ TEST_F(LossDetectorTest, JudgesNothingThatWasSentAfterAllThatIsConfirmed) {
   EXPECT_FALSE(losses_.loss_time());
 }
 
-TEST_F(LossDetectorTest, JudgesRetransmissionsByTheirOwnPlaceInSendOrder) {
+TEST_F(LossDetectorTest, DetectsRetransmissionsByTheirOwnPlaceInSendOrder) {
   send(1, 5);
   acknowledge(5);
   EXPECT_EQ(detect(kStart + 84ms), (Ids{1, 2}));  // 3 and 4 are within the threshold

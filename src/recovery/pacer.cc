@@ -50,9 +50,9 @@ void Pacer::on_sent(Instant now, std::uint64_t bytes) {
   if (rate_.is_unlimited()) return;
   refill(now);
   const std::uint64_t longest_debt = std::min(std::max(burst_, rate_.bytes_in(kLongestDebt)), kLargestBurst);
-  const auto floor = -static_cast<std::int64_t>(longest_debt) * kNano;
+  const auto minimum = -static_cast<std::int64_t>(longest_debt) * kNano;
   credit_ -= static_cast<std::int64_t>(std::min(bytes, 2 * kLargestBurst)) * kNano;
-  credit_ = std::max(credit_, floor);
+  credit_ = std::max(credit_, minimum);
   waiting_ = waiting_ || credit_ < static_cast<std::int64_t>(config_->datagram_bytes) * kNano;
 }
 

@@ -1,4 +1,4 @@
-// Spreads transmissions over time: a token bucket that is really enforced. One per connection, asked before each run
+// Spreads transmissions over time: a token bucket that is really enforced. One per connection, asked before each batch
 // and told after it. Invariant: over any window in which only granted bytes are sent, bytes <= rate * window + burst();
 // neither an idle period nor a clock that jumps grants more than burst().
 #pragma once
@@ -14,7 +14,7 @@ namespace godwit {
 
 struct PacerConfig {
   std::uint32_t datagram_bytes = 1200;      // largest datagram
-  Duration release_interval = 1ms;          // a run is what the rate carries in this time ...
+  Duration release_interval = 1ms;          // a batch is what the rate carries in this time ...
   std::uint32_t min_release_datagrams = 2;  // ... but at least so many datagrams
   std::uint32_t max_release_bytes = 65536;  // ... and at most one segmentation-offload send
   std::uint32_t min_burst_datagrams = 10;   // the bucket holds at least so many
@@ -36,11 +36,11 @@ class Pacer {
   void set_rate(Instant now, Bandwidth rate);
   [[nodiscard]] Bandwidth rate() const { return rate_; }
 
-  // Bytes that may go now. Once the credit has fallen below one datagram it is 0 until a whole run may go, so that
-  // acknowledgements coming in do not cut runs into single packets.
+  // Bytes that may go now. Once the credit has fallen below one datagram it is 0 until a whole batch may go, so that
+  // acknowledgements coming in do not cut batches into single packets.
   [[nodiscard]] std::uint64_t budget(Instant now);
   // How long until `bytes`, at most burst(), may go by themselves: a short message does not wait until budget() has
-  // saved up a whole run. Zero if they may go now, Duration::max() at a rate of zero.
+  // saved up a whole batch. Zero if they may go now, Duration::max() at a rate of zero.
   [[nodiscard]] Duration until_credit(Instant now, std::uint64_t bytes);
   // Bytes sent, granted or not: what does not wait still counts. The debt it can leave is bounded to one second.
   void on_sent(Instant now, std::uint64_t bytes);
@@ -66,7 +66,7 @@ class Pacer {
   std::uint64_t burst_ = 0;
   std::uint64_t release_ = 0;
   std::int64_t credit_ = 0;  // in 10^-9 bytes: exact for any rate and time; negative is debt
-  bool waiting_ = false;     // used up: wait for a whole run
+  bool waiting_ = false;     // used up: wait for a whole batch
   bool started_ = false;
   Instant refilled_at_{};
 };

@@ -28,20 +28,20 @@ TEST(Pacer, StartsWithAFullBucket) {
   EXPECT_EQ(pacer.budget(kStart), 12'000u);
 }
 
-TEST(Pacer, FitsRunsToTheRate) {
+TEST(Pacer, FitsBatchesToTheRate) {
   EXPECT_EQ(Pacer(100_kbps).release_bytes(), 2400u);
   EXPECT_EQ(Pacer(100_mbps).release_bytes(), 12'500u);
   EXPECT_EQ(Pacer(10_gbps).release_bytes(), 65'536u);
   EXPECT_EQ(Pacer(100_mbps).burst(), 25'000u);
 }
 
-TEST(Pacer, WaitsForAWholeRunOnceUsedUp) {
+TEST(Pacer, WaitsForAWholeBatchOnceUsedUp) {
   Pacer pacer(100_mbps);  // 12.5 bytes a microsecond
   pacer.on_sent(kStart, pacer.budget(kStart));
   EXPECT_EQ(pacer.budget(kStart), 0u);
   EXPECT_EQ(pacer.until_release(kStart), 1ms);
   EXPECT_EQ(pacer.next_release(kStart), kStart + 1ms);
-  EXPECT_EQ(pacer.budget(kStart + 900us), 0u);  // an acknowledgement coming in does not cut the run
+  EXPECT_EQ(pacer.budget(kStart + 900us), 0u);  // an acknowledgement coming in does not cut the batch
   EXPECT_EQ(pacer.budget(kStart + 1ms), 12'500u);
   EXPECT_EQ(pacer.until_release(kStart + 1ms), 0ns);
 }
@@ -99,9 +99,9 @@ TEST(Pacer, HoldsItsRateAlthoughWakeUpsAreLate) {
     std::uint64_t bytes = 0;
     while (now < kStart + 2s) {
       for (std::uint64_t budget = pacer.budget(now); budget >= 1200; budget = pacer.budget(now)) {
-        const std::uint64_t run = std::min<std::uint64_t>(budget / 1200, 54) * 1200;
-        pacer.on_sent(now, run);
-        bytes += run;
+        const std::uint64_t batch = std::min<std::uint64_t>(budget / 1200, 54) * 1200;
+        pacer.on_sent(now, batch);
+        bytes += batch;
       }
       now +=
           std::max(pacer.until_release(now), Duration{1}) + Duration{static_cast<Duration::rep>(random.below(900'000))};
@@ -174,14 +174,14 @@ TEST(Pacer, NeverExceedsTheGreatestOfChangingRates) {
   }
 }
 
-TEST(Pacer, LetsAShortMessageGoBeforeAWholeRunHasBeenSavedUp) {
+TEST(Pacer, LetsAShortMessageGoBeforeAWholeBatchHasBeenSavedUp) {
   Pacer pacer(Bandwidth::from_bytes_per_second(1'000'000));
   Instant now{1s};
-  pacer.on_sent(now, pacer.budget(now));  // a run has used up the credit
+  pacer.on_sent(now, pacer.budget(now));  // a batch has used up the credit
   EXPECT_EQ(pacer.budget(now), 0U);
   EXPECT_EQ(pacer.until_credit(now, 100), 100us);
   now += 100us;
-  EXPECT_EQ(pacer.budget(now), 0U) << "runs wait on";
+  EXPECT_EQ(pacer.budget(now), 0U) << "batches wait on";
   EXPECT_EQ(pacer.until_credit(now, 100), Duration::zero());
   pacer.on_sent(now, 100);
   EXPECT_EQ(pacer.until_credit(now, 100), 100us);

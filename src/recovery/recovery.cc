@@ -140,7 +140,7 @@ void Recovery::discard(std::uint32_t id) {
   if (packet == nullptr || packet->state == SentState::kPlaceholder) return;
   forget(*packet);
   losses_.prune(sent_);
-  if (!run_.open) sent_.release_front();
+  if (!batch_.open) sent_.release_front();
 }
 
 void Recovery::forget(SentPacket& packet) {
@@ -160,8 +160,8 @@ std::uint64_t Recovery::forget_owner(PacketContent::Kind kind, std::uint32_t own
     if (packet.kind == kind && packet.owner == owner) forget(packet);
   }
   losses_.prune(sent_);
-  // The end of a run of acknowledgements looks at the packets that these have confirmed: until then they stay.
-  if (!run_.open) sent_.release_front();
+  // The end of a batch of acknowledgements looks at the packets that these are of: until then they stay.
+  if (!batch_.open) sent_.release_front();
   return before - sent_.bytes_in_flight();
 }
 
@@ -171,7 +171,7 @@ void Recovery::trim() {
   numbers_.reset();
   lost_.clear();
   lost_.trim();
-  if (!run_.open) outcome_.reset();
+  if (!batch_.open) outcome_.reset();
   timeout_.reset();
 }
 

@@ -2,7 +2,7 @@
 // One per send epoch of a connection. Decides and reports values; the connection sends, and tells streams and the
 // congestion controller.
 //   OUT   may_send_new() -> next_packet_id() -> on_sent();  poll_retransmit() -> on_retransmitted() or discard()
-//   IN    begin_acks() -> on_ack() for each acknowledgement of one received run -> finish_acks()
+//   IN    begin_acks() -> on_ack() for each acknowledgement of one received batch -> finish_acks()
 // Where both sides acknowledge packet numbers (use_numbers()) begin_packet() comes before each on_sent() and
 // on_retransmitted(), and on_ranges() takes the place of on_ack(): the rest is the same, but that an acknowledgement
 // tells which transmission has come.
@@ -132,9 +132,9 @@ class Recovery {
   // left the flight. Looks only at the packets in that range that are still in the ring: at one for a short message.
   std::uint64_t forget_owner(PacketContent::Kind kind, std::uint32_t owner, PacketIdRange sent);
 
-  // --- Acknowledgements: one run of datagrams together, so that order within the run does not look like loss ---
+  // --- Acknowledgements: one batch of datagrams together, so that order within the batch does not look like loss ---
   void begin_acks(Instant now);
-  [[nodiscard]] bool collecting_acks() const { return run_.open; }
+  [[nodiscard]] bool collecting_acks() const { return batch_.open; }
   void on_ack(std::uint32_t id) {
     SentPacket* packet = sent_.find(id);
     if (packet == nullptr || packet->state != SentState::kInFlight || packet->transmissions != 1) [[unlikely]] {
@@ -142,7 +142,7 @@ class Recovery {
       return;
     }
     note_original(id, packet->send_number);
-    confirm(*packet);
+    acknowledge(*packet);
   }
   // An acknowledgement that stands twice in a row: the packet reached the peer more than once, so that an earlier
   // transmission had arrived. An acknowledgement alone cannot tell, since a retransmission keeps its packet id.
@@ -179,8 +179,8 @@ class Recovery {
   void trim();
 
  private:
-  // The transmissions confirmed by the run under way, by send number.
-  struct AckRun {
+  // The transmissions acknowledged by the batch under way, by send number.
+  struct AckBatch {
     Instant now{};
     bool open = false;
     bool any_original = false;  // packets sent only once: what they say is unambiguous
@@ -193,20 +193,20 @@ class Recovery {
   };
 
   void note_original(std::uint32_t id, std::uint32_t send_number) {
-    if (!run_.any_original) [[unlikely]] {
-      run_.any_original = true;
-      run_.oldest_original = run_.newest_original = send_number;
-      run_.newest_original_id = id;
+    if (!batch_.any_original) [[unlikely]] {
+      batch_.any_original = true;
+      batch_.oldest_original = batch_.newest_original = send_number;
+      batch_.newest_original_id = id;
       return;
     }
-    if (sent_before(run_.newest_original, send_number)) {
-      run_.newest_original = send_number;
-      run_.newest_original_id = id;
-    } else if (sent_before(send_number, run_.oldest_original)) {
-      run_.oldest_original = send_number;
+    if (sent_before(batch_.newest_original, send_number)) {
+      batch_.newest_original = send_number;
+      batch_.newest_original_id = id;
+    } else if (sent_before(send_number, batch_.oldest_original)) {
+      batch_.oldest_original = send_number;
     }
   }
-  void confirm(SentPacket& packet) {
+  void acknowledge(SentPacket& packet) {
     sent_.settle(packet);
     outcome_->acked_bytes += packet.bytes;
     ++outcome_->acked_packets;
@@ -237,7 +237,7 @@ class Recovery {
         continue;
       }
       note_original(id, packet->send_number);
-      confirm(*packet);
+      acknowledge(*packet);
     }
   }
   void on_unusual_transmission_ack(std::uint32_t id, SentPacket* packet, const SentNumbers::Entry& transmission);
@@ -276,9 +276,9 @@ class Recovery {
   LossDetector losses_;
   DeliveryRate rate_;
   RecoveryStatistics statistics_;
-  std::unique_ptr<AckOutcome> outcome_;  // from the first run on; an idle connection does without
+  std::unique_ptr<AckOutcome> outcome_;  // from the first batch on; an idle connection does without
   std::unique_ptr<TimeoutOutcome> timeout_;
-  AckRun run_;
+  AckBatch batch_;
 
   // Of the configuration, what the parts above do not keep.
   Duration max_packet_age_;
@@ -300,12 +300,12 @@ class Recovery {
   FifoRing<std::uint32_t> lost_;          // to be sent again; stale entries are dropped on the way
 
   Instant latest_transmission_at_{};
-  Instant latest_progress_at_{};      // a packet was confirmed
+  Instant latest_progress_at_{};      // a packet was acknowledged
   std::uint8_t backoff_ = 0;          // doublings
-  std::uint8_t timeouts_in_row_ = 0;  // without any packet confirmed in between
+  std::uint8_t timeouts_in_row_ = 0;  // without any packet acknowledged in between
   bool probe_pending_ = false;        // wanted, not sent yet
   std::uint32_t probe_id_ = 0;
-  std::optional<Instant> probe_sent_at_;        // and nothing was confirmed since
+  std::optional<Instant> probe_sent_at_;        // and nothing was acknowledged since
   bool probe_in_doubt_ = false;                 // one was answered, and no clean sample of a tail came since
   std::uint32_t path_proven_before_ = 0;        // send number; later transmissions wait for their back-off
   std::optional<Instant> backed_off_deadline_;  // the first time-out among packets sent too often

@@ -1,4 +1,4 @@
-// Recovery's acknowledgements: from ids to what was confirmed, lost and measured.
+// Recovery's acknowledgements: from ids to what was acknowledged, lost and measured.
 #include <algorithm>
 
 #include "base/assert.h"
@@ -7,7 +7,7 @@
 namespace godwit {
 
 void Recovery::begin_acks(Instant now) {
-  run_ = {.now = now, .open = true};
+  batch_ = {.now = now, .open = true};
   if (outcome_ == nullptr) outcome_ = std::make_unique<AckOutcome>();
   outcome_->reset(sent_.bytes_in_flight());
 }
@@ -32,7 +32,7 @@ void Recovery::on_unusual_ack(std::uint32_t id, SentPacket* packet) {
       break;
     case SentState::kInFlight: on_resent_ack(id, *packet); break;
   }
-  confirm(*packet);
+  acknowledge(*packet);
 }
 
 void Recovery::note_spurious(const SentPacket& packet) {
@@ -52,14 +52,14 @@ void Recovery::note_doubtful(const SentPacket& packet) {
 // acknowledgement makes time-outs grow.
 void Recovery::on_resent_ack(std::uint32_t id, SentPacket& packet) {
   const bool was_lost = packet.loss_episode != 0;
-  const bool too_soon = rtt_.has_sample() && run_.now - packet.sent_at < rtt_.minimum() - rtt_.minimum() / 8;
+  const bool too_soon = rtt_.has_sample() && batch_.now - packet.sent_at < rtt_.minimum() - rtt_.minimum() / 8;
   if (too_soon) {
     note_doubtful(packet);
     note_needless(packet);
     if (packet.transmissions == 2) {
       // The one measurement that a late acknowledgement allows; it makes the next probe or time-out wait longer.
-      const Duration sample = run_.now - packet.first_transmission_at();
-      rtt_.on_ack_sample(run_.now, sample, !was_lost);
+      const Duration sample = batch_.now - packet.first_transmission_at();
+      rtt_.on_ack_sample(batch_.now, sample, !was_lost);
       outcome_->rtt_sample = sample;
     }
     return;
@@ -74,10 +74,10 @@ void Recovery::on_resent_ack(std::uint32_t id, SentPacket& packet) {
 
 // The latest transmission has arrived.
 void Recovery::note_resent(std::uint32_t id, const SentPacket& packet) {
-  if (run_.any_resent && !sent_before(run_.newest_resent, packet.send_number)) return;
-  run_.any_resent = true;
-  run_.newest_resent = packet.send_number;
-  run_.newest_resent_id = id;
+  if (batch_.any_resent && !sent_before(batch_.newest_resent, packet.send_number)) return;
+  batch_.any_resent = true;
+  batch_.newest_resent = packet.send_number;
+  batch_.newest_resent_id = id;
 }
 
 // An earlier transmission than the latest had arrived.
@@ -97,14 +97,14 @@ void Recovery::on_ranges(std::span<const NumberRange> newest_first, Duration del
     return;
   }
   if (numbers_ == nullptr) return;  // all that was sent is settled
-  const AckRun before = run_;
+  const AckBatch before = batch_;
   if (!before.any_original) outcome_->ack_delay = delay;
-  // Oldest first: fragments are confirmed in their order.
+  // Oldest first: fragments are acknowledged in their order.
   for (std::size_t i = newest_first.size(); i-- > 0;) {
     numbers_->acknowledge(newest_first[i], [this](const SentNumbers::Entry& entry) { on_transmission_ack(entry); });
   }
   // Of several frames the one counts that has named the newest packet.
-  if (run_.newest_original_id != before.newest_original_id) outcome_->ack_delay = delay;
+  if (batch_.newest_original_id != before.newest_original_id) outcome_->ack_delay = delay;
 }
 
 // A packet sent more than once, declared lost or settled. Which of its transmissions has come is known.
@@ -138,7 +138,7 @@ void Recovery::on_unusual_transmission_ack(std::uint32_t id, SentPacket* packet,
   } else {
     on_earlier_transmission_ack(*packet, transmission.send_number);
   }
-  confirm(*packet);
+  acknowledge(*packet);
 }
 
 // When the transmission went out is known of the first alone. Its sample makes the next probe or time-out wait longer
@@ -146,16 +146,16 @@ void Recovery::on_unusual_transmission_ack(std::uint32_t id, SentPacket* packet,
 void Recovery::on_earlier_transmission_ack(SentPacket& packet, std::uint32_t send_number) {
   note_doubtful(packet);
   const std::optional<std::uint32_t> newest = losses_.newest_acked();
-  const bool overtaken = (newest && sent_before(send_number, *newest)) || run_.any_original;
+  const bool overtaken = (newest && sent_before(send_number, *newest)) || batch_.any_original;
   if (packet.transmissions != 2 || overtaken) return;
-  take_sample(run_.now - packet.first_transmission_at(), packet.loss_episode == 0);
+  take_sample(batch_.now - packet.first_transmission_at(), packet.loss_episode == 0);
 }
 
 void Recovery::take_sample(Duration sample, bool tail) {
   if (by_number_) {
-    rtt_.on_ack_sample(run_.now, sample, tail, outcome_->ack_delay);
+    rtt_.on_ack_sample(batch_.now, sample, tail, outcome_->ack_delay);
   } else {
-    rtt_.on_ack_sample(run_.now, sample, tail);
+    rtt_.on_ack_sample(batch_.now, sample, tail);
   }
   outcome_->rtt_sample = sample;
 }
@@ -167,24 +167,24 @@ void Recovery::on_duplicate_ack(std::uint32_t id) {
   if (packet == nullptr || packet->state != SentState::kInFlight || packet->transmissions == 1) return on_ack(id);
   note_needless(*packet);
   note_resent(id, *packet);
-  confirm(*packet);
+  acknowledge(*packet);
 }
 
 // Either the probe has repaired a loss, or it was sent while the peer held the original's acknowledgement. The time it
 // took to answer tells, and where it fits both, a second probe without a clean sample of a tail in between does: a peer
 // that holds acknowledgements must not be probed for every tail.
 void Recovery::on_answered_probe(const SentPacket& packet) {
-  const Duration since_probe = run_.now - packet.sent_at;
+  const Duration since_probe = batch_.now - packet.sent_at;
   const bool fits = since_probe <= rtt_.smoothed() + rtt_.smoothed() / 4 + rtt_.ack_delay();
   if (fits && !probe_in_doubt_) {
     outcome_->probe_repaired_loss = packet.first_transmission_at();
     probe_in_doubt_ = true;
   } else {
-    rtt_.on_doubtful_probe(run_.now - packet.first_transmission_at());
+    rtt_.on_doubtful_probe(batch_.now - packet.first_transmission_at());
   }
 }
 
-// An id that no tracked packet has now. Id 0 is what deployed peers confirm handshake acks by (wire spec 5.8).
+// An id that no tracked packet has now. Id 0 is what deployed peers acknowledge handshake acks by (wire spec 5.8).
 void Recovery::on_unsent_ack(std::uint32_t id) {
   constexpr std::uint32_t kHalfOfIds = 1u << 31;
   const std::uint32_t back = next_id_ - id;  // 1 is the latest id taken
@@ -198,32 +198,32 @@ void Recovery::on_unsent_ack(std::uint32_t id) {
 }
 
 const AckOutcome& Recovery::finish_acks() {
-  GODWIT_ASSERT(run_.open);  // begin_acks() comes first
-  run_.open = false;
+  GODWIT_ASSERT(batch_.open);  // begin_acks() comes first
+  batch_.open = false;
   statistics_.stale_acks += outcome_->stale_acks;
   statistics_.untracked_acks += outcome_->untracked_acks;
   statistics_.misbehaving_acks += outcome_->misbehaving_acks;
   statistics_.packets_spuriously_lost += outcome_->spurious_packets - outcome_->withdrawn_packets;
   if (numbers_ != nullptr) numbers_->release();
   if (outcome_->acked_packets == 0) {
-    sent_.release_front();  // what was forgotten during the run
+    sent_.release_front();  // what was forgotten during the batch
     return *outcome_;
   }
 
   statistics_.packets_acked += outcome_->acked_packets;
   // An acknowledgement for a retransmission ends the back-off but for one doubling, which a clean sample ends: else a
   // peer whose acknowledgements take longer than the time-out would never yield one (RFC 6298 section 5.7).
-  backoff_ = run_.any_original ? std::uint8_t{0} : std::min(backoff_, std::uint8_t{1});
+  backoff_ = batch_.any_original ? std::uint8_t{0} : std::min(backoff_, std::uint8_t{1});
   timeouts_in_row_ = 0;
   probe_pending_ = false;
   probe_sent_at_.reset();
-  latest_progress_at_ = run_.now;
+  latest_progress_at_ = batch_.now;
 
-  if (run_.any_original) conclude_originals();
+  if (batch_.any_original) conclude_originals();
   const SentPacket* newest = conclude_newest();
-  losses_.detect(run_.now, rtt_, sent_, *outcome_);
+  losses_.detect(batch_.now, rtt_, sent_, *outcome_);
   book_losses(*outcome_, 0);
-  outcome_->rate = rate_.on_acked(run_.now, newest, outcome_->acked_bytes, outcome_->lost_bytes, rtt_.minimum());
+  outcome_->rate = rate_.on_acked(batch_.now, newest, outcome_->acked_bytes, outcome_->lost_bytes, rtt_.minimum());
   sent_.release_front();
   return *outcome_;
 }
@@ -231,26 +231,26 @@ const AckOutcome& Recovery::finish_acks() {
 // What packets sent only once say of the round trip and of reordering.
 void Recovery::conclude_originals() {
   const std::optional<std::uint32_t> before = losses_.newest_acked();
-  if (before && sent_before(run_.oldest_original, *before)) losses_.on_reordering(*before - run_.oldest_original);
-  // A packet overtaken by earlier runs tells of its own delay or of a repeated acknowledgement, not of the path.
-  if (before && sent_before(run_.newest_original, *before)) return;
-  const SentPacket& newest = *sent_.find(run_.newest_original_id);
-  const Duration sample = run_.now - newest.sent_at;
-  const bool tail = run_.newest_original == sent_.newest_send_number();
+  if (before && sent_before(batch_.oldest_original, *before)) losses_.on_reordering(*before - batch_.oldest_original);
+  // A packet overtaken by earlier batches tells of its own delay or of a repeated acknowledgement, not of the path.
+  if (before && sent_before(batch_.newest_original, *before)) return;
+  const SentPacket& newest = *sent_.find(batch_.newest_original_id);
+  const Duration sample = batch_.now - newest.sent_at;
+  const bool tail = batch_.newest_original == sent_.newest_send_number();
   take_sample(sample, tail);
   if (tail) probe_in_doubt_ = false;
 }
 
-// The latest transmission known to have arrived; null if all of this run's are in doubt.
+// The latest transmission known to have arrived; null if all of this batch's are in doubt.
 const SentPacket* Recovery::conclude_newest() {
   std::optional<std::uint32_t> id;
-  if (run_.any_original) {
-    id = run_.newest_original_id;
-    losses_.on_newest_acked(run_.newest_original);
+  if (batch_.any_original) {
+    id = batch_.newest_original_id;
+    losses_.on_newest_acked(batch_.newest_original);
   }
-  if (run_.any_resent) {
-    if (!id || sent_before(run_.newest_original, run_.newest_resent)) id = run_.newest_resent_id;
-    losses_.on_newest_acked(run_.newest_resent);
+  if (batch_.any_resent) {
+    if (!id || sent_before(batch_.newest_original, batch_.newest_resent)) id = batch_.newest_resent_id;
+    losses_.on_newest_acked(batch_.newest_resent);
   }
   if (!id) return nullptr;
   const SentPacket* newest = sent_.find(*id);

@@ -1,4 +1,4 @@
-// What a peer's reports of duplicates tell: retransmissions that were needless (docs/adr/0003-receipts.md).
+// What a peer's reports of duplicates tell: retransmissions that were needless (docs/adr/0003-acknowledgements.md).
 
 #include <gtest/gtest.h>
 

@@ -68,7 +68,7 @@ TEST(RecoveryIds, HoldsNewPacketsWhenTheOldestIsTooFarBehind) {
     }
   }
   EXPECT_GT(sent, 850u);
-  // All but the first are confirmed: the span is still used up.
+  // All but the first are acknowledged: the span is still used up.
   recovery.begin_acks(kStart + 1ms);
   for (std::uint32_t id = 2; id < 1024; ++id) recovery.on_ack(id);
   static_cast<void>(recovery.finish_acks());

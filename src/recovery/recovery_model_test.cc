@@ -91,7 +91,7 @@ class Model {
   void acks() {
     const std::uint64_t before = recovery_.bytes_in_flight();
     std::uint64_t bytes = 0;
-    std::vector<PacketContent> confirmed;
+    std::vector<PacketContent> acknowledged;
     recovery_.begin_acks(now_);
     for (std::uint64_t count = random_.below(12); count > 0; --count) {
       const std::uint32_t id = any_id();
@@ -99,21 +99,21 @@ class Model {
       const auto it = unsettled_.find(id);
       if (it == unsettled_.end()) continue;
       bytes += it->second.bytes;
-      confirmed.push_back(it->second.content);
+      acknowledged.push_back(it->second.content);
       unsettled_.erase(it);
     }
     const AckOutcome& outcome = recovery_.finish_acks();
     EXPECT_EQ(outcome.prior_bytes_in_flight, before);
     EXPECT_EQ(outcome.acked_bytes, bytes);
-    EXPECT_EQ(outcome.acked_packets, confirmed.size());
+    EXPECT_EQ(outcome.acked_packets, acknowledged.size());
     std::size_t next = 0;
     for (const AckedRange& range : outcome.acked) {
       for (std::uint32_t i = 0; i < range.count; ++i) {
-        ASSERT_LT(next, confirmed.size());
-        EXPECT_EQ((PacketContent{range.kind, range.owner, range.first_fragment + i}), confirmed[next++]);
+        ASSERT_LT(next, acknowledged.size());
+        EXPECT_EQ((PacketContent{range.kind, range.owner, range.first_fragment + i}), acknowledged[next++]);
       }
     }
-    EXPECT_EQ(next, confirmed.size());
+    EXPECT_EQ(next, acknowledged.size());
     EXPECT_EQ(outcome.rate.newly_acked, bytes);
     EXPECT_EQ(outcome.rate.newly_lost, outcome.lost_bytes);
     book(outcome);

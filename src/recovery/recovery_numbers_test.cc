@@ -59,7 +59,7 @@ TEST_F(RecoveryByNumber, OneRangeConfirmsAllInTheirOrder) {
   EXPECT_EQ(again.stale_acks, 0u);
 }
 
-TEST_F(RecoveryByNumber, TheFramesOfAPacketAreConfirmedTogetherAndCountAsOneForReordering) {
+TEST_F(RecoveryByNumber, TheFramesOfAPacketAreAcknowledgedTogetherAndCountAsOneForReordering) {
   recovery_.begin_packet(number_++);
   for (int i = 0; i < 10; ++i) {
     const std::uint32_t id = recovery_.next_packet_id();

@@ -174,7 +174,7 @@ TEST(RecoveryScenario, RecoversFromLostAcksThatNobodyRepeats) {
   path.send_paced(2000, 500us);
   EXPECT_TRUE(path.settle());
   EXPECT_EQ(deliveries_in_all(path), 2000u);
-  EXPECT_EQ(path.confirmed.size(), 2000u);
+  EXPECT_EQ(path.acknowledged.size(), 2000u);
   EXPECT_TRUE(path.abandoned.empty());
 }
 
@@ -187,7 +187,7 @@ TEST(RecoveryScenario, WrapsAroundTheEndOfTheIds) {
   EXPECT_EQ(path.deliveries.size(), 1000u);
   EXPECT_EQ(deliveries_in_all(path), 1000u);
   EXPECT_TRUE(path.deliveries.contains(0u));
-  EXPECT_EQ(path.confirmed.size(), 1000u);
+  EXPECT_EQ(path.acknowledged.size(), 1000u);
   EXPECT_EQ(path.timeouts, 0u);
 }
 
@@ -218,7 +218,7 @@ TEST(RecoveryScenario, SendsNothingAgainThatTheReceiverWouldTakeForADuplicate) {
   EXPECT_LT(path.transmissions.back().at - sent_at, config.max_packet_age + 1ms);
 }
 
-TEST(RecoveryScenario, AbandonsAPacketThatIsNeverConfirmedWhileOthersAre) {
+TEST(RecoveryScenario, AbandonsAPacketThatIsNeverAcknowledgedWhileOthersAre) {
   TestPath path;
   path.ping();
   path.lose_packet = [](const TestPath::Transmission& sent) { return sent.id == 50; };
@@ -226,7 +226,7 @@ TEST(RecoveryScenario, AbandonsAPacketThatIsNeverConfirmedWhileOthersAre) {
   EXPECT_TRUE(path.settle());
   ASSERT_EQ(path.abandoned.size(), 1u);
   EXPECT_EQ(path.abandoned[0].id, 50u);
-  EXPECT_EQ(path.confirmed.size(), 5'999u);
+  EXPECT_EQ(path.acknowledged.size(), 5'999u);
   EXPECT_EQ(path.timeouts, 0u) << "one packet's time-outs are not the connection's";
   EXPECT_LE(path.retransmissions(), 8u + 12u);
   EXPECT_GE(path.retransmissions(), 12u);
@@ -243,7 +243,7 @@ TEST(RecoveryScenario, RecoversSoonAfterABlackOut) {
   path.recovery.on_path_proven();  // a ping was answered
   EXPECT_TRUE(path.settle());
   EXPECT_LE(path.now, dark_until + 2s);
-  EXPECT_EQ(path.confirmed.size(), 150u);
+  EXPECT_EQ(path.acknowledged.size(), 150u);
   EXPECT_GE(path.persistent, 1u);
 }
 
@@ -258,7 +258,7 @@ TEST(RecoveryScenario, SendsNothingTwiceOnAPerfectPath) {
     path.send(300);
     EXPECT_TRUE(path.settle());
     EXPECT_EQ(path.retransmissions(), 0u) << one_way.count();
-    EXPECT_EQ(path.confirmed.size(), 900u);
+    EXPECT_EQ(path.acknowledged.size(), 900u);
   }
 }
 
@@ -266,9 +266,9 @@ using RandomPathParameter = std::tuple<bool, bool>;  // deployed peer, ids that 
 
 class RandomPath : public testing::TestWithParam<RandomPathParameter> {};
 
-// Loss both ways, reordering, bursts and pauses: everything is confirmed exactly once, delivered at least once to the
-// tracker and once beyond it, and nothing is left over. TestPath checks the accounting at each step.
-TEST_P(RandomPath, DeliversAndConfirmsEverything) {
+// Loss both ways, reordering, bursts and pauses: everything is acknowledged exactly once, delivered at least once to
+// the tracker and once beyond it, and nothing is left over. TestPath checks the accounting at each step.
+TEST_P(RandomPath, DeliversAndAcknowledgesEverything) {
   const auto [deployed, wraps] = GetParam();
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE(seed);
@@ -297,7 +297,7 @@ TEST_P(RandomPath, DeliversAndConfirmsEverything) {
     }
     EXPECT_TRUE(path.settle(3600s));
     EXPECT_TRUE(path.abandoned.empty());
-    EXPECT_EQ(path.confirmed.size(), sent);
+    EXPECT_EQ(path.acknowledged.size(), sent);
     EXPECT_EQ(path.deliveries.size(), sent);
     EXPECT_EQ(deliveries_in_all(path), sent);
     EXPECT_EQ(path.recovery.bytes_in_flight(), 0u);

@@ -34,7 +34,7 @@ class RecoveryTest : public testing::Test {
     EXPECT_EQ(recovery_.bytes_in_flight(), ring_bytes(recovery_));
     return outcome;
   }
-  // One packet after the other, each confirmed after `round_trip`. Ends at rest.
+  // One packet after the other, each acknowledged after `round_trip`. Ends idle.
   Instant learn_round_trip(Instant now, Duration round_trip, int samples = 60) {
     recovery_.rtt().on_ping_sample(now, round_trip);
     for (int i = 0; i < samples; ++i) {
@@ -84,7 +84,7 @@ TEST_F(RecoveryTest, ReportsConsecutiveFragmentsAsOneRange) {
   EXPECT_FALSE(recovery_.outstanding());
 }
 
-TEST_F(RecoveryTest, TakesNoOrderWithinARunForLoss) {
+TEST_F(RecoveryTest, TakesNoOrderWithinABatchForLoss) {
   send_fragments(kStart, 1, 1, 10);
   EXPECT_EQ(acknowledge(kStart + 50ms, {10, 9, 8, 7, 6, 5, 4, 3, 2, 1}).lost_packets, 0u);
   EXPECT_EQ(recovery_.losses().packet_threshold(), 3u);
@@ -304,7 +304,7 @@ TEST_F(RecoveryTest, UndoesATimeOutWhenTheAcksOfTheOriginalsComeIn) {
   EXPECT_EQ(recovery_.backoff(), 0);
 }
 
-TEST_F(RecoveryTest, KeepsOneDoublingUntilAPacketSentOnceIsConfirmed) {
+TEST_F(RecoveryTest, KeepsOneDoublingUntilAPacketSentOnceIsAcknowledged) {
   send(kStart);
   Instant now = kStart;
   for (int i = 0; i < 4; ++i) {
@@ -411,7 +411,7 @@ TEST_F(RecoveryTest, ForgetsAFailedStream) {
 
 // A peer that acknowledges and begins a new session in one batch: what had begun fails before the acknowledgements are
 // concluded.
-TEST_F(RecoveryTest, KeepsWhatARunHasConfirmedUntilItsEndWhateverIsForgotten) {
+TEST_F(RecoveryTest, KeepsWhatABatchHasAcknowledgedUntilItsEndWhateverIsForgotten) {
   const Instant now = learn_round_trip(kStart, 50ms, 2);
   send_fragments(now, 5, 1, 4);  // ids 3 to 6
   recovery_.begin_acks(now + 50ms);
@@ -425,7 +425,7 @@ TEST_F(RecoveryTest, KeepsWhatARunHasConfirmedUntilItsEndWhateverIsForgotten) {
   EXPECT_FALSE(recovery_.outstanding());
 }
 
-TEST_F(RecoveryTest, ForgetsDuringARunThatConfirmsNothing) {
+TEST_F(RecoveryTest, ForgetsDuringABatchThatAcknowledgesNothing) {
   send_fragments(kStart, 5, 1, 4);  // ids 1 to 4
   recovery_.begin_acks(kStart + 50ms);
   EXPECT_EQ(recovery_.forget_owner(Kind::kFragment, 5, {1, 4}), 4000u);

@@ -45,14 +45,15 @@ const TimeoutOutcome& Recovery::handle_timeout(Instant now) {
   return *timeout_;
 }
 
-// The time-out leaves room for a probe and its answer even where the estimate is tight or its floor is set low.
+// The time-out leaves room for a probe and its answer even where the estimate is tight or its minimum is set low.
 Duration Recovery::backed_off(std::uint32_t doublings) const {
   const Duration base = std::max(rtt_.rto(), rtt_.probe_timeout());
   const Duration limit = std::max(rtt_.config().max_rto, base);
   return std::min(limit, base * (1 << std::min(doublings, kMostDoublings)));
 }
 
-// RFC 6298 section 5: runs from the oldest transmission, starts anew with each acknowledgement that confirms something.
+// RFC 6298 section 5: runs from the oldest transmission, starts again with each acknowledgement of something
+// outstanding.
 std::optional<Instant> Recovery::retransmission_deadline() const {
   if (sent_.order().empty()) return std::nullopt;
   const SentPacket* oldest = sent_.in_flight(sent_.order().front());

@@ -57,8 +57,8 @@ std::optional<SentPackets::Transmission> SentPackets::newest_in_order() {
   return order_.back();
 }
 
-// Retransmissions leave stale entries that an unsettled front keeps in the queue. Of confirmed packets one in a row is
-// kept: loss detection has to see that something got through between two losses.
+// Retransmissions leave stale entries that an unsettled front keeps in the queue. Of acknowledged packets one in a row
+// is kept: loss detection has to see that something got through between two losses.
 void SentPackets::compact_queues() {
   backed_off_.retain([&](const Transmission& transmission) { return in_flight(transmission) != nullptr; });
   bool after_settled = false;

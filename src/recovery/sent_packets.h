@@ -32,14 +32,14 @@ enum class SentState : std::uint8_t {
   kPlaceholder,  // an id that no tracked packet has: skipped, or taken by a Ping, Pong or NoOp
   kInFlight,
   kLost,     // declared lost, not sent again yet
-  kSettled,  // confirmed, abandoned or forgotten
+  kSettled,  // acknowledged, abandoned or forgotten
 };
 
 // A cache line long. Times of the rate sample are those of draft-ietf-ccwg-bbr section 4.1.2.
 struct SentPacket {
   Instant sent_at{};                    // latest transmission
   std::uint64_t delivered = 0;          // rate sample: bytes delivered when it was sent
-  Instant delivered_at{};               // rate sample: when the latest of those were confirmed
+  Instant delivered_at{};               // rate sample: when the latest of those were acknowledged
   Instant first_sent_at{};              // rate sample: start of the send interval
   std::uint32_t lost_before = 0;        // rate sample: bytes lost when it was sent, modulo 2^32
   std::uint32_t in_flight_at_send = 0;  // bytes, this packet included
@@ -98,7 +98,7 @@ class SentPackets {
     leave_flight(packet);
     packet.state = SentState::kLost;
   }
-  // The one way out: confirmed, abandoned or forgotten.
+  // The one way out: acknowledged, abandoned or forgotten.
   void settle(SentPacket& packet) {
     leave_flight(packet);
     packet.state = SentState::kSettled;

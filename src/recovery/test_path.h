@@ -110,7 +110,7 @@ class TestPath {
   std::vector<std::uint32_t> sent_ids;
   std::map<std::uint32_t, std::uint32_t> deliveries;  // id -> times delivered
   std::map<std::uint32_t, Instant> delivered_at;
-  std::multiset<std::pair<std::uint32_t, std::uint32_t>> confirmed;  // owner, fragment
+  std::multiset<std::pair<std::uint32_t, std::uint32_t>> acknowledged;  // owner, fragment
   std::vector<AbandonedPacket> abandoned;
   std::uint64_t undone = 0;
   std::uint64_t spurious = 0;
@@ -166,7 +166,7 @@ class TestPath {
     const auto after = recovery.next_timeout();
     EXPECT_TRUE(!after || *after > now) << "a timer that has been handled is set again for the past";
   }
-  // All that arrives at one moment is one run.
+  // All that arrives at one moment is one batch.
   void receive_packets() {
     bool any = false;
     while (!arrivals_.empty() && arrivals_.begin()->first <= now) {
@@ -209,7 +209,7 @@ class TestPath {
     std::uint64_t range_packets = 0;
     std::uint64_t range_bytes = 0;
     for (const AckedRange& range : outcome.acked) {
-      for (std::uint32_t i = 0; i < range.count; ++i) confirmed.emplace(range.owner, range.first_fragment + i);
+      for (std::uint32_t i = 0; i < range.count; ++i) acknowledged.emplace(range.owner, range.first_fragment + i);
       range_packets += range.count;
       range_bytes += range.bytes;
     }

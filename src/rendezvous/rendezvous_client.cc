@@ -36,24 +36,24 @@ bool RendezvousClient::on_event(Instant now, ConnectionId connection, const Even
     on_own_event(now, event);
     return true;
   }
-  return on_dial_event(now, connection, event);
+  return on_target_event(now, connection, event);
 }
 
-bool RendezvousClient::on_dial_event(Instant now, ConnectionId connection, const Event& event) {
+bool RendezvousClient::on_target_event(Instant now, ConnectionId connection, const Event& event) {
   if (const auto* const connected = std::get_if<Connected>(&event)) {
-    for (Dial& dial : dials_) {
-      if (connected->peer->key != dial.key) continue;
-      dial.met = true;
-      if (connected->remote != dial.relay_port || relayed_.size() >= kMostDials) continue;
-      relayed_.push_back({.connection = connection, .port = dial.relay_port, .ask_at = now + kAskPause});
+    for (Target& target : targets_) {
+      if (connected->peer->key != target.key) continue;
+      target.met = true;
+      if (connected->remote != target.relay_port || relayed_.size() >= kMostTargets) continue;
+      relayed_.push_back({.connection = connection, .port = target.relay_port, .ask_at = now + kAskPause});
     }
   }
-  for (Dial& dial : dials_) {
-    const auto attempt = std::ranges::find(dial.attempts, connection);
-    if (attempt == dial.attempts.end()) continue;
+  for (Target& target : targets_) {
+    const auto attempt = std::ranges::find(target.attempts, connection);
+    if (attempt == target.attempts.end()) continue;
     const bool connected = std::holds_alternative<Connected>(event);
     // From here on it is a connection like others.
-    if (connected || std::holds_alternative<Closed>(event)) dial.attempts.erase(attempt);
+    if (connected || std::holds_alternative<Closed>(event)) target.attempts.erase(attempt);
     return !connected;
   }
   return false;
@@ -105,34 +105,35 @@ void RendezvousClient::send(Instant now, const RendezvousMessage& message) {
 }
 
 void RendezvousClient::introduce(Instant now, const RendezvousIntroduced& introduced) {
-  if (introduced.candidates.empty() || dials_.size() >= kMostDials || !introductions_.admit(now)) return;
+  if (introduced.candidates.empty() || targets_.size() >= kMostTargets || !introductions_.admit(now)) return;
   // The asker wants the connection, although this side begins it too.
   if (PeerFilter* const filter = endpoint_.filter(); filter != nullptr && !filter->admits_key(introduced.key)) return;
-  Dial dial{.key = introduced.key,
-            .attempts = {},
-            .until = now + kDialTime,
-            .direct = addresses_to_try(introduced.candidates),
-            .direct_at = now + introduced.pause,
-            .relay = introduced.relay,
-            .relay_at = now + kRelayPause,
-            .relay_port = introduced.relay.value_or(SocketAddress())};
-  endpoint_.know_paths(now, dial.key,
-                       {.direct = dial.direct, .relay = dial.relay, .pause = introduced.pause, .opens_relay = true});
+  Target target{.key = introduced.key,
+                .attempts = {},
+                .until = now + kConnectTime,
+                .direct = addresses_to_try(introduced.candidates),
+                .direct_at = now + introduced.pause,
+                .relay = introduced.relay,
+                .relay_at = now + kRelayPause,
+                .relay_port = introduced.relay.value_or(SocketAddress())};
+  endpoint_.know_paths(
+      now, target.key,
+      {.direct = target.direct, .relay = target.relay, .pause = introduced.pause, .opens_relay = true});
   // With translations on both sides the session begins at the relay, and looks for a direct way by itself.
-  if (dial.relay && introduced.pause > Duration::zero()) dial.direct.clear();
-  dials_.push_back(std::move(dial));
+  if (target.relay && introduced.pause > Duration::zero()) target.direct.clear();
+  targets_.push_back(std::move(target));
   on_turn_of_dials(now);
 }
 
 // What fails at once has failed for this address alone.
-void RendezvousClient::connect(Instant now, Dial& dial, const SocketAddress& address) {
+void RendezvousClient::connect(Instant now, Target& target, const SocketAddress& address) {
   // The asker may have been faster: what it has begun must not be replaced.
   const auto connections = endpoint_.connections();
   const bool there =
       std::ranges::any_of(connections, [&](ConnectionId each) { return endpoint_.remote_address(each) == address; });
   if (there) return;
   if (PeerFilter* const filter = endpoint_.filter(); filter != nullptr && !filter->admits_address(address)) return;
-  if (const auto attempt = endpoint_.connect(now, address, dial.key)) dial.attempts.push_back(*attempt);
+  if (const auto attempt = endpoint_.connect(now, address, target.key)) target.attempts.push_back(*attempt);
 }
 
 void RendezvousClient::retry(Instant now, const std::string& why) {
@@ -175,20 +176,21 @@ void RendezvousClient::take_seen(const RendezvousSeen& seen) {
 }
 
 void RendezvousClient::on_turn_of_dials(Instant now) {
-  for (Dial& dial : dials_) {
-    if (dial.met) {
+  for (Target& target : targets_) {
+    if (target.met) {
       // There is a session, which finds the best way by itself.
-      dial.direct.clear();
-      dial.relay.reset();
+      target.direct.clear();
+      target.relay.reset();
     }
-    if (now >= dial.direct_at) {
-      for (const SocketAddress& address : std::exchange(dial.direct, {})) connect(now, dial, address);
+    if (now >= target.direct_at) {
+      for (const SocketAddress& address : std::exchange(target.direct, {})) connect(now, target, address);
     }
-    if (dial.relay && now >= dial.relay_at) connect(now, dial, *std::exchange(dial.relay, std::nullopt));
-    if (now < dial.until && !dial.met) continue;
-    for (const ConnectionId attempt : dial.attempts) endpoint_.close(now, attempt, "nobody has answered");
+    if (target.relay && now >= target.relay_at) connect(now, target, *std::exchange(target.relay, std::nullopt));
+    if (now < target.until && !target.met) continue;
+    for (const ConnectionId attempt : target.attempts) endpoint_.close(now, attempt, "nobody has answered");
   }
-  std::erase_if(dials_, [](const Dial& dial) { return dial.attempts.empty() && dial.direct.empty() && !dial.relay; });
+  std::erase_if(targets_,
+                [](const Target& target) { return target.attempts.empty() && target.direct.empty() && !target.relay; });
 }
 
 std::optional<Instant> RendezvousClient::next_timeout() const {
@@ -198,10 +200,10 @@ std::optional<Instant> RendezvousClient::next_timeout() const {
   for (const Relayed& each : relayed_) {
     if (each.ask_at != Instant::max()) next = earliest(next, each.ask_at);
   }
-  for (const Dial& dial : dials_) {
-    next = earliest(next, dial.met ? Instant::min() : dial.until);
-    if (!dial.direct.empty()) next = earliest(next, dial.direct_at);
-    if (dial.relay) next = earliest(next, dial.relay_at);
+  for (const Target& target : targets_) {
+    next = earliest(next, target.met ? Instant::min() : target.until);
+    if (!target.direct.empty()) next = earliest(next, target.direct_at);
+    if (target.relay) next = earliest(next, target.relay_at);
   }
   return next;
 }

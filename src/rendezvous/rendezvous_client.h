@@ -51,15 +51,15 @@ class RendezvousClient {
  private:
   static constexpr Duration kFirstPause = 1s;  // before connecting anew
   static constexpr Duration kLongestPause = 30s;
-  static constexpr Duration kDialTime = 8s;      // of one introduction
-  static constexpr std::size_t kMostDials = 16;  // at a time
+  static constexpr Duration kConnectTime = 8s;     // of one introduction
+  static constexpr std::size_t kMostTargets = 16;  // at a time
   // The relay's turn: a direct way has been found by then, or the asker is about to try the relay.
   static constexpr Duration kRelayPause = 400ms;
   // A session that is still at the relay then may not find a direct way.
   static constexpr Duration kAskPause = 1s;
 
   // One introduction: an attempt to each address of the asker, who chooses the one that stays.
-  struct Dial {
+  struct Target {
     PublicKey key;
     std::vector<ConnectionId> attempts;  // without a result
     Instant until{};
@@ -80,9 +80,9 @@ class RendezvousClient {
   void on_own_event(Instant now, const Event& event);
   void on_own_message(Instant now, const RendezvousMessage& message);
   void send(Instant now, const RendezvousMessage& message);
-  void connect(Instant now, Dial& dial, const SocketAddress& address);
+  void connect(Instant now, Target& target, const SocketAddress& address);
   // True when the event ends an attempt that has failed.
-  [[nodiscard]] bool on_dial_event(Instant now, ConnectionId connection, const Event& event);
+  [[nodiscard]] bool on_target_event(Instant now, ConnectionId connection, const Event& event);
   void introduce(Instant now, const RendezvousIntroduced& introduced);
   void on_turn_of_dials(Instant now);
   void ask_where(Instant now);
@@ -98,7 +98,7 @@ class RendezvousClient {
   Duration pause_ = kFirstPause;
   std::string refusal_;  // the rendezvous's words, until its connection has ended
   std::optional<SocketAddress> observed_;
-  std::vector<Dial> dials_;
+  std::vector<Target> targets_;
   std::vector<Relayed> relayed_;
   RateLimiter introductions_{Rate::per_second(4, 32)};
   std::optional<CodeExchange> exchange_;

@@ -20,13 +20,13 @@ constexpr ConnectionCounter kConnection[] = {
     {"packets_sent", &C::packets_sent, "datagrams of every kind that were sent"},
     {"bytes_sent", &C::bytes_sent, "bytes of the datagrams that were sent"},
     {"payload_bytes_sent", &C::payload_bytes_sent, "application bytes sent for the first time"},
-    {"receipt_packets_sent", &C::ack_packets_sent, "packets sent for acknowledgements alone"},
-    {"runs_sent", &C::runs_sent, "runs of datagrams that were sent"},
+    {"ack_packets_sent", &C::ack_packets_sent, "packets sent for acknowledgements alone"},
+    {"batches_sent", &C::batches_sent, "batches of datagrams that were sent"},
     {"packets_received", &C::packets_received, "authentic datagrams that were received"},
     {"bytes_received", &C::bytes_received, "bytes of the authentic datagrams that were received"},
     {"payload_bytes_received", &C::payload_bytes_received, "application bytes that were delivered"},
-    {"receipts_received", &C::acks_received, "acknowledgements that were received"},
-    {"runs_received", &C::runs_received, "runs of datagrams that were received"},
+    {"acks_received", &C::acks_received, "acknowledgements that were received"},
+    {"batches_received", &C::batches_received, "batches of datagrams that were received"},
     {"path_changes", &C::path_changes, "moves of the peer to another address"},
     {"path_changes_refused", &C::path_changes_refused, "moves that came too soon after the one before"},
     {"path_probes", &C::path_probes, "challenges to further addresses of the peer"},
@@ -40,9 +40,9 @@ constexpr ConnectionCounter kConnection[] = {
     {"packets_abandoned", &C::packets_abandoned, "packets no longer wanted before they were acknowledged"},
     {"tail_probes", &C::tail_probes, "packets sent again to learn of a loss at the end"},
     {"timeouts", &C::timeouts, "retransmission time-outs"},
-    {"receipts_sent", &C::acks_sent, "acknowledgements that were sent for the first time"},
-    {"receipts_repeated", &C::acks_repeated, "acknowledgements that were repeated"},
-    {"receipts_unknown", &C::acks_unknown, "acknowledgements of packets that were never sent"},
+    {"acks_sent", &C::acks_sent, "acknowledgements that were sent for the first time"},
+    {"acks_repeated", &C::acks_repeated, "acknowledgements that were repeated"},
+    {"acks_unknown", &C::acks_unknown, "acknowledgements of packets that were never sent"},
     {"key_updates", &C::key_updates, "renewals of the sending key in an extended session"},
 };
 struct ConnectionState {
@@ -59,7 +59,7 @@ static_assert(complete<C, ConnectionState, DropCounts>(kConnection));
 
 constexpr EndpointCounter kEndpoint[] = {
     {"datagrams_received", &E::datagrams_received, "datagrams of every kind that reached the endpoint"},
-    {"runs_received", &E::runs_received, "runs of datagrams that reached the endpoint"},
+    {"batches_received", &E::batches_received, "batches of datagrams that reached the endpoint"},
     {"connections_opened", &E::connections_opened, "connections that were established"},
     {"handshakes_started", &E::handshakes_started, "handshakes in both roles"},
     {"handshakes_succeeded", &E::handshakes_succeeded, "handshakes that became sessions"},
@@ -83,7 +83,7 @@ constexpr EndpointCounter kEndpoint[] = {
 static_assert(complete<E, CloseCounts, DropCounts>(kEndpoint));
 
 constexpr BackendCounter kBackend[] = {
-    {"runs_sent", &B::runs_sent, "runs of datagrams that the kernel took"},
+    {"batches_sent", &B::batches_sent, "batches of datagrams that the kernel took"},
     {"datagrams_sent", &B::datagrams_sent, "datagrams that the kernel took"},
     {"bytes_sent", &B::bytes_sent, "bytes of the datagrams that the kernel took"},
     {"send_calls", &B::send_calls, "system calls that tried to send"},
@@ -91,9 +91,9 @@ constexpr BackendCounter kBackend[] = {
     {"datagrams_discarded", &B::datagrams_discarded, "datagrams given up after a refusal of the kernel"},
     {"offloaded_datagrams", &B::offloaded_datagrams, "datagrams sent through segmentation offload"},
     {"offload_fallbacks", &B::offload_fallbacks, "paths that segmentation offload was switched off for"},
-    {"offload_resent_runs", &B::offload_resent_runs, "runs that were sent again datagram by datagram"},
+    {"offload_resent_batches", &B::offload_resent_batches, "batches that were sent again datagram by datagram"},
     {"batch_fallbacks", &B::batch_fallbacks, "times that sending in batches turned out to be forbidden"},
-    {"runs_received", &B::runs_received, "runs of datagrams that arrived"},
+    {"batches_received", &B::batches_received, "batches of datagrams that arrived"},
     {"datagrams_received", &B::datagrams_received, "datagrams that arrived"},
     {"bytes_received", &B::bytes_received, "bytes of the datagrams that arrived"},
     {"receive_calls", &B::receive_calls, "system calls that tried to receive"},
@@ -116,10 +116,10 @@ constexpr NodeCounter kNode[] = {
 static_assert(complete<N>(kNode));
 
 constexpr ShardLinkCounter kShardLink[] = {
-    {"forwarded_runs", &L::forwarded_runs, "runs that reached another shard's socket and were passed on"},
+    {"forwarded_batches", &L::forwarded_batches, "batches that reached another shard's socket and were passed on"},
     {"forwarded_datagrams", &L::forwarded_datagrams, "datagrams that were passed on to their shard"},
     {"refused_datagrams", &L::refused_datagrams, "datagrams for another shard that found no room"},
-    {"received_runs", &L::received_runs, "runs that other shards passed on"},
+    {"received_batches", &L::received_batches, "batches that other shards passed on"},
 };
 static_assert(complete<L>(kShardLink));
 

@@ -102,45 +102,45 @@ void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
   read_clock();
   wake_at_.reset();
   busy_ = receive(handler);
-  GODWIT_MARK(cost_, kBookkeeping);
+  GODWIT_COST_PROBE(cost_, kBookkeeping);
   if (const auto timeout = endpoint_->next_timeout(); timeout && *timeout <= now_) {
     endpoint_->handle_timeout(now_);
     deliver_events(handler);
   }
   if (link_ != nullptr && link_->mailbox().any()) receive_forwarded(handler);
   if (has_posted_.load(std::memory_order_acquire)) run_posted();
-  GODWIT_MARK(cost_, kApplication);
+  GODWIT_COST_PROBE(cost_, kApplication);
   handler.on_turn(*this);
-  GODWIT_MARK(cost_, kBookkeeping);
+  GODWIT_COST_PROBE(cost_, kBookkeeping);
   read_clock();
   deliver_events(handler);
   busy_ = transmit() || busy_;
   // A body that cannot be read or a key used up shows only when it is sent from: whoever hears of it may send again.
   busy_ = deliver_events(handler) || busy_;
-  GODWIT_MARK(cost_, kIdle);
+  GODWIT_COST_PROBE(cost_, kIdle);
   wait(longest_wait);
-  GODWIT_MARK(cost_, kOther);
+  GODWIT_COST_PROBE(cost_, kOther);
 }
 
 // True when more input probably waits in the socket.
 bool Node::receive(Handler& handler) {
   for (std::size_t round = 0; round < config_.receive_rounds; ++round) {
     if (!std::exchange(polled_input_, false)) {
-      GODWIT_MARK(cost_, kReceiveCall);
+      GODWIT_COST_PROBE(cost_, kReceiveCall);
       backend_->receive(inbox_);
     }
-    GODWIT_MARK(cost_, kRoute);
-    if (inbox_.runs().empty()) {
+    GODWIT_COST_PROBE(cost_, kRoute);
+    if (inbox_.batches().empty()) {
       take_path_reports();
       return false;
     }
     note_work();
-    for (const DatagramBatch& run : inbox_.runs()) {
-      if (link_ != nullptr && !link_->owns(run.remote)) [[unlikely]] {
-        link_->forward(run);
+    for (const DatagramBatch& batch : inbox_.batches()) {
+      if (link_ != nullptr && !link_->owns(batch.remote)) [[unlikely]] {
+        link_->forward(batch);
         continue;
       }
-      endpoint_->receive(now_, run);
+      endpoint_->receive(now_, batch);
       deliver_events(handler);
     }
     take_path_reports();
@@ -153,8 +153,8 @@ void Node::receive_forwarded(Handler& handler) {
   link_->mailbox().take(parcels_);
   note_work();
   for (const ShardMailbox::Parcel& parcel : parcels_) {
-    ++link_->statistics.received_runs;
-    endpoint_->receive(now_, parcel.run);
+    ++link_->statistics.received_batches;
+    endpoint_->receive(now_, parcel.batch);
     deliver_events(handler);
   }
 }
@@ -163,9 +163,9 @@ void Node::receive_forwarded(Handler& handler) {
 bool Node::deliver_events(Handler& handler) {
   bool any = false;
   while (EndpointEvent* event = endpoint_->poll_event()) {
-    GODWIT_MARK(cost_, kApplication);
+    GODWIT_COST_PROBE(cost_, kApplication);
     handler.on_event(*this, event->connection, event->event);
-    GODWIT_MARK(cost_, kReassemble);
+    GODWIT_COST_PROBE(cost_, kReassemble);
     any = true;
   }
   // Of however many events: chunks of a stream come one a packet, and a reading of the clock costs as much as one.
@@ -180,15 +180,15 @@ bool Node::transmit() {
       unsent_.clear();
       unsent_begin_ = 0;
       buffer_.reset();
-      while (auto run = endpoint_->poll_transmit(now_, buffer_)) unsent_.push_back(*run);
+      while (auto batch = endpoint_->poll_transmit(now_, buffer_)) unsent_.push_back(*batch);
       if (unsent_.empty()) return false;
       note_work();
     }
-    GODWIT_MARK(cost_, kSendCall);
-    const std::span<const DatagramBatch> runs = std::span<const DatagramBatch>(unsent_).subspan(unsent_begin_);
-    unsent_begin_ += backend_->send(runs);
+    GODWIT_COST_PROBE(cost_, kSendCall);
+    const std::span<const DatagramBatch> batches = std::span<const DatagramBatch>(unsent_).subspan(unsent_begin_);
+    unsent_begin_ += backend_->send(batches);
     take_path_reports();
-    GODWIT_MARK(cost_, kBookkeeping);
+    GODWIT_COST_PROBE(cost_, kBookkeeping);
     if (unsent_begin_ < unsent_.size() || backend_->send_blocked()) return false;
   }
   return true;
@@ -221,7 +221,7 @@ void Node::note_work() {
 }
 
 // A peer in the middle of something pauses for as long as it did before: polling then saves the sleep and, on the
-// peer's side, the call that ends it, which on a virtual machine costs more than a run of packets. After one pause
+// peer's side, the call that ends it, which on a virtual machine costs more than a batch of packets. After one pause
 // beyond `spin_for` the loop sleeps at once, so that rare events (keep-alives of many peers) cost no polling.
 bool Node::keeps_polling() {
   if (config_.idle == IdleStrategy::kSpin) return true;
@@ -261,9 +261,9 @@ void Node::wait(std::optional<Duration> longest_wait) {
 // likely input, and the rest of a turn would stand between its arrival and its discovery.
 void Node::poll_input() {
   for (int i = 0; i < kPollsPerTurn; ++i) {
-    GODWIT_MARK(cost_, kIdle);
+    GODWIT_COST_PROBE(cost_, kIdle);
     if (backend_->receive(inbox_) > 0) {
-      GODWIT_RENAME_LAP(cost_, kReceiveCall);
+      GODWIT_RENAME_SAMPLE(cost_, kReceiveCall);
       polled_input_ = true;
       return;
     }

@@ -82,7 +82,7 @@ class Node {
   [[nodiscard]] RandomSource& random() { return random_; }
   // The time, read now. Inputs of endpoint() take it; what the shorthands below need they read themselves.
   [[nodiscard]] Instant now() { return read_clock(); }
-  // The latest reading of the clock, for what happens once a packet: at most as old as the present run of datagrams.
+  // The latest reading of the clock, for what happens once a packet: at most as old as the present batch of datagrams.
   [[nodiscard]] Instant last_reading() const { return now_; }
   // What was injected, when NodeConfig::faults has anything.
   [[nodiscard]] std::optional<FaultStatistics> faults() const;
@@ -96,8 +96,8 @@ class Node {
   // Aborts in a child of fork(): for what sends through endpoint() directly.
   void check_process() const;
 
-  // Shorthands for endpoint() with the present time. A shard refuses to dial another shard's peer (kInvalidArgument):
-  // its answers would not come here.
+  // Shorthands for endpoint() with the present time. A shard refuses to connect to another shard's peer
+  // (kInvalidArgument): its answers would not come here.
   [[nodiscard]] Result<ConnectionId> connect(const SocketAddress& remote, const PublicKey& peer);
   [[nodiscard]] Result<MessageId> send(ConnectionId connection, Body&& body, SendOptions options = {});
   void close(ConnectionId connection, std::string_view text = {}, std::uint64_t code = 0);
@@ -144,11 +144,11 @@ class Node {
   ShardLink* link_;  // null unless a shard
   trace::CostSink* cost_;
 
-  ReceiveBatch inbox_;
+  ReceivedBatches inbox_;
   bool polled_input_ = false;                  // inbox_ holds what the end of the last turn found
-  std::vector<ShardMailbox::Parcel> parcels_;  // runs that other shards passed on
+  std::vector<ShardMailbox::Parcel> parcels_;  // batches that other shards passed on
   TransmitBuffer buffer_{128 * 1024};
-  std::vector<DatagramBatch> unsent_;  // runs in buffer_ that the socket has not taken
+  std::vector<DatagramBatch> unsent_;  // batches in buffer_ that the socket has not taken
   std::size_t unsent_begin_ = 0;
   Instant now_{};                      // the last reading of the clock
   std::optional<Instant> idle_since_;  // the first turn without work; none while there is some

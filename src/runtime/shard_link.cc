@@ -8,12 +8,12 @@ ShardMap::ShardMap(std::uint64_t seed, std::size_t shards) : steering_(seed, sha
   for (std::size_t slot = 0; slot < shards; ++slot) set_owner(slot, slot);
 }
 
-bool ShardMailbox::put(const DatagramBatch& run) {
-  Parcel parcel{.run = run, .bytes = {run.bytes.begin(), run.bytes.end()}};
-  parcel.run.bytes = parcel.bytes;
+bool ShardMailbox::put(const DatagramBatch& batch) {
+  Parcel parcel{.batch = batch, .bytes = {batch.bytes.begin(), batch.bytes.end()}};
+  parcel.batch.bytes = parcel.bytes;
   const std::lock_guard lock(mutex_);
-  if (closed_ || parcels_.size() >= kMaxRuns || bytes_ + run.bytes.size() > kMaxBytes) return false;
-  bytes_ += run.bytes.size();
+  if (closed_ || parcels_.size() >= kMaxBatches || bytes_ + batch.bytes.size() > kMaxBytes) return false;
+  bytes_ += batch.bytes.size();
   parcels_.push_back(std::move(parcel));
   any_.store(true, std::memory_order_release);
   return true;

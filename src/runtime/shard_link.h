@@ -14,7 +14,7 @@
 
 namespace godwit {
 
-// Who owns which slot of the steering. Read by every shard at every run, changed when a shard closes.
+// Who owns which slot of the steering. Read by every shard at every batch, changed when a shard closes.
 class ShardMap {
  public:
   ShardMap(std::uint64_t seed, std::size_t shards);
@@ -33,20 +33,20 @@ class ShardMap {
   std::vector<std::atomic<std::size_t>> owner_of_slot_;
 };
 
-// Copies of runs on their way to one shard. Any thread puts, the shard's own takes.
+// Copies of batches on their way to one shard. Any thread puts, the shard's own takes.
 class ShardMailbox {
  public:
   // What may wait at a time: a few receive calls' worth.
-  static constexpr std::size_t kMaxRuns = 256;
+  static constexpr std::size_t kMaxBatches = 256;
   static constexpr std::size_t kMaxBytes = std::size_t{4} << 20;
 
   struct Parcel {
-    DatagramBatch run;  // its bytes are `bytes`
+    DatagramBatch batch;  // its bytes are `bytes`
     std::vector<std::uint8_t> bytes;
   };
 
   // False when there is no room, or the shard has closed.
-  [[nodiscard]] bool put(const DatagramBatch& run);
+  [[nodiscard]] bool put(const DatagramBatch& batch);
   [[nodiscard]] bool any() const { return any_.load(std::memory_order_acquire); }
   // Everything that waits; `parcels` is reused.
   void take(std::vector<Parcel>& parcels);
@@ -61,10 +61,10 @@ class ShardMailbox {
 };
 
 struct ShardLinkStatistics {
-  std::uint64_t forwarded_runs = 0;       // reached this shard's socket and were passed on
+  std::uint64_t forwarded_batches = 0;    // reached this shard's socket and were passed on
   std::uint64_t forwarded_datagrams = 0;  // in them
   std::uint64_t refused_datagrams = 0;    // there was no room: lost datagrams to the transport
-  std::uint64_t received_runs = 0;        // that others passed on to this shard
+  std::uint64_t received_batches = 0;     // that others passed on to this shard
 };
 
 class ShardLink {
@@ -72,8 +72,8 @@ class ShardLink {
   virtual ~ShardLink() = default;
 
   [[nodiscard]] virtual bool owns(const SocketAddress& remote) const = 0;
-  // Copies the run and passes it to its owner. Counted.
-  virtual void forward(const DatagramBatch& run) = 0;
+  // Copies the batch and passes it to its owner. Counted.
+  virtual void forward(const DatagramBatch& batch) = 0;
   [[nodiscard]] virtual ShardMailbox& mailbox() = 0;
 
   ShardLinkStatistics statistics;  // of the shard's thread

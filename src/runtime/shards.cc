@@ -22,7 +22,7 @@ struct Shards::Shard final : ShardLink {
   Shard(Shards& all, std::size_t own_index) : group(all), index(own_index) {}
 
   [[nodiscard]] bool owns(const SocketAddress& remote) const override { return group.map_.owner(remote) == index; }
-  void forward(const DatagramBatch& run) override { group.forward(*this, run); }
+  void forward(const DatagramBatch& batch) override { group.forward(*this, batch); }
   [[nodiscard]] ShardMailbox& mailbox() override { return inbox; }
 
   Shards& group;
@@ -117,12 +117,12 @@ void Shards::steer() {
   steering_error_ = map_.steering().attach(any.backend().socket(), position_of_slot);
 }
 
-void Shards::forward(Shard& from, const DatagramBatch& run) {
-  ++from.statistics.forwarded_runs;
-  from.statistics.forwarded_datagrams += run.segment_count();
-  Shard& owner = *shards_[map_.owner(run.remote)];
-  if (!owner.inbox.put(run)) {
-    from.statistics.refused_datagrams += run.segment_count();
+void Shards::forward(Shard& from, const DatagramBatch& batch) {
+  ++from.statistics.forwarded_batches;
+  from.statistics.forwarded_datagrams += batch.segment_count();
+  Shard& owner = *shards_[map_.owner(batch.remote)];
+  if (!owner.inbox.put(batch)) {
+    from.statistics.refused_datagrams += batch.segment_count();
     return;
   }
   const std::lock_guard lock(mutex_);

@@ -1,6 +1,6 @@
 // Several Nodes on one port, one for each core: every peer belongs to one of them by its address, all its datagrams
-// reach that one, and the Nodes share nothing else (docs/adr/0005-shards.md). Whoever dials, dials on the peer's own
-// shard: shard_of() names it, Node::connect() refuses on another. Connection ids are unique within a shard only.
+// reach that one, and the Nodes share nothing else (docs/adr/0005-shards.md). Whoever connects, connects on the peer's
+// own shard: shard_of() names it, Node::connect() refuses on another. Connection ids are unique within a shard only.
 //
 // Either run() drives all shards, a thread each, or the owner turns node(i) itself. stop(), retire(), post() and
 // collect() may be called from any thread while shards run.
@@ -94,7 +94,7 @@ class Shards {
   Shards(std::uint64_t seed, std::size_t count, const ShardOptions& options);
   void steer();
   void run_shard(Shard& shard, Node::Handler& handler);
-  void forward(Shard& from, const DatagramBatch& run);
+  void forward(Shard& from, const DatagramBatch& batch);
   static void add(ShardsStatistics& sum, const Shard& shard);
 
   // Lent to the shards, on their threads.

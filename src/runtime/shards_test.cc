@@ -46,7 +46,7 @@ struct Counter final : Node::Handler {
   std::string why;
 };
 
-// A group and its dialling peers, turned by hand on one thread.
+// A group and the peers that connect to it, turned by hand on one thread.
 class ShardsTest : public testing::Test {
  protected:
   void open(std::size_t count, std::size_t clients, const NodeConfig& config = loopback_config()) {
@@ -69,13 +69,13 @@ class ShardsTest : public testing::Test {
     [[nodiscard]] const SocketAddress& address() const { return node->local_address(); }
   };
 
-  void dial(Client& client) {
+  void initiate(Client& client) {
     const auto connection = client.node->connect(group_->local_address(), keys_.public_key());
     ASSERT_TRUE(connection);
     client.connection = *connection;
   }
-  void dial_all() {
-    for (Client& client : clients_) dial(client);
+  void initiate_all() {
+    for (Client& client : clients_) initiate(client);
     turn_until([&] { return established() == clients_.size() && opened() == clients_.size(); });
   }
   void send_from_all() {
@@ -124,7 +124,7 @@ class ShardsTest : public testing::Test {
 
 TEST_F(ShardsTest, ConnectionsSpreadAndEachStaysWithItsShard) {
   open(4, 32);
-  dial_all();
+  initiate_all();
   expect_each_at_its_shard();
   std::size_t used = 0;
   for (const std::size_t count : group_->statistics().connections) used += count > 0 ? 1U : 0U;
@@ -134,7 +134,7 @@ TEST_F(ShardsTest, ConnectionsSpreadAndEachStaysWithItsShard) {
     turn_until([&] { return echoes() == round * 32; });
   }
   expect_each_at_its_shard();
-  EXPECT_EQ(group_->statistics().link.forwarded_runs, 0U);
+  EXPECT_EQ(group_->statistics().link.forwarded_batches, 0U);
 }
 
 // The bound on inbound memory is one for all shards: what one of them needs beyond its part the others lend.
@@ -142,7 +142,7 @@ TEST_F(ShardsTest, AMessageMayUseMoreThanTheShareOfItsShard) {
   NodeConfig config = loopback_config();
   config.endpoint.reassembly_bytes = std::uint64_t{12} << 20;
   open(4, 1, config);
-  dial_all();
+  initiate_all();
   constexpr std::size_t kBytes = std::size_t{5} << 20;
   ASSERT_TRUE(clients_[0].node->send(clients_[0].connection, Body::owned(std::vector<std::uint8_t>(kBytes))));
   turn_until([&] {
@@ -153,22 +153,22 @@ TEST_F(ShardsTest, AMessageMayUseMoreThanTheShareOfItsShard) {
   EXPECT_EQ(group_->statistics().endpoint.reassembly_refused, 0U);
 }
 
-TEST_F(ShardsTest, APeersOwnShardDialsItAndTheOthersRefuse) {
+TEST_F(ShardsTest, APeersOwnShardConnectsToItAndTheOthersRefuse) {
   open(3, 6);
   for (Client& client : clients_) {
     const std::size_t own = group_->shard_of(client.address());
     for (std::size_t i = 0; i < 3; ++i) {
-      const auto dialled = group_->node(i)->connect(client.address(), client.node->endpoint().public_key());
-      EXPECT_EQ(dialled.has_value(), i == own);
+      const auto started = group_->node(i)->connect(client.address(), client.node->endpoint().public_key());
+      EXPECT_EQ(started.has_value(), i == own);
     }
   }
   turn_until([&] {
-    int dialled = 0;
-    for (const Counter& server : servers_) dialled += server.connected;
-    return dialled == 6 && established() == 6;
+    int started = 0;
+    for (const Counter& server : servers_) started += server.connected;
+    return started == 6 && established() == 6;
   });
   expect_each_at_its_shard();
-  EXPECT_EQ(group_->statistics().link.forwarded_runs, 0U);
+  EXPECT_EQ(group_->statistics().link.forwarded_batches, 0U);
 }
 
 TEST_F(ShardsTest, ASimultaneousOpenMeetsOnOneShard) {
@@ -176,7 +176,7 @@ TEST_F(ShardsTest, ASimultaneousOpenMeetsOnOneShard) {
   for (Client& client : clients_) {
     Node& own = *group_->node(group_->shard_of(client.address()));
     ASSERT_TRUE(own.connect(client.address(), client.node->endpoint().public_key()));
-    dial(client);
+    initiate(client);
   }
   turn_until([&] { return established() >= 8 && group_->statistics().open_connections() == 8; });
   send_from_all();
@@ -186,10 +186,10 @@ TEST_F(ShardsTest, ASimultaneousOpenMeetsOnOneShard) {
 
 TEST_F(ShardsTest, APeerThatComesAgainFindsItsShardAgain) {
   open(4, 8);
-  dial_all();
+  initiate_all();
   for (Client& client : clients_) client.node->close(client.connection);
   turn_until([&] { return group_->statistics().endpoint.connections_closed.total() == 8; });
-  for (Client& client : clients_) dial(client);
+  for (Client& client : clients_) initiate(client);
   turn_until([&] { return established() == 16 && opened() == 16; });
   expect_each_at_its_shard();
 }
@@ -199,19 +199,19 @@ TEST_F(ShardsTest, WhatReachesTheWrongSocketIsForwarded) {
   // As a kernel that does not steer: everything goes to the first socket.
   const std::vector<std::size_t> first(4, 0);
   ASSERT_TRUE(PortSteering(1, 4).attach(group_->node(0)->backend().socket(), first));
-  dial_all();
+  initiate_all();
   send_from_all();
   turn_until([&] { return echoes() == 16; });
   expect_each_at_its_shard();
   const ShardLinkStatistics link = group_->statistics().link;
-  EXPECT_GT(link.forwarded_runs, 0U);
-  EXPECT_EQ(link.received_runs, link.forwarded_runs);
+  EXPECT_GT(link.forwarded_batches, 0U);
+  EXPECT_EQ(link.received_batches, link.forwarded_batches);
   EXPECT_EQ(link.refused_datagrams, 0U);
 }
 
 TEST_F(ShardsTest, OneShardClosesAndTheOthersTakeItsPeers) {
   open(3, 24);
-  dial_all();
+  initiate_all();
   std::set<const Client*> orphans;
   for (const Client& client : clients_) {
     if (group_->shard_of(client.address()) == 1) orphans.insert(&client);
@@ -230,7 +230,7 @@ TEST_F(ShardsTest, OneShardClosesAndTheOthersTakeItsPeers) {
     EXPECT_EQ(client.counter.closed, orphan ? 1 : 0);
     if (!orphan) continue;
     EXPECT_EQ(client.counter.why, "maintenance");
-    dial(client);
+    initiate(client);
   }
   turn_until([&] { return established() == 24 + orphans.size() && opened() == 24 + orphans.size(); });
   send_from_all();
@@ -242,7 +242,7 @@ TEST_F(ShardsTest, OneShardClosesAndTheOthersTakeItsPeers) {
 
 TEST_F(ShardsTest, StatisticsAreSummedOverShardsThatHaveEnded) {
   open(2, 8);
-  dial_all();
+  initiate_all();
   const auto before = group_->statistics();
   EXPECT_EQ(before.endpoint.connections_opened, 8U);
   EXPECT_EQ(before.open_connections(), 8U);
@@ -257,16 +257,16 @@ TEST_F(ShardsTest, StatisticsAreSummedOverShardsThatHaveEnded) {
 TEST_F(ShardsTest, AMailboxIsBounded) {
   ShardMailbox mailbox;
   std::vector<std::uint8_t> bytes(100);
-  const DatagramBatch run{.local = {}, .remote = {}, .bytes = bytes, .segment_size = 100};
-  for (std::size_t i = 0; i < ShardMailbox::kMaxRuns; ++i) EXPECT_TRUE(mailbox.put(run));
-  EXPECT_FALSE(mailbox.put(run));
+  const DatagramBatch batch{.local = {}, .remote = {}, .bytes = bytes, .segment_size = 100};
+  for (std::size_t i = 0; i < ShardMailbox::kMaxBatches; ++i) EXPECT_TRUE(mailbox.put(batch));
+  EXPECT_FALSE(mailbox.put(batch));
   std::vector<ShardMailbox::Parcel> parcels;
   mailbox.take(parcels);
-  EXPECT_EQ(parcels.size(), ShardMailbox::kMaxRuns);
-  EXPECT_EQ(parcels.front().run.bytes.data(), parcels.front().bytes.data());
-  EXPECT_TRUE(mailbox.put(run));
+  EXPECT_EQ(parcels.size(), ShardMailbox::kMaxBatches);
+  EXPECT_EQ(parcels.front().batch.bytes.data(), parcels.front().bytes.data());
+  EXPECT_TRUE(mailbox.put(batch));
   mailbox.close();
-  EXPECT_FALSE(mailbox.put(run));
+  EXPECT_FALSE(mailbox.put(batch));
 }
 
 TEST_F(ShardsTest, EachShardRunsOnItsOwnThread) {
@@ -285,7 +285,7 @@ TEST_F(ShardsTest, EachShardRunsOnItsOwnThread) {
     std::set<std::thread::id>& threads_;
   };
   std::thread loop([&] { group_->run([&](std::size_t) { return std::make_unique<Server>(mutex, threads); }); });
-  for (Client& client : clients_) dial(client);
+  for (Client& client : clients_) initiate(client);
   send_from_all();
   for (int round = 0; round < 20'000 && echoes() < 8; ++round) {
     for (Client& client : clients_) client.node->turn(client.counter, Duration{100'000});

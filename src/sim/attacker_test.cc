@@ -1,5 +1,5 @@
 // The attacker and its checkers: each rule can fail, each kind of attack happens, and seeds with an attacker replay,
-// shrink and break no rule. Memory is judged too: this program counts allocations (sim/counted/allocations.cc).
+// shrink and break no rule. Memory is checked too: this program counts allocations (sim/counted/allocations.cc).
 
 #include "sim/attacker.h"
 
@@ -81,8 +81,7 @@ TEST(Attacker, IsNotAskedToSpareASessionThatARestartHasEnded) {
   Scenario scenario = two_hosts({.delay = 10ms});
   scenario.flows.push_back(
       {.kind = FlowKind::kMessages, .from = 1, .to = 0, .count = 6, .bytes = 800, .interval = 162ms});
-  scenario.disturbances.push_back(
-      {.kind = DisturbanceKind::kRestartNewKeys, .at = 224ms, .target = 0, .duration = 727ms});
+  scenario.faults.push_back({.kind = FaultKind::kRestartNewKeys, .at = 224ms, .target = 0, .duration = 727ms});
   scenario.attacks.push_back({.kind = AttackKind::kIntros, .start = 404ms, .interval = 65ms, .count = 15});
   expect_clean(Simulator(scenario).run(), "a restart");
 }
@@ -103,7 +102,7 @@ TEST(Attacker, LeavesNothingOfAHandshakeThatTheEndOfTheScenarioOvertakes) {
   scenario.hosts[0].receive_interval = 2ms;
   for (HostSpec& host : scenario.hosts) host.config.admission.address_entries = 64;
   scenario.flows.push_back({.kind = FlowKind::kMessages, .from = 1, .to = 0, .bytes = 71, .interval = 12ms});
-  scenario.disturbances.push_back({.kind = DisturbanceKind::kRedial, .at = 90ms, .target = 1});
+  scenario.faults.push_back({.kind = FaultKind::kReconnect, .at = 90ms, .target = 1});
   scenario.attacks.push_back({.source = AttackSource::kPeerPrefix, .victim = 1, .peer = 0});
   expect_clean(Simulator(scenario).run(), "a close packet");
 }
@@ -127,15 +126,15 @@ TEST(Attacker, DoesNotPushThePeersOwnHandshakeOutOfABurst) {
   }
 }
 
-// The same beside a session that the peer has left: it dials again, and forged intros follow its own.
-TEST(Attacker, DoesNotPushThePeersSecondDialOut) {
+// The same beside a session that the peer has left: it connects again, and forged intros follow its own.
+TEST(Attacker, DoesNotPushThePeersSecondAttemptOut) {
   Scenario scenario = two_hosts({.delay = 12ms});
   for (HostSpec& host : scenario.hosts) host.config.admission.address_entries = 64;
   scenario.flows.push_back({.kind = FlowKind::kRequests, .from = 1, .to = 0, .bytes = 72});
   scenario.flows.push_back({.kind = FlowKind::kRequests, .from = 1, .to = 0, .start = 548ms, .count = 2, .bytes = 56});
-  scenario.disturbances.push_back({.kind = DisturbanceKind::kRedial, .at = 333ms, .target = 1, .duration = 8ms});
+  scenario.faults.push_back({.kind = FaultKind::kReconnect, .at = 333ms, .target = 1, .duration = 8ms});
   scenario.attacks.push_back({.kind = AttackKind::kIntros, .start = 437ms, .interval = 357us, .count = 4});
-  expect_clean(Simulator(scenario).run(), "forged intros behind a second dial");
+  expect_clean(Simulator(scenario).run(), "forged intros behind a second attempt");
 }
 
 // A copy that overtakes the original makes the path look shorter than it is, and the rest of it like a queue.

@@ -1,6 +1,7 @@
-// What must always hold, judged apart from the system after every event. Each rule has a checker that sees only what is
-// observable from outside (the wire, the application's events) or through Endpoint::inspect(); Judge collects what they
-// find. Owned by Simulator. The tests break each rule once at its seam (Mutation) to prove that its checker can fail.
+// What must always hold, checked apart from the system after every event. Each rule has a checker that sees only what
+// is observable from outside (the wire, the application's events) or through Endpoint::inspect(); CheckLog collects
+// what they find. Owned by Simulator. The tests break each rule once at its seam (Mutation) to prove that its checker
+// can fail.
 #pragma once
 
 #include <array>
@@ -82,7 +83,7 @@ enum class Mutation : std::uint8_t {
 };
 [[nodiscard]] std::string_view mutation_name(Mutation mutation);
 
-class Judge {
+class CheckLog {
  public:
   void report(Rule rule, Instant at, std::string text) {
     ++counts_[static_cast<std::size_t>(rule)];

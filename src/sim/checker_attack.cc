@@ -31,9 +31,9 @@ constexpr std::uint64_t kPerLegitimateByte = 4;
 
 }  // namespace
 
-AttackChecker::AttackChecker(const Scenario& scenario, Judge& judge, Mutation mutation)
+AttackChecker::AttackChecker(const Scenario& scenario, CheckLog& check_log, Mutation mutation)
     : scenario_(&scenario),
-      judge_(&judge),
+      check_log_(&check_log),
       mutation_(mutation),
       gentle_(scenario.gentle()),
       hosts_(scenario.hosts.size()) {
@@ -51,9 +51,9 @@ void AttackChecker::on_sent(Instant now, std::uint32_t host, const SocketAddress
   exchange.sent += mutation_ == Mutation::kAmplify ? 4 * bytes : bytes;
   numbers_.unproven_sent += bytes;
   if (exchange.sent <= kMostAmplification * exchange.received) return;
-  judge_->report(Rule::kAmplification, now,
-                 fmt::format("host {} sent {} bytes to {}, which has proven nothing and sent {}", host, exchange.sent,
-                             remote.to_string(), exchange.received));
+  check_log_->report(Rule::kAmplification, now,
+                     fmt::format("host {} sent {} bytes to {}, which has proven nothing and sent {}", host,
+                                 exchange.sent, remote.to_string(), exchange.received));
 }
 
 void AttackChecker::on_received(std::uint32_t host, const SocketAddress& remote, std::uint64_t bytes, bool forged) {
@@ -74,36 +74,37 @@ void AttackChecker::on_unopened(Instant now, std::uint32_t host, std::uint32_t p
   while (!recent.empty() && recent.front() + kUnopenedWindow < now) recent.pop_front();
   for (std::uint64_t i = 0; i < datagrams && recent.size() <= 4 * kMostUnopened; ++i) recent.push_back(now);
   numbers_.most_unopened = std::max<std::uint64_t>(numbers_.most_unopened, recent.size());
-  if (recent.size() <= (scenario_->disturbances.empty() ? kMostUnopened : kMostUnopenedAfterTwoBeginnings)) return;
-  judge_->report(
+  if (recent.size() <= (scenario_->faults.empty() ? kMostUnopened : kMostUnopenedAfterTwoBeginnings)) return;
+  check_log_->report(
       Rule::kUnopened, now,
       fmt::format("host {} got {} datagrams of host {} within 30 s that it could not open", host, recent.size(), peer));
 }
 
-void AttackChecker::on_dialled(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection) {
-  // Whom the application dials it may send to.
+void AttackChecker::on_initiated(Instant now, std::uint32_t host, const SocketAddress& remote,
+                                 ConnectionId connection) {
+  // The application may send to whom it connects to.
   hosts_[host].exchanges[remote].proven = true;
-  hosts_[host].dialling.emplace(connection, now);
+  hosts_[host].connecting.emplace(connection, now);
 }
 
-void AttackChecker::on_refused_dial(Instant now, std::uint32_t host, std::string_view why) {
+void AttackChecker::on_refused_attempt(Instant now, std::uint32_t host, std::string_view why) {
   if (stopped_ || !gentle_) return;
   ++numbers_.connects;
-  judge_->report(Rule::kConnect, now, fmt::format("host {}: an attempt to connect was refused: {}", host, why));
+  check_log_->report(Rule::kConnect, now, fmt::format("host {}: an attempt to connect was refused: {}", host, why));
 }
 
 void AttackChecker::end_attempt(Instant now, std::uint32_t host, ConnectionId connection, bool good) {
-  const auto found = hosts_[host].dialling.find(connection);
-  if (found == hosts_[host].dialling.end()) return;
+  const auto found = hosts_[host].connecting.find(connection);
+  if (found == hosts_[host].connecting.end()) return;
   const Duration took = now - found->second;
-  hosts_[host].dialling.erase(found);
+  hosts_[host].connecting.erase(found);
   if (stopped_ || !gentle_) return;
   if (mutation_ == Mutation::kFailConnects) good = false;
   ++numbers_.connects;
   numbers_.connected += good ? 1 : 0;
   if (good) return;
-  judge_->report(Rule::kConnect, now,
-                 fmt::format("host {}: an attempt to connect failed after {:.3f} s", host, to_seconds(took)));
+  check_log_->report(Rule::kConnect, now,
+                     fmt::format("host {}: an attempt to connect failed after {:.3f} s", host, to_seconds(took)));
 }
 
 void AttackChecker::on_connected(Instant now, std::uint32_t host, const SocketAddress& remote,
@@ -115,14 +116,14 @@ void AttackChecker::on_connected(Instant now, std::uint32_t host, const SocketAd
 void AttackChecker::on_closed(Instant now, std::uint32_t host, ConnectionId connection, CloseReason reason) {
   // An attempt that another one of either side took the place of has not failed.
   if (reason == CloseReason::kReplaced || reason == CloseReason::kLocal) {
-    hosts_[host].dialling.erase(connection);
+    hosts_[host].connecting.erase(connection);
     return;
   }
   end_attempt(now, host, connection, false);
 }
 
 void AttackChecker::on_host_lost(std::uint32_t host) {
-  hosts_[host].dialling.clear();
+  hosts_[host].connecting.clear();
   hosts_[host].exchanges.clear();
   hosts_[host].unopened.clear();
 }
@@ -131,9 +132,9 @@ void AttackChecker::on_delivered(Instant now, std::uint32_t flow, Instant sent_a
   if (!gentle_ || stopped_) return;
   const Duration took = now - sent_at + (mutation_ == Mutation::kDelayMessages ? bounds_[flow] : Duration::zero());
   if (took <= bounds_[flow]) return;
-  judge_->report(Rule::kDelay, now,
-                 fmt::format("flow {}: a message took {:.3f} s, its path allows {:.3f}", flow, to_seconds(took),
-                             to_seconds(bounds_[flow])));
+  check_log_->report(Rule::kDelay, now,
+                     fmt::format("flow {}: a message took {:.3f} s, its path allows {:.3f}", flow, to_seconds(took),
+                                 to_seconds(bounds_[flow])));
 }
 
 void AttackChecker::on_memory(Instant now, std::uint32_t host, std::int64_t bytes, std::uint64_t hostile_streams) {
@@ -149,9 +150,9 @@ void AttackChecker::on_memory(Instant now, std::uint32_t host, std::int64_t byte
                                 kPerHostileByte * watched.hostile_bytes + kPerHostileStream * hostile_streams +
                                 kPerLegitimateByte * legitimate_bytes_;
   if (held <= allowed) return;
-  judge_->report(Rule::kFootprint, now,
-                 fmt::format("host {} holds {} bytes; strangers sent {} in {} datagrams, which allows {}", host, held,
-                             watched.hostile_bytes, watched.hostile_datagrams, allowed));
+  check_log_->report(Rule::kFootprint, now,
+                     fmt::format("host {} holds {} bytes; strangers sent {} in {} datagrams, which allows {}", host,
+                                 held, watched.hostile_bytes, watched.hostile_datagrams, allowed));
 }
 
 }  // namespace godwit::sim

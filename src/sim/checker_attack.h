@@ -28,7 +28,7 @@ struct AttackNumbers {
 
 class AttackChecker {
  public:
-  AttackChecker(const Scenario& scenario, Judge& judge, Mutation mutation);
+  AttackChecker(const Scenario& scenario, CheckLog& check_log, Mutation mutation);
 
   // --- The wire ---
   void on_sent(Instant now, std::uint32_t host, const SocketAddress& remote, std::uint64_t bytes);
@@ -38,8 +38,8 @@ class AttackChecker {
   void on_unopened(Instant now, std::uint32_t host, std::uint32_t peer, std::uint64_t datagrams);
 
   // --- Connections ---
-  void on_dialled(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection);
-  void on_refused_dial(Instant now, std::uint32_t host, std::string_view why);
+  void on_initiated(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection);
+  void on_refused_attempt(Instant now, std::uint32_t host, std::string_view why);
   void on_connected(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection);
   void on_closed(Instant now, std::uint32_t host, ConnectionId connection, CloseReason reason);
   void on_host_lost(std::uint32_t host);
@@ -61,7 +61,7 @@ class AttackChecker {
   };
   struct Watched {
     std::map<SocketAddress, Exchange> exchanges;
-    std::map<ConnectionId, Instant> dialling;
+    std::map<ConnectionId, Instant> connecting;
     std::map<std::uint32_t, std::deque<Instant>> unopened;  // by peer
     std::uint64_t hostile_bytes = 0;
     std::uint64_t hostile_datagrams = 0;
@@ -69,7 +69,7 @@ class AttackChecker {
   void end_attempt(Instant now, std::uint32_t host, ConnectionId connection, bool good);
 
   const Scenario* scenario_;
-  Judge* judge_;
+  CheckLog* check_log_;
   Mutation mutation_;
   bool gentle_;
   std::vector<Watched> hosts_;

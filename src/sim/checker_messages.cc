@@ -22,8 +22,8 @@ std::uint64_t MessageChecker::end_of(Instant now, std::uint32_t host, Connection
   Side& side = sides_[{host, connection}];
   const auto found = side.outgoing.find(id);
   if (found == side.outgoing.end()) {
-    judge_->report(Rule::kReported, now,
-                   fmt::format("host {} was told the end of message {} that is not open", host, id));
+    check_log_->report(Rule::kReported, now,
+                       fmt::format("host {} was told the end of message {} that is not open", host, id));
     return 0;
   }
   const std::uint64_t number = found->second;
@@ -40,7 +40,7 @@ std::uint64_t MessageChecker::on_confirmed(Instant now, std::uint32_t host, Conn
   // half-way: there the receiver's report is what tells (decisions 21).
   const bool excused = message.half_received || incarnation(message.to) != message.receiver_incarnation;
   if (message.delivered_incarnation == 0 && !excused) {
-    judge_->report(Rule::kReported, now, fmt::format("message {} was confirmed and has not arrived", number));
+    check_log_->report(Rule::kReported, now, fmt::format("message {} was confirmed and has not arrived", number));
   }
   return number;
 }
@@ -52,21 +52,22 @@ std::uint64_t MessageChecker::on_failed(Instant now, std::uint32_t host, Connect
   MessageRecord& message = record(number);
   message.state = MessageRecord::State::kFailed;
   if (message.delivered_incarnation != 0 && !may_have_arrived) {
-    judge_->report(Rule::kReported, now, fmt::format("message {} arrived and was reported as certainly lost", number));
+    check_log_->report(Rule::kReported, now,
+                       fmt::format("message {} arrived and was reported as certainly lost", number));
   }
   return number;
 }
 
 bool MessageChecker::known(Instant now, std::uint32_t host, const PayloadHeader& header) {
   if (header.message == 0 || header.message > records_.size()) {
-    judge_->report(Rule::kIntact, now, fmt::format("host {} got a message that was never sent", host));
+    check_log_->report(Rule::kIntact, now, fmt::format("host {} got a message that was never sent", host));
     return false;
   }
   const MessageRecord& message = record(header.message);
   if (message.to != host || message.size != header.size) {
-    judge_->report(Rule::kDeliveredOnce, now,
-                   fmt::format("message {} of {} bytes for host {} reached host {} as {} bytes", header.message,
-                               message.size, message.to, host, header.size));
+    check_log_->report(Rule::kDeliveredOnce, now,
+                       fmt::format("message {} of {} bytes for host {} reached host {} as {} bytes", header.message,
+                                   message.size, message.to, host, header.size));
     return false;
   }
   return true;
@@ -76,7 +77,7 @@ bool MessageChecker::deliver(Instant now, std::uint32_t host, std::uint64_t numb
   MessageRecord& message = record(number);
   const std::uint32_t mark = incarnation(host) + 1;
   if (message.delivered_incarnation == mark) {
-    judge_->report(Rule::kDeliveredOnce, now, fmt::format("message {} reached host {} twice", number, host));
+    check_log_->report(Rule::kDeliveredOnce, now, fmt::format("message {} reached host {} twice", number, host));
     return false;
   }
   message.delivered_incarnation = mark;
@@ -88,7 +89,7 @@ std::optional<std::uint64_t> MessageChecker::on_message(Instant now, std::uint32
   const auto header = PayloadRule::header(payload);
   if (!header || header->size != payload.size() || !known(now, host, *header) ||
       !rule_.matches(header->message, header->size, 0, payload)) {
-    judge_->report(Rule::kIntact, now, fmt::format("host {} got {} bytes that nobody sent", host, payload.size()));
+    check_log_->report(Rule::kIntact, now, fmt::format("host {} got {} bytes that nobody sent", host, payload.size()));
     return std::nullopt;
   }
   if (!deliver(now, host, header->message)) return std::nullopt;
@@ -103,8 +104,8 @@ std::optional<std::uint64_t> MessageChecker::on_chunk(Instant now, std::uint32_t
   if (begun) {
     const auto header = PayloadRule::header(chunk.bytes);
     if (!header || chunk.offset != 0 || !known(now, host, *header)) {
-      judge_->report(Rule::kIntact, now,
-                     fmt::format("host {}: stream {} does not begin with a message", host, chunk.stream_id));
+      check_log_->report(Rule::kIntact, now,
+                         fmt::format("host {}: stream {} does not begin with a message", host, chunk.stream_id));
       return std::nullopt;
     }
     stream = {.number = header->message, .next = 0, .total = chunk.total};
@@ -112,9 +113,9 @@ std::optional<std::uint64_t> MessageChecker::on_chunk(Instant now, std::uint32_t
   if (stream.number == 0) return std::nullopt;
   if (chunk.offset != stream.next || chunk.total != stream.total ||
       !rule_.matches(stream.number, record(stream.number).size, chunk.offset, chunk.bytes)) {
-    judge_->report(Rule::kIntact, now,
-                   fmt::format("host {}: stream {} is wrong at {} (expected {})", host, chunk.stream_id, chunk.offset,
-                               stream.next));
+    check_log_->report(Rule::kIntact, now,
+                       fmt::format("host {}: stream {} is wrong at {} (expected {})", host, chunk.stream_id,
+                                   chunk.offset, stream.next));
   }
   stream.next = chunk.offset + chunk.bytes.size();
   if (!chunk.finished()) return std::nullopt;
@@ -129,7 +130,8 @@ void MessageChecker::on_aborted(Instant now, std::uint32_t host, ConnectionId co
   Side& side = sides_[{host, connection}];
   side.inbound.erase(aborted.stream_id);
   if (aborted.received >= aborted.total) {
-    judge_->report(Rule::kHalfReceived, now, fmt::format("stream {} is complete and was cut off", aborted.stream_id));
+    check_log_->report(Rule::kHalfReceived, now,
+                       fmt::format("stream {} is complete and was cut off", aborted.stream_id));
   }
   for (MessageRecord& message : records_) {
     if (message.to == host && message.stream_id == aborted.stream_id && message.size == aborted.total) {
@@ -142,12 +144,13 @@ void MessageChecker::on_closed(Instant now, std::uint32_t host, ConnectionId con
   const auto found = sides_.find({host, connection});
   if (found == sides_.end()) return;
   if (!found->second.outgoing.empty()) {
-    judge_->report(
+    check_log_->report(
         Rule::kReported, now,
         fmt::format("host {}: {} messages went with a connection without a word", host, found->second.outgoing.size()));
   }
   for (const auto& [stream_id, stream] : found->second.inbound) {
-    judge_->report(Rule::kHalfReceived, now, fmt::format("host {}: stream {} vanished half received", host, stream_id));
+    check_log_->report(Rule::kHalfReceived, now,
+                       fmt::format("host {}: stream {} vanished half received", host, stream_id));
   }
   sides_.erase(found);
 }
@@ -167,10 +170,12 @@ std::vector<std::uint64_t> MessageChecker::on_host_lost(std::uint32_t host) {
 void MessageChecker::at_end(Instant now) {
   for (const auto& [key, side] : sides_) {
     for (const auto& [id, number] : side.outgoing) {
-      judge_->report(Rule::kReported, now, fmt::format("message {} of host {} was never reported", number, key.first));
+      check_log_->report(Rule::kReported, now,
+                         fmt::format("message {} of host {} was never reported", number, key.first));
     }
     for (const auto& [stream_id, stream] : side.inbound) {
-      judge_->report(Rule::kHalfReceived, now, fmt::format("host {}: stream {} was never ended", key.first, stream_id));
+      check_log_->report(Rule::kHalfReceived, now,
+                         fmt::format("host {}: stream {} was never ended", key.first, stream_id));
     }
   }
 }

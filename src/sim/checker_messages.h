@@ -34,7 +34,7 @@ struct MessageRecord {
 
 class MessageChecker {
  public:
-  MessageChecker(std::uint64_t seed, Judge& judge) : rule_(seed), judge_(&judge) {}
+  MessageChecker(std::uint64_t seed, CheckLog& check_log) : rule_(seed), check_log_(&check_log) {}
 
   // --- The sender's side ---
   // The number of a new message. What it holds is payload().body(number, size).
@@ -42,7 +42,7 @@ class MessageChecker {
   void on_refused(std::uint64_t number) { record(number).state = MessageRecord::State::kRefused; }
   void on_accepted(std::uint32_t host, ConnectionId connection, MessageId id, std::uint64_t number,
                    std::uint32_t stream_id);
-  // The number of the message that ended, 0 when it is unknown (which is judged).
+  // The number of the message that ended, 0 when it is unknown (which is checked).
   std::uint64_t on_confirmed(Instant now, std::uint32_t host, ConnectionId connection, MessageId id);
   std::uint64_t on_failed(Instant now, std::uint32_t host, ConnectionId connection, MessageId id,
                           bool may_have_arrived);
@@ -81,12 +81,12 @@ class MessageChecker {
   using Key = std::pair<std::uint32_t, ConnectionId>;
 
   [[nodiscard]] std::uint64_t end_of(Instant now, std::uint32_t host, ConnectionId connection, MessageId id);
-  // Judges that `number` may reach `host` now, complete.
+  // Checks that `number` may reach `host` now, complete.
   [[nodiscard]] bool deliver(Instant now, std::uint32_t host, std::uint64_t number);
   [[nodiscard]] bool known(Instant now, std::uint32_t host, const PayloadHeader& header);
 
   PayloadRule rule_;
-  Judge* judge_;
+  CheckLog* check_log_;
   std::vector<MessageRecord> records_;
   std::vector<std::uint32_t> incarnations_;
   std::map<Key, Side> sides_;

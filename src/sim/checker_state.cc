@@ -9,7 +9,7 @@
 namespace godwit::sim {
 namespace {
 
-// Acknowledgements ride on the first short message of a run, whatever the window and the pacer say: at most 64.
+// Acknowledgements ride on the first short message of a batch, whatever the window and the pacer say: at most 64.
 constexpr std::uint64_t kRiders = 64 * 4;
 // A ring longer than this is summed on every sixteenth turn only: the sum costs its length.
 constexpr std::uint32_t kShortRing = 256;
@@ -22,7 +22,7 @@ constexpr std::uint64_t kPage = 4096;
 
 }  // namespace
 
-// What PacerConfig promises: a run of one millisecond, one more against lateness, or ten datagrams.
+// What PacerConfig promises: a batch of one millisecond, one more against lateness, or ten datagrams.
 double PacerChecker::burst(Bandwidth rate) {
   const double millisecond = static_cast<double>(rate.bytes_per_second()) * 1e-3;
   return std::max(std::clamp(millisecond, 2400.0, 65536.0) + millisecond, 12000.0);
@@ -75,15 +75,15 @@ void StateChecker::on_data(Instant now, std::uint32_t host, const Endpoint& endp
   }
   const std::uint64_t sent = mutation_ == Mutation::kExceedPacer ? 30 * bytes : bytes;
   if (!watched.pacer.on_data(now, sent)) {
-    judge_->report(Rule::kPacer, now,
-                   fmt::format("host {} exceeded {} bytes/s", host, numbers.pacing_rate.bytes_per_second()));
+    check_log_->report(Rule::kPacer, now,
+                       fmt::format("host {} exceeded {} bytes/s", host, numbers.pacing_rate.bytes_per_second()));
   }
   if (retransmission) return;
   const std::uint64_t window = std::max(watched.window, numbers.window_bytes);
   watched.window = numbers.window_bytes;
   const std::uint64_t extra = mutation_ == Mutation::kExceedWindow ? window : 0;
   if (recovery.bytes_in_flight() + extra > window + kRiders) {
-    judge_->report(
+    check_log_->report(
         Rule::kWindow, now,
         fmt::format("host {} has {} bytes in flight, window {}", host, recovery.bytes_in_flight() + extra, window));
   }
@@ -101,15 +101,15 @@ void StateChecker::on_closed(std::uint32_t host, ConnectionId connection, CloseR
   if (told.open.erase(connection) > 0) told.closed.add(reason);
 }
 
-void StateChecker::on_handed_out(Instant now, std::uint32_t host, const std::optional<DatagramBatch>& run,
+void StateChecker::on_handed_out(Instant now, std::uint32_t host, const std::optional<DatagramBatch>& batch,
                                  std::uint64_t traced_datagrams, std::uint64_t traced_bytes) {
-  const std::uint64_t datagrams = run ? run->segment_count() : 0;
-  const std::uint64_t bytes = run ? run->bytes.size() : 0;
+  const std::uint64_t datagrams = batch ? batch->segment_count() : 0;
+  const std::uint64_t bytes = batch ? batch->bytes.size() : 0;
   if (mutation_ == Mutation::kMiscountTrace) ++traced_bytes;
   if (datagrams == traced_datagrams && bytes == traced_bytes) return;
-  judge_->report(Rule::kCounted, now,
-                 fmt::format("host {} hands out {} datagrams of {} bytes, its trace says {} of {}", host, datagrams,
-                             bytes, traced_datagrams, traced_bytes));
+  check_log_->report(Rule::kCounted, now,
+                     fmt::format("host {} hands out {} datagrams of {} bytes, its trace says {} of {}", host, datagrams,
+                                 bytes, traced_datagrams, traced_bytes));
 }
 
 void StateChecker::check_counters(Instant now, std::uint32_t host, const Endpoint& endpoint) {
@@ -117,7 +117,7 @@ void StateChecker::check_counters(Instant now, std::uint32_t host, const Endpoin
   const Told& told = told_[host];
   const std::uint64_t opened = told.opened + (mutation_ == Mutation::kMiscountConnections ? 1 : 0);
   if (counts.connections_opened != opened || opened - counts.connections_closed.total() != told.open.size()) {
-    judge_->report(
+    check_log_->report(
         Rule::kCounted, now,
         fmt::format("host {} counts {} connections opened and {} closed; its application was told of {}, and "
                     "{} are open",
@@ -126,7 +126,7 @@ void StateChecker::check_counters(Instant now, std::uint32_t host, const Endpoin
   for (std::size_t i = 0; i < static_cast<std::size_t>(CloseReason::kCount); ++i) {
     const auto reason = static_cast<CloseReason>(i);
     if (counts.connections_closed.of(reason) == told.closed.of(reason)) continue;
-    judge_->report(
+    check_log_->report(
         Rule::kCounted, now,
         fmt::format("host {} counts {} connections with the end '{}', its application {}", host,
                     counts.connections_closed.of(reason), close_reason_name(reason), told.closed.of(reason)));
@@ -134,10 +134,11 @@ void StateChecker::check_counters(Instant now, std::uint32_t host, const Endpoin
   const std::size_t pending = endpoint.pending_handshakes() + (mutation_ == Mutation::kMiscountHandshakes ? 1 : 0);
   if (counts.handshakes_started !=
       counts.handshakes_succeeded + counts.handshakes_failed + counts.handshakes_given_up + pending) {
-    judge_->report(Rule::kCounted, now,
-                   fmt::format("host {} counts {} handshakes started, {} succeeded, {} failed, {} given up; {} pending",
-                               host, counts.handshakes_started, counts.handshakes_succeeded, counts.handshakes_failed,
-                               counts.handshakes_given_up, pending));
+    check_log_->report(
+        Rule::kCounted, now,
+        fmt::format("host {} counts {} handshakes started, {} succeeded, {} failed, {} given up; {} pending", host,
+                    counts.handshakes_started, counts.handshakes_succeeded, counts.handshakes_failed,
+                    counts.handshakes_given_up, pending));
   }
 }
 
@@ -163,14 +164,14 @@ void StateChecker::check_ring(Instant now, std::uint32_t host, ConnectionId id, 
     ++packets;
   }
   if (bytes != sent.bytes_in_flight() || packets != sent.packets_in_flight()) {
-    judge_->report(Rule::kInFlight, now,
-                   fmt::format("host {}: {} bytes in {} packets in flight, the ring holds {} in {}", host,
-                               sent.bytes_in_flight(), sent.packets_in_flight(), bytes, packets));
+    check_log_->report(Rule::kInFlight, now,
+                       fmt::format("host {}: {} bytes in {} packets in flight, the ring holds {} in {}", host,
+                                   sent.bytes_in_flight(), sent.packets_in_flight(), bytes, packets));
   }
   const RecoveryStatistics& counts = recovery->statistics();
   const std::uint64_t settled = counts.packets_acked + counts.packets_abandoned + counts.packets_forgotten;
   if (counts.packets_sent != settled + packets + waiting) {
-    judge_->report(
+    check_log_->report(
         Rule::kCounted, now,
         fmt::format("host {}: {} packets sent, {} acknowledged, {} abandoned, {} forgotten, {} in flight, {} "
                     "to be sent again",
@@ -185,28 +186,29 @@ void StateChecker::check_memory(Instant now, std::uint32_t host, const Connectio
   const std::uint64_t held = streams->held_bytes() << (mutation_ == Mutation::kHoldMemory ? 10 : 0);
   const std::uint64_t received = connection.bytes_received();
   if (held > kHeldPerByte * received + kPage * (streams->open_streams() + 1)) {
-    judge_->report(Rule::kMemory, now,
-                   fmt::format("host {} holds {} bytes in {} inbound streams of a peer that has sent {}", host, held,
-                               streams->open_streams(), received));
+    check_log_->report(Rule::kMemory, now,
+                       fmt::format("host {} holds {} bytes in {} inbound streams of a peer that has sent {}", host,
+                                   held, streams->open_streams(), received));
   }
 }
 
 void StateChecker::on_close_reason(Instant now, std::uint32_t host, CloseReason reason) {
   if (reason != CloseReason::kProtocolViolation && reason != CloseReason::kMemory) return;
-  judge_->report(Rule::kAccused, now, fmt::format("host {} closed: {}", host, close_reason_name(reason)));
+  check_log_->report(Rule::kAccused, now, fmt::format("host {} closed: {}", host, close_reason_name(reason)));
 }
 
 void StateChecker::after_turn(Instant now, std::uint32_t host, const Endpoint& endpoint, bool worked, bool shared) {
   const auto next = endpoint.next_timeout();
-  const Instant floor = mutation_ == Mutation::kPastTimer ? now + 1h : now;
-  if (next && *next <= floor) {
-    judge_->report(Rule::kTimer, now,
-                   fmt::format("host {}: the next timer is {} ns in the past", host, (now - *next).count()));
+  const Instant earliest = mutation_ == Mutation::kPastTimer ? now + 1h : now;
+  if (next && *next <= earliest) {
+    check_log_->report(Rule::kTimer, now,
+                       fmt::format("host {}: the next timer is {} ns in the past", host, (now - *next).count()));
   }
   Idle& idle = idle_[host];
   if (worked || now - idle.since > 1ms) idle = {.since = now};
   if (++idle.turns == kMostIdleTurns) {
-    judge_->report(Rule::kTimer, now, fmt::format("host {} spins: {} wake-ups within a millisecond", host, idle.turns));
+    check_log_->report(Rule::kTimer, now,
+                       fmt::format("host {} spins: {} wake-ups within a millisecond", host, idle.turns));
   }
   check_counters(now, host, endpoint);
   for (const ConnectionId id : endpoint.connections()) {
@@ -222,19 +224,21 @@ void StateChecker::check_link(Instant now, std::uint32_t index, const Link& link
   const LinkStatistics& numbers = link.statistics();
   const std::uint64_t in = numbers.packets_in + numbers.duplicated;
   const std::uint64_t out = numbers.packets_out + numbers.dropped() + link.queued_packets() + link.on_the_way();
-  if (in != out) judge_->report(Rule::kConserved, now, fmt::format("link {}: {} packets in, {} out", index, in, out));
+  if (in != out)
+    check_log_->report(Rule::kConserved, now, fmt::format("link {}: {} packets in, {} out", index, in, out));
   if (!link.spec().rate.is_unlimited() && link.queued_bytes() > link.queue_bound()) {
-    judge_->report(Rule::kQueueBound, now,
-                   fmt::format("link {}: {} bytes queued, bound {}", index, link.queued_bytes(), link.queue_bound()));
+    check_log_->report(
+        Rule::kQueueBound, now,
+        fmt::format("link {}: {} bytes queued, bound {}", index, link.queued_bytes(), link.queue_bound()));
   }
 }
 
 void StateChecker::at_end(Instant now, std::uint32_t host, const Endpoint& endpoint) {
   const std::size_t left = endpoint.connection_count() + (mutation_ == Mutation::kRetainConnection ? 1 : 0);
   if (left > 0)
-    judge_->report(Rule::kRetained, now, fmt::format("host {} keeps {} connections after the end", host, left));
+    check_log_->report(Rule::kRetained, now, fmt::format("host {} keeps {} connections after the end", host, left));
   if (endpoint.next_timeout())
-    judge_->report(Rule::kRetained, now, fmt::format("host {} keeps a timer after the end", host));
+    check_log_->report(Rule::kRetained, now, fmt::format("host {} keeps a timer after the end", host));
 }
 
 }  // namespace godwit::sim

@@ -14,7 +14,7 @@
 namespace godwit::sim {
 
 // Over any window, granted bytes stay below rate × window + burst: a token bucket of its own for one connection.
-// Judged on data alone; probes are exempt (they go whatever the pacer says), and so is what never waits
+// Checked on data alone; probes are exempt (they go whatever the pacer says), and so is what never waits
 // (acknowledgements, pings, handshakes).
 class PacerChecker {
  public:
@@ -35,7 +35,7 @@ class PacerChecker {
 
 class StateChecker {
  public:
-  explicit StateChecker(Judge& judge, Mutation mutation) : judge_(&judge), mutation_(mutation) {}
+  explicit StateChecker(CheckLog& check_log, Mutation mutation) : check_log_(&check_log), mutation_(mutation) {}
 
   // After everything that a host did in one event has been drained. `now` is the host's own clock.
   // `shared`: the endpoint's connections share a budget, so that their rates change without an event.
@@ -47,7 +47,7 @@ class StateChecker {
   // What the application of a host was told.
   void on_connected(std::uint32_t host, ConnectionId connection);
   void on_closed(std::uint32_t host, ConnectionId connection, CloseReason reason);
-  void on_handed_out(Instant now, std::uint32_t host, const std::optional<DatagramBatch>& run,
+  void on_handed_out(Instant now, std::uint32_t host, const std::optional<DatagramBatch>& batch,
                      std::uint64_t traced_datagrams, std::uint64_t traced_bytes);
   // Every peer of a scenario is honest.
   void on_close_reason(Instant now, std::uint32_t host, CloseReason reason);
@@ -73,7 +73,7 @@ class StateChecker {
   void check_ring(Instant now, std::uint32_t host, ConnectionId id, const Connection& connection);
   void check_memory(Instant now, std::uint32_t host, const Connection& connection);
 
-  Judge* judge_;
+  CheckLog* check_log_;
   Mutation mutation_;
   std::map<Key, Watched> pacers_;
   struct Idle {

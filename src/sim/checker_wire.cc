@@ -16,14 +16,14 @@ std::size_t WireChecker::largest_datagram(const Config& config) {
 
 void WireChecker::on_datagram(Instant now, std::uint32_t host, ByteView datagram, std::size_t largest) {
   if (datagram.empty() || datagram.size() > largest) {
-    return judge_->report(Rule::kDatagram, now, fmt::format("host {} sent {} bytes", host, datagram.size()));
+    return check_log_->report(Rule::kDatagram, now, fmt::format("host {} sent {} bytes", host, datagram.size()));
   }
   if (datagram[0] == wire::kTypeSymmetric && datagram.size() >= wire::kDatagramOverhead) {
     return check_nonce(now, host, datagram);
   }
   if (datagram[0] != wire::kTypeIntro || datagram.size() < wire::kIntroOverhead) {
-    judge_->report(Rule::kDatagram, now,
-                   fmt::format("host {} sent {} bytes of type {:02x}", host, datagram.size(), datagram[0]));
+    check_log_->report(Rule::kDatagram, now,
+                       fmt::format("host {} sent {} bytes of type {:02x}", host, datagram.size(), datagram[0]));
   }
 }
 
@@ -37,8 +37,8 @@ void WireChecker::check_nonce(Instant now, std::uint32_t host, ByteView datagram
     slot = {.nonce = nonce, .tag = tag};
     if (++used_ * 2 > slots_.size()) grow();
   } else if (slot.tag != tag) {
-    judge_->report(Rule::kNonce, now,
-                   fmt::format("host {} used nonce {} twice", host, to_hex(datagram.subspan(1, 12))));
+    check_log_->report(Rule::kNonce, now,
+                       fmt::format("host {} used nonce {} twice", host, to_hex(datagram.subspan(1, 12))));
   }
 }
 

@@ -15,7 +15,7 @@ namespace godwit::sim {
 
 class WireChecker {
  public:
-  explicit WireChecker(Judge& judge) : judge_(&judge), slots_(256) {}
+  explicit WireChecker(CheckLog& check_log) : check_log_(&check_log), slots_(256) {}
 
   // `largest`: bytes of what this host may send.
   void on_datagram(Instant now, std::uint32_t host, ByteView datagram, std::size_t largest);
@@ -33,7 +33,7 @@ class WireChecker {
   [[nodiscard]] Slot& slot_of(std::uint64_t nonce);
   void grow();
 
-  Judge* judge_;
+  CheckLog* check_log_;
   std::vector<Slot> slots_;  // open addressing, a power of two
   std::uint64_t used_ = 0;
 };

@@ -12,13 +12,13 @@
 namespace godwit::sim {
 
 enum class EventKind : std::uint8_t {
-  kDequeue,      // target: link; its transmitter is free again
-  kArrival,      // target: link; packet: leaves the link's far end
-  kHostWake,     // target: host; a timer may be due
-  kInbox,        // target: host; reads what has arrived
-  kFlow,         // target: flow; sends its next message
-  kDisturbance,  // target: index into Scenario::disturbances
-  kDisturbanceEnd,
+  kDequeue,   // target: link; its transmitter is free again
+  kArrival,   // target: link; packet: leaves the link's far end
+  kHostWake,  // target: host; a timer may be due
+  kInbox,     // target: host; reads what has arrived
+  kFlow,      // target: flow; sends its next message
+  kFault,     // target: index into Scenario::faults
+  kFaultEnd,
   kCompetitor,  // target: competitor; packet: 0 start, 1 retransmission time-out
   kAttack,      // target: index into Scenario::attacks; its next step
   kForged,      // target: host; packet: what the attacker delivers past the links

@@ -10,13 +10,13 @@
 namespace godwit::sim {
 namespace {
 
-// A dial that has failed is repeated after this long.
-constexpr Duration kRedialAfter = 1s;
-// More runs than this in one turn are a loop without end.
-constexpr std::size_t kMostRunsPerTurn = 20'000;
+// An attempt that has failed is repeated after this long.
+constexpr Duration kReconnectAfter = 1s;
+// More batches than this in one turn are a loop without end.
+constexpr std::size_t kMostBatchesPerTurn = 20'000;
 // More rounds of timers at one instant are a spin.
 constexpr std::size_t kMostRoundsPerTurn = 8;
-constexpr std::size_t kMostRunBytes = 64 * 1024;
+constexpr std::size_t kMostBatchBytes = 64 * 1024;
 
 }  // namespace
 
@@ -87,29 +87,29 @@ void Host::leave(Instant now) {
   close_all(now);
 }
 
-void Host::redial(Instant now) {
+void Host::reconnect(Instant now) {
   if (!endpoint_) return;
   for (std::uint32_t peer = 0; peer < peers_.size(); ++peer) {
     if (peers_[peer].connection == 0 || simulator_.scenario().hosts[peer].nat) continue;
-    const auto dialled = dial(now, peer);
+    const auto started = initiate(now, peer);
     drain_events(now);
-    if (dialled) peers_[peer].connection = *dialled;
+    if (started) peers_[peer].connection = *started;
   }
   turn(now);
 }
 
-std::optional<ConnectionId> Host::dial(Instant now, std::uint32_t peer) {
+std::optional<ConnectionId> Host::initiate(Instant now, std::uint32_t peer) {
   const SocketAddress remote = simulator_.outside_address(peer);
-  const auto dialled = [&] {
+  const auto started = [&] {
     const MemoryMeter meter(memory_);
     return endpoint_->connect(local(now), remote, simulator_.host(peer).public_key());
   }();
-  if (!dialled) {
-    simulator_.on_refused_dial(now, index_, dialled.error().message);
+  if (!started) {
+    simulator_.on_refused_attempt(now, index_, started.error().message);
     return std::nullopt;
   }
-  simulator_.on_dialled(now, index_, remote, *dialled);
-  return *dialled;
+  simulator_.on_initiated(now, index_, remote, *started);
+  return *started;
 }
 
 // --- Network and time ---
@@ -140,7 +140,7 @@ void Host::on_datagram(Instant now, std::uint32_t packet) {
   simulator_.schedule(now + spec_->receive_interval, EventKind::kInbox, index_);
 }
 
-// Datagrams of one peer and one size travel as one run, as a kernel's receive offload hands them over.
+// Datagrams of one peer and one size travel as one batch, as a kernel's receive offload hands them over.
 void Host::read_inbox(Instant now) {
   inbox_scheduled_ = false;
   if (!endpoint_ || stalled_) return;
@@ -157,7 +157,7 @@ void Host::read_inbox(Instant now) {
     arena_.clear();
     while (at < arrived.size() && endpoint_) {
       Packet& next = simulator_.packet(arrived[at]);
-      if (next.source != remote || next.size > segment || arena_.size() + next.size > kMostRunBytes) break;
+      if (next.source != remote || next.size > segment || arena_.size() + next.size > kMostBatchBytes) break;
       if (local_of(next) != local) break;
       forged += next.forged ? 1 : 0;
       arena_.insert(arena_.end(), next.bytes.begin(), next.bytes.begin() + next.size);
@@ -170,15 +170,15 @@ void Host::read_inbox(Instant now) {
   turn(now);
 }
 
-void Host::receive(Instant now, const DatagramBatch& run, std::size_t forged, Instant sent_at) {
+void Host::receive(Instant now, const DatagramBatch& batch, std::size_t forged, Instant sent_at) {
   worked_ = true;
-  statistics_.datagrams_read += run.segment_count();
-  const auto peer = simulator_.public_host_at(run.remote);
+  statistics_.datagrams_read += batch.segment_count();
+  const auto peer = simulator_.public_host_at(batch.remote);
   const bool established = peer && has_session_with(*peer);
   const std::uint64_t unopened = unopened_ + forged;
   {
     const MemoryMeter meter(memory_);
-    endpoint_->receive(local(now), run);
+    endpoint_->receive(local(now), batch);
   }
   if (established && unopened_ > unopened && simulator_.host(*peer).had_session_with(index_, sent_at))
     simulator_.on_unopened(now, index_, *peer, unopened_ - unopened);
@@ -236,20 +236,20 @@ void Host::arm(Instant now) {
 
 void Host::flush(Instant now) {
   drain_events(now);
-  for (std::size_t runs = 0;; ++runs) {
+  for (std::size_t batches = 0;; ++batches) {
     buffer_.reset();
     sent_data_.clear();
     traced_datagrams_ = traced_bytes_ = 0;
-    const auto run = [&] {
+    const auto batch = [&] {
       const MemoryMeter meter(memory_);
       return endpoint_->poll_transmit(local(now), buffer_);
     }();
-    simulator_.on_handed_out(index_, run, traced_datagrams_, traced_bytes_);
-    if (run) {
+    simulator_.on_handed_out(index_, batch, traced_datagrams_, traced_bytes_);
+    if (batch) {
       worked_ = true;
-      ++statistics_.runs_sent;
-      statistics_.datagrams_sent += run->segment_count();
-      statistics_.bytes_sent += run->bytes.size();
+      ++statistics_.batches_sent;
+      statistics_.datagrams_sent += batch->segment_count();
+      statistics_.bytes_sent += batch->bytes.size();
       std::uint64_t fresh = 0;
       ConnectionId owner = 0;
       for (const SentData& data : sent_data_) {
@@ -261,15 +261,15 @@ void Host::flush(Instant now) {
         }
       }
       if (fresh > 0) simulator_.on_data(local(now), index_, owner, fresh, false);
-      for (std::size_t i = 0; i < run->segment_count(); ++i) {
-        const bool nowhere = run->local.is_specified() && run->local != address_;
-        simulator_.transmit(now, index_, run->remote, run->segment(i), nowhere);
+      for (std::size_t i = 0; i < batch->segment_count(); ++i) {
+        const bool nowhere = batch->local.is_specified() && batch->local != address_;
+        simulator_.transmit(now, index_, batch->remote, batch->segment(i), nowhere);
       }
     }
     drain_events(now);
-    if (!run) return;
-    if (runs > kMostRunsPerTurn) {
-      return simulator_.judge().report(Rule::kTimer, now, "a host transmits without end");
+    if (!batch) return;
+    if (batches > kMostBatchesPerTurn) {
+      return simulator_.check_log().report(Rule::kTimer, now, "a host transmits without end");
     }
   }
 }
@@ -355,7 +355,7 @@ void Host::handle(Instant now, EndpointEvent& event) {
     ++statistics_.connected;
     simulator_.on_connected(now, index_, connected->remote, id);
     const auto peer = simulator_.public_host_at(connected->remote);
-    if (peer) peers_[*peer] = {.connection = id, .redial_at = peers_[*peer].redial_at, .connected_at = now};
+    if (peer) peers_[*peer] = {.connection = id, .reconnect_at = peers_[*peer].reconnect_at, .connected_at = now};
     if (leaving_) endpoint_->close(clock, id, "the scenario has ended");
   } else if (const auto* closed = std::get_if<Closed>(&event.event)) {
     simulator_.state().on_close_reason(
@@ -373,7 +373,7 @@ void Host::handle_end(Instant now, ConnectionId connection, CloseReason reason) 
   drop_replies(now, connection);
   for (std::uint32_t peer = 0; peer < peers_.size(); ++peer) {
     if (peers_[peer].connection != connection) continue;
-    peers_[peer] = {.connection = 0, .redial_at = now + kRedialAfter, .connected_at = {}};
+    peers_[peer] = {.connection = 0, .reconnect_at = now + kReconnectAfter, .connected_at = {}};
     simulator_.on_disconnected(now, index_, peer);
   }
 }
@@ -430,10 +430,10 @@ Host::SendOutcome Host::send(Instant now, std::uint64_t number) {
   const std::uint32_t to = simulator_.messages().record(number).to;
   Peer& peer = peers_[to];
   if (peer.connection == 0) {
-    if (now < peer.redial_at) return SendOutcome::kNoConnection;
-    const auto dialled = dial(now, to);
-    if (!dialled) return SendOutcome::kNoConnection;
-    peer.connection = *dialled;
+    if (now < peer.reconnect_at) return SendOutcome::kNoConnection;
+    const auto started = initiate(now, to);
+    if (!started) return SendOutcome::kNoConnection;
+    peer.connection = *started;
   }
   return post(now, peer.connection, number);
 }

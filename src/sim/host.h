@@ -22,7 +22,7 @@ class Simulator;
 
 struct HostStatistics {
   std::uint64_t wakes = 0;
-  std::uint64_t runs_sent = 0;
+  std::uint64_t batches_sent = 0;
   std::uint64_t datagrams_sent = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t datagrams_read = 0;
@@ -51,7 +51,7 @@ class Host final : private trace::Sink {
   void close_all(Instant now);
   // Closes everything, and whatever the handshakes under way still lead to.
   void leave(Instant now);
-  void redial(Instant now);
+  void reconnect(Instant now);
 
   // --- Network and time, called by the simulator ---
   void on_datagram(Instant now, std::uint32_t packet);
@@ -85,7 +85,7 @@ class Host final : private trace::Sink {
  private:
   struct Peer {
     ConnectionId connection = 0;
-    Instant redial_at{};
+    Instant reconnect_at{};
     Instant connected_at{};
   };
   [[nodiscard]] bool has_session_with(std::uint32_t peer) const;
@@ -107,10 +107,10 @@ class Host final : private trace::Sink {
   // Of one connection, or all.
   void drop_replies(Instant now, std::optional<ConnectionId> connection);
   void flush(Instant now);
-  // `forged`: datagrams of the run that the attacker made.
-  void receive(Instant now, const DatagramBatch& run, std::size_t forged, Instant sent_at);
+  // `forged`: datagrams of the batch that the attacker made.
+  void receive(Instant now, const DatagramBatch& batch, std::size_t forged, Instant sent_at);
   [[nodiscard]] SocketAddress local_of(const Packet& packet) const;
-  [[nodiscard]] std::optional<ConnectionId> dial(Instant now, std::uint32_t peer);
+  [[nodiscard]] std::optional<ConnectionId> initiate(Instant now, std::uint32_t peer);
   // Whether an event belongs to a connection of the attacker; then nothing more is to be done with it.
   [[nodiscard]] bool handle_hostile(Instant now, const EndpointEvent& event);
   void handle_end(Instant now, ConnectionId connection, CloseReason reason);
@@ -138,9 +138,9 @@ class Host final : private trace::Sink {
   std::vector<std::uint32_t> inbox_;
   std::uint64_t inbox_bytes_ = 0;
   bool inbox_scheduled_ = false;
-  std::vector<std::uint8_t> arena_;  // a run that arrived in pieces
+  std::vector<std::uint8_t> arena_;  // a batch that arrived in pieces
   std::vector<SentData> sent_data_;
-  std::uint64_t traced_datagrams_ = 0;  // of the present run, as its trace says
+  std::uint64_t traced_datagrams_ = 0;  // of the present batch, as its trace says
   std::uint64_t traced_bytes_ = 0;
   std::set<ConnectionId> hostile_;  // connections with the attacker
   std::int64_t memory_ = 0;         // that the endpoint allocated since its start

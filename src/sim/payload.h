@@ -1,4 +1,4 @@
-// What simulated applications say: bytes that follow from (seed, message number) alone, so that a receiver can judge
+// What simulated applications say: bytes that follow from (seed, message number) alone, so that a receiver can check
 // every byte without being told. The first 16 bytes name the message and its size, the rest is a window of one fixed
 // random pattern.
 #pragma once

@@ -84,15 +84,15 @@ std::optional<std::string> size_problem(const Scenario& scenario) {
 
 }  // namespace
 
-std::string_view disturbance_name(DisturbanceKind kind) {
+std::string_view fault_name(FaultKind kind) {
   switch (kind) {
-    case DisturbanceKind::kRestart: return "restart";
-    case DisturbanceKind::kRestartNewKeys: return "restart-new-keys";
-    case DisturbanceKind::kStall: return "stall";
-    case DisturbanceKind::kClockJump: return "clock-jump";
-    case DisturbanceKind::kRebindNat: return "rebind-nat";
-    case DisturbanceKind::kClose: return "close";
-    case DisturbanceKind::kRedial: return "redial";
+    case FaultKind::kRestart: return "restart";
+    case FaultKind::kRestartNewKeys: return "restart-new-keys";
+    case FaultKind::kStall: return "stall";
+    case FaultKind::kClockJump: return "clock-jump";
+    case FaultKind::kRebindNat: return "rebind-nat";
+    case FaultKind::kClose: return "close";
+    case FaultKind::kReconnect: return "reconnect";
   }
   return "none";
 }
@@ -140,14 +140,14 @@ void Scenario::resolve() {
 }
 
 bool Scenario::gentle() const {
-  for (const Disturbance& disturbance : disturbances) {
-    if (disturbance.kind != DisturbanceKind::kStall || disturbance.duration > 5s) return false;
+  for (const Fault& fault : faults) {
+    if (fault.kind != FaultKind::kStall || fault.duration > 5s) return false;
   }
   // Three keep-alives in a row may be lost before a mapping goes.
   for (const NatSpec& nat : nats) {
     if (nat.expiry < 60s) return false;
   }
-  // A dial beside a handshake of the same peer replaces it, and what it had queued.
+  // An attempt beside a handshake of the same peer replaces it, and what it had queued.
   for (const FlowSpec& flow : flows) {
     const auto opposite = [&](const FlowSpec& other) { return other.from == flow.to && other.to == flow.from; };
     if (std::any_of(flows.begin(), flows.end(), opposite)) return false;
@@ -178,9 +178,9 @@ Duration Scenario::bound() const {
   // In seconds: what hostile numbers add up to is beyond Duration, and from_seconds() saturates.
   // Handshakes under loss repeat every 250 ms, an ignored intro costs 5 s (wire spec 4.3).
   double total = 30;
-  for (const Disturbance& disturbance : disturbances) {
-    total = std::max(total, to_seconds(disturbance.at + disturbance.duration) + 30);
-    total += to_seconds(disturbance.duration) + 5;
+  for (const Fault& fault : faults) {
+    total = std::max(total, to_seconds(fault.at + fault.duration) + 30);
+    total += to_seconds(fault.duration) + 5;
   }
   for (const LinkSpec& link : links) {
     for (const Span& blackout : link.blackouts)
@@ -247,7 +247,7 @@ Duration Scenario::message_bound(std::uint32_t flow) const {
   // What was lost waits for a time-out, an intro whose answer was lost for as long as handshakes are remembered.
   if (loss > 0) total += 12 + 8 * trip;
   for (const LinkSpec& link : links) total += 2 * interruption(link) + size_changes(link);
-  for (const Disturbance& disturbance : disturbances) total += 2 * to_seconds(disturbance.duration);
+  for (const Fault& fault : faults) total += 2 * to_seconds(fault.duration);
   // Whoever holds datagrams back makes time-outs of them, one behind the other.
   for (const AttackSpec& attack : attacks) {
     if (attack.kind == AttackKind::kDelay) total += 4 + 8 * to_seconds(attack.delay);
@@ -286,9 +286,9 @@ std::optional<std::string> Scenario::problem() const {
     if (flow.bytes < kSmallestPayload || flow.reply_bytes < kSmallestPayload) return "a message has at least 16 bytes";
     if (flow.kind == FlowKind::kMessages && flow.interval <= Duration::zero()) return "messages need an interval";
   }
-  for (const Disturbance& disturbance : disturbances) {
-    const std::size_t most = disturbance.kind == DisturbanceKind::kRebindNat ? nats.size() : hosts.size();
-    if (disturbance.target >= most) return "a disturbance's target is not there";
+  for (const Fault& fault : faults) {
+    const std::size_t most = fault.kind == FaultKind::kRebindNat ? nats.size() : hosts.size();
+    if (fault.target >= most) return "a fault's target is not there";
   }
   for (const AttackSpec& attack : attacks) {
     if (attack.victim >= hosts.size() || attack.peer >= hosts.size() || attack.victim == attack.peer)

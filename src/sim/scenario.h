@@ -1,4 +1,4 @@
-// A scenario as data: links, NAT boxes, hosts, what their applications send, competing flows and disturbances. Together
+// A scenario as data: links, NAT boxes, hosts, what their applications send, competing flows and faults. Together
 // with its seed it determines a run completely. Made by hand, by TOML (scenario_toml.h) or by a seed
 // (scenario_random.h); executed by Simulator.
 #pragma once
@@ -56,23 +56,23 @@ struct CompetitorSpec {
   Duration stop = Duration::max();
 };
 
-enum class DisturbanceKind : std::uint8_t {
+enum class FaultKind : std::uint8_t {
   kRestart,  // the process ends without a word and starts again `duration` later with the same keys
   kRestartNewKeys,
   kStall,      // the process does nothing for `duration`
   kClockJump,  // the machine slept: its clock is `duration` later, its timers fire
   kRebindNat,  // target: the NAT box
   kClose,      // the application closes every connection
-  kRedial,     // the application dials a peer it is connected to
+  kReconnect,  // the application connects to a peer that it is connected to
 };
-[[nodiscard]] std::string_view disturbance_name(DisturbanceKind kind);
+[[nodiscard]] std::string_view fault_name(FaultKind kind);
 
-struct Disturbance {
-  DisturbanceKind kind = DisturbanceKind::kStall;
+struct Fault {
+  FaultKind kind = FaultKind::kStall;
   Duration at{};
   std::uint32_t target = 0;  // host or NAT box
   Duration duration{};
-  friend bool operator==(const Disturbance&, const Disturbance&) = default;
+  friend bool operator==(const Fault&, const Fault&) = default;
 };
 
 struct Scenario {
@@ -83,7 +83,7 @@ struct Scenario {
   std::vector<HostSpec> hosts;
   std::vector<FlowSpec> flows;
   std::vector<CompetitorSpec> competitors;
-  std::vector<Disturbance> disturbances;
+  std::vector<Fault> faults;
   std::vector<AttackSpec> attacks;
   // Ends the run although flows are unfinished; absent: they must finish within the bound derived from the path.
   std::optional<Duration> duration;

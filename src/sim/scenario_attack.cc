@@ -116,12 +116,11 @@ Scenario random_attack(std::uint64_t seed) {
     scenario.attacks.push_back(random_attack_spec(dice, scenario, length));
   }
   if (dice.chance(0.12)) {
-    constexpr std::array kKinds = {DisturbanceKind::kRestart, DisturbanceKind::kRestartNewKeys,
-                                   DisturbanceKind::kRedial};
-    scenario.disturbances.push_back({.kind = dice.one_of(kKinds),
-                                     .at = dice.moment(length),
-                                     .target = static_cast<std::uint32_t>(dice.number(0, hosts - 1)),
-                                     .duration = dice.time(1ms, 2s)});
+    constexpr std::array kKinds = {FaultKind::kRestart, FaultKind::kRestartNewKeys, FaultKind::kReconnect};
+    scenario.faults.push_back({.kind = dice.one_of(kKinds),
+                               .at = dice.moment(length),
+                               .target = static_cast<std::uint32_t>(dice.number(0, hosts - 1)),
+                               .duration = dice.time(1ms, 2s)});
   }
   mix_extended_sessions(scenario, seed);
   scenario.resolve();

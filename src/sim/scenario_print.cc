@@ -149,10 +149,9 @@ std::string print_scenario(const Scenario& scenario) {
     out += fmt::format("\n[[competitor]]\negress = {}\ningress = {}\nstart = {}\n", list_text(competitor.egress),
                        list_text(competitor.ingress), time_text(competitor.start));
   }
-  for (const Disturbance& disturbance : scenario.disturbances) {
-    out += fmt::format("\n[[disturbance]]\nkind = \"{}\"\nat = {}\ntarget = {}\nduration = {}\n",
-                       disturbance_name(disturbance.kind), time_text(disturbance.at), disturbance.target,
-                       time_text(disturbance.duration));
+  for (const Fault& fault : scenario.faults) {
+    out += fmt::format("\n[[fault]]\nkind = \"{}\"\nat = {}\ntarget = {}\nduration = {}\n", fault_name(fault.kind),
+                       time_text(fault.at), fault.target, time_text(fault.duration));
   }
   for (const AttackSpec& attack : scenario.attacks) {
     out += fmt::format(

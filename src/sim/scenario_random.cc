@@ -129,21 +129,18 @@ FlowSpec random_flow(Dice& dice, std::uint32_t from, std::uint32_t to, std::uint
   return flow;
 }
 
-Disturbance random_disturbance(Dice& dice, const Scenario& scenario) {
-  constexpr std::array kKinds = {DisturbanceKind::kRestart,  DisturbanceKind::kRestartNewKeys,
-                                 DisturbanceKind::kStall,    DisturbanceKind::kClockJump,
-                                 DisturbanceKind::kClose,    DisturbanceKind::kRedial,
-                                 DisturbanceKind::kRebindNat};
-  Disturbance disturbance;
-  disturbance.kind = dice.one_of(kKinds);
-  if (disturbance.kind == DisturbanceKind::kRebindNat && scenario.nats.empty())
-    disturbance.kind = DisturbanceKind::kStall;
-  disturbance.at = dice.moment(8s);
-  const std::size_t targets =
-      disturbance.kind == DisturbanceKind::kRebindNat ? scenario.nats.size() : scenario.hosts.size();
-  disturbance.target = static_cast<std::uint32_t>(dice.number(0, targets - 1));
-  disturbance.duration = dice.time(1ms, dice.chance(0.1) ? Duration(200s) : Duration(5s));
-  return disturbance;
+Fault random_fault(Dice& dice, const Scenario& scenario) {
+  constexpr std::array kKinds = {FaultKind::kRestart,   FaultKind::kRestartNewKeys, FaultKind::kStall,
+                                 FaultKind::kClockJump, FaultKind::kClose,          FaultKind::kReconnect,
+                                 FaultKind::kRebindNat};
+  Fault fault;
+  fault.kind = dice.one_of(kKinds);
+  if (fault.kind == FaultKind::kRebindNat && scenario.nats.empty()) fault.kind = FaultKind::kStall;
+  fault.at = dice.moment(8s);
+  const std::size_t targets = fault.kind == FaultKind::kRebindNat ? scenario.nats.size() : scenario.hosts.size();
+  fault.target = static_cast<std::uint32_t>(dice.number(0, targets - 1));
+  fault.duration = dice.time(1ms, dice.chance(0.1) ? Duration(200s) : Duration(5s));
+  return fault;
 }
 
 // Links that carry larger datagrams, and some that stop doing so.
@@ -232,8 +229,7 @@ Scenario random_scenario(std::uint64_t seed) {
   }
   if (scenario.flows.empty()) scenario.flows.push_back(random_flow(dice, 1, 0, std::max<std::uint64_t>(budget, 100)));
   if (dice.chance(0.35)) {
-    for (std::uint64_t i = dice.number(1, 3); i > 0; --i)
-      scenario.disturbances.push_back(random_disturbance(dice, scenario));
+    for (std::uint64_t i = dice.number(1, 3); i > 0; --i) scenario.faults.push_back(random_fault(dice, scenario));
   }
   mix_extended_sessions(scenario, seed);
   // Windows that the flows fill.

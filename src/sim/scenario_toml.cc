@@ -23,9 +23,9 @@ struct Wrong {
   std::string text;
 };
 
-constexpr std::array<DisturbanceKind, 7> kDisturbances = {
-    DisturbanceKind::kRestart,   DisturbanceKind::kRestartNewKeys, DisturbanceKind::kStall, DisturbanceKind::kClockJump,
-    DisturbanceKind::kRebindNat, DisturbanceKind::kClose,          DisturbanceKind::kRedial};
+constexpr std::array<FaultKind, 7> kFaults = {FaultKind::kRestart,   FaultKind::kRestartNewKeys, FaultKind::kStall,
+                                              FaultKind::kClockJump, FaultKind::kRebindNat,      FaultKind::kClose,
+                                              FaultKind::kReconnect};
 
 // Finite: "nan" and "inf" are numbers to from_chars, and cannot be converted to what is counted in whole units.
 double number_before_unit(std::string_view text, std::string_view& unit) {
@@ -289,16 +289,16 @@ void read_flow(Reader& in, FlowSpec& flow) {
   in.read("pause", flow.pause);
 }
 
-void read_disturbance(Reader& in, Disturbance& disturbance) {
+void read_fault(Reader& in, Fault& fault) {
   std::string kind;
   in.read("kind", kind);
-  const auto* found = std::find_if(kDisturbances.begin(), kDisturbances.end(),
-                                   [&](DisturbanceKind candidate) { return disturbance_name(candidate) == kind; });
-  if (found == kDisturbances.end()) in.fail("kind", fmt::format("knows no \"{}\"", kind));
-  disturbance.kind = *found;
-  in.read("at", disturbance.at);
-  in.read("target", disturbance.target);
-  in.read("duration", disturbance.duration);
+  const auto* found =
+      std::find_if(kFaults.begin(), kFaults.end(), [&](FaultKind candidate) { return fault_name(candidate) == kind; });
+  if (found == kFaults.end()) in.fail("kind", fmt::format("knows no \"{}\"", kind));
+  fault.kind = *found;
+  in.read("at", fault.at);
+  in.read("target", fault.target);
+  in.read("duration", fault.duration);
 }
 
 template <typename T, std::size_t N>
@@ -345,7 +345,7 @@ Scenario read_scenario(const toml::table& table) {
     competitor.read("start", spec.start);
     competitor.read("stop", spec.stop);
   });
-  in.tables("disturbance", [&](Reader& reader) { read_disturbance(reader, scenario.disturbances.emplace_back()); });
+  in.tables("fault", [&](Reader& reader) { read_fault(reader, scenario.faults.emplace_back()); });
   in.tables("attack", [&](Reader& reader) { read_attack(reader, scenario.attacks.emplace_back()); });
   in.finish();
   if (const auto problem = scenario.problem()) throw Wrong{*problem};

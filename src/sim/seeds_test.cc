@@ -36,8 +36,9 @@ TEST(Seeds, LetAcksRideOnAFullWindow) {
   expect_clean(1180);
 }
 
-// An application dials a peer whose own dial it is answering: what the peer had queued is reported, never lost.
-TEST(Seeds, ReportWhatACrossedDialReplaces) {
+// An application connects to a peer whose own attempt it is answering: what the peer had queued is reported, never
+// lost.
+TEST(Seeds, ReportWhatACrossedAttemptReplaces) {
   for (const std::uint64_t seed : {344u, 668u, 749u, 1198u, 2163u}) expect_clean(seed);
 }
 
@@ -60,7 +61,7 @@ TEST(Seeds, EndWithinTheBoundsOfWhatTheirPathsAllow) {
 }
 
 // A run of short messages that is longer than the pacer's bucket: credit for the bucket is not credit for the run.
-TEST(Seeds, FillNoRunBeyondThePacersBucket) {
+TEST(Seeds, FillNoBatchBeyondThePacersBucket) {
   for (const std::uint64_t seed : {2326u, 2648u, 4731u, 23740u}) expect_clean(seed);
 }
 

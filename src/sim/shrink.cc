@@ -68,7 +68,7 @@ std::vector<Reduction> reductions(const Scenario& scenario) {
   std::vector<Reduction> out;
   // Without any attack there is another scenario, whose hosts have other keys.
   if (scenario.attacks.size() > 1) without_each(out, scenario, &Scenario::attacks);
-  without_each(out, scenario, &Scenario::disturbances);
+  without_each(out, scenario, &Scenario::faults);
   without_each(out, scenario, &Scenario::flows);
   without_each(out, scenario, &Scenario::competitors);
   for (std::size_t i = 0; i < scenario.hosts.size(); ++i) {

@@ -9,7 +9,7 @@
 namespace godwit::sim {
 namespace {
 
-// What may still arrive and be forgotten after the end: dial attempts of 15 s, half-open handshakes of 6 s.
+// What may still arrive and be forgotten after the end: connection attempts of 15 s, half-open handshakes of 6 s.
 constexpr Duration kEpilogue = 40s;
 constexpr std::uint16_t kPort = 31337;
 
@@ -18,9 +18,9 @@ constexpr std::uint16_t kPort = 31337;
 Simulator::Simulator(Scenario scenario, SimulatorOptions options)
     : scenario_(std::move(scenario)),
       options_(std::move(options)),
-      messages_(scenario_.seed, judge_),
-      wire_(judge_),
-      state_(judge_, options_.mutation),
+      messages_(scenario_.seed, check_log_),
+      wire_(check_log_),
+      state_(check_log_, options_.mutation),
       network_random_(mix(scenario_.seed ^ 0x6e6574)),
       application_(*this) {
   scenario_.resolve();
@@ -37,7 +37,7 @@ Simulator::Simulator(Scenario scenario, SimulatorOptions options)
   }
   if (!scenario_.attacks.empty()) {
     attacker_.emplace(*this);
-    if (options_.check) attack_checker_.emplace(scenario_, judge_, options_.mutation);
+    if (options_.check) attack_checker_.emplace(scenario_, check_log_, options_.mutation);
   }
   if (options_.mutation == Mutation::kOverfillQueue) {
     for (auto& link : links_) link->break_queue_bound();
@@ -75,9 +75,9 @@ void Simulator::run_until(Duration until) {
     for (auto& host : hosts_) host->start(now_);
     application_.start(now_);
     if (attacker_) attacker_->start(now_);
-    for (std::uint32_t i = 0; i < scenario_.disturbances.size(); ++i) {
-      ++pending_disturbances_;
-      schedule(kStart + scenario_.disturbances[i].at, EventKind::kDisturbance, i);
+    for (std::uint32_t i = 0; i < scenario_.faults.size(); ++i) {
+      ++pending_faults_;
+      schedule(kStart + scenario_.faults[i].at, EventKind::kFault, i);
     }
     for (std::uint32_t i = 0; i < competitors_.size(); ++i) {
       schedule(kStart + scenario_.competitors[i].start, EventKind::kCompetitor, i, 0);
@@ -106,8 +106,8 @@ void Simulator::dispatch(const Event& event) {
     case EventKind::kHostWake: return hosts_[event.target]->wake(now_);
     case EventKind::kInbox: return hosts_[event.target]->read_inbox(now_);
     case EventKind::kFlow: return application_.on_timer(now_, event.target);
-    case EventKind::kDisturbance: return disturb(now_, scenario_.disturbances[event.target]);
-    case EventKind::kDisturbanceEnd: return end_disturbance(now_, scenario_.disturbances[event.target]);
+    case EventKind::kFault: return inject(now_, scenario_.faults[event.target]);
+    case EventKind::kFaultEnd: return end_fault(now_, scenario_.faults[event.target]);
     case EventKind::kCompetitor: return competitors_[event.target]->on_timer(now_, event.packet);
     case EventKind::kAttack: return attacker_->on_timer(now_, event.target);
     case EventKind::kForged: return arrive(now_, event.packet);
@@ -131,19 +131,19 @@ SimulationResult Simulator::run() {
       open += fmt::format(" flow {}: {} of {} ended, {} outstanding;", flow, progress.ended,
                           scenario_.flows[flow].count, progress.outstanding);
     }
-    judge_.report(Rule::kLiveness, now_, fmt::format("not finished within {:.1f} s:{}", to_seconds(bound), open));
+    check_log_.report(Rule::kLiveness, now_, fmt::format("not finished within {:.1f} s:{}", to_seconds(bound), open));
   }
   if (!stopped() && !scenario_.duration && scenario_.gentle()) {
     for (std::uint32_t flow = 0; flow < application_.progress().size(); ++flow) {
       const FlowProgress& progress = application_.progress()[flow];
       if (progress.confirmed == progress.ended) continue;
-      judge_.report(Rule::kLiveness, now_,
-                    fmt::format("flow {}: {} messages failed on a path without interruption", flow,
-                                progress.ended - progress.confirmed));
+      check_log_.report(Rule::kLiveness, now_,
+                        fmt::format("flow {}: {} messages failed on a path without interruption", flow,
+                                    progress.ended - progress.confirmed));
     }
   }
   finish();
-  result.violations = judge_.violations();
+  result.violations = check_log_.violations();
   result.trace_hash = trace_hash_;
   result.events = events_;
   result.datagrams = datagrams_;
@@ -157,7 +157,7 @@ SimulationResult Simulator::run() {
     result.reordered += link->statistics().reordered;
   }
   for (const auto& nat : nats_) result.nat_drops += nat->dropped();
-  result.disturbances = scenario_.disturbances.size() - pending_disturbances_;
+  result.faults = scenario_.faults.size() - pending_faults_;
   if (attacker_) result.attack_datagrams = attacker_->datagrams();
   if (attacker_) result.attack_connections = attacker_->connections();
   if (attack_checker_) result.attack = attack_checker_->numbers();
@@ -328,7 +328,7 @@ void Simulator::cross_the_world(Instant now, std::uint32_t index) {
   enter_path(now, index);
 }
 
-// --- Disturbances ---
+// --- Faults ---
 
 void Simulator::stop_host(Instant now, std::uint32_t host) {
   hosts_[host]->kill(now);
@@ -338,32 +338,32 @@ void Simulator::stop_host(Instant now, std::uint32_t host) {
   application_.on_host_lost(now, host);
 }
 
-void Simulator::disturb(Instant now, const Disturbance& disturbance) {
-  note(disturbance_name(disturbance.kind), disturbance.target, 0, 0);
-  const auto index = static_cast<std::uint32_t>(&disturbance - scenario_.disturbances.data());
-  switch (disturbance.kind) {
-    case DisturbanceKind::kRestart:
-    case DisturbanceKind::kRestartNewKeys: {
-      stop_host(now, disturbance.target);
-      if (disturbance.kind == DisturbanceKind::kRestartNewKeys) hosts_[disturbance.target]->renew_keys();
-      return schedule(now + disturbance.duration, EventKind::kDisturbanceEnd, index);
+void Simulator::inject(Instant now, const Fault& fault) {
+  note(fault_name(fault.kind), fault.target, 0, 0);
+  const auto index = static_cast<std::uint32_t>(&fault - scenario_.faults.data());
+  switch (fault.kind) {
+    case FaultKind::kRestart:
+    case FaultKind::kRestartNewKeys: {
+      stop_host(now, fault.target);
+      if (fault.kind == FaultKind::kRestartNewKeys) hosts_[fault.target]->renew_keys();
+      return schedule(now + fault.duration, EventKind::kFaultEnd, index);
     }
-    case DisturbanceKind::kStall: {
-      hosts_[disturbance.target]->stall();
-      return schedule(now + disturbance.duration, EventKind::kDisturbanceEnd, index);
+    case FaultKind::kStall: {
+      hosts_[fault.target]->stall();
+      return schedule(now + fault.duration, EventKind::kFaultEnd, index);
     }
-    case DisturbanceKind::kClockJump: hosts_[disturbance.target]->jump_clock(now, disturbance.duration); break;
-    case DisturbanceKind::kRebindNat: nats_[disturbance.target]->rebind(); break;
-    case DisturbanceKind::kClose: hosts_[disturbance.target]->close_all(now); break;
-    case DisturbanceKind::kRedial: hosts_[disturbance.target]->redial(now); break;
+    case FaultKind::kClockJump: hosts_[fault.target]->jump_clock(now, fault.duration); break;
+    case FaultKind::kRebindNat: nats_[fault.target]->rebind(); break;
+    case FaultKind::kClose: hosts_[fault.target]->close_all(now); break;
+    case FaultKind::kReconnect: hosts_[fault.target]->reconnect(now); break;
   }
-  --pending_disturbances_;
+  --pending_faults_;
 }
 
-void Simulator::end_disturbance(Instant now, const Disturbance& disturbance) {
-  --pending_disturbances_;
-  Host& host = *hosts_[disturbance.target];
-  if (disturbance.kind == DisturbanceKind::kStall) return host.resume(now);
+void Simulator::end_fault(Instant now, const Fault& fault) {
+  --pending_faults_;
+  Host& host = *hosts_[fault.target];
+  if (fault.kind == FaultKind::kStall) return host.resume(now);
   if (!host.running()) host.start(now);
 }
 
@@ -384,12 +384,12 @@ void Simulator::on_handed_out(std::uint32_t host, const std::optional<DatagramBa
   if (options_.check) state_.on_handed_out(now_, host, run, traced_datagrams, traced_bytes);
 }
 
-void Simulator::on_dialled(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection) {
-  if (attack_checker_) attack_checker_->on_dialled(now, host, remote, connection);
+void Simulator::on_initiated(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection) {
+  if (attack_checker_) attack_checker_->on_initiated(now, host, remote, connection);
 }
 
-void Simulator::on_refused_dial(Instant now, std::uint32_t host, std::string_view why) {
-  if (attack_checker_) attack_checker_->on_refused_dial(now, host, why);
+void Simulator::on_refused_attempt(Instant now, std::uint32_t host, std::string_view why) {
+  if (attack_checker_) attack_checker_->on_refused_attempt(now, host, why);
 }
 
 void Simulator::on_connected(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection) {

@@ -1,4 +1,4 @@
-// The loop with a virtual clock: takes the earliest event, lets a link, a host or a script act on it, judges every
+// The loop with a virtual clock: takes the earliest event, lets a link, a host or a script act on it, checks every
 // rule, and goes on. The same core runs here and in runtime/; nothing in it knows. One thread, no I/O, no clock: a
 // scenario and its seed determine every byte. START READING HERE: run_until().
 #pragma once
@@ -50,7 +50,7 @@ struct SimulationResult {
   std::uint64_t corrupted = 0;
   std::uint64_t duplicated = 0;
   std::uint64_t reordered = 0;
-  std::uint64_t disturbances = 0;
+  std::uint64_t faults = 0;
   std::uint64_t nat_drops = 0;
   std::uint64_t attack_datagrams = 0;    // that the attacker sent
   std::uint64_t attack_connections = 0;  // that it opened
@@ -88,10 +88,10 @@ class Simulator {
   void on_metrics(Instant local, std::uint32_t host, ConnectionId connection, Bandwidth rate, std::uint64_t window);
   void on_trace(std::uint32_t host, const trace::Event& event);
   // What an endpoint has handed out, beside what its trace has said of it.
-  void on_handed_out(std::uint32_t host, const std::optional<DatagramBatch>& run, std::uint64_t traced_datagrams,
+  void on_handed_out(std::uint32_t host, const std::optional<DatagramBatch>& batch, std::uint64_t traced_datagrams,
                      std::uint64_t traced_bytes);
-  void on_dialled(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection);
-  void on_refused_dial(Instant now, std::uint32_t host, std::string_view why);
+  void on_initiated(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection);
+  void on_refused_attempt(Instant now, std::uint32_t host, std::string_view why);
   void on_connected(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection);
   void on_closed(Instant now, std::uint32_t host, ConnectionId connection, CloseReason reason);
   // `host` could not open datagrams of `peer`, with which it has a session.
@@ -114,7 +114,7 @@ class Simulator {
   [[nodiscard]] Host& host(std::uint32_t index) { return *hosts_[index]; }
   [[nodiscard]] Link& link(std::uint32_t index) { return *links_[index]; }
   [[nodiscard]] Competitor& competitor(std::uint32_t index) { return *competitors_[index]; }
-  [[nodiscard]] Judge& judge() { return judge_; }
+  [[nodiscard]] CheckLog& check_log() { return check_log_; }
   [[nodiscard]] MessageChecker& messages() { return messages_; }
   [[nodiscard]] StateChecker& state() { return state_; }
   [[nodiscard]] const Application& application() const { return application_; }
@@ -141,13 +141,13 @@ class Simulator {
   void serve_link(Instant now, std::uint32_t link);
   void cross_the_world(Instant now, std::uint32_t index);
   void arrive(Instant now, std::uint32_t index);
-  void disturb(Instant now, const Disturbance& disturbance);
-  void end_disturbance(Instant now, const Disturbance& disturbance);
+  void inject(Instant now, const Fault& fault);
+  void end_fault(Instant now, const Fault& fault);
   void stop_host(Instant now, std::uint32_t host);
   void inject(Instant now, std::uint32_t host, std::vector<std::uint8_t>& datagram);
   [[nodiscard]] const std::vector<std::uint32_t>& path_of(const Packet& packet) const;
-  [[nodiscard]] bool stopped() const { return options_.stop_at_violation && !judge_.clean(); }
-  [[nodiscard]] bool settled() const { return application_.finished() && pending_disturbances_ == 0; }
+  [[nodiscard]] bool stopped() const { return options_.stop_at_violation && !check_log_.clean(); }
+  [[nodiscard]] bool settled() const { return application_.finished() && pending_faults_ == 0; }
   void note(std::string_view what, std::uint32_t who, std::uint64_t a, std::uint64_t b, std::string_view text = {});
   void finish();
 
@@ -156,7 +156,7 @@ class Simulator {
   EventHeap heap_;
   Instant now_ = kStart;
   PacketPool pool_;
-  Judge judge_;
+  CheckLog check_log_;
   MessageChecker messages_;
   WireChecker wire_;
   StateChecker state_;
@@ -169,7 +169,7 @@ class Simulator {
   std::vector<std::unique_ptr<Competitor>> competitors_;
   std::optional<Attacker> attacker_;
   std::vector<std::uint32_t> scratch_dropped_;
-  std::size_t pending_disturbances_ = 0;
+  std::size_t pending_faults_ = 0;
   bool started_ = false;
   bool mutated_ = false;
   std::uint64_t datagrams_ = 0;

@@ -100,7 +100,7 @@ TEST(Simulator, OneRunShowsEveryEventAndEveryKindOfPacket) {
   }
   scenario.flows.push_back({.bytes = 2'000'000});
   scenario.flows.push_back({.kind = FlowKind::kMessages, .count = 20, .bytes = 200, .interval = 500ms});
-  scenario.disturbances.push_back({.kind = DisturbanceKind::kClose, .at = 6s, .target = 1});
+  scenario.faults.push_back({.kind = FaultKind::kClose, .at = 6s, .target = 1});
   Seen seen;
   SimulatorOptions options;
   options.sinks = {&seen, &seen};
@@ -124,7 +124,7 @@ Scenario scenario_for_mutations() {
   scenario.hosts[1].config.streams.delivery = DeliveryMode::kChunks;
   scenario.flows.push_back({.bytes = 2'000'000});
   scenario.flows.push_back({.kind = FlowKind::kMessages, .count = 20, .bytes = 200, .interval = 20ms});
-  scenario.disturbances.push_back({.kind = DisturbanceKind::kClose, .at = 1500ms, .target = 1});
+  scenario.faults.push_back({.kind = FaultKind::kClose, .at = 1500ms, .target = 1});
   return scenario;
 }
 

@@ -31,7 +31,7 @@ SoakSample sample(Simulator& simulator, const SoakOptions& options, std::uint32_
 
 // The largest of a quarter of the samples, against the largest of the second one: what an endpoint needs at all it has
 // had by then. A tenth and `slack` more are no growth.
-void judge(SoakResult& result, std::string_view name, std::uint64_t slack,
+void check(SoakResult& result, std::string_view name, std::uint64_t slack,
            const std::function<std::uint64_t(const SoakSample&)>& value) {
   const auto most = [&](std::size_t from, std::size_t to) {
     std::uint64_t largest = 0;
@@ -73,13 +73,13 @@ Scenario soak_scenario(const SoakOptions& options) {
                             .bytes = 500,
                             .reply_bytes = 20'000,
                             .interval = 3h});
-  const auto disturb = [&](DisturbanceKind kind, std::uint32_t target, Duration first, Duration every) {
+  const auto inject = [&](FaultKind kind, std::uint32_t target, Duration first, Duration every) {
     for (Duration at = first; at < length; at += every)
-      scenario.disturbances.push_back({.kind = kind, .at = at, .target = target, .duration = 3s});
+      scenario.faults.push_back({.kind = kind, .at = at, .target = target, .duration = 3s});
   };
-  disturb(DisturbanceKind::kRestart, 0, 97min, 2h);
-  disturb(DisturbanceKind::kRestart, 2, 201min, 4h);
-  disturb(DisturbanceKind::kRedial, 0, 53min, 1h);
+  inject(FaultKind::kRestart, 0, 97min, 2h);
+  inject(FaultKind::kRestart, 2, 201min, 4h);
+  inject(FaultKind::kReconnect, 0, 53min, 1h);
   const auto attack = [&](AttackKind kind, AttackSource source, Duration interval) {
     scenario.attacks.push_back({.kind = kind,
                                 .source = source,
@@ -114,13 +114,13 @@ SoakResult run_soak(const SoakOptions& options) {
     result.samples.push_back(sample(simulator, options, i));
   }
   result.simulation = simulator.run();
-  judge(result, "memory", 64 * 1024,
+  check(result, "memory", 64 * 1024,
         [](const SoakSample& s) { return static_cast<std::uint64_t>(std::max<std::int64_t>(s.memory, 0)); });
-  judge(result, "connections", 2, [](const SoakSample& s) { return s.connections; });
+  check(result, "connections", 2, [](const SoakSample& s) { return s.connections; });
   // Each table claims its whole bounded size at its first use, which may come late in the day.
-  judge(result, "admission tables", 256 * 1024, [](const SoakSample& s) { return s.admission_bytes; });
-  judge(result, "pending events", 16, [](const SoakSample& s) { return s.pending_events; });
-  judge(result, "packets under way", 16, [](const SoakSample& s) { return s.live_packets; });
+  check(result, "admission tables", 256 * 1024, [](const SoakSample& s) { return s.admission_bytes; });
+  check(result, "pending events", 16, [](const SoakSample& s) { return s.pending_events; });
+  check(result, "packets under way", 16, [](const SoakSample& s) { return s.live_packets; });
   return result;
 }
 

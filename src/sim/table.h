@@ -38,8 +38,8 @@ struct CellResult {
   double share = 0;           // of rate × 1130/1228
   double share_of_limit = 0;  // of that × (1 - loss)
   Duration queue_p95{};
-  double retransmitted = 0;                   // of packets sent
-  std::optional<Duration> fill_time;          // from the dial until the path is 90 % full; absent: never within the run
+  double retransmitted = 0;           // of packets sent
+  std::optional<Duration> fill_time;  // from the start until the path is 90 % full; absent: never within the run
   std::optional<Duration> blackout_recovery;  // from its end until 80 % of the goodput before
   std::optional<double> against_cubic;        // share of what both get
   std::vector<double> jain;                   // one for each of CellChoice::flows

@@ -49,10 +49,10 @@ std::uint32_t IdMap::take(std::uint32_t id) {
 
 std::size_t IdMap::longest_chain() const {
   std::size_t longest = 0;
-  std::size_t run = 0;
+  std::size_t streak = 0;
   for (const Entry& entry : entries_) {
-    run = entry.value == kNone ? 0 : run + 1;
-    longest = std::max(longest, run);
+    streak = entry.value == kNone ? 0 : streak + 1;
+    longest = std::max(longest, streak);
   }
   return longest;
 }

@@ -39,7 +39,7 @@ class IdMap {
     }
   }
   [[nodiscard]] std::size_t size() const { return size_; }
-  // The longest run of entries in use, which bounds what a look-up costs. For tests; walks the table.
+  // The longest row of entries in use, which bounds what a look-up costs. For tests; walks the table.
   [[nodiscard]] std::size_t longest_chain() const;
   // Memory that is held: that of the first allocation, or at most 32 bytes for each of the most entries there ever
   // were.

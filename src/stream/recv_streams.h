@@ -178,7 +178,7 @@ class RecvStreams {
   IdMap by_id_;
   RecentIds completed_;
   RecentIds refused_;
-  std::uint32_t last_id_ = 0;         // of the stream of the last fragment: runs come from one stream
+  std::uint32_t last_id_ = 0;         // of the stream of the last fragment: batches come from one stream
   std::uint32_t last_index_ = kNone;  // kNone: no such stream
   std::optional<Instant> next_check_;
   std::unique_ptr<InboundFlow> flow_;  // null without flow control

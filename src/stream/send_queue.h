@@ -1,7 +1,7 @@
 // What goes next on one connection. The connection's send path asks peek(), encodes and seals the item, take()s it;
 // recovery tells what was acknowledged and what to send again. Short messages go before streams so that they do not
 // wait behind a file; beyond a burst the two alternate by bytes, so that neither starves. Streams of one urgency take
-// turns of about one segmentation run each, fair by bytes; one stream alone fills whole runs. Owned by Connection.
+// turns of about one segmentation batch each, fair by bytes; one stream alone fills whole batches. Owned by Connection.
 // Bounded in count and bytes; holds the limits of a deployed receiver (wire spec 6.4), which are neither announced nor
 // reported to a sender (W32, W33). No allocation per packet once grown.
 #pragma once
@@ -252,7 +252,7 @@ class SendQueue {
 
  private:
   static constexpr std::uint32_t kNone = 0xffffffff;
-  // Datagram bytes of short messages that go ahead of waiting streams at once: about one segmentation run. Beyond it
+  // Datagram bytes of short messages that go ahead of waiting streams at once: about one segmentation batch. Beyond it
   // every byte must have been matched by a byte of a stream, so that messages take at most half of a busy path, and a
   // message that comes after a pause waits for nothing.
   static constexpr std::int64_t kMessageBurst = 64 * 1024;

@@ -179,20 +179,20 @@ TEST_F(SendQueueTest, SendsMessagesFreelyWhenNoStreamWaits) {
 TEST_F(SendQueueTest, SharesEquallyBetweenEightStreams) {
   for (int i = 0; i < 8; ++i) send_borrowed(2 * kMebibyte);
   std::map<std::uint32_t, std::size_t> bytes;
-  std::size_t run = 0;
+  std::size_t streak = 0;
   std::uint32_t previous = 0;
-  std::size_t runs = 0;
+  std::size_t turns = 0;
   for (std::size_t taken = 0; taken < 8 * kMebibyte;) {
     const SendItem item = take();
     taken += item.payload.size();
     bytes[item.stream->id()] += item.payload.size();
-    run = item.stream->id() == previous ? run + 1 : 1;
-    runs += run == StreamScheduler::kRunFragments ? 1U : 0U;
+    streak = item.stream->id() == previous ? streak + 1 : 1;
+    turns += streak == StreamScheduler::kBatchFragments ? 1U : 0U;
     previous = item.stream->id();
   }
   ASSERT_EQ(bytes.size(), 8U);
   for (const auto& [id, count] : bytes) EXPECT_NEAR(static_cast<double>(count), kMebibyte, 62'000) << id;
-  EXPECT_GE(runs, 130U) << "turns are whole segmentation runs";
+  EXPECT_GE(turns, 130U) << "turns are whole segmentation batches";
 }
 
 // --- Credit ---

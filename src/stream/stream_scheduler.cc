@@ -8,8 +8,8 @@ namespace godwit {
 
 std::int64_t StreamScheduler::turn_bytes(std::uint32_t streams) {
   const std::uint32_t fragments = streams <= kFullTurnStreams
-                                      ? kRunFragments
-                                      : std::max(kSmallestTurnFragments, kRunFragments * kFullTurnStreams / streams);
+                                      ? kBatchFragments
+                                      : std::max(kSmallestTurnFragments, kBatchFragments * kFullTurnStreams / streams);
   return std::int64_t{fragments} * static_cast<std::int64_t>(wire::kFragmentPayload);
 }
 

@@ -1,8 +1,8 @@
 // Whose turn it is among the streams that can send: deficit round robin by bytes (Shreedhar and Varghese, SIGCOMM
-// 1995), with a turn of about one segmentation run, so that fairness does not cut runs short. A stream that overdraws
-// its turn by part of a fragment starts the next one with that debt. This holds among streams of one urgency (the scale
-// of RFC 9218 section 4.1): while a more urgent stream can send, no less urgent one has a turn, and one that is
-// interrupted keeps what is left of its own. Streams that cannot send are in no ring and cost nothing. Owned by
+// 1995), with a turn of about one segmentation batch, so that fairness does not cut batches short. A stream that
+// overdraws its turn by part of a fragment starts the next one with that debt. This holds among streams of one urgency
+// (the scale of RFC 9218 section 4.1): while a more urgent stream can send, no less urgent one has a turn, and one that
+// is interrupted keeps what is left of its own. Streams that cannot send are in no ring and cost nothing. Owned by
 // SendQueue; streams are named by slot index.
 #pragma once
 
@@ -22,7 +22,7 @@ class StreamScheduler {
   // A turn is 54 full fragments, as many as 64 KiB of datagrams hold, while up to 16 streams take turns. With more it
   // shrinks, to 4 at least: every stream must bring new bytes within the receiver's idle limit, and a round of 1024
   // streams at the deployed rate would outlast it (wire spec 6.4, 8.2).
-  static constexpr std::uint32_t kRunFragments = 54;
+  static constexpr std::uint32_t kBatchFragments = 54;
   static constexpr std::uint32_t kFullTurnStreams = 16;
   static constexpr std::uint32_t kSmallestTurnFragments = 4;
   // From 0, the most urgent, to 7.

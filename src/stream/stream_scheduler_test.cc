@@ -11,11 +11,11 @@ namespace {
 
 constexpr std::size_t kFull = wire::kFragmentPayload;
 
-TEST(StreamScheduler, GivesEachStreamAWholeRunInTurn) {
+TEST(StreamScheduler, GivesEachStreamAWholeBatchInTurn) {
   StreamScheduler turns;
   for (std::uint32_t stream = 0; stream < 3; ++stream) turns.add(stream);
   for (const std::uint32_t expected : {0U, 1U, 2U, 0U}) {
-    for (std::uint32_t fragment = 0; fragment < StreamScheduler::kRunFragments; ++fragment) {
+    for (std::uint32_t fragment = 0; fragment < StreamScheduler::kBatchFragments; ++fragment) {
       ASSERT_EQ(turns.current(), expected);
       turns.spend(kFull);
     }
@@ -59,7 +59,7 @@ TEST(StreamScheduler, LetsNoStreamGoWhileAMoreUrgentOneCan) {
   turns.add(4, 0);
   // The urgent ones share among themselves.
   for (const std::uint32_t expected : {3U, 4U, 3U}) {
-    for (std::uint32_t fragment = 0; fragment < StreamScheduler::kRunFragments; ++fragment) {
+    for (std::uint32_t fragment = 0; fragment < StreamScheduler::kBatchFragments; ++fragment) {
       ASSERT_EQ(turns.current(), expected);
       turns.spend(kFull);
     }
@@ -68,7 +68,7 @@ TEST(StreamScheduler, LetsNoStreamGoWhileAMoreUrgentOneCan) {
   EXPECT_EQ(turns.current(), 4U);
   turns.remove(4);
   // The interrupted turn goes on where it stopped.
-  for (std::uint32_t fragment = 1; fragment < StreamScheduler::kRunFragments; ++fragment) {
+  for (std::uint32_t fragment = 1; fragment < StreamScheduler::kBatchFragments; ++fragment) {
     ASSERT_EQ(turns.current(), 0U);
     turns.spend(kFull);
   }

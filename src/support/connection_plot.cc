@@ -122,7 +122,7 @@ std::string ConnectionPlot::draw(const Series& series, Instant start) const {
     for (const Point& point : series.points) drawn.points.emplace_back(to_seconds(point.at - start), value(point));
     return drawn;
   };
-  // Acknowledgements come in runs: the rate is that of the last tenth of the axis' finest step and more.
+  // Acknowledgements come in batches: the rate is that of the last tenth of the axis' finest step and more.
   Line delivered = line("delivered", [](const Point& point) { return point.delivered; });
   constexpr std::size_t kSmooth = 8;
   for (std::size_t i = delivered.points.size(); i-- > kSmooth;) {

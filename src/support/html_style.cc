@@ -128,7 +128,7 @@ svg text.on-acknowledge { fill: var(--on-dark); }
 .zero-line { stroke: var(--soft); }
 .line { stroke-width: 2; stroke-linecap: round; } .error { stroke-width: 1.5; opacity: 0.75; }
 .dot { stroke: var(--paper); stroke-width: 1.5; }
-.floor { fill: var(--grid); }
+.noise { fill: var(--grid); }
 .whisker-good { stroke: var(--good); stroke-width: 2; } .whisker-bad { stroke: var(--bad); stroke-width: 2; }
 .whisker-same { stroke: var(--ink); stroke-width: 2; } .whisker-faint { stroke: var(--soft); stroke-width: 2; }
 .fill-good { fill: var(--good); } .fill-bad { fill: var(--bad); } .fill-same { fill: var(--ink); }

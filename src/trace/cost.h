@@ -1,6 +1,6 @@
-// Where a packet's time goes: marks placed along the data path of transport/ and runtime/. A mark names the step that
-// begins; the sink reads the clock, so the core still has none. Marks exist only in the *_marked libraries, the same
-// sources compiled with GODWIT_COST_MARKS. In the ordinary build a mark is a probe of the provider godwit, where
+// Where a packet's time goes: cost probes placed along the data path of transport/ and runtime/. A probe names the step
+// that begins; the sink reads the clock, so the core still has none. Probes exist only in the *_probed libraries, the
+// same sources compiled with GODWIT_COST_PROBES. In the ordinary build a probe is one of the provider godwit, where
 // <sys/sdt.h> exists (docs/observability.md): one instruction that does nothing until a tracer puts a breakpoint there.
 #pragma once
 
@@ -15,7 +15,7 @@
 namespace godwit::trace {
 
 enum class CostStep : std::uint8_t {
-  kOther,        // whatever no mark claims: the remainder
+  kOther,        // whatever no probe claims: the remainder
   kIdle,         // waiting for input or a timer
   kEncode,       // choosing the next payload and writing the message header
   kSeal,         // AES-128-GCM, with the one pass over the application's bytes
@@ -37,39 +37,39 @@ inline constexpr std::size_t kCostSteps = static_cast<std::size_t>(CostStep::kCo
 // Lower-case name of a step, as it stands in JSON.
 [[nodiscard]] std::string_view cost_step_name(CostStep step);
 
-// The time since the previous mark belongs to the step named by the previous mark.
+// The time since the previous probe belongs to the step named by the previous probe.
 class CostSink {
  public:
   virtual ~CostSink() = default;
-  virtual void mark(CostStep next) = 0;
-  // The running lap belongs to `step` after all: what it was shows at its end, as with polling that has found
+  virtual void probe(CostStep next) = 0;
+  // The running sample belongs to `step` after all: what it was shows at its end, as with polling that has found
   // something.
-  virtual void rename_lap(CostStep step) = 0;
+  virtual void rename_sample(CostStep step) = 0;
 };
 
 }  // namespace godwit::trace
 
 // The argument is the number of the step.
 #if defined(DTRACE_PROBE1)
-#define GODWIT_PROBE(step) DTRACE_PROBE1(godwit, mark, static_cast<int>(::godwit::trace::CostStep::step))
+#define GODWIT_PROBE(step) DTRACE_PROBE1(godwit, step, static_cast<int>(::godwit::trace::CostStep::step))
 #else
 #define GODWIT_PROBE(step) static_cast<void>(0)
 #endif
 
-#if defined(GODWIT_COST_MARKS)
-#define GODWIT_MARK(sink, step)                                           \
-  do {                                                                    \
-    if ((sink) != nullptr) (sink)->mark(::godwit::trace::CostStep::step); \
+#if defined(GODWIT_COST_PROBES)
+#define GODWIT_COST_PROBE(sink, step)                                      \
+  do {                                                                     \
+    if ((sink) != nullptr) (sink)->probe(::godwit::trace::CostStep::step); \
   } while (false)
-#define GODWIT_RENAME_LAP(sink, step)                                           \
-  do {                                                                          \
-    if ((sink) != nullptr) (sink)->rename_lap(::godwit::trace::CostStep::step); \
+#define GODWIT_RENAME_SAMPLE(sink, step)                                           \
+  do {                                                                             \
+    if ((sink) != nullptr) (sink)->rename_sample(::godwit::trace::CostStep::step); \
   } while (false)
 #else
-#define GODWIT_MARK(sink, step) \
-  do {                          \
-    static_cast<void>(sink);    \
-    GODWIT_PROBE(step);         \
+#define GODWIT_COST_PROBE(sink, step) \
+  do {                                \
+    static_cast<void>(sink);          \
+    GODWIT_PROBE(step);               \
   } while (false)
-#define GODWIT_RENAME_LAP(sink, step) static_cast<void>(sink)
+#define GODWIT_RENAME_SAMPLE(sink, step) static_cast<void>(sink)
 #endif

@@ -55,7 +55,7 @@ Status FileSendSession::start(Instant now) {
     end(std::nullopt);
     return {};
   }
-  return dial(now);
+  return initiate(now);
 }
 
 void FileSendSession::add_file(std::size_t index) {
@@ -109,7 +109,7 @@ std::string FileSendSession::offered_name(std::size_t index, const std::string& 
   return options_.name && index == 0 ? *options_.name : own;
 }
 
-Status FileSendSession::dial(Instant now) {
+Status FileSendSession::initiate(Instant now) {
   connection_ = 0;
   return connector_.start(now);
 }
@@ -176,7 +176,7 @@ void FileSendSession::begin_anew(Instant now) {
   if (++reconnections_ > kMaxReconnections) return end("the connection was lost too often");
   notice(remote_.to_string() + " has restarted: what was under way is sent from its beginning");
   take_back(now);
-  if (const Status dialled = dial(now); !dialled) end("cannot connect again: " + dialled.error().message);
+  if (const Status started = initiate(now); !started) end("cannot connect again: " + started.error().message);
 }
 
 // What was under way waits for another connection.
@@ -184,7 +184,7 @@ void FileSendSession::take_back(Instant now) {
   past_ = statistics();
   latest_ = {};
   connection_ = 0;
-  redialling_ = true;
+  reconnecting_ = true;
   failed_.clear();
   std::erase_if(active_, [this, now](const Active& active) {
     if (active.sender->untouched()) return false;
@@ -226,7 +226,7 @@ void FileSendSession::notice(const std::string& text) const {
 
 void FileSendSession::begin(Instant now) {
   connected_ = true;
-  redialling_ = false;
+  reconnecting_ = false;
   replaced_until_.reset();
   // A receiver that this side seems to come from elsewhere to still keeps what it had, and its name.
   for (const std::uint64_t transfer : std::exchange(superseded_, {})) {
@@ -242,7 +242,7 @@ void FileSendSession::on_turn(Instant now) {
   if (ended_) return;
   if (replaced_until_ && *replaced_until_ <= now)
     return end("the connection has ended: the peer took it over and left");
-  if (!connected_ || redialling_) return;
+  if (!connected_ || reconnecting_) return;
   settle_failures(now);
   send_messages(now);
   for (const Active& active : active_) active.sender->on_turn(now);
@@ -403,8 +403,8 @@ void FileSendSession::record_failure(const Item& item, std::string why) {
                       .failure = std::move(why)});
 }
 
-// A key has protected its share of packets: when no stream is open and nothing awaits an answer, the peer is dialled
-// anew.
+// A key has protected its share of packets: when no stream is open and nothing awaits an answer, this side connects
+// again.
 void FileSendSession::renew(Instant now) {
   const bool wanted = std::ranges::any_of(active_, [](const Active& active) { return active.sender->wants_renewal(); });
   if (!wanted || !messages_open_.empty()) return;
@@ -416,8 +416,8 @@ void FileSendSession::renew(Instant now) {
   if (!quiet) return;
   past_ = statistics();
   latest_ = {};
-  redialling_ = true;
-  if (const Status dialled = dial(now); !dialled) end("cannot renew the connection: " + dialled.error().message);
+  reconnecting_ = true;
+  if (const Status started = initiate(now); !started) end("cannot renew the connection: " + started.error().message);
 }
 
 // --- The end ---

@@ -103,7 +103,7 @@ class FileSendSession {
   void add_folder(std::size_t index);
   void add_item(Item item);
   [[nodiscard]] std::string offered_name(std::size_t index, const std::string& own) const;
-  [[nodiscard]] Status dial(Instant now);
+  [[nodiscard]] Status initiate(Instant now);
   void begin(Instant now);
   void on_closed(Instant now, Closed& closed);
   void await_replacement(Instant now);
@@ -133,7 +133,7 @@ class FileSendSession {
   Connector connector_;
   ConnectionId connection_ = 0;  // 0 while connecting
   bool connected_ = false;
-  bool redialling_ = false;
+  bool reconnecting_ = false;
   std::optional<Instant> replaced_until_;  // the peer connects back: its new session is awaited
   std::optional<Instant> suspect_since_;   // the peer is silent, and connected to again beside the connection
   Instant next_pursuit_{};

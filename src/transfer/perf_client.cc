@@ -42,7 +42,7 @@ void PerfClient::on_event(Instant now, ConnectionId connection, Event& event) {
     if (const auto control = decode_control(message->payload)) on_control(now, *control);
   } else if (const auto* connected = std::get_if<Connected>(&event)) {
     connected_ = *connected;
-    redialling_ = false;
+    reconnecting_ = false;
     run_->attach(now, connection);
   } else if (const auto* confirmed = std::get_if<MessageConfirmed>(&event)) {
     run_->on_confirmed(now, confirmed->message);
@@ -88,10 +88,10 @@ void PerfClient::on_turn(Instant now) {
   const bool bulk = options_.run.sends || options_.run.receives;
   if (options_.ping_pong && !bulk && !echo_over_ && run_->state() == PerfRun::State::kRunning) return;
   run_->on_turn(now);
-  if (!run_->wants_redial() || redialling_) return;
-  redialling_ = true;
-  if (const Status dialled = start(now); !dialled)
-    run_->fail("cannot renew the connection: " + dialled.error().message);
+  if (!run_->wants_reconnect() || reconnecting_) return;
+  reconnecting_ = true;
+  if (const Status started = start(now); !started)
+    run_->fail("cannot renew the connection: " + started.error().message);
 }
 
 void PerfClient::stop(Instant now) {

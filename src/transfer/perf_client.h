@@ -1,5 +1,5 @@
-// The client of one performance run: dials the server, runs, dials anew when a key is used up, and ends with the
-// results of both sides or a reason. Beside or instead of bulk data it may measure an echo. Fed like PerfServer.
+// The client of one performance run: connects to the server, runs, connects again when a key is used up, and ends with
+// the results of both sides or a reason. Beside or instead of bulk data it may measure an echo. Fed like PerfServer.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ class PerfClient {
 
   // Called for each echo; before start().
   void set_echo(PingPong::Clock clock, PingPong::OnSample on_sample);
-  // Dials. Errors: those of Endpoint::connect.
+  // Connects. Errors: those of Endpoint::connect.
   [[nodiscard]] Status start(Instant now);
   void on_event(Instant now, ConnectionId connection, Event& event);
   void on_turn(Instant now);
@@ -61,7 +61,7 @@ class PerfClient {
   PingPong::OnSample on_echo_;
   std::optional<Instant> ping_pong_until_;  // then no more requests, and none is waited for after a while
   bool echo_over_ = false;
-  bool redialling_ = false;
+  bool reconnecting_ = false;
 };
 
 }  // namespace godwit

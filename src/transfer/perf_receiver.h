@@ -33,9 +33,9 @@ class PerfReceiver {
     if (frozen_) [[unlikely]]
       return false;
     if (options_.digest) {
-      GODWIT_MARK(cost_, kDigest);
+      GODWIT_COST_PROBE(cost_, kDigest);
       slot->digest.update(bytes);
-      GODWIT_MARK(cost_, kApplication);
+      GODWIT_COST_PROBE(cost_, kApplication);
     }
     bytes_ += bytes.size();
     slot->bytes += bytes.size();

@@ -20,10 +20,10 @@ constexpr Duration kRenewalTimeout = 30s;
 PerfRun::PerfRun(Endpoint& endpoint, const Options& options, PerfObserver& observer, trace::CostSink* cost)
     : endpoint_(endpoint), options_(options), observer_(observer), cost_(cost), state_(State::kStarting) {
   if (options_.receives) {
-    receiver_ = std::make_unique<PerfReceiver>(PerfReceiver::Options{.session = options_.plan.session,
-                                                                     .streams = options_.plan.streams,
-                                                                     .digest = options_.plan.digest},
-                                               cost_);
+    receiver_ = std::make_unique<PerfReceiver>(
+        PerfReceiver::Options{
+            .session = options_.plan.session, .streams = options_.plan.streams, .digest = options_.plan.digest},
+        cost_);
   }
 }
 
@@ -36,7 +36,7 @@ void PerfRun::attach(Instant now, ConnectionId connection) {
     ++renewals_;
   }
   connection_ = connection;
-  renewing_ = renew_sent_ = peer_renewed_ = wants_redial_ = false;
+  renewing_ = renew_sent_ = peer_renewed_ = wants_reconnect_ = false;
   inbox_ = std::make_unique<StreamInbox>(endpoint_, connection, *this);
   endpoint_.set_rate_limit(now, connection, options_.rate);
   if (options_.role == Role::kServer) {
@@ -218,7 +218,7 @@ void PerfRun::on_confirmed(Instant now, MessageId message) {
 
 // A connection that ends fails all its messages before it says so: judged in the turn, when it is known.
 void PerfRun::on_failed(const MessageFailed& failed) {
-  if (!ended() && !wants_redial_) failed_.push_back(failed);
+  if (!ended() && !wants_reconnect_) failed_.push_back(failed);
 }
 
 void PerfRun::apply_failure(Instant now, const MessageFailed& failed) {
@@ -239,7 +239,7 @@ void PerfRun::on_closed(Instant now, const Closed& closed) {
     if (ended()) return;
   }
   if (options_.role == Role::kServer && closed.reason == CloseReason::kReplaced) {
-    // The client dials anew to renew the keys; it has to come back soon.
+    // The client connects again to renew the keys; it has to come back soon.
     answer_deadline_ = now + kRenewalTimeout;
     return;
   }
@@ -256,7 +256,7 @@ void PerfRun::on_turn(Instant now) {
                                                   : "the peer has stopped answering");
   }
   if (inbox_) inbox_->handle_timeout(now);
-  // Between its dialling anew and the server's answer a client has no connection to send on.
+  // Between its new attempt and the server's answer a client has no connection to send on.
   const bool attaching = options_.role == Role::kClient && answer_deadline_.has_value();
   if (state_ != State::kRunning || attaching) return;
   if (sender_) {
@@ -282,7 +282,7 @@ void PerfRun::on_turn(Instant now) {
   if (sent_all && !(sender_ && sender_->awaits_cut()) && (!options_.receives || peer_ended_)) report(now);
 }
 
-// Both sides stop opening streams; when all have ended the server says so, and the client dials anew.
+// Both sides stop opening streams; when all have ended the server says so, and the client connects again.
 void PerfRun::renew(Instant now) {
   if (const auto current = endpoint_.statistics(connection_)) latest_ = *current;
   if (sender_) sender_->pause();
@@ -292,7 +292,7 @@ void PerfRun::renew(Instant now) {
     renew_sent_ = true;
     send_or_fail(now, PerfRenew{session()});
   }
-  if (client && drained && peer_renewed_) wants_redial_ = true;
+  if (client && drained && peer_renewed_) wants_reconnect_ = true;
 }
 
 void PerfRun::report(Instant now) {

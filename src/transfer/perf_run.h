@@ -89,8 +89,8 @@ class PerfRun final : public StreamConsumer {
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] bool ended() const { return state_ == State::kDone || state_ == State::kFailed; }
   [[nodiscard]] const std::string& failure() const { return failure_; }
-  // A client is to dial the server anew and to attach() the new connection.
-  [[nodiscard]] bool wants_redial() const { return wants_redial_; }
+  // A client is to connect to the server again and to attach() the new connection.
+  [[nodiscard]] bool wants_reconnect() const { return wants_reconnect_; }
   [[nodiscard]] std::uint32_t renewals() const { return renewals_; }
 
   [[nodiscard]] const Options& options() const { return options_; }
@@ -166,7 +166,7 @@ class PerfRun final : public StreamConsumer {
   bool renewing_ = false;
   bool renew_sent_ = false;
   bool peer_renewed_ = false;
-  bool wants_redial_ = false;
+  bool wants_reconnect_ = false;
   std::uint32_t renewals_ = 0;
   PeerWatch watch_;
   ConnectionStatistics past_;    // of connections that this run has left

@@ -65,9 +65,9 @@ class PerfSender::Source final : public BodySource {
     stream_->hashed = offset + bytes.size();
     const std::uint64_t from = std::max<std::uint64_t>(before, kStreamHeaderSize);
     if (!stream_->digesting || from >= stream_->hashed) return;
-    GODWIT_MARK(cost_, kDigest);
+    GODWIT_COST_PROBE(cost_, kDigest);
     stream_->digest.update(bytes.subspan(static_cast<std::size_t>(from - offset)));
-    GODWIT_MARK(cost_, kEncode);
+    GODWIT_COST_PROBE(cost_, kEncode);
   }
 
   [[nodiscard]] std::optional<ByteView> read_front(std::uint64_t offset, std::size_t length) {

@@ -148,8 +148,8 @@ class HostilePeer : public testing::Test {
     TransmitBuffer buffer;
     for (Bytes& intro : test::drain(now_, *handshake)) deliver(intro);
     std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
-    while (const auto run = endpoint_->poll_transmit(now_, buffer)) {
-      if (!handshake->established()) handshake->receive(now_, run->bytes, scratch);
+    while (const auto batch = endpoint_->poll_transmit(now_, buffer)) {
+      if (!handshake->established()) handshake->receive(now_, batch->bytes, scratch);
     }
     session_.emplace(handshake->take_session());
     say(ping());
@@ -193,10 +193,10 @@ class HostilePeer : public testing::Test {
   }
   void flush() {
     TransmitBuffer buffer;
-    while (const auto run = endpoint_->poll_transmit(now_, buffer)) {
-      for (std::size_t i = 0; i < run->segment_count(); ++i) {
-        const auto opened = session_->open(run->segment(i), {});
-        if (opened) latest_ = session_->number_of(run->segment(i));
+    while (const auto batch = endpoint_->poll_transmit(now_, buffer)) {
+      for (std::size_t i = 0; i < batch->segment_count(); ++i) {
+        const auto opened = session_->open(batch->segment(i), {});
+        if (opened) latest_ = session_->number_of(batch->segment(i));
       }
       buffer.reset();
     }

@@ -44,11 +44,11 @@ void AddressTable::erase(const SocketAddress& address) {
 
 std::size_t AddressTable::longest_probe() const {
   std::size_t longest = 0;
-  std::size_t run = 0;
-  // Twice around, for the run that goes over the end.
+  std::size_t streak = 0;
+  // Twice around, for entries in use that go over the end.
   for (std::size_t i = 0; i < 2 * entries_.size(); ++i) {
-    run = entries_[i & (entries_.size() - 1)].address.is_specified() ? run + 1 : 0;
-    longest = std::max(longest, run);
+    streak = entries_[i & (entries_.size() - 1)].address.is_specified() ? streak + 1 : 0;
+    longest = std::max(longest, streak);
   }
   return longest;
 }

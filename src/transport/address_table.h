@@ -1,5 +1,5 @@
 // Address -> connection slot: open addressing with linear probing and backward-shift deletion, one cache line a look-up
-// in the common case. The endpoint looks up once a run, so that the cost of a packet stays flat with the number of
+// in the common case. The endpoint looks up once a batch, so that the cost of a packet stays flat with the number of
 // connections.
 #pragma once
 

@@ -71,7 +71,7 @@ TEST(AddressTable, AddressesOfOneNetworkThatAStrangerChoosesFillNoLongProbe) {
   AddressTable table(0xfeedfacecafebeef);
   for (std::uint16_t port = 1; port <= kCount; ++port) table.insert(chosen(port), port);
   ASSERT_EQ(table.size(), kCount);
-  // At most half full: a run of a few dozen entries is long for independent places.
+  // At most half full: a few dozen entries in a row is long for independent places.
   EXPECT_LE(table.longest_probe(), 100U);
   for (std::uint16_t port = 1; port <= kCount; port += 97) EXPECT_EQ(table.find(chosen(port)), port);
 }

@@ -91,7 +91,7 @@ enum class AdmissionVerdict : std::uint8_t {
 // Who an intro seems to come from: the source address is unproven.
 enum class IntroSource : std::uint8_t {
   kStranger,
-  kKnown,  // an address with an established session, one that this side dials, or one whose peer has proved its key
+  kKnown,  // an address with an established session, one that this side connects to or whose peer has proved its key
 };
 
 struct AdmissionStatistics {

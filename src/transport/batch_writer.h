@@ -1,4 +1,4 @@
-// Fills one run with datagrams: the first sets the segment size, equal ones follow, a shorter one closes it
+// Fills one batch with datagrams: the first sets the segment size, equal ones follow, a shorter one closes it
 // (datagram_batch.h). They are sealed together at the end, as one batch. Lives for one poll_transmit() of a connection.
 #pragma once
 
@@ -68,7 +68,7 @@ class BatchWriter {
     take(packet.size + kEnvelopeOverhead);
   }
   void append(ByteView plaintext) { append(plaintext, {}, {}, Body::kCopied); }
-  // Seals what has been appended. Until then the run's bytes are plaintext, and must not leave.
+  // Seals what has been appended. Until then the batch's bytes are plaintext, and must not leave.
   void seal() {
     const bool sealed = sealer_.seal_batch(std::span(to_seal_).first(pending_));
     GODWIT_ASSERT(sealed);

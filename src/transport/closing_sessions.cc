@@ -50,13 +50,13 @@ std::optional<DatagramBatch> ClosingSessions::poll_transmit(Instant now, Transmi
   const auto due = std::ranges::find_if(sessions_, [now](const Closing& closing) { return closing.next() <= now; });
   if (due == sessions_.end() || buffer.space().size() < due->datagram.size()) return std::nullopt;
   std::ranges::copy(due->datagram, buffer.space().begin());
-  const DatagramBatch run{.local = due->local,
-                          .remote = due->remote,
-                          .bytes = buffer.commit(due->datagram.size()),
-                          .segment_size = due->datagram.size()};
+  const DatagramBatch batch{.local = due->local,
+                            .remote = due->remote,
+                            .bytes = buffer.commit(due->datagram.size()),
+                            .segment_size = due->datagram.size()};
   due->last_sent = now;
   if (++due->repeats == kRepeatAfter.size()) sessions_.erase(due);
-  return run;
+  return batch;
 }
 
 std::optional<Instant> ClosingSessions::next_timeout() const {

@@ -56,7 +56,7 @@ const RecvStreams* Connection::inbound_streams() const {
 void Connection::establish(Instant now, Session session, std::vector<std::vector<std::uint8_t>> handshake_tail) {
   const bool authenticated = session.peer_authenticated();
   PeerFilter* const filter = core_.context.config.filter.get();
-  refused_ = filter != nullptr && !session.dialled_key() && !filter->admits_key(session.peer_key());
+  refused_ = filter != nullptr && !session.requested_key() && !filter->admits_key(session.peer_key());
   if (!unanswered_ && !refused_) {
     core_.emit(Connected{
         .remote = core_.remote,
@@ -72,7 +72,7 @@ void Connection::establish(Instant now, Session session, std::vector<std::vector
   const auto unanswered = std::exchange(unanswered_, std::nullopt);
   if (!unanswered) return;
   if (unanswered->told_authenticated && !authenticated) {
-    // The application was told that this is the peer it has dialled.
+    // The application was told that this is the peer it has asked for.
     return end(now, CloseReason::kUnauthenticated, "the peer did not prove its key again", Telling::kClose);
   }
   if (!unanswered->told_authenticated && authenticated) core_.emit(PeerAuthenticated{});
@@ -110,7 +110,7 @@ void Connection::receive(Instant now, const DatagramBatch& batch) {
       core_.drop(now, trace::DropReason::kClosed, datagram.size());
     }
   }
-  ++core_.counted.runs_received;
+  ++core_.counted.batches_received;
   if (EstablishedConnection* session = established()) {
     session->receive(now, batch, first);
     end_if_asked(now);
@@ -175,14 +175,14 @@ void Connection::move_to(Instant now, const SocketAddress& remote) {
 // once more what it may have received in this one. False when the time to connect is over.
 bool Connection::start_over(Instant now, EstablishedConnection& session) {
   const Session& keys = session.session();
-  if (!keys.dialled_key() || now >= keys.dial_deadline()) return false;
+  if (!keys.requested_key() || now >= keys.connect_deadline()) return false;
   auto handshake =
-      Handshake::initiate(now, core_.context.handshake, core_.remote, *keys.dialled_key(), keys.dial_deadline());
+      Handshake::initiate(now, core_.context.handshake, core_.remote, *keys.requested_key(), keys.connect_deadline());
   if (!handshake) return false;
   record_key_usage(keys);
   core_.queue.fail_started();
   session.report_failures(now);
-  core_.trace(now, trace::ConnectionStateChanged{"dialling again", core_.remote});
+  core_.trace(now, trace::ConnectionStateChanged{"connecting again", core_.remote});
   core_.emit(Suspect{.silent_for = session.keepalive().silent_for(now)});
   unanswered_ = Unanswered{.told_authenticated = keys.peer_authenticated()};
   session.end_streams();
@@ -239,7 +239,7 @@ Result<MessageId> Connection::send(Instant now, Body&& body, SendOptions options
   if (const Session* keys = session()) {
     const bool becomes_stream = options.as != SendAs::kMessage || body.size() > wire::kShortMessageLimit;
     if (becomes_stream && keys->key_is_aging()) {
-      return failure(ErrorCode::kClosed, "the key has protected its share of packets: dial again for a fresh one");
+      return failure(ErrorCode::kClosed, "the key has protected its share of packets: connect again for a fresh one");
     }
   }
   return core_.queue.send(now, std::move(body), std::move(options));

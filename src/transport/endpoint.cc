@@ -202,8 +202,8 @@ Result<ConnectionId> Endpoint::connect(Instant now, const SocketAddress& given, 
   auto handshake = Handshake::initiate(now, handshake_, remote, peer);
   if (!handshake) return std::unexpected(handshake.error());
   if (const auto old = by_address_.find(remote)) {
-    // A local dial supersedes what was there (wire spec 4.6); the peer follows the new intro. An offer of the same peer
-    // that has been answered is gone on with: the peer may be established by the answer.
+    // A local connect() supersedes what was there (wire spec 4.6); the peer follows the new intro. An offer of the same
+    // peer that has been answered is gone on with: the peer may be established by the answer.
     if (Connection* connection = routes_[*old].connection()) {
       connection->close(now, CloseReason::kReplaced, {});
     } else if (auto answered = routes_[*old].take_answer(peer)) {
@@ -341,25 +341,25 @@ void Endpoint::set_rate_limit(Instant now, ConnectionId connection, std::optiona
 
 // --- Datagrams ---
 
-void Endpoint::receive(Instant now, const DatagramBatch& run) {
-  GODWIT_MARK(cost_, kRoute);
-  ++statistics_.runs_received;
-  const std::size_t count = run.segment_count();
+void Endpoint::receive(Instant now, const DatagramBatch& batch) {
+  GODWIT_COST_PROBE(cost_, kRoute);
+  ++statistics_.batches_received;
+  const std::size_t count = batch.segment_count();
   statistics_.datagrams_received += count;
   if (count == 0) return route_context_->drop(now, trace::DropReason::kEmpty, 0);
   if (reassembly_.nearly_full()) [[unlikely]]
     relieve_memory(now);
   // Each datagram is classified once, and all are processed in the order in which they arrived: symmetric ones in
-  // batches as long as possible, which is nearly always the whole run.
+  // batches as long as possible, which is nearly always all that has arrived.
   for (std::size_t i = 0; i < count;) {
     const std::size_t first = i;
     wire::DatagramClass kind = wire::DatagramClass::kSymmetric;
-    while (i < count && is_symmetric(kind = wire::classify(run.segment(i)))) ++i;
-    if (i > first) receive_symmetric(now, run.part(first, i - first));
+    while (i < count && is_symmetric(kind = wire::classify(batch.segment(i)))) ++i;
+    if (i > first) receive_symmetric(now, batch.part(first, i - first));
     if (i == count) break;
-    const MutableBytes datagram = run.segment(i++);
+    const MutableBytes datagram = batch.segment(i++);
     if (kind == wire::DatagramClass::kIntro) {
-      receive_intro(now, run, datagram);
+      receive_intro(now, batch, datagram);
     } else {
       route_context_->drop(now, drop_reason(kind), datagram.size());
     }
@@ -378,7 +378,7 @@ void Endpoint::receive_symmetric(Instant now, const DatagramBatch& batch) {
 void Endpoint::receive_on_route(Instant now, std::uint32_t slot, const DatagramBatch& batch) {
   with_slot(slot, [&](Route& route) {
     route.receive(now, batch);
-    GODWIT_MARK(cost_, kBookkeeping);
+    GODWIT_COST_PROBE(cost_, kBookkeeping);
     return true;
   });
   if (!routes_[slot].has_place) [[unlikely]]
@@ -407,20 +407,20 @@ void Endpoint::receive_without_connection(Instant now, const DatagramBatch& batc
   }
 }
 
-void Endpoint::receive_intro(Instant now, const DatagramBatch& run, MutableBytes datagram) {
-  const auto slot = slot_of(run.remote);
+void Endpoint::receive_intro(Instant now, const DatagramBatch& batch, MutableBytes datagram) {
+  const auto slot = slot_of(batch.remote);
   if (!slot && !config_.accept_incoming) {
     return route_context_->drop(now, trace::DropReason::kUnknownSource, datagram.size());
   }
-  if (is_refused(run.remote)) return route_context_->drop(now, trace::DropReason::kRefusedAddress, datagram.size());
+  if (is_refused(batch.remote)) return route_context_->drop(now, trace::DropReason::kRefusedAddress, datagram.size());
   // A repeat costs no decryption.
   if (slot && with_slot(*slot, [&](Route& route) { return route.receive_repeated_intro(now, datagram); })) {
     return;
   }
   // A half-open route proves nothing about its address.
   const bool known = slot && routes_[*slot].connection() != nullptr;
-  const IntroSource source = known || is_known_peer(run.remote) ? IntroSource::kKnown : IntroSource::kStranger;
-  switch (admission_.admit_intro(now, run.remote, datagram, source)) {
+  const IntroSource source = known || is_known_peer(batch.remote) ? IntroSource::kKnown : IntroSource::kStranger;
+  switch (admission_.admit_intro(now, batch.remote, datagram, source)) {
     case AdmissionVerdict::kDecrypt: break;
     case AdmissionVerdict::kReplay:
     case AdmissionVerdict::kJunk: return route_context_->drop(now, trace::DropReason::kReplayedIntro, datagram.size());
@@ -428,19 +428,19 @@ void Endpoint::receive_intro(Instant now, const DatagramBatch& run, MutableBytes
   }
   const auto intro = open_intro_datagram(keys_, datagram);
   if (!intro) {
-    admission_.on_junk(run.remote, datagram);
+    admission_.on_junk(batch.remote, datagram);
     return route_context_->drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
   }
-  context_->record_handshake_received(now, known ? routes_[*slot].id() : 0, run.remote, datagram);
+  context_->record_handshake_received(now, known ? routes_[*slot].id() : 0, batch.remote, datagram);
   if (known) {
-    if (with_slot(*slot, [&](Route& route) { return route.receive_intro(now, run.local, *intro); })) return;
+    if (with_slot(*slot, [&](Route& route) { return route.receive_intro(now, batch.local, *intro); })) return;
     retire(*slot);
   }
-  answer_intro(now, run, *intro, source);
+  answer_intro(now, batch, *intro, source);
 }
 
 // A stranger's intro makes its address half-open; so does each further one.
-void Endpoint::answer_intro(Instant now, const DatagramBatch& run, const IntroSeen& intro, IntroSource source) {
+void Endpoint::answer_intro(Instant now, const DatagramBatch& batch, const IntroSeen& intro, IntroSource source) {
   const bool offers =
       config_.handshake.extended != ExtendedPolicy::kOff && intro.block == wire::ExtensionBlock::kPresent;
   // Not answered in the deployed form either: that would be a downgrade. The initiator repeats its intro.
@@ -451,37 +451,37 @@ void Endpoint::answer_intro(Instant now, const DatagramBatch& run, const IntroSe
   if (offers && !admission_.admit_offer(now, source, cookie)) {
     return route_context_->drop(now, trace::DropReason::kRateLimited, intro.datagram_bytes);
   }
-  auto handshake = Handshake::accept(now, handshake_, run.remote, intro);
+  auto handshake = Handshake::accept(now, handshake_, batch.remote, intro);
   if (!handshake) {
     if (handshake.error() == trace::DropReason::kIncompatibleVersion && admission_.may_send_error_ack(now)) {
-      queue_error_ack(now, run, intro, version_mismatch_text(handshake_));
+      queue_error_ack(now, batch, intro, version_mismatch_text(handshake_));
     }
     return route_context_->drop(now, handshake.error(), intro.datagram_bytes);
   }
-  if (!would_admit(now, run.remote)) {
-    if (admission_.may_send_refusal(now)) queue_error_ack(now, run, intro, "too many connections");
+  if (!would_admit(now, batch.remote)) {
+    if (admission_.may_send_refusal(now)) queue_error_ack(now, batch, intro, "too many connections");
     return route_context_->drop(now, trace::DropReason::kConnectionTableFull, intro.datagram_bytes);
   }
-  auto slot = slot_of(run.remote);
-  if (!slot) slot = open_slot(run.remote);
+  auto slot = slot_of(batch.remote);
+  if (!slot) slot = open_slot(batch.remote);
   with_slot(*slot, [&](Route& route) {
-    route.add_half_open(now, run.local, intro, std::move(*handshake));
+    route.add_half_open(now, batch.local, intro, std::move(*handshake));
     return true;
   });
 }
 
-void Endpoint::queue_error_ack(Instant now, const DatagramBatch& run, const IntroSeen& intro, std::string_view text) {
+void Endpoint::queue_error_ack(Instant now, const DatagramBatch& batch, const IntroSeen& intro, std::string_view text) {
   if (stateless_.size() >= kMaxStatelessDatagrams) return;
   std::vector<std::uint8_t> datagram(wire::kMaxDatagram);
   datagram.resize(write_error_ack(handshake_, intro.intro, text, datagram));
   if (datagram.empty()) return;
-  admission_.on_answered(run.remote, intro.fingerprint);
-  admission_.on_unproven_intro(now, run.remote, intro.datagram_bytes);
-  if (!admission_.may_reply(now, run.remote, datagram.size())) {
+  admission_.on_answered(batch.remote, intro.fingerprint);
+  admission_.on_unproven_intro(now, batch.remote, intro.datagram_bytes);
+  if (!admission_.may_reply(now, batch.remote, datagram.size())) {
     ++statistics_.replies_withheld;
     return;
   }
-  stateless_.push_back({run.local, run.remote, std::move(datagram)});
+  stateless_.push_back({batch.local, batch.remote, std::move(datagram)});
   ++statistics_.error_acknowledgements_sent;
 }
 

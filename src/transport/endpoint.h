@@ -22,9 +22,9 @@
 #include "congestion/fair_share.h"
 #include "crypto/keypair.h"
 #include "crypto/static_agreements.h"
-#include "handshake/ephemeral_keys.h"
 #include "handshake/cookie_jar.h"
 #include "handshake/cookies.h"
+#include "handshake/ephemeral_keys.h"
 #include "handshake/handshake.h"
 #include "handshake/key_usage.h"
 #include "handshake/reset_tokens.h"
@@ -70,11 +70,12 @@ class Endpoint {
   [[nodiscard]] PeerFilter* filter() const { return config_.filter.get(); }
 
   // --- Inputs ---
-  // Dials a peer known by its public key; both sides may dial each other (wire spec 4.5). An established connection to
-  // the address is closed in favour of the new one. A wildcard address means loopback (base/connect_target.h). Errors:
-  // kWouldBlock when own connections fill the whole table, kInvalidArgument for an address that no peer can have.
+  // Connects to a peer known by its public key; both sides may connect to each other (wire spec 4.5). An established
+  // connection to the address is closed in favour of the new one. A wildcard address means loopback
+  // (base/connect_target.h). Errors: kWouldBlock when own connections fill the whole table, kInvalidArgument for an
+  // address that no peer can have.
   [[nodiscard]] Result<ConnectionId> connect(Instant now, const SocketAddress& remote, const PublicKey& peer);
-  void receive(Instant now, const DatagramBatch& run);
+  void receive(Instant now, const DatagramBatch& batch);
   void handle_timeout(Instant now);
   // A rendezvous has told where the peer can be reached (docs/rendezvous.md): a session with it that runs over the
   // relay moves to the first of the other addresses that answers, and back when that falls silent. Where `paths.pause`
@@ -147,8 +148,8 @@ class Endpoint {
   bool prepare_handshakes() { return ephemeral_keys_.make_one(); }
 
   // --- Outputs ---
-  // The next run, carved from `buffer`; nothing when there is nothing to send now or the buffer is full. Connections
-  // take turns, one run each.
+  // The next batch, carved from `buffer`; nothing when there is nothing to send now or the buffer is full. Connections
+  // take turns, one batch each.
   [[nodiscard]] std::optional<DatagramBatch> poll_transmit(Instant now, TransmitBuffer& buffer);
   // Null when nothing has happened. The event stays valid until the next call of poll_event(): the members above may
   // be called while it is read.
@@ -238,10 +239,10 @@ class Endpoint {
   void give_paths(Instant now, std::uint32_t slot);
   void note_tag(std::uint32_t slot);
   void forget_tag(std::uint32_t slot);
-  void receive_intro(Instant now, const DatagramBatch& run, MutableBytes datagram);
-  void answer_intro(Instant now, const DatagramBatch& run, const IntroSeen& intro, IntroSource source);
+  void receive_intro(Instant now, const DatagramBatch& batch, MutableBytes datagram);
+  void answer_intro(Instant now, const DatagramBatch& batch, const IntroSeen& intro, IntroSource source);
   void queue_reset(Instant now, const DatagramBatch& batch, ByteView datagram);
-  void queue_error_ack(Instant now, const DatagramBatch& run, const IntroSeen& intro, std::string_view text);
+  void queue_error_ack(Instant now, const DatagramBatch& batch, const IntroSeen& intro, std::string_view text);
 
   // Closes connections while the memory of all inbound streams nears its bound: endpoint_memory.cc.
   void relieve_memory(Instant now);
@@ -271,7 +272,7 @@ class Endpoint {
   std::uint64_t table_secret_;  // the keys of all tables of addresses come from it
   StaticAgreements static_agreements_;
   AddressTable by_address_;
-  SocketAddress last_remote_;  // of the last run, and its slot: runs of one peer come together
+  SocketAddress last_remote_;  // of the last batch, and its slot: batches of one peer come together
   std::uint32_t last_slot_ = 0;
   IdMap by_tag_;                                      // own random tag of an extended session -> slot
   mutable TimerQueue timers_;                         // brought up to date by arm_used()
@@ -283,7 +284,7 @@ class Endpoint {
   PrefixShares inbound_;  // connections that others have begun
   std::size_t reserved_ = 0;
   HashKey known_key_;
-  RecentSet known_peers_;   // addresses that were dialled and have proved their key
+  RecentSet known_peers_;   // addresses that were connected to and have proved their key
   RecentSet former_peers_;  // addresses of sessions that have ended: their peers get no reset
   FairShare budget_;
   std::size_t open_ = 0;

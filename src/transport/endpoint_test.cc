@@ -31,7 +31,7 @@ class Pair : public test::MemoryNetwork {
   static SocketAddress address(std::size_t side) {
     return SocketAddress::ipv4({192, 0, 2, static_cast<std::uint8_t>(side + 1)}, 31337);
   }
-  ConnectionId dial() { return connect(*sides_[0], *sides_[1]); }
+  ConnectionId initiate() { return connect(*sides_[0], *sides_[1]); }
   template <typename T>
   std::size_t count(std::size_t side) const {
     return sides_[side]->count<T>();
@@ -59,7 +59,7 @@ TEST(Endpoint, AnUnreliableMessageIsConfirmedOrFailsAndIsNeverSentAgain) {
     Config config;
     config.handshake.extended = policy;
     Pair pair(config, 0.2, 3);
-    const ConnectionId connection = pair.dial();
+    const ConnectionId connection = pair.initiate();
     ASSERT_TRUE(pair.run(20s, [&] { return pair.count<Connected>(0) == 1 && pair.count<Connected>(1) == 1; }));
     constexpr std::size_t kMessages = 600;
     for (std::size_t i = 0; i < kMessages; ++i) {
@@ -80,7 +80,7 @@ TEST(Endpoint, AnUnreliableMessageIsConfirmedOrFailsAndIsNeverSentAgain) {
 
 TEST(Endpoint, ShakesHandsAndTellsBothSides) {
   Pair pair;
-  pair.dial();
+  pair.initiate();
   EXPECT_TRUE(pair.run(2s, [&] { return pair.count<Connected>(0) == 1 && pair.count<Connected>(1) == 1; }));
   EXPECT_TRUE(pair.last<Connected>(0)->peer_authenticated);
   EXPECT_TRUE(pair.last<Connected>(0)->initiator);
@@ -89,7 +89,7 @@ TEST(Endpoint, ShakesHandsAndTellsBothSides) {
 
 TEST(Endpoint, DeliversAMessageQueuedBeforeTheHandshake) {
   Pair pair;
-  const ConnectionId id = pair.dial();
+  const ConnectionId id = pair.initiate();
   ASSERT_TRUE(pair[0].send(pair.now, id, Body::owned({'h', 'i'})));
   EXPECT_TRUE(pair.run(2s, [&] { return pair.count<MessageConfirmed>(0) == 1; }));
   ASSERT_EQ(pair.short_messages.size(), 1U);
@@ -98,7 +98,7 @@ TEST(Endpoint, DeliversAMessageQueuedBeforeTheHandshake) {
 
 TEST(Endpoint, DeliversAStreamWhole) {
   Pair pair;
-  const ConnectionId id = pair.dial();
+  const ConnectionId id = pair.initiate();
   const auto bytes = pattern(3'000'000);
   ASSERT_TRUE(pair[0].send(pair.now, id, Body::borrowed(bytes)));
   ASSERT_TRUE(pair.run(30s, [&] { return pair.count<MessageConfirmed>(0) == 1; }));
@@ -111,7 +111,7 @@ TEST(Endpoint, DeliversAStreamWhole) {
 TEST(Endpoint, DeliversEverythingOnceThroughLoss) {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     Pair pair({}, 0.1, seed);
-    const ConnectionId id = pair.dial();
+    const ConnectionId id = pair.initiate();
     const auto bytes = pattern(400'000);
     ASSERT_TRUE(pair[0].send(pair.now, id, Body::borrowed(bytes)));
     for (std::uint8_t i = 0; i < 50; ++i) ASSERT_TRUE(pair[0].send(pair.now, id, Body::owned({i})));
@@ -123,7 +123,7 @@ TEST(Endpoint, DeliversEverythingOnceThroughLoss) {
 
 TEST(Endpoint, TellsThePeerThatItCloses) {
   Pair pair;
-  const ConnectionId id = pair.dial();
+  const ConnectionId id = pair.initiate();
   ASSERT_TRUE(pair.run(2s, [&] { return pair.count<Connected>(1) == 1; }));
   pair[0].close(pair.now, id, "enough");
   ASSERT_TRUE(pair.run(1s, [&] { return pair.count<Closed>(0) == 1 && pair.count<Closed>(1) == 1; }));
@@ -140,7 +140,7 @@ TEST(Endpoint, TellsThePeerOfAnExtendedSessionTheCodeOfItsEnd) {
     Config config;
     config.handshake.extended = policy;
     Pair pair(config);
-    const ConnectionId connection = pair.dial();
+    const ConnectionId connection = pair.initiate();
     pair.run(1s);
     pair[0].close(pair.now, connection, "until later", 0xfedc'ba98'7654'3210U);
     pair.run(1s);
@@ -158,7 +158,7 @@ TEST(Endpoint, TellsThePeerThatItClosesInWhateverWords) {
   while (cyrillic.size() < 300) cyrillic += "\u0436";
   for (const std::string& words : {cyrillic, std::string("caf\xe9"), std::string("\xd0")}) {
     Pair pair;
-    const ConnectionId id = pair.dial();
+    const ConnectionId id = pair.initiate();
     ASSERT_TRUE(pair.run(2s, [&] { return pair.count<Connected>(1) == 1; }));
     pair[0].close(pair.now, id, words);
     ASSERT_TRUE(pair.run(1s, [&] { return pair.count<Closed>(1) == 1; })) << words;
@@ -168,7 +168,7 @@ TEST(Endpoint, TellsThePeerThatItClosesInWhateverWords) {
 
 TEST(Endpoint, CarriesPingAndPongAloneOnAnIdleLink) {
   Pair pair;
-  pair.dial();
+  pair.initiate();
   ASSERT_TRUE(pair.run(2s, [&] { return pair.count<Connected>(1) == 1; }));
   pair.run(10s);
   const std::uint64_t before = pair.datagrams();
@@ -189,32 +189,32 @@ TEST(Endpoint, OpensSimultaneously) {
 
 TEST(Endpoint, FollowsARestartOfThePeer) {
   Pair pair;
-  pair.dial();
+  pair.initiate();
   ASSERT_TRUE(pair.run(2s, [&] { return pair.count<Connected>(1) == 1; }));
   pair.run(3s);
-  const ConnectionId again = pair.dial();
+  const ConnectionId again = pair.initiate();
   ASSERT_TRUE(pair.run(5s, [&] { return pair.count<Connected>(0) == 2 && pair.count<Connected>(1) == 2; }));
   ASSERT_TRUE(pair[0].send(pair.now, again, Body::owned({'x'})));
   EXPECT_TRUE(pair.run(2s, [&] { return pair.short_messages.size() == 1; }));
 }
 
-TEST(Endpoint, StartsNoStreamBeyondTheSoftLimitOfAKeyAndGoesOnAfterADial) {
+TEST(Endpoint, StartsNoStreamBeyondTheSoftLimitOfAKeyAndGoesOnAfterANewAttempt) {
   Config config;
   config.soft_packet_limit = 1000;
   config.hard_packet_limit = 2000;
   Pair pair(config);
   const auto bytes = pattern(1'200'000);
-  const ConnectionId first = pair.dial();
+  const ConnectionId first = pair.initiate();
   ASSERT_TRUE(pair[0].send(pair.now, first, Body::borrowed(bytes)));
   ASSERT_TRUE(pair.run(30s, [&] { return pair.count<MessageConfirmed>(0) == 1; }));
   EXPECT_EQ(pair.count<KeyAging>(0), 1U);
   const auto refused = pair[0].send(pair.now, first, Body::borrowed(bytes));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kClosed);
-  // Short messages still go, and a fresh dial carries on.
+  // Short messages still go, and a fresh connection carries on.
   ASSERT_TRUE(pair[0].send(pair.now, first, Body::owned({'x'})));
   ASSERT_TRUE(pair.run(2s, [&] { return pair.count<MessageConfirmed>(0) == 2; }));
-  const ConnectionId second = pair.dial();
+  const ConnectionId second = pair.initiate();
   ASSERT_TRUE(pair[0].send(pair.now, second, Body::borrowed(bytes)));
   ASSERT_TRUE(pair.run(30s, [&] { return pair.count<MessageConfirmed>(0) == 3; }));
   EXPECT_EQ(pair.count<StreamMessage>(1), 2U);
@@ -226,7 +226,7 @@ TEST(Endpoint, ClosesBeforeTheHardLimitOfAKeyAndTellsThePeer) {
   config.hard_packet_limit = 1000;
   Pair pair(config);
   const auto bytes = pattern(2'000'000);
-  const ConnectionId id = pair.dial();
+  const ConnectionId id = pair.initiate();
   ASSERT_TRUE(pair[0].send(pair.now, id, Body::borrowed(bytes)));
   ASSERT_TRUE(pair.run(30s, [&] { return pair.count<Closed>(0) == 1 && pair.count<Closed>(1) == 1; }));
   EXPECT_EQ(pair.last<Closed>(0)->reason, CloseReason::kKeyExhausted);
@@ -235,13 +235,13 @@ TEST(Endpoint, ClosesBeforeTheHardLimitOfAKeyAndTellsThePeer) {
   EXPECT_TRUE(pair.last<MessageFailed>(0)->may_have_arrived);
 }
 
-TEST(Endpoint, AnAcceptorWithAUsedUpKeyClosesOnlyWhenItsPeerDoesNotDial) {
+TEST(Endpoint, AnAcceptorWithAUsedUpKeyClosesOnlyWhenItsPeerDoesNotConnect) {
   Config config;
   config.soft_packet_limit = 500;
   config.hard_packet_limit = 5000;
   Pair pair(config);
   const auto bytes = pattern(1'200'000);
-  pair.dial();
+  pair.initiate();
   ASSERT_TRUE(pair.run(5s, [&] { return pair.count<Connected>(1) == 1; }));
   const ConnectionId accepted = pair[1].connections().front();
   ASSERT_TRUE(pair[1].send(pair.now, accepted, Body::borrowed(bytes)));
@@ -259,7 +259,7 @@ TEST(Endpoint, AChangedRateLimitIsFollowedWithoutAFurtherInput) {
   Config config;
   config.connection_rate_limit = Bandwidth::from_bits_per_second(8'000);
   Pair pair(config);
-  const ConnectionId id = pair.dial();
+  const ConnectionId id = pair.initiate();
   ASSERT_TRUE(pair.run(2s, [&] { return pair.count<Connected>(1) == 1; }));
   const auto bytes = pattern(200'000);
   ASSERT_TRUE(pair[0].send(pair.now, id, Body::borrowed(bytes)));

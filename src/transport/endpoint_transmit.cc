@@ -56,12 +56,12 @@ std::optional<DatagramBatch> Endpoint::poll_transmit(Instant now, TransmitBuffer
                          .segment_size = datagram.bytes.size(),
                          .hop_limit = datagram.hop_limit};
   }
-  if (auto run = closing_.poll_transmit(now, buffer)) {
-    context_->record_close_sent(now, 0, run->bytes.size());
-    return run;
+  if (auto batch = closing_.poll_transmit(now, buffer)) {
+    context_->record_close_sent(now, 0, batch->bytes.size());
+    return batch;
   }
   while (!ready_.empty()) {
-    // A run needs room for itself; what is left over is not worth a cut one.
+    // A batch needs room for itself; what is left over is not worth a cut one.
     if (buffer.space().size() < BatchWriter::kMaxBytes) return std::nullopt;
     const std::uint32_t slot = ready_.front();
     ready_.pop_front();
@@ -69,10 +69,10 @@ std::optional<DatagramBatch> Endpoint::poll_transmit(Instant now, TransmitBuffer
     route.ready = false;
     if (!route.in_use()) continue;
     share_budget(now, slot);
-    if (auto run = route.poll_transmit(now, buffer)) {
-      // Its next run waits until the others had one.
+    if (auto batch = route.poll_transmit(now, buffer)) {
+      // Its next batch waits until the others had one.
       mark_ready(slot);
-      return run;
+      return batch;
     }
     if (route.finished()) {
       std::optional<Connection::ClosePacket> packet;

@@ -74,22 +74,23 @@ class Views {
   std::deque<Bytes>& wire() { return to_server_; }
   // One batch: as many datagrams of one size as there are, at most `most`.
   void deliver(std::size_t most) {
-    Bytes run;
+    Bytes batch;
     std::size_t segment = 0;
     for (std::size_t i = 0; i < most && !to_server_.empty(); ++i) {
       const Bytes& next = to_server_.front();
       if (segment == 0) segment = next.size();
       if (next.size() > segment) break;
       const bool shorter = next.size() < segment;
-      run.insert(run.end(), next.begin(), next.end());
+      batch.insert(batch.end(), next.begin(), next.end());
       to_server_.pop_front();
       if (shorter) break;
     }
-    if (segment != 0) receive(std::move(run), segment);
+    if (segment != 0) receive(std::move(batch), segment);
   }
-  void receive(Bytes run, std::size_t segment) {
-    runs_.push_back(std::move(run));
-    server_->receive(now_, {.local = address(1), .remote = address(0), .bytes = runs_.back(), .segment_size = segment});
+  void receive(Bytes batch, std::size_t segment) {
+    batches_.push_back(std::move(batch));
+    server_->receive(now_,
+                     {.local = address(1), .remote = address(0), .bytes = batches_.back(), .segment_size = segment});
   }
   [[nodiscard]] Bytes forged_intro() {
     std::array<std::uint8_t, 24> plain{};
@@ -106,7 +107,7 @@ class Views {
     take_from(*client_, to_server_);
   }
 
-  // Looks at every queued event; `between` is called while one is being read. The runs end with the last event.
+  // Looks at every queued event; `between` is called while one is being read. The batches end with the last event.
   template <typename Between>
   void poll(Between between) {
     while (EndpointEvent* event = server_->poll_event()) {
@@ -124,7 +125,7 @@ class Views {
         ++closed;
       }
     }
-    runs_.clear();
+    batches_.clear();
   }
   void poll() {
     poll([](const EndpointEvent&, const StreamChunk&) {});
@@ -144,10 +145,10 @@ class Views {
     }
     while (true) {
       buffer_.reset();
-      const auto run = from.poll_transmit(now_, buffer_);
-      if (!run) break;
-      for (std::size_t i = 0; i < run->segment_count(); ++i) {
-        const auto segment = run->segment(i);
+      const auto batch = from.poll_transmit(now_, buffer_);
+      if (!batch) break;
+      for (std::size_t i = 0; i < batch->segment_count(); ++i) {
+        const auto segment = batch->segment(i);
         to.emplace_back(segment.begin(), segment.end());
       }
     }
@@ -173,7 +174,7 @@ class Views {
   Instant now_{1h};
   TransmitBuffer buffer_{1 << 20};
   std::deque<Bytes> to_server_;
-  std::deque<Bytes> runs_;  // received, and not yet polled
+  std::deque<Bytes> batches_;  // received, and not yet polled
 };
 
 // Collects full fragments 1 … of one stream, out of the client's paced output.

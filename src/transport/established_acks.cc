@@ -32,11 +32,11 @@ void EstablishedConnection::begin_acknowledgements() {
   recovery_.use_numbers();
 }
 
-void EstablishedConnection::begin_packet(const BatchWriter& run) {
-  if (acks_.by_number()) recovery_.begin_packet(session_.next_number() + run.unsealed());
+void EstablishedConnection::begin_packet(const BatchWriter& batch) {
+  if (acks_.by_number()) recovery_.begin_packet(session_.next_number() + batch.unsealed());
 }
 
-// Nothing has been sealed for the present run yet. Before the key is used up there are numbers enough to close.
+// Nothing has been sealed for the present batch yet. Before the key is used up there are numbers enough to close.
 void EstablishedConnection::leave_number_out() {
   const std::uint64_t number = session_.next_number();
   session_.sealer().leave_one_out();
@@ -50,7 +50,7 @@ std::size_t EstablishedConnection::process_ack_frame(Instant now, const Arrival&
     end(CloseReason::kProtocolViolation, std::string(text_of(frame.error())), Telling::kClose);
     return plaintext.size();
   }
-  GODWIT_MARK(core_.context.cost, kAcknowledge);
+  GODWIT_COST_PROBE(core_.context.cost, kAcknowledge);
   keepalive_.on_authentic(now);
   newer_packet_ |= arrival.opened.newest;
   if (!recovery_.collecting_acks()) recovery_.begin_acks(now);
@@ -69,21 +69,21 @@ std::size_t EstablishedConnection::take_ack_frame(Instant now, MutableBytes out)
   return wire::encode(out, frame);
 }
 
-// What is due goes as a packet of its own; in a run of data it is the shorter last segment (decisions 4).
-void EstablishedConnection::write_ack_frame(Instant now, BatchWriter& run) {
-  if (!acks_.due(now) || !run.fits(wire::ack_frame_size(acks_.range_count()) + wire::kDatagramOverhead)) return;
-  GODWIT_MARK(core_.context.cost, kAcknowledge);
+// What is due goes as a packet of its own; in a batch of data it is the shorter last segment (decisions 4).
+void EstablishedConnection::write_ack_frame(Instant now, BatchWriter& batch) {
+  if (!acks_.due(now) || !batch.fits(wire::ack_frame_size(acks_.range_count()) + wire::kDatagramOverhead)) return;
+  GODWIT_COST_PROBE(core_.context.cost, kAcknowledge);
   std::array<std::uint8_t, wire::kLargestAckFrame> plaintext;
   const std::size_t size = take_ack_frame(now, plaintext);
   if (size == 0) return;
-  const std::size_t before = run.bytes();
-  run.append(ByteView(plaintext).first(size));
-  GODWIT_MARK(core_.context.cost, kBookkeeping);
+  const std::size_t before = batch.bytes();
+  batch.append(ByteView(plaintext).first(size));
+  GODWIT_COST_PROBE(core_.context.cost, kBookkeeping);
   ++core_.counted.ack_packets_sent;
   if (pair_ != nullptr) {
     pair_->on_acknowledgements(static_cast<std::uint32_t>(size + wire::kDatagramOverhead + kIpAndUdpBytes));
   }
-  record_sent(now, run, before, 0, trace::PacketKind::kNoOp);
+  record_sent(now, batch, before, 0, trace::PacketKind::kNoOp);
 }
 
 }  // namespace godwit

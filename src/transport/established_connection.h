@@ -229,17 +229,17 @@ class EstablishedConnection final : private StreamSink {
 
   // established_send.cc
   [[nodiscard]] std::optional<DatagramBatch> write_batch(Instant now, TransmitBuffer& buffer);
-  // The latest datagram of `run`, which held `before` bytes without it; nothing where the key was used up.
-  void record_sent(Instant now, const BatchWriter& run, std::size_t before, std::uint32_t id, trace::PacketKind kind,
+  // The latest datagram of `batch`, which held `before` bytes without it; nothing where the key was used up.
+  void record_sent(Instant now, const BatchWriter& batch, std::size_t before, std::uint32_t id, trace::PacketKind kind,
                    bool retransmission = false) const;
   // Its sequence.
-  std::uint64_t write_ping(Instant now, BatchWriter& run);
-  void write_control(Instant now, BatchWriter& run);
-  void write_acks(Instant now, BatchWriter& run);
-  void write_retransmissions(Instant now, BatchWriter& run);
-  void write_data(Instant now, BatchWriter& run);
-  [[nodiscard]] std::size_t write_messages(Instant now, BatchWriter& run, std::uint64_t most, std::uint32_t& room);
-  [[nodiscard]] bool write_item(Instant now, BatchWriter& run, const SendItem& item, std::uint32_t packet_id);
+  std::uint64_t write_ping(Instant now, BatchWriter& batch);
+  void write_control(Instant now, BatchWriter& batch);
+  void write_acks(Instant now, BatchWriter& batch);
+  void write_retransmissions(Instant now, BatchWriter& batch);
+  void write_data(Instant now, BatchWriter& batch);
+  [[nodiscard]] std::size_t write_messages(Instant now, BatchWriter& batch, std::uint64_t most, std::uint32_t& room);
+  [[nodiscard]] bool write_item(Instant now, BatchWriter& batch, const SendItem& item, std::uint32_t packet_id);
   [[nodiscard]] std::uint32_t untracked_id();
   void release_memory_if_idle(Instant now);
   [[nodiscard]] bool key_exhausted(Instant now);
@@ -256,7 +256,7 @@ class EstablishedConnection final : private StreamSink {
   }
   // Bytes of the control frame at the start of `plaintext`; 0 when there is none.
   [[nodiscard]] std::size_t process_control_frame(Instant now, ByteView plaintext);
-  void write_path_responses(Instant now, BatchWriter& run) const;
+  void write_path_responses(Instant now, BatchWriter& batch) const;
   [[nodiscard]] bool process_path_response(Instant now, std::uint64_t data);
   [[nodiscard]] std::optional<DatagramBatch> poll_path_challenge(Instant now, TransmitBuffer& buffer);
   [[nodiscard]] std::optional<DatagramBatch> seal_path_frame(Instant now, const wire::ControlFrame& frame,
@@ -270,14 +270,14 @@ class EstablishedConnection final : private StreamSink {
 
   // established_acks.cc
   void begin_acknowledgements();
-  // The tracked frames that follow stand in the next packet of the run.
-  void begin_packet(const BatchWriter& run);
+  // The tracked frames that follow stand in the next packet of the batch.
+  void begin_packet(const BatchWriter& batch);
   void leave_number_out();
   // Where an acknowledgement frame of the extended form stands at the start of `plaintext`, its size; else 0.
   [[nodiscard]] std::size_t process_ack_frame(Instant now, const Arrival& arrival, ByteView plaintext);
   // Takes what waits to be acknowledged. Returns the size of the frame, 0 if there is nothing to tell.
   [[nodiscard]] std::size_t take_ack_frame(Instant now, MutableBytes out);
-  void write_ack_frame(Instant now, BatchWriter& run);
+  void write_ack_frame(Instant now, BatchWriter& batch);
 
   // established_mtu.cc
   [[nodiscard]] PathSize& path_size();
@@ -293,7 +293,7 @@ class EstablishedConnection final : private StreamSink {
   void seek_larger_datagrams();
   void process_size_frame(Instant now, const wire::ControlFrame& frame);
   void note_sizes(Instant now, std::uint32_t largest_acked_bytes, const LossOutcome& losses, bool timed_out);
-  void write_size_answers(Instant now, BatchWriter& run) const;
+  void write_size_answers(Instant now, BatchWriter& batch) const;
   [[nodiscard]] std::optional<DatagramBatch> poll_size_probe(Instant now, TransmitBuffer& buffer);
   // A datagram that only sessions with larger ones take has come where there are none.
   [[nodiscard]] bool is_too_long(ByteView datagram) const {
@@ -304,7 +304,7 @@ class EstablishedConnection final : private StreamSink {
   void begin_flow_control();
   void make_inbound_streams();
   [[nodiscard]] bool process_flow_frame(Instant now, const Arrival& arrival, ByteView plaintext);
-  void write_flow_frames(Instant now, BatchWriter& run);
+  void write_flow_frames(Instant now, BatchWriter& batch);
   void on_control_acknowledged(const AckedRange& range);
   // The control message of a lost packet as it is now, under its id; 0 bytes when it does not matter any more.
   [[nodiscard]] std::size_t encode_control_again(const LostPacket& lost, MutableBytes out) const;

@@ -104,14 +104,14 @@ bool EstablishedConnection::process_flow_frame(Instant now, const Arrival& arriv
   return true;
 }
 
-void EstablishedConnection::write_flow_frames(Instant now, BatchWriter& run) {
+void EstablishedConnection::write_flow_frames(Instant now, BatchWriter& batch) {
   if (!session_.has(wire::capability::kFlowControl)) return;
   std::array<std::uint8_t, wire::kMaxPlaintext> plaintext;
   const std::size_t most = session_.has(wire::capability::kCoalescing) ? plaintext.size() : wire::kFlowFrameSize;
   std::size_t used = 0;
   std::uint32_t first_id = 0;
   while (recovery_.may_send_new() && used + wire::kFlowFrameSize <= most &&
-         run.fits(used + wire::kFlowFrameSize + wire::kDatagramOverhead)) {
+         batch.fits(used + wire::kFlowFrameSize + wire::kDatagramOverhead)) {
     std::optional<wire::FlowFrame> frame;
     if (const auto reset = core_.queue.poll_reset()) {
       frame = frame_of(*reset);
@@ -124,7 +124,7 @@ void EstablishedConnection::write_flow_frames(Instant now, BatchWriter& run) {
     frame->packet_id = recovery_.next_packet_id();
     if (used == 0) {
       first_id = frame->packet_id;
-      begin_packet(run);
+      begin_packet(batch);
     }
     std::ranges::copy(wire::encode(*frame), MutableBytes(plaintext).subspan(used).begin());
     // The envelope counts for the first of them.
@@ -137,10 +137,10 @@ void EstablishedConnection::write_flow_frames(Instant now, BatchWriter& run) {
     used += wire::kFlowFrameSize;
   }
   if (used == 0) return;
-  const std::size_t before = run.bytes();
-  run.append(ByteView(plaintext).first(used));
-  run.count_tracked(run.bytes() - before);
-  record_sent(now, run, before, first_id, trace::PacketKind::kFlowControl);
+  const std::size_t before = batch.bytes();
+  batch.append(ByteView(plaintext).first(used));
+  batch.count_tracked(batch.bytes() - before);
+  record_sent(now, batch, before, first_id, trace::PacketKind::kFlowControl);
 }
 
 void EstablishedConnection::on_control_acknowledged(const AckedRange& range) {

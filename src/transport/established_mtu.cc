@@ -75,13 +75,13 @@ void EstablishedConnection::note_sizes(Instant now, std::uint32_t largest_acked_
   if (size->mtu.on_packets(largest_acked_bytes, static_cast<std::uint32_t>(large) * weight)) update_rate(now);
 }
 
-void EstablishedConnection::write_size_answers(Instant now, BatchWriter& run) const {
+void EstablishedConnection::write_size_answers(Instant now, BatchWriter& batch) const {
   PathSize* const size = known_size();
-  while (size != nullptr && size->answer_count > 0 && run.fits(wire::kControlFrameSize + wire::kDatagramOverhead)) {
+  while (size != nullptr && size->answer_count > 0 && batch.fits(wire::kControlFrameSize + wire::kDatagramOverhead)) {
     const std::uint64_t data = size->answers[--size->answer_count];
-    const std::size_t before = run.bytes();
-    run.append(wire::encode(wire::ControlFrame{.kind = wire::ControlFrame::Kind::kSizeAnswer, .data = data}));
-    record_sent(now, run, before, 0, trace::PacketKind::kPong);  // of the path
+    const std::size_t before = batch.bytes();
+    batch.append(wire::encode(wire::ControlFrame{.kind = wire::ControlFrame::Kind::kSizeAnswer, .data = data}));
+    record_sent(now, batch, before, 0, trace::PacketKind::kPong);  // of the path
   }
 }
 
@@ -93,19 +93,19 @@ std::optional<DatagramBatch> EstablishedConnection::poll_size_probe(Instant now,
   const auto probe =
       size->mtu.poll(now, recovery_.rtt().probe_timeout() * kProbeTimeouts, *core_.context.handshake.random);
   if (!probe) return std::nullopt;
-  BatchWriter run(buffer.space(), session_.sealer(), probe->bytes);
+  BatchWriter batch(buffer.space(), session_.sealer(), probe->bytes);
   const auto frame =
       wire::encode(wire::ControlFrame{.kind = wire::ControlFrame::Kind::kSizeProbe, .data = probe->data});
   static constexpr std::array<std::uint8_t, wire::kMaxLargePlaintext> kPadding{};
-  run.append(frame, ByteView(kPadding).first(probe->bytes - wire::kDatagramOverhead - frame.size()), {},
-             BatchWriter::Body::kStays);
-  run.seal();
-  if (run.empty()) return std::nullopt;
+  batch.append(frame, ByteView(kPadding).first(probe->bytes - wire::kDatagramOverhead - frame.size()), {},
+               BatchWriter::Body::kStays);
+  batch.seal();
+  if (batch.empty()) return std::nullopt;
   ++core_.counted.packets_sent;
-  core_.counted.bytes_sent += run.bytes();
-  record_sent(now, run, 0, 0, trace::PacketKind::kPing);  // of the path
+  core_.counted.bytes_sent += batch.bytes();
+  record_sent(now, batch, 0, 0, trace::PacketKind::kPing);  // of the path
   return DatagramBatch{
-      .local = {}, .remote = core_.remote, .bytes = buffer.commit(run.bytes()), .segment_size = run.segment_size()};
+      .local = {}, .remote = core_.remote, .bytes = buffer.commit(batch.bytes()), .segment_size = batch.segment_size()};
 }
 
 }  // namespace godwit

@@ -117,14 +117,14 @@ Duration EstablishedConnection::path_patience() const {
   return std::max<Duration>(recovery_.rtt().probe_timeout() * kProbeTimeouts, 500ms);
 }
 
-void EstablishedConnection::write_path_responses(Instant now, BatchWriter& run) const {
+void EstablishedConnection::write_path_responses(Instant now, BatchWriter& batch) const {
   if (roaming_ == nullptr) return;
   Roaming& paths = *roaming_;
-  while (paths.response_count > 0 && run.fits(wire::kControlFrameSize + wire::kDatagramOverhead)) {
+  while (paths.response_count > 0 && batch.fits(wire::kControlFrameSize + wire::kDatagramOverhead)) {
     const std::uint64_t data = paths.responses[--paths.response_count];
-    const std::size_t before = run.bytes();
-    run.append(wire::encode(wire::ControlFrame{.kind = wire::ControlFrame::Kind::kPathResponse, .data = data}));
-    record_sent(now, run, before, 0, trace::PacketKind::kPong);  // of the path
+    const std::size_t before = batch.bytes();
+    batch.append(wire::encode(wire::ControlFrame{.kind = wire::ControlFrame::Kind::kPathResponse, .data = data}));
+    record_sent(now, batch, before, 0, trace::PacketKind::kPong);  // of the path
   }
 }
 

@@ -77,7 +77,7 @@ bool EstablishedConnection::receive_if_authentic(Instant now, MutableBytes datag
 void EstablishedConnection::receive_one(Instant now, MutableBytes datagram) {
   if (ending_ != nullptr) [[unlikely]]
     return core_.drop(now, trace::DropReason::kClosed, datagram.size());
-  GODWIT_MARK(core_.context.cost, kOpen);
+  GODWIT_COST_PROBE(core_.context.cost, kOpen);
   std::expected<Session::Opened, trace::DropReason> opened;
   if (session_.several_keys()) [[unlikely]] {
     std::array<std::uint8_t, wire::kMaxLargeDatagram> scratch;
@@ -85,7 +85,7 @@ void EstablishedConnection::receive_one(Instant now, MutableBytes datagram) {
   } else {
     opened = session_.open(datagram, {});
   }
-  GODWIT_MARK(core_.context.cost, kDecode);
+  GODWIT_COST_PROBE(core_.context.cost, kDecode);
   if (!opened) {
     if (session_.is_ended_by(datagram)) return end(CloseReason::kReset, "the peer has restarted", Telling::kNothing);
     return core_.drop(now, opened.error(), datagram.size());
@@ -108,12 +108,12 @@ void EstablishedConnection::receive_batch(Instant now, const DatagramBatch& batc
     const std::span<PacketToOpen> some = std::span(packets).first(std::min(count - first, packets.size()));
     std::size_t together = 0;
     if (ending_ == nullptr) [[likely]] {
-      GODWIT_MARK(core_.context.cost, kOpen);
+      GODWIT_COST_PROBE(core_.context.cost, kOpen);
       for (std::size_t i = 0; i < some.size(); ++i) some[i] = PacketOpener::to_open(batch.segment(first + i));
       together = session_.open_batch(some);
     }
     for (std::size_t i = 0; i < together; ++i) {
-      GODWIT_MARK(core_.context.cost, kDecode);
+      GODWIT_COST_PROBE(core_.context.cost, kDecode);
       const MutableBytes datagram = batch.segment(first + i);
       if (ending_ != nullptr) [[unlikely]] {  // one of the packets before has ended the session
         core_.drop(now, trace::DropReason::kClosed, datagram.size());
@@ -143,7 +143,7 @@ bool EstablishedConnection::process_fragment(Instant now, const Arrival& arrival
     return false;
   record_received(now, arrival, fragment->packet_id, trace::PacketKind::kStreamFragment);
   note_ordinary(now, arrival, fragment->packet_id);
-  GODWIT_MARK(core_.context.cost, kAcknowledge);
+  GODWIT_COST_PROBE(core_.context.cost, kAcknowledge);
   if (acks_.is_duplicate(fragment->packet_id)) {
     // Not delivered and no sign of life, but acknowledged again: the first acknowledgement may have been lost (wire
     // spec 5.5).
@@ -153,9 +153,9 @@ bool EstablishedConnection::process_fragment(Instant now, const Arrival& arrival
     return true;
   }
   keepalive_.on_authentic(now);
-  GODWIT_MARK(core_.context.cost, kReassemble);
+  GODWIT_COST_PROBE(core_.context.cost, kReassemble);
   const FragmentOutcome outcome = inbound_streams().on_fragment(now, *fragment, *this);
-  GODWIT_MARK(core_.context.cost, kAcknowledge);
+  GODWIT_COST_PROBE(core_.context.cost, kAcknowledge);
   apply_fragment_outcome(now, outcome, fragment->packet_id, arrival.bytes());
   return true;
 }
@@ -235,7 +235,7 @@ void EstablishedConnection::process_frames(Instant now, const Arrival& arrival, 
 void EstablishedConnection::process_acks(Instant now, const wire::AckList& acks) {
   // Where packet numbers are acknowledged ids are not.
   if (acks.empty() || acks_.by_number()) return;
-  GODWIT_MARK(core_.context.cost, kAcknowledge);
+  GODWIT_COST_PROBE(core_.context.cost, kAcknowledge);
   if (!recovery_.collecting_acks()) recovery_.begin_acks(now);
   core_.counted.acks_received += acks.size();
   // An id twice in a row reports a duplicate (docs/wire_format.md).
@@ -373,7 +373,7 @@ void EstablishedConnection::finish_input(Instant now) {
 }
 
 void EstablishedConnection::apply_acknowledgements(Instant now) {
-  GODWIT_MARK(core_.context.cost, kAcknowledge);
+  GODWIT_COST_PROBE(core_.context.cost, kAcknowledge);
   const AckOutcome& outcome = recovery_.finish_acks();
   // Who acknowledges what was never sent acknowledges what has not arrived: congestion control, recovery and the
   // confirmations of messages would all rest on invention (wire spec W20). Nothing of this batch counts.

@@ -1,7 +1,7 @@
 // What an endpoint tells its application: values polled after every input. Byte views point into the datagrams given to
 // receive(), or into memory of the streams, and stay valid until all events have been polled (poll_event() has returned
-// null), even where further input arrives or a connection ends in between. A driver that passes in several runs before
-// it polls keeps all of them until then. What must live longer is owned.
+// null), even where further input arrives or a connection ends in between. A driver that passes in several batches
+// before it polls keeps all of them until then. What must live longer is owned.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ enum class CloseReason : std::uint8_t {
   kLocal,              // close() was called
   kRemote,             // the peer sent an error acknowledgement (wire spec 5.8)
   kIdleTimeout,        // nothing authentic for the idle time-out (wire spec 7)
-  kReplaced,           // the peer restarted or redialled: a new session took the route (wire spec 4.6)
+  kReplaced,           // the peer restarted or reconnected: a new session took the route (wire spec 4.6)
   kHandshakeFailed,    // never established
   kKeyExhausted,       // the packet limit of a key is reached (decisions 3)
   kUnauthenticated,    // the peer could not prove the expected key and the policy demands it
@@ -48,7 +48,7 @@ struct PeerDetails {
   std::optional<wire::VersionBytes> version;  // absent where only a legacy acknowledgement was seen
   SocketAddress observed_self;                // this side's address as the peer sees it
   // The public key that the peer has proved, on either side of an extended session; else that of an authenticated peer
-  // that this side has dialled.
+  // that this side has connected to.
   std::optional<PublicKey> key;
 };
 
@@ -56,7 +56,7 @@ struct PeerDetails {
 struct Connected {
   SocketAddress remote;
   bool initiator = false;
-  bool peer_authenticated = false;  // the peer proved the public key it was dialled by (W3)
+  bool peer_authenticated = false;  // the peer proved the public key that was asked for (W3)
   SessionForm form = SessionForm::kLegacy;
   FallbackReason fallback = FallbackReason::kNone;  // why the form is not the extended one
   std::shared_ptr<const PeerDetails> peer;          // never null in an event of an endpoint
@@ -123,11 +123,12 @@ struct MessageFailed {
 // A send that would have blocked can be tried again.
 struct Writable {};
 
-// A dialled peer that was connected unauthenticated has proved its key since (W3).
+// A peer of connect() that was connected unauthenticated has proved its key since (W3).
 struct PeerAuthenticated {};
 
-// The sending key has protected its soft limit of packets (decisions 3): no new stream starts on it. An initiator dials
-// again when its streams have ended; from a fresh local port if the peer is a deployed one, which reuses its keys.
+// The sending key has protected its soft limit of packets (decisions 3): no new stream starts on it. An initiator
+// connects again when its streams have ended; from a fresh local port if the peer is a deployed one, which reuses its
+// keys.
 struct KeyAging {
   std::uint64_t packets_sealed = 0;
 };

@@ -55,7 +55,7 @@ class EventQueue {
 
  private:
   static constexpr std::size_t kPerBlock = 128;
-  static constexpr std::size_t kKeptBlocks = 8;  // through a drain: more than a full run of datagrams causes
+  static constexpr std::size_t kKeptBlocks = 8;  // through a drain: more than a full batch of datagrams causes
 
   void add_block() { blocks_.emplace_back().reserve(kPerBlock); }
   void release() {

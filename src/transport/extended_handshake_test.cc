@@ -48,7 +48,7 @@ TEST(ExtendedHandshake, AnAcceptorLearnsWhoHasConnectedInOneRoundTrip) {
   GodwitHost b(2, kAlice);
   set_policies(a, ExtendedPolicy::kAuto, b, ExtendedPolicy::kAuto);
   Link link(3, {.least_delay = 50ms, .most_delay = 50ms}, a, b);
-  a.dial(kStart, b.party.keys.public_key());
+  a.initiate(kStart, b.party.keys.public_key());
   EXPECT_EQ(link.run(kStart + 10s, [&] { return a.session().has_value(); }), kStart + 100ms);
   EXPECT_EQ(link.run(kStart + 10s, [&] { return b.proven(); }), kStart + 150ms);
   expect_extended(a, b, 0);
@@ -62,7 +62,7 @@ TEST(ExtendedHandshake, SucceedsWithAnAcceptorWhateverIsLostRepeatedOrOvertaken)
       GodwitHost b(seed + 1'000'000, kAlice);
       set_policies(a, ExtendedPolicy::kAuto, b, ExtendedPolicy::kAuto);
       Link link(seed, config, a, b);
-      a.dial(kStart, b.party.keys.public_key());
+      a.initiate(kStart, b.party.keys.public_key());
       link.run(kStart + 20s, [&] { return a.proven() && b.proven(); });
       if (!a.proven() || !b.proven()) continue;
       ++succeeded;
@@ -80,12 +80,12 @@ TEST(ExtendedHandshake, SucceedsInSimultaneousOpenInBothOrdersOfArrival) {
       GodwitHost b(seed + 1'000'000, kAlice);
       set_policies(a, ExtendedPolicy::kAuto, b, ExtendedPolicy::kAuto);
       Link link(seed, seed % 2 == 0 ? kLossy : kDisorderly, a, b);
-      bool b_has_dialled = false;
-      link.filter = [&](Instant, bool from_a, const Bytes&) { return !from_a || b_has_dialled; };
-      a.dial(kStart, b.party.keys.public_key());
+      bool b_has_initiated = false;
+      link.filter = [&](Instant, bool from_a, const Bytes&) { return !from_a || b_has_initiated; };
+      a.initiate(kStart, b.party.keys.public_key());
       link.at(kStart + offset, [&](Instant now) {
-        b_has_dialled = true;
-        b.dial(now, a.party.keys.public_key());
+        b_has_initiated = true;
+        b.initiate(now, a.party.keys.public_key());
       });
       link.run(kStart + 20s, [&] { return a.proven() && b.proven(); });
       if (!a.proven() || !b.proven()) continue;
@@ -108,8 +108,8 @@ TEST(ExtendedHandshake, TheSideWithTheSmallerKeyAnswersInSimultaneousOpen) {
       if (now < kStart + 40ms && !is_intro(datagram)) ++(from_a ? acks_of_a : acks_of_b);
       return true;
     };
-    a.dial(kStart, b.party.keys.public_key());
-    b.dial(kStart, a.party.keys.public_key());
+    a.initiate(kStart, b.party.keys.public_key());
+    b.initiate(kStart, a.party.keys.public_key());
     link.run(kStart + 5s, [&] { return a.proven() && b.proven(); });
     expect_extended(a, b, seed);
     const bool a_answers = a.party.keys.public_key() < b.party.keys.public_key();
@@ -135,7 +135,7 @@ TEST(ExtendedHandshake, OneSideWithoutItLeadsToTheDeployedFormWithAReason) {
     GodwitHost b(2, kAlice);
     set_policies(a, mix.a, b, mix.b);
     Link link(3, {}, a, b);
-    a.dial(kStart, b.party.keys.public_key());
+    a.initiate(kStart, b.party.keys.public_key());
     link.run(kStart + 5s, [&] { return a.proven() && b.proven(); });
     ASSERT_TRUE(a.proven() && b.proven());
     EXPECT_FALSE(is_extended(a) || is_extended(b));
@@ -150,7 +150,7 @@ TEST(ExtendedHandshake, WhoRequiresItIsConnectedToNobodyElse) {
   GodwitHost b(2, kAlice);
   set_policies(a, ExtendedPolicy::kRequire, b, ExtendedPolicy::kOff);
   Link link(3, {}, a, b);
-  a.dial(kStart, b.party.keys.public_key());
+  a.initiate(kStart, b.party.keys.public_key());
   link.run(kStart + 20s, [&] { return a.failure.has_value(); });
   EXPECT_EQ(a.failure, HandshakeFailure::kNotExtended);
 
@@ -165,10 +165,10 @@ TEST(ExtendedHandshake, WhoRequiresItIsConnectedToNobodyElse) {
   };
   DeployedPeer deployed(7, false, kBob);
   Link third(8, {}, deployed, d);
-  deployed.dial(kStart, d.party.keys.public_key());
+  deployed.initiate(kStart, d.party.keys.public_key());
   third.run(kStart + 5s);
   EXPECT_FALSE(deployed.established() || d.session());
-  c.dial(kStart, d.party.keys.public_key());
+  c.initiate(kStart, d.party.keys.public_key());
   second.run(kStart + 10s, [&] { return c.proven() && d.proven(); });
   expect_extended(c, d, 0);
 }
@@ -180,7 +180,7 @@ TEST(ExtendedHandshake, DeployedPeersNoticeNothingInAnyRole) {
     a.party.config.extended = ExtendedPolicy::kAuto;
     a.party.config.require_authenticated_peer = true;
     Link link(seed, kLossy, a, acceptor);
-    a.dial(kStart, acceptor.public_key());
+    a.initiate(kStart, acceptor.public_key());
     link.run(kStart + 20s, [&] { return a.proven() && acceptor.established(); });
     EXPECT_TRUE(a.proven() && acceptor.established() && a.authenticated() && !is_extended(a)) << seed;
 
@@ -188,7 +188,7 @@ TEST(ExtendedHandshake, DeployedPeersNoticeNothingInAnyRole) {
     GodwitHost b(seed + 2000, kAlice);
     b.party.config.extended = ExtendedPolicy::kAuto;
     Link second(seed, {}, initiator, b);
-    initiator.dial(kStart, b.party.keys.public_key());
+    initiator.initiate(kStart, b.party.keys.public_key());
     second.run(kStart + 10s, [&] { return initiator.established() && b.proven(); });
     EXPECT_TRUE(initiator.established() && b.proven() && !is_extended(b)) << seed;
   }
@@ -205,8 +205,8 @@ TEST(ExtendedHandshake, ASimultaneousOpenWithADeployedPeerGoesAsItDoesWithoutThe
         a.party.config.extended = policy;
         a.party.config.require_authenticated_peer = strict;
         Link link(seed, {}, a, other);
-        a.dial(kStart, other.public_key());
-        link.at(kStart + 300ms, [&](Instant now) { other.dial(now, a.party.keys.public_key()); });
+        a.initiate(kStart, other.public_key());
+        link.at(kStart + 300ms, [&](Instant now) { other.initiate(now, a.party.keys.public_key()); });
         link.run(kStart + 20s, [&] { return a.proven() && other.established(); });
         EXPECT_FALSE(is_extended(a));
         if (a.proven() && other.established()) ++(policy == ExtendedPolicy::kAuto ? with : without);
@@ -398,8 +398,8 @@ TEST(ExtendedHandshake, P5NobodyOnThePathForcesTheDeployedForm) {
     link.filter = [&](Instant now, bool from_a, const Bytes& datagram) {
       return attacker.on_datagram(now, from_a, datagram);
     };
-    a.dial(kStart, b.party.keys.public_key());
-    if (seed % 2 == 0) link.at(kStart + 100ms, [&](Instant now) { b.dial(now, a.party.keys.public_key()); });
+    a.initiate(kStart, b.party.keys.public_key());
+    if (seed % 2 == 0) link.at(kStart + 100ms, [&](Instant now) { b.initiate(now, a.party.keys.public_key()); });
     link.run(kStart + 15s, [&] { return a.proven() && b.proven(); });
     if (a.session()) {
       EXPECT_TRUE(is_extended(a)) << seed;
@@ -426,7 +426,7 @@ TEST(ExtendedHandshake, P6ARecordedIntroCompletesNothing) {
     if (from_a) recorded.push_back(datagram);
     return true;
   };
-  a.dial(kStart, b.party.keys.public_key());
+  a.initiate(kStart, b.party.keys.public_key());
   link.run(kStart + 5s, [&] { return a.proven() && b.proven(); });
   ASSERT_TRUE(is_extended(b));
 

@@ -21,7 +21,7 @@ class GodwitHost {
   GodwitHost(std::uint64_t seed, const SocketAddress& remote)
       : party(seed), remote_(remote), admission_({}, party.random) {}
 
-  void dial(Instant now, const PublicKey& peer) {
+  void initiate(Instant now, const PublicKey& peer) {
     auto handshake = Handshake::initiate(now, party.context, remote_, peer);
     GODWIT_ASSERT(handshake.has_value());
     handshake_.emplace(std::move(*handshake));
@@ -107,16 +107,16 @@ class GodwitHost {
     }
     if (session_ && session_->is_stale_intro(now, *intro)) return;
     auto& place = session_ ? beside_ : handshake_;
-    if (session_ && party.config.require_authenticated_peer && session_->dialled_key()) {
+    if (session_ && party.config.require_authenticated_peer && session_->requested_key()) {
       // A session that proves the peer yields to nobody who does not: an acceptor's would not, so that a peer that has
-      // restarted is dialled. One that answers pings has not restarted; its intro is a late one.
+      // restarted is connected to. One that answers pings has not restarted; its intro is a late one.
       if (keepalive_->unanswered_for(now) < kRestartPatience) {
         if (keepalive_->unanswered_for(now) == Duration::zero()) send(wire::Ping{keepalive_->begin_ping(now)});
         return;
       }
-      auto redial = Handshake::initiate(now, party.context, remote_, *session_->dialled_key());
-      GODWIT_ASSERT(redial.has_value());
-      place.emplace(std::move(*redial));
+      auto reconnect = Handshake::initiate(now, party.context, remote_, *session_->requested_key());
+      GODWIT_ASSERT(reconnect.has_value());
+      place.emplace(std::move(*reconnect));
       place->receive_intro(now, *intro);
     } else {
       auto accepted = Handshake::accept(now, party.context, remote_, *intro);

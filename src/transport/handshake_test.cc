@@ -39,13 +39,13 @@ void expect_success_in(double share, Run run) {
   EXPECT_GE(succeeded, static_cast<std::size_t>(share * kSeeds)) << "failed with seeds" << failed;
 }
 
-bool dial_an_acceptor(std::uint64_t seed, LinkConfig config, bool strict, Duration timeout) {
+bool connect_to_an_acceptor(std::uint64_t seed, LinkConfig config, bool strict, Duration timeout) {
   GodwitHost a(seed, kBob);
   GodwitHost b(seed + 1'000'000, kAlice);
   a.party.config.connect_timeout = timeout;
   a.party.config.require_authenticated_peer = strict;
   Link link(seed, config, a, b);
-  a.dial(kStart, b.party.keys.public_key());
+  a.initiate(kStart, b.party.keys.public_key());
   link.run(kStart + timeout + 5s, [&] { return a.proven() && b.proven(); });
   return a.proven() && b.proven() && a.authenticated();
 }
@@ -59,12 +59,12 @@ bool open_simultaneously(std::uint64_t seed, LinkConfig config, Duration offset,
   }
   Link link(seed, config, a, b);
   // What reaches a host before it has sent anything itself is stopped by its address translation (wire spec 4.5).
-  bool b_has_dialled = false;
-  link.filter = [&](Instant, bool from_a, const Bytes&) { return !from_a || b_has_dialled; };
-  a.dial(kStart, b.party.keys.public_key());
+  bool b_has_initiated = false;
+  link.filter = [&](Instant, bool from_a, const Bytes&) { return !from_a || b_has_initiated; };
+  a.initiate(kStart, b.party.keys.public_key());
   link.at(kStart + offset, [&](Instant now) {
-    b_has_dialled = true;
-    b.dial(now, a.party.keys.public_key());
+    b_has_initiated = true;
+    b.initiate(now, a.party.keys.public_key());
   });
   link.run(kStart + offset + timeout + 5s,
            [&] { return a.proven() && b.proven() && (!strict || (a.authenticated() && b.authenticated())); });
@@ -72,7 +72,7 @@ bool open_simultaneously(std::uint64_t seed, LinkConfig config, Duration offset,
 }
 
 TEST(Handshake, Item32SucceedsWithAnAcceptorAt20PercentLossInOneAttempt) {
-  expect_success_in(0.95, [](std::uint64_t seed) { return dial_an_acceptor(seed, kLossy, false, 3s); });
+  expect_success_in(0.95, [](std::uint64_t seed) { return connect_to_an_acceptor(seed, kLossy, false, 3s); });
 }
 
 TEST(Handshake, Item32SucceedsInSimultaneousOpenAt20PercentLossInOneAttempt) {
@@ -86,7 +86,7 @@ TEST(Handshake, Item32SucceedsInSimultaneousOpenWhereOneIntroIsStoppedAtFirst) {
 }
 
 TEST(Handshake, AlwaysSucceedsWithinTheConnectTimeout) {
-  expect_success_in(0.998, [](std::uint64_t seed) { return dial_an_acceptor(seed, kLossy, false, 15s); });
+  expect_success_in(0.998, [](std::uint64_t seed) { return connect_to_an_acceptor(seed, kLossy, false, 15s); });
   expect_success_in(0.998, [](std::uint64_t seed) { return open_simultaneously(seed, kLossy, 100ms, false, 15s); });
 }
 
@@ -96,7 +96,7 @@ TEST(Handshake, AuthenticatesBothSidesOfASimultaneousOpenUnderThePolicy) {
 }
 
 TEST(Handshake, SurvivesReorderingAndDuplication) {
-  expect_success_in(0.95, [](std::uint64_t seed) { return dial_an_acceptor(seed, kDisorderly, true, 15s); });
+  expect_success_in(0.95, [](std::uint64_t seed) { return connect_to_an_acceptor(seed, kDisorderly, true, 15s); });
   expect_success_in(0.95, [](std::uint64_t seed) { return open_simultaneously(seed, kDisorderly, 0ms, false, 15s); });
   expect_success_in(0.95, [](std::uint64_t seed) { return open_simultaneously(seed, kDisorderly, 200ms, true, 15s); });
 }
@@ -105,7 +105,7 @@ TEST(Handshake, WithoutLossTakesOneRoundTrip) {
   GodwitHost a(1, kBob);
   GodwitHost b(2, kAlice);
   Link link(3, {.least_delay = 50ms, .most_delay = 50ms}, a, b);
-  a.dial(kStart, b.party.keys.public_key());
+  a.initiate(kStart, b.party.keys.public_key());
   EXPECT_EQ(link.run(kStart + 10s, [&] { return a.session().has_value(); }), kStart + 100ms);
   EXPECT_TRUE(a.authenticated());
   EXPECT_EQ(link.run(kStart + 10s, [&] { return b.proven(); }), kStart + 150ms);
@@ -119,7 +119,7 @@ TEST(Handshake, Item35ACompletionAckLostOnceDoesNotFailTheHandshake) {
   link.filter = [&](Instant, bool from_a, const Bytes& datagram) {
     return !(from_a && datagram.size() == 75 && ++dropped == 1);
   };
-  a.dial(kStart, b.party.keys.public_key());
+  a.initiate(kStart, b.party.keys.public_key());
   link.run(kStart + 1s, [&] { return a.proven() && b.proven(); });
   EXPECT_EQ(dropped, 1);
   EXPECT_TRUE(a.proven() && b.proven());
@@ -127,18 +127,18 @@ TEST(Handshake, Item35ACompletionAckLostOnceDoesNotFailTheHandshake) {
 
 // --- With a deployed peer ---
 
-bool dial_deployed(std::uint64_t seed, LinkConfig config, bool strict) {
+bool connect_to_a_deployed_peer(std::uint64_t seed, LinkConfig config, bool strict) {
   GodwitHost a(seed, kBob);
   DeployedPeer d(seed + 1'000'000, true, kAlice);
   a.party.config.require_authenticated_peer = strict;
   Link link(seed, config, a, d);
-  a.dial(kStart, d.public_key());
+  a.initiate(kStart, d.public_key());
   link.run(kStart + 20s, [&] { return a.proven() && d.established(); });
   return a.proven() && d.established() && a.authenticated();
 }
 
 TEST(Handshake, SucceedsWithADeployedAcceptorAt20PercentLoss) {
-  expect_success_in(0.95, [](std::uint64_t seed) { return dial_deployed(seed, kLossy, true); });
+  expect_success_in(0.95, [](std::uint64_t seed) { return connect_to_a_deployed_peer(seed, kLossy, true); });
 }
 
 TEST(Handshake, Item32RecoversFromAnAckThatADeployedAcceptorSendsOnce) {
@@ -147,7 +147,7 @@ TEST(Handshake, Item32RecoversFromAnAckThatADeployedAcceptorSendsOnce) {
   Link link(3, {}, a, d);
   int from_d = 0;
   link.filter = [&](Instant, bool from_a, const Bytes&) { return from_a || ++from_d > 1; };
-  a.dial(kStart, d.public_key());
+  a.initiate(kStart, d.public_key());
   const Instant done = link.run(kStart + 20s, [&] { return a.proven(); });
   EXPECT_TRUE(a.proven());
   EXPECT_EQ(d.acks_sent(), 2);
@@ -165,7 +165,7 @@ TEST(Handshake, Item29NoticesADeployedAcceptorThatNeverBecameEstablished) {
     if (!from_a) acked = true;
     return !(from_a && acked);  // everything after its ack is lost
   };
-  a.dial(kStart, d.public_key());
+  a.initiate(kStart, d.public_key());
   link.run(kStart + 10s, [&] { return a.proof_failed; });
   EXPECT_TRUE(a.proof_failed);
 }
@@ -175,7 +175,7 @@ TEST(Handshake, ADeployedInitiatorSucceedsAt20PercentLossInItsOneAttempt) {
     DeployedPeer d(seed, false, kBob);
     GodwitHost b(seed + 1'000'000, kAlice);
     Link link(seed, kLossy, d, b);
-    d.dial(kStart, b.party.keys.public_key());
+    d.initiate(kStart, b.party.keys.public_key());
     link.run(kStart + 10s, [&] { return d.established() && b.proven(); });
     return d.established() && b.proven();
   });
@@ -186,8 +186,8 @@ bool open_with_deployed(std::uint64_t seed, LinkConfig config, Duration offset, 
   DeployedPeer d(seed + 1'000'000, false, kAlice);
   a.party.config.require_authenticated_peer = strict;
   Link link(seed, config, a, d);
-  a.dial(kStart, d.public_key());
-  link.at(kStart + offset, [&](Instant now) { d.dial(now, a.party.keys.public_key()); });
+  a.initiate(kStart, d.public_key());
+  link.at(kStart + offset, [&](Instant now) { d.initiate(now, a.party.keys.public_key()); });
   link.run(kStart + 20s, [&] { return a.proven() && d.established() && (!strict || a.authenticated()); });
   return a.proven() && d.established() && (!strict || a.authenticated());
 }
@@ -203,8 +203,8 @@ TEST(Handshake, AuthenticatesADeployedPeerInSimultaneousOpen) {
 }
 
 TEST(Handshake, SurvivesReorderingAndDuplicationWithADeployedPeer) {
-  expect_success_in(0.95, [](std::uint64_t seed) { return dial_deployed(seed, kDisorderly, true); });
-  // A deployed peer dials once, and gives up for one late packet of the session that a late intro has ended.
+  expect_success_in(0.95, [](std::uint64_t seed) { return connect_to_a_deployed_peer(seed, kDisorderly, true); });
+  // A deployed peer connects once, and gives up for one late packet of the session that a late intro has ended.
   expect_success_in(0.85, [](std::uint64_t seed) { return open_with_deployed(seed, kDisorderly, 100ms, false); });
 }
 
@@ -213,7 +213,7 @@ TEST(Handshake, Item24SurfacesADeployedPeersRefusalOfTheVersion) {
   DeployedPeer d(2, true, kAlice);
   a.party.config.version = test::version(121, 64);
   Link link(3, {}, a, d);
-  a.dial(kStart, d.public_key());
+  a.initiate(kStart, d.public_key());
   link.run(kStart + 20s, [&] { return a.failure.has_value(); });
   EXPECT_EQ(a.failure, HandshakeFailure::kVersionMismatch);
 }
@@ -229,8 +229,8 @@ TEST(Handshake, FollowsADeployedPeerThatALateIntroResets) {
     held = datagram;
     return false;
   };
-  a.dial(kStart, d.public_key());
-  link.at(kStart + 50ms, [&](Instant now) { d.dial(now, a.party.keys.public_key()); });
+  a.initiate(kStart, d.public_key());
+  link.at(kStart + 50ms, [&](Instant now) { d.initiate(now, a.party.keys.public_key()); });
   link.run(kStart + 1200ms);
   ASSERT_TRUE(a.proven() && d.established());
   EXPECT_FALSE(a.authenticated()) << "it uses K2";
@@ -255,7 +255,7 @@ TEST(Handshake, FollowsADeployedAcceptorThatAReplayedIntroResets) {
     if (from_a && !recorded) recorded = datagram;
     return true;
   };
-  a.dial(kStart, d.public_key());
+  a.initiate(kStart, d.public_key());
   link.run(kStart + 30s);
   ASSERT_TRUE(a.proven() && d.established());
   link.at(kStart + 31s, [&](Instant now) { d.receive(now, *recorded); });
@@ -276,7 +276,7 @@ TEST(Handshake, Item39ARestartedPeerGetsANewSessionAndTheOldOneStaysUntilItIsPro
   GodwitHost again(4, kBob);
   {
     Link link(3, {}, a, b);
-    a.dial(kStart, b.party.keys.public_key());
+    a.initiate(kStart, b.party.keys.public_key());
     link.run(kStart + 2s);
   }
   ASSERT_TRUE(b.proven());
@@ -289,7 +289,7 @@ TEST(Handshake, Item39ARestartedPeerGetsANewSessionAndTheOldOneStaysUntilItIsPro
     }
     return true;
   };
-  again.dial(kStart + 3s, b.party.keys.public_key());
+  again.initiate(kStart + 3s, b.party.keys.public_key());
   link.run(kStart + 4s);
   EXPECT_TRUE(again.proven() && b.proven());
   EXPECT_NE(b.session()->sending_key(), before);
@@ -305,7 +305,7 @@ TEST(Handshake, Item39ReplayedIntrosResetNothing) {
     if (from_a && test::is_intro(datagram)) recorded.push_back(datagram);
     return true;
   };
-  a.dial(kStart, b.party.keys.public_key());
+  a.initiate(kStart, b.party.keys.public_key());
   link.run(kStart + 10s);
   ASSERT_TRUE(a.proven() && b.proven());
   for (int i = 0; i < 20; ++i) {
@@ -321,7 +321,7 @@ TEST(Handshake, ASpoofedIntroAtAnEstablishedSessionReplacesNothing) {
   GodwitHost a(1, kBob);
   GodwitHost b(2, kAlice);
   Link link(3, {}, a, b);
-  a.dial(kStart, b.party.keys.public_key());
+  a.initiate(kStart, b.party.keys.public_key());
   link.run(kStart + 2s);
   DeterministicRandom random(9);
   const SymmetricKey key = SymmetricKey::generate(random);
@@ -336,8 +336,9 @@ TEST(Handshake, ASpoofedIntroAtAnEstablishedSessionReplacesNothing) {
   EXPECT_TRUE(a.proven() && b.proven());
 }
 
-TEST(Handshake, W3AttackerOnThePathOfADialIsNeverTakenForTheDialledPeer) {
-  // It answers the first intro with one of its own, faster than the dialled acceptor, and then speaks under K2.
+TEST(Handshake, W3AttackerOnThePathOfAnAttemptIsNeverTakenForTheRequestedPeer) {
+  // It answers the first intro with one of its own, faster than the acceptor that was asked for, and then speaks under
+  // K2.
   for (const bool strict : {false, true}) {
     GodwitHost a(1, kBob);
     GodwitHost b(2, kAlice);
@@ -358,7 +359,7 @@ TEST(Handshake, W3AttackerOnThePathOfADialIsNeverTakenForTheDialledPeer) {
       }
       return true;
     };
-    a.dial(kStart, b.party.keys.public_key());
+    a.initiate(kStart, b.party.keys.public_key());
     link.run(kStart + 5s);
     EXPECT_TRUE(a.proven() && b.proven()) << "strict: " << strict;
     EXPECT_TRUE(a.authenticated());

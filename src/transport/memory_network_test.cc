@@ -52,7 +52,7 @@ TEST_F(MemoryNetworkTest, WhoeverHoldsThePathLosesChangesRedirectsAndDelays) {
   EXPECT_NE(from_, address("198.51.100.1:7")) << "the late one came last";
 }
 
-TEST_F(MemoryNetworkTest, SplitsARunWhereDatagramsAreLostByThemselves) {
+TEST_F(MemoryNetworkTest, SplitsABatchWhereDatagramsAreLostByThemselves) {
   net_.inject(kAlice, kBob, {'a', 'b', 'c', 'd', 'e'}, 2);
   EXPECT_EQ(heard_, "ab@0 cd@0 e@0 ");
   heard_.clear();
@@ -92,14 +92,14 @@ TEST(MemoryNetworkEndpoints, AStreamArrivesInEachModeAndItsEventsAreLogged) {
     const ConnectionId connection = net.connect(client, server);
     const Bytes body(300'000, 7);
     ASSERT_TRUE(client.endpoint->send(net.now, connection, Body::borrowed(body)));
-    std::size_t runs = 0;
-    net.on_path = [&runs, mode](const Flight& flight) {
-      if (flight.bytes.size() > flight.segment_size) ++runs;
+    std::size_t batches = 0;
+    net.on_path = [&batches, mode](const Flight& flight) {
+      if (flight.bytes.size() > flight.segment_size) ++batches;
       EXPECT_TRUE(mode != 1 || flight.bytes.size() == flight.segment_size);
       return true;
     };
     ASSERT_TRUE(net.run(10s, [&client] { return client.count<MessageConfirmed>() == 1; }));
-    EXPECT_EQ(runs > 0, mode != 1);
+    EXPECT_EQ(batches > 0, mode != 1);
     ASSERT_NE(server.last<StreamMessage>(), nullptr);
     EXPECT_EQ(server.last<StreamMessage>()->payload, body);
     EXPECT_EQ(client.events.connected(), connection);

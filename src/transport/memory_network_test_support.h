@@ -21,7 +21,8 @@
 
 namespace godwit::test {
 
-// Equal-sized datagrams from one address to another, on their way: a run as its sender made it, or one datagram of it.
+// Equal-sized datagrams from one address to another, on their way: a batch as its sender made it, or one datagram of
+// it.
 struct Flight {
   Instant due{};  // when they arrive
   SocketAddress from;
@@ -202,16 +203,16 @@ class MemoryNetwork {
     if (!node.endpoint) return;
     for (;;) {
       buffer_.reset();
-      const auto run = node.endpoint->poll_transmit(now, buffer_);
-      if (!run) break;
-      node.datagrams_sent += run->segment_count();
+      const auto batch = node.endpoint->poll_transmit(now, buffer_);
+      if (!batch) break;
+      node.datagrams_sent += batch->segment_count();
       send({.due = now + delay,
             .from = node.address,
-            .to = run->remote,
-            .left_from = run->local,
-            .bytes = run->bytes,
-            .segment_size = run->segment_size,
-            .hop_limit = run->hop_limit});
+            .to = batch->remote,
+            .left_from = batch->local,
+            .bytes = batch->bytes,
+            .segment_size = batch->segment_size,
+            .hop_limit = batch->hop_limit});
     }
     collect(node);
   }
@@ -250,7 +251,7 @@ class MemoryNetwork {
   Instant now{1h};
   Duration delay = 5ms;
   double loss = 0;     // of each datagram, by a draw
-  bool split = false;  // runs travel as single datagrams; where there is a loss they do anyway
+  bool split = false;  // batches travel as single datagrams; where there is a loss they do anyway
   // Datagrams are handed over at once and where they lie, without a copy and a delay.
   bool direct = false;
   // Called for everything that is sent, but what was lost by a draw. Whoever is at `to` gets it when it is due; any of
@@ -268,11 +269,11 @@ class MemoryNetwork {
   void send(const Flight& flight) {
     sent_ = true;
     if (!split && loss == 0) return put_on_path(flight);
-    const DatagramBatch run{.local = {}, .remote = {}, .bytes = flight.bytes, .segment_size = flight.segment_size};
-    for (std::size_t i = 0; i < run.segment_count(); ++i) {
+    const DatagramBatch batch{.local = {}, .remote = {}, .bytes = flight.bytes, .segment_size = flight.segment_size};
+    for (std::size_t i = 0; i < batch.segment_count(); ++i) {
       if (loss > 0 && random.unit() < loss) continue;
       Flight one = flight;
-      one.bytes = run.segment(i);
+      one.bytes = batch.segment(i);
       one.segment_size = one.bytes.size();
       put_on_path(one);
     }
@@ -286,13 +287,13 @@ class MemoryNetwork {
     const auto found = by_address_.find(flight.to);
     if (found == by_address_.end()) return;
     Node& node = *found->second;
-    const DatagramBatch run{
+    const DatagramBatch batch{
         .local = flight.to, .remote = flight.from, .bytes = flight.bytes, .segment_size = flight.segment_size};
     if (node.endpoint) {
-      node.endpoint->receive(now, run);
+      node.endpoint->receive(now, batch);
       collect(node);
     } else if (node.on_datagram) {
-      for (std::size_t i = 0; i < run.segment_count(); ++i) node.on_datagram(now, flight.from, run.segment(i));
+      for (std::size_t i = 0; i < batch.segment_count(); ++i) node.on_datagram(now, flight.from, batch.segment(i));
     }
   }
   void run_timers() {

@@ -38,9 +38,9 @@ class PeerGone : public testing::Test, protected test::MemoryNetwork {
     return SocketAddress::ipv4({192, 0, 2, static_cast<std::uint8_t>(side + 1)}, 31337);
   }
   Endpoint& endpoint(std::size_t side) { return *sides_[side]->endpoint; }
-  void dial() { connection_ = MemoryNetwork::connect(*sides_[0], *sides_[1]); }
+  void initiate() { connection_ = MemoryNetwork::connect(*sides_[0], *sides_[1]); }
   void connect() {
-    dial();
+    initiate();
     run(1s);
     ASSERT_EQ(count<Connected>(0), 1U);
     ASSERT_EQ(count<Connected>(1), 1U);
@@ -98,9 +98,9 @@ TEST_F(PeerGone, AnAddressThatTheKernelRefusesToSendFromIsGivenUp) {
   EXPECT_EQ(left_from_[0], address(0)) << "the peer's answer came to it";
 }
 
-// The intro of a second dial overtakes what completes the first one: the peer has answered both when it hears which
+// The intro of a second attempt overtakes what completes the first one: the peer has answered both when it hears which
 // one is complete, and the initiator follows the later answer.
-TEST_F(PeerGone, ADialThatOvertakesTheEndOfTheOneBeforeEndsInOneSession) {
+TEST_F(PeerGone, AnAttemptThatOvertakesTheEndOfTheOneBeforeEndsInOneSession) {
   std::vector<test::Bytes> held;
   split = true;
   on_path = [&](const test::Flight& flight) {
@@ -108,10 +108,10 @@ TEST_F(PeerGone, ADialThatOvertakesTheEndOfTheOneBeforeEndsInOneSession) {
     held.emplace_back(flight.bytes.begin(), flight.bytes.end());
     return false;
   };
-  dial();
+  initiate();
   ASSERT_TRUE(run(1s, [&] { return !held.empty(); }));
   on_path = nullptr;
-  dial();
+  initiate();
   run(6ms);
   EXPECT_EQ(endpoint(1).pending_handshakes(), 2U);
   for (const test::Bytes& late : held) inject(address(0), address(1), late);
@@ -213,7 +213,7 @@ TEST_F(PeerGone, WhatIcmpSaysMakesASilentPeerSuspectAndIsNamed) {
 
 TEST_F(PeerGone, AHandshakeWithoutAnswerNamesWhatTheKernelSaid) {
   lost_ = [](std::size_t) { return true; };
-  dial();
+  initiate();
   run(100ms);
   endpoint(0).on_path_report(now, {.remote = address(1), .problem = PathProblem::kNetworkUnreachable});
   run(20s);
@@ -225,7 +225,7 @@ TEST_F(PeerGone, AHandshakeWithoutAnswerNamesWhatTheKernelSaid) {
 // Anybody can write an address on an intro, and the host that has it answers what it is sent with ICMP.
 TEST_F(PeerGone, WhatIcmpSaysOfAHalfOpenAddressLeavesItsHandshakesAsTheyAre) {
   lost_ = [](std::size_t side) { return side == 1; };
-  dial();
+  initiate();
   run(50ms);
   ASSERT_EQ(endpoint(1).admission().half_open(), 1U);
   ASSERT_TRUE(endpoint(1).connections().empty()) << "a route without a connection";
@@ -255,7 +255,7 @@ TEST_F(PeerGone, ARestartedPeerIsConnectedToAgainFromTheSameSocket) {
   run(5s);
   ASSERT_EQ(count<Suspect>(0), 1U);
   ASSERT_TRUE(endpoint(0).reconnect(now, connection_));
-  ASSERT_TRUE(endpoint(0).reconnect(now, connection_)) << "without effect while one runs";
+  ASSERT_TRUE(endpoint(0).reconnect(now, connection_)) << "without effect while one batches";
   run(1s);
   ASSERT_TRUE(closed(0));
   EXPECT_EQ(closed(0)->reason, CloseReason::kReplaced);

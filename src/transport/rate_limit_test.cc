@@ -117,7 +117,7 @@ TEST(RateLimit, AShortMessageDoesNotWaitBehindAFile) {
   Star star(config, 1);
   star.send(1, 1'000'000);
   star.run(1s);
-  // A run of two datagrams goes every 18 ms; 64 bytes with all that is around them are worth 1 ms of the rate.
+  // A batch of two datagrams goes every 18 ms; 64 bytes with all that is around them are worth 1 ms of the rate.
   for (int i = 0; i < 50; ++i) {
     const Instant sent = star.now;
     star.messages.clear();

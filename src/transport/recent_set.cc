@@ -59,7 +59,7 @@ void RecentSet::erase(std::uint64_t key) {
   const std::size_t mask = slots_.size() - 1;
   std::size_t hole = home(key);
   while (slots_[hole] != key) hole = (hole + 1) & mask;
-  // Backward shift: a later entry of the probe run moves into the hole unless its home lies behind the hole.
+  // Backward shift: a later entry of the probe batch moves into the hole unless its home lies behind the hole.
   for (std::size_t i = (hole + 1) & mask; slots_[i] != 0; i = (i + 1) & mask) {
     if (((i - home(slots_[i])) & mask) >= ((i - hole) & mask)) {
       slots_[hole] = slots_[i];

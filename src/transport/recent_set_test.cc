@@ -34,7 +34,7 @@ TEST(RecentSet, MatchesANaiveModel) {
     RecentSet set(capacity);
     std::deque<std::uint64_t> model;
     for (int i = 0; i < 3000; ++i) {
-      // Few values with clustered homes, so that probe runs are long and deletions matter.
+      // Few values with clustered homes, so that probe sequences are long and deletions matter.
       const std::uint64_t key = 1 + random.below(120) + (random.below(4) << 40);
       const bool known = std::ranges::find(model, key) != model.end();
       ASSERT_EQ(set.contains(key), known);

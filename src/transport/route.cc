@@ -9,7 +9,7 @@
 namespace godwit {
 namespace {
 
-// How long a session that this side has to dial anew is given to answer. An intro of ours resets a deployed peer (wire
+// How long a session that this side has to reconnect is given to answer. An intro of ours resets a deployed peer (wire
 // spec 4.6), so that one lost ping must not be enough.
 constexpr Duration kRestartPatience = 1s;
 
@@ -144,7 +144,7 @@ bool Route::receive_intro(Instant now, const SocketAddress& local, const IntroSe
 }
 
 bool Route::must_prove_again() const {
-  return context_->config().handshake.require_authenticated_peer && connection_->session()->dialled_key().has_value();
+  return context_->config().handshake.require_authenticated_peer && connection_->session()->requested_key().has_value();
 }
 
 bool Route::heard_since(Instant now, Instant then) const {
@@ -202,8 +202,8 @@ void Route::begin_beside(Instant now, const SocketAddress& local, const IntroSee
     return context_->drop(now, trace::DropReason::kReplayedIntro, intro.datagram_bytes);
   }
   if (initiates) {
-    // A session that proves the peer yields to nobody who does not: the peer is dialled again.
-    auto attempt = Handshake::initiate(now, context_->handshake(), remote_, *connection_->session()->dialled_key());
+    // A session that proves the peer yields to nobody who does not: this side connects again.
+    auto attempt = Handshake::initiate(now, context_->handshake(), remote_, *connection_->session()->requested_key());
     if (!attempt) return context_->drop(now, trace::DropReason::kAuthenticationFailed, intro.datagram_bytes);
     attempt->receive_intro(now, intro);
     add_pending(local_, intro.fingerprint, std::move(*attempt)).initiates = true;
@@ -255,7 +255,7 @@ void Route::clear_pending() {
   while (!pending_.empty()) remove_pending(pending_.size() - 1);
 }
 
-// A peer that dialled twice follows the later answer, so the session may be one that it has left already.
+// A peer that connected twice follows the later answer, so the session may be one that it has left already.
 void Route::keep_later_pending(std::uint32_t established) {
   std::size_t kept = 0;
   for (std::size_t n = pending_.size(); n-- > 0;) {
@@ -307,7 +307,7 @@ void Route::establish(Instant now, std::size_t index, const HandshakeStep& step,
   context_->admission.on_answered(remote_, pending_[index]->intro);
   const std::uint32_t established = pending_[index]->number;
   remove_pending(index, HandshakeEnd::kSucceeded);
-  if (session.dialled_key()) {
+  if (session.requested_key()) {
     clear_pending();
   } else {
     keep_later_pending(established);
@@ -347,11 +347,11 @@ bool Route::reconnecting() const {
 
 Status Route::reconnect(Instant now) {
   const Session* session = connection_ ? connection_->session() : nullptr;
-  if (session == nullptr || !session->dialled_key()) {
+  if (session == nullptr || !session->requested_key()) {
     return failure(ErrorCode::kInvalidArgument, "only the side that has connected can connect again");
   }
   if (std::any_of(pending_.begin(), pending_.end(), [](const auto& pending) { return pending->initiates; })) return {};
-  auto handshake = Handshake::initiate(now, context_->handshake(), remote_, *session->dialled_key());
+  auto handshake = Handshake::initiate(now, context_->handshake(), remote_, *session->requested_key());
   if (!handshake) return std::unexpected(handshake.error());
   Pending& pending = add_pending(local_, {}, std::move(*handshake));
   pending.initiates = pending.reconnects = true;
@@ -401,17 +401,17 @@ std::optional<DatagramBatch> Route::poll_pending(Instant now, TransmitBuffer& bu
 }
 
 std::optional<DatagramBatch> Route::poll_transmit(Instant now, TransmitBuffer& buffer) {
-  std::optional<DatagramBatch> run;
+  std::optional<DatagramBatch> batch;
   // The question to the session goes ahead of the handshake that would replace it.
-  if (connection_ && reconnecting()) run = connection_->poll_transmit(now, buffer);
-  if (!run) {
+  if (connection_ && reconnecting()) batch = connection_->poll_transmit(now, buffer);
+  if (!batch) {
     if (auto handshake = poll_pending(now, buffer)) return handshake;
     if (!connection_) return std::nullopt;
-    run = connection_->poll_transmit(now, buffer);
+    batch = connection_->poll_transmit(now, buffer);
   }
   // A challenge to another address says itself where it leaves from.
-  if (run && run->remote == remote_) run->local = local_;
-  return run;
+  if (batch && batch->remote == remote_) batch->local = local_;
+  return batch;
 }
 
 std::optional<Instant> Route::next_timeout() const {

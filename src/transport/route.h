@@ -90,7 +90,7 @@ class Route {
   [[nodiscard]] bool receive_intro(Instant now, const SocketAddress& local, const IntroSeen& intro);
   // One more handshake at a half-open route.
   void add_half_open(Instant now, const SocketAddress& local, const IntroSeen& intro, Handshake handshake);
-  // The latest answer that a half-open route has given to an offer made with the key `peer`, which is dialled now.
+  // The latest answer that a half-open route has given to an offer made with the key `peer`, which is connected to now.
   [[nodiscard]] std::optional<AnsweredOffer> take_answer(const PublicKey& peer);
   // Admission has made room for a newer handshake.
   void drop_half_open(std::uint32_t number);
@@ -118,7 +118,7 @@ class Route {
     SocketAddress local;  // where the intro came to: the answers leave from there
     std::uint32_t number = 0;
     IntroFingerprint intro;
-    bool initiates = false;  // dials a peer that may have restarted
+    bool initiates = false;  // connects to a peer that may have restarted
     // Of reconnect(): the session is asked before each datagram of the handshake, and keeps the route if it answers.
     bool reconnects = false;
     // Pings that the session had sent when the intro came. The peer has not left the session for this handshake when it
@@ -136,7 +136,7 @@ class Route {
     bool asked_again = false;
   };
 
-  // A session established by dialling, under the policy: it yields only to a peer that proves its key again.
+  // A session that this side initiated, under the policy: it yields only to a peer that proves its key again.
   [[nodiscard]] bool must_prove_again() const;
   // Handshakes pending at once at a half-open route. Each intro that is decrypted begins one, and beyond the limit the
   // oldest of the newer half gives way. The older half holds whatever can be decrypted in one burst: the burst of new

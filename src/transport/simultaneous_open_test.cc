@@ -1,5 +1,5 @@
-// Two Godwits that dial each other at nearly the same time, as those do that a rendezvous has introduced: whatever
-// order their datagrams arrive in there is one connection, and nobody loses it again.
+// Two Godwits that connect to each other at nearly the same time, as those do that a rendezvous has introduced:
+// whatever order their datagrams arrive in there is one connection, and nobody loses it again.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::size_t kMessage = 100'000;
 
-// The asker dials at once and sends as soon as it is connected; the other one dials a while later, unless it has a
-// connection with the asker by then.
+// The asker connects at once and sends as soon as it is connected; the other one connects to a while later, unless it
+// has a connection with the asker by then.
 class MutualDial : public test::MemoryNetwork {
  public:
   explicit MutualDial(std::uint64_t seed, double lost = 0) : MemoryNetwork(seed) {

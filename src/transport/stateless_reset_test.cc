@@ -24,9 +24,9 @@ class StatelessReset : public testing::Test, public test::MemoryNetwork {
     config.handshake.extended = server;
     server_ = &add(kServer, config);
     on_path = [this](test::Flight& flight) {
-      const DatagramBatch run{.local = {}, .remote = {}, .bytes = flight.bytes, .segment_size = flight.segment_size};
-      for (std::size_t i = 0; i < run.segment_count(); ++i) {
-        const MutableBytes datagram = run.segment(i);
+      const DatagramBatch batch{.local = {}, .remote = {}, .bytes = flight.bytes, .segment_size = flight.segment_size};
+      for (std::size_t i = 0; i < batch.segment_count(); ++i) {
+        const MutableBytes datagram = batch.segment(i);
         if (flight.from == kServer && datagram.size() == wire::kResetDatagram) {
           resets_.emplace_back(datagram.begin(), datagram.end());
         }
@@ -68,7 +68,7 @@ TEST_F(StatelessReset, ARestartedPeerEndsTheSessionWithinARoundTrip) {
   EXPECT_EQ(server_->count<MessageReceived>(), 1U);
 }
 
-TEST_F(StatelessReset, TheSideThatWasDialledIsNotTheOnlyOne) {
+TEST_F(StatelessReset, TheAcceptorIsNotTheOnlyOne) {
   start(ExtendedPolicy::kAuto, ExtendedPolicy::kAuto);
   restart(*client_);
   const Bytes message(100, 7);

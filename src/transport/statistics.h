@@ -44,13 +44,13 @@ struct ConnectionCounters {
   std::uint64_t bytes_sent = 0;          // datagram bytes
   std::uint64_t payload_bytes_sent = 0;  // application bytes, first transmissions only
   std::uint64_t ack_packets_sent = 0;    // NoOps
-  std::uint64_t runs_sent = 0;
+  std::uint64_t batches_sent = 0;
   // Received.
   std::uint64_t packets_received = 0;        // authentic datagrams
   std::uint64_t bytes_received = 0;          // datagram bytes, authentic
   std::uint64_t payload_bytes_received = 0;  // application bytes delivered
   std::uint64_t acks_received = 0;
-  std::uint64_t runs_received = 0;
+  std::uint64_t batches_received = 0;
   DropCounts drops;
 };
 
@@ -105,7 +105,7 @@ enum class HandshakeEnd : std::uint8_t {
 // Connected events whose Closed has not followed.
 struct EndpointStatistics {
   std::uint64_t datagrams_received = 0;
-  std::uint64_t runs_received = 0;
+  std::uint64_t batches_received = 0;
   std::uint64_t connections_opened = 0;  // Connected was said of them
   CloseCounts connections_closed;        // that had been opened
   std::uint64_t peers_refused = 0;       // whose key Config::filter does not admit: of no connection that was opened

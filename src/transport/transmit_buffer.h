@@ -1,5 +1,5 @@
-// The caller's memory for outgoing datagrams: runs are carved from it one after another and live until reset(), which
-// the driver calls once the back end has taken them.
+// The caller's memory for outgoing datagrams: batches are carved from it one after another and live until reset(),
+// which the driver calls once the back end has taken them.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +12,11 @@ namespace godwit {
 
 class TransmitBuffer {
  public:
-  // 64 KiB hold the longest run of one segmentation-offload call (54 datagrams of 1200 bytes).
+  // 64 KiB hold the longest batch of one segmentation-offload call (54 datagrams of 1200 bytes).
   explicit TransmitBuffer(std::size_t capacity_bytes = 256 * 1024) : memory_(capacity_bytes) {}
 
   [[nodiscard]] MutableBytes space() { return MutableBytes(memory_).subspan(used_); }
-  // Claims the first `bytes` of space() for a run.
+  // Claims the first `bytes` of space() for a batch.
   MutableBytes commit(std::size_t bytes) {
     GODWIT_ASSERT(bytes <= memory_.size() - used_);
     const MutableBytes taken = MutableBytes(memory_).subspan(used_, bytes);

@@ -28,7 +28,7 @@ Made make_sendto_backend(Socket socket, const BackendConfig& config, const std::
 }
 
 // As sendto, on a connected socket: the kernel looks the route up once. Connecting makes the kernel drop what any other
-// address sends, so it suits only the socket of a client with one peer, never one that others dial.
+// address sends, so it suits only the socket of a client with one peer, never one that others connect to.
 Made make_connected_backend(Socket socket, const BackendConfig& config, const std::string& why) {
   if (!config.peer.is_specified()) {
     return failure(ErrorCode::kInvalidArgument, "the connected back end serves one peer, and none was named");
@@ -53,8 +53,8 @@ Made make_mmsg_backend(Socket socket, const BackendConfig& config, const std::st
                               .receive_offload = receive_offload});
 }
 
-// A run walks through the network stack once and is cut at its end (UDP_SEGMENT, given with each message, so that one
-// sendmmsg carries runs of several peers), and what the stack coalesced arrives as one run (UDP_GRO).
+// A batch walks through the network stack once and is cut at its end (UDP_SEGMENT, given with each message, so that one
+// sendmmsg carries batches of several peers), and what the stack coalesced arrives as one batch (UDP_GRO).
 Made make_gso_backend(Socket socket, const BackendConfig& config, const std::string& why) {
   if (config.segmentation_offload) {
     if (auto status = check_segmentation_offload(socket, config); !status) return std::unexpected(status.error());
@@ -63,7 +63,7 @@ Made make_gso_backend(Socket socket, const BackendConfig& config, const std::str
   return SocketBackend::make(
       std::move(socket), config,
       {.kind = BackendKind::kGso,
-       .choice = describe_choice("gso: a run a send", config.segmentation_offload, receive_offload, why),
+       .choice = describe_choice("gso: a batch a send", config.segmentation_offload, receive_offload, why),
        .batched = true,
        .segmentation_offload = config.segmentation_offload,
        .receive_offload = receive_offload});
@@ -159,7 +159,7 @@ std::string describe_choice(std::string_view what, bool segmentation_offload, bo
 }
 
 Result<std::unique_ptr<Backend>> make_backend(BackendKind kind, Socket socket, const BackendConfig& config) {
-  if (config.largest_datagram_bytes == 0 || config.receive_datagrams == 0 || config.receive_runs == 0) {
+  if (config.largest_datagram_bytes == 0 || config.receive_datagrams == 0 || config.receive_batches == 0) {
     return failure(ErrorCode::kInvalidArgument, "a back end needs room for at least one datagram");
   }
   if (!platform::kHasLinux) {

@@ -1,5 +1,5 @@
-// Moves runs of datagrams between a socket and the rest of Godwit: one interface, several ways to pay the kernel for it
-// (a call a datagram, a call for many, segmentation offload, io_uring). Made by make_backend, owned by a Node (or by
+// Moves batches of datagrams between a socket and the rest of Godwit: one interface, several ways to pay the kernel for
+// it (a call a datagram, a call for many, segmentation offload, io_uring). Made by make_backend, owned by a Node (or by
 // the FaultyBackend that decorates it) and driven by one thread at a time; only wake() may come from elsewhere.
 // Every back end behaves alike: backend_conformance_test.cc runs one suite on all of them.
 #pragma once
@@ -31,7 +31,7 @@ enum class BackendKind : std::uint8_t {
   kSendto,     // one datagram a call, in both directions
   kConnected,  // as kSendto on a connected socket: only for a client of a single peer (BackendConfig::peer)
   kMmsg,       // sendmmsg and recvmmsg: many datagrams to many peers a call
-  kGso,        // a run a send (UDP_SEGMENT), runs to many peers a sendmmsg, and UDP_GRO with recvmmsg
+  kGso,        // a batch a send (UDP_SEGMENT), batches to many peers a sendmmsg, and UDP_GRO with recvmmsg
   kUring,      // io_uring: queued sends with UDP_SEGMENT, multishot receive into provided buffers with UDP_GRO
   kPosix,      // one datagram a call, without anything that only Linux has
 };
@@ -48,16 +48,16 @@ struct BackendConfig {
   std::size_t largest_datagram_bytes = 1500;
   // Most datagrams that one receive() takes without receive offload.
   std::size_t receive_datagrams = 64;
-  // Most runs of up to 64 KiB that one receive() takes with receive offload; each costs a buffer of 64 KiB.
-  std::size_t receive_runs = 16;
+  // Most batches of up to 64 KiB that one receive() takes with receive offload; each costs a buffer of 64 KiB.
+  std::size_t receive_batches = 16;
   // UDP_SEGMENT, for kGso and kUring.
   bool segmentation_offload = true;
   // UDP_GRO. Unset: on for kGso and kUring, off for the others.
   std::optional<bool> receive_offload;
   // Segmentation offload also on kernels known to damage it (kernel_version.h).
   bool allow_defective_kernel = false;
-  // Runs that a path which refused segmentation offload spends without it before it is tried again; 0: never again.
-  std::uint32_t offload_retry_runs = 65536;
+  // Batches that a path which refused segmentation offload spends without it before it is tried again; 0: never again.
+  std::uint32_t offload_retry_batches = 65536;
   // kConnected: the one peer.
   SocketAddress peer;
   // Tests: the kernel's answers to sends, and its version. Null and unset: the real ones.
@@ -66,27 +66,27 @@ struct BackendConfig {
 };
 
 // What one receive() found. Kept by the caller and passed again, so that its storage is reused.
-class ReceiveBatch {
+class ReceivedBatches {
  public:
   // In order of arrival. The bytes belong to the back end and may be written to (decryption in place); they stay until
-  // the next receive() of that back end, or its end. `local` is the address that the run came to.
-  [[nodiscard]] std::span<DatagramBatch> runs() { return runs_; }
-  [[nodiscard]] std::span<const DatagramBatch> runs() const { return runs_; }
-  [[nodiscard]] bool empty() const { return runs_.empty(); }
+  // the next receive() of that back end, or its end. `local` is the address that the batch came to.
+  [[nodiscard]] std::span<DatagramBatch> batches() { return batches_; }
+  [[nodiscard]] std::span<const DatagramBatch> batches() const { return batches_; }
+  [[nodiscard]] bool empty() const { return batches_.empty(); }
   // The call stopped at its bound, not at an empty socket: there is probably more.
   [[nodiscard]] bool stopped_at_bound() const { return stopped_at_bound_; }
 
   // For back ends.
   void clear() {
-    runs_.clear();
+    batches_.clear();
     stopped_at_bound_ = false;
   }
-  void reserve(std::size_t runs) { runs_.reserve(runs); }
-  void add(const DatagramBatch& run) { runs_.push_back(run); }
+  void reserve(std::size_t batches) { batches_.reserve(batches); }
+  void add(const DatagramBatch& batch) { batches_.push_back(batch); }
   void set_stopped_at_bound() { stopped_at_bound_ = true; }
 
  private:
-  std::vector<DatagramBatch> runs_;
+  std::vector<DatagramBatch> batches_;
   bool stopped_at_bound_ = false;
 };
 
@@ -102,19 +102,19 @@ class Backend {
  public:
   virtual ~Backend() = default;
 
-  // Sends the runs in order and returns how many were taken; fewer than given means would-block: offer the rest again
-  // after a wait() that reports writable. A run that the kernel took in part counts as taken: the back end copies its
-  // remainder (of at most one run at a time) and sends it first, in send(), receive() or wait(). Nothing is sent twice.
-  // Bytes need to live only for the call. A run of zero bytes is one empty datagram. A refusal other than would-block
-  // is counted by errno, reported, and the rest of that run is discarded: to the transport, lost datagrams. `local` is
-  // honoured on a wildcard socket and ignored elsewhere.
-  [[nodiscard]] virtual std::size_t send(std::span<const DatagramBatch> runs) = 0;
+  // Sends the batches in order and returns how many were taken; fewer than given means would-block: offer the rest
+  // again after a wait() that reports writable. A batch that the kernel took in part counts as taken: the back end
+  // copies its remainder (of at most one batch at a time) and sends it first, in send(), receive() or wait(). Nothing
+  // is sent twice. Bytes need to live only for the call. A batch of zero bytes is one empty datagram. A refusal other
+  // than would-block is counted by errno, reported, and the rest of that batch is discarded: to the transport, lost
+  // datagrams. `local` is honoured on a wildcard socket and ignored elsewhere.
+  [[nodiscard]] virtual std::size_t send(std::span<const DatagramBatch> batches) = 0;
   // The last send() ended in would-block, or a remainder is still unsent.
   [[nodiscard]] virtual bool send_blocked() const = 0;
 
-  // Takes what has arrived, up to a bound, and never blocks; returns the number of runs. Segments coalesced by the
-  // kernel stay one run. After calls in a row that found nothing, which is polling, one takes what comes first alone.
-  virtual std::size_t receive(ReceiveBatch& inbox) = 0;
+  // Takes what has arrived, up to a bound, and never blocks; returns the number of batches. Segments coalesced by the
+  // kernel stay one batch. After calls in a row that found nothing, which is polling, one takes what comes first alone.
+  virtual std::size_t receive(ReceivedBatches& inbox) = 0;
 
   // Sleeps until something arrives, a blocked send may go on, wake() is called, or the time-out (nanoseconds; zero
   // polls; none: for ever) is over.
@@ -127,7 +127,7 @@ class Backend {
   [[nodiscard]] virtual std::optional<PathReport> poll_path_report() = 0;
 
   // Readable when receive() finds something, once receive() has been called: for event loops of others. They also go on
-  // while ReceiveBatch::stopped_at_bound(). With kUring it changes when another thread takes the back end over.
+  // while ReceivedBatches::stopped_at_bound(). With kUring it changes when another thread takes the back end over.
   [[nodiscard]] virtual int descriptor() const = 0;
   [[nodiscard]] virtual const Socket& socket() const = 0;
   [[nodiscard]] virtual const BackendStatistics& statistics() const = 0;

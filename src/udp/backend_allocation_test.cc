@@ -13,11 +13,11 @@ namespace {
 class BackendAllocation : public BackendConformance {
  protected:
   // Allocations over `rounds` of sending, waiting and receiving.
-  static std::uint64_t allocations_of(Backend& from, Backend& to, std::span<const DatagramBatch> runs,
-                                      ReceiveBatch& inbox, int rounds) {
+  static std::uint64_t allocations_of(Backend& from, Backend& to, std::span<const DatagramBatch> batches,
+                                      ReceivedBatches& inbox, int rounds) {
     const std::uint64_t before = allocation_counts.allocations.load();
     for (int round = 0; round < rounds; ++round) {
-      static_cast<void>(from.send(runs));
+      static_cast<void>(from.send(batches));
       from.wait(Duration::zero());
       to.wait(Duration::zero());
       do {
@@ -29,29 +29,29 @@ class BackendAllocation : public BackendConformance {
 };
 
 TEST_P(BackendAllocation, NothingAllocatesInTheSteadyState) {
-  const OwnedRun large = run_to_b(1200, 54 * 1200, 1);
-  const OwnedRun small = run_to_b(64, 64, 2);
-  const std::vector<DatagramBatch> runs = {large.run, small.run, small.run};
-  ReceiveBatch inbox;
-  allocations_of(*a_, *b_, runs, inbox, 20);
-  EXPECT_EQ(allocations_of(*a_, *b_, runs, inbox, 100), 0U);
+  const OwnedBatch large = run_to_b(1200, 54 * 1200, 1);
+  const OwnedBatch small = run_to_b(64, 64, 2);
+  const std::vector<DatagramBatch> batches = {large.batch, small.batch, small.batch};
+  ReceivedBatches inbox;
+  allocations_of(*a_, *b_, batches, inbox, 20);
+  EXPECT_EQ(allocations_of(*a_, *b_, batches, inbox, 100), 0U);
 }
 
 TEST_P(BackendAllocation, NorWhenOffloadIsRefused) {
   calls_->add({.error = EIO, .shape = ScriptedSendCalls::Shape::kCut});
-  const OwnedRun large = run_to_b(1200, 20 * 1200, 1);
-  ReceiveBatch inbox;
-  allocations_of(*a_, *b_, {&large.run, 1}, inbox, 20);
-  EXPECT_EQ(allocations_of(*a_, *b_, {&large.run, 1}, inbox, 100), 0U);
+  const OwnedBatch large = run_to_b(1200, 20 * 1200, 1);
+  ReceivedBatches inbox;
+  allocations_of(*a_, *b_, {&large.batch, 1}, inbox, 20);
+  EXPECT_EQ(allocations_of(*a_, *b_, {&large.batch, 1}, inbox, 100), 0U);
 }
 
 TEST_P(BackendAllocation, NorBehindFaultsOnceItsBuffersHaveGrown) {
   FaultyBackend faulty(std::move(a_), {.drop = 0.01, .duplicate = 0.01, .reorder = 0.01, .corrupt = 0.01});
-  const OwnedRun large = run_to_b(1200, 54 * 1200, 1);
-  ReceiveBatch inbox;
-  allocations_of(faulty, *b_, {&large.run, 1}, inbox, 300);
+  const OwnedBatch large = run_to_b(1200, 54 * 1200, 1);
+  ReceivedBatches inbox;
+  allocations_of(faulty, *b_, {&large.batch, 1}, inbox, 300);
   // The number of datagrams held back at once still reaches new heights now and then.
-  EXPECT_LE(allocations_of(faulty, *b_, {&large.run, 1}, inbox, 300), 20U);
+  EXPECT_LE(allocations_of(faulty, *b_, {&large.batch, 1}, inbox, 300), 20U);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, BackendAllocation, all_back_ends(), conformance_name);

@@ -14,13 +14,13 @@ namespace {
 class BackendLife : public BackendConformance {};
 
 TEST_P(BackendLife, WaitingEndsWhenSomethingArrives) {
-  const OwnedRun run = run_to_b(10, 10);
-  std::thread sender([&] { EXPECT_EQ(a_->send({&run.run, 1}), 1U); });
+  const OwnedBatch batch = run_to_b(10, 10);
+  std::thread sender([&] { EXPECT_EQ(a_->send({&batch.batch, 1}), 1U); });
   const WaitOutcome outcome = b_->wait(std::nullopt);
   sender.join();
   EXPECT_TRUE(outcome.readable);
   EXPECT_FALSE(outcome.woken);
-  EXPECT_EQ(collect(*b_, 1), datagrams_of(run));
+  EXPECT_EQ(collect(*b_, 1), datagrams_of(batch));
 }
 
 TEST_P(BackendLife, WaitingEndsWithItsTimeOut) {
@@ -50,8 +50,8 @@ TEST_P(BackendLife, AWakeBeforeTheWaitIsNotLostAndSeveralAreOne) {
 }
 
 TEST_P(BackendLife, AWakeAndAnArrivalAreBothSeen) {
-  const OwnedRun run = run_to_b(10, 10);
-  ASSERT_EQ(a_->send({&run.run, 1}), 1U);
+  const OwnedBatch batch = run_to_b(10, 10);
+  ASSERT_EQ(a_->send({&batch.batch, 1}), 1U);
   b_->wake();
   bool woken = false;
   bool readable = false;
@@ -62,23 +62,23 @@ TEST_P(BackendLife, AWakeAndAnArrivalAreBothSeen) {
   }
   EXPECT_TRUE(woken);
   EXPECT_TRUE(readable);
-  EXPECT_EQ(collect(*b_, 1), datagrams_of(run));
+  EXPECT_EQ(collect(*b_, 1), datagrams_of(batch));
 }
 
 TEST_P(BackendLife, WhatIsNotYetReadKeepsTheSocketReadable) {
-  const OwnedRun run = run_to_b(10, 10);
-  ASSERT_EQ(a_->send({&run.run, 1}), 1U);
+  const OwnedBatch batch = run_to_b(10, 10);
+  ASSERT_EQ(a_->send({&batch.batch, 1}), 1U);
   EXPECT_TRUE(b_->wait(std::nullopt).readable);
   EXPECT_TRUE(b_->wait(std::nullopt).readable);
-  EXPECT_EQ(collect(*b_, 1), datagrams_of(run));
+  EXPECT_EQ(collect(*b_, 1), datagrams_of(batch));
   EXPECT_FALSE(b_->wait(Duration::zero()).readable);
 }
 
 TEST_P(BackendLife, AnotherThreadMayTakeTheBackEndOver) {
-  const OwnedRun run = run_to_b(100, 500);
+  const OwnedBatch batch = run_to_b(100, 500);
   const auto exchange = [&] {
-    ASSERT_EQ(a_->send({&run.run, 1}), 1U);
-    ASSERT_EQ(collect(*b_, 5), datagrams_of(run));
+    ASSERT_EQ(a_->send({&batch.batch, 1}), 1U);
+    ASSERT_EQ(collect(*b_, 5), datagrams_of(batch));
     EXPECT_FALSE(b_->wait(Duration::zero()).readable);
   };
   exchange();
@@ -90,10 +90,10 @@ TEST_P(BackendLife, AnotherThreadMayTakeTheBackEndOver) {
 }
 
 TEST_P(BackendLife, ThePortIsFreeAsSoonAsTheBackEndIsGone) {
-  const OwnedRun run = run_to_b(100, 500);
+  const OwnedBatch batch = run_to_b(100, 500);
   for (int i = 0; i < 5; ++i) {
-    ASSERT_EQ(a_->send({&run.run, 1}), 1U);
-    ASSERT_EQ(collect(*b_, 5), datagrams_of(run));
+    ASSERT_EQ(a_->send({&batch.batch, 1}), 1U);
+    ASSERT_EQ(collect(*b_, 5), datagrams_of(batch));
     b_.reset();
     auto again = Socket::open({.bind = b_address_});
     ASSERT_TRUE(again) << again.error().message;
@@ -102,14 +102,14 @@ TEST_P(BackendLife, ThePortIsFreeAsSoonAsTheBackEndIsGone) {
   }
 }
 
-TEST_P(BackendLife, ReceivedRunsNameBothAddresses) {
-  const OwnedRun run = run_to_b(100, 100);
-  ASSERT_EQ(a_->send({&run.run, 1}), 1U);
-  ReceiveBatch inbox;
+TEST_P(BackendLife, ReceivedBatchesNameBothAddresses) {
+  const OwnedBatch batch = run_to_b(100, 100);
+  ASSERT_EQ(a_->send({&batch.batch, 1}), 1U);
+  ReceivedBatches inbox;
   ASSERT_TRUE(b_->wait(std::nullopt).readable);
   ASSERT_EQ(b_->receive(inbox), 1U);
-  EXPECT_EQ(inbox.runs()[0].remote, a_address_);
-  EXPECT_EQ(inbox.runs()[0].local, b_address_);
+  EXPECT_EQ(inbox.batches()[0].remote, a_address_);
+  EXPECT_EQ(inbox.batches()[0].local, b_address_);
 }
 
 // Wire spec checklist 33: a peer is answered from the address that it wrote to.
@@ -122,7 +122,7 @@ TEST_P(BackendLife, AWildcardSocketAnswersFromTheAddressThatReceived) {
   const std::uint16_t port = socket->local_address().port();
   auto wildcard = open(*std::move(socket), {});
   ASSERT_NE(wildcard, nullptr);
-  ReceiveBatch inbox;
+  ReceivedBatches inbox;
   wildcard->receive(inbox);
 
   // The dual-stack socket has peers of both families; 127.0.0.2 is this host, but not its preferred address.
@@ -131,27 +131,27 @@ TEST_P(BackendLife, AWildcardSocketAnswersFromTheAddressThatReceived) {
   if (!ipv4) addresses.push_back(loopback(SocketFamily::kIpv6, port));
   for (const SocketAddress& address : addresses) {
     const auto peer = open_plain(loopback(address.is_ipv4() ? SocketFamily::kIpv4 : SocketFamily::kIpv6));
-    const OwnedRun question(address, 100, 250, 1);
-    ASSERT_EQ(peer->send({&question.run, 1}), 1U);
+    const OwnedBatch question(address, 100, 250, 1);
+    ASSERT_EQ(peer->send({&question.batch, 1}), 1U);
     ASSERT_TRUE(wildcard->wait(std::nullopt).readable);
     Datagrams asked;
     SocketAddress local;
     while (asked.size() < 3) {
       wildcard->receive(inbox);
-      for (const DatagramBatch& run : inbox.runs()) {
-        EXPECT_EQ(run.local, address);
-        EXPECT_EQ(run.remote, peer->socket().local_address());
-        local = run.local;
-        append_datagrams(run, asked);
+      for (const DatagramBatch& batch : inbox.batches()) {
+        EXPECT_EQ(batch.local, address);
+        EXPECT_EQ(batch.remote, peer->socket().local_address());
+        local = batch.local;
+        append_datagrams(batch, asked);
       }
     }
-    OwnedRun answer(peer->socket().local_address(), 1200, 3000, 2);
-    answer.run.local = local;
-    ASSERT_EQ(wildcard->send({&answer.run, 1}), 1U);
-    ReceiveBatch answers;
+    OwnedBatch answer(peer->socket().local_address(), 1200, 3000, 2);
+    answer.batch.local = local;
+    ASSERT_EQ(wildcard->send({&answer.batch, 1}), 1U);
+    ReceivedBatches answers;
     ASSERT_TRUE(peer->wait(std::chrono::seconds{5}).readable);
     ASSERT_EQ(peer->receive(answers), 3U);
-    for (const DatagramBatch& run : answers.runs()) EXPECT_EQ(run.remote, address);
+    for (const DatagramBatch& batch : answers.batches()) EXPECT_EQ(batch.remote, address);
   }
   EXPECT_EQ(wildcard->statistics().send_refusals.total(), 0U);
 }
@@ -165,12 +165,12 @@ TEST_P(BackendLife, SeveralSocketsShareAPortWhenAllAskForIt) {
   const SocketAddress address = first->local_address();
   const auto one = open(*std::move(first), {});
   const auto two = open(*std::move(second), {});
-  ReceiveBatch inbox;
+  ReceivedBatches inbox;
   one->receive(inbox);
   two->receive(inbox);
   // One flow stays with one socket.
-  const OwnedRun run(address, 100, 100, 1);
-  for (int i = 0; i < 20; ++i) ASSERT_EQ(a_->send({&run.run, 1}), 1U);
+  const OwnedBatch batch(address, 100, 100, 1);
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(a_->send({&batch.batch, 1}), 1U);
   const std::size_t at_one = collect_rest(*one).size();
   const std::size_t at_two = collect_rest(*two).size();
   EXPECT_EQ(at_one + at_two, 20U);

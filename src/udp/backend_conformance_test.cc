@@ -14,7 +14,7 @@
 namespace godwit {
 namespace {
 
-TEST_P(BackendConformance, RunsOfEveryShapeArriveIntactAndInOrder) {
+TEST_P(BackendConformance, BatchesOfEveryShapeArriveIntactAndInOrder) {
   std::uint32_t seed = 0;
   for (const std::size_t segment_size : {std::size_t{1}, std::size_t{29}, std::size_t{1200}, std::size_t{1500}}) {
     for (const std::size_t full :
@@ -22,8 +22,8 @@ TEST_P(BackendConformance, RunsOfEveryShapeArriveIntactAndInOrder) {
       for (const std::size_t rest : {std::size_t{0}, std::size_t{1}, segment_size - 1}) {
         const std::size_t total = full * segment_size + rest;
         if (total == 0) continue;
-        const OwnedRun sent = run_to_b(segment_size, total, ++seed);
-        ASSERT_EQ(a_->send({&sent.run, 1}), 1U);
+        const OwnedBatch sent = run_to_b(segment_size, total, ++seed);
+        ASSERT_EQ(a_->send({&sent.batch, 1}), 1U);
         const Datagrams expected = datagrams_of(sent);
         const Datagrams arrived = collect(*b_, expected.size());
         ASSERT_EQ(arrived, expected) << segment_size << " * " << full << " + " << rest;
@@ -34,62 +34,62 @@ TEST_P(BackendConformance, RunsOfEveryShapeArriveIntactAndInOrder) {
   EXPECT_EQ(b_->statistics().truncated_datagrams, 0U);
 }
 
-TEST_P(BackendConformance, RandomRunsArriveIntactAndInOrder) {
+TEST_P(BackendConformance, RandomBatchesArriveIntactAndInOrder) {
   DeterministicRandom random(7);
   for (int round = 0; round < 30; ++round) {
-    std::vector<OwnedRun> owned;
-    std::vector<DatagramBatch> runs;
+    std::vector<OwnedBatch> owned;
+    std::vector<DatagramBatch> batches;
     Datagrams expected;
     const std::size_t count = 1 + random.below(20);
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t segment_size = 1 + random.below(1500);
       const std::size_t total = 1 + random.below(segment_size * (1 + random.below(90)));
       owned.push_back(run_to_b(segment_size, total, static_cast<std::uint32_t>(random.next_u64())));
-      runs.push_back(owned.back().run);
-      append_datagrams(owned.back().run, expected);
+      batches.push_back(owned.back().batch);
+      append_datagrams(owned.back().batch, expected);
     }
-    ASSERT_EQ(a_->send(runs), runs.size());
+    ASSERT_EQ(a_->send(batches), batches.size());
     ASSERT_EQ(collect(*b_, expected.size()), expected);
   }
 }
 
 TEST_P(BackendConformance, AnEmptyDatagramIsSentAndCountedByTheReceiverButNotDelivered) {
-  const OwnedRun empty = run_to_b(0, 0);
-  const OwnedRun after = run_to_b(10, 10);
-  const std::vector<DatagramBatch> runs = {empty.run, after.run};
-  ASSERT_EQ(a_->send(runs), 2U);
+  const OwnedBatch empty = run_to_b(0, 0);
+  const OwnedBatch after = run_to_b(10, 10);
+  const std::vector<DatagramBatch> batches = {empty.batch, after.batch};
+  ASSERT_EQ(a_->send(batches), 2U);
   EXPECT_EQ(collect(*b_, 1), datagrams_of(after));
   EXPECT_EQ(a_->statistics().datagrams_sent, 2U);
   EXPECT_EQ(b_->statistics().empty_datagrams, 1U);
   EXPECT_EQ(b_->statistics().datagrams_received, 1U);
 }
 
-TEST_P(BackendConformance, ARunBeyondWhatOneCallTakesIsSplitBySegments) {
-  const OwnedRun large = run_to_b(1200, 200 * 1200 + 17, 3);
-  ASSERT_EQ(a_->send({&large.run, 1}), 1U);
+TEST_P(BackendConformance, ABatchBeyondWhatOneCallTakesIsSplitBySegments) {
+  const OwnedBatch large = run_to_b(1200, 200 * 1200 + 17, 3);
+  ASSERT_EQ(a_->send({&large.batch, 1}), 1U);
   EXPECT_EQ(collect(*b_, 201), datagrams_of(large));
-  const OwnedRun tiny = run_to_b(1, 1000, 4);
-  ASSERT_EQ(a_->send({&tiny.run, 1}), 1U);
+  const OwnedBatch tiny = run_to_b(1, 1000, 4);
+  ASSERT_EQ(a_->send({&tiny.batch, 1}), 1U);
   EXPECT_EQ(collect(*b_, 1000), datagrams_of(tiny));
-  EXPECT_EQ(a_->statistics().runs_sent, 2U);
+  EXPECT_EQ(a_->statistics().batches_sent, 2U);
   EXPECT_EQ(a_->statistics().offload_fallbacks, 0U);
   EXPECT_EQ(a_->statistics().send_refusals.total(), 0U);
 }
 
-TEST_P(BackendConformance, ManyRunsToManyPeersGoInAsFewCallsAsTheBackEndPromises) {
+TEST_P(BackendConformance, ManyBatchesToManyPeersGoInAsFewCallsAsTheBackEndPromises) {
   if (single_peer()) GTEST_SKIP() << "serves one peer by its nature";
   std::vector<std::unique_ptr<Backend>> peers;
   for (int i = 0; i < 5; ++i) peers.push_back(open_another({}));
-  std::vector<OwnedRun> owned;
-  std::vector<DatagramBatch> runs;
+  std::vector<OwnedBatch> owned;
+  std::vector<DatagramBatch> batches;
   std::vector<Datagrams> expected(peers.size());
   for (std::uint32_t i = 0; i < 40; ++i) {
     const std::size_t peer = i % peers.size();
     owned.emplace_back(peers[peer]->socket().local_address(), 1200, std::size_t{1200} * (1 + i % 7) - i, i);
-    runs.push_back(owned.back().run);
-    append_datagrams(owned.back().run, expected[peer]);
+    batches.push_back(owned.back().batch);
+    append_datagrams(owned.back().batch, expected[peer]);
   }
-  ASSERT_EQ(a_->send(runs), runs.size());
+  ASSERT_EQ(a_->send(batches), batches.size());
   std::size_t datagrams = 0;
   for (std::size_t i = 0; i < peers.size(); ++i) {
     EXPECT_EQ(collect(*peers[i], expected[i].size()), expected[i]);
@@ -107,9 +107,9 @@ TEST_P(BackendConformance, ManyRunsToManyPeersGoInAsFewCallsAsTheBackEndPromises
 }
 
 TEST_P(BackendConformance, SystemCallsPerDatagramAreWhatTheBackEndPromises) {
-  const OwnedRun run = run_to_b(1200, 54 * 1200);
+  const OwnedBatch batch = run_to_b(1200, 54 * 1200);
   for (int i = 0; i < 8; ++i) {
-    ASSERT_EQ(a_->send({&run.run, 1}), 1U);
+    ASSERT_EQ(a_->send({&batch.batch, 1}), 1U);
     ASSERT_EQ(collect(*b_, 54).size(), 54U);
   }
   const std::uint64_t datagrams = 8 * 54;
@@ -122,7 +122,7 @@ TEST_P(BackendConformance, SystemCallsPerDatagramAreWhatTheBackEndPromises) {
     EXPECT_EQ(sends, 8U);
     EXPECT_LE(receives, 1U + 8U);
     EXPECT_EQ(a_->statistics().offloaded_datagrams, datagrams);
-    EXPECT_EQ(b_->statistics().runs_received, 8U);
+    EXPECT_EQ(b_->statistics().batches_received, 8U);
   } else {
     EXPECT_EQ(sends, 8U);
     EXPECT_EQ(receives, 1U + 8U);
@@ -130,8 +130,8 @@ TEST_P(BackendConformance, SystemCallsPerDatagramAreWhatTheBackEndPromises) {
 }
 
 TEST_P(BackendConformance, EachCallIsCountedByTheDatagramsThatItMoved) {
-  const OwnedRun run = run_to_b(1200, 54 * 1200);
-  ASSERT_EQ(a_->send({&run.run, 1}), 1U);
+  const OwnedBatch batch = run_to_b(1200, 54 * 1200);
+  ASSERT_EQ(a_->send({&batch.batch, 1}), 1U);
   ASSERT_EQ(collect(*b_, 54).size(), 54U);
   const BackendStatistics& sent = a_->statistics();
   const BackendStatistics& received = b_->statistics();
@@ -155,18 +155,18 @@ TEST_P(BackendConformance, EachCallIsCountedByTheDatagramsThatItMoved) {
 }
 
 TEST_P(BackendConformance, WhoPolledGetsTheFirstAloneAndThenTheRest) {
-  ReceiveBatch inbox;
+  ReceivedBatches inbox;
   for (int i = 0; i < 4; ++i) b_->receive(inbox);
-  std::vector<OwnedRun> owned;
+  std::vector<OwnedBatch> owned;
   Datagrams expected;
   for (std::uint32_t i = 0; i < 5; ++i) {
     owned.push_back(run_to_b(1200, 1200));
-    append_datagrams(owned.back().run, expected);
-    ASSERT_EQ(a_->send({&owned.back().run, 1}), 1U);
+    append_datagrams(owned.back().batch, expected);
+    ASSERT_EQ(a_->send({&owned.back().batch, 1}), 1U);
   }
   b_->receive(inbox);
   Datagrams received;
-  for (const DatagramBatch& run : inbox.runs()) append_datagrams(run, received);
+  for (const DatagramBatch& batch : inbox.batches()) append_datagrams(batch, received);
   if (kind() != BackendKind::kUring) {
     EXPECT_EQ(received.size(), 1U);
     EXPECT_FALSE(inbox.stopped_at_bound()) << "its caller goes on to wait, which finds the rest";
@@ -178,7 +178,7 @@ TEST_P(BackendConformance, WhoPolledGetsTheFirstAloneAndThenTheRest) {
 
 TEST_P(BackendConformance, AnEmptySocketCostsOneSystemCall) {
   const std::uint64_t before = b_->statistics().receive_calls;
-  ReceiveBatch inbox;
+  ReceivedBatches inbox;
   EXPECT_EQ(b_->receive(inbox), 0U);
   EXPECT_TRUE(inbox.empty());
   EXPECT_FALSE(inbox.stopped_at_bound());
@@ -188,45 +188,45 @@ TEST_P(BackendConformance, AnEmptySocketCostsOneSystemCall) {
 TEST_P(BackendConformance, OneReceiveIsBoundedAndSaysThatThereIsMore) {
   Datagrams expected;
   for (std::uint32_t i = 0; i < 300; ++i) {
-    const OwnedRun one = run_to_b(100, 100, i);
-    ASSERT_EQ(a_->send({&one.run, 1}), 1U);
-    append_datagrams(one.run, expected);
+    const OwnedBatch one = run_to_b(100, 100, i);
+    ASSERT_EQ(a_->send({&one.batch, 1}), 1U);
+    append_datagrams(one.batch, expected);
   }
   Datagrams arrived;
-  ReceiveBatch inbox;
+  ReceivedBatches inbox;
   bool was_stopped = false;
   for (int turn = 0; turn < 1000 && arrived.size() < expected.size(); ++turn) {
     if (b_->receive(inbox) == 0) b_->wait(std::chrono::seconds{5});
-    ASSERT_LE(inbox.runs().size(), std::max(config_.receive_datagrams, config_.receive_runs));
+    ASSERT_LE(inbox.batches().size(), std::max(config_.receive_datagrams, config_.receive_batches));
     was_stopped = was_stopped || inbox.stopped_at_bound();
-    for (const DatagramBatch& run : inbox.runs()) append_datagrams(run, arrived);
+    for (const DatagramBatch& batch : inbox.batches()) append_datagrams(batch, arrived);
   }
   EXPECT_EQ(arrived, expected);
   EXPECT_TRUE(was_stopped);
 }
 
 TEST_P(BackendConformance, ReceivedBytesStayUntilTheNextReceive) {
-  const OwnedRun first = run_to_b(1000, 3000, 1);
-  const OwnedRun second = run_to_b(1000, 3000, 2);
-  ASSERT_EQ(a_->send({&first.run, 1}), 1U);
-  ReceiveBatch inbox;
+  const OwnedBatch first = run_to_b(1000, 3000, 1);
+  const OwnedBatch second = run_to_b(1000, 3000, 2);
+  ASSERT_EQ(a_->send({&first.batch, 1}), 1U);
+  ReceivedBatches inbox;
   ASSERT_TRUE(b_->wait(std::chrono::seconds{5}).readable);
   ASSERT_GT(b_->receive(inbox), 0U);
-  ASSERT_EQ(a_->send({&second.run, 1}), 1U);
+  ASSERT_EQ(a_->send({&second.batch, 1}), 1U);
   b_->wait(std::chrono::seconds{5});
   Datagrams kept;
-  for (const DatagramBatch& run : inbox.runs()) append_datagrams(run, kept);
+  for (const DatagramBatch& batch : inbox.batches()) append_datagrams(batch, kept);
   EXPECT_EQ(kept, datagrams_of(first));
   // Written to, as decryption in place does.
-  for (const DatagramBatch& run : inbox.runs()) std::ranges::fill(run.bytes, std::uint8_t{0xee});
+  for (const DatagramBatch& batch : inbox.batches()) std::ranges::fill(batch.bytes, std::uint8_t{0xee});
   EXPECT_EQ(collect(*b_, 3), datagrams_of(second));
 }
 
 TEST_P(BackendConformance, DatagramsBeyondTheLimitAreCountedAndDropped) {
-  const OwnedRun edge = run_to_b(1500, 1500, 1);
-  const OwnedRun beyond = run_to_b(1501, 1501, 2);
-  const OwnedRun jumbo = run_to_b(9000, 2 * 9000 + 100, 3);
-  for (const OwnedRun* run : {&edge, &beyond, &jumbo}) ASSERT_EQ(a_->send({&run->run, 1}), 1U);
+  const OwnedBatch edge = run_to_b(1500, 1500, 1);
+  const OwnedBatch beyond = run_to_b(1501, 1501, 2);
+  const OwnedBatch jumbo = run_to_b(9000, 2 * 9000 + 100, 3);
+  for (const OwnedBatch* batch : {&edge, &beyond, &jumbo}) ASSERT_EQ(a_->send({&batch->batch, 1}), 1U);
   Datagrams expected = datagrams_of(edge);
   expected.push_back(datagrams_of(jumbo).back());
   EXPECT_EQ(collect(*b_, 2), expected);
@@ -243,34 +243,34 @@ TEST_P(BackendConformance, WhatTheKernelDropsIsCounted) {
   const auto sender = open_plain(loopback(family()));
   auto small = open(*std::move(socket), sender->socket().local_address());
   ASSERT_NE(small, nullptr);
-  ReceiveBatch inbox;
-  const OwnedRun burst(address, 1200, 300 * 1200, 5);
-  ASSERT_EQ(sender->send({&burst.run, 1}), 1U);
+  ReceivedBatches inbox;
+  const OwnedBatch burst(address, 1200, 300 * 1200, 5);
+  ASSERT_EQ(sender->send({&burst.batch, 1}), 1U);
   std::size_t arrived = collect_rest(*small).size();
   EXPECT_LT(arrived, 300U);
   // The count travels with the datagrams that arrive later.
-  const OwnedRun last(address, 10, 10, 6);
-  ASSERT_EQ(sender->send({&last.run, 1}), 1U);
+  const OwnedBatch last(address, 10, 10, 6);
+  ASSERT_EQ(sender->send({&last.batch, 1}), 1U);
   arrived += collect(*small, 1).size();
   EXPECT_EQ(small->statistics().kernel_drops + arrived, 301U);
 }
 
 TEST_P(BackendConformance, StatisticsOfBothSidesAgree) {
-  std::vector<OwnedRun> owned;
-  std::vector<DatagramBatch> runs;
+  std::vector<OwnedBatch> owned;
+  std::vector<DatagramBatch> batches;
   std::uint64_t bytes = 0;
   std::uint64_t datagrams = 0;
   for (std::uint32_t i = 0; i < 10; ++i) {
     owned.push_back(run_to_b(1200, 5000 + i, i));
-    runs.push_back(owned.back().run);
+    batches.push_back(owned.back().batch);
     bytes += owned.back().bytes.size();
-    datagrams += owned.back().run.segment_count();
+    datagrams += owned.back().batch.segment_count();
   }
-  ASSERT_EQ(a_->send(runs), runs.size());
+  ASSERT_EQ(a_->send(batches), batches.size());
   ASSERT_EQ(collect(*b_, datagrams).size(), datagrams);
   const BackendStatistics& sent = a_->statistics();
   const BackendStatistics& received = b_->statistics();
-  EXPECT_EQ(sent.runs_sent, 10U);
+  EXPECT_EQ(sent.batches_sent, 10U);
   EXPECT_EQ(sent.datagrams_sent, datagrams);
   EXPECT_EQ(sent.bytes_sent, bytes);
   EXPECT_EQ(received.datagrams_received, datagrams);

@@ -12,7 +12,7 @@ namespace {
 
 // Three full segments and a shorter last one, as the data path sends them.
 constexpr std::size_t kSegmentBytes = 300;
-constexpr std::size_t kRunBytes = 3 * kSegmentBytes + 100;
+constexpr std::size_t kBatchBytes = 3 * kSegmentBytes + 100;
 constexpr Duration kPatience = std::chrono::milliseconds{50};
 constexpr int kMaxTurns = 16;
 
@@ -29,28 +29,28 @@ Result<std::unique_ptr<Backend>> open_on_loopback(BackendKind kind, const Backen
   return make_backend(kind, *std::move(socket), config);
 }
 
-// What came back of one run that was sent over loopback.
+// What came back of one batch that was sent over loopback.
 struct Passage {
   bool intact = false;
-  std::size_t runs = 0;
+  std::size_t batches = 0;
   std::string trouble;  // when not intact
 };
 
-Passage pass_run(Backend& from, Backend& to) {
-  std::vector<std::uint8_t> sent(kRunBytes);
+Passage pass_batch(Backend& from, Backend& to) {
+  std::vector<std::uint8_t> sent(kBatchBytes);
   for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<std::uint8_t>(i * 7 + i / 256);
-  const DatagramBatch run{
+  const DatagramBatch batch{
       .local = {}, .remote = to.socket().local_address(), .bytes = sent, .segment_size = kSegmentBytes};
-  ReceiveBatch inbox;
+  ReceivedBatches inbox;
   to.receive(inbox);  // arms a ring
-  if (from.send({&run, 1}) != 1) return {.trouble = "the send blocked"};
+  if (from.send({&batch, 1}) != 1) return {.trouble = "the send blocked"};
   std::vector<std::uint8_t> arrived;
   Passage passage;
   for (int turn = 0; turn < kMaxTurns && arrived.size() < sent.size(); ++turn) {
     if (!to.wait(kPatience).readable) break;
     to.receive(inbox);
-    for (const DatagramBatch& part : inbox.runs()) {
-      ++passage.runs;
+    for (const DatagramBatch& part : inbox.batches()) {
+      ++passage.batches;
       if (part.segment_size > kSegmentBytes) return {.trouble = "datagrams arrived uncut"};
       arrived.insert(arrived.end(), part.bytes.begin(), part.bytes.end());
     }
@@ -76,7 +76,7 @@ ProbeFinding probe_loopback(const BackendConfig& config) {
   if (!from) return {.works = false, .reason = from.error().message};
   const auto to = open_on_loopback(BackendKind::kSendto, plain);
   if (!to) return {.works = false, .reason = to.error().message};
-  const Passage passage = pass_run(**from, **to);
+  const Passage passage = pass_batch(**from, **to);
   return {.works = passage.intact, .reason = passage.intact ? "passes datagrams" : passage.trouble};
 }
 
@@ -98,7 +98,7 @@ ProbeFinding probe_mmsg(const BackendConfig& config) {
   const auto from = open_on_loopback(BackendKind::kMmsg, config);
   const auto to = open_on_loopback(BackendKind::kMmsg, config);
   if (!from || !to) return {.works = false, .reason = (from ? to : from).error().message};
-  const Passage passage = pass_run(**from, **to);
+  const Passage passage = pass_batch(**from, **to);
   if (!passage.intact) return {.works = false, .reason = passage.trouble};
   if ((*from)->statistics().batch_fallbacks > 0) return {.works = false, .reason = "sendmmsg is forbidden"};
   return {.works = true, .reason = "many datagrams a call arrived over loopback"};
@@ -115,14 +115,14 @@ void probe_offloads(const BackendConfig& config, BackendProbe& probe) {
   if (!from || !cut) {
     probe.segmentation_offload.reason = (from ? cut : from).error().message;
   } else {
-    const Passage passage = pass_run(**from, **cut);
+    const Passage passage = pass_batch(**from, **cut);
     const BackendStatistics& statistics = (*from)->statistics();
     if (statistics.offload_fallbacks > 0) {
       probe.segmentation_offload.reason = first_refusal(statistics);
     } else if (!passage.intact) {
       probe.segmentation_offload.reason = passage.trouble;
     } else {
-      probe.segmentation_offload = {.works = true, .reason = "a run sent at once arrived cut as it should be"};
+      probe.segmentation_offload = {.works = true, .reason = "a batch sent at once arrived cut as it should be"};
     }
   }
 
@@ -138,12 +138,12 @@ void probe_offloads(const BackendConfig& config, BackendProbe& probe) {
   } else if (!probe.segmentation_offload.works) {
     // Nothing to coalesce can be sent; the option alone does no harm.
     probe.receive_offload = {.works = true, .reason = "the option is there; unproved without segmentation offload"};
-  } else if (const Passage passage = pass_run(**from, **whole); !passage.intact) {
+  } else if (const Passage passage = pass_batch(**from, **whole); !passage.intact) {
     probe.receive_offload.reason = passage.trouble;
   } else {
-    const bool coalesced = passage.runs == 1;
-    probe.receive_offload = {.works = true,
-                             .reason = coalesced ? "a run arrived as one" : "runs arrive intact, though not as one"};
+    const bool coalesced = passage.batches == 1;
+    probe.receive_offload = {
+        .works = true, .reason = coalesced ? "a batch arrived as one" : "batches arrive intact, though not as one"};
   }
 }
 
@@ -152,13 +152,13 @@ ProbeFinding probe_uring(const BackendConfig& config) {
   if (!from) return {.works = false, .reason = from.error().message};
   const auto to = open_on_loopback(BackendKind::kUring, config);
   if (!to) return {.works = false, .reason = to.error().message};
-  const Passage passage = pass_run(**from, **to);
+  const Passage passage = pass_batch(**from, **to);
   const auto errors = (*to)->statistics().receive_errors.entries();
   if (!errors.empty()) {
     return {.works = false, .reason = std::string("multishot receive refused: ") + std::strerror(errors.front().error)};
   }
   if (!passage.intact) return {.works = false, .reason = passage.trouble};
-  return {.works = true, .reason = "queued sends and a multishot receive passed a run"};
+  return {.works = true, .reason = "queued sends and a multishot receive passed a batch"};
 }
 
 void choose(BackendProbe& probe) {
@@ -180,7 +180,7 @@ void choose(BackendProbe& probe) {
 
 BackendProbe probe_backends(const BackendConfig& config, ProbeScope scope) {
   BackendConfig small = config;
-  small.receive_runs = std::min<std::size_t>(config.receive_runs, 4);
+  small.receive_batches = std::min<std::size_t>(config.receive_batches, 4);
   small.receive_offload.reset();
   small.segmentation_offload = true;
   BackendProbe probe;

@@ -72,22 +72,22 @@ class CallOccupancy {
 };
 
 struct BackendStatistics {
-  // Sending. A run counts as sent when its last datagram was taken by the kernel or given up.
-  std::uint64_t runs_sent = 0;
+  // Sending. A batch counts as sent when its last datagram was taken by the kernel or given up.
+  std::uint64_t batches_sent = 0;
   std::uint64_t datagrams_sent = 0;
   std::uint64_t bytes_sent = 0;
-  std::uint64_t send_calls = 0;           // system calls that tried to send
-  CallOccupancy send_occupancy;           // of send_calls
-  std::uint64_t blocked_sends = 0;        // the socket's send buffer was full; the rest goes later
-  std::uint64_t datagrams_discarded = 0;  // given up after a refusal: lost datagrams to the transport
-  ErrnoCounts send_refusals;              // every errno but would-block, also those that a fall-back repaired
-  std::uint64_t offloaded_datagrams = 0;  // of datagrams_sent: through segmentation offload
-  std::uint64_t offload_fallbacks = 0;    // paths that segmentation offload was switched off for
-  std::uint64_t offload_resent_runs = 0;  // runs that were resent at once datagram by datagram
-  std::uint64_t batch_fallbacks = 0;      // sendmmsg itself was forbidden (seccomp): one call a message from then on
+  std::uint64_t send_calls = 0;              // system calls that tried to send
+  CallOccupancy send_occupancy;              // of send_calls
+  std::uint64_t blocked_sends = 0;           // the socket's send buffer was full; the rest goes later
+  std::uint64_t datagrams_discarded = 0;     // given up after a refusal: lost datagrams to the transport
+  ErrnoCounts send_refusals;                 // every errno but would-block, also those that a fall-back repaired
+  std::uint64_t offloaded_datagrams = 0;     // of datagrams_sent: through segmentation offload
+  std::uint64_t offload_fallbacks = 0;       // paths that segmentation offload was switched off for
+  std::uint64_t offload_resent_batches = 0;  // batches that were resent at once datagram by datagram
+  std::uint64_t batch_fallbacks = 0;         // sendmmsg itself was forbidden (seccomp): one call a message from then on
 
   // Receiving.
-  std::uint64_t runs_received = 0;
+  std::uint64_t batches_received = 0;
   std::uint64_t datagrams_received = 0;
   std::uint64_t bytes_received = 0;
   std::uint64_t receive_calls = 0;  // system calls that tried to receive

@@ -25,7 +25,7 @@ class UringBackend final : public Backend {
       : socket_(std::move(socket)),
         waker_(std::move(waker)),
         choice_(std::move(choice)),
-        receiver_({.buffers = receive_offload ? config.receive_runs : config.receive_datagrams,
+        receiver_({.buffers = receive_offload ? config.receive_batches : config.receive_datagrams,
                    .payload_bytes = receive_offload ? kCoalescedBytes : config.largest_datagram_bytes},
                   socket_, waker_, config.largest_datagram_bytes, statistics_),
         errors_(socket_, statistics_) {
@@ -36,7 +36,7 @@ class UringBackend final : public Backend {
                                                                  .family = socket_.family(),
                                                                  .is_wildcard = socket_.is_wildcard(),
                                                                  .segmentation_offload = segmentation_offload,
-                                                                 .offload_retry_runs = config.offload_retry_runs,
+                                                                 .offload_retry_batches = config.offload_retry_batches,
                                                                  .connected_peer = {}},
                                             std::move(transmitter), statistics_, errors_);
   }
@@ -46,14 +46,14 @@ class UringBackend final : public Backend {
     return receiver_.open();
   }
 
-  [[nodiscard]] std::size_t send(std::span<const DatagramBatch> runs) override { return sender_->send(runs); }
+  [[nodiscard]] std::size_t send(std::span<const DatagramBatch> batches) override { return sender_->send(batches); }
   [[nodiscard]] bool send_blocked() const override { return sender_->blocked(); }
-  std::size_t receive(ReceiveBatch& inbox) override {
+  std::size_t receive(ReceivedBatches& inbox) override {
     if (sender_->has_remainder()) sender_->flush();
     const std::uint64_t failed_calls = statistics_.failed_receive_calls;
     receiver_.receive(inbox);
     if (statistics_.failed_receive_calls != failed_calls) errors_.drain();
-    return inbox.runs().size();
+    return inbox.batches().size();
   }
   WaitOutcome wait(std::optional<Duration> timeout) override {
     ++statistics_.wait_calls;

@@ -41,8 +41,8 @@ cmsghdr* append(cmsghdr* at, int level, int type, const T& value) {
 
 }  // namespace
 
-// Names and control bytes stand once a run and are shared by its messages; a run may need two sets of control bytes,
-// one for messages that the kernel cuts and one for a single datagram.
+// Names and control bytes stand once a batch and are shared by its messages; a batch may need two sets of control
+// bytes, one for messages that the kernel cuts and one for a single datagram.
 struct BatchSender::Storage {
   struct alignas(cmsghdr) Control {
     std::array<std::uint8_t, kControlBytes> bytes;
@@ -60,18 +60,18 @@ BatchSender::BatchSender(const Options& options, std::unique_ptr<Transmitter> tr
       transmitter_(std::move(transmitter)),
       statistics_(statistics),
       errors_(errors),
-      paths_(options.offload_retry_runs),
+      paths_(options.offload_retry_batches),
       storage_(std::make_unique<Storage>()) {}
 
 BatchSender::~BatchSender() = default;
 
-std::size_t BatchSender::send(std::span<const DatagramBatch> runs) {
+std::size_t BatchSender::send(std::span<const DatagramBatch> batches) {
   if (!flush()) return 0;
   Position at;
-  if (advance(runs, at)) return runs.size();
-  if (at.offset == 0) return at.run;
-  keep_remainder(runs[at.run], at.offset);
-  return at.run + 1;
+  if (advance(batches, at)) return batches.size();
+  if (at.offset == 0) return at.batch;
+  keep_remainder(batches[at.batch], at.offset);
+  return at.batch + 1;
 }
 
 bool BatchSender::flush() {
@@ -86,19 +86,19 @@ bool BatchSender::flush() {
   return true;
 }
 
-bool BatchSender::advance(std::span<const DatagramBatch> runs, Position& at) {
-  while (at.run < runs.size()) {
-    if (const int error = refusal_of(runs[at.run]); error != 0) {
+bool BatchSender::advance(std::span<const DatagramBatch> batches, Position& at) {
+  while (at.batch < batches.size()) {
+    if (const int error = refusal_of(batches[at.batch]); error != 0) {
       statistics_.send_refusals.add(error);
-      discard_rest(runs[at.run], at, error);
+      discard_rest(batches[at.batch], at, error);
       continue;
     }
-    if (!set_for(runs[at.run])) {
+    if (!set_for(batches[at.batch])) {
       statistics_.send_refusals.add(EMSGSIZE);
-      discard_rest(runs[at.run], at, EMSGSIZE);
+      discard_rest(batches[at.batch], at, EMSGSIZE);
       continue;
     }
-    const std::size_t prepared = prepare(runs, at);
+    const std::size_t prepared = prepare(batches, at);
     const std::uint64_t calls_before = statistics_.send_calls;
     const TransmitOutcome outcome = transmitter_->transmit({storage_->messages.data(), prepared});
     account_calls({storage_->pieces.data(), outcome.taken}, statistics_.send_calls - calls_before);
@@ -116,61 +116,62 @@ bool BatchSender::advance(std::span<const DatagramBatch> runs, Position& at) {
       return false;
     }
     const bool was_cut = storage_->pieces[outcome.taken].datagrams > 1;
-    on_refusal(runs[at.run], at, outcome.error, was_cut);
+    on_refusal(batches[at.batch], at, outcome.error, was_cut);
   }
   return true;
 }
 
-int BatchSender::refusal_of(const DatagramBatch& run) const {
-  if (options_.connected_peer.is_specified()) return run.remote == options_.connected_peer ? 0 : EISCONN;
-  if (!run.remote.is_specified()) return EDESTADDRREQ;
-  return options_.family == SocketFamily::kIpv4 && run.remote.is_ipv6() ? EAFNOSUPPORT : 0;
+int BatchSender::refusal_of(const DatagramBatch& batch) const {
+  if (options_.connected_peer.is_specified()) return batch.remote == options_.connected_peer ? 0 : EISCONN;
+  if (!batch.remote.is_specified()) return EDESTADDRREQ;
+  return options_.family == SocketFamily::kIpv4 && batch.remote.is_ipv6() ? EAFNOSUPPORT : 0;
 }
 
-bool BatchSender::is_set_for(const DatagramBatch& run) const {
-  return run.segment_size <= kFitsEveryLink ||
-         kept_whole_[goes_by_ipv6(run) ? 1 : 0] == (run.segment_size > kLargestFragmented);
+bool BatchSender::is_set_for(const DatagramBatch& batch) const {
+  return batch.segment_size <= kFitsEveryLink ||
+         kept_whole_[goes_by_ipv6(batch) ? 1 : 0] == (batch.segment_size > kLargestFragmented);
 }
 
-bool BatchSender::set_for(const DatagramBatch& run) {
-  if (is_set_for(run)) [[likely]]
+bool BatchSender::set_for(const DatagramBatch& batch) {
+  if (is_set_for(batch)) [[likely]]
     return true;
-  const bool ipv6 = goes_by_ipv6(run);
-  const bool whole = run.segment_size > kLargestFragmented;
+  const bool ipv6 = goes_by_ipv6(batch);
+  const bool whole = batch.segment_size > kLargestFragmented;
   if (!platform::keep_whole(options_.descriptor, ipv6 ? AF_INET6 : AF_INET, whole)) return !whole;
   kept_whole_[ipv6 ? 1 : 0] = whole;
   return true;
 }
 
-std::size_t BatchSender::prepare(std::span<const DatagramBatch> runs, Position at) {
+std::size_t BatchSender::prepare(std::span<const DatagramBatch> batches, Position at) {
   std::size_t count = 0;
-  for (; at.run < runs.size(); ++at.run, at.offset = 0) {
-    if (refusal_of(runs[at.run]) != 0 || !is_set_for(runs[at.run])) break;  // it is the first next time
-    if (!prepare_run(runs[at.run], at.run, at.offset, count)) break;
+  for (; at.batch < batches.size(); ++at.batch, at.offset = 0) {
+    if (refusal_of(batches[at.batch]) != 0 || !is_set_for(batches[at.batch])) break;  // it is the first next time
+    if (!prepare_batch(batches[at.batch], at.batch, at.offset, count)) break;
   }
   return count;
 }
 
-bool BatchSender::prepare_run(const DatagramBatch& run, std::size_t index, std::size_t offset, std::size_t& count) {
+bool BatchSender::prepare_batch(const DatagramBatch& batch, std::size_t index, std::size_t offset, std::size_t& count) {
   if (count == kMaxMessagesPerCall) return false;
-  GODWIT_ASSERT(run.bytes.empty() || run.segment_size > 0);
+  GODWIT_ASSERT(batch.bytes.empty() || batch.segment_size > 0);
   const std::size_t first = count;
   const bool named = !options_.connected_peer.is_specified();
-  if (named) storage_->names[first] = to_kernel(run.remote, options_.family);
+  if (named) storage_->names[first] = to_kernel(batch.remote, options_.family);
 
-  std::size_t step = run.segment_size;
-  if (options_.segmentation_offload && run.bytes.size() - offset > run.segment_size &&
-      (offset == 0 ? paths_.admits(run.remote) : paths_.admits_rest(run.remote))) {
-    step *= std::clamp<std::size_t>(kMaxMessageBytes / run.segment_size, 1, kMaxSegmentsPerMessage);
+  std::size_t step = batch.segment_size;
+  if (options_.segmentation_offload && batch.bytes.size() - offset > batch.segment_size &&
+      (offset == 0 ? paths_.admits(batch.remote) : paths_.admits_rest(batch.remote))) {
+    step *= std::clamp<std::size_t>(kMaxMessageBytes / batch.segment_size, 1, kMaxSegmentsPerMessage);
   }
-  const std::size_t plain_control = write_control(run, 2 * first, 0);
-  const std::size_t cut_control = step > run.segment_size ? write_control(run, 2 * first + 1, run.segment_size) : 0;
+  const std::size_t plain_control = write_control(batch, 2 * first, 0);
+  const std::size_t cut_control =
+      step > batch.segment_size ? write_control(batch, 2 * first + 1, batch.segment_size) : 0;
 
   do {
     if (count == kMaxMessagesPerCall) return false;
-    const std::size_t bytes = std::min(step, run.bytes.size() - offset);
-    const bool cut = bytes > run.segment_size;
-    storage_->vectors[count] = iovec{run.bytes.data() + offset, bytes};
+    const std::size_t bytes = std::min(step, batch.bytes.size() - offset);
+    const bool cut = bytes > batch.segment_size;
+    storage_->vectors[count] = iovec{batch.bytes.data() + offset, bytes};
     offset += bytes;
     msghdr header{};
     header.msg_name = named ? &storage_->names[first].generic : nullptr;
@@ -181,33 +182,33 @@ bool BatchSender::prepare_run(const DatagramBatch& run, std::size_t index, std::
     header.msg_control =
         header.msg_controllen == 0 ? nullptr : storage_->controls[2 * first + (cut ? 1 : 0)].bytes.data();
     storage_->messages[count] = KernelMessage{header, 0};
-    const bool ends_run = offset == run.bytes.size();
+    const bool ends_batch = offset == batch.bytes.size();
     storage_->pieces[count] = Piece{
-        .end = ends_run ? Position{index + 1, 0} : Position{index, offset},
-        .datagrams = cut ? (bytes + run.segment_size - 1) / run.segment_size : 1,
+        .end = ends_batch ? Position{index + 1, 0} : Position{index, offset},
+        .datagrams = cut ? (bytes + batch.segment_size - 1) / batch.segment_size : 1,
         .bytes = bytes,
     };
     ++count;
-  } while (offset < run.bytes.size());
+  } while (offset < batch.bytes.size());
   return true;
 }
 
-std::size_t BatchSender::write_control(const DatagramBatch& run, std::size_t slot, std::size_t segment_size) {
+std::size_t BatchSender::write_control(const DatagramBatch& batch, std::size_t slot, std::size_t segment_size) {
   std::uint8_t* const begin = storage_->controls[slot].bytes.data();
   cmsghdr* at = reinterpret_cast<cmsghdr*>(begin);
-  if (options_.is_wildcard && run.local.is_specified()) {
+  if (options_.is_wildcard && batch.local.is_specified()) {
     if (options_.family == SocketFamily::kIpv6) {
-      at = append(at, IPPROTO_IPV6, IPV6_PKTINFO, in6_pktinfo{to_in6_addr(run.local), run.local.scope_id()});
-    } else if (run.local.is_ipv4()) {
+      at = append(at, IPPROTO_IPV6, IPV6_PKTINFO, in6_pktinfo{to_in6_addr(batch.local), batch.local.scope_id()});
+    } else if (batch.local.is_ipv4()) {
       in_pktinfo info{};
-      info.ipi_spec_dst = to_in_addr(run.local);
+      info.ipi_spec_dst = to_in_addr(batch.local);
       at = append(at, IPPROTO_IP, IP_PKTINFO, info);
     }
   }
-  if (run.hop_limit > 0) {
+  if (batch.hop_limit > 0) {
     // To an IPv4 address an IPv6 socket sends IPv4, with IPv4's options.
-    const int hops = run.hop_limit;
-    at = run.remote.is_ipv4() ? append(at, IPPROTO_IP, IP_TTL, hops) : append(at, IPPROTO_IPV6, IPV6_HOPLIMIT, hops);
+    const int hops = batch.hop_limit;
+    at = batch.remote.is_ipv4() ? append(at, IPPROTO_IP, IP_TTL, hops) : append(at, IPPROTO_IPV6, IPV6_HOPLIMIT, hops);
   }
   if (segment_size > 0)
     at = append(at, IPPROTO_UDP, platform::kSegmentationOption, static_cast<std::uint16_t>(segment_size));
@@ -225,7 +226,7 @@ void BatchSender::account(std::span<const Piece> pieces, Position& at) {
     statistics_.datagrams_sent += piece.datagrams;
     statistics_.bytes_sent += piece.bytes;
     if (piece.datagrams > 1) statistics_.offloaded_datagrams += piece.datagrams;
-    statistics_.runs_sent += piece.end.run - at.run;
+    statistics_.batches_sent += piece.end.batch - at.batch;
     at = piece.end;
   }
 }
@@ -245,7 +246,7 @@ void BatchSender::account_calls(std::span<const Piece> taken, std::uint64_t call
   if (calls > 0) statistics_.send_occupancy.add(0, calls);
 }
 
-void BatchSender::on_refusal(const DatagramBatch& run, Position& at, int error, bool was_cut) {
+void BatchSender::on_refusal(const DatagramBatch& batch, Position& at, int error, bool was_cut) {
   statistics_.send_refusals.add(error);
   // What ICMP said about an earlier datagram, perhaps of another peer, fails the next call, and the kernel clears it by
   // reporting it: this message has not been tried. On a kernel that keeps no queue, ECONNREFUSED can be nothing else.
@@ -255,31 +256,31 @@ void BatchSender::on_refusal(const DatagramBatch& run, Position& at, int error, 
     return;
   }
   if (was_cut && !is_about_the_peer(error)) {
-    paths_.refuse(run.remote, error);
-    suspect_ = run.remote;
-    ++statistics_.offload_resent_runs;
+    paths_.refuse(batch.remote, error);
+    suspect_ = batch.remote;
+    ++statistics_.offload_resent_batches;
     return;
   }
   // The same place fails without offload too: offload is not to blame.
   if (suspect_) paths_.forgive(*suspect_);
-  discard_rest(run, at, error);
+  discard_rest(batch, at, error);
 }
 
-void BatchSender::discard_rest(const DatagramBatch& run, Position& at, int error) {
+void BatchSender::discard_rest(const DatagramBatch& batch, Position& at, int error) {
   // A probe that the first link is too small for is answered by nobody, which says enough.
-  if (error != EMSGSIZE || run.segment_size <= kLargestFragmented) errors_.add(run.remote, error);
-  const std::size_t sent = run.segment_size == 0 ? 0 : at.offset / run.segment_size;
-  statistics_.datagrams_discarded += run.datagram_count() - sent;
-  ++statistics_.runs_sent;
+  if (error != EMSGSIZE || batch.segment_size <= kLargestFragmented) errors_.add(batch.remote, error);
+  const std::size_t sent = batch.segment_size == 0 ? 0 : at.offset / batch.segment_size;
+  statistics_.datagrams_discarded += batch.datagram_count() - sent;
+  ++statistics_.batches_sent;
   suspect_.reset();
   retries_ = 0;
-  at = Position{at.run + 1, 0};
+  at = Position{at.batch + 1, 0};
 }
 
-void BatchSender::keep_remainder(const DatagramBatch& run, std::size_t offset) {
-  const MutableBytes rest = run.bytes.subspan(offset);
+void BatchSender::keep_remainder(const DatagramBatch& batch, std::size_t offset) {
+  const MutableBytes rest = batch.bytes.subspan(offset);
   remainder_bytes_.assign(rest.begin(), rest.end());
-  remainder_ = DatagramBatch{run.local, run.remote, remainder_bytes_, run.segment_size, run.hop_limit};
+  remainder_ = DatagramBatch{batch.local, batch.remote, remainder_bytes_, batch.segment_size, batch.hop_limit};
 }
 
 }  // namespace godwit

@@ -1,6 +1,6 @@
-// The sending half of every back end: turns runs into messages for the kernel, passes them through a Transmitter, and
-// knows what to do with each answer. All rules about splitting, would-block, refusals and fall-back live here, once.
-// Owned by a back end. Invariant: while a remainder is held, nothing newer is sent.
+// The sending half of every back end: turns batches into messages for the kernel, passes them through a Transmitter,
+// and knows what to do with each answer. All rules about splitting, would-block, refusals and fall-back live here,
+// once. Owned by a back end. Invariant: while a remainder is held, nothing newer is sent.
 #pragma once
 
 #include <sys/socket.h>
@@ -50,9 +50,9 @@ class BatchSender {
   struct Options {
     int descriptor = -1;
     SocketFamily family = SocketFamily::kIpv4;
-    bool is_wildcard = false;  // a run's local address is passed on
+    bool is_wildcard = false;  // a batch's local address is passed on
     bool segmentation_offload = false;
-    std::uint32_t offload_retry_runs = 0;
+    std::uint32_t offload_retry_batches = 0;
     SocketAddress connected_peer;  // specified: messages carry no name, other peers are refused (EISCONN)
   };
 
@@ -61,16 +61,16 @@ class BatchSender {
   ~BatchSender();
 
   // As Backend::send.
-  [[nodiscard]] std::size_t send(std::span<const DatagramBatch> runs);
-  // Sends what is left of a run taken in part. True when nothing is left.
+  [[nodiscard]] std::size_t send(std::span<const DatagramBatch> batches);
+  // Sends what is left of a batch taken in part. True when nothing is left.
   bool flush();
   [[nodiscard]] bool blocked() const { return blocked_; }
   [[nodiscard]] bool has_remainder() const { return remainder_.has_value(); }
 
  private:
-  // A place in a span of runs: everything before it has been sent or given up.
+  // A place in a span of batches: everything before it has been sent or given up.
   struct Position {
-    std::size_t run = 0;
+    std::size_t batch = 0;
     std::size_t offset = 0;  // bytes
   };
   // What one prepared message stands for.
@@ -81,24 +81,25 @@ class BatchSender {
   };
   struct Storage;
 
-  // True when all runs are done; false when blocked at `at`.
-  [[nodiscard]] bool advance(std::span<const DatagramBatch> runs, Position& at);
-  [[nodiscard]] std::size_t prepare(std::span<const DatagramBatch> runs, Position at);
-  // Prepares the messages of one run; false when there is no room for all of it.
-  [[nodiscard]] bool prepare_run(const DatagramBatch& run, std::size_t index, std::size_t offset, std::size_t& count);
-  [[nodiscard]] std::size_t write_control(const DatagramBatch& run, std::size_t slot, std::size_t segment_size);
+  // True when all batches are done; false when blocked at `at`.
+  [[nodiscard]] bool advance(std::span<const DatagramBatch> batches, Position& at);
+  [[nodiscard]] std::size_t prepare(std::span<const DatagramBatch> batches, Position at);
+  // Prepares the messages of one batch; false when there is no room for all of it.
+  [[nodiscard]] bool prepare_batch(const DatagramBatch& batch, std::size_t index, std::size_t offset,
+                                   std::size_t& count);
+  [[nodiscard]] std::size_t write_control(const DatagramBatch& batch, std::size_t slot, std::size_t segment_size);
   void account(std::span<const Piece> pieces, Position& at);
   void account_calls(std::span<const Piece> taken, std::uint64_t calls);
-  void on_refusal(const DatagramBatch& run, Position& at, int error, bool was_cut);
-  void discard_rest(const DatagramBatch& run, Position& at, int error);
-  void keep_remainder(const DatagramBatch& run, std::size_t offset);
-  [[nodiscard]] int refusal_of(const DatagramBatch& run) const;
-  // Whether the socket treats fragmentation as this run needs it; a small datagram does not care.
-  [[nodiscard]] bool is_set_for(const DatagramBatch& run) const;
+  void on_refusal(const DatagramBatch& batch, Position& at, int error, bool was_cut);
+  void discard_rest(const DatagramBatch& batch, Position& at, int error);
+  void keep_remainder(const DatagramBatch& batch, std::size_t offset);
+  [[nodiscard]] int refusal_of(const DatagramBatch& batch) const;
+  // Whether the socket treats fragmentation as this batch needs it; a small datagram does not care.
+  [[nodiscard]] bool is_set_for(const DatagramBatch& batch) const;
   // Makes it so. False when the system cannot.
-  [[nodiscard]] bool set_for(const DatagramBatch& run);
-  [[nodiscard]] bool goes_by_ipv6(const DatagramBatch& run) const {
-    return options_.family == SocketFamily::kIpv6 && !run.remote.is_ipv4();
+  [[nodiscard]] bool set_for(const DatagramBatch& batch);
+  [[nodiscard]] bool goes_by_ipv6(const DatagramBatch& batch) const {
+    return options_.family == SocketFamily::kIpv6 && !batch.remote.is_ipv4();
   }
 
   Options options_;

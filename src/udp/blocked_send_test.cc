@@ -41,15 +41,15 @@ TEST_P(BlockedSend, AFullSendBufferBlocksAndEveryDatagramArrivesOnce) {
     auto from = make_backend(GetParam(), *std::move(from_socket), {.allow_defective_kernel = true, .peer = target});
     auto to = make_backend(GetParam(), *std::move(to_socket), {.allow_defective_kernel = true, .peer = from_address});
     if (!from || !to) return;  // the conformance suite says why
-    ReceiveBatch inbox;
+    ReceivedBatches inbox;
     (*to)->receive(inbox);
 
     Datagrams sent;
     Datagrams arrived;
     for (std::uint32_t i = 0; i < 20; ++i) {
-      const OwnedRun run(target, 1200, 10 * 1200 - i, i);
-      append_datagrams(run.run, sent);
-      while ((*from)->send({&run.run, 1}) == 0) {
+      const OwnedBatch batch(target, 1200, 10 * 1200 - i, i);
+      append_datagrams(batch.batch, sent);
+      while ((*from)->send({&batch.batch, 1}) == 0) {
         ASSERT_TRUE((*from)->send_blocked());
         const WaitOutcome outcome = (*from)->wait(std::chrono::seconds{5});
         ASSERT_TRUE(outcome.writable || (*from)->send_blocked());
@@ -58,7 +58,7 @@ TEST_P(BlockedSend, AFullSendBufferBlocksAndEveryDatagramArrivesOnce) {
     while ((*from)->send_blocked()) (*from)->wait(std::chrono::seconds{5});
     while (arrived.size() < sent.size() && (*to)->wait(std::chrono::seconds{5}).readable) {
       (*to)->receive(inbox);
-      for (const DatagramBatch& part : inbox.runs()) append_datagrams(part, arrived);
+      for (const DatagramBatch& part : inbox.batches()) append_datagrams(part, arrived);
     }
     EXPECT_EQ(arrived, sent);
     EXPECT_GT((*from)->statistics().blocked_sends, 0U);

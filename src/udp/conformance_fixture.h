@@ -23,21 +23,21 @@ inline SocketAddress loopback(SocketFamily family, std::uint16_t port = 0) {
   return SocketAddress::ipv6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, port);
 }
 
-// Owns the bytes of a run. Every byte depends on its place and on the seed, so that a swap or a cut shows.
-struct OwnedRun {
+// Owns the bytes of a batch. Every byte depends on its place and on the seed, so that a swap or a cut shows.
+struct OwnedBatch {
   std::vector<std::uint8_t> bytes;
-  DatagramBatch run;
+  DatagramBatch batch;
 
-  OwnedRun(const SocketAddress& remote, std::size_t segment_size, std::size_t total, std::uint32_t seed)
+  OwnedBatch(const SocketAddress& remote, std::size_t segment_size, std::size_t total, std::uint32_t seed)
       : bytes(total) {
     std::uint32_t state = seed * 2654435761U + 1;
     for (std::uint8_t& byte : bytes) {
       state = state * 1664525U + 1013904223U;
       byte = static_cast<std::uint8_t>(state >> 24);
     }
-    run = {.local = {}, .remote = remote, .bytes = bytes, .segment_size = total == 0 ? 0 : segment_size};
+    batch = {.local = {}, .remote = remote, .bytes = bytes, .segment_size = total == 0 ? 0 : segment_size};
   }
-  OwnedRun(OwnedRun&&) = default;  // a moved vector keeps its storage
+  OwnedBatch(OwnedBatch&&) = default;  // a moved vector keeps its storage
 };
 
 using Datagram = std::vector<std::uint8_t>;
@@ -56,9 +56,9 @@ struct Datagrams : std::vector<Datagram> {
   }
 };
 
-inline void append_datagrams(const DatagramBatch& run, Datagrams& out) {
-  for (std::size_t i = 0; i < run.segment_count(); ++i) {
-    const MutableBytes segment = run.segment(i);
+inline void append_datagrams(const DatagramBatch& batch, Datagrams& out) {
+  for (std::size_t i = 0; i < batch.segment_count(); ++i) {
+    const MutableBytes segment = batch.segment(i);
     out.emplace_back(segment.begin(), segment.end());
   }
 }
@@ -66,11 +66,11 @@ inline void append_datagrams(const DatagramBatch& run, Datagrams& out) {
 // Takes what arrives until `count` datagrams are there, or nothing more comes.
 inline Datagrams collect(Backend& backend, std::size_t count) {
   Datagrams out;
-  ReceiveBatch inbox;
+  ReceivedBatches inbox;
   constexpr Duration kPatience = std::chrono::seconds{5};
   while (out.size() < count) {
     backend.receive(inbox);
-    for (const DatagramBatch& run : inbox.runs()) append_datagrams(run, out);
+    for (const DatagramBatch& batch : inbox.batches()) append_datagrams(batch, out);
     if (inbox.empty() && !backend.wait(kPatience).readable) break;
   }
   return out;
@@ -79,10 +79,10 @@ inline Datagrams collect(Backend& backend, std::size_t count) {
 // What is left in the socket once all of a test's datagrams are there: loopback delivers within the send call.
 inline Datagrams collect_rest(Backend& backend) {
   Datagrams out;
-  ReceiveBatch inbox;
+  ReceivedBatches inbox;
   do {
     backend.receive(inbox);
-    for (const DatagramBatch& run : inbox.runs()) append_datagrams(run, out);
+    for (const DatagramBatch& batch : inbox.batches()) append_datagrams(batch, out);
   } while (!inbox.empty());
   return out;
 }
@@ -109,7 +109,7 @@ class BackendConformance : public testing::TestWithParam<ConformanceParameter> {
     a_ = open(*std::move(a), b_address_);
     b_ = open(*std::move(b), a_address_);
     if (a_ == nullptr || b_ == nullptr) GTEST_SKIP() << to_string(kind()) << ": " << skip_reason_;
-    ReceiveBatch inbox;
+    ReceivedBatches inbox;
     b_->receive(inbox);  // a ring begins to receive with the first call
   }
 
@@ -130,7 +130,7 @@ class BackendConformance : public testing::TestWithParam<ConformanceParameter> {
     auto socket = Socket::open({.bind = loopback(family())});
     EXPECT_TRUE(socket);
     auto backend = open(*std::move(socket), peer);
-    ReceiveBatch inbox;
+    ReceivedBatches inbox;
     backend->receive(inbox);
     return backend;
   }
@@ -143,12 +143,12 @@ class BackendConformance : public testing::TestWithParam<ConformanceParameter> {
     return *std::move(backend);
   }
 
-  OwnedRun run_to_b(std::size_t segment_size, std::size_t total, std::uint32_t seed = 1) const {
-    return OwnedRun(b_address_, segment_size, total, seed);
+  OwnedBatch run_to_b(std::size_t segment_size, std::size_t total, std::uint32_t seed = 1) const {
+    return OwnedBatch(b_address_, segment_size, total, seed);
   }
-  static Datagrams datagrams_of(const OwnedRun& owned) {
+  static Datagrams datagrams_of(const OwnedBatch& owned) {
     Datagrams out;
-    append_datagrams(owned.run, out);
+    append_datagrams(owned.batch, out);
     return out;
   }
 

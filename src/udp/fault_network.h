@@ -1,5 +1,6 @@
 // The misbehaving network behind FaultyBackend: decides each datagram's fate, holds back what is late, and passes the
-// rest on in as few runs as the faults allow. Stages in order of travel: fate, reordering, delay, the inner back end.
+// rest on in as few batches as the faults allow. Stages in order of travel: fate, reordering, delay, the inner back
+// end.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +19,7 @@ class FaultNetwork {
   FaultNetwork(Backend& inner, const FaultPlan& plan);
 
   // As Backend::send.
-  [[nodiscard]] std::size_t send(Duration now, std::span<const DatagramBatch> runs);
+  [[nodiscard]] std::size_t send(Duration now, std::span<const DatagramBatch> batches);
   // Passes on what is due. False while the inner back end blocks; its wait() ends that.
   bool release(Duration now);
   // When something that is held back wants to leave; nothing while the inner back end blocks.
@@ -26,30 +27,30 @@ class FaultNetwork {
   [[nodiscard]] const FaultStatistics& statistics() const { return statistics_; }
 
  private:
-  // A run with bytes of its own, which waits for a time.
+  // A batch with bytes of its own, which waits for a time.
   struct Late {
     Duration due{};
     std::uint64_t order = 0;  // among those due at the same time
-    DatagramBatch run;
+    DatagramBatch batch;
     std::vector<std::uint8_t> bytes;
   };
   // A datagram that waits for others to overtake it.
   struct Overtaken {
     std::uint64_t leave_after = 0;  // datagrams passed since the start
     Duration due{};
-    DatagramBatch run;
+    DatagramBatch batch;
     std::vector<std::uint8_t> bytes;
   };
 
-  void send_run(Duration now, const DatagramBatch& run);
+  void send_batch(Duration now, const DatagramBatch& batch);
   void strike(Duration now, const DatagramBatch& datagram, bool corrupt, bool duplicate, bool reorder);
-  // Segments [first, end) of `run`, untouched by faults.
-  void pass_stretch(Duration now, const DatagramBatch& run, std::size_t first, std::size_t end);
-  void pass(Duration now, const DatagramBatch& run);
+  // Segments [first, end) of `batch`, untouched by faults.
+  void pass_stretch(Duration now, const DatagramBatch& batch, std::size_t first, std::size_t end);
+  void pass(Duration now, const DatagramBatch& batch);
   // As pass, for bytes that nobody else keeps.
-  void pass_owned(Duration now, const DatagramBatch& run, std::vector<std::uint8_t> bytes);
+  void pass_owned(Duration now, const DatagramBatch& batch, std::vector<std::uint8_t> bytes);
   void release_overtaken(Duration now, bool by_count);
-  void hold_late(Duration due, const DatagramBatch& run);
+  void hold_late(Duration due, const DatagramBatch& batch);
   void send_late(Duration now);
   void send_outgoing(Duration now);
 

@@ -25,16 +25,16 @@ FaultyBackend::FaultyBackend(std::unique_ptr<Backend> inner, const FaultPlan& pl
 
 FaultyBackend::~FaultyBackend() = default;
 
-std::size_t FaultyBackend::send(std::span<const DatagramBatch> runs) {
+std::size_t FaultyBackend::send(std::span<const DatagramBatch> batches) {
   if (inner_->send_blocked()) static_cast<void>(inner_->send({}));
-  return network_->send(clock_(), runs);
+  return network_->send(clock_(), batches);
 }
 
 bool FaultyBackend::send_blocked() const {
   return inner_->send_blocked();
 }
 
-std::size_t FaultyBackend::receive(ReceiveBatch& inbox) {
+std::size_t FaultyBackend::receive(ReceivedBatches& inbox) {
   network_->release(clock_());
   return inner_->receive(inbox);
 }

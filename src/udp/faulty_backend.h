@@ -1,7 +1,7 @@
 // A network that misbehaves, as a decorator: drops, delays, reorders, duplicates and corrupts what this process sends;
 // what it receives passes untouched. For tests and for --drop, --delay, --reorder, --duplicate, --corrupt.
-// Runs are cut only where a fault strikes, so that segmentation offload goes on behind it. What is held back is copied
-// to a bounded queue; equal seeds strike equal datagrams. Refusals by errno are injected below (send_calls.h).
+// Batches are cut only where a fault strikes, so that segmentation offload goes on behind it. What is held back is
+// copied to a bounded queue; equal seeds strike equal datagrams. Refusals by errno are injected below (send_calls.h).
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ struct FaultPlan {
   double reorder = 0;    // held back until 1 to `reorder_distance` later datagrams have left, or `reorder_hold` is over
   double corrupt = 0;    // one bit flipped
   Duration delay{0};     // everything leaves this much later
-  Duration jitter{0};    // and a uniform share of this, drawn for each uncut stretch of a run
+  Duration jitter{0};    // and a uniform share of this, drawn for each uncut stretch of a batch
   std::uint32_t reorder_distance = 8;
   Duration reorder_hold = std::chrono::milliseconds{1};
   std::size_t queue_bytes = std::size_t{64} << 20;  // most held back; beyond it, datagrams are dropped and counted
@@ -53,9 +53,9 @@ class FaultyBackend final : public Backend {
   // What is still held back is lost.
   ~FaultyBackend() override;
 
-  [[nodiscard]] std::size_t send(std::span<const DatagramBatch> runs) override;
+  [[nodiscard]] std::size_t send(std::span<const DatagramBatch> batches) override;
   [[nodiscard]] bool send_blocked() const override;
-  std::size_t receive(ReceiveBatch& inbox) override;
+  std::size_t receive(ReceivedBatches& inbox) override;
   WaitOutcome wait(std::optional<Duration> timeout) override;
   void wake() noexcept override;
   [[nodiscard]] std::optional<PathReport> poll_path_report() override;

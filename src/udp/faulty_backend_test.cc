@@ -27,11 +27,13 @@ class FaultyBackendTest : public testing::Test {
   void start(const FaultPlan& plan) {
     faulty_ = std::make_unique<FaultyBackend>(std::move(inner_), plan, [this] { return now_; });
   }
-  OwnedRun run(std::size_t count, std::uint32_t seed = 1) const { return OwnedRun(target_, 100, count * 100, seed); }
+  OwnedBatch batch(std::size_t count, std::uint32_t seed = 1) const {
+    return OwnedBatch(target_, 100, count * 100, seed);
+  }
   // Datagrams as they were sent, to find those that arrived among.
-  static Datagrams datagrams_of(const OwnedRun& owned) {
+  static Datagrams datagrams_of(const OwnedBatch& owned) {
     Datagrams out;
-    append_datagrams(owned.run, out);
+    append_datagrams(owned.batch, out);
     return out;
   }
 
@@ -45,10 +47,10 @@ class FaultyBackendTest : public testing::Test {
 
 TEST_F(FaultyBackendTest, WithoutFaultsIsTransparent) {
   start({});
-  const OwnedRun sent = run(100);
-  ASSERT_EQ(faulty_->send({&sent.run, 1}), 1U);
+  const OwnedBatch sent = batch(100);
+  ASSERT_EQ(faulty_->send({&sent.batch, 1}), 1U);
   EXPECT_EQ(collect(*to_, 100), datagrams_of(sent));
-  EXPECT_EQ(faulty_->statistics().runs_sent, 1U);
+  EXPECT_EQ(faulty_->statistics().batches_sent, 1U);
   EXPECT_EQ(faulty_->kind(), BackendKind::kMmsg);
 }
 
@@ -56,9 +58,9 @@ TEST_F(FaultyBackendTest, DropsAboutItsShareAndKeepsTheRest) {
   start({.drop = 0.2});
   Datagrams sent;
   for (std::uint32_t i = 0; i < 50; ++i) {
-    const OwnedRun one = run(50, i);
-    ASSERT_EQ(faulty_->send({&one.run, 1}), 1U);
-    append_datagrams(one.run, sent);
+    const OwnedBatch one = batch(50, i);
+    ASSERT_EQ(faulty_->send({&one.batch, 1}), 1U);
+    append_datagrams(one.batch, sent);
   }
   const std::uint64_t dropped = faulty_->faults().dropped;
   EXPECT_GT(dropped, 400U);
@@ -74,11 +76,11 @@ TEST_F(FaultyBackendTest, DropsAboutItsShareAndKeepsTheRest) {
   }
 }
 
-TEST_F(FaultyBackendTest, CutsRunsOnlyWhereAFaultStrikes) {
+TEST_F(FaultyBackendTest, CutsBatchesOnlyWhereAFaultStrikes) {
   start({.drop = 0.02});
-  const OwnedRun sent = run(500);
-  ASSERT_EQ(faulty_->send({&sent.run, 1}), 1U);
-  EXPECT_LE(faulty_->statistics().runs_sent, faulty_->faults().dropped + 1);
+  const OwnedBatch sent = batch(500);
+  ASSERT_EQ(faulty_->send({&sent.batch, 1}), 1U);
+  EXPECT_LE(faulty_->statistics().batches_sent, faulty_->faults().dropped + 1);
 }
 
 TEST_F(FaultyBackendTest, EqualSeedsStrikeEqualDatagrams) {
@@ -86,8 +88,8 @@ TEST_F(FaultyBackendTest, EqualSeedsStrikeEqualDatagrams) {
   for (const std::uint64_t seed : {5U, 5U, 6U}) {
     SetUp();
     start({.drop = 0.1, .duplicate = 0.1, .reorder = 0.1, .corrupt = 0.1, .seed = seed});
-    const OwnedRun sent = run(200);
-    ASSERT_EQ(faulty_->send({&sent.run, 1}), 1U);
+    const OwnedBatch sent = batch(200);
+    ASSERT_EQ(faulty_->send({&sent.batch, 1}), 1U);
     now_ += std::chrono::seconds{1};
     faulty_->wait(Duration::zero());
     const FaultStatistics& faults = faulty_->faults();
@@ -99,8 +101,8 @@ TEST_F(FaultyBackendTest, EqualSeedsStrikeEqualDatagrams) {
 
 TEST_F(FaultyBackendTest, DuplicatesFollowTheirOriginal) {
   start({.duplicate = 1});
-  const OwnedRun sent = run(3);
-  ASSERT_EQ(faulty_->send({&sent.run, 1}), 1U);
+  const OwnedBatch sent = batch(3);
+  ASSERT_EQ(faulty_->send({&sent.batch, 1}), 1U);
   const Datagrams arrived = collect(*to_, 6);
   ASSERT_EQ(arrived.size(), 6U);
   for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(arrived[i], datagrams_of(sent)[i / 2]);
@@ -109,9 +111,9 @@ TEST_F(FaultyBackendTest, DuplicatesFollowTheirOriginal) {
 
 TEST_F(FaultyBackendTest, CorruptsOneBitOfACopy) {
   start({.corrupt = 1});
-  const OwnedRun sent = run(20);
+  const OwnedBatch sent = batch(20);
   const Datagrams before = datagrams_of(sent);
-  ASSERT_EQ(faulty_->send({&sent.run, 1}), 1U);
+  ASSERT_EQ(faulty_->send({&sent.batch, 1}), 1U);
   EXPECT_EQ(datagrams_of(sent), before);
   const Datagrams arrived = collect(*to_, 20);
   ASSERT_EQ(arrived.size(), 20U);
@@ -124,8 +126,8 @@ TEST_F(FaultyBackendTest, CorruptsOneBitOfACopy) {
 
 TEST_F(FaultyBackendTest, ReorderingDisplacesByAtMostItsDistanceAndLosesNothing) {
   start({.reorder = 0.1, .reorder_distance = 4});
-  const OwnedRun sent = run(400);
-  ASSERT_EQ(faulty_->send({&sent.run, 1}), 1U);
+  const OwnedBatch sent = batch(400);
+  ASSERT_EQ(faulty_->send({&sent.batch, 1}), 1U);
   now_ += std::chrono::milliseconds{2};
   faulty_->wait(Duration::zero());
   const Datagrams before = datagrams_of(sent);
@@ -144,23 +146,23 @@ TEST_F(FaultyBackendTest, ReorderingDisplacesByAtMostItsDistanceAndLosesNothing)
 
 TEST_F(FaultyBackendTest, AReorderedLastDatagramLeavesWhenItsTimeIsOver) {
   start({.reorder = 1, .reorder_hold = std::chrono::milliseconds{5}});
-  const OwnedRun sent = run(1);
-  ASSERT_EQ(faulty_->send({&sent.run, 1}), 1U);
+  const OwnedBatch sent = batch(1);
+  ASSERT_EQ(faulty_->send({&sent.batch, 1}), 1U);
   EXPECT_TRUE(collect_rest(*to_).empty());
   now_ += std::chrono::milliseconds{5};
   faulty_->wait(Duration::zero());
   EXPECT_EQ(collect(*to_, 1), datagrams_of(sent));
 }
 
-TEST_F(FaultyBackendTest, DelayHoldsWholeRunsBackAndKeepsTheirOrder) {
+TEST_F(FaultyBackendTest, DelayHoldsWholeBatchesBackAndKeepsTheirOrder) {
   start({.delay = std::chrono::milliseconds{25}});
-  const OwnedRun first = run(10, 1);
-  const OwnedRun second = run(10, 2);
-  ASSERT_EQ(faulty_->send({&first.run, 1}), 1U);
+  const OwnedBatch first = batch(10, 1);
+  const OwnedBatch second = batch(10, 2);
+  ASSERT_EQ(faulty_->send({&first.batch, 1}), 1U);
   now_ += std::chrono::milliseconds{10};
-  ASSERT_EQ(faulty_->send({&second.run, 1}), 1U);
+  ASSERT_EQ(faulty_->send({&second.batch, 1}), 1U);
   now_ += std::chrono::milliseconds{15};
-  ReceiveBatch inbox;
+  ReceivedBatches inbox;
   faulty_->receive(inbox);  // a turn without a wait releases as well
   EXPECT_EQ(collect(*to_, 10), datagrams_of(first));
   EXPECT_TRUE(collect_rest(*to_).empty());
@@ -168,25 +170,25 @@ TEST_F(FaultyBackendTest, DelayHoldsWholeRunsBackAndKeepsTheirOrder) {
   faulty_->receive(inbox);
   EXPECT_EQ(collect(*to_, 10), datagrams_of(second));
   EXPECT_EQ(faulty_->faults().delayed, 20U);
-  EXPECT_EQ(faulty_->statistics().runs_sent, 2U);
+  EXPECT_EQ(faulty_->statistics().batches_sent, 2U);
 }
 
-TEST_F(FaultyBackendTest, WaitingEndsWhenADelayedRunIsDue) {
+TEST_F(FaultyBackendTest, WaitingEndsWhenADelayedBatchIsDue) {
   // The real clock: without its own deadline the wait would have no end.
   faulty_ = std::make_unique<FaultyBackend>(std::move(inner_), FaultPlan{.delay = std::chrono::milliseconds{3}});
-  const OwnedRun sent = run(4);
-  ASSERT_EQ(faulty_->send({&sent.run, 1}), 1U);
-  while (faulty_->statistics().runs_sent == 0) faulty_->wait(std::nullopt);
+  const OwnedBatch sent = batch(4);
+  ASSERT_EQ(faulty_->send({&sent.batch, 1}), 1U);
+  while (faulty_->statistics().batches_sent == 0) faulty_->wait(std::nullopt);
   EXPECT_EQ(collect(*to_, 4), datagrams_of(sent));
 }
 
-TEST_F(FaultyBackendTest, JitterReordersRuns) {
+TEST_F(FaultyBackendTest, JitterReordersBatches) {
   start({.delay = std::chrono::milliseconds{1}, .jitter = std::chrono::milliseconds{10}});
   Datagrams before;
   for (std::uint32_t i = 0; i < 30; ++i) {
-    const OwnedRun one = run(1, i);
-    ASSERT_EQ(faulty_->send({&one.run, 1}), 1U);
-    append_datagrams(one.run, before);
+    const OwnedBatch one = batch(1, i);
+    ASSERT_EQ(faulty_->send({&one.batch, 1}), 1U);
+    append_datagrams(one.batch, before);
   }
   for (int i = 0; i < 12; ++i) {
     now_ += std::chrono::milliseconds{1};
@@ -200,8 +202,8 @@ TEST_F(FaultyBackendTest, JitterReordersRuns) {
 TEST_F(FaultyBackendTest, AFullQueueDropsAndCounts) {
   start({.delay = std::chrono::milliseconds{1}, .queue_bytes = 1000});
   for (std::uint32_t i = 0; i < 3; ++i) {
-    const OwnedRun one = run(4, i);
-    ASSERT_EQ(faulty_->send({&one.run, 1}), 1U);
+    const OwnedBatch one = batch(4, i);
+    ASSERT_EQ(faulty_->send({&one.batch, 1}), 1U);
   }
   EXPECT_EQ(faulty_->faults().queue_overflow, 4U);
   now_ += std::chrono::milliseconds{1};
@@ -219,8 +221,8 @@ TEST_F(FaultyBackendTest, ABlockedSocketDelaysButLosesNothing) {
     Datagrams sent;
     std::size_t expected = 0;
     for (std::uint32_t i = 0; i < 10;) {
-      const OwnedRun one = run(20, i);
-      if (faulty_->send({&one.run, 1}) == 1) {
+      const OwnedBatch one = batch(20, i);
+      if (faulty_->send({&one.batch, 1}) == 1) {
         ++i;
         expected += 20;
       }
@@ -242,10 +244,10 @@ TEST_F(FaultyBackendTest, ABlockedSocketDelaysButLosesNothing) {
 TEST_F(FaultyBackendTest, RefusalsBelowItAreFaultsToo) {
   start({});
   calls_->add({.error = ENOBUFS, .times = 1});
-  const OwnedRun lost = run(3, 1);
-  const OwnedRun kept = run(3, 2);
-  ASSERT_EQ(faulty_->send({&lost.run, 1}), 1U);
-  ASSERT_EQ(faulty_->send({&kept.run, 1}), 1U);
+  const OwnedBatch lost = batch(3, 1);
+  const OwnedBatch kept = batch(3, 2);
+  ASSERT_EQ(faulty_->send({&lost.batch, 1}), 1U);
+  ASSERT_EQ(faulty_->send({&kept.batch, 1}), 1U);
   EXPECT_EQ(collect(*to_, 3), datagrams_of(kept));
   EXPECT_EQ(faulty_->statistics().send_refusals.of(ENOBUFS), 1U);
 }
@@ -253,8 +255,8 @@ TEST_F(FaultyBackendTest, RefusalsBelowItAreFaultsToo) {
 TEST_F(FaultyBackendTest, WhatItReceivesPassesUntouched) {
   start({.drop = 1});
   const SocketAddress own = faulty_->socket().local_address();
-  const OwnedRun answer(own, 100, 500, 3);
-  ASSERT_EQ(to_->send({&answer.run, 1}), 1U);
+  const OwnedBatch answer(own, 100, 500, 3);
+  ASSERT_EQ(to_->send({&answer.batch, 1}), 1U);
   EXPECT_EQ(collect(*faulty_, 5), datagrams_of(answer));
 }
 

@@ -1,4 +1,4 @@
-// A run with a hop limit of its own leaves with it, and the runs before and after it with the system's.
+// A batch with a hop limit of its own leaves with it, and the batches before and after it with the system's.
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -59,11 +59,11 @@ TEST_P(HopLimit, IsThatOfTheRunInBothFamilies) {
     ASSERT_TRUE(socket);
     auto backend = make_backend(GetParam(), *std::move(socket), {.allow_defective_kernel = true, .peer = *target});
     if (backend) {
-      std::array<OwnedRun, 3> owned{OwnedRun(*target, 100, 100, 1), OwnedRun(*target, 100, 100, 2),
-                                    OwnedRun(*target, 100, 100, 3)};
-      std::array<DatagramBatch, 3> runs{owned[0].run, owned[1].run, owned[2].run};
-      runs[1].hop_limit = 3;
-      ASSERT_EQ((*backend)->send(runs), runs.size());
+      std::array<OwnedBatch, 3> owned{OwnedBatch(*target, 100, 100, 1), OwnedBatch(*target, 100, 100, 2),
+                                      OwnedBatch(*target, 100, 100, 3)};
+      std::array<DatagramBatch, 3> batches{owned[0].batch, owned[1].batch, owned[2].batch};
+      batches[1].hop_limit = 3;
+      ASSERT_EQ((*backend)->send(batches), batches.size());
       const int before = next_hop_limit(goal);
       EXPECT_GT(before, 3);
       EXPECT_EQ(next_hop_limit(goal), 3);

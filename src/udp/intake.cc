@@ -21,13 +21,13 @@ Intake::Intake(const Socket& socket, std::size_t largest_datagram_bytes, Backend
       largest_datagram_bytes_(largest_datagram_bytes),
       statistics_(statistics) {}
 
-void Intake::take(msghdr& header, MutableBytes payload, ReceiveBatch& inbox) {
-  DatagramBatch run{.local = local_address_, .remote = {}, .bytes = payload, .segment_size = payload.size()};
+void Intake::take(msghdr& header, MutableBytes payload, ReceivedBatches& inbox) {
+  DatagramBatch batch{.local = local_address_, .remote = {}, .bytes = payload, .segment_size = payload.size()};
   for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr; control = CMSG_NXTHDR(&header, control)) {
     if (control->cmsg_level == IPPROTO_UDP && control->cmsg_type == platform::kReceiveOffloadOption) {
       int segment_size = 0;
       if (read_control(*control, segment_size) && segment_size > 0) {
-        run.segment_size = std::min(static_cast<std::size_t>(segment_size), payload.size());
+        batch.segment_size = std::min(static_cast<std::size_t>(segment_size), payload.size());
       }
     } else if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == platform::kOverflowOption) {
       std::uint32_t overflow = 0;  // since the socket was made, modulo 2^32
@@ -37,11 +37,11 @@ void Intake::take(msghdr& header, MutableBytes payload, ReceiveBatch& inbox) {
       }
     } else if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
       in_pktinfo info;
-      if (read_control(*control, info)) run.local = from_kernel(info.ipi_addr, local_address_.port());
+      if (read_control(*control, info)) batch.local = from_kernel(info.ipi_addr, local_address_.port());
     } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
       in6_pktinfo info;
       if (read_control(*control, info)) {
-        run.local = from_kernel(info.ipi6_addr, local_address_.port(), info.ipi6_ifindex);
+        batch.local = from_kernel(info.ipi6_addr, local_address_.port(), info.ipi6_ifindex);
       }
     }
   }
@@ -51,28 +51,28 @@ void Intake::take(msghdr& header, MutableBytes payload, ReceiveBatch& inbox) {
     return;
   }
   if ((header.msg_flags & MSG_TRUNC) != 0) {
-    statistics_.truncated_datagrams += run.segment_count();
+    statistics_.truncated_datagrams += batch.segment_count();
     return;
   }
   const auto remote = from_kernel(static_cast<const sockaddr*>(header.msg_name), header.msg_namelen);
   if (!remote) {
-    statistics_.foreign_datagrams += run.segment_count();
+    statistics_.foreign_datagrams += batch.segment_count();
     return;
   }
-  run.remote = *remote;
-  if (run.segment_size > largest_datagram_bytes_) {
+  batch.remote = *remote;
+  if (batch.segment_size > largest_datagram_bytes_) {
     // Too long to be Godwit's, though the 64 KiB buffer held them. A shorter last one is judged by its own length.
-    statistics_.truncated_datagrams += payload.size() / run.segment_size;
-    const std::size_t rest = payload.size() % run.segment_size;
+    statistics_.truncated_datagrams += payload.size() / batch.segment_size;
+    const std::size_t rest = payload.size() % batch.segment_size;
     if (rest > largest_datagram_bytes_) ++statistics_.truncated_datagrams;
     if (rest == 0 || rest > largest_datagram_bytes_) return;
-    run.bytes = payload.last(rest);
-    run.segment_size = rest;
+    batch.bytes = payload.last(rest);
+    batch.segment_size = rest;
   }
-  ++statistics_.runs_received;
-  statistics_.datagrams_received += run.segment_count();
-  statistics_.bytes_received += run.bytes.size();
-  inbox.add(run);
+  ++statistics_.batches_received;
+  statistics_.datagrams_received += batch.segment_count();
+  statistics_.bytes_received += batch.bytes.size();
+  inbox.add(batch);
 }
 
 }  // namespace godwit

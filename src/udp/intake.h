@@ -1,5 +1,5 @@
-// The judging half of receiving, shared by all back ends: one message as the kernel handed it over becomes a run in the
-// batch, or a count. Reads sender, local address, segment size and overflow count from the message's header.
+// The judging half of receiving, shared by all back ends: one message as the kernel handed it over becomes a batch in
+// the batch, or a count. Reads sender, local address, segment size and overflow count from the message's header.
 #pragma once
 
 #include <sys/socket.h>
@@ -21,7 +21,7 @@ class Intake {
   Intake(const Socket& socket, std::size_t largest_datagram_bytes, BackendStatistics& statistics);
 
   // `header` holds name, control data and flags; `payload` the bytes received.
-  void take(msghdr& header, MutableBytes payload, ReceiveBatch& inbox);
+  void take(msghdr& header, MutableBytes payload, ReceivedBatches& inbox);
 
  private:
   SocketAddress local_address_;

@@ -69,7 +69,7 @@ int MessageReceiver::call(std::size_t first) {
   return platform::receive_messages(descriptor_, headers_.data(), static_cast<unsigned>(asked_));
 }
 
-void MessageReceiver::receive(ReceiveBatch& inbox) {
+void MessageReceiver::receive(ReceivedBatches& inbox) {
   inbox.clear();
   std::size_t filled = 0;
   std::size_t bytes = 0;

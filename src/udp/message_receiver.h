@@ -1,5 +1,5 @@
 // The receiving half of the back ends that use system calls: recvmmsg into a pool of buffers, or one recvmsg a
-// datagram. Owned by a back end; the runs it hands out live in its buffers until the next call.
+// datagram. Owned by a back end; the batches it hands out live in its buffers until the next call.
 #pragma once
 
 #include <sys/socket.h>
@@ -28,7 +28,7 @@ class MessageReceiver {
                   BackendStatistics& statistics);
 
   // As Backend::receive. An empty socket costs one system call, and so does anything that recvmmsg finds.
-  void receive(ReceiveBatch& inbox);
+  void receive(ReceivedBatches& inbox);
 
  private:
   struct Slot {

@@ -18,7 +18,8 @@ HashKey random_key() {
 
 }  // namespace
 
-OffloadPaths::OffloadPaths(std::uint32_t retry_runs) : retry_runs_(retry_runs), refused_(0, Hash{random_key()}) {}
+OffloadPaths::OffloadPaths(std::uint32_t retry_batches)
+    : retry_batches_(retry_batches), refused_(0, Hash{random_key()}) {}
 
 bool OffloadPaths::admits_known(const SocketAddress& remote) {
   const auto found = refused_.find(remote);
@@ -32,7 +33,7 @@ bool OffloadPaths::admits_known(const SocketAddress& remote) {
 void OffloadPaths::refuse(const SocketAddress& remote, int error) {
   if (refused_.size() >= kMaxPaths) refused_.clear();
   const bool passes = error == ENOBUFS || error == ENOMEM;
-  refused_[remote] = passes && retry_runs_ != 0 ? std::min(retry_runs_, kShortRetryRuns) : retry_runs_;
+  refused_[remote] = passes && retry_batches_ != 0 ? std::min(retry_batches_, kShortRetryBatches) : retry_batches_;
 }
 
 }  // namespace godwit

@@ -17,14 +17,14 @@ class OffloadPaths {
   // When more paths have refused, all are forgotten and tried anew: each costs one refused call.
   static constexpr std::size_t kMaxPaths = 65536;
   // A full device queue passes; a device without checksum offload stays. The first is tried again this much sooner.
-  static constexpr std::uint32_t kShortRetryRuns = 256;
+  static constexpr std::uint32_t kShortRetryBatches = 256;
 
-  // `retry_runs`: runs that a path spends without offload before it is tried again; 0: never.
-  explicit OffloadPaths(std::uint32_t retry_runs);
+  // `retry_batches`: batches that a path spends without offload before it is tried again; 0: never.
+  explicit OffloadPaths(std::uint32_t retry_batches);
 
-  // Whether the next run to `remote` may use offload. Call once a run: it counts down to the retry.
+  // Whether the next batch to `remote` may use offload. Call once a batch: it counts down to the retry.
   [[nodiscard]] bool admits(const SocketAddress& remote) { return refused_.empty() || admits_known(remote); }
-  // The same without counting: for the rest of a run.
+  // The same without counting: for the rest of a batch.
   [[nodiscard]] bool admits_rest(const SocketAddress& remote) const {
     return refused_.empty() || !refused_.contains(remote);
   }
@@ -43,8 +43,8 @@ class OffloadPaths {
     std::size_t operator()(const SocketAddress& address) const { return static_cast<std::size_t>(address.hash(key)); }
   };
 
-  std::uint32_t retry_runs_;
-  std::unordered_map<SocketAddress, std::uint32_t, Hash> refused_;  // runs left until the retry; 0: never
+  std::uint32_t retry_batches_;
+  std::unordered_map<SocketAddress, std::uint32_t, Hash> refused_;  // batches left until the retry; 0: never
 };
 
 }  // namespace godwit

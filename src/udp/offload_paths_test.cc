@@ -25,7 +25,7 @@ TEST(OffloadPaths, RefusesOnlyThePathThatRefused) {
   EXPECT_TRUE(paths.admits(path(1)));
 }
 
-TEST(OffloadPaths, AdmitsAPathAgainAfterItsRuns) {
+TEST(OffloadPaths, AdmitsAPathAgainAfterItsBatches) {
   OffloadPaths paths(3);
   paths.refuse(path(1), EINVAL);
   EXPECT_FALSE(paths.admits(path(1)));
@@ -39,7 +39,7 @@ TEST(OffloadPaths, AFullDeviceQueueIsForgottenSooner) {
   paths.refuse(path(1), ENOBUFS);
   std::uint32_t refused = 0;
   while (!paths.admits(path(1))) ++refused;
-  EXPECT_EQ(refused + 1, OffloadPaths::kShortRetryRuns);
+  EXPECT_EQ(refused + 1, OffloadPaths::kShortRetryBatches);
 }
 
 TEST(OffloadPaths, NeverRemembersMoreThanItsBound) {

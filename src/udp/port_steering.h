@@ -1,6 +1,6 @@
 // Which of several sockets on one port (SO_REUSEPORT) gets a peer's datagrams: the same function of the peer's address
-// in the kernel, as a classic BPF program on the group, and here, for whoever dials a peer or meets a datagram that
-// went astray. Owned by runtime/Shards. No privilege is needed.
+// in the kernel, as a classic BPF program on the group, and here, for whoever connects to a peer or meets a datagram
+// that went astray. Owned by runtime/Shards. No privilege is needed.
 //
 // The function is keyed, so that a stranger who chooses sources does not choose shards. Two sums over the source's
 // half-words w, with independent random 32-bit keys k, are h = k0 + k1 w1 + ... + kn wn modulo 2^32: the multilinear

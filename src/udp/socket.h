@@ -41,7 +41,7 @@ class Socket {
   [[nodiscard]] SocketFamily family() const { return family_; }
   // With the port that the kernel chose; a wildcard stays a wildcard.
   [[nodiscard]] const SocketAddress& local_address() const { return local_address_; }
-  // Bound to every address: received runs name the local address they came to, and sent runs may name theirs.
+  // Bound to every address: received batches name the local address they came to, and sent batches may name theirs.
   [[nodiscard]] bool is_wildcard() const { return is_wildcard_; }
 
   // What was granted, in the unit that was asked: the kernel clamps without a word (to rmem_max, wmem_max).

@@ -7,7 +7,7 @@
 namespace godwit {
 namespace {
 
-// A coalesced run is at most the largest UDP payload.
+// A coalesced batch is at most the largest UDP payload.
 constexpr std::size_t kCoalescedBytes = 65536;
 
 std::unique_ptr<Transmitter> make_transmitter(const Socket& socket, const BackendConfig& config, bool batched,
@@ -19,7 +19,7 @@ std::unique_ptr<Transmitter> make_transmitter(const Socket& socket, const Backen
 
 MessageReceiver::Options receiver_options(const BackendConfig& config, bool batched, bool receive_offload) {
   return {
-      .buffers = receive_offload ? config.receive_runs : config.receive_datagrams,
+      .buffers = receive_offload ? config.receive_batches : config.receive_datagrams,
       .buffer_bytes = receive_offload ? kCoalescedBytes : config.largest_datagram_bytes,
       .one_call_each = !batched,
   };
@@ -51,22 +51,22 @@ SocketBackend::SocketBackend(Socket socket, const BackendConfig& config, Parts p
                .family = socket_.family(),
                .is_wildcard = socket_.is_wildcard(),
                .segmentation_offload = parts.segmentation_offload,
-               .offload_retry_runs = config.offload_retry_runs,
+               .offload_retry_batches = config.offload_retry_batches,
                .connected_peer = parts.connected_peer},
               make_transmitter(socket_, config, parts.batched, statistics_), statistics_, errors_),
       receiver_(receiver_options(config, parts.batched, parts.receive_offload), socket_, config.largest_datagram_bytes,
                 statistics_) {}
 
-std::size_t SocketBackend::send(std::span<const DatagramBatch> runs) {
-  return sender_.send(runs);
+std::size_t SocketBackend::send(std::span<const DatagramBatch> batches) {
+  return sender_.send(batches);
 }
 
-std::size_t SocketBackend::receive(ReceiveBatch& inbox) {
+std::size_t SocketBackend::receive(ReceivedBatches& inbox) {
   if (sender_.has_remainder()) sender_.flush();
   const std::uint64_t failed_calls = statistics_.failed_receive_calls;
   receiver_.receive(inbox);
   if (statistics_.failed_receive_calls != failed_calls) errors_.drain();
-  return inbox.runs().size();
+  return inbox.batches().size();
 }
 
 WaitOutcome SocketBackend::wait(std::optional<Duration> timeout) {

@@ -28,9 +28,9 @@ class SocketBackend final : public Backend {
   // Errors: kSystem (no descriptors left).
   [[nodiscard]] static Result<std::unique_ptr<Backend>> make(Socket socket, const BackendConfig& config, Parts parts);
 
-  [[nodiscard]] std::size_t send(std::span<const DatagramBatch> runs) override;
+  [[nodiscard]] std::size_t send(std::span<const DatagramBatch> batches) override;
   [[nodiscard]] bool send_blocked() const override { return sender_.blocked(); }
-  std::size_t receive(ReceiveBatch& inbox) override;
+  std::size_t receive(ReceivedBatches& inbox) override;
   WaitOutcome wait(std::optional<Duration> timeout) override;
   void wake() noexcept override { waker_.wake(); }
   [[nodiscard]] std::optional<PathReport> poll_path_report() override { return errors_.poll(); }

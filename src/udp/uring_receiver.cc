@@ -209,7 +209,7 @@ void UringReceiver::on_arrival(const io_uring_cqe& completion) {
                        .bytes = static_cast<std::uint32_t>(completion.res)});
 }
 
-void UringReceiver::receive(ReceiveBatch& inbox) {
+void UringReceiver::receive(ReceivedBatches& inbox) {
   inbox.clear();
   for (const std::uint16_t buffer : lent_) give_back(buffer);
   lent_.clear();
@@ -227,7 +227,7 @@ void UringReceiver::receive(ReceiveBatch& inbox) {
   if (next_arrival_ < arrivals_.size() || lent_.size() == bound) inbox.set_stopped_at_bound();
 }
 
-void UringReceiver::take(const Arrival& arrival, ReceiveBatch& inbox) {
+void UringReceiver::take(const Arrival& arrival, ReceivedBatches& inbox) {
   lent_.push_back(arrival.buffer);
   std::uint8_t* const base = buffer_at(arrival.buffer);
   io_uring_recvmsg_out out;

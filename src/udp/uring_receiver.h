@@ -29,7 +29,7 @@ class UringReceiver {
 
   // To be called before anything else, and again by itself when another thread takes over. Errors: kUnsupported.
   [[nodiscard]] Status open();
-  void receive(ReceiveBatch& inbox);
+  void receive(ReceivedBatches& inbox);
   // `woken` only says that the waker may have been called.
   [[nodiscard]] WaitOutcome wait(bool for_writing, std::optional<Duration> timeout);
   [[nodiscard]] int descriptor() const { return ring_.descriptor(); }
@@ -47,7 +47,7 @@ class UringReceiver {
   bool enter(bool sleep, std::optional<Duration> timeout);
   void reap();
   void on_arrival(const io_uring_cqe& completion);
-  void take(const Arrival& arrival, ReceiveBatch& inbox);
+  void take(const Arrival& arrival, ReceivedBatches& inbox);
   [[nodiscard]] std::uint8_t* buffer_at(std::uint16_t buffer);
 
   Options options_;

@@ -12,7 +12,7 @@ namespace {
 
 // Completion work deferred to the owner's next call (Linux 6.1) spares interrupts; without it, cooperative (5.19).
 // Disabled at first, because a ring for a single issuer belongs to the thread that enables it.
-constexpr std::array<unsigned, 3> kFlagLadder = {
+constexpr std::array<unsigned, 3> kFlagChoices = {
     IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
     IORING_SETUP_R_DISABLED | IORING_SETUP_COOP_TASKRUN,
     IORING_SETUP_R_DISABLED,
@@ -31,7 +31,7 @@ std::string explain(int error) {
 Status UringRing::open(unsigned entries, unsigned completion_entries) {
   close();
   int error = 0;
-  for (const unsigned flags : kFlagLadder) {
+  for (const unsigned flags : kFlagChoices) {
     io_uring_params parameters{};
     parameters.flags = flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
     parameters.cq_entries = completion_entries;

@@ -73,13 +73,13 @@ class AddressesOfANetwork(NamespaceCase):
         for words in ("[fd00:9::2]:41002: no answer: port unreachable", "10.9.0.2:41002: no answer: port unreachable"):
             self.assertIn(words, result.stderr)
 
-    def test_a_listener_dials_every_address_of_a_peer(self):
+    def test_a_listener_connects_to_every_address_of_a_peer(self):
         source = random_file(self.folder / "data.bin", 1000)
         key = self.run_godwit("keygen", "--out", "sender.key").stdout.strip()
         hosts = self.folder / "hosts"
         hosts.write_text("127.0.0.1 localhost\nfd00:9::1 peer.test\n10.9.0.1 peer.test\n")
         mounted = ["unshare", "-m", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$0" "$@"']
-        server = Server(self, "listen", "--output", str(self.output), "--allow", key, "--dial",
+        server = Server(self, "listen", "--output", str(self.output), "--allow", key, "--connect",
                         f"{key}@peer.test:41002", bind="0.0.0.0:41001", prefix=self.on(self.b, *mounted))
         result = subprocess.run(
             self.on(self.a, GODWIT, "send", "--to", "10.9.0.2:41001", "--peer-key", server.key, "--bind",

@@ -10,7 +10,7 @@ import termios
 import unicodedata
 import unittest
 
-from harness import GODWIT, MARKED, PATIENCE, Case
+from harness import GODWIT, PROBED, PATIENCE, Case
 
 STORED = pathlib.Path(__file__).parents[2] / "docs" / "results" / "analysis.json"
 UNFIT = "NOT FIT TO MEASURE ON"
@@ -67,7 +67,7 @@ class Screens(Case):
                 self.assertEqual(process.wait(PATIENCE), 0)
                 self.check_screen(drawn.decode(), min(width, 100))
 
-    @unittest.skipUnless(MARKED, "this build has no godwit-marked")
+    @unittest.skipUnless(PROBED, "this build has no godwit-probed")
     def test_a_short_run(self):
         result = self.run_godwit("analyze", "--rounds", "1", "-t", "0.1", "--backend", "auto", "--backend", "sendto",
                                  "--json-file", "analysis.json")
@@ -86,14 +86,14 @@ class Screens(Case):
         again = self.run_godwit("report", "analysis.json", "--screen", "--output", "godwit-analysis.html")
         self.assertEqual(again.stdout, result.stdout)
 
-    @unittest.skipUnless(MARKED, "this build has no godwit-marked")
+    @unittest.skipUnless(PROBED, "this build has no godwit-probed")
     def test_json_alone(self):
         result = self.run_godwit("analyze", "--rounds", "1", "-t", "0.1", "--backend", "auto", "--json")
         self.assertEqual(result.returncode, 0, result)
         self.assertEqual(json.loads(result.stdout)["schema"], "godwit-benchmark-results")
         self.assertEqual(list(self.folder.glob("*.html")), [])
 
-    @unittest.skipUnless(MARKED, "this build has no godwit-marked")
+    @unittest.skipUnless(PROBED, "this build has no godwit-probed")
     def test_a_page_that_cannot_be_written_is_found_out_before_measuring(self):
         result = self.run_godwit("analyze", "--page", self.folder / "missing" / "page.html")
         self.assert_one_error(result, 2, "page.html", "No such file or directory", "--no-page")

@@ -30,7 +30,7 @@ class BadInput(Case):
                     arguments += wrong
                 result = self.run_godwit("send", *arguments)
                 self.assert_one_error(result, 2)
-        for good in ([], ["listen", "--allow", "zz" * 32], ["listen", "--dial", "nobody"], ["listen", "--bind", "here"]):
+        for good in ([], ["listen", "--allow", "zz" * 32], ["listen", "--connect", "nobody"], ["listen", "--dial", "nobody"], ["listen", "--bind", "here"]):
             self.assert_one_error(self.run_godwit(*good), 2)
         self.assertEqual(self.run_godwit("no-such-command").returncode, 2)
 

@@ -182,8 +182,8 @@ class Direction:
         return plaintext
 
 
-def frame(variant, packet_id=0, fields=b"", receipts=()):
-    return struct.pack("<IQ", packet_id, len(receipts)) + b"".join(struct.pack("<I", each) for each in receipts) + struct.pack(
+def frame(variant, packet_id=0, fields=b"", acks=()):
+    return struct.pack("<IQ", packet_id, len(acks)) + b"".join(struct.pack("<I", each) for each in acks) + struct.pack(
         "<I", variant) + fields
 
 
@@ -193,10 +193,10 @@ def size_probe(data, size):
 
 
 def frames(plaintext):
-    """(variant, packet id, receipts, fields) of each frame; stops at one that is not known here."""
+    """(variant, packet id, acks, fields) of each frame; stops at one that is not known here."""
     while plaintext:
         packet_id, count = struct.unpack_from("<IQ", plaintext)
-        receipts = struct.unpack_from(f"<{count}I", plaintext, 12)
+        acks = struct.unpack_from(f"<{count}I", plaintext, 12)
         variant = struct.unpack_from("<I", plaintext, 12 + 4 * count)[0]
         rest = plaintext[16 + 4 * count:]
         if variant in (PING, PONG, CHALLENGE, RESPONSE, SIZE_ANSWER, PATH_NOTE):
@@ -209,7 +209,7 @@ def frames(plaintext):
             size = 20 + 8 * struct.unpack_from("<I", rest, 16)[0]
         else:
             size = len(rest)
-        yield variant, packet_id, receipts, rest[:size]
+        yield variant, packet_id, acks, rest[:size]
         plaintext = rest[size:]
 
 

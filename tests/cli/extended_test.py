@@ -1,4 +1,4 @@
-"""Extended sessions over the program (docs/extended_sessions.md): who may send without being dialled back, peers that have no
+"""Extended sessions over the program (docs/extended_sessions.md): who may send without being connected back to, peers that have no
 extended form, key updates under load, and an address translation that forgets its mapping in the middle of a transfer."""
 import json
 import select
@@ -90,7 +90,7 @@ class Extended(Case):
         result, _ = self.ping(self.listen("--extended", "require"), "--extended", "off", "--connect-timeout", "1s")
         self.assertEqual(result.returncode, 3, result)
 
-    def test_an_allowed_peer_may_send_without_being_dialled(self):
+    def test_an_allowed_peer_may_send_without_being_connected_back_to(self):
         source = random_file(self.folder / "data.bin", 100_000)
         key = self.run_godwit("keygen", "--out", "sender.key").stdout.strip()
         self.run_godwit("keygen", "--out", "other.key")
@@ -172,9 +172,9 @@ class ScriptedPeer(Case):
                 plaintext = receiving.open(datagram)
             except AssertionError:
                 continue  # a repeat of the ack
-            for variant, _, receipts, fields in peer.frames(plaintext):
+            for variant, _, acks, fields in peer.frames(plaintext):
                 if variant == wanted:
-                    return receipts, fields
+                    return acks, fields
 
     def test_as_an_initiator_with_frames_that_share_a_packet_and_key_updates(self):
         server = self.listen("--extended", "auto", "--anyone")
@@ -216,8 +216,8 @@ class ScriptedPeer(Case):
         self.socket.send(message(3))
         self.assertEqual(peer.acknowledged(self.frames_until(receiving, peer.ACKNOWLEDGEMENT)[1])[0], {0, 2})
         self.socket.send(message(3))  # the same frame again, in a packet of its own
-        receipts, fields = self.frames_until(receiving, peer.ACKNOWLEDGEMENT)
-        self.assertEqual((receipts, peer.acknowledged(fields)[0]), ((), {0, 2, 3}))
+        acks, fields = self.frames_until(receiving, peer.ACKNOWLEDGEMENT)
+        self.assertEqual((acks, peer.acknowledged(fields)[0]), ((), {0, 2, 3}))
         # What has come may be acknowledged, what was never sent may not.
         self.socket.send(sending.seal(peer.acknowledgement({receiving.opened}, 100)))
         self.socket.send(sending.seal(peer.frame(peer.PING, 4, bytes(8))))

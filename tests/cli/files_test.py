@@ -127,18 +127,18 @@ class Files(Case):
         if not SANITIZED:
             self.assertLess(highest, 80_000, "kilobytes of resident memory")
 
-    def test_an_authenticated_peer_is_dialled_and_may_send(self):
-        # Both know each other: the listener dials the sender's port, which proves the sender's key.
+    def test_an_authenticated_peer_is_connected_to_and_may_send(self):
+        # Both know each other: the listener connects to the sender's port, which proves the sender's key.
         source = random_file(self.folder / "data.bin", 1000)
         key = self.run_godwit("keygen", "--out", "sender.key").stdout.strip()
         port = free_port()
-        server = self.listen("--once", "--allow", key, "--dial", f"{key}@127.0.0.1:{port}")
+        server = self.listen("--once", "--allow", key, "--connect", f"{key}@127.0.0.1:{port}")
         result = self.send(server, "--key", "sender.key", "--bind", f"127.0.0.1:{port}", source)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(server.finish(), 0, server.errors)
         self.assertEqual(self.received_names(), ["data.bin"])
 
-    def test_an_authenticated_peer_may_have_dialled_first(self):
+    def test_an_authenticated_peer_may_have_connected_first(self):
         source = random_file(self.folder / "data.bin", 1000)
         sender_key = self.run_godwit("keygen", "--out", "sender.key").stdout.strip()
         listener_key = self.run_godwit("keygen", "--out", "listener.key").stdout.strip()
@@ -146,7 +146,7 @@ class Files(Case):
         sender = self.start("send", "--to", f"127.0.0.1:{listener_port}", "--peer-key", listener_key,
                             "--key", "sender.key", "--bind", f"127.0.0.1:{sender_port}", source)
         time.sleep(0.3)
-        server = self.listen("--once", "--key", "listener.key", "--allow", sender_key, "--dial",
+        server = self.listen("--once", "--key", "listener.key", "--allow", sender_key, "--connect",
                              f"{sender_key}@127.0.0.1:{sender_port}", bind=f"127.0.0.1:{listener_port}")
         _, errors = sender.communicate(timeout=PATIENCE)
         self.assertEqual(sender.returncode, 0, errors)
@@ -154,11 +154,11 @@ class Files(Case):
         self.assertEqual(self.received_names(), ["data.bin"])
 
     def test_an_allowed_peer_is_taken_every_time(self):
-        # Less than a second apart: the listener has not always dialled the sender when the sender dials.
+        # Less than a second apart: the listener has not always connected to the sender when the sender connects.
         source = random_file(self.folder / "data.bin", 1000)
         key = self.run_godwit("keygen", "--out", "sender.key").stdout.strip()
         port = free_port()
-        server = self.listen("--allow", key, "--dial", f"{key}@127.0.0.1:{port}")
+        server = self.listen("--allow", key, "--connect", f"{key}@127.0.0.1:{port}")
         for pause in (0, 0, 0.3, 0.3, 0.8, 0.8):
             time.sleep(pause)
             result = self.send(server, "--key", "sender.key", "--bind", f"127.0.0.1:{port}", source)
@@ -172,7 +172,7 @@ class Files(Case):
         allowed = self.run_godwit("keygen", "--out", "allowed.key").stdout.strip()
         self.run_godwit("keygen", "--out", "other.key")
         port = free_port()
-        server = self.listen("--allow", allowed, "--dial", f"{allowed}@127.0.0.1:{port}")
+        server = self.listen("--allow", allowed, "--connect", f"{allowed}@127.0.0.1:{port}")
         result = self.send(server, "--key", "other.key", "--bind", f"127.0.0.1:{port}", "--idle-timeout", "10", source)
         self.assertNotEqual(result.returncode, 0)
         self.assertEqual(self.received_names(), [])
@@ -196,16 +196,16 @@ class Files(Case):
                 server.finish(signal.SIGINT)
 
     def test_who_may_send_is_said_at_the_start(self):
-        dialled = "ab" * 32 + "@127.0.0.1:9"
-        for options, said, warned in (([], True, True), (["--dial", dialled], True, True), (["--anyone"], True, False),
-                                      (["--allow", "ab" * 32, "--dial", dialled], False, False)):
+        outbound = "ab" * 32 + "@127.0.0.1:9"
+        for options, said, warned in (([], True, True), (["--connect", outbound], True, True), (["--anyone"], True, False),
+                                      (["--allow", "ab" * 32, "--connect", outbound], False, False)):
             with self.subTest(options=options):
                 server = self.listen(*options)
                 server.finish(signal.SIGINT)
                 self.assertEqual("anyone who knows this address and key can send" in server.errors, said, server.errors)
                 self.assertEqual("warning" in server.errors, warned, server.errors)
         # A key that nothing connects to can prove nothing, and the others can.
-        server = self.listen("--extended", "off", "--allow", "ab" * 32, "--allow", "cd" * 32, "--dial", "ab" * 32 + "@127.0.0.1:9")
+        server = self.listen("--extended", "off", "--allow", "ab" * 32, "--allow", "cd" * 32, "--connect", "ab" * 32 + "@127.0.0.1:9")
         server.finish(signal.SIGINT)
         self.assertIn(f"every file of --allow {'cd' * 32} is refused", server.errors)
         self.assertNotIn(f"every file of --allow {'ab' * 32}", server.errors)

@@ -1,7 +1,7 @@
 """What the tests of the command line share: real processes over loopback, each test in a folder of its own.
 
-GODWIT names the program, GODWIT_LAB is not empty where it has the laboratory's commands, GODWIT_MARKED names the program
-with cost marks where it is built. No key of this machine is touched.
+GODWIT names the program, GODWIT_LAB is not empty where it has the laboratory's commands, GODWIT_PROBED_PROGRAM names the program
+with cost probes where it is built. No key of this machine is touched.
 """
 import contextlib
 import hashlib
@@ -16,7 +16,7 @@ import unittest
 
 GODWIT = os.environ["GODWIT"]
 LAB = bool(os.environ.get("GODWIT_LAB"))
-MARKED = os.environ.get("GODWIT_MARKED", "")
+PROBED = os.environ.get("GODWIT_PROBED_PROGRAM", "")
 SANITIZED = os.environ.get("GODWIT_SANITIZE", "")
 PATIENCE = 120  # seconds; for machines that are busy, not for Godwit
 

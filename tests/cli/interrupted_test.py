@@ -85,7 +85,7 @@ class Interrupted(Case):
         self.assertEqual(self.listen("--once").finish(signal.SIGINT), 130)
         self.assertEqual(self.listen().finish(signal.SIGTERM), 0)
 
-    def test_ctrl_c_while_dialling(self):
+    def test_ctrl_c_while_connecting(self):
         sender = self.start("send", "--to", "127.0.0.1:9", "--peer-key", "ab" * 32, random_file(self.folder / "a", 10))
         self.wait_for(lambda: (self.folder / "config/godwit/key").exists(), "no key was made")
         sender.send_signal(signal.SIGINT)

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 
-from harness import GODWIT, MARKED, PATIENCE, Case, Server
+from harness import GODWIT, PROBED, PATIENCE, Case, Server
 
 
 class Perf(Case):
@@ -31,7 +31,7 @@ class Perf(Case):
     def test_a_run_has_one_result_with_all_its_figures(self):
         result, code, server = self.run_perf("-t", "1", "-i", "0.25")
         self.assertEqual(code, 0)
-        self.assertEqual((result["schema"], result["schema_version"]), ("godwit-perf", 1))
+        self.assertEqual((result["schema"], result["schema_version"]), ("godwit-perf", 2))
         self.assertIn(result["backend"], ["sendto", "mmsg", "gso"])
         self.assertEqual(result["congestion"], "bbr")
         self.assertIn("type", result["build"])
@@ -49,7 +49,7 @@ class Perf(Case):
                 self.assertEqual(code, 0)
                 self.assertEqual([entry["direction"] for entry in result["results"]], directions)
                 for entry in result["results"]:
-                    # What a side sends in receipts of the other direction counts as its packets too.
+                    # What a side sends in acks of the other direction counts as its packets too.
                     self.check_entry(entry, 500 if len(directions) == 2 else 1000)
 
     def test_a_number_of_bytes_is_kept_exactly(self):
@@ -181,10 +181,10 @@ class Perf(Case):
         time.sleep(2)
         self.assertLess(switches() - before, 10)
 
-    def test_marks_are_live_in_the_marked_program_only(self):
-        if not MARKED:
-            self.skipTest("no marked program")
-        for program, live in ((GODWIT, False), (MARKED, True)):
+    def test_probes_are_live_in_the_probed_program_only(self):
+        if not PROBED:
+            self.skipTest("no probed program")
+        for program, live in ((GODWIT, False), (PROBED, True)):
             server = subprocess.Popen([program, "perf", "server", "--once", "--cost", "--bind", "127.0.0.1:0"],
                                       stdout=subprocess.PIPE, text=True, env=self.environment)
             self.addCleanup(server.stdout.close)
@@ -196,8 +196,8 @@ class Perf(Case):
             server.wait(PATIENCE)
             report = json.loads(result.stdout)
             for side in ("client", "server"):
-                marks = (report[side]["cost"] or {"marks": 0})["marks"]
-                self.assertEqual(marks > 0, live, (program, side, marks))
+                probes = (report[side]["cost"] or {"probes": 0})["probes"]
+                self.assertEqual(probes > 0, live, (program, side, probes))
             if live:
                 steps = {step["step"] for step in report["client"]["cost"]["steps"]}
                 self.assertLessEqual({"seal", "send_call", "digest", "encode"}, steps)

@@ -75,24 +75,24 @@ class PipeCase(Case):
         side.address, side.key = lines
         return side
 
-    def dialler(self, listener, *options, **streams):
+    def initiator(self, listener, *options, **streams):
         return Side(self, "--to", listener.address, "--peer-key", listener.key, *options, **streams)
 
     def pair(self, *options, **streams):
         listener = self.listener(*options, "--anyone", **streams)
-        return listener, self.dialler(listener, *options, **streams)
+        return listener, self.initiator(listener, *options, **streams)
 
     def assert_all_arrives(self, up, down, *options):
-        listener, dialler = self.pair(*options)
-        readers = [listener.read_all(), dialler.read_all()]
-        dialler.write(up)
+        listener, initiator = self.pair(*options)
+        readers = [listener.read_all(), initiator.read_all()]
+        initiator.write(up)
         listener.write(down)
-        self.assertEqual((dialler.finish(), listener.finish()), (0, 0), dialler.errors + listener.errors)
+        self.assertEqual((initiator.finish(), listener.finish()), (0, 0), initiator.errors + listener.errors)
         for reader in readers:
             reader.join(PATIENCE)
         self.assertEqual(hashlib.sha256(listener.output).digest(), hashlib.sha256(up).digest())
-        self.assertEqual(hashlib.sha256(dialler.output).digest(), hashlib.sha256(down).digest())
-        self.assertEqual(dialler.errors, "", "nothing is said when nothing has gone wrong")
+        self.assertEqual(hashlib.sha256(initiator.output).digest(), hashlib.sha256(down).digest())
+        self.assertEqual(initiator.errors, "", "nothing is said when nothing has gone wrong")
 
 
 class Pipe(PipeCase):
@@ -108,32 +108,32 @@ class Pipe(PipeCase):
         self.assert_all_arrives(b"x", b"")
 
     def test_one_side_ends_its_input_and_still_gets_the_answer(self):
-        listener, dialler = self.pair()
-        dialler.write(b"question")
+        listener, initiator = self.pair()
+        initiator.write(b"question")
         self.assertEqual(listener.process.stdout.read(), b"question", "the end of the input has arrived")
-        self.assertIsNone(dialler.process.poll())
+        self.assertIsNone(initiator.process.poll())
         answer = os.urandom(2_000_000)
-        reader = dialler.read_all()
+        reader = initiator.read_all()
         listener.write(answer)
-        self.assertEqual((dialler.finish(), listener.finish()), (0, 0), dialler.errors + listener.errors)
+        self.assertEqual((initiator.finish(), listener.finish()), (0, 0), initiator.errors + listener.errors)
         reader.join(PATIENCE)
-        self.assertEqual(dialler.output, answer)
+        self.assertEqual(initiator.output, answer)
 
     def test_what_is_written_arrives_without_waiting_for_more(self):
-        listener, dialler = self.pair()
+        listener, initiator = self.pair()
         for text in (b"first\n", b"second\n"):
-            dialler.write(text, close=False).join()
+            initiator.write(text, close=False).join()
             self.assertEqual(os.read(listener.process.stdout.fileno(), 100), text)
             listener.write(text.upper(), close=False).join()
-            self.assertEqual(os.read(dialler.process.stdout.fileno(), 100), text.upper())
+            self.assertEqual(os.read(initiator.process.stdout.fileno(), 100), text.upper())
 
     def test_files_are_read_and_written(self):
         source = self.folder / "source"
         source.write_bytes(os.urandom(3_000_000))
         with open(source, "rb") as data, open(os.devnull, "rb") as nothing, open(self.folder / "copy", "wb") as copy:
             listener = self.listener("--anyone", stdin=nothing, stdout=copy)
-            dialler = self.dialler(listener, "--json-file", "report.json", stdin=data)
-            self.assertEqual((dialler.finish(), listener.finish()), (0, 0), dialler.errors + listener.errors)
+            initiator = self.initiator(listener, "--json-file", "report.json", stdin=data)
+            self.assertEqual((initiator.finish(), listener.finish()), (0, 0), initiator.errors + listener.errors)
         self.assertEqual((self.folder / "copy").read_bytes(), source.read_bytes())
         report = json.loads((self.folder / "report.json").read_text())
         self.assertEqual((report["schema"], report["complete"], report["sent_bytes"], report["received_bytes"]),
@@ -144,32 +144,32 @@ class Pipe(PipeCase):
         with ours, theirs:
             listener = self.listener("--anyone", stdin=theirs, stdout=theirs)
             theirs.close()
-            dialler = self.dialler(listener)
-            dialler.write(b"to the socket")
+            initiator = self.initiator(listener)
+            initiator.write(b"to the socket")
             self.assertEqual(ours.recv(100), b"to the socket")
             self.assertEqual(ours.recv(100), b"", "its end")
             ours.sendall(b"back")
             ours.shutdown(socket.SHUT_WR)
-            self.assertEqual(dialler.process.stdout.read(), b"back")
-            self.assertEqual((dialler.finish(), listener.finish()), (0, 0), dialler.errors + listener.errors)
+            self.assertEqual(initiator.process.stdout.read(), b"back")
+            self.assertEqual((initiator.finish(), listener.finish()), (0, 0), initiator.errors + listener.errors)
 
     def test_a_reader_that_does_not_read_holds_the_writer_up_in_flat_memory(self):
         data = os.urandom(1 << 20) * 160
-        listener, dialler = self.pair()
-        reader = dialler.read_all()
-        dialler.write(data)
-        taken = self.wait_for(lambda: self.stands_still(dialler), "the writer is not held up")
+        listener, initiator = self.pair()
+        reader = initiator.read_all()
+        initiator.write(data)
+        taken = self.wait_for(lambda: self.stands_still(initiator), "the writer is not held up")
         # What may wait: a window on either side, and what the pipes of the system hold.
         self.assertLess(taken, 3 * WINDOW)
         self.assertGreater(taken, WINDOW)
         if not SANITIZED:
-            for side in (listener, dialler):
+            for side in (listener, initiator):
                 self.assertLess(side.resident_peak(), 150 << 20)
         digest = hashlib.sha256()
         while chunk := listener.process.stdout.read(1 << 20):
             digest.update(chunk)
         listener.process.stdin.close()
-        self.assertEqual((dialler.finish(), listener.finish()), (0, 0), dialler.errors + listener.errors)
+        self.assertEqual((initiator.finish(), listener.finish()), (0, 0), initiator.errors + listener.errors)
         reader.join(PATIENCE)
         self.assertEqual(digest.digest(), hashlib.sha256(data).digest())
 
@@ -185,69 +185,69 @@ class Pipe(PipeCase):
 
 class PipeEnds(PipeCase):
     def test_a_reader_that_has_gone_ends_both_sides(self):
-        listener, dialler = self.pair()
-        dialler.write(os.urandom(50_000_000))
+        listener, initiator = self.pair()
+        initiator.write(os.urandom(50_000_000))
         os.read(listener.process.stdout.fileno(), 10)
         listener.process.stdout.close()
-        self.assertEqual((listener.finish(), dialler.finish()), (4, 1))
+        self.assertEqual((listener.finish(), initiator.finish()), (4, 1))
         self.assertNotIn("error", listener.errors)
-        self.assertIn("nobody reads any more", dialler.errors)
+        self.assertIn("nobody reads any more", initiator.errors)
 
     def test_a_reader_that_leaves_while_nothing_moves_is_noticed(self):
-        listener, dialler = self.pair()
-        dialler.write(b"x", close=False)
+        listener, initiator = self.pair()
+        initiator.write(b"x", close=False)
         os.read(listener.process.stdout.fileno(), 10)
         listener.process.stdout.close()
-        self.assertEqual((listener.finish(), dialler.finish()), (4, 1))
+        self.assertEqual((listener.finish(), initiator.finish()), (4, 1))
 
     def test_a_full_disk_is_said(self):
         with open("/dev/full", "wb") as full:
             listener = self.listener("--anyone", stdout=full)
-            dialler = self.dialler(listener)
-            dialler.write(b"x" * 1000)
-            self.assertEqual((listener.finish(), dialler.finish()), (4, 1))
+            initiator = self.initiator(listener)
+            initiator.write(b"x" * 1000)
+            self.assertEqual((listener.finish(), initiator.finish()), (4, 1))
         self.assertIn("cannot write to standard output", listener.errors)
 
     def test_an_interrupt_is_told_to_the_other_side(self):
-        listener, dialler = self.pair()
-        dialler.write(b"x", close=False)
+        listener, initiator = self.pair()
+        initiator.write(b"x", close=False)
         os.read(listener.process.stdout.fileno(), 10)
-        dialler.process.send_signal(signal.SIGINT)
-        self.assertEqual((dialler.finish(), listener.finish()), (130, 1))
+        initiator.process.send_signal(signal.SIGINT)
+        self.assertEqual((initiator.finish(), listener.finish()), (130, 1))
         self.assertIn("interrupted", listener.errors)
 
     def test_a_dead_peer_is_found(self):
-        listener, dialler = self.pair("--idle-timeout", "1s")
-        dialler.write(b"x", close=False)
+        listener, initiator = self.pair("--idle-timeout", "1s")
+        initiator.write(b"x", close=False)
         os.read(listener.process.stdout.fileno(), 10)
         listener.process.kill()
-        self.assertEqual(dialler.finish(), 1)
-        self.assertEqual(dialler.errors.count("error"), 1, dialler.errors)
-        self.assertIn("connection has ended", dialler.errors)
+        self.assertEqual(initiator.finish(), 1)
+        self.assertEqual(initiator.errors.count("error"), 1, initiator.errors)
+        self.assertIn("connection has ended", initiator.errors)
 
     def test_only_peers_that_are_allowed_get_in(self):
         mine = self.run_godwit("keygen", "--out", "mine.key").stdout.strip()
         self.run_godwit("keygen", "--out", "other.key")
         listener = self.listener("--allow", mine)
-        other = self.dialler(listener, "--key", "other.key")
+        other = self.initiator(listener, "--key", "other.key")
         self.assertEqual(other.finish(), 1)
         self.assertIn("not among those that may connect", other.errors)
-        dialler = self.dialler(listener, "--key", "mine.key")
-        dialler.write(b"hello")
+        initiator = self.initiator(listener, "--key", "mine.key")
+        initiator.write(b"hello")
         listener.process.stdin.close()
         self.assertEqual(listener.process.stdout.read(), b"hello")
-        self.assertEqual((dialler.finish(), listener.finish()), (0, 0))
+        self.assertEqual((initiator.finish(), listener.finish()), (0, 0))
 
     def test_a_third_one_is_told_that_the_pipe_is_taken(self):
-        listener, dialler = self.pair()
-        dialler.write(b"x", close=False)
+        listener, initiator = self.pair()
+        initiator.write(b"x", close=False)
         os.read(listener.process.stdout.fileno(), 10)
-        third = self.dialler(listener)
+        third = self.initiator(listener)
         self.assertEqual(third.finish(), 1)
         self.assertIn("this pipe has its other side", third.errors)
-        dialler.process.stdin.close()
+        initiator.process.stdin.close()
         listener.process.stdin.close()
-        self.assertEqual((dialler.finish(), listener.finish()), (0, 0))
+        self.assertEqual((initiator.finish(), listener.finish()), (0, 0))
 
     def test_nobody_there_and_no_extended_sessions_are_unreachable(self):
         listener = self.listener()

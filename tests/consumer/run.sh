@@ -57,7 +57,7 @@ if [ -x "$godwit" ]; then
   if [ -x "$prefix/libexec/godwit/transport_perf" ]; then
     "$godwit" bench level0/decode --check >/dev/null
   fi
-  if [ -x "$prefix/libexec/godwit/godwit-marked" ]; then
+  if [ -x "$prefix/libexec/godwit/godwit-probed" ]; then
     (cd "$scratch" && "$godwit" analyze --quick -t 0.05 --backend auto >/dev/null)
   fi
 fi

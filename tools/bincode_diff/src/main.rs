@@ -75,9 +75,9 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn describe(message: &SymmetricMessage, remaining: usize) -> String {
-    let mut receipts = Vec::with_capacity(message.confirm_receipt.len() * 4);
-    for receipt in &message.confirm_receipt {
-        receipts.extend_from_slice(&receipt.to_le_bytes());
+    let mut acks = Vec::with_capacity(message.confirm_receipt.len() * 4);
+    for ack in &message.confirm_receipt {
+        acks.extend_from_slice(&ack.to_le_bytes());
     }
     let payload = match &message.payload {
         Payload::AckConnection { result: Ok(ok) } => format!("ack {} {}", hex(&ok.key), address(&ok.remote_addr)),
@@ -98,7 +98,7 @@ fn describe(message: &SymmetricMessage, remaining: usize) -> String {
         Payload::Upgrade(UpgradeControl::Accept { attempt }) => format!("accept {attempt}"),
         Payload::Upgrade(UpgradeControl::Decline { attempt, reason }) => format!("decline {attempt} {reason}"),
     };
-    format!("{} {} {payload} rest {remaining}", message.packet_id, digest(&receipts))
+    format!("{} {} {payload} rest {remaining}", message.packet_id, digest(&acks))
 }
 
 /// bincode does not say where it stopped: the value's own size does, since the encoding is canonical. That the decoder

@@ -21,10 +21,10 @@ struct PerfRunPlan {
 };
 
 // Runs for bench.seconds() and fills the outcome: goodput as its value, counts, proof and evidence. Nothing when it
-// failed: the row is then not verified, with the reason as its proof.
+// failed: the case is then not verified, with the reason as its proof.
 [[nodiscard]] std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan);
 
-// The cipher of the rows that do not name one: --cipher of the suite, handed to its workers in the environment.
+// The cipher of the cases that do not name one: --cipher of the suite, handed to its workers in the environment.
 void choose_cipher(CipherKind kind);
 [[nodiscard]] CipherKind chosen_cipher();
 
@@ -37,8 +37,8 @@ void choose_cipher(CipherKind kind);
 // Runs the raw path likewise; nothing when it failed.
 [[nodiscard]] std::optional<RawResult> run_raw(Bench& bench, RawConfig config);
 
-// A row that forms godwit perf ÷ a raw path, one after the other in random order, and takes the ratio as its figure.
-[[nodiscard]] Row ratio_row(std::string name, std::string title, PerfRunPlan plan, RawConfig raw);
+// A case that forms godwit perf ÷ a raw path, one after the other in random order, and takes the ratio as its figure.
+[[nodiscard]] Case ratio_case(std::string name, std::string title, PerfRunPlan plan, RawConfig raw);
 
 // Two network namespaces joined by a veth pair, made by and for this process tree: receiver behind `receiver`. `cut`:
 // the kernel really segments every packet. Empty text, or why it cannot be had.

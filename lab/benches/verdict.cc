@@ -1,4 +1,4 @@
-#include "benches/judgement.h"
+#include "benches/verdict.h"
 
 #include <fmt/format.h>
 
@@ -23,15 +23,16 @@ double seconds_of(const measure::Stopwatch& watch) {
   return static_cast<double>(watch.elapsed().count()) * 1e-9;
 }
 
-std::vector<const Row*> undecided_rows(const RunPlan& plan, const measure::Comparison& comparison) {
-  std::vector<const Row*> rows;
-  for (const Row* row : plan.rows) {
-    const bool undecided = std::any_of(comparison.rows.begin(), comparison.rows.end(), [row](const auto& verdict) {
-      return verdict.name == row->name && verdict.verdict == Verdict::kCannotTell;
-    });
-    if (undecided) rows.push_back(row);
+std::vector<const Case*> undecided_cases(const RunPlan& plan, const measure::Comparison& comparison) {
+  std::vector<const Case*> cases;
+  for (const Case* bench_case : plan.cases) {
+    const bool undecided =
+        std::any_of(comparison.cases.begin(), comparison.cases.end(), [bench_case](const auto& verdict) {
+          return verdict.name == bench_case->name && verdict.verdict == Verdict::kCannotTell;
+        });
+    if (undecided) cases.push_back(bench_case);
   }
-  return rows;
+  return cases;
 }
 
 void append(std::vector<double>& to, const std::vector<double>& from) {
@@ -39,7 +40,7 @@ void append(std::vector<double>& to, const std::vector<double>& from) {
 }
 
 void add_pairs(RunOutcome& all, const RunOutcome& more) {
-  for (measure::ComparisonRow& pair : all.pairs) {
+  for (measure::ComparedCase& pair : all.pairs) {
     const auto found = std::find_if(more.pairs.begin(), more.pairs.end(),
                                     [&pair](const auto& other) { return other.name == pair.name; });
     if (found == more.pairs.end()) continue;
@@ -51,12 +52,12 @@ void add_pairs(RunOutcome& all, const RunOutcome& more) {
 }
 
 // The instructions of both programs for what is still undecided; what was counted meanwhile stays.
-Status add_instruction_ratios(const RunPlan& plan, const std::vector<const Row*>& rows, RunOutcome& outcome) {
-  const auto own = count_instructions_of(plan.program, rows, {.highest_level = 1, .repeat_every = plan.repeat_every});
+Status add_instruction_ratios(const RunPlan& plan, const std::vector<const Case*>& cases, RunOutcome& outcome) {
+  const auto own = count_instructions_of(plan.program, cases, {.highest_level = 1, .repeat_every = plan.repeat_every});
   if (!own) return std::unexpected(own.error());
-  const auto other = count_instructions_of(plan.against, rows, {.highest_level = 1});
+  const auto other = count_instructions_of(plan.against, cases, {.highest_level = 1});
   if (!other) return std::unexpected(other.error());
-  for (measure::ComparisonRow& pair : outcome.pairs) {
+  for (measure::ComparedCase& pair : outcome.pairs) {
     const auto mine = own->find(pair.name);
     const auto theirs = other->find(pair.name);
     if (pair.instruction_ratio || mine == own->end() || theirs == other->end()) continue;
@@ -68,42 +69,42 @@ Status add_instruction_ratios(const RunPlan& plan, const std::vector<const Row*>
 
 }  // namespace
 
-Judgement judge_programs(RunPlan plan, const JudgementOptions& options) {
+ProgramVerdict compare_programs(RunPlan plan, const VerdictOptions& options) {
   const measure::Stopwatch watch;
   const std::size_t looks = options.time_limit > 0 ? kLooks : 1;
   const measure::ComparisonOptions rules{.seed = options.seed, .looks = looks};
   plan.repetitions =
       options.first_pairs > 0
           ? options.first_pairs
-          : measure::pairs_needed(plan.rows.size(), rules.family_alpha / static_cast<double>(looks)) * 3 / 2;
+          : measure::pairs_needed(plan.cases.size(), rules.family_alpha / static_cast<double>(looks)) * 3 / 2;
   const std::size_t first_pairs = plan.repetitions;
-  Judgement judgement;
-  judgement.outcome = run_rows(plan);
-  judgement.comparison = measure::compare(judgement.outcome.pairs, rules);
+  ProgramVerdict verdict;
+  verdict.outcome = run_cases(plan);
+  verdict.comparison = measure::compare(verdict.outcome.pairs, rules);
   const double seconds_of_a_pair =
-      seconds_of(watch) / static_cast<double>(first_pairs * std::max<std::size_t>(1, plan.rows.size()));
+      seconds_of(watch) / static_cast<double>(first_pairs * std::max<std::size_t>(1, plan.cases.size()));
   for (std::size_t look = 1; look < looks; ++look) {
     RunPlan more = plan;
-    more.rows = undecided_rows(plan, judgement.comparison);
-    if (more.rows.empty()) break;
+    more.cases = undecided_cases(plan, verdict.comparison);
+    if (more.cases.empty()) break;
     const double left = options.time_limit - seconds_of(watch);
-    const double affordable = left / (seconds_of_a_pair * static_cast<double>(more.rows.size()));
+    const double affordable = left / (seconds_of_a_pair * static_cast<double>(more.cases.size()));
     if (affordable < static_cast<double>(kLeastPairs)) break;
     more.repetitions = std::min(first_pairs * kFurtherLooks[look - 1], static_cast<std::size_t>(affordable));
     more.seed = plan.seed + look;
-    add_pairs(judgement.outcome, run_rows(more));
-    judgement.comparison = measure::settle(judgement.comparison, measure::compare(judgement.outcome.pairs, rules));
+    add_pairs(verdict.outcome, run_cases(more));
+    verdict.comparison = measure::settle(verdict.comparison, measure::compare(verdict.outcome.pairs, rules));
   }
-  if (const std::vector<const Row*> rows = undecided_rows(plan, judgement.comparison);
-      options.count_instructions && !rows.empty()) {
-    const Status counted = add_instruction_ratios(plan, rows, judgement.outcome);
+  if (const std::vector<const Case*> cases = undecided_cases(plan, verdict.comparison);
+      options.count_instructions && !cases.empty()) {
+    const Status counted = add_instruction_ratios(plan, cases, verdict.outcome);
     if (!counted) {
-      judgement.notes.push_back(
-          fmt::format("{} rows stay undecided: no instructions: {}", rows.size(), counted.error().message));
+      verdict.notes.push_back(
+          fmt::format("{} cases stay undecided: no instructions: {}", cases.size(), counted.error().message));
     }
-    judgement.comparison = measure::settle(judgement.comparison, measure::compare(judgement.outcome.pairs, rules));
+    verdict.comparison = measure::settle(verdict.comparison, measure::compare(verdict.outcome.pairs, rules));
   }
-  return judgement;
+  return verdict;
 }
 
 }  // namespace godwit::bench

@@ -1,4 +1,4 @@
-#include "benches/perf_rows.h"
+#include "benches/perf_cases.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -52,7 +52,7 @@ std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan) {
   pair.close_packet_seconds = 0.2;
   auto run = cli::run_perf_pair(pair);
   if (!run) {
-    bench.outcome.verified = false;  // whatever ran before in this row; a run that fails is no skipped one
+    bench.outcome.verified = false;  // whatever ran before in this case; a run that fails is no skipped one
     bench.outcome.proof = "godwit perf: " + run.error().message;
     return std::nullopt;
   }
@@ -70,7 +70,7 @@ std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan) {
                                                  measure::number_or_zero(result, "receive_calls")) /
                                                     packets
                                               : 0},
-      {"receipt_packets_per_packet", measure::number_or_zero(result, "receipt_packets_per_delivered_packet")},
+      {"ack_packets_per_packet", measure::number_or_zero(result, "ack_packets_per_delivered_packet")},
       {"cpu_seconds_per_gigabyte",
        bytes > 0 ? (measure::number_or_zero(cpu, "sender") + measure::number_or_zero(cpu, "receiver")) / bytes * 1e9
                  : 0}};
@@ -92,7 +92,7 @@ std::optional<RawResult> run_raw(Bench& bench, RawConfig config) {
   return *result;
 }
 
-Row ratio_row(std::string name, std::string title, PerfRunPlan plan, RawConfig raw) {
+Case ratio_case(std::string name, std::string title, PerfRunPlan plan, RawConfig raw) {
   return {.name = std::move(name),
           .title = std::move(title),
           .unit = "ratio",
@@ -149,7 +149,7 @@ std::string VethPair::ensure(bool cut) {
 
 std::string VethPair::set_loss(unsigned permille) {
   clear_loss();
-  // Receive offload would make one decision for a whole merged run.
+  // Receive offload would make one decision for a whole merged batch.
   shell(fmt::format("ip netns exec {} ethtool -K gwbench1 gro off", kReceiverNamespace));
   // Numbers go to 999.
   const std::string strikes = permille == 0 ? std::string("> 999") : fmt::format("< {}", permille);

@@ -1,10 +1,10 @@
-// The peers that `listen --dial` connects to. Whoever connects to a listener proves no key on this wire; a peer that is
-// connected to does. Each is connected to at whichever of its addresses answers, again and again since it may not be
+// The peers that `listen --connect` connects to. Whoever connects to a listener proves no key on this wire; a peer that
+// is connected to does. Each is connected to at whichever of its addresses answers, again and again since it may not be
 // there yet; when it connects by itself from one of them, it is connected back to over that connection.
 #pragma once
 
-#include <optional>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -16,7 +16,7 @@
 
 namespace godwit::cli {
 
-class DialledPeers {
+class OutboundPeers {
  public:
   static constexpr Duration kInterval = 1s;  // between two attempts to connect to a peer
   // So long a peer that did not prove its key when it was connected back to is a stranger.
@@ -28,7 +28,7 @@ class DialledPeers {
   };
 
   // `endpoint` requires authenticated peers of its own connections, and outlives this object.
-  DialledPeers(Endpoint& endpoint, const std::vector<Peer>& peers);
+  OutboundPeers(Endpoint& endpoint, const std::vector<Peer>& peers);
 
   // True when nobody else is to hear of the event: it belongs to an attempt, or to a connection whose peer is connected
   // back to and says everything again. Every event of the endpoint goes through here.
@@ -40,11 +40,11 @@ class DialledPeers {
   [[nodiscard]] const PublicKey* key_of(ConnectionId connection) const;
 
  private:
-  struct Dialled {
+  struct Outbound {
     std::vector<SocketAddress> addresses;
     PublicKey key;
     Connector connector;
-    std::optional<Instant> dialled_at;       // last
+    std::optional<Instant> attempted_at;     // last
     std::optional<ConnectionId> connection;  // established, its key proved
     std::optional<SocketAddress> answer_to;  // it has connected from there: to be connected back to in the turn
     std::optional<ConnectionId> answer;      // the connection back, until it is established
@@ -53,13 +53,13 @@ class DialledPeers {
 
   [[nodiscard]] bool on_connected(Instant now, ConnectionId connection, const SocketAddress& remote);
   [[nodiscard]] bool on_closed(Instant now, ConnectionId connection);
-  [[nodiscard]] bool is_here(const Dialled& peer) const;
-  [[nodiscard]] static bool busy(const Dialled& peer) {
+  [[nodiscard]] bool is_here(const Outbound& peer) const;
+  [[nodiscard]] static bool busy(const Outbound& peer) {
     return peer.connection || peer.answer || peer.connector.connecting();
   }
 
   Endpoint& endpoint_;
-  std::vector<Dialled> peers_;
+  std::vector<Outbound> peers_;
   std::map<ConnectionId, SocketAddress> inbound_;  // from the peers' addresses
   std::set<ConnectionId> superseded_;              // of them: connected back to, and about to close
 };

@@ -18,20 +18,20 @@ constexpr double kStepHeight = kHeadHeight + kBarHeight + 14;
 
 }  // namespace
 
-std::string draw_ladder(const measure::Ladder& ladder) {
+std::string draw_ablation(const measure::Ablation& ablation) {
   double full_scale = 1e-9;
-  for (const measure::Ladder::Step& step : ladder.steps)
+  for (const measure::Ablation::Step& step : ablation.steps)
     full_scale = std::max({full_scale, step.value.high, step.value.estimate});
   full_scale *= 1.02;
-  Svg svg(kStepHeight * static_cast<double>(ladder.steps.size()), ladder.title);
+  Svg svg(kStepHeight * static_cast<double>(ablation.steps.size()), ablation.title);
   double top = 0;
   double before = 0;
-  for (std::size_t i = 0; i < ladder.steps.size(); ++i) {
-    const measure::Ladder::Step& step = ladder.steps[i];
-    const bool last = i + 1 == ladder.steps.size();
+  for (std::size_t i = 0; i < ablation.steps.size(); ++i) {
+    const measure::Ablation::Step& step = ablation.steps[i];
+    const bool last = i + 1 == ablation.steps.size();
     const double width = step.value.estimate / full_scale * 100;
     svg.name(top + 15, (i == 0 ? "" : "+ ") + step.label, "bar-name");
-    std::string value = format_value(step.value.estimate, ladder.unit);
+    std::string value = format_value(step.value.estimate, ablation.unit);
     if (i > 0 && before != 0) value = format_change(step.value.estimate / before - 1) + "  →  " + value;
     svg.text(100, top + 15, value, "bar-value", Anchor::kEnd);
     const double y = top + kHeadHeight;
@@ -41,7 +41,8 @@ std::string draw_ladder(const measure::Ladder& ladder) {
     }
     svg.rectangle(
         0, y, width, kBarHeight, last ? "bar final" : "bar",
-        step.label + ": " + format_interval(step.value, ladder.unit) + (step.note.empty() ? "" : " · " + step.note), 2);
+        step.label + ": " + format_interval(step.value, ablation.unit) + (step.note.empty() ? "" : " · " + step.note),
+        2);
     svg.whisker_horizontal(step.value.low / full_scale * 100, step.value.high / full_scale * 100, y + kBarHeight / 2, 4,
                            "whisker");
     before = step.value.estimate;

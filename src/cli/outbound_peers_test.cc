@@ -1,4 +1,4 @@
-#include "cli/dialled_peers.h"
+#include "cli/outbound_peers.h"
 
 #include <gtest/gtest.h>
 
@@ -9,10 +9,10 @@
 namespace godwit::cli {
 namespace {
 
-// The server of the pair listens and dials; the client is the peer, at the second of its addresses.
-class DialledPeersTest : public ::testing::Test {
+// The server of the pair listens and connects; the client is the peer, at the second of its addresses.
+class OutboundPeersTest : public ::testing::Test {
  protected:
-  DialledPeersTest() : pair_(EndpointPair::chunk_config(), listening()) {
+  OutboundPeersTest() : pair_(EndpointPair::chunk_config(), listening()) {
     pair_.server.on_event = [this](Instant now, ConnectionId id, Event& event) {
       const bool heard = !peers_->on_event(now, id, event);
       if (heard && std::holds_alternative<Connected>(event)) heard_.insert(id);
@@ -25,9 +25,9 @@ class DialledPeersTest : public ::testing::Test {
     config.handshake.require_authenticated_peer = true;
     return config;
   }
-  void dial(const PublicKey& key) {
-    const std::vector<DialledPeers::Peer> peers{{.addresses = {nowhere_, pair_.client.address}, .key = key}};
-    peers_ = std::make_unique<DialledPeers>(*pair_.server.endpoint, peers);
+  void initiate(const PublicKey& key) {
+    const std::vector<OutboundPeers::Peer> peers{{.addresses = {nowhere_, pair_.client.address}, .key = key}};
+    peers_ = std::make_unique<OutboundPeers>(*pair_.server.endpoint, peers);
   }
   void connect_here() {
     const auto connection =
@@ -44,26 +44,26 @@ class DialledPeersTest : public ::testing::Test {
 
   const SocketAddress nowhere_ = *SocketAddress::parse("10.0.0.9:1000");
   EndpointPair pair_;
-  std::unique_ptr<DialledPeers> peers_;
+  std::unique_ptr<OutboundPeers> peers_;
   std::set<ConnectionId> heard_;
 };
 
-TEST_F(DialledPeersTest, EveryAddressOfAPeerIsTried) {
-  dial(pair_.client.endpoint->public_key());
+TEST_F(OutboundPeersTest, EveryAddressOfAPeerIsTried) {
+  initiate(pair_.client.endpoint->public_key());
   ASSERT_TRUE(pair_.run_until([this] { return proven(); }, 2s));
   EXPECT_EQ(heard_.size(), 1U) << "attempts that lose are nobody else's business";
 }
 
-TEST_F(DialledPeersTest, APeerThatComesLateIsConnectedToWithinSeconds) {
-  dial(pair_.client.endpoint->public_key());
+TEST_F(OutboundPeersTest, APeerThatComesLateIsConnectedToWithinSeconds) {
+  initiate(pair_.client.endpoint->public_key());
   pair_.loss = 1;
   EXPECT_FALSE(pair_.run_until([this] { return proven(); }, 40s));
   pair_.loss = 0;
   EXPECT_TRUE(pair_.run_until([this] { return proven(); }, 20s));
 }
 
-TEST_F(DialledPeersTest, APeerThatConnectsByItselfFromAnyOfItsAddressesIsConnectedBackTo) {
-  dial(pair_.client.endpoint->public_key());
+TEST_F(OutboundPeersTest, APeerThatConnectsByItselfFromAnyOfItsAddressesIsConnectedBackTo) {
+  initiate(pair_.client.endpoint->public_key());
   for (int again = 0; again < 3; ++again) {
     heard_.clear();
     connect_here();
@@ -72,8 +72,8 @@ TEST_F(DialledPeersTest, APeerThatConnectsByItselfFromAnyOfItsAddressesIsConnect
   }
 }
 
-TEST_F(DialledPeersTest, AnotherKeyAtTheAddressProvesNothing) {
-  dial(pair_.server.endpoint->public_key());  // a key that the client does not have
+TEST_F(OutboundPeersTest, AnotherKeyAtTheAddressProvesNothing) {
+  initiate(pair_.server.endpoint->public_key());  // a key that the client does not have
   for (int again = 0; again < 4; ++again) {
     connect_here();
     EXPECT_FALSE(pair_.run_until([this] { return proven(); }, 17s));

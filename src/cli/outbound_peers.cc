@@ -1,4 +1,4 @@
-#include "cli/dialled_peers.h"
+#include "cli/outbound_peers.h"
 
 #include <algorithm>
 #include <utility>
@@ -12,12 +12,12 @@ bool among(const std::vector<SocketAddress>& addresses, const SocketAddress& add
 
 }  // namespace
 
-DialledPeers::DialledPeers(Endpoint& endpoint, const std::vector<Peer>& peers) : endpoint_(endpoint) {
+OutboundPeers::OutboundPeers(Endpoint& endpoint, const std::vector<Peer>& peers) : endpoint_(endpoint) {
   for (const Peer& peer : peers) {
     peers_.push_back({.addresses = peer.addresses,
                       .key = peer.key,
                       .connector = Connector(endpoint, peer.addresses, peer.key),
-                      .dialled_at = {},
+                      .attempted_at = {},
                       .connection = {},
                       .answer_to = {},
                       .answer = {},
@@ -25,8 +25,8 @@ DialledPeers::DialledPeers(Endpoint& endpoint, const std::vector<Peer>& peers) :
   }
 }
 
-bool DialledPeers::on_event(Instant now, ConnectionId connection, const Event& event) {
-  for (Dialled& peer : peers_) {
+bool OutboundPeers::on_event(Instant now, ConnectionId connection, const Event& event) {
+  for (Outbound& peer : peers_) {
     if (peer.connector.on_event(now, connection, event)) return true;
   }
   if (const auto* connected = std::get_if<Connected>(&event)) return on_connected(now, connection, connected->remote);
@@ -35,8 +35,8 @@ bool DialledPeers::on_event(Instant now, ConnectionId connection, const Event& e
 }
 
 // A connection from the address of a peer is not judged yet: it is connected back to, which proves its key or fails.
-bool DialledPeers::on_connected(Instant now, ConnectionId connection, const SocketAddress& remote) {
-  const auto ours = std::ranges::find_if(peers_, [connection](const Dialled& peer) {
+bool OutboundPeers::on_connected(Instant now, ConnectionId connection, const SocketAddress& remote) {
+  const auto ours = std::ranges::find_if(peers_, [connection](const Outbound& peer) {
     return peer.answer == connection || peer.connector.connection() == connection;
   });
   if (ours != peers_.end()) {
@@ -46,7 +46,7 @@ bool DialledPeers::on_connected(Instant now, ConnectionId connection, const Sock
     return false;
   }
   const auto known =
-      std::ranges::find_if(peers_, [&remote](const Dialled& peer) { return among(peer.addresses, remote); });
+      std::ranges::find_if(peers_, [&remote](const Outbound& peer) { return among(peer.addresses, remote); });
   if (known == peers_.end()) return false;
   inbound_.emplace(connection, remote);
   // It has failed to prove the key a moment ago: it is judged as what it is, a stranger.
@@ -56,9 +56,9 @@ bool DialledPeers::on_connected(Instant now, ConnectionId connection, const Sock
   return true;
 }
 
-bool DialledPeers::on_closed(Instant now, ConnectionId connection) {
+bool OutboundPeers::on_closed(Instant now, ConnectionId connection) {
   inbound_.erase(connection);
-  for (Dialled& peer : peers_) {
+  for (Outbound& peer : peers_) {
     if (peer.connection == connection) peer.connection.reset();
     if (peer.answer != connection) continue;
     peer.answer.reset();
@@ -67,38 +67,38 @@ bool DialledPeers::on_closed(Instant now, ConnectionId connection) {
   return superseded_.erase(connection) > 0;
 }
 
-void DialledPeers::on_turn(Instant now) {
-  for (Dialled& peer : peers_) {
+void OutboundPeers::on_turn(Instant now) {
+  for (Outbound& peer : peers_) {
     peer.connector.on_turn(now);
     if (const auto back = std::exchange(peer.answer_to, std::nullopt)) {
       peer.connector.stop(now);
-      peer.dialled_at = now;
+      peer.attempted_at = now;
       if (const auto connection = endpoint_.connect(now, *back, peer.key)) peer.answer = *connection;
-    } else if (!busy(peer) && !is_here(peer) && (!peer.dialled_at || now >= *peer.dialled_at + kInterval)) {
-      peer.dialled_at = now;
+    } else if (!busy(peer) && !is_here(peer) && (!peer.attempted_at || now >= *peer.attempted_at + kInterval)) {
+      peer.attempted_at = now;
       // What fails at once is tried again like what fails later.
       static_cast<void>(peer.connector.start(now));
     }
   }
 }
 
-std::optional<Instant> DialledPeers::next_timeout() const {
+std::optional<Instant> OutboundPeers::next_timeout() const {
   std::optional<Instant> next;
-  for (const Dialled& peer : peers_) {
+  for (const Outbound& peer : peers_) {
     next = earliest(next, peer.connector.next_timeout());
-    const bool now = peer.answer_to || !peer.dialled_at;
+    const bool now = peer.answer_to || !peer.attempted_at;
     if (now) next = earliest(next, Instant::min());
-    if (!now && !busy(peer) && !is_here(peer)) next = earliest(next, *peer.dialled_at + kInterval);
+    if (!now && !busy(peer) && !is_here(peer)) next = earliest(next, *peer.attempted_at + kInterval);
   }
   return next;
 }
 
-const PublicKey* DialledPeers::key_of(ConnectionId connection) const {
-  const auto found = std::ranges::find(peers_, connection, &Dialled::connection);
+const PublicKey* OutboundPeers::key_of(ConnectionId connection) const {
+  const auto found = std::ranges::find(peers_, connection, &Outbound::connection);
   return found == peers_.end() ? nullptr : &found->key;
 }
 
-bool DialledPeers::is_here(const Dialled& peer) const {
+bool OutboundPeers::is_here(const Outbound& peer) const {
   return std::ranges::any_of(inbound_, [&peer](const auto& each) { return among(peer.addresses, each.second); });
 }
 
