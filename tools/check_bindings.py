@@ -27,6 +27,7 @@ C_NAMES = {
     "Node::statistics": ("godwit_node_statistics", "godwit_node_endpoint_statistics"),
     "Node::connect": ("godwit_node_connect", "godwit_node_connect_addresses", "godwit_node_connect_ticket"),
     "Node::send": ("godwit_node_send",),
+    "Node::path": "godwit_node_path_why",
 }
 PYTHON_NAMES = {
     "Address::parse": None,
@@ -39,6 +40,7 @@ PYTHON_NAMES = {
     "Node::close": "Node.close_connection",
     "Node::connect": ("Node.connect", "Node.connect_addresses", "Node.connect_ticket"),
     "Node::descriptor": "Node.fileno",
+    "Node::path": "Node.path_why",
     "Node::public_key": "Node.__init__",
     "Node::shut_down": "Node.close",
     "Node::statistics": ("Node.statistics", "Node.endpoint_statistics"),
@@ -48,6 +50,7 @@ C_WITHOUT = {
     "SecretKey::from_bytes": "a key is 32 bytes",
     "SecretKey::bytes": "a key is 32 bytes",
     "NodeGroup": "C++ alone: shards need a thread each",
+    "Path": "C has its reason alone",
 }
 PYTHON_WITHOUT = {
     "Address": "Python has addresses as text",
@@ -55,6 +58,7 @@ PYTHON_WITHOUT = {
     "Node::send_borrowed": "bytes of Python objects are copied",
     "Node::send_pieces": "b''.join()",
     "NodeGroup": "C++ alone: shards need a thread each",
+    "Path": "Python has its reason alone",
 }
 # Members of structures of C++, by the C structure that has them; and those with other names in C, or none.
 STRUCTURES = {
@@ -77,7 +81,7 @@ def without_comments(text: str) -> str:
 
 def body_of(text: str, head: str) -> str:
     """What stands between the braces of `head`."""
-    found = re.search(head + r"[^{;]*\{", text)
+    found = re.search(head + r"[^{;]*\{", text, re.MULTILINE)
     if not found:
         return ""
     depth, at = 1, found.end()
@@ -102,7 +106,7 @@ def cpp_functions(root: pathlib.Path) -> list[str]:
         text = without_comments(header.read_text(encoding="utf-8"))
         free = text
         for kind, name in re.findall(r"^(class|struct) (\w+) \{", text, re.M):
-            body = body_of(text, rf"{kind} {name}")
+            body = body_of(text, rf"^{kind} {name}\b")
             free = free.replace(body, "")
             public = flat(body.split("private:")[0])
             if kind == "class":

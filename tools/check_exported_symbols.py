@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 # Classes and functions of include/godwit that have symbols.
-PUBLIC = ("Address", "SecretKey", "Endpoint", "Node", "NodeGroup", "close_reason_name", "format_ticket",
+PUBLIC = ("Address", "SecretKey", "Endpoint", "Node", "NodeGroup", "Path", "close_reason_name", "format_ticket",
           "parse_ticket", "resolve", "version")
 
 

@@ -367,24 +367,18 @@ godwit_status godwit_node_set_rate_limit(godwit_node* node, godwit_connection co
 godwit_status godwit_node_set_user_data(godwit_node* node, godwit_connection connection, uint64_t user_data);
 /* Those that have not ended: at most `capacity` of them are written; how many there are is returned. */
 size_t godwit_node_connections(const godwit_node* node, godwit_connection* connections, size_t capacity);
+/* Why a connection does not go directly to its peer: PathWhy of types.h, whose numbers hold here too; 0: it does. */
+typedef enum godwit_path_why {
+  GODWIT_PATH_DIRECT = 0, GODWIT_PATH_SEARCHING = 1, GODWIT_PATH_NO_OTHER_ADDRESS = 2, GODWIT_PATH_NO_CAPABILITY = 3,
+  GODWIT_PATH_OWN_PORT_CHANGES = 4, GODWIT_PATH_PEER_PORT_CHANGES = 5, GODWIT_PATH_BOTH_PORTS_CHANGE = 6,
+  GODWIT_PATH_UNASKED_ANSWERED = 7, GODWIT_PATH_NO_ANSWER = 8
+} godwit_path_why;
 /* Of a connection that has not ended; 64 bytes hold any address. */
 godwit_status godwit_node_remote_address(const godwit_node* node, godwit_connection connection, char* text,
                                          size_t capacity);
 void godwit_node_liveness(const godwit_node* node, godwit_connection connection, godwit_liveness* liveness);
 godwit_status godwit_node_statistics(const godwit_node* node, godwit_connection connection,
                                      godwit_statistics* statistics);
-/* Why the connection does not go directly to its peer: PathWhy of types.h, whose numbers hold here too; 0: it does. */
-typedef enum godwit_path_why {
-  GODWIT_PATH_DIRECT = 0,
-  GODWIT_PATH_SEARCHING = 1,
-  GODWIT_PATH_NO_OTHER_ADDRESS = 2,
-  GODWIT_PATH_NO_CAPABILITY = 3,
-  GODWIT_PATH_OWN_PORT_CHANGES = 4,
-  GODWIT_PATH_PEER_PORT_CHANGES = 5,
-  GODWIT_PATH_BOTH_PORTS_CHANGE = 6,
-  GODWIT_PATH_UNASKED_ANSWERED = 7,
-  GODWIT_PATH_NO_ANSWER = 8
-} godwit_path_why;
 godwit_status godwit_node_path_why(const godwit_node* node, godwit_connection connection, godwit_path_why* why);
 void godwit_node_endpoint_statistics(const godwit_node* node, godwit_endpoint_statistics* statistics);
 /* All counters as text for Prometheus, as Node::metrics() (node.h) has it. It belongs to the node and lives until the

@@ -339,7 +339,9 @@ enum class PathWhy : std::uint8_t {
 class Path {
  public:
   Path() = default;
+  // Of a connection with this reason.
   explicit Path(PathWhy reason) : why_(reason) {}
+  // Why the connection does not go directly to its peer, or kDirect.
   [[nodiscard]] PathWhy why() const { return why_; }
   // One line for a person.
   [[nodiscard]] std::string text() const;

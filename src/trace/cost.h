@@ -51,9 +51,9 @@ class CostSink {
 
 // The argument is the number of the step.
 #if defined(DTRACE_PROBE1)
-#define GODWIT_PROBE(step) DTRACE_PROBE1(godwit, step, static_cast<int>(::godwit::trace::CostStep::step))
+#define GODWIT_PROBE(name) DTRACE_PROBE1(godwit, step, static_cast<int>(::godwit::trace::CostStep::name))
 #else
-#define GODWIT_PROBE(step) static_cast<void>(0)
+#define GODWIT_PROBE(name) static_cast<void>(0)
 #endif
 
 #if defined(GODWIT_COST_PROBES)

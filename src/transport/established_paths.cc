@@ -45,7 +45,8 @@ bool EstablishedConnection::receive_elsewhere(Instant now, const PathAddress& fr
 std::size_t EstablishedConnection::process_control_frame(Instant now, ByteView plaintext) {
   const auto frame = wire::read_control_frame(plaintext);
   if (!frame) return 0;
-  const bool sizes = frame->kind >= wire::ControlFrame::Kind::kSizeProbe;
+  const bool sizes =
+      frame->kind == wire::ControlFrame::Kind::kSizeProbe || frame->kind == wire::ControlFrame::Kind::kSizeAnswer;
   if (sizes && !session_.has(wire::capability::kLargeDatagrams)) return 0;
   keepalive_.on_authentic(now);
   if (sizes) {

@@ -114,7 +114,7 @@ TEST(PathSearch, ASessionThatBeginsAtTheRelayMovesWithoutLosingAByte) {
   pair.tell_both();
   ASSERT_TRUE(pair.both_direct());
   ASSERT_TRUE(pair.arrived());
-  EXPECT_GT(pair.direct_datagrams, 1000U);
+  EXPECT_GT(pair.direct_datagrams, 300U);  // of up to 8900 bytes
   EXPECT_EQ(pair.one->count<Closed>() + pair.other->count<Closed>(), 0U);
   EXPECT_EQ(pair.state().moves, 1U);
   EXPECT_FALSE(pair.state().relayed);

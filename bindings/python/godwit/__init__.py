@@ -4,7 +4,7 @@
 for asyncio: connections whose messages are awaited, with back-pressure in both directions.
 """
 from godwit._errors import CloseReason, ConnectionClosed, GodwitError, Status
-from godwit._node import Event, EventKind, Liveness, Node, SecretKey, version
+from godwit._node import Event, EventKind, Liveness, Node, PathWhy, SecretKey, version
 from godwit._tickets import Rendezvous, Ticket, format_ticket, parse_ticket, resolve
 from godwit.aio import AsyncNode, Connection
 
@@ -18,6 +18,7 @@ __all__ = [
     "GodwitError",
     "Liveness",
     "Node",
+    "PathWhy",
     "Rendezvous",
     "SecretKey",
     "Status",

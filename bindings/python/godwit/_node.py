@@ -11,6 +11,20 @@ from godwit._options import NANOSECONDS, make_options
 from godwit._tickets import Ticket, parse_ticket, raw_ticket
 
 
+class PathWhy(enum.IntEnum):
+    """godwit_path_why: why a connection does not go directly to its peer."""
+
+    DIRECT = 0
+    SEARCHING = 1
+    NO_OTHER_ADDRESS = 2
+    NO_CAPABILITY = 3
+    OWN_PORT_CHANGES = 4
+    PEER_PORT_CHANGES = 5
+    BOTH_PORTS_CHANGE = 6
+    UNASKED_ANSWERED = 7
+    NO_ANSWER = 8
+
+
 class EventKind(enum.IntEnum):
     """What happened; the fields of Event that each kind sets are those that godwit_c.h names."""
 
@@ -373,6 +387,12 @@ class Node:
         raw.size = ffi.sizeof("godwit_liveness")
         lib.godwit_node_liveness(self._open(), connection, raw)
         return Liveness(raw.suspect, ffi.string(raw.problem).decode())
+
+    def path_why(self, connection: int) -> PathWhy:
+        """Why the connection does not go directly to its peer, or that it does."""
+        why = ffi.new("godwit_path_why *")
+        check(lib.godwit_node_path_why(self._open(), connection, why))
+        return PathWhy(why[0])
 
     def metrics(self) -> str:
         """Every counter as text for Prometheus (docs/observability.md)."""
