@@ -96,7 +96,7 @@ class RealCapture(Case):
             self.assertGreater(len(rows), 250)
 
     def test_a_session_of_the_deployed_form_is_decoded_completely(self):
-        for side, rows in self.record():
+        for side, rows in self.record("--extended", "off"):
             self.check(side, rows)
 
     def test_an_extended_session_is_decoded_completely_across_its_key_updates(self):
