@@ -11,8 +11,6 @@
 namespace godwit {
 namespace {
 
-// Error acks that may wait for transmission; admission limits their rate well below.
-constexpr std::size_t kMaxStatelessDatagrams = 64;
 // Addresses of authenticated peers that are remembered after their connection, the latest ones.
 constexpr std::size_t kKnownPeers = 4096;
 

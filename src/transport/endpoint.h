@@ -297,6 +297,8 @@ class Endpoint {
     std::vector<std::uint8_t> bytes;
     std::uint8_t hop_limit = 0;
   };
+  // That may wait for transmission; admission limits their rate well below.
+  static constexpr std::size_t kMaxStatelessDatagrams = 64;
   std::deque<StatelessDatagram> stateless_;
   struct KnownPaths {
     PublicKey peer;
