@@ -6,10 +6,9 @@
 Between `<!-- nat_matrix:begin -->` and `<!-- nat_matrix:end -->` stands what this program writes, from
 docs/results/nat_matrix.json. With --check it only says, by its exit code, whether the document is up to date.
 """
-import json
-import pathlib
-import re
 import sys
+
+import generated_sections
 
 DOCUMENT = "docs/connectivity.md"
 STORE = "docs/results/nat_matrix.json"
@@ -27,24 +26,5 @@ def table(cells):
     return "\n".join(lines)
 
 
-def main():
-    arguments = [argument for argument in sys.argv[1:] if argument != "--check"]
-    root = pathlib.Path(arguments[0] if arguments else ".")
-    cells = json.loads((root / STORE).read_text())["cells"]
-    document = root / DOCUMENT
-    before = document.read_text()
-    after, count = re.subn(r"(?<=<!-- nat_matrix:begin -->\n\n).*?(?=\n\n<!-- nat_matrix:end -->)", lambda _: table(cells), before,
-                           flags=re.S)
-    if count != 1:
-        print(f"{DOCUMENT}: no place for the table", file=sys.stderr)
-        return 1
-    if "--check" in sys.argv:
-        if before != after:
-            print(f"{DOCUMENT}: the table is not that of {STORE}: run tools/render_nat_matrix.py", file=sys.stderr)
-        return int(before != after)
-    document.write_text(after)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(generated_sections.main(DOCUMENT, STORE, "tools/render_nat_matrix.py", lambda stored: {"nat_matrix": table(stored["cells"])}))

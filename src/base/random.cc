@@ -7,11 +7,8 @@ namespace godwit {
 
 DeterministicRandom::DeterministicRandom(std::uint64_t seed) {
   for (auto& word : state_) {
-    seed += 0x9e3779b97f4a7c15ULL;
-    std::uint64_t mixed = seed;
-    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebULL;
-    word = mixed ^ (mixed >> 31);
+    word = splitmix64(seed);
+    seed += kSplitmixStep;
   }
 }
 

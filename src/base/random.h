@@ -9,6 +9,16 @@
 
 namespace godwit {
 
+// The value that follows `state` in splitmix64 (Steele, Lea, Flood, OOPSLA 2014), and the step from one state to the
+// next. For seeds, hashes and filling. It is a bijection: who sees a value can compute its state.
+constexpr std::uint64_t kSplitmixStep = 0x9e3779b97f4a7c15;
+[[nodiscard]] constexpr std::uint64_t splitmix64(std::uint64_t state) {
+  std::uint64_t value = state + kSplitmixStep;
+  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
+  value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
+  return value ^ (value >> 31);
+}
+
 class RandomSource {
  public:
   virtual ~RandomSource() = default;

@@ -1,6 +1,5 @@
 #include "cli/forwarder.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -61,14 +60,9 @@ void Forwarder::on_turn(Instant now) {
 }
 
 std::optional<Instant> Forwarder::next_timeout() const {
-  std::optional<Instant> next = accept_again_at_;
-  const auto answer = mux_.next_timeout();
-  if (answer && (!next || *answer < *next)) next = answer;
   if (!due_.empty()) return Instant::min();
-  for (const ChannelId channel : connecting_) {
-    const Instant deadline = forwarded_.at(channel).give_up_at;
-    if (!next || deadline < *next) next = deadline;
-  }
+  std::optional<Instant> next = earliest(accept_again_at_, mux_.next_timeout());
+  for (const ChannelId channel : connecting_) next = earliest(next, forwarded_.at(channel).give_up_at);
   return next;
 }
 

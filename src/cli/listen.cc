@@ -21,7 +21,6 @@
 #include "cli/via.h"
 #include "runtime/clock.h"
 #include "runtime/resolve.h"
-#include "transfer/credit_window.h"
 #include "transfer/file_receiver.h"
 
 namespace godwit::cli {
@@ -159,10 +158,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
     if (const auto bytes = parse_size(options_.largest_file)) limits.largest_file = *bytes;
     limits.all_bytes = parse_size(options_.all_bytes);
     limits.all_files = options_.all_files;
-    const FlowWindows windows =
-        transfer_windows(node_.backend().socket().receive_buffer_bytes(), 2, options_.network.window_bytes(), true);
-    node_.endpoint().set_flow_windows(windows);
-    limits.window = windows.stream;
+    limits.window = grant_windows(node_, options_.network, 2, true).stream;
     result.one_file = options_.to_standard_output();
     result.proven_key = [this](ConnectionId connection) { return proven_key(connection); };
     if (!options_.allow.empty() || options_.ticket.code.given()) {

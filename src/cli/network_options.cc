@@ -14,6 +14,7 @@
 #include "cli/values.h"
 #include "cli/via.h"
 #include "runtime/resolve.h"
+#include "transfer/credit_window.h"
 #include "wire/limits.h"
 
 namespace godwit::cli {
@@ -383,6 +384,13 @@ Result<KeyPair> prepare_server(const NetworkOptions& options, NodeConfig& config
 }
 
 }  // namespace
+
+FlowWindows grant_windows(Node& node, const NetworkOptions& options, std::uint32_t overlapping, bool by_hand) {
+  const FlowWindows windows = transfer_windows(node.backend().socket().receive_buffer_bytes(), overlapping,
+                                               options.window_bytes(), by_hand);
+  node.endpoint().set_flow_windows(windows);
+  return windows;
+}
 
 Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config, trace::CostSink* cost) {
   auto keys = prepare_server(options, config);

@@ -94,6 +94,9 @@ struct OpenedNode {
                                              trace::CostSink* cost = nullptr);
 [[nodiscard]] Result<OpenedNode> open_server(const NetworkOptions& options, NodeConfig config,
                                              trace::CostSink* cost = nullptr);
+// What the node grants the streams of extended sessions, after its socket's buffer and --window (transfer_windows() in
+// transfer/credit_window.h); before the first connection.
+FlowWindows grant_windows(Node& node, const NetworkOptions& options, std::uint32_t overlapping, bool by_hand);
 // With a client's key, on --bind or on a port that the system chooses, of the families that `peers` have; accepts
 // incoming connections.
 [[nodiscard]] Result<OpenedNode> open_unlisted(const NetworkOptions& options, NodeConfig config,

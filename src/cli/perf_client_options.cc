@@ -154,7 +154,7 @@ PerfClient::Options make_perf_client(const PerfClientOptions& options, const Ope
   run.progress_interval = from_seconds(std::clamp(progress, kLeastProgressSeconds, kMostProgressSeconds));
   const std::size_t buffer = opened.node->backend().socket().receive_buffer_bytes();
   run.window = options.network.window_bytes().value_or(credit_window(buffer, options.streams));
-  opened.node->endpoint().set_flow_windows(transfer_windows(buffer, 1, options.network.window_bytes(), false));
+  grant_windows(*opened.node, options.network, 1, false);
   if (run.sends) {
     run.bytes = std::make_shared<const WorkingSet>(static_cast<std::size_t>(*parse_size(options.working_set)),
                                                    opened.node->random());

@@ -58,8 +58,7 @@ class PerfServerCommand final : public LoopCommand, public PerfServer::Observer 
                  .max_time = parse_duration(options.max_time).value_or(std::chrono::hours(1)),
                  .rate_limit = options.network.rate_limit()},
                 *this, cost_sink_of(instruments)) {
-    node.endpoint().set_flow_windows(transfer_windows(node.backend().socket().receive_buffer_bytes(), 1,
-                                                      options.network.window_bytes(), false));
+    grant_windows(node, options.network, 1, false);
   }
 
   void on_event(Instant now, ConnectionId connection, Event& event) override {

@@ -1,6 +1,5 @@
 #include "cli/relay_ports.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -106,9 +105,7 @@ void RelaySockets::pass_on(Instant now, Link& link, std::size_t from) {
 
 std::optional<Instant> RelaySockets::next_timeout() const {
   std::optional<Instant> next;
-  for (const Link& link : links_) {
-    if (!next || link.used + kIdle < *next) next = link.used + kIdle;
-  }
+  for (const Link& link : links_) next = earliest(next, link.used + kIdle);
   return next;
 }
 

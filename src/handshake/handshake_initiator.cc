@@ -1,3 +1,5 @@
+// A connection attempt from start() to take_session() (handshake_initiator.h): begin_attempt() every 3 s,
+// queue_transmission() in between, receive() for each answer, one of the establish functions at the end.
 #include "handshake/handshake_initiator.h"
 
 #include <algorithm>

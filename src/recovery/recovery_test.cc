@@ -1,3 +1,5 @@
+// One sender's recovery, fed with packets, acknowledgements and time by hand: packet ids, samples, losses, probes,
+// time-outs and their undoing. Whole transfers over a path stand in recovery_scenario_test.cc.
 #include "recovery/recovery.h"
 
 #include <gmock/gmock.h>

@@ -231,9 +231,7 @@ bool Node::keeps_polling() {
 
 std::optional<Instant> Node::next_timeout() const {
   if (busy_) return now_;
-  const auto deadline = endpoint_->next_timeout();
-  if (deadline && wake_at_) return std::min(*deadline, *wake_at_);
-  return deadline ? deadline : wake_at_;
+  return earliest(endpoint_->next_timeout(), wake_at_);
 }
 
 void Node::wait(std::optional<Duration> longest_wait) {

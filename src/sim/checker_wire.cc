@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "sim/payload.h"
+#include "base/random.h"
 #include "wire/limits.h"
 
 namespace godwit::sim {
@@ -30,7 +30,7 @@ void WireChecker::on_datagram(Instant now, std::uint32_t host, ByteView datagram
 void WireChecker::check_nonce(Instant now, std::uint32_t host, ByteView datagram) {
   const std::uint64_t high = load_le<std::uint32_t>(datagram.data() + 1);
   const std::uint64_t low = load_le<std::uint64_t>(datagram.data() + 5);
-  const std::uint64_t nonce = mix(low ^ mix(high)) | 1;
+  const std::uint64_t nonce = splitmix64(low ^ splitmix64(high)) | 1;
   const std::uint64_t tag = load_le<std::uint64_t>(datagram.data() + datagram.size() - 8) ^ datagram.size();
   Slot& slot = slot_of(nonce);
   if (slot.nonce == 0) {

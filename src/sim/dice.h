@@ -7,13 +7,12 @@
 
 #include "base/random.h"
 #include "base/time.h"
-#include "sim/payload.h"
 
 namespace godwit::sim {
 
 class Dice {
  public:
-  explicit Dice(std::uint64_t seed) : random_(mix(seed ^ 0x736365)) {}
+  explicit Dice(std::uint64_t seed) : random_(splitmix64(seed ^ 0x736365)) {}
 
   bool chance(double probability) { return random_.unit() < probability; }
   // Uniform in [least, most].

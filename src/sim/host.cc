@@ -1,3 +1,5 @@
+// A simulated machine (host.h). Datagrams: on_datagram() -> read_inbox() -> Endpoint -> drain_events(). A turn():
+// timers, flush() of what is to be sent, arm() of the next wake-up.
 #include "sim/host.h"
 
 #include <algorithm>

@@ -51,7 +51,7 @@ class PatternSource final : public BodySource {
 }  // namespace
 
 std::uint64_t PayloadRule::begin_of(std::uint64_t message) const {
-  return mix(seed_ ^ mix(message)) % kPattern;
+  return splitmix64(seed_ ^ splitmix64(message)) % kPattern;
 }
 
 Body PayloadRule::body(std::uint64_t message, std::uint64_t size) const {

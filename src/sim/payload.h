@@ -35,12 +35,4 @@ class PayloadRule {
   std::uint64_t seed_;
 };
 
-// A good 64-bit mixer (the finalizer of splitmix64), for seeds and hashes of the simulator.
-[[nodiscard]] constexpr std::uint64_t mix(std::uint64_t value) {
-  value += 0x9e3779b97f4a7c15;
-  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
-  value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
-  return value ^ (value >> 31);
-}
-
 }  // namespace godwit::sim

@@ -99,8 +99,7 @@ class FragmentLayout {
 
   [[nodiscard]] std::uint32_t fragments_until_end() const {
     const std::uint64_t rest = total_ - now_.offset;
-    const std::uint64_t fragments =
-        rest / now_.bytes * now_.fragments + (rest % now_.bytes + wire::kFragmentPayload - 1) / wire::kFragmentPayload;
+    const std::uint64_t fragments = rest / now_.bytes * now_.fragments + wire::fragment_count(rest % now_.bytes);
     return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(now_.number - 1 + fragments));
   }
   // Of a fragment before the present groups.

@@ -1,3 +1,5 @@
+// Short messages and streams of one connection in the order in which they are sent (send_queue.h): send() lets them
+// in, load_front() chooses, the take functions move on, on_acknowledged() or fail() ends.
 #include "stream/send_queue.h"
 
 #include <algorithm>

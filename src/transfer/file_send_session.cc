@@ -1,3 +1,5 @@
+// The sender's side of "godwit send" (file_send_session.h). on_turn() is the order of the work: start_files() opens
+// what there is room for, settle() records what has ended, renew() goes on to a new connection before a key is used up.
 #include "transfer/file_send_session.h"
 
 #include <fmt/format.h>

@@ -60,11 +60,9 @@ std::optional<DatagramBatch> ClosingSessions::poll_transmit(Instant now, Transmi
 }
 
 std::optional<Instant> ClosingSessions::next_timeout() const {
-  std::optional<Instant> earliest;
-  for (const Closing& closing : sessions_) {
-    if (!earliest || closing.next() < *earliest) earliest = closing.next();
-  }
-  return earliest;
+  std::optional<Instant> next;
+  for (const Closing& closing : sessions_) next = earliest(next, closing.next());
+  return next;
 }
 
 }  // namespace godwit

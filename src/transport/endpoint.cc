@@ -1,3 +1,6 @@
+// What comes into an endpoint (endpoint.h): the application's calls and the datagrams, each led to the route that it
+// belongs to. What goes out stands in endpoint_transmit.cc, who gets a place in endpoint_places.cc, what moves in
+// endpoint_paths.cc. Datagrams start at receive().
 #include "transport/endpoint.h"
 
 #include <algorithm>
@@ -13,14 +16,6 @@ namespace {
 
 // Addresses of authenticated peers that are remembered after their connection, the latest ones.
 constexpr std::size_t kKnownPeers = 4096;
-
-// Another secret from one that is drawn anyway: the finaliser of SplitMix64, which does not show what it was made from.
-std::uint64_t derived_key(std::uint64_t secret) {
-  secret += 0x9e3779b97f4a7c15;
-  secret = (secret ^ secret >> 30) * 0xbf58476d1ce4e5b9;
-  secret = (secret ^ secret >> 27) * 0x94d049bb133111eb;
-  return secret ^ secret >> 31;
-}
 
 }  // namespace
 
@@ -38,13 +33,13 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
       reassembly_(config.reassembly_bytes, config.reassembly_pool),
       table_secret_(random.next_u64()),
       static_agreements_(config.handshake.kept_agreements,
-                         HashKey(derived_key(table_secret_ + 3), derived_key(~table_secret_ - 3))),
+                         HashKey(splitmix64(table_secret_ + 3), splitmix64(~table_secret_ - 3))),
       by_address_(table_secret_),
-      by_tag_(derived_key(table_secret_ + 2)),
+      by_tag_(splitmix64(table_secret_ + 2)),
       admission_(config.admission, random),
-      inbound_(HashKey(derived_key(table_secret_), derived_key(~table_secret_)),
+      inbound_(HashKey(splitmix64(table_secret_), splitmix64(~table_secret_)),
                std::min(config.max_connections / 2, config.max_connections_per_host)),
-      known_key_(derived_key(table_secret_ + 1), derived_key(~table_secret_ - 1)),
+      known_key_(splitmix64(table_secret_ + 1), splitmix64(~table_secret_ - 1)),
       known_peers_(kKnownPeers),
       former_peers_(kKnownPeers),
       budget_(config.endpoint_rate_limit.value_or(Bandwidth::unlimited())) {
@@ -70,7 +65,7 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                         .statistics = statistics_,
                         .reassembly = {.budget = &reassembly_,
                                        .delivered = &events_.delivered(),
-                                       .hash_key = derived_key(config_.controller.seed)},
+                                       .hash_key = splitmix64(config_.controller.seed)},
                         .sink = sink_,
                         .cost = cost_});
   route_context_ = std::make_unique<const RouteContext>(

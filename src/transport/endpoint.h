@@ -305,6 +305,8 @@ class Endpoint {
     PeerPaths paths;
     Instant since;
   };
+  // Null: nothing is known of the peer, or not any more.
+  [[nodiscard]] const KnownPaths* find_known(Instant now, const PublicKey& peer) const;
   std::deque<KnownPaths> known_paths_;  // oldest first
   ClosingSessions closing_;
   ResetBudget reset_budget_;

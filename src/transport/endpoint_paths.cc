@@ -13,8 +13,6 @@ namespace {
 // Peers that are looked for at a time; the paths of one that has no session after kPathMemory are forgotten.
 constexpr std::size_t kMostKnownPaths = 64;
 constexpr Duration kPathMemory = 60s;
-// Openers and other datagrams without a connection that may wait.
-constexpr std::size_t kMostDatagramsThatWait = 64;
 // The host's own translation, and a second one of its provider, are passed; the peer's is further away.
 constexpr std::uint8_t kOpenerHops = 3;
 
@@ -78,13 +76,18 @@ void Endpoint::know_paths(Instant now, const PublicKey& peer, const PeerPaths& p
 }
 
 const PeerPaths* Endpoint::known_paths(Instant now, const PublicKey& peer) const {
+  const KnownPaths* const known = find_known(now, peer);
+  return known == nullptr ? nullptr : &known->paths;
+}
+
+const Endpoint::KnownPaths* Endpoint::find_known(Instant now, const PublicKey& peer) const {
   const auto known = std::ranges::find(known_paths_, peer, &KnownPaths::peer);
-  return known == known_paths_.end() || now - known->since > kPathMemory ? nullptr : &known->paths;
+  return known == known_paths_.end() || now - known->since > kPathMemory ? nullptr : &*known;
 }
 
 void Endpoint::send_openers(const PeerPaths& paths) {
   const auto open = [this](const SocketAddress& remote, std::uint8_t hops) {
-    if (stateless_.size() >= kMostDatagramsThatWait) return;
+    if (stateless_.size() >= kMaxStatelessDatagrams) return;
     // A byte that no datagram of the protocol begins with.
     stateless_.push_back({.local = {}, .remote = remote, .bytes = {0}, .hop_limit = hops});
     ++statistics_.openers_sent;
@@ -98,8 +101,8 @@ void Endpoint::give_paths(Instant now, std::uint32_t slot) {
   Connection* const connection = routes_[slot].connection();
   const Session* session = connection == nullptr ? nullptr : connection->session();
   if (session == nullptr || session->extended() == nullptr) return;
-  const auto known = std::ranges::find(known_paths_, session->extended()->peer(), &KnownPaths::peer);
-  if (known == known_paths_.end() || now - known->since > kPathMemory) return;
+  const KnownPaths* const known = find_known(now, session->extended()->peer());
+  if (known == nullptr) return;
   connection->search_paths(now, known->paths, known->since);
   update_after_use(slot);
 }

@@ -15,10 +15,7 @@ namespace godwit {
 
 std::optional<Instant> Endpoint::next_timeout() const {
   arm_used();
-  const auto timer = timers_.next();
-  const auto closing = closing_.next_timeout();
-  if (!timer || !closing) return timer ? timer : closing;
-  return std::min(*timer, *closing);
+  return earliest(timers_.next(), closing_.next_timeout());
 }
 
 void Endpoint::handle_timeout(Instant now) {

@@ -76,14 +76,7 @@ void EstablishedConnection::write_ack_frame(Instant now, BatchWriter& batch) {
   std::array<std::uint8_t, wire::kLargestAckFrame> plaintext;
   const std::size_t size = take_ack_frame(now, plaintext);
   if (size == 0) return;
-  const std::size_t before = batch.bytes();
-  batch.append(ByteView(plaintext).first(size));
-  GODWIT_COST_PROBE(core_.context.cost, kBookkeeping);
-  ++core_.counted.ack_packets_sent;
-  if (pair_ != nullptr) {
-    pair_->on_acknowledgements(static_cast<std::uint32_t>(size + wire::kDatagramOverhead + kIpAndUdpBytes));
-  }
-  record_sent(now, batch, before, 0, trace::PacketKind::kNoOp);
+  append_acks(now, batch, ByteView(plaintext).first(size), 0);
 }
 
 }  // namespace godwit

@@ -92,9 +92,9 @@ void EstablishedConnection::set_congestion(Instant now, CongestionKind kind) {
 
 void EstablishedConnection::update_rate(Instant now) {
   Bandwidth rate = controller_->pacing_rate();
-  const double share = wire_share(datagram_bytes());
-  if (core_.rate_limit) rate = std::min(rate, core_.rate_limit->scaled(share));
-  if (core_.rate_cap) rate = std::min(rate, core_.rate_cap->scaled(share));
+  const auto on_the_wire = [this](Bandwidth payload) { return payload.scaled(wire_share(datagram_bytes())); };
+  if (core_.rate_limit) rate = std::min(rate, on_the_wire(*core_.rate_limit));
+  if (core_.rate_cap) rate = std::min(rate, on_the_wire(*core_.rate_cap));
   if (rate != pacer_.rate()) pacer_.set_rate(now, rate);
 }
 

@@ -236,6 +236,8 @@ class EstablishedConnection final : private StreamSink {
   std::uint64_t write_ping(Instant now, BatchWriter& batch);
   void write_control(Instant now, BatchWriter& batch);
   void write_acks(Instant now, BatchWriter& batch);
+  // A packet of acknowledgements alone, of either form; `id` by which a trace names it.
+  void append_acks(Instant now, BatchWriter& batch, ByteView plaintext, std::uint32_t id);
   void write_retransmissions(Instant now, BatchWriter& batch);
   void write_data(Instant now, BatchWriter& batch);
   [[nodiscard]] std::size_t write_messages(Instant now, BatchWriter& batch, std::uint64_t most, std::uint32_t& room);

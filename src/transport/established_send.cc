@@ -243,15 +243,19 @@ void EstablishedConnection::write_acks(Instant now, BatchWriter& batch) {
     if (count == 0) return;
     const std::uint32_t id = untracked_id();
     const std::size_t size = wire::encode(plaintext, id, wire::Acks(acks).first(count), wire::NoOp{});
-    const std::size_t before = batch.bytes();
-    batch.append(ByteView(plaintext).first(size));
-    GODWIT_COST_PROBE(core_.context.cost, kBookkeeping);
-    ++core_.counted.ack_packets_sent;
-    if (pair_ != nullptr) {
-      pair_->on_acknowledgements(static_cast<std::uint32_t>(size + wire::kDatagramOverhead + kIpAndUdpBytes));
-    }
-    record_sent(now, batch, before, id, trace::PacketKind::kNoOp);
+    append_acks(now, batch, ByteView(plaintext).first(size), id);
   }
+}
+
+void EstablishedConnection::append_acks(Instant now, BatchWriter& batch, ByteView plaintext, std::uint32_t id) {
+  const std::size_t before = batch.bytes();
+  batch.append(plaintext);
+  GODWIT_COST_PROBE(core_.context.cost, kBookkeeping);
+  ++core_.counted.ack_packets_sent;
+  if (pair_ != nullptr) {
+    pair_->on_acknowledgements(static_cast<std::uint32_t>(plaintext.size() + wire::kDatagramOverhead + kIpAndUdpBytes));
+  }
+  record_sent(now, batch, before, id, trace::PacketKind::kNoOp);
 }
 
 void EstablishedConnection::write_retransmissions(Instant now, BatchWriter& batch) {

@@ -416,12 +416,9 @@ std::optional<DatagramBatch> Route::poll_transmit(Instant now, TransmitBuffer& b
 
 std::optional<Instant> Route::next_timeout() const {
   std::optional<Instant> next;
-  const auto consider = [&next](std::optional<Instant> deadline) {
-    if (deadline && (!next || *deadline < *next)) next = deadline;
-  };
-  if (connection_) consider(connection_->next_timeout());
-  for (const auto& pending : pending_) consider(pending->handshake.next_timeout());
-  if (question_) consider(question_->decide_at);
+  if (connection_) next = connection_->next_timeout();
+  for (const auto& pending : pending_) next = earliest(next, pending->handshake.next_timeout());
+  if (question_) next = earliest(next, question_->decide_at);
   return next;
 }
 

@@ -6,10 +6,11 @@
 Between `<!-- NAME:begin -->` and `<!-- NAME:end -->` stands what this program writes, from docs/results/tools.json. With --check it only
 says, by its exit code, whether the document is up to date.
 """
-import json
 import pathlib
-import re
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import generated_sections
 
 DOCUMENT = "docs/tools.md"
 STORE = "docs/results/tools.json"
@@ -46,23 +47,5 @@ def sections(stored):
                  + table(stored["large_file"], "seconds", ".2f", "godwit send, times its time")}
 
 
-def main():
-    arguments = [argument for argument in sys.argv[1:] if argument != "--check"]
-    root = pathlib.Path(arguments[0] if arguments else ".")
-    document = root / DOCUMENT
-    before = after = document.read_text()
-    for name, text in sections(json.loads((root / STORE).read_text())).items():
-        after, count = re.subn(rf"(?<=<!-- {name}:begin -->\n\n).*?(?=\n\n<!-- {name}:end -->)", lambda _, text=text: text, after, flags=re.S)
-        if count != 1:
-            print(f"{DOCUMENT}: no place for {name}", file=sys.stderr)
-            return 1
-    if "--check" in sys.argv:
-        if before != after:
-            print(f"{DOCUMENT}: the tables are not those of {STORE}: run tools/comparison/render_tools.py", file=sys.stderr)
-        return int(before != after)
-    document.write_text(after)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(generated_sections.main(DOCUMENT, STORE, "tools/comparison/render_tools.py", sections))
