@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Sets up, builds and tests. With no preset named: the debug build.
-#   scripts/run_tests.sh [dev|release|plain|posix|asan|tsan|clang|libcxx]... [-- ctest options]
+#   scripts/run_tests.sh [dev|release|plain|posix|asan|asan-core|tsan|clang|clang-core|libcxx]... [-- ctest options]
 #     dev      everything, debug                     release  everything, optimised
 #     plain    without the laboratory: what a distribution would ship, and the tests that differ there
 #     posix    without what only Linux has: the back end of other systems, and the event loop over it
 #     asan     AddressSanitizer and UBSan            tsan     ThreadSanitizer: the tests of what has threads
 #     clang    clang 19: everything compiles; the tests of the core
+#     asan-core, clang-core   the same, of the core and of what has threads alone
 #     libcxx   clang 19 with libc++: the library and the tests of the core
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,9 +14,9 @@ cd "$(dirname "$0")/.."
 presets=()
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
   case "$1" in
-    dev|release|plain|posix|asan|tsan|clang|libcxx) presets+=("$1") ;;
-    -h|--help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) echo "run_tests: unknown preset $1 (known: dev release plain posix asan tsan clang libcxx)" >&2; exit 2 ;;
+    dev|release|plain|posix|asan|asan-core|tsan|clang|clang-core|libcxx) presets+=("$1") ;;
+    -h|--help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "run_tests: unknown preset $1 (known: dev release plain posix asan asan-core tsan clang clang-core libcxx)" >&2; exit 2 ;;
   esac
   shift
 done
@@ -44,6 +45,7 @@ export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}" CCACHE_NOHASHDIR=1
 mapfile -t core < <(sed -n 's/.*"name": "\([a-z]*\)", "kind": "core".*/\1/p' cmake/layers.json)
 core_tests=("${core[@]/%/_test}")
 core_tests=("${core_tests[@]/#/godwit_}")
+threads_tests=(godwit_api_test godwit_runtime_test godwit_transfer_test godwit_udp_test)
 targets=() selection=()
 select_part() {
   targets=() selection=()
@@ -55,21 +57,28 @@ select_part() {
       targets=(godwit_udp_test godwit_runtime_test)
       selection=(-R '/posix|^(Node|NodeTime|EachIdleStrategy|ConnectorTest|ForkGuard)[./]') ;;
     tsan)
-      targets=(godwit_api_test godwit_runtime_test godwit_transfer_test godwit_udp_test)
+      targets=("${threads_tests[@]}")
       selection=(-L '^threads$') ;;
     asan)
       # The programs' own tests run unsanitized, and days of virtual time with them.
       selection=(-LE '^slow$' -E '^house\.') ;;
     clang)
       selection=(-L '^core$') ;;
+    asan-core)
+      targets=("${core_tests[@]}" "${threads_tests[@]}")
+      selection=(-L '^(core|threads)$' -LE '^slow$') ;;
+    clang-core)
+      targets=(godwit_shared godwit "${core_tests[@]}")
+      selection=(-L '^core$' -LE '^slow$') ;;
     libcxx)
       targets=(godwit_shared "${core_tests[@]}" godwit_udp_test godwit_runtime_test godwit_api_test)
       selection=(-L '^(core|threads)$') ;;
   esac
 }
 
-for preset in "${presets[@]}"; do
-  select_part "$preset"
+for part in "${presets[@]}"; do
+  select_part "$part"
+  preset=${part%-core}
   echo "== $preset: configure and build"
   cmake --preset "$preset" >"/tmp/godwit-configure.$$" 2>&1 || { cat "/tmp/godwit-configure.$$"; rm -f "/tmp/godwit-configure.$$"; exit 1; }
   rm -f "/tmp/godwit-configure.$$"
