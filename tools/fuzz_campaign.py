@@ -92,15 +92,15 @@ class State:
 
 
 def new_entry():
-    return {"executions": 0, "seconds": 0, "crashes": 0, "edges": {}, "configurations": {}}
+    return {"executions": 0, "cases": 0, "seconds": 0, "crashes": 0, "edges": {}, "configurations": {}}
 
 
 def add(totals, more, sign=1):
     """Adds the numbers of `more` to `totals`; its edges replace those that are known."""
     for target, entry in more.items():
         sum_ = totals.setdefault(target, new_entry())
-        for key in ("executions", "crashes"):
-            sum_[key] += sign * entry[key]
+        for key in ("executions", "crashes", "cases"):  # a record of before has no cases
+            sum_[key] = sum_.get(key, 0) + sign * entry.get(key, 0)
         sum_["seconds"] = round(sum_["seconds"] + sign * entry["seconds"], 1)
         for configuration, share_ in entry["configurations"].items():
             part = sum_["configurations"].setdefault(configuration, {"executions": 0, "seconds": 0})
@@ -139,6 +139,7 @@ def run_target(state, target, arguments):
     log = process.stderr
     elapsed = time.monotonic() - started
     executed = number(r"stat::number_of_executed_units:\s*(\d+)", log)
+    cases = number(r"stat::number_of_cases:\s*(\d+)", log)  # of targets that compare many in an execution
     edges = number(r"cov: (\d+)", log)
     counters = number(r"\((\d+) inline 8-bit counters\)", log)
     interrupted = 72  # libFuzzer's own exit code then
@@ -147,6 +148,7 @@ def run_target(state, target, arguments):
     def change(totals):
         entry = totals.setdefault(target, new_entry())
         entry["executions"] += executed
+        entry["cases"] = entry.get("cases", 0) + cases
         entry["seconds"] = round(entry["seconds"] + elapsed, 1)
         entry["crashes"] += int(crashed)
         share = entry["configurations"].setdefault(configuration, {"executions": 0, "seconds": 0})
@@ -312,7 +314,7 @@ def report(arguments, state):
         edges = ", ".join(f"{name} {e['reached']} of {e['instrumented']} ({100 * e['reached'] / e['instrumented']:.0f} %)"
                           for name, e in sorted(entry["edges"].items()) if e["instrumented"])
         print(f"{target:12} {entry['executions']:>16,} {entry['seconds'] / 3600:>7.2f} {rate:>11,.0f}"
-              f" {entry['crashes']:>8}   {edges}")
+              f" {entry['crashes']:>8}   {edges}" + (f", {entry['cases']:,} cases" if entry.get("cases") else ""))
     executions = sum(entry["executions"] for entry in totals.values())
     print(f"{'total':12} {executions:>16,} {sum(entry['seconds'] for entry in totals.values()) / 3600:>7.2f}")
     summary = recorded.get("coverage")
