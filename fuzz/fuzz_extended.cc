@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "fuzz/extended_bytes.h"
 #include "fuzz/fixed_keys.h"
 #include "fuzz/input.h"
 #include "handshake/extended_handshake.h"
@@ -28,36 +29,6 @@
 
 namespace godwit::fuzz {
 namespace {
-
-void check_block(ByteView bytes) {
-  const wire::ExtensionSeen seen = wire::read_extension(bytes);
-  if (seen.block == wire::ExtensionBlock::kPresent) {
-    GODWIT_ASSERT(seen.message.size() + wire::kExtensionHeader == bytes.size());
-    std::array<std::uint8_t, wire::kExtensionHeader> again;
-    wire::write_extension_header(again, seen.message.size());
-    GODWIT_ASSERT(std::ranges::equal(again, bytes.first(again.size())));
-  } else {
-    GODWIT_ASSERT(seen.message.empty());
-  }
-  if (const auto parameters = wire::decode_parameters(bytes)) {
-    std::array<std::uint8_t, wire::kMaxParametersSize> memory;
-    const ByteView again = ByteView(memory).first(wire::encode_parameters(*parameters, memory));
-    GODWIT_ASSERT(wire::decode_parameters(again) == parameters);
-  }
-  if (const auto frame = wire::read_control_frame(bytes)) {
-    GODWIT_ASSERT(std::ranges::equal(wire::encode(*frame), bytes.first(wire::kControlFrameSize)));
-  }
-  if (const auto frame = wire::read_flow_frame(bytes)) {
-    GODWIT_ASSERT(std::ranges::equal(wire::encode(*frame), bytes.first(wire::kFlowFrameSize)));
-  }
-  if (!wire::is_ack_frame(bytes)) return;
-  if (const auto frame = wire::read_ack_frame(bytes)) {
-    std::array<std::uint8_t, wire::kLargestAckFrame> again;
-    const std::size_t size = wire::encode(again, *frame);
-    GODWIT_ASSERT(size == wire::ack_frame_size(frame->count));
-    GODWIT_ASSERT(std::ranges::equal(ByteView(again).first(size), bytes.first(size)));
-  }
-}
 
 IntroSeen intro_with(ByteView block) {
   IntroSeen intro{.intro = {.version = wire::kAnnouncedVersion, .key = fixed_symmetric_key(1)}, .datagram_bytes = 300};

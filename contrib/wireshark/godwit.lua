@@ -308,7 +308,8 @@ local types = { [1] = "intro", [2] = "packet" }
 local variants = { [0] = "ack connection", [1] = "short message", [2] = "stream fragment", [3] = "acknowledgements", [4] = "ping",
   [5] = "pong", [6] = "ack connection 2", [7] = "upgrade", [8] = "path challenge", [9] = "path response", [10] = "close code",
   [11] = "connection credit", [12] = "stream credit", [13] = "stream reset", [14] = "stream stop", [15] = "stream end",
-  [16] = "size probe", [17] = "size answer", [18] = "acknowledgement" }
+  [16] = "size probe", [17] = "size answer", [18] = "acknowledgement", [19] = "path note",
+  [20] = "acknowledgement with marks" }
 local upgrades = { [0] = "offer", [1] = "accept", [2] = "decline" }
 local F = {
   type = ProtoField.uint8("godwit.type", "Type", base.DEC, types),
@@ -325,6 +326,9 @@ local F = {
   acknowledgement = ProtoField.uint32("godwit.acknowledgement", "Acknowledgement"),
   largest = ProtoField.uint64("godwit.acknowledged.largest", "Highest packet number"),
   delay = ProtoField.uint32("godwit.acknowledged.delay", "Delay in microseconds"),
+  ect0 = ProtoField.uint64("godwit.acknowledged.ect0", "Packets that came with ECT(0)"),
+  ect1 = ProtoField.uint64("godwit.acknowledged.ect1", "Packets that came with ECT(1)"),
+  ce = ProtoField.uint64("godwit.acknowledged.ce", "Packets that came with a mark of congestion"),
   gap = ProtoField.uint32("godwit.acknowledged.gap", "Missing numbers"),
   range = ProtoField.uint32("godwit.acknowledged.range", "Numbers"),
   variant = ProtoField.uint32("godwit.message", "Message", base.DEC, variants),
@@ -431,8 +435,14 @@ local fields_of = {
     path(r, tree)
     if r.tvb:len() > r.at then tree:add(F.rest, r:take(r.tvb:len() - r.at)) end
   end,
-  [17] = path,
+  [17] = path, [19] = path,
 }
+fields_of[20] = function(r, tree)
+  fields_of[18](r, tree)
+  add(tree, F.ect0, r:take(8))
+  add(tree, F.ect1, r:take(8))
+  add(tree, F.ce, r:take(8))
+end
 fields_of[5] = fields_of[4]
 
 local function message(r, tree, names)

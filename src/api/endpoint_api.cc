@@ -49,8 +49,10 @@ Endpoint::Endpoint(std::unique_ptr<Implementation> implementation) : implementat
 Endpoint::~Endpoint() = default;
 
 Result<std::unique_ptr<Endpoint>> Endpoint::make(const Options& options, const SecretKey& key) {
-  const auto config = to_config(options);
+  auto config = to_config(options);
   if (!config) return std::unexpected(config.error());
+  // The marks of packets do not pass through this interface.
+  config->handshake.capabilities &= ~wire::capability::kEcn;
   auto keys = to_key_pair(key);
   if (!keys) return std::unexpected(keys.error());
   return std::unique_ptr<Endpoint>(

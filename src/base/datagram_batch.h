@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "base/ecn.h"
 
 namespace godwit {
 
@@ -21,6 +22,7 @@ struct DatagramBatch {
   MutableBytes bytes;
   std::size_t segment_size = 0;  // bytes; 0 only for an empty batch
   std::uint8_t hop_limit = 0;    // routers that it passes before it is dropped, when sent; 0: the system's
+  Ecn ecn = Ecn::kNone;          // of each of them, as it is to leave or as it has come
 
   [[nodiscard]] std::size_t segment_count() const {
     return segment_size == 0 ? 0 : (bytes.size() + segment_size - 1) / segment_size;

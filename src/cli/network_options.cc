@@ -95,6 +95,9 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
       ->check(CLI::Range(wire::kMaxDatagram, wire::kMaxLargeDatagram))
       ->type_name("BYTES")
       ->capture_default_str();
+  add("--ecn", options.ecn, "explicit congestion notification in extended sessions, where path and peer carry it")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
   add("--rate", options.rate, "most application bits per second (100M); the rate itself with --congestion fixed")
       ->check(check_rate())
       ->type_name("BITS");
@@ -176,6 +179,7 @@ NodeConfig make_node_config(const NetworkOptions& options) {
   endpoint.connection_rate_limit = options.rate_limit();
   endpoint.handshake.extended = parse_extended_policy(options.extended).value_or(ExtendedPolicy::kAuto);
   endpoint.handshake.largest_datagram = options.max_datagram;
+  if (options.ecn == "off") endpoint.handshake.capabilities &= ~wire::capability::kEcn;
   if (const auto rate = options.rate_limit()) {
     // The controller's rate counts datagrams.
     endpoint.controller.fixed_rate =
@@ -386,8 +390,8 @@ Result<KeyPair> prepare_server(const NetworkOptions& options, NodeConfig& config
 }  // namespace
 
 FlowWindows grant_windows(Node& node, const NetworkOptions& options, std::uint32_t overlapping, bool by_hand) {
-  const FlowWindows windows = transfer_windows(node.backend().socket().receive_buffer_bytes(), overlapping,
-                                               options.window_bytes(), by_hand);
+  const FlowWindows windows =
+      transfer_windows(node.backend().socket().receive_buffer_bytes(), overlapping, options.window_bytes(), by_hand);
   node.endpoint().set_flow_windows(windows);
   return windows;
 }

@@ -30,6 +30,7 @@ struct NetworkOptions {
   std::string congestion{to_string(Config{}.congestion)};
   std::string extended = "auto";
   std::uint16_t max_datagram = HandshakeConfig{}.largest_datagram;
+  std::string ecn = "on";
   std::string rate;
   std::string idle = "spin-block";
   std::string receive_buffer;

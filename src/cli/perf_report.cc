@@ -102,6 +102,7 @@ Json direction_to_json(const PerfReport& report, const PerfDirection& direction)
   entry["session"] = {{"form", sender.session},
                       {"fallback", sender.session_fallback},
                       {"key_updates", sender.connection.key_updates},
+                      {"ecn_marks", sender.connection.ecn_marks_reported},
                       {"path", way}};
   return entry;
 }

@@ -47,6 +47,8 @@ constexpr ConnectionMember kConnectionMembers[] = {
     {"size_reductions", &ConnectionStatistics::size_reductions},
     {"key_packets_sealed", &ConnectionStatistics::key_packets_sealed},
     {"key_updates", &ConnectionStatistics::key_updates},
+    {"ecn_marks_received", &ConnectionStatistics::ecn_marks_received},
+    {"ecn_marks_reported", &ConnectionStatistics::ecn_marks_reported},
 };
 
 struct RoundTripMember {

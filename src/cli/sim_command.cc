@@ -163,10 +163,10 @@ int run_seeds(const SimOptions& options) {
   }
   print_line(fmt::format(
       "{} scenarios, {} failing; {:.0f} scenarios/s, {:.0f} simulated seconds per second; {} datagrams, {} of {} "
-      "messages confirmed; link faults:{} corrupted {}, duplicated {}, reordered {}; injected faults {}",
+      "messages confirmed; link faults:{} corrupted {}, duplicated {}, reordered {}, marked {}; injected faults {}",
       result.scenarios, result.failing.size(), static_cast<double>(result.scenarios) / seconds,
       result.simulated_seconds / seconds, result.datagrams, result.confirmed, result.messages, faults, result.corrupted,
-      result.duplicated, result.reordered, result.faults));
+      result.duplicated, result.reordered, result.marked, result.faults));
   for (const std::uint64_t seed : result.failing) {
     print_line(fmt::format("godwit sim replay {}{} --trace --plot seed-{}.html", seed,
                            options.attack ? " --attack" : "", seed));

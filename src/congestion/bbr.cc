@@ -56,6 +56,7 @@ void BbrController::on_congestion_event(const CongestionEvent& event) {
   }
   if (event.spurious_loss) handle_spurious_losses();
   if (event.lost.packets > 0) handle_losses(event);
+  if (event.marked_packets > 0) handle_marks(event);
   if (event.acked_bytes > 0) {
     update_recovery(event);
     model_.update_latest_delivery_signals(sample);
@@ -130,6 +131,22 @@ void BbrController::handle_losses(const CongestionEvent& event) {
       (BbrModel::kLossThreshold * inflight_before - lost_before) / (1.0 - BbrModel::kLossThreshold);
   const double inflight_at_loss = std::max(0.0, inflight_before + lost_prefix);
   handle_inflight_too_high(event.now, static_cast<std::uint64_t>(inflight_at_loss), lost.is_app_limited);
+}
+
+// The draft leaves marks open, and the answer to shares of them that BBRv3's authors use in their data centres needs a
+// path that marks in proportion. A router with RFC 3168 marks rarely, where it would drop: one mark in a round is what
+// a share of losses above the threshold is (RFC 9002 section 7.1). It ends a probe, lowers the short-term bounds once a
+// round, and in a second round it ends Startup: the first may be the burst of somebody else.
+void BbrController::handle_marks(const CongestionEvent& event) {
+  undo_.reset();
+  model_.note_mark();
+  const bool another_round = startup_marked_round_ && *startup_marked_round_ != model_.round_count;
+  if (!startup_marked_round_) startup_marked_round_ = model_.round_count;
+  if (state_ == State::kStartup && another_round) {
+    full_bandwidth_now_ = full_bandwidth_reached_ = true;
+    model_.inflight_longterm = std::max(model_.bdp(model_.bandwidth, 1.0).value_or(0), model_.inflight_latest);
+  }
+  if (is_probe_sample_) handle_inflight_too_high(event.now, event.rate.tx_in_flight, event.rate.is_app_limited);
 }
 
 void BbrController::handle_inflight_too_high(Instant now, std::uint64_t tx_in_flight, bool is_app_limited) {

@@ -62,6 +62,7 @@ class BbrController final : public CongestionController {
   BbrSample sample_of(const CongestionEvent& event);
   void update_recovery(const CongestionEvent& event);
   void handle_losses(const CongestionEvent& event);
+  void handle_marks(const CongestionEvent& event);
   void handle_inflight_too_high(Instant now, std::uint64_t tx_in_flight, bool is_app_limited);
   void handle_spurious_losses();
   void save_state_upon_loss();
@@ -128,6 +129,7 @@ class BbrController final : public CongestionController {
   bool full_bandwidth_now_ = false;
   bool full_bandwidth_reached_ = false;
   std::uint32_t startup_loss_ranges_ = 0;
+  std::optional<std::uint64_t> startup_marked_round_;  // the first with a mark
   std::uint64_t drain_start_round_ = 0;
 
   // ProbeBW, section 2.12.

@@ -36,7 +36,7 @@ void BbrModel::update_congestion_signals(const BbrSample& sample, bool probing, 
   update_max_bandwidth(sample);
   if (!loss_round_start) return;
   if (!probing && loss_is_excessive()) adapt_lower_bounds(window);
-  is_loss_in_round = false;
+  is_loss_in_round = is_mark_in_round = false;
   lost_in_round = 0;
   acked_in_round = 0;
 }
@@ -45,6 +45,7 @@ void BbrModel::update_congestion_signals(const BbrSample& sample, bool probing, 
 // with 1 % random loss down by 1 to 2 % a round until the next probe: less than 80 % of the path at 100 Mbit/s and 50
 // ms. Losses that the probes themselves tolerate are tolerated here too.
 bool BbrModel::loss_is_excessive() const {
+  if (is_mark_in_round) return true;
   return is_loss_in_round && is_inflight_too_high(lost_in_round, lost_in_round + acked_in_round);
 }
 
@@ -119,8 +120,13 @@ void BbrModel::note_loss(std::uint64_t lost_bytes) {
   lost_in_round += lost_bytes;
 }
 
+void BbrModel::note_mark() {
+  if (!is_loss_in_round && !is_mark_in_round) loss_round_delivered = total_delivered;
+  is_mark_in_round = true;
+}
+
 void BbrModel::reset_congestion_signals() {
-  is_loss_in_round = false;
+  is_loss_in_round = is_mark_in_round = false;
   lost_in_round = 0;
   acked_in_round = 0;
   bandwidth_latest = Bandwidth{};

@@ -57,6 +57,7 @@ struct BbrModel {
 
   // Section 5.5.10.2, NoteLoss.
   void note_loss(std::uint64_t lost_bytes);
+  void note_mark();
   // Section 5.5.10.2, IsInflightTooHigh: of `tx_in_flight` bytes in flight, more were lost than noise explains.
   [[nodiscard]] bool is_inflight_too_high(std::uint64_t lost, std::uint64_t tx_in_flight) const;
 
@@ -96,6 +97,7 @@ struct BbrModel {
   // Losses.
   bool loss_round_start = false;
   bool is_loss_in_round = false;
+  bool is_mark_in_round = false;
   std::uint64_t loss_round_delivered = 0;
   std::uint64_t lost_in_round = 0;
   std::uint64_t acked_in_round = 0;

@@ -283,6 +283,45 @@ TEST(Bbr, RestoresItsBoundsAndGoesBackToProbingWhenTheLossesWereSpurious) {
   EXPECT_TRUE(path.run_to(State::kProbeBwUp, 200ms));
 }
 
+// A router that would have dropped: RFC 9002 section 7.1.
+TEST(Bbr, MarksOfTwoRoundsEndStartupAndOneEndsAProbe) {
+  BbrOnPath path({.rate = 100_mbps, .round_trip = 50ms, .queue_bdp = 4});
+  bool marked = true;
+  path.flow().set_tamper([&](CongestionEvent& event) {
+    if (!marked || event.acked_bytes == 0) return;
+    event.marked_packets = 1;
+    marked = false;
+  });
+  path.run_until(Instant{130ms});
+  ASSERT_FALSE(marked);
+  EXPECT_FALSE(path.bbr().full_bandwidth_reached());
+  marked = true;
+  path.run_until(Instant{200ms});
+  EXPECT_TRUE(path.bbr().full_bandwidth_reached());
+  EXPECT_NE(path.bbr().model().inflight_longterm, BbrModel::kUnbounded);
+  path.run_until(path.network().now() + 2s);
+  ASSERT_TRUE(path.run_to(State::kProbeBwUp));
+  path.run_until(path.network().now() + 55ms);
+  ASSERT_EQ(path.bbr().state(), State::kProbeBwUp);
+  marked = true;
+  path.run_until(path.network().now() + 5ms);
+  EXPECT_EQ(path.bbr().state(), State::kProbeBwDown);
+}
+
+TEST(Bbr, ARoundWithAMarkLowersTheShortTermBounds) {
+  BbrOnPath path({.rate = 100_mbps, .round_trip = 50ms, .queue_bdp = 4});
+  path.run_until(Instant{1s});
+  ASSERT_TRUE(path.run_to(State::kProbeBwCruise));
+  ASSERT_EQ(path.bbr().model().inflight_shortterm, BbrModel::kUnbounded);
+  bool marked = true;
+  path.flow().set_tamper([&](CongestionEvent& event) {
+    if (marked && event.acked_bytes > 0) event.marked_packets = 1;
+    marked = marked && event.acked_bytes == 0;
+  });
+  path.run_until(path.network().now() + 150ms);
+  EXPECT_NE(path.bbr().model().inflight_shortterm, BbrModel::kUnbounded);
+}
+
 TEST(Bbr, GoesBackToStartupWhenTheLossesThatEndedItWereSpurious) {
   BbrOnPath path({.rate = 100_mbps, .round_trip = 50ms, .loss = 0.2}, {.application_rate = 30_mbps});
   bool spurious = false;

@@ -88,6 +88,9 @@ struct CongestionEvent {
   bool application_limited = false;   // the sender has run out of data, not of window or pacing credit
   Instant latest_acked_sent_at{};     // of the acknowledged packet sent last; only when acked_bytes > 0
   bool spurious_loss = false;         // every loss of the latest loss episode has proved to be a late arrival
+  // Packets that a router has marked instead of dropping them (RFC 3168), as the acknowledgements of this batch tell
+  // for the first time; only when acked_bytes > 0.
+  std::uint64_t marked_packets = 0;
 };
 
 // For traces, statistics and plots. A value that a controller has no notion of stays at its default.

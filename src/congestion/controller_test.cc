@@ -150,6 +150,32 @@ TEST(EveryController, SurvivesRoundTripsWithoutSamples) {
   }
 }
 
+// RFC 9002 section 7.1: a mark is answered like a loss, once for a flight, and no late arrival takes it back.
+TEST(EveryController, AnswersMarksOfOneFlightOnceAndForGood) {
+  for (const CongestionKind kind : {CongestionKind::kCubic, CongestionKind::kNewReno, CongestionKind::kLedbat}) {
+    const auto controller = make_controller(kind, {});
+    ControllerScript script(*controller);
+    script.rounds(3);
+    script.fill_window();
+    const std::uint64_t before = script.window();
+    const Instant sent_at = script.now;
+    script.wait(script.round_trip());
+    script.mark(12'000, sent_at);
+    const std::uint64_t reduced = script.window();
+    EXPECT_LT(reduced, before * 3 / 4) << to_string(kind);
+    script.mark(12'000, sent_at);
+    EXPECT_EQ(script.window(), reduced) << to_string(kind) << ": the same flight";
+    script.prove_spurious(sent_at);
+    EXPECT_EQ(script.window(), reduced) << to_string(kind) << ": a mark is never spurious";
+    script.rounds(1);
+    script.fill_window();
+    const Instant later = script.now;
+    script.wait(script.round_trip());
+    script.mark(12'000, later);
+    EXPECT_LT(script.window(), reduced) << to_string(kind) << ": the next flight";
+  }
+}
+
 TEST(EveryController, BehavesTheSameForTheSameEvents) {
   for (const CongestionKind kind : congestion_kinds()) {
     const auto first = make_controller(kind, {.seed = 5});

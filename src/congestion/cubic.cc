@@ -49,6 +49,8 @@ void CubicController::on_congestion_event(const CongestionEvent& event) {
     reduce();
     episode_.begin(event.now);
   }
+  // A mark is a judgement of the path: no late arrival takes the reduction back.
+  if (event.marked_packets > 0) undo_.reset();
   if (!episode_.on_acknowledgement(event)) return;
   if (state_.first_slow_start && in_slow_start()) {
     state_.hystart.on_round_trip(event.rtt_sample, event.acked_packets, round_ended);

@@ -94,6 +94,8 @@ void LedbatController::on_congestion_event(const CongestionEvent& event) {
   if (standing_delay && *standing_delay > kTarget - kTarget / 8) queue_was_full_ = true;
   if (event.spurious_loss) undo();
   if (episode_.begins_with(event)) reduce(event.now);
+  // A mark is a judgement of the path: no late arrival takes the reduction back.
+  if (event.marked_packets > 0) undo_.reset();
   const bool may_adjust = episode_.on_acknowledgement(event);
   if (event.acked_bytes == 0 || advance_slowdown(event.now) || !may_adjust) return;
   const bool slow = phase_ == Phase::kSlowStart || phase_ == Phase::kSlowdownRamp;

@@ -30,6 +30,8 @@ void NewRenoController::on_congestion_event(const CongestionEvent& event) {
     reduce();
     episode_.begin(event.now);
   }
+  // A mark is a judgement of the path: no late arrival takes the reduction back.
+  if (event.marked_packets > 0) undo_.reset();
   if (!episode_.on_acknowledgement(event)) return;
   if (usage_.permits_growth(event, window_, config_.datagram_bytes, in_slow_start())) grow(event.acked_bytes);
 }

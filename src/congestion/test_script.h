@@ -80,6 +80,12 @@ class ControllerScript {
   }
   void acknowledge(std::uint64_t bytes, Instant sent_at) { controller_->on_congestion_event(event(bytes, 0, sent_at)); }
   void lose(std::uint64_t bytes, Instant sent_at) { controller_->on_congestion_event(event(0, bytes, sent_at)); }
+  // Acknowledges `acked` bytes, of which routers have marked some.
+  void mark(std::uint64_t acked, Instant sent_at) {
+    CongestionEvent marked = event(acked, 0, sent_at);
+    marked.marked_packets = 1;
+    controller_->on_congestion_event(marked);
+  }
   void prove_spurious(Instant sent_at) {
     CongestionEvent proof = event(1200, 0, sent_at);
     proof.spurious_loss = true;

@@ -15,8 +15,12 @@ bool RoundTripCounter::on_congestion_event(const CongestionEvent& event) {
 }
 
 bool LossEpisode::begins_with(const CongestionEvent& event) const {
-  if (event.lost.packets == 0) return false;
-  if (start_ && event.lost.newest_sent_at <= *start_) return false;
+  // A mark is answered like a loss, as one of the packet that was acknowledged last (RFC 9002 section 7.1, B.8).
+  const bool marked = event.marked_packets > 0;
+  if (event.lost.packets == 0 && !marked) return false;
+  const bool newer_loss = event.lost.packets > 0 && (!start_ || event.lost.newest_sent_at > *start_);
+  const bool newer_mark = marked && (!start_ || event.latest_acked_sent_at > *start_);
+  if (!newer_loss && !newer_mark) return false;
   return !open_ || acknowledges_newer(event);
 }
 

@@ -32,7 +32,7 @@ class RoundTripCounter {
 // ones).
 class LossEpisode {
  public:
-  // Whether the losses of this event ask for a reduction. Before on_acknowledgement of the same event.
+  // Whether the losses or marks of this event ask for a reduction. Before on_acknowledgement of the same event.
   [[nodiscard]] bool begins_with(const CongestionEvent& event) const;
   void begin(Instant now) {
     start_ = now;

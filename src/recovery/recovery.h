@@ -149,7 +149,9 @@ class Recovery {
   void on_duplicate_ack(std::uint32_t id);
   // The peer has received packets with these numbers, newest first, the newest awaited one of them `delay` before it
   // said so. `next_number` is that of the next packet: one from there on was never sent. Requires use_numbers().
-  void on_ranges(std::span<const NumberRange> newest_first, Duration delay, std::uint64_t next_number);
+  // Returns how many of the numbers `among` it acknowledges for the first time.
+  std::uint64_t on_ranges(std::span<const NumberRange> newest_first, Duration delay, std::uint64_t next_number,
+                          const NumberRange& among = {.first = 1, .last = 0});
   // Valid until the next call of a method that is not const.
   [[nodiscard]] const AckOutcome& finish_acks();
 

@@ -91,20 +91,26 @@ void Recovery::note_needless(const SentPacket& packet) {
 
 // --- By packet number ---
 
-void Recovery::on_ranges(std::span<const NumberRange> newest_first, Duration delay, std::uint64_t next_number) {
+std::uint64_t Recovery::on_ranges(std::span<const NumberRange> newest_first, Duration delay, std::uint64_t next_number,
+                                  const NumberRange& among) {
   if (newest_first.front().last >= next_number) {
     ++outcome_->misbehaving_acks;
-    return;
+    return 0;
   }
-  if (numbers_ == nullptr) return;  // all that was sent is settled
+  if (numbers_ == nullptr) return 0;  // all that was sent is settled
+  std::uint64_t newly = 0;
   const AckBatch before = batch_;
   if (!before.any_original) outcome_->ack_delay = delay;
   // Oldest first: fragments are acknowledged in their order.
   for (std::size_t i = newest_first.size(); i-- > 0;) {
-    numbers_->acknowledge(newest_first[i], [this](const SentNumbers::Entry& entry) { on_transmission_ack(entry); });
+    numbers_->acknowledge(newest_first[i], [&](std::uint64_t number, const SentNumbers::Entry& entry) {
+      if (number >= among.first && number <= among.last) ++newly;
+      on_transmission_ack(entry);
+    });
   }
   // Of several frames the one counts that has named the newest packet.
   if (batch_.newest_original_id != before.newest_original_id) outcome_->ack_delay = delay;
+  return newly;
 }
 
 // A packet sent more than once, declared lost or settled. Which of its transmissions has come is known.

@@ -32,7 +32,7 @@ class RecoveryByNumber : public ::testing::Test {
   }
   AckOutcome acknowledge(Instant now, std::vector<NumberRange> newest_first, Duration delay = {}) {
     recovery_.begin_acks(now);
-    recovery_.on_ranges(newest_first, delay, number_);
+    static_cast<void>(recovery_.on_ranges(newest_first, delay, number_));
     return recovery_.finish_acks();
   }
   static NumberRange only(std::uint64_t number) { return {.first = number, .last = number}; }

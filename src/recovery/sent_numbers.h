@@ -42,7 +42,7 @@ class SentNumbers {
   // No packet has this number: only who invents acknowledgements acknowledges it.
   void leave_out(std::uint64_t number) { open(number) = {.send_number = latest_send_number_}; }
 
-  // Closes the open numbers within `range` and calls visit(entry) for each, lowest first.
+  // Closes the open numbers within `range` and calls visit(number, entry) for each, lowest first.
   template <typename Visit>
   void acknowledge(const NumberRange& range, Visit&& visit) {
     const std::uint64_t end = range.last >= next_ ? next_ : range.last + 1;
@@ -54,7 +54,8 @@ class SentNumbers {
       std::uint64_t hits = word & mask;
       word &= ~mask;
       for (; hits != 0; hits &= hits - 1) {
-        visit(entry(number - bit + static_cast<std::uint64_t>(std::countr_zero(hits))));
+        const std::uint64_t hit = number - bit + static_cast<std::uint64_t>(std::countr_zero(hits));
+        visit(hit, entry(hit));
       }
       number += some;
     }

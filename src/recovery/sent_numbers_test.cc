@@ -18,7 +18,7 @@ void add(SentNumbers& numbers, std::uint64_t number, std::uint32_t id, std::uint
 // The ids of the transmissions that `range` acknowledges.
 std::vector<std::uint32_t> acknowledge(SentNumbers& numbers, NumberRange range) {
   std::vector<std::uint32_t> ids;
-  numbers.acknowledge(range, [&](const SentNumbers::Entry& entry) {
+  numbers.acknowledge(range, [&](std::uint64_t, const SentNumbers::Entry& entry) {
     for (std::uint32_t i = 0; i < entry.frames; ++i) ids.push_back(entry.first_id + i);
     if (entry.frames == 0) ids.push_back(0);
   });
@@ -58,8 +58,9 @@ TEST(SentNumbers, ALostTransmissionIsMarkedByItsPlaceInSendOrder) {
   numbers.mark_lost(before_wrap + 2, 9);
   numbers.mark_lost(before_wrap - 5, 9);  // long forgotten
   std::map<std::uint32_t, std::uint8_t> episodes;
-  numbers.acknowledge({.first = 0, .last = 99},
-                      [&](const SentNumbers::Entry& entry) { episodes[entry.first_id] = entry.loss_episode; });
+  numbers.acknowledge({.first = 0, .last = 99}, [&](std::uint64_t, const SentNumbers::Entry& entry) {
+    episodes[entry.first_id] = entry.loss_episode;
+  });
   EXPECT_EQ(episodes, (std::map<std::uint32_t, std::uint8_t>{{0, 0}, {1, 0}, {2, 9}, {3, 0}}));
 }
 

@@ -44,6 +44,8 @@ constexpr ConnectionCounter kConnection[] = {
     {"acks_repeated", &C::acks_repeated, "acknowledgements that were repeated"},
     {"acks_unknown", &C::acks_unknown, "acknowledgements of packets that were never sent"},
     {"key_updates", &C::key_updates, "renewals of the sending key in an extended session"},
+    {"ecn_marks_received", &C::ecn_marks_received, "packets that came with a router's mark of congestion"},
+    {"ecn_marks_reported", &C::ecn_marks_reported, "packets sent that the peer says came with such a mark"},
 };
 struct ConnectionState {
   Duration round_trips[4];
@@ -53,7 +55,7 @@ struct ConnectionState {
   std::uint64_t max_unreliable_bytes;
   std::uint64_t key_packets_sealed;
   Bandwidth pacing_rate;
-  std::string_view names[6];
+  std::string_view names[7];
 };
 static_assert(complete<C, ConnectionState, DropCounts>(kConnection));
 

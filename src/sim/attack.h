@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/time.h"
@@ -60,6 +61,8 @@ struct AttackSpec {
   std::uint32_t count = 1;       // datagrams; kConnections: connections
   Duration delay{};              // kDelay: for how long; kReplay: how old a datagram is at least
   bool other_interface = false;  // arrives at an address of the victim from which nothing can be sent to the peer
+  // Of the attacker's own connections: in the extended form, with these capabilities; absent: in the deployed form.
+  std::optional<std::uint64_t> capabilities = std::nullopt;
   friend bool operator==(const AttackSpec&, const AttackSpec&) = default;
 };
 

@@ -4,6 +4,9 @@
 #include <array>
 
 #include "sim/simulator.h"
+#include "wire/ack_frame.h"
+#include "wire/control_frame.h"
+#include "wire/flow_frame.h"
 #include "wire/limits.h"
 
 namespace godwit::sim {
@@ -185,9 +188,15 @@ HostilePeer& Attacker::open(Instant now, const AttackSpec& spec, std::uint32_t i
   // All of them in one prefix; a connection lives under each port.
   const auto port = static_cast<std::uint16_t>(2000 + index * 1000 + progress_[index].done);
   const SocketAddress own = SocketAddress::ipv4({192, 0, 2, 7}, port);
-  const SealedIntro& intro = cached_intro(simulator_.host(spec.victim).key_index(), next_intro_++);
   auto& peer = peers_[own];
-  if (!peer) peer = std::make_unique<HostilePeer>(own, simulator_.outside_address(spec.victim), intro);
+  if (!peer && spec.capabilities) {
+    peer = std::make_unique<HostilePeer>(now, own, simulator_.outside_address(spec.victim),
+                                         simulator_.host(spec.victim).public_key(), *spec.capabilities, next_intro_++,
+                                         random_);
+  } else if (!peer) {
+    const SealedIntro& intro = cached_intro(simulator_.host(spec.victim).key_index(), next_intro_++);
+    peer = std::make_unique<HostilePeer>(own, simulator_.outside_address(spec.victim), intro);
+  }
   send(now, spec, own, peer->intro());
   return *peer;
 }
@@ -197,7 +206,7 @@ void Attacker::on_reply(Instant now, const Packet& packet) {
   if (stopped_ || found == peers_.end()) return;
   HostilePeer& peer = *found->second;
   const bool was = peer.established();
-  const auto answer = peer.receive(ByteView(packet.bytes).first(packet.size), random_);
+  const auto answer = peer.receive(now, ByteView(packet.bytes).first(packet.size), random_);
   if (!was && peer.established()) ++connections_;
   if (!answer) return;
   ++datagrams_;
@@ -208,7 +217,9 @@ void Attacker::send_as_stranger(Instant now, const AttackSpec& spec, HostilePeer
   std::vector<std::uint8_t> datagram;
   if (spec.kind == AttackKind::kFragments) datagram = fragment(spec, peer);
   if (spec.kind == AttackKind::kAcks) datagram = acknowledgement(peer);
-  if (spec.kind == AttackKind::kMessages) datagram = message(peer);
+  if (spec.kind == AttackKind::kMessages) {
+    datagram = peer.extended() && random_.below(2) == 0 ? own_frames(peer) : message(peer);
+  }
   if (!datagram.empty()) send(now, spec, peer.address(), datagram);
 }
 
@@ -242,6 +253,46 @@ std::vector<std::uint8_t> Attacker::acknowledgement(HostilePeer& peer) {
   const auto first = static_cast<std::uint32_t>(random_.below(4) == 0 ? random_.next_u64() : random_.below(64));
   for (std::size_t i = 0; i < count; ++i) ids[i] = first + static_cast<std::uint32_t>(i);
   return peer.seal(wire::NoOp{}, wire::Acks(ids).first(count));
+}
+
+// Frames of the extended form alone, one or several in a packet, with likely and absurd numbers.
+std::vector<std::uint8_t> Attacker::own_frames(HostilePeer& peer) {
+  std::vector<std::uint8_t> plaintext;
+  const auto number = [this] {
+    return random_.below(3) == 0 ? random_.next_u64() >> random_.below(64) : random_.below(64);
+  };
+  for (std::uint64_t frames = 1 + random_.below(3); frames > 0; --frames) {
+    switch (random_.below(3)) {
+      case 0: {
+        const wire::FlowFrame frame{.kind = static_cast<wire::FlowFrame::Kind>(11 + random_.below(5)),
+                                    .packet_id = peer.next_id(),
+                                    .stream_id = static_cast<std::uint32_t>(random_.below(4)),
+                                    .value = number(),
+                                    .code = number()};
+        const auto bytes = wire::encode(frame);
+        plaintext.insert(plaintext.end(), bytes.begin(), bytes.end());
+        break;
+      }
+      case 1: {
+        constexpr std::array<std::uint32_t, 6> kKinds = {8, 9, 10, 16, 17, 19};
+        const auto bytes = wire::encode(wire::ControlFrame{
+            .kind = static_cast<wire::ControlFrame::Kind>(kKinds[random_.below(kKinds.size())]), .data = number()});
+        plaintext.insert(plaintext.end(), bytes.begin(), bytes.end());
+        break;
+      }
+      default: {
+        const std::uint64_t last = number() >> 2;
+        wire::AckFrame frame{.delay = static_cast<std::uint32_t>(number()), .count = 1, .ranges = {}};
+        frame.ranges[0] = {.first = last - std::min<std::uint64_t>(last, random_.below(8)), .last = last};
+        if (random_.below(2) == 0) frame.ecn = EcnCounts{.ect0 = number(), .ect1 = 0, .ce = number()};
+        std::array<std::uint8_t, wire::kLargestAckFrame> bytes;
+        const std::size_t size = wire::encode(bytes, frame);
+        plaintext.insert(plaintext.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
+        break;
+      }
+    }
+  }
+  return peer.seal_plaintext(plaintext);
 }
 
 std::vector<std::uint8_t> Attacker::message(HostilePeer& peer) {

@@ -55,6 +55,7 @@ class Attacker {
   [[nodiscard]] std::vector<std::uint8_t> fragment(const AttackSpec& spec, HostilePeer& peer);
   [[nodiscard]] std::vector<std::uint8_t> acknowledgement(HostilePeer& peer);
   [[nodiscard]] std::vector<std::uint8_t> message(HostilePeer& peer);
+  [[nodiscard]] std::vector<std::uint8_t> own_frames(HostilePeer& peer);
   HostilePeer& open(Instant now, const AttackSpec& spec, std::uint32_t index);
   [[nodiscard]] SocketAddress source_of(const AttackSpec& spec);
   void send(Instant now, const AttackSpec& spec, const SocketAddress& source, ByteView bytes);

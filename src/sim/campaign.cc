@@ -25,6 +25,7 @@ void add_counts(CampaignResult& sum, const Part& part) {
   sum.corrupted += part.corrupted;
   sum.duplicated += part.duplicated;
   sum.reordered += part.reordered;
+  sum.marked += part.marked;
   sum.faults += part.faults;
   sum.attack_datagrams += part.attack_datagrams;
   sum.attack_connections += part.attack_connections;

@@ -32,6 +32,7 @@ struct CampaignResult {
   std::uint64_t corrupted = 0;
   std::uint64_t duplicated = 0;
   std::uint64_t reordered = 0;
+  std::uint64_t marked = 0;  // with congestion, by queues that would have dropped
   std::uint64_t faults = 0;
   std::uint64_t attack_datagrams = 0;
   std::uint64_t attack_connections = 0;

@@ -21,6 +21,7 @@ std::string_view rule_name(Rule rule) {
     case Rule::kMemory: return "memory";
     case Rule::kAccused: return "accused";
     case Rule::kCounted: return "counted";
+    case Rule::kForm: return "form";
     case Rule::kDelay: return "delay";
     case Rule::kFootprint: return "footprint";
     case Rule::kConnect: return "connect";
@@ -56,6 +57,7 @@ std::string_view mutation_name(Mutation mutation) {
     case Mutation::kMiscountHandshakes: return "miscount-handshakes";
     case Mutation::kMiscountPackets: return "miscount-packets";
     case Mutation::kMiscountTrace: return "miscount-trace";
+    case Mutation::kFalsifyForm: return "falsify-form";
     case Mutation::kDelayMessages: return "delay-messages";
     case Mutation::kHoardMemory: return "hoard-memory";
     case Mutation::kFailConnects: return "fail-connects";

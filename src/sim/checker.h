@@ -33,6 +33,7 @@ enum class Rule : std::uint8_t {
   kMemory,         // what inbound streams hold is in proportion to what the peer has sent
   kAccused,        // no honest peer is closed as one that breaks the protocol, or for its share of memory
   kCounted,        // an endpoint's counters add up, and say what its application was told and its trace records
+  kForm,           // two hosts speak the extended form exactly if both have it, and one that requires it no other
   // With an attacker:
   kDelay,          // a message of a live session arrives within a bound derived from its path
   kFootprint,      // all that an endpoint allocates is proportional to what strangers have sent, plus constants
@@ -74,6 +75,7 @@ enum class Mutation : std::uint8_t {
   kMiscountHandshakes,
   kMiscountPackets,
   kMiscountTrace,
+  kFalsifyForm,  // a session counts as one of the other form
   kDelayMessages,
   kHoardMemory,
   kFailConnects,

@@ -124,10 +124,13 @@ void Host::on_datagram(Instant now, std::uint32_t packet) {
   Packet& arrived = simulator_.packet(packet);
   if (!endpoint_) return simulator_.release(packet);
   if (!stalled_ && spec_->receive_interval == Duration::zero()) {
-    receive(
-        now,
-        {.local = local_of(arrived), .remote = arrived.source, .bytes = arrived.view(), .segment_size = arrived.size},
-        arrived.forged ? 1 : 0, arrived.sent_at);
+    receive(now,
+            {.local = local_of(arrived),
+             .remote = arrived.source,
+             .bytes = arrived.view(),
+             .segment_size = arrived.size,
+             .ecn = arrived.ecn},
+            arrived.forged ? 1 : 0, arrived.sent_at);
     simulator_.release(packet);
     return turn(now);
   }
@@ -142,7 +145,7 @@ void Host::on_datagram(Instant now, std::uint32_t packet) {
   simulator_.schedule(now + spec_->receive_interval, EventKind::kInbox, index_);
 }
 
-// Datagrams of one peer and one size travel as one batch, as a kernel's receive offload hands them over.
+// Datagrams of one peer, one size and one mark travel as one batch, as a kernel's receive offload hands them over.
 void Host::read_inbox(Instant now) {
   inbox_scheduled_ = false;
   if (!endpoint_ || stalled_) return;
@@ -155,19 +158,21 @@ void Host::read_inbox(Instant now) {
     const Instant sent_at = first.sent_at;
     const std::size_t segment = first.size;
     const SocketAddress local = local_of(first);
+    const Ecn ecn = first.ecn;
     std::size_t forged = 0;
     arena_.clear();
     while (at < arrived.size() && endpoint_) {
       Packet& next = simulator_.packet(arrived[at]);
       if (next.source != remote || next.size > segment || arena_.size() + next.size > kMostBatchBytes) break;
-      if (local_of(next) != local) break;
+      if (local_of(next) != local || next.ecn != ecn) break;
       forged += next.forged ? 1 : 0;
       arena_.insert(arena_.end(), next.bytes.begin(), next.bytes.begin() + next.size);
       const bool last = next.size < segment;
       simulator_.release(arrived[at++]);
       if (last) break;
     }
-    receive(now, {.local = local, .remote = remote, .bytes = arena_, .segment_size = segment}, forged, sent_at);
+    receive(now, {.local = local, .remote = remote, .bytes = arena_, .segment_size = segment, .ecn = ecn}, forged,
+            sent_at);
   }
   turn(now);
 }
@@ -265,7 +270,7 @@ void Host::flush(Instant now) {
       if (fresh > 0) simulator_.on_data(local(now), index_, owner, fresh, false);
       for (std::size_t i = 0; i < batch->segment_count(); ++i) {
         const bool nowhere = batch->local.is_specified() && batch->local != address_;
-        simulator_.transmit(now, index_, batch->remote, batch->segment(i), nowhere);
+        simulator_.transmit(now, index_, batch->remote, batch->segment(i), batch->ecn, nowhere);
       }
     }
     drain_events(now);
@@ -356,6 +361,7 @@ void Host::handle(Instant now, EndpointEvent& event) {
   } else if (const auto* connected = std::get_if<Connected>(&event.event)) {
     ++statistics_.connected;
     simulator_.on_connected(now, index_, connected->remote, id);
+    simulator_.check_form(now, index_, connected->remote, connected->form);
     const auto peer = simulator_.public_host_at(connected->remote);
     if (peer) peers_[*peer] = {.connection = id, .reconnect_at = peers_[*peer].reconnect_at, .connected_at = now};
     if (leaving_) endpoint_->close(clock, id, "the scenario has ended");

@@ -13,6 +13,7 @@ std::string_view link_drop_name(LinkDrop drop) {
     case LinkDrop::kMtu: return "mtu";
     case LinkDrop::kBlackout: return "blackout";
     case LinkDrop::kPolicer: return "policer";
+    case LinkDrop::kEcn: return "ecn";
     case LinkDrop::kCount: break;
   }
   return "none";
@@ -78,6 +79,8 @@ std::optional<LinkDrop> Link::enqueue(Instant now, std::uint32_t index, Packet& 
     if (now >= start_ + blackout.from && now < start_ + blackout.until) return drop(LinkDrop::kBlackout);
   }
   if (loss_.loses_next()) return drop(LinkDrop::kLoss);
+  if (packet.ecn != Ecn::kNone && spec_->ecn == EcnRule::kDrop) return drop(LinkDrop::kEcn);
+  if (spec_->ecn == EcnRule::kClear) packet.ecn = Ecn::kNone;
   if (spec_->policer && !police(now, packet.charge)) return drop(LinkDrop::kPolicer);
   const bool bounded = !spec_->rate.is_unlimited() && !ignores_bound_;
   if (bounded && queued_bytes_ + packet.charge > spec_->queue.bytes) return drop(LinkDrop::kQueueFull);
@@ -94,14 +97,18 @@ std::optional<LinkDrop> Link::enqueue(Instant now, std::uint32_t index, Packet& 
 std::optional<Link::Departure> Link::transmit(Instant now, PacketPool& pool, std::vector<std::uint32_t>& dropped) {
   while (!queue_.empty()) {
     const std::uint32_t index = queue_.front();
-    const Packet& packet = pool[index];
+    Packet& packet = pool[index];
     queue_.pop_front();
     queued_bytes_ -= packet.charge;
     const Duration waited = now - packet.queued_at;
     if (spec_->aqm == Aqm::kCodel && codel_.drops(now, waited, queue_.empty())) {
-      drop(LinkDrop::kAqm);
-      dropped.push_back(index);
-      continue;
+      if (packet.ecn == Ecn::kNone || spec_->ecn != EcnRule::kMark) {
+        drop(LinkDrop::kAqm);
+        dropped.push_back(index);
+        continue;
+      }
+      packet.ecn = Ecn::kCe;
+      ++statistics_.marked;
     }
     delays_.add(waited);
     free_at_ = now + rate_at(now).time_for(packet.charge);

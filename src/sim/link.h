@@ -22,6 +22,13 @@
 namespace godwit::sim {
 
 enum class Aqm : std::uint8_t { kDropTail, kCodel };
+// What a link does with packets that carry explicit congestion notification (base/ecn.h).
+enum class EcnRule : std::uint8_t {
+  kPass,   // nothing: queue management drops them like others
+  kMark,   // queue management marks them where it would drop
+  kClear,  // takes every mark away
+  kDrop,   // loses them
+};
 
 // A queue's bound in bytes. As a share of rate × round trip it is resolved by Scenario::resolve().
 struct QueueSpec {
@@ -65,6 +72,7 @@ struct LinkSpec {
   Bandwidth rate = Bandwidth::unlimited();
   QueueSpec queue;
   Aqm aqm = Aqm::kDropTail;
+  EcnRule ecn = EcnRule::kPass;
   std::uint32_t mtu = 1500;  // of IP packets; longer ones vanish
   LossSpec loss;
   double reorder = 0;         // share of packets held back by ...
@@ -80,7 +88,7 @@ struct LinkSpec {
   friend bool operator==(const LinkSpec&, const LinkSpec&) = default;
 };
 
-enum class LinkDrop : std::uint8_t { kLoss, kQueueFull, kAqm, kMtu, kBlackout, kPolicer, kCount };
+enum class LinkDrop : std::uint8_t { kLoss, kQueueFull, kAqm, kMtu, kBlackout, kPolicer, kEcn, kCount };
 [[nodiscard]] std::string_view link_drop_name(LinkDrop drop);
 
 struct LinkStatistics {
@@ -90,6 +98,7 @@ struct LinkStatistics {
   std::uint64_t duplicated = 0;
   std::uint64_t corrupted = 0;
   std::uint64_t reordered = 0;
+  std::uint64_t marked = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(LinkDrop::kCount)> drops{};
 
   [[nodiscard]] std::uint64_t dropped() const {

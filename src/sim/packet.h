@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/ecn.h"
 #include "base/time.h"
 
 namespace godwit::sim {
@@ -29,6 +30,7 @@ struct Packet {
   bool inbound = false;          // on the links of the receiver's side
   bool acknowledgement = false;  // of a competitor
   bool forged = false;           // made or copied by an attacker
+  Ecn ecn = Ecn::kNone;          // as the links have left it
   bool other_interface = false;  // arrives at the receiver's second address, which leads nowhere
   std::uint16_t hop = 0;         // index into the side's list of links
   std::uint64_t sequence = 0;    // of a competitor

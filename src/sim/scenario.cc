@@ -147,6 +147,14 @@ bool Scenario::gentle() const {
   for (const NatSpec& nat : nats) {
     if (nat.expiry < 60s) return false;
   }
+  // Who demands the extended form of a peer that has none gets no connection.
+  for (const FlowSpec& flow : flows) {
+    const auto policy = [&](std::uint32_t host) { return hosts[host].config.handshake.extended; };
+    const auto refuses = [&](std::uint32_t one, std::uint32_t other) {
+      return policy(one) == ExtendedPolicy::kRequire && policy(other) == ExtendedPolicy::kOff;
+    };
+    if (refuses(flow.from, flow.to) || refuses(flow.to, flow.from)) return false;
+  }
   // An attempt beside a handshake of the same peer replaces it, and what it had queued.
   for (const FlowSpec& flow : flows) {
     const auto opposite = [&](const FlowSpec& other) { return other.from == flow.to && other.to == flow.from; };

@@ -50,6 +50,7 @@ std::string print_link(const LinkSpec& link) {
   if (!link.rate.is_unlimited())
     out += fmt::format("rate = {}\nqueue_bytes = {}\n", rate_text(link.rate), link.queue.bytes);
   if (link.aqm == Aqm::kCodel) out += "codel = true\n";
+  if (link.ecn != usual.ecn) out += fmt::format("ecn = \"{}\"\n", kEcnRules[static_cast<std::size_t>(link.ecn)]);
   if (link.mtu != usual.mtu) out += fmt::format("mtu = {}\n", link.mtu);
   if (link.loss.rate > 0) out += fmt::format("loss = {}\n", link.loss.rate);
   if (link.loss.to_bad > 0) {
@@ -160,6 +161,7 @@ std::string print_scenario(const Scenario& scenario) {
         attack_kind_name(attack.kind), attack_source_name(attack.source), attack.victim, attack.peer,
         time_text(attack.start), time_text(attack.interval), attack.count, time_text(attack.delay),
         attack.other_interface);
+    if (attack.capabilities) out += fmt::format("capabilities = {}\n", *attack.capabilities);
   }
   return out;
 }

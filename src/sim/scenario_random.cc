@@ -171,6 +171,26 @@ void mix_extended_sessions(Scenario& scenario, std::uint64_t seed) {
     host.config.handshake.extended = has ? ExtendedPolicy::kAuto : ExtendedPolicy::kOff;
     if (dice.chance(0.3)) host.config.handshake.capabilities &= dice.number(0, wire::kOwnCapabilities);
   }
+  // Sides that refuse the deployed form, more mixtures of capabilities, and paths that mark packets or mishandle marks.
+  // Drawn apart again.
+  Dice more(seed ^ 0x72657175697265);
+  const bool all_have = std::ranges::none_of(
+      scenario.hosts, [](const HostSpec& host) { return host.config.handshake.extended == ExtendedPolicy::kOff; });
+  // Beside an attacker every honest attempt to connect is to succeed.
+  const bool may_require = all_have || scenario.attacks.empty();
+  for (HostSpec& host : scenario.hosts) {
+    if (host.config.handshake.extended == ExtendedPolicy::kAuto && more.chance(0.2) && may_require)
+      host.config.handshake.extended = ExtendedPolicy::kRequire;
+    if (more.chance(0.3)) host.config.handshake.capabilities &= more.number(0, wire::kOwnCapabilities);
+  }
+  for (LinkSpec& link : scenario.links) {
+    constexpr std::array kRules = {EcnRule::kPass, EcnRule::kMark, EcnRule::kMark, EcnRule::kClear, EcnRule::kDrop};
+    link.ecn = more.one_of(kRules);
+  }
+  for (AttackSpec& attack : scenario.attacks) {
+    if (opens_connections(attack.kind) && more.chance(0.5))
+      attack.capabilities = more.number(0, wire::kOwnCapabilities);
+  }
   // Sessions of the deployed form would end at the limit.
   for (HostSpec& host : scenario.hosts) all = all && host.config.handshake.capabilities == wire::kOwnCapabilities;
   if (!all) return;

@@ -10,8 +10,10 @@ namespace godwit::sim {
 
 [[nodiscard]] Scenario random_scenario(std::uint64_t seed);
 
-// Lets about half of the hosts have extended sessions, with some of the capabilities, and keys that are updated early
-// where all have them. Drawn apart from everything else, so that a seed stands for the same paths and flows as without.
+// Lets about half of the hosts have extended sessions, some of them nothing else, each with capabilities of its own,
+// and keys that are updated early where all have them; draws the same for an attacker's own connections, and what links
+// do with marks of congestion. Drawn apart from everything else, so that a seed stands for the same paths and flows as
+// without.
 void mix_extended_sessions(Scenario& scenario, std::uint64_t seed);
 
 }  // namespace godwit::sim

@@ -201,6 +201,7 @@ void read_link(Reader& in, LinkSpec& link) {
   bool codel = link.aqm == Aqm::kCodel;
   in.read("codel", codel);
   link.aqm = codel ? Aqm::kCodel : Aqm::kDropTail;
+  if (const auto rule = in.choice("ecn", kEcnRules)) link.ecn = static_cast<EcnRule>(*rule);
   in.read("mtu", link.mtu);
   in.read_share("loss", link.loss.rate);
   in.read_share("burst_begins", link.loss.to_bad);
@@ -320,6 +321,7 @@ void read_attack(Reader& in, AttackSpec& attack) {
   in.read("count", attack.count);
   in.read("delay", attack.delay);
   in.read("other_interface", attack.other_interface);
+  in.read("capabilities", attack.capabilities);
 }
 
 Scenario read_scenario(const toml::table& table) {

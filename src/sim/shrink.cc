@@ -33,6 +33,7 @@ void reduce_link(std::vector<Reduction>& out, std::size_t i, const LinkSpec& lin
   add(!link.mtu_changes.empty(), [](LinkSpec& l) { l.mtu_changes.clear(); });
   add(link.policer.has_value(), [](LinkSpec& l) { l.policer.reset(); });
   add(link.mtu != 1500, [](LinkSpec& l) { l.mtu = 1500; });
+  add(link.ecn != EcnRule::kPass, [](LinkSpec& l) { l.ecn = EcnRule::kPass; });
   add(link.aqm != Aqm::kDropTail, [](LinkSpec& l) { l.aqm = Aqm::kDropTail; });
   add(!link.rate.is_unlimited(), [](LinkSpec& l) { l.rate = Bandwidth::unlimited(); });
   add(link.delay != Duration(10ms), [](LinkSpec& l) { l.delay = 10ms; });

@@ -157,6 +157,7 @@ SimulationResult Simulator::run() {
     result.corrupted += link->statistics().corrupted;
     result.duplicated += link->statistics().duplicated;
     result.reordered += link->statistics().reordered;
+    result.marked += link->statistics().marked;
   }
   for (const auto& nat : nats_) result.nat_drops += nat->dropped();
   result.faults = scenario_.faults.size() - pending_faults_;
@@ -183,7 +184,7 @@ void Simulator::finish() {
 
 // --- The network ---
 
-void Simulator::transmit(Instant now, std::uint32_t host, const SocketAddress& remote, ByteView datagram,
+void Simulator::transmit(Instant now, std::uint32_t host, const SocketAddress& remote, ByteView datagram, Ecn ecn,
                          bool nowhere) {
   ++datagrams_;
   std::vector<std::uint8_t> falsified;
@@ -207,6 +208,7 @@ void Simulator::transmit(Instant now, std::uint32_t host, const SocketAddress& r
   packet.competitor = 0;
   packet.inbound = false;
   packet.forged = packet.other_interface = false;
+  packet.ecn = ecn;
   packet.hop = 0;
   packet.sent_at = now;
   std::copy(datagram.begin(), datagram.end(), packet.bytes.begin());
@@ -224,6 +226,7 @@ void Simulator::forge(Instant now, std::uint32_t host, const SocketAddress& sour
   packet.receiver = host;
   packet.competitor = 0;
   packet.inbound = packet.forged = true;
+  packet.ecn = Ecn::kNone;
   packet.other_interface = other_interface;
   std::copy(datagram.begin(), datagram.end(), packet.bytes.begin());
   // Not from within the turn of a host.
@@ -238,6 +241,7 @@ void Simulator::transmit_model(Instant now, std::uint32_t competitor, bool ackno
   packet.charge = charge;
   packet.competitor = competitor + 1;
   packet.acknowledgement = acknowledgement;
+  packet.ecn = Ecn::kNone;
   packet.sequence = sequence;
   packet.hop = 0;
   packet.sent_at = now;

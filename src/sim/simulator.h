@@ -50,6 +50,7 @@ struct SimulationResult {
   std::uint64_t corrupted = 0;
   std::uint64_t duplicated = 0;
   std::uint64_t reordered = 0;
+  std::uint64_t marked = 0;  // with congestion, by queues that would have dropped
   std::uint64_t faults = 0;
   std::uint64_t nat_drops = 0;
   std::uint64_t attack_datagrams = 0;    // that the attacker sent
@@ -76,7 +77,7 @@ class Simulator {
     heap_.push(at, kind, target, packet);
   }
   // `nowhere`: out of an interface that leads to nobody.
-  void transmit(Instant now, std::uint32_t host, const SocketAddress& remote, ByteView datagram, bool nowhere);
+  void transmit(Instant now, std::uint32_t host, const SocketAddress& remote, ByteView datagram, Ecn ecn, bool nowhere);
   // An attacker's datagram: it reaches the host at once.
   void forge(Instant now, std::uint32_t host, const SocketAddress& source, ByteView datagram, bool other_interface);
   // A competitor's packet; it has no bytes.
@@ -92,6 +93,8 @@ class Simulator {
                      std::uint64_t traced_bytes);
   void on_initiated(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection);
   void on_refused_attempt(Instant now, std::uint32_t host, std::string_view why);
+  // A session of this form has begun.
+  void check_form(Instant now, std::uint32_t host, const SocketAddress& remote, SessionForm form);
   void on_connected(Instant now, std::uint32_t host, const SocketAddress& remote, ConnectionId connection);
   void on_closed(Instant now, std::uint32_t host, ConnectionId connection, CloseReason reason);
   // `host` could not open datagrams of `peer`, with which it has a session.

@@ -46,6 +46,20 @@ void Simulator::on_connected(Instant now, std::uint32_t host, const SocketAddres
   state_.on_metrics(hosts_[host]->local(now), host, connection, numbers->pacing_rate, numbers->window_bytes);
 }
 
+// Behind a NAT box there may be several hosts.
+void Simulator::check_form(Instant now, std::uint32_t host, const SocketAddress& remote, SessionForm form) {
+  const auto peer = public_host_at(remote);
+  if (!options_.check || !peer) return;
+  const auto has = [&](std::uint32_t index) {
+    return scenario_.hosts[index].config.handshake.extended != ExtendedPolicy::kOff;
+  };
+  const bool extended = (form == SessionForm::kExtended) != (options_.mutation == Mutation::kFalsifyForm);
+  if (extended == (has(host) && has(*peer))) return;
+  check_log_.report(Rule::kForm, now,
+                    fmt::format("host {} has a session of the {} form with host {}", host,
+                                extended ? "extended" : "deployed", *peer));
+}
+
 void Simulator::on_closed(Instant now, std::uint32_t host, ConnectionId connection, CloseReason reason) {
   state_.on_closed(host, connection, reason);
   if (attack_checker_) attack_checker_->on_closed(now, host, connection, reason);

@@ -78,6 +78,44 @@ TEST(Simulator, UsesJumboFramesAndSurvivesTheirEnd) {
   EXPECT_LT(hole, small * 11 / 10);
 }
 
+// A queue that marks instead of dropping slows its sender down without a loss, as one that drops does with losses; a
+// link that takes the marks away, or loses what carries them, is found out, and its queue drops again.
+TEST(Simulator, AQueueThatMarksSlowsItsSenderDownWithoutALoss) {
+  struct Outcome {
+    std::uint64_t marked = 0;
+    std::uint64_t dropped = 0;
+    double seconds = 0;
+  };
+  const auto run = [](CongestionKind kind, Aqm aqm, EcnRule rule) {
+    Scenario scenario =
+        two_hosts({.delay = 20ms, .rate = 20_mbps, .queue = {.bytes = 2'000'000}, .aqm = aqm, .ecn = rule});
+    for (HostSpec& host : scenario.hosts) {
+      host.config.congestion = kind;
+      host.config.handshake.extended = ExtendedPolicy::kRequire;
+      host.config.handshake.largest_datagram = wire::kMaxDatagram;
+    }
+    scenario.flows.push_back({.bytes = 20'000'000});
+    const SimulationResult result = Simulator(std::move(scenario)).run();
+    for (const Violation& violation : result.violations) ADD_FAILURE() << violation.text;
+    EXPECT_EQ(result.confirmed, 1U);
+    Outcome outcome{.marked = result.marked, .dropped = 0, .seconds = to_seconds(result.simulated)};
+    for (const std::uint64_t drops : result.drops) outcome.dropped += drops;
+    return outcome;
+  };
+  for (const CongestionKind kind : adaptive_congestion_kinds()) {
+    const Outcome dropping = run(kind, Aqm::kCodel, EcnRule::kPass);
+    const Outcome marking = run(kind, Aqm::kCodel, EcnRule::kMark);
+    EXPECT_EQ(dropping.marked, 0u) << to_string(kind);
+    EXPECT_EQ(marking.dropped, 0u) << to_string(kind);
+    EXPECT_LT(marking.seconds, dropping.seconds * 1.3) << to_string(kind);
+    EXPECT_TRUE(dropping.dropped == 0 || marking.marked > 0) << to_string(kind);
+  }
+  // The window of CUBIC without CoDel fills the queue; with marks it does not.
+  EXPECT_GT(run(CongestionKind::kCubic, Aqm::kCodel, EcnRule::kMark).marked, 5u);
+  EXPECT_GT(run(CongestionKind::kCubic, Aqm::kCodel, EcnRule::kClear).dropped, 0u);
+  EXPECT_LE(run(CongestionKind::kCubic, Aqm::kDropTail, EcnRule::kDrop).dropped, 40u) << "the packets of the test";
+}
+
 // Every alternative of trace::EventData and every kind of packet but those that only other implementations ask for.
 class Seen final : public trace::Sink {
  public:
@@ -163,7 +201,8 @@ INSTANTIATE_TEST_SUITE_P(
         Expectation{Mutation::kRetainConnection, Rule::kRetained}, Expectation{Mutation::kHoldMemory, Rule::kMemory},
         Expectation{Mutation::kAccusePeer, Rule::kAccused}, Expectation{Mutation::kMiscountConnections, Rule::kCounted},
         Expectation{Mutation::kMiscountHandshakes, Rule::kCounted},
-        Expectation{Mutation::kMiscountPackets, Rule::kCounted}, Expectation{Mutation::kMiscountTrace, Rule::kCounted}),
+        Expectation{Mutation::kMiscountPackets, Rule::kCounted}, Expectation{Mutation::kMiscountTrace, Rule::kCounted},
+        Expectation{Mutation::kFalsifyForm, Rule::kForm}),
     [](const testing::TestParamInfo<Expectation>& tested) {
       std::string name(mutation_name(tested.param.mutation));
       std::replace(name.begin(), name.end(), '-', '_');

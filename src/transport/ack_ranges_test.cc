@@ -114,6 +114,39 @@ TEST_F(AckRanges, SeveralAcknowledgementsInARowMayBeLost) {
   EXPECT_LE(sent.packets_retransmitted, 3U);  // probes of the tail
 }
 
+// A range is told eight times and then forgotten (section 5.2). When all eight are lost its packets are sent again,
+// once: each repetition has a number of its own, which the newest range tells.
+TEST_F(AckRanges, ARunOfLostAcknowledgementsCostsOneRepetitionOfEachPacketAndNoMore) {
+  start(wire::kOwnCapabilities, wire::kOwnCapabilities);
+  std::uint64_t data = 0;
+  std::uint64_t acknowledgements_lost = 0;
+  bool losing = false;
+  on_path = [&](test::Flight& flight) {
+    if (flight.from == kClient) return flight.segment_size < 1000 || ++data % 20 != 0;  // so that ranges end
+    if (losing && flight.segment_size < 1000) ++acknowledgements_lost;
+    return !losing || flight.segment_size >= 1000;
+  };
+  std::size_t confirmed = 0;
+  for (int round = 0; round < 20; ++round) {
+    // A few packets at a time, so that the window does not end the run of acknowledgements before the eighth.
+    losing = round >= 4 && round < 14;
+    for (int i = 0; i < 40; ++i) {
+      ASSERT_TRUE(client_->endpoint->send(now, connection_, Body::owned(Bytes(1'000, 1))));
+      ++confirmed;
+    }
+    run(40ms);
+  }
+  EXPECT_GT(acknowledgements_lost, 8U);
+  ASSERT_TRUE(run(60s, [&] { return client_->count<MessageConfirmed>() == confirmed; }));
+  const ConnectionStatistics sent = of_client();
+  EXPECT_GT(sent.packets_retransmitted, confirmed / 20) << "more than what was lost itself";
+  EXPECT_LT(sent.packets_retransmitted, 2 * confirmed);
+  const std::uint64_t before = client_->datagrams_sent;
+  run(4s);
+  EXPECT_LE(client_->datagrams_sent, before + 4) << "nothing goes on but keep-alive";
+  EXPECT_EQ(of_client().packets_retransmitted, sent.packets_retransmitted);
+}
+
 TEST_F(AckRanges, ManyMessagesInOnePacketAreConfirmedTogether) {
   start(wire::kOwnCapabilities, wire::kOwnCapabilities);
   for (int i = 0; i < 500; ++i) {

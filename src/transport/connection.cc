@@ -132,13 +132,14 @@ void Connection::receive_handshake_datagram(Instant now, MutableBytes datagram) 
   apply_step(now, handshake->receive(now, datagram, scratch), datagram);
 }
 
-bool Connection::receive_if_authentic(Instant now, MutableBytes datagram) {
-  return with_session(now, [&](EstablishedConnection& session) { return session.receive_if_authentic(now, datagram); });
+bool Connection::receive_if_authentic(Instant now, MutableBytes datagram, Ecn ecn) {
+  return with_session(now,
+                      [&](EstablishedConnection& session) { return session.receive_if_authentic(now, datagram, ecn); });
 }
 
-bool Connection::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram) {
-  return with_session(now,
-                      [&](EstablishedConnection& session) { return session.receive_elsewhere(now, from, datagram); });
+bool Connection::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram, Ecn ecn) {
+  return with_session(
+      now, [&](EstablishedConnection& session) { return session.receive_elsewhere(now, from, datagram, ecn); });
 }
 
 std::optional<PathAddress> Connection::take_move() {

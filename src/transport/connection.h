@@ -44,10 +44,10 @@ class Connection final {
   void process_first(Instant now, const HandshakeStep& step, ByteView datagram);
   // One symmetric datagram while another key may be its owner's: opens a copy first. False, with the datagram intact
   // and nothing counted, when it does not authenticate here.
-  [[nodiscard]] bool receive_if_authentic(Instant now, MutableBytes datagram);
+  [[nodiscard]] bool receive_if_authentic(Instant now, MutableBytes datagram, Ecn ecn);
   // One symmetric datagram from another address than remote(), which names this connection by its tag. False, with the
   // datagram intact, when it does not authenticate here.
-  [[nodiscard]] bool receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram);
+  [[nodiscard]] bool receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram, Ecn ecn);
   // The peer has answered from there: the endpoint decides, and calls move_to().
   [[nodiscard]] std::optional<PathAddress> take_move();
   // Endpoint::know_paths() and path_state(), for a session of the extended form.

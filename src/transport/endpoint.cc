@@ -10,6 +10,7 @@
 #include "transport/connection.h"
 #include "transport/route.h"
 #include "wire/datagram.h"
+#include "wire/version.h"
 
 namespace godwit {
 namespace {
@@ -436,6 +437,14 @@ void Endpoint::receive_intro(Instant now, const DatagramBatch& batch, MutableByt
 void Endpoint::answer_intro(Instant now, const DatagramBatch& batch, const IntroSeen& intro, IntroSource source) {
   const bool offers =
       config_.handshake.extended != ExtendedPolicy::kOff && intro.block == wire::ExtensionBlock::kPresent;
+  // Whom there is no place for is told so before anything is computed for it. Intros that lead nowhere anyway go on to
+  // what they would be told.
+  const bool compatible = wire::compatible(config_.handshake.version, intro.intro.version);
+  const bool acceptable = compatible && (offers || config_.handshake.extended != ExtendedPolicy::kRequire);
+  if (acceptable && !would_admit(now, batch.remote)) {
+    if (admission_.may_send_refusal(now)) queue_error_ack(now, batch, intro, "too many connections");
+    return route_context_->drop(now, trace::DropReason::kConnectionTableFull, intro.datagram_bytes);
+  }
   // Not answered in the deployed form either: that would be a downgrade. The initiator repeats its intro.
   std::optional<ByteView> cookie;
   if (offers && intro.cookie && cookies_.valid(*intro.cookie, time_of_day_ms(now, config_.handshake))) {
@@ -450,10 +459,6 @@ void Endpoint::answer_intro(Instant now, const DatagramBatch& batch, const Intro
       queue_error_ack(now, batch, intro, version_mismatch_text(handshake_));
     }
     return route_context_->drop(now, handshake.error(), intro.datagram_bytes);
-  }
-  if (!would_admit(now, batch.remote)) {
-    if (admission_.may_send_refusal(now)) queue_error_ack(now, batch, intro, "too many connections");
-    return route_context_->drop(now, trace::DropReason::kConnectionTableFull, intro.datagram_bytes);
   }
   auto slot = slot_of(batch.remote);
   if (!slot) slot = open_slot(batch.remote);

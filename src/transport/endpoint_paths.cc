@@ -36,7 +36,7 @@ bool Endpoint::receive_elsewhere(Instant now, const DatagramBatch& batch, Mutabl
   const std::uint32_t slot = by_tag_.find(load_le<std::uint32_t>(datagram.data() + 1));
   if (slot == IdMap::kNone) return false;
   const PathAddress from{.local = batch.local, .remote = batch.remote};
-  if (!routes_[slot].receive_elsewhere(now, from, datagram)) return false;
+  if (!routes_[slot].receive_elsewhere(now, from, datagram, batch.ecn)) return false;
   const auto move = routes_[slot].connection()->take_move();
   update_after_use(slot);
   if (move) move_route(now, slot, *move);

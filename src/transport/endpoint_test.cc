@@ -53,6 +53,30 @@ std::vector<std::uint8_t> pattern(std::size_t size) {
   return bytes;
 }
 
+// The operations of an answer are nearly all that a handshake costs.
+TEST(Endpoint, AFullTableRefusesBeforeItComputesAnAnswer) {
+  for (const ExtendedPolicy policy : {ExtendedPolicy::kAuto, ExtendedPolicy::kRequire}) {
+    test::MemoryNetwork network(1);
+    Config config;
+    config.handshake.extended = policy;
+    config.handshake.kept_agreements = 0;
+    config.max_connections_per_host = 1;
+    auto& server = network.add(SocketAddress::ipv4({192, 0, 2, 9}, 9), config);
+    auto& first = network.add(SocketAddress::ipv4({192, 0, 2, 1}, 1), config);
+    auto& second = network.add(SocketAddress::ipv4({192, 0, 2, 1}, 2), config);
+    static_cast<void>(network.connect(first, server));
+    ASSERT_TRUE(network.run(5s, [&] { return server.count<Connected>() == 1; }));
+    const std::uint64_t answered = server.endpoint->statistics().keys_taken;
+    EXPECT_EQ(answered, 1U);
+    static_cast<void>(network.connect(second, server));
+    ASSERT_TRUE(network.run(20s, [&] { return second.count<Closed>() == 1; }));
+    EXPECT_NE(second.last<Closed>()->text.find("too many connections"), std::string::npos)
+        << second.last<Closed>()->text;
+    EXPECT_EQ(server.endpoint->statistics().keys_taken, answered);
+    EXPECT_GT(server.endpoint->statistics().drops.of(trace::DropReason::kConnectionTableFull), 0U);
+  }
+}
+
 // Sent once each: what is lost fails, nothing is sent again, and nothing is delivered twice.
 TEST(Endpoint, AnUnreliableMessageIsConfirmedOrFailsAndIsNeverSentAgain) {
   for (const ExtendedPolicy policy : {ExtendedPolicy::kOff, ExtendedPolicy::kAuto}) {

@@ -46,6 +46,7 @@ void EstablishedConnection::leave_number_out() {
 std::size_t EstablishedConnection::process_ack_frame(Instant now, const Arrival& arrival, ByteView plaintext) {
   if (!acks_.by_number() || !wire::is_ack_frame(plaintext)) return 0;
   const auto frame = wire::read_ack_frame(plaintext);
+  if (frame && frame->ecn && !uses_ecn()) return 0;
   if (!frame) {
     end(CloseReason::kProtocolViolation, std::string(text_of(frame.error())), Telling::kClose);
     return plaintext.size();
@@ -54,8 +55,15 @@ std::size_t EstablishedConnection::process_ack_frame(Instant now, const Arrival&
   keepalive_.on_authentic(now);
   newer_packet_ |= arrival.opened.newest;
   if (!recovery_.collecting_acks()) recovery_.begin_acks(now);
-  recovery_.on_ranges(frame->newest_first(), std::chrono::microseconds(frame->delay), session_.next_number());
-  return wire::ack_frame_size(frame->count);
+  const std::uint64_t next = session_.next_number();
+  const std::chrono::microseconds delay(frame->delay);
+  if (ecn_ == nullptr) [[likely]] {
+    recovery_.on_ranges(frame->newest_first(), delay, next);
+  } else {
+    const std::uint64_t newly = recovery_.on_ranges(frame->newest_first(), delay, next, ecn_->marked());
+    ecn_->on_acknowledged(frame->ecn, newly, frame->ranges.front().last, next);
+  }
+  return wire::ack_frame_size(*frame);
 }
 
 std::size_t EstablishedConnection::take_ack_frame(Instant now, MutableBytes out) {
@@ -66,12 +74,17 @@ std::size_t EstablishedConnection::take_ack_frame(Instant now, MutableBytes out)
   const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(delay).count();
   frame.delay =
       static_cast<std::uint32_t>(std::clamp<std::int64_t>(microseconds, 0, std::numeric_limits<std::uint32_t>::max()));
+  if (ecn_ != nullptr) frame.ecn = ecn_->received();
   return wire::encode(out, frame);
+}
+
+std::size_t EstablishedConnection::next_ack_frame_size() const {
+  return wire::ack_frame_size(acks_.range_count(), ecn_ != nullptr && ecn_->received());
 }
 
 // What is due goes as a packet of its own; in a batch of data it is the shorter last segment (decisions 4).
 void EstablishedConnection::write_ack_frame(Instant now, BatchWriter& batch) {
-  if (!acks_.due(now) || !batch.fits(wire::ack_frame_size(acks_.range_count()) + wire::kDatagramOverhead)) return;
+  if (!acks_.due(now) || !batch.fits(next_ack_frame_size() + wire::kDatagramOverhead)) return;
   GODWIT_COST_PROBE(core_.context.cost, kAcknowledge);
   std::array<std::uint8_t, wire::kLargestAckFrame> plaintext;
   const std::size_t size = take_ack_frame(now, plaintext);

@@ -161,6 +161,7 @@ void EstablishedConnection::apply_timeout(Instant now) {
     core_.queue.on_abandoned(send_kind_of(packet.content.kind), packet.content.owner);
   }
   note_sizes(now, 0, outcome, true);
+  if (ecn_ != nullptr && outcome.timed_out) ecn_->on_timeout(session_.next_number());
   if (outcome.lost_packets > 0 || outcome.persistent_congestion) {
     apply_congestion_event(now, congestion_event_of(now, outcome, recovery_), outcome, true);
   }
@@ -235,6 +236,11 @@ void EstablishedConnection::add_statistics(ConnectionStatistics& result) const {
   result.form = session_form_name(session_.form());
   result.fallback = fallback_reason_name(session_.fallback());
   if (const ExtendedKeys* keys = session_.extended()) result.key_updates = keys->updates();
+  result.ecn = ecn_state_name(ecn_ == nullptr ? EcnPath::State::kUntested : ecn_->state());
+  if (ecn_ != nullptr) {
+    result.ecn_marks_received = ecn_->received().value_or(EcnCounts{}).ce;
+    result.ecn_marks_reported = ecn_->reported_marks();
+  }
   const bool searches = roaming_ != nullptr && roaming_->search;
   result.path = path_reason_name(searches ? roaming_->search->state().reason() : PathReason::kDirect);
   if (roaming_ != nullptr) static_cast<PathCounters&>(result) = roaming_->counted;

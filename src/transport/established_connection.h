@@ -29,6 +29,7 @@
 #include "stream/recv_streams.h"
 #include "stream/stream_sink.h"
 #include "transport/connection_core.h"
+#include "transport/ecn_path.h"
 #include "transport/keepalive.h"
 #include "transport/path_mtu.h"
 #include "transport/path_search.h"
@@ -64,8 +65,8 @@ class EstablishedConnection final : private StreamSink {
   // The packet with which the handshake has ended; `plaintext` may be empty.
   void process_first(Instant now, bool confirmed_by_ack, MutableBytes plaintext, ByteView datagram);
   // Connection's functions of these names.
-  [[nodiscard]] bool receive_if_authentic(Instant now, MutableBytes datagram);
-  [[nodiscard]] bool receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram);
+  [[nodiscard]] bool receive_if_authentic(Instant now, MutableBytes datagram, Ecn ecn);
+  [[nodiscard]] bool receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram, Ecn ecn);
   [[nodiscard]] std::optional<PathAddress> take_move();
   void move_to(Instant now, const SocketAddress& remote);
   void search_paths(Instant now, const PeerPaths& paths, Instant known_since);
@@ -167,6 +168,7 @@ class EstablishedConnection final : private StreamSink {
   struct Arrival {  // one opened datagram
     ByteView datagram;
     Session::Opened opened;
+    Ecn ecn = Ecn::kNone;
 
     [[nodiscard]] ByteView plaintext() const { return opened.plaintext; }
     [[nodiscard]] std::size_t bytes() const { return datagram.size(); }
@@ -194,7 +196,7 @@ class EstablishedConnection final : private StreamSink {
   void finish_input(Instant now);
   // Counts it, and tells the sink.
   void record_received(Instant now, const Arrival& arrival, std::uint32_t id, trace::PacketKind kind);
-  void receive_one(Instant now, MutableBytes datagram);
+  void receive_one(Instant now, MutableBytes datagram, Ecn ecn);
   // Opens the datagrams together; requires one inbound key.
   void receive_batch(Instant now, const DatagramBatch& batch, std::size_t first);
   void receive_opened(Instant now, const Arrival& arrival) {
@@ -203,7 +205,10 @@ class EstablishedConnection final : private StreamSink {
   }
   // All frames of the packet have been processed.
   void note_number(Instant now, const Arrival& arrival) {
-    if (acks_.by_number()) acks_.end_packet(now, session_.number_of(arrival.datagram));
+    if (!acks_.by_number()) return;
+    acks_.end_packet(now, session_.number_of(arrival.datagram));
+    if (arrival.ecn != Ecn::kNone) [[unlikely]]
+      note_mark(arrival.ecn);
   }
   void process(Instant now, const Arrival& arrival);
   void process_frames(Instant now, const Arrival& arrival, ByteView rest);
@@ -280,6 +285,14 @@ class EstablishedConnection final : private StreamSink {
   // Takes what waits to be acknowledged. Returns the size of the frame, 0 if there is nothing to tell.
   [[nodiscard]] std::size_t take_ack_frame(Instant now, MutableBytes out);
   void write_ack_frame(Instant now, BatchWriter& batch);
+  // Bytes of the frame that take_ack_frame() would write now.
+  [[nodiscard]] std::size_t next_ack_frame_size() const;
+
+  // established_ecn.cc
+  [[nodiscard]] bool uses_ecn() const { return acks_.by_number() && session_.has(wire::capability::kEcn); }
+  void note_mark(Ecn ecn);
+  // The mark of a batch that has been sealed, the first packet of it with number `first`.
+  [[nodiscard]] Ecn mark_batch(const BatchWriter& batch, std::uint64_t first);
 
   // established_mtu.cc
   [[nodiscard]] PathSize& path_size();
@@ -339,6 +352,7 @@ class EstablishedConnection final : private StreamSink {
   bool memory_released_ = false;  // what only traffic needs has been given back since the last packet
   bool key_aging_told_ = false;
   std::unique_ptr<Roaming> roaming_;  // of the extended form: roaming()
+  std::unique_ptr<EcnPath> ecn_;      // the same, from the first marked packet of either side on
 };
 
 }  // namespace godwit

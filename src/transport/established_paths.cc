@@ -19,7 +19,7 @@ bool is_path_probe(ByteView plaintext) {
 
 }  // namespace
 
-bool EstablishedConnection::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram) {
+bool EstablishedConnection::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram, Ecn ecn) {
   begin_input();
   if (session_.extended() == nullptr || is_too_long(datagram)) return false;
   std::array<std::uint8_t, wire::kMaxLargeDatagram> scratch;
@@ -35,7 +35,7 @@ bool EstablishedConnection::receive_elsewhere(Instant now, const PathAddress& fr
     }
   }
   elsewhere.arrived_from = from;
-  receive_opened(now, {.datagram = datagram, .opened = *opened});
+  receive_opened(now, {.datagram = datagram, .opened = *opened, .ecn = ecn});
   elsewhere.arrived_from.reset();
   finish_input(now);
   return true;
@@ -178,6 +178,7 @@ void EstablishedConnection::move_to(Instant now, const SocketAddress& remote) {
   core_.remote = remote;
   ++roaming().counted.path_changes;
   if (PathSize* const size = known_size()) size->mtu.reset();
+  if (ecn_ != nullptr) ecn_->test(session_.next_number());
   if (!same_host) {
     controller_ = make_controller(controller_->kind(), core_.context.config.controller);
     update_rate(now);

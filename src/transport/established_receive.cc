@@ -46,7 +46,7 @@ void EstablishedConnection::receive(Instant now, const DatagramBatch& batch, std
   } else if (count - first > 1 && !session_.several_keys()) {
     receive_batch(now, batch, first);
   } else {
-    for (std::size_t i = first; i < count; ++i) receive_one(now, batch.segment(i));
+    for (std::size_t i = first; i < count; ++i) receive_one(now, batch.segment(i), batch.ecn);
   }
   if (roaming_ && roaming_->search && keepalive_.last_authentic() == now) [[unlikely]]
     roaming_->search->on_heard(now);
@@ -63,18 +63,18 @@ void EstablishedConnection::process_first(Instant now, bool confirmed_by_ack, Mu
   finish_input(now);
 }
 
-bool EstablishedConnection::receive_if_authentic(Instant now, MutableBytes datagram) {
+bool EstablishedConnection::receive_if_authentic(Instant now, MutableBytes datagram, Ecn ecn) {
   begin_input();
   if (is_too_long(datagram)) return false;
   std::array<std::uint8_t, wire::kMaxLargeDatagram> scratch;
   const auto opened = session_.open_keeping(datagram, scratch);
   if (!opened) return false;
-  receive_opened(now, {.datagram = datagram, .opened = *opened});
+  receive_opened(now, {.datagram = datagram, .opened = *opened, .ecn = ecn});
   finish_input(now);
   return true;
 }
 
-void EstablishedConnection::receive_one(Instant now, MutableBytes datagram) {
+void EstablishedConnection::receive_one(Instant now, MutableBytes datagram, Ecn ecn) {
   if (ending_ != nullptr) [[unlikely]]
     return core_.drop(now, trace::DropReason::kClosed, datagram.size());
   GODWIT_COST_PROBE(core_.context.cost, kOpen);
@@ -90,7 +90,7 @@ void EstablishedConnection::receive_one(Instant now, MutableBytes datagram) {
     if (session_.is_ended_by(datagram)) return end(CloseReason::kReset, "the peer has restarted", Telling::kNothing);
     return core_.drop(now, opened.error(), datagram.size());
   }
-  receive_opened(now, {.datagram = datagram, .opened = *opened});
+  receive_opened(now, {.datagram = datagram, .opened = *opened, .ecn = ecn});
 }
 
 void EstablishedConnection::record_received(Instant now, const Arrival& arrival, std::uint32_t id,
@@ -120,13 +120,13 @@ void EstablishedConnection::receive_batch(Instant now, const DatagramBatch& batc
       } else if (!some[i].authentic) {
         core_.drop(now, trace::DropReason::kAuthenticationFailed, datagram.size());
       } else if (const auto opened = session_.opened(some[i])) {
-        receive_opened(now, {.datagram = datagram, .opened = *opened});
+        receive_opened(now, {.datagram = datagram, .opened = *opened, .ecn = batch.ecn});
       } else {
         core_.drop(now, opened.error(), datagram.size());
       }
     }
     first += together;
-    if (together == 0) receive_one(now, batch.segment(first++));
+    if (together == 0) receive_one(now, batch.segment(first++), batch.ecn);
   }
 }
 
@@ -397,7 +397,9 @@ void EstablishedConnection::apply_acknowledgements(Instant now) {
   }
   note_sizes(now, outcome.largest_acked_bytes, outcome, false);
   if (outcome.acked_packets > 0 || outcome.lost_packets > 0 || outcome.spurious_loss_undone) {
-    apply_congestion_event(now, congestion_event_of(now, outcome, recovery_), outcome, false);
+    CongestionEvent event = congestion_event_of(now, outcome, recovery_);
+    if (ecn_ != nullptr && event.acked_bytes > 0) event.marked_packets = ecn_->take_marks();
+    apply_congestion_event(now, event, outcome, false);
   }
   core_.report_writable();
 }

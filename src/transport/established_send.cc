@@ -79,6 +79,7 @@ std::optional<DatagramBatch> EstablishedConnection::write_batch(Instant now, Tra
   BatchWriter batch(buffer.space(), session_.sealer(), size_packets());
   const bool was_idle = !recovery_.outstanding();
   if (recovery_.number_to_leave_out()) leave_number_out();
+  const std::uint64_t first_number = acks_.by_number() ? session_.next_number() : 0;
   write_control(now, batch);
   write_flow_frames(now, batch);
   if (hold_ == nullptr) [[likely]] {
@@ -112,8 +113,11 @@ std::optional<DatagramBatch> EstablishedConnection::write_batch(Instant now, Tra
                                  .bytes_in_flight = recovery_.bytes_in_flight()});
     trace_controller(now, before);
   }
-  return DatagramBatch{
-      .local = {}, .remote = core_.remote, .bytes = buffer.commit(batch.bytes()), .segment_size = batch.segment_size()};
+  return DatagramBatch{.local = {},
+                       .remote = core_.remote,
+                       .bytes = buffer.commit(batch.bytes()),
+                       .segment_size = batch.segment_size(),
+                       .ecn = mark_batch(batch, first_number)};
 }
 
 // The limits of a key (decisions 3). The soft one ends the start of new streams; an acceptor, which cannot connect,
@@ -367,7 +371,7 @@ std::size_t EstablishedConnection::write_messages(Instant now, BatchWriter& batc
   // Acknowledgements of packet numbers are a frame of their own, before the messages.
   if (acks_.by_number() && batch.empty() && acks_.pending() > 0) {
     const SendItem* first = core_.queue.peek();
-    const std::size_t frame = wire::ack_frame_size(acks_.range_count());
+    const std::size_t frame = next_ack_frame_size();
     const bool fits = first != nullptr && frame + wire::kShortMessageOverhead + first->payload.size() <= limit;
     if (fits) used = take_ack_frame(now, plaintext);
   }

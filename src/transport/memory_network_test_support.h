@@ -31,6 +31,7 @@ struct Flight {
   MutableBytes bytes;       // during the call that is given the flight
   std::size_t segment_size = 0;
   std::uint8_t hop_limit = 0;  // 0: it passes any number of routers
+  Ecn ecn = Ecn::kNone;
 };
 
 // How often each kind of event has happened at an endpoint, and the latest of each. Its views are stale.
@@ -212,7 +213,8 @@ class MemoryNetwork {
             .left_from = batch->local,
             .bytes = batch->bytes,
             .segment_size = batch->segment_size,
-            .hop_limit = batch->hop_limit});
+            .hop_limit = batch->hop_limit,
+            .ecn = batch->ecn});
     }
     collect(node);
   }
@@ -287,8 +289,11 @@ class MemoryNetwork {
     const auto found = by_address_.find(flight.to);
     if (found == by_address_.end()) return;
     Node& node = *found->second;
-    const DatagramBatch batch{
-        .local = flight.to, .remote = flight.from, .bytes = flight.bytes, .segment_size = flight.segment_size};
+    const DatagramBatch batch{.local = flight.to,
+                              .remote = flight.from,
+                              .bytes = flight.bytes,
+                              .segment_size = flight.segment_size,
+                              .ecn = flight.ecn};
     if (node.endpoint) {
       node.endpoint->receive(now, batch);
       collect(node);

@@ -55,8 +55,8 @@ void Route::receive(Instant now, const DatagramBatch& batch) {
   if (connection_->received_newer_packet() || established_now) local_ = batch.local;
 }
 
-bool Route::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram) {
-  return connection_ && connection_->receive_elsewhere(now, from, datagram);
+bool Route::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram, Ecn ecn) {
+  return connection_ && connection_->receive_elsewhere(now, from, datagram, ecn);
 }
 
 void Route::move_to(Instant now, const PathAddress& path) {
@@ -81,7 +81,7 @@ void Route::receive_with_pending(Instant now, const DatagramBatch& batch) {
   for (std::size_t i = 0; i < batch.segment_count(); ++i) {
     const MutableBytes datagram = batch.segment(i);
     if (connection_ && pending_.empty()) return receive(now, batch.part(i, batch.segment_count() - i));
-    if (connection_ && connection_->receive_if_authentic(now, datagram)) {
+    if (connection_ && connection_->receive_if_authentic(now, datagram, batch.ecn)) {
       if (connection_->received_newer_packet()) local_ = batch.local;
       if (!heard_since(now, now)) continue;
       for (std::size_t n = pending_.size(); n-- > 0;) {

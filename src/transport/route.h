@@ -77,7 +77,7 @@ class Route {
   // Datagrams that are symmetric by wire::classify(), all of them. `batch.remote` is remote().
   void receive(Instant now, const DatagramBatch& batch);
   // One symmetric datagram from another address, which names the connection of this route by its tag.
-  [[nodiscard]] bool receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram);
+  [[nodiscard]] bool receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram, Ecn ecn);
   // The peer has moved, as the connection has found out.
   void move_to(Instant now, const PathAddress& path);
   // The tag that packets to an extended session carry; 0: there is none.

@@ -92,6 +92,9 @@ struct ConnectionStatistics : ConnectionCounters, PathCounters, PathMtuCounters 
   std::string_view fallback;             // why not extended (FallbackReason)
   std::string_view path;                 // why it does not go directly to the peer, or "direct" (PathReason)
   std::uint64_t key_updates = 0;         // of the sending key, in an extended session
+  std::string_view ecn;                  // "off", "testing", "on", "paused" or "failed" (EcnPath::State)
+  std::uint64_t ecn_marks_received = 0;  // packets that came with a router's mark of congestion
+  std::uint64_t ecn_marks_reported = 0;  // packets sent that the peer says came with one
 };
 
 enum class HandshakeEnd : std::uint8_t {

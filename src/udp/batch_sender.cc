@@ -11,7 +11,7 @@ namespace godwit {
 namespace {
 
 constexpr std::size_t kControlBytes =
-    CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(std::uint16_t));
+    CMSG_SPACE(sizeof(in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(std::uint16_t));
 
 // Pending errors of other datagrams that one message gets past. More of them means that they come as fast as they are
 // read, and then this message is lost, as a datagram may be.
@@ -64,6 +64,19 @@ BatchSender::BatchSender(const Options& options, std::unique_ptr<Transmitter> tr
       storage_(std::make_unique<Storage>()) {}
 
 BatchSender::~BatchSender() = default;
+
+// A mark stands in the same byte as the socket's class of service, which is asked for once.
+int BatchSender::service_class(bool ipv4) {
+  std::optional<int>& known = service_class_[ipv4 ? 0 : 1];
+  if (!known) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    const int level = ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
+    if (::getsockopt(options_.descriptor, level, ipv4 ? IP_TOS : IPV6_TCLASS, &value, &size) != 0) value = 0;
+    known = value & 0xfc;
+  }
+  return *known;
+}
 
 std::size_t BatchSender::send(std::span<const DatagramBatch> batches) {
   if (!flush()) return 0;
@@ -210,6 +223,11 @@ std::size_t BatchSender::write_control(const DatagramBatch& batch, std::size_t s
     const int hops = batch.hop_limit;
     at = batch.remote.is_ipv4() ? append(at, IPPROTO_IP, IP_TTL, hops) : append(at, IPPROTO_IPV6, IPV6_HOPLIMIT, hops);
   }
+  if (batch.ecn != Ecn::kNone) {
+    const bool ipv4 = batch.remote.is_ipv4();
+    const int field = service_class(ipv4) | static_cast<int>(batch.ecn);
+    at = ipv4 ? append(at, IPPROTO_IP, IP_TOS, field) : append(at, IPPROTO_IPV6, IPV6_TCLASS, field);
+  }
   if (segment_size > 0)
     at = append(at, IPPROTO_UDP, platform::kSegmentationOption, static_cast<std::uint16_t>(segment_size));
   return static_cast<std::size_t>(reinterpret_cast<std::uint8_t*>(at) - begin);
@@ -280,7 +298,8 @@ void BatchSender::discard_rest(const DatagramBatch& batch, Position& at, int err
 void BatchSender::keep_remainder(const DatagramBatch& batch, std::size_t offset) {
   const MutableBytes rest = batch.bytes.subspan(offset);
   remainder_bytes_.assign(rest.begin(), rest.end());
-  remainder_ = DatagramBatch{batch.local, batch.remote, remainder_bytes_, batch.segment_size, batch.hop_limit};
+  remainder_ = batch;
+  remainder_->bytes = remainder_bytes_;
 }
 
 }  // namespace godwit

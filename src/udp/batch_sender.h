@@ -88,6 +88,8 @@ class BatchSender {
   [[nodiscard]] bool prepare_batch(const DatagramBatch& batch, std::size_t index, std::size_t offset,
                                    std::size_t& count);
   [[nodiscard]] std::size_t write_control(const DatagramBatch& batch, std::size_t slot, std::size_t segment_size);
+  // The class of service (DSCP) that the application has given the socket, in its place in the byte.
+  [[nodiscard]] int service_class(bool ipv4);
   void account(std::span<const Piece> pieces, Position& at);
   void account_calls(std::span<const Piece> taken, std::uint64_t calls);
   void on_refusal(const DatagramBatch& batch, Position& at, int error, bool was_cut);
@@ -113,7 +115,8 @@ class BatchSender {
   std::optional<SocketAddress> suspect_;
   std::uint32_t retries_ = 0;  // of the message at hand, which met pending errors of earlier ones
   bool blocked_ = false;
-  std::array<bool, 2> kept_whole_{};        // what goes by IPv4, by IPv6
+  std::array<bool, 2> kept_whole_{};  // what goes by IPv4, by IPv6
+  std::array<std::optional<int>, 2> service_class_;
   std::optional<DatagramBatch> remainder_;  // its bytes are remainder_bytes_
   std::vector<std::uint8_t> remainder_bytes_;
 };

@@ -15,10 +15,10 @@ constexpr auto kIsLater = [](const auto& a, const auto& b) {
 };
 
 DatagramBatch with_bytes(const DatagramBatch& batch, MutableBytes bytes) {
-  return {.local = batch.local,
-          .remote = batch.remote,
-          .bytes = bytes,
-          .segment_size = bytes.empty() ? 0 : batch.segment_size};
+  DatagramBatch result = batch;
+  result.bytes = bytes;
+  result.segment_size = bytes.empty() ? 0 : batch.segment_size;
+  return result;
 }
 
 }  // namespace

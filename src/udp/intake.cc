@@ -43,6 +43,12 @@ void Intake::take(msghdr& header, MutableBytes payload, ReceivedBatches& inbox) 
       if (read_control(*control, info)) {
         batch.local = from_kernel(info.ipi6_addr, local_address_.port(), info.ipi6_ifindex);
       }
+    } else if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == platform::kReceivedServiceType) {
+      std::uint8_t field = 0;
+      if (read_control(*control, field)) batch.ecn = static_cast<Ecn>(field & 3);
+    } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_TCLASS) {
+      int field = 0;
+      if (read_control(*control, field)) batch.ecn = static_cast<Ecn>(field & 3);
     }
   }
 

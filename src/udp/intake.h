@@ -13,8 +13,9 @@
 
 namespace godwit {
 
-// Room for the control data of one received message: SO_RXQ_OVFL, UDP_GRO, and both forms of the packet information.
-inline constexpr std::size_t kReceiveControlBytes = 128;
+// Room for the control data of one received message: SO_RXQ_OVFL, UDP_GRO, both forms of the packet information, and
+// the byte with the mark of congestion.
+inline constexpr std::size_t kReceiveControlBytes = 144;
 
 class Intake {
  public:

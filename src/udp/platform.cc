@@ -16,11 +16,9 @@ namespace {
          ::fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0;
 }
 
-#if GODWIT_LINUX
 bool set_option(int descriptor, int level, int name, int value) {
   return ::setsockopt(descriptor, level, name, &value, sizeof value) == 0;
 }
-#endif
 
 }  // namespace
 
@@ -44,6 +42,13 @@ bool open_pipe(int (&ends)[2]) {
   ::close(ends[0]);
   ::close(ends[1]);
   return false;
+#endif
+}
+
+void report_marks(int descriptor, int domain, bool dual_stack) {
+  if (domain == AF_INET6) set_option(descriptor, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+#if defined(IP_RECVTOS)
+  if (domain == AF_INET || dual_stack) set_option(descriptor, IPPROTO_IP, IP_RECVTOS, 1);
 #endif
 }
 

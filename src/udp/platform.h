@@ -35,6 +35,8 @@ inline constexpr int kForcedReceiveBuffer = SO_RCVBUFFORCE;
 inline constexpr int kForcedSendBuffer = SO_SNDBUFFORCE;
 // The kernel keeps, and reports, twice the value of a buffer for its own overhead (socket(7)).
 inline constexpr int kBufferUnits = 2;
+// By which the type of service of a received IPv4 packet comes, one byte.
+inline constexpr int kReceivedServiceType = IP_TOS;
 #else
 inline constexpr bool kHasLinux = false;
 inline constexpr int kSegmentationOption = -1;
@@ -43,6 +45,7 @@ inline constexpr int kOverflowOption = -1;
 inline constexpr int kForcedReceiveBuffer = -1;
 inline constexpr int kForcedSendBuffer = -1;
 inline constexpr int kBufferUnits = 1;
+inline constexpr int kReceivedServiceType = IP_RECVTOS;
 #endif
 
 // A UDP socket that never blocks and that exec closes; -1 with errno.
@@ -59,6 +62,10 @@ void let_ip_fragment(int descriptor, int domain, bool dual_stack);
 // Whether the kernel keeps ICMP errors with their peers (error_queue.h), and counts what it drops. False where it
 // cannot.
 bool set_kernel_reports(int descriptor, int domain, bool dual_stack, bool on);
+
+// Whether each datagram comes with the byte of its IP header that has the mark of congestion (IP_RECVTOS,
+// IPV6_RECVTCLASS of RFC 3542). Without it every datagram counts as unmarked.
+void report_marks(int descriptor, int domain, bool dual_stack);
 
 // sendmmsg(2) and recvmmsg(2): messages moved, or a negative errno.
 [[nodiscard]] int send_messages(int descriptor, KernelMessage* messages, unsigned count, int flags);

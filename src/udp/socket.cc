@@ -97,6 +97,7 @@ Status Socket::configure(const SocketOptions& options, bool dual_stack) {
   // from the kernel's path MTU cache, which a forged "fragmentation needed" can push down.
   is_dual_stack_ = dual_stack;
   platform::let_ip_fragment(descriptor_, domain(), dual_stack);
+  platform::report_marks(descriptor_, domain(), dual_stack);
   has_kernel_reports_ = platform::set_kernel_reports(descriptor_, domain(), dual_stack, true);
   receive_buffer_bytes_ =
       set_buffer(descriptor_, platform::kForcedReceiveBuffer, SO_RCVBUF, options.receive_buffer_bytes);

@@ -12,7 +12,7 @@ constexpr std::uint64_t kMostNumbers = std::numeric_limits<std::uint32_t>::max()
 }  // namespace
 
 std::size_t encode(MutableBytes out, const AckFrame& frame) {
-  GODWIT_ASSERT(frame.count > 0 && frame.count <= kMaxAckRanges && out.size() >= ack_frame_size(frame.count));
+  GODWIT_ASSERT(frame.count > 0 && frame.count <= kMaxAckRanges && out.size() >= ack_frame_size(frame));
   const std::span<const NumberRange> ranges = frame.newest_first();
   std::size_t told = 0;
   std::uint8_t* at = out.data() + kAckFrameHeader;
@@ -34,11 +34,16 @@ std::size_t encode(MutableBytes out, const AckFrame& frame) {
   }
   store_le(out.data(), std::uint32_t{0});
   store_le(out.data() + 4, std::uint64_t{0});
-  store_le(out.data() + 12, kAckFrameVariant);
+  store_le(out.data() + 12, frame.ecn ? kAckEcnFrameVariant : kAckFrameVariant);
   store_le(out.data() + kMessageOverhead, ranges.front().last);
   store_le(out.data() + kMessageOverhead + 8, frame.delay);
   store_le(out.data() + kMessageOverhead + 16, static_cast<std::uint32_t>(told - 1));
-  return ack_frame_size(told);
+  if (frame.ecn) {
+    store_le(at, frame.ecn->ect0);
+    store_le(at + 8, frame.ecn->ect1);
+    store_le(at + 16, frame.ecn->ce);
+  }
+  return ack_frame_size(told, frame.ecn.has_value());
 }
 
 std::expected<AckFrame, AckFrameFault> read_ack_frame(ByteView plaintext) {
@@ -48,7 +53,8 @@ std::expected<AckFrame, AckFrameFault> read_ack_frame(ByteView plaintext) {
   frame.delay = load_le<std::uint32_t>(&plaintext[kMessageOverhead + 8]);
   const std::size_t further = load_le<std::uint32_t>(&plaintext[kMessageOverhead + 16]);
   if (further >= kMaxAckRanges) return std::unexpected(AckFrameFault::kTooMany);
-  if (plaintext.size() < ack_frame_size(further + 1)) return std::unexpected(AckFrameFault::kCutShort);
+  const bool counts = load_le<std::uint32_t>(&plaintext[12]) == kAckEcnFrameVariant;
+  if (plaintext.size() < ack_frame_size(further + 1, counts)) return std::unexpected(AckFrameFault::kCutShort);
   std::uint64_t length = load_le<std::uint32_t>(&plaintext[kMessageOverhead + 12]);
   const std::uint8_t* at = plaintext.data() + kAckFrameHeader;
   while (true) {
@@ -56,7 +62,7 @@ std::expected<AckFrame, AckFrameFault> read_ack_frame(ByteView plaintext) {
     if (length - 1 > last) return std::unexpected(AckFrameFault::kBelowZero);
     const std::uint64_t first = last - (length - 1);
     frame.ranges[frame.count++] = {.first = first, .last = last};
-    if (frame.count > further) return frame;
+    if (frame.count > further) break;
     const std::uint64_t gap = load_le<std::uint32_t>(at);
     length = load_le<std::uint32_t>(at + 4);
     at += kAckRangeSize;
@@ -64,6 +70,12 @@ std::expected<AckFrame, AckFrameFault> read_ack_frame(ByteView plaintext) {
     if (gap + 1 > first) return std::unexpected(AckFrameFault::kBelowZero);
     last = first - gap - 1;
   }
+  if (counts) {
+    frame.ecn = EcnCounts{.ect0 = load_le<std::uint64_t>(at),
+                          .ect1 = load_le<std::uint64_t>(at + 8),
+                          .ce = load_le<std::uint64_t>(at + 16)};
+  }
+  return frame;
 }
 
 }  // namespace godwit::wire

@@ -32,6 +32,7 @@ Bytes encoded(const AckFrame& frame) {
 void expect_same(const AckFrame& read, const AckFrame& written) {
   EXPECT_EQ(read.delay, written.delay);
   EXPECT_TRUE(std::ranges::equal(read.newest_first(), written.newest_first()));
+  EXPECT_EQ(read.ecn, written.ecn);
 }
 
 // What stands behind the message header.
@@ -69,13 +70,19 @@ TEST(AckFrame, HasTheLayoutOfTheSpecificationAndIsNoOtherFrame) {
 // The vectors of an independent implementation (tests/cli/extended_peer.py).
 TEST(AckFrame, IsThatOfTheVectors) {
   const auto vectors = read_vectors("acknowledgements.txt", "extended");
-  ASSERT_GE(vectors.size(), 5u);
+  ASSERT_GE(vectors.size(), 8u);
   for (const TestVector& vector : vectors) {
     AckFrame frame{.delay = load_le<std::uint32_t>(vector["delay"].data()), .count = 0, .ranges = {}};
     const Bytes& ranges = vector["ranges"];
     for (std::size_t at = 0; at < ranges.size(); at += 16) {
       frame.ranges[frame.count++] = {.first = load_le<std::uint64_t>(&ranges[at]),
                                      .last = load_le<std::uint64_t>(&ranges[at + 8])};
+    }
+    if (vector.has("marks")) {
+      const Bytes& marks = vector["marks"];
+      frame.ecn = EcnCounts{.ect0 = load_le<std::uint64_t>(marks.data()),
+                            .ect1 = load_le<std::uint64_t>(&marks[8]),
+                            .ce = load_le<std::uint64_t>(&marks[16])};
     }
     std::reverse(frame.ranges.begin(), frame.ranges.begin() + static_cast<std::ptrdiff_t>(frame.count));
     EXPECT_EQ(to_hex(encoded(frame)), to_hex(vector["frame"]));
@@ -96,8 +103,9 @@ TEST(AckFrame, IsReadAsItWasWritten) {
       range = {.first = next - length + 1, .last = next};
       next = range.first - 2 - random.below(random.below(2) == 0 ? 3 : 0xfffffffe);
     }
+    if (random.below(2) == 0) frame.ecn = {random.next_u64(), random.next_u64(), random.next_u64()};
     Bytes bytes = encoded(frame);
-    EXPECT_EQ(bytes.size(), ack_frame_size(frame.count));
+    EXPECT_EQ(bytes.size(), ack_frame_size(frame));
     bytes.resize(bytes.size() + random.below(20), 0xff);  // further frames
     const auto read = read_ack_frame(bytes);
     ASSERT_TRUE(read);
@@ -120,7 +128,7 @@ TEST(AckFrame, OtherVariantsThoseWithAnIdAndThoseWithAcksAreNone) {
   for (std::uint32_t variant = 0; variant < 30; ++variant) {
     Bytes other = bytes;
     store_le(&other[12], variant);
-    EXPECT_EQ(is_ack_frame(other), variant == 18) << variant;
+    EXPECT_EQ(is_ack_frame(other), variant == 18 || variant == 20) << variant;
   }
   for (const std::size_t at : {0U, 4U}) {
     Bytes other = bytes;
@@ -130,12 +138,17 @@ TEST(AckFrame, OtherVariantsThoseWithAnIdAndThoseWithAcksAreNone) {
 }
 
 TEST(AckFrame, CutAnywhereItIsCutShort) {
-  const Bytes bytes = encoded(frame_of({{.first = 20, .last = 22}, {.first = 9, .last = 12}, {.first = 0, .last = 1}}));
-  for (std::size_t size = 0; size < bytes.size(); ++size) {
-    const Bytes cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));  // so that a sanitizer sees more
-    EXPECT_EQ(is_ack_frame(cut), size >= 16);
-    if (size < 16) continue;
-    EXPECT_EQ(read_ack_frame(cut).error(), AckFrameFault::kCutShort);
+  AckFrame frame = frame_of({{.first = 20, .last = 22}, {.first = 9, .last = 12}, {.first = 0, .last = 1}});
+  for (const bool with_marks : {false, true}) {
+    if (with_marks) frame.ecn = {1, 2, 3};
+    const Bytes bytes = encoded(frame);
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+      const Bytes cut(bytes.begin(),
+                      bytes.begin() + static_cast<std::ptrdiff_t>(size));  // so that a sanitizer sees more
+      EXPECT_EQ(is_ack_frame(cut), size >= 16);
+      if (size < 16) continue;
+      EXPECT_EQ(read_ack_frame(cut).error(), AckFrameFault::kCutShort);
+    }
   }
 }
 

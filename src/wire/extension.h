@@ -60,12 +60,13 @@ inline constexpr std::uint64_t kReset = 64;            // section 8.1
 inline constexpr std::uint64_t kLargeDatagrams = 128;  // section 10
 inline constexpr std::uint64_t kAckRanges = 256;       // section 5.2
 inline constexpr std::uint64_t kPathProbing = 512;     // section 7.1; with roaming alone
+inline constexpr std::uint64_t kEcn = 1024;            // section 5.3; with acknowledgement ranges alone
 }  // namespace capability
 // What this implementation has.
 inline constexpr std::uint64_t kOwnCapabilities =
     capability::kKeyUpdate | capability::kRoaming | capability::kFlowControl | capability::kCoalescing |
     capability::kCloseCode | capability::kOpenStreams | capability::kReset | capability::kLargeDatagrams |
-    capability::kAckRanges | capability::kPathProbing;
+    capability::kAckRanges | capability::kPathProbing | capability::kEcn;
 
 struct TransportParameters {
   std::uint64_t capabilities = 0;
@@ -80,8 +81,8 @@ struct TransportParameters {
   friend bool operator==(const TransportParameters&, const TransportParameters&) = default;
 };
 // Of the parameters that a Godwit sends.
-inline constexpr std::size_t kMaxParametersSize = (2 + 8) + (2 + 4) + (2 + 2) + (2 + 8) + (2 + 8) + (2 + 8) +
-                                                  (2 + 16) + (2 + kCookieSize);
+inline constexpr std::size_t kMaxParametersSize =
+    (2 + 8) + (2 + 4) + (2 + 2) + (2 + 8) + (2 + 8) + (2 + 8) + (2 + 16) + (2 + kCookieSize);
 
 // Returns the number of bytes: the token is written where capability::kReset is.
 std::size_t encode_parameters(const TransportParameters& parameters, std::span<std::uint8_t, kMaxParametersSize> out);

@@ -2,7 +2,7 @@
 frames, key updates. For tests; needs the package `cryptography`.
 
 As a program it writes the vectors of testdata/extended: extended_peer.py > testdata/extended/handshake.txt, and
-extended_peer.py acknowledgements > testdata/extended/acknowledgements.txt"""
+extended_peer.py acknowledgements > testdata/extended/acknowledgements.txt, extended_peer.py frames > testdata/extended/frames.txt"""
 import hashlib
 import hmac
 import os
@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 MARKER = b"GdwX\x01"
 COOKIE = 24
 LABEL = b"godwit extended session 1"
-KEY_UPDATE, ROAMING, COALESCING, LARGE_DATAGRAMS, RANGES, PATH_PROBING = 1, 2, 8, 128, 256, 512
+KEY_UPDATE, ROAMING, COALESCING, LARGE_DATAGRAMS, RANGES, PATH_PROBING, ECN = 1, 2, 8, 128, 256, 512, 1024
 USUAL = KEY_UPDATE | ROAMING | COALESCING
-ERROR, NOOP, SHORT_MESSAGE, PING, PONG, CHALLENGE, RESPONSE = 0, 3, 1, 4, 5, 8, 9
-SIZE_PROBE, SIZE_ANSWER, ACKNOWLEDGEMENT, PATH_NOTE = 16, 17, 18, 19
+ERROR, NOOP, SHORT_MESSAGE, PING, PONG, CHALLENGE, RESPONSE, CLOSE_CODE = 0, 3, 1, 4, 5, 8, 9, 10
+FLOW = range(11, 16)
+SIZE_PROBE, SIZE_ANSWER, ACKNOWLEDGEMENT, PATH_NOTE, ACKNOWLEDGEMENT_WITH_MARKS = 16, 17, 18, 19, 20
 
 
 class KeyPair:
@@ -207,14 +208,18 @@ def frames(plaintext):
             size = 0
         elif variant == ACKNOWLEDGEMENT:
             size = 20 + 8 * struct.unpack_from("<I", rest, 16)[0]
+        elif variant == ACKNOWLEDGEMENT_WITH_MARKS:
+            size = 44 + 8 * struct.unpack_from("<I", rest, 16)[0]
+        elif variant in FLOW:
+            size = 20
         else:
             size = len(rest)
         yield variant, packet_id, acks, rest[:size]
         plaintext = rest[size:]
 
 
-def acknowledgement(numbers, delay=0):
-    """The frame that names these packet numbers; `delay` is in microseconds."""
+def acknowledgement(numbers, delay=0, marks=None):
+    """The frame that names these packet numbers; `delay` is in microseconds, `marks` the counts of ECT(0), ECT(1) and CE."""
     ranges = []  # newest first: highest number, length
     for number in sorted(numbers, reverse=True):
         if ranges and ranges[-1][0] - ranges[-1][1] == number:
@@ -227,6 +232,8 @@ def acknowledgement(numbers, delay=0):
     for last, length in further:
         fields += struct.pack("<II", lowest - last - 1, length)
         lowest = last - length + 1
+    if marks is not None:
+        return frame(ACKNOWLEDGEMENT_WITH_MARKS, 0, fields + struct.pack("<QQQ", *marks))
     return frame(ACKNOWLEDGEMENT, 0, fields)
 
 
@@ -241,6 +248,11 @@ def acknowledged(fields):
         assert gap > 0 and length > 0 and lowest >= 0
         numbers |= set(range(lowest, lowest + length))
     return numbers, delay
+
+
+def marks_of(fields):
+    """The counts of ECT(0), ECT(1) and CE that the fields of a frame with marks tell."""
+    return struct.unpack_from("<QQQ", fields, 20 + 8 * struct.unpack_from("<I", fields, 16)[0])
 
 
 # --- The deployed handshake around it ---
@@ -300,17 +312,46 @@ class Acceptor:
 def acknowledgements():
     print("# Acknowledgement frames (docs/extended_sessions.md, section 5.2), made by tests/cli/extended_peer.py. `ranges` are those")
     print("# of packet numbers that the frame names, oldest first: first and last number of each, u64 LE; `delay` is in microseconds, u32 LE.\n")
-    for name, ranges, delay in (("one packet", [(0, 0)], 0), ("all so far", [(0, 999)], 1500), ("a gap", [(0, 41), (43, 50)], 250),
+    for name, ranges, delay, *rest in (("one packet", [(0, 0)], 0), ("all so far", [(0, 999)], 1500), ("a gap", [(0, 41), (43, 50)], 250),
                                 ("every other packet, as many ranges as there may be", [(2 * i, 2 * i) for i in range(64)], 20000),
-                                ("ranges far apart", [(7, 9), (100000, 100063), (1 << 20, (1 << 20) + 1)], 2**32 - 1)):
+                                ("ranges far apart", [(7, 9), (100000, 100063), (1 << 20, (1 << 20) + 1)], 2**32 - 1),
+                                ("one packet, with marks", [(0, 0)], 0, (1, 0, 0)),
+                                ("a gap, with marks", [(0, 41), (43, 50)], 250, (40, 0, 10)),
+                                ("as much as there may be, with marks", [(2 * i, 2 * i) for i in range(64)], 7, (2**40, 2**50, 2**60))):
+        marks = rest[0] if rest else None
         numbers = {number for first, last in ranges for number in range(first, last + 1)}
-        made = acknowledgement(numbers, delay)
+        made = acknowledgement(numbers, delay, marks)
         assert acknowledged(made[16:]) == (numbers, delay)
+        assert marks is None or marks_of(made[16:]) == marks
         print("name =", name)
         print("delay =", struct.pack("<I", delay).hex())
         print("ranges =", "".join(struct.pack("<QQ", *each).hex() for each in ranges))
+        if marks is not None:
+            print("marks =", struct.pack("<QQQ", *marks).hex())
         print("frame =", made.hex())
         print()
+
+
+def own_frames():
+    print("# Every frame that exists in the extended form alone but acknowledgements (docs/extended_sessions.md, sections 5, 7, 8, 9 and 10), made")
+    print("# by tests/cli/extended_peer.py. `variant`, `packet_id` and `stream` are u32 LE; `data`, `value` and `code` u64 LE.\n")
+    for name, variant, data in (("path challenge", CHALLENGE, 0x0807060504030201), ("path response", RESPONSE, 0x0807060504030201),
+                                ("close code", CLOSE_CODE, 404), ("size probe", SIZE_PROBE, 2**64 - 1), ("size answer", SIZE_ANSWER, 2**64 - 1),
+                                ("path note", PATH_NOTE, 3)):
+        fields = struct.pack("<Q", data)
+        print_fields(name=name, variant=struct.pack("<I", variant), data=fields, frame=frame(variant, 0, fields))
+    for name, variant, packet_id, stream, value, code in (
+            ("connection credit", 11, 1, 0, 48 << 20, 0), ("stream credit", 12, 2, 7, 32 << 20, 0), ("stream reset", 13, 3, 7, 1130, 42),
+            ("stream stop", 14, 4, 9, 0, 43), ("stream end", 15, 2**32 - 1, 2**31 + 5, 2**40, 0)):
+        print_fields(name=name, variant=struct.pack("<I", variant), packet_id=struct.pack("<I", packet_id), stream=struct.pack("<I", stream),
+                     value=struct.pack("<Q", value), code=struct.pack("<Q", code),
+                     frame=frame(variant, packet_id, struct.pack("<IQQ", stream, value, code)))
+
+
+def print_fields(**fields):
+    for key, value in fields.items():
+        print(key, "=", value if isinstance(value, str) else value.hex())
+    print()
 
 
 def print_vector(name, inner_secret):
@@ -341,6 +382,9 @@ def print_vector(name, inner_secret):
 def main():
     if sys.argv[1:] == ["acknowledgements"]:
         acknowledgements()
+        return
+    if sys.argv[1:] == ["frames"]:
+        own_frames()
         return
     print("# Extended handshakes and their first packets, made by tests/cli/extended_peer.py with fixed keys. `offer` and `answer` are")
     print("# blocks of docs/extended_sessions.md, section 2; `packet_N` is sealed by the initiator with generation N.")

@@ -226,6 +226,33 @@ class ScriptedPeer(Case):
         self.assertIn(b"never sent", self.frames_until(receiving, peer.ERROR)[1])
         server.finish(signal.SIGINT)
 
+    def test_marks_of_congestion_are_counted_and_told(self):
+        server = self.listen("--extended", "auto", "--anyone")
+        sending, receiving = self.connect(server, capabilities=peer.COALESCING | peer.RANGES | peer.ECN)
+        packet_id = 0
+        total = [0, 0, 0]
+        for mark, which in ((0, None), (2, 0), (3, 2), (2, 0), (0, None), (1, 1)):
+            packet_id += 1
+            self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, mark)
+            self.socket.send(sending.seal(peer.frame(peer.SHORT_MESSAGE, packet_id, peer.struct.pack("<Q", 2) + b"hi")))
+            if which is not None:
+                total[which] += 1
+            wanted = peer.ACKNOWLEDGEMENT_WITH_MARKS if any(total) else peer.ACKNOWLEDGEMENT
+            _, fields = self.frames_until(receiving, wanted)
+            self.assertIn(packet_id - 1, peer.acknowledged(fields)[0])
+            if any(total):
+                self.assertEqual(peer.marks_of(fields), tuple(total))
+        server.finish(signal.SIGINT)
+
+    def test_who_has_no_capability_for_marks_is_told_of_none(self):
+        for options, capabilities in ((("--ecn", "off"), peer.RANGES | peer.ECN), ((), peer.RANGES)):
+            server = self.listen("--extended", "auto", "--anyone", *options)
+            sending, receiving = self.connect(server, capabilities=capabilities)
+            self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 3)
+            self.socket.send(sending.seal(peer.frame(peer.SHORT_MESSAGE, 1, peer.struct.pack("<Q", 2) + b"hi")))
+            self.assertEqual(peer.acknowledged(self.frames_until(receiving, peer.ACKNOWLEDGEMENT)[1])[0], {0})
+            server.finish(signal.SIGINT)
+
     def test_probes_of_larger_datagrams_are_answered(self):
         server = self.listen("--extended", "auto", "--anyone")
         sending, receiving = self.connect(server, capabilities=peer.USUAL | peer.LARGE_DATAGRAMS)
