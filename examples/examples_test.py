@@ -9,6 +9,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 LIBRARY = sys.argv.pop()
@@ -91,6 +92,31 @@ class Examples(unittest.TestCase):
                              hashlib.sha256(source.read_bytes()).digest())
             # The window that the reader grants, and never more, was in its memory.
             self.assertLessEqual(int(output.split()[-2]), 1 << 20)
+
+    def test_foreign_loops_feed_one_another_at_the_pace_of_the_reader(self):
+        loops = [loop for loop in ("epoll_loop", "asio_loop") if pathlib.Path(FOLDER, loop).exists()]
+        self.assertTrue(loops)
+        for listener in loops:
+            for source in loops:
+                with self.subTest(listener=listener, source=source):
+                    sink, address, key = self.listen(listener)
+                    result = self.run_program(source, address, key, "12000000")
+                    output, errors = sink.communicate(timeout=60)
+                    self.assertEqual((result.returncode, sink.returncode), (0, 0), (result, errors))
+                    self.assertRegex(result.stdout, r"^sent 12000000 bytes, refused [1-9]\d* times\n$")
+                    received, most = (int(output.split()[place]) for place in (1, -2))
+                    self.assertEqual(received, 12000000)
+                    self.assertLessEqual(most, 256 << 10)  # the window that the reader grants, and never more
+
+    def test_a_source_whose_reader_is_killed_says_so(self):
+        sink, address, key = self.listen("epoll_loop")
+        source = self.start("epoll_loop", address, key, "100000000000")
+        time.sleep(0.5)
+        self.assertIsNone(source.poll())
+        sink.kill()
+        output, errors = source.communicate(timeout=100)  # below the idle time-out of 120 s
+        self.assertEqual((source.returncode, output), (1, ""))
+        self.assertEqual(errors, "feed: the reader is silent: port unreachable\n")
 
     def test_python_exchanges_messages_with_the_others(self):
         try:
