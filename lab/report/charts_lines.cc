@@ -78,20 +78,34 @@ std::string tick_label(double x) {
   return x == std::floor(x) && std::abs(x) < 1e7 ? fmt::format("{:.0f}", x) : format_number(x);
 }
 
-// Labels for at most six positions, always the first and the last: more would touch on a phone.
+// Of a label of an axis on a phone: percent of a drawing 350 px wide.
+double label_width(const std::string& label) {
+  constexpr double kCharacter = 2.2;
+  return kCharacter * static_cast<double>(label.size());
+}
+
+// The first position and the last are always named, those between where their labels leave room on a phone.
 void label_positions(Svg& svg, const std::set<double>& positions, const Axis& axis) {
-  const std::size_t stride = std::max<std::size_t>(1, (positions.size() + 4) / 6);
+  constexpr double kGap = 3;
+  const double y = kTop + kPlotHeight + 18;
+  double free_from = 0;
+  double free_to = 100;
+  if (positions.size() > 1) {
+    // At the edge, so that the last label stays inside of the drawing.
+    const std::string last = tick_label(*positions.rbegin());
+    svg.text(100, y, last, "axis", Anchor::kEnd);
+    free_to -= label_width(last) + kGap;
+  }
   std::size_t index = 0;
-  for (const double x : positions) {
-    const bool last = index + 1 == positions.size();
-    const bool crowded = !last && positions.size() - 1 - index < stride;
-    if (last || (index % stride == 0 && !crowded)) {
-      // At the edge, so that the last label stays inside of the drawing.
-      const bool at_edge = last && positions.size() > 1;
-      svg.text(at_edge ? 100 : to_x(axis(x)), kTop + kPlotHeight + 18, tick_label(x), "axis",
-               at_edge ? Anchor::kEnd : Anchor::kMiddle);
-    }
-    ++index;
+  for (const double position : positions) {
+    const bool first = index++ == 0;
+    if (!first && index == positions.size()) break;
+    const std::string label = tick_label(position);
+    const double x = to_x(axis(position));
+    const double half = label_width(label) / 2;
+    if (!first && (x - half < free_from || x + half > free_to)) continue;
+    svg.text(x, y, label, "axis", Anchor::kMiddle);
+    free_from = x + half + kGap;
   }
 }
 

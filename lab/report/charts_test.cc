@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <regex>
+#include <string>
+#include <vector>
+
 #include "measure/sample_results.h"
 
 namespace godwit::report {
@@ -57,6 +62,38 @@ TEST(Charts, SurviveZerosAndSinglePoints) {
       .name = "level2/x", .distribution = measure::Histogram(), .distribution_unit = "ns"};
   bench_case.distribution->record(0);
   expect_drawable(draw_percentiles({&bench_case}));
+}
+
+// On a phone a drawing is 350 px wide, and a digit of an axis 7.7 px.
+TEST(Charts, LabelsOfAnAxisLeaveOneAnotherRoomOnAPhone) {
+  const measure::Interval one{.estimate = 1, .low = 1, .high = 1};
+  const std::vector<std::vector<double>> axes = {
+      {64, 256, 1024, 1171, 1364}, {1, 2, 3, 4, 5, 6, 7, 8}, {1, 10, 100, 1000, 9999, 10000}, {1, 1000, 1001, 1002}};
+  const std::regex label(R"re(<text x="([\d.]+)%" y="[\d.]+" text-anchor="(middle|end)" class="axis">(\d+)</text>)re");
+  for (const std::vector<double>& positions : axes) {
+    measure::Curves curves{.unit = "ns", .lines = {{.label = "a", .points = {}}}};
+    for (const double position : positions) curves.lines[0].points.push_back({.x = position, .value = one});
+    const std::string drawing = draw_curves(curves);
+    std::map<double, double> occupied;  // of the horizontal axis: from, to
+    std::vector<std::string> labels;
+    for (std::sregex_iterator found(drawing.begin(), drawing.end(), label), none; found != none; ++found) {
+      const double x = std::stod((*found)[1].str());
+      const double y = std::stod((*found)[0].str().substr((*found)[0].str().find("y=\"") + 3));
+      if (y < 280) continue;  // of the vertical axis
+      const double width = 100 * 7.7 / 350 * static_cast<double>((*found)[3].length());
+      const double from = (*found)[2] == "end" ? x - width : x - width / 2;
+      occupied[from] = from + width;
+      labels.push_back((*found)[3].str());
+    }
+    ASSERT_GE(labels.size(), 2U);
+    EXPECT_THAT(labels, ::testing::Contains(std::to_string(static_cast<int>(positions.front()))));
+    EXPECT_THAT(labels, ::testing::Contains(std::to_string(static_cast<int>(positions.back()))));
+    double end = -100;
+    for (const auto& [from, to] : occupied) {
+      EXPECT_GT(from, end + 1) << testing::PrintToString(labels);
+      end = to;
+    }
+  }
 }
 
 TEST(Charts, EscapeNamesThatLookLikeMarkup) {
