@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/path_problem.h"
@@ -11,6 +12,8 @@ namespace {
 
 // ICMP may be wrong, or early: a peer that is about to open its port has so long to answer.
 constexpr Duration kRefusedPatience = 5s;
+// What an attempt ends with of which nobody has said anything.
+constexpr std::string_view kNoAnswer = "no answer";
 
 // For each of them the kernel or ICMP says that nobody listens there.
 template <typename Attempts>
@@ -37,6 +40,7 @@ Status Connector::start(Instant now) {
   wait_for_openers(now);
   reasons_ = {.code = ErrorCode::kInvalidArgument, .message = addresses_.empty() ? "no address to connect to" : ""};
   failure_.reset();
+  silent_ = false;
   if (now >= next_start_) begin_next(now);
   fail_if_exhausted();
   return failure_ ? Status(std::unexpected(*failure_)) : Status();
@@ -84,12 +88,17 @@ void Connector::add_failure(const SocketAddress& address, ErrorCode code, std::s
   reasons_.message += address.to_string();
   reasons_.message += ": ";
   reasons_.message += why;
+  silent_ = silent_ || why == kNoAnswer;
 }
 
 void Connector::fail_if_exhausted() {
   if (!connecting_ || !running_.empty() || next_ < addresses_.size()) return;
   connecting_ = false;
   failure_ = reasons_;
+  // Silence has causes that look alike from here; people suspect the network before the key.
+  if (silent_) {
+    failure_->message += " (nothing listens there, a firewall drops the datagrams, or the key is not this peer's)";
+  }
 }
 
 bool Connector::on_event(Instant now, ConnectionId connection, const Event& event) {

@@ -74,7 +74,8 @@ class Connector {
   std::vector<Attempt> running_;          // without a result; once one has won, closed in the next turn
   std::vector<ConnectionId> closing_;     // attempts given up, whose Closed event is still to come
   ConnectionId connection_ = 0;
-  Error reasons_;  // of the attempts that have failed
+  Error reasons_;        // of the attempts that have failed
+  bool silent_ = false;  // one of them has met nothing but silence
   std::optional<Error> failure_;
 };
 

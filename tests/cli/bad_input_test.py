@@ -62,7 +62,7 @@ class BadInput(Case):
         server = self.listen()
         source = random_file(self.folder / "data.bin", 10)
         result = self.run_godwit("send", "--to", server.address, "--peer-key", "12" * 32, "--connect-timeout", "1", source)
-        self.assert_one_error(result, 3, "cannot connect")
+        self.assert_one_error(result, 3, "cannot connect", "or the key is not this peer's")
         self.assertEqual(self.received_names(), [])
 
     def test_an_output_folder_that_cannot_be_written(self):

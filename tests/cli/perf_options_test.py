@@ -141,6 +141,13 @@ class Refused(Case):
                 self.assert_one_error(self.run_godwit(*command), 2, "there is no '", f"did you mean '{meant}'?")
         self.assertNotIn("did you mean", self.run_godwit("carrier-pigeon").stderr)
 
+    def test_what_iperf3_calls_otherwise_is_translated(self):
+        for option, meant in (("-M", "'--max-datagram'"), ("-N", "what every run does"), ("--zerocopy", "'--backend'"),
+                              ("--blockcount=3", "'--bytes'"), ("-L", "without a counterpart"), ("-w", "'--window'")):
+            with self.subTest(option=option):
+                result = self.run_godwit("perf", "client", "--to", "127.0.0.1", option)
+                self.assert_one_error(result, 2, f"{option.split('=')[0]} of iperf3 is ", meant)
+
 
 class Families(Case):
     def test_only_addresses_of_a_family_are_tried(self):
