@@ -87,7 +87,8 @@ std::expected<ExtendedKeys::Header, trace::DropReason> ExtendedKeys::read_header
     if (!former_) return kNotOurs;
     header.key = Header::Key::kFormer;
   } else {
-    if (!has(wire::capability::kKeyUpdate)) return kNotOurs;
+    // Who has the capability begins the next generation only after a packet of this side under the present one.
+    if (!has(wire::capability::kKeyUpdate) || receive_generation_ > send_generation_) return kNotOurs;
     header.key = Header::Key::kNext;
   }
   return header;

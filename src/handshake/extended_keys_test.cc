@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <set>
 
+#include "crypto/hkdf.h"
 #include "handshake/handshake_test_support.h"
 #include "handshake/session.h"
 
@@ -185,6 +187,39 @@ TEST_F(ExtendedKeysTest, ForgedPhasesMoveNothing) {
   }
   EXPECT_TRUE(b.open(a.seal(text_)));
   EXPECT_FALSE(b.update());
+}
+
+// Each generation costs its receiver four derivations and a cipher: a peer has one for each packet of this side.
+TEST_F(ExtendedKeysTest, AFloodOfUpdatesIsNotFollowed) {
+  Side b = bob();
+  const auto of_generation = [&](std::uint64_t generation) {
+    Secret secret = secrets_.send;
+    std::array<std::uint8_t, 8> start;
+    hkdf_expand(secret, "godwit start", start);
+    for (std::uint64_t i = 0; i < generation; ++i) {
+      Secret next;
+      hkdf_expand(secret, "godwit next", next.bytes);
+      secret = next;
+    }
+    std::array<std::uint8_t, kSymmetricKeySize> key;
+    std::array<std::uint8_t, kNonceSize> salt;
+    hkdf_expand(secret, "godwit key", key);
+    hkdf_expand(secret, "godwit salt", salt);
+    const std::uint64_t phase = generation % 2 == 0 ? 0 : kPhaseBit;
+    const NonceCounter nonces({5, 6, 7, 8}, load_le<std::uint64_t>(start.data()) + phase + generation, NonceSalt(salt));
+    PacketSealer sealer(make_packet_cipher(CipherKind::kOpenssl, SymmetricKey(key)), nonces);
+    Bytes datagram(text_.size() + kEnvelopeOverhead);
+    datagram.resize(sealer.seal_pieces(text_, {}, {}, datagram));
+    return datagram;
+  };
+  ASSERT_TRUE(b.open(of_generation(0)));
+  ASSERT_TRUE(b.open(of_generation(1)));
+  for (std::uint64_t generation = 2; generation < 100; generation += 2) {
+    EXPECT_FALSE(b.open(of_generation(generation))) << generation;
+  }
+  ASSERT_TRUE(b.update());
+  EXPECT_EQ(b.keys.updates(), 1u);
+  ASSERT_TRUE(b.open(of_generation(2))) << "now the peer may have heard of it";
 }
 
 TEST_F(ExtendedKeysTest, WithoutTheCapabilityNobodyUpdates) {

@@ -22,7 +22,10 @@ FragmentOutcome RecvStreams::on_fragment(Instant now, const wire::StreamFragment
   const std::uint32_t index = find(fragment.stream_id);
   if (index == kNone) return admit(now, fragment, sink);
   const RecvStream& stream = streams_[index];
-  if (fragment.total_length != stream.total_of_fragments()) ++statistics_.contradictory;
+  if (fragment.total_length != stream.total_of_fragments()) [[unlikely]] {
+    ++statistics_.contradictory;
+    if (consistent_) return broken();
+  }
   // A second copy of fragment 1 lies below the frontier: its metadata has been surfaced.
   const bool first_copy = fragment.number == wire::kFirstFragment && stream.next_number() == wire::kFirstFragment;
   if (first_copy && fragment.payload.size() <= stream.total() - stream.received()) surface_metadata(fragment, sink);
@@ -67,7 +70,7 @@ FragmentOutcome RecvStreams::admit(Instant now, const wire::StreamFragment& frag
   if (fragment.number == wire::kFirstFragment && fragment.payload.size() <= total) surface_metadata(fragment, sink);
   FragmentOutcome outcome = apply(now, index, fragment.number, fragment.payload, sink);
   const bool turned_away = outcome.result == Outcome::kNoRoom || outcome.result == Outcome::kIgnored ||
-                           outcome.result == Outcome::kBeyondCredit;
+                           outcome.result == Outcome::kBeyondCredit || outcome.result == Outcome::kContradicts;
   // Some of a group may have found room.
   if (turned_away && streams_[index].received() == 0) {
     // A fragment that leaves nothing behind does not open a stream.
@@ -108,9 +111,9 @@ FragmentOutcome RecvStreams::apply(Instant now, std::uint32_t index, std::uint32
     case RecvStream::Result::kHeld: ++statistics_.reordered; return {.result = Outcome::kAccepted};
     case RecvStream::Result::kFinished: finish(index); return {.result = Outcome::kAccepted, .finished = true};
     case RecvStream::Result::kDuplicate: ++statistics_.duplicates; return {.result = Outcome::kDuplicate};
-    case RecvStream::Result::kBeyondEnd: ++statistics_.beyond_end; return {.result = Outcome::kIgnored};
-    case RecvStream::Result::kEmpty: ++statistics_.empty; return {.result = Outcome::kIgnored};
-    case RecvStream::Result::kBeyondTotal: ++statistics_.beyond_total; return {.result = Outcome::kIgnored};
+    case RecvStream::Result::kBeyondEnd: ++statistics_.beyond_end; return broken();
+    case RecvStream::Result::kEmpty: ++statistics_.empty; return broken();
+    case RecvStream::Result::kBeyondTotal: ++statistics_.beyond_total; return broken();
     case RecvStream::Result::kNoRoom: ++statistics_.no_room; return {.result = Outcome::kNoRoom};
     case RecvStream::Result::kNoMemory:
       ++statistics_.refused;

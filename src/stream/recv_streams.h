@@ -46,6 +46,7 @@ struct FragmentOutcome {
     kIgnored,       // breaks a rule of the stream, or belongs to a completed, refused or failed one
     kRefused,       // this fragment made its stream refused: from now on it is ignored
     kBeyondCredit,  // more than the peer was granted: a violation of flow control
+    kContradicts,   // breaks a rule of the stream, after expect_consistency()
     kNoRoom,  // valid, but not kept: the packet must be neither acknowledged nor recorded, so that the peer sends it
               // again
   };
@@ -53,7 +54,9 @@ struct FragmentOutcome {
   bool opened = false;    // first fragment of its stream
   bool finished = false;  // last missing fragment of its stream
 
-  [[nodiscard]] bool must_ack() const { return result != Result::kNoRoom && result != Result::kBeyondCredit; }
+  [[nodiscard]] bool must_ack() const {
+    return result != Result::kNoRoom && result != Result::kBeyondCredit && result != Result::kContradicts;
+  }
 };
 
 struct RecvStreamsStatistics {
@@ -108,6 +111,8 @@ class RecvStreams {
   }
   // Its sender gives the stream up after `final_bytes`. False when that contradicts what has come, or the credit.
   [[nodiscard]] bool on_reset(std::uint32_t stream_id, std::uint64_t final_bytes, std::uint64_t code, StreamSink& sink);
+  // What breaks a rule of its stream is told from now on, and not ignored.
+  void expect_consistency() { consistent_ = true; }
   // From now on streams may begin with an unknown length (a fragment's total 0). Requires use_credit().
   void allow_open_streams() { flow_->allow_open_streams(); }
   // From now on a payload of more than wire::kFragmentPayload bytes stands for several fragments
@@ -152,6 +157,9 @@ class RecvStreams {
   [[nodiscard]] const RecvStreamsStatistics& statistics() const { return statistics_; }
 
  private:
+  [[nodiscard]] FragmentOutcome broken() const {
+    return {.result = consistent_ ? FragmentOutcome::Result::kContradicts : FragmentOutcome::Result::kIgnored};
+  }
   static constexpr std::uint32_t kNone = 0xffffffff;
 
   [[nodiscard]] FragmentOutcome admit(Instant now, const wire::StreamFragment& fragment, StreamSink& sink);
@@ -182,6 +190,7 @@ class RecvStreams {
   std::uint32_t last_index_ = kNone;  // kNone: no such stream
   std::optional<Instant> next_check_;
   std::unique_ptr<InboundFlow> flow_;  // null without flow control
+  bool consistent_ = false;            // expect_consistency()
   RecvStreamsStatistics statistics_;
 };
 

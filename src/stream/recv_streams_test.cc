@@ -169,6 +169,19 @@ TEST_F(RecvStreamsTest, SwallowsFragmentsOfCompletedStreams) {
   EXPECT_EQ(streams_.statistics().after_end, 2U);
 }
 
+// Of a peer that has proved to be a Godwit.
+TEST_F(RecvStreamsTest, TellsWhatContradictsItsStreamWhereConsistencyIsExpected) {
+  streams_.expect_consistency();
+  EXPECT_EQ(give(1, 3000, 1, Bytes(1130)).result, Outcome::kAccepted);
+  EXPECT_EQ(give(1, 3001, 2, Bytes(1130)).result, Outcome::kContradicts) << "another length";
+  EXPECT_EQ(give(1, 3000, 9, Bytes(1130)).result, Outcome::kContradicts) << "beyond the end";
+  EXPECT_EQ(give(1, 3000, 3, Bytes(1131)).result, Outcome::kContradicts) << "more than is left";
+  EXPECT_EQ(give(1, 3000, 2, {}).result, Outcome::kContradicts) << "nothing";
+  EXPECT_EQ(give(1, 3000, 2, Bytes(1130)).result, Outcome::kAccepted);
+  EXPECT_EQ(give(2, 3000, 9, Bytes(1130)).result, Outcome::kContradicts) << "of a stream that begins so";
+  EXPECT_EQ(streams_.open_streams(), 1U);
+}
+
 TEST_F(RecvStreamsTest, RefusesTotalsOutOfRange) {
   for (const std::uint64_t total : {std::uint64_t{0}, wire::kMaxStreamBytes + 1, kHuge, kHuge - 1130}) {
     const auto id = static_cast<std::uint32_t>(total % 1000);

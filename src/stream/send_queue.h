@@ -216,6 +216,8 @@ class SendQueue {
   // Limits from the start of the connection, and of a stream; lower ones than before change nothing.
   void raise_credit(std::uint64_t all_bytes);
   void raise_stream_credit(std::uint32_t stream_id, std::uint64_t bytes);
+  // Whether a stream has had this id, open or not.
+  [[nodiscard]] bool has_opened(std::uint32_t stream_id) const { return ids_.has_given(stream_id); }
   // The receiver wants no more of the stream, which fails if it is open.
   void stop(std::uint32_t stream_id, std::uint64_t code);
   // Resets to be sent, one a call; the same again after a loss, until it is acknowledged.

@@ -4,7 +4,7 @@
 
 namespace godwit {
 
-StreamIdAllocator::StreamIdAllocator(std::uint32_t first) : next_(first) {
+StreamIdAllocator::StreamIdAllocator(std::uint32_t first) : first_(first), next_(first) {
   GODWIT_ASSERT(first != 0 && !wire::is_operations_stream(first));
 }
 

@@ -18,8 +18,14 @@ class StreamIdAllocator {
   // The next number, with bit 31 for an operations stream; both kinds draw from the same counter. Nothing once all are
   // used.
   [[nodiscard]] std::optional<std::uint32_t> next(bool operations);
+  // Whether a stream has got this id, with either value of bit 31.
+  [[nodiscard]] bool has_given(std::uint32_t id) const {
+    const std::uint32_t number = id & ~wire::kOperationsBit;
+    return number >= first_ && number < next_;
+  }
 
  private:
+  std::uint32_t first_;
   std::uint32_t next_;
 };
 

@@ -116,7 +116,7 @@ TEST(Ecn, APathThatLosesMarkedPacketsCostsTheTestAndNothingMore) {
   ASSERT_TRUE(pair.transfer(2'000'000));
   EXPECT_EQ(pair.statistics().ecn, "failed");
   EXPECT_LT(pair.marked_, 30u);
-  EXPECT_EQ(pair.statistics().packets_lost, pair.marked_);
+  EXPECT_LE(pair.statistics().packets_lost, pair.marked_);
 }
 
 TEST(Ecn, APathThatBeginsToLoseMarkedPacketsIsLeftUnmarked) {

@@ -66,6 +66,7 @@ void EstablishedConnection::make_inbound_streams() {
   if (session_.has(wire::capability::kFlowControl)) streams_->use_credit(core_.context.config.handshake.flow);
   if (has_open_streams(session_)) streams_->allow_open_streams();
   if (session_.has(wire::capability::kLargeDatagrams)) streams_->allow_groups();
+  if (session_.extended() != nullptr) streams_->expect_consistency();
 }
 
 // True when a frame of flow control stands at the start of `plaintext`, where both sides have it.
@@ -82,6 +83,12 @@ bool EstablishedConnection::process_flow_frame(Instant now, const Arrival& arriv
     return true;
   }
   keepalive_.on_authentic(now);
+  const bool of_own_stream =
+      frame->kind == wire::FlowFrame::Kind::kStreamCredit || frame->kind == wire::FlowFrame::Kind::kStreamStop;
+  if (of_own_stream && !core_.queue.has_opened(frame->stream_id)) {
+    end(CloseReason::kProtocolViolation, "the peer names a stream that was never opened", Telling::kClose);
+    return true;
+  }
   switch (frame->kind) {
     case wire::FlowFrame::Kind::kStreamEnd:
       if (!inbound_streams().on_end(now, frame->stream_id, frame->value, *this)) {

@@ -178,6 +178,9 @@ void EstablishedConnection::apply_fragment_outcome(Instant now, const FragmentOu
   if (outcome.result == FragmentOutcome::Result::kBeyondCredit) [[unlikely]] {
     return end(CloseReason::kProtocolViolation, "the peer has sent more than it was granted", Telling::kClose);
   }
+  if (outcome.result == FragmentOutcome::Result::kContradicts) [[unlikely]] {
+    return end(CloseReason::kProtocolViolation, "the peer's fragment contradicts its stream", Telling::kClose);
+  }
   if (!outcome.must_ack()) {
     // Neither recorded nor acknowledged: the peer sends it again when there is room.
     acks_.refuse_packet();
