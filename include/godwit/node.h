@@ -31,6 +31,10 @@ struct NodeOptions {
   // What the loop does when there is nothing to do: "block" sleeps in the kernel, "spin-block" polls the socket through
   // pauses of up to 50 us first, "spin" never sleeps: one core for the least latency.
   std::string idle = "spin-block";
+  // Threads that work for the node, 1 to 64: the one that runs it, and others that seal large batches and pass them to
+  // the socket. One connection then sends with several processors. 0 and 1: the loop does everything itself. The
+  // threads are the library's; handlers and calls stay on the thread that runs the node.
+  std::size_t threads = 1;
   // Of the connections.
   Options transport = {};
 };

@@ -95,6 +95,10 @@ TEST(PublicNode, NamesTheTimeThatNothingCouldWorkWith) {
   }
   options.transport.stranger_handshakes_per_second = 8000;
   EXPECT_TRUE(gw::Node::open(options, *key));
+  options.threads = 65;
+  EXPECT_EQ(gw::Node::open(options, *key).error().code, gw::ErrorCode::kInvalidArgument);
+  options.threads = 3;
+  EXPECT_TRUE(gw::Node::open(options, *key));
 }
 
 TEST(PublicNode, LeavesTheBytesOfARefusedMessageWithTheCaller) {

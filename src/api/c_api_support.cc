@@ -68,6 +68,7 @@ godwit_options complete(const godwit_options* given) {
   result.connect_timeout_ns = defaults.transport.connect_timeout.count();
   result.idle_timeout_ns = defaults.transport.idle_timeout.count();
   result.receive_buffer_bytes = defaults.receive_buffer_bytes;
+  result.threads = defaults.threads;
   if (given != nullptr) overlay(*given, result);
   return result;
 }
@@ -128,6 +129,7 @@ NodeOptions to_node_options(const godwit_options& options) {
   result.backend = text_or(options.backend, result.backend);
   result.idle = text_or(options.idle, result.idle);
   result.receive_buffer_bytes = options.receive_buffer_bytes;
+  result.threads = options.threads;
   return result;
 }
 

@@ -69,6 +69,7 @@ Result<NodeConfig> to_node_config(const NodeOptions& options) {
   if (!idle)
     return std::unexpected(Error{ErrorCode::kInvalidArgument, fmt::format("no idle strategy '{}'", options.idle)});
   node_config.idle = *idle;
+  node_config.threads = options.threads;
   return node_config;
 }
 

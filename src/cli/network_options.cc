@@ -104,6 +104,10 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
   add("--idle", options.idle, "what the loop does without work: block, poll through pauses below 50 us, spin")
       ->check(CLI::IsMember({"block", "spin-block", "spin"}))
       ->capture_default_str();
+  add("--threads", options.threads, "threads that seal and send, the loop's included; 1: the loop alone")
+      ->check(CLI::Range(std::size_t{1}, TransmitWorkers::kMostThreads))
+      ->type_name("COUNT")
+      ->capture_default_str();
   add("--receive-buffer", options.receive_buffer,
       "bytes of the socket's receive buffer; default 16M, as far as granted")
       ->check(check_size())
@@ -191,6 +195,7 @@ NodeConfig make_node_config(const NetworkOptions& options) {
   if (const auto silence = parse_duration(options.idle_timeout)) endpoint.keepalive.idle_timeout = *silence;
 
   config.backend = parse_backend_kind(options.backend).value_or(BackendKind::kAuto);
+  config.threads = options.threads;
   config.idle = parse_idle_strategy(options.idle).value_or(IdleStrategy::kBlock);
   if (const auto bytes = parse_size(options.receive_buffer)) config.socket.receive_buffer_bytes = *bytes;
   if (const auto bytes = parse_size(options.send_buffer)) config.socket.send_buffer_bytes = *bytes;

@@ -33,6 +33,7 @@ struct NetworkOptions {
   std::string ecn = "on";
   std::string rate;
   std::string idle = "spin-block";
+  std::size_t threads = NodeConfig{}.threads;
   std::string receive_buffer;
   std::string send_buffer;
   std::string window;

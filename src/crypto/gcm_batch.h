@@ -28,15 +28,18 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "crypto/packet_cipher.h"
 
 namespace godwit {
 
-// What a key is expanded into, about 5 KiB. The destructor wipes it.
+// What a key is expanded into, about 5 KiB. The destructor wipes it. Once filled it is only read, by any number of
+// threads.
 struct alignas(64) GcmTables {
   // The powers that the blocks of one packet can take: its text and the block of lengths. With 95 the powers of a full
   // fragment (74 blocks of text) begin at the start of a cache line.
@@ -60,8 +63,21 @@ struct alignas(64) GcmTables {
   alignas(64) std::array<Block, 100> folded_powers;
   // What the counter 2 + i changes in the state after the first round, against the counter 0.
   alignas(64) std::array<Block, kFirstRounds> first_rounds;
+  std::atomic<std::uint32_t> holders{1};  // see GcmTablesHolder
 };
 static_assert(GcmTables::kMaxText >= 1471, "the longest packet that is received (wire/limits.h)");
+
+// One holder of tables; the last one frees them. A count inside, so that an idle connection pays for one pointer.
+struct DropGcmTables {
+  void operator()(GcmTables* tables) const noexcept {
+    if (tables->holders.fetch_sub(1, std::memory_order_acq_rel) == 1) delete tables;
+  }
+};
+using GcmTablesHolder = std::unique_ptr<GcmTables, DropGcmTables>;
+[[nodiscard]] inline GcmTablesHolder hold(GcmTables& tables) {
+  tables.holders.fetch_add(1, std::memory_order_relaxed);
+  return GcmTablesHolder(&tables);
+}
 
 struct GcmKernel {
   // Most packets of one call.

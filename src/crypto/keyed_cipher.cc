@@ -41,9 +41,9 @@ const GcmKernel* KeyedCipher::kernel_for(std::size_t packets) const {
   return tables_ != nullptr || packets >= kWorthExpanding ? gcm_kernel(kind_) : nullptr;
 }
 
-const GcmTables& KeyedCipher::tables(const GcmKernel& kernel) {
+GcmTables& KeyedCipher::tables(const GcmKernel& kernel) {
   if (tables_ == nullptr) {
-    tables_ = std::make_unique<GcmTables>();
+    tables_ = GcmTablesHolder(new GcmTables);
     kernel.expand(key_, *tables_);
   }
   return *tables_;
@@ -76,6 +76,13 @@ void KeyedCipher::open_batch(std::span<PacketToOpen> packets) {
   for (PacketToOpen& packet : packets) {
     packet.authentic = open(nonce_at(packet.nonce), {packet.sealed, packet.size + kTagSize}, packet.out);
   }
+}
+
+BatchKey KeyedCipher::share_batch_key(std::size_t packets, std::size_t longest_text) {
+  if (packets > GcmKernel::kMaxPackets || longest_text > GcmTables::kMaxText) return {};
+  const GcmKernel* const kernel = kernel_for(packets);
+  if (kernel == nullptr) return {};
+  return {*kernel, hold(tables(*kernel))};
 }
 
 void KeyedCipher::release_key_schedule() {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 
+#include "crypto/batch_key.h"
 #include "crypto/gcm_batch.h"
 #include "crypto/keypair.h"
 #include "crypto/packet_cipher.h"
@@ -18,6 +19,7 @@ class KeyedCipher : public PacketCipher {
   [[nodiscard]] bool open(const Nonce& nonce, ByteView ciphertext_and_tag, std::uint8_t* out) final;
   void seal_batch(std::span<const PacketToSeal> packets) final;
   void open_batch(std::span<PacketToOpen> packets) final;
+  [[nodiscard]] BatchKey share_batch_key(std::size_t packets, std::size_t longest_text) final;
   void release_key_schedule() final;
   [[nodiscard]] CipherKind kind() const final { return kind_; }
 
@@ -33,11 +35,11 @@ class KeyedCipher : public PacketCipher {
  private:
   // The kernel for a batch of that many packets; null where it is not worth it.
   [[nodiscard]] const GcmKernel* kernel_for(std::size_t packets) const;
-  const GcmTables& tables(const GcmKernel& kernel);
+  GcmTables& tables(const GcmKernel& kernel);
 
   // Every idle connection has two of these objects: what can be looked up is not kept.
   SymmetricKey key_;
-  std::unique_ptr<GcmTables> tables_;  // from the first batch on, until release_key_schedule()
+  GcmTablesHolder tables_;  // from the first batch on, until release_key_schedule()
   CipherKind kind_;
 };
 

@@ -1,6 +1,7 @@
 #include "crypto/packet_cipher.h"
 
 #include "base/assert.h"
+#include "crypto/batch_key.h"
 #include "crypto/gcm_batch.h"
 #include "crypto/packet_cipher_ipsec.h"
 #include "crypto/packet_cipher_openssl.h"
@@ -19,6 +20,10 @@ CipherKind single_kind(CipherKind kind) {
 }
 
 }  // namespace
+
+BatchKey PacketCipher::share_batch_key(std::size_t /*packets*/, std::size_t /*longest_text*/) {
+  return {};
+}
 
 bool cipher_available(CipherKind kind) {
   if (is_batch_kind(kind)) return gcm_kernel(kind) != nullptr;

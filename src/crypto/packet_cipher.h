@@ -86,6 +86,8 @@ struct PacketToOpen {
   bool authentic;  // set by open_batch()
 };
 
+class BatchKey;
+
 class PacketCipher {
  public:
   virtual ~PacketCipher() = default;
@@ -113,6 +115,10 @@ class PacketCipher {
   // Sets `authentic` of each packet. The output of a packet that is not authentic holds zeros; the others are not
   // affected by it.
   virtual void open_batch(std::span<PacketToOpen> packets) = 0;
+
+  // The key for another thread (batch_key.h), to seal or open a batch of so many packets, none with a longer text,
+  // whatever becomes of this object meanwhile. Empty where there is no such thing: the batch is for this object.
+  [[nodiscard]] virtual BatchKey share_batch_key(std::size_t packets, std::size_t longest_text);
 
   // Frees what the key was expanded into (about 1 KiB for single packets, 5 KiB for batches); the next packet expands
   // it again. For connections gone idle.

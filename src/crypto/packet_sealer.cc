@@ -77,6 +77,23 @@ bool PacketSealer::seal_batch(std::span<PacketToSeal> packets) {
   return true;
 }
 
+bool PacketSealer::put_off(std::span<const PacketToSeal> packets, SealJob& job) {
+  GODWIT_ASSERT(!job.pending());
+  if (packets.size() < SealJob::kLeastPackets || packets.size() > SealJob::kMostPackets) return false;
+  const std::uint64_t counted = packets.size() * weight(packets.front().size);
+  if (counted > packets_left()) return false;
+  job.key_ = cipher_->share_batch_key(packets.size(), packets.front().size);
+  if (!job.key_) return false;
+  sealed_ += counted;
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    job.nonces_[i] = write_prefix(packets[i].text - kEnvelopePrefix);
+    job.packets_[i] = packets[i];
+    job.packets_[i].nonce = job.nonces_[i].bytes.data();
+  }
+  job.count_ = packets.size();
+  return true;
+}
+
 Nonce PacketSealer::write_prefix(std::uint8_t* out) noexcept {
   const Nonce nonce = nonces_.next();
   out[0] = kSymmetricType;

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/random.h"
 #include "crypto/packet_cipher.h"
+#include "crypto/seal_job.h"
 
 namespace godwit {
 
@@ -84,6 +85,10 @@ class PacketSealer {
   // which are written here, as is `nonce`. False, with nothing written, when there are more packets than
   // packets_left().
   [[nodiscard]] bool seal_batch(std::span<PacketToSeal> packets);
+
+  // The same, but the cipher's pass is left to `job`, which is empty. False, with nothing done, also where that is not
+  // worth it or cannot be.
+  [[nodiscard]] bool put_off(std::span<const PacketToSeal> packets, SealJob& job);
 
   // No packet gets the next nonce.
   void leave_one_out() {

@@ -34,6 +34,10 @@ Result<std::unique_ptr<Node>> Node::open(const NodeConfig& config, KeyPair keys,
 Result<std::unique_ptr<Node>> Node::open_on(Socket socket, const NodeConfig& config, KeyPair keys, ShardLink* link,
                                             trace::Sink* sink, trace::CostSink* cost) {
   if (const Status fine = check_config(config.endpoint); !fine) return std::unexpected(fine.error());
+  if (config.threads > TransmitWorkers::kMostThreads) {
+    return failure(ErrorCode::kInvalidArgument,
+                   "a node has at most " + std::to_string(TransmitWorkers::kMostThreads) + " threads");
+  }
   BackendConfig backend_config = config.backend_config;
   if (config.endpoint.handshake.extended != ExtendedPolicy::kOff) {
     backend_config.largest_datagram_bytes =
@@ -52,6 +56,10 @@ Result<std::unique_ptr<Node>> Node::open_on(Socket socket, const NodeConfig& con
   node->now_ = boot_time_now();
   Config endpoint = config.endpoint;
   endpoint.handshake.clock_offset = time_of_day_offset();
+  if (config.threads > 1) {
+    node->workers_ = std::make_unique<TransmitWorkers>(*node->backend_, config.threads);
+    endpoint.send_queue.readers = node->workers_.get();
+  }
   node->endpoint_ = std::make_unique<Endpoint>(endpoint, std::move(keys), node->random_, sink, cost);
   return node;
 }
@@ -60,7 +68,11 @@ Node::Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBac
            trace::CostSink* cost)
     : config_(config), backend_(std::move(backend)), faulty_(faulty), link_(link), cost_(cost) {}
 
-Node::~Node() = default;
+Node::~Node() {
+  // A child has none of the threads.
+  if (guard_.in_child()) static_cast<void>(workers_.release());
+  if (workers_) workers_->settle();
+}
 
 std::optional<FaultStatistics> Node::faults() const {
   if (faulty_ == nullptr) return std::nullopt;
@@ -93,6 +105,7 @@ void Node::close(ConnectionId connection, std::string_view text, std::uint64_t c
 void Node::run(Handler& handler) {
   platform::request_exact_timers();
   while (!stopping()) turn(handler);
+  if (workers_) workers_->settle();
   stopping_.store(false, std::memory_order_relaxed);
 }
 
@@ -175,6 +188,7 @@ bool Node::deliver_events(Handler& handler) {
 
 // True when there is more to send and the socket would take it.
 bool Node::transmit() {
+  if (workers_) return transmit_with_workers();
   for (std::size_t round = 0; round < config_.transmit_rounds; ++round) {
     if (unsent_begin_ == unsent_.size()) {
       unsent_.clear();
@@ -192,6 +206,33 @@ bool Node::transmit() {
     if (unsent_begin_ < unsent_.size() || backend_->send_blocked()) return false;
   }
   return true;
+}
+
+// The same with rounds that workers seal and send. What they have not begun with at the end of the turn is done here.
+bool Node::transmit_with_workers() {
+  bool more = false;
+  if (!workers_->resume()) return false;
+  for (std::size_t handed_over = 0; handed_over < config_.transmit_rounds;) {
+    TransmitWorkers::Round* const round = workers_->begin();
+    if (round == nullptr) {
+      GODWIT_COST_PROBE(cost_, kSeal);
+      more = !backend_->send_blocked();
+      if (!more || !workers_->help()) break;
+      continue;
+    }
+    while (auto batch = endpoint_->poll_transmit(now_, round->space())) round->add(*batch);
+    more = !round->empty();
+    if (!more) break;
+    note_work();
+    GODWIT_COST_PROBE(cost_, kSendCall);
+    workers_->submit();
+    ++handed_over;
+  }
+  GODWIT_COST_PROBE(cost_, kSeal);
+  workers_->end_turn();
+  GODWIT_COST_PROBE(cost_, kBookkeeping);
+  take_path_reports();
+  return more && !backend_->send_blocked();
 }
 
 Instant Node::read_clock() {

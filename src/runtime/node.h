@@ -20,6 +20,7 @@
 #include "runtime/fork_guard.h"
 #include "runtime/shard_link.h"
 #include "runtime/system_random.h"
+#include "runtime/transmit_workers.h"
 #include "transport/endpoint.h"
 #include "udp/backend.h"
 #include "udp/faulty_backend.h"
@@ -44,6 +45,9 @@ struct NodeConfig {
   Duration spin_for = 50us;         // of kSpinBlock: what it costs at most to poll in vain
   std::size_t receive_rounds = 4;   // receive calls a turn, at most
   std::size_t transmit_rounds = 4;  // buffers of 128 KiB sent a turn, at most
+  // That work for the node: the one that runs it, and others that seal and send (transmit_workers.h). 0 and 1: none of
+  // these.
+  std::size_t threads = 1;
 };
 
 struct NodeStatistics {
@@ -87,6 +91,8 @@ class Node {
   // What was injected, when NodeConfig::faults has anything.
   [[nodiscard]] std::optional<FaultStatistics> faults() const;
   [[nodiscard]] const NodeStatistics& statistics() const { return statistics_; }
+  // Null unless NodeConfig::threads asks for some.
+  [[nodiscard]] const TransmitWorkers* workers() const { return workers_.get(); }
 
   // Whether the peer's datagrams come to this node: always, unless it is a shard.
   [[nodiscard]] bool serves(const SocketAddress& remote) const { return link_ == nullptr || link_->owns(remote); }
@@ -129,6 +135,7 @@ class Node {
   void receive_forwarded(Handler& handler);
   bool deliver_events(Handler& handler);
   bool transmit();
+  bool transmit_with_workers();
   void run_posted();
   void wait(std::optional<Duration> longest_wait);
   void poll_input();
@@ -140,6 +147,7 @@ class Node {
   SystemRandom random_;
   std::unique_ptr<Backend> backend_;
   FaultyBackend* faulty_ = nullptr;  // backend_ itself, when it injects faults
+  std::unique_ptr<TransmitWorkers> workers_;  // asked until the last body of the endpoint has been released
   std::unique_ptr<Endpoint> endpoint_;
   ShardLink* link_;  // null unless a shard
   trace::CostSink* cost_;

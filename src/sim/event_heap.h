@@ -21,6 +21,7 @@ enum class EventKind : std::uint8_t {
   kFaultEnd,
   kCompetitor,  // target: competitor; packet: 0 start, 1 retransmission time-out
   kAttack,      // target: index into Scenario::attacks; its next step
+  kSealed,      // target: host; a batch that was put off has been sealed
   kForged,      // target: host; packet: what the attacker delivers past the links
 };
 

@@ -2,8 +2,11 @@
 // timers, flush() of what is to be sent, arm() of the next wake-up.
 #include "sim/host.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "sim/key_cache.h"
 #include "sim/simulator.h"
@@ -33,9 +36,15 @@ Host::Host(Simulator& simulator, std::uint32_t index, const HostSpec& spec, std:
       buffer_(64 * 1024 + 2048),
       // Every machine has been up for another while.
       offset_(Duration{static_cast<Duration::rep>(random_.below(1'000'000'000'000'000))}),
-      peers_(simulator.scenario().hosts.size()) {}
+      peers_(simulator.scenario().hosts.size()) {
+  if (spec.seal_delay > Duration::zero()) {
+    sealing_ = std::make_unique<DelayedSealing>(spec.seal_delay, splitmix64(seed ^ 0x7365616c));
+  }
+}
 
-Host::~Host() = default;
+Host::~Host() {
+  if (sealing_) sealing_->clear();
+}
 
 KeyPair Host::make_keys() {
   if (simulator_.scenario().attacks.empty()) return *KeyPair::generate(random_);
@@ -47,13 +56,16 @@ KeyPair Host::make_keys() {
 // --- Life ---
 
 void Host::start(Instant now) {
-  endpoint_ = std::make_unique<Endpoint>(spec_->config, *KeyPair::from_secret(keys_.secret().bytes()), random_,
+  Config config = spec_->config;
+  config.send_queue.readers = sealing_.get();
+  endpoint_ = std::make_unique<Endpoint>(config, *KeyPair::from_secret(keys_.secret().bytes()), random_,
                                          static_cast<trace::Sink*>(this));
   memory_ = 0;
   turn(now);
 }
 
 void Host::kill(Instant now) {
+  if (sealing_) sealing_->clear();
   endpoint_.reset();
   for (Peer& peer : peers_) peer = {};
   hostile_.clear();
@@ -70,6 +82,7 @@ void Host::renew_keys() {
 
 void Host::resume(Instant now) {
   stalled_ = false;
+  on_sealed(now);
   read_inbox(now);
 }
 
@@ -232,7 +245,17 @@ void Host::turn(Instant now) {
   arm(now);
 }
 
+void Host::on_sealed(Instant now) {
+  if (!endpoint_ || stalled_ || !sealing_) return;
+  const bool was_full = sealing_->full();
+  sealing_->run_due(now);
+  send_sealed(now);
+  if (was_full && !sealing_->full()) turn(now);
+}
+
 void Host::arm(Instant now) {
+  // What is due may be waiting for room, which a batch on its way will make.
+  if (sealing_ && sealing_->full()) return;
   const auto next = endpoint_->next_timeout();
   if (!next) return;
   const Instant at = std::max(now, *next - offset_);
@@ -245,11 +268,13 @@ void Host::flush(Instant now) {
   drain_events(now);
   for (std::size_t batches = 0;; ++batches) {
     buffer_.reset();
+    TransmitBuffer* const buffer = sealing_ ? sealing_->begin() : &buffer_;
+    if (buffer == nullptr) return;
     sent_data_.clear();
     traced_datagrams_ = traced_bytes_ = 0;
     const auto batch = [&] {
       const MemoryMeter meter(memory_);
-      return endpoint_->poll_transmit(local(now), buffer_);
+      return endpoint_->poll_transmit(local(now), *buffer);
     }();
     simulator_.on_handed_out(index_, batch, traced_datagrams_, traced_bytes_);
     if (batch) {
@@ -268,9 +293,13 @@ void Host::flush(Instant now) {
         }
       }
       if (fresh > 0) simulator_.on_data(local(now), index_, owner, fresh, false);
-      for (std::size_t i = 0; i < batch->segment_count(); ++i) {
-        const bool nowhere = batch->local.is_specified() && batch->local != address_;
-        simulator_.transmit(now, index_, batch->remote, batch->segment(i), batch->ecn, nowhere);
+      if (sealing_) {
+        if (const Instant sealed = sealing_->submit(now, *batch); sealed > now) {
+          simulator_.schedule(sealed, EventKind::kSealed, index_);
+        }
+        send_sealed(now);
+      } else {
+        send_batch(now, *batch);
       }
     }
     drain_events(now);
@@ -278,6 +307,21 @@ void Host::flush(Instant now) {
     if (batches > kMostBatchesPerTurn) {
       return simulator_.check_log().report(Rule::kTimer, now, "a host transmits without end");
     }
+  }
+}
+
+void Host::send_batch(Instant now, const DatagramBatch& batch) {
+  for (std::size_t i = 0; i < batch.segment_count(); ++i) {
+    const bool nowhere = batch.local.is_specified() && batch.local != address_;
+    simulator_.transmit(now, index_, batch.remote, batch.segment(i), batch.ecn, nowhere);
+  }
+}
+
+// In the order in which they were put together, as far as they have been sealed.
+void Host::send_sealed(Instant now) {
+  while (const DatagramBatch* const batch = sealing_->front()) {
+    send_batch(now, *batch);
+    sealing_->pop();
   }
 }
 
@@ -449,9 +493,16 @@ Host::SendOutcome Host::send(Instant now, std::uint64_t number) {
 Host::SendOutcome Host::post(Instant now, ConnectionId connection, std::uint64_t number) {
   MessageChecker& messages = simulator_.messages();
   const std::uint64_t size = messages.record(number).size;
+  Body body = messages.payload().body(number, size);
+  if (sealing_) {
+    body = watched(std::move(body), [this, now, number](ByteView bytes) {
+      if (!sealing_->reads(bytes)) return;
+      simulator_.check_log().report(Rule::kIntact, now, fmt::format("message {} is released unsealed", number));
+    });
+  }
   const auto id = [&] {
     const MemoryMeter meter(memory_);
-    return endpoint_->send(local(now), connection, messages.payload().body(number, size));
+    return endpoint_->send(local(now), connection, std::move(body));
   }();
   if (id) {
     messages.on_accepted(index_, connection, *id, number, endpoint_->stream_id(connection, *id));

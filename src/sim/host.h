@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "sim/delayed_sealing.h"
 #include "sim/live_memory.h"
 #include "sim/scenario.h"
 #include "transport/endpoint.h"
@@ -57,6 +58,8 @@ class Host final : private trace::Sink {
   void on_datagram(Instant now, std::uint32_t packet);
   void read_inbox(Instant now);
   void wake(Instant at);
+  // A batch that was put off may have been sealed.
+  void on_sealed(Instant now);
 
   // --- The application ---
   // Sends message `number` of the checker to its receiver, over the present connection or a new one.
@@ -78,6 +81,8 @@ class Host final : private trace::Sink {
   [[nodiscard]] const HostStatistics& statistics() const { return statistics_; }
   // Of the connection to a peer; nothing without one.
   [[nodiscard]] std::optional<ConnectionStatistics> connection_statistics(std::uint32_t peer) const;
+  // Null unless HostSpec::seal_delay is set.
+  [[nodiscard]] const DelayedSealing* sealing() const { return sealing_.get(); }
   // Bytes that the endpoint has allocated since its start, in a program that counts them (live_memory.h).
   [[nodiscard]] std::int64_t memory() const { return memory_; }
   [[nodiscard]] Instant local(Instant now) const { return now + offset_; }
@@ -107,6 +112,8 @@ class Host final : private trace::Sink {
   // Of one connection, or all.
   void drop_replies(Instant now, std::optional<ConnectionId> connection);
   void flush(Instant now);
+  void send_batch(Instant now, const DatagramBatch& batch);
+  void send_sealed(Instant now);
   // `forged`: datagrams of the batch that the attacker made.
   void receive(Instant now, const DatagramBatch& batch, std::size_t forged, Instant sent_at);
   [[nodiscard]] SocketAddress local_of(const Packet& packet) const;
@@ -126,6 +133,7 @@ class Host final : private trace::Sink {
   SocketAddress other_address_;  // of an interface that leads nowhere
   std::uint32_t key_index_ = 0;
   KeyPair keys_;
+  std::unique_ptr<DelayedSealing> sealing_;  // outlives the bodies of the endpoint
   std::unique_ptr<Endpoint> endpoint_;
   TransmitBuffer buffer_;
   Duration offset_;  // of the own clock

@@ -1,9 +1,12 @@
 #include "sim/payload.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <utility>
 #include <vector>
 
+#include "base/assert.h"
 #include "base/random.h"
 #include "wire/limits.h"
 
@@ -48,7 +51,48 @@ class PatternSource final : public BodySource {
   std::array<std::uint8_t, kLongestRead> scratch_{};
 };
 
+class WatchedSource final : public BodySource {
+ public:
+  WatchedSource(Body body, std::function<void(ByteView)> released)
+      : size_(static_cast<std::size_t>(body.size())),
+        bytes_(static_cast<std::uint8_t*>(std::malloc(std::max<std::size_t>(size_, 1)))),
+        released_(std::move(released)) {
+    GODWIT_ASSERT(bytes_ != nullptr);
+    for (std::size_t at = 0; at < size_; at += kLongestRead) {
+      const auto piece = body.read(at, std::min<std::size_t>(kLongestRead, size_ - at));
+      GODWIT_ASSERT(piece);
+      std::memcpy(bytes_.get() + at, piece->data(), piece->size());
+    }
+  }
+  ~WatchedSource() override {
+    released_(all());
+    std::memset(bytes_.get(), 0xdd, size_);
+  }
+  WatchedSource(const WatchedSource&) = delete;
+  WatchedSource& operator=(const WatchedSource&) = delete;
+
+  std::optional<ByteView> read(std::uint64_t offset, std::size_t length) override {
+    return all().subspan(static_cast<std::size_t>(offset), length);
+  }
+  [[nodiscard]] bool views_stay() const override { return true; }
+
+ private:
+  struct Free {
+    void operator()(std::uint8_t* bytes) const noexcept { std::free(bytes); }
+  };
+  [[nodiscard]] ByteView all() const { return {bytes_.get(), size_}; }
+
+  std::size_t size_;
+  std::unique_ptr<std::uint8_t, Free> bytes_;
+  std::function<void(ByteView)> released_;
+};
+
 }  // namespace
+
+Body watched(Body body, std::function<void(ByteView)> released) {
+  const std::uint64_t size = body.size();
+  return Body::from_source(std::make_unique<WatchedSource>(std::move(body), std::move(released)), size);
+}
 
 std::uint64_t PayloadRule::begin_of(std::uint64_t message) const {
   return splitmix64(seed_ ^ splitmix64(message)) % kPattern;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -34,5 +35,9 @@ class PayloadRule {
   [[nodiscard]] std::uint64_t begin_of(std::uint64_t message) const;
   std::uint64_t seed_;
 };
+
+// A copy of `body` in memory of its own, whose views stay until it is released, as an application's do. `released` is
+// called then, and the bytes are overwritten. The memory is not counted by live_memory.h.
+[[nodiscard]] Body watched(Body body, std::function<void(ByteView)> released);
 
 }  // namespace godwit::sim

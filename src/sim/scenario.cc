@@ -114,7 +114,10 @@ Duration Scenario::longest_round_trip(std::uint32_t from, std::uint32_t to) cons
   };
   for_each_link(*this, from, to, add);
   for_each_link(*this, to, from, add);
-  return from_seconds(sum + to_seconds(hosts[from].receive_interval) + to_seconds(hosts[to].receive_interval));
+  for (const std::uint32_t host : {from, to}) {
+    sum += to_seconds(hosts[host].receive_interval) + to_seconds(hosts[host].seal_delay);
+  }
+  return from_seconds(sum);
 }
 
 void Scenario::resolve() {

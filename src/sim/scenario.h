@@ -22,6 +22,7 @@ struct HostSpec {
   std::vector<std::uint32_t> ingress;     // links towards the host, in order
   std::optional<std::uint32_t> nat;       // between its links and the world; absent: a public address
   Duration receive_interval{};            // datagrams that arrive within it are read together; zero: each alone
+  Duration seal_delay{};                  // batches are sealed by workers, up to so much later; zero: at once
   std::uint32_t socket_buffer = 1 << 20;  // bytes that may wait to be read
   Config config;                          // any setting a user has
 };

@@ -90,6 +90,7 @@ std::string print_host(const HostSpec& host) {
   if (host.nat) out += fmt::format("nat = {}\n", *host.nat);
   if (host.receive_interval > Duration::zero())
     out += fmt::format("receive_interval = {}\n", time_text(host.receive_interval));
+  if (host.seal_delay > Duration::zero()) out += fmt::format("seal_delay = {}\n", time_text(host.seal_delay));
   if (host.socket_buffer != HostSpec{}.socket_buffer) out += fmt::format("socket_buffer = {}\n", host.socket_buffer);
   if (config.congestion == CongestionKind::kFixedRate)
     out += fmt::format("fixed_rate = {}\n", rate_text(config.controller.fixed_rate));

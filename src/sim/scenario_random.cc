@@ -197,6 +197,13 @@ void mix_extended_sessions(Scenario& scenario, std::uint64_t seed) {
   for (HostSpec& host : scenario.hosts) host.config.soft_packet_limit = dice.number(10, 500);
 }
 
+void delay_sealing(Scenario& scenario, std::uint64_t seed) {
+  Dice dice(seed ^ 0x7365616c);
+  for (HostSpec& host : scenario.hosts) {
+    if (dice.chance(0.8)) host.seal_delay = dice.time(1us, 5ms);
+  }
+}
+
 Scenario random_scenario(std::uint64_t seed) {
   Dice dice(seed);
   Scenario scenario;

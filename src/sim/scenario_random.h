@@ -16,4 +16,8 @@ namespace godwit::sim {
 // without.
 void mix_extended_sessions(Scenario& scenario, std::uint64_t seed);
 
+// Lets the hosts seal later (HostSpec::seal_delay). Drawn apart, as above, and asked for: a seed means without it what
+// it has always meant.
+void delay_sealing(Scenario& scenario, std::uint64_t seed);
+
 }  // namespace godwit::sim

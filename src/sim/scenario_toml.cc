@@ -247,6 +247,7 @@ void read_host(Reader& in, HostSpec& host) {
   in.read_list("ingress", host.ingress);
   in.read("nat", host.nat);
   in.read("receive_interval", host.receive_interval);
+  in.read("seal_delay", host.seal_delay);
   in.read("socket_buffer", host.socket_buffer);
   if (std::optional<std::string> word; in.read("congestion", word), word) {
     const auto kind = parse_congestion_kind(*word);

@@ -80,6 +80,7 @@ std::vector<Reduction> reductions(const Scenario& scenario) {
       s.hosts[i].config.congestion = kept;
     });
     out.push_back([i](Scenario& s) { s.hosts[i].receive_interval = {}; });
+    out.push_back([i](Scenario& s) { s.hosts[i].seal_delay = {}; });
   }
   for (std::size_t i = 0; i < scenario.links.size(); ++i) reduce_link(out, i, scenario.links[i]);
   for (std::size_t i = 0; i < scenario.flows.size(); ++i) reduce_flow(out, i, scenario.flows[i]);

@@ -107,6 +107,7 @@ void Simulator::dispatch(const Event& event) {
     }
     case EventKind::kHostWake: return hosts_[event.target]->wake(now_);
     case EventKind::kInbox: return hosts_[event.target]->read_inbox(now_);
+    case EventKind::kSealed: return hosts_[event.target]->on_sealed(now_);
     case EventKind::kFlow: return application_.on_timer(now_, event.target);
     case EventKind::kFault: return inject(now_, scenario_.faults[event.target]);
     case EventKind::kFaultEnd: return end_fault(now_, scenario_.faults[event.target]);

@@ -334,7 +334,7 @@ std::optional<MessageId> SendQueue::confirm_if_finished(std::uint32_t index) {
   if (!stream.finished()) return std::nullopt;
   const MessageId id = id_of(SendKind::kFragment, index);
   charge_.close(charge_of(stream));
-  streams_.erase(index);
+  erase_stream(index);
   ++statistics_.confirmed;
   update_writable();
   return id;
@@ -405,7 +405,7 @@ void SendQueue::fail(SendKind kind, std::uint32_t index, SendFailure::Reason rea
       charge_.close(cost);
     }
     turns_.remove(index);
-    streams_.erase(index);
+    erase_stream(index);
   }
   failures_.push_back(unreported);
   ++statistics_.failed;
@@ -415,6 +415,13 @@ void SendQueue::fail(SendKind kind, std::uint32_t index, SendFailure::Reason rea
 void SendQueue::erase_message(std::uint32_t index) {
   message_bytes_ -= messages_[index].body.size();
   messages_.erase(index);
+}
+
+void SendQueue::erase_stream(std::uint32_t index) {
+  if (config_.readers != nullptr && streams_[index].last_reader > 0) {
+    config_.readers->finish(streams_[index].last_reader);
+  }
+  streams_.erase(index);
 }
 
 void SendQueue::append_message(std::uint32_t index) {

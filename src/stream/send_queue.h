@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "stream/body.h"
+#include "stream/body_readers.h"
 #include "stream/peer_receive_budget.h"
 #include "stream/send_stream.h"
 #include "stream/slot_table.h"
@@ -40,6 +41,8 @@ struct SendQueueConfig {
   std::uint64_t max_stream_charge = wire::kDeployedMaxChargedBytes;
   // Bytes that a stream of unknown length holds, sent and not acknowledged or not sent yet.
   std::uint64_t max_open_stream_bytes = 4 * 1024 * 1024;
+  // Of a driver that puts off the sealing of batches; outlives the queue. Null: nobody reads a body later.
+  BodyReaders* readers = nullptr;
 };
 
 enum class SendAs : std::uint8_t {
@@ -190,6 +193,11 @@ class SendQueue {
   // read, an unreliable message.
   [[nodiscard]] std::optional<SendItem> content(SendKind kind, SlotHandle owner, std::uint32_t fragment,
                                                 std::uint8_t count = 1);
+  // The batch of this ticket will read the payload of a stream that was peek()ed or has content(), when it is sealed
+  // (body_readers.h).
+  void note_reader(SlotHandle owner, std::uint64_t ticket) {
+    if (const std::uint32_t index = streams_.find(owner); index != kNone) streams_[index].last_reader = ticket;
+  }
   // Nothing unsent that may be sent: credit counts, the congestion window does not.
   [[nodiscard]] bool idle() const {
     return (turns_.empty() || blocked_) && message_head_ == kNone && again_ == nullptr;
@@ -271,6 +279,7 @@ class SendQueue {
   struct StreamSlot {
     SendStream stream;
     Instant deadline = Instant::max();
+    std::uint64_t last_reader = 0;  // ticket of the last batch that reads the body when it is sealed; 0: none
     std::uint32_t first_packet = 0;
     std::uint32_t last_packet = 0;
     std::uint8_t urgency = StreamScheduler::kDefaultUrgency;
@@ -306,6 +315,7 @@ class SendQueue {
     return stream.open() != nullptr ? charge_of_open_stream() : wire::deployed_charge(stream.total());
   }
   void erase_message(std::uint32_t index);
+  void erase_stream(std::uint32_t index);
   void update_writable();
   void check_deadline(Instant now, SendKind kind, std::uint32_t index, Instant deadline);
   void note_deadline(Instant deadline);

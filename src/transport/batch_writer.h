@@ -1,5 +1,5 @@
 // Fills one batch with datagrams: the first sets the segment size, equal ones follow, a shorter one closes it
-// (datagram_batch.h). They are sealed together at the end, as one batch. Lives for one poll_transmit() of a connection.
+// (datagram_batch.h). They are sealed together at the end, as one batch, or that is left to a job. Lives for one poll_transmit() of a connection.
 #pragma once
 
 #include <algorithm>
@@ -28,9 +28,10 @@ class BatchWriter {
   // Most bytes of one: 54 full datagrams.
   static constexpr std::size_t kMaxBytes = 54 * wire::kMaxDatagram;
 
-  // `largest`: bytes of a datagram.
-  BatchWriter(MutableBytes space, PacketSealer& sealer, std::size_t largest = wire::kMaxDatagram)
-      : space_(space.first(std::min(space.size(), kMaxBytes))), sealer_(sealer), largest_(largest) {}
+  // `largest`: bytes of a datagram. `job`: to which the sealing may be left; null: none.
+  BatchWriter(MutableBytes space, PacketSealer& sealer, std::size_t largest = wire::kMaxDatagram,
+              SealJob* job = nullptr)
+      : space_(space.first(std::min(space.size(), kMaxBytes))), sealer_(sealer), largest_(largest), job_(job) {}
 
   // Whether a datagram of this size may come next.
   [[nodiscard]] bool fits(std::size_t size) const { return size <= room(); }
@@ -68,8 +69,16 @@ class BatchWriter {
     take(packet.size + kEnvelopeOverhead);
   }
   void append(ByteView plaintext) { append(plaintext, {}, {}, Body::kCopied); }
-  // Seals what has been appended. Until then the batch's bytes are plaintext, and must not leave.
+  // Whether bodies may be read after seal() has returned.
+  [[nodiscard]] bool may_be_put_off() const { return job_ != nullptr; }
+  // Requires may_be_put_off().
+  [[nodiscard]] std::uint64_t ticket() const { return job_->ticket; }
+  // Seals what has been appended, or puts it off. Until then the batch's bytes are plaintext, and must not leave.
   void seal() {
+    if (job_ != nullptr && sealer_.put_off(std::span(to_seal_).first(pending_), *job_)) {
+      pending_ = 0;
+      return;
+    }
     const bool sealed = sealer_.seal_batch(std::span(to_seal_).first(pending_));
     GODWIT_ASSERT(sealed);
     pending_ = 0;
@@ -110,6 +119,7 @@ class BatchWriter {
   MutableBytes space_;
   PacketSealer& sealer_;
   std::size_t largest_;
+  SealJob* job_;
   std::array<PacketToSeal, kMaxSegments> to_seal_;  // the first pending_ are set
   std::size_t pending_ = 0;
   std::size_t used_ = 0;

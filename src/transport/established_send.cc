@@ -53,6 +53,17 @@ trace::PacketKind packet_kind(SendKind kind) {
   return kind == SendKind::kFragment ? trace::PacketKind::kStreamFragment : trace::PacketKind::kShortMessage;
 }
 
+// What may be sealed later is copied, but for streams, whose bodies wait for it (stream/body_readers.h). One of unknown
+// length gives its bytes back piece by piece.
+BatchWriter::Body lifetime_of(const SendItem& item, const BatchWriter& batch, SendQueue& queue) {
+  if (!item.payload_stays) return BatchWriter::Body::kCopied;
+  if (!batch.may_be_put_off()) [[likely]]
+    return BatchWriter::Body::kStays;
+  if (item.stream == nullptr || item.stream->open() != nullptr) return BatchWriter::Body::kCopied;
+  queue.note_reader(item.owner, batch.ticket());
+  return BatchWriter::Body::kStays;
+}
+
 }  // namespace
 
 void EstablishedConnection::record_sent(Instant now, const BatchWriter& batch, std::size_t before, std::uint32_t id,
@@ -76,7 +87,7 @@ std::optional<DatagramBatch> EstablishedConnection::poll_transmit(Instant now, T
 
 std::optional<DatagramBatch> EstablishedConnection::write_batch(Instant now, TransmitBuffer& buffer) {
   GODWIT_COST_PROBE(core_.context.cost, kBookkeeping);
-  BatchWriter batch(buffer.space(), session_.sealer(), size_packets());
+  BatchWriter batch(buffer.space(), session_.sealer(), size_packets(), buffer.job());
   const bool was_idle = !recovery_.outstanding();
   if (recovery_.number_to_leave_out()) leave_number_out();
   const std::uint64_t first_number = acks_.by_number() ? session_.next_number() : 0;
@@ -423,7 +434,7 @@ bool EstablishedConnection::write_item(Instant now, BatchWriter& batch, const Se
   std::size_t tail_size = 0;
   std::array<std::uint8_t, wire::kMaxReceivedMetadata + 16> tail;
   const std::size_t before = batch.bytes();
-  const BatchWriter::Body lifetime = item.payload_stays ? BatchWriter::Body::kStays : BatchWriter::Body::kCopied;
+  const BatchWriter::Body lifetime = lifetime_of(item, batch, core_.queue);
   if (item.kind == SendKind::kFragment) [[likely]] {
     const auto metadata = item.metadata();
     if (!metadata) [[likely]] {

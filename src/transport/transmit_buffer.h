@@ -1,5 +1,5 @@
 // The caller's memory for outgoing datagrams: batches are carved from it one after another and live until reset(),
-// which the driver calls once the back end has taken them.
+// which the driver calls once the back end has taken them. A driver that lets other threads seal offers a job with it.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "crypto/seal_job.h"
 
 namespace godwit {
 
@@ -25,9 +26,15 @@ class TransmitBuffer {
   }
   void reset() { used_ = 0; }
 
+  // The next batch may be put off: poll_transmit() then returns it as plaintext, with the job pending, and it must not
+  // leave before that has run. A batch that is small is sealed nevertheless. Null, the default: none is put off.
+  void offer(SealJob* job) { job_ = job; }
+  [[nodiscard]] SealJob* job() const { return job_; }
+
  private:
   std::vector<std::uint8_t> memory_;
   std::size_t used_ = 0;
+  SealJob* job_ = nullptr;
 };
 
 }  // namespace godwit

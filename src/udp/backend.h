@@ -109,6 +109,9 @@ class Backend {
   // than would-block is counted by errno, reported, and the rest of that batch is discarded: to the transport, lost
   // datagrams. `local` is honoured on a wildcard socket and ignored elsewhere.
   [[nodiscard]] virtual std::size_t send(std::span<const DatagramBatch> batches) = 0;
+  // From now on send() and send_blocked() may be called by several threads, in turn, while the owner does everything
+  // else. False, and nothing has changed, where the back end cannot be shared: the owner alone sends.
+  [[nodiscard]] virtual bool share_sending() { return false; }
   // The last send() ended in would-block, or a remainder is still unsent.
   [[nodiscard]] virtual bool send_blocked() const = 0;
 

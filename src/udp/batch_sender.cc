@@ -88,7 +88,7 @@ std::size_t BatchSender::send(std::span<const DatagramBatch> batches) {
 }
 
 bool BatchSender::flush() {
-  blocked_ = false;
+  blocked_.store(false, std::memory_order_relaxed);
   if (!remainder_) return true;
   Position at;
   if (!advance({&*remainder_, 1}, at)) {
@@ -125,7 +125,7 @@ bool BatchSender::advance(std::span<const DatagramBatch> batches, Position& at) 
     }
     if (would_block(outcome.error)) {
       ++statistics_.blocked_sends;
-      blocked_ = true;
+      blocked_.store(true, std::memory_order_relaxed);
       return false;
     }
     const bool was_cut = storage_->pieces[outcome.taken].datagrams > 1;

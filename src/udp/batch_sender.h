@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -64,7 +65,8 @@ class BatchSender {
   [[nodiscard]] std::size_t send(std::span<const DatagramBatch> batches);
   // Sends what is left of a batch taken in part. True when nothing is left.
   bool flush();
-  [[nodiscard]] bool blocked() const { return blocked_; }
+  // Any thread.
+  [[nodiscard]] bool blocked() const { return blocked_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool has_remainder() const { return remainder_.has_value(); }
 
  private:
@@ -114,7 +116,7 @@ class BatchSender {
   // cause.
   std::optional<SocketAddress> suspect_;
   std::uint32_t retries_ = 0;  // of the message at hand, which met pending errors of earlier ones
-  bool blocked_ = false;
+  std::atomic<bool> blocked_ = false;
   std::array<bool, 2> kept_whole_{};  // what goes by IPv4, by IPv6
   std::array<std::optional<int>, 2> service_class_;
   std::optional<DatagramBatch> remainder_;  // its bytes are remainder_bytes_

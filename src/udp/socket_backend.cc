@@ -58,22 +58,49 @@ SocketBackend::SocketBackend(Socket socket, const BackendConfig& config, Parts p
                 statistics_) {}
 
 std::size_t SocketBackend::send(std::span<const DatagramBatch> batches) {
+  const auto lock = guard();
   return sender_.send(batches);
 }
 
 std::size_t SocketBackend::receive(ReceivedBatches& inbox) {
-  if (sender_.has_remainder()) sender_.flush();
+  if (sender_.blocked()) flush_remainder();
   const std::uint64_t failed_calls = statistics_.failed_receive_calls;
   receiver_.receive(inbox);
-  if (statistics_.failed_receive_calls != failed_calls) errors_.drain();
+  if (statistics_.failed_receive_calls != failed_calls) {
+    const auto lock = guard();
+    errors_.drain();
+  }
   return inbox.batches().size();
+}
+
+void SocketBackend::flush_remainder() {
+  std::unique_lock<std::mutex> lock;
+  if (try_guard(lock) && sender_.has_remainder()) sender_.flush();
+}
+
+std::optional<PathReport> SocketBackend::poll_path_report() {
+  std::unique_lock<std::mutex> lock;
+  return try_guard(lock) ? errors_.poll() : std::nullopt;
+}
+
+const BackendStatistics& SocketBackend::statistics() const {
+  if (!shared_) return statistics_;
+  const auto lock = guard();
+  seen_ = statistics_;
+  return seen_;
 }
 
 WaitOutcome SocketBackend::wait(std::optional<Duration> timeout) {
   ++statistics_.wait_calls;
   WaitOutcome outcome = waker_.wait(socket_.descriptor(), sender_.blocked(), timeout);
-  if (outcome.failed) errors_.drain();
-  if (outcome.writable) outcome.writable = sender_.flush();
+  if (outcome.failed) {
+    const auto lock = guard();
+    errors_.drain();
+  }
+  if (outcome.writable) {
+    const auto lock = guard();
+    outcome.writable = sender_.flush();
+  }
   return outcome;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "udp/backend.h"
@@ -29,14 +30,18 @@ class SocketBackend final : public Backend {
   [[nodiscard]] static Result<std::unique_ptr<Backend>> make(Socket socket, const BackendConfig& config, Parts parts);
 
   [[nodiscard]] std::size_t send(std::span<const DatagramBatch> batches) override;
+  [[nodiscard]] bool share_sending() override {
+    shared_ = true;
+    return true;
+  }
   [[nodiscard]] bool send_blocked() const override { return sender_.blocked(); }
   std::size_t receive(ReceivedBatches& inbox) override;
   WaitOutcome wait(std::optional<Duration> timeout) override;
   void wake() noexcept override { waker_.wake(); }
-  [[nodiscard]] std::optional<PathReport> poll_path_report() override { return errors_.poll(); }
+  [[nodiscard]] std::optional<PathReport> poll_path_report() override;
   [[nodiscard]] int descriptor() const override { return socket_.descriptor(); }
   [[nodiscard]] const Socket& socket() const override { return socket_; }
-  [[nodiscard]] const BackendStatistics& statistics() const override { return statistics_; }
+  [[nodiscard]] const BackendStatistics& statistics() const override;
   [[nodiscard]] BackendKind kind() const override { return kind_; }
   [[nodiscard]] const std::string& choice() const override { return choice_; }
 
@@ -46,10 +51,25 @@ class SocketBackend final : public Backend {
  private:
   SocketBackend(Socket socket, const BackendConfig& config, Parts parts, Waker waker);
 
+  void flush_remainder();
+  // Of the sending half and of the error queue, where several threads send; else without effect.
+  [[nodiscard]] std::unique_lock<std::mutex> guard() const {
+    return shared_ ? std::unique_lock(sending_) : std::unique_lock(sending_, std::defer_lock);
+  }
+  // The same without waiting. False when another thread is in a send call.
+  [[nodiscard]] bool try_guard(std::unique_lock<std::mutex>& lock) const {
+    if (!shared_) return true;
+    lock = std::unique_lock(sending_, std::try_to_lock);
+    return lock.owns_lock();
+  }
+
   Socket socket_;
   Waker waker_;
   BackendKind kind_;
   std::string choice_;
+  bool shared_ = false;
+  mutable std::mutex sending_;
+  mutable BackendStatistics seen_;  // what statistics() has shown, where several threads write them
   BackendStatistics statistics_;
   ErrorQueue errors_;
   BatchSender sender_;

@@ -19,6 +19,7 @@ _NUMBERS = (
     "connection_bits_per_second",
     "endpoint_bits_per_second",
     "receive_buffer_bytes",
+    "threads",
     "stream_window_bytes",
     "connection_window_bytes",
     "consume_by_hand",

@@ -1,0 +1,41 @@
+// A key as other threads may use it: tables that nobody changes (gcm_batch.h), and the kernel that reads them. Made by
+// a PacketCipher whose kind has such tables; a PacketCipher itself serves one thread at a time. The tables live, and
+// are wiped, with their last holder: a key that is replaced or a connection that ends takes nothing from under a job.
+#pragma once
+
+#include <span>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "crypto/gcm_batch.h"
+#include "crypto/packet_cipher.h"
+
+namespace godwit {
+
+class BatchKey {
+ public:
+  // Empty.
+  BatchKey() = default;
+  BatchKey(const GcmKernel& kernel, GcmTablesHolder tables) : kernel_(&kernel), tables_(std::move(tables)) {}
+
+  explicit operator bool() const { return tables_ != nullptr; }
+  // PacketCipher::seal_batch() and open_batch(), of what share_batch_key() was asked for. Any thread; require a key.
+  void seal(std::span<const PacketToSeal> packets) const {
+    GODWIT_ASSERT(tables_ != nullptr);
+    kernel_->seal(*tables_, packets);
+  }
+  void open(std::span<PacketToOpen> packets) const {
+    GODWIT_ASSERT(tables_ != nullptr);
+    kernel_->open(*tables_, packets);
+    for (const PacketToOpen& packet : packets) {
+      if (!packet.authentic) wipe({packet.out, packet.size});
+    }
+  }
+
+ private:
+  const GcmKernel* kernel_ = nullptr;
+  GcmTablesHolder tables_;
+};
+
+}  // namespace godwit
