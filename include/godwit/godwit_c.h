@@ -370,9 +370,17 @@ godwit_status godwit_node_set_user_data(godwit_node* node, godwit_connection con
 size_t godwit_node_connections(const godwit_node* node, godwit_connection* connections, size_t capacity);
 /* Why a connection does not go directly to its peer: PathWhy of types.h, whose numbers hold here too; 0: it does. */
 typedef enum godwit_path_why {
-  GODWIT_PATH_DIRECT = 0, GODWIT_PATH_SEARCHING = 1, GODWIT_PATH_NO_OTHER_ADDRESS = 2, GODWIT_PATH_NO_CAPABILITY = 3,
-  GODWIT_PATH_OWN_PORT_CHANGES = 4, GODWIT_PATH_PEER_PORT_CHANGES = 5, GODWIT_PATH_BOTH_PORTS_CHANGE = 6,
-  GODWIT_PATH_UNASKED_ANSWERED = 7, GODWIT_PATH_NO_ANSWER = 8
+  GODWIT_PATH_DIRECT = 0,
+  GODWIT_PATH_SEARCHING = 1,
+  GODWIT_PATH_NO_OTHER_ADDRESS = 2,
+  GODWIT_PATH_NO_CAPABILITY = 3,
+  GODWIT_PATH_OWN_PORT_CHANGES = 4,
+  GODWIT_PATH_PEER_PORT_CHANGES = 5,
+  GODWIT_PATH_BOTH_PORTS_CHANGE = 6,
+  GODWIT_PATH_UNASKED_ANSWERED = 7,
+  GODWIT_PATH_NO_ANSWER = 8,
+  GODWIT_PATH_UDP_BLOCKED = 9,
+  GODWIT_PATH_RELAY_FULL = 10
 } godwit_path_why;
 /* Of a connection that has not ended; 64 bytes hold any address. */
 godwit_status godwit_node_remote_address(const godwit_node* node, godwit_connection connection, char* text,

@@ -86,6 +86,31 @@ class Node {
   [[nodiscard]] Result<void> register_at(const TicketRendezvous& rendezvous,
                                          std::function<void(Node&, std::string_view)> notice = {});
 
+  // The two by a one-time code in place of keys and tickets: "17-tiger-museum-lotus", which one of two people reads to
+  // the other and which is good for one try within ten minutes (docs/rendezvous.md section 7). With an empty `code` one
+  // is made, and `new_code` is told it, once, on the loop's thread; with the code that the other side has made,
+  // `new_code` may be empty. Either side may make it. The first connects to whoever has the other half, and `then` is
+  // called as by connect(). The second registers at the rendezvous, in place of a registration before, and tells `then`
+  // the public key of whoever has the other half and is about to connect, once: that Options::admit_key lets it in is
+  // for the application. A code that comes to nothing is told `then` as kNotFound, with one line for a person. Errors:
+  // kInvalidArgument for what is no rendezvous and no code, kUnsupported in a library that was built without libsodium,
+  // where Options::extended is "off", and in a group of shards.
+  using CodeNotice = std::function<void(Node&, std::string_view code)>;
+  [[nodiscard]] Result<void> connect_by_code(const TicketRendezvous& rendezvous, std::string_view code,
+                                             CodeNotice new_code,
+                                             std::function<void(Node&, Result<ConnectionId>)> then);
+  [[nodiscard]] Result<void> listen_by_code(const TicketRendezvous& rendezvous, std::string_view code,
+                                            CodeNotice new_code, std::function<void(Node&, Result<std::string>)> then);
+
+  // Has the router pass a public port on to this node's socket, by PCP, NAT-PMP or UPnP ("auto"), or by one of them
+  // alone ("pcp", "nat-pmp", "upnp"), until the node is destroyed, which gives it back and takes as long as the router
+  // does, four seconds at most. `changed`, which may be empty, is called on the loop's thread with the public address
+  // when the router has given one or another one, and with kNotFound or kPermission when there is none (any more). The
+  // address belongs into tickets; a rendezvous that the node is registered at is told of it. Errors: kInvalidArgument
+  // for another word and for a socket that IPv4 does not reach, kUnsupported in a group of shards.
+  [[nodiscard]] Result<void> map_port(std::string_view way = "auto",
+                                      std::function<void(Node&, Result<std::string>)> changed = {});
+
   // Queues a message of up to 165,675,008 bytes, also before the connection is established. The first copies, the
   // second takes over and leaves `bytes` as it was when it fails, the third copies the pieces end to end, the fourth
   // borrows: the bytes stay alive and unchanged until kAcknowledged or kFailed names the message. Errors: kNotFound for

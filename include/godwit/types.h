@@ -332,7 +332,9 @@ enum class PathWhy : std::uint8_t {
   kPeerPortChanges = 5,  // that of the peer has
   kBothPortsChange = 6,  // both have
   kUnaskedAnswered = 7,  // a router answers datagrams that nobody has asked for
-  kNoAnswer = 8          // from any direct address, and nothing says why
+  kNoAnswer = 8,         // from any direct address, and nothing says why
+  kUdpBlocked = 9,       // no connection in three seconds: nothing comes in from anybody, or the system forbids to send
+  kRelayFull = 10  // no connection in three seconds, and the relay of the rendezvous has no place for another pair
 };
 
 // How a connection reaches its peer: Node::path().

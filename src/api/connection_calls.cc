@@ -139,7 +139,7 @@ std::shared_ptr<const EndpointStatistics> ConnectionCalls::statistics() const {
 
 Path ConnectionCalls::path(ConnectionId connection) const {
   // The numbers of both lists are the same.
-  static_assert(static_cast<int>(PathReason::kNoAnswer) == static_cast<int>(PathWhy::kNoAnswer));
+  static_assert(static_cast<int>(PathReason::kRelayFull) == static_cast<int>(PathWhy::kRelayFull));
   const auto state = endpoint_->path_state(connection);
   if (!state || !state->searches) return Path(PathWhy::kDirect);
   Path path(static_cast<PathWhy>(state->reason()));

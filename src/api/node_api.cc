@@ -137,16 +137,52 @@ Result<void> Node::connect(const Ticket& ticket, std::function<void(Node&, Resul
   return implementation_->connect(std::move(place), std::move(then));
 }
 
-Result<void> Node::register_at(const TicketRendezvous& rendezvous,
-                               std::function<void(Node&, std::string_view)> notice) {
+namespace {
+
+// What register_at() and the functions of one-time codes need.
+Result<RendezvousPlace> usable_rendezvous(const ::godwit::Node& node, const TicketRendezvous& rendezvous) {
   auto place = to_rendezvous_place(rendezvous);
-  if (!place) return std::unexpected(place.error());
-  if (implementation_->node->is_shard()) return not_for_shards();
-  if (!has_extended_sessions(*implementation_->node)) {
+  if (!place) return place;
+  if (node.is_shard()) return not_for_shards();
+  if (!has_extended_sessions(node)) {
     return std::unexpected(Error{ErrorCode::kUnsupported, "a rendezvous needs extended sessions, which are off"});
   }
+  return place;
+}
+
+}  // namespace
+
+Result<void> Node::register_at(const TicketRendezvous& rendezvous,
+                               std::function<void(Node&, std::string_view)> notice) {
+  auto place = usable_rendezvous(*implementation_->node, rendezvous);
+  if (!place) return std::unexpected(place.error());
   implementation_->register_at(std::move(*place), std::move(notice));
   return {};
+}
+
+Result<void> Node::connect_by_code(const TicketRendezvous& rendezvous, std::string_view code, CodeNotice new_code,
+                                   std::function<void(Node&, Result<ConnectionId>)> then) {
+  auto place = usable_rendezvous(*implementation_->node, rendezvous);
+  if (!place) return std::unexpected(place.error());
+  auto exchange = implementation_->make_exchange(code, place->key);
+  if (!exchange) return std::unexpected(exchange.error());
+  return implementation_->connect_by_code(std::move(*place), std::move(*exchange), std::move(new_code),
+                                          std::move(then));
+}
+
+Result<void> Node::listen_by_code(const TicketRendezvous& rendezvous, std::string_view code, CodeNotice new_code,
+                                  std::function<void(Node&, Result<std::string>)> then) {
+  auto place = usable_rendezvous(*implementation_->node, rendezvous);
+  if (!place) return std::unexpected(place.error());
+  auto exchange = implementation_->make_exchange(code, place->key);
+  if (!exchange) return std::unexpected(exchange.error());
+  implementation_->listen_by_code(std::move(*place), std::move(*exchange), std::move(new_code), std::move(then));
+  return {};
+}
+
+Result<void> Node::map_port(std::string_view way, std::function<void(Node&, Result<std::string>)> changed) {
+  if (implementation_->node->is_shard()) return not_for_shards();
+  return implementation_->map_port(way, std::move(changed));
 }
 
 Result<MessageId> Node::send(ConnectionId connection, ByteView bytes, const SendOptions& options) {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "runtime/reachable_addresses.h"
-
 namespace godwit::v1 {
 
 void Node::Implementation::on_event(::godwit::Node&, ::godwit::ConnectionId connection, ::godwit::Event& event) {
@@ -17,11 +15,15 @@ void Node::Implementation::on_event(::godwit::Node&, ::godwit::ConnectionId conn
 
 void Node::Implementation::on_turn(::godwit::Node&) {
   const Instant now = node->now();
+  if (mapper_ != nullptr && mapper_->changes() != port_changes_) tend_port(now);
   tend_registration(now);
   tend_end(now);
   // By index: a callback may begin another race.
   for (std::size_t i = 0; i < races_.size(); ++i) {
     races_[i].search->on_turn(now);
+    if (const auto code = races_[i].search->poll_code()) {
+      if (const auto tell = std::exchange(races_[i].new_code, nullptr)) tell(*owner, *code);
+    }
     report(races_[i]);
   }
   // A race that has been decided stays until its other attempts have ended, so that their events find it.
@@ -114,8 +116,7 @@ void Node::Implementation::report(Race& race) {
 }
 
 Result<void> Node::Implementation::connect(PeerPlace place, std::function<void(Node&, Result<ConnectionId>)> then) {
-  auto search =
-      std::make_unique<PeerSearch>(node->endpoint(), std::move(place), reachable_addresses(node->local_address()));
+  auto search = std::make_unique<PeerSearch>(node->endpoint(), std::move(place), own_addresses());
   if (const Status started = search->start(node->now()); !started) return to_public(started.error());
   races_.push_back({.search = std::move(search), .then = std::move(then)});
   node->wake();
@@ -123,9 +124,10 @@ Result<void> Node::Implementation::connect(PeerPlace place, std::function<void(N
 }
 
 void Node::Implementation::register_at(RendezvousPlace place, std::function<void(Node&, std::string_view)> notice) {
-  registration_ = std::make_unique<RendezvousClient>(node->endpoint(), std::move(place),
-                                                     reachable_addresses(node->local_address()));
+  registration_ = std::make_unique<RendezvousClient>(node->endpoint(), std::move(place), own_addresses());
   registration_notice_ = std::move(notice);
+  new_code_ = nullptr;
+  code_then_ = nullptr;
   node->wake();
 }
 
@@ -136,6 +138,7 @@ void Node::Implementation::tend_registration(Instant now) {
     // Called through a copy: it may register elsewhere.
     if (const auto notice = registration_notice_) notice(*owner, *text);
   }
+  if (registration_->exchange() != nullptr) tend_code();
   if (const auto next = registration_->next_timeout()) node->wake_at(*next);
 }
 

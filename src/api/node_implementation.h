@@ -11,6 +11,8 @@
 
 #include "api/connection_calls.h"
 #include "godwit/node.h"
+#include "port_mapping/port_mapper.h"
+#include "rendezvous/code_exchange.h"
 #include "rendezvous/peer_search.h"
 #include "runtime/foreign_loop.h"
 #include "runtime/node.h"
@@ -37,6 +39,13 @@ class Node::Implementation final : public ::godwit::Node::Handler {
 
   [[nodiscard]] Result<void> connect(PeerPlace place, std::function<void(Node&, Result<ConnectionId>)> then);
   void register_at(RendezvousPlace place, std::function<void(Node&, std::string_view)> notice);
+  // By a one-time code; empty: one is made. Errors: kInvalidArgument, kUnsupported.
+  [[nodiscard]] Result<CodeExchange> make_exchange(std::string_view code, const PublicKey& rendezvous);
+  [[nodiscard]] Result<void> connect_by_code(RendezvousPlace place, CodeExchange exchange, CodeNotice new_code,
+                                             std::function<void(Node&, Result<ConnectionId>)> then);
+  void listen_by_code(RendezvousPlace place, CodeExchange exchange, CodeNotice new_code,
+                      std::function<void(Node&, Result<std::string>)> then);
+  [[nodiscard]] Result<void> map_port(std::string_view way, std::function<void(Node&, Result<std::string>)> changed);
   [[nodiscard]] Result<void> close_when_sent(ConnectionId connection, Duration longest, std::string_view text,
                                              std::uint64_t code);
 
@@ -52,6 +61,7 @@ class Node::Implementation final : public ::godwit::Node::Handler {
   struct Race {
     std::unique_ptr<PeerSearch> search;
     std::function<void(Node&, Result<ConnectionId>)> then;  // empty once it has been called
+    CodeNotice new_code{};                                  // the same
   };
   // A connection to be closed when its messages have been acknowledged.
   struct Closing {
@@ -65,6 +75,9 @@ class Node::Implementation final : public ::godwit::Node::Handler {
   [[nodiscard]] bool give_to_races(ConnectionId connection, const ::godwit::Event& event);
   void report(Race& race);
   void tend_registration(Instant now);
+  void tend_code();
+  void tend_port(Instant now);
+  [[nodiscard]] Candidates own_addresses() const;
   void tend_end(Instant now);
 
   // Null until descriptor() is asked for; read by threads that wake the loop.
@@ -76,6 +89,13 @@ class Node::Implementation final : public ::godwit::Node::Handler {
   std::unique_ptr<RendezvousClient> registration_;  // null: nowhere
   std::function<void(Node&, std::string_view)> registration_notice_;
   std::vector<Closing> closing_;
+  // Of the registration.
+  CodeNotice new_code_;
+  std::function<void(Node&, Result<std::string>)> code_then_;
+  std::function<void(Node&, Result<std::string>)> port_changed_;
+  std::uint64_t port_changes_ = 0;  // that have been looked at
+  std::optional<SocketAddress> mapped_;
+  std::unique_ptr<PortMapper> mapper_;  // last: its thread wakes the node
 };
 
 // Everything of `options` but the transport's, which to_config() reads.

@@ -1,11 +1,14 @@
 // Every pair of hosts and kinds of address translation through a rendezvous, in virtual time: the whole logic of the
 // program (RendezvousServer, RendezvousClient, PeerSearch, the search for paths in the session), with the simulator's
-// translations in place of a kernel's. GODWIT_NAT_SEEDS and GODWIT_NAT_FIRST ask for more runs than the tests make
-// (scripts/run_simulation.sh nat).
+// translations in place of a kernel's. Each seed has delays, a loss and an order of datagrams of its own, and a relay
+// that works, that has no place, or that dies. GODWIT_NAT_SEEDS and GODWIT_NAT_FIRST ask for more runs than the tests
+// make, and GODWIT_NAT_OUT for a file with the counts (scripts/run_simulation.sh nat).
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <optional>
@@ -21,47 +24,79 @@
 namespace godwit::nat_matrix_test {
 namespace {
 
-enum class Kind : std::uint8_t { kOpen, kFullCone, kPortRestricted, kSymmetric };
-constexpr std::array<const char*, 4> kNames = {"open", "full cone", "port-restricted", "symmetric"};
-constexpr std::size_t kCells = 32;
+enum class Kind : std::uint8_t { kOpen, kFullCone, kPortRestricted, kSymmetric, kInSequence };
+constexpr std::array<const char*, 5> kNames = {"open", "full cone", "port-restricted", "symmetric",
+                                               "symmetric in sequence"};
+constexpr std::size_t kKinds = kNames.size();
+constexpr std::size_t kCells = 2 * kKinds * kKinds;
+constexpr std::size_t kRelays = 3;
+
+enum class Relay : std::uint8_t { kWorks, kFull, kDies };
+constexpr std::array<const char*, kRelays> kRelayNames = {"works", "full", "dies"};
 
 const SocketAddress kMeeting = SocketAddress::ipv4({203, 0, 113, 1}, 7000);
 
 sim::NatSpec spec_of(Kind kind, bool answers) {
   using Rule = sim::NatRule;
   sim::NatSpec spec;
-  spec.mapping = kind == Kind::kSymmetric ? Rule::kAddressAndPortDependent : Rule::kEndpointIndependent;
+  const bool changes = kind == Kind::kSymmetric || kind == Kind::kInSequence;
+  spec.mapping = changes ? Rule::kAddressAndPortDependent : Rule::kEndpointIndependent;
+  spec.ports_in_sequence = kind == Kind::kInSequence;
   spec.filtering = kind == Kind::kFullCone ? Rule::kEndpointIndependent : Rule::kAddressAndPortDependent;
   spec.answers_unasked = answers;
   return spec;
 }
 
-// The relay as the program has it: each side at the last port of its host.
+// The relay as the program has it (cli/relay_ports.h): each side at the last port of its host, once it has been heard.
+// What comes before that is lost here, and kept there.
 class MemoryRelay final : public RelayPorts {
  public:
-  std::optional<Pair> open(Instant, const SocketAddress& asker, const SocketAddress& peer) override {
+  std::optional<Pair> open(Instant now, const SocketAddress& asker, const SocketAddress& peer) override {
+    if (state == Relay::kFull) return std::nullopt;
     const auto port = static_cast<std::uint16_t>(8000 + sides_.size());
     const Pair pair{.for_asker = kMeeting.with_port(port),
                     .for_peer = kMeeting.with_port(static_cast<std::uint16_t>(port + 1))};
-    sides_[pair.for_asker] = {.remote = asker, .other = pair.for_peer};
-    sides_[pair.for_peer] = {.remote = peer, .other = pair.for_asker};
+    opened_at = now;
+    sides_[pair.for_asker] = {.remote = asker, .proven = asker, .other = pair.for_peer};
+    sides_[pair.for_peer] = {.remote = peer, .proven = peer, .other = pair.for_asker};
     return pair;
   }
-  [[nodiscard]] std::optional<SocketAddress> heard_from(const SocketAddress&) const override { return std::nullopt; }
+  [[nodiscard]] std::optional<SocketAddress> heard_from(const SocketAddress& port) const override {
+    const auto side = sides_.find(port);
+    return side == sides_.end() || !side->second.heard ? std::nullopt : std::optional(side->second.remote);
+  }
+  [[nodiscard]] std::optional<PortChanges> port_changes(const SocketAddress& port) const override {
+    const auto side = sides_.find(port);
+    if (side == sides_.end()) return std::nullopt;
+    const Side& own = side->second;
+    const Side& other = sides_.at(own.other);
+    if (!own.heard || !other.heard) return std::nullopt;
+    return PortChanges{
+        .own = own.remote != own.proven, .peers = other.remote != other.proven, .peers_port = other.remote.port()};
+  }
   // False when it is not passed on.
-  bool pass(SocketAddress& from, SocketAddress& to) {
+  bool pass(Instant now, SocketAddress& from, SocketAddress& to, std::size_t bytes) {
     const auto own = sides_.find(to);
     if (own == sides_.end() || own->second.remote.with_port(0) != from.with_port(0)) return false;
+    if (dies_at && *dies_at <= now) return false;
     own->second.remote = from;
+    own->second.heard = true;
+    const Side& goal = sides_.at(own->second.other);
     from = own->second.other;
-    to = sides_.at(own->second.other).remote;
-    return true;
+    to = goal.remote;
+    return bytes > 1 && (goal.heard || now >= opened_at + 1s);
   }
   [[nodiscard]] bool has(const SocketAddress& port) const { return sides_.contains(port); }
+
+  Relay state = Relay::kWorks;
+  std::optional<Instant> dies_at;
+  Instant opened_at{};
 
  private:
   struct Side {
     SocketAddress remote;
+    SocketAddress proven;
+    bool heard = false;
     SocketAddress other;
   };
   std::map<SocketAddress, Side> sides_;
@@ -89,8 +124,11 @@ class Internet : public test::MemoryNetwork {
     // Up to 160 ms from one to the other, and a loss of up to one in a hundred.
     for (Duration& way : ways_) way = 1ms + Duration(static_cast<Duration::rep>(random.below(Duration(79ms).count())));
     loss = random.unit() * 0.01;
+    if (random.below(2) == 0) jitter_ = Duration(static_cast<Duration::rep>(random.below(Duration(20ms).count())));
+    if (const std::uint64_t draw = random.below(8); draw < 2) relay_.state = draw == 0 ? Relay::kFull : Relay::kDies;
     Config config;
     config.handshake.extended = ExtendedPolicy::kAuto;
+    config.further_ports = true;
     meeting_ = &add(kMeeting, config);
     listener_ = &add(listening_.inside, config);
     asker_ = &add(asking_.inside, config);
@@ -103,7 +141,10 @@ class Internet : public test::MemoryNetwork {
     listener_->on_event = [this](Instant at, ConnectionId connection, Event& event) {
       if (!client_->on_event(at, connection, event) && std::holds_alternative<Connected>(event)) met_ = connection;
     };
-    listener_->on_turn = [this](Instant at) { client_->on_turn(at); };
+    listener_->on_turn = [this](Instant at) {
+      client_->on_turn(at);
+      open_ports(at, *listener_);
+    };
     listener_->next_timeout = [this] { return client_->next_timeout(); };
   }
 
@@ -115,15 +156,30 @@ class Internet : public test::MemoryNetwork {
     asker_->on_event = [this](Instant at, ConnectionId connection, Event& event) {
       static_cast<void>(search_->on_event(at, connection, event));
     };
-    asker_->on_turn = [this](Instant at) { search_->on_turn(at); };
+    asker_->on_turn = [this](Instant at) {
+      search_->on_turn(at);
+      open_ports(at, *asker_);
+    };
     asker_->next_timeout = [this] { return search_->next_timeout(); };
     if (!search_->start(now)) return false;
-    return run(15s, [this] { return search_->connection() != 0 && met_ != 0; });
+    if (relay_.state == Relay::kDies) {
+      relay_.dies_at = now + Duration(static_cast<Duration::rep>(random.below(Duration(20s).count())));
+    }
+    return run(15s, [this] { return search_->failure().has_value() || (search_->connection() != 0 && met_ != 0); }) &&
+           !search_->failure();
   }
   bool becomes_direct(Duration within) {
     return run(within, [this] {
       const auto remote = asker_->endpoint->remote_address(search_->connection());
       return remote && !relay_.has(*remote);
+    });
+  }
+  [[nodiscard]] Relay relay() const { return relay_.state; }
+  // Whether an endpoint has kept to the bounds of a search for ports.
+  [[nodiscard]] bool within_bounds() const {
+    return std::ranges::all_of(std::array{listener_, asker_}, [](const Node* each) {
+      const EndpointStatistics numbers = each->endpoint->statistics();
+      return numbers.ports_asked <= PortSearch::kMostGuesses && numbers.port_openers_sent <= PortSearch::kPorts;
     });
   }
   // Datagrams of both hosts, to the rendezvous as well.
@@ -136,10 +192,15 @@ class Internet : public test::MemoryNetwork {
   bool pass(test::Flight& flight) {
     Site* const source = site_at(flight.from);
     flight.due = now + way_of(source);
+    if (jitter_ > Duration::zero()) {
+      flight.due += Duration(static_cast<Duration::rep>(random.below(static_cast<std::uint64_t>(jitter_.count()))));
+    }
+    // Through one of the further sockets.
+    if (source != nullptr && flight.left_from.port() != 0) flight.from = flight.left_from;
     if (source != nullptr && source->nat) flight.from = source->nat->outbound(now, flight.from, flight.to);
     // It has passed the translations of its own side, and comes no further.
     if (flight.hop_limit > 0 && flight.to != kMeeting && !relay_.has(flight.to)) return false;
-    if (relay_.has(flight.to) && !relay_.pass(flight.from, flight.to)) return false;
+    if (relay_.has(flight.to) && !relay_.pass(now, flight.from, flight.to, flight.bytes.size())) return false;
     if (flight.to == kMeeting) return true;
     for (Site* const site : {&listening_, &asking_}) {
       if (flight.to.with_port(0) != site->outside) continue;
@@ -151,6 +212,15 @@ class Internet : public test::MemoryNetwork {
       return true;
     }
     return false;  // an address of another private network
+  }
+  void open_ports(Instant at, Node& node) {
+    if (!node.endpoint->wants_ports()) return;
+    std::vector<SocketAddress> locals;
+    for (std::size_t i = 0; i < PortSearch::kPorts; ++i) {
+      locals.push_back(node.address.with_port(static_cast<std::uint16_t>(20'000 + i)));
+      reach(node, locals.back());
+    }
+    node.endpoint->give_ports(at, locals);
   }
   Site* site_at(const SocketAddress& inside) {
     if (inside == listening_.inside) return &listening_;
@@ -164,6 +234,7 @@ class Internet : public test::MemoryNetwork {
   Site listening_;
   Site asking_;
   std::array<Duration, 2> ways_{};  // from the host to the middle of the network
+  Duration jitter_{};               // datagrams overtake each other by as much
   MemoryRelay relay_;
   Node* meeting_ = nullptr;
   Node* listener_ = nullptr;
@@ -174,10 +245,16 @@ class Internet : public test::MemoryNetwork {
   ConnectionId met_ = 0;
 };
 
-bool punchable(Kind one, Kind other) {
+// How often a pair has to become direct.
+enum class Expect : std::uint8_t { kPunched, kSearched, kRelayed };
+constexpr std::array<const char*, 3> kExpectNames = {"punched", "searched", "relayed"};
+
+Expect expectation(Kind one, Kind other) {
   const auto easy = [](Kind kind) { return kind == Kind::kOpen || kind == Kind::kFullCone; };
-  const bool symmetric = one == Kind::kSymmetric || other == Kind::kSymmetric;
-  return !symmetric || easy(one) || easy(other);
+  const auto changes = [](Kind kind) { return kind == Kind::kSymmetric || kind == Kind::kInSequence; };
+  if ((!changes(one) && !changes(other)) || easy(one) || easy(other)) return Expect::kPunched;
+  if (!changes(one) || !changes(other)) return Expect::kSearched;
+  return one == Kind::kInSequence && other == Kind::kInSequence ? Expect::kSearched : Expect::kRelayed;
 }
 
 struct Count {
@@ -185,48 +262,117 @@ struct Count {
   std::uint64_t connected = 0;
   std::uint64_t direct = 0;
   std::uint64_t packets = 0;
+
+  void add(const Count& other) {
+    runs += other.runs;
+    connected += other.connected;
+    direct += other.direct;
+    packets += other.packets;
+  }
+  [[nodiscard]] std::string json() const {
+    return fmt::format(R"("runs": {}, "connected": {}, "direct": {}, "packets": {})", runs, connected, direct, packets);
+  }
 };
+using Cells = std::array<std::array<Count, kRelays>, kCells>;
 
 std::uint64_t number_of(const char* variable, std::uint64_t otherwise) {
   const char* const text = std::getenv(variable);
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-TEST(NatMatrix, EveryPairConnectsAndThosePunchableAreDirectAtTheFirstTry) {
-  const std::uint64_t count = number_of("GODWIT_NAT_SEEDS", 320);
-  const std::uint64_t first = number_of("GODWIT_NAT_FIRST", 1);
-  std::array<Count, kCells> cells{};
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    const std::size_t cell = seed % kCells;
-    const Kind listener = static_cast<Kind>(cell / 4 % 4);
-    const Kind asker = static_cast<Kind>(cell % 4);
-    Internet internet(seed, listener, asker, cell >= kCells / 2);
-    Count& counted = cells[cell];
-    ++counted.runs;
-    const bool met = internet.meet();
-    EXPECT_TRUE(met) << "seed " << seed << ", " << kNames[cell / 4 % 4] << " and " << kNames[cell % 4] << ": "
-                     << internet.why();
-    if (!met) continue;
-    ++counted.connected;
-    if (internet.becomes_direct(5s)) ++counted.direct;
-    counted.packets += internet.packets();
-  }
-  Count easy;
+Kind listener_of(std::size_t cell) {
+  return static_cast<Kind>(cell / kKinds % kKinds);
+}
+Kind asker_of(std::size_t cell) {
+  return static_cast<Kind>(cell % kKinds);
+}
+bool answers(std::size_t cell) {
+  return cell >= kCells / 2;
+}
+Expect expectation_of(std::size_t cell) {
+  return expectation(listener_of(cell), asker_of(cell));
+}
+
+// Sums over the cells of one expectation, by what the relay does.
+std::array<std::array<Count, kRelays>, 3> sums_of(const Cells& cells) {
+  std::array<std::array<Count, kRelays>, 3> sums{};
   for (std::size_t cell = 0; cell < kCells; ++cell) {
-    const Count& counted = cells[cell];
-    if (counted.runs == 0) continue;
-    const bool direct = punchable(static_cast<Kind>(cell / 4 % 4), static_cast<Kind>(cell % 4));
-    if (direct) {
-      easy.runs += counted.runs;
-      easy.direct += counted.direct;
+    for (std::size_t relay = 0; relay < kRelays; ++relay) {
+      sums[static_cast<std::size_t>(expectation_of(cell))][relay].add(cells[cell][relay]);
     }
-    fmt::print("{} | {} | {} | connected {} of {} | direct {} | packets {:.0f}{}\n", kNames[cell / 4 % 4],
-               kNames[cell % 4], cell < kCells / 2 ? "dropped" : "answered", counted.connected, counted.runs,
-               counted.direct, static_cast<double>(counted.packets) / static_cast<double>(counted.runs),
-               direct ? "" : " | not punchable");
   }
-  fmt::print("punchable: direct {} of {}\n", easy.direct, easy.runs);
-  EXPECT_GE(static_cast<double>(easy.direct), 0.97 * static_cast<double>(easy.runs));
+  return sums;
+}
+
+void write_counts(const char* path, const Cells& cells, std::uint64_t first, std::uint64_t count) {
+  std::string out = fmt::format(
+      "{{\"schema\": \"godwit-nat-simulation\", \"schema_version\": 1, \"first\": {}, "
+      "\"seeds\": {}, \"cells\": [",
+      first, count);
+  for (std::size_t cell = 0; cell < kCells; ++cell) {
+    for (std::size_t relay = 0; relay < kRelays; ++relay) {
+      out += fmt::format(
+          "{}\n {{\"listener\": \"{}\", \"asker\": \"{}\", \"answers\": {}, \"relay\": \"{}\", "
+          "\"expected\": \"{}\", {}}}",
+          cell + relay == 0 ? "" : ",", kNames[static_cast<std::size_t>(listener_of(cell))],
+          kNames[static_cast<std::size_t>(asker_of(cell))], answers(cell), kRelayNames[relay],
+          kExpectNames[static_cast<std::size_t>(expectation_of(cell))], cells[cell][relay].json());
+    }
+  }
+  out += "\n]}\n";
+  std::FILE* const file = std::fopen(path, "w");
+  ASSERT_NE(file, nullptr) << path;
+  std::fputs(out.c_str(), file);
+  std::fclose(file);
+}
+
+Count run_seed(std::uint64_t seed, Relay& relay) {
+  const std::size_t cell = seed % kCells;
+  Internet internet(seed, listener_of(cell), asker_of(cell), answers(cell));
+  Count counted{.runs = 1};
+  const bool met = internet.meet();
+  relay = internet.relay();
+  // Without the relay there is no way but a direct one, and the search for one needs the session.
+  const bool has_to_meet = relay == Relay::kWorks;
+  if (has_to_meet) {
+    EXPECT_TRUE(met) << "seed " << seed << ", " << kNames[cell / kKinds % kKinds] << " and " << kNames[cell % kKinds]
+                     << ": " << internet.why();
+  }
+  if (met) {
+    counted.connected = 1;
+    counted.direct = internet.becomes_direct(20s) ? 1 : 0;
+  }
+  EXPECT_TRUE(internet.within_bounds()) << "seed " << seed;
+  counted.packets = internet.packets();
+  return counted;
+}
+
+double share(const Count& count) {
+  return count.runs == 0 ? 1 : static_cast<double>(count.direct) / static_cast<double>(count.runs);
+}
+
+TEST(NatMatrix, EveryPairConnectsAndThosePunchableAreDirectAtTheFirstTry) {
+  const std::uint64_t count = number_of("GODWIT_NAT_SEEDS", 400);
+  const std::uint64_t first = number_of("GODWIT_NAT_FIRST", 1);
+  Cells cells{};
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    Relay relay{};
+    const Count counted = run_seed(seed, relay);
+    cells[seed % kCells][static_cast<std::size_t>(relay)].add(counted);
+  }
+  const auto sums = sums_of(cells);
+  for (std::size_t expected = 0; expected < sums.size(); ++expected) {
+    for (std::size_t relay = 0; relay < kRelays; ++relay) {
+      const Count& sum = sums[expected][relay];
+      fmt::print("{}, relay {}: connected {} of {}, direct {}\n", kExpectNames[expected], kRelayNames[relay],
+                 sum.connected, sum.runs, sum.direct);
+    }
+  }
+  const auto& punched = sums[static_cast<std::size_t>(Expect::kPunched)];
+  EXPECT_GE(share(punched[static_cast<std::size_t>(Relay::kWorks)]), 0.97);
+  EXPECT_GE(share(punched[static_cast<std::size_t>(Relay::kFull)]), 0.97);
+  EXPECT_GE(share(sums[static_cast<std::size_t>(Expect::kSearched)][static_cast<std::size_t>(Relay::kWorks)]), 0.9);
+  if (const char* const path = std::getenv("GODWIT_NAT_OUT")) write_counts(path, cells, first, count);
 }
 
 }  // namespace

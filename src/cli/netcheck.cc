@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/path_problem.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
@@ -21,9 +23,9 @@
 #include "cli/json_output.h"
 #include "cli/netcheck_socket.h"
 #include "cli/network_options.h"
-#include "cli/port_mapper.h"
 #include "cli/ticket_output.h"
 #include "cli/via.h"
+#include "port_mapping/port_mapper.h"
 #include "runtime/clock.h"
 #include "runtime/reachable_addresses.h"
 #include "transfer/folder_path.h"
@@ -45,6 +47,7 @@ constexpr Duration kTurn = 5ms;
 
 struct Findings {
   std::vector<SocketAddress> local;
+  std::optional<bool> udp;  // comes in
   std::optional<bool> translated;
   std::optional<bool> mapping_depends;  // on the destination
   std::optional<bool> filters_by_port;
@@ -68,6 +71,7 @@ class Netcheck {
     if (!wait(kAnswerTime, [this] { return one_.settled() && other_.settled(); })) return false;
     findings_.local = reachable_addresses(one_.node().local_address());
     look_at_addresses();
+    findings_.udp = comes_in();
     const auto both = shared_place();
     if (both && !try_ways(*both)) return false;
     one_.node().endpoint().close_all(one_.node().now(), "done");
@@ -79,8 +83,8 @@ class Netcheck {
   // Has the router map the socket's port, and gives it back. Not where nothing translates.
   void try_port_mapping() {
     const SocketAddress local = one_.node().local_address();
-    if (findings_.translated != true || local.is_loopback() || port_mapping_protocols().empty()) return;
-    PortMapper mapper(local.port(), [] {});
+    if (findings_.translated != true || local.is_loopback()) return;
+    PortMapper mapper(local.port(), one_.node().random(), [] {});
     mapper.wait(kMappingTime);
     findings_.port_mapping = mapper.state();
   }
@@ -114,6 +118,19 @@ class Netcheck {
     if (findings_.translated == false) findings_.mapping_depends = false;
     if (seen.size() < 2) return;
     findings_.mapping_depends = std::ranges::any_of(seen, [&](const auto& each) { return each != seen.front(); });
+  }
+
+  // Nothing is known where a rendezvous's host says that nobody listens: that came in, as ICMP.
+  [[nodiscard]] std::optional<bool> comes_in() {
+    const bool any = std::ranges::any_of(std::array{&one_, &other_}, [](NetcheckSocket* socket) {
+      return socket->node().endpoint().statistics().datagrams_received > 0;
+    });
+    if (any) return true;
+    for (std::size_t index = 0; index < one_.places(); ++index) {
+      const std::string& problem = one_.seen(index).problem;
+      if (problem.contains(path_problem_name(PathProblem::kPortUnreachable))) return std::nullopt;
+    }
+    return false;
   }
 
   // A rendezvous at which both sockets are registered.
@@ -235,6 +252,7 @@ void print_findings(const Netcheck& check) {
                            seen.remote.to_string(), seen.observed->to_string(), format_duration(*seen.round_trip),
                            seen.full_datagrams ? "get through" : "are lost"));
   }
+  print_line("UDP               " + yes_or_no(found.udp, "comes in", "blocked: nothing comes in", "not known"));
   print_line("translated        " + yes_or_no(found.translated, "yes", "no", "not known: no rendezvous has answered"));
   print_line("mapping           " + yes_or_no(found.mapping_depends, "depends on the destination",
                                               "the same for every destination",
@@ -274,6 +292,7 @@ measure::Json to_json(const Netcheck& check) {
           {"schema_version", 1},
           {"own_addresses", std::move(own)},
           {"rendezvous", std::move(places)},
+          {"udp", flag(found.udp)},
           {"translated", flag(found.translated)},
           {"mapping_depends_on_destination", flag(found.mapping_depends)},
           {"filters_by_port", flag(found.filters_by_port)},

@@ -10,6 +10,8 @@ constexpr std::uint64_t kToken = 2;
 constexpr std::size_t kReceiveBatches = 4;  // of up to 64 KiB, buffered for each side
 constexpr std::size_t kSocketBuffer = std::size_t{1} << 20;
 constexpr int kRounds = 8;  // receive calls of a side a turn
+constexpr std::size_t kOpenerSize = 1;
+constexpr std::size_t kMostHeld = 1500;
 
 }  // namespace
 
@@ -24,7 +26,7 @@ std::optional<RelayPorts::Pair> RelaySockets::open(Instant now, const SocketAddr
   if (!of_asker || !of_peer) return std::nullopt;
   const Pair pair{.for_asker = host_.with_port(of_asker->backend->socket().local_address().port()),
                   .for_peer = host_.with_port(of_peer->backend->socket().local_address().port())};
-  Link link{.sides = {std::move(*of_asker), std::move(*of_peer)}, .used = now};
+  Link link{.sides = {std::move(*of_asker), std::move(*of_peer)}, .opened = now, .used = now};
   for (const Side& side : link.sides) descriptors_.watch(side.backend->descriptor(), kToken, true, false);
   links_.push_back(std::move(link));
   ++statistics_.pairs;
@@ -50,7 +52,8 @@ std::optional<PortChanges> RelaySockets::port_changes(const SocketAddress& port)
       const Side& other = link.sides[1 - i];
       if (host_.with_port(own.backend->socket().local_address().port()) != port) continue;
       if (!own.heard || !other.heard) return std::nullopt;
-      return PortChanges{.own = own.remote != own.proven, .peers = other.remote != other.proven};
+      return PortChanges{
+          .own = own.remote != own.proven, .peers = other.remote != other.proven, .peers_port = other.remote.port()};
     }
   }
   return std::nullopt;
@@ -80,7 +83,6 @@ void RelaySockets::on_turn(Instant now) {
 
 void RelaySockets::pass_on(Instant now, Link& link, std::size_t from) {
   Side& source = link.sides[from];
-  Side& goal = link.sides[1 - from];
   for (int round = 0; round < kRounds; ++round) {
     if (source.backend->receive(inbox_) == 0) return;
     for (DatagramBatch& batch : inbox_.batches()) {
@@ -88,19 +90,38 @@ void RelaySockets::pass_on(Instant now, Link& link, std::size_t from) {
         statistics_.strangers += batch.segment_count();
         continue;
       }
-      source.remote = batch.remote;
-      source.heard = true;
-      link.used = now;
-      DatagramBatch onward = batch;
-      onward.remote = goal.remote;
-      onward.local = SocketAddress();
-      statistics_.datagrams += batch.segment_count();
-      statistics_.bytes += batch.bytes.size();
-      // A full socket loses datagrams, as any router does.
-      if (goal.backend->send({&onward, 1}) == 0) statistics_.dropped += batch.segment_count();
+      take(now, link, from, batch);
     }
     if (!inbox_.stopped_at_bound()) return;
   }
+}
+
+void RelaySockets::take(Instant now, Link& link, std::size_t from, const DatagramBatch& batch) {
+  Side& source = link.sides[from];
+  Side& goal = link.sides[1 - from];
+  source.remote = batch.remote;
+  source.heard = true;
+  link.used = now;
+  if (!source.held.empty()) {
+    std::vector<std::uint8_t> held = std::exchange(source.held, {});
+    send(source, source.remote, {.local = {}, .remote = {}, .bytes = held, .segment_size = held.size()});
+  }
+  // An opener has done its work.
+  if (batch.segment_size <= kOpenerSize) return;
+  if (goal.heard || now >= link.opened + kHold) return send(goal, goal.remote, batch);
+  statistics_.held += batch.segment_count();
+  const MutableBytes first = batch.segment(0);
+  if (goal.held.empty() && first.size() <= kMostHeld) goal.held.assign(first.begin(), first.end());
+}
+
+void RelaySockets::send(Side& from, const SocketAddress& to, const DatagramBatch& batch) {
+  DatagramBatch onward = batch;
+  onward.remote = to;
+  onward.local = SocketAddress();
+  statistics_.datagrams += batch.segment_count();
+  statistics_.bytes += batch.bytes.size();
+  // A full socket loses datagrams, as any router does.
+  if (from.backend->send({&onward, 1}) == 0) statistics_.dropped += batch.segment_count();
 }
 
 std::optional<Instant> RelaySockets::next_timeout() const {

@@ -1,6 +1,7 @@
 // The relay of `godwit rendezvous`: two sockets a pair of peers, whose datagrams are passed on from one to the other
 // unread and unchanged, whole batches at a time. Each side is spoken to at the host that it has proven; at another of
-// that host's ports once it has sent something from there, as address translations do.
+// that host's ports once it has sent something from there, as address translations do. Before a side has been heard
+// nothing is sent to it for a second, since its address translation has not been opened for the relay's port then.
 #pragma once
 
 #include <array>
@@ -8,6 +9,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "cli/descriptor_set.h"
 #include "rendezvous/rendezvous_server.h"
@@ -21,6 +23,7 @@ struct RelayStatistics {
   std::uint64_t bytes = 0;
   std::uint64_t strangers = 0;  // datagrams of other hosts
   std::uint64_t dropped = 0;    // the socket took no more
+  std::uint64_t held = 0;       // kept until the other side had been heard, or lost for want of a place
 };
 
 class RelaySockets final : public RelayPorts {
@@ -42,20 +45,27 @@ class RelaySockets final : public RelayPorts {
 
  private:
   static constexpr Duration kIdle = 60s;
+  // A side that has not been heard for so long may have nothing in front of it that would have to be opened.
+  static constexpr Duration kHold = 1s;
 
   struct Side {
     std::unique_ptr<Backend> backend;
     SocketAddress remote;
     SocketAddress proven;
     bool heard = false;  // something has come from there
+    // What the other side has sent meanwhile, one datagram: unasked it could spoil the mapping of a translation.
+    std::vector<std::uint8_t> held;
   };
   struct Link {
     std::array<Side, 2> sides;
+    Instant opened{};
     Instant used{};
   };
 
   [[nodiscard]] std::optional<Side> open_side(const SocketAddress& remote) const;
   void pass_on(Instant now, Link& link, std::size_t from);
+  void take(Instant now, Link& link, std::size_t from, const DatagramBatch& batch);
+  void send(Side& from, const SocketAddress& to, const DatagramBatch& batch);
   void close(Link& link);
 
   DescriptorSet& descriptors_;

@@ -76,7 +76,8 @@ class RendezvousCommand final : public LoopCommand {
               {"datagrams", relayed.datagrams},
               {"bytes", relayed.bytes},
               {"strangers", relayed.strangers},
-              {"dropped", relayed.dropped}}}};
+              {"dropped", relayed.dropped},
+              {"held", relayed.held}}}};
   }
   void print_summary() const {
     const RendezvousStatistics& served = server_.statistics();

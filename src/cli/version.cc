@@ -8,9 +8,9 @@
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
-#include "cli/port_mapper.h"
 #include "code/cpace.h"
 #include "crypto/packet_cipher.h"
+#include "port_mapping/port_mapper.h"
 #include "support/build_facts.h"
 #include "wire/version.h"
 
@@ -28,7 +28,7 @@ int run_version(const OutputOptions& output) {
                (build.sanitizers.empty() ? "" : ", sanitizers " + build.sanitizers));
     print_line("cipher " + cipher);
     print_line(std::string("one-time codes: ") + (cpace::available() ? "yes" : "no, built without libsodium"));
-    print_line("port mapping: " + (mapping.empty() ? "no, built without libnatpmp and miniupnpc" : mapping));
+    print_line("port mapping: " + mapping);
     for (const auto& [name, version] : build.libraries) print_line(name + " " + version);
   }
   measure::Json libraries = measure::Json::object();

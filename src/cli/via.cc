@@ -79,24 +79,22 @@ void add_via_option(CLI::App& app, TicketOptions& options) {
 
 void add_port_mapping_option(CLI::App& app, TicketOptions& options) {
   app.add_option("--port-mapping", options.port_mapping,
-                 "auto: have the router pass a public port on to this socket, by NAT-PMP or UPnP; part of the ticket")
-      ->check(CLI::IsMember({"auto", "off"}))
+                 "auto: have the router pass a public port on to this socket, by PCP, NAT-PMP or UPnP, or by one of "
+                 "them alone; part of the ticket")
+      ->check(CLI::IsMember({"auto", "pcp", "nat-pmp", "upnp", "off"}))
       ->capture_default_str();
 }
 
 std::unique_ptr<PortMapper> map_port(Node& node, TicketOptions& options) {
-  if (options.port_mapping != "auto") return nullptr;
+  const auto way = parse_mapping_way(options.port_mapping);
+  if (!way) return nullptr;
   const SocketAddress local = node.local_address();
-  if (port_mapping_protocols().empty()) {
-    print_warning("no port is mapped: this program was built without libnatpmp and miniupnpc");
-    return nullptr;
-  }
   if (local.is_loopback() || (local.is_ipv6() && !local.is_wildcard())) {
     print_note("godwit: no port is mapped: routers map ports of IPv4, and this socket is bound to " +
                local.to_string());
     return nullptr;
   }
-  auto mapper = std::make_unique<PortMapper>(local.port(), [&node] { node.wake(); });
+  auto mapper = std::make_unique<PortMapper>(local.port(), node.random(), [&node] { node.wake(); }, *way);
   mapper->wait(kMappingPatience);
   const auto state = mapper->state();
   if (state && *state) {

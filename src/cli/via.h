@@ -11,8 +11,8 @@
 #include "base/result.h"
 #include "cli/loop.h"
 #include "cli/peer_target.h"
-#include "cli/port_mapper.h"
 #include "cli/ticket_output.h"
+#include "port_mapping/port_mapper.h"
 #include "rendezvous/rendezvous_client.h"
 
 namespace godwit::cli {

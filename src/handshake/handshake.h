@@ -62,6 +62,10 @@ class Handshake {
   // Requires established(); the handshake may only be destroyed afterwards.
   [[nodiscard]] Session take_session();
   [[nodiscard]] bool established() const;
+  [[nodiscard]] bool has_waited() const {
+    const auto* const role = std::get_if<HandshakeInitiator>(&role_);
+    return role != nullptr && role->has_waited();
+  }
   [[nodiscard]] bool initiator() const { return std::holds_alternative<HandshakeInitiator>(role_); }
   [[nodiscard]] HandshakeFailure failure() const;
   // One line for a person. For kRefused and kVersionMismatch it ends with the peer's words, made printable.

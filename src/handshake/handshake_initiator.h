@@ -87,6 +87,8 @@ class HandshakeInitiator {
   [[nodiscard]] std::size_t poll_transmit(MutableBytes out);
   [[nodiscard]] Session take_session();
   [[nodiscard]] bool established() const { return session_.has_value(); }
+  // A whole attempt, of 3 s, has had no answer.
+  [[nodiscard]] bool has_waited() const { return attempt_.number > 1; }
   [[nodiscard]] HandshakeFailure failure() const { return failure_; }
   [[nodiscard]] const std::string& failure_text() const { return failure_text_; }
 

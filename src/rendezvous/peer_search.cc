@@ -23,8 +23,9 @@ void PeerSearch::ask_next(Instant now) {
       add_reason(started.error().message);
       continue;
     }
+    give_up_at_ = now + (exchange_ ? kCodePatience : RendezvousSeeker::kPatience);
+    if (exchange_) seeker->meet_by_code(*std::exchange(exchange_, std::nullopt));
     seeker_ = std::move(seeker);
-    give_up_at_ = now + RendezvousSeeker::kPatience;
     return;
   }
   if (place_.addresses.empty()) {
@@ -32,6 +33,11 @@ void PeerSearch::ask_next(Instant now) {
   } else {
     connect(now, place_.addresses);
   }
+}
+
+std::optional<std::string> PeerSearch::poll_code() {
+  CodeExchange* const exchange = seeker_ == nullptr ? nullptr : seeker_->exchange();
+  return exchange == nullptr ? std::nullopt : exchange->poll_code();
 }
 
 bool PeerSearch::on_event(Instant now, ConnectionId connection, const Event& event) {
@@ -59,6 +65,7 @@ void PeerSearch::on_turn(Instant now) {
 void PeerSearch::take_answer(Instant now) {
   seeker_->stop(now);
   const auto answer = seeker_->answer();
+  place_.key = seeker_->wanted();
   ended_.push_back(std::move(seeker_));
   if (!answer || !*answer) {
     add_reason(answer ? answer->error().message : "the rendezvous does not answer");

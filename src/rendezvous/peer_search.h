@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/address.h"
@@ -29,6 +31,12 @@ class PeerSearch {
   // `own`: addresses of this side that a rendezvous may tell the peer. `endpoint` outlives the search.
   PeerSearch(Endpoint& endpoint, PeerPlace place, Candidates own);
 
+  // Looks for whoever has the other half of a one-time code, at the first rendezvous, in place of a key; before
+  // start().
+  void meet_by_code(CodeExchange exchange) { exchange_.emplace(std::move(exchange)); }
+  // The code that was made here, for the user; once.
+  [[nodiscard]] std::optional<std::string> poll_code();
+
   // Errors: those of Connector::start(), when there is no rendezvous to ask.
   [[nodiscard]] Status start(Instant now);
   // True when the event concerns the search and its owner has nothing to do with it: look at failure() then. False for
@@ -46,6 +54,9 @@ class PeerSearch {
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
 
  private:
+  // For the other half of a code: as long as it may be used, and the exchange takes.
+  static constexpr Duration kCodePatience = 660s;
+
   void ask_next(Instant now);
   void take_answer(Instant now);
   void connect(Instant now, std::vector<SocketAddress> addresses);
@@ -55,6 +66,7 @@ class PeerSearch {
   PeerPlace place_;
   Candidates own_;
   std::size_t next_ = 0;                                  // rendezvous to ask
+  std::optional<CodeExchange> exchange_;                  // until it is the seeker's
   std::unique_ptr<RendezvousSeeker> seeker_;              // that is being asked
   Instant give_up_at_{};                                  // its answer
   std::vector<std::unique_ptr<RendezvousSeeker>> ended_;  // whose last events are still to come

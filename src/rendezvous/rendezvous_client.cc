@@ -45,7 +45,8 @@ bool RendezvousClient::on_target_event(Instant now, ConnectionId connection, con
       if (connected->peer->key != target.key) continue;
       target.met = true;
       if (connected->remote != target.relay_port || relayed_.size() >= kMostTargets) continue;
-      relayed_.push_back({.connection = connection, .port = target.relay_port, .ask_at = now + kAskPause});
+      relayed_.push_back(
+          {.connection = connection, .port = target.relay_port, .seen = target.seen, .ask_at = now + kAskPause});
     }
   }
   for (Target& target : targets_) {
@@ -115,10 +116,14 @@ void RendezvousClient::introduce(Instant now, const RendezvousIntroduced& introd
                 .direct_at = now + introduced.pause,
                 .relay = introduced.relay,
                 .relay_at = now + kRelayPause,
-                .relay_port = introduced.relay.value_or(SocketAddress())};
-  endpoint_.know_paths(
-      now, target.key,
-      {.direct = target.direct, .relay = target.relay, .pause = introduced.pause, .opens_relay = true});
+                .relay_port = introduced.relay.value_or(SocketAddress()),
+                .seen = introduced.candidates.front()};
+  endpoint_.know_paths(now, target.key,
+                       {.direct = target.direct,
+                        .relay = target.relay,
+                        .pause = introduced.pause,
+                        .opens_relay = true,
+                        .relay_full = introduced.relay_full});
   // With translations on both sides the session begins at the relay, and looks for a direct way by itself.
   if (target.relay && introduced.pause > Duration::zero()) target.direct.clear();
   targets_.push_back(std::move(target));
@@ -171,7 +176,14 @@ void RendezvousClient::ask_where(Instant now) {
 void RendezvousClient::take_seen(const RendezvousSeen& seen) {
   const auto asked = std::ranges::find_if(relayed_, [&](const Relayed& each) { return each.port == seen.port; });
   if (asked == relayed_.end()) return;
-  if (seen.changes) endpoint_.note_ports(asked->connection, seen.changes->own, seen.changes->peers);
+  if (seen.changes) {
+    const auto habit = [](bool changes, const std::optional<SocketAddress>& first, std::uint16_t second) {
+      return changes && first ? PortHabit::of(first->port(), second) : PortHabit{.changes = changes};
+    };
+    endpoint_.note_ports(asked->connection,
+                         habit(seen.changes->own, observed_, seen.observed ? seen.observed->port() : std::uint16_t{0}),
+                         habit(seen.changes->peers, asked->seen, seen.changes->peers_port));
+  }
   relayed_.erase(asked);
 }
 
@@ -290,7 +302,11 @@ void RendezvousSeeker::take_answer(Instant now, const RendezvousFound& found) {
 }
 
 PeerPaths paths_of(const RendezvousFound& found) {
-  return {.direct = found.candidates, .relay = found.relay, .pause = found.pause, .opens_relay = false};
+  return {.direct = found.candidates,
+          .relay = found.relay,
+          .pause = found.pause,
+          .opens_relay = false,
+          .relay_full = found.relay_full};
 }
 
 void RendezvousSeeker::stop(Instant now) {

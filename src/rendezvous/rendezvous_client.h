@@ -68,12 +68,14 @@ class RendezvousClient {
     std::optional<SocketAddress> relay{};  // the same
     Instant relay_at{};
     SocketAddress relay_port{};
-    bool met = false;  // there is a session with the asker
+    SocketAddress seen{};  // where the rendezvous sees the asker
+    bool met = false;      // there is a session with the asker
   };
   // A session at the relay, of which the rendezvous is asked what the translations of its sides do.
   struct Relayed {
     ConnectionId connection = 0;
     SocketAddress port;
+    SocketAddress seen;  // where the rendezvous sees the peer
     Instant ask_at{};
   };
 

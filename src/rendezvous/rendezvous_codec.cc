@@ -25,6 +25,7 @@ constexpr std::uint8_t kBothHeard = 1;
 constexpr std::uint8_t kOwnChanges = 2;
 constexpr std::uint8_t kPeersChanges = 4;
 
+constexpr std::uint8_t kRelayIsFull = 1;
 constexpr std::uint8_t kFamilyNone = 0;
 constexpr std::uint8_t kFamilyIpv4 = 4;
 constexpr std::uint8_t kFamilyIpv6 = 6;
@@ -54,6 +55,11 @@ void write_pause(FieldWriter& out, std::chrono::milliseconds pause) {
 // A rendezvous of before has none.
 std::chrono::milliseconds read_pause(FieldReader& in) {
   return std::min(std::chrono::milliseconds(in.optional_number<std::uint16_t>()), kLongestPunchPause);
+}
+
+// The same.
+bool read_relay_full(FieldReader& in) {
+  return (in.optional_number<std::uint8_t>() & kRelayIsFull) != 0;
 }
 
 void write_addresses(FieldWriter& out, const Candidates& values) {
@@ -93,7 +99,9 @@ Candidates read_addresses(FieldReader& in) {
 std::optional<PortChanges> read_changes(FieldReader& in) {
   const auto flags = in.optional_number<std::uint8_t>();
   if ((flags & kBothHeard) == 0) return std::nullopt;
-  return PortChanges{.own = (flags & kOwnChanges) != 0, .peers = (flags & kPeersChanges) != 0};
+  return PortChanges{.own = (flags & kOwnChanges) != 0,
+                     .peers = (flags & kPeersChanges) != 0,
+                     .peers_port = in.optional_number<std::uint16_t>()};
 }
 
 RendezvousCode code_of(std::uint8_t value) {
@@ -137,6 +145,7 @@ struct Encoder {
     write_addresses(out, message.candidates);
     write_address(out, message.relay);
     write_pause(out, message.pause);
+    out.number(message.relay_full ? kRelayIsFull : std::uint8_t{0});
     return out.take();
   }
   std::vector<std::uint8_t> operator()(const RendezvousIntroduced& message) const {
@@ -145,6 +154,7 @@ struct Encoder {
     write_addresses(out, message.candidates);
     write_address(out, message.relay);
     write_pause(out, message.pause);
+    out.number(message.relay_full ? kRelayIsFull : std::uint8_t{0});
     return out.take();
   }
   std::vector<std::uint8_t> operator()(const RendezvousWhere& message) const {
@@ -162,6 +172,7 @@ struct Encoder {
                                         (message.changes->peers ? kPeersChanges : 0));
     }
     out.number(flags);
+    out.number(message.changes ? message.changes->peers_port : std::uint16_t{0});
     return out.take();
   }
   std::vector<std::uint8_t> operator()(const RendezvousCodeOpen&) const { return begin(kTypeCodeOpen).take(); }
@@ -230,13 +241,15 @@ std::optional<RendezvousMessage> decode_rendezvous(ByteView bytes) {
                                .code = code_of(reader.number<std::uint8_t>()),
                                .candidates = read_addresses(reader),
                                .relay = read_address(reader),
-                               .pause = read_pause(reader)};
+                               .pause = read_pause(reader),
+                               .relay_full = read_relay_full(reader)};
       break;
     case kTypeIntroduced:
       result = RendezvousIntroduced{.key = PublicKey(reader.array<kPublicKeySize>()),
                                     .candidates = read_addresses(reader),
                                     .relay = read_address(reader),
-                                    .pause = read_pause(reader)};
+                                    .pause = read_pause(reader),
+                                    .relay_full = read_relay_full(reader)};
       break;
     case kTypeWhere: result = RendezvousWhere{.port = read_address(reader)}; break;
     case kTypeSeen:

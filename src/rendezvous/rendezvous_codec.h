@@ -65,6 +65,7 @@ struct RendezvousFound {
   Candidates candidates;               // of the peer; the one that the rendezvous sees first
   std::optional<SocketAddress> relay;  // where the peer can be reached through the relay
   std::chrono::milliseconds pause{};   // before more than openers goes to the candidates
+  bool relay_full = false;             // there is a relay, which has no place for another pair
 };
 // To the peer that was asked for: somebody connects to it now, and it is to connect back.
 struct RendezvousIntroduced {
@@ -72,11 +73,13 @@ struct RendezvousIntroduced {
   Candidates candidates;
   std::optional<SocketAddress> relay;
   std::chrono::milliseconds pause{};
+  bool relay_full = false;  // as the asker is told
 };
 // The relay sees a side at another port than the rendezvous does.
 struct PortChanges {
   bool own = false;
   bool peers = false;
+  std::uint16_t peers_port = 0;  // at which the relay sees the other side; 0: an older rendezvous does not say it
 };
 // To the rendezvous: at which address does a port of the relay see this side? Of a pair that the asker belongs to.
 struct RendezvousWhere {

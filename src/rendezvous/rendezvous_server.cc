@@ -152,6 +152,9 @@ RendezvousFound RendezvousServer::find(Instant now, ConnectionId connection, Pee
       answer.relay = pair->for_asker;
       introduced.relay = pair->for_peer;
       ++statistics_.relayed;
+    } else {
+      answer.relay_full = introduced.relay_full = true;
+      ++statistics_.relays_full;
     }
   }
   if (!is_untranslated(asker.address, message.candidates) && !is_untranslated(peer.address, peer.candidates)) {

@@ -48,10 +48,11 @@ struct RendezvousLimits {
 struct RendezvousStatistics {
   std::uint64_t registered = 0;  // all time
   std::uint64_t introductions = 0;
-  std::uint64_t relayed = 0;  // of them, with ports at the relay
-  std::uint64_t unknown = 0;  // questions for a key that is not registered
-  std::uint64_t refused = 0;  // for want of a place, or too often
-  std::uint64_t ignored = 0;  // messages that are none
+  std::uint64_t relayed = 0;      // of them, with ports at the relay
+  std::uint64_t relays_full = 0;  // of them, without a port at the relay, which had no place
+  std::uint64_t unknown = 0;      // questions for a key that is not registered
+  std::uint64_t refused = 0;      // for want of a place, or too often
+  std::uint64_t ignored = 0;      // messages that are none
 };
 
 class RendezvousServer {

@@ -20,8 +20,18 @@ TEST(RendezvousMessage, ComesBackFromItsBytes) {
       RendezvousFind{.request = 7, .key = key, .relay = true, .candidates = candidates},
       RendezvousRegistered{.code = RendezvousCode::kFull, .observed = candidates[1]},
       RendezvousRegistered{.code = RendezvousCode::kDone, .observed = std::nullopt},
-      RendezvousFound{
-          .request = 8, .code = RendezvousCode::kDone, .candidates = candidates, .relay = candidates[0], .pause = 80ms},
+      RendezvousFound{.request = 8,
+                      .code = RendezvousCode::kDone,
+                      .candidates = candidates,
+                      .relay = candidates[0],
+                      .pause = 80ms,
+                      .relay_full = false},
+      RendezvousFound{.request = 9,
+                      .code = RendezvousCode::kDone,
+                      .candidates = candidates,
+                      .relay = {},
+                      .pause = 80ms,
+                      .relay_full = true},
       RendezvousIntroduced{.key = key, .candidates = candidates, .relay = std::nullopt, .pause = 90ms},
       RendezvousWhere{.port = candidates[0]},
       RendezvousSeen{.port = candidates[0], .observed = candidates[1]},
@@ -40,7 +50,7 @@ TEST(RendezvousMessage, ComesBackFromItsBytes) {
     // A rendezvous of before says nothing of a pause, nor of ports.
     const bool pauses =
         std::holds_alternative<RendezvousFound>(message) || std::holds_alternative<RendezvousIntroduced>(message);
-    const std::size_t least = bytes.size() - (pauses ? 2 : std::holds_alternative<RendezvousSeen>(message) ? 1 : 0);
+    const std::size_t least = bytes.size() - (pauses ? 3 : std::holds_alternative<RendezvousSeen>(message) ? 3 : 0);
     EXPECT_TRUE(decode_rendezvous(ByteView(bytes).first(least)));
     for (std::size_t count = 0; count < least; ++count) {
       EXPECT_FALSE(decode_rendezvous(ByteView(bytes).first(count))) << message.index() << " " << count;

@@ -33,6 +33,7 @@ Connector::Connector(Endpoint& endpoint, std::vector<SocketAddress> addresses, c
 Status Connector::start(Instant now) {
   end_attempts(now);
   connecting_ = true;
+  received_before_ = endpoint_.statistics().datagrams_received;
   connection_ = 0;
   next_ = 0;
   next_start_ = now;
@@ -42,7 +43,7 @@ Status Connector::start(Instant now) {
   failure_.reset();
   silent_ = false;
   if (now >= next_start_) begin_next(now);
-  fail_if_exhausted();
+  fail_if_exhausted(now);
   return failure_ ? Status(std::unexpected(*failure_)) : Status();
 }
 
@@ -91,9 +92,14 @@ void Connector::add_failure(const SocketAddress& address, ErrorCode code, std::s
   silent_ = silent_ || why == kNoAnswer;
 }
 
-void Connector::fail_if_exhausted() {
+void Connector::fail_if_exhausted(Instant now) {
   if (!connecting_ || !running_.empty() || next_ < addresses_.size()) return;
   connecting_ = false;
+  const PeerPaths* const paths = endpoint_.known_paths(now, peer_);
+  if (paths != nullptr && paths->relay_full) reasons_.message += "; the relay has no place for another pair";
+  if (reasons_.code == ErrorCode::kTimeout && endpoint_.statistics().datagrams_received == received_before_) {
+    reasons_.message += "; nothing has come in from anybody: UDP may be blocked";
+  }
   failure_ = reasons_;
   // Silence has causes that look alike from here; people suspect the network before the key.
   if (silent_) {
@@ -135,7 +141,7 @@ bool Connector::on_event(Instant now, ConnectionId connection, const Event& even
     add_failure(attempt->address, ErrorCode::kTimeout, closed->text);
     running_.erase(attempt);
     begin_next(now);
-    fail_if_exhausted();
+    fail_if_exhausted(now);
   }
   return true;
 }
@@ -150,7 +156,7 @@ void Connector::on_turn(Instant now) {
       closing_.push_back(attempt.connection);
       endpoint_.close(now, attempt.connection, why);
     }
-    return fail_if_exhausted();
+    return fail_if_exhausted(now);
   }
   // An attempt that the kernel or ICMP has called hopeless goes on, since both may be wrong, and nothing waits for it.
   const bool in_vain = std::ranges::all_of(running_, [this](const Attempt& attempt) {
@@ -158,7 +164,7 @@ void Connector::on_turn(Instant now) {
   });
   if (now < next_start_ && (!in_vain || next_ == 0)) return;
   begin_next(now);
-  fail_if_exhausted();
+  fail_if_exhausted(now);
 }
 
 void Connector::stop(Instant now) {

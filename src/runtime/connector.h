@@ -62,7 +62,7 @@ class Connector {
   void begin_next(Instant now);
   void end_attempts(Instant now);
   void add_failure(const SocketAddress& address, ErrorCode code, std::string_view why);
-  void fail_if_exhausted();
+  void fail_if_exhausted(Instant now);
 
   Endpoint& endpoint_;
   std::vector<SocketAddress> addresses_;
@@ -77,6 +77,7 @@ class Connector {
   Error reasons_;        // of the attempts that have failed
   bool silent_ = false;  // one of them has met nothing but silence
   std::optional<Error> failure_;
+  std::uint64_t received_before_ = 0;  // datagrams, of anybody, when it began
 };
 
 // The addresses with their families in turn, beginning with the first one's; order within a family is kept, and

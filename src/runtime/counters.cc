@@ -75,6 +75,8 @@ constexpr EndpointCounter kEndpoint[] = {
     {"connections_evicted", &E::connections_evicted, "connections closed so that others find a place"},
     {"replies_withheld", &E::replies_withheld, "answers kept from unproven addresses that had enough"},
     {"openers_sent", &E::openers_sent, "datagrams that opened this side's address translation for a peer"},
+    {"port_openers_sent", &E::port_openers_sent, "openers for ports that a peer is to find"},
+    {"ports_asked", &E::ports_asked, "ports of a peer's translation that were asked, in search of an open one"},
     {"resets_sent", &E::resets_sent, "senders told that their session is unknown here"},
     {"keys_taken", &E::keys_taken, "ephemeral key pairs that handshakes have used"},
     {"keys_taken_ready", &E::keys_taken_ready, "ephemeral key pairs that were made before they were needed"},

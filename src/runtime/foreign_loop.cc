@@ -39,6 +39,10 @@ void ForeignLoop::end_turn(const Backend& backend) {
   const std::uint32_t output = backend.send_blocked() ? EPOLLOUT : 0U;
   watch(input, EPOLLIN | (input == socket ? output : 0U), input_events_);
   if (input != socket) watch(socket, output, output_events_);
+  const int further = backend.further_descriptor();
+  if (further_ >= 0 && further != further_) watch(further_, 0, further_events_);
+  further_ = further;
+  if (further >= 0) watch(further, EPOLLIN, further_events_);
 }
 
 void ForeignLoop::watch(int descriptor, std::uint32_t events, std::uint32_t& watched) {

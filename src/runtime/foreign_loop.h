@@ -40,6 +40,8 @@ class ForeignLoop {
   int input_ = -1;  // the back end's descriptor as it was last watched
   std::uint32_t input_events_ = 0;
   std::uint32_t output_events_ = 0;  // of the socket, where that is another descriptor
+  int further_ = -1;                 // of further sockets, as it was last watched
+  std::uint32_t further_events_ = 0;
 };
 
 }  // namespace godwit

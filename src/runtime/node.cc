@@ -47,12 +47,19 @@ Result<std::unique_ptr<Node>> Node::open_on(Socket socket, const NodeConfig& con
   if (!backend) return std::unexpected(backend.error());
   FaultyBackend* faulty = nullptr;
   std::unique_ptr<Backend> driven = std::move(*backend);
+  FurtherPorts* further = nullptr;
+  // A socket of one peer has no use for others, and what comes to a shard's further sockets is not steered to it.
+  if (link == nullptr && driven->kind() != BackendKind::kConnected) {
+    auto decorated = std::make_unique<FurtherPorts>(std::move(driven));
+    further = decorated.get();
+    driven = std::move(decorated);
+  }
   if (config.faults.any()) {
     auto decorated = std::make_unique<FaultyBackend>(std::move(driven), config.faults);
     faulty = decorated.get();
     driven = std::move(decorated);
   }
-  std::unique_ptr<Node> node(new Node(config, std::move(driven), faulty, link, cost));
+  std::unique_ptr<Node> node(new Node(config, std::move(driven), faulty, further, link, cost));
   node->now_ = boot_time_now();
   Config endpoint = config.endpoint;
   endpoint.handshake.clock_offset = time_of_day_offset();
@@ -60,13 +67,14 @@ Result<std::unique_ptr<Node>> Node::open_on(Socket socket, const NodeConfig& con
     node->workers_ = std::make_unique<TransmitWorkers>(*node->backend_, config.threads);
     endpoint.send_queue.readers = node->workers_.get();
   }
+  endpoint.further_ports = further != nullptr;
   node->endpoint_ = std::make_unique<Endpoint>(endpoint, std::move(keys), node->random_, sink, cost);
   return node;
 }
 
-Node::Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBackend* faulty, ShardLink* link,
-           trace::CostSink* cost)
-    : config_(config), backend_(std::move(backend)), faulty_(faulty), link_(link), cost_(cost) {}
+Node::Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBackend* faulty, FurtherPorts* further,
+           ShardLink* link, trace::CostSink* cost)
+    : config_(config), backend_(std::move(backend)), faulty_(faulty), further_(further), link_(link), cost_(cost) {}
 
 Node::~Node() {
   // A child has none of the threads.
@@ -128,6 +136,10 @@ void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
   read_clock();
   deliver_events(handler);
   busy_ = transmit() || busy_;
+  if (endpoint_->wants_ports()) [[unlikely]]
+    open_further_ports();
+  if (further_ != nullptr && further_->count() > 0) [[unlikely]]
+    close_further_ports();
   // A body that cannot be read or a key used up shows only when it is sent from: whoever hears of it may send again.
   busy_ = deliver_events(handler) || busy_;
   GODWIT_COST_PROBE(cost_, kIdle);
@@ -233,6 +245,19 @@ bool Node::transmit_with_workers() {
   GODWIT_COST_PROBE(cost_, kBookkeeping);
   take_path_reports();
   return more && !backend_->send_blocked();
+}
+
+void Node::open_further_ports() {
+  further_looked_at_ = now_;
+  endpoint_->give_ports(now_, further_ == nullptr ? std::vector<SocketAddress>() : further_->open(PortSearch::kPorts));
+  busy_ = true;
+}
+
+// Once a second. What still waits for the socket leaves first.
+void Node::close_further_ports() {
+  if (now_ < further_looked_at_ + 1s || unsent_begin_ < unsent_.size()) return;
+  further_looked_at_ = now_;
+  further_->keep(endpoint_->ports_in_use());
 }
 
 Instant Node::read_clock() {

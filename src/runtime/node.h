@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "crypto/keypair.h"
 #include "runtime/fork_guard.h"
+#include "runtime/further_ports.h"
 #include "runtime/shard_link.h"
 #include "runtime/system_random.h"
 #include "runtime/transmit_workers.h"
@@ -126,10 +127,12 @@ class Node {
   static constexpr std::size_t kMaxPostedCalls = 4096;
 
  private:
-  Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBackend* faulty, ShardLink* link,
-       trace::CostSink* cost);
+  Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBackend* faulty, FurtherPorts* further,
+       ShardLink* link, trace::CostSink* cost);
 
   Instant read_clock();
+  void open_further_ports();
+  void close_further_ports();
   void take_path_reports();
   bool receive(Handler& handler);
   void receive_forwarded(Handler& handler);
@@ -148,6 +151,8 @@ class Node {
   std::unique_ptr<Backend> backend_;
   FaultyBackend* faulty_ = nullptr;  // backend_ itself, when it injects faults
   std::unique_ptr<TransmitWorkers> workers_;  // asked until the last body of the endpoint has been released
+  FurtherPorts* further_ = nullptr;  // in backend_, where there may be any
+  Instant further_looked_at_{};      // which of them are in use
   std::unique_ptr<Endpoint> endpoint_;
   ShardLink* link_;  // null unless a shard
   trace::CostSink* cost_;

@@ -19,7 +19,9 @@ void Nat::expire(Instant now) {
 
 std::uint16_t Nat::free_port() {
   while (true) {
-    const auto port = static_cast<std::uint16_t>(1024 + random_->below(64'512));
+    auto port = static_cast<std::uint16_t>(1024 + random_->below(64'512));
+    if (spec_->ports_in_sequence && latest_port_ >= 1024 && latest_port_ < UINT16_MAX) port = latest_port_ + 1;
+    latest_port_ = port;
     const bool taken =
         std::any_of(mappings_.begin(), mappings_.end(), [&](const Mapping& m) { return m.port == port; });
     if (!taken) return port;

@@ -23,6 +23,8 @@ struct NatSpec {
   // Datagrams that nobody has asked for are answered: each leaves an entry, and what the host sends there afterwards
   // leaves from another port.
   bool answers_unasked = false;
+  // A new mapping has the port after that of the latest one; otherwise any.
+  bool ports_in_sequence = false;
   friend bool operator==(const NatSpec&, const NatSpec&) = default;
 };
 
@@ -46,8 +48,8 @@ class Nat {
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:
-  static constexpr std::size_t kMaxContacts = 64;
-  static constexpr std::size_t kMaxSpoiled = 64;
+  static constexpr std::size_t kMaxContacts = 2048;
+  static constexpr std::size_t kMaxSpoiled = 2048;
 
   struct Mapping {
     SocketAddress inside;
@@ -72,6 +74,7 @@ class Nat {
 
   std::vector<Mapping> mappings_;
   std::vector<Spoiled> spoiled_;  // the latest kMaxSpoiled
+  std::uint16_t latest_port_ = 0;
   std::uint64_t dropped_ = 0;
 };
 

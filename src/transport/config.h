@@ -65,6 +65,10 @@ struct Config {
   std::uint64_t soft_packet_limit = kSoftPacketLimit;
   std::uint64_t hard_packet_limit = kHardPacketLimit;
 
+  // The driver opens further sockets when Endpoint::wants_ports() says so. Without them a session behind a translation
+  // whose ports depend on the destination stays at the relay where the peer's translation filters by port.
+  bool further_ports = false;
+
   // Decides who may connect. Null, the default: whoever knows this side's key.
   std::shared_ptr<PeerFilter> filter;
 

@@ -151,8 +151,22 @@ void Connection::search_paths(Instant now, const PeerPaths& paths, Instant known
   if (EstablishedConnection* session = established()) session->search_paths(now, paths, known_since);
 }
 
-void Connection::note_ports(bool own_change, bool peers_change) {
-  if (EstablishedConnection* session = established()) session->note_ports(own_change, peers_change);
+void Connection::note_ports(const PortHabit& own, const PortHabit& peers) {
+  if (EstablishedConnection* session = established()) session->note_ports(own, peers);
+}
+
+void Connection::add_local_ports(std::vector<std::uint16_t>& ports) const {
+  if (const EstablishedConnection* session = established()) session->add_local_ports(ports);
+}
+
+PortSearch* Connection::port_search() {
+  EstablishedConnection* session = established();
+  return session == nullptr ? nullptr : session->port_search();
+}
+
+const PortSearch* Connection::port_search() const {
+  const EstablishedConnection* session = established();
+  return session == nullptr ? nullptr : session->port_search();
 }
 
 void Connection::on_refused_elsewhere(const SocketAddress& remote) {

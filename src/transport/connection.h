@@ -53,7 +53,12 @@ class Connection final {
   // Endpoint::know_paths() and path_state(), for a session of the extended form.
   void search_paths(Instant now, const PeerPaths& paths, Instant known_since);
   [[nodiscard]] std::optional<PathState> path_state() const;
-  void note_ports(bool own_change, bool peers_change);
+  void note_ports(const PortHabit& own, const PortHabit& peers);
+  // Endpoint::ports_in_use().
+  void add_local_ports(std::vector<std::uint16_t>& ports) const;
+  // Of the session; null where there is none.
+  [[nodiscard]] PortSearch* port_search();
+  [[nodiscard]] const PortSearch* port_search() const;
   void on_refused_elsewhere(const SocketAddress& remote);
   void move_to(Instant now, const SocketAddress& remote);
   // A handshake runs beside this session, or may: its peer may have restarted, and could not open what is sent here.

@@ -21,6 +21,7 @@
 #include "transport/config.h"
 #include "transport/event.h"
 #include "transport/event_queue.h"
+#include "transport/port_search.h"
 #include "transport/statistics.h"
 
 namespace godwit {
@@ -32,6 +33,7 @@ struct ConnectionContext {
   KeyUsage& key_usage;
   EventQueue& events;
   EndpointStatistics& statistics;
+  PortSearchBudget& port_searches;
   ReassemblyShared reassembly;
   trace::Sink* sink;
   trace::CostSink* cost;

@@ -64,6 +64,7 @@ Endpoint::Endpoint(const Config& config, KeyPair keys, RandomSource& random, tra
                         .key_usage = key_usage_,
                         .events = events_,
                         .statistics = statistics_,
+                        .port_searches = port_searches_,
                         .reassembly = {.budget = &reassembly_,
                                        .delivered = &events_.delivered(),
                                        .hash_key = splitmix64(config_.controller.seed)},

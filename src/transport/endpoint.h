@@ -13,6 +13,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -86,7 +87,15 @@ class Endpoint {
   [[nodiscard]] const PeerPaths* known_paths(Instant now, const PublicKey& peer) const;
   // The rendezvous has compared where it sees the two sides of a relayed session with where its relay does: whether
   // their ports depend on the destination. The peer is told.
-  void note_ports(ConnectionId connection, bool own_change, bool peers_change);
+  void note_ports(ConnectionId connection, const PortHabit& own, const PortHabit& peers);
+  // A session searches a way through a translation whose ports depend on the destination, with PortSearch::kPorts
+  // further sockets on ports that the system chooses; with Config::further_ports alone. The driver opens them, or not,
+  // and gives their local addresses, once. From then on it passes in what comes to them with that local address, sends
+  // through the one that a batch names by the port of `local`, and closes those that ports_in_use() does not name.
+  [[nodiscard]] bool wants_ports() const { return port_searches_.waiting; }
+  void give_ports(Instant now, std::span<const SocketAddress> locals);
+  // Local ports that connections use, in ascending order, perhaps repeated; 0 and the socket's own among them.
+  [[nodiscard]] std::vector<std::uint16_t> ports_in_use() const;
   // What the kernel or ICMP said about a datagram to `report.remote` (base/path_problem.h). Nothing ends by it.
   void on_path_report(Instant now, const PathReport& report);
 
@@ -166,7 +175,7 @@ class Endpoint {
   [[nodiscard]] std::vector<ConnectionId> connections() const;
   [[nodiscard]] std::optional<ConnectionStatistics> statistics(ConnectionId connection) const;
   [[nodiscard]] std::optional<SocketAddress> remote_address(ConnectionId connection) const;
-  // Nothing of a connection that has ended, or is of the deployed form.
+  // Nothing of a connection that has ended, is of the deployed form, or has not waited for three seconds for an answer.
   [[nodiscard]] std::optional<PathState> path_state(ConnectionId connection) const;
   struct Liveness {
     bool suspect = false;                      // Suspect was reported, and the peer has been silent since
@@ -234,6 +243,8 @@ class Endpoint {
   [[nodiscard]] bool receive_elsewhere(Instant now, const DatagramBatch& batch, MutableBytes datagram);
   void move_route(Instant now, std::uint32_t slot, const PathAddress& path);
   void send_openers(const PeerPaths& paths);
+  [[nodiscard]] std::optional<PathState> state_of_attempt(const Connection& connection,
+                                                          const Handshake& handshake) const;
   void report_refused_path(const PathReport& report);
   // What is known of its paths, to the session of `slot` that has come about.
   void give_paths(Instant now, std::uint32_t slot);
@@ -265,6 +276,7 @@ class Endpoint {
   CookieJar cookie_jar_;
   HandshakeContext handshake_;
 
+  PortSearchBudget port_searches_;  // outlives the connections
   ReassemblyBudget reassembly_;
   EventQueue events_;          // outlives the connections, whose memory its events show
   std::vector<Route> routes_;  // by slot

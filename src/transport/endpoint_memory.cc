@@ -51,6 +51,8 @@ EndpointStatistics Endpoint::statistics() const {
   result.reassembly_refused = reassembly_.refused();
   result.keys_taken = ephemeral_keys_.taken();
   result.keys_taken_ready = ephemeral_keys_.taken_ready();
+  result.port_openers_sent = port_searches_.openers;
+  result.ports_asked = port_searches_.asked;
   result.agreements_found = static_agreements_.found();
   return result;
 }

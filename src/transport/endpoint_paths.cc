@@ -13,8 +13,6 @@ namespace {
 // Peers that are looked for at a time; the paths of one that has no session after kPathMemory are forgotten.
 constexpr std::size_t kMostKnownPaths = 64;
 constexpr Duration kPathMemory = 60s;
-// The host's own translation, and a second one of its provider, are passed; the peer's is further away.
-constexpr std::uint8_t kOpenerHops = 3;
 
 }  // namespace
 
@@ -119,16 +117,55 @@ void Endpoint::report_refused_path(const PathReport& report) {
   }
 }
 
-void Endpoint::note_ports(ConnectionId connection, bool own_change, bool peers_change) {
+void Endpoint::note_ports(ConnectionId connection, const PortHabit& own, const PortHabit& peers) {
   const auto slot = slot_of(connection);
   if (!slot) return;
-  routes_[*slot].connection()->note_ports(own_change, peers_change);
+  routes_[*slot].connection()->note_ports(own, peers);
   update_after_use(*slot);
+}
+
+void Endpoint::give_ports(Instant now, std::span<const SocketAddress> locals) {
+  for (std::uint32_t slot = 0; slot < routes_.size(); ++slot) {
+    Connection* const connection = routes_[slot].connection();
+    PortSearch* const search = connection == nullptr ? nullptr : connection->port_search();
+    if (search == nullptr || !search->wants_ports()) continue;
+    search->give_ports(now, locals);
+    return update_after_use(slot);
+  }
+  // Whoever wanted them has ended.
+  port_searches_.waiting = false;
+}
+
+std::vector<std::uint16_t> Endpoint::ports_in_use() const {
+  std::vector<std::uint16_t> ports;
+  for (const Route& route : routes_) {
+    if (!route.in_use()) continue;
+    ports.push_back(route.local().port());
+    if (route.connection() != nullptr) route.connection()->add_local_ports(ports);
+  }
+  std::ranges::sort(ports);
+  return ports;
+}
+
+// Before there is a session: whether anything comes in at all, and what a rendezvous has said of its relay.
+std::optional<PathState> Endpoint::state_of_attempt(const Connection& connection, const Handshake& handshake) const {
+  const bool forbidden = connection.path_problem() == PathProblem::kForbidden;
+  if (!forbidden && !handshake.has_waited()) return std::nullopt;
+  const auto is_of_pair = [&](const KnownPaths& known) {
+    return std::ranges::find(known.paths.direct, connection.remote()) != known.paths.direct.end();
+  };
+  const auto known = std::ranges::find_if(known_paths_, is_of_pair);
+  return PathState{.connecting = true,
+                   .blocked = forbidden || statistics_.datagrams_received == 0,
+                   .relay_full = known != known_paths_.end() && known->paths.relay_full,
+                   .exhausted = true};
 }
 
 std::optional<PathState> Endpoint::path_state(ConnectionId connection) const {
   const Connection* found = find(connection);
-  return found == nullptr ? std::nullopt : found->path_state();
+  if (found == nullptr) return std::nullopt;
+  if (const Handshake* const handshake = found->handshake()) return state_of_attempt(*found, *handshake);
+  return found->path_state();
 }
 
 }  // namespace godwit

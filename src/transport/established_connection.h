@@ -72,7 +72,15 @@ class EstablishedConnection final : private StreamSink {
   void search_paths(Instant now, const PeerPaths& paths, Instant known_since);
   [[nodiscard]] std::optional<PathState> path_state() const;
   // What is known of the translations, for the search and for the peer.
-  void note_ports(bool own_change, bool peers_change);
+  void note_ports(const PortHabit& own, const PortHabit& peers);
+  void add_local_ports(std::vector<std::uint16_t>& ports) const {
+    if (roaming_ && roaming_->search) roaming_->search->add_local_ports(ports);
+  }
+  // The search for ports; null where there is none.
+  [[nodiscard]] PortSearch* port_search() { return roaming_ && roaming_->search ? roaming_->search->ports() : nullptr; }
+  [[nodiscard]] const PortSearch* port_search() const {
+    return roaming_ && roaming_->search ? roaming_->search->ports() : nullptr;
+  }
   void on_refused_elsewhere(const SocketAddress& remote) {
     if (roaming_ && roaming_->search) roaming_->search->on_refused(remote);
   }
@@ -266,6 +274,7 @@ class EstablishedConnection final : private StreamSink {
   void write_path_responses(Instant now, BatchWriter& batch) const;
   [[nodiscard]] bool process_path_response(Instant now, std::uint64_t data);
   [[nodiscard]] std::optional<DatagramBatch> poll_path_challenge(Instant now, TransmitBuffer& buffer);
+  [[nodiscard]] std::optional<DatagramBatch> write_opener(const PathAddress& path, TransmitBuffer& buffer);
   [[nodiscard]] std::optional<DatagramBatch> seal_path_frame(Instant now, const wire::ControlFrame& frame,
                                                              const PathAddress& path, TransmitBuffer& buffer);
   // Whether the peer owes a sign of life.

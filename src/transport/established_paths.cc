@@ -17,6 +17,25 @@ bool is_path_probe(ByteView plaintext) {
   return frame && frame->kind != wire::ControlFrame::Kind::kCloseCode && plaintext.size() == wire::kControlFrameSize;
 }
 
+PortHabit senders_habit(std::uint64_t note) {
+  return {.changes = (note & wire::kSenderPortChanges) != 0,
+          .in_sequence = (note & wire::kSenderInSequence) != 0,
+          .latest = static_cast<std::uint16_t>(note >> wire::kSenderPortShift)};
+}
+
+PortHabit receivers_habit(std::uint64_t note) {
+  return {.changes = (note & wire::kReceiverPortChanges) != 0,
+          .in_sequence = (note & wire::kReceiverInSequence) != 0,
+          .latest = static_cast<std::uint16_t>(note >> wire::kReceiverPortShift)};
+}
+
+std::uint64_t path_note(const PortHabit& own, const PortHabit& peers) {
+  return (own.changes ? wire::kSenderPortChanges : 0) | (peers.changes ? wire::kReceiverPortChanges : 0) |
+         (own.in_sequence ? wire::kSenderInSequence : 0) | (peers.in_sequence ? wire::kReceiverInSequence : 0) |
+         (std::uint64_t{own.latest} << wire::kSenderPortShift) |
+         (std::uint64_t{peers.latest} << wire::kReceiverPortShift);
+}
+
 }  // namespace
 
 bool EstablishedConnection::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram, Ecn ecn) {
@@ -57,10 +76,9 @@ std::size_t EstablishedConnection::process_control_frame(Instant now, ByteView p
   if (frame->kind == wire::ControlFrame::Kind::kCloseCode) return wire::kControlFrameSize;
   Roaming& paths = roaming();
   if (frame->kind == wire::ControlFrame::Kind::kPathNote) {
-    if (paths.search) {
-      paths.search->note_ports((frame->data & wire::kReceiverPortChanges) != 0,
-                               (frame->data & wire::kSenderPortChanges) != 0);
-    }
+    if (paths.search) paths.search->note_ports(receivers_habit(frame->data), senders_habit(frame->data));
+  } else if (frame->kind == wire::ControlFrame::Kind::kPortSearch) {
+    if (paths.search && frame->data > 0) paths.search->on_ports_opened(now);
   } else if (frame->kind == wire::ControlFrame::Kind::kPathResponse) {
     if (!process_path_response(now, frame->data)) ++paths.counted.path_responses_unsolicited;
   } else if (paths.arrived_from && session_.has(wire::capability::kPathProbing)) {
@@ -87,15 +105,21 @@ bool EstablishedConnection::process_path_response(Instant now, std::uint64_t dat
 
 void EstablishedConnection::search_paths(Instant now, const PeerPaths& paths, Instant known_since) {
   if (!session_.has(wire::capability::kRoaming) || !session_.has(wire::capability::kPathProbing)) return;
+  PathSearch::Ports ports;
+  if (session_.has(wire::capability::kPortSearch)) {
+    ports = {.budget = &core_.context.port_searches,
+             .can_open = core_.context.config.further_ports,
+             .opens_first = core_.context.handshake.self->public_key() < session_.extended()->peer()};
+  }
   roaming().search =
-      std::make_unique<PathSearch>(now, paths, known_since, core_.remote, *core_.context.handshake.random);
+      std::make_unique<PathSearch>(now, paths, known_since, core_.remote, *core_.context.handshake.random, ports);
 }
 
-void EstablishedConnection::note_ports(bool own_change, bool peers_change) {
+void EstablishedConnection::note_ports(const PortHabit& own, const PortHabit& peers) {
   if (!session_.has(wire::capability::kPathProbing)) return;
   Roaming& paths = roaming();
-  if (paths.search) paths.search->note_ports(own_change, peers_change);
-  paths.note = (own_change ? wire::kSenderPortChanges : 0) | (peers_change ? wire::kReceiverPortChanges : 0);
+  if (paths.search) paths.search->note_ports(own, peers);
+  paths.note = path_note(own, peers);
 }
 
 std::optional<PathState> EstablishedConnection::path_state() const {
@@ -142,6 +166,13 @@ std::optional<DatagramBatch> EstablishedConnection::poll_path_challenge(Instant 
                            buffer);
   }
   constexpr std::size_t kSize = wire::kControlFrameSize + wire::kDatagramOverhead;
+  if (PortSearch* const ports = port_search()) {
+    if (const auto opener = ports->poll_opener(now)) return write_opener(*opener, buffer);
+    if (const auto count = ports->poll_request(now)) {
+      return seal_path_frame(now, {.kind = Kind::kPortSearch, .data = *count}, {.local = {}, .remote = core_.remote},
+                             buffer);
+    }
+  }
   auto challenge = roaming_->validation.poll(now, kSize);
   if (!challenge && roaming_->search) {
     challenge = roaming_->search->poll(now);
@@ -149,6 +180,17 @@ std::optional<DatagramBatch> EstablishedConnection::poll_path_challenge(Instant 
   }
   if (!challenge) return std::nullopt;
   return seal_path_frame(now, {.kind = Kind::kPathChallenge, .data = challenge->data}, challenge->path, buffer);
+}
+
+// A byte that no datagram of the protocol begins with, as of Endpoint::know_paths().
+std::optional<DatagramBatch> EstablishedConnection::write_opener(const PathAddress& path, TransmitBuffer& buffer) {
+  if (buffer.space().empty()) return std::nullopt;
+  buffer.space()[0] = 0;
+  return DatagramBatch{.local = path.local,
+                       .remote = path.remote,
+                       .bytes = buffer.commit(1),
+                       .segment_size = 1,
+                       .hop_limit = kOpenerHops};
 }
 
 // A packet of its own, on the path that it is about.

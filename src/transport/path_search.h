@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "transport/path_validation.h"
+#include "transport/port_search.h"
 
 namespace godwit {
 
@@ -26,7 +28,11 @@ struct PeerPaths {
   // translation that would have to be opened first.
   Duration pause{};
   bool opens_relay = false;  // this side waits for the peer's connection at the relay, and has to be let in there
+  bool relay_full = false;   // the relay has no place for the pair
 };
+
+// An opener passes the translation of its own host, and a second one of its provider; the peer's is further away.
+inline constexpr std::uint8_t kOpenerHops = 3;
 
 // Why a session is not direct, or that it is.
 enum class PathReason : std::uint8_t {
@@ -38,7 +44,9 @@ enum class PathReason : std::uint8_t {
   kPeerPortChanges,  // the peer's has
   kBothPortsChange,  // both have
   kUnaskedAnswered,  // a router answers datagrams that nobody asked for, which spoils the peer's mapping
-  kNoAnswer          // from any address, and nothing says why
+  kNoAnswer,         // from any address, and nothing says why
+  kUdpBlocked,       // there is no connection: nothing at all comes in, or the system forbids to send
+  kRelayFull         // there is no connection: no direct address answers, and the relay has no place
 };
 // For a program, and for a person.
 [[nodiscard]] std::string_view path_reason_name(PathReason reason);
@@ -46,14 +54,18 @@ enum class PathReason : std::uint8_t {
 
 // How far the search has come.
 struct PathState {
-  bool searches = true;  // false: the session stays where it is
-  bool capable = true;   // false: one side does not have what a search needs
+  bool searches = true;     // false: the session stays where it is
+  bool connecting = false;  // there is no session yet; then `blocked` and `relay_full` count
+  bool blocked = false;     // nothing has come in, from anybody, or the system forbids to send
+  bool relay_full = false;
+  bool capable = true;  // false: one side does not have what a search needs
   bool relayed = false;
   bool exhausted = false;          // relayed, and no direct address has answered within kPatientChallenges
   bool heard_direct = false;       // something of the peer has come in from a direct address
   bool own_port_changes = false;   // as the rendezvous or the peer says
   bool peer_port_changes = false;  // the same, or something came from a port that the rendezvous does not see it at
   bool refused = false;            // a router has answered what was sent to a direct address
+  bool searches_ports = false;     // of translations that have another one for each destination
   std::uint32_t addresses = 0;     // direct ones that are known
   std::uint32_t challenges = 0;    // sent to them
   std::uint32_t moves = 0;         // to a direct address
@@ -84,8 +96,19 @@ class PathSearch {
   static constexpr Duration kFirstRest = 5s;
   static constexpr Duration kLongestRest = 60s;
 
-  // `since`: when the paths became known. `present`: the session's address.
-  PathSearch(Instant now, const PeerPaths& paths, Instant since, const SocketAddress& present, RandomSource& random);
+  // Challenges to a direct address without an answer, before ports are searched.
+  static constexpr std::uint32_t kChallengesBeforePorts = 5;
+
+  // What a search for ports needs, where both sides are capable of it.
+  struct Ports {
+    PortSearchBudget* budget = nullptr;  // outlives the search; null: ports are not searched
+    bool can_open = false;               // this side's owner has further sockets
+    bool opens_first = false;            // where the ports of both sides change, this one opens and the other one asks
+  };
+
+  // `since`: when the paths became known. `present`: the session's address. `random` outlives the search.
+  PathSearch(Instant now, const PeerPaths& paths, Instant since, const SocketAddress& present, RandomSource& random,
+             const Ports& ports);
 
   // An authentic packet has come from the session's address.
   void on_heard(Instant now) { last_heard_ = now; }
@@ -105,10 +128,14 @@ class PathSearch {
   [[nodiscard]] std::optional<Instant> next_timeout(bool waits) const;
 
   [[nodiscard]] const PathState& state() const { return state_; }
-  void note_ports(bool own_change, bool peers_change) {
-    state_.own_port_changes = state_.own_port_changes || own_change;
-    state_.peer_port_changes = state_.peer_port_changes || peers_change;
-  }
+  void note_ports(const PortHabit& own, const PortHabit& peers);
+  // The peer has opened ports, and waits to be asked.
+  void on_ports_opened(Instant now);
+  // Of this side, that a search needs or a way to the peer goes through.
+  void add_local_ports(std::vector<std::uint16_t>& ports) const;
+  // Null where ports are not searched.
+  [[nodiscard]] PortSearch* ports() { return ports_.get(); }
+  [[nodiscard]] const PortSearch* ports() const { return ports_.get(); }
   // A router has said that nobody takes what is sent to this address.
   void on_refused(const SocketAddress& remote);
 
@@ -130,6 +157,8 @@ class PathSearch {
   [[nodiscard]] bool is_asked(const Path& path) const;
   [[nodiscard]] Duration interval(const Path& path) const;
   void note_exhaustion();
+  void consider_ports();
+  [[nodiscard]] std::optional<PathValidation::Challenge> poll_guess(Instant now);
 
   std::vector<Path> paths_;
   std::vector<SocketAddress> known_;  // direct ones, as they were told
@@ -140,6 +169,10 @@ class PathSearch {
   bool silent_ = false;
   Duration rest_ = kFirstRest;
   PathState state_;
+  Ports use_;
+  std::unique_ptr<PortSearch> ports_;
+  PortHabit own_ports_;
+  PortHabit peers_ports_;
 };
 
 }  // namespace godwit

@@ -2,6 +2,7 @@
 // in memory translates, with a relay between them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -27,6 +28,7 @@ class Relayed : public test::MemoryNetwork {
     split = true;
     Config config;
     config.handshake.extended = ExtendedPolicy::kAuto;
+    config.further_ports = true;
     one = &add(kOneInside, config);
     config.handshake.capabilities = capabilities_of_other;
     other = &add(kOther, config);
@@ -200,7 +202,7 @@ TEST(PathSearch, StaysAtTheRelayWhereThereIsNoOtherWayAndAsksForOneABoundedNumbe
   EXPECT_FALSE(pair.state().heard_direct);
   EXPECT_EQ(pair.state().reason(), PathReason::kNoAnswer);
   // The rendezvous knows more, and tells one side, which tells the other.
-  pair.other->endpoint->note_ports(pair.other->events.connected(), true, false);
+  pair.other->endpoint->note_ports(pair.other->events.connected(), {.changes = true}, {});
   pair.run(1s);
   EXPECT_EQ(pair.state().reason(), PathReason::kPeerPortChanges);
   EXPECT_EQ(pair.other->endpoint->path_state(pair.other->events.connected())->reason(), PathReason::kOwnPortChanges);
@@ -209,6 +211,42 @@ TEST(PathSearch, StaysAtTheRelayWhereThereIsNoOtherWayAndAsksForOneABoundedNumbe
   EXPECT_EQ(pair.direct_datagrams, 2 * PathSearch::kMostChallenges);
   pair.send(1'000'000);
   EXPECT_TRUE(pair.arrived());
+}
+
+TEST(PathSearch, PortsAreAskedOnlyWhenThePeerHasOpenedThemAndABoundedNumberOfTimes) {
+  Relayed pair;
+  pair.direct_open = false;
+  pair.tell_both();
+  pair.run(5s);
+  // What a rendezvous says is not enough.
+  pair.one->endpoint->note_ports(pair.session, {}, {.changes = true, .in_sequence = false, .latest = 2300});
+  pair.run(1s);
+  EXPECT_EQ(pair.one->endpoint->statistics().ports_asked, 0U);
+  ASSERT_TRUE(pair.other->endpoint->wants_ports());
+  std::vector<SocketAddress> ports;
+  for (std::uint16_t i = 0; i < PortSearch::kPorts; ++i) ports.push_back(kOther.with_port(3000 + i));
+  pair.other->endpoint->give_ports(pair.now, ports);
+  EXPECT_FALSE(pair.other->endpoint->wants_ports());
+  pair.run(5s);
+  EXPECT_EQ(pair.state().reason(), PathReason::kSearching);
+  const auto in_use = pair.other->endpoint->ports_in_use();
+  EXPECT_TRUE(std::ranges::binary_search(in_use, std::uint16_t{3000}));
+  pair.run(1h);
+  EXPECT_EQ(pair.one->endpoint->statistics().ports_asked, PortSearch::kMostGuesses);
+  EXPECT_EQ(pair.other->endpoint->statistics().port_openers_sent, PortSearch::kPorts);
+  EXPECT_EQ(pair.state().reason(), PathReason::kPeerPortChanges);
+  EXPECT_FALSE(std::ranges::binary_search(pair.other->endpoint->ports_in_use(), std::uint16_t{3000})) << "given back";
+}
+
+TEST(PathSearch, APeerThatCannotSearchPortsIsNotAskedTo) {
+  Relayed pair(wire::kOwnCapabilities & ~wire::capability::kPortSearch);
+  pair.direct_open = false;
+  pair.tell_both();
+  pair.run(5s);
+  pair.one->endpoint->note_ports(pair.session, {.changes = true}, {});
+  pair.run(5s);
+  EXPECT_FALSE(pair.one->endpoint->wants_ports());
+  EXPECT_EQ(pair.state().reason(), PathReason::kOwnPortChanges);
 }
 
 TEST(PathSearch, APeerWithoutTheCapabilityStaysWhereItIs) {

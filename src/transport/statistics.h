@@ -129,6 +129,8 @@ struct EndpointStatistics {
   std::uint64_t keys_taken_ready = 0;     // of these, made before they were needed (Endpoint::prepare_handshakes())
   std::uint64_t agreements_found = 0;     // of the static keys, that a handshake did not have to compute again
   std::uint64_t openers_sent = 0;         // datagrams that open a translation and reach nobody
+  std::uint64_t port_openers_sent = 0;    // of them, for the search of a port by the peer
+  std::uint64_t ports_asked = 0;          // questions to ports that the peer may have opened
   DropCounts drops;                       // that belong to no connection
 
   void count(HandshakeEnd end) {

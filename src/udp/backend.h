@@ -132,6 +132,8 @@ class Backend {
   // Readable when receive() finds something, once receive() has been called: for event loops of others. They also go on
   // while ReceivedBatches::stopped_at_bound(). With kUring it changes when another thread takes the back end over.
   [[nodiscard]] virtual int descriptor() const = 0;
+  // Of further sockets, readable when one of them has something for a turn; -1: there are none.
+  [[nodiscard]] virtual int further_descriptor() const { return -1; }
   [[nodiscard]] virtual const Socket& socket() const = 0;
   [[nodiscard]] virtual const BackendStatistics& statistics() const = 0;
   // Never kAuto.

@@ -60,6 +60,7 @@ class FaultyBackend final : public Backend {
   void wake() noexcept override;
   [[nodiscard]] std::optional<PathReport> poll_path_report() override;
   [[nodiscard]] int descriptor() const override;
+  [[nodiscard]] int further_descriptor() const override { return inner_->further_descriptor(); }
   [[nodiscard]] const Socket& socket() const override;
   // Of what really left: dropped datagrams are not in it.
   [[nodiscard]] const BackendStatistics& statistics() const override;

@@ -19,16 +19,22 @@ struct ControlFrame {
     kCloseCode = 10,     // the application's, behind an error ack, section 8
     kSizeProbe = 16,     // fills a datagram with what follows it, section 10
     kSizeAnswer = 17,    // the data of a size probe that has come
-    kPathNote = 19       // what the sender knows of both translations, section 7.1
+    kPathNote = 19,      // what the sender knows of both translations, section 7.1
+    kPortSearch = 21     // the sender has opened ports for the receiver to find, section 7.2
   };
   Kind kind = Kind::kPathChallenge;
   std::uint64_t data = 0;
 
   friend bool operator==(const ControlFrame&, const ControlFrame&) = default;
 };
-// Bits of a path note: the translation of its sender, or of its receiver, has another port for each destination.
+// Bits of a path note: the translation of its sender, or of its receiver, has another port for each destination, and
+// chooses them one after the other. Then the latest port of either that is known, or 0.
 inline constexpr std::uint64_t kSenderPortChanges = 1;
 inline constexpr std::uint64_t kReceiverPortChanges = 2;
+inline constexpr std::uint64_t kSenderInSequence = 4;
+inline constexpr std::uint64_t kReceiverInSequence = 8;
+inline constexpr unsigned kSenderPortShift = 16;
+inline constexpr unsigned kReceiverPortShift = 32;
 inline constexpr std::size_t kControlFrameSize = kMessageOverhead + 8;
 
 // Its packet id is 0: it is not acknowledged.
@@ -49,7 +55,8 @@ inline constexpr std::size_t kControlFrameSize = kMessageOverhead + 8;
   };
   if (!between(ControlFrame::Kind::kPathChallenge, ControlFrame::Kind::kCloseCode) &&
       !between(ControlFrame::Kind::kSizeProbe, ControlFrame::Kind::kSizeAnswer) &&
-      kind != static_cast<std::uint32_t>(ControlFrame::Kind::kPathNote)) {
+      kind != static_cast<std::uint32_t>(ControlFrame::Kind::kPathNote) &&
+      kind != static_cast<std::uint32_t>(ControlFrame::Kind::kPortSearch)) {
     return std::nullopt;
   }
   return ControlFrame{.kind = static_cast<ControlFrame::Kind>(kind),

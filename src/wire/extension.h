@@ -61,12 +61,13 @@ inline constexpr std::uint64_t kLargeDatagrams = 128;  // section 10
 inline constexpr std::uint64_t kAckRanges = 256;       // section 5.2
 inline constexpr std::uint64_t kPathProbing = 512;     // section 7.1; with roaming alone
 inline constexpr std::uint64_t kEcn = 1024;            // section 5.3; with acknowledgement ranges alone
+inline constexpr std::uint64_t kPortSearch = 2048;     // section 7.2; with path probing alone
 }  // namespace capability
 // What this implementation has.
 inline constexpr std::uint64_t kOwnCapabilities =
     capability::kKeyUpdate | capability::kRoaming | capability::kFlowControl | capability::kCoalescing |
     capability::kCloseCode | capability::kOpenStreams | capability::kReset | capability::kLargeDatagrams |
-    capability::kAckRanges | capability::kPathProbing | capability::kEcn;
+    capability::kAckRanges | capability::kPathProbing | capability::kEcn | capability::kPortSearch;
 
 struct TransportParameters {
   std::uint64_t capabilities = 0;

@@ -1,6 +1,7 @@
 """`godwit netcheck` on loopback, and behind address translations in network namespaces."""
 import json
 import os
+import socket
 import subprocess
 import unittest
 
@@ -36,6 +37,19 @@ class Netcheck(Case):
         self.assertEqual(result.returncode, 3, result)
         self.assertIn("no rendezvous has answered", result.stderr)
         self.assertIn("translated        not known", result.stdout)
+        # The system has said that nobody listens there.
+        self.assertIn("UDP               not known", result.stdout)
+
+    def test_where_nothing_comes_in_udp_is_called_blocked(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            place = f"{'ab' * 32}@127.0.0.1:{silent.getsockname()[1]}"
+            result = self.run_godwit("netcheck", "--via", place, "--json")
+            self.assertEqual(result.returncode, 3, result)
+            self.assertIs(json.loads(result.stdout)["udp"], False)
+            nobody = self.run_godwit("keygen", "--out", "nobody.key").stdout.strip()
+            result = self.run_godwit("ping", "--via", place, "--to", nobody, "-c", "1", "--connect-timeout", "4s")
+            self.assert_one_error(result, 3, "nothing has come in from anybody: UDP may be blocked")
 
     def test_wrong_arguments(self):
         self.assert_one_error(self.run_godwit("netcheck"), 2, "--via")

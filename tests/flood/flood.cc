@@ -107,7 +107,7 @@ class Flood {
   struct Connection {
     Source source;
     std::unique_ptr<sim::SealedIntro> intro;
-    sim::HostilePeer peer;
+    std::unique_ptr<sim::HostilePeer> peer;
     bool counted = false;
   };
 
@@ -164,17 +164,18 @@ class Flood {
   Connection& open() {
     auto intro = std::make_unique<sim::SealedIntro>(new_intro());
     Source source(0x7f090909, target_sockaddr_);
-    sim::HostilePeer peer(source.address(), target_, *intro);
+    auto peer = std::make_unique<sim::HostilePeer>(source.address(), target_, *intro);
     connections_.push_back({std::move(source), std::move(intro), std::move(peer)});
-    send(connections_.back().source, connections_.back().peer.intro());
+    send(connections_.back().source, connections_.back().peer->intro());
     return connections_.back();
   }
   void serve() {
     for (Connection& connection : connections_) {
       while (const auto datagram = connection.source.receive()) {
-        if (const auto answer = connection.peer.receive(*datagram, *random_)) send(connection.source, *answer);
+        const Instant now{Clock::now().time_since_epoch()};
+        if (const auto answer = connection.peer->receive(now, *datagram, *random_)) send(connection.source, *answer);
       }
-      if (connection.peer.established() && !std::exchange(connection.counted, true)) ++established_;
+      if (connection.peer->established() && !std::exchange(connection.counted, true)) ++established_;
     }
   }
   bool connections() {
@@ -193,16 +194,16 @@ class Flood {
   template <typename Say>
   bool stranger(Say say) {
     Connection& connection = open();
-    for (int tries = 0; tries < 200 && !connection.peer.established(); ++tries) {
+    for (int tries = 0; tries < 200 && !connection.peer->established(); ++tries) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      if (tries % 10 == 9) send(connection.source, connection.peer.intro());
+      if (tries % 10 == 9) send(connection.source, connection.peer->intro());
       serve();
     }
-    if (!connection.peer.established()) return true;
+    if (!connection.peer->established()) return true;
     for (std::size_t i = 0; Clock::now() < end_; ++i) {
       if (i < count_) {
         pace(i);
-        send(connection.source, say(connection.peer));
+        send(connection.source, say(*connection.peer));
       } else {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
       }

@@ -23,6 +23,8 @@ class PathWhy(enum.IntEnum):
     BOTH_PORTS_CHANGE = 6
     UNASKED_ANSWERED = 7
     NO_ANSWER = 8
+    UDP_BLOCKED = 9
+    RELAY_FULL = 10
 
 
 class EventKind(enum.IntEnum):

@@ -1,4 +1,4 @@
-#include "cli/port_mapping_protocols.h"
+#include "port_mapping/protocols.h"
 
 #if GODWIT_WITH_NATPMP
 #include <natpmp.h>
@@ -10,14 +10,14 @@
 #include "udp/sockaddr.h"
 #endif
 
-namespace godwit::cli {
+namespace godwit {
 
 #if GODWIT_WITH_NATPMP
 namespace {
 
 // RFC 6886 section 3.1 doubles the time between requests from 250 ms on, for a minute in all; a router that is there
 // answers the first ones.
-constexpr std::chrono::milliseconds kPatience{1500};
+constexpr std::chrono::milliseconds kPatience{1200};
 
 class Client {
  public:
@@ -65,15 +65,16 @@ bool has_natpmp() {
   return true;
 }
 
-Result<PortMapping> map_by_natpmp(std::uint16_t port, std::uint16_t wanted) {
+Result<PortMapping> map_by_natpmp(const PortRequest& request) {
   Client client;
   if (!client.opened()) return failure(ErrorCode::kNotFound, "no router for NAT-PMP");
   natpmpresp_t response{};
   int error = client.answer(::sendpublicaddressrequest(client.get()), response);
   if (error != 0) return failed(error);
   const in_addr address = response.pnu.publicaddress.addr;
-  error = client.answer(::sendnewportmappingrequest(client.get(), NATPMP_PROTOCOL_UDP, port, wanted, kMappingSeconds),
-                        response);
+  error = client.answer(
+      ::sendnewportmappingrequest(client.get(), NATPMP_PROTOCOL_UDP, request.port, request.wanted, kMappingSeconds),
+      response);
   if (error != 0) return failed(error);
   const SocketAddress mapped = from_kernel(address, response.pnu.newportmapping.mappedpublicport);
   if (mapped.is_wildcard() || mapped.port() == 0) return failed(NATPMP_ERR_NETWORKFAILURE);
@@ -81,13 +82,13 @@ Result<PortMapping> map_by_natpmp(std::uint16_t port, std::uint16_t wanted) {
       .address = mapped, .protocol = "NAT-PMP", .lifetime = std::chrono::seconds(response.pnu.newportmapping.lifetime)};
 }
 
-void unmap_by_natpmp(std::uint16_t port) {
+void unmap_by_natpmp(const PortRequest& request) {
   Client client;
   natpmpresp_t response{};
   // RFC 6886 section 3.4: public port and lifetime are zero.
   if (client.opened()) {
     static_cast<void>(
-        client.answer(::sendnewportmappingrequest(client.get(), NATPMP_PROTOCOL_UDP, port, 0, 0), response));
+        client.answer(::sendnewportmappingrequest(client.get(), NATPMP_PROTOCOL_UDP, request.port, 0, 0), response));
   }
 }
 
@@ -96,11 +97,11 @@ void unmap_by_natpmp(std::uint16_t port) {
 bool has_natpmp() {
   return false;
 }
-Result<PortMapping> map_by_natpmp(std::uint16_t, std::uint16_t) {
+Result<PortMapping> map_by_natpmp(const PortRequest&) {
   return failure(ErrorCode::kUnsupported, "this program was built without libnatpmp");
 }
-void unmap_by_natpmp(std::uint16_t) {}
+void unmap_by_natpmp(const PortRequest&) {}
 
 #endif
 
-}  // namespace godwit::cli
+}  // namespace godwit

@@ -1,4 +1,4 @@
-#include "cli/port_mapping_protocols.h"
+#include "port_mapping/protocols.h"
 
 #if GODWIT_WITH_UPNP
 #include <miniupnpc/miniupnpc.h>
@@ -9,7 +9,7 @@
 #include <string>
 #endif
 
-namespace godwit::cli {
+namespace godwit {
 
 #if GODWIT_WITH_UPNP
 namespace {
@@ -57,12 +57,12 @@ bool has_upnp() {
   return true;
 }
 
-Result<PortMapping> map_by_upnp(std::uint16_t port, std::uint16_t wanted) {
+Result<PortMapping> map_by_upnp(const PortRequest& request) {
   const Gateway gateway;
   if (!gateway.usable()) return failure(ErrorCode::kNotFound, "no router answers UPnP");
   std::array<char, 64> address{};
-  const std::string inner = std::to_string(port);
-  const std::string outer = std::to_string(wanted);
+  const std::string inner = std::to_string(request.port);
+  const std::string outer = std::to_string(request.wanted);
   const std::string seconds = std::to_string(kMappingSeconds);
   if (::UPNP_GetExternalIPAddress(gateway.url(), gateway.service(), address.data()) != UPNPCOMMAND_SUCCESS ||
       ::UPNP_AddPortMapping(gateway.url(), gateway.service(), outer.c_str(), inner.c_str(), gateway.own(), "godwit",
@@ -89,11 +89,11 @@ void unmap_by_upnp(std::uint16_t public_port) {
 bool has_upnp() {
   return false;
 }
-Result<PortMapping> map_by_upnp(std::uint16_t, std::uint16_t) {
+Result<PortMapping> map_by_upnp(const PortRequest&) {
   return failure(ErrorCode::kUnsupported, "this program was built without miniupnpc");
 }
 void unmap_by_upnp(std::uint16_t) {}
 
 #endif
 
-}  // namespace godwit::cli
+}  // namespace godwit

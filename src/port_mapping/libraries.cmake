@@ -1,0 +1,18 @@
+# PCP is spoken here; NAT-PMP and UPnP by what there is of libnatpmp and miniupnpc. Without them the same functions say
+# that they are absent.
+find_path(NATPMP_INCLUDE_DIR natpmp.h)
+find_library(NATPMP_LIBRARY natpmp)
+mark_as_advanced(NATPMP_INCLUDE_DIR NATPMP_LIBRARY)
+pkg_check_modules(MINIUPNPC QUIET IMPORTED_TARGET GLOBAL miniupnpc>=2.1)
+set(godwit_with_natpmp 0)
+if(GODWIT_PORT_MAPPING AND NATPMP_INCLUDE_DIR AND NATPMP_LIBRARY)
+  set(godwit_with_natpmp 1)
+  target_include_directories(${target} SYSTEM PRIVATE ${NATPMP_INCLUDE_DIR})
+  target_link_libraries(${target} PUBLIC ${NATPMP_LIBRARY})
+endif()
+set(godwit_with_upnp 0)
+if(GODWIT_PORT_MAPPING AND MINIUPNPC_FOUND)
+  set(godwit_with_upnp 1)
+  target_link_libraries(${target} PUBLIC PkgConfig::MINIUPNPC)
+endif()
+target_compile_definitions(${target} PRIVATE GODWIT_WITH_NATPMP=${godwit_with_natpmp} GODWIT_WITH_UPNP=${godwit_with_upnp})
