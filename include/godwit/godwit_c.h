@@ -136,7 +136,7 @@ typedef struct godwit_options {
   bool (*admit_key)(const char* public_key, void* context);
   void* admit_key_context;
   uint64_t stranger_handshakes_per_second; /* extended sessions that hosts not connected before may begin */
-  uint64_t threads; /* of a node: that seal and send, the one that runs it included, up to 64; 0 and 1: that one alone */
+  uint64_t threads; /* of a node, that seal and send: the one that runs it, and others up to 64; 0 and 1: that one */
 } godwit_options;
 
 /* Fills in the defaults. `size` is sizeof(godwit_options). */
