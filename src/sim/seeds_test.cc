@@ -82,6 +82,17 @@ TEST(Seeds, MeasureNoRoundTripByARepair) {
   expect_clean(963803);
 }
 
+// A host that demands no proof asks for the key that its peer had before it restarted, and gets the peer with its new
+// key, in the deployed form.
+TEST(Seeds, HaveTheDeployedFormWithAPeerWhoseKeyIsNotTheOneAskedFor) {
+  for (const std::uint64_t seed : {21808u, 59719u, 77292u}) expect_clean(seed);
+}
+
+// Twelve intros or their answers are lost, and the answers to two attempts come together.
+TEST(Seeds, ReportWhatASecondAttemptReplacesWhereTheFirstOneWasLost) {
+  expect_clean(41837);
+}
+
 TEST(Seeds, FiveHundredFreshOnesBreakNoRule) {
   for (std::uint64_t seed = 1; seed <= 500; ++seed) expect_clean(seed);
 }
