@@ -88,6 +88,8 @@ TEST_F(RelayPortsTest, ASideThatSaysNothingIsSentToAfterASecond) {
   now_ += 1s;
   send(*asker_, pair_.for_asker, "late");
   EXPECT_EQ(received(*peer_), Texts({"late"}));
+  send(*peer_, pair_.for_peer, "here");
+  EXPECT_EQ(received(*peer_), Texts()) << "what was early is of no use any more";
 }
 
 TEST_F(RelayPortsTest, EmptyDatagramsAndThoseOfStrangersGoNowhere) {
