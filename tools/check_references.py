@@ -11,7 +11,8 @@ Prints one line per dangling reference and exits with 1 if there is any. Checked
   * "conformance item N": rows of docs/wire_format.md;
   * names of files: in Markdown every link target and every `path/name.ext` in code font, in comments every
     path with a folder and a known suffix;
-  * names of source files, scripts and pages without a folder, in comments and in Markdown: some file has that name.
+  * names of source files, scripts and pages without a folder, in comments and in Markdown: some file has that name;
+  * members with the name of their type, "Type::member": a file that defines such a type has that word.
 docs/README.md must list every page of docs, and every record of docs/adr must have the parts that docs/adr/README.md asks for.
 """
 import pathlib
@@ -35,6 +36,8 @@ CODE_PATH = re.compile(r"`([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+\.(?:%s))`" % FIL
 COMMENT_PATH = re.compile(r"(?<![\w/.<\"$}])((?:src|docs|tests|tools|scripts|fuzz|examples|include|cmake|testdata|"
                           r"lab|contrib)/[A-Za-z0-9_./-]+\.(?:%s))\b" % FILE_SUFFIXES)
 
+MEMBER = re.compile(r"\b([A-Z]\w*[a-z]\w*)::(\w+)")
+DEFINED_TYPE = re.compile(r"\b(?:class|struct|enum|union|using|concept)\s+(?:\[\[\w+\]\]\s*)?([A-Z]\w*)")
 WEAKNESS = re.compile(r"\bW(\d+)\b")
 PAGE_SECTION = re.compile(r"([A-Za-z0-9_/.-]+\.md)`?\)?,? sections? (\d+(?:\.\d+)*)")
 # What begins with an underscore is the end of names, as in "files ending in _test.cc".
@@ -63,6 +66,16 @@ class Known:
         self.adrs = {int(path.name[:4]) for path in (root / "docs/adr").glob("[0-9]*.md")}
         self.weaknesses = {int(n) for n in re.findall(r"\*\*W(\d+)\*\*", spec)}
         self.names = {pathlib.PurePosixPath(name).name for name in tracked_files(root)}
+        # Of each type the words of the code that defines it, and all members that code names with their type.
+        self.words_of: dict[str, set[str]] = {}
+        self.members: set[tuple[str, str]] = set()
+        for name in tracked_files(root):
+            if name.endswith((".cc", ".h")):
+                code = "\n".join(line.split("//", 1)[0] for line in read(root / name).splitlines())
+                self.members |= set(MEMBER.findall(code))
+                types, words = set(DEFINED_TYPE.findall(code)), set(re.findall(r"\w+", code))
+                for defined in types:
+                    self.words_of.setdefault(defined, set()).update(words)
         self.items = {int(n) for n in re.findall(r"^\| *(\d+) *\|", read(root / "docs/wire_format.md"), re.M)}
 
     def file_exists(self, name: str, beside: pathlib.Path) -> bool:
@@ -94,6 +107,10 @@ def dangling_names(name: str, text: str, known: Known) -> list[str]:
         headings = re.findall(r"^#+ (\d+(?:\.\d+)*)[.:]? ", read(found), re.M) if found else []
         if section not in headings:
             problems.append(f"{name}: {page} has no section {section}")
+    if name.endswith((".cc", ".h", ".md")):
+        for owner, member in MEMBER.findall(prose):
+            if (owner, member) not in known.members and member not in known.words_of.get(owner, set()):
+                problems.append(f"{name}: names {owner}::{member}, which does not exist")
     for target in BARE_NAME.findall(prose):
         if target not in known.names and "NAME" not in target:
             problems.append(f"{name}: names {target}, and no file is called so")
@@ -190,18 +207,19 @@ def self_test() -> int:
         (root / "docs/wire_spec.md").write_text("# 1. A\n## 1.1 B\n**W3** is an item.\n")
         (root / "docs/wire_format.md").write_text("| 1 | x |\n")
         (root / "docs/README.md").write_text("[d](decisions.md) [s](wire_spec.md) [f](wire_format.md)\n")
+        (root / "a.h").write_text("struct Kept {\n  int value = 0;\n};\n")
         record = "Date: 2026-11-22. Status: accepted.\n\n**Context.** x\n\n**Decision.** x\n\n**Consequences.** x\n"
         (root / "docs/adr/0001-x.md").write_text(record)
         (root / "a.cc").write_text("// (decisions 1\n// and 2, wire spec 1.1, W3; ADR 1) see docs/decisions.md; conformance item 1; b.md, W3,\n"
                                    "// docs/wire_spec.md section 1.1\n")
-        (root / "b.md").write_text("[x](docs/decisions.md) `docs/adr/0001-x.md`\n")
+        (root / "b.md").write_text("[x](docs/decisions.md) `docs/adr/0001-x.md` `Kept::value`\n")
         if check_tree(root):
             print("self-test: a clean tree is found faulty:", check_tree(root))
             return 1
         faults = {
             "c.cc": "// decisions 1 and 9\n", "d.cc": "// wire spec 7.7\n", "e.h": "// ADR 4\n", "f.cc": "// conformance item 8\n",
             "g.md": "[x](nowhere.md)\n", "h.md": "`docs/nowhere.md`\n", "i.cc": "// see docs/nowhere.md for it\n",
-            "j.cc": "// as W9 says\n", "k.md": "docs/wire_spec.md section 4\n", "l.cc": "// see nowhere.h\n", "m.py": "# see nowhere.cc\n",
+            "j.cc": "// as W9 says\n", "n.md": "`Kept::gone`\n", "o.cc": "// see Lost::value\n", "k.md": "docs/wire_spec.md section 4\n", "l.cc": "// see nowhere.h\n", "m.py": "# see nowhere.cc\n",
         }
         for name, text in faults.items():
             (root / name).write_text(text)

@@ -43,7 +43,7 @@ class PacketOpener {
   // Opens a batch (PacketCipher::open_batch); of a packet that is not authentic nothing is left but zeros.
   void open_batch(std::span<PacketToOpen> packets);
 
-  // Gives the expanded key's memory back until the next packet (PacketCipher::rest).
+  // Gives the expanded key's memory back until the next packet (PacketCipher::release_key_schedule).
   void release_key_schedule() { cipher_->release_key_schedule(); }
 
   // Datagrams whose tag was right.

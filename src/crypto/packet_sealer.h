@@ -98,7 +98,7 @@ class PacketSealer {
   // Of the next packet. Unlike packets_sealed() it goes up by one with each.
   [[nodiscard]] std::uint64_t next_counter() const { return nonces_.counter(); }
 
-  // Gives the expanded key's memory back until the next packet (PacketCipher::rest).
+  // Gives the expanded key's memory back until the next packet (PacketCipher::release_key_schedule).
   void release_key_schedule() { cipher_->release_key_schedule(); }
 
   // What a packet of so many bytes counts against the limits.

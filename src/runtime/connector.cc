@@ -33,7 +33,6 @@ Connector::Connector(Endpoint& endpoint, std::vector<SocketAddress> addresses, c
 Status Connector::start(Instant now) {
   end_attempts(now);
   connecting_ = true;
-  received_before_ = endpoint_.statistics().datagrams_received;
   connection_ = 0;
   next_ = 0;
   next_start_ = now;
@@ -97,13 +96,10 @@ void Connector::fail_if_exhausted(Instant now) {
   connecting_ = false;
   const PeerPaths* const paths = endpoint_.known_paths(now, peer_);
   if (paths != nullptr && paths->relay_full) reasons_.message += "; the relay has no place for another pair";
-  if (reasons_.code == ErrorCode::kTimeout && endpoint_.statistics().datagrams_received == received_before_) {
-    reasons_.message += "; nothing has come in from anybody: UDP may be blocked";
-  }
   failure_ = reasons_;
   // Silence has causes that look alike from here; people suspect the network before the key.
   if (silent_) {
-    failure_->message += " (nothing listens there, a firewall drops the datagrams, or the key is not this peer's)";
+    failure_->message += " (nothing listens there, a firewall drops UDP, or the key is not this peer's)";
   }
 }
 

@@ -77,7 +77,6 @@ class Connector {
   Error reasons_;        // of the attempts that have failed
   bool silent_ = false;  // one of them has met nothing but silence
   std::optional<Error> failure_;
-  std::uint64_t received_before_ = 0;  // datagrams, of anybody, when it began
 };
 
 // The addresses with their families in turn, beginning with the first one's; order within a family is kept, and

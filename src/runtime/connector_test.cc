@@ -105,7 +105,7 @@ TEST_F(ConnectorTest, NamesEveryAddressWhenNoneAnswers) {
   ASSERT_TRUE(connector.failure());
   EXPECT_EQ(connector.failure()->message,
             "cannot connect to 192.0.2.2:1: no answer: port unreachable; to 192.0.2.3:1: no answer (nothing listens "
-            "there, a firewall drops the datagrams, or the key is not this peer's)");
+            "there, a firewall drops UDP, or the key is not this peer's)");
   EXPECT_EQ(client().connection_count(), 0U);
   EXPECT_TRUE(heard_.empty());
 }

@@ -24,7 +24,7 @@ FragmentOutcome RecvStreams::on_fragment(Instant now, const wire::StreamFragment
   const RecvStream& stream = streams_[index];
   if (fragment.total_length != stream.total_of_fragments()) [[unlikely]] {
     ++statistics_.contradictory;
-    if (consistent_) return broken();
+    if (config_.consistent) return broken();
   }
   // A second copy of fragment 1 lies below the frontier: its metadata has been surfaced.
   const bool first_copy = fragment.number == wire::kFirstFragment && stream.next_number() == wire::kFirstFragment;

@@ -27,6 +27,7 @@ namespace godwit {
 struct RecvStreamsConfig {
   DeliveryMode delivery = DeliveryMode::kChunks;
   bool groups = false;                                     // RecvStreams::allow_groups()
+  bool consistent = false;                                 // RecvStreams::expect_consistency()
   std::uint32_t max_streams = wire::kDeployedMaxStreams;   // incomplete at a time; at most 65,536
   std::uint64_t max_stream_bytes = wire::kMaxStreamBytes;  // declared; at most wire::kMaxStreamBytes
   ReassemblyLimits memory;
@@ -35,8 +36,8 @@ struct RecvStreamsConfig {
   Duration age_limit = wire::kDeployedStreamAge;
   std::uint64_t slowest_rate = wire::kDeployedStreamRate;  // bytes per second
   Duration check_interval = 5s;
-  std::size_t completed_remembered = wire::kDeployedCompletedStreams;
-  std::size_t refused_remembered = wire::kDeployedRefusedStreams;
+  std::uint32_t completed_remembered = wire::kDeployedCompletedStreams;
+  std::uint32_t refused_remembered = wire::kDeployedRefusedStreams;
 };
 
 struct FragmentOutcome {
@@ -112,7 +113,7 @@ class RecvStreams {
   // Its sender gives the stream up after `final_bytes`. False when that contradicts what has come, or the credit.
   [[nodiscard]] bool on_reset(std::uint32_t stream_id, std::uint64_t final_bytes, std::uint64_t code, StreamSink& sink);
   // What breaks a rule of its stream is told from now on, and not ignored.
-  void expect_consistency() { consistent_ = true; }
+  void expect_consistency() { config_.consistent = true; }
   // From now on streams may begin with an unknown length (a fragment's total 0). Requires use_credit().
   void allow_open_streams() { flow_->allow_open_streams(); }
   // From now on a payload of more than wire::kFragmentPayload bytes stands for several fragments
@@ -158,7 +159,7 @@ class RecvStreams {
 
  private:
   [[nodiscard]] FragmentOutcome broken() const {
-    return {.result = consistent_ ? FragmentOutcome::Result::kContradicts : FragmentOutcome::Result::kIgnored};
+    return {.result = config_.consistent ? FragmentOutcome::Result::kContradicts : FragmentOutcome::Result::kIgnored};
   }
   static constexpr std::uint32_t kNone = 0xffffffff;
 
@@ -190,7 +191,6 @@ class RecvStreams {
   std::uint32_t last_index_ = kNone;  // kNone: no such stream
   std::optional<Instant> next_check_;
   std::unique_ptr<InboundFlow> flow_;  // null without flow control
-  bool consistent_ = false;            // expect_consistency()
   RecvStreamsStatistics statistics_;
 };
 

@@ -107,7 +107,7 @@ Result<MessageId> SendQueue::send_stream(Body&& body, SendOptions options) {
 Result<std::uint32_t> SendQueue::take_stream_id(std::uint64_t cost, bool operations) {
   if (!charge_.fits(cost)) {
     // The cheapest of the refused decides when to try again: the others are refused once more and wait on.
-    refused_charge_ = std::min(refused_charge_.value_or(cost), cost);
+    refused_charge_ = std::min(refused_charge_, cost);
     ++statistics_.refused;
     return failure(ErrorCode::kWouldBlock, "the open streams are at the receiver's limit");
   }
@@ -346,7 +346,7 @@ std::optional<Instant> SendQueue::next_timeout() const {
   std::optional<Instant> next;
   if (earliest_deadline_ != Instant::max()) next = earliest_deadline_;
   // The end of a failed stream matters only to somebody who waits for its share.
-  const std::optional<Instant> expiry = refused_charge_ ? charge_.next_expiry() : std::nullopt;
+  const std::optional<Instant> expiry = refused_charge_ != kUnlimited ? charge_.next_expiry() : std::nullopt;
   if (expiry && (!next || *expiry < *next)) next = expiry;
   return next;
 }
@@ -452,8 +452,8 @@ void SendQueue::update_writable() {
     credit_->append_refused = false;
     writable_ = true;
   }
-  if (refused_charge_ && charge_.fits(*refused_charge_)) {
-    refused_charge_.reset();
+  if (refused_charge_ != kUnlimited && charge_.fits(refused_charge_)) {
+    refused_charge_ = kUnlimited;
     writable_ = true;
   }
 }

@@ -376,7 +376,7 @@ class SendQueue {
   PeerReceiveBudget charge_;
   Instant earliest_deadline_ = Instant::max();  // never later than the earliest of all
 
-  std::optional<std::uint64_t> refused_charge_;
+  std::uint64_t refused_charge_ = kUnlimited;  // of the cheapest stream refused for its share; kUnlimited: none
   struct UnreportedFailure {
     SendFailure failure;
     std::uint64_t lingering_charge;  // 0: the receiver never saw the stream

@@ -315,7 +315,7 @@ void Connection::set_rate_limit(Instant now, std::optional<Bandwidth> limit) {
   if (EstablishedConnection* session = established()) session->update_rate(now);
 }
 
-void Connection::set_rate_cap(Instant now, std::optional<Bandwidth> cap) {
+void Connection::set_rate_cap(Instant now, Bandwidth cap) {
   if (core_.rate_cap == cap) return;
   core_.rate_cap = cap;
   if (EstablishedConnection* session = established()) session->update_rate(now);

@@ -94,8 +94,8 @@ class Connection final {
   void set_congestion(Instant now, CongestionKind kind);
   // Application bits per second; absent: no limit. Begins as Config::connection_rate_limit.
   void set_rate_limit(Instant now, std::optional<Bandwidth> limit);
-  // Caps the pacing rate; absent: no cap. The endpoint's shared budget.
-  void set_rate_cap(Instant now, std::optional<Bandwidth> cap);
+  // Caps the pacing rate: the share of the endpoint's rate, unlimited where it has no limit.
+  void set_rate_cap(Instant now, Bandwidth cap);
 
   // --- Outputs ---
   // One batch: equal datagrams and perhaps a shorter last one. Nothing when nothing may be sent now.

@@ -65,7 +65,7 @@ struct ConnectionCore {
   SocketAddress remote;
   SendQueue queue;  // takes messages before the handshake has finished
   std::optional<Bandwidth> rate_limit = context.config.connection_rate_limit;
-  std::optional<Bandwidth> rate_cap;
+  Bandwidth rate_cap = Bandwidth::unlimited();  // its share of the endpoint's rate
   ConnectionCounters counted;
 
   template <typename T>

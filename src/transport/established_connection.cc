@@ -94,7 +94,7 @@ void EstablishedConnection::update_rate(Instant now) {
   Bandwidth rate = controller_->pacing_rate();
   const auto on_the_wire = [this](Bandwidth payload) { return payload.scaled(wire_share(datagram_bytes())); };
   if (core_.rate_limit) rate = std::min(rate, on_the_wire(*core_.rate_limit));
-  if (core_.rate_cap) rate = std::min(rate, on_the_wire(*core_.rate_cap));
+  if (!core_.rate_cap.is_unlimited()) rate = std::min(rate, on_the_wire(core_.rate_cap));
   if (rate != pacer_.rate()) pacer_.set_rate(now, rate);
 }
 

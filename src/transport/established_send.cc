@@ -186,6 +186,7 @@ void EstablishedConnection::write_control(Instant now, BatchWriter& batch) {
   while (!handshake_tail_.empty() && batch.append_sealed(handshake_tail_.front())) {
     core_.context.record_handshake_sent(now, core_.id, core_.remote, handshake_tail_.front());
     handshake_tail_.erase(handshake_tail_.begin());
+    if (handshake_tail_.empty()) handshake_tail_ = {};  // with its memory
   }
   if (completion_due_) {
     const std::size_t size = session_.write_completion_ack(scratch);
