@@ -70,6 +70,7 @@ void BbrController::on_congestion_event(const CongestionEvent& event) {
     check_startup_done(sample);
     check_drain_done(sample);
     update_probe_bw(sample);
+    update_noise(sample);
     model_.update_min_rtt(sample);
     check_probe_rtt(sample);
     model_.advance_latest_delivery_signals(sample);
@@ -103,6 +104,12 @@ BbrSample BbrController::sample_of(const CongestionEvent& event) {
   return sample;
 }
 
+// Quiet is what was sent after a probe: a round after its end, as until then what it sent is acknowledged.
+void BbrController::update_noise(const BbrSample& sample) {
+  const bool slow = state_ == State::kProbeBwDown || state_ == State::kProbeBwCruise || state_ == State::kProbeRtt;
+  model_.update_noise(sample, slow && ack_phase_ == AckPhase::kInit);
+}
+
 // A recovery episode ends with the first acknowledgement of what was sent after its beginning (RFC 9002 section 7.3.2).
 void BbrController::update_recovery(const CongestionEvent& event) {
   if (!recovery_start_ || event.latest_acked_sent_at <= *recovery_start_) return;
@@ -127,8 +134,8 @@ void BbrController::handle_losses(const CongestionEvent& event) {
   const double size = config_.datagram_bytes;
   const double inflight_before = std::max(0.0, static_cast<double>(lost.tx_in_flight) - size);
   const double lost_before = std::max(0.0, static_cast<double>(lost.lost_since_sent) - size);
-  const double lost_prefix =
-      (BbrModel::kLossThreshold * inflight_before - lost_before) / (1.0 - BbrModel::kLossThreshold);
+  const double threshold = model_.loss_threshold();
+  const double lost_prefix = (threshold * inflight_before - lost_before) / (1.0 - threshold);
   const double inflight_at_loss = std::max(0.0, inflight_before + lost_prefix);
   handle_inflight_too_high(event.now, static_cast<std::uint64_t>(inflight_at_loss), lost.is_app_limited);
 }

@@ -1,8 +1,9 @@
 // CongestionKind::kBbr: BBRv3 (draft-ietf-ccwg-bbr-06; its sections are cited at the steps). Paces at the bandwidth
 // that the path has delivered, bounds what is in flight by bandwidth times round trip, and keeps both fresh by small
 // experiments: a little faster (ProbeBW_UP), a little slower (ProbeBW_DOWN), nearly empty (ProbeRTT). Losses below 2 %
-// a round are noise to it, which makes it the loss-tolerant controller (decisions 13, 16). Departures from the draft
-// stand where they happen: BbrModel::loss_is_excessive, BbrModel::is_inflight_too_high, on_persistent_timeout.
+// a round, and what the path loses whatever is sent (LossNoise), are noise to it, which makes it the loss-tolerant
+// controller (decisions 13, 16). Departures from the draft stand where they happen: BbrModel::loss_is_excessive,
+// BbrModel::is_inflight_too_high, BbrModel::update_noise, on_persistent_timeout.
 //
 // Sources: bbr.cc (events, Startup, Drain, losses), bbr_probe_bw.cc, bbr_probe_rtt.cc, bbr_control.cc (pacing rate,
 // window), bbr_model (what is known of the path). Owned by Connection.
@@ -60,6 +61,7 @@ class BbrController final : public CongestionController {
   // bbr.cc
   void start(Instant now);
   BbrSample sample_of(const CongestionEvent& event);
+  void update_noise(const BbrSample& sample);
   void update_recovery(const CongestionEvent& event);
   void handle_losses(const CongestionEvent& event);
   void handle_marks(const CongestionEvent& event);

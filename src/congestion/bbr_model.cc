@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace godwit {
 
@@ -53,7 +54,7 @@ bool BbrModel::loss_is_excessive() const {
 // more than 2 %, and every such round would cut a probe short and the long-term bound with it. So the number lost must
 // exceed the tolerated number by two of its standard deviations; a queue that overflows does so a few packets later.
 bool BbrModel::is_inflight_too_high(std::uint64_t lost, std::uint64_t tx_in_flight) const {
-  const double tolerated = static_cast<double>(tx_in_flight) * kLossThreshold;
+  const double tolerated = static_cast<double>(tx_in_flight) * loss_threshold();
   return static_cast<double>(lost) > tolerated + 2.0 * std::sqrt(tolerated * static_cast<double>(datagram_bytes));
 }
 
@@ -118,6 +119,19 @@ void BbrModel::note_loss(std::uint64_t lost_bytes) {
   if (!is_loss_in_round) loss_round_delivered = total_delivered;
   is_loss_in_round = true;
   lost_in_round += lost_bytes;
+  lost_since_sample += lost_bytes;
+}
+
+void BbrModel::update_noise(const BbrSample& sample, bool quiet) {
+  const LossNoiseSample counted{.acked = sample.newly_acked,
+                                .lost = std::exchange(lost_since_sample, 0),
+                                .rtt = sample.rtt,
+                                .round_start = round_start,
+                                .min_rtt = min_rtt.value_or(Duration::zero()),
+                                .datagram_bytes = datagram_bytes};
+  noise.on_sample(counted, max_bandwidth);
+  // Bounds that losses of that rate have set are void.
+  if (quiet && noise.on_quiet(counted)) reset_short_term();
 }
 
 void BbrModel::note_mark() {

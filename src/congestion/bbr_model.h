@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "congestion/bbr_filters.h"
 #include "congestion/controller.h"
+#include "congestion/loss_noise.h"
 
 namespace godwit {
 
@@ -60,6 +61,10 @@ struct BbrModel {
   void note_mark();
   // Section 5.5.10.2, IsInflightTooHigh: of `tx_in_flight` bytes in flight, more were lost than noise explains.
   [[nodiscard]] bool is_inflight_too_high(std::uint64_t lost, std::uint64_t tx_in_flight) const;
+  // What is tolerated: the draft's share on top of what the path loses whatever is sent.
+  [[nodiscard]] double loss_threshold() const { return kLossThreshold + noise.rate(); }
+  // `quiet`: what the sample tells of was sent between probes.
+  void update_noise(const BbrSample& sample, bool quiet);
 
   void advance_max_bandwidth_filter();
   void reset_congestion_signals();
@@ -101,6 +106,8 @@ struct BbrModel {
   std::uint64_t loss_round_delivered = 0;
   std::uint64_t lost_in_round = 0;
   std::uint64_t acked_in_round = 0;
+  LossNoise noise;
+  std::uint64_t lost_since_sample = 0;  // what update_noise() has not counted yet
 
   // Round-trip probing.
   std::optional<Duration> probe_rtt_min_delay;

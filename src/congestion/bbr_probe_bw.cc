@@ -63,6 +63,7 @@ void BbrController::start_probe_up(const BbrSample& sample) {
   reset_full_bandwidth();
   full_bandwidth_ = sample.delivery_rate;
   state_ = State::kProbeBwUp;
+  model_.noise.on_probe();
   raise_long_term_slope();
 }
 
