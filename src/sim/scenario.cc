@@ -184,10 +184,11 @@ bool Scenario::gentle() const {
   for (const LinkSpec& link : links) scripted += link.loss.packets.size();
   if (scripted > kMostScripted) return false;
   double loss = 0;
+  double interrupted = 0;
   for (const LinkSpec& link : links) {
     loss += link.loss.expected() + link.corrupt;
-    // A session whose beginning is not confirmed within 5 s has failed (wire spec 4.5).
-    if (interruption(link) > to_seconds(kLongestPause) || loss > 0.1 || smallest_mtu(link) < kFullCharge) return false;
+    interrupted += interruption(link);
+    if (interrupted > to_seconds(kLongestPause) || loss > 0.1 || smallest_mtu(link) < kFullCharge) return false;
     // A burst is counted in packets: with few of them it lasts as long as a black-out.
     if (link.loss.to_bad > 0 && link.loss.to_good < 0.5) return false;
   }

@@ -91,7 +91,7 @@ TEST(Seeds, HaveTheDeployedFormWithAPeerWhoseKeyIsNotTheOneAskedFor) {
 // All intros of an attempt are lost, or wait for a host that stands still, and the answers to two attempts come
 // together.
 TEST(Seeds, ReportWhatASecondAttemptReplacesWhereTheFirstOneWasLost) {
-  for (const std::uint64_t seed : {41837u, 108589u}) expect_clean(seed);
+  for (const std::uint64_t seed : {41837u, 108589u, 414898u}) expect_clean(seed);
 }
 
 TEST(Seeds, FiveHundredFreshOnesBreakNoRule) {

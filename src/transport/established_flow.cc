@@ -53,9 +53,9 @@ bool has_open_streams(const Session& session) {
 void EstablishedConnection::begin_flow_control() {
   if (session_.has(wire::capability::kFlowControl)) {
     const wire::TransportParameters& theirs = session_.extended()->theirs();
-    // Who grants all that fits into a field has a limit all the same.
-    core_.queue.limit_streams(std::min(theirs.initial_stream_credit, kUnlimited - 1),
-                              std::min(theirs.initial_credit, kUnlimited - 1));
+    // A peer that grants all that a field holds has flow control all the same.
+    constexpr std::uint64_t kMost = kUnlimited - 1;
+    core_.queue.limit_streams(std::min(theirs.initial_stream_credit, kMost), std::min(theirs.initial_credit, kMost));
   } else {
     core_.queue.limit_streams(kUnlimited, kUnlimited);
   }
