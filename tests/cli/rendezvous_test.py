@@ -81,6 +81,8 @@ class Rendezvous(RendezvousCase):
         port = Server.free_port()
         address = f"127.0.0.1:{port.getsockname()[1]}"
         port.close()
+        for name in ("first.key", "second.key"):
+            self.run_godwit("keygen", "--out", name)
         meeting = Server(self, "rendezvous", "--anyone", "--key", "first.key", bind=address)
         former = f"{meeting.key}@{address}"
         server = self.listen("--anyone", "--via", former)
@@ -90,7 +92,7 @@ class Rendezvous(RendezvousCase):
         other = Server(self, "rendezvous", "--anyone", "--key", "second.key", bind=address)
         self.assertNotEqual(other.key, meeting.key)
         result = self.run_godwit("ping", "--via", former, "--to", server.key, "-c", "1", "--connect-timeout", "5s")
-        self.assert_one_error(result, 3, "is its key right")
+        self.assert_one_error(result, 3, "or the key is not this peer's")
         result = self.run_godwit("ping", "--via", f"{other.key}@{address}", "--to", server.key, "-c", "1")
         self.assert_one_error(result, 3, "not registered")
         server.finish(signal.SIGINT)
