@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/assert.h"
 #include "fuzz/extended_bytes.h"
@@ -71,7 +72,8 @@ void check_answer(ByteView trailing) {
 }
 
 // What a stranger with keys says in one extended session, in packets of one or many frames, alone and in batches, from
-// its own address and others, beside forged intros. The endpoint has streams of its own to send.
+// its own address and others, beside forged intros. The endpoint has streams of its own to send, and looks for a way
+// to the stranger beside that by which it has come.
 class FrameStream {
  public:
   FrameStream(Input& input, Endpoint& endpoint, Session session, Instant now)
@@ -142,9 +144,12 @@ class FrameStream {
       case 5: {
         using Kind = wire::ControlFrame::Kind;
         constexpr std::array kKinds = {Kind::kPathChallenge, Kind::kPathResponse, Kind::kCloseCode, Kind::kSizeProbe,
-                                       Kind::kSizeAnswer};
-        const auto bytes =
-            wire::encode(wire::ControlFrame{.kind = kKinds[input_.below(kKinds.size())], .data = input_.byte()});
+                                       Kind::kSizeAnswer,    Kind::kPathNote,     Kind::kPortSearch};
+        const Kind chosen = kKinds[input_.below(kKinds.size())];
+        std::uint64_t data = input_.byte();
+        // Ports, above the bits.
+        if (chosen == Kind::kPathNote) data |= std::uint64_t{input_.byte()} << 24 | std::uint64_t{input_.byte()} << 40;
+        const auto bytes = wire::encode(wire::ControlFrame{.kind = chosen, .data = data});
         plaintext.insert(plaintext.end(), bytes.begin(), bytes.end());
         return;
       }
@@ -180,7 +185,7 @@ class FrameStream {
   // What the application of the endpoint does.
   void act() {
     const auto stream = static_cast<std::uint32_t>(input_.below(5));
-    switch (input_.below(6)) {
+    switch (input_.below(7)) {
       case 0:
         static_cast<void>(
             endpoint_.send(now_, connection_, Body::owned(Bytes(1 + input_.byte() * 400u)), {.as = SendAs::kStream}));
@@ -193,6 +198,14 @@ class FrameStream {
         if (!opened) break;
         static_cast<void>(endpoint_.append(connection_, *opened, Bytes(input_.byte() * 50u)));
         if (input_.coin()) static_cast<void>(endpoint_.finish(connection_, *opened));
+        break;
+      }
+      case 5: {
+        // What a rendezvous says of both translations.
+        const std::uint8_t bits = input_.byte();
+        const auto port = static_cast<std::uint16_t>(input_.byte() * 257u);
+        endpoint_.note_ports(connection_, {.changes = (bits & 1) != 0, .in_sequence = (bits & 2) != 0, .latest = port},
+                             {.changes = (bits & 4) != 0, .in_sequence = (bits & 8) != 0, .latest = port});
         break;
       }
       default: endpoint_.close(now_, connection_, "bye", input_.byte()); break;
@@ -215,7 +228,17 @@ class FrameStream {
     }
     now_ += Duration{1ms} * static_cast<Duration::rep>(input_.byte());
     endpoint_.handle_timeout(now_);
+    if (endpoint_.wants_ports()) give_ports(input_.below(PortSearch::kPorts + 1));
     flush();
+  }
+
+  void give_ports(std::size_t count) {
+    std::vector<SocketAddress> ports;
+    for (std::size_t i = 0; i < count; ++i) {
+      ports.push_back(test::kBob.with_port(static_cast<std::uint16_t>(40'000 + i)));
+    }
+    endpoint_.give_ports(now_, ports);
+    GODWIT_ASSERT(!endpoint_.wants_ports());
   }
 
   void flush() {
@@ -234,6 +257,9 @@ class FrameStream {
       GODWIT_ASSERT(streams->flow()->connection().unconsumed() <= kWindows.connection);
     }
     GODWIT_ASSERT(endpoint_.connection_count() <= 2);
+    const EndpointStatistics counted = endpoint_.statistics();
+    GODWIT_ASSERT(counted.ports_asked <= PortSearch::kMostGuesses);
+    GODWIT_ASSERT(counted.port_openers_sent <= PortSearch::kPorts);
   }
 
  public:
@@ -264,11 +290,15 @@ void check_frames(Input& input) {
   config.handshake.flow = FrameStream::kWindows;
   config.streams.delivery = DeliveryMode::kChunks;
   config.soft_packet_limit = 20;
+  config.further_ports = true;
   DeterministicRandom random(7);
   Endpoint endpoint(config, fixed_key_pair(0), random);
   test::Party mallory(4);
   mallory.config.extended = ExtendedPolicy::kRequire;
   Instant now = test::kStart;
+  // It is at a relay, and its own address does not answer.
+  endpoint.know_paths(now, mallory.keys.public_key(),
+                      {.direct = {SocketAddress::ipv4({198, 51, 100, 9}, 4000)}, .relay = test::kAlice});
   auto handshake = Handshake::initiate(now, mallory.context, test::kBob, endpoint.public_key());
   GODWIT_ASSERT(handshake.has_value());
   TransmitBuffer buffer;

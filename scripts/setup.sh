@@ -10,7 +10,7 @@ packages=(
   libssl-dev libfmt-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libxxhash-dev libmnl-dev liburing-dev
   libqrencode-dev libcpp-httplib-dev systemtap-sdt-dev python3-markdown
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev libsodium-dev
-  libnatpmp-dev libminiupnpc-dev libasio-dev
+  libnatpmp-dev libminiupnpc-dev miniupnpd-nftables libasio-dev
   iproute2 ethtool nftables valgrind gdb doxygen python3 python3-cffi parallel
 )
 case "$(uname -m)" in

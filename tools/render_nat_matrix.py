@@ -20,7 +20,8 @@ def table(cells):
     shown = lambda seconds: "–" if seconds is None else f"{seconds:.2f}"
     for cell in cells:
         connected = f"{cell['direct'] + cell['relayed']} of {cell['runs']}"
-        direct = f"{cell['direct']}" if cell.get("at_once", cell["direct"]) == cell["direct"] else f"{cell['direct']}, {cell['at_once']} of them at once"
+        searched = ", by search" if cell.get("searched") and cell["direct"] else ""
+        direct = f"{cell['direct']}{searched}" if cell.get("searched") or cell.get("at_once", cell["direct"]) == cell["direct"] else f"{cell['direct']}, {cell['at_once']} of them at once"
         lines.append(f"| {cell['listener']} | {cell['asker']} | {'answered' if cell['answers'] else 'dropped'} | {connected} | "
                      f"{direct} | {shown(cell['seconds'])} | {shown(cell.get('direct_seconds'))} | {cell['packets']} |")
     return "\n".join(lines)

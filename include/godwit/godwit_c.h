@@ -44,14 +44,12 @@ typedef enum godwit_status {
 
 /* Why the latest call on this thread failed: one line. Valid until the next call on this thread. */
 const char* godwit_last_error(void);
-/* "0.1.0", of the library. Lives as long as the library. */
+/* "0.1.0", and GODWIT_VERSION_NUMBER, both of the library. */
 const char* godwit_version(void);
-/* GODWIT_VERSION_NUMBER of the library. */
 uint32_t godwit_version_number(void);
 
 /* ---- Keys ---- */
-/* 32 bytes from the system's generator. */
-godwit_status godwit_generate_key(uint8_t secret[32]);
+godwit_status godwit_generate_key(uint8_t secret[32]); /* 32 bytes from the system's generator */
 /* The 64 hexadecimal digits of a secret key's public half, and a zero. */
 godwit_status godwit_public_key(const uint8_t secret[32], char text[65]);
 
@@ -87,8 +85,7 @@ typedef struct godwit_address {
 
 /* Reads "192.0.2.7:31337" and "[2001:db8::1]:31337"; looks up no name. */
 godwit_status godwit_address_parse(const char* text, godwit_address* address);
-/* Writes the same text and a zero; 64 bytes hold any address. GODWIT_TOO_LARGE when `capacity` is less than it needs.
- */
+/* Writes the same text and a zero; 64 bytes hold any address. GODWIT_TOO_LARGE when `capacity` is less than needed. */
 godwit_status godwit_address_format(const godwit_address* address, char* text, size_t capacity);
 /* The addresses of "NAME:PORT" or "ADDR:PORT" as texts of at most 63 characters, by the system's resolver, which may
  * take seconds, in its order of preference. At most `capacity` of them; *count is how many there are. */
@@ -136,7 +133,7 @@ typedef struct godwit_options {
   bool (*admit_key)(const char* public_key, void* context);
   void* admit_key_context;
   uint64_t stranger_handshakes_per_second; /* extended sessions that hosts not connected before may begin */
-  uint64_t threads; /* of a node: that seal and send, the one that runs it included, up to 64; 0 and 1: that one alone */
+  uint64_t threads; /* of a node, that seal and send: the one that runs it, and others up to 64; 0 and 1: that one */
 } godwit_options;
 
 /* Fills in the defaults. `size` is sizeof(godwit_options). */
@@ -301,9 +298,8 @@ godwit_status godwit_node_open(const godwit_options* options, const uint8_t secr
 /* Closes the socket at once; peers learn of it from godwit_node_shut_down() before, or by their idle time-outs. Null is
  * allowed. */
 void godwit_node_destroy(godwit_node* node);
-/* "192.0.2.7:31337". Lives as long as the node. */
+/* "192.0.2.7:31337", and the 64 hexadecimal digits of the own public key. Both live as long as the node. */
 const char* godwit_node_local_address(const godwit_node* node);
-/* The 64 hexadecimal digits of the own public key. Lives as long as the node. */
 const char* godwit_node_public_key(const godwit_node* node);
 
 /* `address` is "ADDR:PORT"; `public_key` 64 hexadecimal digits. An event tells the outcome. */
@@ -327,13 +323,22 @@ godwit_status godwit_node_connect_ticket(godwit_node* node, const godwit_ticket*
 typedef void (*godwit_notice)(godwit_node* node, const char* text, void* context);
 godwit_status godwit_node_register_at(godwit_node* node, const char* address, const char* public_key,
                                       godwit_notice notice, void* context);
-/* Copies `bytes`. *message may be null when nobody asks for the outcome. On an error nothing was queued. */
+/* The two by a one-time code in place of keys, as Node::connect_by_code() and listen_by_code() have it (node.h). With a
+ * null `code` one is made, which `new_code` is told. `told` gets the key of the peer, or an error and an empty text. */
+typedef void (*godwit_told)(godwit_node* node, godwit_status status, const char* text, void* context);
+godwit_status godwit_node_connect_by_code(godwit_node* node, const char* address, const char* public_key,
+                                          const char* code, godwit_notice new_code, godwit_connected done,
+                                          void* context);
+godwit_status godwit_node_listen_by_code(godwit_node* node, const char* address, const char* public_key,
+                                         const char* code, godwit_notice new_code, godwit_told told, void* context);
+/* Node::map_port() (node.h): `way` "auto", "pcp", "nat-pmp" or "upnp"; `told`, which may be null, of the address. */
+godwit_status godwit_node_map_port(godwit_node* node, const char* way, godwit_told told, void* context);
+/* Copies `bytes`; send_pieces() copies the pieces end to end. *message may be null. On an error nothing was queued. */
 godwit_status godwit_node_send(godwit_node* node, godwit_connection connection, const uint8_t* bytes, size_t length,
                                const godwit_send_options* options, godwit_message* message);
 /* Borrows `bytes`: they stay alive and unchanged until the acknowledged or failed event names the message. */
 godwit_status godwit_node_send_borrowed(godwit_node* node, godwit_connection connection, const uint8_t* bytes,
                                         size_t length, const godwit_send_options* options, godwit_message* message);
-/* Copies the pieces end to end. */
 godwit_status godwit_node_send_pieces(godwit_node* node, godwit_connection connection, const godwit_piece* pieces,
                                       size_t count, const godwit_send_options* options, godwit_message* message);
 /* False when the message or stream has ended. */
@@ -370,17 +375,9 @@ godwit_status godwit_node_set_user_data(godwit_node* node, godwit_connection con
 size_t godwit_node_connections(const godwit_node* node, godwit_connection* connections, size_t capacity);
 /* Why a connection does not go directly to its peer: PathWhy of types.h, whose numbers hold here too; 0: it does. */
 typedef enum godwit_path_why {
-  GODWIT_PATH_DIRECT = 0,
-  GODWIT_PATH_SEARCHING = 1,
-  GODWIT_PATH_NO_OTHER_ADDRESS = 2,
-  GODWIT_PATH_NO_CAPABILITY = 3,
-  GODWIT_PATH_OWN_PORT_CHANGES = 4,
-  GODWIT_PATH_PEER_PORT_CHANGES = 5,
-  GODWIT_PATH_BOTH_PORTS_CHANGE = 6,
-  GODWIT_PATH_UNASKED_ANSWERED = 7,
-  GODWIT_PATH_NO_ANSWER = 8,
-  GODWIT_PATH_UDP_BLOCKED = 9,
-  GODWIT_PATH_RELAY_FULL = 10
+  GODWIT_PATH_DIRECT = 0, GODWIT_PATH_SEARCHING = 1, GODWIT_PATH_NO_OTHER_ADDRESS = 2, GODWIT_PATH_NO_CAPABILITY = 3,
+  GODWIT_PATH_OWN_PORT_CHANGES = 4, GODWIT_PATH_PEER_PORT_CHANGES = 5, GODWIT_PATH_BOTH_PORTS_CHANGE = 6,
+  GODWIT_PATH_UNASKED_ANSWERED = 7, GODWIT_PATH_NO_ANSWER = 8, GODWIT_PATH_UDP_BLOCKED = 9, GODWIT_PATH_RELAY_FULL = 10
 } godwit_path_why;
 /* Of a connection that has not ended; 64 bytes hold any address. */
 godwit_status godwit_node_remote_address(const godwit_node* node, godwit_connection connection, char* text,
@@ -405,17 +402,16 @@ int64_t godwit_node_next_timeout(const godwit_node* node);
 /* Closes all connections and turns until every peer has answered, or the time has passed. */
 void godwit_node_shut_down(godwit_node* node, godwit_handler handler, void* context, int64_t longest_ns,
                            const char* text);
-/* From any thread, the first two from signal handlers too. */
+/* From any thread, the first two from signal handlers too. The last runs `call` on the loop's thread, where not too
+ * many wait (GODWIT_WOULD_BLOCK). */
 void godwit_node_stop(godwit_node* node);
 void godwit_node_wake(godwit_node* node);
-/* Runs `call` on the loop's thread. GODWIT_WOULD_BLOCK when too many wait. */
 godwit_status godwit_node_post(godwit_node* node, void (*call)(godwit_node* node, void* context), void* context);
 
 /* ---- The transport without I/O ---- */
 typedef struct godwit_endpoint godwit_endpoint;
 
-/* One peer's datagrams end to end, each of `segment_size` bytes, the last one perhaps shorter: what UDP_SEGMENT takes.
- */
+/* One peer's datagrams end to end, each of `segment_size` bytes, the last perhaps shorter: what UDP_SEGMENT takes. */
 typedef struct godwit_transmit {
   size_t size; /* of this structure: set it to sizeof(godwit_transmit) before each call; as much is filled in */
   /* The peer, and `length` bytes for it. */
@@ -430,8 +426,7 @@ typedef struct godwit_transmit {
 
 /* Times are nanoseconds on a clock of the caller's that never goes back. */
 godwit_status godwit_endpoint_make(const godwit_options* options, const uint8_t secret[32], godwit_endpoint** endpoint);
-/* Null is allowed. */
-void godwit_endpoint_destroy(godwit_endpoint* endpoint);
+void godwit_endpoint_destroy(godwit_endpoint* endpoint); /* null is allowed */
 godwit_status godwit_endpoint_connect(godwit_endpoint* endpoint, int64_t now, const godwit_address* remote,
                                       const char* public_key, godwit_connection* connection);
 /* Decrypts in place: `bytes` stay until godwit_endpoint_poll_event() has returned false. `local` is the address at
@@ -439,11 +434,10 @@ godwit_status godwit_endpoint_connect(godwit_endpoint* endpoint, int64_t now, co
 void godwit_endpoint_receive(godwit_endpoint* endpoint, int64_t now, const godwit_address* remote, uint8_t* bytes,
                              size_t length, size_t segment_size, const godwit_address* local);
 void godwit_endpoint_handle_timeout(godwit_endpoint* endpoint, int64_t now);
-/* Copies `bytes`. */
+/* What follows does what the function of the same name does for a node (above), or that of Endpoint (endpoint.h). */
 godwit_status godwit_endpoint_send(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
                                    const uint8_t* bytes, size_t length, const godwit_send_options* options,
                                    godwit_message* message);
-/* What follows does what the function of the same name does for a node (above), or that of Endpoint (endpoint.h). */
 godwit_status godwit_endpoint_send_pieces(godwit_endpoint* endpoint, int64_t now, godwit_connection connection,
                                           const godwit_piece* pieces, size_t count, const godwit_send_options* options,
                                           godwit_message* message);
@@ -478,7 +472,6 @@ godwit_status godwit_endpoint_set_rate_limit(godwit_endpoint* endpoint, int64_t 
                                              uint64_t bits_per_second);
 godwit_status godwit_endpoint_set_user_data(godwit_endpoint* endpoint, godwit_connection connection,
                                             uint64_t user_data);
-/* The 64 hexadecimal digits of the own public key. Lives as long as the endpoint. */
 const char* godwit_endpoint_public_key(const godwit_endpoint* endpoint);
 size_t godwit_endpoint_connections(const godwit_endpoint* endpoint, godwit_connection* connections, size_t capacity);
 /* GODWIT_NOT_FOUND for a connection that has ended. */

@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <string>
+#include <thread>
+#include <utility>
+
 #include "benches/perf_cases.h"
 #include "benches/suite.h"
 
@@ -45,6 +49,24 @@ Case own_ratio_case(std::string name, std::string title, PerfRunPlan plan, PerfR
               bench.outcome.metrics.emplace_back("against_bits_per_second", base);
             });
           }};
+}
+
+// The sender with several threads (docs/adr/0017-one-connection-on-several-cores.md) against itself with one. Two on
+// every machine, for what they cost where there are no processors for them; more where these have one each.
+void add_threads(Cases& cases) {
+  PerfRunPlan one = both({"--extended", "require"});
+  one.pinned = false;
+  for (const unsigned threads : {2U, 3U, 4U}) {
+    if (threads > 2 && std::thread::hardware_concurrency() < threads + 1) continue;
+    PerfRunPlan several = one;
+    several.client_arguments.insert(several.client_arguments.end(), {"--threads", std::to_string(threads)});
+    Case bench_case = perf_case(fmt::format("threads-{}", threads),
+                                fmt::format("one stream over loopback, {} threads seal and send", threads), several);
+    bench_case.parameters = {{"threads", std::to_string(threads)}};
+    cases.push_back(std::move(bench_case));
+    cases.push_back(own_ratio_case(fmt::format("threads-{}", threads),
+                                   fmt::format("{} threads that seal and send against one", threads), several, one));
+  }
 }
 
 }  // namespace
@@ -98,6 +120,7 @@ void add_level2_transport(Cases& cases) {
   PerfRunPlan parallel = both({});
   parallel.client_arguments = {"-P", "8"};
   cases.push_back(perf_case("streams-8", "eight streams over loopback", parallel));
+  add_threads(cases);
 
   cases.push_back(ratio_case("level2/ratio/ceiling", "godwit perf against the ceiling of the same minute", both({}),
                              {.path = RawPath::kCeiling}));

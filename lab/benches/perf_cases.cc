@@ -47,6 +47,7 @@ std::optional<measure::Json> run_perf(Bench& bench, const PerfRunPlan& plan) {
   }
   pair.bind = plan.bind;
   pair.max_datagram = plan.max_datagram;
+  if (!plan.pinned) pair.sender_core = pair.receiver_core = -1;
   pair.server_prefix = plan.server_prefix;
   // Where the client's close packet is delayed or dropped, the server would wait for its idle time-out.
   pair.close_packet_seconds = 0.2;

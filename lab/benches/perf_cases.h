@@ -18,6 +18,7 @@ struct PerfRunPlan {
   std::vector<std::string> server_prefix;
   double seconds = 0;  // instead of bench.seconds()
   int max_datagram = 1200;
+  bool pinned = true;  // each side to a processor of its own; else the system chooses, as several threads need it
 };
 
 // Runs for bench.seconds() and fills the outcome: goodput as its value, counts, proof and evidence. Nothing when it

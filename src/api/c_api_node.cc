@@ -30,6 +30,25 @@ std::function<void(Node&, Result<ConnectionId>)> tells(godwit_node* node, godwit
   };
 }
 
+// The same with a text in place of a connection.
+std::function<void(Node&, Result<std::string>)> tells(godwit_node* node, godwit_told told, void* context) {
+  if (told == nullptr) return {};
+  return [node, told, context](Node&, const Result<std::string>& text) {
+    if (text) return told(node, GODWIT_OK, text->c_str(), context);
+    told(node, fail(text.error()), "", context);
+  };
+}
+
+// Passes lines for a person on.
+std::function<void(Node&, std::string_view)> notes(godwit_node* node, godwit_notice notice, void* context) {
+  if (notice == nullptr) return {};
+  return [node, notice, context](Node&, std::string_view text) { notice(node, std::string(text).c_str(), context); };
+}
+
+std::string_view text_or_empty(const char* text) {
+  return text == nullptr ? std::string_view() : std::string_view(text);
+}
+
 }  // namespace
 
 extern "C" {
@@ -99,14 +118,30 @@ godwit_status godwit_node_connect_ticket(godwit_node* node, const godwit_ticket*
 godwit_status godwit_node_register_at(godwit_node* node, const char* address, const char* public_key,
                                       godwit_notice notice, void* context) {
   return guarded([&] {
-    std::function<void(Node&, std::string_view)> tell;
-    if (notice != nullptr) {
-      tell = [node, notice, context](Node&, std::string_view text) {
-        notice(node, std::string(text).c_str(), context);
-      };
-    }
-    return to_status(node->node->register_at({.address = address, .public_key = public_key}, std::move(tell)));
+    return to_status(
+        node->node->register_at({.address = address, .public_key = public_key}, notes(node, notice, context)));
   });
+}
+
+godwit_status godwit_node_connect_by_code(godwit_node* node, const char* address, const char* public_key,
+                                          const char* code, godwit_notice new_code, godwit_connected done,
+                                          void* context) {
+  return guarded([&] {
+    return to_status(node->node->connect_by_code({.address = address, .public_key = public_key}, text_or_empty(code),
+                                                 notes(node, new_code, context), tells(node, done, context)));
+  });
+}
+
+godwit_status godwit_node_listen_by_code(godwit_node* node, const char* address, const char* public_key,
+                                         const char* code, godwit_notice new_code, godwit_told told, void* context) {
+  return guarded([&] {
+    return to_status(node->node->listen_by_code({.address = address, .public_key = public_key}, text_or_empty(code),
+                                                notes(node, new_code, context), tells(node, told, context)));
+  });
+}
+
+godwit_status godwit_node_map_port(godwit_node* node, const char* way, godwit_told told, void* context) {
+  return guarded([&] { return to_status(node->node->map_port(way, tells(node, told, context))); });
 }
 
 godwit_status godwit_node_send(godwit_node* node, godwit_connection connection, const uint8_t* bytes, size_t length,

@@ -7,8 +7,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "code/cpace.h"
 #include "godwit/godwit.h"
 #include "rendezvous/rendezvous_server.h"
 #include "runtime/node.h"
@@ -132,6 +134,65 @@ TEST_F(NodeTicket, SaysWhyNobodyWasFound) {
   EXPECT_NE(seeker_.result->error().message.find("not registered"), std::string::npos)
       << seeker_.result->error().message;
   EXPECT_TRUE(seeker_.connected.empty());
+}
+
+TEST_F(NodeTicket, APeerIsFoundByAOneTimeCode) {
+  if (!cpace::available()) GTEST_SKIP() << "built without libsodium";
+  std::string code;
+  std::optional<gw::Result<std::string>> peer;
+  ASSERT_TRUE(listener_.node->listen_by_code(
+      rendezvous_.place(), "", [&](gw::Node&, std::string_view made) { code = made; },
+      [&](gw::Node&, gw::Result<std::string> key) { peer = std::move(key); }));
+  ASSERT_TRUE(turn_until([&] { return !code.empty(); }));
+  ASSERT_TRUE(seeker_.node->connect_by_code(
+      rendezvous_.place(), code, {}, [&](gw::Node&, gw::Result<gw::ConnectionId> which) { seeker_.result = which; }));
+  ASSERT_TRUE(turn_until([&] { return seeker_.result && peer && !listener_.connected.empty(); }));
+  ASSERT_TRUE(*peer) << peer->error().message;
+  EXPECT_EQ(**peer, seeker_.node->public_key());
+  ASSERT_TRUE(*seeker_.result) << seeker_.result->error().message;
+  EXPECT_EQ(seeker_.connected.back().peer_key, listener_.node->public_key());
+}
+
+TEST_F(NodeTicket, AWrongCodeIsUsedUpAndBothAreTold) {
+  if (!cpace::available()) GTEST_SKIP() << "built without libsodium";
+  std::string code;
+  const auto note = [&](gw::Node&, std::string_view made) { code = made; };
+  const auto then = [&](gw::Node&, gw::Result<gw::ConnectionId> which) { seeker_.result = which; };
+  std::optional<gw::Result<std::string>> peer;
+  const auto told = [&](gw::Node&, gw::Result<std::string> key) { peer = std::move(key); };
+  // The side that connects may make it as well.
+  ASSERT_TRUE(seeker_.node->connect_by_code(rendezvous_.place(), "", note, then));
+  ASSERT_TRUE(turn_until([&] { return !code.empty(); }));
+  const std::string wrong = code.substr(0, code.find('-')) + "-tiger-tiger-tiger";
+  ASSERT_NE(wrong, code);
+  ASSERT_TRUE(listener_.node->listen_by_code(rendezvous_.place(), wrong, {}, told));
+  ASSERT_TRUE(turn_until([&] { return peer && seeker_.result; }));
+  ASSERT_FALSE(*peer);
+  EXPECT_EQ(peer->error().code, gw::ErrorCode::kNotFound) << peer->error().message;
+  ASSERT_FALSE(*seeker_.result);
+  EXPECT_EQ(seeker_.result->error().code, gw::ErrorCode::kNotFound) << seeker_.result->error().message;
+  EXPECT_TRUE(seeker_.connected.empty());
+  EXPECT_EQ(seeker_.node->connect_by_code(rendezvous_.place(), "no code", {}, then).error().code,
+            gw::ErrorCode::kInvalidArgument);
+  EXPECT_EQ(listener_.node->listen_by_code({.address = "nowhere", .public_key = "ab"}, "", {}, told).error().code,
+            gw::ErrorCode::kInvalidArgument);
+}
+
+TEST_F(NodeTicket, APortIsMappedByKnownWaysAndForSocketsThatOthersReachAlone) {
+  EXPECT_EQ(listener_.node->map_port("by post").error().code, gw::ErrorCode::kInvalidArgument);
+  EXPECT_EQ(listener_.node->map_port().error().code, gw::ErrorCode::kInvalidArgument) << "it is on loopback";
+  gw::NodeOptions reachable = options();
+  reachable.bind = "0.0.0.0:0";
+  Application application(reachable);
+  std::optional<gw::Result<std::string>> mapped;
+  const auto changed = [&](gw::Node&, gw::Result<std::string> address) { mapped = std::move(address); };
+  ASSERT_TRUE(application.node->map_port("pcp", changed));
+  // With a router or without one, and even twice.
+  ASSERT_TRUE(application.node->map_port("pcp", changed));
+  for (int turn = 0; turn < kTurns && !mapped; ++turn) application.turn();
+  ASSERT_TRUE(mapped);
+  if (*mapped) return;
+  EXPECT_NE(mapped->error().message.find("PCP"), std::string::npos) << mapped->error().message;
 }
 
 TEST_F(NodeTicket, RefusesWhatCannotBeUsed) {

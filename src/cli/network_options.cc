@@ -72,6 +72,30 @@ std::optional<std::uint64_t> NetworkOptions::window_bytes() const {
   return parse_size(window);
 }
 
+namespace {
+
+void add_fault_options(CLI::App& app, NetworkOptions& options) {
+  const auto fault = [&app](const char* name, std::string& value, const char* text) {
+    return app.add_option(name, value, text)->group(kFaultGroup);
+  };
+  fault("--drop", options.drop, "share of datagrams lost (0.01 or 1%)")->check(check_probability())->type_name("P");
+  fault("--reorder", options.reorder, "share of datagrams overtaken by later ones")
+      ->check(check_probability())
+      ->type_name("P");
+  fault("--duplicate", options.duplicate, "share of datagrams sent twice")->check(check_probability())->type_name("P");
+  fault("--corrupt", options.corrupt, "share of datagrams with a flipped bit")
+      ->check(check_probability())
+      ->type_name("P");
+  fault("--delay", options.delay, "everything leaves this much later (25ms)")
+      ->check(check_duration())
+      ->type_name("TIME");
+  app.add_option("--fault-seed", options.fault_seed, "equal seeds strike equal datagrams")
+      ->group(kFaultGroup)
+      ->capture_default_str();
+}
+
+}  // namespace
+
 void add_network_options(CLI::App& app, NetworkOptions& options) {
   const auto add = [&app](const char* name, auto& value, const char* text) {
     return app.add_option(name, value, text)->group(kNetworkGroup);
@@ -129,24 +153,7 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
       ->group("");
   add_record_options(app, options.records);
   add_observation_options(app, options.observation);
-
-  const auto fault = [&app](const char* name, std::string& value, const char* text) {
-    return app.add_option(name, value, text)->group(kFaultGroup);
-  };
-  fault("--drop", options.drop, "share of datagrams lost (0.01 or 1%)")->check(check_probability())->type_name("P");
-  fault("--reorder", options.reorder, "share of datagrams overtaken by later ones")
-      ->check(check_probability())
-      ->type_name("P");
-  fault("--duplicate", options.duplicate, "share of datagrams sent twice")->check(check_probability())->type_name("P");
-  fault("--corrupt", options.corrupt, "share of datagrams with a flipped bit")
-      ->check(check_probability())
-      ->type_name("P");
-  fault("--delay", options.delay, "everything leaves this much later (25ms)")
-      ->check(check_duration())
-      ->type_name("TIME");
-  app.add_option("--fault-seed", options.fault_seed, "equal seeds strike equal datagrams")
-      ->group(kFaultGroup)
-      ->capture_default_str();
+  add_fault_options(app, options);
 }
 
 void add_peer_options(CLI::App& app, PeerOptions& options) {

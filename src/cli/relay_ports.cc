@@ -102,6 +102,8 @@ void RelaySockets::take(Instant now, Link& link, std::size_t from, const Datagra
   source.remote = batch.remote;
   source.heard = true;
   link.used = now;
+  // What has been kept for longer is of an attempt that its sender may have given up.
+  if (now >= link.opened + kHold) source.held.clear();
   if (!source.held.empty()) {
     std::vector<std::uint8_t> held = std::exchange(source.held, {});
     send(source, source.remote, {.local = {}, .remote = {}, .bytes = held, .segment_size = held.size()});

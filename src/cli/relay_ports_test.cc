@@ -32,9 +32,9 @@ class RelayPortsTest : public testing::Test {
     pair_ = *pair;
   }
 
-  static std::unique_ptr<Backend> socket() {
+  static std::unique_ptr<Backend> socket(const SocketAddress& bind = kLoopback) {
     SocketOptions options;
-    options.bind = kLoopback;
+    options.bind = bind;
     return *make_backend(BackendKind::kSendto, *Socket::open(options), {});
   }
   static SocketAddress address(const Backend& backend) { return backend.socket().local_address(); }
@@ -88,12 +88,21 @@ TEST_F(RelayPortsTest, ASideThatSaysNothingIsSentToAfterASecond) {
   now_ += 1s;
   send(*asker_, pair_.for_asker, "late");
   EXPECT_EQ(received(*peer_), Texts({"late"}));
+  send(*peer_, pair_.for_peer, "here");
+  EXPECT_EQ(received(*peer_), Texts()) << "what was early is of no use any more";
 }
 
 TEST_F(RelayPortsTest, EmptyDatagramsAndThoseOfStrangersGoNowhere) {
   send(*peer_, pair_.for_peer, "here");
+  const auto stranger = socket(SocketAddress::ipv4({127, 0, 0, 2}, 0));
+  send(*stranger, pair_.for_asker, "let me in");
+  EXPECT_EQ(relay_->statistics().strangers, 1U);
+  EXPECT_EQ(received(*asker_), Texts()) << "a stranger opens nothing";
   send(*asker_, pair_.for_asker, "");
   EXPECT_EQ(received(*peer_), Texts());
+  EXPECT_EQ(received(*stranger), Texts());
+  send(*asker_, pair_.for_asker, "hello");
+  EXPECT_EQ(received(*peer_), Texts({"hello"}));
   EXPECT_EQ(received(*asker_), Texts({"here"}));
 }
 

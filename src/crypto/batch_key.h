@@ -3,11 +3,11 @@
 // are wiped, with their last holder: a key that is replaced or a connection that ends takes nothing from under a job.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <utility>
 
 #include "base/assert.h"
-#include "base/bytes.h"
 #include "crypto/gcm_batch.h"
 #include "crypto/packet_cipher.h"
 
@@ -17,25 +17,19 @@ class BatchKey {
  public:
   // Empty.
   BatchKey() = default;
-  BatchKey(const GcmKernel& kernel, GcmTablesHolder tables) : kernel_(&kernel), tables_(std::move(tables)) {}
+  BatchKey(const GcmKernel& kernel, std::shared_ptr<const GcmTables> tables)
+      : kernel_(&kernel), tables_(std::move(tables)) {}
 
   explicit operator bool() const { return tables_ != nullptr; }
-  // PacketCipher::seal_batch() and open_batch(), of what share_batch_key() was asked for. Any thread; require a key.
+  // PacketCipher::seal_batch(), of what share_batch_key() was asked for. Any thread; requires a key.
   void seal(std::span<const PacketToSeal> packets) const {
     GODWIT_ASSERT(tables_ != nullptr);
     kernel_->seal(*tables_, packets);
   }
-  void open(std::span<PacketToOpen> packets) const {
-    GODWIT_ASSERT(tables_ != nullptr);
-    kernel_->open(*tables_, packets);
-    for (const PacketToOpen& packet : packets) {
-      if (!packet.authentic) wipe({packet.out, packet.size});
-    }
-  }
 
  private:
   const GcmKernel* kernel_ = nullptr;
-  GcmTablesHolder tables_;
+  std::shared_ptr<const GcmTables> tables_;
 };
 
 }  // namespace godwit

@@ -28,10 +28,8 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 
 #include "crypto/packet_cipher.h"
@@ -63,21 +61,8 @@ struct alignas(64) GcmTables {
   alignas(64) std::array<Block, 100> folded_powers;
   // What the counter 2 + i changes in the state after the first round, against the counter 0.
   alignas(64) std::array<Block, kFirstRounds> first_rounds;
-  std::atomic<std::uint32_t> holders{1};  // see GcmTablesHolder
 };
 static_assert(GcmTables::kMaxText >= 1471, "the longest packet that is received (wire/limits.h)");
-
-// One holder of tables; the last one frees them. A count inside, so that an idle connection pays for one pointer.
-struct DropGcmTables {
-  void operator()(GcmTables* tables) const noexcept {
-    if (tables->holders.fetch_sub(1, std::memory_order_acq_rel) == 1) delete tables;
-  }
-};
-using GcmTablesHolder = std::unique_ptr<GcmTables, DropGcmTables>;
-[[nodiscard]] inline GcmTablesHolder hold(GcmTables& tables) {
-  tables.holders.fetch_add(1, std::memory_order_relaxed);
-  return GcmTablesHolder(&tables);
-}
 
 struct GcmKernel {
   // Most packets of one call.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include "base/assert.h"
 #include "crypto/piece_gathering.h"
@@ -41,18 +43,19 @@ const GcmKernel* KeyedCipher::kernel_for(std::size_t packets) const {
   return tables_ != nullptr || packets >= kWorthExpanding ? gcm_kernel(kind_) : nullptr;
 }
 
-GcmTables& KeyedCipher::tables(const GcmKernel& kernel) {
+const std::shared_ptr<const GcmTables>& KeyedCipher::tables(const GcmKernel& kernel) {
   if (tables_ == nullptr) {
-    tables_ = GcmTablesHolder(new GcmTables);
-    kernel.expand(key_, *tables_);
+    auto filled = std::make_shared<GcmTables>();
+    kernel.expand(key_, *filled);
+    tables_ = std::move(filled);
   }
-  return *tables_;
+  return tables_;
 }
 
 void KeyedCipher::seal_batch(std::span<const PacketToSeal> packets) {
   if (const GcmKernel* const kernel = kernel_for(packets.size()); kernel != nullptr && all_fit(packets)) {
     for (; !packets.empty(); packets = packets.subspan(std::min(packets.size(), GcmKernel::kMaxPackets))) {
-      kernel->seal(tables(*kernel), packets.first(std::min(packets.size(), GcmKernel::kMaxPackets)));
+      kernel->seal(*tables(*kernel), packets.first(std::min(packets.size(), GcmKernel::kMaxPackets)));
     }
     return;
   }
@@ -66,7 +69,7 @@ void KeyedCipher::open_batch(std::span<PacketToOpen> packets) {
   if (const GcmKernel* const kernel = kernel_for(packets.size()); kernel != nullptr && all_fit(packets)) {
     for (std::span<PacketToOpen> left = packets; !left.empty();
          left = left.subspan(std::min(left.size(), GcmKernel::kMaxPackets))) {
-      kernel->open(tables(*kernel), left.first(std::min(left.size(), GcmKernel::kMaxPackets)));
+      kernel->open(*tables(*kernel), left.first(std::min(left.size(), GcmKernel::kMaxPackets)));
     }
     for (const PacketToOpen& packet : packets) {
       if (!packet.authentic) wipe({packet.out, packet.size});
@@ -82,7 +85,7 @@ BatchKey KeyedCipher::share_batch_key(std::size_t packets, std::size_t longest_t
   if (packets > GcmKernel::kMaxPackets || longest_text > GcmTables::kMaxText) return {};
   const GcmKernel* const kernel = kernel_for(packets);
   if (kernel == nullptr) return {};
-  return {*kernel, hold(tables(*kernel))};
+  return {*kernel, tables(*kernel)};
 }
 
 void KeyedCipher::release_key_schedule() {

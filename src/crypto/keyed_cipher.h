@@ -35,11 +35,11 @@ class KeyedCipher : public PacketCipher {
  private:
   // The kernel for a batch of that many packets; null where it is not worth it.
   [[nodiscard]] const GcmKernel* kernel_for(std::size_t packets) const;
-  GcmTables& tables(const GcmKernel& kernel);
+  const std::shared_ptr<const GcmTables>& tables(const GcmKernel& kernel);
 
   // Every idle connection has two of these objects: what can be looked up is not kept.
   SymmetricKey key_;
-  GcmTablesHolder tables_;  // from the first batch on, until release_key_schedule()
+  std::shared_ptr<const GcmTables> tables_;  // from the first batch on, until release_key_schedule()
   CipherKind kind_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "crypto/chacha20_poly1305.h"
 #include "crypto/test_vectors.h"
 
@@ -10,8 +12,8 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-KeyPair pair_of(const Bytes& secret) {
-  return *KeyPair::from_secret(ByteView(secret));
+KeyPair pair_of(ByteView secret) {
+  return *KeyPair::from_secret(secret);
 }
 
 // Message `number` of the two directions, sealed as the framework's CipherState does.
@@ -125,6 +127,34 @@ TEST_F(NoiseIkPair, AnotherPrologueOrRecipientIsRefused) {
   EXPECT_FALSE(elsewhere.read_first(message, payload));
   NoiseIk somebody = NoiseIk::responder(prologue_, alice_);
   EXPECT_FALSE(somebody.read_first(message, payload));
+}
+
+// Of the object itself, where every secret of a handshake lies.
+bool holds(const NoiseIk& handshake, ByteView secret) {
+  const ByteView bytes(reinterpret_cast<const std::uint8_t*>(&handshake), sizeof(handshake));
+  return !std::ranges::search(bytes, secret).empty();
+}
+
+TEST_F(NoiseIkPair, TheSplitLeavesNothingToFindTheSecretsWith) {
+  NoiseIk alice = initiator();
+  NoiseIk bob = responder();
+  const KeyPair of_alice = ephemeral();
+  const KeyPair of_bob = ephemeral();
+  Bytes message(payload_.size() + NoiseIk::kFirstOverhead);
+  Bytes payload(payload_.size());
+  ASSERT_TRUE(alice.write_first(pair_of(of_alice.secret().bytes()), payload_, message));
+  ASSERT_TRUE(bob.read_first(message, payload));
+  message.resize(payload_.size() + NoiseIk::kSecondOverhead);
+  ASSERT_TRUE(bob.write_second(pair_of(of_bob.secret().bytes()), payload_, message));
+  ASSERT_TRUE(alice.read_second(message, payload));
+  EXPECT_TRUE(holds(alice, of_alice.secret().bytes()));
+  EXPECT_TRUE(holds(bob, of_bob.secret().bytes()));
+  for (NoiseIk* handshake : {&alice, &bob}) {
+    const NoiseIk::Secrets secrets = handshake->split();
+    EXPECT_FALSE(holds(*handshake, (handshake == &alice ? of_alice : of_bob).secret().bytes()));
+    EXPECT_FALSE(holds(*handshake, secrets.from_initiator.bytes));
+    EXPECT_FALSE(holds(*handshake, secrets.from_responder.bytes));
+  }
 }
 
 TEST_F(NoiseIkPair, KeysOfLowOrderAreRefused) {

@@ -116,7 +116,7 @@ class PacketCipher {
   // affected by it.
   virtual void open_batch(std::span<PacketToOpen> packets) = 0;
 
-  // The key for another thread (batch_key.h), to seal or open a batch of so many packets, none with a longer text,
+  // The key for another thread (batch_key.h), to seal a batch of so many packets, none with a longer text,
   // whatever becomes of this object meanwhile. Empty where there is no such thing: the batch is for this object.
   [[nodiscard]] virtual BatchKey share_batch_key(std::size_t packets, std::size_t longest_text);
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <set>
 
@@ -187,6 +188,28 @@ TEST_F(ExtendedKeysTest, ForgedPhasesMoveNothing) {
   }
   EXPECT_TRUE(b.open(a.seal(text_)));
   EXPECT_FALSE(b.update());
+}
+
+// Who reads the memory of a process finds the keys of the present and of the future, and none of the past.
+TEST_F(ExtendedKeysTest, TheSecretOfAGenerationIsGoneOnceTheNextIsDerived) {
+  const auto holds = [](const ExtendedKeys& keys, const Secret& secret) {
+    const ByteView bytes(reinterpret_cast<const std::uint8_t*>(&keys), sizeof(keys));
+    return !std::ranges::search(bytes, secret.bytes).empty();
+  };
+  ExtendedKeys keys(party_.context, secrets_);
+  ASSERT_TRUE(holds(keys, secrets_.send) && holds(keys, secrets_.receive));
+  auto sealer = keys.take_first_sealer();
+  static_cast<void>(keys.take_first_opener());
+  EXPECT_FALSE(holds(keys, secrets_.send));
+  EXPECT_FALSE(holds(keys, secrets_.receive));
+  Secret next;
+  hkdf_expand(secrets_.send, "godwit next", next.bytes);
+  EXPECT_TRUE(holds(keys, next));
+  Bytes datagram(1 + kEnvelopeOverhead);
+  for (int i = 0; i < 10; ++i) ASSERT_NE(sealer->seal_pieces(Bytes{1}, {}, {}, datagram), 0u);
+  sealer = keys.update(*sealer);
+  ASSERT_TRUE(sealer);
+  EXPECT_FALSE(holds(keys, next));
 }
 
 // Each generation costs its receiver four derivations and a cipher: a peer has one for each packet of this side.

@@ -10,12 +10,18 @@ namespace {
 
 constexpr std::size_t kMostNotices = 8;
 
+// Of the host that a rendezvous names first: where it sees the peer, and what the peer's router maps.
+constexpr std::size_t kMostOfAHost = 3;
+
 // A rendezvous is trusted with who is where, and not with whom this side sends datagrams to: what is no address of the
-// host that it names first, nor of a private network, is left out.
-std::vector<SocketAddress> addresses_to_try(const Candidates& candidates) {
-  std::vector<SocketAddress> result;
+// host that it names first, nor of a private network, is left out, and so are more than a few of that host.
+Candidates addresses_to_try(const Candidates& candidates) {
+  Candidates result;
+  std::size_t of_host = 0;
   for (const SocketAddress& each : candidates) {
-    if (is_plausible_candidate(each, candidates.front())) result.push_back(each);
+    if (!is_plausible_candidate(each, candidates.front())) continue;
+    if (each.with_port(0) == candidates.front().with_port(0) && ++of_host > kMostOfAHost) continue;
+    result.push_back(each);
   }
   return result;
 }
@@ -106,7 +112,8 @@ void RendezvousClient::send(Instant now, const RendezvousMessage& message) {
 }
 
 void RendezvousClient::introduce(Instant now, const RendezvousIntroduced& introduced) {
-  if (introduced.candidates.empty() || targets_.size() >= kMostTargets || !introductions_.admit(now)) return;
+  const std::size_t places = in_vain_ >= kManyInVain ? kFewTargets : kMostTargets;
+  if (introduced.candidates.empty() || targets_.size() >= places || !introductions_.admit(now)) return;
   // The asker wants the connection, although this side begins it too.
   if (PeerFilter* const filter = endpoint_.filter(); filter != nullptr && !filter->admits_key(introduced.key)) return;
   Target target{.key = introduced.key,
@@ -201,8 +208,11 @@ void RendezvousClient::on_turn_of_dials(Instant now) {
     if (now < target.until && !target.met) continue;
     for (const ConnectionId attempt : target.attempts) endpoint_.close(now, attempt, "nobody has answered");
   }
-  std::erase_if(targets_,
-                [](const Target& target) { return target.attempts.empty() && target.direct.empty() && !target.relay; });
+  std::erase_if(targets_, [this](const Target& target) {
+    if (!target.attempts.empty() || !target.direct.empty() || target.relay) return false;
+    in_vain_ = target.met ? 0 : in_vain_ + 1;
+    return true;
+  });
 }
 
 std::optional<Instant> RendezvousClient::next_timeout() const {
@@ -296,8 +306,7 @@ void RendezvousSeeker::take_answer(Instant now, const RendezvousFound& found) {
   if (answer_ || (exchange_ && !exchange_->finished())) return;
   if (found.code != RendezvousCode::kDone) return fail(std::string(rendezvous_code_text(found.code)));
   answer_ = found;
-  std::erase_if(answer_->value().candidates,
-                [&](const SocketAddress& each) { return !is_plausible_candidate(each, found.candidates.front()); });
+  answer_->value().candidates = addresses_to_try(found.candidates);
   endpoint_.know_paths(now, wanted_, paths_of(**answer_));
 }
 

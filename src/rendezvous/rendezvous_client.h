@@ -53,6 +53,9 @@ class RendezvousClient {
   static constexpr Duration kLongestPause = 30s;
   static constexpr Duration kConnectTime = 8s;     // of one introduction
   static constexpr std::size_t kMostTargets = 16;  // at a time
+  // Of a rendezvous that has named so many in a row whom nobody has met it is fewer: it may be lying.
+  static constexpr std::size_t kManyInVain = 32;
+  static constexpr std::size_t kFewTargets = 4;
   // The relay's turn: a direct way has been found by then, or the asker is about to try the relay.
   static constexpr Duration kRelayPause = 400ms;
   // A session that is still at the relay then may not find a direct way.
@@ -101,6 +104,7 @@ class RendezvousClient {
   std::string refusal_;  // the rendezvous's words, until its connection has ended
   std::optional<SocketAddress> observed_;
   std::vector<Target> targets_;
+  std::size_t in_vain_ = 0;  // introductions in a row that have come to nothing
   std::vector<Relayed> relayed_;
   RateLimiter introductions_{Rate::per_second(4, 32)};
   std::optional<CodeExchange> exchange_;

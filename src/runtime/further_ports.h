@@ -34,6 +34,8 @@ class FurtherPorts final : public Backend {
   [[nodiscard]] std::size_t count() const { return ports_.size(); }
 
   [[nodiscard]] std::size_t send(std::span<const DatagramBatch> batches) override;
+  // While there is none of them: the owner keeps others from sending before it opens some, until all are closed.
+  [[nodiscard]] bool share_sending() override { return inner_->share_sending(); }
   [[nodiscard]] bool send_blocked() const override;
   std::size_t receive(ReceivedBatches& inbox) override;
   WaitOutcome wait(std::optional<Duration> timeout) override;

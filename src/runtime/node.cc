@@ -64,7 +64,9 @@ Result<std::unique_ptr<Node>> Node::open_on(Socket socket, const NodeConfig& con
   Config endpoint = config.endpoint;
   endpoint.handshake.clock_offset = time_of_day_offset();
   if (config.threads > 1) {
-    node->workers_ = std::make_unique<TransmitWorkers>(*node->backend_, config.threads);
+    auto workers = TransmitWorkers::start(*node->backend_, config.threads);
+    if (!workers) return std::unexpected(workers.error());
+    node->workers_ = *std::move(workers);
     endpoint.send_queue.readers = node->workers_.get();
   }
   endpoint.further_ports = further != nullptr;
@@ -223,6 +225,7 @@ bool Node::transmit() {
 // The same with rounds that workers seal and send. What they have not begun with at the end of the turn is done here.
 bool Node::transmit_with_workers() {
   bool more = false;
+  workers_busy_ = false;
   if (!workers_->resume()) return false;
   for (std::size_t handed_over = 0; handed_over < config_.transmit_rounds;) {
     TransmitWorkers::Round* const round = workers_->begin();
@@ -241,7 +244,7 @@ bool Node::transmit_with_workers() {
     ++handed_over;
   }
   GODWIT_COST_PROBE(cost_, kSeal);
-  workers_->end_turn();
+  workers_busy_ = workers_->end_turn();
   GODWIT_COST_PROBE(cost_, kBookkeeping);
   take_path_reports();
   return more && !backend_->send_blocked();
@@ -249,15 +252,19 @@ bool Node::transmit_with_workers() {
 
 void Node::open_further_ports() {
   further_looked_at_ = now_;
+  if (workers_) workers_->keep_sending_to_owner(true);
   endpoint_->give_ports(now_, further_ == nullptr ? std::vector<SocketAddress>() : further_->open(PortSearch::kPorts));
+  if (workers_ && (further_ == nullptr || further_->count() == 0)) workers_->keep_sending_to_owner(false);
   busy_ = true;
 }
 
 // Once a second. What still waits for the socket leaves first.
 void Node::close_further_ports() {
   if (now_ < further_looked_at_ + 1s || unsent_begin_ < unsent_.size()) return;
+  if (workers_ && workers_->on_their_way() > 0) return;
   further_looked_at_ = now_;
   further_->keep(endpoint_->ports_in_use());
+  if (workers_ && further_->count() == 0) workers_->keep_sending_to_owner(false);
 }
 
 Instant Node::read_clock() {
@@ -295,7 +302,12 @@ bool Node::keeps_polling() {
   return config_.idle == IdleStrategy::kSpinBlock && short_pauses_ && now_ - *idle_since_ < config_.spin_for;
 }
 
+// A loop of others does not hear a worker that finds the socket full: it comes by until the workers are done.
 std::optional<Instant> Node::next_timeout() const {
+  return workers_busy_ ? now_ : next_deadline();
+}
+
+std::optional<Instant> Node::next_deadline() const {
   if (busy_) return now_;
   return earliest(endpoint_->next_timeout(), wake_at_);
 }
@@ -305,7 +317,7 @@ void Node::wait(std::optional<Duration> longest_wait) {
   read_clock();
   const bool polls = keeps_polling();
   std::optional<Duration> timeout = longest_wait;
-  const auto deadline = next_timeout();
+  const auto deadline = next_deadline();
   if (deadline) {
     const Duration until = std::max(*deadline - now_, Duration::zero());
     timeout = timeout ? std::min(*timeout, until) : until;

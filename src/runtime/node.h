@@ -140,6 +140,7 @@ class Node {
   bool transmit();
   bool transmit_with_workers();
   void run_posted();
+  [[nodiscard]] std::optional<Instant> next_deadline() const;
   void wait(std::optional<Duration> longest_wait);
   void poll_input();
   void note_work();
@@ -149,10 +150,10 @@ class Node {
   ForkGuard guard_;
   SystemRandom random_;
   std::unique_ptr<Backend> backend_;
-  FaultyBackend* faulty_ = nullptr;  // backend_ itself, when it injects faults
+  FaultyBackend* faulty_ = nullptr;           // backend_ itself, when it injects faults
+  FurtherPorts* further_ = nullptr;           // in backend_, where there may be any
+  Instant further_looked_at_{};               // which of them are in use
   std::unique_ptr<TransmitWorkers> workers_;  // asked until the last body of the endpoint has been released
-  FurtherPorts* further_ = nullptr;  // in backend_, where there may be any
-  Instant further_looked_at_{};      // which of them are in use
   std::unique_ptr<Endpoint> endpoint_;
   ShardLink* link_;  // null unless a shard
   trace::CostSink* cost_;
@@ -168,6 +169,7 @@ class Node {
   bool short_pauses_ = false;          // the last pause was worth polling through
   std::optional<Instant> wake_at_;     // of this turn
   bool busy_ = false;                  // the last turn has left work over
+  bool workers_busy_ = false;          // it has left batches with workers, who may find the socket full
   NodeStatistics statistics_;
 
   std::atomic<bool> stopping_{false};

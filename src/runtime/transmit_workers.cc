@@ -4,6 +4,8 @@
 #include <csignal>
 #include <ranges>
 #include <span>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "base/assert.h"
@@ -48,12 +50,9 @@ void TransmitWorkers::Round::reset(std::uint64_t ticket) {
 }
 
 TransmitBuffer& TransmitWorkers::Round::space() {
-  SealJob* job = nullptr;
-  if (job_count_ < kMostJobs) {
-    job = &jobs_[job_count_];
-    job->clear();  // a connection that ended as it was asked may have left one
-    job->ticket = ticket_;
-  }
+  forget_unused();
+  SealJob* const job = job_count_ < kMostJobs ? &jobs_[job_count_] : nullptr;
+  if (job != nullptr) job->ticket = ticket_;
   buffer_.offer(job);
   return buffer_;
 }
@@ -63,20 +62,37 @@ void TransmitWorkers::Round::add(const DatagramBatch& batch) {
   if (job_count_ < kMostJobs && jobs_[job_count_].pending()) ++job_count_;
 }
 
+void TransmitWorkers::Round::forget_unused() {
+  if (job_count_ < kMostJobs) jobs_[job_count_].clear();
+}
+
+// With the job of a batch that is being put together, if there is one.
 void TransmitWorkers::Round::seal() {
-  for (std::size_t i = 0; i < job_count_; ++i) jobs_[i].run();
+  for (std::size_t i = 0; i < std::min(job_count_ + 1, kMostJobs); ++i) jobs_[i].run();
 }
 
 // --- The owner ---
 
 TransmitWorkers::TransmitWorkers(Backend& backend, std::size_t threads)
-    : backend_(backend), workers_send_(backend.share_sending()) {
-  GODWIT_ASSERT(threads >= 2 && threads <= kMostThreads);
+    : backend_(backend),
+      shared_(backend.share_sending()),
+      lingers_(std::thread::hardware_concurrency() > threads),
+      workers_send_(shared_) {
   const std::size_t rounds = threads + 2;
   order_.resize(rounds);
   for (std::size_t i = 0; i < rounds; ++i) free_.push_back(std::unique_ptr<Round>(new Round));
+}
+
+Result<std::unique_ptr<TransmitWorkers>> TransmitWorkers::start(Backend& backend, std::size_t threads) {
+  GODWIT_ASSERT(threads >= 2 && threads <= kMostThreads);
+  std::unique_ptr<TransmitWorkers> made(new TransmitWorkers(backend, threads));
   const SignalsBlocked blocked;
-  for (std::size_t i = 1; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  try {
+    for (std::size_t i = 1; i < threads; ++i) made->threads_.emplace_back([&workers = *made] { workers.work(); });
+  } catch (const std::system_error& error) {
+    return failure(ErrorCode::kSystem, std::string("cannot start a thread that seals and sends: ") + error.what());
+  }
+  return made;
 }
 
 TransmitWorkers::~TransmitWorkers() {
@@ -105,6 +121,7 @@ TransmitWorkers::Round* TransmitWorkers::begin() {
 
 void TransmitWorkers::submit() {
   GODWIT_ASSERT(next_ != nullptr && !next_->empty());
+  next_->forget_unused();
   Lock lock(mutex_);
   Round& round = *next_;
   const std::uint64_t number = tail_.load(std::memory_order_relaxed);
@@ -146,20 +163,42 @@ bool TransmitWorkers::help() {
   return true;
 }
 
-void TransmitWorkers::end_turn() {
+bool TransmitWorkers::end_turn() {
   while (help()) {
   }
   {
     Lock lock(mutex_);
+    // What finish() has sealed here nobody has sent.
+    static_cast<void>(send_ready(lock));
     if (std::exchange(woken_, false)) {
       const bool late = statistics_.sealed_by_workers == sealed_at_wake_ && claimed_ == head_;
       statistics_.late_wakes += late ? 1 : 0;
       patience_ = late ? std::min(2 * patience_ + 1, kMostPatience) : 0;
       left_out_ = patience_;
     }
-    if (workers_send_) return;
+    if (workers_send_) return !blocked_ && head_ < tail_.load(std::memory_order_relaxed);
   }
   settle();
+  return false;
+}
+
+void TransmitWorkers::keep_sending_to_owner(bool keeps) {
+  if (!shared_) return;
+  {
+    const Lock lock(mutex_);
+    workers_send_ = !keeps;
+  }
+  settle();
+}
+
+std::size_t TransmitWorkers::on_their_way() const {
+  const Lock lock(mutex_);
+  return static_cast<std::size_t>(tail_.load(std::memory_order_relaxed) - head_);
+}
+
+bool TransmitWorkers::workers_send() const {
+  const Lock lock(mutex_);
+  return workers_send_;
 }
 
 bool TransmitWorkers::resume() {
@@ -183,6 +222,8 @@ void TransmitWorkers::settle() {
 }
 
 void TransmitWorkers::finish(std::uint64_t ticket) {
+  // In a child nobody reads anything, and the lock may have been taken at the fork.
+  if (guard_.in_child()) return;
   // What the owner has not handed over yet nobody else can have begun with.
   if (next_ != nullptr && next_->ticket_ <= ticket) next_->seal();
   Lock lock(mutex_);
@@ -235,7 +276,7 @@ void TransmitWorkers::work() {
 
 // Only where there are processors for all: others would wait for this one.
 void TransmitWorkers::linger(Lock& lock) {
-  if (std::thread::hardware_concurrency() <= threads_.size() + 1) return;
+  if (!lingers_) return;
   const std::uint64_t seen = tail_.load(std::memory_order_relaxed);
   lock.unlock();
   const Instant until = boot_time_now() + kLinger;
@@ -263,8 +304,7 @@ bool TransmitWorkers::send_ready(Lock& lock) {
     const bool full = backend_.send_blocked();
     lock.lock();
     round.sent_ += taken;
-    blocked_ = full;
-    GODWIT_ASSERT(full || round.sent_ == round.batches_.size());
+    blocked_ = full || round.sent_ < round.batches_.size();
     if (round.sent_ == round.batches_.size()) {
       free_.push_back(std::move(order_[head_ % order_.size()]));
       ++head_;

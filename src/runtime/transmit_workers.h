@@ -1,5 +1,5 @@
 // Threads that seal whole batches and pass them to the socket, behind the one thread that runs the protocol
-// (docs/adr/0016-one-connection-on-several-cores.md). The owner, which is that thread, fills a round: a buffer of
+// (docs/adr/0017-one-connection-on-several-cores.md). The owner, which is that thread, fills a round: a buffer of
 // batches of which the large ones are left unsealed, each with its SealJob. Rounds are claimed one by one by whoever is
 // free, the owner included, sealed in any order, and sent in the order of their tickets: whoever has sealed the oldest
 // one sends it and what is ready behind it. At most threads + 2 rounds are on their way.
@@ -18,7 +18,9 @@
 #include <vector>
 
 #include "base/datagram_batch.h"
+#include "base/result.h"
 #include "crypto/seal_job.h"
+#include "runtime/fork_guard.h"
 #include "stream/body_readers.h"
 #include "transport/transmit_buffer.h"
 #include "udp/backend.h"
@@ -32,10 +34,10 @@ struct TransmitWorkersStatistics {
   std::uint64_t jobs = 0;               // batches that were put off
   std::uint64_t sealed_by_workers = 0;  // rounds
   std::uint64_t sealed_by_owner = 0;
-  std::uint64_t wakes = 0;      // of sleeping workers
+  std::uint64_t wakes = 0;       // of sleeping workers
   std::uint64_t late_wakes = 0;  // after which the owner had sealed everything itself before a worker came
-  std::uint64_t full = 0;       // a round had to wait for one on its way
-  std::uint64_t hurried = 0;    // a body was to be released, and the owner waited for batches that read it
+  std::uint64_t full = 0;        // a round had to wait for one on its way
+  std::uint64_t hurried = 0;     // a body was to be released, and the owner waited for batches that read it
 };
 
 class TransmitWorkers final : public BodyReaders {
@@ -57,6 +59,8 @@ class TransmitWorkers final : public BodyReaders {
 
     Round() = default;
     void reset(std::uint64_t ticket);
+    // A connection that ended as it was asked may have left a job without a batch.
+    void forget_unused();
     void seal();
 
     TransmitBuffer buffer_{128 * 1024};
@@ -69,9 +73,11 @@ class TransmitWorkers final : public BodyReaders {
   };
 
   // `threads`: the owner's included, 2 to kMostThreads. `backend` outlives it. Where the back end cannot be shared
-  // (Backend::share_sending), only the owner sends.
-  TransmitWorkers(Backend& backend, std::size_t threads);
-  // Sends what the socket takes, and ends the threads.
+  // (Backend::share_sending), only the owner sends. Errors: kSystem, when the system has no more threads.
+  [[nodiscard]] static Result<std::unique_ptr<TransmitWorkers>> start(Backend& backend, std::size_t threads);
+  TransmitWorkers(const TransmitWorkers&) = delete;
+  TransmitWorkers& operator=(const TransmitWorkers&) = delete;
+  // Sends what the socket takes, and ends the threads. Not in a child of fork(), which has none of them.
   ~TransmitWorkers() override;
 
   // The round to fill; null when all are on their way, or when the socket is full.
@@ -80,21 +86,29 @@ class TransmitWorkers final : public BodyReaders {
   void submit();
   // Seals one round that nobody has begun with. False when there is none.
   bool help();
-  // At the end of a turn: nothing waits to be begun with. Where only the owner sends, everything has been sent.
-  void end_turn();
+  // At the end of a turn: nothing waits to be begun with. Where only the owner sends, everything has been sent. True
+  // when workers have rounds on their way, which do not wait for the socket.
+  [[nodiscard]] bool end_turn();
   // Goes on where the socket was full. False when it still is.
   [[nodiscard]] bool resume();
   // Everything has been sealed, and sent as far as the socket takes it.
   void settle();
+  // True: the owner alone sends, as where the back end cannot be shared, while it changes what send() reads; false:
+  // others may again. Settles.
+  void keep_sending_to_owner(bool keeps);
+
+  // Rounds that have not been sent whole.
+  [[nodiscard]] std::size_t on_their_way() const;
 
   void finish(std::uint64_t ticket) override;
 
-  [[nodiscard]] bool workers_send() const { return workers_send_; }
+  [[nodiscard]] bool workers_send() const;
   [[nodiscard]] TransmitWorkersStatistics statistics() const;
 
  private:
   using Lock = std::unique_lock<std::mutex>;
 
+  TransmitWorkers(Backend& backend, std::size_t threads);
   void work();
   void linger(Lock& lock);
   // Requires a round that is not claimed.
@@ -106,7 +120,9 @@ class TransmitWorkers final : public BodyReaders {
   [[nodiscard]] Round& at(std::uint64_t number) { return *order_[number % order_.size()]; }
 
   Backend& backend_;
-  bool workers_send_;
+  ForkGuard guard_;
+  bool shared_;                  // the back end lets several threads send
+  bool lingers_;                 // there are processors for all threads, and for others
   std::unique_ptr<Round> next_;  // of the owner, between begin() and submit()
   std::uint64_t next_ticket_ = 1;
 
@@ -119,6 +135,7 @@ class TransmitWorkers final : public BodyReaders {
   std::uint64_t head_ = 0;                    // the oldest that has not been sent whole
   std::uint64_t claimed_ = 0;                 // the next to be sealed
   std::atomic<std::uint64_t> tail_ = 0;       // the next to be handed over; written under the lock
+  bool workers_send_;                         // and not only the owner
   bool sending_ = false;                      // somebody sends
   bool blocked_ = false;                      // the socket was full
   bool owner_waits_ = false;

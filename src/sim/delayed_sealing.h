@@ -1,5 +1,6 @@
-// The workers of a simulated host: batches are sealed at times and in an order that a seed draws, and leave in the order
-// in which they were put together. What runtime/transmit_workers.h does on threads, in virtual time. Owned by Host.
+// The workers of a simulated host: batches are sealed at times and in an order that a seed draws, and leave in the
+// order in which they were put together. What runtime/transmit_workers.h does on threads, in virtual time. Owned by
+// Host.
 #pragma once
 
 #include <cstdint>

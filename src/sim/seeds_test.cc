@@ -82,6 +82,18 @@ TEST(Seeds, MeasureNoRoundTripByARepair) {
   expect_clean(963803);
 }
 
+// A host that demands no proof asks for the key that its peer had before it restarted, and gets the peer with its new
+// key, in the deployed form.
+TEST(Seeds, HaveTheDeployedFormWithAPeerWhoseKeyIsNotTheOneAskedFor) {
+  for (const std::uint64_t seed : {21808u, 59719u, 77292u, 96019u}) expect_clean(seed);
+}
+
+// All intros of an attempt are lost, or wait for a host that stands still, and the answers to two attempts come
+// together.
+TEST(Seeds, ReportWhatASecondAttemptReplacesWhereTheFirstOneWasLost) {
+  for (const std::uint64_t seed : {41837u, 108589u}) expect_clean(seed);
+}
+
 TEST(Seeds, FiveHundredFreshOnesBreakNoRule) {
   for (std::uint64_t seed = 1; seed <= 500; ++seed) expect_clean(seed);
 }

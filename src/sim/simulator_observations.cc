@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <variant>
@@ -55,6 +56,15 @@ void Simulator::check_form(Instant now, std::uint32_t host, const SocketAddress&
   };
   const bool extended = (form == SessionForm::kExtended) != (options_.mutation == Mutation::kFalsifyForm);
   if (extended == (has(host) && has(*peer))) return;
+  // Whoever demands no proof takes a peer that no longer has the key it was asked for, and whose offer, made by another
+  // key, counts as none (docs/extended_sessions.md, section 3.3).
+  const auto takes_any_key_of = [&](std::uint32_t one, std::uint32_t other) {
+    return !scenario_.hosts[one].config.handshake.require_authenticated_peer &&
+           std::ranges::any_of(scenario_.faults, [&](const Fault& fault) {
+             return fault.kind == FaultKind::kRestartNewKeys && fault.target == other;
+           });
+  };
+  if (!extended && (takes_any_key_of(host, *peer) || takes_any_key_of(*peer, host))) return;
   check_log_.report(Rule::kForm, now,
                     fmt::format("host {} has a session of the {} form with host {}", host,
                                 extended ? "extended" : "deployed", *peer));

@@ -22,7 +22,8 @@ class BodySource {
   // Body::from_source.
   [[nodiscard]] virtual std::optional<ByteView> read(std::uint64_t offset, std::size_t length) = 0;
   // Whether a view stays valid and unchanged beyond the next read, until the message is released. Then the bytes are
-  // sealed from where they are; otherwise they are copied first.
+  // sealed from where they are, perhaps by another thread (body_readers.h), so that not even the same bytes may be
+  // written there again; otherwise they are copied first.
   [[nodiscard]] virtual bool views_stay() const { return false; }
 };
 

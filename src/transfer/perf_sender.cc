@@ -32,7 +32,8 @@ struct PerfSender::Outgoing {
   bool digesting = true;
   StreamDigest digest;
   std::array<std::uint8_t, WorkingSet::kLongestRead>
-      first{};  // header and the first bytes, where they are read together
+      first{};                  // header and the first bytes, where they are read together
+  std::size_t first_bytes = 0;  // of these that have been written
 
   [[nodiscard]] std::uint64_t total() const { return header.length + kStreamHeaderSize; }
   [[nodiscard]] std::uint64_t payload_read() const {
@@ -46,7 +47,7 @@ class PerfSender::Source final : public BodySource {
   Source(std::shared_ptr<Outgoing> stream, std::shared_ptr<const WorkingSet> bytes, trace::CostSink* cost)
       : stream_(std::move(stream)), bytes_(std::move(bytes)), cost_(cost) {}
 
-  // The working set outlives the stream, and the front is always written with the same bytes.
+  // The working set outlives the stream, and nothing that has been read is written again.
   [[nodiscard]] bool views_stay() const override { return true; }
 
   [[nodiscard]] std::optional<ByteView> read(std::uint64_t offset, std::size_t length) override {
@@ -73,11 +74,17 @@ class PerfSender::Source final : public BodySource {
   [[nodiscard]] std::optional<ByteView> read_front(std::uint64_t offset, std::size_t length) {
     auto& first = stream_->first;
     if (offset + length > first.size()) return std::nullopt;
-    write_stream_header(stream_->header, std::span(first).first<kStreamHeaderSize>());
-    if (offset + length > kStreamHeaderSize) {
-      const std::size_t payload = static_cast<std::size_t>(offset) + length - kStreamHeaderSize;
-      const ByteView bytes = bytes_->read(stream_->position, payload);
-      std::copy(bytes.begin(), bytes.end(), first.begin() + kStreamHeaderSize);
+    const std::size_t end = static_cast<std::size_t>(offset) + length;
+    if (stream_->first_bytes == 0) {
+      write_stream_header(stream_->header, std::span(first).first<kStreamHeaderSize>());
+      stream_->first_bytes = kStreamHeaderSize;
+    }
+    // Another thread may be sealing from what has been read before.
+    if (end > stream_->first_bytes) {
+      const ByteView bytes = bytes_->read(stream_->position, end - kStreamHeaderSize);
+      const std::size_t known = stream_->first_bytes - kStreamHeaderSize;
+      std::ranges::copy(bytes.subspan(known), first.begin() + static_cast<std::ptrdiff_t>(stream_->first_bytes));
+      stream_->first_bytes = end;
     }
     const ByteView read = ByteView(first).subspan(static_cast<std::size_t>(offset), length);
     note(offset, read);

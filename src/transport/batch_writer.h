@@ -1,5 +1,6 @@
 // Fills one batch with datagrams: the first sets the segment size, equal ones follow, a shorter one closes it
-// (datagram_batch.h). They are sealed together at the end, as one batch, or that is left to a job. Lives for one poll_transmit() of a connection.
+// (datagram_batch.h). They are sealed together at the end, as one batch, or that is left to a job. Lives for one
+// poll_transmit() of a connection.
 #pragma once
 
 #include <algorithm>

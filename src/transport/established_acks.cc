@@ -44,9 +44,8 @@ void EstablishedConnection::leave_number_out() {
 }
 
 std::size_t EstablishedConnection::process_ack_frame(Instant now, const Arrival& arrival, ByteView plaintext) {
-  if (!acks_.by_number() || !wire::is_ack_frame(plaintext)) return 0;
+  if (!acks_.by_number() || !wire::is_ack_frame(plaintext, uses_ecn())) return 0;
   const auto frame = wire::read_ack_frame(plaintext);
-  if (frame && frame->ecn && !uses_ecn()) return 0;
   if (!frame) {
     end(CloseReason::kProtocolViolation, std::string(text_of(frame.error())), Telling::kClose);
     return plaintext.size();

@@ -53,7 +53,9 @@ bool has_open_streams(const Session& session) {
 void EstablishedConnection::begin_flow_control() {
   if (session_.has(wire::capability::kFlowControl)) {
     const wire::TransportParameters& theirs = session_.extended()->theirs();
-    core_.queue.limit_streams(theirs.initial_stream_credit, theirs.initial_credit);
+    // Who grants all that fits into a field has a limit all the same.
+    core_.queue.limit_streams(std::min(theirs.initial_stream_credit, kUnlimited - 1),
+                              std::min(theirs.initial_credit, kUnlimited - 1));
   } else {
     core_.queue.limit_streams(kUnlimited, kUnlimited);
   }

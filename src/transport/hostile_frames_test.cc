@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "transport/hostile_session_test_support.h"
+#include "wire/ack_frame.h"
 #include "wire/control_frame.h"
 #include "wire/flow_frame.h"
 
@@ -132,6 +133,24 @@ TEST_F(AbsurdOffer, IsTakenForWhatBothSidesHave) {
   collect();
   EXPECT_FALSE(reason_);
   EXPECT_GT(latest_, 5u) << "packets with data have come";
+}
+
+class OfferWithoutMarks : public test::HostileSession {
+ protected:
+  OfferWithoutMarks()
+      : HostileSession([](HandshakeConfig& config) { config.capabilities &= ~wire::capability::kEcn; }) {}
+};
+
+// A variant that has not been announced is dropped, whatever stands in it.
+TEST_F(OfferWithoutMarks, FramesWithCountsOfMarksDoNotDecode) {
+  Bytes counts = frame({.first = let_send(), .last = latest_});
+  store_le(&counts[12], wire::kAckEcnFrameVariant);
+  say(counts);  // cut short
+  EXPECT_FALSE(reason_) << text_;
+  counts.resize(counts.size() + wire::kAckEcnCounts);
+  say(counts);
+  EXPECT_FALSE(reason_) << text_;
+  EXPECT_EQ(confirmed_, 0u);
 }
 
 }  // namespace

@@ -50,12 +50,13 @@ enum class AckFrameFault : std::uint8_t {
   return ack_frame_size(frame.count, frame.ecn.has_value());
 }
 
-// Whether the frame at the start of `plaintext` is of this kind, well-formed or not.
-[[nodiscard]] inline bool is_ack_frame(ByteView plaintext) {
+// Whether the frame at the start of `plaintext` is of this kind, well-formed or not; with counts of marks only if
+// `ecn`.
+[[nodiscard]] inline bool is_ack_frame(ByteView plaintext, bool ecn = true) {
   if (plaintext.size() < kMessageOverhead || load_le<std::uint32_t>(plaintext.data()) != 0) return false;
   if (load_le<std::uint64_t>(&plaintext[4]) != 0) return false;
   const auto variant = load_le<std::uint32_t>(&plaintext[12]);
-  return variant == kAckFrameVariant || variant == kAckEcnFrameVariant;
+  return variant == kAckFrameVariant || (ecn && variant == kAckEcnFrameVariant);
 }
 
 // Writes the frame to the front of `out` and returns its size. Requires room for ack_frame_size(frame) bytes.

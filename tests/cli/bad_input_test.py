@@ -21,6 +21,7 @@ class BadInput(Case):
         good = ["--to", "127.0.0.1:9", "--peer-key", "ab" * 32, random_file(self.folder / "a-file", 10)]
         for wrong in (["--peer-key", "ab" * 31], ["--peer-key", "zz" * 32], ["--to", "127.0.0.1:99999"],
                       ["--rate", "fast"], ["--drop", "2"], ["--delay", "soon"], ["--backend", "carrier-pigeon"],
+                      ["--threads", "0"], ["--threads", "65"], ["--threads", "many"],
                       ["--no-such-option"]):
             with self.subTest(wrong=wrong):
                 arguments = [word for word in good]

@@ -63,11 +63,11 @@ class Marks(NamespaceCase):
         return report["results"][0]
 
     def test_what_a_router_marks_is_told_over_both_families_and_every_back_end(self):
-        for backend in ("sendto", "mmsg", "gso", "uring"):
+        for backend, *further in (["sendto"], ["mmsg"], ["gso"], ["uring"], ["gso", "--threads", "3"]):
             for host in ("10.9.0.2", "[fd00:9::2]"):
-                with self.subTest(backend=backend, host=host):
+                with self.subTest(backend=backend, further=further, host=host):
                     self.router("{ip} ecn ect0 numgen random mod 20 0 {ip} ecn set ce counter name marked")
-                    result = self.perf(host, "--backend", backend, "--congestion", "cubic")
+                    result = self.perf(host, "--backend", backend, "--congestion", "cubic", *further)
                     marked = self.count(self.b, "router", "marked")
                     self.assertGreater(marked, 0)
                     self.assertGreater(result["session"]["ecn_marks"], 0)

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 MARKER = b"GdwX\x01"
 COOKIE = 24
 LABEL = b"godwit extended session 1"
-KEY_UPDATE, ROAMING, COALESCING, LARGE_DATAGRAMS, RANGES, PATH_PROBING, ECN = 1, 2, 8, 128, 256, 512, 1024
+KEY_UPDATE, ROAMING, COALESCING, LARGE_DATAGRAMS, RANGES, PATH_PROBING, ECN, PORT_SEARCH = 1, 2, 8, 128, 256, 512, 1024, 2048
 USUAL = KEY_UPDATE | ROAMING | COALESCING
 ERROR, NOOP, SHORT_MESSAGE, PING, PONG, CHALLENGE, RESPONSE, CLOSE_CODE = 0, 3, 1, 4, 5, 8, 9, 10
 FLOW = range(11, 16)
-SIZE_PROBE, SIZE_ANSWER, ACKNOWLEDGEMENT, PATH_NOTE, ACKNOWLEDGEMENT_WITH_MARKS = 16, 17, 18, 19, 20
+SIZE_PROBE, SIZE_ANSWER, ACKNOWLEDGEMENT, PATH_NOTE, ACKNOWLEDGEMENT_WITH_MARKS, OPEN_PORTS = 16, 17, 18, 19, 20, 21
 
 
 class KeyPair:
@@ -337,7 +337,8 @@ def own_frames():
     print("# by tests/cli/extended_peer.py. `variant`, `packet_id` and `stream` are u32 LE; `data`, `value` and `code` u64 LE.\n")
     for name, variant, data in (("path challenge", CHALLENGE, 0x0807060504030201), ("path response", RESPONSE, 0x0807060504030201),
                                 ("close code", CLOSE_CODE, 404), ("size probe", SIZE_PROBE, 2**64 - 1), ("size answer", SIZE_ANSWER, 2**64 - 1),
-                                ("path note", PATH_NOTE, 3)):
+                                ("path note", PATH_NOTE, 3), ("path note with ports", PATH_NOTE, 15 | 40001 << 16 | 1024 << 32),
+                                ("port search", OPEN_PORTS, 256)):
         fields = struct.pack("<Q", data)
         print_fields(name=name, variant=struct.pack("<I", variant), data=fields, frame=frame(variant, 0, fields))
     for name, variant, packet_id, stream, value, code in (

@@ -64,6 +64,18 @@ class Files(Case):
                 self.assertEqual(sha256(self.output / source.name), sha256(source))
                 server.stop()
 
+    def test_several_threads_on_both_sides(self):
+        faults = ["--drop", "0.01", "--reorder", "0.01"]
+        for number, options in enumerate((["--threads", "2"], ["--threads", "4", "--max-datagram", "1200"],
+                                          ["--threads", "3", "--max-datagram", "1200", *faults])):
+            with self.subTest(options):
+                source = random_file(self.folder / f"threads{number}.bin", 20 << 20)
+                server = self.listen("--once", *options)
+                result = self.send(server, source, *options)
+                self.assertEqual(result.returncode, 0, result)
+                self.assertEqual(server.finish(), 0, server.errors)
+                self.assertEqual(sha256(self.output / source.name), sha256(source))
+
     def test_a_slow_window_and_a_small_buffer(self):
         self.check_transfer(3 << 20, listen_options=["--window", "64k", "--receive-buffer", "200k"])
 

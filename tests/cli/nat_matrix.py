@@ -51,6 +51,8 @@ def measure(godwit, listener, asker, answers, runs):
     paths = [result.path for result in results]
     direct, relayed = paths.count("direct"), paths.count("relay")
     wrong = direct + relayed < runs or (direct_is_possible(listener, asker) and direct < runs)
+    # One search in sixty misses by chance; two of two do not.
+    wrong = wrong or ({listener, asker} == {"port-restricted", "symmetric"} and runs > 1 and direct == 0)
     return {"listener": listener, "asker": asker, "answers": answers, "runs": runs, "direct": direct, "relayed": relayed,
             "at_once": [result.first for result in results].count("direct"),
             "seconds": median([result.seconds for result in results if result.seconds is not None]),

@@ -77,6 +77,24 @@ class Rendezvous(RendezvousCase):
         result = self.run_godwit("ping", "--via", f"{again.key}@{address}", "--to", server.key, "-c", "1")
         self.assertEqual(result.returncode, 0, result)
 
+    def test_a_rendezvous_that_has_another_key_is_not_believed(self):
+        port = Server.free_port()
+        address = f"127.0.0.1:{port.getsockname()[1]}"
+        port.close()
+        meeting = Server(self, "rendezvous", "--anyone", "--key", "first.key", bind=address)
+        former = f"{meeting.key}@{address}"
+        server = self.listen("--anyone", "--via", former)
+        self.registered(server)
+        meeting.finish(signal.SIGTERM)
+        self.assertIn("lost", server.process.stderr.readline())
+        other = Server(self, "rendezvous", "--anyone", "--key", "second.key", bind=address)
+        self.assertNotEqual(other.key, meeting.key)
+        result = self.run_godwit("ping", "--via", former, "--to", server.key, "-c", "1", "--connect-timeout", "5s")
+        self.assert_one_error(result, 3, "is its key right")
+        result = self.run_godwit("ping", "--via", f"{other.key}@{address}", "--to", server.key, "-c", "1")
+        self.assert_one_error(result, 3, "not registered")
+        server.finish(signal.SIGINT)
+
     def test_only_those_that_are_allowed_are_served(self):
         mine = self.run_godwit("keygen", "--out", "mine.key").stdout.strip()
         other = self.run_godwit("keygen", "--out", "other.key").stdout.strip()
@@ -144,6 +162,16 @@ class Translated(RendezvousCase):
         cell.processes[0].send_signal(signal.SIGINT)
         output, _ = cell.processes[0].communicate(timeout=PATIENCE)
         self.assertIn("1 relayed", output)
+
+    def test_a_search_for_ports_takes_a_session_off_the_relay(self):
+        # By chance the two sides miss each other once in sixty times.
+        pings = []
+        for listener, asker in (("port-restricted", "symmetric"), ("symmetric", "port-restricted"), ("port-restricted", "symmetric")):
+            pings.append(self.cell(listener, asker).ping(patience=20))
+            self.assertEqual(pings[-1].first, "relay", pings[-1].why)
+            if pings[-1].direct_seconds is not None:
+                return
+        self.fail(f"no search has found a way: {pings}")
 
     def test_a_transfer_begins_at_the_relay_and_ends_directly(self):
         cell = self.cell("port-restricted", "port-restricted", True)

@@ -14,16 +14,22 @@ ROUTER = shutil.which("miniupnpd") or ("/usr/sbin/miniupnpd" if pathlib.Path("/u
 OUTSIDE, FURTHER = "11.0.0.7", "11.0.0.9"
 TABLES = """
 table inet filter {
-  chain forward { type filter hook forward priority 0; policy accept; jump miniupnpd }
   chain miniupnpd { }
-  chain prerouting { type nat hook prerouting priority -100; policy accept; jump prerouting_miniupnpd }
+  chain prerouting_miniupnpd { }
+  chain postrouting_miniupnpd { }
+  chain forward {
+    type filter hook forward priority 0; policy accept;
+    jump miniupnpd
+  }
+  chain prerouting {
+    type nat hook prerouting priority -100; policy accept;
+    jump prerouting_miniupnpd
+  }
   chain postrouting {
-    type nat hook postrouting priority 100; policy accept
+    type nat hook postrouting priority 100; policy accept;
     jump postrouting_miniupnpd
     oifname "outside" masquerade
   }
-  chain prerouting_miniupnpd { }
-  chain postrouting_miniupnpd { }
 }
 """
 SETTINGS = """

@@ -5,6 +5,7 @@ import dataclasses
 import enum
 from typing import Any, Callable, Iterable, Optional, Union
 
+from godwit._callbacks import Pending, on_connected, on_new_code, on_notice, on_post, on_told
 from godwit._errors import CloseReason, GodwitError, Status, check
 from godwit._library import ffi, lib
 from godwit._options import NANOSECONDS, make_options
@@ -140,38 +141,10 @@ def _event(raw: Any) -> Event:
     )
 
 
-class _Pending:
-    """A function of the program that the library calls once, or again and again, on the loop's thread."""
-
-    def __init__(self, node: Node, call: Callable[..., Any]):
-        self.node = node
-        self.call = call
-        self.handle = ffi.new_handle(self)
-
-
-@ffi.callback("void(godwit_node *, godwit_status, godwit_connection, void *)")
-def _on_connected(_node: Any, status: int, connection: int, context: Any) -> None:
-    pending = ffi.from_handle(context)
-    error = None if status == Status.OK else GodwitError(status, ffi.string(lib.godwit_last_error()).decode())
-    pending.node._called(pending)  # pylint: disable=protected-access
-    pending.node._guard(pending.call, pending.node, connection, error)  # pylint: disable=protected-access
-
-
-@ffi.callback("void(godwit_node *, const char *, void *)")
-def _on_notice(_node: Any, text: Any, context: Any) -> None:
-    pending = ffi.from_handle(context)
-    pending.node._guard(pending.call, pending.node, ffi.string(text).decode())  # pylint: disable=protected-access
-
-
-@ffi.callback("void(godwit_node *, void *)")
-def _on_post(_node: Any, context: Any) -> None:
-    pending = ffi.from_handle(context)
-    pending.node._called(pending)  # pylint: disable=protected-access
-    pending.node._guard(pending.call, pending.node)  # pylint: disable=protected-access
-
-
 # Gets the connection, or 0 and the error.
 Done = Callable[["Node", int, Optional[GodwitError]], Any]
+# Gets a text, or "" and the error.
+Told = Callable[["Node", str, Optional[GodwitError]], Any]
 
 
 class Node:
@@ -186,8 +159,8 @@ class Node:
     def __init__(self, key: SecretKey, on_event: Callable[[Node, Event], Any], bind: str = "[::]:0", **options: Any):
         self._node = ffi.NULL
         self._error: Optional[BaseException] = None
-        self._pending: set[_Pending] = set()
-        self._notice: Optional[_Pending] = None
+        self._pending: set[Pending] = set()
+        self._notice: Optional[Pending] = None
         raw, self._alive = make_options(bind, options, self._fail)
         opened = ffi.new("godwit_node **")
         check(lib.godwit_node_open(raw, bytes(key), opened))
@@ -211,15 +184,15 @@ class Node:
         if self._node != ffi.NULL:
             lib.godwit_node_stop(self._node)
 
-    def _wait_for(self, call: Callable[..., Any]) -> _Pending:
-        pending = _Pending(self, call)
+    def _wait_for(self, call: Callable[..., Any], new_code: Optional[Callable[[Node, str], Any]] = None) -> Pending:
+        pending = Pending(self, call, new_code)
         self._pending.add(pending)
         return pending
 
-    def _called(self, pending: _Pending) -> None:
+    def _called(self, pending: Pending) -> None:
         self._pending.discard(pending)
 
-    def _check_begun(self, status: int, pending: _Pending) -> None:
+    def _check_begun(self, status: int, pending: Pending) -> None:
         if status != Status.OK:
             self._called(pending)
         check(status)
@@ -250,14 +223,14 @@ class Node:
         texts = [ffi.new("char[]", address.encode()) for address in addresses]
         pending = self._wait_for(done)
         self._check_begun(
-            lib.godwit_node_connect_addresses(self._open(), texts, len(texts), public_key.encode(), _on_connected,
+            lib.godwit_node_connect_addresses(self._open(), texts, len(texts), public_key.encode(), on_connected,
                                               pending.handle), pending)
 
     def connect_by_name(self, name_and_port: str, public_key: str, done: Done) -> None:
         """The same for "host:port", which the system looks up: that may take seconds."""
         pending = self._wait_for(done)
         self._check_begun(
-            lib.godwit_node_connect_by_name(self._open(), name_and_port.encode(), public_key.encode(), _on_connected,
+            lib.godwit_node_connect_by_name(self._open(), name_and_port.encode(), public_key.encode(), on_connected,
                                             pending.handle), pending)
 
     def connect_ticket(self, ticket: Union[str, Ticket], done: Done) -> None:
@@ -265,14 +238,39 @@ class Node:
         up: resolve() does that."""
         raw = raw_ticket(parse_ticket(ticket) if isinstance(ticket, str) else ticket)
         pending = self._wait_for(done)
-        self._check_begun(lib.godwit_node_connect_ticket(self._open(), raw, _on_connected, pending.handle), pending)
+        self._check_begun(lib.godwit_node_connect_ticket(self._open(), raw, on_connected, pending.handle), pending)
 
     def register_at(self, address: str, public_key: str, notice: Optional[Callable[[Node, str], Any]] = None) -> None:
         """Keeps the node findable at a rendezvous; ``notice(node, text)`` is told of it in one line each."""
-        pending = _Pending(self, notice or (lambda _node, _text: None))
-        check(lib.godwit_node_register_at(self._open(), address.encode(), public_key.encode(), _on_notice,
+        pending = Pending(self, notice or (lambda _node, _text: None))
+        check(lib.godwit_node_register_at(self._open(), address.encode(), public_key.encode(), on_notice,
                                           pending.handle))
         self._notice = pending
+
+    def connect_by_code(self, address: str, public_key: str, code: Optional[str], done: Done,
+                        new_code: Optional[Callable[[Node, str], Any]] = None) -> None:
+        """Connects to whoever has the other half of a one-time code at a rendezvous; without a code one is made, which
+        ``new_code(node, code)`` is told."""
+        pending = self._wait_for(done, new_code)
+        self._check_begun(
+            lib.godwit_node_connect_by_code(self._open(), address.encode(), public_key.encode(), (code or "").encode(),
+                                            on_new_code, on_connected, pending.handle), pending)
+
+    def listen_by_code(self, address: str, public_key: str, code: Optional[str], told: Told,
+                       new_code: Optional[Callable[[Node, str], Any]] = None) -> None:
+        """Registers at a rendezvous and waits for whoever has the other half of a one-time code;
+        ``told(node, public_key, error)`` is called once, with the key of the peer that is about to connect."""
+        pending = Pending(self, told, new_code)
+        check(lib.godwit_node_listen_by_code(self._open(), address.encode(), public_key.encode(), (code or "").encode(),
+                                             on_new_code, on_told, pending.handle))
+        self._notice = pending
+
+    def map_port(self, way: str = "auto", told: Optional[Told] = None) -> None:
+        """Has the router pass a public port on to the socket; ``told(node, address, error)`` is called each time that
+        the address changes, and when there is none."""
+        pending = Pending(self, told or (lambda _node, _address, _error: None))
+        check(lib.godwit_node_map_port(self._open(), way.encode(), on_told, pending.handle))
+        self._mapping = pending
 
     def send(self, connection: int, data: bytes, *, deadline: Optional[float] = None,
              send_limit: Optional[int] = None, stream: bool = False, unreliable: bool = False,
@@ -442,7 +440,7 @@ class Node:
     def post(self, call: Callable[[Node], Any]) -> None:
         """Runs ``call(node)`` on the loop's thread; from any thread. WOULD_BLOCK when too many wait."""
         pending = self._wait_for(call)
-        self._check_begun(lib.godwit_node_post(self._open(), _on_post, pending.handle), pending)
+        self._check_begun(lib.godwit_node_post(self._open(), on_post, pending.handle), pending)
 
     def close(self, longest: float = 1.0, text: str = "") -> None:
         """Closes all connections, waits at most so many seconds for the peers' answers, and closes the socket."""

@@ -156,6 +156,14 @@ class Callbacks(unittest.TestCase):
         with self.assertRaises(GodwitError):
             a.register_at("nowhere", b.public_key)
         a.register_at(b.local_address, b.public_key)  # b answers, and is no rendezvous: nothing comes of it
+        with self.assertRaises(GodwitError):
+            a.connect_by_code(b.local_address, b.public_key, "no code", lambda *_: None)
+        with self.assertRaises(GodwitError):
+            a.listen_by_code("nowhere", b.public_key, None, lambda *_: None)
+        with self.assertRaisesRegex(GodwitError, "no way to map ports"):
+            a.map_port("by post")
+        with self.assertRaisesRegex(GodwitError, "routers map ports of IPv4"):
+            a.map_port()  # of a socket on loopback
 
     def test_a_ticket_comes_back_from_its_text(self):
         key = SecretKey.generate().public_key
