@@ -19,24 +19,26 @@ bool shows_queue(Duration rtt, Duration min_rtt) {
 
 }  // namespace
 
+double LossNoise::rate() const {
+  return std::min<double>(*std::min_element(bins_.begin(), bins_.end()), kMost);
+}
+
 bool LossNoise::on_quiet(const LossNoiseSample& sample) {
-  acked_ += sample.acked;
-  lost_ += sample.lost;
+  acked_ += static_cast<std::uint32_t>(sample.acked);
+  lost_ += static_cast<std::uint32_t>(sample.lost);
   if (sample.round_start) ++rounds_;
-  if (sample.rtt) {
-    ++samples_;
-    if (shows_queue(*sample.rtt, sample.min_rtt)) ++queued_;
-  }
-  if (rounds_ < kBinRounds || acked_ + lost_ < kBinDatagrams * sample.datagram_bytes) return false;
-  double share = static_cast<double>(lost_) / static_cast<double>(acked_ + lost_);
-  if (queued_ > samples_ / 2) share = std::min(share, rate_ / 2);
+  if (sample.rtt) queued_ += shows_queue(*sample.rtt, sample.min_rtt) ? 1 : -1;
+  const double sent = static_cast<double>(acked_) + static_cast<double>(lost_);
+  if (rounds_ < kBinRounds || sent < static_cast<double>(kBinDatagrams * sample.datagram_bytes)) return false;
+  const double before = rate();
+  double share = static_cast<double>(lost_) / sent;
+  if (queued_ > 0) share = std::min(share, before / 2);
   bins_[next_] = static_cast<float>(share);
   next_ = (next_ + 1) % kBins;
   acked_ = lost_ = 0;
-  rounds_ = samples_ = queued_ = 0;
-  const double before = rate_;
-  rate_ = std::min<double>(*std::min_element(bins_.begin(), bins_.end()), kMost);
-  return rate_ > kRise * before;
+  rounds_ = 0;
+  queued_ = 0;
+  return rate() > kRise * before;
 }
 
 void LossNoise::on_sample(const LossNoiseSample& sample, Bandwidth bandwidth) {
@@ -48,9 +50,7 @@ void LossNoise::on_sample(const LossNoiseSample& sample, Bandwidth bandwidth) {
     bandwidth_ = bandwidth;
     vain_probes_ = 0;
   }
-  if (vain_probes_ < kVainProbes) return;
-  bins_ = {};
-  rate_ = 0;
+  if (vain_probes_ >= kVainProbes) bins_ = {};
 }
 
 }  // namespace godwit

@@ -12,6 +12,7 @@
 // allocation.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -40,34 +41,32 @@ class LossNoise {
   // And as long as this, however many packets a round has: a burst of losses may last a round.
   static constexpr std::uint32_t kBinRounds = 3;
   static constexpr double kMost = 0.10;  // whatever the bins say
-  static constexpr int kVainProbes = 4;
+  static constexpr std::uint8_t kVainProbes = 4;
 
   // Of what was sent between probes. True if the rate has risen by half.
   bool on_quiet(const LossNoiseSample& sample);
   // Of whatever was sent; `bandwidth`: the largest that the path has delivered lately.
   void on_sample(const LossNoiseSample& sample, Bandwidth bandwidth);
   // A probe for bandwidth begins.
-  void on_probe() { ++vain_probes_; }
+  void on_probe() { vain_probes_ = std::min<std::uint8_t>(vain_probes_ + 1, kVainProbes); }
 
   // Of the packets sent, as a share.
-  [[nodiscard]] double rate() const { return rate_; }
+  [[nodiscard]] double rate() const;
 
  private:
-  // The bin that is being filled.
-  std::uint64_t acked_ = 0;
-  std::uint64_t lost_ = 0;
-  std::uint32_t rounds_ = 0;
-  std::uint32_t samples_ = 0;  // of the round trip,
-  std::uint32_t queued_ = 0;   // and those that show a queue
-
-  std::array<float, kBins> bins_{};
-  std::size_t next_ = 0;
-  double rate_ = 0;
+  // The bin that is being filled; three windows at the most.
+  std::uint32_t acked_ = 0;
+  std::uint32_t lost_ = 0;
+  std::int32_t queued_ = 0;  // samples of the round trip that show a queue, less those that do not
+  std::uint16_t rounds_ = 0;
+  std::uint8_t next_ = 0;
 
   // The effect of probing.
+  std::uint8_t vain_probes_ = 0;
   Duration least_rtt_ = Duration::max();  // of the round
   Bandwidth bandwidth_;                   // when it last grew by a tenth
-  int vain_probes_ = 0;
+
+  std::array<float, kBins> bins_{};
 };
 
 }  // namespace godwit

@@ -212,10 +212,14 @@ double least_share(const Cell& cell) {
       return std::min(most, cell.loss == 0 ? full : slack * std::min(full, reno));
     }
     // draft-ietf-ccwg-bbr: gives half its rate for 200 ms and two round trips of every five seconds, and tolerates 2 %
-    // of loss a round. Beyond it every probe ends at once, which leaves no more than what Reno gets.
+    // of loss a round. Beyond it every probe ends at once, which leaves no more than what Reno gets, until the rate of
+    // loss is known (congestion/loss_noise.h) and probing has made up for the early end of Startup. Within the run that
+    // is so where neither the round trip nor the number of packets in it is large.
     case CongestionKind::kBbr: {
       const double full = (cell.queue_bdp < 1 ? 0.78 : 0.88) - (0.2 + 2 * to_seconds(cell.round_trip)) / 10;
-      return std::min(most, cell.loss > 0.02 ? std::min(0.3, slack * reno) : full);
+      const bool known = cell.round_trip <= 150ms && bdp > 40 && bdp < 500;
+      if (cell.loss > 0.02) return std::min(most, known ? full - 0.1 : std::min(0.3, slack * reno));
+      return std::min(most, full);
     }
     // draft-irtf-iccrg-ledbat-plus-plus: fills an idle path but for its slowdowns; a loss halves it like Reno, and it
     // grows more slowly. Slow start ends at three quarters of the target, and after it a segment a round trip.
