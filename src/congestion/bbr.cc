@@ -147,8 +147,9 @@ void BbrController::handle_losses(const CongestionEvent& event) {
 void BbrController::handle_marks(const CongestionEvent& event) {
   undo_.reset();
   model_.note_mark();
-  const bool another_round = startup_marked_round_ && *startup_marked_round_ != model_.round_count;
-  if (!startup_marked_round_) startup_marked_round_ = model_.round_count;
+  const bool another_round =
+      startup_marked_round_ != BbrModel::kUnbounded && startup_marked_round_ != model_.round_count;
+  if (startup_marked_round_ == BbrModel::kUnbounded) startup_marked_round_ = model_.round_count;
   if (state_ == State::kStartup && another_round) {
     full_bandwidth_now_ = full_bandwidth_reached_ = true;
     model_.inflight_longterm = std::max(model_.bdp(model_.bandwidth, 1.0).value_or(0), model_.inflight_latest);

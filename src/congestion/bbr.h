@@ -117,38 +117,39 @@ class BbrController final : public CongestionController {
   ControllerConfig config_;
   BbrModel model_;
   State state_ = State::kStartup;
-  std::uint64_t window_;
-  Bandwidth pacing_rate_;
+  // Small members stand together: an idle connection keeps them.
   bool started_ = false;
   bool has_round_trip_ = false;
   bool idle_restart_ = false;
   bool window_limited_now_ = false;     // in the current round
   bool window_limited_before_ = false;  // in the round before
-
-  // Full-pipe detection, section 5.3.1.2.
-  Bandwidth full_bandwidth_;
-  int full_bandwidth_count_ = 0;
-  bool full_bandwidth_now_ = false;
-  bool full_bandwidth_reached_ = false;
-  std::uint32_t startup_loss_ranges_ = 0;
-  std::optional<std::uint64_t> startup_marked_round_;  // the first with a mark
-  std::uint64_t drain_start_round_ = 0;
-
-  // ProbeBW, section 2.12.
   AckPhase ack_phase_ = AckPhase::kInit;
   bool is_probe_sample_ = false;
   bool previous_probe_too_high_ = false;
   bool previous_probe_precautionary_ = false;
+  bool probe_rtt_round_done_ = false;
+  bool full_bandwidth_now_ = false;
+  bool full_bandwidth_reached_ = false;
+  std::uint8_t full_bandwidth_count_ = 0;
+  int probe_up_rounds_ = 0;
+  std::uint32_t startup_loss_ranges_ = 0;
+  std::uint64_t window_;
+  Bandwidth pacing_rate_;
+
+  // Full-pipe detection, section 5.3.1.2.
+  Bandwidth full_bandwidth_;
+  std::uint64_t startup_marked_round_ = BbrModel::kUnbounded;  // the first with a mark
+  std::uint64_t drain_start_round_ = 0;
+
+  // ProbeBW, section 2.12.
   std::uint64_t probe_up_acked_ = 0;
   std::uint64_t probe_up_acked_per_increment_ = BbrModel::kUnbounded;
-  int probe_up_rounds_ = 0;
   Instant cycle_stamp_{};
   Duration probe_wait_{};
   std::uint64_t random_state_;
 
   // ProbeRTT, section 2.14.
   std::optional<Instant> probe_rtt_done_stamp_;
-  bool probe_rtt_round_done_ = false;
   // Samples of packets sent within these instants are application-limited: the small window limited them.
   std::optional<Instant> limited_from_;
   std::optional<Instant> limited_until_;

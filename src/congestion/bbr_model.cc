@@ -119,12 +119,12 @@ void BbrModel::note_loss(std::uint64_t lost_bytes) {
   if (!is_loss_in_round) loss_round_delivered = total_delivered;
   is_loss_in_round = true;
   lost_in_round += lost_bytes;
-  lost_since_sample += lost_bytes;
+  lost_since_sample += static_cast<std::uint32_t>(lost_bytes);
 }
 
 void BbrModel::update_noise(const BbrSample& sample, bool quiet) {
   const LossNoiseSample counted{.acked = sample.newly_acked,
-                                .lost = std::exchange(lost_since_sample, 0),
+                                .lost = std::exchange(lost_since_sample, 0U),
                                 .rtt = sample.rtt,
                                 .round_start = round_start,
                                 .min_rtt = min_rtt.value_or(Duration::zero()),

@@ -82,7 +82,6 @@ struct BbrModel {
   std::uint64_t next_round_delivered = 0;
   std::uint64_t round_count = 0;
   std::uint64_t rounds_since_probe_up = 0;  // set by the controller at the end of a probe
-  bool round_start = false;
 
   // Bandwidth.
   Bandwidth max_bandwidth;
@@ -100,20 +99,21 @@ struct BbrModel {
   std::uint64_t extra_acked_delivered = 0;
 
   // Losses.
-  bool loss_round_start = false;
-  bool is_loss_in_round = false;
-  bool is_mark_in_round = false;
   std::uint64_t loss_round_delivered = 0;
   std::uint64_t lost_in_round = 0;
   std::uint64_t acked_in_round = 0;
   LossNoise noise;
-  std::uint64_t lost_since_sample = 0;  // what update_noise() has not counted yet
+  bool round_start = false;
+  bool loss_round_start = false;
+  bool is_loss_in_round = false;
+  bool is_mark_in_round = false;
+  bool probe_rtt_expired = false;
+  std::uint32_t lost_since_sample = 0;  // what update_noise() has not counted yet
 
   // Round-trip probing.
   std::optional<Duration> probe_rtt_min_delay;
   Instant probe_rtt_min_stamp{};
   Instant min_rtt_stamp{};
-  bool probe_rtt_expired = false;
 
  private:
   void update_max_bandwidth(const BbrSample& sample);
