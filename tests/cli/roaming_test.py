@@ -68,8 +68,9 @@ class Roaming(Case):
         self.assertEqual(client["client"]["session"], "extended")
         updates = client[sender]["connection"]["key_updates"]
         print(f"{BYTES} bytes, {MOVES} address changes, {updates} key updates, verified")
-        # Half of what the soft limit alone would give: an update waits for the peer to follow.
-        self.assertGreater(updates, BYTES // 1200 // KEY_PACKETS // 2)
+        # An eighth of what the soft limit alone would give: an update waits for the peer to follow, the longer the busier
+        # the machine is.
+        self.assertGreater(updates, BYTES // 1200 // KEY_PACKETS // 8)
 
     def test_a_sender_moves(self):
         self.check(self.perf(BYTES), "client")
