@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/poison.h"
 #include "base/random.h"
 #include "transfer/digest.h"
 
@@ -93,6 +94,14 @@ class FileSizeLimit {
 // So many descriptors are left to this process while it lives.
 class DescriptorLimit {
  public:
+  // UBSan's check of virtual tables asks through a pipe whether memory can be read, and takes a pipe that it cannot
+  // have for a no: nothing may then start a thread while no descriptor is left.
+#if defined(GODWIT_ADDRESS_SANITIZER)
+  static constexpr bool kSanitizerNeedsSome = true;
+#else
+  static constexpr bool kSanitizerNeedsSome = false;
+#endif
+
   explicit DescriptorLimit(rlim_t left) {
     ::getrlimit(RLIMIT_NOFILE, &before_);
     const int lowest = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
