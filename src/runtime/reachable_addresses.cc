@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <memory>
 
 #include "udp/sockaddr.h"
@@ -16,9 +17,10 @@ namespace {
 constexpr std::size_t kMostInterfaceAddresses = 6;
 
 // Where others are most likely to reach it first: public, private, this machine alone.
+constexpr int kThisMachine = 2;
 int rank(const SocketAddress& address) {
   const bool link_local = address.is_ipv4() && address.octets()[0] == 169 && address.octets()[1] == 254;
-  return address.is_loopback() ? 2 : address.is_private() || link_local ? 1 : 0;
+  return address.is_loopback() ? kThisMachine : address.is_private() || link_local ? 1 : 0;
 }
 
 std::vector<SocketAddress> interface_addresses(std::uint16_t port, bool ipv4_alone) {
@@ -34,11 +36,16 @@ std::vector<SocketAddress> interface_addresses(std::uint16_t port, bool ipv4_alo
     const auto address = from_kernel(entry->ifa_addr, size);
     if (address && !address->is_link_local()) addresses.push_back(address->with_port(port));
   }
-  std::ranges::stable_sort(addresses, {}, rank);
-  const bool any_other = !addresses.empty() && rank(addresses.front()) < 2;
-  if (any_other) std::erase_if(addresses, std::mem_fn(&SocketAddress::is_loopback));
-  if (addresses.size() > kMostInterfaceAddresses) addresses.resize(kMostInterfaceAddresses);
-  return addresses;
+  // Within a rank in the kernel's order. (clang takes what std::stable_sort does for deprecated.)
+  std::vector<SocketAddress> ordered;
+  for (int wanted = 0; wanted <= kThisMachine; ++wanted) {
+    std::ranges::copy_if(addresses, std::back_inserter(ordered),
+                         [wanted](const SocketAddress& address) { return rank(address) == wanted; });
+  }
+  const bool any_other = !ordered.empty() && rank(ordered.front()) < kThisMachine;
+  if (any_other) std::erase_if(ordered, std::mem_fn(&SocketAddress::is_loopback));
+  if (ordered.size() > kMostInterfaceAddresses) ordered.resize(kMostInterfaceAddresses);
+  return ordered;
 }
 
 }  // namespace
