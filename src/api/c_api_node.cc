@@ -45,10 +45,6 @@ std::function<void(Node&, std::string_view)> notes(godwit_node* node, godwit_not
   return [node, notice, context](Node&, std::string_view text) { notice(node, std::string(text).c_str(), context); };
 }
 
-std::string_view text_or_empty(const char* text) {
-  return text == nullptr ? std::string_view() : std::string_view(text);
-}
-
 }  // namespace
 
 extern "C" {
@@ -127,7 +123,7 @@ godwit_status godwit_node_connect_by_code(godwit_node* node, const char* address
                                           const char* code, godwit_notice new_code, godwit_connected done,
                                           void* context) {
   return guarded([&] {
-    return to_status(node->node->connect_by_code({.address = address, .public_key = public_key}, text_or_empty(code),
+    return to_status(node->node->connect_by_code({.address = address, .public_key = public_key}, text_or(code, {}),
                                                  notes(node, new_code, context), tells(node, done, context)));
   });
 }
@@ -135,13 +131,13 @@ godwit_status godwit_node_connect_by_code(godwit_node* node, const char* address
 godwit_status godwit_node_listen_by_code(godwit_node* node, const char* address, const char* public_key,
                                          const char* code, godwit_notice new_code, godwit_told told, void* context) {
   return guarded([&] {
-    return to_status(node->node->listen_by_code({.address = address, .public_key = public_key}, text_or_empty(code),
+    return to_status(node->node->listen_by_code({.address = address, .public_key = public_key}, text_or(code, {}),
                                                 notes(node, new_code, context), tells(node, told, context)));
   });
 }
 
 godwit_status godwit_node_map_port(godwit_node* node, const char* way, godwit_told told, void* context) {
-  return guarded([&] { return to_status(node->node->map_port(way, tells(node, told, context))); });
+  return guarded([&] { return to_status(node->node->map_port(text_or(way, {}), tells(node, told, context))); });
 }
 
 godwit_status godwit_node_send(godwit_node* node, godwit_connection connection, const uint8_t* bytes, size_t length,

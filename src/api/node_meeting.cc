@@ -67,10 +67,7 @@ Result<void> Node::Implementation::map_port(std::string_view way,
   const auto wanted = parse_mapping_way(way);
   const SocketAddress local = node->local_address();
   if (!wanted) return std::unexpected(Error{ErrorCode::kInvalidArgument, "no way to map ports: " + std::string(way)});
-  if (local.is_loopback() || (local.is_ipv6() && !local.is_wildcard())) {
-    return std::unexpected(Error{ErrorCode::kInvalidArgument,
-                                 "routers map ports of IPv4, and this socket is bound to " + local.to_string()});
-  }
+  if (auto why = why_not_mapped(local)) return std::unexpected(Error{ErrorCode::kInvalidArgument, *std::move(why)});
   port_changed_ = std::move(changed);
   mapper_.reset();
   port_changes_ = 0;

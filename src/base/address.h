@@ -50,6 +50,8 @@ class SocketAddress {
   // 0: none.
   [[nodiscard]] std::uint32_t scope_id() const { return scope_id_; }
   [[nodiscard]] SocketAddress with_port(std::uint16_t port) const;
+  // Equal but for the port.
+  [[nodiscard]] bool is_same_host(const SocketAddress& other) const { return with_port(other.port_) == other; }
 
   // 16 octets in network order; an IPv4 address stands in the first four, the rest are zero.
   [[nodiscard]] const std::array<std::uint8_t, 16>& octets() const { return octets_; }

@@ -31,6 +31,17 @@ inline void store_le(std::uint8_t* to, T value) noexcept {
   std::memcpy(to, &value, sizeof value);
 }
 
+// The same in network order.
+template <std::unsigned_integral T>
+[[nodiscard]] inline T load_be(const std::uint8_t* from) noexcept {
+  return std::byteswap(load_le<T>(from));
+}
+
+template <std::unsigned_integral T>
+inline void store_be(std::uint8_t* to, T value) noexcept {
+  store_le(to, std::byteswap(value));
+}
+
 [[nodiscard]] inline ByteView as_bytes(std::string_view text) noexcept {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }

@@ -22,6 +22,9 @@ enum class PathProblem : std::uint8_t {
 };
 // "port unreachable"; empty for kNone.
 [[nodiscard]] std::string_view path_problem_name(PathProblem problem);
+// What an attempt ends with that nobody has answered; with the name of what the kernel or ICMP said of it, if anything:
+// "no answer: port unreachable".
+inline constexpr std::string_view kNoAnswerText = "no answer";
 
 struct PathReport {
   SocketAddress remote;

@@ -77,7 +77,7 @@ class MemoryRelay final : public RelayPorts {
   // False when it is not passed on.
   bool pass(Instant now, SocketAddress& from, SocketAddress& to, std::size_t bytes) {
     const auto own = sides_.find(to);
-    if (own == sides_.end() || own->second.remote.with_port(0) != from.with_port(0)) return false;
+    if (own == sides_.end() || !own->second.remote.is_same_host(from)) return false;
     if (dies_at && *dies_at <= now) return false;
     own->second.remote = from;
     own->second.heard = true;

@@ -301,7 +301,7 @@ bool changes_ports(const PeerTarget& target) {
   const SocketAddress& seen = target.addresses.front();
   bool changes = false;
   for (const SocketAddress& each : target.addresses) {
-    const auto same_host = [&each](const SocketAddress& other) { return each.with_port(0) == other.with_port(0); };
+    const auto same_host = [&each](const SocketAddress& other) { return each.is_same_host(other); };
     // A relay's ports are the rendezvous's.
     const bool relayed = std::ranges::any_of(target.rendezvous, [&](const RendezvousPlace& place) {
       return std::ranges::any_of(place.addresses, same_host);

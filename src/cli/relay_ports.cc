@@ -86,7 +86,7 @@ void RelaySockets::pass_on(Instant now, Link& link, std::size_t from) {
   for (int round = 0; round < kRounds; ++round) {
     if (source.backend->receive(inbox_) == 0) return;
     for (DatagramBatch& batch : inbox_.batches()) {
-      if (batch.remote.with_port(0) != source.remote.with_port(0)) {
+      if (!batch.remote.is_same_host(source.remote)) {
         statistics_.strangers += batch.segment_count();
         continue;
       }

@@ -89,9 +89,8 @@ std::unique_ptr<PortMapper> map_port(Node& node, TicketOptions& options) {
   const auto way = parse_mapping_way(options.port_mapping);
   if (!way) return nullptr;
   const SocketAddress local = node.local_address();
-  if (local.is_loopback() || (local.is_ipv6() && !local.is_wildcard())) {
-    print_note("godwit: no port is mapped: routers map ports of IPv4, and this socket is bound to " +
-               local.to_string());
+  if (const auto why = why_not_mapped(local)) {
+    print_note("godwit: no port is mapped: " + *why);
     return nullptr;
   }
   auto mapper = std::make_unique<PortMapper>(local.port(), node.random(), [&node] { node.wake(); }, *way);

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/assert.h"
+#include "base/path_problem.h"
 #include "crypto/intro_box.h"
 #include "handshake/ephemeral_keys.h"
 #include "handshake/handshake_acceptor.h"
@@ -376,7 +377,7 @@ HandshakeStep HandshakeInitiator::handle_timeout(Instant now) {
     if (intro_seen_ && context_->config->require_authenticated_peer) {
       return fail(HandshakeFailure::kUnauthenticated, "the peer did not prove the public key that was asked for");
     }
-    return fail(HandshakeFailure::kTimeout, "no answer");
+    return fail(HandshakeFailure::kTimeout, std::string(kNoAnswerText));
   }
   if (now >= attempt_.deadline) {
     if (!begin_attempt(now)) return fail(HandshakeFailure::kLibrary, "an intro could not be sealed");

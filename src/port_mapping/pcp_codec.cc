@@ -20,21 +20,8 @@ constexpr std::size_t kProtocol = 36;
 constexpr std::size_t kInner = 40;
 constexpr std::size_t kOuter = 42;
 constexpr std::size_t kAddress = 44;
-constexpr std::size_t kAddressSize = 16;
 
 constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-template <typename T>
-void store_be(std::uint8_t* at, T value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) at[i] = static_cast<std::uint8_t>(value >> (8 * (sizeof(T) - 1 - i)));
-}
-
-template <typename T>
-T load_be(const std::uint8_t* at) {
-  T value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) value = static_cast<T>((value << 8) | at[i]);
-  return value;
-}
 
 }  // namespace
 
@@ -64,11 +51,12 @@ std::optional<MapAnswer> decode_map(ByteView bytes, const Nonce& nonce, std::uin
   MapAnswer answer{.code = static_cast<ResultCode>(bytes[kCode]),
                    .lifetime_seconds = load_be<std::uint32_t>(&bytes[kLifetime])};
   if (answer.code != ResultCode::kSuccess) return answer;
-  const std::uint8_t* const address = &bytes[kAddress];
-  static_assert(kAddress + kAddressSize == kMapSize);
-  if (!std::equal(kMapped.begin(), kMapped.end(), address)) return std::nullopt;
-  answer.mapped =
-      SocketAddress::ipv4({address[12], address[13], address[14], address[15]}, load_be<std::uint16_t>(&bytes[kOuter]));
+  std::array<std::uint8_t, 16> address;
+  static_assert(kAddress + address.size() == kMapSize);
+  std::copy_n(&bytes[kAddress], address.size(), address.begin());
+  answer.mapped = SocketAddress::ipv6(address, load_be<std::uint16_t>(&bytes[kOuter]));
+  // Asked for IPv4.
+  if (!answer.mapped.is_ipv4()) return std::nullopt;
   return answer;
 }
 

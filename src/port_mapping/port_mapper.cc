@@ -50,6 +50,11 @@ std::optional<MappingWay> parse_mapping_way(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<std::string> why_not_mapped(const SocketAddress& local) {
+  if (!local.is_loopback() && (!local.is_ipv6() || local.is_wildcard())) return std::nullopt;
+  return "routers map ports of IPv4, and this socket is bound to " + local.to_string();
+}
+
 PortMapper::PortMapper(std::uint16_t port, RandomSource& random, std::function<void()> changed, MappingWay way)
     : port_(port), way_(way), changed_(std::move(changed)) {
   random.fill(nonce_);

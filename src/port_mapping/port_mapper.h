@@ -29,6 +29,9 @@ enum class MappingWay : std::uint8_t { kAny, kPcp, kNatPmp, kUpnp };
 // "auto", "pcp", "nat-pmp", "upnp".
 [[nodiscard]] std::optional<MappingWay> parse_mapping_way(std::string_view text);
 
+// Why no router maps a port of a socket that is bound to `local`, for a person; nothing where one may.
+[[nodiscard]] std::optional<std::string> why_not_mapped(const SocketAddress& local);
+
 struct PortMapping {
   SocketAddress address;  // others reach the socket at
   std::string protocol;   // "PCP", "NAT-PMP", "UPnP"

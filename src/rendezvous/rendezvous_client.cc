@@ -20,7 +20,7 @@ Candidates addresses_to_try(const Candidates& candidates) {
   std::size_t of_host = 0;
   for (const SocketAddress& each : candidates) {
     if (!is_plausible_candidate(each, candidates.front())) continue;
-    if (each.with_port(0) == candidates.front().with_port(0) && ++of_host > kMostOfAHost) continue;
+    if (each.is_same_host(candidates.front()) && ++of_host > kMostOfAHost) continue;
     result.push_back(each);
   }
   return result;

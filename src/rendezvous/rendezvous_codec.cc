@@ -273,7 +273,7 @@ std::optional<RendezvousMessage> decode_rendezvous(ByteView bytes) {
 }
 
 bool is_plausible_candidate(const SocketAddress& claimed, const SocketAddress& observed) {
-  if (claimed.with_port(0) == observed.with_port(0)) return true;
+  if (claimed.is_same_host(observed)) return true;
   if (claimed.is_loopback()) return observed.is_loopback();
   return claimed.is_private();
 }

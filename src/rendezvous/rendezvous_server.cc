@@ -171,7 +171,7 @@ RendezvousSeen RendezvousServer::look_up(Instant now, Peer& asker, const Rendezv
   RendezvousSeen answer{.port = message.port, .observed = {}};
   if (!message.port || relay_ == nullptr || !asker.questions.admit(now)) return answer;
   const auto heard = relay_->heard_from(*message.port);
-  if (!heard || heard->with_port(0) != asker.address.with_port(0)) return answer;
+  if (!heard || !heard->is_same_host(asker.address)) return answer;
   answer.observed = heard;
   answer.changes = relay_->port_changes(*message.port);
   return answer;

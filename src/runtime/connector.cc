@@ -12,8 +12,6 @@ namespace {
 
 // ICMP may be wrong, or early: a peer that is about to open its port has so long to answer.
 constexpr Duration kRefusedPatience = 5s;
-// What an attempt ends with of which nobody has said anything.
-constexpr std::string_view kNoAnswer = "no answer";
 
 // For each of them the kernel or ICMP says that nobody listens there.
 template <typename Attempts>
@@ -88,7 +86,7 @@ void Connector::add_failure(const SocketAddress& address, ErrorCode code, std::s
   reasons_.message += address.to_string();
   reasons_.message += ": ";
   reasons_.message += why;
-  silent_ = silent_ || why == kNoAnswer;
+  silent_ = silent_ || why == kNoAnswerText;
 }
 
 void Connector::fail_if_exhausted(Instant now) {
@@ -146,7 +144,8 @@ void Connector::on_turn(Instant now) {
   if (!connecting_) return end_attempts(now);
   if (next_ == addresses_.size()) {
     if (now < next_start_ + kRefusedPatience || !all_refused(endpoint_, running_)) return;
-    const std::string why = "no answer: " + std::string(path_problem_name(PathProblem::kPortUnreachable));
+    const std::string why =
+        std::string(kNoAnswerText) + ": " + std::string(path_problem_name(PathProblem::kPortUnreachable));
     for (const Attempt& attempt : std::exchange(running_, {})) {
       add_failure(attempt.address, ErrorCode::kTimeout, why);
       closing_.push_back(attempt.connection);

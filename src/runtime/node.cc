@@ -250,11 +250,12 @@ bool Node::transmit_with_workers() {
   return more && !backend_->send_blocked();
 }
 
+// Config::further_ports is set where there may be any, and nobody wants them elsewhere.
 void Node::open_further_ports() {
   further_looked_at_ = now_;
   if (workers_) workers_->keep_sending_to_owner(true);
-  endpoint_->give_ports(now_, further_ == nullptr ? std::vector<SocketAddress>() : further_->open(PortSearch::kPorts));
-  if (workers_ && (further_ == nullptr || further_->count() == 0)) workers_->keep_sending_to_owner(false);
+  endpoint_->give_ports(now_, further_->open(PortSearch::kPorts));
+  if (workers_ && further_->count() == 0) workers_->keep_sending_to_owner(false);
   busy_ = true;
 }
 

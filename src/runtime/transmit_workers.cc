@@ -229,8 +229,7 @@ void TransmitWorkers::finish(std::uint64_t ticket) {
   Lock lock(mutex_);
   std::uint64_t end = head_;
   while (end < tail_.load(std::memory_order_relaxed) && at(end).ticket_ <= ticket) ++end;
-  const bool all = std::ranges::all_of(std::views::iota(head_, end), [&](std::uint64_t i) { return at(i).sealed_; });
-  if (all) return;
+  if (sealed_until(end)) return;
   ++statistics_.hurried;
   while (claimed_ < end) seal_next(lock, statistics_.sealed_by_owner);
   wait_until_sealed(lock, end);
@@ -241,14 +240,12 @@ TransmitWorkersStatistics TransmitWorkers::statistics() const {
   return statistics_;
 }
 
+bool TransmitWorkers::sealed_until(std::uint64_t end) const {
+  return std::ranges::all_of(std::views::iota(head_, std::max(head_, end)), [this](auto i) { return at(i).sealed_; });
+}
+
 void TransmitWorkers::wait_until_sealed(Lock& lock, std::uint64_t end) {
-  const auto sealed = [&] {
-    for (std::uint64_t i = head_; i < end; ++i) {
-      if (!at(i).sealed_) return false;
-    }
-    return true;
-  };
-  while (!sealed()) {
+  while (!sealed_until(end)) {
     owner_waits_ = true;
     sealed_.wait(lock);
   }

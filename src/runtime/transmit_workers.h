@@ -115,9 +115,11 @@ class TransmitWorkers final : public BodyReaders {
   void seal_next(Lock& lock, std::uint64_t& count);
   // True when the socket is full.
   bool send_ready(Lock& lock);
+  // Of the rounds on their way, those before `end`.
+  [[nodiscard]] bool sealed_until(std::uint64_t end) const;
   void wait_until_sealed(Lock& lock, std::uint64_t end);
   void wake_a_worker();
-  [[nodiscard]] Round& at(std::uint64_t number) { return *order_[number % order_.size()]; }
+  [[nodiscard]] Round& at(std::uint64_t number) const { return *order_[number % order_.size()]; }
 
   Backend& backend_;
   ForkGuard guard_;

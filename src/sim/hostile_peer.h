@@ -22,7 +22,7 @@ class HostilePeer {
  public:
   using Bytes = std::vector<std::uint8_t>;
 
-  // Of the deployed form. `intro` outlives the peer.
+  // Of the deployed form.
   HostilePeer(const SocketAddress& own, const SocketAddress& victim, const SealedIntro& intro);
   // Of the extended form, with `capabilities`, under key pair `key` of the cache. `random` outlives the peer.
   HostilePeer(Instant now, const SocketAddress& own, const SocketAddress& victim, const PublicKey& victims_key,

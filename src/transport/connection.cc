@@ -164,11 +164,6 @@ PortSearch* Connection::port_search() {
   return session == nullptr ? nullptr : session->port_search();
 }
 
-const PortSearch* Connection::port_search() const {
-  const EstablishedConnection* session = established();
-  return session == nullptr ? nullptr : session->port_search();
-}
-
 void Connection::on_refused_elsewhere(const SocketAddress& remote) {
   if (EstablishedConnection* session = established()) session->on_refused_elsewhere(remote);
 }

@@ -58,7 +58,6 @@ class Connection final {
   void add_local_ports(std::vector<std::uint16_t>& ports) const;
   // Of the session; null where there is none.
   [[nodiscard]] PortSearch* port_search();
-  [[nodiscard]] const PortSearch* port_search() const;
   void on_refused_elsewhere(const SocketAddress& remote);
   void move_to(Instant now, const SocketAddress& remote);
   // A handshake runs beside this session, or may: its peer may have restarted, and could not open what is sent here.

@@ -86,8 +86,7 @@ const Endpoint::KnownPaths* Endpoint::find_known(Instant now, const PublicKey& p
 void Endpoint::send_openers(const PeerPaths& paths) {
   const auto open = [this](const SocketAddress& remote, std::uint8_t hops) {
     if (stateless_.size() >= kMaxStatelessDatagrams) return;
-    // A byte that no datagram of the protocol begins with.
-    stateless_.push_back({.local = {}, .remote = remote, .bytes = {0}, .hop_limit = hops});
+    stateless_.push_back({.local = {}, .remote = remote, .bytes = {kOpenerByte}, .hop_limit = hops});
     ++statistics_.openers_sent;
   };
   if (paths.relay && paths.opens_relay) open(*paths.relay, 0);

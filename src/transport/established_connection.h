@@ -78,9 +78,6 @@ class EstablishedConnection final : private StreamSink {
   }
   // The search for ports; null where there is none.
   [[nodiscard]] PortSearch* port_search() { return roaming_ && roaming_->search ? roaming_->search->ports() : nullptr; }
-  [[nodiscard]] const PortSearch* port_search() const {
-    return roaming_ && roaming_->search ? roaming_->search->ports() : nullptr;
-  }
   void on_refused_elsewhere(const SocketAddress& remote) {
     if (roaming_ && roaming_->search) roaming_->search->on_refused(remote);
   }

@@ -17,24 +17,24 @@ bool is_path_probe(ByteView plaintext) {
   return frame && frame->kind != wire::ControlFrame::Kind::kCloseCode && plaintext.size() == wire::kControlFrameSize;
 }
 
-PortHabit senders_habit(std::uint64_t note) {
-  return {.changes = (note & wire::kSenderPortChanges) != 0,
-          .in_sequence = (note & wire::kSenderInSequence) != 0,
-          .latest = static_cast<std::uint16_t>(note >> wire::kSenderPortShift)};
-}
+// Where a path note has the habit of a side.
+struct NotePlace {
+  std::uint64_t changes;
+  std::uint64_t in_sequence;
+  unsigned port_shift;
 
-PortHabit receivers_habit(std::uint64_t note) {
-  return {.changes = (note & wire::kReceiverPortChanges) != 0,
-          .in_sequence = (note & wire::kReceiverInSequence) != 0,
-          .latest = static_cast<std::uint16_t>(note >> wire::kReceiverPortShift)};
-}
-
-std::uint64_t path_note(const PortHabit& own, const PortHabit& peers) {
-  return (own.changes ? wire::kSenderPortChanges : 0) | (peers.changes ? wire::kReceiverPortChanges : 0) |
-         (own.in_sequence ? wire::kSenderInSequence : 0) | (peers.in_sequence ? wire::kReceiverInSequence : 0) |
-         (std::uint64_t{own.latest} << wire::kSenderPortShift) |
-         (std::uint64_t{peers.latest} << wire::kReceiverPortShift);
-}
+  [[nodiscard]] PortHabit read(std::uint64_t note) const {
+    return {.changes = (note & changes) != 0,
+            .in_sequence = (note & in_sequence) != 0,
+            .latest = static_cast<std::uint16_t>(note >> port_shift)};
+  }
+  [[nodiscard]] std::uint64_t write(const PortHabit& habit) const {
+    return (habit.changes ? changes : 0) | (habit.in_sequence ? in_sequence : 0) |
+           (std::uint64_t{habit.latest} << port_shift);
+  }
+};
+constexpr NotePlace kOfSender{wire::kSenderPortChanges, wire::kSenderInSequence, wire::kSenderPortShift};
+constexpr NotePlace kOfReceiver{wire::kReceiverPortChanges, wire::kReceiverInSequence, wire::kReceiverPortShift};
 
 }  // namespace
 
@@ -76,7 +76,7 @@ std::size_t EstablishedConnection::process_control_frame(Instant now, ByteView p
   if (frame->kind == wire::ControlFrame::Kind::kCloseCode) return wire::kControlFrameSize;
   Roaming& paths = roaming();
   if (frame->kind == wire::ControlFrame::Kind::kPathNote) {
-    if (paths.search) paths.search->note_ports(receivers_habit(frame->data), senders_habit(frame->data));
+    if (paths.search) paths.search->note_ports(kOfReceiver.read(frame->data), kOfSender.read(frame->data));
   } else if (frame->kind == wire::ControlFrame::Kind::kPortSearch) {
     if (paths.search && frame->data > 0) paths.search->on_ports_opened(now);
   } else if (frame->kind == wire::ControlFrame::Kind::kPathResponse) {
@@ -119,7 +119,7 @@ void EstablishedConnection::note_ports(const PortHabit& own, const PortHabit& pe
   if (!session_.has(wire::capability::kPathProbing)) return;
   Roaming& paths = roaming();
   if (paths.search) paths.search->note_ports(own, peers);
-  paths.note = path_note(own, peers);
+  paths.note = kOfSender.write(own) | kOfReceiver.write(peers);
 }
 
 std::optional<PathState> EstablishedConnection::path_state() const {
@@ -182,10 +182,9 @@ std::optional<DatagramBatch> EstablishedConnection::poll_path_challenge(Instant 
   return seal_path_frame(now, {.kind = Kind::kPathChallenge, .data = challenge->data}, challenge->path, buffer);
 }
 
-// A byte that no datagram of the protocol begins with, as of Endpoint::know_paths().
 std::optional<DatagramBatch> EstablishedConnection::write_opener(const PathAddress& path, TransmitBuffer& buffer) {
   if (buffer.space().empty()) return std::nullopt;
-  buffer.space()[0] = 0;
+  buffer.space()[0] = kOpenerByte;
   return DatagramBatch{.local = path.local,
                        .remote = path.remote,
                        .bytes = buffer.commit(1),
@@ -216,7 +215,7 @@ std::optional<PathAddress> EstablishedConnection::take_move() {
 // What was measured on the old path says nothing about the new one, unless only the port differs: then it is the same
 // peer behind the same address translation (RFC 9000, section 9.4).
 void EstablishedConnection::move_to(Instant now, const SocketAddress& remote) {
-  const bool same_host = core_.remote.with_port(0) == remote.with_port(0);
+  const bool same_host = core_.remote.is_same_host(remote);
   core_.remote = remote;
   ++roaming().counted.path_changes;
   if (PathSize* const size = known_size()) size->mtu.reset();

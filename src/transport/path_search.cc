@@ -47,7 +47,7 @@ bool PathSearch::is_relay(const SocketAddress& remote) const {
 void PathSearch::on_challenge(Instant now, const PathAddress& from, RandomSource& random) {
   if (is_relay(from.remote)) return;
   state_.heard_direct = true;
-  const auto same_host = [&](const SocketAddress& each) { return each.with_port(0) == from.remote.with_port(0); };
+  const auto same_host = [&](const SocketAddress& each) { return each.is_same_host(from.remote); };
   if (std::ranges::any_of(known_, same_host) && std::ranges::find(known_, from.remote) == known_.end()) {
     state_.peer_port_changes = true;
   }

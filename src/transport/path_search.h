@@ -33,6 +33,8 @@ struct PeerPaths {
 
 // An opener passes the translation of its own host, and a second one of its provider; the peer's is further away.
 inline constexpr std::uint8_t kOpenerHops = 3;
+// All that it holds: no datagram of the protocol begins with it.
+inline constexpr std::uint8_t kOpenerByte = 0;
 
 // Why a session is not direct, or that it is.
 enum class PathReason : std::uint8_t {
@@ -135,7 +137,6 @@ class PathSearch {
   void add_local_ports(std::vector<std::uint16_t>& ports) const;
   // Null where ports are not searched.
   [[nodiscard]] PortSearch* ports() { return ports_.get(); }
-  [[nodiscard]] const PortSearch* ports() const { return ports_.get(); }
   // A router has said that nobody takes what is sent to this address.
   void on_refused(const SocketAddress& remote);
 

@@ -83,7 +83,7 @@ std::optional<PathValidation::Challenge> PortSearch::poll_guess(Instant now) {
 }
 
 bool PortSearch::is_answer(std::uint64_t data, const SocketAddress& from) const {
-  if (stage_ != Stage::kAsking || from.with_port(0) != peer_.with_port(0)) return false;
+  if (stage_ != Stage::kAsking || !from.is_same_host(peer_)) return false;
   return std::ranges::any_of(guesses_,
                              [&](const Guess& guess) { return guess.port == from.port() && guess.data == data; });
 }

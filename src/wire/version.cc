@@ -15,10 +15,6 @@ constexpr std::uint8_t kCurrentFormat = 1;
 constexpr std::string_view kExpectedVersion = "expected version";
 constexpr std::string_view kMismatchText = "remote is using a different protocol version, expected version ";
 
-std::uint16_t load_be16(std::uint8_t high, std::uint8_t low) {
-  return static_cast<std::uint16_t>(static_cast<unsigned>(high) << 8 | low);
-}
-
 bool at_least(const std::optional<VersionBytes>& peer, Release threshold) {
   return peer.has_value() && parse_version(*peer).release >= threshold;
 }
@@ -52,8 +48,8 @@ std::string_view trimmed(std::string_view text) {
 Version parse_version(const VersionBytes& bytes) {
   // A byte 7 other than 1 still is the current format: a later format keeps these fields (wire spec 3.2).
   if (bytes[0] == kCurrentFormatMark && bytes[7] != 0) {
-    return Version{.release = {bytes[1], bytes[2], load_be16(bytes[3], bytes[4])},
-                   .minimum = Release{bytes[1], bytes[2], load_be16(bytes[5], bytes[6])}};
+    return Version{.release = {bytes[1], bytes[2], load_be<std::uint16_t>(&bytes[3])},
+                   .minimum = Release{bytes[1], bytes[2], load_be<std::uint16_t>(&bytes[5])}};
   }
   return Version{.release = {bytes[0], bytes[1], bytes[2]}, .minimum = std::nullopt};
 }

@@ -106,7 +106,6 @@ class Flood {
  private:
   struct Connection {
     Source source;
-    std::unique_ptr<sim::SealedIntro> intro;
     std::unique_ptr<sim::HostilePeer> peer;
     bool counted = false;
   };
@@ -162,10 +161,9 @@ class Flood {
   }
 
   Connection& open() {
-    auto intro = std::make_unique<sim::SealedIntro>(new_intro());
     Source source(0x7f090909, target_sockaddr_);
-    auto peer = std::make_unique<sim::HostilePeer>(source.address(), target_, *intro);
-    connections_.push_back({std::move(source), std::move(intro), std::move(peer)});
+    auto peer = std::make_unique<sim::HostilePeer>(source.address(), target_, new_intro());
+    connections_.push_back({std::move(source), std::move(peer)});
     send(connections_.back().source, connections_.back().peer->intro());
     return connections_.back();
   }
