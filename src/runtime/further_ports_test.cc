@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "udp/header_socket_test_support.h"
+
 namespace godwit::further_ports_test {
 namespace {
 
@@ -69,30 +71,15 @@ TEST_F(FurtherPortsTest, WhatComesToOneNamesItAndTheAnswerLeavesThroughIt) {
 }
 
 TEST_F(FurtherPortsTest, AnOpenerAloneHasTheHopLimitOfAnOpener) {
-  const int on = 1;
-  ASSERT_EQ(::setsockopt(other_->socket().descriptor(), IPPROTO_IP, IP_RECVTTL, &on, sizeof on), 0);
+  const test::HeaderField field = test::hop_limit_field(SocketFamily::kIpv4);
+  test::tell_field(other_->socket().descriptor(), field);
   const auto locals = ports_.open(1);
   ASSERT_EQ(locals.size(), 1U);
   send(ports_, locals[0], there_, "opener", 3);
   send(ports_, locals[0], there_, "packet");
-  std::vector<int> hops;
-  for (int i = 0; i < 2; ++i) {
-    std::array<char, 64> bytes;
-    alignas(cmsghdr) std::array<char, 128> control;
-    iovec piece{bytes.data(), bytes.size()};
-    msghdr message{};
-    message.msg_iov = &piece;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    ASSERT_GT(::recvmsg(other_->socket().descriptor(), &message, MSG_DONTWAIT), 0);
-    for (cmsghdr* each = CMSG_FIRSTHDR(&message); each != nullptr; each = CMSG_NXTHDR(&message, each)) {
-      if (each->cmsg_type == IP_TTL) hops.push_back(*reinterpret_cast<const int*>(CMSG_DATA(each)));
-    }
-  }
-  ASSERT_EQ(hops.size(), 2U);
-  EXPECT_EQ(hops[0], 3);
-  EXPECT_GT(hops[1], 3);
+  const auto next = [&] { return test::next_field(other_->socket().descriptor(), field, MSG_DONTWAIT); };
+  EXPECT_EQ(next(), 3);
+  EXPECT_GT(next(), 3);
 }
 
 TEST_F(FurtherPortsTest, OnlyThoseInUseStay) {

@@ -55,6 +55,12 @@ TEST_P(TransmitWorkersLife, KeepALoopOfOthersAwakeUntilTheyAreDone) {
   EXPECT_EQ(listener.seen().wrong, 0U);
 }
 
+void expect_clean_exit(pid_t child) {
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
 // A child has no workers, and whatever they held at the fork is held for ever.
 struct Forking final : Node::Handler {
   explicit Forking(Sender& wrapped) : sender(wrapped) {}
@@ -69,9 +75,7 @@ struct Forking final : Node::Handler {
       node.close(sender.connection);
       ::_exit(0);
     }
-    int status = -1;
-    EXPECT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+    expect_clean_exit(child);
   }
   Sender& sender;
   int forks = 0;
@@ -79,12 +83,10 @@ struct Forking final : Node::Handler {
 
 TEST_P(TransmitWorkersLife, LeaveAChildAlone) {
   const Listener listener(make_config(1));
-  auto node = open_sender(config());
-  ASSERT_TRUE(node);
   Sender sender(20, 500'000, 5);
   Forking forking(sender);
-  ASSERT_TRUE(node->connect(listener.address(), listener.key()));
-  node->run(forking);
+  auto node = run_sender(config(), listener, forking);
+  ASSERT_TRUE(node);
   EXPECT_EQ(forking.forks, 8);
   EXPECT_EQ(sender.acknowledged, 20U);
   const pid_t child = fork();
@@ -93,19 +95,7 @@ TEST_P(TransmitWorkersLife, LeaveAChildAlone) {
     node.reset();
     ::_exit(0);
   }
-  int status = -1;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
-}
-
-std::unique_ptr<Backend> open_backend() {
-  SocketOptions options;
-  options.bind = SocketAddress::ipv4({127, 0, 0, 1}, 0);
-  auto socket = Socket::open(options);
-  EXPECT_TRUE(socket);
-  auto backend = make_backend(BackendKind::kAuto, std::move(*socket), {});
-  EXPECT_TRUE(backend);
-  return *std::move(backend);
+  expect_clean_exit(child);
 }
 
 // Sends one datagram, and returns where it came from.
@@ -124,8 +114,8 @@ SocketAddress origin_of_one(TransmitWorkers& workers, const SocketAddress& from,
 
 // The body of a lone batch is released before anybody has begun with it.
 TEST(TransmitWorkersAlone, SendWhatWasSealedForTheSakeOfItsBody) {
-  const auto backend = open_backend();
-  const auto peer = open_backend();
+  const auto backend = open_backend(BackendKind::kAuto);
+  const auto peer = open_backend(BackendKind::kAuto);
   const auto workers = TransmitWorkers::start(*backend, 2);
   ASSERT_TRUE(workers);
   TransmitWorkers::Round* const round = (*workers)->begin();
@@ -159,8 +149,8 @@ TEST(TransmitWorkersAlone, SendWhatWasSealedForTheSakeOfItsBody) {
 }
 
 TEST(TransmitWorkersAlone, DoNotSendWhileThereAreFurtherPorts) {
-  FurtherPorts ports(open_backend());
-  const auto peer = open_backend();
+  FurtherPorts ports(open_backend(BackendKind::kAuto));
+  const auto peer = open_backend(BackendKind::kAuto);
   const auto workers = TransmitWorkers::start(ports, 3);
   ASSERT_TRUE(workers);
   EXPECT_TRUE((*workers)->workers_send());

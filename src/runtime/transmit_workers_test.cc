@@ -20,11 +20,9 @@ INSTANTIATE_TEST_SUITE_P(Threads, TransmitWorkersOf, kEachWay, name_of);
 
 TEST_P(TransmitWorkersOf, DeliverEveryByteOfEveryStream) {
   const Listener listener(make_config(1));
-  const auto node = open_sender(config());
-  ASSERT_TRUE(node);
   Sender sender(25, 500'000, 5);
-  ASSERT_TRUE(node->connect(listener.address(), listener.key()));
-  node->run(sender);
+  const auto node = run_sender(config(), listener, sender);
+  ASSERT_TRUE(node);
   EXPECT_EQ(sender.acknowledged, 25U);
   EXPECT_EQ(listener.seen().received, 25U);
   EXPECT_EQ(listener.seen().wrong, 0U);
@@ -39,11 +37,9 @@ TEST_P(TransmitWorkersOf, GoOnAcrossKeyUpdates) {
   NodeConfig sending = config();
   sending.endpoint.soft_packet_limit = receiving.endpoint.soft_packet_limit = 500;
   const Listener listener(receiving);
-  const auto node = open_sender(sending);
-  ASSERT_TRUE(node);
   Sender sender(20, 700'000, 5);
-  ASSERT_TRUE(node->connect(listener.address(), listener.key()));
-  node->run(sender);
+  const auto node = run_sender(sending, listener, sender);
+  ASSERT_TRUE(node);
   EXPECT_EQ(sender.acknowledged, 20U);
   EXPECT_EQ(listener.seen().wrong, 0U);
   EXPECT_GT(sender.last.key_updates, 2U);
@@ -53,13 +49,11 @@ TEST_P(TransmitWorkersOf, GoOnAcrossKeyUpdates) {
 TEST_P(TransmitWorkersOf, ReadNothingOfWhatFailedWithItsConnection) {
   const Listener listener(make_config(1));
   for (const bool closes : {true, false, true, false}) {
-    auto node = open_sender(config());
-    ASSERT_TRUE(node);
     Sender sender(1000, 300'000, 8);
     sender.stop_after = 6;
     sender.closes = closes;
-    ASSERT_TRUE(node->connect(listener.address(), listener.key()));
-    node->run(sender);
+    auto node = run_sender(config(), listener, sender);
+    ASSERT_TRUE(node);
     EXPECT_GE(sender.acknowledged, 6U);
     while (closes && !sender.is_closed) node->turn(sender, 1ms);
     if (closes) {
@@ -73,11 +67,9 @@ TEST_P(TransmitWorkersOf, ReadNothingOfWhatFailedWithItsConnection) {
 
 TEST_P(TransmitWorkersOf, CarryBothDirectionsAndSmallMessages) {
   const Listener listener(config());
-  const auto node = open_sender(config());
-  ASSERT_TRUE(node);
   Sender sender(3000, 200, 50);
-  ASSERT_TRUE(node->connect(listener.address(), listener.key()));
-  node->run(sender);
+  const auto node = run_sender(config(), listener, sender);
+  ASSERT_TRUE(node);
   EXPECT_EQ(sender.acknowledged, 3000U);
   EXPECT_EQ(listener.seen().received, 3000U);
   EXPECT_EQ(listener.seen().wrong, 0U);
@@ -87,8 +79,8 @@ TEST_P(TransmitWorkersOf, CarryBothDirectionsAndSmallMessages) {
 // as behind a translation that has forgotten.
 class Relay {
  public:
-  explicit Relay(const SocketAddress& server) : server_(server), front_(open()) {
-    back_.push_back(open());
+  explicit Relay(const SocketAddress& server) : server_(server), front_(open_backend(BackendKind::kGso)) {
+    back_.push_back(open_backend(BackendKind::kGso));
     thread_ = std::thread([this] { run(); });
   }
   ~Relay() {
@@ -99,22 +91,13 @@ class Relay {
   void change() { ++changes_; }
 
  private:
-  static std::unique_ptr<Backend> open() {
-    SocketOptions options;
-    options.bind = SocketAddress::ipv4({127, 0, 0, 1}, 0);
-    auto socket = Socket::open(options);
-    EXPECT_TRUE(socket);
-    auto backend = make_backend(BackendKind::kGso, std::move(*socket), {});
-    EXPECT_TRUE(backend);
-    return std::move(*backend);
-  }
   void run() {
     ReceivedBatches inbox;
     std::uint64_t done = 0;
     while (!ends_) {
       if (done < changes_) {
         ++done;
-        back_.push_back(open());
+        back_.push_back(open_backend(BackendKind::kGso));
       }
       front_->receive(inbox);
       for (DatagramBatch& batch : inbox.batches()) {
@@ -171,11 +154,9 @@ TEST_P(TransmitWorkersOf, KeepTheOrderWhereTheSocketIsFull) {
   NodeConfig sending = config();
   const auto calls = std::make_shared<OftenFull>();
   sending.backend_config.send_calls = calls;
-  const auto node = open_sender(sending);
-  ASSERT_TRUE(node);
   Sender sender(20, 400'000, 4);
-  ASSERT_TRUE(node->connect(listener.address(), listener.key()));
-  node->run(sender);
+  const auto node = run_sender(sending, listener, sender);
+  ASSERT_TRUE(node);
   EXPECT_EQ(sender.acknowledged, 20U);
   EXPECT_EQ(listener.seen().wrong, 0U);
   EXPECT_GT(calls->struck(), 0U);

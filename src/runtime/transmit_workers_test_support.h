@@ -150,6 +150,31 @@ inline std::unique_ptr<Node> open_sender(const NodeConfig& config) {
   return node ? std::move(*node) : nullptr;
 }
 
+// Opens a node, connects it and runs it until `handler` stops it. Null when that fails.
+inline std::unique_ptr<Node> run_sender(const NodeConfig& config, const SocketAddress& address, const PublicKey& key,
+                                        Node::Handler& handler) {
+  auto node = open_sender(config);
+  if (node == nullptr) return nullptr;
+  const auto connection = node->connect(address, key);
+  EXPECT_TRUE(connection);
+  if (!connection) return nullptr;
+  node->run(handler);
+  return node;
+}
+inline std::unique_ptr<Node> run_sender(const NodeConfig& config, const Listener& listener, Node::Handler& handler) {
+  return run_sender(config, listener.address(), listener.key(), handler);
+}
+
+inline std::unique_ptr<Backend> open_backend(BackendKind kind) {
+  SocketOptions options;
+  options.bind = SocketAddress::ipv4({127, 0, 0, 1}, 0);
+  auto socket = Socket::open(options);
+  EXPECT_TRUE(socket);
+  auto backend = make_backend(kind, std::move(*socket), {});
+  EXPECT_TRUE(backend);
+  return *std::move(backend);
+}
+
 // Says at every fifth call that the socket is full.
 class OftenFull final : public SendCalls {
  public:

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "udp/conformance_fixture.h"
+#include "udp/header_socket_test_support.h"
 
 namespace godwit::ecn_test {
 namespace {
@@ -89,40 +90,17 @@ TEST_P(Marks, PassBetweenTheFamiliesOfOneSocket) {
 TEST_P(Marks, LeaveTheClassOfServiceAsItIs) {
   for (const SocketFamily family : {SocketFamily::kIpv4, SocketFamily::kIpv6}) {
     const bool ipv4 = family == SocketFamily::kIpv4;
-    const int level = ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
-    const int goal = ::socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
-    KernelAddress name = to_kernel(loopback(family), family);
-    ASSERT_EQ(::bind(goal, &name.generic, name.size), 0);
-    const int on = 1;
-    const timeval patience{.tv_sec = 5, .tv_usec = 0};
-    ::setsockopt(goal, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ASSERT_EQ(::setsockopt(goal, level, ipv4 ? IP_RECVTOS : IPV6_RECVTCLASS, &on, sizeof on), 0);
-    socklen_t size = sizeof name.ipv6;
-    ASSERT_EQ(::getsockname(goal, &name.generic, &size), 0);
-    const auto target = from_kernel(&name.generic, size);
-    auto from = open(loopback(family), *target);
-    if (from != nullptr) {
-      const int lowest_delay = 0xb8;
-      ASSERT_EQ(::setsockopt(from->socket().descriptor(), level, ipv4 ? IP_TOS : IPV6_TCLASS, &lowest_delay,
-                             sizeof lowest_delay),
-                0);
-      OwnedBatch owned(*target, 100, 100, 1);
-      owned.batch.ecn = Ecn::kEct0;
-      ASSERT_EQ(from->send({&owned.batch, 1}), 1u);
-      std::array<std::uint8_t, 2048> payload;
-      alignas(cmsghdr) std::array<std::uint8_t, 128> control;
-      iovec vector{payload.data(), payload.size()};
-      msghdr header{};
-      header.msg_iov = &vector;
-      header.msg_iovlen = 1;
-      header.msg_control = control.data();
-      header.msg_controllen = control.size();
-      ASSERT_GT(::recvmsg(goal, &header, 0), 0);
-      cmsghdr* const told = CMSG_FIRSTHDR(&header);
-      ASSERT_NE(told, nullptr);
-      EXPECT_EQ(*CMSG_DATA(told), 0xb8 | 2);
-    }
-    ::close(goal);
+    const test::HeaderSocket goal(family, test::service_class_field(family));
+    auto from = open(loopback(family), goal.address());
+    if (from == nullptr) continue;
+    const int lowest_delay = 0xb8;
+    ASSERT_EQ(::setsockopt(from->socket().descriptor(), ipv4 ? IPPROTO_IP : IPPROTO_IPV6, ipv4 ? IP_TOS : IPV6_TCLASS,
+                           &lowest_delay, sizeof lowest_delay),
+              0);
+    OwnedBatch owned(goal.address(), 100, 100, 1);
+    owned.batch.ecn = Ecn::kEct0;
+    ASSERT_EQ(from->send({&owned.batch, 1}), 1u);
+    EXPECT_EQ(goal.next(), 0xb8 | 2);
   }
 }
 
