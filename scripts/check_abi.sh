@@ -17,24 +17,26 @@ fi
 
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
-export CCACHE_BASEDIR="$scratch" CCACHE_NOHASHDIR=1
-library() {  # SOURCES BUILD: the library alone, with what abidiff reads
-  cmake -S "$1" -B "$2" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DGODWIT_PROGRAM=OFF -DGODWIT_LAB=OFF -DGODWIT_TESTS=OFF \
-    -DGODWIT_EXAMPLES=OFF -DGODWIT_STATIC=OFF >/dev/null
-  cmake --build "$2" -j "$(nproc)" --target godwit_shared >/dev/null
+export CCACHE_NOHASHDIR=1
+# SOURCES BUILD: the library alone, with what abidiff reads, inside the project that the test package.embedded builds: what
+# one of the two compiled the other takes from ccache.
+library() {
+  cmake -S "$1/tests/embed" -B "$2" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DGODWIT_TREE="$1" >/dev/null
+  # What the compiler said is what a failure has to show: no other build of the tests compiles each file alone.
+  cmake --build "$2" -j "$(nproc)" --target godwit_shared >"$scratch/build.log" || { cat "$scratch/build.log"; return 1; }
 }
 if [ -z "$tag" ]; then
   echo "check_abi: there is no release yet: against the description"
-  library . "$scratch/after"
+  library "$PWD" "$scratch/after"
   code=0
-  python3 -B tools/check_abi_description.py . "$scratch/after/libgodwit.so" || code=$?
+  python3 -B tools/check_abi_description.py . "$scratch/after/godwit/libgodwit.so" || code=$?
   exit "$code"
 fi
 mkdir "$scratch/release"
 git archive "$tag" | tar -x -C "$scratch/release"
 library "$scratch/release" "$scratch/before"
-library . "$scratch/after"
-before="$(ls "$scratch"/before/libgodwit.so.*.*.*)" after="$(ls "$scratch"/after/libgodwit.so.*.*.*)"
+library "$PWD" "$scratch/after"
+before="$(ls "$scratch"/before/godwit/libgodwit.so.*.*.*)" after="$(ls "$scratch"/after/godwit/libgodwit.so.*.*.*)"
 soname() { readelf -d "$1" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p'; }
 code=0
 abidiff --headers-dir1 "$scratch/release/include/godwit" --headers-dir2 include/godwit "$before" "$after" >"$scratch/report" || code=$?

@@ -11,7 +11,7 @@
 #include "cli/admission_options.h"
 #include "cli/descriptor_set.h"
 #include "cli/loop.h"
-#include "cli/network_options.h"
+#include "cli/open_node.h"
 #include "cli/via.h"
 #include "runtime/connector.h"
 

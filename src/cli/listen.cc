@@ -15,7 +15,7 @@
 #include "cli/file_destination.h"
 #include "cli/listen_log.h"
 #include "cli/loop.h"
-#include "cli/network_options.h"
+#include "cli/open_node.h"
 #include "cli/outbound_peers.h"
 #include "cli/values.h"
 #include "cli/via.h"

@@ -7,6 +7,7 @@
 
 #include "cli/console.h"
 #include "cli/json_output.h"
+#include "cli/open_node.h"
 #include "wire/utf8.h"
 
 namespace godwit::cli {

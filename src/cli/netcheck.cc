@@ -22,7 +22,7 @@
 #include "cli/interrupt.h"
 #include "cli/json_output.h"
 #include "cli/netcheck_socket.h"
-#include "cli/network_options.h"
+#include "cli/open_node.h"
 #include "cli/ticket_output.h"
 #include "cli/via.h"
 #include "port_mapping/port_mapper.h"

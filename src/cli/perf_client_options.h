@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "cli/network_options.h"
+#include "cli/open_node.h"
 #include "cli/process_options.h"
 #include "transfer/perf_client.h"
 

@@ -16,7 +16,7 @@
 #include "cli/json_output.h"
 #include "cli/log_limit.h"
 #include "cli/loop.h"
-#include "cli/network_options.h"
+#include "cli/open_node.h"
 #include "cli/perf_server_report.h"
 #include "cli/perf_side.h"
 #include "cli/process_options.h"

@@ -13,7 +13,7 @@
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
 #include "cli/loop.h"
-#include "cli/network_options.h"
+#include "cli/open_node.h"
 #include "cli/values.h"
 #include "runtime/clock.h"
 #include "runtime/connector.h"

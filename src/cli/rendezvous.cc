@@ -14,7 +14,7 @@
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
 #include "cli/loop.h"
-#include "cli/network_options.h"
+#include "cli/open_node.h"
 #include "cli/relay_ports.h"
 #include "rendezvous/rendezvous_server.h"
 #include "runtime/clock.h"

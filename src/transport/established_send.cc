@@ -1,4 +1,5 @@
-// The way out: control, acknowledgements, retransmissions and data into one batch of equal datagrams (connection.h).
+// The way out: control, acknowledgements, retransmissions and data into one batch of equal datagrams
+// (established_connection.h).
 
 #include <algorithm>
 #include <array>

@@ -5,6 +5,8 @@
 #include <limits>
 #include <system_error>
 
+#include "base/bytes.h"
+
 namespace godwit::wire {
 namespace {
 
