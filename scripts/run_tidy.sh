@@ -17,9 +17,9 @@ done
 
 scripts/setup.sh --with-clang
 export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}" CCACHE_NOHASHDIR=1
-# Only its compile commands are needed, and the sources that a build generates.
-cmake --preset clang >/dev/null
-cmake --build build/clang --target godwit_build_facts >/dev/null
+# Only its compile commands are needed, one a file, and the sources that a build generates.
+cmake --preset clang -B build/tidy -DGODWIT_UNITY_TESTS=OFF >/dev/null
+cmake --build build/tidy --target godwit_build_facts >/dev/null
 
 if [ "$all" = yes ]; then
   mapfile -t files < <(git ls-files 'src/*.cc' 'lab/*.cc')
@@ -37,7 +37,7 @@ fi
 # What is not compiled on this machine has no compile command.
 checked=()
 for file in ${files[@]+"${files[@]}"}; do
-  if grep -qF "$PWD/$file\"" build/clang/compile_commands.json; then checked+=("$file"); fi
+  if grep -qF "$PWD/$file\"" build/tidy/compile_commands.json; then checked+=("$file"); fi
 done
 if [ "${#checked[@]}" -eq 0 ]; then
   echo "run_tidy: no source differs"
@@ -45,5 +45,5 @@ if [ "${#checked[@]}" -eq 0 ]; then
 fi
 echo "run_tidy: ${#checked[@]} files"
 printf '%s\0' "${checked[@]}" |
-  xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 -p build/clang --quiet --warnings-as-errors='*' 2>/dev/null
+  xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 -p build/tidy --quiet --warnings-as-errors='*' 2>/dev/null
 echo "run_tidy: clean"
