@@ -122,11 +122,12 @@ void Node::run(Handler& handler) {
 void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
   GODWIT_ASSERT(!guard_.in_child());
   ++statistics_.turns;
+  note_sleeper(!longest_wait || *longest_wait > Duration::zero());
   read_clock();
   wake_at_.reset();
   busy_ = receive(handler);
   GODWIT_COST_PROBE(cost_, kBookkeeping);
-  if (const auto timeout = endpoint_->next_timeout(); timeout && *timeout <= now_) {
+  if (endpoint_->timer_is_due(now_)) {
     endpoint_->handle_timeout(now_);
     deliver_events(handler);
   }
@@ -149,6 +150,12 @@ void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
   GODWIT_COST_PROBE(cost_, kOther);
 }
 
+// Who never lets a turn sleep waits elsewhere, for one descriptor; and steering sends a shard's peers to one socket.
+void Node::note_sleeper(bool sleeps) {
+  if (std::exchange(sleeps_, sleeps) == sleeps) return;
+  backend_->connect_busy_peers(sleeps && link_ == nullptr && !workers_);
+}
+
 // True when more input probably waits in the socket.
 bool Node::receive(Handler& handler) {
   for (std::size_t round = 0; round < config_.receive_rounds; ++round) {
@@ -162,18 +169,39 @@ bool Node::receive(Handler& handler) {
       return false;
     }
     note_work();
+    const bool alone = inbox_.batches().size() == 1;
     for (const DatagramBatch& batch : inbox_.batches()) {
       if (link_ != nullptr && !link_->owns(batch.remote)) [[unlikely]] {
         link_->forward(batch);
         continue;
       }
-      endpoint_->receive(now_, batch);
+      endpoint_->receive(now_, batch, alone ? Endpoint::Accounts::kAfterReply : Endpoint::Accounts::kAtOnce);
+      deliver_events(handler);
+      if (!alone) continue;
+      send_reply();
+      endpoint_->settle();
       deliver_events(handler);
     }
     take_path_reports();
     if (!inbox_.stopped_at_bound()) return false;
   }
   return true;
+}
+
+// Who has sent one datagram and waits for its answer gets that first: acknowledgements, congestion control and timers
+// come while it is on its way. Nothing is looked for behind it: what else there is to send leaves in transmit().
+void Node::send_reply() {
+  if (workers_ || unsent_begin_ < unsent_.size()) return;
+  buffer_.reset();
+  unsent_.clear();
+  unsent_begin_ = 0;
+  const auto reply = endpoint_->poll_reply(now_, buffer_);
+  if (!reply) return;
+  ++statistics_.replies;
+  unsent_.push_back(*reply);
+  GODWIT_COST_PROBE(cost_, kSendCall);
+  unsent_begin_ = backend_->send(unsent_);
+  GODWIT_COST_PROBE(cost_, kBookkeeping);
 }
 
 void Node::receive_forwarded(Handler& handler) {

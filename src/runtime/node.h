@@ -53,7 +53,8 @@ struct NodeConfig {
 
 struct NodeStatistics {
   std::uint64_t turns = 0;
-  std::uint64_t waits = 0;  // turns that went to sleep
+  std::uint64_t waits = 0;    // turns that went to sleep
+  std::uint64_t replies = 0;  // short messages that left before the accounts of what they answer
   std::uint64_t posted_calls = 0;
 };
 
@@ -134,7 +135,9 @@ class Node {
   void open_further_ports();
   void close_further_ports();
   void take_path_reports();
+  void note_sleeper(bool sleeps);
   bool receive(Handler& handler);
+  void send_reply();
   void receive_forwarded(Handler& handler);
   bool deliver_events(Handler& handler);
   bool transmit();
@@ -168,6 +171,7 @@ class Node {
   std::optional<Instant> idle_since_;  // the first turn without work; none while there is some
   bool short_pauses_ = false;          // the last pause was worth polling through
   std::optional<Instant> wake_at_;     // of this turn
+  bool sleeps_ = false;                // the last turn was allowed to sleep
   bool busy_ = false;                  // the last turn has left work over
   bool workers_busy_ = false;          // it has left batches with workers, who may find the socket full
   NodeStatistics statistics_;

@@ -193,7 +193,7 @@ void Host::receive(Instant now, const DatagramBatch& batch, std::size_t forged, 
   const std::uint64_t unopened = unopened_ + forged;
   {
     const MemoryMeter meter(memory_);
-    endpoint_->receive(local(now), batch);
+    endpoint_->receive(local(now), batch, Endpoint::Accounts::kAfterReply);
   }
   if (established && unopened_ > unopened && simulator_.host(*peer).had_session_with(index_, sent_at))
     simulator_.on_unopened(now, index_, *peer, unopened_ - unopened);
@@ -269,7 +269,8 @@ void Host::flush(Instant now) {
     traced_datagrams_ = traced_bytes_ = 0;
     const auto batch = [&] {
       const MemoryMeter meter(memory_);
-      return endpoint_->poll_transmit(local(now), *buffer);
+      auto reply = endpoint_->poll_reply(local(now), *buffer);
+      return reply ? reply : endpoint_->poll_transmit(local(now), *buffer);
     }();
     simulator_.on_handed_out(index_, batch, traced_datagrams_, traced_bytes_);
     if (batch) {
