@@ -76,7 +76,13 @@ Result<std::unique_ptr<Node>> Node::open_on(Socket socket, const NodeConfig& con
 
 Node::Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBackend* faulty, FurtherPorts* further,
            ShardLink* link, trace::CostSink* cost)
-    : config_(config), backend_(std::move(backend)), faulty_(faulty), further_(further), link_(link), cost_(cost) {}
+    : config_(config),
+      backend_(std::move(backend)),
+      faulty_(faulty),
+      further_(further),
+      link_(link),
+      cost_(cost),
+      idle_(config.idle, config.spin_for) {}
 
 Node::~Node() {
   // A child has none of the threads.
@@ -168,7 +174,7 @@ bool Node::receive(Handler& handler) {
       take_path_reports();
       return false;
     }
-    note_work();
+    idle_.on_work(now_);
     const bool alone = inbox_.batches().size() == 1;
     for (const DatagramBatch& batch : inbox_.batches()) {
       if (link_ != nullptr && !link_->owns(batch.remote)) [[unlikely]] {
@@ -206,7 +212,7 @@ void Node::send_reply() {
 
 void Node::receive_forwarded(Handler& handler) {
   link_->mailbox().take(parcels_);
-  note_work();
+  idle_.on_work(now_);
   for (const ShardMailbox::Parcel& parcel : parcels_) {
     ++link_->statistics.received_batches;
     endpoint_->receive(now_, parcel.batch);
@@ -238,7 +244,7 @@ bool Node::transmit() {
       buffer_.reset();
       while (auto batch = endpoint_->poll_transmit(now_, buffer_)) unsent_.push_back(*batch);
       if (unsent_.empty()) return false;
-      note_work();
+      idle_.on_work(now_);
     }
     GODWIT_COST_PROBE(cost_, kSendCall);
     const std::span<const DatagramBatch> batches = std::span<const DatagramBatch>(unsent_).subspan(unsent_begin_);
@@ -266,7 +272,7 @@ bool Node::transmit_with_workers() {
     while (auto batch = endpoint_->poll_transmit(now_, round->space())) round->add(*batch);
     more = !round->empty();
     if (!more) break;
-    note_work();
+    idle_.on_work(now_);
     GODWIT_COST_PROBE(cost_, kSendCall);
     workers_->submit();
     ++handed_over;
@@ -317,20 +323,6 @@ void Node::run_posted() {
   if (!calls.empty()) read_clock();
 }
 
-void Node::note_work() {
-  if (idle_since_) short_pauses_ = now_ - *idle_since_ < config_.spin_for;
-  idle_since_.reset();
-}
-
-// A peer in the middle of something pauses for as long as it did before: polling then saves the sleep and, on the
-// peer's side, the call that ends it, which on a virtual machine costs more than a batch of packets. After one pause
-// beyond `spin_for` the loop sleeps at once, so that rare events (keep-alives of many peers) cost no polling.
-bool Node::keeps_polling() {
-  if (config_.idle == IdleStrategy::kSpin) return true;
-  if (!idle_since_) idle_since_ = now_;
-  return config_.idle == IdleStrategy::kSpinBlock && short_pauses_ && now_ - *idle_since_ < config_.spin_for;
-}
-
 // A loop of others does not hear a worker that finds the socket full: it comes by until the workers are done.
 std::optional<Instant> Node::next_timeout() const {
   return workers_busy_ ? now_ : next_deadline();
@@ -344,7 +336,7 @@ std::optional<Instant> Node::next_deadline() const {
 void Node::wait(std::optional<Duration> longest_wait) {
   if (busy_ || stopping()) return;
   read_clock();
-  const bool polls = keeps_polling();
+  const bool polls = idle_.polls(now_);
   std::optional<Duration> timeout = longest_wait;
   const auto deadline = next_deadline();
   if (deadline) {
