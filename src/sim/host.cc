@@ -264,7 +264,10 @@ void Host::flush(Instant now) {
   for (std::size_t batches = 0;; ++batches) {
     buffer_.reset();
     TransmitBuffer* const buffer = sealing_ ? sealing_->begin() : &buffer_;
-    if (buffer == nullptr) return;
+    if (buffer == nullptr) {
+      endpoint_->settle();
+      return drain_events(now);
+    }
     sent_data_.clear();
     traced_datagrams_ = traced_bytes_ = 0;
     const auto batch = [&] {
