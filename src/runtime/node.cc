@@ -111,7 +111,8 @@ Result<ConnectionId> Node::connect(const SocketAddress& remote, const PublicKey&
 
 Result<MessageId> Node::send(ConnectionId connection, Body&& body, SendOptions options) {
   check_process();
-  return endpoint_->send(read_clock(), connection, std::move(body), std::move(options));
+  // A message has no time of its own until it leaves, and then the clock is read.
+  return endpoint_->send(now_, connection, std::move(body), std::move(options));
 }
 
 void Node::close(ConnectionId connection, std::string_view text, std::uint64_t code) {

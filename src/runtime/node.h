@@ -99,8 +99,8 @@ class Node {
   // Aborts in a child of fork(): for what sends through endpoint() directly.
   void check_process() const;
 
-  // Shorthands for endpoint() with the present time. A shard refuses to connect to another shard's peer
-  // (kInvalidArgument): its answers would not come here.
+  // Shorthands for endpoint() with the present time, which a send does not need. A shard refuses to connect to another
+  // shard's peer (kInvalidArgument): its answers would not come here.
   [[nodiscard]] Result<ConnectionId> connect(const SocketAddress& remote, const PublicKey& peer);
   [[nodiscard]] Result<MessageId> send(ConnectionId connection, Body&& body, SendOptions options = {});
   void close(ConnectionId connection, std::string_view text = {}, std::uint64_t code = 0);

@@ -42,6 +42,8 @@ void PeerSocket::receive(ReceivedBatches& inbox) {
   const std::uint64_t failed_calls = statistics_.failed_receive_calls;
   receiver_.receive(inbox);
   if (statistics_.failed_receive_calls != failed_calls) errors_.drain();
+  // What others have sent before the socket was connected has been taken.
+  if (inbox.empty() && !std::exchange(peer_alone_, true)) receiver_.set_peer(remote_);
 }
 
 }  // namespace godwit

@@ -89,6 +89,7 @@ class PeerSocket {
   ErrorQueue errors_;
   BatchSender sender_;
   MessageReceiver receiver_;
+  bool peer_alone_ = false;  // nobody else's datagrams can come
 };
 
 }  // namespace godwit
