@@ -67,10 +67,10 @@ class PeerSocket {
   PeerSocket(const PeerSocket&) = delete;
   PeerSocket& operator=(const PeerSocket&) = delete;
 
-  // Whether the batch may leave here: to the peer, from this socket's address, by the way that the system chooses.
+  // Whether the batch may leave here: to the peer, from this socket's address. One that names no address is for the
+  // system to send from where it will, which may have lost this one.
   [[nodiscard]] bool serves(const DatagramBatch& batch) const {
-    return batch.remote == remote_ && batch.hop_limit == 0 &&
-           (batch.local == local_ || !batch.local.is_specified() || batch.local.is_wildcard());
+    return batch.remote == remote_ && batch.local == local_ && batch.hop_limit == 0;
   }
   [[nodiscard]] const SocketAddress& remote() const { return remote_; }
   [[nodiscard]] int descriptor() const { return socket_.descriptor(); }

@@ -204,6 +204,30 @@ TEST_P(PeerSocketTest, WhatComesBetweenBindAndConnectIsReceivedWithItsSender) {
   EXPECT_EQ(between, strangers.size());
 }
 
+TEST_P(PeerSocketTest, OnlyWhatIsForThePeerFromItsAddressLeavesThere) {
+  auto all = Socket::open({.bind = loopback(GetParam())});
+  ASSERT_TRUE(all);
+  const SocketAddress local = all->local_address();
+  auto beside = all->open_beside(local);
+  ASSERT_TRUE(beside) << beside.error().message;
+  BackendStatistics statistics;
+  const auto peer =
+      PeerSocket::connect(*std::move(beside), address_of(*one_),
+                          {.receiver = {.buffers = 1, .buffer_bytes = 1500, .one_call_each = true}}, statistics);
+  ASSERT_TRUE(peer);
+  const DatagramBatch batch{.local = local, .remote = address_of(*one_), .bytes = {}, .segment_size = 0};
+  EXPECT_TRUE(peer->serves(batch));
+  DatagramBatch other = batch;
+  other.remote = address_of(*other_);
+  EXPECT_FALSE(peer->serves(other));
+  other = batch;
+  other.local = {};  // the address may be gone
+  EXPECT_FALSE(peer->serves(other));
+  other = batch;
+  other.hop_limit = 2;
+  EXPECT_FALSE(peer->serves(other));
+}
+
 TEST_P(PeerSocketTest, TheOptionThatLetsOthersOnThePortIsOffAgain) {
   make_busy(*one_);
   EXPECT_FALSE(Socket::open({.bind = server_address(), .group = SocketOptions::Group::kFurther}));
