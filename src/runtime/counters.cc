@@ -115,6 +115,7 @@ static_assert(complete<B, CallOccupancy, CallOccupancy, ErrnoCounts, ErrnoCounts
 constexpr NodeCounter kNode[] = {
     {"turns", &N::turns, "turns of the event loop"},
     {"waits", &N::waits, "turns that went to sleep"},
+    {"replies", &N::replies, "short messages that left before the accounts of what they answer"},
     {"posted_calls", &N::posted_calls, "calls that other threads posted to the loop"},
 };
 static_assert(complete<N>(kNode));

@@ -57,6 +57,7 @@ std::vector<SocketAddress> FurtherPorts::open(std::size_t count) {
     if (auto loop = ForeignLoop::open(*inner_)) loop_ = *std::move(loop);
   }
   if (epoll_ < 0 || loop_ == nullptr) return opened;
+  inner_->connect_busy_peers(false);
   SocketOptions options;
   options.bind = inner_->socket().local_address().with_port(0);
   options.receive_buffer_bytes = kBuffer;
@@ -75,12 +76,15 @@ std::vector<SocketAddress> FurtherPorts::open(std::size_t count) {
     ports_[number].socket.emplace(*std::move(socket));
   }
   waking_.store(ports_.empty() ? nullptr : loop_.get());
+  if (ports_.empty()) inner_->connect_busy_peers(may_connect_);
   return opened;
 }
 
 void FurtherPorts::keep(std::span<const std::uint16_t> ports) {
   std::erase_if(ports_, [&](const auto& each) { return !std::ranges::binary_search(ports, each.first); });
-  if (ports_.empty()) waking_.store(nullptr);
+  if (!ports_.empty()) return;
+  waking_.store(nullptr);
+  inner_->connect_busy_peers(may_connect_);
 }
 
 FurtherPorts::Port* FurtherPorts::at(const SocketAddress& local) {

@@ -36,6 +36,12 @@ class FurtherPorts final : public Backend {
   [[nodiscard]] std::size_t send(std::span<const DatagramBatch> batches) override;
   // While there is none of them: the owner keeps others from sending before it opens some, until all are closed.
   [[nodiscard]] bool share_sending() override { return inner_->share_sending(); }
+  // While there is none of them.
+  void connect_busy_peers(bool allowed) override {
+    may_connect_ = allowed;
+    inner_->connect_busy_peers(may_connect_ && ports_.empty());
+  }
+  [[nodiscard]] std::optional<SocketAddress> connected_peer() const override { return inner_->connected_peer(); }
   [[nodiscard]] bool send_blocked() const override;
   std::size_t receive(ReceivedBatches& inbox) override;
   WaitOutcome wait(std::optional<Duration> timeout) override;
@@ -66,6 +72,7 @@ class FurtherPorts final : public Backend {
 
   std::unique_ptr<Backend> inner_;
   std::map<std::uint16_t, Port> ports_;
+  bool may_connect_ = false;
   int epoll_ = -1;                     // of the further sockets
   std::unique_ptr<ForeignLoop> loop_;  // what wait() sleeps on while there are some
   std::atomic<ForeignLoop*> waking_{nullptr};

@@ -76,7 +76,13 @@ Result<std::unique_ptr<Node>> Node::open_on(Socket socket, const NodeConfig& con
 
 Node::Node(const NodeConfig& config, std::unique_ptr<Backend> backend, FaultyBackend* faulty, FurtherPorts* further,
            ShardLink* link, trace::CostSink* cost)
-    : config_(config), backend_(std::move(backend)), faulty_(faulty), further_(further), link_(link), cost_(cost) {}
+    : config_(config),
+      backend_(std::move(backend)),
+      faulty_(faulty),
+      further_(further),
+      link_(link),
+      cost_(cost),
+      idle_(config.idle, config.spin_for) {}
 
 Node::~Node() {
   // A child has none of the threads.
@@ -105,7 +111,8 @@ Result<ConnectionId> Node::connect(const SocketAddress& remote, const PublicKey&
 
 Result<MessageId> Node::send(ConnectionId connection, Body&& body, SendOptions options) {
   check_process();
-  return endpoint_->send(read_clock(), connection, std::move(body), std::move(options));
+  // A message has no time of its own until it leaves, and then the clock is read.
+  return endpoint_->send(now_, connection, std::move(body), std::move(options));
 }
 
 void Node::close(ConnectionId connection, std::string_view text, std::uint64_t code) {
@@ -122,11 +129,12 @@ void Node::run(Handler& handler) {
 void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
   GODWIT_ASSERT(!guard_.in_child());
   ++statistics_.turns;
+  note_sleeper(!longest_wait || *longest_wait > Duration::zero());
   read_clock();
   wake_at_.reset();
   busy_ = receive(handler);
   GODWIT_COST_PROBE(cost_, kBookkeeping);
-  if (const auto timeout = endpoint_->next_timeout(); timeout && *timeout <= now_) {
+  if (endpoint_->timer_is_due(now_)) {
     endpoint_->handle_timeout(now_);
     deliver_events(handler);
   }
@@ -149,6 +157,12 @@ void Node::turn(Handler& handler, std::optional<Duration> longest_wait) {
   GODWIT_COST_PROBE(cost_, kOther);
 }
 
+// Who never lets a turn sleep waits elsewhere, for one descriptor; and steering sends a shard's peers to one socket.
+void Node::note_sleeper(bool sleeps) {
+  if (std::exchange(sleeps_, sleeps) == sleeps) return;
+  backend_->connect_busy_peers(sleeps && link_ == nullptr && !workers_);
+}
+
 // True when more input probably waits in the socket.
 bool Node::receive(Handler& handler) {
   for (std::size_t round = 0; round < config_.receive_rounds; ++round) {
@@ -161,13 +175,18 @@ bool Node::receive(Handler& handler) {
       take_path_reports();
       return false;
     }
-    note_work();
+    idle_.on_work(now_);
+    const bool alone = inbox_.batches().size() == 1;
     for (const DatagramBatch& batch : inbox_.batches()) {
       if (link_ != nullptr && !link_->owns(batch.remote)) [[unlikely]] {
         link_->forward(batch);
         continue;
       }
-      endpoint_->receive(now_, batch);
+      endpoint_->receive(now_, batch, alone ? Endpoint::Accounts::kAfterReply : Endpoint::Accounts::kAtOnce);
+      deliver_events(handler);
+      if (!alone) continue;
+      send_reply();
+      endpoint_->settle();
       deliver_events(handler);
     }
     take_path_reports();
@@ -176,9 +195,25 @@ bool Node::receive(Handler& handler) {
   return true;
 }
 
+// Who has sent one datagram and waits for its answer gets that first: acknowledgements, congestion control and timers
+// come while it is on its way. Nothing is looked for behind it: what else there is to send leaves in transmit().
+void Node::send_reply() {
+  if (workers_ || unsent_begin_ < unsent_.size()) return;
+  buffer_.reset();
+  unsent_.clear();
+  unsent_begin_ = 0;
+  const auto reply = endpoint_->poll_reply(now_, buffer_);
+  if (!reply) return;
+  ++statistics_.replies;
+  unsent_.push_back(*reply);
+  GODWIT_COST_PROBE(cost_, kSendCall);
+  unsent_begin_ = backend_->send(unsent_);
+  GODWIT_COST_PROBE(cost_, kBookkeeping);
+}
+
 void Node::receive_forwarded(Handler& handler) {
   link_->mailbox().take(parcels_);
-  note_work();
+  idle_.on_work(now_);
   for (const ShardMailbox::Parcel& parcel : parcels_) {
     ++link_->statistics.received_batches;
     endpoint_->receive(now_, parcel.batch);
@@ -210,7 +245,7 @@ bool Node::transmit() {
       buffer_.reset();
       while (auto batch = endpoint_->poll_transmit(now_, buffer_)) unsent_.push_back(*batch);
       if (unsent_.empty()) return false;
-      note_work();
+      idle_.on_work(now_);
     }
     GODWIT_COST_PROBE(cost_, kSendCall);
     const std::span<const DatagramBatch> batches = std::span<const DatagramBatch>(unsent_).subspan(unsent_begin_);
@@ -238,7 +273,7 @@ bool Node::transmit_with_workers() {
     while (auto batch = endpoint_->poll_transmit(now_, round->space())) round->add(*batch);
     more = !round->empty();
     if (!more) break;
-    note_work();
+    idle_.on_work(now_);
     GODWIT_COST_PROBE(cost_, kSendCall);
     workers_->submit();
     ++handed_over;
@@ -289,20 +324,6 @@ void Node::run_posted() {
   if (!calls.empty()) read_clock();
 }
 
-void Node::note_work() {
-  if (idle_since_) short_pauses_ = now_ - *idle_since_ < config_.spin_for;
-  idle_since_.reset();
-}
-
-// A peer in the middle of something pauses for as long as it did before: polling then saves the sleep and, on the
-// peer's side, the call that ends it, which on a virtual machine costs more than a batch of packets. After one pause
-// beyond `spin_for` the loop sleeps at once, so that rare events (keep-alives of many peers) cost no polling.
-bool Node::keeps_polling() {
-  if (config_.idle == IdleStrategy::kSpin) return true;
-  if (!idle_since_) idle_since_ = now_;
-  return config_.idle == IdleStrategy::kSpinBlock && short_pauses_ && now_ - *idle_since_ < config_.spin_for;
-}
-
 // A loop of others does not hear a worker that finds the socket full: it comes by until the workers are done.
 std::optional<Instant> Node::next_timeout() const {
   return workers_busy_ ? now_ : next_deadline();
@@ -316,7 +337,7 @@ std::optional<Instant> Node::next_deadline() const {
 void Node::wait(std::optional<Duration> longest_wait) {
   if (busy_ || stopping()) return;
   read_clock();
-  const bool polls = keeps_polling();
+  const bool polls = idle_.polls(now_);
   std::optional<Duration> timeout = longest_wait;
   const auto deadline = next_deadline();
   if (deadline) {

@@ -19,6 +19,7 @@
 #include "crypto/keypair.h"
 #include "runtime/fork_guard.h"
 #include "runtime/further_ports.h"
+#include "runtime/idle_policy.h"
 #include "runtime/shard_link.h"
 #include "runtime/system_random.h"
 #include "runtime/transmit_workers.h"
@@ -28,12 +29,6 @@
 
 namespace godwit {
 
-// What a loop does when there is nothing to do.
-enum class IdleStrategy : std::uint8_t {
-  kBlock,      // sleeps in the kernel at once: no cycles while idle
-  kSpinBlock,  // polls the socket while pauses are shorter than `spin_for`, else sleeps at once
-  kSpin        // never sleeps: one core, the least latency
-};
 [[nodiscard]] std::optional<IdleStrategy> parse_idle_strategy(std::string_view text);
 
 struct NodeConfig {
@@ -53,7 +48,8 @@ struct NodeConfig {
 
 struct NodeStatistics {
   std::uint64_t turns = 0;
-  std::uint64_t waits = 0;  // turns that went to sleep
+  std::uint64_t waits = 0;    // turns that went to sleep
+  std::uint64_t replies = 0;  // short messages that left before the accounts of what they answer
   std::uint64_t posted_calls = 0;
 };
 
@@ -103,8 +99,8 @@ class Node {
   // Aborts in a child of fork(): for what sends through endpoint() directly.
   void check_process() const;
 
-  // Shorthands for endpoint() with the present time. A shard refuses to connect to another shard's peer
-  // (kInvalidArgument): its answers would not come here.
+  // Shorthands for endpoint() with the present time, which a send does not need. A shard refuses to connect to another
+  // shard's peer (kInvalidArgument): its answers would not come here.
   [[nodiscard]] Result<ConnectionId> connect(const SocketAddress& remote, const PublicKey& peer);
   [[nodiscard]] Result<MessageId> send(ConnectionId connection, Body&& body, SendOptions options = {});
   void close(ConnectionId connection, std::string_view text = {}, std::uint64_t code = 0);
@@ -134,7 +130,9 @@ class Node {
   void open_further_ports();
   void close_further_ports();
   void take_path_reports();
+  void note_sleeper(bool sleeps);
   bool receive(Handler& handler);
+  void send_reply();
   void receive_forwarded(Handler& handler);
   bool deliver_events(Handler& handler);
   bool transmit();
@@ -143,8 +141,6 @@ class Node {
   [[nodiscard]] std::optional<Instant> next_deadline() const;
   void wait(std::optional<Duration> longest_wait);
   void poll_input();
-  void note_work();
-  [[nodiscard]] bool keeps_polling();
 
   NodeConfig config_;
   ForkGuard guard_;
@@ -164,12 +160,12 @@ class Node {
   TransmitBuffer buffer_{128 * 1024};
   std::vector<DatagramBatch> unsent_;  // batches in buffer_ that the socket has not taken
   std::size_t unsent_begin_ = 0;
-  Instant now_{};                      // the last reading of the clock
-  std::optional<Instant> idle_since_;  // the first turn without work; none while there is some
-  bool short_pauses_ = false;          // the last pause was worth polling through
-  std::optional<Instant> wake_at_;     // of this turn
-  bool busy_ = false;                  // the last turn has left work over
-  bool workers_busy_ = false;          // it has left batches with workers, who may find the socket full
+  Instant now_{};  // the last reading of the clock
+  IdlePolicy idle_;
+  std::optional<Instant> wake_at_;  // of this turn
+  bool sleeps_ = false;             // the last turn was allowed to sleep
+  bool busy_ = false;               // the last turn has left work over
+  bool workers_busy_ = false;       // it has left batches with workers, who may find the socket full
   NodeStatistics statistics_;
 
   std::atomic<bool> stopping_{false};

@@ -126,6 +126,23 @@ TEST_P(EachIdleStrategy, ATurnThatMayNotWaitDoesNotPoll) {
   EXPECT_EQ(client_->backend().statistics().receive_calls - before, 10U) << "one look a turn";
 }
 
+TEST_P(EachIdleStrategy, AnAnswerTakesOneReceiveCallAndOneSendCallAndGoesFirst) {
+  constexpr std::uint64_t kMessages = 50;
+  const NodeStatistics before = server_->statistics();
+  const BackendStatistics calls = server_->backend().statistics();
+  for (std::uint64_t i = 0; i < kMessages; ++i) {
+    ASSERT_TRUE(client_->send(client_talker_.connected, Body::owned({1})));
+    client_->turn(client_talker_, Duration::zero());
+    server_->turn(server_talker_, Duration::zero());
+    client_->turn(client_talker_, Duration::zero());
+  }
+  EXPECT_EQ(client_talker_.received.size(), kMessages);
+  EXPECT_EQ(server_->backend().statistics().receive_calls - calls.receive_calls, kMessages);
+  // A ping may travel with a message, or alone.
+  EXPECT_LE(server_->backend().statistics().send_calls - calls.send_calls, kMessages + 5);
+  EXPECT_GE(server_->statistics().replies - before.replies, kMessages - 5);
+}
+
 TEST_P(EachIdleStrategy, RunsPostedCallsInItsNextTurnAndEndsWhenStopped) {
   bool called = false;
   ASSERT_TRUE(client_->post([&called](Node& node) {

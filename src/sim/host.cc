@@ -193,7 +193,7 @@ void Host::receive(Instant now, const DatagramBatch& batch, std::size_t forged, 
   const std::uint64_t unopened = unopened_ + forged;
   {
     const MemoryMeter meter(memory_);
-    endpoint_->receive(local(now), batch);
+    endpoint_->receive(local(now), batch, Endpoint::Accounts::kAfterReply);
   }
   if (established && unopened_ > unopened && simulator_.host(*peer).had_session_with(index_, sent_at))
     simulator_.on_unopened(now, index_, *peer, unopened_ - unopened);
@@ -264,12 +264,16 @@ void Host::flush(Instant now) {
   for (std::size_t batches = 0;; ++batches) {
     buffer_.reset();
     TransmitBuffer* const buffer = sealing_ ? sealing_->begin() : &buffer_;
-    if (buffer == nullptr) return;
+    if (buffer == nullptr) {
+      endpoint_->settle();
+      return drain_events(now);
+    }
     sent_data_.clear();
     traced_datagrams_ = traced_bytes_ = 0;
     const auto batch = [&] {
       const MemoryMeter meter(memory_);
-      return endpoint_->poll_transmit(local(now), *buffer);
+      auto reply = endpoint_->poll_reply(local(now), *buffer);
+      return reply ? reply : endpoint_->poll_transmit(local(now), *buffer);
     }();
     simulator_.on_handed_out(index_, batch, traced_datagrams_, traced_bytes_);
     if (batch) {

@@ -99,7 +99,7 @@ void Connection::end_if_asked(Instant now) {
 
 // --- The way in ---
 
-void Connection::receive(Instant now, const DatagramBatch& batch) {
+void Connection::receive(Instant now, const DatagramBatch& batch, bool later) {
   const std::size_t count = batch.segment_count();
   std::size_t first = 0;
   for (; first < count && !is_established(); ++first) {
@@ -112,7 +112,7 @@ void Connection::receive(Instant now, const DatagramBatch& batch) {
   }
   ++core_.counted.batches_received;
   if (EstablishedConnection* session = established()) {
-    session->receive(now, batch, first);
+    session->receive(now, batch, first, later);
     end_if_asked(now);
   }
 }
@@ -431,6 +431,18 @@ std::optional<DatagramBatch> Connection::poll_transmit(Instant now, TransmitBuff
   ++core_.counted.packets_sent;
   core_.counted.bytes_sent += size;
   return DatagramBatch{.local = {}, .remote = core_.remote, .bytes = buffer.commit(size), .segment_size = size};
+}
+
+std::optional<DatagramBatch> Connection::poll_reply(Instant now, TransmitBuffer& buffer) {
+  EstablishedConnection* const session = established();
+  return session == nullptr ? std::nullopt : session->poll_reply(now, buffer);
+}
+
+void Connection::settle(Instant now) {
+  with_session(now, [&](EstablishedConnection& session) {
+    session.settle(now);
+    return true;
+  });
 }
 
 std::optional<Instant> Connection::next_timeout() const {

@@ -33,8 +33,10 @@ class Connection final {
   Connection& operator=(const Connection&) = delete;
 
   // --- Inputs. After each, drain the outputs before the next. ---
-  // Datagrams that are symmetric by wire::classify(), all of them.
-  void receive(Instant now, const DatagramBatch& batch);
+  // Datagrams that are symmetric by wire::classify(), all of them. `later`: an established session makes its accounts
+  // in settle().
+  void receive(Instant now, const DatagramBatch& batch, bool later = false);
+  void settle(Instant now);
   // An intro that the endpoint has opened, for a connection that is still shaking hands.
   // True when it was of use.
   [[nodiscard]] bool receive_intro(Instant now, const IntroSeen& intro);
@@ -99,6 +101,8 @@ class Connection final {
   // --- Outputs ---
   // One batch: equal datagrams and perhaps a shorter last one. Nothing when nothing may be sent now.
   [[nodiscard]] std::optional<DatagramBatch> poll_transmit(Instant now, TransmitBuffer& buffer);
+  // Endpoint's function of this name.
+  [[nodiscard]] std::optional<DatagramBatch> poll_reply(Instant now, TransmitBuffer& buffer);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
 
   // --- State ---

@@ -107,6 +107,8 @@ const Connection* Endpoint::inspect(ConnectionId connection) const {
 
 template <typename Use>
 auto Endpoint::with_slot(std::uint32_t slot, Use use) {
+  if (slot == unsettled_) [[unlikely]]
+    settle();
   auto result = use(routes_[slot]);
   update_after_use(slot);
   return result;
@@ -155,6 +157,7 @@ std::uint32_t Endpoint::open_slot(const SocketAddress& remote) {
 }
 
 void Endpoint::retire(std::uint32_t slot) {
+  if (slot == unsettled_) unsettled_ = kNobody;
   Route& route = routes_[slot];
   if (route.has_place) former_peers_.insert(route.remote().hash(known_key_));
   give_up_place(slot);
@@ -220,8 +223,10 @@ Result<MessageId> Endpoint::send(Instant now, ConnectionId connection, Body&& bo
   // The error text is only made when it is needed: it would be an allocation per message.
   const auto slot = slot_of(connection);
   if (!slot) return failure(ErrorCode::kNotFound, "no such connection");
-  return with_slot(*slot,
-                   [&](Route& route) { return route.connection()->send(now, std::move(body), std::move(options)); });
+  // What waits for settle() goes on waiting: the message may be the reply.
+  auto result = routes_[*slot].connection()->send(now, std::move(body), std::move(options));
+  update_after_use(*slot);
+  return result;
 }
 
 bool Endpoint::extend_send_limit(Instant /*now*/, ConnectionId connection, MessageId message,
@@ -336,8 +341,9 @@ void Endpoint::set_rate_limit(Instant now, ConnectionId connection, std::optiona
 
 // --- Datagrams ---
 
-void Endpoint::receive(Instant now, const DatagramBatch& batch) {
+void Endpoint::receive(Instant now, const DatagramBatch& batch, Accounts accounts) {
   GODWIT_COST_PROBE(cost_, kRoute);
+  settle();
   ++statistics_.batches_received;
   const std::size_t count = batch.segment_count();
   statistics_.datagrams_received += count;
@@ -350,7 +356,7 @@ void Endpoint::receive(Instant now, const DatagramBatch& batch) {
     const std::size_t first = i;
     wire::DatagramClass kind = wire::DatagramClass::kSymmetric;
     while (i < count && is_symmetric(kind = wire::classify(batch.segment(i)))) ++i;
-    if (i > first) receive_symmetric(now, batch.part(first, i - first));
+    if (i > first) receive_symmetric(now, batch.part(first, i - first), count == 1 ? accounts : Accounts::kAtOnce);
     if (i == count) break;
     const MutableBytes datagram = batch.segment(i++);
     if (kind == wire::DatagramClass::kIntro) {
@@ -361,21 +367,25 @@ void Endpoint::receive(Instant now, const DatagramBatch& batch) {
   }
 }
 
-void Endpoint::receive_symmetric(Instant now, const DatagramBatch& batch) {
+void Endpoint::receive_symmetric(Instant now, const DatagramBatch& batch, Accounts accounts) {
   const auto slot = slot_of(batch.remote);
   const bool elsewhere = closing_.size() > 0 || by_tag_.size() > 0;
   if (!slot || (elsewhere && routes_[*slot].is_unproven())) [[unlikely]] {
     return receive_without_connection(now, batch);
   }
-  receive_on_route(now, *slot, batch);
+  receive_on_route(now, *slot, batch, accounts);
 }
 
-void Endpoint::receive_on_route(Instant now, std::uint32_t slot, const DatagramBatch& batch) {
-  with_slot(slot, [&](Route& route) {
-    route.receive(now, batch);
+void Endpoint::receive_on_route(Instant now, std::uint32_t slot, const DatagramBatch& batch, Accounts accounts) {
+  const bool waits = with_slot(slot, [&](Route& route) {
+    const bool later = route.receive(now, batch, accounts == Accounts::kAfterReply);
     GODWIT_COST_PROBE(cost_, kBookkeeping);
-    return true;
+    return later;
   });
+  if (waits) {
+    unsettled_ = slot;
+    unsettled_at_ = now;
+  }
   if (!routes_[slot].has_place) [[unlikely]]
     take_place(now, slot);
 }

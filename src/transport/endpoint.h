@@ -76,7 +76,12 @@ class Endpoint {
   // (base/connect_target.h). Errors: kWouldBlock when own connections fill the whole table, kInvalidArgument for an
   // address that no peer can have.
   [[nodiscard]] Result<ConnectionId> connect(Instant now, const SocketAddress& remote, const PublicKey& peer);
-  void receive(Instant now, const DatagramBatch& batch);
+  // When the accounts of what has arrived are made: acknowledgements, congestion control.
+  enum class Accounts : std::uint8_t { kAtOnce, kAfterReply };
+  // kAfterReply, for a batch of one datagram: a short message with which the application answers it comes out of
+  // poll_reply(), and the accounts wait until settle(). Whatever needs them sooner makes them itself.
+  void receive(Instant now, const DatagramBatch& batch, Accounts accounts = Accounts::kAtOnce);
+  void settle();
   void handle_timeout(Instant now);
   // A rendezvous has told where the peer can be reached (docs/rendezvous.md): a session with it that runs over the
   // relay moves to the first of the other addresses that answers, and back when that falls silent. Where `paths.pause`
@@ -160,10 +165,16 @@ class Endpoint {
   // The next batch, carved from `buffer`; nothing when there is nothing to send now or the buffer is full. Connections
   // take turns, one batch each.
   [[nodiscard]] std::optional<DatagramBatch> poll_transmit(Instant now, TransmitBuffer& buffer);
+  // The short message that has been queued for the connection whose accounts wait, if it may go as things stand without
+  // them; nothing otherwise, and then it comes out of poll_transmit().
+  [[nodiscard]] std::optional<DatagramBatch> poll_reply(Instant now, TransmitBuffer& buffer);
   // Null when nothing has happened. The event stays valid until the next call of poll_event(): the members above may
   // be called while it is read.
   [[nodiscard]] EndpointEvent* poll_event() { return events_.poll(); }
   [[nodiscard]] std::optional<Instant> next_timeout() const;
+  // Whether a timer that has been set is due. What has changed since the last call of next_timeout() does not count,
+  // which makes this the cheaper question.
+  [[nodiscard]] bool timer_is_due(Instant now) const;
 
   // --- Numbers ---
   [[nodiscard]] const PublicKey& public_key() const { return keys_.public_key(); }
@@ -234,8 +245,9 @@ class Endpoint {
     return kind == wire::DatagramClass::kLongSymmetric && config_.handshake.extended != ExtendedPolicy::kOff &&
            config_.handshake.largest_datagram > wire::kMaxReceivedDatagram;
   }
-  void receive_symmetric(Instant now, const DatagramBatch& batch);
-  void receive_on_route(Instant now, std::uint32_t slot, const DatagramBatch& batch);
+  void receive_symmetric(Instant now, const DatagramBatch& batch, Accounts accounts);
+  void receive_on_route(Instant now, std::uint32_t slot, const DatagramBatch& batch,
+                        Accounts accounts = Accounts::kAtOnce);
   // Config::filter wants nothing from there.
   [[nodiscard]] bool is_refused(const SocketAddress& remote);
   void receive_without_connection(Instant now, const DatagramBatch& batch);
@@ -286,6 +298,9 @@ class Endpoint {
   AddressTable by_address_;
   SocketAddress last_remote_;  // of the last batch, and its slot: batches of one peer come together
   std::uint32_t last_slot_ = 0;
+  static constexpr std::uint32_t kNobody = 0xffff'ffff;
+  std::uint32_t unsettled_ = kNobody;                 // the slot whose accounts wait for settle()
+  Instant unsettled_at_{};                            // when its datagram came, or its reply left
   IdMap by_tag_;                                      // own random tag of an extended session -> slot
   mutable TimerQueue timers_;                         // brought up to date by arm_used()
   mutable std::vector<std::uint32_t> used_;           // slots used since arm_used(), each once

@@ -18,7 +18,13 @@ std::optional<Instant> Endpoint::next_timeout() const {
   return earliest(timers_.next(), closing_.next_timeout());
 }
 
+bool Endpoint::timer_is_due(Instant now) const {
+  const auto next = earliest(timers_.next(), closing_.next_timeout());
+  return next && *next <= now;
+}
+
 void Endpoint::handle_timeout(Instant now) {
+  settle();
   arm_used();
   while (const auto slot = timers_.pop_due(now)) {
     Route& route = routes_[*slot];
@@ -34,6 +40,13 @@ void Endpoint::handle_timeout(Instant now) {
 
 // --- Transmission ---
 
+void Endpoint::settle() {
+  if (unsettled_ == kNobody) return;
+  const std::uint32_t slot = std::exchange(unsettled_, kNobody);
+  if (Connection* const connection = routes_[slot].connection()) connection->settle(unsettled_at_);
+  update_after_use(slot);
+}
+
 void Endpoint::share_budget(Instant now, std::uint32_t slot) {
   Route& route = routes_[slot];
   if (!route.member || route.connection() == nullptr) return;
@@ -41,7 +54,17 @@ void Endpoint::share_budget(Instant now, std::uint32_t slot) {
   route.connection()->set_rate_cap(now, budget_.share(now, *route.member));
 }
 
+// The route keeps its place among the ready: what else it has to send comes out of poll_transmit().
+std::optional<DatagramBatch> Endpoint::poll_reply(Instant now, TransmitBuffer& buffer) {
+  if (unsettled_ == kNobody || buffer.space().size() < BatchWriter::kMaxBytes) return std::nullopt;
+  Route& route = routes_[unsettled_];
+  if (route.member) return std::nullopt;
+  unsettled_at_ = std::max(unsettled_at_, now);
+  return route.poll_reply(now, buffer);
+}
+
 std::optional<DatagramBatch> Endpoint::poll_transmit(Instant now, TransmitBuffer& buffer) {
+  settle();
   if (!stateless_.empty() && buffer.space().size() >= stateless_.front().bytes.size()) {
     const StatelessDatagram datagram = std::move(stateless_.front());
     stateless_.pop_front();

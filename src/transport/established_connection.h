@@ -60,8 +60,10 @@ class EstablishedConnection final : private StreamSink {
   EstablishedConnection& operator=(const EstablishedConnection&) = delete;
 
   // --- Inputs. After each, ask for ending() and drain the outputs before the next. ---
-  // Datagrams of `batch` from number `first` on; the others were the handshake's.
-  void receive(Instant now, const DatagramBatch& batch, std::size_t first = 0);
+  // Datagrams of `batch` from number `first` on; the others were the handshake's. `later`: recovery and congestion
+  // control hear of the acknowledgements when settle() is called, which comes before every other input but a send.
+  void receive(Instant now, const DatagramBatch& batch, std::size_t first = 0, bool later = false);
+  void settle(Instant now);
   // The packet with which the handshake has ended; `plaintext` may be empty.
   void process_first(Instant now, bool confirmed_by_ack, MutableBytes plaintext, ByteView datagram);
   // Connection's functions of these names.
@@ -117,6 +119,8 @@ class EstablishedConnection final : private StreamSink {
 
   // --- Outputs ---
   [[nodiscard]] std::optional<DatagramBatch> poll_transmit(Instant now, TransmitBuffer& buffer);
+  // A batch that begins with a short message, before settle(); nothing where it needs what settle() changes.
+  [[nodiscard]] std::optional<DatagramBatch> poll_reply(Instant now, TransmitBuffer& buffer);
   [[nodiscard]] Instant next_timeout() const;
 
   // --- State ---
@@ -198,7 +202,7 @@ class EstablishedConnection final : private StreamSink {
   // established_receive.cc
   // Before the datagrams of an input are looked at, and after them.
   void begin_input() { newer_packet_ = false; }
-  void finish_input(Instant now);
+  void finish_input(Instant now, bool later = false);
   // Counts it, and tells the sink.
   void record_received(Instant now, const Arrival& arrival, std::uint32_t id, trace::PacketKind kind);
   void receive_one(Instant now, MutableBytes datagram, Ecn ecn);

@@ -38,7 +38,7 @@ std::optional<trace::PacketKind> own_frame_kind(ByteView plaintext) {
 
 }  // namespace
 
-void EstablishedConnection::receive(Instant now, const DatagramBatch& batch, std::size_t first) {
+void EstablishedConnection::receive(Instant now, const DatagramBatch& batch, std::size_t first, bool later) {
   begin_input();
   const std::size_t count = batch.segment_count();
   if (is_too_long(batch.bytes.first(std::min(batch.bytes.size(), batch.segment_size)))) [[unlikely]] {
@@ -50,7 +50,7 @@ void EstablishedConnection::receive(Instant now, const DatagramBatch& batch, std
   }
   if (roaming_ && roaming_->search && keepalive_.last_authentic() == now) [[unlikely]]
     roaming_->search->on_heard(now);
-  finish_input(now);
+  finish_input(now, later);
 }
 
 void EstablishedConnection::process_first(Instant now, bool confirmed_by_ack, MutableBytes plaintext,
@@ -364,8 +364,12 @@ void EstablishedConnection::process_success_ack(Instant now, const Arrival& arri
   core_.trace(now, trace::ConnectionStateChanged{"new session at the peer", core_.remote});
 }
 
-void EstablishedConnection::finish_input(Instant now) {
+void EstablishedConnection::settle(Instant now) {
   if (ending_ == nullptr && recovery_.collecting_acks()) apply_acknowledgements(now);
+}
+
+void EstablishedConnection::finish_input(Instant now, bool later) {
+  if (!later) settle(now);
   if (ending_ != nullptr) [[unlikely]]
     return;
   acks_.on_batch_end(now);

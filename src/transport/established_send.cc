@@ -86,6 +86,14 @@ std::optional<DatagramBatch> EstablishedConnection::poll_transmit(Instant now, T
   return write_batch(now, buffer);
 }
 
+std::optional<DatagramBatch> EstablishedConnection::poll_reply(Instant now, TransmitBuffer& buffer) {
+  if (ending_ != nullptr || hold_ != nullptr || session_.sealer().soft_limit_reached()) return std::nullopt;
+  const SendItem* const item = core_.queue.peek();
+  if (item == nullptr || item->kind == SendKind::kFragment || recovery_.has_retransmission()) return std::nullopt;
+  if (recovery_.bytes_in_flight() + item->datagram_bytes() > controller_->window_bytes()) return std::nullopt;
+  return write_batch(now, buffer);
+}
+
 std::optional<DatagramBatch> EstablishedConnection::write_batch(Instant now, TransmitBuffer& buffer) {
   GODWIT_COST_PROBE(core_.context.cost, kBookkeeping);
   BatchWriter batch(buffer.space(), session_.sealer(), size_packets(), buffer.job());

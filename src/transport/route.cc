@@ -46,13 +46,16 @@ void Route::clear() {
 
 // --- Symmetric datagrams ---
 
-void Route::receive(Instant now, const DatagramBatch& batch) {
-  if (!connection_ || !pending_.empty()) [[unlikely]]
-    return receive_with_pending(now, batch);
+bool Route::receive(Instant now, const DatagramBatch& batch, bool later) {
+  if (!connection_ || !pending_.empty()) [[unlikely]] {
+    receive_with_pending(now, batch);
+    return false;
+  }
   const bool was_handshaking = connection_->is_handshaking();
-  connection_->receive(now, batch);
+  connection_->receive(now, batch, later && !was_handshaking);
   const bool established_now = was_handshaking && connection_->is_established();
   if (connection_->received_newer_packet() || established_now) local_ = batch.local;
+  return later && !was_handshaking && connection_->is_established();
 }
 
 bool Route::receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram, Ecn ecn) {
@@ -80,7 +83,10 @@ void Route::receive_with_pending(Instant now, const DatagramBatch& batch) {
   std::array<std::uint8_t, wire::kMaxReceivedDatagram> scratch;
   for (std::size_t i = 0; i < batch.segment_count(); ++i) {
     const MutableBytes datagram = batch.segment(i);
-    if (connection_ && pending_.empty()) return receive(now, batch.part(i, batch.segment_count() - i));
+    if (connection_ && pending_.empty()) {
+      receive(now, batch.part(i, batch.segment_count() - i));
+      return;
+    }
     if (connection_ && connection_->receive_if_authentic(now, datagram, batch.ecn)) {
       if (connection_->received_newer_packet()) local_ = batch.local;
       if (!heard_since(now, now)) continue;
@@ -411,6 +417,13 @@ std::optional<DatagramBatch> Route::poll_transmit(Instant now, TransmitBuffer& b
   }
   // A challenge to another address says itself where it leaves from.
   if (batch && batch->remote == remote_) batch->local = local_;
+  return batch;
+}
+
+std::optional<DatagramBatch> Route::poll_reply(Instant now, TransmitBuffer& buffer) {
+  if (!connection_ || !pending_.empty()) return std::nullopt;
+  auto batch = connection_->poll_reply(now, buffer);
+  if (batch) batch->local = local_;
   return batch;
 }
 

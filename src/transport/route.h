@@ -74,8 +74,9 @@ class Route {
   [[nodiscard]] std::size_t pending_handshakes() const { return pending_.size(); }
 
   // --- Inputs. After each, the endpoint brings the route's timers and readiness up to date. ---
-  // Datagrams that are symmetric by wire::classify(), all of them. `batch.remote` is remote().
-  void receive(Instant now, const DatagramBatch& batch);
+  // Datagrams that are symmetric by wire::classify(), all of them. `batch.remote` is remote(). `later`: the accounts
+  // may wait for Connection::settle(). Whether they do.
+  bool receive(Instant now, const DatagramBatch& batch, bool later = false);
   // One symmetric datagram from another address, which names the connection of this route by its tag.
   [[nodiscard]] bool receive_elsewhere(Instant now, const PathAddress& from, MutableBytes datagram, Ecn ecn);
   // The peer has moved, as the connection has found out.
@@ -101,6 +102,8 @@ class Route {
 
   // --- Outputs ---
   [[nodiscard]] std::optional<DatagramBatch> poll_transmit(Instant now, TransmitBuffer& buffer);
+  // Connection's function of this name.
+  [[nodiscard]] std::optional<DatagramBatch> poll_reply(Instant now, TransmitBuffer& buffer);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
 
   // --- The endpoint's own notes about this slot ---

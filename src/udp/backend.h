@@ -112,6 +112,12 @@ class Backend {
   // From now on send() and send_blocked() may be called by several threads, in turn, while the owner does everything
   // else. False, and nothing has changed, where the back end cannot be shared: the owner alone sends.
   [[nodiscard]] virtual bool share_sending() { return false; }
+  // Whether the peer that most of what arrives comes from may have a socket of its own, connected to it, beside the one
+  // of all (peer_socket.h). Only for an owner that waits with wait(), since descriptor() says nothing of that socket.
+  // No effect where the back end has none.
+  virtual void connect_busy_peers(bool /*allowed*/) {}
+  // Who has one now.
+  [[nodiscard]] virtual std::optional<SocketAddress> connected_peer() const { return std::nullopt; }
   // The last send() ended in would-block, or a remainder is still unsent.
   [[nodiscard]] virtual bool send_blocked() const = 0;
 

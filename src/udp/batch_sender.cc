@@ -169,14 +169,22 @@ bool BatchSender::prepare_batch(const DatagramBatch& batch, std::size_t index, s
   GODWIT_ASSERT(batch.bytes.empty() || batch.segment_size > 0);
   const std::size_t first = count;
   const bool named = !options_.connected_peer.is_specified();
-  if (named) storage_->names[first] = to_kernel(batch.remote, options_.family);
+  const bool known = first == 0 && header_.fits(batch);
+  if (named && !known) storage_->names[first] = to_kernel(batch.remote, options_.family);
 
   std::size_t step = batch.segment_size;
   if (options_.segmentation_offload && batch.bytes.size() - offset > batch.segment_size &&
       (offset == 0 ? paths_.admits(batch.remote) : paths_.admits_rest(batch.remote))) {
     step *= std::clamp<std::size_t>(kMaxMessageBytes / batch.segment_size, 1, kMaxSegmentsPerMessage);
   }
-  const std::size_t plain_control = write_control(batch, 2 * first, 0);
+  const std::size_t plain_control = known ? header_.control_bytes : write_control(batch, 2 * first, 0);
+  if (first == 0 && !known) {
+    header_ = {.remote = batch.remote,
+               .local = batch.local,
+               .ecn = batch.ecn,
+               .hop_limit = batch.hop_limit,
+               .control_bytes = plain_control};
+  }
   const std::size_t cut_control =
       step > batch.segment_size ? write_control(batch, 2 * first + 1, batch.segment_size) : 0;
 

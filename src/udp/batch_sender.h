@@ -82,6 +82,19 @@ class BatchSender {
     std::size_t bytes = 0;
   };
   struct Storage;
+  // What stands in the first place of the storage: name and control bytes of the first batch of the last call. The next
+  // one goes to the same peer as a rule.
+  struct Header {
+    SocketAddress remote;  // unspecified: there is nothing
+    SocketAddress local;
+    Ecn ecn = Ecn::kNone;
+    std::uint8_t hop_limit = 0;
+    std::size_t control_bytes = 0;
+
+    [[nodiscard]] bool fits(const DatagramBatch& batch) const {
+      return remote == batch.remote && local == batch.local && ecn == batch.ecn && hop_limit == batch.hop_limit;
+    }
+  };
 
   // True when all batches are done; false when blocked at `at`.
   [[nodiscard]] bool advance(std::span<const DatagramBatch> batches, Position& at);
@@ -112,6 +125,7 @@ class BatchSender {
   ErrorQueue& errors_;
   OffloadPaths paths_;
   std::unique_ptr<Storage> storage_;
+  Header header_;
   // The path whose offloaded message was refused last, until its first single datagram shows whether offload was the
   // cause.
   std::optional<SocketAddress> suspect_;

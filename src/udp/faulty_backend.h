@@ -54,6 +54,8 @@ class FaultyBackend final : public Backend {
   ~FaultyBackend() override;
 
   [[nodiscard]] std::size_t send(std::span<const DatagramBatch> batches) override;
+  void connect_busy_peers(bool allowed) override { inner_->connect_busy_peers(allowed); }
+  [[nodiscard]] std::optional<SocketAddress> connected_peer() const override { return inner_->connected_peer(); }
   [[nodiscard]] bool send_blocked() const override;
   std::size_t receive(ReceivedBatches& inbox) override;
   WaitOutcome wait(std::optional<Duration> timeout) override;

@@ -60,7 +60,7 @@ void Intake::take(msghdr& header, MutableBytes payload, ReceivedBatches& inbox) 
     statistics_.truncated_datagrams += batch.segment_count();
     return;
   }
-  const auto remote = from_kernel(static_cast<const sockaddr*>(header.msg_name), header.msg_namelen);
+  const auto remote = peer_ ? peer_ : from_kernel(static_cast<const sockaddr*>(header.msg_name), header.msg_namelen);
   if (!remote) {
     statistics_.foreign_datagrams += batch.segment_count();
     return;

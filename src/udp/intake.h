@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "base/bytes.h"
 #include "udp/backend.h"
@@ -21,11 +22,14 @@ class Intake {
  public:
   Intake(const Socket& socket, std::size_t largest_datagram_bytes, BackendStatistics& statistics);
 
+  // Everything comes from `peer` from now on; names are not looked at.
+  void set_peer(const SocketAddress& peer) { peer_ = peer; }
   // `header` holds name, control data and flags; `payload` the bytes received.
   void take(msghdr& header, MutableBytes payload, ReceivedBatches& inbox);
 
  private:
   SocketAddress local_address_;
+  std::optional<SocketAddress> peer_;
   std::size_t largest_datagram_bytes_;
   std::uint32_t overflow_seen_ = 0;
   BackendStatistics& statistics_;

@@ -49,13 +49,19 @@ MessageReceiver::MessageReceiver(const Options& options, const Socket& socket, s
 
 void MessageReceiver::arm(std::size_t slot) {
   msghdr& header = headers_[slot].msg_hdr;
-  header.msg_name = &slots_[slot].name.generic;
-  header.msg_namelen = sizeof slots_[slot].name.ipv6;
+  header.msg_name = named_ ? &slots_[slot].name.generic : nullptr;
+  header.msg_namelen = named_ ? sizeof slots_[slot].name.ipv6 : 0;
   header.msg_iov = &slots_[slot].vector;
   header.msg_iovlen = 1;
   header.msg_control = slots_[slot].control.data();
   header.msg_controllen = slots_[slot].control.size();
   header.msg_flags = 0;
+}
+
+void MessageReceiver::set_peer(const SocketAddress& peer) {
+  intake_.set_peer(peer);
+  named_ = false;
+  for (std::size_t i = 0; i < slots_.size(); ++i) arm(i);
 }
 
 int MessageReceiver::call(std::size_t first) {

@@ -27,6 +27,9 @@ class MessageReceiver {
   MessageReceiver(const Options& options, const Socket& socket, std::size_t largest_datagram_bytes,
                   BackendStatistics& statistics);
 
+  // Nothing else than datagrams of `peer` can come from now on: the kernel is not asked for their names.
+  void set_peer(const SocketAddress& peer);
+
   // As Backend::receive. An empty socket costs one system call, and so does anything that recvmmsg finds.
   void receive(ReceivedBatches& inbox);
 
@@ -47,6 +50,7 @@ class MessageReceiver {
   std::unique_ptr<std::uint8_t[]> pool_;
   std::vector<Slot> slots_;
   std::vector<KernelMessage> headers_;
+  bool named_ = true;              // the kernel is asked who has sent a message
   std::size_t asked_;              // most messages of the next call
   std::uint32_t empty_calls_ = 0;  // of receive(), in a row
 };

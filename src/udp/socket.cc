@@ -1,8 +1,10 @@
 #include "udp/socket.h"
 
+#include <net/if.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -103,6 +105,36 @@ Status Socket::configure(const SocketOptions& options, bool dual_stack) {
       set_buffer(descriptor_, platform::kForcedReceiveBuffer, SO_RCVBUF, options.receive_buffer_bytes);
   send_buffer_bytes_ = set_buffer(descriptor_, platform::kForcedSendBuffer, SO_SNDBUF, options.send_buffer_bytes);
   return {};
+}
+
+Result<Socket> Socket::open_beside(const SocketAddress& local) {
+#if GODWIT_LINUX
+  int mark = 0;
+  socklen_t size = sizeof mark;
+  std::array<char, IF_NAMESIZE> device{};
+  socklen_t length = device.size();
+  const bool marked = ::getsockopt(descriptor_, SOL_SOCKET, SO_MARK, &mark, &size) == 0 && mark != 0;
+  const bool tied = ::getsockopt(descriptor_, SOL_SOCKET, SO_BINDTODEVICE, device.data(), &length) == 0 && length > 0;
+  if (marked || tied) return failure(ErrorCode::kUnsupported, "the socket belongs to a device or has a mark");
+#endif
+  // Others of this user may join the port while the option is on, and no longer.
+  if (!set_option(descriptor_, SOL_SOCKET, SO_REUSEPORT, 1)) {
+    return failure(ErrorCode::kUnsupported, "the system has no SO_REUSEPORT");
+  }
+  auto beside = open_at(local, {.group = SocketOptions::Group::kFurther,
+                                .receive_buffer_bytes = receive_buffer_bytes_,
+                                .send_buffer_bytes = send_buffer_bytes_});
+  set_option(descriptor_, SOL_SOCKET, SO_REUSEPORT, 0);
+  if (!beside) return beside;
+  set_option(beside->descriptor_, SOL_SOCKET, SO_REUSEPORT, 0);
+  const bool ipv4 = local.is_ipv4();
+  int service = 0;
+  socklen_t bytes = sizeof service;
+  if (::getsockopt(descriptor_, ipv4 ? IPPROTO_IP : IPPROTO_IPV6, ipv4 ? IP_TOS : IPV6_TCLASS, &service, &bytes) == 0 &&
+      service != 0) {
+    set_option(beside->descriptor_, ipv4 ? IPPROTO_IP : IPPROTO_IPV6, ipv4 ? IP_TOS : IPV6_TCLASS, service);
+  }
+  return beside;
 }
 
 Status Socket::connect(const SocketAddress& peer) {

@@ -48,6 +48,10 @@ class Socket {
   [[nodiscard]] std::size_t receive_buffer_bytes() const { return receive_buffer_bytes_; }
   [[nodiscard]] std::size_t send_buffer_bytes() const { return send_buffer_bytes_; }
 
+  // A further socket on the port of this one, bound to `local`, an address of this one, with the same options: for
+  // connect(). Until then it may get what comes to `local`, from whomever. Errors: kUnsupported where the system has no
+  // SO_REUSEPORT, or where the owner has tied this socket to a device or marked it, which the other would not be.
+  [[nodiscard]] Result<Socket> open_beside(const SocketAddress& local);
   // Fixes the one peer of a client's socket: the kernel then drops what others send, and answers that the peer's port
   // is closed arrive as ECONNREFUSED.
   [[nodiscard]] Status connect(const SocketAddress& peer);

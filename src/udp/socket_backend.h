@@ -10,6 +10,7 @@
 #include "udp/batch_sender.h"
 #include "udp/error_queue.h"
 #include "udp/message_receiver.h"
+#include "udp/peer_socket.h"
 #include "udp/waker.h"
 
 namespace godwit {
@@ -31,10 +32,15 @@ class SocketBackend final : public Backend {
 
   [[nodiscard]] std::size_t send(std::span<const DatagramBatch> batches) override;
   [[nodiscard]] bool share_sending() override {
+    connect_busy_peers(false);
     shared_ = true;
     return true;
   }
-  [[nodiscard]] bool send_blocked() const override { return sender_.blocked(); }
+  void connect_busy_peers(bool allowed) override;
+  [[nodiscard]] std::optional<SocketAddress> connected_peer() const override;
+  [[nodiscard]] bool send_blocked() const override {
+    return sender_.blocked() || (peer_ != nullptr && peer_->sender().blocked());
+  }
   std::size_t receive(ReceivedBatches& inbox) override;
   WaitOutcome wait(std::optional<Duration> timeout) override;
   void wake() noexcept override { waker_.wake(); }
@@ -52,6 +58,13 @@ class SocketBackend final : public Backend {
   SocketBackend(Socket socket, const BackendConfig& config, Parts parts, Waker waker);
 
   void flush_remainder();
+  void receive_from_all(ReceivedBatches& inbox);
+  // Both sockets in turn, the peer's first.
+  void receive_beside_peer(ReceivedBatches& inbox);
+  [[nodiscard]] WaitOutcome wait_beside_peer(std::optional<Duration> timeout);
+  void connect_peer();
+  // When nothing of the peer is left in its socket.
+  void disconnect_peer() { peer_.reset(); }
   // Of the sending half and of the error queue, where several threads send; else without effect.
   [[nodiscard]] std::unique_lock<std::mutex> guard() const {
     return shared_ ? std::unique_lock(sending_) : std::unique_lock(sending_, std::defer_lock);
@@ -74,6 +87,14 @@ class SocketBackend final : public Backend {
   ErrorQueue errors_;
   BatchSender sender_;
   MessageReceiver receiver_;
+  // Of the peer that has a socket of its own.
+  bool may_connect_ = false;
+  PeerSocket::Options peer_options_;
+  BusyPeer busy_;
+  std::unique_ptr<PeerSocket> peer_;
+  ReceivedBatches of_all_;           // what came to the other socket in the same call
+  std::uint32_t turns_of_peer_ = 0;  // calls of receive() since one has looked at the socket of all
+  std::uint32_t silent_waits_ = 0;   // in a row, in which nothing came to the peer's socket
 };
 
 }  // namespace godwit

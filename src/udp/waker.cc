@@ -73,18 +73,21 @@ bool Waker::drain() noexcept {
   }
 }
 
-WaitOutcome Waker::wait(int socket, bool for_writing, std::optional<Duration> timeout) {
+WaitOutcome Waker::wait(int socket, bool for_writing, std::optional<Duration> timeout, pollfd* further) {
   const short events = static_cast<short>(POLLIN | (for_writing ? POLLOUT : 0));
-  std::array<pollfd, 2> entries{pollfd{socket, events, 0}, pollfd{read_, POLLIN, 0}};
+  std::array<pollfd, 3> entries{pollfd{socket, events, 0}, pollfd{read_, POLLIN, 0}, pollfd{-1, 0, 0}};
+  if (further != nullptr) entries[2] = *further;
+  const nfds_t count = further == nullptr ? 2 : 3;
   int found = 0;
   if (is_pipe()) {
-    found = ::poll(entries.data(), entries.size(), to_milliseconds(timeout));
+    found = ::poll(entries.data(), count, to_milliseconds(timeout));
   } else {
 #if GODWIT_LINUX
     const timespec limit = to_timespec(timeout.value_or(Duration::zero()));
-    found = ::ppoll(entries.data(), entries.size(), timeout ? &limit : nullptr, nullptr);
+    found = ::ppoll(entries.data(), count, timeout ? &limit : nullptr, nullptr);
 #endif
   }
+  if (further != nullptr) further->revents = found <= 0 ? short{0} : entries[2].revents;
   if (found <= 0) return {};
   return WaitOutcome{
       .readable = (entries[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0,

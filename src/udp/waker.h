@@ -1,6 +1,8 @@
 // What a back end sleeps on: its socket, and an eventfd or a pipe that other threads and signal handlers write to.
 #pragma once
 
+#include <poll.h>
+
 #include <cstdint>
 #include <ctime>
 #include <optional>
@@ -29,8 +31,9 @@ class Waker {
   [[nodiscard]] int descriptor() const { return read_; }
 
   // Sleeps until `socket` is readable or has an error to report, is writable where `for_writing`, wake(), the time-out
-  // or a signal. Drains.
-  [[nodiscard]] WaitOutcome wait(int socket, bool for_writing, std::optional<Duration> timeout);
+  // or a signal. Drains. So it does with `further`, unless that is null, and says there what it has seen of it.
+  [[nodiscard]] WaitOutcome wait(int socket, bool for_writing, std::optional<Duration> timeout,
+                                 pollfd* further = nullptr);
 
  private:
   Waker(int read, int write) : read_(read), write_(write) {}
