@@ -2,12 +2,18 @@
 
 #include <algorithm>
 
+#include "wire/limits.h"
+
 namespace godwit {
 namespace {
 
 // Until then an ack is a repeat or a late copy of the handshake's own, whatever its nonce: an acceptor does not take a
 // second intro of an address within a second (wire spec 4.2), and acknowledgements begin after it (wire spec 5.9).
 constexpr Duration kHandshakeAfterglow = 1s;
+// A simultaneous opener names its second key for as long as its attempt lasts (wire spec 4.4), and what it sent
+// last may be late. Taken for a new session, a late answer would have messages delivered twice; the peer that really
+// began anew within that time, and answered an old intro, is found dead instead.
+constexpr Duration kSecondKeyMayBeLate = wire::kAttemptDeadline + kHandshakeAfterglow;
 // Replayed acks must not turn into a stream of pings.
 constexpr Duration kPingSpacing = 100ms;
 
@@ -54,7 +60,7 @@ bool AckReplyPolicy::announces_session(Instant now, const AckReplyFacts& facts, 
     // A simultaneous opener with two keys names the second one in its acks, and its intro has already named the first,
     // which stays in use (wire spec W3).
     if (peer_second_key_) return seen.ack.key != *peer_second_key_;
-    if (!may_be_late) return true;
+    if (seen.ordinary_packet_seen && now - facts.established_at >= kSecondKeyMayBeLate) return true;
     peer_second_key_ = seen.ack.key;
     return false;
   }

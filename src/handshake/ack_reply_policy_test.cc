@@ -140,6 +140,14 @@ TEST_F(AckReplyTest, TheSecondKeyOfASimultaneousOpenerAnnouncesNothing) {
   EXPECT_TRUE(on_ack(10s, new_key(), new_nonce()).new_session);
 }
 
+TEST_F(AckReplyTest, ALateAnswerOfASimultaneousOpenerAnnouncesNothing) {
+  begin();
+  peer_intro_seen_ = true;
+  const SymmetricKey second = new_key();
+  EXPECT_FALSE(on_ack(3s, second, new_nonce()).new_session);
+  EXPECT_FALSE(on_ack(10s, second, new_nonce()).new_session);
+}
+
 TEST_F(AckReplyTest, AnUnknownKeyLongAfterASimultaneousOpenAnnouncesANewSession) {
   begin();
   peer_intro_seen_ = true;

@@ -91,7 +91,12 @@ TEST(Seeds, HaveTheDeployedFormWithAPeerWhoseKeyIsNotTheOneAskedFor) {
 // All intros of an attempt are lost, or wait for a host that stands still, and the answers to two attempts come
 // together.
 TEST(Seeds, ReportWhatASecondAttemptReplacesWhereTheFirstOneWasLost) {
-  for (const std::uint64_t seed : {41837u, 108589u, 414898u}) expect_clean(seed);
+  for (const std::uint64_t seed : {41837u, 108589u, 414898u, 745336u}) expect_clean(seed);
+}
+
+// An answer of a simultaneous opener arrives 1.2 s after the session has begun, and names the peer's second key.
+TEST(Seeds, TakeNoLateAnswerForANewSession) {
+  expect_clean(330482);
 }
 
 TEST(Seeds, FiveHundredFreshOnesBreakNoRule) {
