@@ -84,6 +84,7 @@ struct SentRun {
     return one;
   }
 };
+static_assert(sizeof(SentRun) == 88);
 
 // Order of send numbers: serial arithmetic, valid while they lie within 2^31 of each other.
 [[nodiscard]] constexpr bool sent_before(std::uint32_t left, std::uint32_t right) {

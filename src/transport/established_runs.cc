@@ -79,7 +79,8 @@ std::uint32_t EstablishedConnection::write_run(Instant now, BatchWriter& batch, 
     std::uint8_t* const text = batch.append_body(wire::kFragmentHeader, *payload, wire::kFragmentTail.size(), lifetime);
     header.write(text, id, item.fragment + packets, payload->size());
     text[wire::kFragmentHeader + payload->size()] = wire::kFragmentTail[0];
-    record_sent(now, batch, before, id, trace::PacketKind::kStreamFragment);
+    if (core_.context.sink != nullptr) [[unlikely]]
+      record_sent(now, batch, before, id, trace::PacketKind::kStreamFragment);
     if (++packets == ids.count) break;
     payload = core_.queue.payload_of_run(packets);
     // A source that fails is asked again, and a stream's last fragment is shorter: both stand alone.
@@ -105,20 +106,16 @@ std::size_t EstablishedConnection::receive_run(Instant now, const DatagramBatch&
   count = streams_->run_room(*fragment, count);
   if (count < 2) return 0;
   const std::uint64_t number = acks_.by_number() ? session_.number_of(batch.segment(first)) : 0;
-  bool newest = false;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const bool follows = !acks_.by_number() || session_.number_of(batch.segment(first + i)) == number + i;
-    const auto opened = follows ? session_.opened(packets[i]) : std::unexpected(trace::DropReason::kDuplicate);
-    if (!opened) {  // where it stands alone it is seen why
-      count = i;
-      break;
-    }
-    newest |= opened->newest;
-  }
+  count = static_cast<std::uint32_t>(session_.opened_run(packets.first(count)));
   if (count == 0) return 0;
-  const Arrival arrival{.datagram = batch.segment(first), .opened = {.newest = newest}, .ecn = batch.ecn};
-  for (std::uint32_t i = 0; i < count; ++i) {
-    record_received(now, arrival, fragment->packet_id + i, trace::PacketKind::kStreamFragment);
+  const Arrival arrival{.datagram = batch.segment(first), .opened = {.newest = true}, .ecn = batch.ecn};
+  core_.counted.packets_received += count;
+  core_.counted.bytes_received += count * arrival.bytes();
+  for (std::uint32_t i = 0; core_.context.sink != nullptr && i < count; ++i) {
+    core_.context.record_received(now, core_.id,
+                                  {.packet_id = fragment->packet_id + i,
+                                   .kind = trace::PacketKind::kStreamFragment,
+                                   .bytes = static_cast<std::uint32_t>(arrival.bytes())});
   }
   note_ordinary(now, arrival, fragment->packet_id + count - 1);
   keepalive_.on_authentic(now);
