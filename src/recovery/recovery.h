@@ -69,6 +69,7 @@ struct RecoveryStatistics {
   std::uint64_t untracked_acks = 0;
   std::uint64_t misbehaving_acks = 0;
   std::uint64_t packets_searched = 0;  // by forget_owner()
+  std::uint64_t packets_apart = 0;     // of a run, that got a record of their own
 };
 
 class Recovery {

@@ -20,7 +20,7 @@ std::uint32_t Recovery::acknowledge_run(std::uint32_t first, std::uint32_t count
   const SentPacket& run = *settled.run;
   const std::uint32_t id = first + settled.skipped;
   note_original(id, run.send_number + settled.index);
-  if (settled.count > 1) note_original(id + settled.count - 1, run.send_number + settled.index + settled.count - 1);
+  if (settled.count > 1) note_original(id + settled.count - 1, settled.last_number);
   PacketContent content = run.content();
   content.fragment += settled.index * content.count;
   count_acknowledged(content, run.bytes, settled.count);
@@ -289,6 +289,7 @@ const AckOutcome& Recovery::finish_acks() {
   const std::optional<SentPacket> newest = conclude_newest();
   losses_.detect(batch_.now, rtt_, sent_, *outcome_);
   book_losses(*outcome_, 0);
+  statistics_.packets_apart = sent_.packets_apart();
   outcome_->rate = rate_.on_acked(batch_.now, newest ? &*newest : nullptr, outcome_->acked_bytes, outcome_->lost_bytes,
                                   rtt_.minimum());
   sent_.release_front();

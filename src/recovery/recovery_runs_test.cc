@@ -260,7 +260,7 @@ TEST(RecoveryRuns, ABatchInOrderIsOneRecordAndNoPacketOfItGetsItsOwn) {
       EXPECT_EQ(outcome.acked.size(), 1U);
       EXPECT_EQ(recovery.sent().order().size(), 19U);
     }
-    EXPECT_EQ(recovery.sent().run_apart(), 0U);
+    EXPECT_EQ(recovery.statistics().packets_apart, 0U);
   }
 }
 
@@ -273,7 +273,7 @@ TEST(RecoveryRuns, OnlyWhatIsLostGetsARecordOfItsOwn) {
   recovery.on_acks(ids.first, 10);
   recovery.on_acks(ids.first + 12, 42);
   EXPECT_EQ(recovery.finish_acks().lost_packets, 2U);
-  EXPECT_EQ(recovery.sent().run_apart(), 2U);
+  EXPECT_EQ(recovery.statistics().packets_apart, 2U);
   EXPECT_EQ(recovery.poll_retransmit()->content.fragment, 11U);
 }
 

@@ -88,7 +88,7 @@ void SentPackets::take_apart(SentRun& run, std::uint32_t id) {
   *ring_.find(id) = run.packet(index);
   run.apart |= bit;
   run.in_flight &= ~bit;
-  ++taken_apart_;
+  ++packets_apart_;
 }
 
 std::optional<SentPacket> SentPackets::find(std::uint32_t id) const {

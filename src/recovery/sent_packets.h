@@ -2,7 +2,7 @@
 // (PacketContent), never bytes. Owned by Recovery; the only owner of bytes in flight.
 // The packets of one stream that leave together are a run: one record and two masks for up to 64 of them, and one entry
 // of the queue. A packet of a run gets a record of its own in the ring when it is looked at as one, because it is lost,
-// sent again or forgotten: run_apart() counts these. Acknowledgements of a run touch its record alone.
+// sent again or forgotten: packets_apart() counts these. Acknowledgements of a run touch its record alone.
 // Invariants: bytes_in_flight() is the sum over packets in state kInFlight; a packet leaves in settle() alone; after
 // release_front() the first packet is unsettled; each packet in flight has one valid entry in one of the two queues.
 // Ids are u32 and wrap; a retransmission keeps its id and takes a new send number.
@@ -188,7 +188,7 @@ class SentPackets {
 
   // Records of runs that are held, and packets of runs that got records of their own so far.
   [[nodiscard]] std::size_t runs() const { return runs_.size(); }
-  [[nodiscard]] std::uint64_t run_apart() const { return taken_apart_; }
+  [[nodiscard]] std::uint64_t packets_apart() const { return packets_apart_; }
 
  private:
   static constexpr std::size_t kNoRun = std::numeric_limits<std::size_t>::max();
@@ -239,7 +239,7 @@ class SentPackets {
   SequenceRing<SentPacket> ring_;
   FifoRing<SentRun> runs_;              // by id
   mutable std::size_t latest_run_ = 0;  // where the one that was found last stands in runs_
-  std::uint64_t taken_apart_ = 0;
+  std::uint64_t packets_apart_ = 0;
   FifoRing<Transmission> order_;
   FifoRing<Transmission> backed_off_;
   std::uint32_t send_number_ = std::numeric_limits<std::uint32_t>::max();  // of the latest transmission; the first is 0
