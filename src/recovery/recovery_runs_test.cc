@@ -223,10 +223,10 @@ class Twins {
 };
 
 TEST(RecoveryRuns, SayTheSameAsSinglePackets) {
-  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
     SCOPED_TRACE(seed);
     Twins twins(seed, seed % 2 == 1);
-    for (int step = 0; step < 800; ++step) {
+    for (int step = 0; step < 500; ++step) {
       twins.step();
       if (testing::Test::HasFailure()) return;
     }
