@@ -77,7 +77,13 @@ void EndpointNet::compare(ByteView bytes, std::uint64_t offset) {
 
 void EndpointNet::collect(Endpoint& endpoint) {
   while (EndpointEvent* event = endpoint.poll_event()) {
-    if (const auto* chunk = std::get_if<StreamChunk>(&event->event)) {
+    if (const auto* chunks = std::get_if<StreamChunks>(&event->event)) {
+      for (std::uint32_t i = 0; i < chunks->count; ++i) {
+        const StreamChunk chunk = chunks->chunk(i);
+        delivered_bytes += chunk.bytes.size();
+        compare(chunk.bytes, chunk.offset);
+      }
+    } else if (const auto* chunk = std::get_if<StreamChunk>(&event->event)) {
       delivered_bytes += chunk->bytes.size();
       compare(chunk->bytes, chunk->offset);
     } else if (const auto* message = std::get_if<MessageReceived>(&event->event)) {

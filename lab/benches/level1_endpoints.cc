@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 Config chunk_config(ExtendedPolicy extended = ExtendedPolicy::kOff) {
   Config config;
   config.streams.delivery = DeliveryMode::kChunks;
+  config.streams.runs = true;
   config.handshake.extended = extended;
   config.handshake.largest_datagram = wire::kMaxDatagram;
   return config;

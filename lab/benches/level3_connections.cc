@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "benches/connected_pair.h"
@@ -22,6 +23,16 @@ using namespace std::chrono_literals;
 double per_batch(const BackendStatistics& before, const BackendStatistics& after) {
   const std::uint64_t batches = std::max<std::uint64_t>(after.batches_sent - before.batches_sent, 1);
   return static_cast<double>(after.datagrams_sent - before.datagrams_sent) / static_cast<double>(batches);
+}
+
+// Which part of it did not arrive, where a case is not verified.
+std::string missing_part(const ServerTotals& end, const BenchClient& client) {
+  return fmt::format(
+      "{} of {} streams confirmed, {} arrived whole, {} bytes more or fewer than sent, {} pieces differ, {} failed, {} "
+      "connections closed at the client and {} at the server, {} datagrams dropped by the kernel",
+      client.confirmed, client.sent_streams + client.sent_messages, end.streams_finished,
+      static_cast<std::int64_t>(end.stream_bytes - client.sent_streams * kPatternBytes), end.differences, client.failed,
+      client.closed, end.closed, end.kernel_drops);
 }
 
 // `active` of `open` connections send streams back to back; the processor time of both ends together.
@@ -69,6 +80,7 @@ Case active_case(std::size_t open, bool all) {
               bench.outcome.evidence = {{"delivered_bytes", static_cast<double>(end.stream_bytes)},
                                         {"drops", static_cast<double>(end.kernel_drops)}};
               bench.outcome.verified = done && all_arrived(end, client);
+              if (!bench.outcome.verified) bench.outcome.proof = missing_part(end, client);
             });
           }};
 }

@@ -56,6 +56,7 @@ NodeConfig loopback_config(BackendKind backend) {
   NodeConfig config;
   config.backend = backend;
   config.endpoint.streams.delivery = DeliveryMode::kChunks;
+  config.endpoint.streams.runs = true;
   AdmissionConfig& admission = config.endpoint.admission;
   admission.prefix_rate = admission.prefix_burst = 1'000'000;
   admission.stranger_rate = admission.stranger_burst = 1'000'000;
@@ -106,19 +107,26 @@ ServerTotals BenchServer::totals() {
   return result.get();
 }
 
+void BenchServer::on_chunk(ConnectionId connection, const StreamChunk& chunk) {
+  if (chunk.total == kSlowStreamBytes) {
+    slow_received_.fetch_add(chunk.bytes.size(), std::memory_order_relaxed);
+    return;
+  }
+  if (chunk.offset + chunk.bytes.size() > kPatternBytes ||
+      std::memcmp(chunk.bytes.data(), pattern().data() + chunk.offset, chunk.bytes.size()) != 0)
+    ++totals_.differences;
+  totals_.stream_bytes += chunk.bytes.size();
+  if (chunk.finished()) ++totals_.streams_finished;
+  totals_.stream_bytes_of[connection] += chunk.bytes.size();
+}
+
 void BenchServer::on_event(Node& node, ConnectionId connection, Event& event) {
-  if (const auto* chunk = std::get_if<StreamChunk>(&event)) {
-    if (chunk->total == kSlowStreamBytes) {
-      slow_received_.fetch_add(chunk->bytes.size(), std::memory_order_relaxed);
-      return;
-    }
-    if (chunk->offset + chunk->bytes.size() > kPatternBytes ||
-        std::memcmp(chunk->bytes.data(), pattern().data() + chunk->offset, chunk->bytes.size()) != 0)
-      ++totals_.differences;
-    totals_.stream_bytes += chunk->bytes.size();
+  if (const auto* chunks = std::get_if<StreamChunks>(&event)) {
+    for (std::uint32_t i = 0; i < chunks->count; ++i) on_chunk(connection, chunks->chunk(i));
     stream_bytes_.store(totals_.stream_bytes, std::memory_order_relaxed);
-    if (chunk->finished()) ++totals_.streams_finished;
-    totals_.stream_bytes_of[connection] += chunk->bytes.size();
+  } else if (const auto* chunk = std::get_if<StreamChunk>(&event)) {
+    on_chunk(connection, *chunk);
+    stream_bytes_.store(totals_.stream_bytes, std::memory_order_relaxed);
   } else if (const auto* message = std::get_if<MessageReceived>(&event)) {
     const ByteView payload = message->payload;
     if (payload.size() < 8 || std::memcmp(payload.data() + 8, pattern().data() + 8, payload.size() - 8) != 0) {

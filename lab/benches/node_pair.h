@@ -68,6 +68,7 @@ class BenchServer final : private Node::Handler {
  private:
   BenchServer(std::unique_ptr<Node> node, PublicKey key, const Options& options);
   void on_event(Node& node, ConnectionId connection, Event& event) override;
+  void on_chunk(ConnectionId connection, const StreamChunk& chunk);
   void on_turn(Node& node) override;
 
   std::unique_ptr<Node> node_;

@@ -149,6 +149,8 @@ struct Converter {
     event.offset = chunk.offset;
     event.total = chunk.total;
   }
+  // The public interface does not ask for them.
+  void operator()(const StreamChunks&) const {}
   void operator()(const StreamMessage& whole) const {
     event.kind = Event::Kind::kMessage;
     event.bytes = whole.payload;

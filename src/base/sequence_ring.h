@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -44,6 +45,14 @@ class SequenceRing {
     return slot;
   }
 
+  // Takes the next `count` numbers, of which the caller keeps account elsewhere: what stands in their places is what
+  // was there before, until somebody writes it.
+  void extend(std::size_t count) {
+    GODWIT_ASSERT(count <= capacity_limit_ - size_);
+    while (size_ + count > slots_.size()) grow();
+    size_ += count;
+  }
+
   // Null when the number is outside the window.
   [[nodiscard]] T* find(std::uint32_t sequence) { return contains(sequence) ? &slots_[index(sequence)] : nullptr; }
   [[nodiscard]] const T* find(std::uint32_t sequence) const {
@@ -56,9 +65,18 @@ class SequenceRing {
   }
   void pop_front() {
     GODWIT_ASSERT(size_ > 0);
-    slots_[index(first_)] = T{};
+    // What needs no destructor is written over by the next push.
+    if constexpr (!std::is_trivially_destructible_v<T>) slots_[index(first_)] = T{};
     ++first_;
     --size_;
+  }
+  // Requires count <= size().
+  void pop_front(std::size_t count)
+    requires std::is_trivially_destructible_v<T>
+  {
+    GODWIT_ASSERT(count <= size_);
+    first_ += static_cast<std::uint32_t>(count);
+    size_ -= count;
   }
 
  private:

@@ -59,7 +59,7 @@ std::uint64_t Loop::bytes_in_flight() const {
 }
 
 void CommandHandler::on_event(Node& node, ConnectionId connection, Event& event) {
-  const bool once_a_packet = std::holds_alternative<StreamChunk>(event);
+  const bool once_a_packet = std::holds_alternative<StreamChunk>(event) || std::holds_alternative<StreamChunks>(event);
   command_.on_event(once_a_packet ? node.last_reading() : node.now(), connection, event);
   // The command sees to it in its on_turn(), which this turn has had already.
   if (node.statistics().turns == last_turn_) node.wake_at(node.last_reading());

@@ -191,6 +191,7 @@ int run_perf_client(const PerfClientOptions& options, const PerfExtension* exten
   }
   const std::unique_ptr<PerfInstruments> instruments = make_instruments(extension);
   NodeConfig config = make_node_config(options.network);
+  config.endpoint.streams.runs = true;
   if (extension != nullptr) extension->configure(config);
   auto opened = open_client(options.network, options.peer, std::move(config), cost_sink_of(instruments.get()));
   if (!opened) {

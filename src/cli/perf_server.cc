@@ -159,6 +159,7 @@ int finish_perf_server(const PerfServerOptions& options, PerfServerReport& repor
 
 NodeConfig node_config(const PerfServerOptions& options, const PerfExtension* extension) {
   NodeConfig config = make_node_config(options.network);
+  config.endpoint.streams.runs = true;
   if (extension != nullptr) extension->configure(config);
   return config;
 }

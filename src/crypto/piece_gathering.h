@@ -26,6 +26,7 @@ inline void request_later_body(ByteView body) noexcept {
   // As an integer: the address may lie beyond the application's buffer, where a prefetch does nothing and a pointer
   // may not be formed.
   const std::uintptr_t ahead = reinterpret_cast<std::uintptr_t>(body.data()) + kBodiesAhead * body.size();
+#pragma GCC unroll 6
   for (std::size_t offset = 0; offset < body.size(); offset += kCacheLine) {
     __builtin_prefetch(reinterpret_cast<const void*>(ahead + offset));  // NOLINT(performance-no-int-to-ptr)
   }

@@ -98,12 +98,39 @@ std::uint64_t ExtendedKeys::number_of(const std::uint8_t* field) const {
   return (load_le<std::uint64_t>(field + wire::kConnectionTagSize) - receive_start_) & ~kPhaseBit;
 }
 
+std::size_t ExtendedKeys::in_a_row(std::span<const PacketToOpen> packets) {
+  const std::uint8_t* const first = packets.front().nonce;
+  const auto tag = load_le<std::uint32_t>(first);
+  static_assert(wire::kConnectionTagSize == sizeof tag);
+  const auto value = load_le<std::uint64_t>(first + sizeof tag);
+  std::size_t count = 1;
+  while (count < packets.size() && load_le<std::uint32_t>(packets[count].nonce) == tag &&
+         load_le<std::uint64_t>(packets[count].nonce + sizeof tag) == value + count) {
+    ++count;
+  }
+  return count;
+}
+
 std::size_t ExtendedKeys::leading_current(std::span<const PacketToOpen> packets) const {
-  const auto other = std::ranges::find_if_not(packets, [this](const PacketToOpen& packet) {
-    const auto header = read_header(packet.nonce);
-    return header && header->key == Header::Key::kCurrent;
-  });
-  return static_cast<std::size_t>(other - packets.begin());
+  std::size_t count = 0;
+  while (count < packets.size()) {
+    const auto header = read_header(packets[count].nonce);
+    if (!header || header->key != Header::Key::kCurrent) break;
+    // What follows it in a row is of the same phase, and as new.
+    const bool newest = header->number >= window_.next() && (header->number >> 62) == 0;
+    count += newest ? in_a_row(packets.subspan(count)) : 1;
+  }
+  return count;
+}
+
+std::size_t ExtendedKeys::accept_run(std::span<const PacketToOpen> packets) {
+  const auto header = read_header(packets.front().nonce);
+  const bool next = header && header->key == Header::Key::kCurrent && header->number == window_.next();
+  if (!next || (header->number >> 62) != 0) return 0;
+  const std::size_t count = in_a_row(packets);
+  first_number_ = std::min(first_number_, header->number);
+  window_.record_next(count);
+  return count;
 }
 
 PacketOpener& ExtendedKeys::opener(const Header& header, PacketOpener& current) {

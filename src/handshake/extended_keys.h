@@ -51,6 +51,10 @@ class ExtendedKeys {
   // newest so far.
   bool accept(const Header& header, PacketOpener& current);
 
+  // Accepts the first packets in a row, all authentic under the current key, that come in order and without a gap: how
+  // many. 0 where read_header() and accept() have to see each.
+  [[nodiscard]] std::size_t accept_run(std::span<const PacketToOpen> packets);
+
   // The packet number that the nonce field of an accepted datagram says.
   [[nodiscard]] std::uint64_t number_of(const std::uint8_t* field) const;
 
@@ -78,6 +82,8 @@ class ExtendedKeys {
   [[nodiscard]] std::uint64_t updates() const { return send_generation_; }
 
  private:
+  // How many packets from the first one on have nonce fields that go up by one.
+  [[nodiscard]] static std::size_t in_a_row(std::span<const PacketToOpen> packets);
   [[nodiscard]] std::unique_ptr<PacketSealer> next_sealer(std::uint64_t number);
   [[nodiscard]] PacketOpener next_opener();
 

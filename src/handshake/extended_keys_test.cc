@@ -31,6 +31,13 @@ TEST(ReplayWindow, AcceptsEachNumberOnce) {
     const bool within = number + ReplayWindow::kSize >= window.next();
     ASSERT_EQ(window.would_accept(number), within && !accepted.contains(number)) << number;
     if (!window.would_accept(number)) continue;
+    if (!accepted.empty() && random.below(4) == 0) {
+      const std::uint64_t run = 1 + random.below(random.below(50) == 0 ? 5000 : 70);
+      for (std::uint64_t each = window.next(); each < window.next() + run; ++each) accepted.insert(each);
+      newest = window.next() + run - 1;
+      window.record_next(run);
+      continue;
+    }
     ASSERT_EQ(window.record(number), accepted.empty() || number > newest);
     accepted.insert(number);
     newest = std::max(newest, number);

@@ -34,6 +34,20 @@ class ReplayWindow {
     (*bits_)[word(number)] |= std::uint64_t{1} << (number % 64);
     return newest;
   }
+  // The same of `count` numbers in a row from next() on, each of which is the newest when it comes.
+  void record_next(std::uint64_t count) {
+    if (bits_ == nullptr) {
+      floor_ = next_ += count;
+      return;
+    }
+    while (count > 0) {
+      const std::uint64_t some = std::min<std::uint64_t>(64 - next_ % 64, count);
+      const std::uint64_t ones = some == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << some) - 1;
+      (*bits_)[word(next_)] |= ones << (next_ % 64);
+      next_ += some;
+      count -= some;
+    }
+  }
   // The number after the newest.
   [[nodiscard]] std::uint64_t next() const { return next_; }
   // Gives the memory back: what has not arrived yet has been lost.

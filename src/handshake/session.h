@@ -124,6 +124,11 @@ class Session {
     }
     return opened;
   }
+  // The same of the first of `packets`, all of which are authentic, that came in order: how many. Each of them is the
+  // newest when it comes. 0: each is for opened().
+  [[nodiscard]] std::size_t opened_run(std::span<const PacketToOpen> packets) {
+    return extended_ ? extended_->accept_run(packets) : packets.size();
+  }
   // The same, leaving the datagram intact on failure: while a pending handshake may own the datagram.
   [[nodiscard]] std::expected<Opened, trace::DropReason> open_keeping(MutableBytes datagram, MutableBytes scratch) {
     return extended_ ? open_extended(datagram, scratch) : open_with_several(datagram, scratch);

@@ -1,6 +1,7 @@
 #include "recovery/ack_queue.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace godwit {
 namespace {
@@ -26,6 +27,19 @@ bool AckQueue::push_checked(Instant now, std::uint32_t id, bool known_new) {
   }
   if (empty()) oldest_ = now;
   pending_.push_back(id);
+  return true;
+}
+
+bool AckQueue::push_run(Instant now, std::uint32_t first, std::uint32_t count) {
+  if (searching_ || size() + count > config_->pending_limit) {
+    bool fits = true;
+    for (std::uint32_t i = 0; i < count; ++i) fits = push(now, first + i, true) && fits;
+    return fits;
+  }
+  if (empty()) oldest_ = now;
+  const std::size_t before = pending_.size();
+  pending_.resize(before + count);
+  std::iota(pending_.begin() + static_cast<std::ptrdiff_t>(before), pending_.end(), first);
   return true;
 }
 

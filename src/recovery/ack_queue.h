@@ -30,6 +30,9 @@ class AckQueue {
     return push_checked(now, id, known_new);
   }
 
+  // `count` ids in a row that were never seen before. False if the list is full.
+  bool push_run(Instant now, std::uint32_t first, std::uint32_t count);
+
   // The acknowledgement of a packet that has come again. Twice in a row, which tells a Godwit that it was sent
   // needlessly (any other peer ignores the second), unless the id is waiting or its acknowledgement went out less than
   // `soonest_reaction` ago: then it is the network's copy.

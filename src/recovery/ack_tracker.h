@@ -80,6 +80,26 @@ class AckTracker {
     }
   }
 
+  // Whether a packet with this id would be the next in order.
+  [[nodiscard]] bool is_next(std::uint32_t id) const { return ids_.is_next(id); }
+  // `count` packets of one acknowledged frame each have been taken, whose ids are the next in order, and whose packet
+  // numbers, by which the peer may want them acknowledged, go from `number` on: on_packet(), queue_ack() and
+  // end_packet() of each.
+  void on_run(Instant now, std::uint32_t id, std::uint32_t count, std::uint64_t number) {
+    ids_.insert_next(count);
+    new_packets_ += count;
+    latest_new_ = latest_duplicate_ = false;
+    latest_id_ = id + count - 1;
+    if (!by_number_) {
+      if (!queue_.push_run(now, id, count)) flush_at_ = now;
+      return;
+    }
+    if (numbers_ == nullptr) [[unlikely]]
+      numbers_ = std::make_unique<ReceivedNumbers>();
+    numbers_->add_run(now, number, count);
+    packet_refused_ = packet_awaited_ = false;
+  }
+
   // A frame of the present packet has not been taken: it is not acknowledged, and its content will come again.
   void refuse_packet() { packet_refused_ = true; }
   // All frames of packet `number` have been processed; not for a copy of a packet.

@@ -38,6 +38,10 @@ class FifoRing {
     GODWIT_ASSERT(position < count_);
     return slots_[index(position)];
   }
+  [[nodiscard]] T& operator[](std::size_t position) {
+    GODWIT_ASSERT(position < count_);
+    return slots_[index(position)];
+  }
 
   // Keeps the entries for which `keep` holds, in order.
   template <typename Predicate>

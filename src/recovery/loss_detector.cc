@@ -1,6 +1,7 @@
 #include "recovery/loss_detector.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -117,9 +118,13 @@ void LossDetector::declare_lost(Instant now, std::uint32_t id, SentPacket& packe
 
 void LossDetector::prune(SentPackets& packets) {
   while (!packets.order().empty()) {
+    if (packets.pop_settled_front() > 0) {
+      chain_open_ = false;  // something got through
+      continue;
+    }
     const SentPackets::Transmission oldest = packets.order().front();
-    const SentPacket* packet = packets.find(oldest.id);
-    const bool settled = packet == nullptr || packet->state == SentState::kSettled;
+    const auto packet = std::as_const(packets).find(oldest.id);
+    const bool settled = !packet || packet->state == SentState::kSettled;
     if (settled) {
       chain_open_ = false;  // something got through
     } else if (packet->state == SentState::kInFlight && packet->send_number == oldest.send_number) {

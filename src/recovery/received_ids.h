@@ -30,6 +30,10 @@ class ReceivedIds {
     }
     return insert_out_of_order(now, id);
   }
+  // Whether this id is the next in order.
+  [[nodiscard]] bool is_next(std::uint32_t id) const { return started_ && id == static_cast<std::uint32_t>(next_); }
+  // The next `count` ids in order have come.
+  void insert_next(std::uint32_t count) { next_ += count; }
   // What insert would answer, without recording.
   [[nodiscard]] bool is_duplicate(std::uint32_t id) const;
 

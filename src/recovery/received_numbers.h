@@ -37,6 +37,18 @@ class ReceivedNumbers {
     }
   }
 
+  // The same of `count` packets in a row, all of them awaited.
+  void add_run(Instant now, std::uint64_t number, std::uint32_t count) {
+    if (ranges_.empty() || number != ranges_.back().numbers.last + 1) [[unlikely]] {
+      for (std::uint32_t i = 0; i < count; ++i) add(now, number + i, true);
+      return;
+    }
+    ranges_.back().numbers.last += count - 1;
+    waiting_ += count - 1;
+    if (waiting_ == count - 1) oldest_ = now;
+    add(now, number + count - 1, true);
+  }
+
   // Packets whose acknowledgement is awaited, since the latest take().
   [[nodiscard]] std::size_t waiting() const { return waiting_; }
   // When the first of them came. Requires waiting() > 0.

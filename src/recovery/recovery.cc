@@ -86,6 +86,21 @@ std::uint32_t Recovery::new_packet_room() const {
   return skips_ && !by_number_ ? ids - ids / skip_least_ : ids;
 }
 
+void Recovery::on_sent_run(Instant now, std::uint32_t first_id, const PacketContent& content, std::uint32_t bytes,
+                           std::uint32_t count, std::uint64_t number) {
+  const std::uint64_t in_flight = sent_.bytes_in_flight();
+  const bool after_idle = sent_.empty();
+  SentPacket& first = sent_.add_run(now, first_id, content, bytes, count);
+  rate_.stamp(now, after_idle, in_flight, first);
+  if (by_number_) {
+    if (numbers_ == nullptr) [[unlikely]]
+      numbers_ = std::make_unique<SentNumbers>();
+    numbers_->add_run(number, first_id, first.send_number, count);
+  }
+  latest_transmission_at_ = now;
+  statistics_.packets_sent += count;
+}
+
 void Recovery::on_retransmitted(Instant now, std::uint32_t id, std::uint32_t bytes) {
   SentPacket* packet = sent_.find(id);
   if (packet == nullptr) return;

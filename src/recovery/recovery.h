@@ -69,6 +69,7 @@ struct RecoveryStatistics {
   std::uint64_t untracked_acks = 0;
   std::uint64_t misbehaving_acks = 0;
   std::uint64_t packets_searched = 0;  // by forget_owner()
+  std::uint64_t packets_apart = 0;     // of a run, that got a record of their own
 };
 
 class Recovery {
@@ -101,6 +102,19 @@ class Recovery {
       consider_skip();
     return id;
   }
+  // The next ids, at most `most`, which is not 0; how many.
+  struct PacketIds {
+    std::uint32_t first = 0;
+    std::uint32_t count = 0;
+  };
+  [[nodiscard]] PacketIds next_packet_ids(std::uint32_t most) {
+    const PacketIds ids{.first = next_id_, .count = skips_ ? std::min(most, until_skip_) : most};
+    next_id_ += ids.count;
+    ids_taken_ += ids.count;
+    if (skips_ && (until_skip_ -= ids.count) == 0) [[unlikely]]
+      consider_skip();
+    return ids;
+  }
   // How many new tracked packets may be sent before the oldest unsettled one is settled. Retransmissions always may.
   [[nodiscard]] std::uint32_t new_packet_room() const;
   [[nodiscard]] bool may_send_new() const { return new_packet_room() > 0; }
@@ -115,6 +129,11 @@ class Recovery {
     latest_transmission_at_ = now;
     ++statistics_.packets_sent;
   }
+  // A run of new tracked packets went out: `count` full fragments of one stream, at most SentRun::kMost, with ids from
+  // `first_id` on, each in a packet of `bytes` bytes; `content` is the first one's. With use_numbers() the first stands
+  // in packet `number`, each in the one after that of the one before, and begin_packet() is not called.
+  void on_sent_run(Instant now, std::uint32_t first_id, const PacketContent& content, std::uint32_t bytes,
+                   std::uint32_t count, std::uint64_t number = 0);
   // What poll_retransmit() named went out again.
   void on_retransmitted(Instant now, std::uint32_t id, std::uint32_t bytes);
   // There is nothing more to send although congestion window and pacer would allow it.
@@ -135,14 +154,15 @@ class Recovery {
   // --- Acknowledgements: one batch of datagrams together, so that order within the batch does not look like loss ---
   void begin_acks(Instant now);
   [[nodiscard]] bool collecting_acks() const { return batch_.open; }
-  void on_ack(std::uint32_t id) {
-    SentPacket* packet = sent_.find(id);
-    if (packet == nullptr || packet->state != SentState::kInFlight || packet->transmissions != 1) [[unlikely]] {
-      on_unusual_ack(id, packet);
-      return;
+  void on_ack(std::uint32_t id) { on_acks(id, 1); }
+  // Of `count` ids from `first` on.
+  void on_acks(std::uint32_t first, std::uint32_t count) {
+    while (count > 0) {
+      const std::uint32_t done = acknowledge_run(first, count);
+      if (done == 0) on_single_ack(first);
+      first += std::max(done, 1U);
+      count -= std::max(done, 1U);
     }
-    note_original(id, packet->send_number);
-    acknowledge(*packet);
   }
   // An acknowledgement that stands twice in a row: the packet reached the peer more than once, so that an earlier
   // transmission had arrived. An acknowledgement alone cannot tell, since a retransmission keeps its packet id.
@@ -210,38 +230,31 @@ class Recovery {
   }
   void acknowledge(SentPacket& packet) {
     sent_.settle(packet);
-    outcome_->acked_bytes += packet.bytes;
-    ++outcome_->acked_packets;
-    outcome_->largest_acked_bytes = std::max<std::uint32_t>(outcome_->largest_acked_bytes, packet.bytes);
-    if (packet.kind == PacketContent::Kind::kFragment && !outcome_->acked.empty()) {
+    count_acknowledged(packet.content(), packet.bytes, 1);
+  }
+  // `packets` of them from this one on.
+  void count_acknowledged(const PacketContent& content, std::uint32_t bytes, std::uint32_t packets) {
+    const std::uint64_t all = std::uint64_t{bytes} * packets;
+    const std::uint32_t fragments = packets * content.count;
+    outcome_->acked_bytes += all;
+    outcome_->acked_packets += packets;
+    outcome_->largest_acked_bytes = std::max(outcome_->largest_acked_bytes, bytes);
+    if (content.kind == PacketContent::Kind::kFragment && !outcome_->acked.empty()) {
       AckedRange& range = outcome_->acked.back();
-      if (range.owner == packet.owner && range.first_fragment + range.count == packet.fragment &&
+      if (range.owner == content.owner && range.first_fragment + range.count == content.fragment &&
           range.kind == PacketContent::Kind::kFragment) {
-        range.count += packet.count;
-        range.bytes += packet.bytes;
+        range.count += fragments;
+        range.bytes += all;
         return;
       }
     }
-    outcome_->acked.push_back({packet.kind, packet.owner, packet.fragment, packet.count, packet.bytes});
+    outcome_->acked.push_back({content.kind, content.owner, content.fragment, fragments, all});
   }
-
-  void on_transmission_ack(const SentNumbers::Entry& transmission) {
-    if (transmission.frames == 0) [[unlikely]] {
-      ++outcome_->misbehaving_acks;  // a number that was left out
-      return;
-    }
-    for (std::uint32_t frame = 0; frame < transmission.frames; ++frame) {
-      const std::uint32_t id = transmission.first_id + frame;
-      SentPacket* packet = sent_.find(id);
-      const bool plain = packet != nullptr && packet->state == SentState::kInFlight && packet->transmissions == 1;
-      if (!plain) [[unlikely]] {
-        on_unusual_transmission_ack(id, packet, transmission);
-        continue;
-      }
-      note_original(id, packet->send_number);
-      acknowledge(*packet);
-    }
-  }
+  // How many of them, from the first on, a run's record says to be settled, by this acknowledgement or before.
+  std::uint32_t acknowledge_run(std::uint32_t first, std::uint32_t count);
+  void on_single_ack(std::uint32_t id);
+  void on_transmission_ack(const SentNumbers::Entry& transmission, std::uint32_t count);
+  void on_frame_ack(std::uint32_t id, const SentNumbers::Entry& transmission);
   void on_unusual_transmission_ack(std::uint32_t id, SentPacket* packet, const SentNumbers::Entry& transmission);
   void on_earlier_transmission_ack(SentPacket& packet, std::uint32_t send_number);
   void note_spurious(const SentPacket& packet);
@@ -255,7 +268,7 @@ class Recovery {
   void on_answered_probe(const SentPacket& packet);
   void on_unsent_ack(std::uint32_t id);
   void conclude_originals();
-  [[nodiscard]] const SentPacket* conclude_newest();
+  [[nodiscard]] std::optional<SentPacket> conclude_newest();
   void book_losses(LossOutcome& outcome, std::size_t first);
   void consider_skip();
   void draw_skip();

@@ -1,5 +1,6 @@
 // Recovery's acknowledgements: from ids to what was acknowledged, lost and measured.
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "recovery/recovery.h"
@@ -10,6 +11,30 @@ void Recovery::begin_acks(Instant now) {
   batch_ = {.now = now, .open = true};
   if (outcome_ == nullptr) outcome_ = std::make_unique<AckOutcome>();
   outcome_->reset(sent_.bytes_in_flight());
+}
+
+std::uint32_t Recovery::acknowledge_run(std::uint32_t first, std::uint32_t count) {
+  const SentPackets::RunSettled settled = sent_.settle_run(first, count);
+  outcome_->stale_acks += settled.skipped;
+  if (settled.count == 0) return settled.skipped;
+  const SentPacket& run = *settled.run;
+  const std::uint32_t id = first + settled.skipped;
+  note_original(id, run.send_number + settled.index);
+  if (settled.count > 1) note_original(id + settled.count - 1, settled.last_number);
+  PacketContent content = run.content();
+  content.fragment += settled.index * content.count;
+  count_acknowledged(content, run.bytes, settled.count);
+  return settled.skipped + settled.count;
+}
+
+void Recovery::on_single_ack(std::uint32_t id) {
+  SentPacket* packet = sent_.find(id);
+  if (packet == nullptr || packet->state != SentState::kInFlight || packet->transmissions != 1) [[unlikely]] {
+    on_unusual_ack(id, packet);
+    return;
+  }
+  note_original(id, packet->send_number);
+  acknowledge(*packet);
 }
 
 void Recovery::on_unusual_ack(std::uint32_t id, SentPacket* packet) {
@@ -103,14 +128,49 @@ std::uint64_t Recovery::on_ranges(std::span<const NumberRange> newest_first, Dur
   if (!before.any_original) outcome_->ack_delay = delay;
   // Oldest first: fragments are acknowledged in their order.
   for (std::size_t i = newest_first.size(); i-- > 0;) {
-    numbers_->acknowledge(newest_first[i], [&](std::uint64_t number, const SentNumbers::Entry& entry) {
-      if (number >= among.first && number <= among.last) ++newly;
-      on_transmission_ack(entry);
-    });
+    numbers_->acknowledge(newest_first[i],
+                          [&](std::uint64_t number, const SentNumbers::Entry& entry, std::uint32_t count) {
+                            const std::uint64_t first = std::max(number, among.first);
+                            const std::uint64_t end = std::min(number + count, among.last + 1);
+                            newly += end > first ? end - first : 0;
+                            on_transmission_ack(entry, count);
+                          });
   }
   // Of several frames the one counts that has named the newest packet.
   if (batch_.newest_original_id != before.newest_original_id) outcome_->ack_delay = delay;
   return newly;
+}
+
+// Of `count` transmissions in a row, if there are more than one of a run.
+void Recovery::on_transmission_ack(const SentNumbers::Entry& transmission, std::uint32_t count) {
+  if (transmission.frames == 0) [[unlikely]] {
+    ++outcome_->misbehaving_acks;  // a number that was left out
+    return;
+  }
+  SentNumbers::Entry each = transmission;
+  std::uint32_t left = count > 1 ? count : transmission.frames;
+  std::uint32_t id = transmission.first_id;
+  while (left > 0) {
+    // Of a packet that is not apart from its run there is one transmission.
+    std::uint32_t done = each.loss_episode == 0 ? acknowledge_run(id, left) : 0;
+    if (done == 0) {
+      if (count > 1) each.send_number = transmission.send_number + (id - transmission.first_id);
+      on_frame_ack(id, each);
+      done = 1;
+    }
+    if (count > 1) each.loss_episode = 0;  // that was of the first one's alone
+    id += done;
+    left -= done;
+  }
+}
+
+void Recovery::on_frame_ack(std::uint32_t id, const SentNumbers::Entry& transmission) {
+  SentPacket* packet = sent_.find(id);
+  const bool plain = packet != nullptr && packet->state == SentState::kInFlight && packet->transmissions == 1;
+  if (!plain) [[unlikely]]
+    return on_unusual_transmission_ack(id, packet, transmission);
+  note_original(id, packet->send_number);
+  acknowledge(*packet);
 }
 
 // A packet sent more than once, declared lost or settled. Which of its transmissions has come is known.
@@ -226,10 +286,12 @@ const AckOutcome& Recovery::finish_acks() {
   latest_progress_at_ = batch_.now;
 
   if (batch_.any_original) conclude_originals();
-  const SentPacket* newest = conclude_newest();
+  const std::optional<SentPacket> newest = conclude_newest();
   losses_.detect(batch_.now, rtt_, sent_, *outcome_);
   book_losses(*outcome_, 0);
-  outcome_->rate = rate_.on_acked(batch_.now, newest, outcome_->acked_bytes, outcome_->lost_bytes, rtt_.minimum());
+  statistics_.packets_apart = sent_.packets_apart();
+  outcome_->rate = rate_.on_acked(batch_.now, newest ? &*newest : nullptr, outcome_->acked_bytes, outcome_->lost_bytes,
+                                  rtt_.minimum());
   sent_.release_front();
   return *outcome_;
 }
@@ -240,15 +302,15 @@ void Recovery::conclude_originals() {
   if (before && sent_before(batch_.oldest_original, *before)) losses_.on_reordering(*before - batch_.oldest_original);
   // A packet overtaken by earlier batches tells of its own delay or of a repeated acknowledgement, not of the path.
   if (before && sent_before(batch_.newest_original, *before)) return;
-  const SentPacket& newest = *sent_.find(batch_.newest_original_id);
+  const SentPacket newest = *std::as_const(sent_).find(batch_.newest_original_id);
   const Duration sample = batch_.now - newest.sent_at;
   const bool tail = batch_.newest_original == sent_.newest_send_number();
   take_sample(sample, tail);
   if (tail) probe_in_doubt_ = false;
 }
 
-// The latest transmission known to have arrived; null if all of this batch's are in doubt.
-const SentPacket* Recovery::conclude_newest() {
+// The latest transmission known to have arrived; nothing if all of this batch's are in doubt.
+std::optional<SentPacket> Recovery::conclude_newest() {
   std::optional<std::uint32_t> id;
   if (batch_.any_original) {
     id = batch_.newest_original_id;
@@ -258,8 +320,8 @@ const SentPacket* Recovery::conclude_newest() {
     if (!id || sent_before(batch_.newest_original, batch_.newest_resent)) id = batch_.newest_resent_id;
     losses_.on_newest_acked(batch_.newest_resent);
   }
-  if (!id) return nullptr;
-  const SentPacket* newest = sent_.find(*id);
+  if (!id) return std::nullopt;
+  const auto newest = std::as_const(sent_).find(*id);
   outcome_->latest_acked_sent_at = newest->sent_at;
   return newest;
 }

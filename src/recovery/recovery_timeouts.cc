@@ -56,8 +56,8 @@ Duration Recovery::backed_off(std::uint32_t doublings) const {
 // outstanding.
 std::optional<Instant> Recovery::retransmission_deadline() const {
   if (sent_.order().empty()) return std::nullopt;
-  const SentPacket* oldest = sent_.in_flight(sent_.order().front());
-  if (oldest == nullptr) return std::nullopt;
+  const auto oldest = sent_.in_flight(sent_.order().front());
+  if (!oldest) return std::nullopt;
   const Instant deadline = std::max(oldest->sent_at, latest_progress_at_) + backed_off(backoff_);
   if (!probe_sent_at_) return deadline;
   return std::max(deadline, *probe_sent_at_ + rtt_.probe_timeout());

@@ -26,13 +26,16 @@ void SentNumbers::grow() {
   if (entries_.size() == kLimit) return forget_first();
   std::vector<Entry> wider(std::max(kFirstSize, 2 * entries_.size()));
   std::vector<std::uint64_t> open(wider.size() / 64);
+  std::vector<std::uint64_t> follow(wider.size() / 64);
   for (std::uint64_t number = first_; number != next_; ++number) {
     const std::size_t to = number & (wider.size() - 1);
     wider[to] = entry(number);
     if (is_open(number)) open[to / 64] |= std::uint64_t{1} << (number % 64);
+    if (follows(number)) follow[to / 64] |= std::uint64_t{1} << (number % 64);
   }
   entries_ = std::move(wider);
   open_ = std::move(open);
+  follows_ = std::move(follow);
 }
 
 void SentNumbers::mark_lost(std::uint32_t send_number, std::uint8_t loss_episode) {
@@ -40,13 +43,13 @@ void SentNumbers::mark_lost(std::uint32_t send_number, std::uint8_t loss_episode
   std::uint64_t high = next_;
   while (low < high) {  // the first number that is not before the transmission
     const std::uint64_t middle = low + (high - low) / 2;
-    if (sent_before(entry(middle).send_number, send_number)) {
+    if (sent_before(at(middle).send_number, send_number)) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  if (low != next_ && entry(low).send_number == send_number) entry(low).loss_episode = loss_episode;
+  if (low != next_ && at(low).send_number == send_number) own(low).loss_episode = loss_episode;
 }
 
 }  // namespace godwit

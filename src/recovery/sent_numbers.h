@@ -1,6 +1,7 @@
 // Which transmissions the packets of an extended session carried, by packet number: what the peer acknowledges there
 // (docs/extended_sessions.md, section 5.2). SentPackets knows a packet's content by its frames' ids, which stay; a
 // number is used once, so that an acknowledgement tells which transmission has come. Owned by Recovery.
+// The packets of a run have one entry, that of its first number; the numbers that follow it are marked.
 // A number is open until it is acknowledged or passes out of memory: one far below the highest acknowledged number
 // will not be acknowledged any more, as its receiver refuses such packets. Bounded; constant time for each number.
 #pragma once
@@ -39,10 +40,21 @@ class SentNumbers {
     open(present_) = {.first_id = id, .send_number = send_number, .frames = 1, .loss_episode = 0};
     latest_send_number_ = send_number;
   }
+  // `count` packets with numbers from `number` on, each with one tracked frame, whose ids and send numbers go up by
+  // one.
+  void add_run(std::uint64_t number, std::uint32_t first_id, std::uint32_t send_number, std::uint32_t count) {
+    open(number) = {.first_id = first_id, .send_number = send_number, .frames = 1, .loss_episode = 0};
+    while (next_ - first_ + (count - 1) > entries_.size()) grow();
+    set_bits(open_, next_, count - 1);
+    set_bits(follows_, next_, count - 1);
+    next_ += count - 1;
+    latest_send_number_ = send_number + count - 1;
+  }
   // No packet has this number: only who invents acknowledgements acknowledges it.
   void leave_out(std::uint64_t number) { open(number) = {.send_number = latest_send_number_}; }
 
-  // Closes the open numbers within `range` and calls visit(number, entry) for each, lowest first.
+  // Closes the open numbers within `range` and calls visit(number, entry, count) for them, lowest first. `count`
+  // numbers in a row of one run are visited together, with the entry of the first.
   template <typename Visit>
   void acknowledge(const NumberRange& range, Visit&& visit) {
     const std::uint64_t end = range.last >= next_ ? next_ : range.last + 1;
@@ -53,9 +65,14 @@ class SentNumbers {
       const std::uint64_t mask = (some == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << some) - 1) << bit;
       std::uint64_t hits = word & mask;
       word &= ~mask;
-      for (; hits != 0; hits &= hits - 1) {
-        const std::uint64_t hit = number - bit + static_cast<std::uint64_t>(std::countr_zero(hits));
-        visit(hit, entry(hit));
+      while (hits != 0) {
+        const auto first = static_cast<unsigned>(std::countr_zero(hits));
+        const std::uint64_t hit = number - bit + first;
+        // Those behind it that are open, too, and follow it.
+        const std::uint64_t behind = first == 63 ? 0 : (hits & follows_[word_of(number)]) >> (first + 1);
+        const auto count = 1 + static_cast<unsigned>(std::countr_one(behind));
+        visit(hit, at(hit), count);
+        hits = first + count == 64 ? 0 : hits & (~std::uint64_t{0} << (first + count));
       }
       number += some;
     }
@@ -63,7 +80,12 @@ class SentNumbers {
   }
   // Forgets what is closed, or will not be acknowledged any more, from the oldest number on.
   void release() {
-    while (first_ != next_ && (!is_open(first_) || first_ + kMemory <= highest_acknowledged_)) forget_first();
+    while (first_ != next_ && (!is_open(first_) || first_ + kMemory <= highest_acknowledged_)) {
+      // What is closed up to the end of the word goes at once.
+      const std::uint64_t left = std::min<std::uint64_t>(64 - first_ % 64, next_ - first_);
+      const auto closed = static_cast<std::uint64_t>(std::countr_zero(open_[word_of(first_)] >> (first_ % 64)));
+      forget_first(std::max<std::uint64_t>(1, std::min(closed, left)));
+    }
   }
   // The transmission was declared lost in this episode.
   void mark_lost(std::uint32_t send_number, std::uint8_t loss_episode);
@@ -76,9 +98,48 @@ class SentNumbers {
   [[nodiscard]] std::size_t word_of(std::uint64_t number) const { return index(number) / 64; }
   [[nodiscard]] Entry& entry(std::uint64_t number) { return entries_[index(number)]; }
   [[nodiscard]] bool is_open(std::uint64_t number) const { return (open_[word_of(number)] >> (number % 64) & 1) != 0; }
-  void forget_first() {
-    open_[word_of(first_)] &= ~(std::uint64_t{1} << (first_ % 64));
-    ++first_;
+  [[nodiscard]] bool follows(std::uint64_t number) const {
+    return (follows_[word_of(number)] >> (number % 64) & 1) != 0;
+  }
+  // What the entry of a remembered number is, or would be if it had one.
+  [[nodiscard]] Entry at(std::uint64_t number) const {
+    std::uint64_t lead = number;
+    while (follows(lead)) {
+      const std::uint64_t word = follows_[word_of(lead)] << (63 - lead % 64);
+      lead -= static_cast<std::uint64_t>(std::countl_one(word));
+    }
+    Entry result = entries_[index(lead)];
+    if (lead == number) return result;
+    const auto behind = static_cast<std::uint32_t>(number - lead);
+    result.first_id += behind;
+    result.send_number += behind;
+    result.loss_episode = 0;
+    return result;
+  }
+  // Its entry, its own from now on.
+  Entry& own(std::uint64_t number) {
+    if (follows(number)) {
+      entry(number) = at(number);
+      follows_[word_of(number)] &= ~(std::uint64_t{1} << (number % 64));
+    }
+    return entry(number);
+  }
+  void set_bits(std::vector<std::uint64_t>& bits, std::uint64_t from, std::uint64_t count) const {
+    while (count > 0) {
+      const std::uint64_t some = std::min<std::uint64_t>(64 - from % 64, count);
+      bits[word_of(from)] |= (some == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << some) - 1) << (from % 64);
+      from += some;
+      count -= some;
+    }
+  }
+  // `count` numbers, at most as many as are left of the first one's word.
+  void forget_first(std::uint64_t count = 1) {
+    // The entry of a run's first number ends with it.
+    if (first_ + count != next_) own(first_ + count);
+    const std::uint64_t ones = count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
+    open_[word_of(first_)] &= ~(ones << (first_ % 64));
+    follows_[word_of(first_)] &= ~(ones << (first_ % 64));
+    first_ += count;
   }
   // The entry of the next number that matters, which is open; those before it that carry nothing tracked are closed.
   Entry& open(std::uint64_t number) {
@@ -92,8 +153,9 @@ class SentNumbers {
   void push_closed();
   void grow();
 
-  std::vector<Entry> entries_;  // of number n at n modulo the size, a power of two from 64 on
-  std::vector<std::uint64_t> open_;
+  std::vector<Entry> entries_;          // of number n at n modulo the size, a power of two from 64 on
+  std::vector<std::uint64_t> open_;     // a bit for each of them
+  std::vector<std::uint64_t> follows_;  // likewise: it has no entry, but that of a run's first number counts for it
   std::uint64_t first_ = 0;
   std::uint64_t next_ = 0;
   std::uint64_t present_ = 0;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -18,9 +19,11 @@ void add(SentNumbers& numbers, std::uint64_t number, std::uint32_t id, std::uint
 // The ids of the transmissions that `range` acknowledges.
 std::vector<std::uint32_t> acknowledge(SentNumbers& numbers, NumberRange range) {
   std::vector<std::uint32_t> ids;
-  numbers.acknowledge(range, [&](std::uint64_t, const SentNumbers::Entry& entry) {
-    for (std::uint32_t i = 0; i < entry.frames; ++i) ids.push_back(entry.first_id + i);
-    if (entry.frames == 0) ids.push_back(0);
+  numbers.acknowledge(range, [&](std::uint64_t, const SentNumbers::Entry& entry, std::uint32_t count) {
+    EXPECT_TRUE(count == 1 || entry.frames == 1);
+    for (std::uint32_t i = 0; i < std::max<std::uint32_t>(entry.frames, count); ++i) {
+      ids.push_back(entry.frames == 0 ? 0 : entry.first_id + i);
+    }
   });
   return ids;
 }
@@ -58,10 +61,45 @@ TEST(SentNumbers, ALostTransmissionIsMarkedByItsPlaceInSendOrder) {
   numbers.mark_lost(before_wrap + 2, 9);
   numbers.mark_lost(before_wrap - 5, 9);  // long forgotten
   std::map<std::uint32_t, std::uint8_t> episodes;
-  numbers.acknowledge({.first = 0, .last = 99}, [&](std::uint64_t, const SentNumbers::Entry& entry) {
+  numbers.acknowledge({.first = 0, .last = 99}, [&](std::uint64_t, const SentNumbers::Entry& entry, std::uint32_t) {
     episodes[entry.first_id] = entry.loss_episode;
   });
   EXPECT_EQ(episodes, (std::map<std::uint32_t, std::uint8_t>{{0, 0}, {1, 0}, {2, 9}, {3, 0}}));
+}
+
+TEST(SentNumbers, ARunIsVisitedAsOneWhereverItLies) {
+  SentNumbers numbers;
+  add(numbers, 9, 1, 0);
+  numbers.add_run(10, 2, 1, 54);  // 10 to 63, the end of a word
+  numbers.add_run(64, 56, 55, 54);
+  std::vector<std::uint32_t> counts;
+  numbers.acknowledge({.first = 0, .last = 99},
+                      [&](std::uint64_t number, const SentNumbers::Entry& entry, std::uint32_t count) {
+                        EXPECT_EQ(entry.first_id, number - 8);
+                        EXPECT_EQ(entry.send_number, number - 9);
+                        counts.push_back(count);
+                      });
+  EXPECT_EQ(counts, (std::vector<std::uint32_t>{1, 54, 36}));
+  numbers.release();
+  EXPECT_EQ(acknowledge(numbers, {.first = 0, .last = 101}), (std::vector<std::uint32_t>{92, 93}));
+}
+
+TEST(SentNumbers, OneOfARunIsLostAlone) {
+  SentNumbers numbers;
+  numbers.add_run(60, 0, 0, 10);
+  numbers.mark_lost(0, 7);
+  numbers.mark_lost(5, 9);
+  std::map<std::uint32_t, std::uint8_t> episodes;
+  numbers.acknowledge({.first = 60, .last = 69},
+                      [&](std::uint64_t, const SentNumbers::Entry& entry, std::uint32_t count) {
+                        for (std::uint32_t i = 0; i < count; ++i)
+                          episodes[entry.first_id + i] = i == 0 ? entry.loss_episode : 0;
+                      });
+  EXPECT_EQ(episodes.size(), 10u);
+  EXPECT_EQ(episodes[0], 7);
+  EXPECT_EQ(episodes[1], 0);
+  EXPECT_EQ(episodes[5], 9);
+  EXPECT_EQ(episodes[6], 0);
 }
 
 TEST(SentNumbers, WhatTheReceiverRefusesByNowIsForgotten) {
@@ -95,6 +133,14 @@ TEST(SentNumbers, RandomRangesAcknowledgeWhatASetSays) {
     for (int step = 0; step < 2000; ++step) {
       if (random.below(3) != 0) {
         number += 1 + random.below(random.below(20) == 0 ? 100 : 2);
+        if (random.below(2) == 0) {
+          const auto count = static_cast<std::uint32_t>(1 + random.below(64));
+          numbers.add_run(number, id, id, count);
+          for (std::uint32_t i = 0; i < count; ++i) open[number + i] = id++;
+          number += count - 1;
+          if (random.below(3) == 0) numbers.mark_lost(id - 1 - static_cast<std::uint32_t>(random.below(count)), 1);
+          continue;
+        }
         add(numbers, number, id, id);
         open[number] = id++;
         continue;

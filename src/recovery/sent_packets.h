@@ -1,5 +1,8 @@
 // The sent packets that are not settled yet: a ring by packet id and a queue in send order. Holds what to encode again
 // (PacketContent), never bytes. Owned by Recovery; the only owner of bytes in flight.
+// The packets of one stream that leave together are a run: one record and two masks for up to 64 of them, and one entry
+// of the queue. A packet of a run gets a record of its own in the ring when it is looked at as one, because it is lost,
+// sent again or forgotten: packets_apart() counts these. Acknowledgements of a run touch its record alone.
 // Invariants: bytes_in_flight() is the sum over packets in state kInFlight; a packet leaves in settle() alone; after
 // release_front() the first packet is unsettled; each packet in flight has one valid entry in one of the two queues.
 // Ids are u32 and wrap; a retransmission keeps its id and takes a new send number.
@@ -61,6 +64,28 @@ struct SentPacket {
 };
 static_assert(sizeof(SentPacket) == 64);
 
+// Full packets of one stream with consecutive ids, fragments and send numbers, sent for the first time at one moment.
+struct SentRun {
+  static constexpr std::uint32_t kMost = 64;
+
+  SentPacket first;             // but for its state, which is in the masks
+  std::uint64_t in_flight = 0;  // bit i: packet i is
+  std::uint64_t apart = 0;      // bit i: packet i has a record of its own; what is in neither mask is settled
+  std::uint32_t first_id = 0;
+  std::uint32_t count = 0;
+
+  // Packet `index` as a record of its own.
+  [[nodiscard]] SentPacket packet(std::uint32_t index) const {
+    SentPacket one = first;
+    one.fragment += index * first.count;
+    one.send_number += index;
+    one.in_flight_at_send += index * first.bytes;
+    one.state = (in_flight >> index & 1) != 0 ? SentState::kInFlight : SentState::kSettled;
+    return one;
+  }
+};
+static_assert(sizeof(SentRun) == 88);
+
 // Order of send numbers: serial arithmetic, valid while they lie within 2^31 of each other.
 [[nodiscard]] constexpr bool sent_before(std::uint32_t left, std::uint32_t right) {
   return static_cast<std::int32_t>(left - right) < 0;
@@ -91,6 +116,10 @@ class SentPackets {
     queue(order_, id, packet.send_number);
     return packet;
   }
+  // The same of `count` full packets of a stream, at most SentRun::kMost, with consecutive ids and fragments, each in a
+  // packet of its own; `content` is the first one's. The caller fills in the rate sample's fields for that one.
+  SentPacket& add_run(Instant now, std::uint32_t first_id, const PacketContent& content, std::uint32_t bytes,
+                      std::uint32_t count);
   // Another transmission of a packet that is lost or still in flight (a probe).
   void resend(Instant now, std::uint32_t id, SentPacket& packet, std::uint32_t bytes);
   // Out of flight, to be sent again.
@@ -106,9 +135,26 @@ class SentPackets {
   // Releases settled packets and placeholders at the front of the ring. Pointers to packets end here.
   void release_front();
 
-  // Null outside the ring. Valid until add() or release_front().
-  [[nodiscard]] SentPacket* find(std::uint32_t id) { return ring_.find(id); }
-  [[nodiscard]] const SentPacket* find(std::uint32_t id) const { return ring_.find(id); }
+  // Settles packets of a run from `id` on that are in flight, at most `most`, and skips those that are settled.
+  struct RunSettled {
+    std::uint32_t skipped = 0;        // settled before; they come first
+    std::uint32_t count = 0;          // settled now
+    std::uint32_t last_number = 0;    // send number of the last of these
+    const SentPacket* run = nullptr;  // SentRun::first; index of the first one settled in it:
+    std::uint32_t index = 0;
+  };
+  // Both counts are 0 when `id` is not in a run, or has a record of its own.
+  [[nodiscard]] RunSettled settle_run(std::uint32_t id, std::uint32_t most);
+
+  // Null outside the ring. Valid until add() or release_front(). A packet of a run gets a record of its own here.
+  [[nodiscard]] SentPacket* find(std::uint32_t id) {
+    if (!ring_.contains(id)) return nullptr;
+    if (const std::size_t at = run_at(id); at != kNoRun) [[unlikely]]
+      take_apart(runs_[at], id);
+    return ring_.find(id);
+  }
+  // Changes nothing. Nothing outside the ring.
+  [[nodiscard]] std::optional<SentPacket> find(std::uint32_t id) const;
   [[nodiscard]] bool empty() const { return ring_.empty(); }
   [[nodiscard]] std::uint32_t oldest_id() const { return ring_.first(); }
   [[nodiscard]] std::uint32_t next_id() const { return ring_.next(); }
@@ -117,17 +163,21 @@ class SentPackets {
   // Of the latest transmission of all.
   [[nodiscard]] std::uint32_t newest_send_number() const { return send_number_; }
 
-  // One transmission of a packet. Stale once the packet is not in flight under that number any more.
+  // One transmission of a packet, or of `count` with consecutive ids and send numbers. Stale once the packet is not in
+  // flight under that number any more.
   struct Transmission {
     std::uint32_t id = 0;
     std::uint32_t send_number = 0;
+    std::uint32_t count = 1;
   };
-  // Null if the transmission is stale.
+  // Null if the (first) transmission is stale.
   [[nodiscard]] SentPacket* in_flight(const Transmission& transmission);
-  [[nodiscard]] const SentPacket* in_flight(const Transmission& transmission) const;
+  [[nodiscard]] std::optional<SentPacket> in_flight(const Transmission& transmission) const;
   // In send order; stale entries included, but none at the front after LossDetector::prune().
   [[nodiscard]] const FifoRing<Transmission>& order() const { return order_; }
-  void pop_order_front() { order_.pop_front(); }
+  void pop_order_front() { drop_order_front(1); }
+  // The same of all transmissions at the front that are known to be settled from their run's record: how many.
+  std::uint32_t pop_settled_front();
   // The transmission sent last among those in the queue that are in flight.
   [[nodiscard]] std::optional<Transmission> newest_in_order();
   // Transmissions of packets sent too often, in send order.
@@ -136,7 +186,12 @@ class SentPackets {
   // Gives memory back if nothing is unsettled.
   void trim();
 
+  // Records of runs that are held, and packets of runs that got records of their own so far.
+  [[nodiscard]] std::size_t runs() const { return runs_.size(); }
+  [[nodiscard]] std::uint64_t packets_apart() const { return packets_apart_; }
+
  private:
+  static constexpr std::size_t kNoRun = std::numeric_limits<std::size_t>::max();
   static constexpr std::uint32_t kMostBytes = std::numeric_limits<std::uint16_t>::max();
 
   void leave_flight(SentPacket& packet) {
@@ -159,11 +214,32 @@ class SentPackets {
   }
   void fill_up_to(std::uint32_t id);
   void compact_queues();
+  // Where the run of this packet stands in runs_; kNoRun when it has none.
+  [[nodiscard]] std::size_t run_at(std::uint32_t id) const { return runs_.empty() ? kNoRun : find_run(id); }
+  [[nodiscard]] std::size_t find_run(std::uint32_t id) const;
+  void take_apart(SentRun& run, std::uint32_t id);
+  // Whether one of the transmissions in the entry is in flight, or else, whether one has been settled.
+  struct EntryState {
+    bool in_flight = false;
+    bool settled = false;
+  };
+  [[nodiscard]] EntryState state_of(const Transmission& entry) const;
+  void drop_order_front(std::uint32_t count) {
+    Transmission& front = order_[0];
+    if (count == front.count) return order_.pop_front();
+    front.id += count;
+    front.send_number += count;
+    front.count -= count;
+  }
+  bool release_run_front();
 
   std::size_t capacity_limit_;
   std::uint8_t fast_transmissions_;
   bool shares_numbers_ = false;
   SequenceRing<SentPacket> ring_;
+  FifoRing<SentRun> runs_;              // by id
+  mutable std::size_t latest_run_ = 0;  // where the one that was found last stands in runs_
+  std::uint64_t packets_apart_ = 0;
   FifoRing<Transmission> order_;
   FifoRing<Transmission> backed_off_;
   std::uint32_t send_number_ = std::numeric_limits<std::uint32_t>::max();  // of the latest transmission; the first is 0

@@ -22,8 +22,8 @@ namespace godwit {
   const SentPackets& sent = recovery.sent();
   if (sent.empty()) return 0;
   for (std::uint32_t id = sent.oldest_id(); id != sent.next_id(); ++id) {
-    const SentPacket& packet = *sent.find(id);
-    if (packet.state == SentState::kInFlight) sum += packet.bytes;
+    const auto packet = sent.find(id);
+    if (packet->state == SentState::kInFlight) sum += packet->bytes;
   }
   return sum;
 }

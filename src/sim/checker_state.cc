@@ -157,9 +157,9 @@ void StateChecker::check_ring(Instant now, std::uint32_t host, ConnectionId id, 
   std::uint32_t packets = 0;
   std::uint32_t waiting = mutation_ == Mutation::kMiscountPackets ? 1 : 0;
   for (std::uint32_t number = sent.oldest_id(); number != sent.next_id(); ++number) {
-    const SentPacket* packet = sent.find(number);
-    if (packet != nullptr && packet->state == SentState::kLost) ++waiting;
-    if (packet == nullptr || packet->state != SentState::kInFlight) continue;
+    const auto packet = sent.find(number);
+    if (packet && packet->state == SentState::kLost) ++waiting;
+    if (!packet || packet->state != SentState::kInFlight) continue;
     bytes += packet->bytes;
     ++packets;
   }

@@ -53,6 +53,8 @@ KeyPair Host::make_keys() {
 void Host::start(Instant now) {
   Config config = spec_->config;
   config.send_queue.readers = sealing_.get();
+  // Half of the hosts hear of chunks that come together at once.
+  config.streams.runs = index_ % 2 == 1;
   endpoint_ = std::make_unique<Endpoint>(config, *KeyPair::from_secret(keys_.secret().bytes()), random_,
                                          static_cast<trace::Sink*>(this));
   memory_ = 0;

@@ -107,6 +107,7 @@ class Host final : private trace::Sink {
   void on_event(const trace::Event& event) override;
   void drain_events(Instant now);
   void handle(Instant now, EndpointEvent& event);
+  void handle_chunks(Instant now, ConnectionId id, const StreamChunks& chunks, bool alter);
   void on_delivered(Instant now, ConnectionId connection, std::uint64_t number);
   void send_replies(Instant now);
   // Of one connection, or all.

@@ -46,6 +46,18 @@ void Host::drain_events(Instant now) {
   }
 }
 
+void Host::handle_chunks(Instant now, ConnectionId id, const StreamChunks& chunks, bool alter) {
+  std::vector<std::uint8_t> altered(chunks.first.begin(), chunks.first.end());
+  altered.back() ^= 1;
+  for (std::uint32_t i = 0; i < chunks.count; ++i) {
+    StreamChunk chunk = chunks.chunk(i);
+    statistics_.payload_received += chunk.bytes.size();
+    if (i == 0 && alter) chunk.bytes = altered;
+    const auto number = simulator_.messages().on_chunk(local(now), index_, id, chunk);
+    if (number) on_delivered(now, id, *number);
+  }
+}
+
 void Host::handle(Instant now, EndpointEvent& event) {
   MessageChecker& messages = simulator_.messages();
   const Instant clock = local(now);
@@ -53,7 +65,9 @@ void Host::handle(Instant now, EndpointEvent& event) {
   simulator_.note_event(now, index_, event);
   if (handle_hostile(now, event)) return;
   const Mutation mutation = simulator_.take_mutation(event.event);
-  if (auto* chunk = std::get_if<StreamChunk>(&event.event)) {
+  if (const auto* chunks = std::get_if<StreamChunks>(&event.event)) {
+    handle_chunks(now, id, *chunks, mutation == Mutation::kAlterPayload);
+  } else if (auto* chunk = std::get_if<StreamChunk>(&event.event)) {
     statistics_.payload_received += chunk->bytes.size();
     std::vector<std::uint8_t> altered;
     if (mutation == Mutation::kAlterPayload) {

@@ -107,12 +107,13 @@ void Simulator::note(std::string_view what, std::uint32_t who, std::uint64_t a, 
 
 void Simulator::note_event(Instant now, std::uint32_t host, const EndpointEvent& event) {
   constexpr std::array<std::string_view, std::variant_size_v<godwit::Event>> kNames = {
-      "connected", "closed", "message",  "chunk",         "stream",    "metadata",      "aborted",
-      "confirmed", "failed", "writable", "authenticated", "key-aging", "ping-answered", "suspect"};
+      "connected", "closed",   "message",       "chunk",     "stream",        "metadata", "aborted", "confirmed",
+      "failed",    "writable", "authenticated", "key-aging", "ping-answered", "suspect",  "moved",   "chunks"};
   std::uint64_t detail = 0;
   if (const auto* confirmed = std::get_if<MessageConfirmed>(&event.event)) detail = confirmed->message;
   if (const auto* failed = std::get_if<MessageFailed>(&event.event)) detail = failed->message;
   if (const auto* chunk = std::get_if<StreamChunk>(&event.event)) detail = chunk->offset;
+  if (const auto* chunks = std::get_if<StreamChunks>(&event.event)) detail = chunks->offset;
   std::string_view text;
   if (const auto* closed = std::get_if<Closed>(&event.event)) {
     detail = static_cast<std::uint64_t>(closed->reason);
@@ -139,7 +140,7 @@ Mutation Simulator::take_mutation(const godwit::Event& event) {
       break;
     case Mutation::kAlterPayload:
       fits = std::holds_alternative<MessageReceived>(event) || std::holds_alternative<StreamMessage>(event) ||
-             std::holds_alternative<StreamChunk>(event);
+             std::holds_alternative<StreamChunk>(event) || std::holds_alternative<StreamChunks>(event);
       break;
     case Mutation::kHideConfirmation:
     case Mutation::kClaimUndelivered: fits = std::holds_alternative<MessageConfirmed>(event); break;

@@ -14,6 +14,7 @@ class InboundCredit {
   explicit InboundCredit(std::uint64_t window) : window_(window), granted_(window) {}
 
   [[nodiscard]] bool admits(std::uint64_t bytes) const { return bytes <= granted_ - received_; }
+  [[nodiscard]] std::uint64_t room() const { return granted_ - received_; }
   // Requires admits(bytes).
   void receive(std::uint64_t bytes) { received_ += bytes; }
   // Bytes that nobody will read have come.

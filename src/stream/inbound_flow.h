@@ -6,6 +6,7 @@
 // streams that have ended before their last byte, bounded by the configuration.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -41,6 +42,10 @@ class InboundFlow {
   void open(std::uint32_t slot, std::uint32_t id, std::uint64_t total);
   [[nodiscard]] bool admits(std::uint32_t slot, std::uint64_t bytes) const {
     return streams_[slot].credit.admits(bytes) && connection_.admits(bytes);
+  }
+  // The most bytes that admits() lets come.
+  [[nodiscard]] std::uint64_t room(std::uint32_t slot) const {
+    return std::min(streams_[slot].credit.room(), connection_.room());
   }
   // New bytes have come. Requires admits().
   void receive(std::uint32_t slot, std::uint64_t bytes) {

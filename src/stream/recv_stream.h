@@ -4,6 +4,7 @@
 // Invariants: bytes received, in order or held, never exceed the total; a held fragment has at least one byte.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -61,6 +62,29 @@ class RecvStream {
     last_new_bytes_at_ = now;
     sink.on_chunk({.stream_id = id_, .offset = offset, .total = declared_total(), .bytes = payload});
     return true;
+  }
+  // How many fragments of `bytes` bytes, from `number` on, are next in order and are followed by others; at most
+  // `most`. Only of a stream that is delivered in chunks.
+  [[nodiscard]] std::uint32_t run_room(std::uint32_t number, std::size_t bytes, std::uint32_t most) const {
+    const bool plain = number == next_ && number <= last_ && held_ == 0 && mode_ == DeliveryMode::kChunks &&
+                       bytes > 0 && bytes <= wire::kFragmentPayload;
+    if (!plain) return 0;
+    const std::uint64_t room = (total_ - contiguous_ - 1) / bytes;
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>({most, room, std::uint64_t{last_} - number + 1}));
+  }
+  // Delivers so many. Requires run_room().
+  void pass_run(Instant now, ByteView first, std::size_t stride, std::uint32_t count, StreamSink& sink) {
+    const InboundRun run{.stream_id = id_,
+                         .count = count,
+                         .offset = contiguous_,
+                         .total = declared_total(),
+                         .first = first,
+                         .stride = stride};
+    next_ += count;
+    contiguous_ += run.bytes();
+    received_ = contiguous_;
+    last_new_bytes_at_ = now;
+    sink.on_run(run);
   }
   // All that a payload with this number may carry is new.
   [[nodiscard]] bool takes_whole(std::uint32_t number) const { return number == next_ && held_ == 0; }

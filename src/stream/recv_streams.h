@@ -5,6 +5,7 @@
 // transport streams but are told apart by id.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,6 +27,7 @@ namespace godwit {
 
 struct RecvStreamsConfig {
   DeliveryMode delivery = DeliveryMode::kChunks;
+  bool runs = false;                                       // chunks that come together are told together
   bool groups = false;                                     // RecvStreams::allow_groups()
   bool consistent = false;                                 // RecvStreams::expect_consistency()
   std::uint32_t max_streams = wire::kDeployedMaxStreams;   // incomplete at a time; at most 65,536
@@ -80,6 +82,25 @@ class RecvStreams {
   // `shared`: what it has in common with the other connections of an endpoint.
   explicit RecvStreams(RecvStreamsConfig config = {}, ReassemblyShared shared = {});
 
+  // How many fragments that follow one another from this one on, equal but for their numbers, can be taken by
+  // take_run(); at most `most`. 0 where on_fragment() has to see each.
+  [[nodiscard]] std::uint32_t run_room(const wire::StreamFragmentHeader& fragment, std::uint32_t most) {
+    if (fragment.stream_id != last_id_ || last_index_ == kNone) return 0;
+    const RecvStream& stream = streams_[last_index_];
+    const std::size_t bytes = fragment.payload.size();
+    if (fragment.total_length != stream.total_of_fragments() || bytes == 0) return 0;
+    const std::uint64_t credit = flow_ == nullptr ? most : flow_->room(last_index_) / bytes;
+    return stream.run_room(fragment.number, bytes, static_cast<std::uint32_t>(std::min<std::uint64_t>(most, credit)));
+  }
+  // `stride`: bytes from one payload to the next.
+  void take_run(Instant now, const wire::StreamFragmentHeader& fragment, std::size_t stride, std::uint32_t count,
+                StreamSink& sink) {
+    streams_[last_index_].pass_run(now, fragment.payload, stride, count, sink);
+    if (flow_ == nullptr) return;
+    const std::uint64_t bytes = std::uint64_t{count} * fragment.payload.size();
+    flow_->receive(last_index_, bytes);
+    flow_->deliver(last_index_, bytes);
+  }
   // One fragment of a packet that is no duplicate. Nothing in it has been checked.
   FragmentOutcome on_fragment(Instant now, const wire::StreamFragment& fragment, StreamSink& sink);
   FragmentOutcome on_fragment(Instant now, const wire::StreamFragmentHeader& fragment, StreamSink& sink) {

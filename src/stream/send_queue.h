@@ -188,6 +188,16 @@ class SendQueue {
       take_message(packet_id);
     }
   }
+  // How many full fragments of one stream, that of the last peek() and those after it, may go one after another, each
+  // in a packet; at most `most`. 1 where what is next is anything else.
+  [[nodiscard]] std::uint32_t run_length(std::uint32_t most) const;
+  // The payload of the fragment `index` places behind that of the last peek(), which is in the run. Nothing where the
+  // body's source fails: the next peek() says so.
+  [[nodiscard]] std::optional<ByteView> payload_of_run(std::uint32_t index) {
+    return streams_[turns_.current()].stream.payload(front_.fragment + index);
+  }
+  // The first `count` fragments of the run go into packets with ids from `first_packet` on.
+  void take_run(std::uint32_t first_packet, std::uint32_t count);
   // The content of a packet sent before, for its retransmission: `count` fragments, or fewer where packets have become
   // smaller; send_again() takes the others. Nothing when its message has ended, or fails here: a body that cannot be
   // read, an unreliable message.
@@ -297,7 +307,8 @@ class SendQueue {
   [[nodiscard]] bool load_again();
   void take_again(std::uint32_t packet_id);
   void change_packet_payload(std::size_t path_bytes, std::size_t now_bytes);
-  void take_fragment(std::uint32_t packet_id);
+  void take_fragment(std::uint32_t packet_id) { take_fragments(packet_id, 1); }
+  void take_fragments(std::uint32_t first_packet, std::uint32_t packets);
 
   void append_message(std::uint32_t index);
   void unlink_message(std::uint32_t index);
@@ -425,19 +436,36 @@ inline bool SendQueue::load_fragment() {
   return true;
 }
 
-inline void SendQueue::take_fragment(std::uint32_t packet_id) {
+inline std::uint32_t SendQueue::run_length(std::uint32_t most) const {
+  const SendStream* const stream = front_.stream;
+  const bool plain = front_.kind == SendKind::kFragment && !front_.again && front_.count == 1 &&
+                     front_.payload.size() == wire::kFragmentPayload && group_bytes_ == wire::kFragmentPayload;
+  if (!plain || message_head_ != kNone || stream->open() != nullptr || front_.metadata()) return 1;
+  const std::uint64_t credit = credit_left_ / wire::kFragmentPayload;
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>({most, credit, stream->full_fragments(), turns_.packets_left(wire::kFragmentPayload)}));
+}
+
+inline void SendQueue::take_run(std::uint32_t first_packet, std::uint32_t count) {
+  GODWIT_ASSERT(has_front_ && count > 0);
+  has_front_ = false;
+  take_fragments(first_packet, count);
+}
+
+// Each as large as the one that was looked at.
+inline void SendQueue::take_fragments(std::uint32_t first_packet, std::uint32_t packets) {
   const std::uint32_t index = turns_.current();
   StreamSlot& slot = streams_[index];
   SendStream& stream = slot.stream;
   if (!stream.started()) [[unlikely]]
-    slot.first_packet = packet_id;
-  slot.last_packet = packet_id;
-  stream.on_sent(front_.count);
-  const std::size_t bytes = front_.payload.size();
+    slot.first_packet = first_packet;
+  slot.last_packet = first_packet + packets - 1;
+  stream.on_sent(front_.count * packets);
+  const std::size_t bytes = front_.payload.size() * packets;
   credit_left_ -= bytes;
   // Full while no messages are about: a store here would be waited for by the next fragment.
   if (message_allowance_ < kMessageBurst) [[unlikely]] {
-    const std::size_t datagram_bytes = wire::kDatagramOverhead + wire::kFragmentOverhead + bytes;
+    const std::size_t datagram_bytes = packets * (wire::kDatagramOverhead + wire::kFragmentOverhead) + bytes;
     message_allowance_ = std::min(kMessageBurst, message_allowance_ + static_cast<std::int64_t>(datagram_bytes));
   }
   if (stream.sendable()) [[likely]] {

@@ -111,11 +111,33 @@ class SendQueueModelTest : public SendQueueTest {
     const Bytes expected =
         slice(message.bytes, message.sent, std::min<std::size_t>(1130, message.bytes.size() - message.sent));
     ASSERT_TRUE(std::ranges::equal(item->payload, expected));
+    const auto most = static_cast<std::uint32_t>(random_.below(10));
+    if (const std::uint32_t run = queue_.run_length(most); run > 1) {
+      ASSERT_LE(run, most);
+      return take_the_run(message, *item, run);
+    }
     message.sent += expected.size();
     ASSERT_TRUE(item->kind == SendKind::kMessage || message.sent <= message.limit);
     ASSERT_TRUE(message.outstanding.insert(item->fragment).second);
     in_flight_.push_back(*item);
     queue_.take();
+  }
+
+  // The same for each of a run, of which only some may be taken.
+  void take_the_run(ModelMessage& message, SendItem item, std::uint32_t run) {
+    ++runs_;
+    const auto taken = static_cast<std::uint32_t>(1 + random_.below(run));
+    for (std::uint32_t i = 0; i < run; ++i) {
+      if (i > 0) item.payload = queue_.payload_of_run(i).value();
+      ASSERT_TRUE(std::ranges::equal(item.payload, slice(message.bytes, message.sent + i * 1130, 1130)));
+      if (i >= taken) continue;
+      ASSERT_LE(message.sent + (i + 1) * 1130, message.limit);
+      ASSERT_TRUE(message.outstanding.insert(item.fragment).second);
+      in_flight_.push_back(item);
+      ++item.fragment;
+    }
+    message.sent += taken * std::size_t{1130};
+    queue_.take_run(1, taken);
   }
 
   std::map<SlotHandle, MessageId>& owners_of(SendKind kind) {
@@ -127,6 +149,7 @@ class SendQueueModelTest : public SendQueueTest {
   std::map<SlotHandle, MessageId> messages_;
   std::deque<SendItem> in_flight_;
   std::size_t ended_ = 0;
+  std::size_t runs_ = 0;
   Instant now_ = kStart;
 };
 
@@ -150,6 +173,7 @@ TEST_F(SendQueueModelTest, LosesAndRepeatsNothingUnderRandomUse) {
     ASSERT_LE(queue_.message_bytes(), kMaxMessageBytes);
   }
   EXPECT_GT(ended_, 1000U);
+  EXPECT_GT(runs_, 100U);
   EXPECT_EQ(queue_.statistics().stale_acknowledgements, 0U);
 }
 

@@ -82,6 +82,11 @@ class SendStream {
   [[nodiscard]] bool all_sent() const { return !open_ && next_ > layout_.count(); }
   // The next fragment exists and lies wholly below the send limit.
   [[nodiscard]] bool sendable() const { return next_ <= sendable_end_; }
+  // Fragments of full size that do so, of a stream that has neither groups nor an unknown length. Requires sendable().
+  [[nodiscard]] std::uint32_t full_fragments() const {
+    const bool last_is_short = layout_.size(sendable_end_) != wire::kFragmentPayload;
+    return sendable_end_ - next_ + (last_is_short ? 0 : 1);
+  }
   // The next fragments have been handed out for sending. Requires sendable().
   void on_sent(std::uint32_t count = 1) {
     next_ += count;

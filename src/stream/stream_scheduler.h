@@ -6,6 +6,7 @@
 // SendQueue; streams are named by slot index.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -41,7 +42,14 @@ class StreamScheduler {
   void add(std::uint32_t stream, std::uint8_t urgency = kDefaultUrgency);
   // Its turn, if it has it, ends, and its debt is forgotten; no effect when it is not there.
   void remove(std::uint32_t stream);
-  // The current stream sent `bytes`; its turn ends when they are used up.
+  // Packets of `bytes` that the current stream may send before another one's turn, at least one.
+  [[nodiscard]] std::uint32_t packets_left(std::size_t bytes) const {
+    const Node& node = rings_->nodes[current_];
+    if (node.next == current_) return kBatchFragments;
+    const std::int64_t left = std::max<std::int64_t>(node.bytes_left, 1);
+    return static_cast<std::uint32_t>((static_cast<std::uint64_t>(left) + bytes - 1) / bytes);
+  }
+  // The current stream sent `bytes`, not more than fill a turn; its turn ends when they are used up.
   void spend(std::size_t bytes) {
     Node& node = rings_->nodes[current_];
     node.bytes_left -= static_cast<std::int64_t>(bytes);

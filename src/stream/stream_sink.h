@@ -24,6 +24,20 @@ struct InboundChunk {
   [[nodiscard]] bool finished() const { return offset + bytes.size() == total; }
 };
 
+// The next bytes of a stream, in order, as they lie in the datagrams of a batch: `count` pieces of equal size, each at
+// the same distance from the one before it.
+struct InboundRun {
+  std::uint32_t stream_id = 0;
+  std::uint32_t count = 0;
+  std::uint64_t offset = 0;  // of the first piece in the stream
+  std::uint64_t total = 0;   // as that of a chunk
+  ByteView first;
+  std::size_t stride = 0;
+
+  [[nodiscard]] ByteView piece(std::size_t index) const { return {first.data() + index * stride, first.size()}; }
+  [[nodiscard]] std::uint64_t bytes() const { return std::uint64_t{count} * first.size(); }
+};
+
 // A whole stream (DeliveryMode::kWhole).
 struct InboundMessage {
   std::uint32_t stream_id = 0;
@@ -54,6 +68,14 @@ class StreamSink {
  public:
   virtual ~StreamSink() = default;
   virtual void on_chunk(const InboundChunk& chunk) = 0;
+  // Several chunks at once.
+  virtual void on_run(const InboundRun& run) {
+    for (std::uint32_t i = 0; i < run.count; ++i) {
+      const ByteView bytes = run.piece(i);
+      on_chunk(
+          {.stream_id = run.stream_id, .offset = run.offset + i * bytes.size(), .total = run.total, .bytes = bytes});
+    }
+  }
   virtual void on_message(InboundMessage&& message) = 0;
   // Metadata of an operations stream, once, before the bytes of its fragment 1. `metadata` is a view of the datagram.
   virtual void on_metadata(std::uint32_t stream_id, ByteView metadata) = 0;

@@ -35,7 +35,10 @@ void PerfClient::on_event(Instant now, ConnectionId connection, Event& event) {
   }
   if (connection != connector_.connection()) return;  // one that was renewed
   // Copied out: sending below may move the queue that the event lies in.
-  if (const auto* chunk = std::get_if<StreamChunk>(&event)) [[likely]] {
+  if (const auto* chunks = std::get_if<StreamChunks>(&event)) [[likely]] {
+    const StreamChunks copy = *chunks;
+    for (std::uint32_t i = 0; i < copy.count; ++i) run_->on_chunk(now, copy.chunk(i));
+  } else if (const auto* chunk = std::get_if<StreamChunk>(&event)) {
     const StreamChunk copy = *chunk;
     run_->on_chunk(now, copy);
   } else if (const auto* message = std::get_if<MessageReceived>(&event)) {

@@ -32,7 +32,13 @@ PerfServer::PerfServer(Endpoint& endpoint, RandomSource& random, const Options& 
 void PerfServer::on_event(Instant now, ConnectionId connection, Event& event) {
   const bool own = run_ && run_->connection() == connection;
   // Copied out: sending below may move the queue that the event lies in.
-  if (const auto* chunk = std::get_if<StreamChunk>(&event)) [[likely]] {
+  if (const auto* chunks = std::get_if<StreamChunks>(&event)) [[likely]] {
+    const StreamChunks copy = *chunks;
+    if (!own) static_cast<void>(endpoint_.stop_receiving(connection, copy.stream_id));
+    for (std::uint32_t i = 0; i < copy.count && run_ && run_->connection() == connection; ++i) {
+      run_->on_chunk(now, copy.chunk(i));
+    }
+  } else if (const auto* chunk = std::get_if<StreamChunk>(&event)) {
     const StreamChunk copy = *chunk;
     if (own) return run_->on_chunk(now, copy);
     static_cast<void>(endpoint_.stop_receiving(connection, copy.stream_id));

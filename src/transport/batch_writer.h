@@ -51,23 +51,37 @@ class BatchWriter {
     const std::size_t size = head.size() + body.size() + tail.size();
     if ((pending_ + 1) * PacketSealer::weight(count_ == 0 ? size : segment_size_) > sealer_.packets_left()) [[unlikely]]
       return;
+    std::uint8_t* const text = append_body(head.size(), body, tail.size(), lifetime);
+    place(head, text);
+    place(tail, text + head.size() + body.size());
+  }
+  // The same, but that the caller writes head and tail around the body, to where the result points. Requires
+  // packets_left(bytes of the datagram) > 0.
+  std::uint8_t* append_body(std::size_t head_size, ByteView body, std::size_t tail_size, Body lifetime) {
     PacketToSeal& packet = to_seal_[pending_++];
     packet.text = space_.data() + used_ + kEnvelopePrefix;
-    packet.head_size = head.size();
-    packet.size = size;
+    packet.head_size = head_size;
+    packet.size = head_size + body.size() + tail_size;
     GODWIT_ASSERT(packet.size + kEnvelopeOverhead <= space_.size() - used_);
-    place(head, packet.text);
-    place(tail, packet.text + head.size() + body.size());
     if (lifetime == Body::kStays) {
       request_later_body(body);
       packet.body = body.data();
       packet.body_size = body.size();
     } else {
-      if (!body.empty()) gather_body(body, packet.text + head.size());
+      if (!body.empty()) gather_body(body, packet.text + head_size);
       packet.body = nullptr;
       packet.body_size = 0;
     }
     take(packet.size + kEnvelopeOverhead);
+    return packet.text;
+  }
+  // How many datagrams of `size` bytes may come next, all of them of this size.
+  [[nodiscard]] std::size_t packets_left(std::size_t size) const {
+    if (size > room() || (count_ != 0 && size != segment_size_)) return 0;
+    const std::uint64_t by_key = sealer_.packets_left() / PacketSealer::weight(size);
+    const std::size_t by_room = std::min((space_.size() - used_) / size, kMaxSegments - count_);
+    return static_cast<std::size_t>(
+        std::min<std::uint64_t>(by_key - std::min<std::uint64_t>(by_key, pending_), by_room));
   }
   void append(ByteView plaintext) { append(plaintext, {}, {}, Body::kCopied); }
   // Whether bodies may be read after seal() has returned.
@@ -91,10 +105,10 @@ class BatchWriter {
     take(datagram.size());
     return true;
   }
-  // The last datagram counts as bytes in flight.
-  void count_tracked(std::size_t bytes) {
+  // The last datagrams count as bytes in flight.
+  void count_tracked(std::size_t bytes, std::uint32_t packets = 1) {
     tracked_bytes_ += bytes;
-    ++tracked_packets_;
+    tracked_packets_ += packets;
   }
 
   // Packets that wait for seal().

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -237,6 +238,7 @@ class EstablishedConnection final : private StreamSink {
   void process_acks(Instant now, const wire::AckList& acks);
   void apply_acknowledgements(Instant now);
   void on_chunk(const InboundChunk& chunk) override;
+  void on_run(const InboundRun& run) override;
   void on_message(InboundMessage&& message) override;
   void on_metadata(std::uint32_t stream_id, ByteView metadata) override;
   void on_failure(const InboundFailure& failure) override;
@@ -259,6 +261,13 @@ class EstablishedConnection final : private StreamSink {
   [[nodiscard]] std::uint32_t untracked_id();
   void release_memory_if_idle(Instant now);
   [[nodiscard]] bool key_exhausted(Instant now);
+
+  // established_runs.cc
+  [[nodiscard]] std::uint32_t write_run(Instant now, BatchWriter& batch, const SendItem& first, std::uint64_t most);
+  // Whether its bytes need not be copied into the batch.
+  [[nodiscard]] bool payload_stays(const SendItem& item, const BatchWriter& batch);
+  [[nodiscard]] std::size_t receive_run(Instant now, const DatagramBatch& batch, std::size_t first,
+                                        std::span<const PacketToOpen> packets);
 
   // established_liveness.cc
   void watch_for_silence(Instant now);

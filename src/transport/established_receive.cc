@@ -114,6 +114,11 @@ void EstablishedConnection::receive_batch(Instant now, const DatagramBatch& batc
     }
     for (std::size_t i = 0; i < together; ++i) {
       GODWIT_COST_PROBE(core_.context.cost, kDecode);
+      const std::size_t run = receive_run(now, batch, first + i, some.subspan(i, together - i));
+      if (run > 0) {
+        i += run - 1;
+        continue;
+      }
       const MutableBytes datagram = batch.segment(first + i);
       if (ending_ != nullptr) [[unlikely]] {  // one of the packets before has ended the session
         core_.drop(now, trace::DropReason::kClosed, datagram.size());
@@ -241,15 +246,22 @@ void EstablishedConnection::process_acks(Instant now, const wire::AckList& acks)
   GODWIT_COST_PROBE(core_.context.cost, kAcknowledge);
   if (!recovery_.collecting_acks()) recovery_.begin_acks(now);
   core_.counted.acks_received += acks.size();
-  // An id twice in a row reports a duplicate (docs/wire_format.md).
   for (auto ack = acks.begin(); ack != acks.end();) {
     const std::uint32_t id = *ack++;
+    // An id twice in a row reports a duplicate (docs/wire_format.md).
     if (ack != acks.end() && *ack == id) [[unlikely]] {
       recovery_.on_duplicate_ack(id);
       ++ack;
-    } else {
-      recovery_.on_ack(id);
+      continue;
     }
+    std::uint32_t count = 1;
+    while (ack != acks.end() && *ack == id + count) {
+      auto behind = ack;
+      if (++behind != acks.end() && *behind == *ack) break;
+      ack = behind;
+      ++count;
+    }
+    recovery_.on_acks(id, count);
   }
 }
 

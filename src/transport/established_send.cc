@@ -54,17 +54,6 @@ trace::PacketKind packet_kind(SendKind kind) {
   return kind == SendKind::kFragment ? trace::PacketKind::kStreamFragment : trace::PacketKind::kShortMessage;
 }
 
-// What may be sealed later is copied, but for streams, whose bodies wait for it (stream/body_readers.h). One of unknown
-// length gives its bytes back piece by piece.
-BatchWriter::Body lifetime_of(const SendItem& item, const BatchWriter& batch, SendQueue& queue) {
-  if (!item.payload_stays) return BatchWriter::Body::kCopied;
-  if (!batch.may_be_put_off()) [[likely]]
-    return BatchWriter::Body::kStays;
-  if (item.stream == nullptr || item.stream->open() != nullptr) return BatchWriter::Body::kCopied;
-  queue.note_reader(item.owner, batch.ticket());
-  return BatchWriter::Body::kStays;
-}
-
 }  // namespace
 
 void EstablishedConnection::record_sent(Instant now, const BatchWriter& batch, std::size_t before, std::uint32_t id,
@@ -356,6 +345,14 @@ void EstablishedConnection::write_data(Instant now, BatchWriter& batch) {
       if (paced != Pacer::kUnlimited) paced -= std::min<std::uint64_t>(paced, written);
       continue;
     }
+    const std::uint64_t credit = std::min(allowance, std::max<std::uint64_t>(paced, size));
+    if (const std::uint32_t packets = write_run(now, batch, *item, std::min<std::uint64_t>(credit / size, room))) {
+      const std::uint64_t written = std::uint64_t{packets} * size;
+      allowance -= std::min(allowance, written);
+      if (paced != Pacer::kUnlimited) paced -= std::min(paced, written);
+      room -= packets;
+      continue;
+    }
     const SendItem picked = *item;
     const std::uint32_t id = recovery_.next_packet_id();
     const std::size_t before = batch.bytes();
@@ -444,7 +441,8 @@ bool EstablishedConnection::write_item(Instant now, BatchWriter& batch, const Se
   std::size_t tail_size = 0;
   std::array<std::uint8_t, wire::kMaxReceivedMetadata + 16> tail;
   const std::size_t before = batch.bytes();
-  const BatchWriter::Body lifetime = lifetime_of(item, batch, core_.queue);
+  const BatchWriter::Body lifetime =
+      payload_stays(item, batch) ? BatchWriter::Body::kStays : BatchWriter::Body::kCopied;
   if (item.kind == SendKind::kFragment) [[likely]] {
     const auto metadata = item.metadata();
     if (!metadata) [[likely]] {

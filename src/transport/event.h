@@ -86,6 +86,24 @@ struct StreamChunk {
   [[nodiscard]] bool finished() const { return offset + bytes.size() == total; }
 };
 
+// Several chunks of a stream that came together, where RecvStreamsConfig::runs asks for it: pieces of equal size, which
+// lie in their datagrams at equal distances.
+struct StreamChunks {
+  std::uint32_t stream_id = 0;
+  std::uint32_t count = 0;
+  std::uint64_t offset = 0;  // of the first
+  std::uint64_t total = 0;   // as in a chunk
+  ByteView first;
+  std::size_t stride = 0;  // bytes from one piece to the next
+  // Requires index < count.
+  [[nodiscard]] StreamChunk chunk(std::size_t index) const {
+    return {.stream_id = stream_id,
+            .offset = offset + index * first.size(),
+            .total = total,
+            .bytes = {first.data() + index * stride, first.size()}};
+  }
+};
+
 // A whole inbound stream (delivery mode kWhole).
 struct StreamMessage {
   std::uint32_t stream_id = 0;
@@ -152,7 +170,7 @@ struct PeerMoved {
 
 using Event = std::variant<Connected, Closed, MessageReceived, StreamChunk, StreamMessage, MetadataReceived,
                            StreamAborted, MessageConfirmed, MessageFailed, Writable, PeerAuthenticated, KeyAging,
-                           PingAnswered, Suspect, PeerMoved>;
+                           PingAnswered, Suspect, PeerMoved, StreamChunks>;
 
 struct EndpointEvent {
   // Built in place: a chunk of a stream is an event a packet.
