@@ -1,9 +1,13 @@
 // A queue in a circular buffer that doubles when full and gives nothing back until trim(): no allocation in the
-// steady state. For small copyable entries; the bound on its length is the caller's.
+// steady state. For small copyable entries; the bound on its length is the caller's. Every connection has several,
+// empty ones as a rule: hence a pointer and numbers of 32 bits.
 #pragma once
 
 #include <cstddef>
-#include <vector>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -16,7 +20,7 @@ class FifoRing {
   [[nodiscard]] std::size_t size() const { return count_; }
 
   void push_back(const T& value) {
-    if (count_ == slots_.size()) [[unlikely]]
+    if (count_ == capacity_) [[unlikely]]
       grow();
     slots_[index(count_)] = value;
     ++count_;
@@ -26,7 +30,7 @@ class FifoRing {
   [[nodiscard]] const T& back() const { return (*this)[count_ - 1]; }
   void pop_front() {
     GODWIT_ASSERT(count_ > 0);
-    head_ = (head_ + 1) & (slots_.size() - 1);
+    head_ = (head_ + 1) & (capacity_ - 1);
     --count_;
   }
   void pop_back() {
@@ -46,8 +50,8 @@ class FifoRing {
   // Keeps the entries for which `keep` holds, in order.
   template <typename Predicate>
   void retain(Predicate keep) {
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < count_; ++i) {
+    std::uint32_t kept = 0;
+    for (std::uint32_t i = 0; i < count_; ++i) {
       const T value = slots_[index(i)];
       if (keep(value)) slots_[index(kept++)] = value;
     }
@@ -61,17 +65,21 @@ class FifoRing {
   }
 
  private:
-  [[nodiscard]] std::size_t index(std::size_t position) const { return (head_ + position) & (slots_.size() - 1); }
+  [[nodiscard]] std::size_t index(std::size_t position) const { return (head_ + position) & (capacity_ - 1); }
   void grow() {
-    std::vector<T> wider(slots_.empty() ? 16 : slots_.size() * 2);
-    for (std::size_t i = 0; i < count_; ++i) wider[i] = slots_[index(i)];
+    GODWIT_ASSERT(capacity_ <= std::numeric_limits<std::uint32_t>::max() / 2);
+    const std::uint32_t capacity = capacity_ == 0 ? 16 : capacity_ * 2;
+    auto wider = std::make_unique<T[]>(capacity);
+    for (std::uint32_t i = 0; i < count_; ++i) wider[i] = slots_[index(i)];
     slots_ = std::move(wider);
+    capacity_ = capacity;
     head_ = 0;
   }
 
-  std::vector<T> slots_;
-  std::size_t head_ = 0;
-  std::size_t count_ = 0;
+  std::unique_ptr<T[]> slots_;
+  std::uint32_t capacity_ = 0;  // zero or a power of two
+  std::uint32_t head_ = 0;
+  std::uint32_t count_ = 0;
 };
 
 }  // namespace godwit
