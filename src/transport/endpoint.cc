@@ -365,6 +365,7 @@ void Endpoint::receive(Instant now, const DatagramBatch& batch, Accounts account
       route_context_->drop(now, drop_reason(kind), datagram.size());
     }
   }
+  arms_before_asking_ = arms_before_asking_ || unsettled_ == kNobody;
 }
 
 void Endpoint::receive_symmetric(Instant now, const DatagramBatch& batch, Accounts accounts) {

@@ -19,6 +19,8 @@ std::optional<Instant> Endpoint::next_timeout() const {
 }
 
 bool Endpoint::timer_is_due(Instant now) const {
+  // A handshake that has ended may want to send its first ping at once, and its peer may not live long.
+  if (std::exchange(arms_before_asking_, false)) arm_used();
   const auto next = earliest(timers_.next(), closing_.next_timeout());
   return next && *next <= now;
 }

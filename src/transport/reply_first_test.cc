@@ -130,5 +130,25 @@ TEST_P(ReplyFirst, TheNextDatagramMakesTheAccountsOfTheFormer) {
   EXPECT_EQ(pair_.client.count<MessageReceived>(), 1U);
 }
 
+// Whoever asks for timers once a turn sends the first ping in the turn that ends the handshake.
+TEST(ReplyFirstHandshake, SetsItsTimerBeforeItIsAskedFor) {
+  EndpointPair pair;
+  std::vector<std::uint8_t> caught;
+  pair.on_path = [&](test::Flight& flight) {
+    if (flight.to != pair.client.address) return true;
+    if (caught.empty()) caught.assign(flight.bytes.begin(), flight.bytes.end());
+    return false;
+  };
+  static_cast<void>(pair.connect(pair.client, pair.server));
+  ASSERT_TRUE(pair.run_until([&] { return !caught.empty(); }));
+  Endpoint& client = *pair.client.endpoint;
+  ASSERT_FALSE(client.timer_is_due(pair.now));
+  client.receive(
+      pair.now,
+      {.local = pair.client.address, .remote = pair.server.address, .bytes = caught, .segment_size = caught.size()},
+      Endpoint::Accounts::kAfterReply);
+  EXPECT_TRUE(client.timer_is_due(pair.now));
+}
+
 }  // namespace
 }  // namespace godwit::reply_first_test
