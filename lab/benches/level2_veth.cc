@@ -8,9 +8,13 @@
 
 #include "benches/perf_cases.h"
 #include "benches/suite.h"
+#include "wire/limits.h"
 
 namespace godwit::bench {
 namespace {
+
+// A quarter of the loss that is injected.
+constexpr double kStrayLosses = 0.0025;
 
 PerfRunPlan through_veth(std::vector<std::string> arguments = {}) {
   return {.server_arguments = arguments,
@@ -34,10 +38,14 @@ std::optional<double> goodput_at_loss(Bench& bench, const PerfRunPlan& plan, uns
   const auto run = run_perf(bench, plan);
   VethPair::clear_loss();
   if (!run) return std::nullopt;
-  const double lost = run->at("results").at(0).at("lost_packets").get<double>();
-  if ((lost > 0) != (permille > 0)) {
+  const auto& result = run->at("results").at(0);
+  const double lost = result.at("lost_packets").get<double>();
+  const double full = result.at("stream_bytes").get<double>() / wire::kMaxDatagram;
+  // On a busy machine the receiver's own buffer may overflow, too: a few packets are no loss that was asked for.
+  if (permille > 0 ? lost == 0 : lost > full * kStrayLosses) {
     bench.outcome.verified = false;
-    bench.outcome.proof = fmt::format("{} packets were lost at a loss of {} in 1000", lost, permille);
+    bench.outcome.proof =
+        fmt::format("{} of some {:.0f} packets were lost at a loss of {} in 1000", lost, full, permille);
     return std::nullopt;
   }
   return goodput_of(*run);
