@@ -30,6 +30,7 @@ class Folders(Case):
         self.assertEqual(result.returncode, 0, result)
         self.assertEqual(server.finish(), 0, server.errors)
         self.assertIn("sent the folder photos/", result.stdout)
+        self.assertRegex(result.stdout, r"(?m)^\d+ files, .* in all, each confirmed$")
         self.assertIn("received the folder photos/", server.output)
         self.assertEqual(self.tree(self.output / "photos"), self.tree(folder))
 
