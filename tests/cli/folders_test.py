@@ -104,6 +104,8 @@ class Resumed(Case):
         server = self.listen()
         self.cut_off(server, source)
         self.check_resumed(self.send(server, "--resume", source), source)
+        server.finish(signal.SIGTERM)
+        self.assertIn("MiB of it held already, ", server.output)
 
     def test_with_proven_keys_it_need_not_wait(self):
         source = random_file(self.folder / "data.bin", self.SIZE)
