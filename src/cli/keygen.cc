@@ -38,7 +38,8 @@ int run_keygen(const KeygenOptions& options) {
   if (!key) {
     std::error_code ignored;
     const bool exists = !options.show && std::filesystem::exists(path, ignored);
-    print_error(exists ? "the key file " + path.string() + " exists already; --force replaces it"
+    print_error(exists ? "the key file " + path.string() +
+                             " exists already; --show prints its public key, --force replaces it"
                        : key.error().message);
     return kUsage;
   }

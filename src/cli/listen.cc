@@ -120,6 +120,7 @@ class ListenCommand final : public LoopCommand, public FileReceiver::Observer {
                   {.name = file.name,
                    .offered_name = file.offered,
                    .bytes = file.size,
+                   .held = file.held,
                    .sha256 = to_hex(file.hash),
                    .seconds = to_seconds(file.elapsed)});
     if (is_within_folder(connection, file.name, false)) return;

@@ -55,16 +55,18 @@ void ListenLog::listening(const Node& node, const TicketOptions& ticket, bool re
 
 void ListenLog::received(Instant now, const SocketAddress& peer, const Received& file) {
   const bool folder = file.name.ends_with('/');
-  const double rate = file.seconds > 0 ? static_cast<double>(file.bytes) * 8 / file.seconds : 0;
+  const double rate = file.seconds > 0 ? static_cast<double>(file.bytes - file.held) * 8 / file.seconds : 0;
+  const std::string held = file.held > 0 ? format_bytes(file.held) + " of it held already, " : "";
   add(now, peer, Kind::kReceived,
       {{"name", file.name},
        {"offered_name", file.offered_name},
        {"bytes", file.bytes},
        {"sha256", file.sha256},
        {"seconds", file.seconds}},
-      folder ? fmt::format("received the folder {} from {}", printable_text(file.name), name_of(peer))
-             : fmt::format("received {}: {} from {} in {:.2f} s, {}, sha256 {}", printable_text(file.name),
-                           format_bytes(file.bytes), name_of(peer), file.seconds, format_rate(rate), file.sha256));
+      folder
+          ? fmt::format("received the folder {} from {}", printable_text(file.name), name_of(peer))
+          : fmt::format("received {}: {} from {} in {:.2f} s, {}{}, sha256 {}", printable_text(file.name),
+                        format_bytes(file.bytes), name_of(peer), file.seconds, held, format_rate(rate), file.sha256));
 }
 
 void ListenLog::failed(Instant now, const SocketAddress& peer, std::string_view name, std::string_view why) {

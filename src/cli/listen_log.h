@@ -26,6 +26,7 @@ class ListenLog {
     std::string_view name;  // the final one
     std::string_view offered_name;
     std::uint64_t bytes = 0;
+    std::uint64_t held = 0;  // of them, from an earlier time
     std::string sha256;
     double seconds = 0;
   };

@@ -75,7 +75,8 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
     return app.add_option(name, value, text)->group(kNetworkGroup);
   };
   add("--bind", options.bind, "address and port of the socket")->check(check_bind())->type_name("ADDR:PORT");
-  add("--key", options.key_file, "file of this side's secret key; default ~/.config/godwit/key, made on first use")
+  add("--key", options.key_file,
+      "file of this side's secret key, as of keygen --out; default ~/.config/godwit/key, made on first use")
       ->type_name("FILE");
   app.add_flag("--insecure-key", options.insecure_key, "use a key file that others may read or change")
       ->group(kNetworkGroup);

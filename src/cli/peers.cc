@@ -45,11 +45,19 @@ Result<std::string> ticket_of(const PeersOptions& options) {
     if (!parsed) return std::unexpected(parsed.error());
     return format_ticket(*parsed);
   }
-  const auto key = PublicKey::from_hex(options.key);
-  if (!key) return failure(ErrorCode::kInvalidArgument, "'" + options.peer + "' is no ticket, and there is no key");
+  // HEX@ADDR:PORT, as --via takes it, or ADDR:PORT and the key behind it.
+  const auto at = options.peer.find('@');
+  const bool in_one = at != std::string::npos && options.key.empty();
+  const std::string address = in_one ? options.peer.substr(at + 1) : options.peer;
+  const auto key = PublicKey::from_hex(in_one ? options.peer.substr(0, at) : options.key);
+  if (!key) {
+    return failure(
+        ErrorCode::kInvalidArgument,
+        "'" + options.peer + "' is neither a ticket nor HEX@ADDR:PORT, and no " + "public key stands behind it");
+  }
   Ticket ticket{.key = *key};
-  if (!add_advertised(ticket, options.peer)) {
-    return failure(ErrorCode::kInvalidArgument, "'" + options.peer + "' is neither a ticket nor ADDR:PORT");
+  if (!add_advertised(ticket, address)) {
+    return failure(ErrorCode::kInvalidArgument, "'" + address + "' is no ADDR:PORT");
   }
   return format_ticket(ticket);
 }
@@ -133,7 +141,7 @@ void add_peers_command(CLI::App& app, int& exit_code) {
   command->require_subcommand(1);
   CLI::App* const add = command->add_subcommand("add", "Gives a ticket a name, or a name another ticket");
   add->add_option("NAME", options->name, "letters, digits, '-' and '_'")->required();
-  add->add_option("PEER", options->peer, "a ticket, or ADDR:PORT with the key behind it")->required();
+  add->add_option("PEER", options->peer, "a ticket, HEX@ADDR:PORT, or ADDR:PORT with the key behind it")->required();
   add->add_option("KEY", options->key, "the peer's public key, where PEER is an address")->check(check_public_key());
   add->callback([options, &exit_code] { exit_code = run_add(*options); });
   CLI::App* const list = command->add_subcommand("list", "Prints all names, with their keys and addresses");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -165,6 +166,16 @@ bool nothing_readable(const SendCommandOptions& options) {
   return true;
 }
 
+// Of several files, each of which has had a line of its own.
+void print_sum(std::span<const SentFile> results) {
+  const auto is_file = [](const SentFile& each) { return !is_folder_path(each.name); };
+  const auto files = std::ranges::count_if(results, is_file);
+  if (files < 2) return;
+  std::uint64_t bytes = 0;
+  for (const SentFile& each : results) bytes += each.size;
+  print_line(fmt::format("{} files, {} in all, each confirmed", files, format_bytes(bytes)));
+}
+
 int run_send(const SendCommandOptions& options) {
   if (const Status fine = check(options); !fine) {
     print_error(fine.error().message);
@@ -194,6 +205,7 @@ int run_send(const SendCommandOptions& options) {
     const ConnectionStatistics path = session.statistics();
     if (const std::size_t count = session.messages_confirmed(); count > 0)
       print_line(fmt::format("{} message{} confirmed", count, count == 1 ? "" : "s"));
+    print_sum(session.results());
     print_line(fmt::format("{} packets, {} resent, round trip {}", path.packets_sent, path.packets_retransmitted,
                            format_duration(path.smoothed_round_trip)));
   }

@@ -73,6 +73,12 @@ void RendezvousClient::on_own_event(Instant now, const Event& event) {
     connection_ = 0;
     if (exchange_) exchange_->on_closed();
     const std::string refusal = std::exchange(refusal_, {});
+    // This side ends the connection, as at the end of the program: nothing is lost that a person should know of.
+    if (closed->reason == CloseReason::kLocal && refusal.empty()) {
+      observed_.reset();
+      again_at_ = now + pause_;
+      return;
+    }
     retry(now, refusal.empty() ? printable(closed->text) : refusal);
   } else if (const auto* message = std::get_if<MessageReceived>(&event)) {
     if (const auto decoded = decode_rendezvous(message->payload)) on_own_message(now, *decoded);
@@ -149,7 +155,7 @@ void RendezvousClient::connect(Instant now, Target& target, const SocketAddress&
 }
 
 void RendezvousClient::retry(Instant now, const std::string& why) {
-  if (observed_) notices_.push_back("the rendezvous is lost: " + why);
+  if (observed_) notices_.push_back("the rendezvous is lost, and asked again: " + why);
   if (!observed_ && pause_ == kFirstPause) notices_.push_back("cannot register at the rendezvous: " + why);
   if (notices_.size() > kMostNotices) notices_.pop_front();
   observed_.reset();

@@ -45,7 +45,7 @@ class RendezvousClient {
   void meet_by_code(CodeExchange exchange) { exchange_.emplace(std::move(exchange)); }
   // Null without a code.
   [[nodiscard]] CodeExchange* exchange() { return exchange_ ? &*exchange_ : nullptr; }
-  // What a person should know, once each: "registered …", "the rendezvous is lost: …".
+  // What a person should know, once each: "registered …", "the rendezvous is lost, and asked again: …".
   [[nodiscard]] std::optional<std::string> poll_notice();
 
  private:

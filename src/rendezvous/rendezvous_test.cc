@@ -219,6 +219,19 @@ TEST_F(RendezvousTest, APeerIsForgottenWithItsConnectionAndRegistersAnew) {
   EXPECT_EQ(server_.registrations(), 1U);
 }
 
+TEST_F(RendezvousTest, OnlyARendezvousThatIsLostIsSaid) {
+  ASSERT_TRUE(register_client());
+  ASSERT_TRUE(client_.poll_notice()) << "it is registered";
+  pair_.server.endpoint->close_all(pair_.now, "restarting");
+  ASSERT_TRUE(pair_.run_until([this] { return !client_.observed(); }));
+  EXPECT_NE(client_.poll_notice().value_or("").find("is lost, and asked again: restarting"), std::string::npos);
+  ASSERT_TRUE(register_client());
+  ASSERT_TRUE(client_.poll_notice()) << "it is registered again";
+  pair_.client.endpoint->close_all(pair_.now, "done");
+  ASSERT_TRUE(pair_.run_until([this] { return !client_.observed(); }));
+  EXPECT_FALSE(client_.poll_notice()) << "this side has ended it";
+}
+
 TEST_F(RendezvousTest, QuestionsBeyondTheRateAreRefused) {
   ASSERT_TRUE(register_client());
   seek(client_key());

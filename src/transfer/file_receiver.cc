@@ -224,6 +224,7 @@ void FileReceiver::on_completion(Instant now, const FileStore::Completion& compl
       const ReceivedFile file{.name = completion.text,
                               .offered = transfer.offered,
                               .size = transfer.size,
+                              .held = transfer.held,
                               .hash = completion.hash,
                               .elapsed = now - transfer.began_at};
       const ConnectionId connection = transfer.connection;

@@ -42,6 +42,7 @@ struct ReceivedFile {
   std::string name;     // the final one; of something in a folder its path, of a folder one that ends with "/"
   std::string offered;  // what the sender called it: hostile
   std::uint64_t size = 0;
+  std::uint64_t held = 0;  // of it, from an earlier time
   std::array<std::uint8_t, kSha256Size> hash{};
   Duration elapsed{};
 };

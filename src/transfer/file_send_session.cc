@@ -146,6 +146,8 @@ void FileSendSession::on_event(Instant now, ConnectionId connection, Event& even
     static_cast<void>(endpoint_.stop_receiving(connection, id));
   } else if (const auto* suspect = std::get_if<Suspect>(&event)) {
     on_suspect(now, suspect->silent_for);
+  } else if (const auto* moved = std::get_if<PeerMoved>(&event)) {
+    remote_ = moved->remote;
   } else if (auto* closed = std::get_if<Closed>(&event)) {
     Closed copy = std::move(*closed);
     on_closed(now, copy);
@@ -209,7 +211,7 @@ void FileSendSession::on_suspect(Instant now, Duration silence) {
 }
 
 void FileSendSession::pursue(Instant now) {
-  if (!suspect_since_ || now < next_pursuit_) return;
+  if (ended_ || !suspect_since_ || now < next_pursuit_) return;
   next_pursuit_ = now + kPursuitInterval;
   const Endpoint::Liveness alive = endpoint_.liveness(connection_);
   if (!alive.suspect) {

@@ -30,6 +30,7 @@ class Folders(Case):
         self.assertEqual(result.returncode, 0, result)
         self.assertEqual(server.finish(), 0, server.errors)
         self.assertIn("sent the folder photos/", result.stdout)
+        self.assertRegex(result.stdout, r"(?m)^\d+ files, .* in all, each confirmed$")
         self.assertIn("received the folder photos/", server.output)
         self.assertEqual(self.tree(self.output / "photos"), self.tree(folder))
 
@@ -103,6 +104,8 @@ class Resumed(Case):
         server = self.listen()
         self.cut_off(server, source)
         self.check_resumed(self.send(server, "--resume", source), source)
+        server.finish(signal.SIGTERM)
+        self.assertIn("MiB of it held already, ", server.output)
 
     def test_with_proven_keys_it_need_not_wait(self):
         source = random_file(self.folder / "data.bin", self.SIZE)

@@ -128,6 +128,10 @@ class Peers(TicketCase):
         added = self.run_godwit("peers", "add", "bob-2", server.address, server.key)
         self.assertEqual(added.returncode, 0, added)
         self.assertEqual(self.run_godwit("ping", "--to", "bob-2", "-c", "1").returncode, 0)
+        added = self.run_godwit("peers", "add", "meeting", f"{server.key}@{server.address}")
+        self.assertEqual(added.returncode, 0, added)
+        self.assertEqual(self.run_godwit("ping", "--to", "meeting", "-c", "1").returncode, 0)
+        self.assertEqual(self.run_godwit("peers", "remove", "meeting").returncode, 0)
         changed = self.run_godwit("peers", "add", "bob-2", "192.0.2.1:9", server.key)
         self.assertEqual(changed.stdout, "changed bob-2\n")
         self.assertIn("192.0.2.1:9", self.run_godwit("peers", "list").stdout)
@@ -150,7 +154,8 @@ class Peers(TicketCase):
         for name in ("", "1up", "a.b", "a:b", "ä", "x" * 64, "-x"):
             result = self.run_godwit("peers", "add", "--", name, server.ticket)
             self.assertEqual(result.returncode, 2, (name, result))
-        for peer in (["godwit1qqq"], ["192.0.2.1:9"], ["192.0.2.1:0", server.key], [server.ticket, server.key]):
+        for peer in (["godwit1qqq"], ["192.0.2.1:9"], ["192.0.2.1:0", server.key], [server.ticket, server.key], [server.key + "@"],
+                     ["@" + server.address], [f"{server.key}@{server.address}", server.key]):
             self.assert_one_error(self.run_godwit("peers", "add", "x", *peer), 2)
         self.assertIsNone(re.search("x", self.run_godwit("peers", "list").stdout))
 
