@@ -114,7 +114,9 @@ bool FileReceiver::make_room(Instant now, const Peer& peer, const Claim& claim) 
   const auto may_lose = [&](const Transfer& transfer) {
     if (transfer.holder == peer.connection || claim.held(transfer) == 0 || !transfer.idle(now)) return false;
     const std::uint64_t together = claim.free() + claim.shares.of_network(transfer.address);
-    const std::uint64_t wanted = std::min(claim.amount, together / 2 + together % 2);
+    // Half of all, of which a source is promised no more. Somewhat less counts as half: what is free on a disk has
+    // grown or shrunk a little since the other source was promised its own half.
+    const std::uint64_t wanted = std::min(claim.amount, together / 2 + together % 2 - together / 64);
     return holds_enough(claim.shares, transfer.address, peer.address, wanted);
   };
   std::uint64_t most = claim.free();

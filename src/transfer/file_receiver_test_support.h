@@ -19,7 +19,7 @@ class FileReceiverTest : public FilePair {
   // A transfer that was offered and accepted.
   void begin(std::uint64_t transfer, std::uint64_t size, std::string_view name = "data.bin") {
     offer(transfer, size, name);
-    ASSERT_TRUE(answered<FileAccept>());
+    ASSERT_TRUE(answered<FileAccept>()) << (answer<FileRefuse>() ? answer<FileRefuse>()->text : "no answer");
     EXPECT_EQ(answer<FileAccept>()->transfer, transfer);
   }
   [[nodiscard]] std::string refusal_of(std::uint64_t size, std::string_view name) {
