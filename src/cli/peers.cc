@@ -51,9 +51,8 @@ Result<std::string> ticket_of(const PeersOptions& options) {
   const std::string address = in_one ? options.peer.substr(at + 1) : options.peer;
   const auto key = PublicKey::from_hex(in_one ? options.peer.substr(0, at) : options.key);
   if (!key) {
-    return failure(
-        ErrorCode::kInvalidArgument,
-        "'" + options.peer + "' is neither a ticket nor HEX@ADDR:PORT, and no " + "public key stands behind it");
+    return failure(ErrorCode::kInvalidArgument,
+                   "'" + options.peer + "' is neither a ticket nor HEX@ADDR:PORT, and no public key stands behind it");
   }
   Ticket ticket{.key = *key};
   if (!add_advertised(ticket, address)) {

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/low_bits.h"
+
 namespace godwit {
 
 class ReplayWindow {
@@ -42,8 +44,7 @@ class ReplayWindow {
     }
     while (count > 0) {
       const std::uint64_t some = std::min<std::uint64_t>(64 - next_ % 64, count);
-      const std::uint64_t ones = some == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << some) - 1;
-      (*bits_)[word(next_)] |= ones << (next_ % 64);
+      (*bits_)[word(next_)] |= low_bits(some) << (next_ % 64);
       next_ += some;
       count -= some;
     }

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/low_bits.h"
 #include "base/number_range.h"
 
 namespace godwit {
@@ -62,7 +63,7 @@ class SentNumbers {
       std::uint64_t& word = open_[word_of(number)];
       const std::uint64_t bit = number % 64;
       const std::uint64_t some = std::min<std::uint64_t>(64 - bit, end - number);
-      const std::uint64_t mask = (some == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << some) - 1) << bit;
+      const std::uint64_t mask = low_bits(some) << bit;
       std::uint64_t hits = word & mask;
       word &= ~mask;
       while (hits != 0) {
@@ -72,7 +73,7 @@ class SentNumbers {
         const std::uint64_t behind = first == 63 ? 0 : (hits & follows_[word_of(number)]) >> (first + 1);
         const auto count = 1 + static_cast<unsigned>(std::countr_one(behind));
         visit(hit, at(hit), count);
-        hits = first + count == 64 ? 0 : hits & (~std::uint64_t{0} << (first + count));
+        hits &= ~low_bits(first + count);
       }
       number += some;
     }
@@ -127,7 +128,7 @@ class SentNumbers {
   void set_bits(std::vector<std::uint64_t>& bits, std::uint64_t from, std::uint64_t count) const {
     while (count > 0) {
       const std::uint64_t some = std::min<std::uint64_t>(64 - from % 64, count);
-      bits[word_of(from)] |= (some == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << some) - 1) << (from % 64);
+      bits[word_of(from)] |= low_bits(some) << (from % 64);
       from += some;
       count -= some;
     }
@@ -136,7 +137,7 @@ class SentNumbers {
   void forget_first(std::uint64_t count = 1) {
     // The entry of a run's first number ends with it.
     if (first_ + count != next_) own(first_ + count);
-    const std::uint64_t ones = count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
+    const std::uint64_t ones = low_bits(count);
     open_[word_of(first_)] &= ~(ones << (first_ % 64));
     follows_[word_of(first_)] &= ~(ones << (first_ % 64));
     first_ += count;

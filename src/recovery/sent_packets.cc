@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/low_bits.h"
 
 namespace godwit {
 SentPackets::SentPackets(std::uint32_t first_id, std::size_t capacity_limit, std::uint8_t fast_transmissions)
@@ -43,7 +44,7 @@ SentPacket& SentPackets::add_run(Instant now, std::uint32_t first_id, const Pack
   SentRun& run = runs_[runs_.size() - 1];
   run.first_id = first_id;
   run.count = count;
-  run.in_flight = count == SentRun::kMost ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
+  run.in_flight = low_bits(count);
   run.first.kind = content.kind;
   run.first.owner = content.owner;
   run.first.fragment = content.fragment;
@@ -116,8 +117,7 @@ SentPackets::RunSettled SentPackets::settle_run(std::uint32_t id, std::uint32_t 
   result.index = index;
   result.count = std::min(static_cast<std::uint32_t>(std::countr_one(run->in_flight >> index)), end - index);
   if (result.count == 0) return result;
-  const std::uint64_t ones = result.count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << result.count) - 1;
-  run->in_flight &= ~(ones << index);
+  run->in_flight &= ~(low_bits(result.count) << index);
   result.last_number = run->first.send_number + index + result.count - 1;
   bytes_in_flight_ -= std::uint64_t{result.count} * run->first.bytes;
   packets_in_flight_ -= result.count;

@@ -174,7 +174,7 @@ class Endpoint {
   [[nodiscard]] std::optional<Instant> next_timeout() const;
   // Whether a timer that has been set is due. What a lone datagram of an established session has changed since the last
   // call of next_timeout() does not count, which makes this the cheaper question.
-  [[nodiscard]] bool timer_is_due(Instant now) const;
+  [[nodiscard]] bool timer_is_due(Instant now);
 
   // --- Numbers ---
   [[nodiscard]] const PublicKey& public_key() const { return keys_.public_key(); }
@@ -301,7 +301,7 @@ class Endpoint {
   static constexpr std::uint32_t kNobody = 0xffff'ffff;
   std::uint32_t unsettled_ = kNobody;                 // the slot whose accounts wait for settle()
   Instant unsettled_at_{};                            // when its datagram came, or its reply left
-  mutable bool arms_before_asking_ = false;           // something has come that may set a timer for this moment
+  bool arms_before_asking_ = false;                   // something has come that may set a timer for this moment
   IdMap by_tag_;                                      // own random tag of an extended session -> slot
   mutable TimerQueue timers_;                         // brought up to date by arm_used()
   mutable std::vector<std::uint32_t> used_;           // slots used since arm_used(), each once

@@ -18,7 +18,7 @@ std::optional<Instant> Endpoint::next_timeout() const {
   return earliest(timers_.next(), closing_.next_timeout());
 }
 
-bool Endpoint::timer_is_due(Instant now) const {
+bool Endpoint::timer_is_due(Instant now) {
   // A handshake that has ended may want to send its first ping at once, and its peer may not live long.
   if (std::exchange(arms_before_asking_, false)) arm_used();
   const auto next = earliest(timers_.next(), closing_.next_timeout());

@@ -5,16 +5,6 @@
 #include "udp/transmitters.h"
 
 namespace godwit {
-namespace {
-
-std::unique_ptr<Transmitter> make_transmitter(const Socket& socket, const PeerSocket::Options& options,
-                                              BackendStatistics& statistics) {
-  auto calls = send_calls_or_system(options.send_calls);
-  if (options.batched) return std::make_unique<BatchTransmitter>(socket.descriptor(), std::move(calls), statistics);
-  return std::make_unique<SingleCallTransmitter>(socket.descriptor(), std::move(calls), statistics);
-}
-
-}  // namespace
 
 std::unique_ptr<PeerSocket> PeerSocket::connect(Socket beside, const SocketAddress& remote, const Options& options,
                                                 BackendStatistics& statistics) {
@@ -35,7 +25,8 @@ PeerSocket::PeerSocket(Socket socket, const SocketAddress& remote, const Options
                .segmentation_offload = options.segmentation_offload,
                .offload_retry_batches = options.offload_retry_batches,
                .connected_peer = remote},
-              make_transmitter(socket_, options, statistics), statistics, errors_),
+              make_transmitter(socket_.descriptor(), options.batched, options.send_calls, statistics), statistics,
+              errors_),
       receiver_(options.receiver, socket_, options.largest_datagram_bytes, statistics) {}
 
 void PeerSocket::receive(ReceivedBatches& inbox) {

@@ -14,13 +14,6 @@ constexpr std::uint32_t kMostSilentWaits = 64;
 // A coalesced batch is at most the largest UDP payload.
 constexpr std::size_t kCoalescedBytes = 65536;
 
-std::unique_ptr<Transmitter> make_transmitter(const Socket& socket, const BackendConfig& config, bool batched,
-                                              BackendStatistics& statistics) {
-  auto calls = send_calls_or_system(config.send_calls);
-  if (batched) return std::make_unique<BatchTransmitter>(socket.descriptor(), std::move(calls), statistics);
-  return std::make_unique<SingleCallTransmitter>(socket.descriptor(), std::move(calls), statistics);
-}
-
 MessageReceiver::Options receiver_options(const BackendConfig& config, bool batched, bool receive_offload) {
   return {
       .buffers = receive_offload ? config.receive_batches : config.receive_datagrams,
@@ -57,7 +50,8 @@ SocketBackend::SocketBackend(Socket socket, const BackendConfig& config, Parts p
                .segmentation_offload = parts.segmentation_offload,
                .offload_retry_batches = config.offload_retry_batches,
                .connected_peer = parts.connected_peer},
-              make_transmitter(socket_, config, parts.batched, statistics_), statistics_, errors_),
+              make_transmitter(socket_.descriptor(), parts.batched, config.send_calls, statistics_), statistics_,
+              errors_),
       receiver_(receiver_options(config, parts.batched, parts.receive_offload), socket_, config.largest_datagram_bytes,
                 statistics_),
       peer_options_({.receiver = receiver_options(config, parts.batched, parts.receive_offload),

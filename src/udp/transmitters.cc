@@ -59,6 +59,13 @@ TransmitOutcome BatchTransmitter::transmit(std::span<KernelMessage> messages) {
   }
 }
 
+std::unique_ptr<Transmitter> make_transmitter(int descriptor, bool batched, std::shared_ptr<SendCalls> calls,
+                                              BackendStatistics& statistics) {
+  calls = send_calls_or_system(std::move(calls));
+  if (batched) return std::make_unique<BatchTransmitter>(descriptor, std::move(calls), statistics);
+  return std::make_unique<SingleCallTransmitter>(descriptor, std::move(calls), statistics);
+}
+
 std::shared_ptr<SendCalls> send_calls_or_system(std::shared_ptr<SendCalls> calls) {
   return calls != nullptr ? std::move(calls) : std::make_shared<SendCalls>();
 }

@@ -36,6 +36,11 @@ class BatchTransmitter final : public Transmitter {
   bool forbidden_ = false;
 };
 
+// The one that makes one call for many messages if `batched`, else the other; `calls` as below.
+[[nodiscard]] std::unique_ptr<Transmitter> make_transmitter(int descriptor, bool batched,
+                                                            std::shared_ptr<SendCalls> calls,
+                                                            BackendStatistics& statistics);
+
 // `calls`, or the real ones for null.
 [[nodiscard]] std::shared_ptr<SendCalls> send_calls_or_system(std::shared_ptr<SendCalls> calls);
 

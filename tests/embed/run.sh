@@ -4,7 +4,7 @@
 set -euo pipefail
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
-export CCACHE_NOHASHDIR=1
+export CCACHE_NOHASHDIR=1  # the scratch folder has another name each time
 configure() {
   cmake -G Ninja -S "$1/tests/embed" -B "$scratch/$3" -DGODWIT_TREE="$1" -DUSE_FETCH_CONTENT="$3" -DCMAKE_CXX_COMPILER="$2" \
     -DCMAKE_BUILD_TYPE=Debug -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=12 >/dev/null
