@@ -1,3 +1,6 @@
+// The transitions of one peer (connection.h): receive() leads what Endpoint hands over to the handshake or the session,
+// enter() goes from one state to the next, end_if_asked() is the way out of all. What a session does with a datagram
+// stands in established_receive.cc.
 #include "transport/connection.h"
 
 #include <algorithm>
